@@ -1,0 +1,40 @@
+# syntax=docker/dockerfile:1
+# One image for the three apps: a container runs one of them, named by its command. Two small targets beside it are
+# the PostgreSQL servers of docker-compose.yml. Nothing of the build and no secret is in any of them.
+
+FROM node:22-bookworm-slim AS base
+WORKDIR /app
+
+FROM base AS build
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci
+COPY . .
+RUN npm run build
+
+FROM base AS production-dependencies
+COPY package.json package-lock.json .npmrc ./
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev
+
+# Strongroom's own database: a role that owns it and is not a superuser.
+FROM postgres:18 AS database
+COPY --chmod=755 docker/database/ /docker-entrypoint-initdb.d/
+
+# The demo customer's server: sample data, and a role that may take physical backups.
+FROM postgres:18 AS demo-customer
+COPY --chmod=755 docker/demo-customer/ /docker-entrypoint-initdb.d/
+
+FROM base AS strongroom
+ENV NODE_ENV=production \
+    STRONGROOM_HTTP_HOST=0.0.0.0 \
+    STRONGROOM_HTTP_PORT=8779
+# Modes are set where files come from the clone: a strict umask there must not make them unreadable here.
+COPY --chmod=644 package.json ./
+COPY --chmod=644 docker/init.mjs docker/
+COPY --from=production-dependencies /app/node_modules/ node_modules/
+COPY --from=build /app/dist/ dist/
+# The user `node` of the base image, as a number: a cluster that refuses root can then tell that this is not root.
+USER 1000:1000
+EXPOSE 8779
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --start-interval=1s --retries=6 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.STRONGROOM_HTTP_PORT + '/health/ready').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]

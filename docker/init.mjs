@@ -1,0 +1,120 @@
+/**
+ * Runs once before the stack's services: makes the secrets that are missing, gives each service the ones it needs and
+ * no others, and hands the vaults' volumes to the apps' user. Run again it changes nothing.
+ *
+ * node init.mjs                prepares
+ * node init.mjs show [NAME]    prints one secret, or the names there are
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+const keptIn = '/init/secrets';
+const readersIn = '/init/for';
+const vaultsIn = '/vaults';
+
+/** The user of this image, and the one that the official PostgreSQL image runs its server as. */
+const apps = 1000;
+const postgres = 999;
+
+const word = () => randomBytes(32).toString('base64url');
+const kept = {
+  'database-superuser-password': word,
+  'database-password': word,
+  'demo-superuser-password': word,
+  'demo-backup-password': word,
+  'secret-key': () => randomBytes(32).toString('base64'),
+  'admin-token': word,
+  'creator-token': word,
+  'observer-token': word,
+};
+
+const say = (text) => process.stdout.write(`${text}\n`);
+
+/** What each service finds in its /run/secrets. */
+function handedOut(secret) {
+  const databaseUrl = `postgres://strongroom:${secret['database-password']}@database:5432/strongroom`;
+  const tokens = ['admin', 'creator', 'observer'].map((role) => ({
+    name: role,
+    sha256: createHash('sha256').update(secret[`${role}-token`]).digest('hex'),
+    accountId: process.env.STRONGROOM_ACCOUNT ?? 'demo',
+    roles: [role],
+  }));
+  return {
+    database: {
+      owner: postgres,
+      files: {
+        'superuser-password': secret['database-superuser-password'],
+        'strongroom-password': secret['database-password'],
+      },
+    },
+    'demo-customer': {
+      owner: postgres,
+      files: {
+        'superuser-password': secret['demo-superuser-password'],
+        'backup-password': secret['demo-backup-password'],
+      },
+    },
+    api: {
+      owner: apps,
+      files: {
+        'database-url': databaseUrl,
+        'secret-key': secret['secret-key'],
+        'tokens.json': JSON.stringify(tokens, null, 2),
+      },
+    },
+    scheduler: { owner: apps, files: { 'database-url': databaseUrl, 'secret-key': secret['secret-key'] } },
+    replicator: { owner: apps, files: { 'database-url': databaseUrl } },
+  };
+}
+
+/** Whole or not at all: a stop half-way leaves no half secret, and the next run carries on. */
+function write(file, content, owner) {
+  writeFileSync(`${file}.new`, content, { mode: 0o400, flush: true });
+  if (owner !== undefined) chownSync(`${file}.new`, owner, owner);
+  renameSync(`${file}.new`, file);
+}
+
+function prepare() {
+  for (const [name, make] of Object.entries(kept)) {
+    const file = join(keptIn, name);
+    if (!existsSync(file)) write(file, make());
+  }
+  const secret = Object.fromEntries(Object.keys(kept).map((name) => [name, readFileSync(join(keptIn, name), 'utf8')]));
+  const readers = handedOut(secret);
+  for (const [reader, { owner, files }] of Object.entries(readers)) {
+    const folder = join(readersIn, reader);
+    mkdirSync(folder, { recursive: true });
+    for (const [name, content] of Object.entries(files)) write(join(folder, name), content, owner);
+  }
+  const regions = readdirSync(vaultsIn);
+  for (const region of regions) {
+    const folder = join(vaultsIn, region);
+    if (statSync(folder).uid === apps) continue;
+    chmodSync(folder, 0o700);
+    chownSync(folder, apps, apps);
+  }
+  say(`secrets ready for ${Object.keys(readers).join(', ')}; vaults ready: ${regions.join(', ')}`);
+}
+
+function show(name) {
+  if (name === undefined) return say(Object.keys(kept).join('\n'));
+  if (!Object.hasOwn(kept, name))
+    throw new Error(`there is no secret "${name}"; there are: ${Object.keys(kept).join(', ')}`);
+  say(readFileSync(join(keptIn, name), 'utf8'));
+}
+
+const [command, name] = process.argv.slice(2);
+if (command === undefined) prepare();
+else if (command === 'show') show(name);
+else throw new Error(`unknown command "${command}"; there is: show [NAME]`);

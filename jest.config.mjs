@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+
+const { compilerOptions } = JSON.parse(readFileSync(new URL('./tsconfig.json', import.meta.url), 'utf8'));
+
+// The packages below ship ES modules only; Jest on Node 20 cannot require them, so they are transformed like our own code.
+const esmOnly = [
+  '@nestjs', 'file-type', 'strtok3', 'token-types', 'uint8array-extras', '@tokenizer', 'load-esm', '@borewit', 'iterare',
+  'cookie', 'light-my-request', 'fast-querystring',
+];
+
+const project = {
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    ...Object.fromEntries(
+      Object.entries(compilerOptions.paths).map(([alias, [file]]) => [`^${alias}$`, file.replace('./', '<rootDir>/')]),
+    ),
+  },
+  transform: {
+    '\\.[jt]s$': ['@swc/jest', {
+      jsc: {
+        target: 'es2022',
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+        keepClassNames: true,
+      },
+      module: { type: 'commonjs' },
+    }],
+  },
+  transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.strongroom'],
+};
+
+/** Three suites: unit beside the code, integration on real services beside the code, e2e in test/. */
+export default {
+  projects: [
+    { ...project, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'], testPathIgnorePatterns: ['\\.int\\.spec\\.ts$'] },
+    {
+      ...project, displayName: 'integration', testMatch: ['<rootDir>/{apps,libs}/**/*.int.spec.ts'],
+      globalSetup: '<rootDir>/test/services/setup.mjs', globalTeardown: '<rootDir>/test/services/teardown.mjs',
+    },
+    {
+      ...project, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      globalSetup: '<rootDir>/test/services/setup.mjs', globalTeardown: '<rootDir>/test/services/teardown.mjs',
+    },
+  ],
+};

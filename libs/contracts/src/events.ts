@@ -1,0 +1,197 @@
+/**
+ * Every event Strongroom records, spelled once: the schema gives the type, the parser and the documentation.
+ *
+ * Events are facts in the past tense. A released event is frozen by `events.lock.json`: adding is free, changing is not.
+ * An event tells the whole of its fact, so that a subscriber needs no second look-up.
+ */
+import { z } from 'zod';
+import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
+import { copyTo, dayOfWeek, fullBackupRetention, hour, minute } from './schedule-timing.js';
+
+const scheduleDefinition = {
+  dayOfWeek,
+  hour,
+  minute,
+  fullBackupRetention,
+  copyTo,
+  paused: z.boolean(),
+};
+
+const reason = z.string().min(1).max(2_000);
+const attempt = z.int().min(1);
+
+/** Where and how a database server is reached. The password is not here: a credential is never in an event. */
+export const endpoint = z.strictObject({
+  host: z.string().min(1).max(255),
+  port: z.int().min(1).max(65_535),
+  user: z.string().min(1).max(63),
+  database: z.string().min(1).max(63),
+  tls: z.enum(['disable', 'require', 'verify-full']),
+});
+export type Endpoint = z.infer<typeof endpoint>;
+
+export const eventSchemas = {
+  /** A database server was registered with an account. */
+  InstanceRegistered: z.strictObject({ instanceId: uuid, name: z.string().min(1).max(255), datastore, endpoint }),
+
+  ScheduleCreated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
+  /** Carries the whole definition as it is from now on. */
+  ScheduleUpdated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
+  /** The backups that the schedule made stay. */
+  ScheduleDeleted: z.strictObject({ scheduleId: uuid, instanceId: uuid }),
+
+  /** A slot came due and no backup was begun, because of what was going on. Takes the place of the slot's backup. */
+  SlotSkipped: z.strictObject({ scheduleId: uuid, instanceId: uuid, slotAt: instant, reason }),
+  /** A slot passed while nothing was there to fire it, and it is too late now. Takes the place of the slot's backup. */
+  SlotMissed: z.strictObject({ scheduleId: uuid, instanceId: uuid, slotAt: instant, reason }),
+
+  BackupRequested: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    /** Null for a backup that a client asked for by itself. */
+    scheduleId: uuid.nullable(),
+    /** The nominal time of the slot; null unless the trigger is `slot`. */
+    slotAt: instant.nullable(),
+    trigger: z.enum(['slot', 'run-now', 'request']),
+    type: backupType,
+    parentId: uuid.nullable(),
+    name: z.string().min(1).max(64),
+    description: z.string().max(1_000).nullable(),
+    datastore,
+    copyTo,
+  }),
+  /** A runner has leased the backup. A higher attempt means that the runner before it was lost. */
+  BackupStarted: z.strictObject({ backupId: uuid, attempt, region: regionName, runner: z.string().min(1) }),
+  /** The backup is whole in the home region's vault, and its bytes were read back and matched. */
+  BackupCompleted: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    type: backupType,
+    parentId: uuid.nullable(),
+    attempt,
+    /** The home region, whose vault holds it. */
+    region: regionName,
+    /** Where in the vault: a path or key prefix that the vault understands. */
+    location: z.string().min(1),
+    /** Bytes stored in the vault, after compression. */
+    sizeBytes: byteCount,
+    /** Bytes that the server sent, before compression. */
+    rawBytes: byteCount,
+    /** Of the backup's manifest, which names the SHA-256 of every object: one digest proves the whole. */
+    sha256: sha256Hex,
+    copyTo,
+    startedAt: instant,
+  }),
+  BackupFailed: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    attempt: z.int().min(0),
+    code: z.string().min(1),
+    reason,
+  }),
+
+  /** A copy of a completed backup is owed to a region. */
+  CopyRequested: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    instanceId: uuid,
+    region: regionName,
+    sourceRegion: regionName,
+    parentId: uuid.nullable(),
+    sizeBytes: byteCount,
+    sha256: sha256Hex,
+  }),
+  CopyStarted: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    region: regionName,
+    attempt,
+    replicator: z.string().min(1),
+  }),
+  /** The attempt came to nothing; another follows at `retryAt`. */
+  CopyAttemptFailed: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    region: regionName,
+    attempt,
+    code: z.string().min(1),
+    reason,
+    retryAt: instant,
+  }),
+  /** Every object of the backup is in the region, read back and matched against the backup's SHA-256. */
+  CopyCompleted: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    instanceId: uuid,
+    region: regionName,
+    attempt,
+    location: z.string().min(1),
+    sizeBytes: byteCount,
+    sha256: sha256Hex,
+    startedAt: instant,
+  }),
+  /** The copy is given up: no further attempt could succeed. */
+  CopyFailed: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    region: regionName,
+    attempt,
+    code: z.string().min(1),
+    reason,
+  }),
+} as const;
+
+export type EventType = keyof typeof eventSchemas;
+export const eventTypes = Object.keys(eventSchemas) as EventType[];
+export const eventType = z.enum(eventTypes as [EventType, ...EventType[]]);
+
+export type EventData<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
+
+/** An event as it is decided: what happened, not yet where in the ledger. */
+export type NewEvent<T extends EventType = EventType> = { [K in T]: { type: K; data: EventData<K> } }[T];
+
+/** Who caused an event and by which request, carried from the first request through everything that follows. */
+export const eventContext = z.strictObject({
+  requestId: z.string().min(1).max(128),
+  correlationId: z.string().min(1).max(128),
+  /** The event that this one follows from. */
+  causationId: uuid.nullable(),
+  /** The token's name for a request, else the worker's. */
+  actor: z.string().min(1).max(128),
+});
+export type EventContext = z.infer<typeof eventContext>;
+
+const envelope = z.strictObject({
+  id: uuid,
+  /** The place in the ledger; rises in commit order, with gaps. */
+  position: z.int().positive(),
+  stream: z.string().min(1),
+  /** The place in the stream, from 1, without gaps. */
+  version: z.int().positive(),
+  type: eventType,
+  accountId: z.string().min(1),
+  /** The key of the order that the feed keeps: events of one instance arrive in ledger order. */
+  instanceId: uuid,
+  at: instant,
+  data: z.unknown(),
+  context: eventContext,
+});
+
+/** What every recorded event carries around its data. */
+export type Envelope = Omit<z.infer<typeof envelope>, 'type' | 'data'>;
+
+/** An event in the ledger. */
+export type RecordedEvent<T extends EventType = EventType> = {
+  [K in T]: Envelope & { type: K; data: EventData<K> };
+}[T];
+
+/**
+ * Parses an event from a ledger row or a broker message.
+ * @throws {z.ZodError} when the envelope or the data is not of a known form
+ */
+export function parseEvent(input: unknown): RecordedEvent {
+  const { type, data, ...rest } = envelope.parse(input);
+  return { ...rest, type, data: eventSchemas[type].parse(data) } as RecordedEvent;
+}

@@ -1,0 +1,12 @@
+/** The one place where an event, a resource, an id and a refusal is spelled. Imports nothing of ours. */
+export * from './events.js';
+export * from './http/backups.js';
+export * from './http/faults.js';
+export * from './http/instances.js';
+export * from './http/schedules.js';
+export * from './http/versions.js';
+export * from './primitives.js';
+export * from './refusals.js';
+export * from './schedule-timing.js';
+export * from './streams.js';
+export * from './vault-manifest.js';

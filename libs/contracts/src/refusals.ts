@@ -1,0 +1,33 @@
+/** What the domain can say no to. A refusal is a value with a code from this closed list; the gateway maps each to a fault. */
+export const refusalCodes = [
+  'instance-unknown',
+  'instance-exists',
+  'schedule-unknown',
+  'schedule-exists-for-instance',
+  'schedule-unchanged',
+  'backup-unknown',
+  'backup-exists',
+  'backup-running-for-instance',
+  'backup-already-ended',
+  'backup-not-completed',
+  'attempt-superseded',
+  'slot-already-decided',
+  'copy-exists',
+  'copy-unknown',
+  'copy-already-ended',
+] as const;
+export type RefusalCode = (typeof refusalCodes)[number];
+
+export interface Refusal {
+  refused: RefusalCode;
+  /** One sentence: what, which id, what to do. Shown to the client as it is. */
+  message: string;
+}
+
+export function refuse(refused: RefusalCode, message: string): Refusal {
+  return { refused, message };
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'refused' in value;
+}

@@ -1,0 +1,56 @@
+/** Names of streams and topics: one stream an aggregate, one topic a kind of aggregate. */
+import { z } from 'zod';
+import type { EventType } from './events.js';
+
+export const aggregates = ['instance', 'schedule', 'backup', 'copy'] as const;
+export const aggregate = z.enum(aggregates);
+export type Aggregate = (typeof aggregates)[number];
+
+/** `backup-<uuid>`: the stream of one aggregate. */
+export type StreamName = `${Aggregate}-${string}`;
+
+export function streamOf(kind: Aggregate, id: string): StreamName {
+  return `${kind}-${id}`;
+}
+
+/** The kind of aggregate that a stream tells of, or undefined when the name is no stream's. */
+export function aggregateOf(stream: string): Aggregate | undefined {
+  return aggregates.find((kind) => stream.startsWith(`${kind}-`));
+}
+
+/** The id in a stream's name. */
+export function idOf(stream: string): string {
+  return stream.slice(stream.indexOf('-') + 1);
+}
+
+export const topics: Readonly<Record<Aggregate, string>> = {
+  instance: 'strongroom.instances',
+  schedule: 'strongroom.schedules',
+  backup: 'strongroom.backups',
+  copy: 'strongroom.copies',
+};
+export const deadLetterTopic = 'strongroom.dead-letters';
+
+/** The kind of aggregate whose stream and topic each event belongs to. */
+export const aggregateOfEvent = {
+  InstanceRegistered: 'instance',
+  ScheduleCreated: 'schedule',
+  ScheduleUpdated: 'schedule',
+  ScheduleDeleted: 'schedule',
+  SlotSkipped: 'backup',
+  SlotMissed: 'backup',
+  BackupRequested: 'backup',
+  BackupStarted: 'backup',
+  BackupCompleted: 'backup',
+  BackupFailed: 'backup',
+  CopyRequested: 'copy',
+  CopyStarted: 'copy',
+  CopyAttemptFailed: 'copy',
+  CopyCompleted: 'copy',
+  CopyFailed: 'copy',
+} as const satisfies Record<EventType, Aggregate>;
+
+/** The event types of one kind of aggregate. */
+export type EventTypeOf<A extends Aggregate> = {
+  [T in EventType]: (typeof aggregateOfEvent)[T] extends A ? T : never;
+}[EventType];

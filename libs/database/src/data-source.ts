@@ -1,0 +1,65 @@
+/** The one database of a deployment: how it is connected to, and how its schema comes to be. */
+import { DataSource, type EntitySchema } from 'typeorm';
+import { Ledger1700000000001 } from './migrations/0001-ledger.js';
+import { Feed1700000000002 } from './migrations/0002-feed.js';
+import { Jobs1700000000003 } from './migrations/0003-jobs.js';
+import { Views1700000000004 } from './migrations/0004-views.js';
+import { SlotTimers1700000000005 } from './migrations/0005-slot-timers.js';
+import { Credentials1700000000006 } from './migrations/0006-credentials.js';
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/database` */
+  url: string;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  entities?: (new () => object)[] | EntitySchema[];
+  /** Connections kept at most. Default 10. */
+  poolSize?: number;
+}
+
+/** A data source that is not connected yet. */
+export function createDataSource({ url, applicationName, entities = [], poolSize = 10 }: DatabaseOptions): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    applicationName,
+    entities,
+    poolSize,
+    connectTimeoutMS: 5_000,
+    synchronize: false,
+    logging: false,
+    migrationsTableName: 'schema_migration',
+    migrationsTransactionMode: 'each',
+    migrations: [
+      Ledger1700000000001,
+      Feed1700000000002,
+      Jobs1700000000003,
+      Views1700000000004,
+      SlotTimers1700000000005,
+      Credentials1700000000006,
+    ],
+    extra: {
+      // A hung connection must not hold the ledger's lock for ever.
+      idle_in_transaction_session_timeout: 30_000,
+      statement_timeout: 60_000,
+    },
+  });
+}
+
+const migrationLock = 7_236_000;
+
+/** Brings the schema up to date. Any number of processes may call it at once: TypeORM takes no lock here, so this does. */
+export async function migrate(dataSource: DataSource): Promise<void> {
+  const holder = dataSource.createQueryRunner();
+  try {
+    await holder.connect();
+    await holder.query('select pg_advisory_lock($1)', [migrationLock]);
+    try {
+      await dataSource.runMigrations();
+    } finally {
+      await holder.query('select pg_advisory_unlock($1)', [migrationLock]);
+    }
+  } finally {
+    await holder.release();
+  }
+}

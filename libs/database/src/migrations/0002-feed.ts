@@ -1,0 +1,50 @@
+/** How far events have been carried and handled: the relay's cursor, each consumer group's offsets, and what was set aside. */
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class Feed1700000000002 implements MigrationInterface {
+  async up(run: QueryRunner): Promise<void> {
+    // A source is one broker cluster (kafka:<cluster id>) or the ledger itself. A new cluster is a new source: it is
+    // filled from the start of the ledger and handled anew, which handlers bear because identity makes them idempotent.
+    await run.query(`
+      create table relay_cursor (
+        source text not null,
+        topic text not null,
+        position bigint not null default 0,
+        moved_at timestamptz not null default now(),
+        primary key (source, topic)
+      );
+
+      create table feed_offset (
+        consumer_group text not null,
+        source text not null,
+        topic text not null,
+        partition integer not null,
+        -- The broker's offset of the last message handled; -1 before the first.
+        "offset" bigint not null default -1,
+        -- The ledger position of the last event handled: a message at or below it is a repetition.
+        position bigint not null default 0,
+        moved_at timestamptz not null default now(),
+        primary key (consumer_group, source, topic, partition)
+      );
+
+      create table dead_letter (
+        id uuid primary key,
+        consumer_group text not null,
+        source text not null,
+        topic text not null,
+        partition integer not null,
+        "offset" bigint not null,
+        position bigint,
+        message jsonb not null,
+        error text not null,
+        set_aside_at timestamptz not null default now(),
+        replayed_at timestamptz,
+        unique (consumer_group, source, topic, partition, "offset")
+      );
+    `);
+  }
+
+  async down(run: QueryRunner): Promise<void> {
+    await run.query('drop table relay_cursor, feed_offset, dead_letter');
+  }
+}

@@ -1,0 +1,18 @@
+/** The credentials of instances: ciphertext only. */
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class Credentials1700000000006 implements MigrationInterface {
+  async up(run: QueryRunner): Promise<void> {
+    await run.query(`
+      create table instance_credential (
+        instance_id uuid primary key,
+        ciphertext bytea not null,
+        stored_at timestamptz not null default now()
+      );
+    `);
+  }
+
+  async down(run: QueryRunner): Promise<void> {
+    await run.query('drop table instance_credential');
+  }
+}

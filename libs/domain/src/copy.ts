@@ -1,0 +1,130 @@
+/** A copy: a backup's bytes in another region. Worked on in numbered attempts until it is there, or can never be. */
+import { type EventData, refuse } from '@strongroom/contracts';
+import type { Decider } from './decider.js';
+
+export type CopyState =
+  | { is: 'absent' }
+  | {
+      is: 'pending' | 'copying' | 'completed' | 'failed';
+      accountId: string;
+      attempt: number;
+      request: EventData<'CopyRequested'>;
+    };
+
+interface OfAttempt {
+  copyId: string;
+  attempt: number;
+}
+
+export type CopyCommand =
+  | { type: 'RequestCopy'; request: EventData<'CopyRequested'> }
+  | ({ type: 'StartCopy'; replicator: string } & OfAttempt)
+  | ({ type: 'FailCopyAttempt'; code: string; reason: string; retryAt: string } & OfAttempt)
+  | ({ type: 'CompleteCopy' } & OfAttempt &
+      Pick<EventData<'CopyCompleted'>, 'location' | 'sizeBytes' | 'sha256' | 'startedAt'>)
+  | ({ type: 'FailCopy'; code: string; reason: string } & OfAttempt);
+
+type Requested = Exclude<CopyState, { is: 'absent' }>;
+
+const superseded = ({ copyId, attempt }: OfAttempt, newest: number) =>
+  refuse('attempt-superseded', `Attempt ${attempt} at copy ${copyId} was superseded by attempt ${newest}.`);
+
+/** The copy an attempt may still act on, or why it may not. */
+function open(command: OfAttempt, state: CopyState) {
+  if (state.is === 'absent') return refuse('copy-unknown', `Copy ${command.copyId} was never requested.`);
+  if (state.is === 'completed' || state.is === 'failed') {
+    return refuse('copy-already-ended', `Copy ${command.copyId} has ended already.`);
+  }
+  return undefined;
+}
+
+/** As `open`, for the attempt in hand: it must be the newest. */
+function current(command: OfAttempt, state: CopyState) {
+  const refusal = open(command, state);
+  if (refusal || state.is === 'absent') return refusal;
+  return command.attempt === state.attempt ? undefined : superseded(command, state.attempt);
+}
+
+const named = (state: CopyState) => {
+  const { copyId, backupId, region } = requested(state).request;
+  return { copyId, backupId, region };
+};
+
+function requested(state: CopyState): Requested {
+  if (state.is === 'absent') throw new TypeError('a copy that was never requested cannot move on');
+  return state;
+}
+
+export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
+  aggregate: 'copy',
+  initial: { is: 'absent' },
+  decide: {
+    RequestCopy: ({ request }, state) =>
+      state.is === 'absent'
+        ? { events: [{ type: 'CopyRequested', data: request }] }
+        : refuse('copy-exists', `A copy of backup ${request.backupId} to ${request.region} was requested already.`),
+    StartCopy(command, state) {
+      const refusal = open(command, state);
+      if (refusal) return refusal;
+      const { attempt } = requested(state);
+      if (command.attempt <= attempt) return superseded(command, attempt);
+      return {
+        events: [
+          {
+            type: 'CopyStarted',
+            data: { ...named(state), attempt: command.attempt, replicator: command.replicator },
+          },
+        ],
+      };
+    },
+    FailCopyAttempt: (command, state) =>
+      current(command, state) ?? {
+        events: [
+          {
+            type: 'CopyAttemptFailed',
+            data: {
+              ...named(state),
+              attempt: command.attempt,
+              code: command.code,
+              reason: command.reason,
+              retryAt: command.retryAt,
+            },
+          },
+        ],
+      },
+    CompleteCopy: (command, state) =>
+      current(command, state) ?? {
+        events: [
+          {
+            type: 'CopyCompleted',
+            data: {
+              ...named(state),
+              instanceId: requested(state).request.instanceId,
+              attempt: command.attempt,
+              location: command.location,
+              sizeBytes: command.sizeBytes,
+              sha256: command.sha256,
+              startedAt: command.startedAt,
+            },
+          },
+        ],
+      },
+    FailCopy: (command, state) =>
+      current(command, state) ?? {
+        events: [
+          {
+            type: 'CopyFailed',
+            data: { ...named(state), attempt: command.attempt, code: command.code, reason: command.reason },
+          },
+        ],
+      },
+  },
+  evolve: {
+    CopyRequested: (_, { accountId, data }) => ({ is: 'pending', accountId, attempt: 0, request: data }),
+    CopyStarted: (state, { data }) => ({ ...requested(state), is: 'copying', attempt: data.attempt }),
+    CopyAttemptFailed: (state, { data }) => ({ ...requested(state), is: 'pending', attempt: data.attempt }),
+    CopyCompleted: (state, { data }) => ({ ...requested(state), is: 'completed', attempt: data.attempt }),
+    CopyFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
+  },
+  claimed: {},
+};

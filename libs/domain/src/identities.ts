@@ -1,0 +1,15 @@
+/** Identities that follow from what they name, so that two who decide the same thing decide it about one stream. */
+import { v5 } from 'uuid';
+
+const scheduledBackups = 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11';
+const copies = '6f2d3c55-7b0a-5c7e-8a55-51b1d0d8a9c2';
+
+/** The id of the backup, or of what took its place, for one slot of a schedule: a slot runs once whoever fires it. */
+export function scheduledBackupId(scheduleId: string, slotAt: Date): string {
+  return v5(`${scheduleId} ${slotAt.toISOString()}`, scheduledBackups);
+}
+
+/** The id of a backup's copy in a region: a region is owed one copy however often it is asked for. */
+export function copyId(backupId: string, region: string): string {
+  return v5(`${backupId} ${region}`, copies);
+}

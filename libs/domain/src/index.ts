@@ -1,0 +1,8 @@
+/** Pure decisions: no clock, no randomness, no framework, no database. */
+export * from './backup.js';
+export * from './copy.js';
+export * from './decider.js';
+export * from './identities.js';
+export * from './instance.js';
+export * from './schedule.js';
+export * from './slots.js';

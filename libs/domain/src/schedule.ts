@@ -1,0 +1,95 @@
+/** A schedule: when an instance is backed up and where its backups are copied. At most one for an instance. */
+import { type EventData, refuse } from '@strongroom/contracts';
+import type { Decider } from './decider.js';
+import { instanceUnknown, type RegisteredInstance } from './instance.js';
+
+export type ScheduleDefinition = Pick<
+  EventData<'ScheduleCreated'>,
+  'dayOfWeek' | 'hour' | 'minute' | 'fullBackupRetention' | 'copyTo' | 'paused'
+>;
+
+export type ScheduleState =
+  | { is: 'absent' }
+  | { is: 'active'; accountId: string; instanceId: string; definition: ScheduleDefinition }
+  | { is: 'deleted' };
+
+export type ScheduleCommand =
+  | {
+      type: 'CreateSchedule';
+      accountId: string;
+      scheduleId: string;
+      instanceId: string;
+      /** The instance as it is known, if it is. */
+      instance: RegisteredInstance | undefined;
+      definition: ScheduleDefinition;
+    }
+  | { type: 'UpdateSchedule'; accountId: string; scheduleId: string; changes: Partial<ScheduleDefinition> }
+  | { type: 'DeleteSchedule'; accountId: string; scheduleId: string };
+
+const unknown = (scheduleId: string) =>
+  refuse('schedule-unknown', `Schedule ${scheduleId} was not found in this account.`);
+const claimOn = (instanceId: string) => [{ kind: 'schedule-of-instance' as const, key: instanceId }];
+
+export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand> = {
+  aggregate: 'schedule',
+  initial: { is: 'absent' },
+  decide: {
+    CreateSchedule({ accountId, scheduleId, instanceId, instance, definition }) {
+      if (instance?.accountId !== accountId) return instanceUnknown(instanceId);
+      return {
+        events: [{ type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } }],
+        claims: claimOn(instanceId),
+      };
+    },
+    UpdateSchedule({ accountId, scheduleId, changes }, state) {
+      if (state.is !== 'active' || state.accountId !== accountId) return unknown(scheduleId);
+      const definition = { ...state.definition, ...changes };
+      if (sameDefinition(definition, state.definition)) {
+        return refuse('schedule-unchanged', `Schedule ${scheduleId} is already as asked: the update changes nothing.`);
+      }
+      return {
+        events: [{ type: 'ScheduleUpdated', data: { scheduleId, instanceId: state.instanceId, ...definition } }],
+      };
+    },
+    DeleteSchedule({ accountId, scheduleId }, state) {
+      if (state.is !== 'active' || state.accountId !== accountId) return unknown(scheduleId);
+      return {
+        events: [{ type: 'ScheduleDeleted', data: { scheduleId, instanceId: state.instanceId } }],
+        releases: claimOn(state.instanceId),
+      };
+    },
+  },
+  evolve: {
+    ScheduleCreated: (_, { accountId, data: { scheduleId: __, instanceId, ...definition } }) => ({
+      is: 'active',
+      accountId,
+      instanceId,
+      definition,
+    }),
+    ScheduleUpdated: (_, { accountId, data: { scheduleId: __, instanceId, ...definition } }) => ({
+      is: 'active',
+      accountId,
+      instanceId,
+      definition,
+    }),
+    ScheduleDeleted: () => ({ is: 'deleted' }),
+  },
+  claimed: {
+    'schedule-of-instance': (instanceId, holder) =>
+      refuse(
+        'schedule-exists-for-instance',
+        `Instance ${instanceId} has schedule ${holder} already. Change that one, or delete it first.`,
+      ),
+  },
+};
+
+function sameDefinition(a: ScheduleDefinition, b: ScheduleDefinition): boolean {
+  const { copyTo: regionsOfA, ...restOfA } = a;
+  const { copyTo: regionsOfB, ...restOfB } = b;
+  const keys = Object.keys(restOfA) as (keyof typeof restOfA)[];
+  return (
+    keys.every((key) => restOfA[key] === restOfB[key]) &&
+    regionsOfA.length === regionsOfB.length &&
+    regionsOfA.every((region, index) => region === regionsOfB[index])
+  );
+}

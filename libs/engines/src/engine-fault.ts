@@ -1,0 +1,39 @@
+/** What can break between Strongroom and a database server, from a closed list, each saying whether another attempt can help. */
+export const engineFaultCodes = {
+  /** Nothing answers at the endpoint, or the connection broke. */
+  'server-unreachable': true,
+  /** The server refused the user or the password. */
+  'credentials-refused': false,
+  /** The user may not take backups, or the server is not set up for them. */
+  'backup-not-permitted': false,
+  /** The server's version can't be backed up. */
+  'version-unsupported': false,
+  /** The server said during or after the transfer that the backup is no good. */
+  'backup-aborted-by-server': true,
+  /** No byte came for longer than the stall limit. */
+  'server-stalled': true,
+  /** The server sent what the protocol does not allow here. */
+  'protocol-violation': false,
+  /** The folder to restore into can't be used, or its disk is full. */
+  'restore-target-unusable': false,
+  /** The backup's content is not what its manifest says. */
+  'backup-content-invalid': false,
+  /** The caller ended it. */
+  'cancelled': false,
+} as const;
+
+export type EngineFaultCode = keyof typeof engineFaultCodes;
+
+export class EngineFault extends Error {
+  override readonly name = 'EngineFault';
+  readonly retryable: boolean;
+
+  constructor(
+    readonly code: EngineFaultCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.retryable = engineFaultCodes[code];
+  }
+}

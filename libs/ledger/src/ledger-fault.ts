@@ -1,0 +1,40 @@
+/** The ledger's database can't be reached, or can't write. The caller may try again; whether the append took place is not known. */
+export class LedgerFault extends Error {
+  override readonly name = 'LedgerFault';
+  readonly code = 'ledger-unavailable';
+  readonly retryable = true;
+
+  constructor(cause: unknown) {
+    super(`the ledger's database did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** Connections lost or refused, a server that starts or stops, resources that ran out: what passes by itself. */
+const passing = /^(08|53|57P0|25P03|40001|40P01|55P03)/;
+const connectionErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** Whether a database error is an outage that passes, rather than a mistake in what was asked. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof LedgerFault) return true;
+  if (error instanceof AggregateError) return error.errors.some(isOutage);
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (passing.test(code) || connectionErrors.has(code)) return true;
+  if (
+    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
+      error.message,
+    )
+  ) {
+    return true;
+  }
+  return 'driverError' in error && error.driverError !== error && isOutage(error.driverError);
+}

@@ -1,0 +1,156 @@
+/**
+ * The ledger: the append-only record of everything that happened, in PostgreSQL. Position order is commit order, so one
+ * number is a reader's whole place in it.
+ */
+import { type Aggregate, aggregateOf, parseEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
+import pg from 'pg';
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { AppendLane } from './append-lane.js';
+import { AppendNotices } from './append-notices.js';
+import { type AppendOutcome, type AppendRequest, parseAnswers } from './append-request.js';
+
+/** A committed event as the ledger gives it, not parsed yet: whoever handles it judges its form. */
+export interface TailRow {
+  position: number;
+  id: string;
+  type: string;
+  stream: string;
+  instanceId: string;
+  /** ISO 8601, UTC. */
+  at: string;
+  /** The envelope, for `parseEvent`. */
+  event: unknown;
+}
+
+const eventColumns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
+
+const eventRow = z
+  .object({
+    position: z.coerce.number(),
+    id: z.string(),
+    stream: z.string(),
+    version: z.int(),
+    type: z.string(),
+    account_id: z.string(),
+    instance_id: z.string(),
+    at: z.date().transform((at) => at.toISOString()),
+    data: z.unknown(),
+    context: z.unknown(),
+  })
+  .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
+
+export class Ledger {
+  private readonly lane: AppendLane;
+
+  constructor(private readonly dataSource: DataSource) {
+    this.lane = new AppendLane({
+      write: (batch) => this.appendWithin(this.dataSource.manager, batch),
+      holds: (request) => this.holds(request),
+    });
+  }
+
+  /**
+   * Appends one stream's events, grouped with what other callers of this process append at the time.
+   * When it resolves with `appended` the events are on disk.
+   * @throws {LedgerFault} when the database can't be reached
+   */
+  append(request: AppendRequest): Promise<AppendOutcome> {
+    return this.lane.append(request);
+  }
+
+  /**
+   * Appends within the caller's transaction, for a caller who changes rows of its own with it. It must be the last
+   * statement before the commit: it holds the lock that every other append waits for. No two requests may share a
+   * stream or a claim.
+   */
+  async appendWithin(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    if (requests.length === 0) return [];
+    const asked = requests.map((request, index) => ({
+      ...request,
+      request: index,
+      aggregate: aggregateOf(request.stream),
+    }));
+    return parseAnswers(
+      await manager.query('select * from ledger_append($1)', [JSON.stringify(asked)]),
+      requests.length,
+    );
+  }
+
+  /** A stream's events, oldest first; none for a stream that is not there. */
+  async readStream(stream: StreamName): Promise<RecordedEvent[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select ${eventColumns} from ledger_event where stream = $1 order by version`,
+      [stream],
+    );
+    return z.array(eventRow).parse(rows).map(parseEvent);
+  }
+
+  /** Committed events of one kind of aggregate beyond a position, in order. */
+  async tail(aggregate: Aggregate, after: number, limit: number): Promise<TailRow[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select ${eventColumns} from ledger_event where aggregate = $1 and position > $2 order by position limit $3`,
+      [aggregate, after, limit],
+    );
+    return z
+      .array(eventRow)
+      .parse(rows)
+      .map((event) => ({
+        position: event.position,
+        id: event.id,
+        type: event.type,
+        stream: event.stream,
+        instanceId: event.instanceId,
+        at: event.at,
+        event,
+      }));
+  }
+
+  /** An account's events beyond a position, in order, as the caller's transaction sees them. */
+  async tailOfAccount(
+    manager: EntityManager,
+    accountId: string,
+    after: number,
+    limit: number,
+  ): Promise<RecordedEvent[]> {
+    const rows: unknown = await manager.query(
+      `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 order by position limit $3`,
+      [accountId, after, limit],
+    );
+    return z.array(eventRow).parse(rows).map(parseEvent);
+  }
+
+  /** How far behind a reader at `after` is: the events beyond it, counted up to 100,000, and when the oldest happened. */
+  async lag(aggregate: Aggregate, after: number): Promise<{ events: number; oldestAt: Date | null }> {
+    const rows: unknown = await this.dataSource.query(
+      `select count(*)::int as events, min(at) as "oldestAt" from
+         (select at from ledger_event where aggregate = $1 and position > $2 order by position limit 100000) behind`,
+      [aggregate, after],
+    );
+    const [row] = z
+      .array(z.object({ events: z.int(), oldestAt: z.date().nullable() }))
+      .length(1)
+      .parse(rows);
+    return row ?? { events: 0, oldestAt: null };
+  }
+
+  /** Calls `wake` after appends by any process. Only a hint that may be lost: a reader polls as well. Returns its end. */
+  async onAppend(wake: () => void): Promise<() => Promise<void>> {
+    const { options } = this.dataSource;
+    const connectionString = 'url' in options && typeof options.url === 'string' ? options.url : undefined;
+    if (connectionString === undefined) throw new TypeError('the ledger needs a data source with a url');
+    const notices = new AppendNotices(
+      () => new pg.Client({ connectionString, application_name: 'strongroom-append-notices' }),
+      wake,
+    );
+    notices.start();
+    return () => notices.stop();
+  }
+
+  private async holds({ stream, expectedVersion, events }: AppendRequest): Promise<AppendOutcome | undefined> {
+    const written = (await this.readStream(stream)).slice(expectedVersion, expectedVersion + events.length);
+    const first = written[0];
+    const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
+    return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
+  }
+}

@@ -1,0 +1,8 @@
+/** The read model: one file a view, with its table, its fold and its queries. */
+export * from './backup-view.js';
+export * from './copy-view.js';
+export * from './instance-view.js';
+export * from './run-view.js';
+export * from './schedule-view.js';
+export type { Page, PageRequest } from './view.js';
+export { Views, viewTables } from './views.js';

@@ -1,0 +1,111 @@
+/** The schedules of an account, each with what became of it lately. */
+import type { RecordedEvent } from '@strongroom/contracts';
+import { type DataSource, EntitySchema, MoreThan } from 'typeorm';
+import { z } from 'zod';
+import { cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
+
+export interface ScheduleRow extends ViewRow {
+  instanceId: string;
+  dayOfWeek: number;
+  hour: number;
+  minute: number;
+  fullBackupRetention: number;
+  copyTo: string[];
+  paused: boolean;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** What the schedule's backups say of it. */
+export interface ScheduleActivity {
+  /** Whether a backup of the schedule is requested or running. */
+  running: boolean;
+  /** When its newest backup was requested. */
+  lastRunAt: Date | null;
+}
+
+export const scheduleTable = new EntitySchema<ScheduleRow>({
+  name: 'ScheduleView',
+  tableName: 'schedule_view',
+  columns: {
+    id: { type: 'uuid', primary: true },
+    accountId: { type: 'text', name: 'account_id' },
+    instanceId: { type: 'uuid', name: 'instance_id' },
+    dayOfWeek: { type: 'smallint', name: 'day_of_week' },
+    hour: { type: 'smallint' },
+    minute: { type: 'smallint' },
+    fullBackupRetention: { type: 'integer', name: 'full_backup_retention' },
+    copyTo: { type: 'text', array: true, name: 'copy_to' },
+    paused: { type: 'boolean' },
+    createdAt: { type: 'timestamptz', name: 'created_at' },
+    updatedAt: { type: 'timestamptz', name: 'updated_at' },
+    version: { type: 'integer' },
+  },
+});
+
+const defined = (
+  createdAt: Date,
+  { accountId, at, version, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
+): ScheduleRow => {
+  const { scheduleId, ...definition } = data;
+  return { id: scheduleId, accountId, ...definition, createdAt, updatedAt: new Date(at), version };
+};
+
+export const scheduleView: View<'schedule', ScheduleRow> = {
+  aggregate: 'schedule',
+  table: scheduleTable,
+  fold: {
+    ScheduleCreated: (_, event) => defined(new Date(event.at), event),
+    ScheduleUpdated: (row, event) => row && defined(row.createdAt, event),
+    ScheduleDeleted: () => undefined,
+  },
+};
+
+const activityRow = z.object({ schedule_id: z.string(), running: z.boolean(), last_run_at: z.date().nullable() });
+
+export class Schedules {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async find(accountId: string, id: string): Promise<ScheduleRow | undefined> {
+    return (await this.dataSource.manager.findOneBy(scheduleTable, { accountId, id })) ?? undefined;
+  }
+
+  async ofInstance(accountId: string, instanceId: string): Promise<ScheduleRow | undefined> {
+    return (await this.dataSource.manager.findOneBy(scheduleTable, { accountId, instanceId })) ?? undefined;
+  }
+
+  /** In order of id, after the marker. */
+  async page(
+    accountId: string,
+    { limit, marker, instanceId }: PageRequest & { instanceId?: string | undefined },
+  ): Promise<Page<ScheduleRow>> {
+    const rows = await this.dataSource.manager.find(scheduleTable, {
+      where: {
+        accountId,
+        ...(marker === undefined ? {} : { id: MoreThan(marker) }),
+        ...(instanceId === undefined ? {} : { instanceId }),
+      },
+      order: { id: 'asc' },
+      take: limit + 1,
+    });
+    return cut(rows, limit);
+  }
+
+  /** By schedule id; a schedule that never ran is in it too. */
+  async activity(scheduleIds: string[]): Promise<Map<string, ScheduleActivity>> {
+    const rows: unknown = await this.dataSource.query(
+      `select asked.id as schedule_id, coalesce(newest.status in ('NEW', 'BUILDING'), false) as running, newest.created_at as last_run_at
+       from unnest($1::uuid[]) as asked(id)
+       left join lateral (
+         select b.status, b.created_at from backup_view b where b.schedule_id = asked.id order by b.created_at desc limit 1
+       ) newest on true`,
+      [scheduleIds],
+    );
+    return new Map(
+      z
+        .array(activityRow)
+        .parse(rows)
+        .map((row) => [row.schedule_id, { running: row.running, lastRunAt: row.last_run_at }]),
+    );
+  }
+}

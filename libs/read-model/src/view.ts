@@ -1,0 +1,52 @@
+/** What a view is: a table, and the pure rules by which the events of one kind of aggregate make its rows. */
+import type { Aggregate, EventType, EventTypeOf, RecordedEvent } from '@strongroom/contracts';
+import type { EntitySchema, ValueTransformer } from 'typeorm';
+
+/** A row's identity is its stream's id; `version` is the stream's version that the row reflects. */
+export interface ViewRow {
+  id: string;
+  accountId: string;
+  version: number;
+}
+
+export interface View<A extends Aggregate = Aggregate, Row extends ViewRow = ViewRow> {
+  aggregate: A;
+  table: EntitySchema<Row>;
+  /** From the row so far to the row after the event; undefined when there is no such row (any more). */
+  fold: { [T in EventTypeOf<A>]: (row: Row | undefined, event: RecordedEvent<T>) => Row | undefined };
+}
+
+/** For events that a view does not tell of. */
+export function unchanged<Row>(row: Row | undefined): Row | undefined {
+  return row;
+}
+
+/** Makes rules for events that only change a row that is there. */
+export function changing<Row extends ViewRow & { updatedAt: Date }>() {
+  return <T extends EventType>(update: (event: RecordedEvent<T>) => Partial<Row>) =>
+    (row: Row | undefined, event: RecordedEvent<T>): Row | undefined =>
+      row && { ...row, ...update(event), updatedAt: new Date(event.at), version: event.version };
+}
+
+/** PostgreSQL's bigint as a number: byte counts stay far below 2^53. */
+export const bigintAsNumber: ValueTransformer = {
+  to: (value: number | null | undefined) => value,
+  from: (value: string | null) => (value === null ? null : Number(value)),
+};
+
+/** A page's size, and the last item of the page before. */
+export interface PageRequest {
+  limit: number;
+  marker?: string | undefined;
+}
+
+/** Items, and whether more follow. */
+export interface Page<Row> {
+  items: Row[];
+  more: boolean;
+}
+
+/** Cuts the one row too many, by which a query tells that more follow. */
+export function cut<Row>(rows: Row[], limit: number): Page<Row> {
+  return { items: rows.slice(0, limit), more: rows.length > limit };
+}

@@ -1,0 +1,92 @@
+/**
+ * Folds the ledger into the views: each account's events in ledger order, under the row lock of the account's head.
+ *
+ * Whoever has news folds it: the projection when the feed brings an event, a reader whose account is behind before it
+ * reads. Both go the same way, so a read reflects every append before it, and a repetition changes nothing.
+ */
+import { aggregateOfEvent, idOf, type RecordedEvent } from '@strongroom/contracts';
+import type { Ledger } from '@strongroom/ledger';
+import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
+import { z } from 'zod';
+import { backupView } from './backup-view.js';
+import { copyView } from './copy-view.js';
+import { instanceView } from './instance-view.js';
+import { runView } from './run-view.js';
+import { scheduleView } from './schedule-view.js';
+import type { View, ViewRow } from './view.js';
+
+const views = [instanceView, scheduleView, backupView, runView, copyView] as const;
+
+/** The entities that the data source needs. */
+export const viewTables: EntitySchema[] = views.map(({ table }) => table as EntitySchema);
+
+const batchSize = 500;
+const head = z.array(z.object({ position: z.coerce.number() }));
+const behind = z.array(z.object({ behind: z.boolean() })).length(1);
+
+export class Views {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /** Returns when the account's views reflect every event appended before the call. */
+  async catchUp(accountId: string): Promise<void> {
+    const rows: unknown = await this.dataSource.query(
+      `select coalesce((select max(position) from ledger_event where account_id = $1), 0)
+            > coalesce((select position from view_head where account_id = $1), 0) as behind`,
+      [accountId],
+    );
+    if (!behind.parse(rows)[0]?.behind) return;
+    while ((await this.dataSource.transaction((manager) => this.foldNext(manager, accountId))) === batchSize);
+  }
+
+  /** Drops every row and folds the ledger anew. The views come out equal. */
+  async rebuild(): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      // The lock keeps projections and readers away until the empty views are the committed ones.
+      await manager.query('lock table view_head in access exclusive mode');
+      for (const { table } of views) await manager.clear(table as EntitySchema);
+      await manager.query('delete from view_head');
+    });
+    const accounts: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
+    for (const { account_id } of z.array(z.object({ account_id: z.string() })).parse(accounts)) {
+      await this.catchUp(account_id);
+    }
+  }
+
+  /** Folds the account's next events and returns how many there were. */
+  private async foldNext(manager: EntityManager, accountId: string): Promise<number> {
+    await manager.query('insert into view_head (account_id) values ($1) on conflict do nothing', [accountId]);
+    const rows: unknown = await manager.query('select position from view_head where account_id = $1 for update', [
+      accountId,
+    ]);
+    const seen = head.parse(rows)[0]?.position ?? 0;
+    const events = await this.ledger.tailOfAccount(manager, accountId, seen, batchSize);
+    const newest = events.at(-1);
+    if (!newest) return 0;
+    for (const view of views) await foldInto(manager, view as View, events);
+    await manager.query('update view_head set position = $2 where account_id = $1', [accountId, newest.position]);
+    return events.length;
+  }
+}
+
+async function foldInto(manager: EntityManager, view: View, events: readonly RecordedEvent[]): Promise<void> {
+  const own = events.filter(({ type }) => aggregateOfEvent[type] === view.aggregate);
+  if (own.length === 0) return;
+  const ids = [...new Set(own.map(({ stream }) => idOf(stream)))];
+  const before = await manager.find(view.table, { where: { id: In(ids) } });
+  const rows = new Map<string, ViewRow | undefined>(before.map((row) => [row.id, row]));
+  for (const event of own) {
+    const id = idOf(event.stream);
+    const rule = view.fold[event.type as keyof View['fold']] as (
+      row: ViewRow | undefined,
+      event: RecordedEvent,
+    ) => ViewRow | undefined;
+    rows.set(id, rule(rows.get(id), event));
+  }
+  const kept = [...rows.values()].filter((row) => row !== undefined);
+  if (kept.length > 0) await manager.upsert(view.table, kept, ['id']);
+  const gone = before.map(({ id }) => id).filter((id) => rows.get(id) === undefined);
+  if (gone.length > 0) await manager.delete(view.table, { id: In(gone) });
+}

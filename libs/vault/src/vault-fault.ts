@@ -1,0 +1,32 @@
+/** What can break in a vault, from a closed list, each saying whether another attempt can help. */
+export const vaultFaultCodes = {
+  /** The store can't be reached, refuses access, or failed an operation. */
+  'vault-unavailable': true,
+  /** No space left, or a quota. */
+  'vault-full': true,
+  /** The backup, or an object its manifest names, is not there. */
+  'object-missing': false,
+  /** An object's bytes are not those of its manifest. */
+  'object-altered': false,
+  /** Another attempt has taken this one's place. */
+  'upload-superseded': false,
+  /** The manifest can't be read as one. */
+  'manifest-invalid': false,
+} as const;
+
+export type VaultFaultCode = keyof typeof vaultFaultCodes;
+
+export class VaultFault extends Error {
+  override readonly name = 'VaultFault';
+  readonly retryable: boolean;
+
+  constructor(
+    readonly code: VaultFaultCode,
+    readonly region: string,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.retryable = vaultFaultCodes[code];
+  }
+}

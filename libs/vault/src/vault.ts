@@ -1,0 +1,58 @@
+/**
+ * The port to a region's object store. A backup is there whole or not at all: what is being written is under a
+ * temporary name, and `seal` makes it visible in one step, its manifest with it.
+ */
+import type { Readable } from 'node:stream';
+import type { VaultManifest, VaultObject } from '@strongroom/contracts';
+
+/** A backup's manifest as stored: the parsed form, the very bytes, and their SHA-256, which is the backup's SHA-256. */
+export interface SealedManifest {
+  manifest: VaultManifest;
+  bytes: Buffer;
+  sha256: string;
+}
+
+/** One attempt at putting a backup into a vault. Ends with `seal` or `discard`. */
+export abstract class VaultUpload {
+  /**
+   * Streams one object in, hashing on the way. Memory stays flat; the source is destroyed on failure.
+   * @returns bytes as stored and their SHA-256 (before any compression is the caller's business)
+   * @throws {VaultFault}
+   */
+  abstract put(name: string, source: AsyncIterable<Buffer>): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>>;
+
+  /**
+   * Makes the backup visible under its id, with the manifest's bytes beside its objects. Durable when it returns.
+   * @throws {VaultFault} also when the attempt was superseded and its temporary objects are gone
+   */
+  abstract seal(manifestBytes: Buffer): Promise<{ location: string }>;
+
+  /** Removes everything this attempt wrote. Never throws: what can't be removed now is swept later. */
+  abstract discard(): Promise<void>;
+}
+
+export abstract class Vault {
+  abstract readonly region: string;
+
+  /** Removes what earlier attempts at this backup left under temporary names, then opens a new attempt. */
+  abstract begin(backupId: string, attempt: number): Promise<VaultUpload>;
+
+  /** The sealed backup's manifest, or undefined when the vault does not hold the backup. */
+  abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
+
+  /** Reads one object of a sealed backup in chunks of at most 128 KiB. */
+  abstract read(backupId: string, objectName: string): Readable;
+
+  /**
+   * Reads every object back and compares it with the sealed manifest.
+   * @param progress called with the bytes read since the last call
+   * @throws {VaultFault} `object-missing`, `object-altered` naming the object
+   */
+  abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
+
+  /** Removes a sealed backup; the manifest goes first, so that no half backup is ever visible. Absent: does nothing. */
+  abstract remove(backupId: string): Promise<void>;
+
+  /** Cheap check that the vault can be reached and written to; for readiness. @throws {VaultFault} */
+  abstract probe(): Promise<void>;
+}
