@@ -86,6 +86,21 @@ export class Ledger {
     return z.array(eventRow).parse(rows).map(parseEvent);
   }
 
+  /** Several streams at once, as the caller's transaction sees them; a stream that is not there is not in the answer. */
+  async readStreams(manager: EntityManager, streams: StreamName[]): Promise<Map<string, RecordedEvent[]>> {
+    const rows: unknown = await manager.query(
+      `select ${eventColumns} from ledger_event where stream = any($1) order by stream, version`,
+      [streams],
+    );
+    const found = new Map<string, RecordedEvent[]>();
+    for (const event of z.array(eventRow).parse(rows).map(parseEvent)) {
+      const events = found.get(event.stream);
+      if (events) events.push(event);
+      else found.set(event.stream, [event]);
+    }
+    return found;
+  }
+
   /** Committed events of one kind of aggregate beyond a position, in order. */
   async tail(aggregate: Aggregate, after: number, limit: number): Promise<TailRow[]> {
     const rows: unknown = await this.dataSource.query(

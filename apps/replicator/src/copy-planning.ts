@@ -1,0 +1,52 @@
+/** What the replicator makes of the events that the feed brings: a copy owed for each region, and jobs to make them. */
+import { Controller } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import type { RecordedEvent } from '@strongroom/contracts';
+import { copyDecider, copyId } from '@strongroom/domain';
+import { FeedContext } from '@strongroom/feed';
+import { execute, Ledger } from '@strongroom/ledger';
+import { Ids, Jobs } from '@strongroom/runtime';
+
+const actor = 'strongroom-replicator';
+
+@Controller()
+export class CopyPlanning {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly ids: Ids,
+    private readonly jobs: Jobs,
+  ) {}
+
+  /** A copy's identity follows from its backup and region, so planning twice plans once. */
+  @EventPattern<string>('BackupCompleted')
+  async planCopies(@Payload() event: RecordedEvent<'BackupCompleted'>): Promise<void> {
+    const { ledger, ids } = this;
+    const { accountId, instanceId, data } = event;
+    const context = { ...event.context, causationId: event.id, actor };
+    await Promise.all(
+      data.copyTo.map((region) => {
+        const id = copyId(data.backupId, region);
+        const request = {
+          copyId: id,
+          backupId: data.backupId,
+          instanceId,
+          region,
+          sourceRegion: data.region,
+          parentId: data.parentId,
+          sizeBytes: data.sizeBytes,
+          sha256: data.sha256,
+        };
+        return execute({ ledger, ids }, copyDecider, { id, accountId, instanceId, context }, { type: 'RequestCopy', request });
+      }),
+    );
+  }
+
+  @EventPattern<string>('CopyRequested')
+  async queueCopy(
+    @Payload() { accountId, data }: RecordedEvent<'CopyRequested'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    const { copyId: id, region: lane, sizeBytes: totalBytes } = data;
+    await this.jobs.add(manager, [{ kind: 'copy', id, lane, accountId, totalBytes }]);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * One attempt at a requested backup: server → engine → compression → the home region's vault, then the event that says
+ * so. Only the newest attempt can end a backup, so one that was overtaken while it slept changes nothing.
+ */
+import { type EventContext, isRefusal, type Refusal, streamOf } from '@strongroom/contracts';
+import type { Credentials } from '@strongroom/credentials';
+import {
+  type BackupCommand,
+  type BackupState,
+  backupDecider,
+  fold,
+  instanceDecider,
+  type RegisteredInstance,
+} from '@strongroom/domain';
+import { type Engine, EngineFault, type StoredBackup, storeBackup } from '@strongroom/engines';
+import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
+import {
+  type Clock,
+  type Hold,
+  type Ids,
+  type LeasedJob,
+  type Logger,
+  type Performed,
+  persist,
+} from '@strongroom/runtime';
+import { type Vault, VaultFault } from '@strongroom/vault';
+
+/** More lost runners than this, and the backup is failed rather than tried again: it may be what kills them. */
+const mostAttempts = 5;
+
+export interface BackupAttemptParts {
+  ledger: Ledger;
+  ids: Ids;
+  clock: Clock;
+  log: Logger;
+  credentials: Credentials;
+  engine: Engine;
+  /** The home region's. */
+  vault: Vault;
+  /** Who runs it: the process. */
+  runner: string;
+}
+
+type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
+
+export class BackupAttempt {
+  private readonly backupId: string;
+
+  constructor(
+    private readonly parts: BackupAttemptParts,
+    private readonly job: LeasedJob,
+    private readonly hold: Hold,
+  ) {
+    this.backupId = job.id;
+  }
+
+  /** Ends with the backup completed or failed in the ledger, or with an error when the lease is lost or the process stops. */
+  async perform(): Promise<Performed> {
+    const { backupId, job, parts } = this;
+    const history = await parts.ledger.readStream(streamOf('backup', backupId));
+    const backup = fold(backupDecider, history);
+    const requested = history[0];
+    if ((backup.is !== 'requested' && backup.is !== 'running') || !requested) return 'finished';
+    const context: EventContext = { ...requested.context, causationId: requested.id, actor: parts.runner };
+    const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...requested.context });
+    const record = (command: BackupCommand) => this.record(backup, context, command);
+
+    if (job.attempt > mostAttempts) {
+      const reason = `The backup was begun ${mostAttempts} times and its runner was lost each time. Look into the scheduler's log.`;
+      await record({ type: 'FailBackup', backupId, attempt: job.attempt, code: 'runner-lost', reason });
+      return 'finished';
+    }
+    const begun = await record({
+      type: 'StartBackup',
+      backupId,
+      attempt: job.attempt,
+      region: parts.vault.region,
+      runner: parts.runner,
+    });
+    if (isRefusal(begun)) {
+      log.info(`backup not begun: ${begun.message}`);
+      // Jobs are counted anew when their table was lost; the next lease has the next number.
+      return begun.refused === 'attempt-superseded' ? { retryAt: parts.clock.now() } : 'finished';
+    }
+    const startedAt = parts.clock.now();
+    log.info({ instance: backup.request.instanceId }, 'backup begun');
+    try {
+      const { location, sizeBytes, rawBytes, sha256 } = await this.store(backup, startedAt);
+      const result = {
+        region: parts.vault.region,
+        location,
+        sizeBytes,
+        rawBytes,
+        sha256,
+        startedAt: startedAt.toISOString(),
+      };
+      const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
+      if (isRefusal(completed)) log.warn(`backup not completed: ${completed.message}`);
+      else
+        log.info(
+          { sizeBytes, rawBytes, sha256, ms: parts.clock.now().getTime() - startedAt.getTime() },
+          'backup completed',
+        );
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      const { code, message } = faultOf(error);
+      log.error({ err: error }, `backup failed: ${message}`);
+      await record({ type: 'FailBackup', backupId, attempt: job.attempt, code, reason: message });
+    }
+    return 'finished';
+  }
+
+  private async store({ accountId, request }: OpenBackup, startedAt: Date): Promise<StoredBackup> {
+    const { credentials, engine, vault, clock } = this.parts;
+    const { endpoint, name: instanceName } = await this.instance(request.instanceId);
+    const password = await credentials.get(request.instanceId);
+    return storeBackup({
+      engine,
+      vault,
+      clock,
+      target: { instanceId: request.instanceId, endpoint, password: password?.password ?? '' },
+      backup: {
+        backupId: this.backupId,
+        accountId,
+        instanceId: request.instanceId,
+        instanceName,
+        type: request.type,
+        parentId: request.parentId,
+        startedAt,
+      },
+      attempt: this.job.attempt,
+      signal: this.hold.signal,
+      progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
+    });
+  }
+
+  private async instance(instanceId: string): Promise<RegisteredInstance> {
+    const instance = fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', instanceId)));
+    if (!instance) throw new EngineFault('server-unreachable', `Instance ${instanceId} is not registered any more.`);
+    return instance;
+  }
+
+  /** The ledger may be away when the bytes are safe already: the event is worth waiting for, as long as the lease is ours. */
+  private record(
+    { accountId, request }: OpenBackup,
+    context: EventContext,
+    command: BackupCommand,
+  ): Promise<Executed | Refusal> {
+    const target = { id: this.backupId, accountId, instanceId: request.instanceId, context };
+    return persist(() => execute(this.parts, backupDecider, target, command), {
+      what: `recording ${command.type} of backup ${this.backupId}`,
+      passes: isOutage,
+      signal: this.hold.signal,
+      log: this.parts.log,
+    });
+  }
+}
+
+function faultOf(error: unknown): { code: string; message: string } {
+  if (error instanceof EngineFault || error instanceof VaultFault) return { code: error.code, message: error.message };
+  return {
+    code: 'unexpected',
+    message: `The backup broke off unexpectedly: ${error instanceof Error ? error.message : String(error)}`,
+  };
+}

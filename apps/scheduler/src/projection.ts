@@ -1,0 +1,51 @@
+/** What the scheduler makes of the events that the feed brings: views, timers, and jobs for the runner. */
+import { Controller } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/contracts';
+import { FeedContext } from '@strongroom/feed';
+import { Views } from '@strongroom/read-model';
+import { Jobs } from '@strongroom/runtime';
+import { removeTimer, setTimer } from './slot-timers.js';
+
+@Controller()
+export class Projection {
+  constructor(
+    private readonly views: Views,
+    private readonly jobs: Jobs,
+  ) {}
+
+  @EventPattern<EventType[]>(eventTypes)
+  async foldIntoViews(@Payload() event: RecordedEvent): Promise<void> {
+    // In transactions of its own: two batches that fold the same accounts in different orders would deadlock.
+    await this.views.catchUp(event.accountId);
+  }
+
+  @EventPattern<string>('ScheduleCreated')
+  async setTimer(@Payload() event: RecordedEvent<'ScheduleCreated'>, @Ctx() { manager }: FeedContext): Promise<void> {
+    await setTimer(manager, event);
+  }
+
+  @EventPattern<string>('ScheduleUpdated')
+  async changeTimer(
+    @Payload() event: RecordedEvent<'ScheduleUpdated'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await setTimer(manager, event);
+  }
+
+  @EventPattern<string>('ScheduleDeleted')
+  async removeTimer(
+    @Payload() event: RecordedEvent<'ScheduleDeleted'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await removeTimer(manager, event);
+  }
+
+  @EventPattern<string>('BackupRequested')
+  async queueBackup(
+    @Payload() { accountId, data }: RecordedEvent<'BackupRequested'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await this.jobs.add(manager, [{ kind: 'backup', id: data.backupId, accountId }]);
+  }
+}

@@ -1,0 +1,47 @@
+/** For specs: given(events).when(command).then(events or refusal), for any decider. */
+import type { Aggregate, Envelope, NewEvent, RecordedEvent } from '@strongroom/contracts';
+import { type Decider, type Decision, decide, fold } from './decider.js';
+
+export const account = 'acme';
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+
+/** Events as the ledger would give them back, all of one stream. */
+export function recorded(events: NewEvent[], stream = 'stream', accountId = account): RecordedEvent[] {
+  return events.map((event, index) => {
+    const envelope: Envelope = {
+      id: `00000000-0000-7000-8000-${String(index + 1).padStart(12, '0')}`,
+      position: index + 1,
+      stream,
+      version: index + 1,
+      accountId,
+      instanceId: '44b277eb-39be-4921-be31-3d61b43651d7',
+      at: new Date(Date.UTC(2026, 0, 1, 0, 0, index)).toISOString(),
+      context,
+    };
+    return { ...envelope, ...event };
+  });
+}
+
+export function given<A extends Aggregate, State, Command extends { type: string }>(
+  decider: Decider<A, State, Command>,
+  events: NewEvent[] = [],
+) {
+  const state = fold(decider, recorded(events));
+  return {
+    state,
+    when(command: Command) {
+      const outcome = decide(decider, command, state);
+      return {
+        outcome,
+        /** The decision’s events, or the refusal's code. */
+        get gives(): NewEvent[] | string {
+          return 'refused' in outcome ? outcome.refused : outcome.events;
+        },
+        get decision(): Decision {
+          if ('refused' in outcome) throw new Error(`refused: ${outcome.message}`);
+          return outcome;
+        },
+      };
+    },
+  };
+}

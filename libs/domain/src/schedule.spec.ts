@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import type { NewEvent } from '@strongroom/contracts';
+import { account, given } from './given.js';
+import { type ScheduleDefinition, scheduleDecider } from './schedule.js';
+
+const scheduleId = '88b277eb-39be-4921-be31-3d61b43651d7';
+const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
+const definition: ScheduleDefinition = {
+  dayOfWeek: 0,
+  hour: 14,
+  minute: 30,
+  fullBackupRetention: 2,
+  copyTo: ['IAD', 'ORD'],
+  paused: false,
+};
+const instance = {
+  instanceId,
+  accountId: account,
+  name: 'orders',
+  datastore: { type: 'postgresql' as const, version: '18' },
+  endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' as const },
+};
+const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
+const deleted: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId, instanceId } };
+const create = { type: 'CreateSchedule' as const, accountId: account, scheduleId, instanceId, instance, definition };
+const remove = { type: 'DeleteSchedule' as const, accountId: account, scheduleId };
+const update = (changes: Partial<ScheduleDefinition>, accountId = account) => ({
+  type: 'UpdateSchedule' as const,
+  accountId,
+  scheduleId,
+  changes,
+});
+
+describe('a schedule', () => {
+  it('is created for an instance of its account, and claims the instance', () => {
+    const { gives, decision } = given(scheduleDecider).when(create);
+    expect(gives).toEqual([created]);
+    expect(decision.claims).toEqual([{ kind: 'schedule-of-instance', key: instanceId }]);
+  });
+
+  it('is refused for an instance that is not there, or is another account’s', () => {
+    expect(given(scheduleDecider).when({ ...create, instance: undefined }).gives).toBe('instance-unknown');
+    expect(given(scheduleDecider).when({ ...create, instance: { ...instance, accountId: 'other' } }).gives).toBe(
+      'instance-unknown',
+    );
+  });
+
+  it('tells its whole definition when a part of it changes', () => {
+    expect(given(scheduleDecider, [created]).when(update({ hour: 3, copyTo: [] })).gives).toEqual([
+      { type: 'ScheduleUpdated', data: { scheduleId, instanceId, ...definition, hour: 3, copyTo: [] } },
+    ]);
+  });
+
+  it('refuses a change that changes nothing', () => {
+    expect(given(scheduleDecider, [created]).when(update({ ...definition, copyTo: ['IAD', 'ORD'] })).gives).toBe(
+      'schedule-unchanged',
+    );
+  });
+
+  it('takes another order of regions for a change', () => {
+    expect(given(scheduleDecider, [created]).when(update({ copyTo: ['ORD', 'IAD'] })).gives).toHaveLength(1);
+  });
+
+  it('gives its instance free when it is deleted, and is not there afterwards', () => {
+    const { gives, decision } = given(scheduleDecider, [created]).when(remove);
+    expect(gives).toEqual([deleted]);
+    expect(decision.releases).toEqual([{ kind: 'schedule-of-instance', key: instanceId }]);
+    expect(given(scheduleDecider, [created, deleted]).when(remove).gives).toBe('schedule-unknown');
+    expect(given(scheduleDecider, [created, deleted]).when(update({ hour: 1 })).gives).toBe('schedule-unknown');
+  });
+
+  it('is not there for another account', () => {
+    expect(given(scheduleDecider, [created]).when(update({ hour: 1 }, 'other')).gives).toBe('schedule-unknown');
+    expect(given(scheduleDecider, [created]).when({ ...remove, accountId: 'other' }).gives).toBe('schedule-unknown');
+  });
+
+  it('names the schedule that an instance has already', () => {
+    expect(scheduleDecider.claimed['schedule-of-instance']?.(instanceId, scheduleId)).toEqual({
+      refused: 'schedule-exists-for-instance',
+      message: `Instance ${instanceId} has schedule ${scheduleId} already. Change that one, or delete it first.`,
+    });
+  });
+});

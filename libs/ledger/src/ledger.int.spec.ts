@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
+import { RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase } from '../../../test/services/database.js';
+import { eventually } from '../../../test/services/eventually.js';
+import type { AppendRequest } from './append-request.js';
+import { execute } from './execute.js';
+import { Ledger } from './ledger.js';
+
+const ids = new RandomIds();
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let dataSource: DataSource;
+let ledger: Ledger;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'ledger-spec' }).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+function deletion(scheduleId: string, expectedVersion: number, more: Partial<AppendRequest> = {}): AppendRequest {
+  const instanceId = ids.next();
+  return {
+    stream: streamOf('schedule', scheduleId),
+    expectedVersion,
+    accountId: 'acme',
+    instanceId,
+    context,
+    events: [{ id: ids.next(), type: 'ScheduleDeleted', data: { scheduleId, instanceId } }],
+    claims: [],
+    releases: [],
+    ...more,
+  };
+}
+
+describe('the ledger', () => {
+  it('gives back what was appended, and nothing else', async () => {
+    const scheduleId = ids.next();
+    const request = deletion(scheduleId, 0);
+    const outcome = await ledger.append(request);
+    expect(outcome).toMatchObject({ outcome: 'appended' });
+    const [event, ...more] = await ledger.readStream(streamOf('schedule', scheduleId));
+    expect(more).toEqual([]);
+    expect(event).toMatchObject({ ...request.events[0], version: 1, accountId: 'acme', context });
+  });
+
+  it('refuses an append on a version that is no longer the newest, and writes nothing of it', async () => {
+    const scheduleId = ids.next();
+    await ledger.append(deletion(scheduleId, 0));
+    expect(await ledger.append(deletion(scheduleId, 0))).toEqual({ outcome: 'conflict' });
+    expect(await ledger.append(deletion(scheduleId, 5))).toEqual({ outcome: 'conflict' });
+    expect(await ledger.readStream(streamOf('schedule', scheduleId))).toHaveLength(1);
+  });
+
+  it('lets one of two at once have a stream, and one of two have a claim', async () => {
+    const scheduleId = ids.next();
+    const onStream = await Promise.all([
+      ledger.append(deletion(scheduleId, 0)),
+      ledger.append(deletion(scheduleId, 0)),
+    ]);
+    expect(onStream.map(({ outcome }) => outcome).sort()).toEqual(['appended', 'conflict']);
+
+    const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
+    const winner = ids.next();
+    const onClaim = await Promise.all([
+      ledger.append(deletion(winner, 0, { claims })),
+      ledger.append(deletion(ids.next(), 0, { claims })),
+    ]);
+    expect(onClaim).toEqual([
+      expect.objectContaining({ outcome: 'appended' }),
+      { outcome: 'claimed', kind: 'schedule-of-instance', by: streamOf('schedule', winner) },
+    ]);
+  });
+
+  it('gives a claim free with the append that releases it, and only to its holder', async () => {
+    const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
+    const [holder, stranger, next] = [ids.next(), ids.next(), ids.next()];
+    await ledger.append(deletion(holder, 0, { claims }));
+    await ledger.append(deletion(stranger, 0, { releases: claims }));
+    expect(await ledger.append(deletion(next, 0, { claims }))).toMatchObject({ outcome: 'claimed' });
+    await ledger.append(deletion(holder, 1, { releases: claims }));
+    expect(await ledger.append(deletion(next, 0, { claims }))).toMatchObject({ outcome: 'appended' });
+  });
+
+  it('cannot be changed: no update, no delete, no truncate', async () => {
+    await ledger.append(deletion(ids.next(), 0));
+    for (const sql of [
+      `update ledger_event set type = 'Forged'`,
+      'delete from ledger_event',
+      'truncate ledger_event',
+    ]) {
+      await expect(dataSource.query(sql)).rejects.toThrow(/append-only|permission denied/);
+    }
+  });
+
+  it('decides anew when somebody was faster, so that of two equal commands one is refused', async () => {
+    const scheduleId = ids.next();
+    const instanceId = ids.next();
+    const target = { id: scheduleId, accountId: 'acme', instanceId, context };
+    const run = (command: ScheduleCommand) => execute({ ledger, ids }, scheduleDecider, target, command);
+    await run({
+      type: 'CreateSchedule',
+      accountId: 'acme',
+      scheduleId,
+      instanceId,
+      instance: {
+        instanceId,
+        accountId: 'acme',
+        name: 'orders',
+        datastore: { type: 'postgresql', version: '18' },
+        endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
+      },
+      definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
+    });
+    const remove = { type: 'DeleteSchedule', accountId: 'acme', scheduleId } as const;
+    const outcomes = await Promise.all([run(remove), run(remove), run(remove)]);
+    expect(outcomes.filter((outcome) => 'events' in outcome)).toHaveLength(1);
+    expect(outcomes.filter((outcome) => 'refused' in outcome && outcome.refused === 'schedule-unknown')).toHaveLength(
+      2,
+    );
+  });
+
+  it('wakes who waits for appends', async () => {
+    let woken = 0;
+    const stop = await ledger.onAppend(() => {
+      woken += 1;
+    });
+    try {
+      await eventually(() => expect(woken).toBeGreaterThan(0), { withinMs: 5_000 });
+      const before = woken;
+      await ledger.append(deletion(ids.next(), 0));
+      await eventually(() => expect(woken).toBeGreaterThan(before), { withinMs: 5_000 });
+    } finally {
+      await stop();
+    }
+  });
+});

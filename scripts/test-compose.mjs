@@ -1,0 +1,310 @@
+/**
+ * `npm run test:compose`: the stack of docker-compose.yml from nothing to two verified copies, through a restart of every
+ * service, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
+ */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const project = `strongroom-test-${process.pid}`;
+const image = `${project}:local`;
+const account = 'demo';
+const copyTo = ['IAD', 'ORD'];
+const apps = ['api', 'scheduler', 'replicator'];
+const services = [...apps, 'kafka', 'database', 'demo-customer'];
+
+const startedAt = Date.now();
+const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+const interrupted = new AbortController();
+
+/** Resolves to what the command wrote to stdout. It has a process group of its own: Ctrl-C reaches it only through us. */
+function run(command, args, { env = process.env, signal = interrupted.signal } = {}) {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    let all = '';
+    child.stdout.on('data', (chunk) => {
+      output += chunk;
+      all += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      all += chunk;
+    });
+    const stop = () => child.kill('SIGINT');
+    signal?.addEventListener('abort', stop, { once: true });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      signal?.removeEventListener('abort', stop);
+      if (signal?.aborted) reject(signal.reason);
+      else if (code === 0) resolve(output.trim());
+      else reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${lastLines(all, 40)}`));
+    });
+  });
+}
+
+const lastLines = (text, count) => text.trimEnd().split('\n').slice(-count).join('\n');
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Why the stack cannot be brought up here, or undefined. */
+async function missing() {
+  const install = 'Install Docker Engine with the Compose plugin (https://docs.docker.com/engine/install/)';
+  try {
+    await run('docker', ['info', '--format', '{{.ServerVersion}}']);
+  } catch (error) {
+    const host = process.env.DOCKER_HOST ?? 'the default socket';
+    if (error.code === 'ENOENT') return `There is no docker command on this machine. ${install}.`;
+    return `No Docker engine answers at ${host}. ${install}, start it, or name another in DOCKER_HOST.`;
+  }
+  try {
+    await run('docker', ['compose', 'version', '--short']);
+  } catch {
+    return `This docker has no Compose plugin. ${install}; Debian and Ubuntu call it docker-compose-plugin.`;
+  }
+  return undefined;
+}
+
+const stack = (port) => {
+  const env = { ...process.env, STRONGROOM_PORT: String(port), STRONGROOM_IMAGE: image, STRONGROOM_ACCOUNT: account };
+  const compose = (args, options) =>
+    run('docker', ['compose', '--project-name', project, ...args], { env, ...options });
+  const containers = async (format, of = services) =>
+    (
+      await run('docker', ['inspect', '--format', format, ...(await compose(['ps', '--quiet', ...of])).split('\n')])
+    ).split('\n');
+  return {
+    up: (...options) => compose(['--progress', 'plain', 'up', '--wait', '--wait-timeout', '300', ...options]),
+    restart: () => compose(['restart']),
+    secret: (name) => compose(['run', '--rm', '--no-TTY', 'init', 'show', name]),
+    inside: (service, command) => compose(['exec', '--no-TTY', service, 'sh', '-c', command]),
+    published: () => containers('{{.Name}}{{range $port, $to := .HostConfig.PortBindings}} {{$port}} {{$to}}{{end}}'),
+    startTimes: () => containers('{{.Name}} {{.State.StartedAt}}'),
+    async logs() {
+      for (const service of [...services, 'init']) {
+        const lines = await compose(['logs', '--no-color', '--no-log-prefix', '--tail', '25', service], {
+          signal: null,
+        });
+        console.log(`\n--- the last of ${service} ---\n${lines}`);
+      }
+    },
+    /** Ends even after Ctrl-C, so it listens to no signal. */
+    async down() {
+      await compose(['down', '--volumes', '--remove-orphans', '--rmi', 'local'], { signal: null });
+      await run('docker', ['image', 'rm', '--force', image], { signal: null });
+    },
+    async leftovers() {
+      const label = ['--filter', `label=com.docker.compose.project=${project}`, '--format'];
+      const found = await Promise.all([
+        run('docker', ['ps', '--all', ...label, '{{.Names}}'], { signal: null }),
+        run('docker', ['volume', 'ls', ...label, '{{.Name}}'], { signal: null }),
+        run('docker', ['network', 'ls', ...label, '{{.Name}}'], { signal: null }),
+        run('docker', ['image', 'ls', '--filter', `reference=${project}*`, '--format', '{{.Repository}}'], {
+          signal: null,
+        }),
+      ]);
+      return found.flatMap((names) => names.split('\n')).filter(Boolean);
+    },
+  };
+};
+
+/** The API as a client sees it, through the published port. */
+const client = (port, token) => {
+  const call = async (method, path, expected, body) => {
+    const response = await fetch(`http://127.0.0.1:${port}/v1.0/${account}${path}`, {
+      method,
+      headers: { 'x-auth-token': token, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(15_000)]),
+    });
+    const text = await response.text();
+    assert.equal(response.status, expected, `${method} ${path} answered ${response.status}: ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  };
+  return {
+    get: (path) => call('GET', path, 200),
+    post: (path, expected, body) => call('POST', path, expected, body),
+    put: (path, expected, body) => call('PUT', path, expected, body),
+  };
+};
+
+/** Asks again and again until there is an answer. @param ask gives undefined as long as there is none */
+async function eventually(what, withinMs, ask) {
+  const until = Date.now() + withinMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    assert.ok(Date.now() < until, `${what}: not within ${withinMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    interrupted.signal.throwIfAborted();
+  }
+}
+
+/** Follows a backup that is not among `known` until it and all its copies are COMPLETED, telling each change. */
+async function completedBackup(api, instanceId, known) {
+  let told = '';
+  return eventually('a backup and its copies COMPLETED', 120_000, async () => {
+    const { backups } = await api.get(`/backups?instance_id=${instanceId}`);
+    const backup = backups.find(({ id }) => !known.includes(id));
+    if (backup === undefined) return undefined;
+    const { copies } = await api.get(`/backups/${backup.id}/copies`);
+    const state = `backup ${backup.id} ${backup.status}; ${copies.map(({ region, status }) => `${region} ${status}`).join(', ')}`;
+    if (state !== told) say(`  ${state}`);
+    told = state;
+    assert.notEqual(backup.status, 'FAILED', `backup ${backup.id} FAILED: ${JSON.stringify(backup.fault)}`);
+    if (backup.status !== 'COMPLETED' || copies.length < copyTo.length) return undefined;
+    return copies.every(({ status }) => status === 'COMPLETED') ? { backup, copies } : undefined;
+  });
+}
+
+let passed = 0;
+let failed = 0;
+async function check(promise, proof) {
+  const began = Date.now();
+  try {
+    const result = await proof();
+    passed += 1;
+    say(`ok      ${promise} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+    return result;
+  } catch (error) {
+    if (error === interrupted.signal.reason) {
+      say(`stopped ${promise}`);
+    } else {
+      failed += 1;
+      say(`FAILED  ${promise}`);
+    }
+    throw error;
+  }
+}
+
+async function drive(own, port) {
+  await check('one command brings every service up, from nothing to healthy', () => own.up('--build'));
+  await check('nothing but the API is published, and that only on 127.0.0.1', async () => {
+    const open = (await own.published()).filter((line) => line.includes(' '));
+    assert.equal(open.length, 1, open.join('\n'));
+    assert.match(open[0], new RegExp(`-api-1 8779/tcp \\[\\{127\\.0\\.0\\.1 ${port}\\}\\]`));
+  });
+  await check('the apps run without root, and cannot write to their own image', async () => {
+    for (const app of apps) {
+      assert.notEqual(await own.inside(app, 'id -u'), '0', app);
+      assert.match(await own.inside(app, 'touch /app/x 2>&1 || true'), /Read-only file system/, app);
+    }
+  });
+
+  const api = client(port, await own.secret('admin-token'));
+  const password = await own.secret('demo-backup-password');
+  const instanceId = await check("the demo customer's server is registered as an instance", async () => {
+    const { instance } = await api.post('/instances', 200, {
+      instance: {
+        name: 'demo-customer',
+        datastore: { type: 'postgresql', version: '18' },
+        connection: { host: 'demo-customer', port: 5432, user: 'backup', password, database: 'shop', tls: 'disable' },
+      },
+    });
+    return instance.id;
+  });
+  const scheduleId = await check(`a schedule with copies to ${copyTo.join(' and ')} is accepted`, async () => {
+    const inTwelveHours = new Date(Date.now() + 12 * 3_600_000);
+    const { schedule } = await api.post('/schedules', 202, {
+      schedule: {
+        action: 'backup',
+        instance_id: instanceId,
+        day_of_week: 0,
+        hour: inTwelveHours.getUTCHours(),
+        minute: inTwelveHours.getUTCMinutes(),
+        copy_to: copyTo,
+      },
+    });
+    return schedule.id;
+  });
+  const runNow = () => api.put(`/schedules/${scheduleId}`, 202, { schedule: { run_now: true } });
+
+  const first = await check('run_now makes a backup and two copies, all COMPLETED', async () => {
+    await runNow();
+    return completedBackup(api, instanceId, []);
+  });
+  const proveVaults = async ({ backup, copies }) => {
+    assert.match(backup.checksum, /^[0-9a-f]{64}$/);
+    assert.deepEqual(copies.map(({ region }) => region).sort(), copyTo);
+    for (const copy of copies) assert.equal(copy.checksum, backup.checksum, `the copy in ${copy.region}`);
+    for (const region of ['DFW', ...copyTo]) {
+      const digest = await own.inside(
+        'replicator',
+        `find /vaults/${region} -path '*${backup.id}/manifest.json' -exec sha256sum {} +`,
+      );
+      assert.equal(digest.split(' ')[0], backup.checksum, `the manifest in ${region}`);
+    }
+  };
+  await check("the bytes in three regions' vaults have the backup's SHA-256", () => proveVaults(first));
+
+  const everything = async () => ({
+    instance: await api.get(`/instances/${instanceId}`),
+    schedule: await api.get(`/schedules/${scheduleId}`),
+    backup: await api.get(`/backups/${first.backup.id}`),
+    copies: await api.get(`/backups/${first.backup.id}/copies`),
+  });
+  const before = await everything();
+  await check('every service restarts and is healthy again', async () => {
+    const earlier = await own.startTimes();
+    await own.restart();
+    await own.up('--no-build', '--no-recreate');
+    const later = await own.startTimes();
+    for (const line of earlier) assert.ok(!later.includes(line), `not restarted: ${line}`);
+    assert.equal(later.length, earlier.length);
+  });
+  await check('nothing is lost: instance, schedule, backup, copies and their bytes are as they were', async () => {
+    assert.deepEqual(await everything(), before);
+    await proveVaults(first);
+  });
+  const second = await check('after the restart another run makes a backup and two copies', async () => {
+    await runNow();
+    return completedBackup(api, instanceId, [first.backup.id]);
+  });
+  await check('its bytes in three regions have its SHA-256', () => proveVaults(second));
+}
+
+async function main() {
+  const reason = await missing();
+  if (reason !== undefined) {
+    console.error(`test:compose could not run. ${reason}`);
+    failed += 1;
+    return;
+  }
+  const port = await freePort();
+  const own = stack(port);
+  say(`project ${project}, port ${port}`);
+  try {
+    await drive(own, port);
+  } catch (error) {
+    if (!interrupted.signal.aborted) {
+      console.error(error);
+      await own.logs().catch((noLogs) => console.error(noLogs));
+    }
+  }
+  say('taking the stack down');
+  await check('taken down, nothing of it is left', async () => {
+    await own.down();
+    assert.deepEqual(await own.leftovers(), []);
+  }).catch((error) => console.error(error));
+}
+
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (interrupted.signal.aborted) return say('the stack is being taken down; that takes some seconds');
+    interrupted.abort(new Error(`stopped by ${signal}`));
+    process.exitCode = 130;
+  });
+}
+await main();
+if (failed > 0) process.exitCode = 1;
+console.log(`${passed} passed, ${failed} failed`);

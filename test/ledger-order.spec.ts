@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createDataSource, migrate } from '@strongroom/database';
+import { Ledger, type TailRow } from '@strongroom/ledger';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase } from './services/database.js';
+
+const writers = 4;
+const streams = 8;
+const eventsOfEach = 60;
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let dataSource: DataSource;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'ledger-order-spec' }).initialize();
+  await migrate(dataSource);
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+describe('a reader of the ledger', () => {
+  it('loses no event and sees none out of order while several processes write', async () => {
+    const script = join(__dirname, 'processes', 'ledger-writer.mjs');
+    const children = Array.from({ length: writers }, () =>
+      spawn(process.execPath, [script, database.url, String(streams), String(eventsOfEach)], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }),
+    );
+    let writing = writers;
+    const exits = children.map(async (child) => {
+      const [code] = await once(child, 'exit');
+      writing -= 1;
+      return code;
+    });
+
+    // One number is the reader's whole place: whatever is committed later must be beyond it.
+    const ledger = new Ledger(dataSource);
+    const seen: TailRow[] = [];
+    for (;;) {
+      const wereWriting = writing > 0;
+      const rows = await ledger.tail('schedule', seen.at(-1)?.position ?? 0, 50);
+      seen.push(...rows);
+      if (!wereWriting && rows.length === 0) break;
+    }
+    expect(await Promise.all(exits)).toEqual(children.map(() => 0));
+    expect(seen).toHaveLength(writers * streams * eventsOfEach);
+
+    const versions = new Map<string, number>();
+    for (const { stream, event } of seen) {
+      const { version } = event as { version: number };
+      expect(version).toBe((versions.get(stream) ?? 0) + 1);
+      versions.set(stream, version);
+    }
+    const positions = seen.map(({ position }) => position);
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  }, 60_000);
+});
