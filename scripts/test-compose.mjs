@@ -100,7 +100,7 @@ const stack = (port) => {
     },
     /** Ends even after Ctrl-C, so it listens to no signal. */
     async down() {
-      await compose(['down', '--volumes', '--remove-orphans', '--rmi', 'local'], { signal: null });
+      await compose(['down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '10'], { signal: null });
       await run('docker', ['image', 'rm', '--force', image], { signal: null });
     },
     async leftovers() {

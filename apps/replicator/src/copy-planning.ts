@@ -36,7 +36,12 @@ export class CopyPlanning {
           sizeBytes: data.sizeBytes,
           sha256: data.sha256,
         };
-        return execute({ ledger, ids }, copyDecider, { id, accountId, instanceId, context }, { type: 'RequestCopy', request });
+        return execute(
+          { ledger, ids },
+          copyDecider,
+          { id, accountId, instanceId, context },
+          { type: 'RequestCopy', request },
+        );
       }),
     );
   }

@@ -100,3 +100,11 @@ export async function moveTimers(
 export async function dropTimers(manager: EntityManager, scheduleIds: string[]): Promise<void> {
   await manager.query('delete from slot_timer where schedule_id = any($1)', [scheduleIds]);
 }
+
+/** How long the slot that is due longest has been waiting, in milliseconds; 0 when none is due. */
+export async function overdueMs(manager: EntityManager): Promise<number> {
+  const rows: unknown = await manager.query(
+    'select greatest(coalesce(extract(epoch from now() - min(next_slot_at)) * 1000, 0), 0)::float8 as ms from slot_timer',
+  );
+  return z.array(z.object({ ms: z.number() })).parse(rows)[0]?.ms ?? 0;
+}

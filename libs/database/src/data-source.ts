@@ -1,5 +1,6 @@
 /** The one database of a deployment: how it is connected to, and how its schema comes to be. */
 import { DataSource, type EntitySchema } from 'typeorm';
+import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Ledger1700000000001 } from './migrations/0001-ledger.js';
 import { Feed1700000000002 } from './migrations/0002-feed.js';
 import { Jobs1700000000003 } from './migrations/0003-jobs.js';
@@ -12,14 +13,18 @@ export interface DatabaseOptions {
   url: string;
   /** Shown in pg_stat_activity. */
   applicationName: string;
-  entities?: (new () => object)[] | EntitySchema[];
-  /** Connections kept at most. Default 10. */
+  entities?: EntitySchema[];
+  /** Connections kept at most. Default 20: a handler's transaction may wait for another of its own process. */
   poolSize?: number;
 }
 
-/** A data source that is not connected yet. */
-export function createDataSource({ url, applicationName, entities = [], poolSize = 10 }: DatabaseOptions): DataSource {
-  return new DataSource({
+export function dataSourceOptions({
+  url,
+  applicationName,
+  entities = [],
+  poolSize = 20,
+}: DatabaseOptions): PostgresDataSourceOptions {
+  return {
     type: 'postgres',
     url,
     applicationName,
@@ -43,7 +48,12 @@ export function createDataSource({ url, applicationName, entities = [], poolSize
       idle_in_transaction_session_timeout: 30_000,
       statement_timeout: 60_000,
     },
-  });
+  };
+}
+
+/** A data source that is not connected yet. */
+export function createDataSource(options: DatabaseOptions): DataSource {
+  return new DataSource(dataSourceOptions(options));
 }
 
 const migrationLock = 7_236_000;

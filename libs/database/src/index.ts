@@ -1,2 +1,3 @@
-/** The schema's history and the way to the database. Imports nothing of ours. */
+/** The schema's history and the way to the database. */
 export * from './data-source.js';
+export * from './database-module.js';

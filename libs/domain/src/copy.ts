@@ -4,12 +4,15 @@ import type { Decider } from './decider.js';
 
 export type CopyState =
   | { is: 'absent' }
-  | {
-      is: 'pending' | 'copying' | 'completed' | 'failed';
-      accountId: string;
-      attempt: number;
-      request: EventData<'CopyRequested'>;
-    };
+  | ({ is: 'pending' | 'copying' } & Work)
+  | ({ is: 'completed' | 'failed' } & Work);
+
+interface Work {
+  accountId: string;
+  /** The newest attempt; 0 before the first. */
+  attempt: number;
+  request: EventData<'CopyRequested'>;
+}
 
 interface OfAttempt {
   copyId: string;

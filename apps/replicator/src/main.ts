@@ -1,0 +1,12 @@
+/** Runs the replicator as this process. */
+import { prepareDatabase } from '@strongroom/database';
+import { connectFeed } from '@strongroom/feed';
+import { bootstrap } from '@strongroom/runtime';
+import { replicatorModule } from './replicator.module.js';
+
+await bootstrap({
+  app: 'replicator',
+  prepare: prepareDatabase,
+  module: replicatorModule,
+  configure: (app, parts) => connectFeed(app, parts),
+});

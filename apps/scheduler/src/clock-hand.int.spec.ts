@@ -1,0 +1,223 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { scheduledBackupId } from '@strongroom/domain';
+import { Ledger } from '@strongroom/ledger';
+import { createLogger, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase } from '../../../test/services/database.js';
+import { ClockHand } from './clock-hand.js';
+import { DueClock } from './due-clock.js';
+import { removeTimer, setTimer } from './slot-timers.js';
+
+const ids = new RandomIds();
+const log = createLogger({ app: 'spec', level: 'silent' });
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+const hourMs = 3_600_000;
+
+/** A clock turned by hand. */
+class HandTurnedClock extends DueClock {
+  at = new Date();
+
+  now(): Promise<Date> {
+    return Promise.resolve(this.at);
+  }
+}
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let dataSource: DataSource;
+let ledger: Ledger;
+const clock = new HandTurnedClock();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'clock-hand-spec' }).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+// Earlier tests' schedules would come due as well.
+beforeEach(() => dataSource.query('delete from slot_timer'));
+
+const hand = () => new ClockHand(dataSource, ledger, ids, clock, log, 12 * hourMs);
+
+async function record(
+  stream: ReturnType<typeof streamOf>,
+  instanceId: string,
+  event: NewEvent,
+): Promise<RecordedEvent> {
+  const history = await ledger.readStream(stream);
+  const outcome = await ledger.append({
+    stream,
+    expectedVersion: history.length,
+    accountId: 'acme',
+    instanceId,
+    context,
+    events: [{ ...event, id: ids.next() }],
+    claims: [],
+    releases: [],
+  });
+  expect(outcome).toMatchObject({ outcome: 'appended' });
+  const recorded = (await ledger.readStream(stream)).at(-1);
+  if (!recorded) throw new Error('nothing was recorded');
+  return recorded;
+}
+
+/** A schedule of a registered instance, its timer set; its first slot is the first 02:00 after now. */
+async function schedule({ paused = false, hour = 2 } = {}) {
+  const [instanceId, scheduleId] = [ids.next(), ids.next()];
+  const definition = { dayOfWeek: 0, hour, minute: 0, fullBackupRetention: 2, copyTo: ['IAD'], paused };
+  await record(streamOf('instance', instanceId), instanceId, {
+    type: 'InstanceRegistered',
+    data: {
+      instanceId,
+      name: 'orders',
+      datastore: { type: 'postgresql', version: '18' },
+      endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
+    },
+  });
+  const stream = streamOf('schedule', scheduleId);
+  const change = async (type: 'ScheduleCreated' | 'ScheduleUpdated', changes: Partial<typeof definition> = {}) =>
+    (await record(stream, instanceId, { type, data: { scheduleId, instanceId, ...definition, ...changes } })) as
+      | RecordedEvent<'ScheduleCreated'>
+      | RecordedEvent<'ScheduleUpdated'>;
+  const created = await change('ScheduleCreated');
+  await setTimer(dataSource.manager, created);
+  const createdAt = new Date(created.at);
+  const slotAt = new Date(createdAt);
+  slotAt.setUTCHours(hour, 0, 0, 0);
+  if (slotAt <= createdAt) slotAt.setUTCDate(slotAt.getUTCDate() + 1);
+  return { instanceId, scheduleId, stream, slotAt, change };
+}
+
+const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 24 * hourMs);
+const outcomeOf = async (scheduleId: string, slotAt: Date) =>
+  (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
+
+async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
+  const backupId = scheduledBackupId(scheduleId, slotAt);
+  await ledger.append({
+    stream: streamOf('backup', backupId),
+    expectedVersion: 1,
+    accountId: 'acme',
+    instanceId,
+    context,
+    events: [
+      {
+        id: ids.next(),
+        type: 'BackupFailed',
+        data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' },
+      },
+    ],
+    claims: [],
+    releases: [{ kind: 'running-backup-of-instance', key: instanceId }],
+  });
+}
+
+describe('the hand of the clock', () => {
+  it('fires a slot when it is due and not before, with everything the backup needs', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = new Date(slotAt.getTime() - 1);
+    await hand().tick();
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
+
+    clock.at = slotAt;
+    expect(await hand().tick()).toEqual({ fired: 1, skipped: 0, missed: 0, lagMs: 0 });
+    const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
+    expect(requested?.data).toMatchObject({
+      scheduleId,
+      instanceId,
+      slotAt: slotAt.toISOString(),
+      trigger: 'slot',
+      type: 'full',
+      copyTo: ['IAD'],
+    });
+    expect(requested?.accountId).toBe('acme');
+  });
+
+  it('fires a slot once though eight schedulers see it due', async () => {
+    const made = await Promise.all(Array.from({ length: 20 }, () => schedule()));
+    clock.at = new Date(Math.max(...made.map(({ slotAt }) => slotAt.getTime())));
+    const decided = await Promise.all(Array.from({ length: 8 }, () => hand().tick()));
+    expect(decided.reduce((sum, { fired }) => sum + fired, 0)).toBe(20);
+    for (const { scheduleId, slotAt } of made) expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
+  });
+
+  it('skips a slot while a backup of the instance is running, and fires the next', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = slotAt;
+    await hand().tick();
+    clock.at = dayAfter(slotAt);
+    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt))).toEqual(['SlotSkipped']);
+    await endBackup(scheduleId, instanceId, slotAt);
+    clock.at = dayAfter(slotAt, 2);
+    expect(await hand().tick()).toMatchObject({ fired: 1 });
+  });
+
+  it('makes up for one slot after an outage and says of the others that they were missed', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    clock.at = new Date(dayAfter(slotAt, 3).getTime() + hourMs);
+    expect(await hand().tick()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotMissed']);
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested']);
+  });
+
+  it('fires nothing for a paused schedule, nor when it is resumed', async () => {
+    const { scheduleId, slotAt, change } = await schedule({ paused: true });
+    clock.at = slotAt;
+    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1 });
+    const resumed = await change('ScheduleUpdated', { paused: false });
+    await setTimer(dataSource.manager, resumed);
+    clock.at = new Date(slotAt.getTime() + hourMs);
+    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 0, missed: 0 });
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotSkipped']);
+  });
+
+  it('does not fire a schedule that was paused or deleted though the feed has not told yet', async () => {
+    const paused = await schedule();
+    const deleted = await schedule();
+    await paused.change('ScheduleUpdated', { paused: true });
+    await record(deleted.stream, deleted.instanceId, {
+      type: 'ScheduleDeleted',
+      data: { scheduleId: deleted.scheduleId, instanceId: deleted.instanceId },
+    });
+    clock.at = paused.slotAt;
+    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await outcomeOf(deleted.scheduleId, deleted.slotAt)).toEqual([]);
+  });
+
+  it('goes by the new time of day though the feed has not told of it yet', async () => {
+    const { scheduleId, slotAt, change } = await schedule({ hour: 3 });
+    const changed = await change('ScheduleUpdated', { hour: 9 });
+    const newSlot = new Date(changed.at);
+    newSlot.setUTCHours(9, 0, 0, 0);
+    if (newSlot <= new Date(changed.at)) newSlot.setUTCDate(newSlot.getUTCDate() + 1);
+    clock.at = new Date(Math.max(slotAt.getTime(), newSlot.getTime()));
+    await hand().tick();
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
+    expect(await outcomeOf(scheduleId, newSlot)).toEqual(['BackupRequested']);
+  });
+});
+
+describe('a timer', () => {
+  it('is set and removed once, however often and in whatever state its events come again', async () => {
+    const { scheduleId, instanceId, slotAt, stream, change } = await schedule();
+    const timers = () =>
+      dataSource.query('select hour, next_slot_at from slot_timer where schedule_id = $1', [scheduleId]);
+    const [created] = await ledger.readStream(stream);
+    const updated = await change('ScheduleUpdated', { hour: 5 });
+    await setTimer(dataSource.manager, updated);
+    await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
+    expect(await timers()).toMatchObject([{ hour: 5 }]);
+    expect(slotAt.getUTCHours()).toBe(2);
+    const deleted = await record(stream, instanceId, { type: 'ScheduleDeleted', data: { scheduleId, instanceId } });
+    await removeTimer(dataSource.manager, deleted as RecordedEvent<'ScheduleDeleted'>);
+    expect(await timers()).toEqual([]);
+  });
+});

@@ -1,0 +1,98 @@
+/** What the scheduler does by itself, from its start to its end: the hand of the clock, and the runner of backups. */
+import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type AppConfig,
+  type Hold,
+  type Jobs,
+  type LeasedJob,
+  LeasedWorker,
+  type Logger,
+  type Metrics,
+  type Performed,
+  WorkLoop,
+} from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import type { ClockHand } from './clock-hand.js';
+import { overdueMs } from './slot-timers.js';
+
+const tickMs = 1_000;
+const pollMs = 500;
+
+export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly clock: WorkLoop;
+  private readonly runner: LeasedWorker;
+
+  constructor(
+    {
+      hand,
+      jobs,
+      dataSource,
+      metrics,
+      log,
+    }: { hand: ClockHand; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
+    config: AppConfig,
+    owner: string,
+    perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
+  ) {
+    const slots = metrics.counter({
+      name: 'strongroom_slots_total',
+      help: 'Slots decided by this process, by outcome.',
+      labels: ['outcome'],
+    });
+    const lag = metrics.histogram({
+      name: 'strongroom_slot_lag_seconds',
+      help: 'From the nominal time of a slot to the event that begins its backup; the greatest of each pass.',
+      buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
+    });
+    this.clock = new WorkLoop({
+      name: 'clock hand',
+      intervalMs: tickMs,
+      log,
+      pass: async () => {
+        const { fired, skipped, missed, lagMs } = await hand.tick();
+        slots.inc({ outcome: 'fired' }, fired);
+        slots.inc({ outcome: 'skipped' }, skipped);
+        slots.inc({ outcome: 'missed' }, missed);
+        if (fired > 0) lag.observe(lagMs / 1_000);
+      },
+    });
+    const runner = new LeasedWorker(
+      jobs,
+      {
+        kind: 'backup',
+        lane: '',
+        owner,
+        concurrency: config.backupConcurrency,
+        leaseMs: config.leaseMs,
+        pollMs,
+        perform,
+      },
+      log,
+    );
+    this.runner = runner;
+    metrics.gauge({
+      name: 'strongroom_backups_running',
+      help: 'Backups that this process is running.',
+      measure: (gauge) => gauge.set(runner.busy),
+    });
+    metrics.gauge({
+      name: 'strongroom_slot_overdue_seconds',
+      help: 'How long the slot that is due longest has been waiting to be decided; 0 when none is due.',
+      measure: async (gauge) => gauge.set((await overdueMs(dataSource.manager)) / 1_000),
+    });
+    metrics.gauge({
+      name: 'strongroom_backups_waiting',
+      help: 'Requested backups that no runner has leased.',
+      measure: async (gauge) => gauge.set((await jobs.load('backup')).reduce((sum, { waiting }) => sum + waiting, 0)),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.clock.start();
+    this.runner.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all([this.clock.stop(), this.runner.stop()]);
+  }
+}

@@ -1,0 +1,60 @@
+/** The scheduler's parts: projects events, fires due slots, runs backups. */
+import { hostname } from 'node:os';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Credentials } from '@strongroom/credentials';
+import { databaseModule } from '@strongroom/database';
+import { PostgresqlEngine } from '@strongroom/engines';
+import { Ledger } from '@strongroom/ledger';
+import { Views, viewTables } from '@strongroom/read-model';
+import { type ConfigOf, Jobs, type RuntimeParts } from '@strongroom/runtime';
+import { openVaults } from '@strongroom/vault';
+import { DataSource } from 'typeorm';
+import { BackupAttempt } from './backup-attempt.js';
+import { ClockHand } from './clock-hand.js';
+import { DatabaseDueClock } from './due-clock.js';
+import { Projection } from './projection.js';
+import { SchedulerWork } from './scheduler-work.js';
+
+@Module({})
+class SchedulerModule {}
+
+export function schedulerModule({
+  config,
+  log,
+  clock,
+  ids,
+  metrics,
+  health,
+}: RuntimeParts<ConfigOf['scheduler']>): DynamicModule {
+  const vault = openVaults(config.vaults).of(config.homeRegion);
+  const runner = `scheduler-${hostname()}-${process.pid}`;
+  return {
+    module: SchedulerModule,
+    imports: [databaseModule(config, viewTables)],
+    controllers: [Projection],
+    providers: [
+      { provide: Ledger, inject: [DataSource], useFactory: (dataSource: DataSource) => new Ledger(dataSource) },
+      {
+        provide: Views,
+        inject: [DataSource, Ledger],
+        useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+      },
+      { provide: Jobs, inject: [DataSource], useFactory: (dataSource: DataSource) => new Jobs(dataSource) },
+      {
+        provide: SchedulerWork,
+        inject: [DataSource, Ledger, Jobs],
+        useFactory: (dataSource: DataSource, ledger: Ledger, jobs: Jobs) => {
+          const credentials = new Credentials(dataSource, config.secretKey);
+          const engine = new PostgresqlEngine();
+          const parts = { ledger, ids, clock, log, credentials, engine, vault, runner };
+          const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
+          health.addReadiness('database', async () => void (await dataSource.query('select 1')));
+          health.addReadiness(`vault-${config.homeRegion}`, () => vault.probe());
+          return new SchedulerWork({ hand, jobs, dataSource, metrics, log }, config, runner, (job, hold) =>
+            new BackupAttempt(parts, job, hold).perform(),
+          );
+        },
+      },
+    ],
+  };
+}

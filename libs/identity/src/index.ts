@@ -1,0 +1,5 @@
+/** Who asks, and what they may do. */
+export * from './identity.js';
+export * from './identity-fault.js';
+export * from './roles.js';
+export * from './static-tokens.js';

@@ -1,0 +1,82 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLogger, FixedClock } from '@strongroom/runtime';
+import { hashToken, StaticTokens, type TokensFile } from './static-tokens.js';
+
+describe('a file of tokens', () => {
+  let directory: string;
+  let path: string;
+  let clock: FixedClock;
+  let lines: string[];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'strongroom-tokens-'));
+    path = join(directory, 'tokens.json');
+    clock = new FixedClock(new Date('2026-11-14T14:30:00Z'));
+    lines = [];
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  const ada = { name: 'ada', sha256: hashToken('ada-secret'), accountId: '1234', roles: ['admin'] };
+  const bob = { name: 'bob', sha256: hashToken('bob-secret'), accountId: '5678', roles: ['observer'] };
+
+  const open = () => {
+    const log = createLogger({ app: 'test', level: 'info', to: { write: (line) => lines.push(line) } });
+    return StaticTokens.open({ path, clock, log });
+  };
+  const write = (tokens: TokensFile) => writeFile(path, JSON.stringify(tokens));
+  /** As an operator's tool does it: a new file in the old one's place. */
+  const replace = async (text: string) => {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+    clock.advance(1_000);
+  };
+
+  it('tells whose a token is, and of nobody else', async () => {
+    await write([ada, bob]);
+    const tokens = await open();
+    expect(await tokens.authenticate('bob-secret')).toEqual({ name: 'bob', accountId: '5678', roles: ['observer'] });
+    expect(await tokens.authenticate('bob-secre')).toBeUndefined();
+    expect(await tokens.authenticate(bob.sha256)).toBeUndefined();
+    expect(await tokens.authenticate('')).toBeUndefined();
+    expect(await tokens.authenticate(undefined)).toBeUndefined();
+  });
+
+  it('lets a new token in and a removed one no longer, without a restart', async () => {
+    await write([ada]);
+    const tokens = await open();
+    await replace(JSON.stringify([bob]));
+    expect(await tokens.authenticate('bob-secret')).toMatchObject({ name: 'bob' });
+    expect(await tokens.authenticate('ada-secret')).toBeUndefined();
+  });
+
+  it('locks nobody out while it is broken or gone, and says once that it is', async () => {
+    await write([ada]);
+    const tokens = await open();
+    await replace('[{"name": ');
+    expect(await tokens.authenticate('ada-secret')).toMatchObject({ name: 'ada' });
+    clock.advance(1_000);
+    expect(await tokens.authenticate('ada-secret')).toMatchObject({ name: 'ada' });
+    expect(lines.filter((line) => line.includes('is not JSON'))).toHaveLength(1);
+
+    await rm(path);
+    clock.advance(1_000);
+    expect(await tokens.authenticate('ada-secret')).toMatchObject({ name: 'ada' });
+    await replace(JSON.stringify([bob]));
+    expect(await tokens.authenticate('ada-secret')).toBeUndefined();
+  });
+
+  it('is refused at the start when it is not of the form, saying where and never repeating a token', async () => {
+    await expect(open()).rejects.toMatchObject({ code: 'tokens-file-invalid', retryable: false });
+    await writeFile(path, '"my-plain-token"x');
+    await expect(open()).rejects.toThrow(/is not JSON/);
+    await writeFile(path, JSON.stringify([ada, { ...bob, sha256: 'my-plain-token', role: 'admin' }]));
+    const fault = await open().catch((error: unknown) => String(error));
+    expect(fault).toContain('entry 2 sha256: must be a SHA-256 in lower-case hexadecimal');
+    expect(fault).not.toContain('my-plain-token');
+    await write([ada, { ...bob, sha256: ada.sha256 }]);
+    await expect(open()).rejects.toThrow(/twice/);
+  });
+});

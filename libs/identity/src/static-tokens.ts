@@ -1,0 +1,140 @@
+/**
+ * Identity from a file of hashed tokens. The file and this process hold SHA-256 digests only: whoever reads either
+ * learns no token. A changed file is read again without a restart; a broken one changes nothing until it is mended.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { accountId, sha256Hex } from '@strongroom/contracts';
+import type { Clock, Logger } from '@strongroom/runtime';
+import { z } from 'zod';
+import { Identity, type Principal } from './identity.js';
+import { IdentityFault } from './identity-fault.js';
+
+const entry = z.strictObject({
+  name: z.string().min(1).max(128),
+  sha256: sha256Hex,
+  accountId,
+  roles: z.array(z.string().min(1)),
+});
+
+/** The form of the file: `[{"name", "sha256": hex of the token's SHA-256, "accountId", "roles": [...]}]`. */
+export const tokensFile = z
+  .array(entry)
+  .refine((entries) => new Set(entries.map(({ sha256 }) => sha256)).size === entries.length, {
+    error: 'the same sha256 is there twice; a token has one principal',
+  });
+export type TokensFile = z.infer<typeof tokensFile>;
+
+/** A token as the file has it: lower-case hexadecimal of its SHA-256. Fit for random tokens, not for passwords. */
+export function hashToken(token: string): string {
+  return digestOf(token).toString('hex');
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token, 'utf8').digest();
+}
+
+interface KnownToken {
+  digest: Buffer;
+  principal: Principal;
+}
+
+export interface StaticTokensOptions {
+  path: string;
+  clock: Clock;
+  log: Logger;
+}
+
+const lookAgainMs = 1_000;
+
+export class StaticTokens extends Identity {
+  private lookedAt: number;
+  private looking: Promise<void> | undefined;
+
+  private constructor(
+    private readonly options: StaticTokensOptions,
+    private tokens: readonly KnownToken[],
+    private version: string,
+  ) {
+    super();
+    this.lookedAt = options.clock.now().getTime();
+  }
+
+  /** @throws {IdentityFault} when the file can't be read or is not of the form */
+  static async open(options: StaticTokensOptions): Promise<StaticTokens> {
+    const version = await versionOf(options.path);
+    return new StaticTokens(options, await readTokens(options.path), version);
+  }
+
+  async authenticate(token: string | undefined): Promise<Principal | undefined> {
+    if (!token) return undefined;
+    await this.lookAtFile();
+    const digest = digestOf(token);
+    // Every token is compared, each in constant time, so that how long it takes tells nothing of how near a guess was
+    // or whose it was. A file holds few enough: a thousand take a third of a millisecond.
+    let found: Principal | undefined;
+    for (const known of this.tokens) if (timingSafeEqual(known.digest, digest)) found = known.principal;
+    return found;
+  }
+
+  /** Looks once a second at most, one request for all that come meanwhile. */
+  private async lookAtFile(): Promise<void> {
+    const now = this.options.clock.now().getTime();
+    if (this.looking === undefined && Math.abs(now - this.lookedAt) >= lookAgainMs) {
+      this.lookedAt = now;
+      this.looking = this.readIfChanged().finally(() => {
+        this.looking = undefined;
+      });
+    }
+    await this.looking;
+  }
+
+  private async readIfChanged(): Promise<void> {
+    const { path, log } = this.options;
+    const version = await versionOf(path);
+    if (version === this.version) return;
+    // Also when it turns out broken: that is told of once, and the file is read again when it changes again.
+    this.version = version;
+    try {
+      this.tokens = await readTokens(path);
+      log.info({ tokens: this.tokens.length }, 'the tokens file changed and was read again');
+    } catch (error) {
+      if (!(error instanceof IdentityFault)) throw error;
+      log.error({ err: error }, 'the tokens known so far stay in force until the tokens file is mended');
+    }
+  }
+}
+
+/** Differs whenever the file was written, replaced or made readable. */
+async function versionOf(path: string): Promise<string> {
+  try {
+    const { ctimeMs, size, ino } = await stat(path);
+    return `${ino}/${size}/${ctimeMs}`;
+  } catch {
+    return 'not there';
+  }
+}
+
+async function readTokens(path: string): Promise<KnownToken[]> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IdentityFault('tokens-file-invalid', `tokens file ${path} can't be read: ${why}`, { cause });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text around the fault, which may be a token put there by mistake.
+    throw new IdentityFault('tokens-file-invalid', `tokens file ${path} is not JSON; it must be a JSON list of tokens`);
+  }
+  const parsed = tokensFile.safeParse(json);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path: [index, ...field], message }) =>
+      index === undefined
+        ? message
+        : `entry ${Number(index) + 1}${field.length ? ` ${field.join('.')}` : ''}: ${message}`,
+    );
+    throw new IdentityFault('tokens-file-invalid', `tokens file ${path} is not valid: ${problems.join('; ')}`);
+  }
+  return parsed.data.map(({ sha256, ...principal }) => ({ digest: Buffer.from(sha256, 'hex'), principal }));
+}

@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type AppName, ConfigFault, loadConfig } from './config.js';
+
+const key = Buffer.alloc(32, 7);
+const environment = {
+  STRONGROOM_DATABASE_URL: 'postgres://strongroom:hush@127.0.0.1:5432/strongroom',
+  KAFKA_BROKERS: 'kafka-1:9092, kafka-2:9092',
+  STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW, IAD=file:///vaults/IAD,ORD=file:///vaults/ORD',
+  STRONGROOM_TOKENS_FILE: '/etc/strongroom/tokens.json',
+  STRONGROOM_SECRET_KEY: key.toString('base64'),
+};
+
+function faultOf(app: AppName, env: NodeJS.ProcessEnv): ConfigFault {
+  try {
+    loadConfig(app, env);
+  } catch (error) {
+    if (error instanceof ConfigFault) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+const problemsOf = (app: AppName, env: NodeJS.ProcessEnv) =>
+  Object.fromEntries(faultOf(app, env).problems.map(({ variable, problem }) => [variable, problem]));
+
+describe('the configuration', () => {
+  let directory: string;
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'strongroom-config-'));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  it('needs no more than a database, brokers, vaults, tokens and a key; the rest has defaults', () => {
+    expect(loadConfig('api', environment)).toEqual({
+      app: 'api',
+      databaseUrl: environment.STRONGROOM_DATABASE_URL,
+      feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
+      http: { host: '127.0.0.1', port: 8779 },
+      homeRegion: 'DFW',
+      vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),
+      copyRegions: ['IAD', 'ORD'],
+      tokensFile: '/etc/strongroom/tokens.json',
+      secretKey: key,
+      logLevel: 'info',
+      leaseMs: 15_000,
+      catchUpMs: 43_200_000,
+      backupConcurrency: 2,
+      copyConcurrency: 2,
+      copyRetryMs: 5_000,
+      maxCopyAttempts: 100,
+      supervised: false,
+    });
+  });
+
+  it('gives each app a port of its own', () => {
+    const ports = (['api', 'scheduler', 'replicator'] as const).map((app) => loadConfig(app, environment).http.port);
+    expect(ports).toEqual([8779, 8780, 8781]);
+  });
+
+  it('asks an app for no secret that it has no use for', () => {
+    const { STRONGROOM_SECRET_KEY: _key, STRONGROOM_TOKENS_FILE: _tokens, ...rest } = environment;
+    expect(loadConfig('replicator', rest).secretKey).toBeUndefined();
+    expect(Object.keys(problemsOf('scheduler', rest))).toEqual(['STRONGROOM_SECRET_KEY']);
+    expect(Object.keys(problemsOf('api', rest))).toEqual(['STRONGROOM_TOKENS_FILE', 'STRONGROOM_SECRET_KEY']);
+  });
+
+  it('needs no brokers with the embedded feed', () => {
+    const embedded = { ...environment, STRONGROOM_FEED: 'embedded', KAFKA_BROKERS: '' };
+    expect(loadConfig('scheduler', embedded).feed).toEqual({ kind: 'embedded' });
+    expect(problemsOf('scheduler', { ...environment, KAFKA_BROKERS: '' })).toEqual({
+      KAFKA_BROKERS: 'is not set; it must be like kafka-1:9092,kafka-2:9092 when STRONGROOM_FEED is kafka',
+    });
+  });
+
+  it('reads times in seconds and minutes', () => {
+    const timed = {
+      STRONGROOM_LEASE_SECONDS: '2.5',
+      STRONGROOM_CATCH_UP_MINUTES: '10',
+      STRONGROOM_COPY_RETRY_SECONDS: '0',
+    };
+    expect(loadConfig('api', { ...environment, ...timed })).toMatchObject({
+      leaseMs: 2_500,
+      catchUpMs: 600_000,
+      copyRetryMs: 0,
+    });
+  });
+
+  it('names every wrong variable at once, with what it may be', () => {
+    const wrong = {
+      STRONGROOM_DATABASE_URL: 'mysql://127.0.0.1/strongroom',
+      STRONGROOM_HTTP_PORT: '70000',
+      STRONGROOM_LOG_LEVEL: 'loud',
+      STRONGROOM_VAULTS: 'DFW=file:///a,DFW=file:///b',
+      KAFKA_BROKERS: 'kafka-1',
+      STRONGROOM_SUPERVISED: 'yes',
+    };
+    expect(problemsOf('replicator', wrong)).toEqual({
+      STRONGROOM_DATABASE_URL: 'is not of the right form; it must be like postgres://user:password@host:5432/database',
+      STRONGROOM_HTTP_PORT: 'is "70000"; it must be an integer from 0 to 65535; 0 takes any free port',
+      STRONGROOM_LOG_LEVEL: 'is "loud"; it must be one of trace, debug, info, warn, error, fatal, silent',
+      STRONGROOM_VAULTS: 'is not of the right form; it must name each region once, and names DFW twice',
+      KAFKA_BROKERS: 'is "kafka-1"; it must be like kafka-1:9092,kafka-2:9092',
+      STRONGROOM_SUPERVISED: 'is "yes"; it must be 0 or 1',
+    });
+  });
+
+  it('wants a vault for the home region', () => {
+    expect(problemsOf('api', { ...environment, STRONGROOM_HOME_REGION: 'SYD' })).toEqual({
+      STRONGROOM_HOME_REGION: 'is SYD; it must be a region of STRONGROOM_VAULTS: DFW, IAD, ORD',
+    });
+  });
+
+  it('takes secrets from files', () => {
+    const url = join(directory, 'url');
+    const secret = join(directory, 'key');
+    writeFileSync(url, `${environment.STRONGROOM_DATABASE_URL}\n`);
+    writeFileSync(secret, `${environment.STRONGROOM_SECRET_KEY}\n`);
+    const { STRONGROOM_SECRET_KEY: _key, STRONGROOM_DATABASE_URL: _url, ...rest } = environment;
+    const files = { STRONGROOM_DATABASE_URL_FILE: url, STRONGROOM_SECRET_KEY_FILE: secret };
+    expect(loadConfig('api', { ...rest, ...files })).toMatchObject({
+      databaseUrl: environment.STRONGROOM_DATABASE_URL,
+      secretKey: key,
+    });
+    expect(problemsOf('api', { ...environment, ...files })).toEqual({
+      STRONGROOM_DATABASE_URL_FILE: 'and STRONGROOM_DATABASE_URL are both set; set one of them',
+      STRONGROOM_SECRET_KEY_FILE: 'and STRONGROOM_SECRET_KEY are both set; set one of them',
+    });
+    const missing = { STRONGROOM_DATABASE_URL_FILE: join(directory, 'none') };
+    expect(Object.keys(problemsOf('api', { ...rest, ...files, ...missing }))).toEqual(['STRONGROOM_DATABASE_URL_FILE']);
+  });
+
+  it('never tells a secret, however wrong it is', () => {
+    const { message } = faultOf('api', {
+      ...environment,
+      STRONGROOM_DATABASE_URL: 'postgres:/strongroom:hush@host/db',
+      STRONGROOM_SECRET_KEY: 'bm90LTMyLWJ5dGVz',
+      STRONGROOM_VAULTS: 'DFW=https//key:hush@store',
+    });
+    expect(message).not.toMatch(/hush|bm90/);
+    expect(message).toContain('STRONGROOM_SECRET_KEY is not of the right form; it must be 32 bytes in base64');
+  });
+});

@@ -1,0 +1,239 @@
+/**
+ * An app's configuration, read once from its environment. Every wrong variable is told at once, by name and with what
+ * it may be; the value of a secret is never told.
+ */
+import { readFileSync } from 'node:fs';
+import { regionName } from '@strongroom/contracts';
+import { z } from 'zod';
+
+export type AppName = 'api' | 'scheduler' | 'replicator';
+
+export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedded' };
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface AppConfig {
+  app: AppName;
+  databaseUrl: string;
+  feed: FeedConfig;
+  http: { host: string; port: number };
+  homeRegion: string;
+  /** Where each region's backups lie, the home region's included. */
+  vaults: ReadonlyMap<string, URL>;
+  /** The regions that a backup may be copied to: those with a vault, without the home region. */
+  copyRegions: readonly string[];
+  tokensFile?: string;
+  /** 32 bytes that credentials are sealed with. */
+  secretKey?: Buffer;
+  logLevel: LogLevel;
+  leaseMs: number;
+  /** How late a slot may still be made up for. */
+  catchUpMs: number;
+  backupConcurrency: number;
+  /** Copies to one region at a time. */
+  copyConcurrency: number;
+  copyRetryMs: number;
+  maxCopyAttempts: number;
+  /** The process ends itself when its standard input closes, so that it never outlives who started it. */
+  supervised: boolean;
+}
+
+/** What an app can't do without, beyond what all need. */
+export interface ConfigOf extends Record<AppName, AppConfig> {
+  api: AppConfig & { tokensFile: string; secretKey: Buffer };
+  scheduler: AppConfig & { secretKey: Buffer };
+  replicator: AppConfig;
+}
+
+export interface ConfigProblem {
+  variable: string;
+  problem: string;
+}
+
+/** The environment is not a configuration. Never retryable: somebody has to change it. */
+export class ConfigFault extends Error {
+  override readonly name = 'ConfigFault';
+  readonly code = 'config-invalid';
+  readonly retryable = false;
+
+  constructor(
+    app: AppName,
+    readonly problems: readonly ConfigProblem[],
+  ) {
+    const lines = problems.map(({ variable, problem }) => `  ${variable} ${problem}`);
+    super(`strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`);
+  }
+}
+
+const defaultPorts: Readonly<Record<AppName, number>> = { api: 8779, scheduler: 8780, replicator: 8781 };
+const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY'];
+/** Their values are never told: they hold a password or a key. */
+const untold = new Set([...mayBeFiles, 'STRONGROOM_VAULTS']);
+const secretBytes = 32;
+
+function text(allowed: string) {
+  return z.string({ error: allowed });
+}
+
+function integer(least: number, most: number, note = '') {
+  const allowed = `must be an integer from ${least} to ${most}${note}`;
+  return text(allowed)
+    .regex(/^\d{1,10}$/, { error: allowed, abort: true })
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, { error: allowed });
+}
+
+/** Seconds with up to three decimals, parsed into milliseconds. */
+function seconds(least: number, most: number) {
+  const allowed = `must be a number of seconds from ${least} to ${most}`;
+  return text(allowed)
+    .regex(/^\d{1,7}(\.\d{1,3})?$/, { error: allowed, abort: true })
+    .transform((value) => Math.round(Number(value) * 1_000))
+    .refine((ms) => ms >= least * 1_000 && ms <= most * 1_000, { error: allowed });
+}
+
+const postgresForm = 'must be like postgres://user:password@host:5432/database';
+const postgresUrl = text(postgresForm).refine(
+  (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    return url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1;
+  },
+  { error: postgresForm },
+);
+
+const brokersForm = 'must be like kafka-1:9092,kafka-2:9092';
+const brokerList = text(brokersForm)
+  .transform((value) => value.split(',').map((broker) => broker.trim()))
+  .refine((brokers) => brokers.every((broker) => /^([^\s:/]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/.test(broker)), {
+    error: brokersForm,
+  });
+
+const vaultsForm = 'must be like DFW=file:///var/lib/strongroom/DFW,IAD=file:///var/lib/strongroom/IAD';
+const vaultList = text(vaultsForm).transform((value, context) => {
+  const vaults = new Map<string, URL>();
+  for (const entry of value.split(',').map((part) => part.trim())) {
+    const [, region = '', address = ''] = /^([^=]*)=(.*)$/.exec(entry) ?? [];
+    if (!regionName.safeParse(region).success || !URL.canParse(address)) {
+      context.addIssue(vaultsForm);
+      return z.NEVER;
+    }
+    if (vaults.has(region)) {
+      context.addIssue(`must name each region once, and names ${region} twice`);
+      return z.NEVER;
+    }
+    vaults.set(region, new URL(address));
+  }
+  return vaults;
+});
+
+const keyForm = `must be ${secretBytes} bytes in base64`;
+const secretKey = text(keyForm)
+  .regex(/^[A-Za-z0-9+/]+={0,2}$/, { error: keyForm, abort: true })
+  .transform((value) => Buffer.from(value, 'base64'))
+  .refine((key) => key.length === secretBytes, { error: keyForm });
+
+const tokensFile = text('must be the path of a JSON file of tokens');
+
+function environmentOf(app: AppName) {
+  return z.object({
+    STRONGROOM_DATABASE_URL: postgresUrl,
+    STRONGROOM_FEED: z.enum(['kafka', 'embedded'], { error: 'must be kafka or embedded' }).default('kafka'),
+    KAFKA_BROKERS: brokerList.optional(),
+    STRONGROOM_HTTP_HOST: z.string().default('127.0.0.1'),
+    STRONGROOM_HTTP_PORT: integer(0, 65_535, '; 0 takes any free port').default(defaultPorts[app]),
+    STRONGROOM_HOME_REGION: regionName.default('DFW'),
+    STRONGROOM_VAULTS: vaultList,
+    STRONGROOM_TOKENS_FILE: app === 'api' ? tokensFile : tokensFile.optional(),
+    STRONGROOM_SECRET_KEY: app === 'replicator' ? secretKey.optional() : secretKey,
+    STRONGROOM_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
+    STRONGROOM_LEASE_SECONDS: seconds(1, 3_600).default(15_000),
+    STRONGROOM_CATCH_UP_MINUTES: integer(0, 525_600)
+      .transform((minutes) => minutes * 60_000)
+      .default(720 * 60_000),
+    STRONGROOM_BACKUP_CONCURRENCY: integer(1, 64).default(2),
+    STRONGROOM_COPY_CONCURRENCY: integer(1, 64).default(2),
+    STRONGROOM_COPY_RETRY_SECONDS: seconds(0, 300).default(5_000),
+    STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
+    STRONGROOM_SUPERVISED: z.enum(['0', '1'], { error: 'must be 0 or 1' }).default('0'),
+  });
+}
+
+/**
+ * Reads the configuration of an app. A variable that is empty counts as absent.
+ * @throws {ConfigFault} naming every wrong variable
+ */
+export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): ConfigOf[A];
+export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
+  const problems: ConfigProblem[] = [];
+  const given = withFilesRead(env, problems);
+  const inFiles = new Set(problems.map(({ variable }) => variable.replace(/_FILE$/, '')));
+  const parsed = environmentOf(app).safeParse(given);
+  if (!parsed.success) {
+    const told = new Set<string>();
+    for (const { path, message } of parsed.error.issues) {
+      const variable = String(path[0]);
+      if (told.has(variable) || inFiles.has(variable)) continue;
+      told.add(variable);
+      problems.push({ variable, problem: `${stateOf(variable, given[variable])}; it ${message}` });
+    }
+    throw new ConfigFault(app, problems);
+  }
+  const read = parsed.data;
+  if (read.STRONGROOM_FEED === 'kafka' && !read.KAFKA_BROKERS) {
+    const problem = `is not set; it ${brokersForm} when STRONGROOM_FEED is kafka`;
+    problems.push({ variable: 'KAFKA_BROKERS', problem });
+  }
+  const regions = [...read.STRONGROOM_VAULTS.keys()];
+  if (!regions.includes(read.STRONGROOM_HOME_REGION)) {
+    const problem = `is ${read.STRONGROOM_HOME_REGION}; it must be a region of STRONGROOM_VAULTS: ${regions.join(', ')}`;
+    problems.push({ variable: 'STRONGROOM_HOME_REGION', problem });
+  }
+  if (problems.length > 0) throw new ConfigFault(app, problems);
+  return {
+    app,
+    databaseUrl: read.STRONGROOM_DATABASE_URL,
+    feed:
+      read.STRONGROOM_FEED === 'kafka' ? { kind: 'kafka', brokers: read.KAFKA_BROKERS ?? [] } : { kind: 'embedded' },
+    http: { host: read.STRONGROOM_HTTP_HOST, port: read.STRONGROOM_HTTP_PORT },
+    homeRegion: read.STRONGROOM_HOME_REGION,
+    vaults: read.STRONGROOM_VAULTS,
+    copyRegions: regions.filter((region) => region !== read.STRONGROOM_HOME_REGION),
+    ...(read.STRONGROOM_TOKENS_FILE !== undefined && { tokensFile: read.STRONGROOM_TOKENS_FILE }),
+    ...(read.STRONGROOM_SECRET_KEY !== undefined && { secretKey: read.STRONGROOM_SECRET_KEY }),
+    logLevel: read.STRONGROOM_LOG_LEVEL,
+    leaseMs: read.STRONGROOM_LEASE_SECONDS,
+    catchUpMs: read.STRONGROOM_CATCH_UP_MINUTES,
+    backupConcurrency: read.STRONGROOM_BACKUP_CONCURRENCY,
+    copyConcurrency: read.STRONGROOM_COPY_CONCURRENCY,
+    copyRetryMs: read.STRONGROOM_COPY_RETRY_SECONDS,
+    maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
+    supervised: read.STRONGROOM_SUPERVISED === '1',
+  };
+}
+
+/** The environment without its empty variables, and with what `…_FILE` variables point to. */
+function withFilesRead(env: NodeJS.ProcessEnv, problems: ConfigProblem[]): NodeJS.ProcessEnv {
+  const given: NodeJS.ProcessEnv = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
+  for (const variable of mayBeFiles) {
+    const pointer = `${variable}_FILE`;
+    const path = given[pointer];
+    if (path === undefined) continue;
+    if (given[variable] !== undefined) {
+      problems.push({ variable: pointer, problem: `and ${variable} are both set; set one of them` });
+      continue;
+    }
+    try {
+      given[variable] = readFileSync(path, 'utf8').trim();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      problems.push({ variable: pointer, problem: `can't be read: ${why}` });
+    }
+  }
+  return given;
+}
+
+function stateOf(variable: string, value: string | undefined): string {
+  if (value === undefined) return 'is not set';
+  return untold.has(variable) ? 'is not of the right form' : `is ${JSON.stringify(value)}`;
+}

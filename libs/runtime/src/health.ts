@@ -1,0 +1,104 @@
+/**
+ * Whether the process lives, whether it can do its work, and what it measures, over HTTP. Alive means no more than that
+ * the event loop turns: what the process only depends on never gets it restarted.
+ */
+import { Controller, Get, Inject, type OnModuleDestroy, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { Logger } from './log.js';
+import { Metrics, within } from './metrics.js';
+
+export type CheckResult = { ok: true; ms: number } | { ok: false; ms: number; problem: string };
+
+export interface Readiness {
+  status: 'ready' | 'not-ready' | 'stopping';
+  checks: Record<string, CheckResult>;
+}
+
+interface ReadinessCheck {
+  check: () => Promise<void>;
+  withinMs: number;
+  inHand: Promise<void> | undefined;
+}
+
+const defaultWithinMs = 3_000;
+
+export class Health implements OnModuleDestroy {
+  private readonly checks = new Map<string, ReadinessCheck>();
+  private stopping = false;
+  private known: string | undefined;
+
+  constructor(private readonly log?: Logger) {}
+
+  /**
+   * Adds something without which the process can't do its work.
+   * @param check throws when it is not there; its message is shown to whoever asks
+   */
+  addReadiness(name: string, check: () => Promise<void>, { withinMs = defaultWithinMs } = {}): void {
+    if (this.checks.has(name))
+      throw new Error(`readiness check ${name} is there already; give the second a name of its own`);
+    this.checks.set(name, { check, withinMs, inHand: undefined });
+  }
+
+  async readiness(): Promise<Readiness> {
+    if (this.stopping) return { status: 'stopping', checks: {} };
+    const results = await Promise.all(
+      [...this.checks].map(async ([name, check]) => [name, await judge(check)] as const),
+    );
+    const problems = results.flatMap(([name, result]) => (result.ok ? [] : [`${name}: ${result.problem}`]));
+    this.tellChange(problems.join('; '));
+    return { status: problems.length === 0 ? 'ready' : 'not-ready', checks: Object.fromEntries(results) };
+  }
+
+  onModuleDestroy(): void {
+    this.stopping = true;
+  }
+
+  private tellChange(problems: string): void {
+    if (problems === (this.known ?? '')) return;
+    this.known = problems;
+    if (problems) this.log?.warn(`not ready: ${problems}`);
+    else this.log?.info('ready again');
+  }
+}
+
+/** A check that hangs is not begun a second time; it is waited for again. */
+async function judge(one: ReadinessCheck): Promise<CheckResult> {
+  const begun = performance.now();
+  const ms = () => Math.round(performance.now() - begun);
+  try {
+    one.inHand ??= one.check().finally(() => {
+      one.inHand = undefined;
+    });
+    const { inHand } = one;
+    await within(one.withinMs, () => inHand);
+    return { ok: true, ms: ms() };
+  } catch (error) {
+    return { ok: false, ms: ms(), problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+@Controller()
+export class HealthController {
+  constructor(
+    @Inject(Health) private readonly health: Health,
+    @Inject(Metrics) private readonly metrics: Metrics,
+  ) {}
+
+  @Get('health/live')
+  live(): { status: 'alive' } {
+    return { status: 'alive' };
+  }
+
+  @Get('health/ready')
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
+    const readiness = await this.health.readiness();
+    reply.header('cache-control', 'no-store').status(readiness.status === 'ready' ? 200 : 503);
+    return readiness;
+  }
+
+  @Get('metrics')
+  async measurements(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    reply.header('content-type', this.metrics.registry.contentType);
+    return this.metrics.text();
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Long work and who does it. A job is held by lease: one holder at a time, by the database's clock, and a holder whose
+ * lease has passed on is fenced: what it does to the job has no effect, because owner and attempt no longer match.
+ */
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+export interface NewJob {
+  kind: string;
+  /** A UUID, unique within the kind. Adding it twice adds it once. */
+  id: string;
+  /** What the work contends for; one lane's jobs never hold up another's. Default: the one lane `''`. */
+  lane?: string;
+  accountId: string;
+  /** Default: now, by the database's clock. */
+  readyAt?: Date;
+  totalBytes?: number;
+}
+
+export interface LeasedJob {
+  readonly kind: string;
+  readonly id: string;
+  readonly lane: string;
+  readonly accountId: string;
+  /** How often the job has been leased, this time included. */
+  readonly attempt: number;
+  readonly owner: string;
+}
+
+export interface JobProgress {
+  doneBytes: number;
+  totalBytes: number | null;
+}
+
+export interface LaneLoad {
+  lane: string;
+  /** Ready, and held by nobody. */
+  waiting: number;
+  held: number;
+  /** Not ready before some later time. */
+  deferred: number;
+  /** How long the job that has waited longest has been ready. */
+  oldestWaitMs: number;
+}
+
+const leasedRows = z.array(
+  z.object({ id: z.string(), account_id: z.string(), attempt: z.int() }).transform(({ account_id, ...rest }) => ({
+    ...rest,
+    accountId: account_id,
+  })),
+);
+const bytes = z.coerce.number();
+const progressRows = z.array(z.object({ id: z.string(), done_bytes: bytes, total_bytes: bytes.nullable() }));
+const loadRows = z.array(
+  z.object({ lane: z.string(), waiting: z.int(), held: z.int(), deferred: z.int(), oldest_wait_ms: z.coerce.number() }),
+);
+const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
+
+export class Jobs {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Adds jobs within a transaction; those that are there already stay as they are. */
+  async add(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await manager.query(
+      // In order of the key, so that two transactions that add the same jobs wait for each other and never deadlock.
+      `insert into job (kind, id, lane, account_id, ready_at, total_bytes)
+       select kind, id, lane, account_id, coalesce(ready_at, now()), total_bytes
+       from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])
+         as added(kind, id, lane, account_id, ready_at, total_bytes)
+       order by kind, id
+       on conflict do nothing`,
+      [
+        jobs.map(({ kind }) => kind),
+        jobs.map(({ id }) => id),
+        jobs.map(({ lane = '' }) => lane),
+        jobs.map(({ accountId }) => accountId),
+        jobs.map(({ readyAt }) => readyAt?.toISOString() ?? null),
+        jobs.map(({ totalBytes }) => totalBytes ?? null),
+      ],
+    );
+  }
+
+  /** Leases up to `limit` jobs that are ready and held by nobody, those that have been ready longest first. */
+  async lease(kind: string, lane: string, owner: string, limit: number, leaseMs: number): Promise<LeasedJob[]> {
+    const rows = leasedRows.parse(
+      await this.dataSource.query(
+        `with free as (
+           select kind, id from job
+           where kind = $1 and lane = $2 and ready_at <= now() and (lease_until is null or lease_until < now())
+           order by ready_at, id limit $3 for update skip locked
+         ), leased as (
+           update job set attempt = attempt + 1, lease_owner = $4, lease_until = now() + $5 * interval '1 ms', done_bytes = 0
+           from free where job.kind = free.kind and job.id = free.id
+           returning job.id, job.account_id, job.attempt, job.ready_at
+         )
+         select id, account_id, attempt from leased order by ready_at, id`,
+        [kind, lane, owner, limit, leaseMs],
+      ),
+    );
+    return rows.map((row) => ({ kind, lane, owner, ...row }));
+  }
+
+  /** Prolongs the lease from now on. False: the job is no longer this holder's, and its work must end. */
+  async renew(
+    job: LeasedJob,
+    leaseMs: number,
+    progress?: { doneBytes: number; totalBytes?: number | null } | undefined,
+  ): Promise<boolean> {
+    return this.touch(
+      job,
+      `update job set lease_until = now() + $5 * interval '1 ms',
+         done_bytes = coalesce($6::bigint, done_bytes), total_bytes = coalesce($7::bigint, total_bytes)`,
+      [leaseMs, progress?.doneBytes ?? null, progress?.totalBytes ?? null],
+    );
+  }
+
+  /** Takes the job off the list. Without effect when it is no longer this holder's. */
+  async finish(job: LeasedJob): Promise<void> {
+    await this.touch(job, 'delete from job', []);
+  }
+
+  /** Gives the lease back; the job is ready again at `at`. Without effect when it is no longer this holder's. */
+  async retryAt(job: LeasedJob, at: Date): Promise<void> {
+    const giveBack = 'update job set lease_owner = null, lease_until = null, ready_at = $5::timestamptz';
+    await this.touch(job, giveBack, [at.toISOString()]);
+  }
+
+  /** How far the jobs are that are still on the list. */
+  async progress(kind: string, ids: readonly string[]): Promise<Map<string, JobProgress>> {
+    if (ids.length === 0) return new Map();
+    const rows = progressRows.parse(
+      await this.dataSource.query(
+        'select id, done_bytes, total_bytes from job where kind = $1 and id = any($2::uuid[])',
+        [kind, ids],
+      ),
+    );
+    return new Map(
+      rows.map(({ id, done_bytes, total_bytes }) => [id, { doneBytes: done_bytes, totalBytes: total_bytes }]),
+    );
+  }
+
+  /** How many jobs wait and how many are held, lane by lane; lanes without jobs are left out. */
+  async load(kind: string): Promise<LaneLoad[]> {
+    const rows = loadRows.parse(
+      await this.dataSource.query(
+        `select lane, count(*) filter (where is_free and ready_at <= now())::int as waiting,
+           count(*) filter (where not is_free)::int as held,
+           count(*) filter (where is_free and ready_at > now())::int as deferred,
+           coalesce(extract(epoch from now() - min(ready_at) filter (where is_free and ready_at <= now())) * 1000, 0)::float8
+             as oldest_wait_ms
+         from (select *, lease_until is null or lease_until < now() as is_free from job where kind = $1) jobs
+         group by lane order by lane`,
+        [kind],
+      ),
+    );
+    return rows.map(({ oldest_wait_ms, ...rest }) => ({ ...rest, oldestWaitMs: oldest_wait_ms }));
+  }
+
+  /** Runs an update or delete on the job if it is still this holder's; tells whether it was. */
+  private async touch(job: LeasedJob, statement: string, values: unknown[]): Promise<boolean> {
+    const rows = touchedRows.parse(
+      await this.dataSource.query(
+        `with touched as (
+           ${statement} where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 returning 1
+         ) select count(*)::int as touched from touched`,
+        [job.kind, job.id, job.owner, job.attempt, ...values],
+      ),
+    );
+    return rows[0]?.touched === 1;
+  }
+}

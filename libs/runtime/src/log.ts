@@ -1,0 +1,109 @@
+/**
+ * Logs: JSON lines, each with the app, the process and the request that it belongs to. A password, token or key that
+ * gets into a line by its name is blacked out.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { LoggerService } from '@nestjs/common';
+import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import type { LogLevel } from './config.js';
+
+export type Logger = PinoLogger;
+
+/** What every line written meanwhile carries. */
+export type LogContext = { requestId: string; correlationId: string } & { readonly [detail: string]: string | null };
+
+const contexts = new AsyncLocalStorage<LogContext>();
+
+/** Runs `work`, and everything it starts, with `context` in each of its log lines. */
+export function runInContext<T>(context: LogContext, work: () => T): T {
+  return contexts.run(context, work);
+}
+
+export function currentContext(): LogContext | undefined {
+  return contexts.getStore();
+}
+
+const secretNames = [
+  'password',
+  'adminPass',
+  'token',
+  'secret',
+  'secretKey',
+  'databaseUrl',
+  'authorization',
+  '["x-auth-token"]',
+];
+const secretPaths = secretNames.flatMap((name) => {
+  const under = name.startsWith('[') ? name : `.${name}`;
+  return [name, `*${under}`, `*.*${under}`];
+});
+
+export interface LogOptions {
+  /** The name of the process's app, in each line. */
+  app: string;
+  level: LogLevel;
+  /** Where lines go; standard output when absent. */
+  to?: DestinationStream;
+}
+
+export function createLogger({ app, level, to }: LogOptions): Logger {
+  return pino(
+    {
+      level,
+      base: { app, pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: () => ({ ...contexts.getStore() }),
+      redact: { paths: secretPaths, censor: '[secret]' },
+    },
+    // Written at once: a line lost in a buffer is the line that tells why the process died.
+    to ?? destination({ fd: 1, sync: true }),
+  );
+}
+
+/** Nest's own messages, in the log of the app. Its start-up narration is of interest to a developer only. */
+export class NestLog implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log(message: unknown, ...details: unknown[]): void {
+    this.logger.debug(bindings(message, details), sentence(message));
+  }
+
+  debug(message: unknown, ...details: unknown[]): void {
+    this.logger.debug(bindings(message, details), sentence(message));
+  }
+
+  verbose(message: unknown, ...details: unknown[]): void {
+    this.logger.trace(bindings(message, details), sentence(message));
+  }
+
+  warn(message: unknown, ...details: unknown[]): void {
+    this.logger.warn(bindings(message, details), sentence(message));
+  }
+
+  error(message: unknown, ...details: unknown[]): void {
+    this.logger.error(bindings(message, details), sentence(message));
+  }
+
+  fatal(message: unknown, ...details: unknown[]): void {
+    this.logger.fatal(bindings(message, details), sentence(message));
+  }
+}
+
+function sentence(message: unknown): string {
+  if (message instanceof Error) return message.message;
+  return typeof message === 'string' ? message : JSON.stringify(message);
+}
+
+/** Nest gives the name of what speaks as the last detail, and an error's stack before it. */
+function bindings(message: unknown, details: unknown[]): { nest?: unknown; err?: unknown; details?: unknown[] } {
+  const nest = details.at(-1);
+  const rest = details.slice(0, -1).filter((detail) => detail !== undefined);
+  const error = message instanceof Error ? message : rest.find((detail) => detail instanceof Error);
+  const others = rest.filter((detail) => detail !== error);
+  return {
+    ...(nest !== undefined && { nest }),
+    ...(error !== undefined && { err: error }),
+    ...(others.length > 0 && { details: others }),
+  };
+}

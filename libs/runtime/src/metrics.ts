@@ -1,0 +1,83 @@
+/**
+ * The measurements of one process. They have a registry of their own, not the library's global one, so that two apps in
+ * one process (a test) never meet.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface MetricOptions<L extends string> {
+  /** With its unit: `…_seconds`, `…_bytes`, `…_total`. */
+  name: `strongroom_${string}`;
+  help: string;
+  labels?: readonly L[];
+}
+
+export interface GaugeOptions<L extends string> extends MetricOptions<L> {
+  /** Measures when asked. What can't be measured is left out of the answer, and counted as a fault. */
+  measure?: (gauge: Gauge<L>) => Promise<void> | void;
+}
+
+const longestMeasureMs = 2_000;
+
+export class Metrics {
+  readonly registry = new Registry();
+  private readonly faults: Counter<'metric'>;
+
+  constructor({ ofProcess }: { ofProcess: boolean } = { ofProcess: false }) {
+    if (ofProcess) collectDefaultMetrics({ register: this.registry });
+    this.faults = this.counter({
+      name: 'strongroom_metric_faults_total',
+      help: 'Metrics that could not be measured when asked for.',
+      labels: ['metric'],
+    });
+  }
+
+  counter<L extends string = never>({ name, help, labels = [] }: MetricOptions<L>): Counter<L> {
+    return new Counter<L>({ name, help, labelNames: labels, registers: [this.registry] });
+  }
+
+  gauge<L extends string = never>({ name, help, labels = [], measure }: GaugeOptions<L>): Gauge<L> {
+    const gauge: Gauge<L> = new Gauge<L>({
+      name,
+      help,
+      labelNames: labels,
+      registers: [this.registry],
+      ...(measure && { collect: () => this.measured(gauge, name, measure) }),
+    });
+    return gauge;
+  }
+
+  histogram<L extends string = never>({ name, help, labels = [], buckets }: MetricOptions<L> & { buckets: number[] }) {
+    return new Histogram<L>({ name, help, labelNames: labels, buckets, registers: [this.registry] });
+  }
+
+  /** Every metric in Prometheus's text format. */
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  private async measured<L extends string>(
+    gauge: Gauge<L>,
+    name: string,
+    measure: (gauge: Gauge<L>) => Promise<void> | void,
+  ): Promise<void> {
+    try {
+      await within(longestMeasureMs, async () => measure(gauge));
+    } catch {
+      gauge.reset();
+      this.faults.inc({ metric: name });
+    }
+  }
+}
+
+/** Rejects when the work takes longer; the work itself goes on, unheard. */
+export async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work(), tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

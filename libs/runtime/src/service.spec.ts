@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Body, Controller, Get, HttpCode, Module, type OnModuleDestroy, Post } from '@nestjs/common';
+import { z } from 'zod';
+import { FixedClock } from './clock.js';
+import { loadConfig } from './config.js';
+import type { Health } from './health.js';
+import { Ids } from './ids.js';
+import { createLogger, currentContext } from './log.js';
+import { runtimeParts } from './runtime-module.js';
+import { openService, type Service } from './service.js';
+
+class CountedIds extends Ids {
+  private count = 0;
+
+  next(): string {
+    this.count += 1;
+    return `id-${this.count}`;
+  }
+}
+
+@Controller('notes')
+class Notes {
+  @Get()
+  list() {
+    return currentContext();
+  }
+
+  @Post()
+  @HttpCode(202)
+  create(@Body() note: unknown) {
+    return { note, context: currentContext() };
+  }
+}
+
+const ended: string[] = [];
+class Worker implements OnModuleDestroy {
+  onModuleDestroy(): void {
+    ended.push('worker');
+  }
+}
+
+@Module({ controllers: [Notes], providers: [Worker] })
+class NotesModule {}
+
+const config = loadConfig('replicator', {
+  STRONGROOM_DATABASE_URL: 'postgres://127.0.0.1/none',
+  STRONGROOM_FEED: 'embedded',
+  STRONGROOM_VAULTS: 'DFW=file:///none',
+  STRONGROOM_HTTP_PORT: '0',
+  STRONGROOM_LOG_LEVEL: 'debug',
+});
+
+describe('an app', () => {
+  let lines: string[];
+  let health: Health;
+  let service: Service;
+
+  beforeEach(async () => {
+    lines = [];
+    const log = createLogger({ app: 'test', level: 'warn', to: { write: (line) => lines.push(line) } });
+    log.level = 'info';
+    const parts = runtimeParts(config, log, { ids: new CountedIds(), clock: new FixedClock(new Date(0)) });
+    ({ health } = parts);
+    service = await openService(parts, { module: () => NotesModule, bodyLimit: 1_000 });
+  });
+  afterEach(() => service.close());
+
+  const call = (path: string, init?: RequestInit) => fetch(`${service.url}${path}`, init);
+  const said = (message: string) =>
+    lines.map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line))).filter(({ msg }) => msg === message);
+
+  it('says where it listens, for whoever started it', () => {
+    expect(said('listening')).toMatchObject([{ url: service.url }]);
+    expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  });
+
+  it('is alive, and ready as long as everything that it needs is there', async () => {
+    let there = true;
+    health.addReadiness('database', async () => {
+      if (!there) throw new Error('connection refused');
+    });
+    health.addReadiness('hung', () => new Promise(() => {}), { withinMs: 20 });
+    expect((await call('/health/live')).status).toBe(200);
+    const first = await call('/health/ready');
+    expect(first.status).toBe(503);
+    expect(await first.json()).toMatchObject({
+      status: 'not-ready',
+      checks: { database: { ok: true }, hung: { ok: false, problem: 'no answer within 20 ms' } },
+    });
+    there = false;
+    expect(await (await call('/health/ready')).json()).toMatchObject({
+      checks: { database: { ok: false, problem: 'connection refused' } },
+    });
+    expect((await call('/health/live')).status).toBe(200);
+  });
+
+  it('is ready when nothing is amiss', async () => {
+    health.addReadiness('database', async () => {});
+    const answer = await call('/health/ready');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ status: 'ready', checks: { database: { ok: true } } });
+  });
+
+  it('tells its measurements to Prometheus', async () => {
+    await call('/notes');
+    const answer = await call('/metrics');
+    expect(answer.headers.get('content-type')).toContain('text/plain');
+    expect(await answer.text()).toContain(
+      'strongroom_http_request_seconds_count{method="GET",route="/notes",status="200"} 1',
+    );
+  });
+
+  it('gives each request an id, in the answer, in the log and for what follows from it', async () => {
+    const answer = await call('/notes');
+    expect(answer.headers.get('x-request-id')).toBe('id-1');
+    expect(await answer.json()).toEqual({ requestId: 'id-1', correlationId: 'id-1' });
+    expect(said('answered')).toMatchObject([{ requestId: 'id-1', method: 'GET', path: '/notes', status: 200 }]);
+  });
+
+  it("takes a client's own id, also for a request with a body", async () => {
+    const headers = { 'content-type': 'application/json', 'x-request-id': 'req-1', 'x-correlation-id': 'order-7' };
+    const answer = await call('/notes', { method: 'POST', headers, body: '{"a":1}' });
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('x-request-id')).toBe('req-1');
+    expect(await answer.json()).toEqual({ note: { a: 1 }, context: { requestId: 'req-1', correlationId: 'order-7' } });
+  });
+
+  it('replaces an id that could not be told in a log or header', async () => {
+    for (const id of ['a b', '<x>', 'x'.repeat(129)]) {
+      const answer = await call('/notes', { headers: { 'x-request-id': id } });
+      expect(answer.headers.get('x-request-id')).toMatch(/^id-\d$/);
+    }
+  });
+
+  it('takes no body beyond its limit', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await call('/notes', { method: 'POST', headers, body: JSON.stringify('x'.repeat(2_000)) });
+    expect(answer.status).toBe(413);
+  });
+
+  it('ends its work when it is closed, and listens no longer', async () => {
+    ended.length = 0;
+    await service.close();
+    expect(ended).toEqual(['worker']);
+    await expect(call('/health/live')).rejects.toThrow();
+  });
+});

@@ -1,0 +1,81 @@
+/**
+ * An app as something that is opened and closed: Nest on Fastify, with requests followed, health and metrics served.
+ * Touches nothing of the process, so a test can open several in one; `bootstrap` is the process around it.
+ */
+import type { IncomingMessage } from 'node:http';
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { AppConfig } from './config.js';
+import { followRequests, requestIdOf } from './http-requests.js';
+import { NestLog } from './log.js';
+import { type RuntimeParts, runtimeModule } from './runtime-module.js';
+
+export interface ServiceOptions<C extends AppConfig = AppConfig> {
+  /** Makes the app's own module. The parts are there for injection too. */
+  module: (parts: RuntimeParts<C>) => Type | DynamicModule;
+  /** Connects what else there is (the feed, filters, pipes), before anything begins. */
+  configure?: (app: NestFastifyApplication, parts: RuntimeParts<C>) => void | Promise<void>;
+  /** The most bytes that a request's body may have. Default 1 MiB. */
+  bodyLimit?: number;
+}
+
+export interface Service {
+  readonly app: NestFastifyApplication;
+  /** Where it is served: `http://127.0.0.1:8779`. */
+  readonly url: string;
+  /** Ends the work in hand and closes everything, the HTTP server last but for what Nest's hooks close after it. */
+  close(): Promise<void>;
+}
+
+@Module({})
+class ServiceModule {}
+
+const defaultBodyLimit = 1_048_576;
+const slowestRequestMs = 30_000;
+
+/**
+ * Opens the app: it answers HTTP first, so that it can say how it is, and takes up the feed then.
+ * @param stopping gives the opening up: what is open is closed, and the signal's reason thrown
+ */
+export async function openService<C extends AppConfig>(
+  parts: RuntimeParts<C>,
+  { module, configure, bodyLimit = defaultBodyLimit }: ServiceOptions<C>,
+  stopping?: AbortSignal,
+): Promise<Service> {
+  const { config, log, ids, metrics } = parts;
+  const adapter = new FastifyAdapter({
+    bodyLimit,
+    trustProxy: false,
+    requestTimeout: slowestRequestMs,
+    genReqId: (request: IncomingMessage) => requestIdOf(request, ids),
+    loggerInstance: log,
+    // One line a request, written by followRequests, in place of Fastify's two.
+    disableRequestLogging: true,
+  });
+  const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
+  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+    logger: new NestLog(log),
+    abortOnError: false,
+  });
+  try {
+    followRequests(adapter.getInstance(), log, metrics);
+    await configure?.(app, parts);
+    await app.listen(config.http.port, config.http.host);
+    const url = await app.getUrl();
+    // The launcher reads the port from this line, whatever the log's level.
+    log.child({}, { level: 'info' }).info({ url }, 'listening');
+    await Promise.race([app.startAllMicroservices(), ...(stopping ? [abortOf(stopping)] : [])]);
+    return { app, url, close: () => app.close() };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,40 @@
+/** Waits for something that the process can't do without, saying what it waits for and why it is not there yet. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from './log.js';
+
+export interface WaitOptions {
+  /** Ends the waiting: the last error is thrown. */
+  signal?: AbortSignal;
+  /** Which errors are worth waiting out; any other is thrown at once. Default: all. */
+  passes?: (error: unknown) => boolean;
+  firstPauseMs?: number;
+  longestPauseMs?: number;
+}
+
+const sayAgainMs = 30_000;
+
+/** @param what as in `waiting for the database` */
+export async function waitFor<T>(
+  what: string,
+  probe: () => Promise<T>,
+  log: Logger,
+  { signal, passes = () => true, firstPauseMs = 100, longestPauseMs = 2_000 }: WaitOptions = {},
+): Promise<T> {
+  const begun = performance.now();
+  let said: number | undefined;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    try {
+      const found = await probe();
+      if (said !== undefined) log.info({ waitedMs: Math.round(performance.now() - begun) }, `${what} is there`);
+      return found;
+    } catch (error) {
+      if (!passes(error) || signal?.aborted) throw error;
+      if (said === undefined || performance.now() - said >= sayAgainMs) {
+        said = performance.now();
+        log.warn({ err: error }, `waiting for ${what}`);
+      }
+      await delay(pauseMs, undefined, signal && { signal }).catch(() => {});
+      if (signal?.aborted) throw error;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { createLogger } from './log.js';
+import { WorkLoop, type WorkLoopOptions } from './work-loop.js';
+
+describe('a work loop', () => {
+  let lines: string[];
+  let passes: number;
+  let loop: WorkLoop | undefined;
+
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+    lines = [];
+    passes = 0;
+  });
+  afterEach(async () => {
+    await loop?.stop();
+    expect(jest.getTimerCount()).toBe(0);
+    jest.useRealTimers();
+  });
+
+  function start(pass: WorkLoopOptions['pass']) {
+    const log = createLogger({ app: 'test', level: 'info', to: { write: (line) => lines.push(line) } });
+    loop = new WorkLoop({
+      name: 'relay of backups',
+      intervalMs: 1_000,
+      log,
+      random: () => 0.5,
+      pass: async (signal) => {
+        passes += 1;
+        return (await pass(signal)) ?? 'done';
+      },
+    });
+    loop.start();
+    return loop;
+  }
+  const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+  const said = (words: string) => lines.filter((line) => line.includes(words)).length;
+
+  it('runs its pass once an interval when nothing wakes it', async () => {
+    start(async () => {});
+    await passed(0);
+    expect(passes).toBe(1);
+    await passed(999);
+    expect(passes).toBe(1);
+    await passed(1);
+    expect(passes).toBe(2);
+  });
+
+  it('runs at once when woken', async () => {
+    const { wake } = bound(start(async () => {}));
+    await passed(0);
+    wake();
+    wake();
+    await passed(0);
+    expect(passes).toBe(2);
+  });
+
+  it('never runs two passes at a time, and forgets no wake that comes during one', async () => {
+    let atOnce = 0;
+    let most = 0;
+    const { wake } = bound(
+      start(async () => {
+        most = Math.max(most, ++atOnce);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        atOnce -= 1;
+      }),
+    );
+    await passed(50);
+    wake();
+    await passed(50);
+    await passed(100);
+    expect({ passes, most }).toEqual({ passes: 2, most: 1 });
+  });
+
+  it('goes on without a pause while there is more to do', async () => {
+    start(async () => (passes < 5 ? 'again' : 'done'));
+    await passed(0);
+    await passed(0);
+    expect(passes).toBe(5);
+  });
+
+  it('gives a fault longer and longer, tells of it once, and of its end', async () => {
+    let broken = true;
+    const { wake } = bound(
+      start(async () => {
+        if (broken) throw new Error('the database is away');
+      }),
+    );
+    await passed(0);
+    // 250, 500, 1000, 2000, 4000, 8000, 10000 ms, less an eighth: wakes don't hurry them.
+    for (let second = 0; second < 24; second += 1) {
+      wake();
+      await passed(1_000);
+    }
+    expect(passes).toBe(8);
+    expect(said('relay of backups failed')).toBe(1);
+    broken = false;
+    await passed(10_000);
+    expect(said('relay of backups works again')).toBe(1);
+    const before = passes;
+    await passed(1_000);
+    expect(passes).toBe(before + 1);
+  });
+
+  it('when stopped waits for the pass in hand, which is told, and begins no other', async () => {
+    let ended = false;
+    const stopping = start(async (signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 100)));
+      ended = true;
+    });
+    await passed(0);
+    const stopped = stopping.stop().then(() => ended);
+    stopping.wake();
+    await passed(100);
+    expect(await stopped).toBe(true);
+    await passed(10_000);
+    expect(passes).toBe(1);
+  });
+});
+
+function bound(loop: WorkLoop) {
+  return { wake: () => loop.wake() };
+}

@@ -1,0 +1,352 @@
+/**
+ * A whole Strongroom for a test: a database of its own, vaults in a temporary folder, and the built apps as processes
+ * that can be started, stopped and killed one by one.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { chmod, mkdir, mkdtemp, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { createTestDatabase } from './services/database.js';
+import { eventually } from './services/eventually.js';
+
+export type App = 'api' | 'scheduler' | 'replicator';
+
+const regions = ['DFW', 'IAD', 'ORD'] as const;
+export type Region = (typeof regions)[number];
+
+/** A customer's server, as `POST /instances` wants it. */
+export interface CustomerServer {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+}
+
+const backupAnswer = z.object({
+  backup: z.looseObject({
+    id: z.string(),
+    status: z.string(),
+    checksum: z.string().nullable(),
+    fault: z.unknown(),
+    schedule_id: z.string().nullable(),
+    copies: z.array(z.looseObject({ region: z.string(), status: z.string(), checksum: z.string().nullable() })),
+  }),
+});
+export type BackupSeen = z.infer<typeof backupAnswer>['backup'];
+
+const backupsAnswer = z.object({ backups: z.array(z.looseObject({ id: z.string() })) });
+const created = z.object({
+  instance: z.object({ id: z.string() }).optional(),
+  schedule: z.object({ id: z.string() }).optional(),
+  backup: z.object({ id: z.string() }).optional(),
+});
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  body: unknown;
+}
+
+/** One app's process. */
+export class AppProcess {
+  private constructor(
+    readonly app: App,
+    private readonly child: ChildProcess,
+    /** Where its HTTP port is. */
+    readonly url: string,
+  ) {}
+
+  static async start(app: App, env: NodeJS.ProcessEnv, logFile: string): Promise<AppProcess> {
+    const main = join(__dirname, '..', 'dist', 'apps', app, 'src', 'main.js');
+    const child = spawn(process.execPath, ['--enable-source-maps', main], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const log = createWriteStream(logFile, { flags: 'a' });
+    child.stderr.pipe(log, { end: false });
+    const url = await new Promise<string>((resolve, reject) => {
+      const lines = createInterface({ input: child.stdout });
+      lines.on('line', (line) => {
+        log.write(`${line}\n`);
+        const listening = /"url":"(http:[^"]+)".*"msg":"listening"|"msg":"listening".*"url":"(http:[^"]+)"/.exec(line);
+        const found = listening?.[1] ?? listening?.[2];
+        if (found) resolve(found);
+      });
+      child.once('exit', (code, signal) =>
+        reject(new Error(`${app} ended with ${code ?? signal} before it listened; see ${logFile}`)),
+      );
+      child.once('exit', () => log.end());
+    });
+    return new AppProcess(app, child, url);
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** Ends it as a power cut would. */
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  /** Asks it to stop, and waits until it has. */
+  stop(): Promise<void> {
+    return this.end('SIGTERM');
+  }
+
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill(signal);
+    if (signal === 'SIGKILL') this.child.kill('SIGCONT');
+    await exited;
+  }
+}
+
+export interface DeploymentOptions {
+  feed: { kind: 'embedded' } | { kind: 'kafka'; brokers: string };
+  /** More environment for every app. */
+  env?: Record<string, string>;
+}
+
+export class Deployment {
+  readonly accountId = 'acme';
+  private readonly processes = new Set<AppProcess>();
+  private readonly adminToken = randomBytes(16).toString('hex');
+
+  private constructor(
+    private readonly folder: string,
+    private readonly database: Awaited<ReturnType<typeof createTestDatabase>>,
+    private readonly options: DeploymentOptions,
+  ) {}
+
+  static async create(options: DeploymentOptions): Promise<Deployment> {
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
+    const deployment = new Deployment(folder, await createTestDatabase(), options);
+    for (const region of regions) await mkdir(deployment.vault(region), { recursive: true });
+    const sha256 = createHash('sha256').update(deployment.adminToken).digest('hex');
+    const tokens = [{ name: 'admin', sha256, accountId: deployment.accountId, roles: ['admin'] }];
+    await writeFile(join(folder, 'tokens.json'), JSON.stringify(tokens));
+    await writeFile(join(folder, 'secret-key'), randomBytes(32).toString('base64'));
+    return deployment;
+  }
+
+  get databaseUrl(): string {
+    return this.database.url;
+  }
+
+  /** The folder of a region's vault. */
+  vault(region: Region): string {
+    return join(this.folder, 'vaults', region);
+  }
+
+  /** `REGION=url,…` as the environment wants it. */
+  get vaults(): string {
+    return regions.map((region) => `${region}=${pathToFileURL(this.vault(region)).href}`).join(',');
+  }
+
+  async start(app: App, env: Record<string, string> = {}): Promise<AppProcess> {
+    const { feed } = this.options;
+    const started = await AppProcess.start(
+      app,
+      {
+        PATH: process.env['PATH'],
+        STRONGROOM_DATABASE_URL: this.database.url,
+        STRONGROOM_FEED: feed.kind,
+        ...(feed.kind === 'kafka' ? { KAFKA_BROKERS: feed.brokers } : {}),
+        STRONGROOM_NAMESPACE: `test-${this.database.name}`,
+        STRONGROOM_HTTP_PORT: '0',
+        STRONGROOM_VAULTS: this.vaults,
+        STRONGROOM_TOKENS_FILE: join(this.folder, 'tokens.json'),
+        STRONGROOM_SECRET_KEY_FILE: join(this.folder, 'secret-key'),
+        STRONGROOM_LEASE_SECONDS: '3',
+        STRONGROOM_COPY_RETRY_SECONDS: '1',
+        STRONGROOM_SUPERVISED: '1',
+        ...this.options.env,
+        ...env,
+      },
+      this.logFile(app),
+    );
+    this.processes.add(started);
+    return started;
+  }
+
+  startAll(): Promise<[api: AppProcess, scheduler: AppProcess, replicator: AppProcess]> {
+    return Promise.all([this.start('api'), this.start('scheduler'), this.start('replicator')]);
+  }
+
+  logFile(app: App): string {
+    return join(this.folder, `${app}.log`);
+  }
+
+  /** Ends every process and removes everything. */
+  async remove(): Promise<void> {
+    await Promise.all([...this.processes].map((each) => each.kill()));
+    await this.database.drop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** One call to the API, as the admin of the account. */
+  async call(api: AppProcess, method: string, path: string, body?: unknown): Promise<Answer> {
+    const response = await fetch(`${api.url}/v1.0/${this.accountId}${path}`, {
+      method,
+      headers: {
+        'x-auth-token': this.adminToken,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  /** Registers a server and returns the instance's id. */
+  async register(api: AppProcess, server: CustomerServer): Promise<string> {
+    const { host, port, user, password } = server;
+    const answer = await this.call(api, 'POST', '/instances', {
+      instance: {
+        name: `customer-${randomUUID().slice(0, 8)}`,
+        datastore: { type: 'postgresql', version: '18' },
+        connection: { host, port, user, password, database: 'postgres', tls: 'disable' },
+      },
+    });
+    return this.idOf(answer, 200, 'instance');
+  }
+
+  /** Creates a schedule and returns its id. By default its slots are far from now. */
+  async schedule(api: AppProcess, instanceId: string, fields: Record<string, unknown> = {}): Promise<string> {
+    const away = new Date(Date.now() - 3_600_000);
+    const answer = await this.call(api, 'POST', '/schedules', {
+      schedule: {
+        action: 'backup',
+        instance_id: instanceId,
+        day_of_week: 7,
+        hour: away.getUTCHours(),
+        minute: away.getUTCMinutes(),
+        copy_to: ['IAD', 'ORD'],
+        ...fields,
+      },
+    });
+    return this.idOf(answer, 202, 'schedule');
+  }
+
+  /** Runs a schedule now and returns the backup's id. */
+  async runNow(api: AppProcess, scheduleId: string): Promise<string> {
+    const before = new Set((await this.backups(api)).map(({ id }) => id));
+    const answer = await this.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
+    if (answer.status !== 202) throw new Error(`run_now answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    const made = (await this.backups(api)).find(({ id }) => !before.has(id));
+    if (!made) throw new Error('run_now answered 202 and the list shows no new backup');
+    return made.id;
+  }
+
+  async backups(api: AppProcess): Promise<{ id: string }[]> {
+    const { body } = await this.call(api, 'GET', '/backups');
+    return backupsAnswer.parse(body).backups;
+  }
+
+  async backup(api: AppProcess, backupId: string): Promise<BackupSeen> {
+    const { status, body } = await this.call(api, 'GET', `/backups/${backupId}`);
+    if (status !== 200) throw new Error(`GET backup ${backupId} answered ${status}: ${JSON.stringify(body)}`);
+    return backupAnswer.parse(body).backup;
+  }
+
+  /** Waits until the backup is as it should be. */
+  until(
+    api: AppProcess,
+    backupId: string,
+    holds: (backup: BackupSeen) => boolean,
+    withinMs = 60_000,
+  ): Promise<BackupSeen> {
+    return eventually(
+      async () => {
+        const backup = await this.backup(api, backupId);
+        if (!holds(backup)) throw new Error(`backup ${backupId} is not there yet: ${JSON.stringify(backup)}`);
+        return backup;
+      },
+      { withinMs },
+    );
+  }
+
+  /** Waits until the backup is completed and every region it is owed to holds a completed copy of the same digest. */
+  untilCopied(api: AppProcess, backupId: string, withinMs = 60_000): Promise<BackupSeen> {
+    return this.until(
+      api,
+      backupId,
+      ({ status, checksum, copies }) =>
+        status === 'COMPLETED' &&
+        copies.length === 2 &&
+        copies.every((copy) => copy.status === 'COMPLETED' && copy.checksum === checksum),
+      withinMs,
+    );
+  }
+
+  /** What is left in a region's vault under temporary names. */
+  async leftovers(region: Region): Promise<string[]> {
+    return readdir(join(this.vault(region), 'partial')).catch(() => []);
+  }
+
+  /** Has the command line prove every byte of a backup in a region's vault; it needs no service. */
+  async proveCopy(backupId: string, region: Region): Promise<void> {
+    const cli = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
+    const vault = `${region}=${pathToFileURL(this.vault(region)).href}`;
+    await promisify(execFile)(process.execPath, [cli, 'verify', backupId, '--from', region, '--vault', vault]);
+  }
+
+  /** Whether a region's vault shows the backup. */
+  async holds(backupId: string, region: Region): Promise<boolean> {
+    return (await readdir(this.sealed(backupId, region)).catch(() => [])).length > 0;
+  }
+
+  /** Does to the base archive of a backup what a bad disk does. */
+  async damage(backupId: string, region: Region, how: 'altered' | 'truncated' | 'removed'): Promise<void> {
+    const folder = this.sealed(backupId, region);
+    const archive = (await readdir(folder)).find((name) => name.startsWith('base.tar'));
+    if (!archive) throw new Error(`no base archive in ${folder}`);
+    const path = join(folder, archive);
+    await chmod(path, 0o600);
+    const { size } = await stat(path);
+    if (how === 'removed') await rm(path);
+    else if (how === 'truncated') await truncate(path, size - 1);
+    else {
+      const file = await open(path, 'r+');
+      const byte = Buffer.alloc(1);
+      const middle = Math.floor(size / 2);
+      await file.read(byte, 0, 1, middle);
+      await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, middle);
+      await file.close();
+    }
+  }
+
+  /** Refuses the apps their database and ends their connections, until `restoreDatabase`. */
+  async cutDatabase(): Promise<void> {
+    await this.database.cut();
+  }
+
+  async restoreDatabase(): Promise<void> {
+    await this.database.restore();
+  }
+
+  private sealed(backupId: string, region: Region): string {
+    return join(this.vault(region), 'backups', backupId.slice(-2), backupId);
+  }
+
+  private idOf({ status, body }: Answer, expected: number, key: 'instance' | 'schedule'): string {
+    if (status !== expected) throw new Error(`expected ${expected}, got ${status}: ${JSON.stringify(body)}`);
+    const id = created.parse(body)[key]?.id;
+    if (id === undefined) throw new Error(`no ${key} in the answer: ${JSON.stringify(body)}`);
+    return id;
+  }
+}

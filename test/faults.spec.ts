@@ -1,0 +1,129 @@
+import { rename } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CustomerDatabase } from './customer-database.js';
+import { type AppProcess, Deployment } from './deployment.js';
+import { feedForTests } from './services/feed.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+}, 120_000);
+afterAll(() => customer.stop());
+
+beforeEach(async () => {
+  strongroom = await Deployment.create({ feed: await feedForTests() });
+  [api] = await strongroom.startAll();
+});
+afterEach(() => strongroom.remove());
+
+describe('a vault that fails', () => {
+  it('delays only its own region, and has its copy as soon as it is back', async () => {
+    await rename(strongroom.vault('IAD'), `${strongroom.vault('IAD')}.away`);
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    const waiting = await strongroom.until(api, backupId, ({ copies }) => {
+      const of = (region: string) => copies.find((copy) => copy.region === region);
+      return of('ORD')?.status === 'COMPLETED' && of('IAD')?.['fault'] !== null && of('IAD')?.status === 'PENDING';
+    });
+    expect(waiting.copies.find(({ region }) => region === 'IAD')?.['fault']).toMatchObject({
+      code: 'vault-unavailable',
+    });
+    await rename(`${strongroom.vault('IAD')}.away`, strongroom.vault('IAD'));
+    await strongroom.untilCopied(api, backupId);
+    await strongroom.proveCopy(backupId, 'IAD');
+  }, 90_000);
+
+  it('of the home region fails the backup with its reason within seconds, and the next run succeeds', async () => {
+    await rename(strongroom.vault('DFW'), `${strongroom.vault('DFW')}.away`);
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const failed = await strongroom.until(
+      api,
+      await strongroom.runNow(api, scheduleId),
+      ({ status }) => status === 'FAILED',
+      15_000,
+    );
+    expect(failed.fault).toMatchObject({ code: 'vault-unavailable' });
+    await rename(`${strongroom.vault('DFW')}.away`, strongroom.vault('DFW'));
+    await strongroom.untilCopied(api, await strongroom.runNow(api, scheduleId));
+  }, 90_000);
+});
+
+describe('a backup whose bytes were changed in the vault', () => {
+  it.each(['altered', 'truncated', 'removed'] as const)(
+    'is not copied when an object was %s: the copy fails and says so',
+    async (how) => {
+      // The copies wait until the damage is done.
+      for (const region of ['IAD', 'ORD'] as const)
+        await rename(strongroom.vault(region), `${strongroom.vault(region)}.away`);
+      const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+      const backupId = await strongroom.runNow(api, scheduleId);
+      await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
+      await strongroom.damage(backupId, 'DFW', how);
+      for (const region of ['IAD', 'ORD'] as const)
+        await rename(`${strongroom.vault(region)}.away`, strongroom.vault(region));
+
+      const { copies } = await strongroom.until(
+        api,
+        backupId,
+        (backup) => backup.copies.length === 2 && backup.copies.every(({ status }) => status === 'FAILED'),
+      );
+      for (const copy of copies) {
+        expect(copy['fault']).toMatchObject({ code: how === 'removed' ? 'object-missing' : 'object-altered' });
+      }
+      for (const region of ['IAD', 'ORD'] as const) {
+        expect(await strongroom.leftovers(region)).toEqual([]);
+        expect(await strongroom.holds(backupId, region)).toBe(false);
+      }
+    },
+    90_000,
+  );
+});
+
+describe('a backup that cannot be made', () => {
+  const cases = [
+    ['the server is down', { port: 1 }, 'server-unreachable'],
+    ['the password is wrong', { password: 'not it' }, 'credentials-refused'],
+  ] as const;
+  it.each(cases)(
+    'because %s ends FAILED with its reason within seconds and leaves nothing behind',
+    async (_, change, code) => {
+      const scheduleId = await strongroom.schedule(
+        api,
+        await strongroom.register(api, { ...customer.server, ...change }),
+      );
+      const failed = await strongroom.until(
+        api,
+        await strongroom.runNow(api, scheduleId),
+        ({ status }) => status === 'FAILED',
+        15_000,
+      );
+      expect(failed.fault).toMatchObject({ code });
+      expect(JSON.stringify(failed)).not.toContain('not it');
+      expect(await strongroom.leftovers('DFW')).toEqual([]);
+      // The failure does not stand in the way of the next run.
+      await strongroom.until(
+        api,
+        await strongroom.runNow(api, scheduleId),
+        ({ status }) => status === 'FAILED',
+        15_000,
+      );
+    },
+    60_000,
+  );
+});
+
+describe('a database that is away', () => {
+  it('makes the API answer 503 with Retry-After, and 202 again when it is back', async () => {
+    const instanceId = await strongroom.register(api, customer.server);
+    await strongroom.cutDatabase();
+    const away = await strongroom.call(api, 'GET', `/instances/${instanceId}`);
+    expect(away.status).toBe(503);
+    expect(away.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(away.body).toMatchObject({ serviceUnavailable: { code: 503 } });
+    await strongroom.restoreDatabase();
+    await strongroom.untilCopied(api, await strongroom.runNow(api, await strongroom.schedule(api, instanceId)));
+  }, 90_000);
+});

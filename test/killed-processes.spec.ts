@@ -1,0 +1,88 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CustomerDatabase } from './customer-database.js';
+import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+
+beforeAll(async () => {
+  // Enough that a backup takes seconds: there must be a middle to kill in.
+  customer = await CustomerDatabase.start({ megabytes: 300 });
+}, 120_000);
+afterAll(() => customer.stop());
+
+beforeEach(async () => {
+  strongroom = await Deployment.create({ feed: await feedForTests() });
+});
+afterEach(() => strongroom.remove());
+
+describe('a process that is killed', () => {
+  it('mid-backup leaves no half backup: another scheduler makes it whole, once', async () => {
+    const [api, scheduler] = await strongroom.startAll();
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await eventually(async () => expect(await strongroom.leftovers('DFW')).toHaveLength(1), { withinMs: 30_000 });
+    await scheduler.kill();
+    expect((await strongroom.backup(api, backupId)).status).toBe('BUILDING');
+
+    await strongroom.start('scheduler');
+    await strongroom.untilCopied(api, backupId);
+    expect(await strongroom.backups(api)).toHaveLength(1);
+    expect(await strongroom.leftovers('DFW')).toEqual([]);
+    await strongroom.proveCopy(backupId, 'IAD');
+  }, 120_000);
+
+  it('mid-copy leaves no half copy: another replicator makes it whole', async () => {
+    const [api, , replicator] = await strongroom.startAll();
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await eventually(
+      async () =>
+        expect((await strongroom.leftovers('IAD')).length + (await strongroom.leftovers('ORD')).length).toBeGreaterThan(
+          0,
+        ),
+      { withinMs: 60_000 },
+    );
+    await replicator.kill();
+    const { copies } = await strongroom.backup(api, backupId);
+    expect(copies.map(({ status }) => status)).toContain('COPYING');
+
+    await strongroom.start('replicator');
+    await strongroom.untilCopied(api, backupId);
+    for (const region of ['IAD', 'ORD'] as const) {
+      expect(await strongroom.leftovers(region)).toEqual([]);
+      await strongroom.proveCopy(backupId, region);
+    }
+  }, 120_000);
+
+  it('right after its 202 loses nothing: what the API accepted is there and is done', async () => {
+    const [api] = await strongroom.startAll();
+    const instanceId = await strongroom.register(api, customer.server);
+    const scheduleId = await strongroom.schedule(api, instanceId);
+    const run = await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
+    await api.kill();
+    expect(run.status).toBe(202);
+
+    const another = await strongroom.start('api');
+    const [backup, ...more] = await strongroom.backups(another);
+    expect(more).toEqual([]);
+    await strongroom.untilCopied(another, backup?.id ?? '');
+  }, 120_000);
+
+  it('or only frozen: a runner that wakes up after its lease has passed on changes nothing', async () => {
+    const [api, scheduler] = await strongroom.startAll();
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await eventually(async () => expect(await strongroom.leftovers('DFW')).toHaveLength(1), { withinMs: 30_000 });
+    scheduler.pause();
+    await strongroom.start('scheduler');
+    const done = await strongroom.untilCopied(api, backupId);
+    scheduler.resume();
+    await scheduler.stop();
+    expect(await strongroom.backup(api, backupId)).toEqual(done);
+    expect(await strongroom.leftovers('DFW')).toEqual([]);
+    await strongroom.proveCopy(backupId, 'ORD');
+  }, 120_000);
+});

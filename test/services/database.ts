@@ -1,0 +1,41 @@
+/** A database of its own for each spec file, on the PostgreSQL server of the run. */
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+
+export interface TestDatabase {
+  name: string;
+  url: string;
+  /** Refuses new connections and ends the ones there are, until `restore`. */
+  cut(): Promise<void>;
+  restore(): Promise<void>;
+  drop(): Promise<void>;
+}
+
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = process.env.STRONGROOM_TEST_POSTGRES_URL;
+  if (!server) throw new Error('STRONGROOM_TEST_POSTGRES_URL is not set: run the tests with npm test');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  await onServer(server, `create database ${name}`);
+  return {
+    name,
+    url: url.href,
+    async cut() {
+      await onServer(server, `alter database ${name} allow_connections false`);
+      await onServer(server, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    },
+    restore: () => onServer(server, `alter database ${name} allow_connections true`),
+    drop: () => onServer(server, `drop database ${name} with (force)`),
+  };
+}
+
+async function onServer(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,16 @@
+/** Waits for what is to come true, by looking again and again; fails with the last reason when the time is over. */
+import { setTimeout as delay } from 'node:timers/promises';
+
+const pauseMs = 25;
+
+export async function eventually<T>(look: () => T | Promise<T>, { withinMs }: { withinMs: number }): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    try {
+      return await look();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await delay(pauseMs);
+  }
+}
