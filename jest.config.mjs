@@ -4,8 +4,18 @@ const { compilerOptions } = JSON.parse(readFileSync(new URL('./tsconfig.json', i
 
 // The packages below ship ES modules only; Jest on Node 20 cannot require them, so they are transformed like our own code.
 const esmOnly = [
-  '@nestjs', 'file-type', 'strtok3', 'token-types', 'uint8array-extras', '@tokenizer', 'load-esm', '@borewit', 'iterare',
-  'cookie', 'light-my-request', 'fast-querystring',
+  '@nestjs',
+  'file-type',
+  'strtok3',
+  'token-types',
+  'uint8array-extras',
+  '@tokenizer',
+  'load-esm',
+  '@borewit',
+  'iterare',
+  'cookie',
+  'light-my-request',
+  'fast-querystring',
 ];
 
 const project = {
@@ -18,15 +28,18 @@ const project = {
     ),
   },
   transform: {
-    '\\.[jt]s$': ['@swc/jest', {
-      jsc: {
-        target: 'es2022',
-        parser: { syntax: 'typescript', decorators: true },
-        transform: { legacyDecorator: true, decoratorMetadata: true },
-        keepClassNames: true,
+    '\\.[jt]s$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          keepClassNames: true,
+        },
+        module: { type: 'commonjs' },
       },
-      module: { type: 'commonjs' },
-    }],
+    ],
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.strongroom'],
@@ -35,14 +48,25 @@ const project = {
 /** Three suites: unit beside the code, integration on real services beside the code, e2e in test/. */
 export default {
   projects: [
-    { ...project, displayName: 'unit', testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'], testPathIgnorePatterns: ['\\.int\\.spec\\.ts$'] },
     {
-      ...project, displayName: 'integration', testMatch: ['<rootDir>/{apps,libs}/**/*.int.spec.ts'],
-      globalSetup: '<rootDir>/test/services/setup.mjs', globalTeardown: '<rootDir>/test/services/teardown.mjs',
+      ...project,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'],
+      testPathIgnorePatterns: ['\\.int\\.spec\\.ts$'],
     },
     {
-      ...project, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.spec.ts'],
-      globalSetup: '<rootDir>/test/services/setup.mjs', globalTeardown: '<rootDir>/test/services/teardown.mjs',
+      ...project,
+      displayName: 'integration',
+      testMatch: ['<rootDir>/{apps,libs}/**/*.int.spec.ts'],
+      globalSetup: '<rootDir>/test/services/setup.mjs',
+      globalTeardown: '<rootDir>/test/services/teardown.mjs',
+    },
+    {
+      ...project,
+      displayName: 'e2e',
+      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      globalSetup: '<rootDir>/test/services/setup.mjs',
+      globalTeardown: '<rootDir>/test/services/teardown.mjs',
     },
   ],
 };

@@ -8,5 +8,5 @@ await bootstrap({
   app: 'replicator',
   prepare: prepareDatabase,
   module: replicatorModule,
-  configure: (app, parts) => connectFeed(app, parts),
+  configure: (app, parts) => connectFeed(app, parts, { readinessNeedsFeed: true }),
 });

@@ -8,5 +8,5 @@ await bootstrap({
   app: 'scheduler',
   prepare: prepareDatabase,
   module: schedulerModule,
-  configure: (app, parts) => connectFeed(app, parts),
+  configure: (app, parts) => connectFeed(app, parts, { readinessNeedsFeed: true }),
 });

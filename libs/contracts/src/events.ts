@@ -163,7 +163,7 @@ export const eventContext = z.strictObject({
 });
 export type EventContext = z.infer<typeof eventContext>;
 
-const envelope = z.strictObject({
+export const envelope = z.strictObject({
   id: uuid,
   /** The place in the ledger; rises in commit order, with gaps. */
   position: z.int().positive(),

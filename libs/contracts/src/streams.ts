@@ -23,13 +23,25 @@ export function idOf(stream: string): string {
   return stream.slice(stream.indexOf('-') + 1);
 }
 
-export const topics: Readonly<Record<Aggregate, string>> = {
-  instance: 'strongroom.instances',
-  schedule: 'strongroom.schedules',
-  backup: 'strongroom.backups',
-  copy: 'strongroom.copies',
+const topicOf: Readonly<Record<Aggregate, string>> = {
+  instance: 'instances',
+  schedule: 'schedules',
+  backup: 'backups',
+  copy: 'copies',
 };
-export const deadLetterTopic = 'strongroom.dead-letters';
+
+/** The prefix of topics and consumer groups unless a deployment chooses another. */
+export const defaultNamespace = 'strongroom';
+
+/** The topic of one kind of aggregate: `strongroom.backups`. */
+export function topicName(kind: Aggregate, namespace: string = defaultNamespace): string {
+  return `${namespace}.${topicOf[kind]}`;
+}
+
+/** Where messages go that no handler could take: `strongroom.dead-letters`. */
+export function deadLetterTopic(namespace: string = defaultNamespace): string {
+  return `${namespace}.dead-letters`;
+}
 
 /** The kind of aggregate whose stream and topic each event belongs to. */
 export const aggregateOfEvent = {

@@ -19,7 +19,7 @@ export const engineFaultCodes = {
   /** The backup's content is not what its manifest says. */
   'backup-content-invalid': false,
   /** The caller ended it. */
-  'cancelled': false,
+  cancelled: false,
 } as const;
 
 export type EngineFaultCode = keyof typeof engineFaultCodes;

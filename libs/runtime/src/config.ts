@@ -3,7 +3,7 @@
  * it may be; the value of a secret is never told.
  */
 import { readFileSync } from 'node:fs';
-import { regionName } from '@strongroom/contracts';
+import { defaultNamespace, regionName } from '@strongroom/contracts';
 import { z } from 'zod';
 
 export type AppName = 'api' | 'scheduler' | 'replicator';
@@ -17,6 +17,8 @@ export interface AppConfig {
   app: AppName;
   databaseUrl: string;
   feed: FeedConfig;
+  /** The prefix of topics and consumer groups, so that several deployments can share a broker. */
+  namespace: string;
   http: { host: string; port: number };
   homeRegion: string;
   /** Where each region's backups lie, the home region's included. */
@@ -139,6 +141,10 @@ function environmentOf(app: AppName) {
   return z.object({
     STRONGROOM_DATABASE_URL: postgresUrl,
     STRONGROOM_FEED: z.enum(['kafka', 'embedded'], { error: 'must be kafka or embedded' }).default('kafka'),
+    STRONGROOM_NAMESPACE: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { error: 'must be 1 to 64 characters of A-Z a-z 0-9 _ -' })
+      .default(defaultNamespace),
     KAFKA_BROKERS: brokerList.optional(),
     STRONGROOM_HTTP_HOST: z.string().default('127.0.0.1'),
     STRONGROOM_HTTP_PORT: integer(0, 65_535, '; 0 takes any free port').default(defaultPorts[app]),
@@ -195,6 +201,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     databaseUrl: read.STRONGROOM_DATABASE_URL,
     feed:
       read.STRONGROOM_FEED === 'kafka' ? { kind: 'kafka', brokers: read.KAFKA_BROKERS ?? [] } : { kind: 'embedded' },
+    namespace: read.STRONGROOM_NAMESPACE,
     http: { host: read.STRONGROOM_HTTP_HOST, port: read.STRONGROOM_HTTP_PORT },
     homeRegion: read.STRONGROOM_HOME_REGION,
     vaults: read.STRONGROOM_VAULTS,

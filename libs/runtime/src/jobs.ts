@@ -95,7 +95,7 @@ export class Jobs {
            returning job.id, job.account_id, job.attempt, job.ready_at
          )
          select id, account_id, attempt from leased order by ready_at, id`,
-        [kind, lane, owner, limit, leaseMs],
+        [kind, lane, limit, owner, leaseMs],
       ),
     );
     return rows.map((row) => ({ kind, lane, owner, ...row }));

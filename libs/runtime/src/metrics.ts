@@ -41,7 +41,7 @@ export class Metrics {
       help,
       labelNames: labels,
       registers: [this.registry],
-      ...(measure && { collect: () => this.measured(gauge, name, measure) }),
+      ...(measure && { collect: () => this.measured(gauge, { name, measure, labelled: labels.length > 0 }) }),
     });
     return gauge;
   }
@@ -57,13 +57,18 @@ export class Metrics {
 
   private async measured<L extends string>(
     gauge: Gauge<L>,
-    name: string,
-    measure: (gauge: Gauge<L>) => Promise<void> | void,
+    {
+      name,
+      measure,
+      labelled,
+    }: { name: string; measure: (gauge: Gauge<L>) => Promise<void> | void; labelled: boolean },
   ): Promise<void> {
     try {
       await within(longestMeasureMs, async () => measure(gauge));
     } catch {
-      gauge.reset();
+      // A gauge without labels would be reset to 0, which reads like all is well.
+      if (labelled) gauge.reset();
+      else gauge.remove();
       this.faults.inc({ metric: name });
     }
   }

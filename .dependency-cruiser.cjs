@@ -1,0 +1,124 @@
+/**
+ * The arrows: what may import what. A library's public door is its index.ts; nothing reaches past it. In a rule `$1` is
+ * what the first group of `from.path` matched.
+ */
+
+/** Of production code. Anything that is not here imports nothing of ours. */
+const arrows = {
+  contracts: [],
+  runtime: ['contracts'],
+  database: ['runtime'],
+  domain: ['contracts'],
+  ledger: ['contracts', 'domain', 'runtime'],
+  feed: ['contracts', 'runtime', 'ledger'],
+  'read-model': ['contracts', 'runtime', 'ledger'],
+  vault: ['contracts', 'runtime'],
+  engines: ['contracts', 'runtime', 'vault'],
+  credentials: ['contracts', 'runtime'],
+  identity: ['contracts', 'runtime'],
+  'local-services': ['contracts', 'runtime'],
+};
+
+/** What a library may have from elsewhere; those that are not here may have any dependency of package.json. */
+const packages = { contracts: ['zod'], domain: ['uuid'] };
+
+const tests = '\\.(spec|contract)\\.ts$|^libs/[^/]+/fixtures/|^libs/domain/src/given\\.ts$|^test/|^bench/';
+const ours = '^(libs|apps|test|bench|scripts)/';
+const oneOf = (names) => `(${names.join('|')})`;
+/** What a library's tests may import besides: the means to set the scene. */
+const forTests = ['^test/', `^libs/${oneOf(['database', 'domain', 'local-services'])}/src/index\\.ts$`];
+
+const layers = Object.entries(arrows).flatMap(([library, targets]) => {
+  const reachable = `^libs/${oneOf([library, ...targets])}/`;
+  const comment = `libs/${library} may import ${targets.join(', ') || 'nothing of ours'}`;
+  return [
+    {
+      name: `arrows-of-${library}`,
+      comment: `${comment}.`,
+      severity: 'error',
+      from: { path: `^libs/${library}/`, pathNot: tests },
+      to: { path: ours, pathNot: reachable },
+    },
+    {
+      name: `arrows-of-${library}-tests`,
+      comment: `${comment}; its tests besides test/, the database, the domain and local services.`,
+      severity: 'error',
+      from: { path: `^libs/${library}/.*(${tests})` },
+      to: { path: ours, pathNot: [reachable, ...forTests] },
+    },
+  ];
+});
+
+const imports = Object.entries(packages).map(([library, allowed]) => ({
+  name: `packages-of-${library}`,
+  comment: `libs/${library} is pure: it may import ${allowed.join(', ')} and nothing else that is not ours.`,
+  severity: 'error',
+  from: { path: `^libs/${library}/`, pathNot: tests },
+  to: { pathNot: [ours, `(^|/)node_modules/${oneOf(allowed)}/`] },
+}));
+
+module.exports = {
+  forbidden: [
+    ...layers,
+    ...imports,
+    {
+      name: 'public-doors',
+      comment: "Another library is reached through its index.ts, as '@strongroom/<library>', never past it.",
+      severity: 'error',
+      from: { path: '^(?:libs|apps)/([^/]+)/|^(?:test|bench)/' },
+      to: { path: '^libs/([^/]+)/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'apps-stand-alone',
+      comment: 'An app imports libraries, never another app; and no library imports an app.',
+      severity: 'error',
+      from: { path: '^(?:apps/([^/]+)|libs)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'tests-stay-out-of-production',
+      comment: 'What runs in production imports no spec, fixture, test service or benchmark.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: tests },
+      to: { path: tests },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Modules that import each other in a circle can only be understood all at once.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-orphans',
+      comment: 'A file that nothing imports, and that imports nothing, is left over.',
+      severity: 'error',
+      from: { orphan: true, path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|/main\\.ts$' },
+      to: {},
+    },
+    {
+      name: 'no-unresolved',
+      comment: 'Everything imported is there and is named in package.json.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared-packages',
+      comment: 'Production imports only what package.json names under dependencies.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: tests },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|\\.strongroom)/' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
+  },
+};

@@ -1,0 +1,13 @@
+/** Engines take and restore the backups of one kind of server; and how a backup goes into a vault and out of it. */
+export {
+  Engine,
+  type EngineBackup,
+  type EngineObject,
+  type EngineResult,
+  type EngineTarget,
+  type RestoreSource,
+} from './engine.js';
+export { EngineFault, type EngineFaultCode } from './engine-fault.js';
+export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
+export { type RestoreOptions, restoreBackup } from './restore-backup.js';
+export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

@@ -1,0 +1,78 @@
+/** A backup from a vault into a folder: every object checked against the manifest while it is read. */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { DatastoreType, VaultManifest, VaultObject } from '@strongroom/contracts';
+import { decompressFrames, FrameFault, type Vault, VaultFault } from '@strongroom/vault';
+import type { Engine } from './engine.js';
+import { EngineFault } from './engine-fault.js';
+import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
+
+const engines: Readonly<Record<DatastoreType, () => Engine>> = { postgresql: () => new PostgresqlEngine() };
+
+export interface RestoreOptions {
+  vault: Vault;
+  backupId: string;
+  /** Empty, or not there yet. */
+  directory: string;
+  /** Gets the bytes written since the last call. */
+  progress?: (bytes: number) => void;
+}
+
+/** @throws {EngineFault | VaultFault} and leaves the folder empty */
+export async function restoreBackup({ vault, backupId, directory, progress }: RestoreOptions): Promise<VaultManifest> {
+  const sealed = await vault.manifest(backupId);
+  if (!sealed)
+    throw new VaultFault(
+      'object-missing',
+      vault.region,
+      `The vault of ${vault.region} does not hold backup ${backupId}.`,
+    );
+  const { manifest } = sealed;
+  if (manifest.parentId !== null) {
+    throw new EngineFault(
+      'backup-content-invalid',
+      `Backup ${backupId} is incremental, built on ${manifest.parentId}; only full backups can be restored.`,
+    );
+  }
+  const objects = new Map(manifest.objects.map((object) => [object.name.replace(/\.zst$/, ''), object]));
+  const open = (name: string) => {
+    const object = objects.get(name.replace(/\.zst$/, ''));
+    if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
+    return Readable.from(checked(vault, backupId, object), { objectMode: false });
+  };
+  await engines[manifest.datastore.type]().restore({ manifest, open }, directory, progress);
+  return manifest;
+}
+
+/** Decompresses an object; at its end it was the one that the manifest names, or an error is thrown. */
+async function* checked(
+  vault: Vault,
+  backupId: string,
+  { name, sha256, rawBytes, compression }: VaultObject,
+): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  const altered = (why: string) =>
+    new VaultFault(
+      'object-altered',
+      vault.region,
+      `${name} of backup ${backupId} in the vault of ${vault.region} is not what was stored: ${why}.`,
+    );
+  async function* stored(): AsyncGenerator<Buffer> {
+    for await (const chunk of vault.read(backupId, name)) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  let bytes = 0;
+  try {
+    for await (const chunk of compression === 'zstd' ? decompressFrames(stored()) : stored()) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    if (error instanceof FrameFault) throw altered(error.message);
+    throw error;
+  }
+  if (hash.digest('hex') !== sha256) throw altered('its SHA-256 differs');
+  if (bytes !== rawBytes) throw altered(`it holds ${bytes} bytes and should hold ${rawBytes}`);
+}

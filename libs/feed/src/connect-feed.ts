@@ -1,0 +1,40 @@
+/** Connects an app to its feed: the one way to do it, so that nothing of what belongs to it can be forgotten. */
+import type { INestApplication } from '@nestjs/common';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { Ledger } from '@strongroom/ledger';
+import type { RuntimeParts } from '@strongroom/runtime';
+import { DataSource } from 'typeorm';
+import { EmbeddedFeed } from './embedded/embedded-feed.js';
+import type { FeedServer } from './feed-server.js';
+import { ErrorsAsTheyAre } from './handlers.js';
+import { kafkaClient } from './kafka/kafka-client.js';
+import { KafkaFeed } from './kafka/kafka-feed.js';
+import { KafkaRelay } from './kafka/kafka-relay.js';
+import { ensureTopics } from './kafka/topics.js';
+
+export interface ConnectOptions {
+  /** Whether the app is unready while no events come in. Not for one that answers without them. */
+  readinessNeedsFeed: boolean;
+}
+
+/** Begins with `app.startAllMicroservices()`, ends with the app. The app must provide `Ledger` and `DataSource`. */
+export function connectFeed(app: INestApplication, parts: RuntimeParts, { readinessNeedsFeed }: ConnectOptions): void {
+  const feed = makeFeed(app, parts);
+  app.connectMicroservice<MicroserviceOptions>({ strategy: feed }).useGlobalFilters(new ErrorsAsTheyAre());
+  if (readinessNeedsFeed) parts.health.addReadiness('feed', () => feed.probe());
+}
+
+function makeFeed(app: INestApplication, { config, log, ids, metrics }: RuntimeParts): FeedServer {
+  const { namespace } = config;
+  const group = `${namespace}.${config.app}`;
+  const common = { dataSource: app.get(DataSource), ledger: app.get(Ledger), ids, log, metrics, group, namespace };
+  if (config.feed.kind === 'embedded') return new EmbeddedFeed(common);
+  const kafka = kafkaClient(config.feed.brokers, `strongroom-${config.app}`, log);
+  let known: string | undefined;
+  const source = async () => {
+    known ??= await ensureTopics(kafka, namespace);
+    return known;
+  };
+  const relay = new KafkaRelay({ ...common, kafka, source });
+  return new KafkaFeed({ ...common, kafka, source, relay });
+}

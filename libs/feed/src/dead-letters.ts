@@ -1,0 +1,93 @@
+/** Messages that no attempt could get handled: set aside, so that their partition goes on, and kept to be replayed. */
+import type { Ids, Logger } from '@strongroom/runtime';
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { FeedContext } from './feed-context.js';
+import { eventOf, type FeedMessage } from './feed-message.js';
+import type { PartitionKey } from './feed-offsets.js';
+import type { Handlers } from './handlers.js';
+
+const asked = z.array(
+  z.object({ id: z.string(), topic: z.string(), partition: z.int(), message: z.object({ value: z.unknown() }) }),
+);
+
+export class DeadLetters {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly group: string,
+    private readonly ids: Ids,
+    private readonly log: Logger,
+  ) {}
+
+  /** Within the transaction that moves the offset beyond the message. */
+  async setAside(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const { value, headers, offset, position } = message;
+    await manager.query(
+      `insert into dead_letter (id, consumer_group, source, topic, partition, "offset", position, message, error)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       on conflict (consumer_group, source, topic, partition, "offset") do nothing`,
+      [
+        this.ids.next(),
+        key.group,
+        key.source,
+        key.topic,
+        key.partition,
+        offset.toString(),
+        position ?? null,
+        // PostgreSQL keeps no NUL in text.
+        JSON.stringify({ value, headers }).replaceAll('\\u0000', '\\ufffd'),
+        why.replaceAll('\u0000', '\ufffd').slice(0, 10_000),
+      ],
+    );
+    this.log.error(
+      { err: error, topic: key.topic, partition: key.partition, offset: offset.toString(), position },
+      'message set aside: look into table dead_letter, mend the cause, then set its replay_asked_at',
+    );
+  }
+
+  /** Handles the letters of this group that an operator has asked to be replayed. */
+  async replayAsked(handlers: Handlers): Promise<void> {
+    const found: unknown = await this.dataSource.query(
+      `select id, topic, partition, message from dead_letter
+       where consumer_group = $1 and replay_asked_at is not null and replayed_at is null order by set_aside_at limit 100`,
+      [this.group],
+    );
+    for (const { id, topic, partition, message } of asked.parse(found)) {
+      try {
+        await this.dataSource.transaction(async (manager) => {
+          const taken: unknown = await manager.query(
+            'select id from dead_letter where id = $1 and replayed_at is null for update skip locked',
+            [id],
+          );
+          if (z.array(z.unknown()).parse(taken).length === 0) return;
+          const event = eventOf({
+            topic,
+            partition,
+            offset: 0n,
+            position: undefined,
+            headers: {},
+            value: message.value,
+          });
+          await handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
+          await manager.query('update dead_letter set replayed_at = now() where id = $1', [id]);
+        });
+        this.log.info({ deadLetter: id }, 'dead letter replayed');
+      } catch (error) {
+        await this.dataSource.query('update dead_letter set replay_asked_at = null where id = $1', [id]);
+        this.log.error(
+          { err: error, deadLetter: id },
+          'dead letter failed again; ask for its replay anew when the cause is mended',
+        );
+      }
+    }
+  }
+
+  async waiting(): Promise<number> {
+    const found: unknown = await this.dataSource.query(
+      'select count(*)::int as letters from dead_letter where consumer_group = $1 and replayed_at is null',
+      [this.group],
+    );
+    return z.array(z.object({ letters: z.int() })).parse(found)[0]?.letters ?? 0;
+  }
+}

@@ -1,0 +1,81 @@
+/** How far a consumer group has handled each partition: a row whose lock fences every other consumer of the partition. */
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { FeedMessage } from './feed-message.js';
+
+export interface PartitionKey {
+  group: string;
+  /** The broker cluster, or the ledger. */
+  source: string;
+  topic: string;
+  partition: number;
+}
+
+export interface Handled {
+  /** Of the last message handled; -1 before the first. */
+  offset: bigint;
+  /** The ledger position of the last event handled. */
+  position: number;
+}
+
+const rows = z.array(z.object({ partition: z.int(), offset: z.coerce.bigint(), position: z.coerce.number() }));
+
+/** Takes the partition for the length of the transaction. */
+export async function lockHandled(
+  manager: EntityManager,
+  { group, source, topic, partition }: PartitionKey,
+): Promise<Handled> {
+  const key = [group, source, topic, partition];
+  await manager.query(
+    'insert into feed_offset (consumer_group, source, topic, partition) values ($1, $2, $3, $4) on conflict do nothing',
+    key,
+  );
+  const found: unknown = await manager.query(
+    `select partition, "offset", position from feed_offset
+     where consumer_group = $1 and source = $2 and topic = $3 and partition = $4 for update`,
+    key,
+  );
+  const [row] = rows.parse(found);
+  if (!row) throw new Error(`the offset of ${topic}/${partition} for ${group} is gone`);
+  return { offset: row.offset, position: row.position };
+}
+
+export async function moveHandled(
+  manager: EntityManager,
+  key: PartitionKey,
+  { offset, position }: Handled,
+): Promise<void> {
+  await manager.query(
+    `update feed_offset set "offset" = $5, position = $6, moved_at = now()
+     where consumer_group = $1 and source = $2 and topic = $3 and partition = $4`,
+    [key.group, key.source, key.topic, key.partition, offset.toString(), position],
+  );
+}
+
+/** Every partition of a topic that the group has begun. */
+export async function handledOf(
+  manager: EntityManager,
+  { group, source, topic }: Omit<PartitionKey, 'partition'>,
+): Promise<Map<number, Handled>> {
+  const found: unknown = await manager.query(
+    'select partition, "offset", position from feed_offset where consumer_group = $1 and source = $2 and topic = $3',
+    [group, source, topic],
+  );
+  return new Map(rows.parse(found).map(({ partition, offset, position }) => [partition, { offset, position }]));
+}
+
+/**
+ * Whether the message was handled before. The ledger position tells it for every event, also for one that a relay sent
+ * twice; a message that is no event has only its offset.
+ */
+export function isRepetition({ offset, position }: FeedMessage, handled: Handled): boolean {
+  return position === undefined ? offset <= handled.offset : position <= handled.position;
+}
+
+/** How far the group is after the message. */
+export function after({ offset, position }: FeedMessage, handled: Handled): Handled {
+  return {
+    offset: offset > handled.offset ? offset : handled.offset,
+    position: Math.max(position ?? 0, handled.position),
+  };
+}

@@ -1,0 +1,41 @@
+/** The handlers of an app by event type, run one after another in the order in which they were registered. */
+import { Catch, type RpcExceptionFilter } from '@nestjs/common';
+import type { MessageHandler } from '@nestjs/microservices';
+import type { RecordedEvent } from '@strongroom/contracts';
+import { runInContext } from '@strongroom/runtime';
+import { isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
+import type { FeedContext } from './feed-context.js';
+
+export class Handlers {
+  private readonly byType = new Map<string, MessageHandler[]>();
+
+  add(type: string, handler: MessageHandler): void {
+    const handlers = this.byType.get(type);
+    if (handlers) handlers.push(handler);
+    else this.byType.set(type, [handler]);
+  }
+
+  get any(): boolean {
+    return this.byType.size > 0;
+  }
+
+  /** Events of a type that nobody handles are passed over. */
+  async handle(event: RecordedEvent, context: FeedContext): Promise<void> {
+    const { requestId, correlationId } = event.context;
+    await runInContext({ requestId, correlationId, eventId: event.id }, async () => {
+      for (const handler of this.byType.get(event.type) ?? []) {
+        // A Nest handler that fails does not throw: it gives an Observable that does.
+        const outcome: unknown = await handler(event, context);
+        if (isObservable(outcome)) await lastValueFrom(outcome, { defaultValue: undefined });
+      }
+    });
+  }
+}
+
+/** Lets errors through as they are: Nest's own filter would hide the database's code, by which an outage is known. */
+@Catch()
+export class ErrorsAsTheyAre implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}

@@ -1,0 +1,28 @@
+/** The Kafka client as Strongroom uses it: its log is ours, and how often it tries is said here, not left to its defaults. */
+import type { Logger } from '@strongroom/runtime';
+import { Kafka, type LogEntry, logLevel } from 'kafkajs';
+
+/** What the client calls an error and then gets over by itself: a group or a broker that is just starting. */
+const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;
+
+export function kafkaClient(brokers: string[], clientId: string, log: Logger): Kafka {
+  return new Kafka({
+    brokers,
+    clientId,
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => write(log, entry),
+  });
+}
+
+function write(
+  log: Logger,
+  { level, namespace, log: { message, logger: _, timestamp: __, stack: ___, ...details } }: LogEntry,
+): void {
+  const told = `kafka ${namespace}: ${message}`;
+  if (passing.test(`${message} ${String(details.error ?? '')}`)) log.debug(details, told);
+  else if (level === logLevel.ERROR) log.warn(details, told);
+  else log.debug(details, told);
+}

@@ -1,0 +1,56 @@
+/** The relay of a process: a lane for each topic, woken by appends. Every app runs one; one at a time does the work. */
+import { aggregates } from '@strongroom/contracts';
+import type { Ledger } from '@strongroom/ledger';
+import type { Logger, Metrics } from '@strongroom/runtime';
+import type { Kafka } from 'kafkajs';
+import type { DataSource } from 'typeorm';
+import { TopicRelay } from './topic-relay.js';
+
+export interface KafkaRelayOptions {
+  kafka: Kafka;
+  dataSource: DataSource;
+  ledger: Ledger;
+  log: Logger;
+  metrics: Metrics;
+  namespace: string;
+  source: () => Promise<string>;
+}
+
+export class KafkaRelay {
+  private readonly relays: TopicRelay[];
+  private stopNotices: (() => Promise<void>) | undefined;
+
+  constructor(private readonly options: KafkaRelayOptions) {
+    const relays = aggregates.map((aggregate) => new TopicRelay({ ...options, aggregate }));
+    this.relays = relays;
+    const oldest = options.metrics.gauge({
+      name: 'strongroom_relay_lag_seconds',
+      help: 'How long the oldest event that is not in Kafka yet has been in the ledger, by topic; 0 when none waits.',
+      labels: ['topic'],
+    });
+    options.metrics.gauge({
+      name: 'strongroom_relay_lag_events',
+      help: 'Events in the ledger that are not in Kafka yet, by topic; counted up to 100,000.',
+      labels: ['topic'],
+      measure: async (gauge) => {
+        for (const relay of relays) {
+          const { events, oldestAt } = await relay.lag();
+          gauge.set({ topic: relay.topic }, events);
+          oldest.set({ topic: relay.topic }, oldestAt ? Math.max(0, Date.now() - oldestAt.getTime()) / 1_000 : 0);
+        }
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    for (const relay of this.relays) relay.start();
+    this.stopNotices = await this.options.ledger.onAppend(() => {
+      for (const relay of this.relays) relay.wake();
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.stopNotices?.();
+    await Promise.all(this.relays.map((relay) => relay.stop()));
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The lock of the events' forms. What was released lies in ledgers for ever, so it may not change: a new form is a new
+ * event. The lock holds every event's JSON Schema, and the envelope's.
+ */
+import { envelope, eventSchemas } from '@strongroom/contracts';
+import { z } from 'zod';
+
+const form = z.json();
+export type Form = z.infer<typeof form>;
+
+export const eventForms = z.strictObject({ envelope: form, events: z.record(z.string(), form) });
+export type EventForms = z.infer<typeof eventForms>;
+
+export function formOf(schema: z.ZodType): Form {
+  return form.parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema))));
+}
+
+/** The forms as the contracts spell them now. */
+export function currentForms(): EventForms {
+  const events = Object.entries(eventSchemas).map(([type, schema]) => [type, formOf(schema)] as const);
+  // The envelope names every event type; which there are is another question, so that adding one changes nothing.
+  return { envelope: formOf(envelope.omit({ type: true })), events: Object.fromEntries(events) };
+}
+
+export interface Comparison {
+  /** What was changed or removed though it is locked: one sentence each, with the name and what to do. */
+  breaches: string[];
+  /** What is new, and is to be locked: events, and values that an enum has more. */
+  additions: string[];
+}
+
+export function compare(locked: EventForms, current: EventForms): Comparison {
+  const breaches: string[] = [];
+  const additions: string[] = [];
+  const envelope = differences(locked.envelope, current.envelope);
+  if (envelope.broken.length > 0) {
+    breaches.push(`The envelope of all events has changed at ${envelope.broken.join(', ')}. Put it back.`);
+  }
+  for (const [type, was] of Object.entries(locked.events)) {
+    const is = current.events[type];
+    if (is === undefined) {
+      breaches.push(`${type} was released and is gone: ledgers hold it, so it must stay readable. Put it back.`);
+      continue;
+    }
+    const { broken, widened } = differences(was, is);
+    if (broken.length > 0) {
+      const at = broken.join(', ');
+      breaches.push(
+        `${type} was released and has changed at ${at}. Put it back, and record the new form as a new event.`,
+      );
+    }
+    additions.push(...widened.map((at) => `${type} ${at}`));
+  }
+  additions.push(...Object.keys(current.events).filter((type) => !(type in locked.events)));
+  return { breaches, additions };
+}
+
+interface Differences {
+  broken: string[];
+  widened: string[];
+}
+
+/** Where two forms differ: `properties.sizeBytes.minimum`. An enum with more values than before still reads what it read. */
+function differences(was: Form | undefined, is: Form | undefined, at = ''): Differences {
+  if (isBranch(was) && isBranch(is)) {
+    const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];
+    const found = keys.map((key) => differences(was[key], is[key], at ? `${at}.${key}` : key));
+    return { broken: found.flatMap(({ broken }) => broken), widened: found.flatMap(({ widened }) => widened) };
+  }
+  if (JSON.stringify(was) === JSON.stringify(is)) return { broken: [], widened: [] };
+  const wider =
+    at.endsWith('.enum') && Array.isArray(was) && Array.isArray(is) && was.every((value) => is.includes(value));
+  return wider ? { broken: [], widened: [at] } : { broken: [at || 'the whole'], widened: [] };
+}
+
+function isBranch(value: Form | undefined): value is { [key: string]: Form } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { breachesOf } from './house-rules.js';
+
+const root = join(__dirname, '..');
+const rooms = ['apps', 'libs', 'scripts', 'test', 'bench'];
+
+describe('the house rules', () => {
+  const paths = rooms.flatMap((room) =>
+    readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
+      .map((path) => `${room}/${path}`)
+      .filter((path) => /\.(ts|mjs|cjs)$/.test(path)),
+  );
+
+  it('are kept by every file', () => {
+    expect(paths.length).toBeGreaterThan(100);
+    const breaches = paths.flatMap((path) => breachesOf({ path, text: readFileSync(join(root, path), 'utf8') }));
+    expect(breaches).toEqual([]);
+  });
+
+  const opening = '/** What it is for. */\n';
+  // Put together here, so that this file does not break the rule itself.
+  const silencer = ['//', '@ts-expect-error'].join(' ');
+  const broken: [string, string, string][] = [
+    ['silences a check', 'apps/api/src/main.ts', `${opening}${silencer}\n`],
+    ['is named for no one thing', 'libs/ledger/src/append-utils.ts', opening],
+    ['is named for no one thing', 'libs/ledger/src/base.ts', opening],
+    ['is an index.ts', 'libs/contracts/src/http/index.ts', opening],
+    ['opens without a sentence', 'libs/ledger/src/append.ts', 'export const append = 1;\n'],
+    ['takes the time', 'libs/domain/src/slots.ts', `${opening}const now = new Date();\n`],
+    [
+      'sleeps',
+      'test/outage.spec.ts',
+      `import { setTimeout as delay } from ['node:timers/promises'];\n`.replace(/[[\]]/g, ''),
+    ],
+  ];
+  it.each(broken)('see a file that %s: %s', (says, path, text) => {
+    const breaches = breachesOf({ path, text });
+    expect(breaches).toHaveLength(1);
+    expect(breaches[0]).toMatch(`${path} ${says}`);
+  });
+
+  it('let a good file be', () => {
+    const text = `#!/usr/bin/env node\n${opening}const at = new Date(0);\n`;
+    for (const path of ['apps/cli/src/main.ts', 'libs/domain/src/slots.ts', 'libs/domain/src/index.ts']) {
+      expect(breachesOf({ path, text })).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,58 @@
+/** What no linter checks for this house: rules about a file's name, its opening and what its text may never hold. */
+
+export interface SourceFile {
+  /** From the project's root, with forward slashes. */
+  path: string;
+  text: string;
+}
+
+interface HouseRule {
+  /** Why, and what to do instead. */
+  says: string;
+  of: RegExp;
+  except?: RegExp;
+  brokenBy: RegExp | ((file: SourceFile) => boolean);
+}
+
+const rules: readonly HouseRule[] = [
+  {
+    says: 'silences a check: put right what the check found',
+    of: /\.(ts|mjs|cjs)$/,
+    brokenBy: /(\/\/|\/\*)\s*(@ts-(ignore|expect-error|nocheck)|biome-ignore|eslint-disable|(istanbul|c8|v8) ignore)/,
+  },
+  {
+    says: 'is named for no one thing: name the file for what is inside',
+    of: /\.(ts|mjs|cjs)$/,
+    brokenBy: ({ path }) => /(^|[/.-])(utils?|helpers?|common|base|managers?|impl|misc|shared)\.[^/]*$/.test(path),
+  },
+  {
+    says: "is an index.ts that is no library's public door: import the file that is meant",
+    of: /\/index\.ts$/,
+    except: /^libs\/[^/]+\/src\/index\.ts$/,
+    brokenBy: () => true,
+  },
+  {
+    says: 'opens without a sentence on its purpose: begin with a doc comment',
+    of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
+    except: /\.spec\.ts$/,
+    brokenBy: ({ text }) => !/^(#!.*\n)?\/\*\*/.test(text),
+  },
+  {
+    says: 'takes the time, a chance or the environment out of the air: have it given',
+    of: /^libs\/(domain|contracts)\/src\//,
+    brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
+  },
+  {
+    says: 'sleeps: wait for what is to happen, with eventually()',
+    of: /\.spec\.ts$/,
+    brokenBy: /import \{[^}]*\bsetTimeout\b[^}]*\} from 'node:timers\/promises'/,
+  },
+];
+
+/** One sentence for each rule that a file breaks. */
+export function breachesOf(file: SourceFile): string[] {
+  return rules
+    .filter(({ of, except }) => of.test(file.path) && !except?.test(file.path))
+    .filter(({ brokenBy }) => (typeof brokenBy === 'function' ? brokenBy(file) : brokenBy.test(file.text)))
+    .map(({ says }) => `${file.path} ${says}`);
+}
