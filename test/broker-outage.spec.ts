@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
-import { ownKafka } from './services/feed.js';
+import { OwnKafka } from './services/feed.js';
 
 let customer: CustomerDatabase;
 beforeAll(async () => {
@@ -11,7 +11,7 @@ afterAll(() => customer.stop());
 
 describe('a broker that is down', () => {
   it('stops no 202: everything that was accepted meanwhile arrives when it is back', async () => {
-    const kafka = await ownKafka();
+    const kafka = await OwnKafka.start();
     const strongroom = await Deployment.create({ feed: { kind: 'kafka', brokers: kafka.brokers } });
     try {
       const [api] = await strongroom.startAll();

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => customer.stop());
 
 beforeEach(async () => {
-  strongroom = await Deployment.create({ feed: await feedForTests() });
+  strongroom = await Deployment.create({ feed: feedForTests() });
 });
 afterEach(() => strongroom.remove());
 

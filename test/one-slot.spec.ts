@@ -9,7 +9,7 @@ let strongroom: Deployment;
 
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 5 });
-  strongroom = await Deployment.create({ feed: await feedForTests() });
+  strongroom = await Deployment.create({ feed: feedForTests() });
 }, 120_000);
 afterAll(async () => {
   await strongroom.remove();

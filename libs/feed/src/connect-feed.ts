@@ -20,7 +20,7 @@ export interface ConnectOptions {
 /** Begins with `app.startAllMicroservices()`, ends with the app. The app must provide `Ledger` and `DataSource`. */
 export function connectFeed(app: INestApplication, parts: RuntimeParts, { readinessNeedsFeed }: ConnectOptions): void {
   const feed = makeFeed(app, parts);
-  app.connectMicroservice<MicroserviceOptions>({ strategy: feed }).useGlobalFilters(new ErrorsAsTheyAre());
+  app.connectMicroservice<MicroserviceOptions>({ strategy: feed }, { deferInitialization: true }).useGlobalFilters(new ErrorsAsTheyAre());
   if (readinessNeedsFeed) parts.health.addReadiness('feed', () => feed.probe());
 }
 

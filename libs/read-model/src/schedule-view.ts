@@ -1,6 +1,6 @@
 /** The schedules of an account, each with what became of it lately. */
 import type { RecordedEvent } from '@strongroom/contracts';
-import { type DataSource, EntitySchema, MoreThan } from 'typeorm';
+import { type DataSource, EntitySchema, In, MoreThan } from 'typeorm';
 import { z } from 'zod';
 import { cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
 
@@ -70,8 +70,8 @@ export class Schedules {
     return (await this.dataSource.manager.findOneBy(scheduleTable, { accountId, id })) ?? undefined;
   }
 
-  async ofInstance(accountId: string, instanceId: string): Promise<ScheduleRow | undefined> {
-    return (await this.dataSource.manager.findOneBy(scheduleTable, { accountId, instanceId })) ?? undefined;
+  async ofInstances(accountId: string, instanceIds: string[]): Promise<ScheduleRow[]> {
+    return this.dataSource.manager.find(scheduleTable, { where: { accountId, instanceId: In(instanceIds) } });
   }
 
   /** In order of id, after the marker. */

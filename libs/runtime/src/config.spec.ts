@@ -38,6 +38,7 @@ describe('the configuration', () => {
       app: 'api',
       databaseUrl: environment.STRONGROOM_DATABASE_URL,
       feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
+      namespace: 'strongroom',
       http: { host: '127.0.0.1', port: 8779 },
       homeRegion: 'DFW',
       vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),

@@ -1,0 +1,48 @@
+/** What the gateway answers instead of a success, as something that is thrown and becomes the contract's fault. */
+import { type FaultType, faultCodes, type Refusal, type RefusalCode } from '@strongroom/contracts';
+
+export class Fault extends Error {
+  override readonly name = 'Fault';
+
+  constructor(
+    readonly type: FaultType,
+    message: string,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+
+  get status(): number {
+    return faultCodes[this.type];
+  }
+
+  get body(): Record<string, { code: number; message: string }> {
+    return { [this.type]: { code: this.status, message: this.message } };
+  }
+}
+
+export function notFound(what: string, id: string): Fault {
+  return new Fault('itemNotFound', `${what} ${id} was not found in this account.`);
+}
+
+const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
+  'instance-unknown': 'itemNotFound',
+  'instance-exists': 'unprocessableEntity',
+  'schedule-unknown': 'itemNotFound',
+  'schedule-exists-for-instance': 'unprocessableEntity',
+  'schedule-unchanged': 'badRequest',
+  'backup-unknown': 'itemNotFound',
+  'backup-exists': 'unprocessableEntity',
+  'backup-running-for-instance': 'unprocessableEntity',
+  'backup-already-ended': 'unprocessableEntity',
+  'backup-not-completed': 'unprocessableEntity',
+  'attempt-superseded': 'unprocessableEntity',
+  'slot-already-decided': 'unprocessableEntity',
+  'copy-exists': 'unprocessableEntity',
+  'copy-unknown': 'itemNotFound',
+  'copy-already-ended': 'unprocessableEntity',
+};
+
+export function refused({ refused: code, message }: Refusal): Fault {
+  return new Fault(faultOfRefusal[code], message);
+}

@@ -1,0 +1,74 @@
+/** Instances: register an existing server, list, show. */
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req, UseGuards } from '@nestjs/common';
+import { registerInstanceRequest } from '@strongroom/contracts';
+import type { FastifyRequest } from 'fastify';
+import { AccessGuard } from './access.guard.js';
+import { CalledBy, type Caller } from './caller.js';
+import { Commands } from './commands.js';
+import { Fault } from './fault.js';
+import { linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
+import { idInPath, parseBody } from './parse.js';
+import { Reads } from './reads.js';
+
+const defaultDatabase = 'postgres';
+const defaultTls = 'disable';
+
+@Controller('v1.0/:accountId/instances')
+@UseGuards(AccessGuard)
+export class InstancesController {
+  constructor(
+    @Inject(Commands) private readonly commands: Commands,
+    @Inject(Reads) private readonly reads: Reads,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  async register(@CalledBy() caller: Caller, @Body() body: unknown) {
+    if (asksForRestore(body))
+      throw new Fault(
+        'notImplemented',
+        'instance.restorePoint: restoring into a new instance is not implemented in this version. Use: strongroom restore',
+      );
+    const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
+    const { password, database = defaultDatabase, tls = defaultTls, ...address } = connection;
+    const instanceId = this.commands.ids.next();
+    const endpoint = { ...address, database, tls };
+    await this.commands.registerInstance(
+      caller,
+      { type: 'RegisterInstance', instanceId, name, datastore, endpoint },
+      password,
+    );
+    return this.shown(caller.accountId, instanceId);
+  }
+
+  @Get()
+  async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
+    const asked = pageOf(request, mostOf.instances);
+    if (asked.marker !== undefined) await this.knownMarker(accountId, asked.marker);
+    const { items, more } = await this.reads.instancePage(accountId, asked);
+    const instances = await this.reads.instanceResources(accountId, items);
+    return { instances, links: linksOf(request, { more, last: items.at(-1)?.id }) };
+  }
+
+  @Get(':id')
+  show(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
+    return this.shown(accountId, idInPath('Instance', id));
+  }
+
+  private async shown(accountId: string, id: string) {
+    const [instance] = await this.reads.instanceResources(accountId, [await this.reads.instance(accountId, id)]);
+    return { instance };
+  }
+
+  private async knownMarker(accountId: string, marker: string): Promise<void> {
+    await this.reads.instance(accountId, marker).catch((error: unknown) => {
+      throw error instanceof Fault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
+    });
+  }
+}
+
+function asksForRestore(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || !('instance' in body)) return false;
+  const { instance } = body;
+  return typeof instance === 'object' && instance !== null && 'restorePoint' in instance;
+}

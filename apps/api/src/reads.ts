@@ -1,0 +1,124 @@
+/** Reads for the controllers: an account's views, up to date with every append before the call, as resources. */
+import type { BackupResource, CopyResource, InstanceResource, ScheduleResource } from '@strongroom/contracts';
+import {
+  type BackupFilter,
+  type BackupRow,
+  Backups,
+  Copies,
+  type InstanceRow,
+  Instances,
+  type Page,
+  type PageRequest,
+  type RunRow,
+  Runs,
+  type ScheduleRow,
+  Schedules,
+  Views,
+} from '@strongroom/read-model';
+import { type Clock, Jobs } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { notFound } from './fault.js';
+import { backupResource, copyResource, instanceResource, scheduleResource } from './resources.js';
+
+export class Reads {
+  private readonly instances: Instances;
+  private readonly schedules: Schedules;
+  private readonly backups: Backups;
+  private readonly copies: Copies;
+  private readonly runs: Runs;
+  private readonly jobs: Jobs;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly views: Views,
+    private readonly clock: Clock,
+  ) {
+    this.instances = new Instances(dataSource);
+    this.schedules = new Schedules(dataSource);
+    this.backups = new Backups(dataSource);
+    this.copies = new Copies(dataSource);
+    this.runs = new Runs(dataSource);
+    this.jobs = new Jobs(dataSource);
+  }
+
+  /** @throws {Fault} itemNotFound */
+  async instance(accountId: string, id: string): Promise<InstanceRow> {
+    await this.views.catchUp(accountId);
+    const row = await this.instances.find(accountId, id);
+    if (!row) throw notFound('Instance', id);
+    return row;
+  }
+
+  async instancePage(accountId: string, page: PageRequest): Promise<Page<InstanceRow>> {
+    await this.views.catchUp(accountId);
+    return this.instances.page(accountId, page);
+  }
+
+  async instanceResources(accountId: string, rows: InstanceRow[]): Promise<InstanceResource[]> {
+    const ids = rows.map(({ id }) => id);
+    const running = await this.backups.runningInstances(ids);
+    const schedules = new Map((await this.schedules.ofInstances(accountId, ids)).map((row) => [row.instanceId, row]));
+    const resources = new Map(
+      (await this.scheduleResources([...schedules.values()])).map((each) => [each.instance_id, each]),
+    );
+    return rows.map((row) => instanceResource(row, running.has(row.id), resources.get(row.id) ?? null));
+  }
+
+  /** @throws {Fault} itemNotFound */
+  async schedule(accountId: string, id: string): Promise<ScheduleRow> {
+    await this.views.catchUp(accountId);
+    const row = await this.schedules.find(accountId, id);
+    if (!row) throw notFound('Schedule', id);
+    return row;
+  }
+
+  async schedulePage(
+    accountId: string,
+    page: PageRequest & { instanceId?: string | undefined },
+  ): Promise<Page<ScheduleRow>> {
+    await this.views.catchUp(accountId);
+    return this.schedules.page(accountId, page);
+  }
+
+  async scheduleResources(rows: ScheduleRow[]): Promise<ScheduleResource[]> {
+    const activity = await this.schedules.activity(rows.map(({ id }) => id));
+    const now = this.clock.now();
+    return rows.map((row) => scheduleResource(row, activity.get(row.id), now));
+  }
+
+  runPage(scheduleId: string, page: PageRequest): Promise<Page<RunRow> | undefined> {
+    return this.runs.page(scheduleId, page);
+  }
+
+  /** @throws {Fault} itemNotFound */
+  async backup(accountId: string, id: string): Promise<BackupRow> {
+    await this.views.catchUp(accountId);
+    const row = await this.backups.find(accountId, id);
+    if (!row) throw notFound('Backup', id);
+    return row;
+  }
+
+  async backupPage(accountId: string, page: PageRequest & BackupFilter): Promise<Page<BackupRow> | undefined> {
+    await this.views.catchUp(accountId);
+    return this.backups.page(accountId, page);
+  }
+
+  async backupResources(rows: BackupRow[]): Promise<BackupResource[]> {
+    const ids = rows.map(({ id }) => id);
+    const copies = await this.copyResources(ids);
+    const progress = await this.jobs.progress('backup', ids);
+    return rows.map((row) => backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)));
+  }
+
+  /** By backup. */
+  async copyResources(backupIds: string[]): Promise<Map<string, CopyResource[]>> {
+    const rows = await this.copies.ofBackups(backupIds);
+    const progress = await this.jobs.progress(
+      'copy',
+      [...rows.values()].flat().map(({ id }) => id),
+    );
+    return new Map(
+      [...rows].map(([id, copies]) => [id, copies.map((copy) => copyResource(copy, progress.get(copy.id)))]),
+    );
+  }
+}

@@ -1,0 +1,138 @@
+/** Rows of the read model as the contract's resources. */
+import type { BackupResource, CopyResource, InstanceResource, ScheduleResource } from '@strongroom/contracts';
+import { nextSlot } from '@strongroom/domain';
+import type { BackupRow, CopyRow, InstanceRow, RunRow, ScheduleActivity, ScheduleRow } from '@strongroom/read-model';
+import type { JobProgress } from '@strongroom/runtime';
+import { v5 } from 'uuid';
+
+const datastoreVersions = '3c1e9c1c-2a55-5a86-8a5c-6d6a2f6d2b0f';
+const bytesOfGb = 1_000_000_000;
+
+/** Schedules write UTC without saying so, to the second, as the reference does. */
+const toSecond = (at: Date) => at.toISOString().slice(0, 19);
+const utc = (at: Date) => at.toISOString();
+const utcOrNull = (at: Date | null) => at && utc(at);
+
+export function scheduleResource(
+  row: ScheduleRow,
+  activity: ScheduleActivity | undefined,
+  now: Date,
+): ScheduleResource {
+  return {
+    action: 'backup',
+    created: toSecond(row.createdAt),
+    day_of_month: null,
+    day_of_week: row.dayOfWeek,
+    full_backup_retention: row.fullBackupRetention,
+    hour: row.hour,
+    id: row.id,
+    instance_id: row.instanceId,
+    last_scheduled: activity?.lastRunAt ? toSecond(activity.lastRunAt) : null,
+    minute: row.minute,
+    month: null,
+    next_run: row.paused ? null : toSecond(nextSlot(row, now)),
+    running: activity?.running ? 1 : 0,
+    source: { id: row.instanceId, type: 'instance' },
+    updated: toSecond(row.updatedAt),
+    copy_to: row.copyTo,
+    paused: row.paused,
+    version: row.version,
+  };
+}
+
+export function backupResource(
+  row: BackupRow,
+  copies: CopyResource[],
+  progress: JobProgress | undefined,
+): BackupResource {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    status: row.status,
+    created: utc(row.createdAt),
+    updated: utc(row.updatedAt),
+    instance_id: row.instanceId,
+    source: { id: row.instanceId, type: 'instance' },
+    parent_id: row.parentId,
+    size: row.sizeBytes === null ? null : row.sizeBytes / bytesOfGb,
+    size_bytes: row.sizeBytes,
+    locationRef: locationRef(row.region, row.location),
+    datastore: {
+      type: row.datastoreType,
+      version: row.datastoreVersion,
+      version_id: v5(`${row.datastoreType} ${row.datastoreVersion}`, datastoreVersions),
+    },
+    is_automated: row.scheduleId === null ? 0 : 1,
+    type: row.type,
+    schedule_id: row.scheduleId,
+    checksum: row.sha256,
+    progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    started: utcOrNull(row.startedAt),
+    completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
+    copies,
+  };
+}
+
+export function copyResource(row: CopyRow, progress: JobProgress | undefined): CopyResource {
+  const completed = row.status === 'COMPLETED';
+  return {
+    id: row.id,
+    region: row.region,
+    status: row.status,
+    progress: completed ? 100 : row.status === 'COPYING' ? percent(progress) : 0,
+    attempt: row.attempt,
+    size_bytes: row.sizeBytes,
+    checksum: completed ? row.sha256 : null,
+    verified: completed,
+    locationRef: locationRef(row.region, row.location),
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    retry_at: utcOrNull(row.retryAt),
+    created: utc(row.createdAt),
+    updated: utc(row.updatedAt),
+    started: utcOrNull(row.startedAt),
+    completed: completed ? utcOrNull(row.endedAt) : null,
+  };
+}
+
+export function instanceResource(
+  row: InstanceRow,
+  isBackedUp: boolean,
+  schedule: ScheduleResource | null,
+): InstanceResource {
+  return {
+    id: row.id,
+    name: row.name,
+    status: isBackedUp ? 'BACKUP' : 'ACTIVE',
+    datastore: { type: row.datastoreType, version: row.datastoreVersion },
+    // Known clients read these of every instance; a registered server has neither.
+    flavor: { id: '0', links: [] },
+    volume: { size: 0 },
+    hostname: row.endpoint.host,
+    port: row.endpoint.port,
+    created: utc(row.createdAt),
+    updated: utc(row.updatedAt),
+    schedule,
+    links: [],
+  };
+}
+
+export function runResource(row: RunRow) {
+  return {
+    slot: utc(row.slotAt),
+    outcome: row.outcome,
+    reason: row.reason,
+    backup_id: row.outcome === 'ran' ? row.id : null,
+  };
+}
+
+/** What is done is never called 100 before it is completed. */
+function percent(progress: JobProgress | undefined): number {
+  if (!progress?.totalBytes) return 0;
+  return Math.min(99, Math.floor((progress.doneBytes / progress.totalBytes) * 100));
+}
+
+function locationRef(region: string | null, location: string | null): string | null {
+  return region && location && `strongroom://${region}/${location}`;
+}

@@ -1,0 +1,177 @@
+/** Schedules: create, list, show, change, run now, delete; and what became of their slots. */
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { type CreateScheduleRequest, createScheduleRequest, updateScheduleRequest } from '@strongroom/contracts';
+import { nextSlot } from '@strongroom/domain';
+import { Clock } from '@strongroom/runtime';
+import type { FastifyRequest } from 'fastify';
+import { AccessGuard } from './access.guard.js';
+import { CalledBy, type Caller } from './caller.js';
+import { Commands } from './commands.js';
+import { Fault } from './fault.js';
+import { linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
+import { idInPath, parseBody } from './parse.js';
+import { Reads } from './reads.js';
+import { runResource } from './resources.js';
+
+const defaultRetention = 2;
+
+@Controller('v1.0/:accountId/schedules')
+@UseGuards(AccessGuard)
+export class SchedulesController {
+  constructor(
+    @Inject(Commands) private readonly commands: Commands,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  async create(@CalledBy() caller: Caller, @Body() body: unknown) {
+    const { accountId } = caller;
+    const asked = parseBody(createScheduleRequest, body).schedule;
+    const instanceId = instanceOf(asked);
+    const copyTo = asked.copy_to ?? [];
+    this.commands.checkRegions('schedule.copy_to', copyTo);
+    const row = await this.reads.instance(accountId, instanceId);
+    const scheduleId = this.commands.ids.next();
+    await this.commands.onSchedule(caller, scheduleId, instanceId, {
+      type: 'CreateSchedule',
+      accountId,
+      scheduleId,
+      instanceId,
+      instance: { ...row, instanceId, datastore: { type: row.datastoreType, version: row.datastoreVersion } },
+      definition: {
+        dayOfWeek: asked.day_of_week,
+        hour: asked.hour,
+        minute: asked.minute,
+        fullBackupRetention: asked.full_backup_retention ?? defaultRetention,
+        copyTo,
+        paused: false,
+      },
+    });
+    return this.shown(accountId, scheduleId);
+  }
+
+  @Get()
+  async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
+    const asked = pageOf(request, mostOf.schedules);
+    if (asked.marker !== undefined) await this.knownMarker(accountId, asked.marker);
+    const { items, more } = await this.reads.schedulePage(accountId, { ...asked, instanceId: instanceFilter(request) });
+    const schedules = await this.reads.scheduleResources(items);
+    return { schedules, links: linksOf(request, { more, last: items.at(-1)?.id }) };
+  }
+
+  @Get(':id')
+  show(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
+    return this.shown(accountId, idInPath('Schedule', id));
+  }
+
+  @Put(':id')
+  @HttpCode(202)
+  async change(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+    const { accountId } = caller;
+    const scheduleId = idInPath('Schedule', id);
+    const { run_now: runNow, ...asked } = parseBody(updateScheduleRequest, body).schedule;
+    const changes = {
+      ...(asked.day_of_week !== undefined && { dayOfWeek: asked.day_of_week }),
+      ...(asked.hour !== undefined && { hour: asked.hour }),
+      ...(asked.minute !== undefined && { minute: asked.minute }),
+      ...(asked.full_backup_retention !== undefined && { fullBackupRetention: asked.full_backup_retention }),
+      ...(asked.copy_to !== undefined && { copyTo: asked.copy_to }),
+      ...(asked.paused !== undefined && { paused: asked.paused }),
+    };
+    if (changes.copyTo) this.commands.checkRegions('schedule.copy_to', changes.copyTo);
+    const row = await this.reads.schedule(accountId, scheduleId);
+    if (Object.keys(changes).length === 0 && !runNow) {
+      throw new Fault('badRequest', 'schedule: nothing is asked for. Send a field to change, or "run_now": true.');
+    }
+    // A run that is refused changes nothing: it comes first.
+    if (runNow) await this.runNow(caller, { ...row, ...changes });
+    if (differs(changes, row) || !runNow) {
+      await this.commands.onSchedule(caller, scheduleId, row.instanceId, {
+        type: 'UpdateSchedule',
+        accountId,
+        scheduleId,
+        changes,
+      });
+    }
+  }
+
+  @Delete(':id')
+  @HttpCode(202)
+  async remove(@CalledBy() caller: Caller, @Param('id') id: string): Promise<void> {
+    const { accountId } = caller;
+    const { id: scheduleId, instanceId } = await this.reads.schedule(accountId, idInPath('Schedule', id));
+    await this.commands.onSchedule(caller, scheduleId, instanceId, { type: 'DeleteSchedule', accountId, scheduleId });
+  }
+
+  @Get(':id/runs')
+  async runs(@CalledBy() { accountId }: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
+    const row = await this.reads.schedule(accountId, idInPath('Schedule', id));
+    const asked = pageOf(request, mostOf.runs);
+    const page = await this.reads.runPage(row.id, asked);
+    if (!page) throw unknownMarker(asked.marker ?? '');
+    const coming = {
+      slot: nextSlot(row, this.clock.now()).toISOString(),
+      outcome: 'coming',
+      reason: null,
+      backup_id: null,
+    };
+    const runs = [...(asked.marker === undefined && !row.paused ? [coming] : []), ...page.items.map(runResource)];
+    return { runs, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
+  }
+
+  private async runNow(caller: Caller, schedule: { id: string; instanceId: string; copyTo: string[] }): Promise<void> {
+    const instance = await this.reads.instance(caller.accountId, schedule.instanceId);
+    const stamp = `${this.clock.now().toISOString().replaceAll(/[-:]/g, '').slice(0, 15)}Z`;
+    await this.commands.requestBackup(caller, instance, {
+      scheduleId: schedule.id,
+      trigger: 'run-now',
+      name: `${instance.name.slice(0, 63 - stamp.length)}-${stamp}`,
+      description: null,
+      copyTo: schedule.copyTo,
+    });
+  }
+
+  private async shown(accountId: string, id: string) {
+    const [schedule] = await this.reads.scheduleResources([await this.reads.schedule(accountId, id)]);
+    return { schedule };
+  }
+
+  private async knownMarker(accountId: string, marker: string): Promise<void> {
+    await this.reads.schedule(accountId, marker).catch((error: unknown) => {
+      throw error instanceof Fault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
+    });
+  }
+}
+
+function instanceOf({ instance_id, source_id, source_type }: CreateScheduleRequest): string {
+  if (source_type === 'ha') {
+    throw new Fault(
+      'notImplemented',
+      'schedule.source_type: "ha" is not implemented: there are no HA groups yet. Schedule an instance.',
+    );
+  }
+  const id = instance_id ?? source_id;
+  if (id === undefined) throw new Fault('badRequest', 'schedule.instance_id: is required.');
+  if (source_id !== undefined && source_id !== id) {
+    throw new Fault('badRequest', 'schedule.source_id: must be the same as instance_id when both are given.');
+  }
+  return id;
+}
+
+/** A filter by what can be no id finds nothing, as one by an unknown id does. */
+function instanceFilter(request: FastifyRequest): string | undefined {
+  const id = queryValue(request, 'instance_id');
+  return id === undefined ? undefined : idFilter(id);
+}
+
+export function idFilter(id: string): string {
+  const text = id.toLowerCase();
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : '00000000-0000-0000-0000-000000000000';
+}
+
+function differs<T extends object>(changes: T, row: object): boolean {
+  const current = new Map<string, unknown>(Object.entries(row));
+  return Object.entries(changes).some(([field, value]) => JSON.stringify(current.get(field)) !== JSON.stringify(value));
+}

@@ -1,0 +1,52 @@
+/** What the service says of itself: its versions, its regions, and the document of its API. */
+import { Controller, Get, Header, Inject, Req, UseGuards } from '@nestjs/common';
+import { apiVersion } from '@strongroom/contracts';
+import { type AppConfig, configToken } from '@strongroom/runtime';
+import type { FastifyRequest } from 'fastify';
+import { AccessGuard } from './access.guard.js';
+import { openApiDocument } from './open-api.js';
+
+const released = '2026-11-24T00:00:00Z';
+
+@Controller()
+export class ServiceController {
+  constructor(@Inject(configToken) private readonly config: AppConfig) {}
+
+  @Get()
+  versions(@Req() request: FastifyRequest) {
+    return { versions: [versionOf(request)] };
+  }
+
+  @Get('v1.0')
+  version(@Req() request: FastifyRequest) {
+    return { version: versionOf(request) };
+  }
+
+  @Get('v1.0/:accountId/regions')
+  @UseGuards(AccessGuard)
+  regions() {
+    const { vaults, homeRegion, copyRegions } = this.config;
+    return {
+      regions: [...vaults.keys()].map((name) => ({
+        name,
+        home: name === homeRegion,
+        copies: copyRegions.includes(name),
+      })),
+    };
+  }
+
+  @Get('openapi.json')
+  @Header('cache-control', 'public, max-age=300')
+  document() {
+    return openApiDocument();
+  }
+}
+
+function versionOf({ protocol, host }: FastifyRequest) {
+  return {
+    id: apiVersion,
+    status: 'CURRENT',
+    updated: released,
+    links: [{ rel: 'self', href: `${protocol}://${host}/${apiVersion}` }],
+  };
+}

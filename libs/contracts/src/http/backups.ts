@@ -1,0 +1,84 @@
+/** Backups and their copies over HTTP. */
+import { z } from 'zod';
+import { regionName } from '../primitives.js';
+import { copyTo } from '../schedule-timing.js';
+import { idInBody, links, optional, utcTime } from './fields.js';
+
+const name = z
+  .string({ error: 'must be a string of 1 to 64 characters' })
+  .min(1, { error: 'must have 1 to 64 characters' })
+  .max(64, { error: 'must have 1 to 64 characters' })
+  .regex(/[\p{L}\p{N}]/u, { error: 'must have at least one letter or digit' });
+
+export const createBackupRequest = z.strictObject({
+  backup: z.strictObject({
+    name,
+    instance: idInBody,
+    description: optional(z.string({ error: 'must be a string of at most 1000 characters' }).max(1_000)),
+    parent_id: optional(idInBody),
+    incremental: optional(
+      z.union([z.literal(0), z.literal(1), z.boolean()], { error: 'must be 0, 1, true or false' }).transform(Boolean),
+    ),
+    copy_to: optional(copyTo),
+    // Sent by known clients; accepted, and not obeyed.
+    is_automated: z.unknown().optional(),
+    backup_type: z.unknown().optional(),
+    swift_container: z.unknown().optional(),
+    source: z.unknown().optional(),
+  }),
+});
+export type CreateBackupRequest = z.output<typeof createBackupRequest>['backup'];
+
+const fault = z.object({ code: z.string(), message: z.string() });
+
+export const copyResource = z.object({
+  id: z.string(),
+  region: regionName,
+  status: z.enum(['PENDING', 'COPYING', 'COMPLETED', 'FAILED']),
+  /** Percent. */
+  progress: z.int().min(0).max(100),
+  attempt: z.int(),
+  size_bytes: z.int().nullable(),
+  checksum: z.string().nullable(),
+  verified: z.boolean(),
+  locationRef: z.string().nullable(),
+  fault: fault.nullable(),
+  retry_at: utcTime.nullable(),
+  created: utcTime,
+  updated: utcTime,
+  started: utcTime.nullable(),
+  completed: utcTime.nullable(),
+});
+export type CopyResource = z.infer<typeof copyResource>;
+
+export const backupResource = z.object({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']),
+  created: utcTime,
+  updated: utcTime,
+  instance_id: z.string(),
+  source: z.object({ id: z.string(), type: z.literal('instance') }),
+  parent_id: z.string().nullable(),
+  /** GB. */
+  size: z.number().nullable(),
+  size_bytes: z.int().nullable(),
+  locationRef: z.string().nullable(),
+  datastore: z.object({ type: z.string(), version: z.string(), version_id: z.string() }),
+  is_automated: z.union([z.literal(0), z.literal(1)]),
+  type: z.enum(['full', 'incremental']),
+  schedule_id: z.string().nullable(),
+  checksum: z.string().nullable(),
+  /** Percent. */
+  progress: z.int().min(0).max(100),
+  fault: fault.nullable(),
+  started: utcTime.nullable(),
+  completed: utcTime.nullable(),
+  copies: z.array(copyResource),
+});
+export type BackupResource = z.infer<typeof backupResource>;
+
+export const backupResponse = z.object({ backup: backupResource });
+export const backupsResponse = z.object({ backups: z.array(backupResource), links });
+export const copiesResponse = z.object({ copies: z.array(copyResource), links });

@@ -1,0 +1,41 @@
+/** Builds everything into dist/, and remembers of what: `node scripts/build.mjs [--if-stale]`. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const stamp = join(root, 'dist', '.built-of');
+
+/** What the build is made of, as one digest: names, sizes and contents of every source. */
+function digestOfSources() {
+  const hash = createHash('sha256');
+  const add = (path) => {
+    if (statSync(join(root, path)).isDirectory()) {
+      for (const name of readdirSync(join(root, path)).sort()) add(join(path, name));
+    } else hash.update(path).update(readFileSync(join(root, path)));
+  };
+  for (const path of ['apps', 'libs', 'package.json', 'nest-cli.json', 'tsconfig.json']) add(path);
+  return hash.digest('hex');
+}
+
+export function isBuilt() {
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === digestOfSources();
+}
+
+export function build() {
+  const digest = digestOfSources();
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const nest = join(root, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [nest, 'build', '--all'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
+  writeFileSync(stamp, digest);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (!process.argv.includes('--if-stale') || !isBuilt()) build();
+}

@@ -1,0 +1,55 @@
+/** A customer's PostgreSQL server to back up, with data in it and a role that may take backups. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PostgresServer } from '@strongroom/local-services';
+import pg from 'pg';
+import type { CustomerServer } from './deployment.js';
+
+export class CustomerDatabase {
+  private constructor(
+    private readonly folder: string,
+    private readonly postgres: PostgresServer,
+    readonly server: CustomerServer,
+  ) {}
+
+  /** @param megabytes of data, beside the server's own 30 or so */
+  static async start({ megabytes }: { megabytes: number }): Promise<CustomerDatabase> {
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-customer-'));
+    const password = randomBytes(8).toString('hex');
+    const postgres = await PostgresServer.start({
+      directory: join(folder, 'data'),
+      password,
+      settings: { fsync: 'off', max_wal_size: '4GB' },
+      logFile: join(folder, 'postgres.log'),
+    });
+    const server = { host: '127.0.0.1', port: postgres.port, user: 'backup', password };
+    const customer = new CustomerDatabase(folder, postgres, server);
+    await customer.query(`create role backup login replication password '${password}'`);
+    // Rows of 1,000 bytes that PostgreSQL does not compress.
+    await customer.query('create table ballast (id bigint primary key, filling text not null)');
+    await customer.query('alter table ballast alter column filling set storage plain');
+    await customer.query(
+      `insert into ballast select n, repeat(md5(n::text), 30) from generate_series(1, ${megabytes * 1_000}) as n`,
+    );
+    return customer;
+  }
+
+  /** As the superuser, in database postgres. */
+  async query(sql: string): Promise<unknown[]> {
+    const client = new pg.Client({ connectionString: this.postgres.url() });
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.postgres.kill();
+    await rm(this.postgres.dataDirectory, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

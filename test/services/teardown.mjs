@@ -1,0 +1,10 @@
+/** Jest's global tear-down: ends what the set-up started. */
+import { rmSync } from 'node:fs';
+
+export default async function teardown() {
+  const services = globalThis.strongroomServices;
+  if (!services) return;
+  globalThis.strongroomServices = undefined;
+  await Promise.all(services.running.map((service) => service.stop()));
+  rmSync(services.folder, { recursive: true, force: true });
+}
