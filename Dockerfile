@@ -9,7 +9,8 @@ FROM base AS build
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY . .
-RUN npm run build
+# The launcher of `npm start` brings its own servers, and has no place here.
+RUN npm run build && rm -rf dist/apps/stack dist/libs/local-services
 
 FROM base AS production-dependencies
 COPY package.json package-lock.json .npmrc ./

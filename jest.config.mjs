@@ -60,6 +60,7 @@ export default {
       testMatch: ['<rootDir>/{apps,libs}/**/*.int.spec.ts'],
       globalSetup: '<rootDir>/test/services/setup.mjs',
       globalTeardown: '<rootDir>/test/services/teardown.mjs',
+      setupFilesAfterEnv: ['<rootDir>/test/services/patience.ts'],
     },
     {
       ...project,
@@ -67,6 +68,7 @@ export default {
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
       globalSetup: '<rootDir>/test/services/setup.mjs',
       globalTeardown: '<rootDir>/test/services/teardown.mjs',
+      setupFilesAfterEnv: ['<rootDir>/test/services/patience.ts'],
     },
   ],
 };

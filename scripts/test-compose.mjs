@@ -100,8 +100,11 @@ const stack = (port) => {
     },
     /** Ends even after Ctrl-C, so it listens to no signal. */
     async down() {
-      await compose(['down', '--volumes', '--remove-orphans', '--rmi', 'local', '--timeout', '10'], { signal: null });
-      await run('docker', ['image', 'rm', '--force', image], { signal: null });
+      await compose(['down', '--volumes', '--remove-orphans', '--timeout', '10'], { signal: null });
+      const images = await run('docker', ['image', 'ls', '--quiet', '--filter', `reference=${project}*`], {
+        signal: null,
+      });
+      if (images) await run('docker', ['image', 'rm', '--force', ...new Set(images.split('\n'))], { signal: null });
     },
     async leftovers() {
       const label = ['--filter', `label=com.docker.compose.project=${project}`, '--format'];

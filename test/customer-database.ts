@@ -1,6 +1,6 @@
 /** A customer's PostgreSQL server to back up, with data in it and a role that may take backups. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PostgresServer } from '@strongroom/local-services';
@@ -17,6 +17,8 @@ export class CustomerDatabase {
   /** @param megabytes of data, beside the server's own 30 or so */
   static async start({ megabytes }: { megabytes: number }): Promise<CustomerDatabase> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-customer-'));
+    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    await chmod(folder, 0o711);
     const password = randomBytes(8).toString('hex');
     const postgres = await PostgresServer.start({
       directory: join(folder, 'data'),
@@ -49,7 +51,6 @@ export class CustomerDatabase {
 
   async stop(): Promise<void> {
     await this.postgres.kill();
-    await rm(this.postgres.dataDirectory, { recursive: true, force: true });
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -162,7 +162,7 @@ export class Deployment {
     const started = await AppProcess.start(
       app,
       {
-        PATH: process.env['PATH'],
+        PATH: process.env.PATH,
         STRONGROOM_DATABASE_URL: this.database.url,
         STRONGROOM_FEED: feed.kind,
         ...(feed.kind === 'kafka' ? { KAFKA_BROKERS: feed.brokers } : {}),

@@ -26,9 +26,9 @@ describe('a vault that fails', () => {
     const backupId = await strongroom.runNow(api, scheduleId);
     const waiting = await strongroom.until(api, backupId, ({ copies }) => {
       const of = (region: string) => copies.find((copy) => copy.region === region);
-      return of('ORD')?.status === 'COMPLETED' && of('IAD')?.['fault'] !== null && of('IAD')?.status === 'PENDING';
+      return of('ORD')?.status === 'COMPLETED' && of('IAD')?.fault !== null && of('IAD')?.status === 'PENDING';
     });
-    expect(waiting.copies.find(({ region }) => region === 'IAD')?.['fault']).toMatchObject({
+    expect(waiting.copies.find(({ region }) => region === 'IAD')?.fault).toMatchObject({
       code: 'vault-unavailable',
     });
     await rename(`${strongroom.vault('IAD')}.away`, strongroom.vault('IAD'));
@@ -71,7 +71,7 @@ describe('a backup whose bytes were changed in the vault', () => {
         (backup) => backup.copies.length === 2 && backup.copies.every(({ status }) => status === 'FAILED'),
       );
       for (const copy of copies) {
-        expect(copy['fault']).toMatchObject({ code: how === 'removed' ? 'object-missing' : 'object-altered' });
+        expect(copy.fault).toMatchObject({ code: how === 'removed' ? 'object-missing' : 'object-altered' });
       }
       for (const region of ['IAD', 'ORD'] as const) {
         expect(await strongroom.leftovers(region)).toEqual([]);

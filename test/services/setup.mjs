@@ -3,7 +3,7 @@
  * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,8 @@ export default async function setup() {
     },
   );
   const folder = mkdtempSync(join(tmpdir(), 'strongroom-services-'));
+  // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+  chmodSync(folder, 0o711);
   globalThis.strongroomServices = { folder, running: [] };
   const start = async (service) => {
     const started = await service;

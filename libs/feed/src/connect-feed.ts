@@ -20,7 +20,9 @@ export interface ConnectOptions {
 /** Begins with `app.startAllMicroservices()`, ends with the app. The app must provide `Ledger` and `DataSource`. */
 export function connectFeed(app: INestApplication, parts: RuntimeParts, { readinessNeedsFeed }: ConnectOptions): void {
   const feed = makeFeed(app, parts);
-  app.connectMicroservice<MicroserviceOptions>({ strategy: feed }, { deferInitialization: true }).useGlobalFilters(new ErrorsAsTheyAre());
+  app
+    .connectMicroservice<MicroserviceOptions>({ strategy: feed }, { deferInitialization: true })
+    .useGlobalFilters(new ErrorsAsTheyAre());
   if (readinessNeedsFeed) parts.health.addReadiness('feed', () => feed.probe());
 }
 
@@ -35,6 +37,6 @@ function makeFeed(app: INestApplication, { config, log, ids, metrics }: RuntimeP
     known ??= await ensureTopics(kafka, namespace);
     return known;
   };
-  const relay = new KafkaRelay({ ...common, kafka, source });
+  const relay = new KafkaRelay({ ...common, kafka, source, holder: `${config.app}-${ids.next()}` });
   return new KafkaFeed({ ...common, kafka, source, relay });
 }

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -120,6 +120,8 @@ export class PostgresServer {
 }
 
 async function initialise(bin: string, data: string, password: string, user: SystemUser | undefined): Promise<void> {
+  // The folders above stay open to pass through: only the data itself is closed.
+  mkdirSync(dirname(data), { recursive: true, mode: 0o755 });
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const passwordFile = `${data}.password-${randomBytes(4).toString('hex')}`;
   writeFileSync(passwordFile, password, { mode: 0o600 });

@@ -11,6 +11,9 @@ export class Feed1700000000002 implements MigrationInterface {
         topic text not null,
         position bigint not null default 0,
         moved_at timestamptz not null default now(),
+        -- Which process relays, and until when it does without saying so again.
+        holder text,
+        held_until timestamptz,
         primary key (source, topic)
       );
 

@@ -13,6 +13,8 @@ export interface KafkaRelayOptions {
   log: Logger;
   metrics: Metrics;
   namespace: string;
+  /** Who holds the leases: unique to the process. */
+  holder: string;
   source: () => Promise<string>;
 }
 

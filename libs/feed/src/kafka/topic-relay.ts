@@ -1,14 +1,14 @@
 /**
  * Carries one topic's events from the ledger to Kafka, in order. Of any number of processes the one that holds the
- * advisory lock does it; the lock and the cursor live on one connection, so who loses it can no longer move the cursor.
+ * cursor's lease does it. A lease and not a lock: a process that is frozen keeps its connections, and with them its locks.
  *
- * What was sent when a relay dies is sent again by the next: in order, and known to consumers by its position.
+ * What was sent when a relay dies or freezes is sent again by the next: in order, and known to consumers by its position.
  */
 import { type Aggregate, topicName } from '@strongroom/contracts';
 import type { Ledger, TailRow } from '@strongroom/ledger';
 import { type Logger, WorkLoop } from '@strongroom/runtime';
 import { type Kafka, Partitioners, type Producer } from 'kafkajs';
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { messageOf } from './cloud-event.js';
 
@@ -19,6 +19,8 @@ export interface TopicRelayOptions {
   log: Logger;
   aggregate: Aggregate;
   namespace: string;
+  /** Who holds the lease: unique to the process. */
+  holder: string;
   /** The cluster, once it is known. */
   source: () => Promise<string>;
 }
@@ -27,19 +29,20 @@ const pollMs = 1_000;
 const batchSize = 500;
 /** Of JSON; half of what a broker takes in one batch. */
 const batchBytes = 500_000;
-const lockClass = 7_236_002;
+const leaseMs = 5_000;
 
-const locked = z.array(z.object({ locked: z.boolean() })).length(1);
 const cursors = z.array(z.object({ position: z.coerce.number() }));
 
 export class TopicRelay {
   readonly topic: string;
   private readonly loop: WorkLoop;
-  private holder: QueryRunner | undefined;
+  private readonly holder: string;
   private producer: Producer | undefined;
+  private source: string | undefined;
 
   constructor(private readonly options: TopicRelayOptions) {
     this.topic = topicName(options.aggregate, options.namespace);
+    this.holder = options.holder;
     this.loop = new WorkLoop({
       name: `relay of ${this.topic}`,
       intervalMs: pollMs,
@@ -59,7 +62,17 @@ export class TopicRelay {
 
   async stop(): Promise<void> {
     await this.loop.stop();
-    await this.letGo();
+    await this.dropProducer();
+    if (this.source !== undefined) {
+      // The next one need not wait for the lease to lapse.
+      await this.options.dataSource
+        .query('update relay_cursor set held_until = null where source = $1 and topic = $2 and holder = $3', [
+          this.source,
+          this.topic,
+          this.holder,
+        ])
+        .catch(() => {});
+    }
   }
 
   /** Events not sent yet, and since when the oldest waits. */
@@ -73,60 +86,47 @@ export class TopicRelay {
   }
 
   private async pass(): Promise<'again' | 'done'> {
+    const source = await this.options.source();
+    this.source = source;
+    const cursor = await this.lease(source);
+    if (cursor === undefined) return 'done';
+    const rows = await this.options.ledger.tail(this.options.aggregate, cursor, batchSize);
+    const last = rows.at(-1);
+    if (!last) return 'done';
     try {
-      const source = await this.options.source();
-      const holder = await this.hold(source);
-      if (!holder) return 'done';
-      const cursor = await this.cursor(holder, source);
-      const rows = await this.options.ledger.tail(this.options.aggregate, cursor, batchSize);
-      const last = rows.at(-1);
-      if (!last) return 'done';
       const producer = await this.connected();
       for (const messages of batches(rows)) await producer.send({ topic: this.topic, acks: -1, messages });
-      await holder.query(
-        'update relay_cursor set position = $3, moved_at = now() where source = $1 and topic = $2 and position < $3',
-        [source, this.topic, last.position],
-      );
-      return 'again';
     } catch (error) {
-      await this.letGo();
+      // A producer that does not know what arrived must not go on in its numbering.
+      await this.dropProducer();
       throw error;
     }
+    await this.options.dataSource.query(
+      `update relay_cursor set position = $4, moved_at = now()
+       where source = $1 and topic = $2 and holder = $3 and position < $4`,
+      [source, this.topic, this.holder, last.position],
+    );
+    return 'again';
   }
 
-  /** The connection with the lock; undefined while another process has it. */
-  private async hold(source: string): Promise<QueryRunner | undefined> {
-    if (this.holder) return this.holder;
-    const runner = this.options.dataSource.createQueryRunner();
-    try {
-      await runner.connect();
-      const rows: unknown = await runner.query('select pg_try_advisory_lock($1, hashtext($2)) as locked', [
-        lockClass,
-        `${source} ${this.topic}`,
-      ]);
-      if (!locked.parse(rows)[0]?.locked) {
-        await runner.release();
-        return undefined;
-      }
-      await runner.query('insert into relay_cursor (source, topic) values ($1, $2) on conflict do nothing', [
-        source,
-        this.topic,
-      ]);
-    } catch (error) {
-      await runner.release();
-      throw error;
-    }
-    this.holder = runner;
-    this.options.log.debug({ topic: this.topic }, 'this process relays');
-    return runner;
-  }
-
-  private async cursor(holder: QueryRunner, source: string): Promise<number> {
-    const rows: unknown = await holder.query('select position from relay_cursor where source = $1 and topic = $2', [
+  /** Takes or prolongs the lease: the cursor, or undefined while another process holds it. */
+  private async lease(source: string): Promise<number | undefined> {
+    const { dataSource } = this.options;
+    const taken: unknown = await dataSource.query(
+      `with held as (
+         update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms'
+         where source = $1 and topic = $2 and (holder = $3 or held_until is null or held_until < now())
+         returning position
+       ) select position from held`,
+      [source, this.topic, this.holder, leaseMs],
+    );
+    const [row] = cursors.parse(taken);
+    if (row) return row.position;
+    await dataSource.query('insert into relay_cursor (source, topic) values ($1, $2) on conflict do nothing', [
       source,
       this.topic,
     ]);
-    return cursors.parse(rows)[0]?.position ?? 0;
+    return undefined;
   }
 
   private async connected(): Promise<Producer> {
@@ -148,15 +148,10 @@ export class TopicRelay {
     return producer;
   }
 
-  /** After a failure producer and lock are given up: a producer that does not know what arrived must not go on in its numbering. */
-  private async letGo(): Promise<void> {
-    const { producer, holder } = this;
+  private async dropProducer(): Promise<void> {
+    const { producer } = this;
     this.producer = undefined;
-    this.holder = undefined;
     await producer?.disconnect().catch(() => {});
-    if (!holder) return;
-    await holder.query('select pg_advisory_unlock_all()').catch(() => {});
-    await holder.release();
   }
 }
 
