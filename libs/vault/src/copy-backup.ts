@@ -4,8 +4,8 @@
  */
 import { manifestObjectName } from '@strongroom/contracts';
 import { storedBytes } from './manifest.js';
-import type { SealedManifest, Vault } from './vault.js';
-import { VaultFault } from './vault-fault.js';
+import type { SealedManifest, Vault, VaultUpload } from './vault.js';
+import { notHeld, VaultFault } from './vault-fault.js';
 
 export interface CopyOptions {
   from: Vault;
@@ -28,89 +28,65 @@ export interface CopiedBackup {
   transferred: boolean;
 }
 
-/** @throws {VaultFault} naming the region where something is wrong */
+/** @throws {VaultFault} naming the region where something is wrong; the signal's reason when it is aborted */
 export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
-  const { from, to, backupId, attempt, expectedSha256, progress, signal } = options;
-  const upload = await to.begin(backupId, attempt);
+  // Begun before anything is looked at: from here on no earlier attempt can seal.
+  const upload = await options.to.begin(options.backupId, options.attempt);
   try {
     const there = await alreadyThere(options);
-    if (there) {
-      await upload.discard();
-      return there;
-    }
-    const source = await from.manifest(backupId);
-    if (!source)
-      throw new VaultFault(
-        'object-missing',
-        from.region,
-        `The vault of ${from.region} does not hold backup ${backupId}.`,
-      );
-    if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
-    for (const { name, sha256, sizeBytes } of source.manifest.objects) {
-      const written = await upload.put(name, passing(present(from, backupId, name), signal, progress));
-      if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
-    }
-    const { location } = await upload.seal(source.bytes);
-    const sealed = await proven(options);
-    return { location, sizeBytes: storedBytes(sealed), sha256: sealed.sha256, transferred: true };
-  } catch (error) {
+    if (!there) await transfer(upload, options);
+    const sealed = there ?? (await proven(options));
+    return {
+      location: options.to.locationOf(options.backupId),
+      sizeBytes: storedBytes(sealed),
+      sha256: sealed.sha256,
+      transferred: there === undefined,
+    };
+  } finally {
     await upload.discard();
-    throw error;
   }
 }
 
+async function transfer(upload: VaultUpload, options: CopyOptions): Promise<void> {
+  const { from, backupId, expectedSha256, progress, signal } = options;
+  const source = await from.manifest(backupId);
+  if (!source) throw notHeld(backupId, from.region);
+  if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
+  for (const { name, sha256, sizeBytes } of source.manifest.objects) {
+    const written = await upload.put(name, passing(from.read(backupId, name), signal, progress));
+    if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
+  }
+  signal.throwIfAborted();
+  await upload.seal(source.bytes);
+}
+
 /** What a dead attempt, or an earlier copy, has left sealed: taken when every byte is right, removed when not. */
-async function alreadyThere({ to, backupId, expectedSha256, signal }: CopyOptions): Promise<CopiedBackup | undefined> {
+async function alreadyThere(options: CopyOptions): Promise<SealedManifest | undefined> {
+  const { to, backupId } = options;
   try {
-    if (!(await to.manifest(backupId))) return undefined;
-    const sealed = await to.verify(backupId, undefined, signal);
-    if (sealed.sha256 === expectedSha256) {
-      return {
-        location: to.locationOf(backupId),
-        sizeBytes: storedBytes(sealed),
-        sha256: sealed.sha256,
-        transferred: false,
-      };
-    }
+    if (await to.manifest(backupId)) return await whole(options);
   } catch (error) {
     if (!(error instanceof VaultFault) || error.retryable) throw error;
+    await to.remove(backupId);
   }
-  await to.remove(backupId);
   return undefined;
 }
 
 /** Reads the sealed copy back. One that is not the backup is removed: it must not be taken for one. */
-async function proven({ to, backupId, expectedSha256, signal }: CopyOptions): Promise<SealedManifest> {
+async function proven(options: CopyOptions): Promise<SealedManifest> {
+  const { to, backupId, signal } = options;
   try {
-    const sealed = await to.verify(backupId, undefined, signal);
-    if (sealed.sha256 === expectedSha256) return sealed;
-    throw altered(to, backupId, manifestObjectName);
+    return await whole(options);
   } catch (error) {
-    if (error instanceof VaultFault && !error.retryable) await to.remove(backupId).catch(() => {});
+    if (error instanceof VaultFault && !error.retryable && !signal.aborted) await to.remove(backupId).catch(() => {});
     throw error;
   }
 }
 
-/** A file that the manifest names and the vault does not have is missing, whatever the vault calls it. */
-async function* present(from: Vault, backupId: string, name: string): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of from.read(backupId, name)) yield chunk;
-  } catch (error) {
-    if (isMissing(error)) {
-      throw new VaultFault(
-        'object-missing',
-        from.region,
-        `${name} of backup ${backupId} is missing in the vault of ${from.region}.`,
-        { cause: error },
-      );
-    }
-    throw error;
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+async function whole({ to, backupId, expectedSha256, signal }: CopyOptions): Promise<SealedManifest> {
+  const sealed = await to.verify(backupId, undefined, signal);
+  if (sealed.sha256 !== expectedSha256) throw altered(to, backupId, manifestObjectName);
+  return sealed;
 }
 
 async function* passing(

@@ -4,6 +4,8 @@ export const vaultFaultCodes = {
   'vault-unavailable': true,
   /** No space left, or a quota. */
   'vault-full': true,
+  /** The configuration names no vault of the region, or one of a kind that there is none of. */
+  'vault-misconfigured': false,
   /** The backup, or an object its manifest names, is not there. */
   'object-missing': false,
   /** An object's bytes are not those of its manifest. */
@@ -29,4 +31,12 @@ export class VaultFault extends Error {
     super(message, options);
     this.retryable = vaultFaultCodes[code];
   }
+}
+
+export function notHeld(backupId: string, region: string): VaultFault {
+  return new VaultFault(
+    'object-missing',
+    region,
+    `The vault of ${region} does not hold backup ${backupId}. See which regions have it: GET /backups/${backupId}.`,
+  );
 }

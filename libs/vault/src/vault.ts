@@ -15,9 +15,10 @@ export interface SealedManifest {
 /** One attempt at putting a backup into a vault. Ends with `seal` or `discard`. */
 export abstract class VaultUpload {
   /**
-   * Streams one object in, hashing on the way. Memory stays flat; the source is destroyed on failure.
+   * Streams one object in, hashing on the way. Memory stays flat. An error of the source comes out as it is, and when
+   * the vault fails, the source is ended by its iterator's `return`.
    * @returns bytes as stored and their SHA-256 (before any compression is the caller's business)
-   * @throws {VaultFault}
+   * @throws {VaultFault} also `upload-superseded` when another attempt has taken this one's place
    */
   abstract put(
     name: string,
@@ -26,11 +27,12 @@ export abstract class VaultUpload {
 
   /**
    * Makes the backup visible under its id, with the manifest's bytes beside its objects. Durable when it returns.
-   * @throws {VaultFault} also when the attempt was superseded and its temporary objects are gone
+   * @throws {VaultFault} `upload-superseded` when the attempt's temporary objects are gone, or the backup was sealed
+   *   by another one meanwhile
    */
   abstract seal(manifestBytes: Buffer): Promise<{ location: string }>;
 
-  /** Removes everything this attempt wrote. Never throws: what can't be removed now is swept later. */
+  /** Removes everything this attempt wrote and did not seal. Never throws: the next attempt's `begin` removes the rest. */
   abstract discard(): Promise<void>;
 }
 
@@ -38,28 +40,37 @@ export abstract class Vault {
   abstract readonly region: string;
 
   /**
-   * Removes what earlier attempts at this backup left under temporary names, then opens a new attempt. What an attempt
-   * has sealed is not touched.
+   * Removes what earlier attempts at this backup left under temporary names, so that none of them can seal any more,
+   * then opens a new attempt. What an attempt has sealed is not touched. To clear up after the last attempt, begin one
+   * more and discard it.
+   * @param attempt higher than that of every attempt before
+   * @throws {VaultFault} `upload-superseded` when a later attempt has begun
    */
   abstract begin(backupId: string, attempt: number): Promise<VaultUpload>;
 
-  /** The sealed backup's manifest, or undefined when the vault does not hold the backup. */
+  /** The sealed backup's manifest, or undefined when the vault does not hold the backup. @throws {VaultFault} */
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
 
   /** Where in the vault a sealed backup lies. */
   abstract locationOf(backupId: string): string;
 
-  /** Reads one object of a sealed backup in chunks of at most 128 KiB. */
+  /**
+   * Reads one object of a sealed backup in chunks of at most 128 KiB.
+   * The stream fails with a {VaultFault}: `object-missing` when the object is not there.
+   */
   abstract read(backupId: string, objectName: string): Readable;
 
   /**
-   * Reads every object back and compares it with the sealed manifest.
+   * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them.
    * @param progress called with the bytes read since the last call
-   * @throws {VaultFault} `object-missing`, `object-altered` naming the object
+   * @throws {VaultFault} `object-missing`, `object-altered` naming the object; the signal's reason when it is aborted
    */
   abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
 
-  /** Removes a sealed backup; the manifest goes first, so that no half backup is ever visible. Absent: does nothing. */
+  /**
+   * Removes a sealed backup; the manifest goes first, so that no half backup is ever visible. Absent: does nothing.
+   * What an attempt is writing is not touched.
+   */
   abstract remove(backupId: string): Promise<void>;
 
   /** Cheap check that the vault can be reached and written to; for readiness. @throws {VaultFault} */

@@ -1,0 +1,60 @@
+/** What `npm start` can be told, and the help it gives. */
+import { parseArgs } from 'node:util';
+
+export interface StackOptions {
+  demo: boolean;
+  /** Undefined: whichever can be had. */
+  broker: 'kafka' | 'embedded' | undefined;
+  port: number;
+  /** Everything that lasts. */
+  data: string;
+}
+
+export const help = `npm start -- [options]
+
+Starts the whole of Strongroom on this machine: PostgreSQL, a broker, the three services, and a demo.
+
+  --no-demo                only serve; no demo database, no demo run
+  --broker kafka|embedded  insist on a broker (default: KAFKA_BROKERS, else a Kafka fetched by Maven, else embedded)
+  --port N                 of the API (default 8779)
+  --data DIRECTORY         where everything is kept (default .strongroom)
+  --help                   this
+
+Ctrl-C stops everything; the next start carries on with the same data. To begin anew, delete the data directory.
+`;
+
+/** The call is not one of those that the help tells. */
+export class UsageFault extends Error {
+  override readonly name = 'UsageFault';
+}
+
+/** @returns the options, or undefined when help is asked for. @throws {UsageFault} */
+export function parseOptions(args: string[]): StackOptions | undefined {
+  const values = parsed(args);
+  if (values.help) return undefined;
+  const { broker, port: portText = '8779', data = '.strongroom' } = values;
+  if (broker !== undefined && broker !== 'kafka' && broker !== 'embedded') {
+    throw new UsageFault(`--broker is ${broker}; it can be kafka or embedded`);
+  }
+  const port = Number(portText);
+  if (!/^\d+$/.test(portText) || port < 1 || port > 65_535)
+    throw new UsageFault(`--port is ${portText}; it can be 1 to 65535`);
+  return { demo: !values['no-demo'], broker, port, data };
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        'no-demo': { type: 'boolean' },
+        broker: { type: 'string' },
+        port: { type: 'string' },
+        data: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageFault(error instanceof Error ? error.message : String(error));
+  }
+}

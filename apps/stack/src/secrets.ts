@@ -1,0 +1,51 @@
+/** The secrets of a local stack: made at the first start, kept in its data folder, readable by its owner only. */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const secrets = z.object({
+  databasePassword: z.string(),
+  demoPassword: z.string(),
+  secretKey: z.string(),
+  accountId: z.string(),
+  otherAccountId: z.string(),
+  tokens: z.object({ admin: z.string(), creator: z.string(), observer: z.string(), other: z.string() }),
+});
+export type Secrets = z.infer<typeof secrets>;
+
+const word = () => randomBytes(24).toString('base64url');
+
+export function readOrMakeSecrets(folder: string): Secrets {
+  const path = join(folder, 'secrets.json');
+  if (existsSync(path)) return secrets.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const made: Secrets = {
+    databasePassword: word(),
+    demoPassword: word(),
+    secretKey: randomBytes(32).toString('base64'),
+    accountId: 'demo',
+    otherAccountId: 'other',
+    tokens: { admin: word(), creator: word(), observer: word(), other: word() },
+  };
+  writeFileSync(path, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+  return made;
+}
+
+/** The API's tokens file: digests only. */
+export function writeTokensFile(folder: string, { accountId, otherAccountId, tokens }: Secrets): string {
+  const path = join(folder, 'tokens.json');
+  const entry = (name: string, token: string, account: string, role: string) => ({
+    name,
+    sha256: createHash('sha256').update(token).digest('hex'),
+    accountId: account,
+    roles: [role],
+  });
+  const entries = [
+    entry('admin', tokens.admin, accountId, 'admin'),
+    entry('creator', tokens.creator, accountId, 'creator'),
+    entry('observer', tokens.observer, accountId, 'observer'),
+    entry('other', tokens.other, otherAccountId, 'admin'),
+  ];
+  writeFileSync(path, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 });
+  return path;
+}

@@ -1,0 +1,162 @@
+/**
+ * A vault in a directory:
+ *
+ *     ROOT/backups/<last two digits of the id>/<backup id>/   the objects and manifest.json of a sealed backup
+ *     ROOT/partial/<backup id>.<attempt>/                     what an attempt has written so far
+ *
+ * Sealing renames the folder, so a backup is there whole or not at all. Whoever deploys makes the root. It is best a
+ * folder within the mounted file system, so that it is missed when the disk is not mounted.
+ */
+import { createHash } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { access, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
+import { checkedObjectName, parseManifest } from '../manifest.js';
+import { type SealedManifest, Vault, type VaultUpload } from '../vault.js';
+import { notHeld, VaultFault } from '../vault-fault.js';
+import { DirectoryUpload } from './directory-upload.js';
+import { chunkBytes, codeOf, syncFolder, VaultRoot } from './vault-root.js';
+
+export class DirectoryVault extends Vault {
+  private readonly root: VaultRoot;
+
+  constructor(
+    readonly region: string,
+    path: string,
+  ) {
+    super();
+    this.root = new VaultRoot(region, path);
+  }
+
+  async begin(backupId: string, attempt: number): Promise<VaultUpload> {
+    const upload = new DirectoryUpload(this.root, backupId, attempt);
+    await this.root.doing(`open an upload of backup ${backupId}`, async () => {
+      await access(this.root.path, constants.W_OK);
+      await this.removeEarlier(backupId, attempt);
+      await this.root.makeFolder('partial', `${backupId}.${attempt}`);
+    });
+    return upload;
+  }
+
+  async manifest(backupId: string): Promise<SealedManifest | undefined> {
+    const path = join(this.root.folderOf(backupId), manifestObjectName);
+    return this.root.doing(`read the manifest of backup ${backupId}`, async () => {
+      await access(this.root.path, constants.R_OK);
+      const bytes = await absentAs(undefined, readFile(path));
+      return bytes && parseManifest(bytes, backupId, this.region);
+    });
+  }
+
+  locationOf(backupId: string): string {
+    return this.root.locationOf(backupId);
+  }
+
+  read(backupId: string, objectName: string): Readable {
+    return Readable.from(this.chunks(backupId, objectName), { objectMode: false, highWaterMark: chunkBytes });
+  }
+
+  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+    const sealed = await this.manifest(backupId);
+    if (!sealed) throw notHeld(backupId, this.region);
+    const expected = new Set([manifestObjectName, ...sealed.manifest.objects.map(({ name }) => name)]);
+    const present = await this.root.doing(`list backup ${backupId}`, () => readdir(this.root.folderOf(backupId)));
+    const stranger = present.find((name) => !expected.has(name));
+    if (stranger !== undefined) throw this.altered(backupId, `it holds ${stranger}, which its manifest does not name`);
+    for (const object of sealed.manifest.objects) await this.verifyObject(backupId, object, progress, signal);
+    return sealed;
+  }
+
+  async remove(backupId: string): Promise<void> {
+    const folder = this.root.folderOf(backupId);
+    await this.root.doing(`remove backup ${backupId}`, async () => {
+      await access(this.root.path, constants.W_OK);
+      await rm(join(folder, manifestObjectName), { force: true });
+      await rm(folder, { recursive: true, force: true });
+      await absentAs(undefined, syncFolder(dirname(folder)));
+    });
+  }
+
+  async probe(): Promise<void> {
+    await this.root.doing('be opened', async () => {
+      if (!(await stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
+      await access(this.root.path, constants.R_OK | constants.W_OK);
+    });
+  }
+
+  private async *chunks(backupId: string, objectName: string): AsyncGenerator<Buffer> {
+    const path = join(this.root.folderOf(backupId), checkedObjectName(objectName, this.region));
+    const what = `read ${objectName} of backup ${backupId}`;
+    const file = await this.root.doing(what, async () => {
+      await access(this.root.path, constants.R_OK);
+      return absentAs(undefined, open(path, 'r'));
+    });
+    if (!file) throw this.missing(backupId, objectName);
+    try {
+      for (;;) {
+        const chunk = Buffer.allocUnsafeSlow(chunkBytes);
+        const { bytesRead } = await this.root.doing(what, () => file.read(chunk, 0, chunkBytes));
+        if (bytesRead === 0) return;
+        yield chunk.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  private async verifyObject(
+    backupId: string,
+    { name, sizeBytes, sha256 }: VaultObject,
+    progress?: (bytes: number) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const path = join(this.root.folderOf(backupId), checkedObjectName(name, this.region));
+    const found = await this.root.doing(`look at ${name} of backup ${backupId}`, () =>
+      absentAs<Stats | undefined>(undefined, stat(path)),
+    );
+    if (!found) throw this.missing(backupId, name);
+    if (found.size !== sizeBytes)
+      throw this.altered(backupId, `${name} has ${found.size} bytes and should have ${sizeBytes}`);
+    const hash = createHash('sha256');
+    for await (const chunk of this.chunks(backupId, name)) {
+      signal?.throwIfAborted();
+      hash.update(chunk);
+      progress?.(chunk.length);
+    }
+    if (hash.digest('hex') !== sha256)
+      throw this.altered(backupId, `the SHA-256 of ${name} is not the one in its manifest`);
+  }
+
+  private missing(backupId: string, name: string): VaultFault {
+    const message = `${name} of backup ${backupId} is missing in the vault of ${this.region}. Restore from the copy in another region.`;
+    return new VaultFault('object-missing', this.region, message);
+  }
+
+  private altered(backupId: string, how: string): VaultFault {
+    const message = `Backup ${backupId} in the vault of ${this.region} is not what was stored: ${how}. Restore from the copy in another region.`;
+    return new VaultFault('object-altered', this.region, message);
+  }
+
+  /** One that was frozen and wakes up late must not take away what a later attempt writes: it ends here. */
+  private async removeEarlier(backupId: string, attempt: number): Promise<void> {
+    for (const name of await absentAs([], readdir(this.root.partials))) {
+      const [id, number] = name.split('.');
+      if (id !== backupId) continue;
+      if (Number(number) > attempt) {
+        const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: attempt ${number} has begun.`;
+        throw new VaultFault('upload-superseded', this.region, message);
+      }
+      await rm(join(this.root.partials, name), { recursive: true, force: true });
+    }
+  }
+}
+
+async function absentAs<T>(value: T, found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return value;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The folder that a directory vault is kept in: where things lie in it, and what the file system's errors mean. Nothing
+ * here makes the root itself: a disk that is not mounted must not look like an empty vault.
+ */
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VaultFault } from '../vault-fault.js';
+
+/** Copies and hashes faster than in larger pieces, which fall out of the processor's cache. */
+export const chunkBytes = 131_072;
+
+export class VaultRoot {
+  constructor(
+    readonly region: string,
+    readonly path: string,
+  ) {}
+
+  get partials(): string {
+    return join(this.path, 'partial');
+  }
+
+  partialFolder(backupId: string, attempt: number): string {
+    return join(this.partials, `${this.checked(backupId)}.${attempt}`);
+  }
+
+  locationOf(backupId: string): string {
+    return `backups/${backupId.slice(-2)}/${this.checked(backupId)}`;
+  }
+
+  folderOf(backupId: string): string {
+    return join(this.path, this.locationOf(backupId));
+  }
+
+  /** Makes a folder and those between it and the root, never the root. */
+  async makeFolder(...names: string[]): Promise<string> {
+    let path = this.path;
+    for (const name of names) {
+      path = join(path, name);
+      await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+        if (codeOf(error) !== 'EEXIST') throw error;
+      });
+    }
+    return path;
+  }
+
+  async isThere(): Promise<boolean> {
+    return (await stat(this.path).catch(() => undefined))?.isDirectory() ?? false;
+  }
+
+  /** Runs an operation of the file system and makes a fault of its error. @param what such as "write base.tar.zst" */
+  async doing<T>(what: string, operation: () => Promise<T>): Promise<T> {
+    try {
+      return await operation();
+    } catch (error) {
+      throw error instanceof VaultFault ? error : await this.faultOf(error, what);
+    }
+  }
+
+  private async faultOf(error: unknown, what: string): Promise<VaultFault> {
+    const { region, path } = this;
+    const code = codeOf(error);
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      const message = `The vault of ${region} (${path}) is full: it could not ${what}. Make room in it, or remove backups that are not needed.`;
+      return new VaultFault('vault-full', region, message, { cause: error });
+    }
+    if (!(await this.isThere())) {
+      const message = `The vault of ${region} could not ${what}: its folder ${path} is not there. Mount its disk; if the vault is new, make the folder.`;
+      return new VaultFault('vault-unavailable', region, message, { cause: error });
+    }
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `The vault of ${region} (${path}) could not ${what}: ${why}. See that its disk is sound and that this process may read and write there.`;
+    return new VaultFault('vault-unavailable', region, message, { cause: error });
+  }
+
+  /** An id comes from outside (the command line): it must not lead anywhere else. */
+  private checked(backupId: string): string {
+    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(backupId)) return backupId;
+    throw new VaultFault(
+      'object-missing',
+      this.region,
+      `${JSON.stringify(backupId)} is no backup's id: it must be a lower-case UUID.`,
+    );
+  }
+}
+
+export async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+}
+
+/** Makes names in a folder durable: a file's own sync does not. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The system's name for an error, such as `ENOENT`, or nothing. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

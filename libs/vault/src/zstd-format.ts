@@ -1,0 +1,62 @@
+/**
+ * Where a zstd frame ends and how much it can hold, read from its headers alone: the compressor does not declare the
+ * size of the content, so what a frame may ask for is bounded by its blocks.
+ * Source: RFC 8878, sections 3.1.1 and 3.1.1.2.
+ */
+
+/** What is read as zstd is not. */
+export class FrameFault extends Error {
+  override readonly name = 'FrameFault';
+}
+
+export interface Frame {
+  /** False while the end of the buffer comes before the end of the frame. */
+  isWhole: boolean;
+  /** Of the frame when it is whole; else how many bytes it takes to tell more. */
+  bytes: number;
+  /** The most that the frame's content can be, as far as it could be read. */
+  contentBytes: number;
+}
+
+const magic = 0xfd2fb528;
+const largestBlockBytes = 131_072;
+/** Magic, descriptor, one more byte of the header, and one block's header. */
+export const smallestFrameBytes = 9;
+
+/** The frame that the buffer begins with. @throws {FrameFault} */
+export function frameAt(buffer: Buffer): Frame {
+  if (buffer.length < smallestFrameBytes) return { isWhole: false, bytes: smallestFrameBytes, contentBytes: 0 };
+  if (buffer.readUInt32LE(0) !== magic) throw new FrameFault('this is no zstd frame');
+  const header = headerOf(buffer);
+  let at = header.bytes;
+  let contentBytes = 0;
+  for (let isLast = false; !isLast; ) {
+    if (buffer.length < at + 3) return { isWhole: false, bytes: at + 3, contentBytes };
+    const block = buffer.readUIntLE(at, 3);
+    const size = block >> 3;
+    const kind = (block >> 1) & 0b11;
+    isLast = (block & 1) === 1;
+    if (size > largestBlockBytes || kind === 3) throw new FrameFault('a zstd frame has a block that zstd does not allow');
+    // Raw and run-length blocks say what they hold; a compressed one says how long it is.
+    contentBytes += kind === 2 ? largestBlockBytes : size;
+    at += 3 + (kind === 1 ? 1 : size);
+  }
+  at += header.hasChecksum ? 4 : 0;
+  return { isWhole: buffer.length >= at, bytes: at, contentBytes: Math.max(contentBytes, header.declaredBytes) };
+}
+
+function headerOf(buffer: Buffer): { bytes: number; hasChecksum: boolean; declaredBytes: number } {
+  const descriptor = buffer.readUInt8(4);
+  const isSingleSegment = (descriptor & 0b0010_0000) !== 0;
+  const hasDictionary = (descriptor & 0b11) !== 0;
+  if (hasDictionary) throw new FrameFault('a zstd frame asks for a dictionary; ours never do');
+  const flag = descriptor >> 6;
+  const sizeBytes = flag === 0 ? (isSingleSegment ? 1 : 0) : 2 ** flag;
+  const sizeAt = isSingleSegment ? 5 : 6;
+  const bytes = sizeAt + sizeBytes;
+  const hasChecksum = (descriptor & 0b0000_0100) !== 0;
+  // A header of more than the smallest frame's bytes is read again when more has come: the first block needs it whole.
+  if (sizeBytes === 0 || buffer.length < bytes) return { bytes, hasChecksum, declaredBytes: 0 };
+  const size = sizeBytes === 8 ? Number(buffer.readBigUInt64LE(sizeAt)) : buffer.readUIntLE(sizeAt, sizeBytes);
+  return { bytes, hasChecksum, declaredBytes: flag === 1 ? size + 256 : size };
+}

@@ -1,0 +1,62 @@
+/**
+ * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with one line that counts
+ * all tests. `npm test -- integration` runs one suite.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkNode, installIfMissing } from './install.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const suites = ['unit', 'integration', 'e2e'];
+
+checkNode();
+installIfMissing();
+const { build, isBuilt } = await import('./build.mjs');
+if (!isBuilt()) build();
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !suites.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`There is no suite ${unknown.join(', ')}; there are ${suites.join(', ')}.\n`);
+  process.exit(2);
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
+const total = { passed: 0, failed: 0, skipped: 0 };
+let clean = true;
+for (const suite of asked.length > 0 ? asked : suites) {
+  const results = join(folder, `${suite}.json`);
+  const jest = [
+    join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+    '--selectProjects',
+    suite,
+    '--json',
+    `--outputFile=${results}`,
+  ];
+  const { status } = spawnSync(process.execPath, [...jest, '--maxWorkers=2'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = JSON.parse(
+      readFileSync(results, 'utf8'),
+    );
+    total.passed += numPassedTests;
+    total.failed += numFailedTests + numRuntimeErrorTestSuites;
+    total.skipped += numPendingTests + numTodoTests;
+  } catch {
+    // Jest ended before it could count: a set-up failed.
+    total.failed += 1;
+  }
+  clean &&= status === 0;
+}
+rmSync(folder, { recursive: true, force: true });
+
+if (total.passed === 0) total.failed += 1;
+process.stdout.write(
+  `\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}\n`,
+);
+process.exitCode = clean && total.failed === 0 ? 0 : 1;
