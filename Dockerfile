@@ -9,8 +9,9 @@ FROM base AS build
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY . .
-# The launcher of `npm start` brings its own servers, and has no place here.
-RUN npm run build && rm -rf dist/apps/stack dist/libs/local-services
+# The launcher of `npm start` brings its own servers, and has no place here. The modes are those of the clone's files: a
+# strict umask there must not make them unreadable here.
+RUN npm run build && rm -rf dist/apps/stack dist/libs/local-services && chmod -R a+rX dist
 
 FROM base AS production-dependencies
 COPY package.json package-lock.json .npmrc ./
@@ -28,7 +29,6 @@ FROM base AS strongroom
 ENV NODE_ENV=production \
     STRONGROOM_HTTP_HOST=0.0.0.0 \
     STRONGROOM_HTTP_PORT=8779
-# Modes are set where files come from the clone: a strict umask there must not make them unreadable here.
 COPY --chmod=644 package.json ./
 COPY --chmod=644 docker/init.mjs docker/
 COPY --from=production-dependencies /app/node_modules/ node_modules/

@@ -8,9 +8,20 @@ import { addVerify } from './verify-command.js';
 
 const program = new Command('strongroom')
   .description('Work with the backups in a vault. Needs the vault and nothing else: every service may be down.')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  strongroom restore 0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --to ./restored
+  strongroom verify  0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --vault IAD=file:///vaults/IAD
+
+Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.`,
+  )
   .showHelpAfterError('(strongroom --help tells the calls)')
   .exitOverride();
 for (const add of [addRestore, addVerify, addShow]) add(program);
+for (const command of program.commands)
+  command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help tells the call)`);
 
 try {
   await program.parseAsync();

@@ -3,36 +3,42 @@ const redrawMs = 200;
 const lineMs = 5_000;
 
 export class Progress {
-  private done = 0;
-  private readonly begun = performance.now();
+  private doneBytes = 0;
+  private readonly begunAt = performance.now();
   private saidAt = performance.now();
 
   constructor(
     private readonly what: string,
-    private readonly total: number,
+    private readonly totalBytes: number,
   ) {}
 
   readonly add = (bytes: number): void => {
-    this.done += bytes;
+    this.doneBytes += bytes;
     if (performance.now() - this.saidAt < (process.stderr.isTTY ? redrawMs : lineMs)) return;
     this.saidAt = performance.now();
     process.stderr.write(process.stderr.isTTY ? `\r${this.line()}\u001b[K` : `${this.line()}\n`);
   };
 
-  end(): { bytes: number; seconds: number } {
+  /** Takes the line away. */
+  end(): void {
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-    return { bytes: this.done, seconds: (performance.now() - this.begun) / 1_000 };
+  }
+
+  get summary(): string {
+    return `${megabytes(this.doneBytes)} in ${this.seconds.toFixed(1)} s`;
+  }
+
+  private get seconds(): number {
+    return (performance.now() - this.begunAt) / 1_000;
   }
 
   private line(): string {
-    const share =
-      this.total > 0
-        ? ` of ${megabytes(this.total)}, ${Math.min(100, Math.floor((this.done / this.total) * 100))} %`
-        : '';
-    return `${this.what}: ${megabytes(this.done)}${share}`;
+    const share = Math.min(100, Math.floor((this.doneBytes / Math.max(1, this.totalBytes)) * 100));
+    const rate = megabytes(this.doneBytes / this.seconds);
+    return `${this.what}: ${megabytes(this.doneBytes)} of ${megabytes(this.totalBytes)}, ${share} %, ${rate}/s`;
   }
 }
 
-export function megabytes(bytes: number): string {
+function megabytes(bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -1,41 +1,49 @@
 /** `strongroom restore`: a backup from a vault into a folder. */
 import { resolve } from 'node:path';
-import { restoreBackup } from '@strongroom/engines';
+import { type RestoredBackup, restoreBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
-import { megabytes, Progress } from './progress.js';
-import { backupIdArgument, collectVault, type VaultOptions, vaultOf } from './vault-options.js';
+import { Progress } from './progress.js';
+import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 export function addRestore(program: Command): void {
-  program
-    .command('restore')
+  withVault(program.command('restore'))
     .description('Restore a backup from a vault into a folder, checking every file. Needs no service.')
-    .argument('<backup-id>', 'the backup, a UUID', backupIdArgument)
-    .requiredOption('--from <region>', 'the region whose vault to read, such as IAD')
     .requiredOption('--to <directory>', 'an empty or new folder')
-    .option(
-      '--vault <region=url>',
-      'where a vault is; default: STRONGROOM_VAULTS, else .strongroom/stack.json',
-      collectVault,
-      [],
-    )
     .action(async (backupId: string, options: VaultOptions & { to: string }) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
       const sealed = await vault.manifest(backupId);
       const total = sealed?.manifest.objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0) ?? 0;
       const progress = new Progress('restoring', total);
-      const { datastore, completedAt, instanceName } = await restoreBackup({
+      const interruption = new AbortController();
+      process.once('SIGINT', () => interruption.abort());
+      process.once('SIGTERM', () => interruption.abort());
+      const restored = await restoreBackup({
         vault,
         backupId,
         directory,
         progress: progress.add,
+        signal: interruption.signal,
       }).finally(() => progress.end());
-      const { bytes, seconds } = progress.end();
-      process.stdout.write(
-        `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})\n` +
-          `from ${options.from} to ${directory}: ${megabytes(bytes)} in ${seconds.toFixed(1)} s. Every file matches the server's manifest.\n\n` +
-          `Start a server of version ${datastore.version.split('.')[0]} on it, as the user who owns the folder:\n` +
-          `  postgres -D ${directory}\n`,
-      );
+      process.stdout.write(report(restored, directory, options.from, progress.summary));
     });
+}
+
+function report({ manifest, files, outside, hasSettings }: RestoredBackup, to: string, from: string, summary: string) {
+  const { backupId, datastore, completedAt, instanceName } = manifest;
+  const lines = [
+    `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})`,
+    `from ${from} to ${to}: ${summary}. All ${files} files match the server's manifest.`,
+  ];
+  if (outside.length > 0) lines.push(`Tablespaces lie beside it: ${outside.join(', ')}`);
+  lines.push(
+    '',
+    `Start a server of version ${datastore.version.split('.')[0]} on it, as the user who owns the folder:`,
+    `  postgres -D ${to}`,
+  );
+  if (!hasSettings)
+    lines.push(
+      'The server kept its settings elsewhere: put a postgresql.conf, pg_hba.conf and pg_ident.conf in the folder first.',
+    );
+  return `${lines.join('\n')}\n`;
 }

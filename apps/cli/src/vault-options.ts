@@ -1,8 +1,8 @@
 /** Which vault a command works on: given in the call, else by the environment, else that of the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
 import { regionName, uuid } from '@strongroom/contracts';
-import { openVaults, type Vault } from '@strongroom/vault';
-import { InvalidArgumentError } from 'commander';
+import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
+import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
 /** The call can't be carried out as it is written. */
@@ -16,21 +16,19 @@ export interface VaultOptions {
 }
 
 const stackFile = '.strongroom/stack.json';
+const stack = z.object({ vaults: z.record(regionName, z.url()) });
 
-/** For commander: collects `--vault REGION=URL`. */
-export function collectVault(text: string, before: string[]): string[] {
-  const [, region = '', url = ''] = /^([^=]*)=(.*)$/.exec(text) ?? [];
-  if (!regionName.safeParse(region).success || !URL.canParse(url)) {
-    throw new InvalidArgumentError('It must be like IAD=file:///var/lib/strongroom/IAD.');
-  }
-  return [...before, text];
-}
-
-/** For commander: the id of a backup. */
-export function backupIdArgument(text: string): string {
-  const id = uuid.safeParse(text.toLowerCase());
-  if (!id.success) throw new InvalidArgumentError('It must be the UUID of a backup.');
-  return id.data;
+/** What every command takes: the backup, the region, and where vaults are. */
+export function withVault(command: Command): Command {
+  return command
+    .argument('<backup-id>', 'the backup, a UUID', backupIdArgument)
+    .requiredOption('--from <region>', 'the region whose vault to read, such as IAD', regionArgument)
+    .option(
+      '--vault <region=url>',
+      'where a vault is; may be given more than once. Without it: STRONGROOM_VAULTS, else .strongroom/stack.json',
+      collectVault,
+      [],
+    );
 }
 
 /** @throws {UsageFault} saying which vaults are known */
@@ -41,7 +39,28 @@ export function vaultOf({ from, vault }: VaultOptions): Vault {
     const there = urls.size > 0 ? `there are ${[...urls.keys()].join(', ')}, from ${source}` : 'no vault is known';
     throw new UsageFault(`There is no vault of ${from}: ${there}. Give it: --vault ${from}=file:///path/of/the/vault`);
   }
-  return openVaults(new Map([[from, url]])).of(from);
+  try {
+    return openVaults(new Map([[from, url]])).of(from);
+  } catch (error) {
+    throw error instanceof VaultFault ? new UsageFault(error.message, { cause: error }) : error;
+  }
+}
+
+function backupIdArgument(text: string): string {
+  const id = uuid.safeParse(text.toLowerCase());
+  if (!id.success) throw new InvalidArgumentError('It must be the UUID of a backup.');
+  return id.data;
+}
+
+function regionArgument(text: string): string {
+  const region = regionName.safeParse(text.toUpperCase());
+  if (!region.success) throw new InvalidArgumentError('It must be the name of a region, such as IAD.');
+  return region.data;
+}
+
+function collectVault(text: string, before: string[]): string[] {
+  if (!entryOf(text)) throw new InvalidArgumentError('It must be like IAD=file:///var/lib/strongroom/IAD.');
+  return [...before, text];
 }
 
 function known(given: string[]): [Map<string, URL>, string] {
@@ -49,18 +68,31 @@ function known(given: string[]): [Map<string, URL>, string] {
   const environment = process.env.STRONGROOM_VAULTS;
   if (environment) return [parsed(environment.split(','), 'STRONGROOM_VAULTS'), 'STRONGROOM_VAULTS'];
   if (!existsSync(stackFile)) return [new Map(), stackFile];
-  const stack = z
-    .object({ vaults: z.record(z.string(), z.string()) })
-    .parse(JSON.parse(readFileSync(stackFile, 'utf8')));
-  return [new Map(Object.entries(stack.vaults).map(([region, url]) => [region, new URL(url)])), stackFile];
+  return [ofStack(), stackFile];
+}
+
+function ofStack(): Map<string, URL> {
+  try {
+    const { vaults } = stack.parse(JSON.parse(readFileSync(stackFile, 'utf8')));
+    return new Map(Object.entries(vaults).map(([region, url]) => [region, new URL(url)]));
+  } catch (error) {
+    throw new UsageFault(`${stackFile} does not tell where the vaults are. Give the vault: --vault REGION=URL`, {
+      cause: error,
+    });
+  }
 }
 
 function parsed(entries: string[], source: string): Map<string, URL> {
   return new Map(
-    entries.map((entry) => {
-      const [, region = '', url = ''] = /^\s*([^=]*)=(.*?)\s*$/.exec(entry) ?? [];
-      if (!URL.canParse(url)) throw new UsageFault(`${source} has "${entry}", which is not like IAD=file:///path`);
-      return [region, new URL(url)];
+    entries.map((text) => {
+      const entry = entryOf(text);
+      if (!entry) throw new UsageFault(`${source} has ${JSON.stringify(text)}, which is not like IAD=file:///path`);
+      return entry;
     }),
   );
+}
+
+function entryOf(text: string): [string, URL] | undefined {
+  const [, region = '', url = ''] = /^\s*([^=]*)=(.*?)\s*$/.exec(text) ?? [];
+  return regionName.safeParse(region).success && URL.canParse(url) ? [region, new URL(url)] : undefined;
 }

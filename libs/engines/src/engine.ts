@@ -38,6 +38,18 @@ export interface RestoreSource {
   open(objectName: string): Readable;
 }
 
+/** What a restore has made. */
+export interface RestoredFolder {
+  /** Files that were compared with the server's own checksums; each matched. */
+  files: number;
+  /** Bytes written. */
+  bytes: number;
+  /** Where files of the server lie that belong outside of its folder, such as PostgreSQL's tablespaces. */
+  outside: string[];
+  /** False when the server keeps its settings elsewhere: they are not in the backup. */
+  hasSettings: boolean;
+}
+
 export abstract class Engine {
   abstract readonly datastoreType: DatastoreType;
 
@@ -51,7 +63,12 @@ export abstract class Engine {
   /**
    * Restores a full backup into an empty or missing folder, from which a server of the same major version starts.
    * On failure the folder is left empty.
+   * @param progress called with the bytes written since the last call
    * @throws {EngineFault}
    */
-  abstract restore(source: RestoreSource, directory: string, progress?: (bytes: number) => void): Promise<void>;
+  abstract restore(
+    source: RestoreSource,
+    directory: string,
+    progress?: (bytes: number) => void,
+  ): Promise<RestoredFolder>;
 }

@@ -5,9 +5,10 @@ export {
   type EngineObject,
   type EngineResult,
   type EngineTarget,
+  type RestoredFolder,
   type RestoreSource,
 } from './engine.js';
 export { EngineFault, type EngineFaultCode } from './engine-fault.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
-export { type RestoreOptions, restoreBackup } from './restore-backup.js';
+export { type RestoredBackup, type RestoreOptions, restoreBackup } from './restore-backup.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

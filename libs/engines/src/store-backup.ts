@@ -2,7 +2,7 @@
  * A backup from its server into a vault: engine → zstd → vault, hashed on the way, sealed only when the server has said
  * that it is good, and read back before anybody is told. Memory stays flat.
  */
-import type { BackupType, VaultObject } from '@strongroom/contracts';
+import type { BackupType, VaultManifest, VaultObject } from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
@@ -11,8 +11,9 @@ import {
   storedBytes,
   type Vault,
   VaultFault,
+  type VaultUpload,
 } from '@strongroom/vault';
-import type { Engine, EngineBackup, EngineTarget } from './engine.js';
+import type { Engine, EngineTarget } from './engine.js';
 
 export interface StoreOptions {
   engine: Engine;
@@ -46,22 +47,29 @@ export interface StoredBackup {
 
 const extension = '.zst';
 
-/** @throws {EngineFault | VaultFault} */
+/**
+ * On failure nothing of the attempt stays.
+ * @throws {EngineFault | VaultFault} the signal's reason when it is aborted outside of the transfer
+ */
 export async function storeBackup(options: StoreOptions): Promise<StoredBackup> {
-  const { engine, vault, clock, target, backup, attempt, signal, progress } = options;
-  const { backupId } = backup;
-  const upload = await vault.begin(backupId, attempt);
-  const cancel = new AbortController();
-  const stop = () => cancel.abort(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
+  const { vault, backup, attempt } = options;
+  // Begun before anything is looked at: from here on no earlier attempt can seal.
+  const upload = await vault.begin(backup.backupId, attempt);
   try {
-    const sealedBefore = await leftByDeadAttempt(vault, backupId, signal);
-    if (sealedBefore) {
-      await upload.discard();
-      return result(sealedBefore, vault.locationOf(backupId));
-    }
-    signal.throwIfAborted();
-    const running = await engine.backup(target, { label: `strongroom ${backupId}`, signal: cancel.signal });
+    const there = await leftByDeadAttempt(options);
+    if (!there) await transfer(upload, options);
+    return result(there ?? (await proven(options)), vault.locationOf(backup.backupId));
+  } finally {
+    await upload.discard();
+  }
+}
+
+async function transfer(upload: VaultUpload, options: StoreOptions): Promise<void> {
+  const { engine, vault, clock, target, backup, signal, progress } = options;
+  const ending = new AbortController();
+  const label = `strongroom ${backup.backupId}`;
+  const running = await engine.backup(target, { label, signal: AbortSignal.any([signal, ending.signal]) });
+  try {
     const objects: VaultObject[] = [];
     let doneBytes = 0;
     for await (const { name, source } of running.objects) {
@@ -71,56 +79,51 @@ export async function storeBackup(options: StoreOptions): Promise<StoredBackup> 
         doneBytes += bytes;
         progress?.(doneBytes, running.estimatedBytes);
       });
-      const stored = await put(running, () => upload.put(`${name}${extension}`, compressFrames(counted)));
+      const stored = await upload.put(`${name}${extension}`, compressFrames(counted));
       objects.push({ ...stored, rawBytes, compression: 'zstd' });
     }
     const { datastore, facts } = await running.result;
-    const { location } = await upload.seal(
-      manifestBytes({
-        format: 'strongroom-backup/1',
-        ...backup,
-        datastore,
-        region: vault.region,
-        startedAt: backup.startedAt.toISOString(),
-        completedAt: clock.now().toISOString(),
-        objects,
-        engine: facts,
-      }),
-    );
-    return result(await vault.verify(backupId, undefined, signal), location);
+    signal.throwIfAborted();
+    const manifest: VaultManifest = {
+      format: 'strongroom-backup/1',
+      ...backup,
+      datastore,
+      region: vault.region,
+      startedAt: backup.startedAt.toISOString(),
+      completedAt: clock.now().toISOString(),
+      objects,
+      engine: facts,
+    };
+    await upload.seal(manifestBytes(manifest));
   } catch (error) {
-    cancel.abort(error);
-    await upload.discard();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** A put that fails because its source failed is the engine's failure, and has the engine's reason. */
-async function put<T>(running: EngineBackup, store: () => Promise<T>): Promise<T> {
-  try {
-    return await store();
-  } catch (error) {
-    if (error instanceof VaultFault) throw error;
-    // The engine knows why its stream broke; if it thinks that all is well, the error is what it is.
-    await Promise.race([running.result, new Promise((resolve) => setImmediate(resolve))]);
+    // The server must not go on sending to nobody.
+    ending.abort(error);
     throw error;
   }
 }
 
 /** An attempt that died between its seal and its event has done the work: it is taken when every byte is right. */
-async function leftByDeadAttempt(
-  vault: Vault,
-  backupId: string,
-  signal: AbortSignal,
-): Promise<SealedManifest | undefined> {
+async function leftByDeadAttempt(options: StoreOptions): Promise<SealedManifest | undefined> {
+  const { vault, backup, signal } = options;
   try {
-    return (await vault.manifest(backupId)) && (await vault.verify(backupId, undefined, signal));
+    return (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
   } catch (error) {
     if (!(error instanceof VaultFault) || error.retryable) throw error;
-    await vault.remove(backupId);
+    await vault.remove(backup.backupId);
     return undefined;
+  }
+}
+
+/**
+ * Reads the sealed backup back. One that fails is removed, since the backup will be called failed; but not by an attempt
+ * that was told to end, whose successor may have taken it over.
+ */
+async function proven({ vault, backup, signal }: StoreOptions): Promise<SealedManifest> {
+  try {
+    return await vault.verify(backup.backupId, undefined, signal);
+  } catch (error) {
+    if (!signal.aborted) await vault.remove(backup.backupId).catch(() => {});
+    throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { LogController } from 'fastify';
+import { type FastifyServerOptions, LogController } from 'fastify';
 import type { AppConfig } from './config.js';
 import { followRequests, requestIdOf } from './http-requests.js';
 import { NestLog } from './log.js';
@@ -19,6 +19,10 @@ export interface ServiceOptions<C extends AppConfig = AppConfig> {
   configure?: (app: NestFastifyApplication, parts: RuntimeParts<C>) => void | Promise<void>;
   /** The most bytes that a request's body may have. Default 1 MiB. */
   bodyLimit?: number;
+  /** How the server answers what comes to no route: Fastify answers in a form of its own otherwise. */
+  server?: (
+    parts: RuntimeParts<C>,
+  ) => Pick<FastifyServerOptions, 'frameworkErrors' | 'clientErrorHandler' | 'return503OnClosing'>;
 }
 
 export interface Service {
@@ -41,7 +45,7 @@ const slowestRequestMs = 30_000;
  */
 export async function openService<C extends AppConfig>(
   parts: RuntimeParts<C>,
-  { module, configure, bodyLimit = defaultBodyLimit }: ServiceOptions<C>,
+  { module, configure, bodyLimit = defaultBodyLimit, server }: ServiceOptions<C>,
   stopping?: AbortSignal,
 ): Promise<Service> {
   const { config, log, ids, metrics } = parts;
@@ -53,6 +57,7 @@ export async function openService<C extends AppConfig>(
     // Its faults only: that it listens and whom it answered is said by us.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
+    ...server?.(parts),
   });
   const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {

@@ -36,7 +36,8 @@ export function frameAt(buffer: Buffer): Frame {
     const size = block >> 3;
     const kind = (block >> 1) & 0b11;
     isLast = (block & 1) === 1;
-    if (size > largestBlockBytes || kind === 3) throw new FrameFault('a zstd frame has a block that zstd does not allow');
+    if (size > largestBlockBytes || kind === 3)
+      throw new FrameFault('a zstd frame has a block that zstd does not allow');
     // Raw and run-length blocks say what they hold; a compressed one says how long it is.
     contentBytes += kind === 2 ? largestBlockBytes : size;
     at += 3 + (kind === 1 ? 1 : size);

@@ -3,10 +3,9 @@
  * a time on the thread pool, and the whole is a standard `.zst` that every zstd reads.
  */
 import { compress, decompress } from '@mongodb-js/zstd';
-import { frameAt, FrameFault, smallestFrameBytes } from './zstd-format.js';
+import { FrameFault, frameAt, smallestFrameBytes } from './zstd-format.js';
 
 const contentBytes = 1_048_576;
-const inFlight = 2;
 /** Content that can't be compressed grows by a few bytes a block. */
 const largestFrameBytes = contentBytes + 65_536;
 /** Room for frames of another compressor than ours, of which more than 1 MiB need not be expected. */
@@ -14,30 +13,19 @@ const largestContentBytes = 4 * contentBytes;
 
 /** Yields a frame for each MiB of the source, in order; an empty one for an empty source. */
 export async function* compressFrames(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const waiting: Promise<Buffer>[] = [];
-  const begin = (piece: Buffer) => {
-    const frame = compress(piece);
-    // Until it is its turn nobody awaits it: a failure then must not count as unhandled.
-    frame.catch(() => {});
-    waiting.push(frame);
-  };
-  let pieceCount = 0;
+  let before: Promise<Buffer> | undefined;
   try {
     for await (const piece of pieces(source, contentBytes)) {
-      begin(piece);
-      pieceCount += 1;
-      if (waiting.length >= inFlight) yield* firstOf(waiting);
+      const frame = compress(piece);
+      // Until it is its turn nobody awaits it: a failure then must not count as unhandled.
+      frame.catch(() => {});
+      if (before !== undefined) yield await before;
+      before = frame;
     }
-    if (pieceCount === 0) begin(Buffer.alloc(0));
-    while (waiting.length > 0) yield* firstOf(waiting);
+    yield await (before ?? compress(Buffer.alloc(0)));
   } finally {
-    await Promise.allSettled(waiting);
+    await before?.catch(() => {});
   }
-}
-
-async function* firstOf(waiting: Promise<Buffer>[]): AsyncGenerator<Buffer> {
-  const first = waiting.shift();
-  if (first) yield await first;
 }
 
 /** Joins and cuts the source's chunks into pieces of just the size, but for the last. */
@@ -75,7 +63,8 @@ export async function* decompressFrames(source: AsyncIterable<Buffer>): AsyncGen
     held.push(chunk);
     heldBytes += chunk.length;
     while (heldBytes >= wantedBytes) {
-      const joined = held.length === 1 ? chunk : Buffer.concat(held, heldBytes);
+      const [first] = held;
+      const joined = first && held.length === 1 ? first : Buffer.concat(held, heldBytes);
       const frame = frameAt(joined);
       if (frame.contentBytes > largestContentBytes) {
         throw new FrameFault(`a zstd frame has up to ${frame.contentBytes} bytes of content; ours have 1 MiB at most`);

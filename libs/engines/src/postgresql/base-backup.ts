@@ -4,13 +4,11 @@
  * for the next query the socket is handed back. This leans on the inside of `pg`, whose version is pinned for it.
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", BASE_BACKUP.
  */
-import type { Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
-import type { EngineObject } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
+import { Archives } from './archives.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
-import { Handover } from './handover.js';
 import { faultOfServer } from './server-fault.js';
 
 export interface Tablespace {
@@ -35,63 +33,67 @@ export interface BaseBackupOptions {
 
 export const manifestName = 'backup_manifest';
 
-const archiveBufferBytes = 1_048_576;
-
 export class BaseBackup implements Submittable, CopySink {
-  /** Resolves when the server begins to send. */
-  readonly begun: Promise<BackupStart>;
-  /** Resolves with the end LSN when the server has said that the backup is good. */
-  readonly ended: Promise<string>;
-  /** The archives and the server's manifest, one after the other. */
-  readonly objects = new Handover<EngineObject>();
-
-  private readonly stream = new CopyStream(this);
+  private readonly start = outcome<BackupStart>();
+  private readonly end = outcome<string>();
+  private readonly archives = new Archives({
+    pause: () => this.hold(true),
+    resume: () => this.hold(false),
+    abandoned: () => this.abort(new EngineFault('cancelled', 'The backup was given up by its reader.')),
+  });
+  private readonly messages = new CopyStream(this);
   private readonly rows: (string | null)[][] = [];
-  private archive: Readable | undefined;
   /** What the current CopyData message is: `n` a new archive, `d` data, `m` the manifest begins, `p` progress. */
   private kind: string | undefined;
   private archiveName: Buffer[] = [];
-  private copying = false;
-  private complete = false;
+  private isComplete = false;
   private failure: Error | undefined;
-  private paused = false;
-  private lastByteAt = performance.now();
+  private isHeld = false;
+  private lastByteAt = 0;
   private watchdog: NodeJS.Timeout | undefined;
-  private socket: Socket | undefined;
+  private socket: Duplex | undefined;
   private parser: ((chunk: Buffer) => void) | undefined;
-  private resolveBegun!: (start: BackupStart) => void;
-  private rejectBegun!: (error: Error) => void;
-  private resolveEnded!: (endLsn: string) => void;
-  private rejectEnded!: (error: Error) => void;
-  private start: BackupStart | undefined;
 
-  constructor(private readonly options: BaseBackupOptions) {
-    this.begun = new Promise((resolve, reject) => {
-      this.resolveBegun = resolve;
-      this.rejectBegun = reject;
-    });
-    this.ended = new Promise((resolve, reject) => {
-      this.resolveEnded = resolve;
-      this.rejectEnded = reject;
-    });
-    // Whoever asks gets the failure; that nobody asks any more is no fault of the process.
-    this.begun.catch(() => {});
-    this.ended.catch(() => {});
+  constructor(private readonly options: BaseBackupOptions) {}
+
+  /** Resolves when the server begins to send. */
+  get begun(): Promise<BackupStart> {
+    return this.start.promise;
   }
 
-  // ---- as a query of pg
+  /** Resolves with the end LSN when the server has said that the backup is good. */
+  get ended(): Promise<string> {
+    return this.end.promise;
+  }
+
+  /** The archives and, last, the server's manifest; to be read one after the other. */
+  get objects(): Archives['objects'] {
+    return this.archives.objects;
+  }
+
+  /** Ends the backup from our side; the server notices and cleans up. */
+  abort(error: Error): void {
+    this.fail(error);
+    this.socket?.destroy();
+  }
+
+  // As a query of pg.
 
   submit(connection: Connection): void {
-    const socket = connection.stream;
+    const socket: Duplex = connection.stream;
     const [parser, ...others] = socket.listeners('data');
-    if (!parser || others.length > 0)
-      throw new TypeError('pg reads its socket in an unknown way: this version does not fit');
-    this.socket = socket as Socket;
+    if (!parser || others.length > 0) {
+      throw new EngineFault('protocol-violation', 'The installed pg reads its socket in a way that is not known here.');
+    }
+    this.socket = socket;
     this.parser = parser as (chunk: Buffer) => void;
     socket.off('data', this.parser);
-    socket.on('data', this.takeChunk);
+    socket.on('data', this.take);
     socket.once('close', this.connectionClosed);
+    this.lastByteAt = performance.now();
     this.watchdog = setInterval(() => this.watch(), Math.min(1_000, this.options.stallMs / 4));
+    // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest holds for
+    // every file. With it a file of it names the old places, and changing that file would break the manifest.
     const label = this.options.label.replaceAll("'", "''");
     connection.query(
       `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')`,
@@ -104,46 +106,42 @@ export class BaseBackup implements Submittable, CopySink {
 
   handleReadyForQuery(): void {}
 
-  // ---- the socket
+  // The socket.
 
-  private readonly takeChunk = (chunk: Buffer): void => {
+  private readonly take = (chunk: Buffer): void => {
     this.lastByteAt = performance.now();
     try {
-      this.stream.take(chunk);
+      this.messages.take(chunk);
     } catch (error) {
-      this.fail(
-        new EngineFault(
-          'protocol-violation',
-          `The server sent what is no backup: ${error instanceof Error ? error.message : error}.`,
-          { cause: error },
-        ),
-      );
-      this.socket?.destroy();
+      this.abort(violation(error instanceof Error ? error.message : String(error)));
     }
   };
 
   private readonly connectionClosed = (): void => {
-    this.fail(new EngineFault('server-unreachable', 'The connection to the server broke while it sent the backup.'));
+    this.fail(
+      new EngineFault(
+        'server-unreachable',
+        'The connection to the server broke while it sent the backup. See that the server is up; its log says why it ended the connection.',
+      ),
+    );
   };
 
   private watch(): void {
     const silentMs = performance.now() - this.lastByteAt;
-    if (this.paused) this.lastByteAt = performance.now();
-    else if (silentMs > this.options.stallMs) {
-      this.fail(
-        new EngineFault(
-          'server-stalled',
-          `The server sent nothing for ${Math.round(silentMs / 1_000)} s; the backup is given up.`,
-        ),
-      );
-      this.socket?.destroy();
-    }
+    if (this.isHeld || silentMs <= this.options.stallMs) return;
+    this.abort(
+      new EngineFault(
+        'server-stalled',
+        `The server sent nothing for ${Math.round(silentMs / 1_000)} s; the backup is given up. See whether the server or the network hangs.`,
+      ),
+    );
   }
 
-  /** Ends the backup from our side; the server notices and cleans up. */
-  abort(error: Error): void {
-    this.fail(error);
-    this.socket?.destroy();
+  private hold(isHeld: boolean): void {
+    this.isHeld = isHeld;
+    this.lastByteAt = performance.now();
+    if (isHeld) this.socket?.pause();
+    else this.socket?.resume();
   }
 
   /** Lets `pg` have the socket again, with the message that tells it that the server is ready. */
@@ -152,7 +150,6 @@ export class BaseBackup implements Submittable, CopySink {
     this.release();
     if (!socket || !parser) return;
     socket.on('data', parser);
-    socket.resume();
     const header = Buffer.from([0x5a, 0, 0, 0, 0]);
     header.writeInt32BE(ready.length + 4, 1);
     parser.call(socket, Buffer.concat([header, ready]));
@@ -160,11 +157,11 @@ export class BaseBackup implements Submittable, CopySink {
 
   private release(): void {
     clearInterval(this.watchdog);
-    this.socket?.off('data', this.takeChunk);
+    this.socket?.off('data', this.take);
     this.socket?.off('close', this.connectionClosed);
   }
 
-  // ---- messages
+  // Messages.
 
   message(type: string, body: Buffer): void {
     switch (type) {
@@ -175,11 +172,10 @@ export class BaseBackup implements Submittable, CopySink {
         this.beginCopy();
         return;
       case 'c':
-        this.endArchive();
-        this.objects.end();
+        this.archives.end();
         return;
       case 'C':
-        if (body.toString('latin1').startsWith('BASE_BACKUP')) this.complete = true;
+        if (body.toString('latin1').startsWith('BASE_BACKUP')) this.isComplete = true;
         return;
       case 'E': {
         const { C: code = '', M: message = '' } = errorFields(body);
@@ -194,97 +190,71 @@ export class BaseBackup implements Submittable, CopySink {
 
   private beginCopy(): void {
     const [[startLsn, timeline] = [], ...spaces] = this.rows.splice(0);
-    if (!startLsn || !timeline) {
-      this.fail(new EngineFault('protocol-violation', 'The server did not say where its backup starts.'));
-      return;
-    }
-    const sizes = spaces.map(([, , kilobytes]) => kilobytes);
-    this.copying = true;
-    this.start = {
+    if (!startLsn || !timeline) throw new RangeError('it did not say where the backup starts');
+    const kilobytes = spaces.map(([, , size]) => size);
+    this.start.resolve({
       startLsn,
       timeline: Number(timeline),
       tablespaces: spaces.flatMap(([oid, location]) => (oid && location ? [{ oid, location }] : [])),
-      estimatedBytes: sizes.some((size) => size == null)
+      estimatedBytes: kilobytes.some((size) => size == null)
         ? null
-        : sizes.reduce((sum, size) => sum + Number(size) * 1_024, 0),
-    };
-    this.resolveBegun(this.start);
+        : kilobytes.reduce((sum, size) => sum + Number(size) * 1_024, 0),
+    });
   }
 
   copyKind(kind: string): void {
-    if (!this.copying || this.failure) return;
+    if (this.failure) return;
+    if (!'ndmp'.includes(kind)) throw new RangeError(`a part of kind ${JSON.stringify(kind)}`);
     this.kind = kind;
-    if (kind === 'm') this.beginArchive(manifestName);
-    else if (kind === 'n') this.archiveName = [];
-    else if (kind !== 'd' && kind !== 'p') {
-      this.fail(new EngineFault('protocol-violation', `The server sent a part of kind "${kind}", which is unknown.`));
-    }
+    this.archiveName = [];
+    if (kind === 'm') this.archives.begin(manifestName);
   }
 
   copyPart(part: Buffer): void {
     if (this.failure) return;
     if (this.kind === 'n') this.archiveName.push(part);
-    else if (this.kind === 'd' && this.archive && !this.archive.push(part)) this.pause();
+    else if (this.kind === 'd') this.archives.add(part);
   }
 
   copyMessageEnd(): void {
     if (this.kind === 'n' && !this.failure) {
       const [name = ''] = Buffer.concat(this.archiveName).toString('utf8').split('\0');
-      this.beginArchive(name);
+      this.archives.begin(name);
     }
     this.kind = undefined;
   }
 
-  // ---- archives
-
-  private beginArchive(name: string): void {
-    this.endArchive();
-    const archive = new Readable({ highWaterMark: archiveBufferBytes, read: () => this.resume() });
-    archive.on('error', () => {});
-    // Who throws an archive away does not want the backup any more.
-    archive.once('close', () => {
-      if (!archive.readableEnded && !this.failure)
-        this.abort(new EngineFault('cancelled', 'The backup was given up by its reader.'));
-    });
-    this.archive = archive;
-    this.objects.put({ name, source: archive });
-  }
-
-  private endArchive(): void {
-    this.archive?.push(null);
-    this.archive = undefined;
-  }
-
-  private pause(): void {
-    this.paused = true;
-    this.socket?.pause();
-  }
-
-  private resume(): void {
-    if (!this.paused) return;
-    this.paused = false;
-    this.lastByteAt = performance.now();
-    this.socket?.resume();
-  }
-
-  // ---- the end
+  // The end.
 
   private finish(): void {
     const endLsn = this.rows.at(-1)?.[0];
     if (this.failure) return;
-    if (!this.complete || !endLsn || !this.start) {
-      this.fail(new EngineFault('protocol-violation', 'The server ended the backup without saying that it is good.'));
-    } else this.resolveEnded(endLsn);
+    if (this.isComplete && endLsn) this.end.resolve(endLsn);
+    else this.fail(violation('it ended the backup without saying that it is good'));
   }
 
   private fail(error: Error): void {
     if (this.failure) return;
     this.failure = error;
     clearInterval(this.watchdog);
-    this.rejectBegun(error);
-    this.rejectEnded(error);
-    this.archive?.destroy(error);
-    this.objects.fail(error);
-    this.resume();
+    this.start.reject(error);
+    this.end.reject(error);
+    this.archives.fail(error);
   }
+}
+
+function violation(what: string): EngineFault {
+  return new EngineFault('protocol-violation', `What the server sent is no backup of PostgreSQL: ${what}.`);
+}
+
+/** A promise to be settled later. Whoever awaits it gets the failure; that nobody does is no fault of the process. */
+function outcome<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
 }

@@ -1,101 +1,112 @@
 /**
- * Unpacks a full backup into a data folder, and checks each file against the server's own manifest as it is written.
- * Tablespaces become folders under pg_tblspc, where the backup has links: the restored folder is whole in itself.
+ * Unpacks a full backup into a data folder, and checks each file against the server's own manifest as it is written. The
+ * result is what `pg_verifybackup` calls good and a server starts from.
+ *
+ * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, with links to them in pg_tblspc: a server refuses folders
+ * where it has links, and within its own folder they would be strangers to its manifest. The links are absolute: who
+ * moves the folders makes them anew.
  */
-import { createHash } from 'node:crypto';
-import { chmod, type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { extract, type Header } from 'tar-stream';
-import type { RestoreSource } from '../engine.js';
+import type { RestoredFolder, RestoreSource } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import { manifestName } from './base-backup.js';
+import { empty, exists, openEmpty, syncName, syncTree, targetFault } from './data-folder.js';
 import { type FileOfServer, parseServerManifest } from './server-manifest.js';
+import { type UnpackedFile, unpack } from './unpack.js';
 
-const linksOfTablespaces = /^pg_tblspc\/\d+$/;
-const notInManifest = /^pg_wal\//;
+const linksOfTablespaces = /^pg_tblspc\/(\d+)$/;
+/** The WAL is not in the server's manifest; the archive's own digest proves it. */
+/** WAL is not in the server's manifest; what lies beside it under pg_wal is. */
+const maybeUnlisted = /^pg_wal\//;
 
 /** @throws {EngineFault} and leaves the folder empty */
 export async function restoreDataDirectory(
   source: RestoreSource,
-  directory: string,
-  progress?: (bytes: number) => void,
-): Promise<void> {
-  await openEmpty(directory);
-  try {
-    const manifest = await buffer(source.open(manifestName));
-    const expected = parseServerManifest(manifest);
-    for (const { name } of source.manifest.objects) {
-      const archive = /^(base|\d+)\.tar/.exec(name)?.[1];
-      if (archive === undefined) continue;
-      await unpack(source, name, archive === 'base' ? '' : `pg_tblspc/${archive}/`, directory, expected, progress);
-    }
-    const [missing] = expected.keys();
-    if (missing !== undefined) throw invalid(`${expected.size} files are missing, ${missing} among them`);
-    await writeFile(join(directory, manifestName), manifest, { mode: 0o600, flush: true });
-  } catch (error) {
-    await empty(directory);
-    throw asFault(error, directory);
-  }
-}
-
-async function unpack(
-  source: RestoreSource,
-  objectName: string,
-  prefix: string,
-  directory: string,
-  expected: Map<string, FileOfServer>,
-  progress?: (bytes: number) => void,
-): Promise<void> {
-  const bytes = source.open(objectName);
-  const entries = extract();
-  bytes.on('error', (error) => entries.destroy(error));
-  bytes.pipe(entries);
-  try {
-    for await (const entry of entries) {
-      const path = prefix + safePath(entry.header);
-      const target = join(directory, path);
-      if (entry.header.type === 'directory') {
-        await mkdir(target, { recursive: true, mode: 0o700 });
-        entry.resume();
-      } else if (entry.header.type === 'symlink' && linksOfTablespaces.test(path)) {
-        await mkdir(target, { recursive: true, mode: 0o700 });
-        entry.resume();
-      } else if (entry.header.type === 'file') {
-        const written = await write(entry, target, progress);
-        if (!notInManifest.test(path)) compare(path, written, expected);
-      } else throw invalid(`${path} is a ${entry.header.type}, which no backup of PostgreSQL holds`);
-    }
-  } finally {
-    bytes.destroy();
-  }
-}
-
-async function write(
-  entry: AsyncIterable<unknown>,
   target: string,
   progress?: (bytes: number) => void,
-): Promise<FileOfServer> {
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  const file: FileHandle = await open(target, 'wx', 0o600);
+): Promise<RestoredFolder> {
+  const directory = resolve(target);
+  const spaces = `${directory}.tablespaces`;
+  await openEmpty(directory);
+  const archives = archivesOf(source);
+  const hasSpaces = archives.length > 1;
+  if (hasSpaces) await openEmpty(spaces);
   try {
-    for await (const chunk of entry) {
-      if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
-      hash.update(chunk);
-      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
-      sizeBytes += chunk.length;
-      progress?.(chunk.length);
+    const restored = await restoreInto(directory, spaces, source, archives, progress);
+    for (const folder of hasSpaces ? [spaces, directory] : [directory]) {
+      await syncTree(folder);
+      await syncName(folder);
     }
-    await file.sync();
-  } finally {
-    await file.close();
+    return restored;
+  } catch (error) {
+    await empty(directory);
+    if (hasSpaces) await empty(spaces);
+    throw targetFault(error, directory);
   }
-  return { sizeBytes, sha256: hash.digest('hex') };
 }
 
-function compare(path: string, written: FileOfServer, expected: Map<string, FileOfServer>): void {
+async function restoreInto(
+  directory: string,
+  spaces: string,
+  source: RestoreSource,
+  archives: readonly Archive[],
+  progress?: (bytes: number) => void,
+): Promise<RestoredFolder> {
+  const manifest = await buffer(source.open(manifestName));
+  const expected = parseServerManifest(manifest);
+  const files = expected.size;
+  const outside: string[] = [];
+  let bytes = manifest.length;
+  for (const { objectName, oid } of archives) {
+    const link = oid === undefined ? undefined : `pg_tblspc/${oid}`;
+    const isLinked = oid !== undefined && outside.includes(join(spaces, oid));
+    const folder = isLinked ? join(spaces, oid) : join(directory, link ?? '');
+    const onFile = (file: UnpackedFile) => {
+      const path = link === undefined ? file.path : `${link}/${file.path}`;
+      if (expected.has(path) || !maybeUnlisted.test(path)) compare(path, file, expected);
+      bytes += file.sizeBytes;
+    };
+    const onLink = async (path: string) => {
+      const of = linksOfTablespaces.exec(path)?.[1];
+      if (oid !== undefined || of === undefined) throw invalid(`it has a link at ${path}, where PostgreSQL has none`);
+      const space = join(spaces, of);
+      await mkdir(space, { recursive: true, mode: 0o700 });
+      await mkdir(dirname(join(directory, path)), { recursive: true, mode: 0o700 });
+      await symlink(space, join(directory, path));
+      outside.push(space);
+    };
+    await unpack(source.open(objectName), folder, { onFile, onLink, ...(progress && { progress }) });
+  }
+  const [missing] = expected.keys();
+  if (missing !== undefined) throw invalid(`${expected.size} files are missing, ${missing} among them`);
+  await writeFile(join(directory, manifestName), manifest, { mode: 0o600, flag: 'wx' });
+  return { files, bytes, outside, hasSettings: await exists(join(directory, 'postgresql.conf')) };
+}
+
+interface Archive {
+  objectName: string;
+  /** Of the tablespace; none for the data folder itself. */
+  oid: string | undefined;
+}
+
+/** The data folder's first: it says which tablespaces are linked. */
+function archivesOf({ manifest }: RestoreSource): Archive[] {
+  const archives: Archive[] = [];
+  for (const { name } of manifest.objects) {
+    const plain = name.replace(/\.zst$/, '');
+    if (plain === manifestName) continue;
+    const [, base, oid] = /^(?:(base)|(\d+))\.tar$/.exec(plain) ?? [];
+    if (base === undefined && oid === undefined) throw invalid(`it has ${name}, which is no archive of PostgreSQL`);
+    if (oid === undefined) archives.unshift({ objectName: plain, oid });
+    else archives.push({ objectName: plain, oid });
+  }
+  if (archives[0] === undefined || archives[0].oid !== undefined) throw invalid('it has no base.tar');
+  return archives;
+}
+
+function compare(path: string, written: UnpackedFile, expected: Map<string, FileOfServer>): void {
   const wanted = expected.get(path);
   if (!wanted) throw invalid(`${path} is not in the server's manifest`);
   if (wanted.sizeBytes !== written.sizeBytes || wanted.sha256 !== written.sha256) {
@@ -104,51 +115,6 @@ function compare(path: string, written: FileOfServer, expected: Map<string, File
   expected.delete(path);
 }
 
-/** An archive must not reach outside of the folder it is unpacked into. */
-function safePath({ name }: Header): string {
-  const path = posix.normalize(name).replace(/\/$/, '').replace(/^\.\//, '');
-  if (posix.isAbsolute(path) || path === '..' || path.startsWith('../') || path.includes('\0')) {
-    throw invalid(`${JSON.stringify(name)} leads outside of the data folder`);
-  }
-  return path === '.' ? '' : path;
-}
-
-async function openEmpty(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const found = await readdir(directory);
-    if (found.length > 0) {
-      throw new EngineFault(
-        'restore-target-unusable',
-        `${directory} is not empty. Restore into an empty or a new folder.`,
-      );
-    }
-    // PostgreSQL does not start on a folder that others can look into.
-    await chmod(directory, 0o700);
-  } catch (error) {
-    throw asFault(error, directory);
-  }
-}
-
-async function empty(directory: string): Promise<void> {
-  for (const name of await readdir(directory).catch(() => []))
-    await rm(join(directory, name), { recursive: true, force: true });
-}
-
 function invalid(why: string): EngineFault {
   return new EngineFault('backup-content-invalid', `The backup can't be restored: ${why}.`);
-}
-
-function asFault(error: unknown, directory: string): Error {
-  if (!(error instanceof Error) || error instanceof EngineFault || error.name.endsWith('Fault')) return error as Error;
-  const isSystem = 'syscall' in error;
-  if (!isSystem)
-    return new EngineFault('backup-content-invalid', `The backup can't be unpacked: ${error.message}.`, {
-      cause: error,
-    });
-  return new EngineFault(
-    'restore-target-unusable',
-    `Could not write to ${directory}: ${error.message}. See that there is room and that you may write there.`,
-    { cause: error },
-  );
 }

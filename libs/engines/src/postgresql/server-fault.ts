@@ -1,63 +1,82 @@
 /** What a PostgreSQL server, or the way to it, says went wrong, as a fault that says what to do. */
 import { EngineFault, type EngineFaultCode } from '../engine-fault.js';
 
-const unreachable = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-]);
+interface Known {
+  fault: EngineFaultCode;
+  next: string;
+}
+
+const hbaLine: Known = {
+  fault: 'backup-not-permitted',
+  next: 'Add a line to its pg_hba.conf for the database "replication", such as: host replication USER ADDRESS scram-sha-256; then reload it.',
+};
+const mayNotLogIn: Known = { fault: 'credentials-refused', next: 'See that the user exists and may log in.' };
 
 /** By SQLSTATE (source: PostgreSQL documentation, appendix "PostgreSQL Error Codes"). */
-const bySqlState: readonly [RegExp, EngineFaultCode, string][] = [
-  [/^28P01$/, 'credentials-refused', 'Register the instance again with the right user and password.'],
+const bySqlState: readonly [RegExp, Known][] = [
+  [/^28P01$/, { fault: 'credentials-refused', next: 'Register the instance again with the right user and password.' }],
+  [/^42501$/, { fault: 'backup-not-permitted', next: 'Give the user the right to: ALTER ROLE … REPLICATION.' }],
   [
-    /^28000$/,
-    'backup-not-permitted',
-    'Let the user in from this host: its pg_hba.conf needs a line for the database "replication".',
+    /^53300$/,
+    {
+      fault: 'backup-not-permitted',
+      next: 'See that wal_level is replica or higher, raise max_wal_senders, or let another backup end first.',
+    },
   ],
-  [/^42501$/, 'backup-not-permitted', 'Give the user the right: ALTER ROLE … REPLICATION.'],
-  [/^53300$/, 'backup-not-permitted', 'Raise max_wal_senders, or let another backup end first.'],
+  [/^53400$/, { fault: 'backup-not-permitted', next: 'Raise max_replication_slots, or let another backup end first.' }],
   [
-    /^53400$/,
-    'backup-not-permitted',
-    'Raise max_replication_slots and max_wal_senders, or let another backup end first.',
+    /^55000$/,
+    {
+      fault: 'backup-not-permitted',
+      next: 'See that wal_level is replica or higher and that max_replication_slots is above 0.',
+    },
   ],
-  [/^55000$/, 'backup-not-permitted', 'See that wal_level is replica or higher.'],
-  [/^(57P0|08)/, 'server-unreachable', 'See that the server is up.'],
+  [/^(57P0|08)/, { fault: 'server-unreachable', next: 'See that the server is up and takes connections.' }],
+];
+
+/** By what Node and `pg` say when no answer of the server was got. */
+const byMessage: readonly [RegExp, Known][] = [
+  [
+    /does not support SSL/,
+    { fault: 'backup-not-permitted', next: 'Turn ssl on in the server, or register the instance with tls "disable".' },
+  ],
+  [
+    /certificate|altname|self.signed/i,
+    {
+      fault: 'server-unreachable',
+      next: 'Have its certificate signed by an authority that this host trusts (NODE_EXTRA_CA_CERTS), or register the instance with tls "require".',
+    },
+  ],
 ];
 
 export function faultOfServer(error: unknown): EngineFault {
   if (error instanceof EngineFault) return error;
-  const message = error instanceof Error && error.message ? error.message : reasonOf(error);
+  const message = messageOf(error);
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (
-    unreachable.has(code) ||
-    error instanceof AggregateError ||
-    /timeout expired|Connection terminated|socket/i.test(message)
-  ) {
+  const saidByServer = /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
+  if (saidByServer) {
+    const known = code === '28000' ? (/pg_hba/.test(message) ? hbaLine : mayNotLogIn) : inTable(bySqlState, code);
+    if (known)
+      return new EngineFault(known.fault, `The server refuses: ${message} (${code}). ${known.next}`, { cause: error });
     return new EngineFault(
-      'server-unreachable',
-      `The server can't be reached: ${message}. See that it is up and that this host may connect to it.`,
+      'backup-aborted-by-server',
+      `The server ended the backup: ${message} (${code}). Its log may say more.`,
       { cause: error },
     );
   }
-  const known = bySqlState.find(([state]) => state.test(code));
-  if (known)
-    return new EngineFault(known[1], `The server refuses: ${message} (${code}). ${known[2]}`, { cause: error });
-  return new EngineFault(
-    'backup-aborted-by-server',
-    `The server ended the backup: ${message}${code ? ` (${code})` : ''}.`,
-    { cause: error },
-  );
+  const { fault, next } = inTable(byMessage, message) ?? {
+    fault: 'server-unreachable',
+    next: 'See that it is up and that this host may connect to it.',
+  };
+  return new EngineFault(fault, `The server can't be reached: ${message}. ${next}`, { cause: error });
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError)
-    return error.errors.map((each) => (each instanceof Error ? each.message : String(each))).join(', ');
-  return String(error);
+function inTable(table: readonly [RegExp, Known][], text: string): Known | undefined {
+  return table.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+/** A host with several addresses fails with all their errors, in an error that says nothing itself. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
 }

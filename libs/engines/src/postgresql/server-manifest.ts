@@ -24,7 +24,7 @@ const form = z.object({
   'Manifest-Checksum': z.string(),
 });
 
-/** By path. Files of pg_wal are not in it. @throws {EngineFault} `backup-content-invalid` */
+/** By path. WAL segments are not in it. @throws {EngineFault} `backup-content-invalid` */
 export function parseServerManifest(bytes: Buffer): Map<string, FileOfServer> {
   const invalid = (why: string) =>
     new EngineFault('backup-content-invalid', `The server's manifest in the backup can't be used: ${why}.`);

@@ -1,0 +1,93 @@
+/** Unpacks a tar archive into a folder, hashing each file as it is written. Nothing gets outside of the folder. */
+import { createHash } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+import { EngineFault } from '../engine-fault.js';
+
+export interface UnpackedFile {
+  /** Within the archive, without `.` and `..`. */
+  path: string;
+  sizeBytes: number;
+  sha256: string;
+}
+
+export interface UnpackOptions {
+  /** Called when the file is written; what it throws ends the unpacking. */
+  onFile(file: UnpackedFile): void;
+  /** Links are never made here: it says what becomes of one, or throws. */
+  onLink(path: string): Promise<void>;
+  /** Gets the bytes written since the last call. */
+  progress?: (bytes: number) => void;
+}
+
+const folderMode = 0o700;
+const fileMode = 0o600;
+
+/** @throws {EngineFault} `backup-content-invalid`; errors of the source and of the file system as they are */
+export async function unpack(archive: Readable, folder: string, options: UnpackOptions): Promise<void> {
+  const entries = extract();
+  let ofSource: Error | undefined;
+  archive.once('error', (error) => {
+    ofSource = error;
+    entries.destroy(error);
+  });
+  archive.pipe(entries);
+  try {
+    for await (const entry of entries) {
+      const { name, type } = entry.header;
+      const path = safePath(name);
+      if (type === 'directory') await mkdir(join(folder, path), { recursive: true, mode: folderMode });
+      else if (type === 'symlink') await options.onLink(path);
+      else if (type === 'file') options.onFile({ path, ...(await write(entry, join(folder, path), options.progress)) });
+      else throw invalid(`it has ${path}, a ${type}, which no backup of PostgreSQL holds`);
+      // Also what has no bytes must be read to its end before the next entry comes.
+      if (type !== 'file') entry.resume();
+    }
+  } catch (error) {
+    throw ofSource ?? (isOfTar(error) ? invalid(error.message) : error);
+  } finally {
+    archive.destroy();
+  }
+}
+
+async function write(
+  content: AsyncIterable<unknown>,
+  target: string,
+  progress?: (bytes: number) => void,
+): Promise<Omit<UnpackedFile, 'path'>> {
+  await mkdir(dirname(target), { recursive: true, mode: folderMode });
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  const file = await open(target, 'wx', fileMode);
+  try {
+    for await (const chunk of content) {
+      if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
+      hash.update(chunk);
+      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+      sizeBytes += chunk.length;
+      progress?.(chunk.length);
+    }
+  } finally {
+    await file.close();
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
+
+function safePath(name: string): string {
+  const path = posix.normalize(name).replace(/\/$/, '');
+  if (posix.isAbsolute(path) || path === '..' || path.startsWith('../') || path.includes('\0')) {
+    throw invalid(`${JSON.stringify(name)} leads outside of the folder`);
+  }
+  return path;
+}
+
+/** Errors of tar-stream have neither a code nor a class of their own. */
+function isOfTar(error: unknown): error is Error {
+  return error instanceof Error && error.constructor === Error && !('code' in error);
+}
+
+function invalid(why: string): EngineFault {
+  return new EngineFault('backup-content-invalid', `The backup can't be unpacked: ${why}.`);
+}
