@@ -38,6 +38,16 @@ export class CustomerDatabase {
     return customer;
   }
 
+  /** Of the superuser. */
+  get password(): string {
+    return this.server.password;
+  }
+
+  /** As the superuser, in database postgres. */
+  get url(): string {
+    return this.postgres.url();
+  }
+
   /** As the superuser, in database postgres. */
   async query(sql: string): Promise<unknown[]> {
     const client = new pg.Client({ connectionString: this.postgres.url() });

@@ -300,9 +300,16 @@ export class Deployment {
 
   /** Has the command line prove every byte of a backup in a region's vault; it needs no service. */
   async proveCopy(backupId: string, region: Region): Promise<void> {
-    const cli = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
-    const vault = `${region}=${pathToFileURL(this.vault(region)).href}`;
-    await promisify(execFile)(process.execPath, [cli, 'verify', backupId, '--from', region, '--vault', vault]);
+    await this.cli(['verify', backupId], region);
+  }
+
+  /** Has the command line restore a backup from a region's vault into a folder. */
+  async restore(backupId: string, region: Region, directory: string): Promise<void> {
+    await this.cli(['restore', backupId, '--to', directory], region);
+  }
+
+  async loseVault(region: Region): Promise<void> {
+    await rm(this.vault(region), { recursive: true });
   }
 
   /** Whether a region's vault shows the backup. */
@@ -337,6 +344,12 @@ export class Deployment {
 
   async restoreDatabase(): Promise<void> {
     await this.database.restore();
+  }
+
+  private async cli(args: string[], region: Region): Promise<void> {
+    const cli = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
+    const vault = `${region}=${pathToFileURL(this.vault(region)).href}`;
+    await promisify(execFile)(process.execPath, [cli, ...args, '--from', region, '--vault', vault]);
   }
 
   private sealed(backupId: string, region: Region): string {

