@@ -1,0 +1,231 @@
+/**
+ * Memory and speed of a large backup and its two copies, by the whole stack as `npm start` runs it:
+ *
+ *     npm run build && node bench/large-backup.mjs [GIGABYTES]
+ *
+ * The resident memory of each service is read from the system four times a second from before the backup to after the
+ * copies. Beside the times stand peers of the same run on the same bytes: reading all of the server's data folder,
+ * pg_basebackup where it can be had, and `cp` with a sync, read back by a SHA-256.
+ */
+import { execFile, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { freePort, PostgresServer } from '../dist/libs/local-services/src/index.js';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const gigabytes = Number(process.argv[2] ?? 2);
+const sampleMs = 250;
+const apps = ['api', 'scheduler', 'replicator'];
+const limitMiB = 256;
+
+const say = (text) => process.stdout.write(`${text}\n`);
+const folder = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
+chmodSync(folder, 0o711);
+const data = join(folder, 'stack');
+const undo = [];
+
+async function startStack() {
+  const port = await freePort();
+  const stack = spawn(
+    process.execPath,
+    [join(root, 'scripts', 'start.mjs'), '--no-demo', '--port', String(port), '--data', data],
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  undo.push(async () => {
+    stack.kill('SIGTERM');
+    await new Promise((resolve) => stack.once('exit', resolve));
+  });
+  for (let waited = 0; waited < 120_000; waited += sampleMs) {
+    const file = join(data, 'stack.json');
+    const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { pids: {} };
+    if (apps.every((app) => known.pids[app])) return known;
+    await delay(sampleMs);
+  }
+  throw new Error('the stack did not start within two minutes');
+}
+
+async function startCustomer() {
+  const password = 'bench';
+  const server = await PostgresServer.start({
+    directory: join(folder, 'customer'),
+    password,
+    settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB' },
+    logFile: join(folder, 'customer.log'),
+  });
+  undo.push(() => server.stop());
+  const client = new pg.Client({ connectionString: server.url() });
+  await client.connect();
+  await client.query('create table filling (id bigint primary key, text text not null)');
+  await client.query('alter table filling alter column text set storage plain');
+  // About a tenth of it is text that compresses no further, the rest repeats: 3:1 or so, as databases do.
+  for (let tenth = 0; tenth < gigabytes * 10; tenth += 1) {
+    await client.query(
+      `insert into filling select n, repeat(md5(n::text), 10) || md5(n::text || 'a') || md5(n::text || 'b') || repeat(md5((n + 1)::text), 18)
+       from generate_series(${tenth * 95_000}::bigint, ${(tenth + 1) * 95_000 - 1}::bigint) n`,
+    );
+  }
+  await client.query('checkpoint');
+  await client.end();
+  return { server, password };
+}
+
+function residentMiB(pid) {
+  const found = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return found ? Number(found[1]) / 1_024 : 0;
+}
+
+async function timed(work) {
+  const begun = performance.now();
+  await work();
+  return (performance.now() - begun) / 1_000;
+}
+
+async function peers(server, vaultFolder) {
+  const result = {};
+  result['read the data folder (tar > /dev/null)'] = await timed(() =>
+    run('sh', ['-c', `tar -cf - -C '${server.dataDirectory}' base | cat > /dev/null`]),
+  );
+  const tools = join(
+    root,
+    '.strongroom',
+    'postgres-tools-18.6',
+    'embedded_postgres',
+    'pginstall',
+    'bin',
+    'pg_basebackup',
+  );
+  if (existsSync(tools)) {
+    chmodSync(tools, 0o755);
+    const target = join(folder, 'pg_basebackup');
+    const args = [
+      '-d',
+      server.url(),
+      '-D',
+      target,
+      '-Ft',
+      '-X',
+      'fetch',
+      '-c',
+      'fast',
+      '-Z',
+      'client-gzip:1',
+      '--manifest-checksums=SHA256',
+    ];
+    result['pg_basebackup, gzip -1'] = await timed(() => run(tools, args));
+    rmSync(target, { recursive: true });
+    const plain = [...args.slice(0, -3), '-Z', 'none', '--manifest-checksums=SHA256'];
+    result['pg_basebackup, not compressed'] = await timed(() => run(tools, plain));
+    rmSync(target, { recursive: true });
+  }
+  const copied = join(folder, 'cp');
+  result['cp of a stored backup, sync, SHA-256 of the copy'] = await timed(() =>
+    run('sh', ['-c', `cp -r '${vaultFolder}' '${copied}' && sync '${copied}'/* && openssl dgst -sha256 '${copied}'/*`]),
+  );
+  return result;
+}
+
+try {
+  say(`Filling a server with ${gigabytes} GB …`);
+  const { server, password } = await startCustomer();
+  const stack = await startStack();
+  const call = async (method, path, body) => {
+    const response = await fetch(`${stack.api}/v1.0/${stack.accountId}${path}`, {
+      method,
+      headers: { 'x-auth-token': stack.tokens.admin, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    const text = await response.text();
+    return text ? JSON.parse(text) : undefined;
+  };
+  const connection = { host: '127.0.0.1', port: server.port, user: 'postgres', password, database: 'postgres' };
+  const { instance } = await call('POST', '/instances', {
+    instance: { name: 'bench', datastore: { type: 'postgresql', version: '18' }, connection },
+  });
+  const idle = Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
+  const { backup } = await call('POST', '/backups', {
+    backup: { name: 'bench', instance: instance.id, copy_to: ['IAD', 'ORD'] },
+  });
+  const samples = [];
+  let seen = backup;
+  const isOver = () =>
+    seen.status === 'FAILED' || (seen.copies.length === 2 && seen.copies.every(({ status }) => status === 'COMPLETED'));
+  say('Backing up and copying …');
+  while (!isOver()) {
+    await delay(sampleMs);
+    samples.push(Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])])));
+    if (samples.length % 4 === 0) seen = (await call('GET', `/backups/${backup.id}`)).backup;
+  }
+  if (seen.status === 'FAILED') throw new Error(seen.fault.message);
+  const seconds = ({ started, completed }) => (Date.parse(completed) - Date.parse(started)) / 1_000;
+  const vaultFolder = join(fileURLToPath(stack.vaults.DFW), 'backups', backup.id.slice(-2), backup.id);
+  const manifest = JSON.parse(readFileSync(join(vaultFolder, 'manifest.json'), 'utf8'));
+  const rawBytes = manifest.objects.reduce((sum, object) => sum + object.rawBytes, 0);
+  const memory = Object.fromEntries(
+    apps.map((app) => {
+      const of = samples.map((sample) => sample[app]);
+      const half = Math.floor(of.length / 2);
+      const round = (value) => Math.round(value);
+      return [
+        app,
+        {
+          idle: round(idle[app]),
+          peak: round(Math.max(...of)),
+          peakOfFirstHalf: round(Math.max(...of.slice(0, half))),
+          peakOfSecondHalf: round(Math.max(...of.slice(half))),
+        },
+      ];
+    }),
+  );
+  const result = {
+    gigabytes,
+    node: process.version,
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    rawBytes,
+    storedBytes: seen.size_bytes,
+    backupSeconds: seconds(seen),
+    copySeconds: Object.fromEntries(seen.copies.map((copy) => [copy.region, seconds(copy)])),
+    residentMiB: memory,
+    samples: samples.length,
+    peerSeconds: await peers(server, vaultFolder),
+  };
+  say(`\n${(rawBytes / 1e9).toFixed(2)} GB from the server, ${(result.storedBytes / 1e9).toFixed(2)} GB stored`);
+  say(
+    `backup, read back and verified: ${result.backupSeconds.toFixed(1)} s (${(rawBytes / 1e6 / result.backupSeconds).toFixed(0)} MB/s)`,
+  );
+  for (const [region, taken] of Object.entries(result.copySeconds))
+    say(`copy to ${region}, read back and verified: ${taken.toFixed(1)} s`);
+  for (const [peer, taken] of Object.entries(result.peerSeconds)) say(`  beside it: ${peer}: ${taken.toFixed(1)} s`);
+  say('\nresident memory, MiB           idle  peak  (first half, second half)');
+  for (const [app, { idle: at, peak, peakOfFirstHalf, peakOfSecondHalf }] of Object.entries(memory)) {
+    say(
+      `  ${app.padEnd(28)} ${String(at).padStart(4)}  ${String(peak).padStart(4)}  (${peakOfFirstHalf}, ${peakOfSecondHalf})${peak > limitMiB ? `  over ${limitMiB}` : ''}`,
+    );
+  }
+  const results = join(root, 'bench', 'results');
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, 'large-backup.json'), `${JSON.stringify(result, null, 2)}\n`);
+  say(`\nWritten to bench/results/large-backup.json; ${readdirSync(vaultFolder).length} objects in the backup.`);
+} finally {
+  for (const each of undo.reverse()) await each().catch(() => {});
+  rmSync(folder, { recursive: true, force: true });
+}
