@@ -8,7 +8,7 @@ feedContract('embedded', {
   async bringJunk({ dataSource, ids }) {
     await dataSource.query(
       `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
-       values ($1, 'schedule-' || $1::text, 1, 'schedule', 'Unheard', 'acme', $1, now(), '{}', '{}')`,
+       values ($1::text::uuid, 'schedule-' || $1::text, 1, 'schedule', 'Unheard', 'acme', $1::text::uuid, now(), '{}', '{}')`,
       [ids.next()],
     );
   },
