@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { z } from 'zod';
 import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
@@ -124,7 +125,7 @@ export interface DeploymentOptions {
 export class Deployment {
   readonly accountId = 'acme';
   private readonly processes = new Set<AppProcess>();
-  private readonly adminToken = randomBytes(16).toString('hex');
+  private readonly tokens = { admin: randomBytes(16).toString('hex'), observer: randomBytes(16).toString('hex') };
 
   private constructor(
     private readonly folder: string,
@@ -136,8 +137,12 @@ export class Deployment {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
     const deployment = new Deployment(folder, await createTestDatabase(), options);
     for (const region of regions) await mkdir(deployment.vault(region), { recursive: true });
-    const sha256 = createHash('sha256').update(deployment.adminToken).digest('hex');
-    const tokens = [{ name: 'admin', sha256, accountId: deployment.accountId, roles: ['admin'] }];
+    const tokens = Object.entries(deployment.tokens).map(([role, token]) => ({
+      name: role,
+      sha256: createHash('sha256').update(token).digest('hex'),
+      accountId: deployment.accountId,
+      roles: [role],
+    }));
     await writeFile(join(folder, 'tokens.json'), JSON.stringify(tokens));
     await writeFile(join(folder, 'secret-key'), randomBytes(32).toString('base64'));
     return deployment;
@@ -198,12 +203,17 @@ export class Deployment {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** The header with the token of a role. */
+  token(role: 'admin' | 'observer' = 'admin'): { 'x-auth-token': string } {
+    return { 'x-auth-token': this.tokens[role] };
+  }
+
   /** One call to the API, as the admin of the account. */
   async call(api: AppProcess, method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(`${api.url}/v1.0/${this.accountId}${path}`, {
       method,
       headers: {
-        'x-auth-token': this.adminToken,
+        ...this.token(),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -291,6 +301,29 @@ export class Deployment {
         copies.every((copy) => copy.status === 'COMPLETED' && copy.checksum === checksum),
       withinMs,
     );
+  }
+
+  /** The request ids in the events of a backup, each once. */
+  async requestIdsOf(backupId: string): Promise<string[]> {
+    const rows = await this.query(
+      `select distinct context->>'requestId' as id from ledger_event where stream = 'backup-${backupId}'`,
+    );
+    return rows.map(({ id }) => String(id));
+  }
+
+  /** Every event, as text. */
+  async everythingStored(): Promise<string> {
+    return JSON.stringify(await this.query('select * from ledger_event'));
+  }
+
+  private async query(sql: string): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: this.database.url });
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(sql)).rows;
+    } finally {
+      await client.end();
+    }
   }
 
   /** What is left in a region's vault under temporary names. */
