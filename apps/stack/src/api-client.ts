@@ -38,8 +38,11 @@ export class ApiClient {
     return answer.parse(await this.call('POST', '/instances', { instance })).instance.id;
   }
 
-  async hasInstance(id: string): Promise<boolean> {
-    return (await this.response('GET', `/instances/${id}`)).ok;
+  /** Undefined when there is no such instance. */
+  async portOfInstance(id: string): Promise<number | undefined> {
+    const response = await this.response('GET', `/instances/${id}`);
+    if (!response.ok) return undefined;
+    return z.object({ instance: z.object({ port: z.int() }) }).parse(await response.json()).instance.port;
   }
 
   async scheduleOf(instanceId: string): Promise<string | undefined> {

@@ -1,6 +1,7 @@
 /** Which broker the stack runs on: one that is there, a Kafka of its own, or none, and then why. */
 import { join } from 'node:path';
-import { findKafka, freePort, KafkaBroker } from '@strongroom/local-services';
+import { findKafka, KafkaBroker } from '@strongroom/local-services';
+import { portOf } from './ports.js';
 
 export type BrokerChoice =
   | { kind: 'kafka'; brokers: string; own: undefined; detail: string }
@@ -24,7 +25,7 @@ export async function chooseBroker(
     if (wanted === 'kafka') throw new Error(`--broker kafka: a Kafka can't be had: ${reason}`);
     return { kind: 'embedded', detail: `embedded feed over PostgreSQL, because ${reason}` };
   }
-  const port = await freePort();
+  const port = await portOf('kafka', data);
   const own = () => KafkaBroker.start({ jars, sources, port, directory: join(data, 'kafka'), logFile });
   return { kind: 'kafka', brokers: `127.0.0.1:${port}`, own, detail: 'Apache Kafka 4.4' };
 }

@@ -55,9 +55,10 @@ export function report(backup: BackupSeen, homeRegion: string): void {
 
 async function instanceOf(file: StackFile, client: ApiClient): Promise<string> {
   const { instanceId: known, demo } = file.current;
-  if (known && (await client.hasInstance(known))) return known;
   if (!demo) throw new Error('there is no demo database');
   const { hostname: host, port, password } = new URL(demo.postgres);
+  // Registered before, and still where it was: another port than then, and it is another instance.
+  if (known && (await client.portOfInstance(known)) === Number(port)) return known;
   const instanceId = await client.registerInstance({
     name: 'demo-shop',
     datastore: { type: 'postgresql', version: '18' },

@@ -1,10 +1,10 @@
 /** `npm start`: the whole stack on this machine, until Ctrl-C. */
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { report, runDemo } from './demo.js';
 import { LauncherLock } from './launcher-lock.js';
 import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
+import { isFree } from './ports.js';
 import { Stack } from './stack.js';
 import { bold, dim, green, red, say } from './terminal.js';
 
@@ -82,18 +82,11 @@ function howToGoOn(options: StackOptions, stack: Stack, backupId: string): void 
   say();
 }
 
-function checkPort(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', () =>
-      reject(
-        new UsageFault(
-          `port ${port} is taken by another program. Stop it, or choose another: npm start -- --port ${port + 1}`,
-        ),
-      ),
-    );
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
-  });
+async function checkPort(port: number): Promise<void> {
+  if (await isFree(port)) return;
+  throw new UsageFault(
+    `port ${port} is taken by another program. Stop it, or choose another: npm start -- --port ${port + 1}`,
+  );
 }
 
 try {

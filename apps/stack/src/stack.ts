@@ -2,12 +2,13 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { freePort, type KafkaBroker, PostgresServer } from '@strongroom/local-services';
+import { type KafkaBroker, PostgresServer } from '@strongroom/local-services';
 import { type AppName, type AppProcess, startApp } from './app-process.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
 import type { StackOptions } from './options.js';
 import { ensureOwnDatabase } from './own-database.js';
+import { portOf } from './ports.js';
 import { RotatingLog } from './rotating-log.js';
 import { readOrMakeSecrets, writeTokensFile } from './secrets.js';
 import { StackFile } from './stack-file.js';
@@ -139,7 +140,7 @@ export class Stack {
   }
 
   private async postgres(name: string, folder: string, password: string, settings: Record<string, string>) {
-    const port = await freePort();
+    const port = await portOf(name, this.data);
     const directory = join(this.data, folder);
     return this.supervise<PostgresServer>(name, () =>
       PostgresServer.start({
