@@ -25,7 +25,9 @@ export async function chooseBroker(
     if (wanted === 'kafka') throw new Error(`--broker kafka: a Kafka can't be had: ${reason}`);
     return { kind: 'embedded', detail: `embedded feed over PostgreSQL, because ${reason}` };
   }
+  const directory = join(data, 'kafka');
+  await KafkaBroker.endLeftover(directory);
   const port = await portOf('kafka', data);
-  const own = () => KafkaBroker.start({ jars, sources, port, directory: join(data, 'kafka'), logFile });
+  const own = () => KafkaBroker.start({ jars, sources, port, directory, logFile });
   return { kind: 'kafka', brokers: `127.0.0.1:${port}`, own, detail: 'Apache Kafka 4.4' };
 }

@@ -140,8 +140,9 @@ export class Stack {
   }
 
   private async postgres(name: string, folder: string, password: string, settings: Record<string, string>) {
-    const port = await portOf(name, this.data);
     const directory = join(this.data, folder);
+    await PostgresServer.endLeftover(directory);
+    const port = await portOf(name, this.data);
     return this.supervise<PostgresServer>(name, () =>
       PostgresServer.start({
         directory,

@@ -51,6 +51,11 @@ export class KafkaBroker {
     return broker;
   }
 
+  /** Stops a broker that an earlier process left running on the folder; its port is free then. */
+  static endLeftover(directory: string): Promise<void> {
+    return endLeftover(directory);
+  }
+
   get pid(): number {
     return this.service.pid;
   }

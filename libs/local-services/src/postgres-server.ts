@@ -62,6 +62,11 @@ export class PostgresServer {
     return PostgresServer.start({ directory: dataDirectory, password, logFile });
   }
 
+  /** Stops a server that an earlier process left running on the folder; its port is free then. */
+  static async endLeftover(directory: string): Promise<void> {
+    await endLeftover(reachablePlace(directory, insteadOfRoot()));
+  }
+
   get pid(): number {
     return this.service.pid;
   }
