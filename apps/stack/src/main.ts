@@ -41,7 +41,14 @@ async function run(options: StackOptions, begun: number): Promise<void> {
     });
   }
   say(bold('\n  Strongroom\n'));
-  const stack = await Stack.start(options);
+  const stack = await Stack.start(options, stop.signal).catch((error: unknown) => {
+    if (stop.signal.aborted) return undefined;
+    throw error;
+  });
+  if (!stack) {
+    say(`  ${green('✓')} Stopped.`);
+    return;
+  }
   try {
     if (options.demo && !stop.signal.aborted) {
       const backup = await runDemo(stack.file, stop.signal);

@@ -30,8 +30,8 @@ export class Stack {
     readonly file: StackFile,
   ) {}
 
-  /** @throws when a part can't be started; what was started by then is stopped */
-  static async start(options: StackOptions): Promise<Stack> {
+  /** @throws when a part can't be started or the signal ends it; what was started by then is stopped */
+  static async start(options: StackOptions, signal: AbortSignal): Promise<Stack> {
     const data = resolve(options.data);
     mkdirSync(join(data, 'log'), { recursive: true });
     for (const region of regions) mkdirSync(join(data, 'vaults', region), { recursive: true });
@@ -58,6 +58,7 @@ export class Stack {
     );
     try {
       await stack.startServers(options, secrets);
+      signal.throwIfAborted();
       await stack.startApps(options, writeTokensFile(data, secrets), secrets.secretKey);
       return stack;
     } catch (error) {
