@@ -22,7 +22,7 @@ const arrows = {
 /** What a library may have from elsewhere; those that are not here may have any dependency of package.json. */
 const packages = { contracts: ['zod'], domain: ['uuid'] };
 
-const tests = '\\.(spec|contract)\\.ts$|^libs/[^/]+/fixtures/|^libs/domain/src/given\\.ts$|^test/|^bench/';
+const tests = '\\.(spec|contract)\\.ts$|^(?:libs|apps)/[^/]+/fixtures/|^libs/domain/src/given\\.ts$|^test/|^bench/';
 const ours = '^(libs|apps|test|bench|scripts)/';
 const oneOf = (names) => `(${names.join('|')})`;
 /** What a library's tests may import besides: the means to set the scene. */

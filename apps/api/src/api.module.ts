@@ -1,7 +1,7 @@
 /** The gateway's parts. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
-import { databaseModule } from '@strongroom/database';
+import { createDataSource } from '@strongroom/database';
 import { Identity, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
@@ -10,6 +10,8 @@ import { DataSource } from 'typeorm';
 import { BackupsController } from './backups.controller.js';
 import { Commands } from './commands.js';
 import { InstancesController } from './instances.controller.js';
+import { LateDatabase } from './late-database.js';
+import { PlannedController } from './planned.controller.js';
 import { Reads } from './reads.js';
 import { SchedulesController } from './schedules.controller.js';
 import { ServiceController } from './service.controller.js';
@@ -17,22 +19,29 @@ import { ServiceController } from './service.controller.js';
 @Module({})
 class ApiModule {}
 
-export function apiModule({ config, log, clock, ids, health }: RuntimeParts<ConfigOf['api']>): DynamicModule {
+export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
+  const { config, log, clock, ids, health } = parts;
   return {
     module: ApiModule,
-    imports: [databaseModule(config, viewTables)],
-    controllers: [ServiceController, SchedulesController, BackupsController, InstancesController],
+    controllers: [ServiceController, SchedulesController, BackupsController, InstancesController, PlannedController],
     providers: [
       { provide: Identity, useFactory: () => StaticTokens.open({ path: config.tokensFile, clock, log }) },
       {
-        provide: Ledger,
-        inject: [DataSource],
-        useFactory: (dataSource: DataSource) => {
+        provide: DataSource,
+        useFactory: () => {
+          const applicationName = `strongroom-${config.app}`;
+          const dataSource = createDataSource({ url: config.databaseUrl, applicationName, entities: viewTables });
           // A broker that is away is no reason not to be asked: the ledger holds the events until it is back.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          return new Ledger(dataSource);
+          return dataSource;
         },
       },
+      {
+        provide: LateDatabase,
+        inject: [DataSource],
+        useFactory: (dataSource: DataSource) => new LateDatabase(dataSource, parts),
+      },
+      { provide: Ledger, inject: [DataSource], useFactory: (dataSource: DataSource) => new Ledger(dataSource) },
       {
         provide: Reads,
         inject: [DataSource, Ledger],
@@ -43,7 +52,7 @@ export function apiModule({ config, log, clock, ids, health }: RuntimeParts<Conf
         provide: Commands,
         inject: [DataSource, Ledger],
         useFactory: (dataSource: DataSource, ledger: Ledger) =>
-          new Commands(ledger, ids, new Credentials(dataSource, config.secretKey), config.copyRegions),
+          new Commands(ledger, ids, new Credentials(dataSource, config.secretKey), config),
       },
     ],
   };

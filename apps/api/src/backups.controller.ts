@@ -1,20 +1,17 @@
 /** Backups: take one now, list, show; and their copies. */
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { createBackupRequest, datastoreType } from '@strongroom/contracts';
 import type { BackupFilter } from '@strongroom/read-model';
 import { backupStatuses } from '@strongroom/read-model';
 import type { FastifyRequest } from 'fastify';
-import { AccessGuard } from './access.guard.js';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
-import { Fault } from './fault.js';
-import { linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
+import { Fault, quoted } from './fault.js';
+import { instanceFilter, linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { Reads } from './reads.js';
-import { idFilter } from './schedules.controller.js';
 
 @Controller('v1.0/:accountId')
-@UseGuards(AccessGuard)
 export class BackupsController {
   constructor(
     @Inject(Commands) private readonly commands: Commands,
@@ -47,8 +44,7 @@ export class BackupsController {
 
   @Get('backups')
   list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    const instanceId = queryValue(request, 'instance_id');
-    return this.page(accountId, request, { instanceId: instanceId === undefined ? undefined : idFilter(instanceId) });
+    return this.page(accountId, request, { instanceId: instanceFilter(request) });
   }
 
   @Get('instances/:id/backups')
@@ -65,7 +61,7 @@ export class BackupsController {
   @Get('backups/:id/copies')
   async copies(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
     const row = await this.reads.backup(accountId, idInPath('Backup', id));
-    return { copies: (await this.reads.copyResources([row.id])).get(row.id) ?? [], links: [] };
+    return { copies: (await this.reads.copyResources([row])).get(row.id) ?? [], links: [] };
   }
 
   private async page(accountId: string, request: FastifyRequest, filter: BackupFilter) {
@@ -87,7 +83,7 @@ function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'data
   if (datastore !== undefined && !datastoreType.safeParse(datastore).success) {
     throw new Fault(
       'itemNotFound',
-      `Datastore ${JSON.stringify(datastore.slice(0, 64))} is not known here; there is: ${datastoreType.options.join(', ')}.`,
+      `Datastore ${quoted(datastore)} is not known here; there is: ${datastoreType.options.join(', ')}.`,
     );
   }
   const asked = queryValue(request, 'status');

@@ -11,9 +11,9 @@ import {
 } from '@strongroom/domain';
 import { type Executed, execute, type Ledger } from '@strongroom/ledger';
 import type { InstanceRow } from '@strongroom/read-model';
-import type { Ids } from '@strongroom/runtime';
+import type { AppConfig, Ids } from '@strongroom/runtime';
 import type { Caller } from './caller.js';
-import { Fault, refused } from './fault.js';
+import { Fault, quoted, refused } from './fault.js';
 
 export interface BackupAsked {
   scheduleId: string | null;
@@ -28,7 +28,7 @@ export class Commands {
     private readonly ledger: Ledger,
     readonly ids: Ids,
     private readonly credentials: Credentials,
-    private readonly copyRegions: readonly string[],
+    private readonly config: Pick<AppConfig, 'homeRegion' | 'copyRegions'>,
   ) {}
 
   /** The password first: an instance without one could not be backed up; one that no instance names harms nobody. */
@@ -79,14 +79,12 @@ export class Commands {
 
   /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
   checkRegions(field: string, regions: readonly string[]): void {
-    for (const region of regions) {
-      if (this.copyRegions.includes(region)) continue;
-      const allowed = `Allowed: ${this.copyRegions.join(', ')}.`;
-      throw new Fault(
-        'badRequest',
-        `${field}: ${JSON.stringify(region)} is no region that backups can be copied to. ${allowed}`,
-      );
-    }
+    const { homeRegion, copyRegions } = this.config;
+    const wrong = regions.find((region) => !copyRegions.includes(region));
+    if (wrong === undefined) return;
+    const why =
+      wrong === homeRegion ? 'is the home region, where the backup is made' : 'is no region of this deployment';
+    throw new Fault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
   }
 }
 

@@ -1,28 +1,42 @@
-/** What the gateway sets up before it listens: faults for everything that goes wrong, and JSON as the only body. */
+/** What the gateway sets up before it listens: who is let in, what a body may be, and a fault for everything that goes wrong. */
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { connectFeed } from '@strongroom/feed';
+import { Identity } from '@strongroom/identity';
 import type { RuntimeParts } from '@strongroom/runtime';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { guardAccounts } from './access.js';
 import { FaultFilter } from './fault.filter.js';
-import { Fault } from './fault.js';
+import { Fault, quoted } from './fault.js';
+import { readJson } from './json-body.js';
+import { LateDatabase } from './late-database.js';
 
 /** The largest body that is read, in bytes. */
 export const bodyLimit = 65_536;
 
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
   app.useGlobalFilters(new FaultFilter(parts.log));
-  // Nest would take forms as well.
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('preParsing', async (request) => {
-      const type = request.headers['content-type'];
-      if (type !== undefined && !/^application\/json\s*(;|$)/i.test(type)) {
-        throw new Fault(
-          'badMediaType',
-          `A body of ${JSON.stringify(type.slice(0, 100))} can't be read. Send application/json.`,
-        );
-      }
-    });
+  const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  guardAccounts(server, app.get(Identity), app.get(LateDatabase));
+  // Nest would take forms, and Fastify texts as well.
+  server.addHook('preParsing', async (request) => {
+    if (hasBody(request)) onlyJson(request);
+  });
+  app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
   // An API without handlers of its own relays what it and others append.
   connectFeed(app, parts, { readinessNeedsFeed: false });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** @throws {Fault} badMediaType */
+function onlyJson({ headers }: FastifyRequest): void {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
+  if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?$/i.test(type)) {
+    throw new Fault('badMediaType', `A body of type ${quoted(type)} can't be read. Send application/json, in UTF-8.`);
+  }
+  if (encoding !== 'identity') {
+    throw new Fault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
+  }
 }

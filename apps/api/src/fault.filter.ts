@@ -1,14 +1,11 @@
 /** Everything that is thrown on the way of a request becomes a fault of the contract; what was not foreseen is a 500 and a log line. */
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import { CredentialFault } from '@strongroom/credentials';
 import { IdentityFault } from '@strongroom/identity';
 import { ConflictFault, isOutage } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Fault } from './fault.js';
-import { operationsOn } from './operations.js';
-
-const retryAfterSeconds = '5';
+import { Fault, unavailable } from './fault.js';
+import { allowedOn } from './operations.js';
 
 @Catch()
 export class FaultFilter implements ExceptionFilter {
@@ -17,32 +14,27 @@ export class FaultFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const fault = this.faultOf(error, request);
-    if (reply.sent) return;
-    void reply.status(fault.status).headers(fault.headers).type('application/json').send(fault.body);
+    if (!reply.sent) answer(reply, this.faultOf(error, request));
   }
 
   private faultOf(error: unknown, request: FastifyRequest): Fault {
     if (error instanceof Fault) return error;
-    if (isOutage(error) || error instanceof ConflictFault || isNotConnected(error)) {
+    if (isOutage(error) || isNotConnected(error)) {
       this.log.warn({ err: error }, 'answered 503');
-      const message =
-        'The service is not available at the moment: its database does not answer. Nothing was changed that you were not told of; try again.';
-      return new Fault('serviceUnavailable', message, { 'retry-after': retryAfterSeconds });
+      const look = request.method === 'GET' ? '' : ' Look whether the request took effect.';
+      return unavailable(`The ledger's database does not answer at the moment.${look} Try again.`);
+    }
+    if (error instanceof ConflictFault) {
+      this.log.warn({ err: error }, 'answered 503');
+      return unavailable('Others were changing the same thing all the time: nothing was changed. Try again.');
     }
     if (error instanceof IdentityFault) {
       this.log.error({ err: error }, 'answered 503');
-      return new Fault('serviceUnavailable', 'Who is calling could not be found out; try again.', {
-        'retry-after': retryAfterSeconds,
-      });
+      return unavailable('Whose token this is could not be found out. Try again.');
     }
-    if (error instanceof HttpException) return ofHttp(error.getStatus(), error.message, request);
-    const status = statusOfFramework(error);
-    if (status !== undefined) return ofHttp(status, error instanceof Error ? error.message : String(error), request);
-    this.log.error(
-      { err: error },
-      error instanceof CredentialFault ? error.message : 'answered 500: this was not foreseen',
-    );
+    const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
+    if (status !== undefined && status < 500) return ofClient(status, request);
+    this.log.error({ err: error }, 'answered 500: this was not foreseen');
     return new Fault(
       'instanceFault',
       `The service failed on this request. Its id, ${request.id}, is in the log with the reason.`,
@@ -50,44 +42,43 @@ export class FaultFilter implements ExceptionFilter {
   }
 }
 
-function ofHttp(status: number, message: string, request: FastifyRequest): Fault {
+export function answer(reply: FastifyReply, { status, headers, body }: Fault): void {
+  void reply.status(status).headers(headers).type('application/json').send(body);
+}
+
+/** What Nest and Fastify say no to before a controller is reached. */
+function ofClient(status: number, request: FastifyRequest): Fault {
   switch (status) {
     case 404:
       return noRoute(request);
     case 413:
       return new Fault('overLimit', 'The body is larger than this service takes (64 KiB).');
     case 415:
-      return new Fault('badMediaType', 'Send a body as application/json.');
-    case 503:
-      return new Fault('serviceUnavailable', message, { 'retry-after': retryAfterSeconds });
+      return new Fault('badMediaType', 'Send the body as application/json.');
     default:
-      return status >= 500
-        ? new Fault('instanceFault', 'The service failed on this request.')
-        : new Fault('badRequest', `The request can't be read: ${message}.`);
+      return new Fault('badRequest', 'The request is not one that can be read: its length or encoding is wrong.');
   }
 }
 
 function noRoute({ method, url }: FastifyRequest): Fault {
-  const path = url.split('?', 1)[0] ?? '';
-  const known = operationsOn(path);
-  const operation = known.find((each) => each.method === (method === 'HEAD' ? 'GET' : method));
-  if (operation?.planned)
-    return new Fault('notImplemented', `"${operation.summary}" is not implemented in this version.`);
-  if (known.length === 0 || operation) return new Fault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
-  const allow = [...new Set(known.map((each) => each.method))].join(', ');
-  return new Fault('badMethod', `${method} is not allowed here; allowed: ${allow}.`, { allow });
+  const [path = ''] = url.split('?', 1);
+  const allow = allowedOn(path);
+  if (allow.length === 0) return new Fault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
+  return new Fault('badMethod', `${method} is not allowed here; allowed: ${allow.join(', ')}.`, {
+    allow: allow.join(', '),
+  });
 }
 
 /** The client's errors as Fastify and Node find them, with the status that they mean. */
 function statusOfFramework(error: unknown): number | undefined {
-  if (error instanceof SyntaxError || error instanceof URIError) return 400;
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }
 
-/** TypeORM before its first connection. */
+/** TypeORM before its first connection and after its last. */
 function isNotConnected(error: unknown): boolean {
   return (
-    error instanceof Error && /CannotExecuteNotConnected|Driver not Connected/i.test(`${error.name} ${error.message}`)
+    error instanceof Error &&
+    /CannotExecuteNotConnected|Driver not Connected|pool after calling end/i.test(error.message)
   );
 }

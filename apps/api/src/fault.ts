@@ -22,7 +22,17 @@ export class Fault extends Error {
 }
 
 export function notFound(what: string, id: string): Fault {
-  return new Fault('itemNotFound', `${what} ${id} was not found in this account.`);
+  return new Fault('itemNotFound', `${what} ${quoted(id)} was not found in this account.`);
+}
+
+/** For what passes by itself. */
+export function unavailable(message: string): Fault {
+  return new Fault('serviceUnavailable', message, { 'retry-after': '5' });
+}
+
+/** What a client sent, fit to be told back: no longer than it is worth. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }
 
 const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {

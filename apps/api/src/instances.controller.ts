@@ -1,8 +1,7 @@
 /** Instances: register an existing server, list, show. */
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { registerInstanceRequest } from '@strongroom/contracts';
 import type { FastifyRequest } from 'fastify';
-import { AccessGuard } from './access.guard.js';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault } from './fault.js';
@@ -14,7 +13,6 @@ const defaultDatabase = 'postgres';
 const defaultTls = 'disable';
 
 @Controller('v1.0/:accountId/instances')
-@UseGuards(AccessGuard)
 export class InstancesController {
   constructor(
     @Inject(Commands) private readonly commands: Commands,
@@ -53,6 +51,18 @@ export class InstancesController {
   @Get(':id')
   show(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
     return this.shown(accountId, idInPath('Instance', id));
+  }
+
+  @Post(':id/action')
+  async act(@CalledBy() { accountId }: Caller, @Param('id') id: string): Promise<never> {
+    const row = await this.reads.instance(accountId, idInPath('Instance', id));
+    if (await this.reads.isBackedUp(row.id)) {
+      throw new Fault('unprocessableEntity', `Instance ${row.id} is being backed up: its status is BACKUP.`);
+    }
+    throw new Fault(
+      'notImplemented',
+      'Strongroom backs servers up; to resize, restart or change one is not its to do.',
+    );
   }
 
   private async shown(accountId: string, id: string) {

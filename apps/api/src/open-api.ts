@@ -1,9 +1,19 @@
 /** The OpenAPI 3.1 document, made from the schemas that validate. */
-import { type FaultType, faultBody, faultCodes } from '@strongroom/contracts';
+import * as contract from '@strongroom/contracts';
+import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
-import { type Operation, operations } from './operations.js';
+import { faultsOf, isOfAccount, type Operation, operations } from './operations.js';
 
-const ofEveryOperation: readonly FaultType[] = ['unauthorized', 'forbidden', 'serviceUnavailable'];
+/** What the document names once and refers to. */
+const components = {
+  Schedule: contract.scheduleResource,
+  Run: contract.runResource,
+  Backup: contract.backupResource,
+  Copy: contract.copyResource,
+  Instance: contract.instanceResource,
+  Fault: contract.faultBody,
+} as const;
+
 const parameterTexts = {
   limit: 'The most items of a page; more than the maximum is cut to it.',
   marker: 'The id of the last item seen; 0: from the start.',
@@ -14,10 +24,8 @@ const parameterTexts = {
 
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
-  for (const operation of operations.filter(({ planned }) => !planned)) {
-    const path = paths[operation.path] ?? {};
-    path[operation.method.toLowerCase()] = documented(operation);
-    paths[operation.path] = path;
+  for (const operation of operations.filter(({ planned, foreign }) => !planned && !foreign)) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: documented(operation) };
   }
   return {
     openapi: '3.1.0',
@@ -28,13 +36,19 @@ export function openApiDocument() {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     security: [{ token: [] }],
-    components: { securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } } },
+    components: {
+      securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } },
+      schemas: Object.fromEntries(
+        Object.entries(components).map(([name, schema]) => [name, shapeOf(schema, 'output', name)]),
+      ),
+    },
     paths,
   };
 }
 
-function documented({ method, path, summary, status, request, response, query = [], faults = [], example }: Operation) {
-  const guarded = path.includes('{accountId}');
+function documented(operation: Operation) {
+  const { method, path, summary, status, request, response, query = [], example } = operation;
+  const ofAccount = isOfAccount(operation);
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -48,34 +62,70 @@ function documented({ method, path, summary, status, request, response, query = 
     description: parameterTexts[name],
     schema: { type: 'string' },
   }));
-  const own: FaultType[] = [
-    ...(request || query.length > 0 ? (['badRequest'] as const) : []),
-    ...(request ? (['overLimit', 'badMediaType'] as const) : []),
-    ...(path.includes('{id}') || request ? (['itemNotFound'] as const) : []),
-  ];
-  const all = guarded ? [...new Set([...own, ...ofEveryOperation, ...faults])] : [];
   return {
-    operationId: `${method.toLowerCase()}${path
-      .replace('/v1.0', '')
-      .replaceAll(/[{}]/g, '')
-      .replaceAll(/\/(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: idOf(operation),
     summary,
-    ...(guarded ? {} : { security: [] }),
+    ...(ofAccount ? { description: `Roles: ${rolesFor(method).join(', ')}.` } : { security: [] }),
     parameters: [...inPath, ...inQuery],
-    ...(request && { requestBody: { required: true, content: json(request, 'input', example) } }),
+    ...(request && { requestBody: { required: true, content: json(shapeOf(request, 'input'), example?.request) } }),
     responses: {
       [status]: {
         description: status === 202 ? 'Accepted: it is on disk.' : 'OK',
-        ...(response && { content: json(response, 'output') }),
+        ...(response && { content: json(shapeOf(response, 'output'), example?.response) }),
       },
       ...Object.fromEntries(
-        all.map((type) => [faultCodes[type], { description: type, content: json(faultBody, 'output') }]),
+        faultsOf(operation).map((type) => [
+          contract.faultCodes[type],
+          { description: type, content: json(ref('Fault')) },
+        ]),
       ),
     },
   };
 }
 
-function json(schema: z.ZodType, io: 'input' | 'output', example?: unknown) {
-  const { $schema: _, ...shape } = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' });
-  return { 'application/json': { schema: shape, ...(example !== undefined && { example }) } };
+/** `postSchedules`, `getSchedulesIdRuns`. */
+function idOf({ method, path }: Operation): string {
+  const words = path.replace('/v1.0/{accountId}', '').match(/[a-z\d]+/gi) ?? ['versions'];
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
+function rolesFor(method: Operation['method']): string[] {
+  return ['admin', 'creator', 'observer'].filter((role) => mayDo({ name: role, accountId: '', roles: [role] }, method));
+}
+
+function json(schema: object, example?: unknown) {
+  return { 'application/json': { schema, ...(example !== undefined && { example }) } };
+}
+
+function ref(name: keyof typeof components) {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** @param self the component that is being spelled out and not referred to */
+function shapeOf(schema: z.ZodType, io: 'input' | 'output', self?: string): object {
+  const { $schema: _, ...shape } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-2020-12',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      const name = nameOf(zodSchema);
+      if (name === undefined || name === self) return readable(jsonSchema, io);
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      Object.assign(jsonSchema, ref(name));
+    },
+  });
+  return shape;
+}
+
+/** Leaves out what is true of every number or time, and that an answer has no further fields: later ones may have. */
+function readable(shape: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
+  if (shape.minimum === Number.MIN_SAFE_INTEGER) delete shape.minimum;
+  if (shape.maximum === Number.MAX_SAFE_INTEGER) delete shape.maximum;
+  if (shape.format === 'date-time') delete shape.pattern;
+  if (io === 'output' && shape.additionalProperties === false) delete shape.additionalProperties;
+}
+
+function nameOf(schema: object): keyof typeof components | undefined {
+  const names = Object.keys(components) as (keyof typeof components)[];
+  return names.find((name) => components[name] === schema);
 }

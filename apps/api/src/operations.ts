@@ -1,5 +1,4 @@
 /** Every operation of the API: the one table that the document, the `Allow` header and the 501s are made from. */
-
 import type { FaultType } from '@strongroom/contracts';
 import * as contract from '@strongroom/contracts';
 import type { z } from 'zod';
@@ -14,18 +13,33 @@ export interface Operation {
   request?: z.ZodType;
   response?: z.ZodType;
   query?: readonly ('limit' | 'marker' | 'instance_id' | 'datastore' | 'status')[];
-  /** Faults beyond those that every operation has. */
+  /** Faults beyond those that follow from the rest. */
   faults?: readonly FaultType[];
-  example?: unknown;
+  example?: { request: unknown; response?: unknown };
   /** In the contract, and not built yet: answers 501. */
   planned?: true;
+  /** Of the API that known clients speak, and nothing that a service of backups does: never succeeds. */
+  foreign?: true;
 }
 
 const of = (path: string) => `/v1.0/{accountId}${path}`;
 
-export const operations: readonly Operation[] = [
+const service: readonly Operation[] = [
   { method: 'GET', path: '/', summary: 'List the API versions', status: 200, response: contract.versionsResponse },
   { method: 'GET', path: '/v1.0', summary: 'Show this version', status: 200, response: contract.versionResponse },
+  { method: 'GET', path: '/openapi.json', summary: 'Show this document', status: 200 },
+  { method: 'GET', path: '/health/live', summary: 'Tell that the process lives', status: 200 },
+  {
+    method: 'GET',
+    path: '/health/ready',
+    summary: 'Tell whether the service can do its work',
+    status: 200,
+    faults: ['serviceUnavailable'],
+  },
+  { method: 'GET', path: '/metrics', summary: 'Tell the measurements, to Prometheus', status: 200 },
+];
+
+const schedules: readonly Operation[] = [
   {
     method: 'POST',
     path: of('/schedules'),
@@ -33,15 +47,39 @@ export const operations: readonly Operation[] = [
     status: 202,
     request: contract.createScheduleRequest,
     response: contract.scheduleResponse,
-    faults: ['unprocessableEntity', 'notImplemented'],
+    faults: ['itemNotFound', 'unprocessableEntity', 'notImplemented'],
     example: {
-      schedule: {
-        action: 'backup',
-        day_of_week: 0,
-        hour: 14,
-        instance_id: '44b277eb-39be-4921-be31-3d61b43651d7',
-        minute: 30,
-        copy_to: ['IAD', 'ORD'],
+      request: {
+        schedule: {
+          action: 'backup',
+          day_of_week: 0,
+          hour: 14,
+          instance_id: '44b277eb-39be-4921-be31-3d61b43651d7',
+          minute: 30,
+          copy_to: ['IAD', 'ORD'],
+        },
+      },
+      response: {
+        schedule: {
+          action: 'backup',
+          created: '2020-11-14T07:28:17',
+          day_of_month: null,
+          day_of_week: 0,
+          full_backup_retention: 2,
+          hour: 14,
+          id: '88b277eb-39be-4921-be31-3d61b43651d7',
+          instance_id: '44b277eb-39be-4921-be31-3d61b43651d7',
+          last_scheduled: null,
+          minute: 30,
+          month: null,
+          next_run: '2020-11-14T14:30:00',
+          running: 0,
+          source: { id: '44b277eb-39be-4921-be31-3d61b43651d7', type: 'instance' },
+          updated: '2020-11-14T07:28:17',
+          copy_to: ['IAD', 'ORD'],
+          paused: false,
+          version: 1,
+        },
       },
     },
   },
@@ -67,7 +105,7 @@ export const operations: readonly Operation[] = [
     status: 202,
     request: contract.updateScheduleRequest,
     faults: ['unprocessableEntity'],
-    example: { schedule: { hour: 3, minute: 15, copy_to: ['IAD'], run_now: false } },
+    example: { request: { schedule: { hour: 3, minute: 15, copy_to: ['IAD'], run_now: false } } },
   },
   { method: 'DELETE', path: of('/schedules/{id}'), summary: 'Delete a schedule; its backups stay', status: 202 },
   {
@@ -78,6 +116,9 @@ export const operations: readonly Operation[] = [
     response: contract.runsResponse,
     query: ['limit', 'marker'],
   },
+];
+
+const backups: readonly Operation[] = [
   {
     method: 'POST',
     path: of('/backups'),
@@ -85,9 +126,11 @@ export const operations: readonly Operation[] = [
     status: 202,
     request: contract.createBackupRequest,
     response: contract.backupResponse,
-    faults: ['unprocessableEntity'],
+    faults: ['itemNotFound', 'unprocessableEntity'],
     example: {
-      backup: { name: 'before-migration', instance: '44b277eb-39be-4921-be31-3d61b43651d7', copy_to: ['IAD'] },
+      request: {
+        backup: { name: 'before-migration', instance: '44b277eb-39be-4921-be31-3d61b43651d7', copy_to: ['IAD'] },
+      },
     },
   },
   {
@@ -97,6 +140,7 @@ export const operations: readonly Operation[] = [
     status: 200,
     response: contract.backupsResponse,
     query: ['limit', 'marker', 'instance_id', 'datastore', 'status'],
+    faults: ['itemNotFound'],
   },
   {
     method: 'GET',
@@ -126,6 +170,9 @@ export const operations: readonly Operation[] = [
     status: 200,
     response: contract.copiesResponse,
   },
+];
+
+const instances: readonly Operation[] = [
   {
     method: 'POST',
     path: of('/instances'),
@@ -133,11 +180,14 @@ export const operations: readonly Operation[] = [
     status: 200,
     request: contract.registerInstanceRequest,
     response: contract.instanceResponse,
+    faults: ['notImplemented'],
     example: {
-      instance: {
-        name: 'orders',
-        datastore: { type: 'postgresql', version: '18' },
-        connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret', tls: 'require' },
+      request: {
+        instance: {
+          name: 'orders',
+          datastore: { type: 'postgresql', version: '18' },
+          connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret', tls: 'require' },
+        },
       },
     },
   },
@@ -164,13 +214,24 @@ export const operations: readonly Operation[] = [
     planned: true,
   },
   {
+    method: 'POST',
+    path: of('/instances/{id}/action'),
+    summary: 'Resize, restart and the like',
+    status: 202,
+    faults: ['unprocessableEntity', 'notImplemented'],
+    foreign: true,
+  },
+  {
     method: 'GET',
     path: of('/instances/{id}/backups'),
     summary: 'List the backups of an instance, newest first',
     status: 200,
     response: contract.backupsResponse,
-    query: ['limit', 'marker', 'status'],
+    query: ['limit', 'marker', 'datastore', 'status'],
   },
+];
+
+const others: readonly Operation[] = [
   { method: 'GET', path: of('/regions'), summary: 'List the regions', status: 200, response: contract.regionsResponse },
   {
     method: 'GET',
@@ -181,12 +242,51 @@ export const operations: readonly Operation[] = [
   },
 ];
 
+export const operations: readonly Operation[] = [...service, ...schedules, ...backups, ...instances, ...others];
+
 const patterns = operations.map((operation) => ({
   operation,
-  pattern: new RegExp(`^${operation.path.replace(/\/$/, '').replaceAll(/\{\w+\}/g, '[^/]+')}/?$`),
+  pattern: new RegExp(
+    `^${operation.path
+      .replace(/\/$/, '')
+      .replaceAll('.', '\\.')
+      .replaceAll(/\{\w+\}/g, '[^/]+')}/?$`,
+  ),
 }));
 
 /** The operations on a path; none when the path is not the API's. */
 export function operationsOn(path: string): Operation[] {
   return patterns.filter(({ pattern }) => pattern.test(path)).map(({ operation }) => operation);
+}
+
+/** The methods on a path, as an `Allow` header tells them. */
+export function allowedOn(path: string): string[] {
+  return operationsOn(path).map(({ method }) => method);
+}
+
+/** Whether the operation is on something of an account, and needs its token. */
+export function isOfAccount({ path }: Operation): boolean {
+  return path.startsWith(of(''));
+}
+
+/** The operation's path as a controller's route. */
+export function routeOf({ path }: Operation): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+/** Every fault that the operation can end in. */
+export function faultsOf(operation: Operation): FaultType[] {
+  const { method, path, query = [], faults = [], planned } = operation;
+  const takesBody = method !== 'GET';
+  const ifSo = (holds: boolean, ...types: FaultType[]) => (holds ? types : []);
+  return [
+    ...new Set([
+      ...ifSo(takesBody || query.length > 0 || path.includes('{id}'), 'badRequest'),
+      ...ifSo(isOfAccount(operation), 'unauthorized', 'forbidden', 'instanceFault', 'serviceUnavailable'),
+      ...ifSo(path.includes('{id}'), 'itemNotFound'),
+      ...ifSo(takesBody, 'overLimit', 'badMediaType'),
+      ...faults,
+      ...ifSo(planned === true, 'notImplemented'),
+    ]),
+  ];
 }

@@ -5,6 +5,7 @@ import {
   type BackupRow,
   Backups,
   Copies,
+  type CopyRow,
   type InstanceRow,
   Instances,
   type Page,
@@ -18,7 +19,7 @@ import {
 import { type Clock, Jobs } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { notFound } from './fault.js';
-import { backupResource, copyResource, instanceResource, scheduleResource } from './resources.js';
+import { backupResource, copyResource, instanceResource, owedCopyResource, scheduleResource } from './resources.js';
 
 export class Reads {
   private readonly instances: Instances;
@@ -64,6 +65,10 @@ export class Reads {
     return rows.map((row) => instanceResource(row, running.has(row.id), resources.get(row.id) ?? null));
   }
 
+  async isBackedUp(instanceId: string): Promise<boolean> {
+    return (await this.backups.runningInstances([instanceId])).has(instanceId);
+  }
+
   /** @throws {Fault} itemNotFound */
   async schedule(accountId: string, id: string): Promise<ScheduleRow> {
     await this.views.catchUp(accountId);
@@ -104,21 +109,36 @@ export class Reads {
   }
 
   async backupResources(rows: BackupRow[]): Promise<BackupResource[]> {
-    const ids = rows.map(({ id }) => id);
-    const copies = await this.copyResources(ids);
-    const progress = await this.jobs.progress('backup', ids);
+    const copies = await this.copyResources(rows);
+    const progress = await this.jobs.progress(
+      'backup',
+      rows.map(({ id }) => id),
+    );
     return rows.map((row) => backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)));
   }
 
-  /** By backup. */
-  async copyResources(backupIds: string[]): Promise<Map<string, CopyResource[]>> {
-    const rows = await this.copies.ofBackups(backupIds);
+  /** By backup: its copies, and those that are owed to a region though nobody has begun to plan them, in order of region. */
+  async copyResources(backups: BackupRow[]): Promise<Map<string, CopyResource[]>> {
+    const rows = await this.copies.ofBackups(backups.map(({ id }) => id));
     const progress = await this.jobs.progress(
       'copy',
       [...rows.values()].flat().map(({ id }) => id),
     );
     return new Map(
-      [...rows].map(([id, copies]) => [id, copies.map((copy) => copyResource(copy, progress.get(copy.id)))]),
+      backups.map((backup) => {
+        const copies = rows.get(backup.id) ?? [];
+        const shown = [
+          ...copies.map((copy) => copyResource(copy, progress.get(copy.id))),
+          ...owedCopies(backup, copies).map((region) => owedCopyResource(backup, region)),
+        ];
+        return [backup.id, shown.sort((a, b) => (a.region < b.region ? -1 : 1))];
+      }),
     );
   }
+}
+
+/** The regions without a copy so far. A backup that failed owes none. */
+function owedCopies({ status, copyTo }: BackupRow, copies: CopyRow[]): string[] {
+  if (status === 'FAILED') return [];
+  return copyTo.filter((region) => copies.every((copy) => copy.region !== region));
 }

@@ -1,6 +1,6 @@
 /** Rows of the read model as the contract's resources. */
 import type { BackupResource, CopyResource, InstanceResource, ScheduleResource } from '@strongroom/contracts';
-import { nextSlot } from '@strongroom/domain';
+import { copyId, nextSlot } from '@strongroom/domain';
 import type { BackupRow, CopyRow, InstanceRow, RunRow, ScheduleActivity, ScheduleRow } from '@strongroom/read-model';
 import type { JobProgress } from '@strongroom/runtime';
 import { v5 } from 'uuid';
@@ -93,6 +93,27 @@ export function copyResource(row: CopyRow, progress: JobProgress | undefined): C
     updated: utc(row.updatedAt),
     started: utcOrNull(row.startedAt),
     completed: completed ? utcOrNull(row.endedAt) : null,
+  };
+}
+
+/** A copy that is owed and not planned yet, as it will be: shown from the request on, so that nobody takes none for all. */
+export function owedCopyResource({ id, createdAt, updatedAt }: BackupRow, region: string): CopyResource {
+  return {
+    id: copyId(id, region),
+    region,
+    status: 'PENDING',
+    progress: 0,
+    attempt: 0,
+    size_bytes: null,
+    checksum: null,
+    verified: false,
+    locationRef: null,
+    fault: null,
+    retry_at: null,
+    created: utc(createdAt),
+    updated: utc(updatedAt),
+    started: null,
+    completed: null,
   };
 }
 

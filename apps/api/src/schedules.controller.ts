@@ -1,14 +1,13 @@
 /** Schedules: create, list, show, change, run now, delete; and what became of their slots. */
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req } from '@nestjs/common';
 import { type CreateScheduleRequest, createScheduleRequest, updateScheduleRequest } from '@strongroom/contracts';
-import { nextSlot } from '@strongroom/domain';
+import { backupName, nextSlot } from '@strongroom/domain';
 import { Clock } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
-import { AccessGuard } from './access.guard.js';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault } from './fault.js';
-import { linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
+import { instanceFilter, linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { Reads } from './reads.js';
 import { runResource } from './resources.js';
@@ -16,7 +15,6 @@ import { runResource } from './resources.js';
 const defaultRetention = 2;
 
 @Controller('v1.0/:accountId/schedules')
-@UseGuards(AccessGuard)
 export class SchedulesController {
   constructor(
     @Inject(Commands) private readonly commands: Commands,
@@ -127,7 +125,7 @@ export class SchedulesController {
     await this.commands.requestBackup(caller, instance, {
       scheduleId: schedule.id,
       trigger: 'run-now',
-      name: `${instance.name.slice(0, 63 - stamp.length)}-${stamp}`,
+      name: backupName(instance.name, stamp),
       description: null,
       copyTo: schedule.copyTo,
     });
@@ -153,22 +151,11 @@ function instanceOf({ instance_id, source_id, source_type }: CreateScheduleReque
     );
   }
   const id = instance_id ?? source_id;
-  if (id === undefined) throw new Fault('badRequest', 'schedule.instance_id: is required.');
+  if (id === undefined) throw new Fault('badRequest', 'schedule.instance_id: is required, or source_id in its place.');
   if (source_id !== undefined && source_id !== id) {
     throw new Fault('badRequest', 'schedule.source_id: must be the same as instance_id when both are given.');
   }
   return id;
-}
-
-/** A filter by what can be no id finds nothing, as one by an unknown id does. */
-function instanceFilter(request: FastifyRequest): string | undefined {
-  const id = queryValue(request, 'instance_id');
-  return id === undefined ? undefined : idFilter(id);
-}
-
-export function idFilter(id: string): string {
-  const text = id.toLowerCase();
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? text : '00000000-0000-0000-0000-000000000000';
 }
 
 function differs<T extends object>(changes: T, row: object): boolean {

@@ -1,10 +1,10 @@
 /** What the service says of itself: its versions, its regions, and the document of its API. */
-import { Controller, Get, Header, Inject, Req, UseGuards } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
 import { apiVersion } from '@strongroom/contracts';
 import { type AppConfig, configToken } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
-import { AccessGuard } from './access.guard.js';
 import { openApiDocument } from './open-api.js';
+import { originOf } from './paging.js';
 
 const released = '2026-11-24T00:00:00Z';
 
@@ -23,7 +23,6 @@ export class ServiceController {
   }
 
   @Get('v1.0/:accountId/regions')
-  @UseGuards(AccessGuard)
   regions() {
     const { vaults, homeRegion, copyRegions } = this.config;
     return {
@@ -42,11 +41,11 @@ export class ServiceController {
   }
 }
 
-function versionOf({ protocol, host }: FastifyRequest) {
+function versionOf(request: FastifyRequest) {
   return {
     id: apiVersion,
     status: 'CURRENT',
     updated: released,
-    links: [{ rel: 'self', href: `${protocol}://${host}/${apiVersion}` }],
+    links: [{ rel: 'self', href: `${originOf(request)}/${apiVersion}` }],
   };
 }

@@ -193,12 +193,12 @@ describe('the hand of the clock', () => {
   });
 
   it('goes by the new time of day though the feed has not told of it yet', async () => {
-    const { scheduleId, slotAt, change } = await schedule({ hour: 3 });
-    const changed = await change('ScheduleUpdated', { hour: 9 });
-    const newSlot = new Date(changed.at);
-    newSlot.setUTCHours(9, 0, 0, 0);
-    if (newSlot <= new Date(changed.at)) newSlot.setUTCDate(newSlot.getUTCDate() + 1);
-    clock.at = new Date(Math.max(slotAt.getTime(), newSlot.getTime()));
+    // Both slots lie in the same 24 hours after now, whatever the hour is.
+    const hourFromNow = (hours: number) => new Date(Date.now() + hours * hourMs).getUTCHours();
+    const { scheduleId, slotAt, change } = await schedule({ hour: hourFromNow(2) });
+    await change('ScheduleUpdated', { hour: hourFromNow(4) });
+    const newSlot = new Date(slotAt.getTime() + 2 * hourMs);
+    clock.at = newSlot;
     await hand().tick();
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
     expect(await outcomeOf(scheduleId, newSlot)).toEqual(['BackupRequested']);

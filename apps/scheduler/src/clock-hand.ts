@@ -9,6 +9,7 @@ import { type EventContext, type EventData, isRefusal, type RecordedEvent, strea
 import {
   type BackupCommand,
   backupDecider,
+  backupName,
   dueSlots,
   fold,
   instanceDecider,
@@ -180,7 +181,7 @@ function begin(timer: SlotTimer, slotAt: Date, schedule: ActiveSchedule, instanc
 /** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */
 export function scheduledBackupName(instanceName: string, slotAt: Date): string {
   const stamp = `${slotAt.toISOString().replaceAll(/[-:]/g, '').slice(0, 13)}Z`;
-  return `${instanceName.slice(0, 63 - stamp.length)}-${stamp}`;
+  return backupName(instanceName, stamp);
 }
 
 function skip({ scheduleId, instanceId }: SlotTimer, slotAt: Date, reason: string): BackupCommand {

@@ -1,5 +1,6 @@
 /** Pure decisions: no clock, no randomness, no framework, no database. */
 export * from './backup.js';
+export * from './backup-name.js';
 export * from './copy.js';
 export * from './decider.js';
 export * from './identities.js';

@@ -19,10 +19,10 @@ export interface ServiceOptions<C extends AppConfig = AppConfig> {
   configure?: (app: NestFastifyApplication, parts: RuntimeParts<C>) => void | Promise<void>;
   /** The most bytes that a request's body may have. Default 1 MiB. */
   bodyLimit?: number;
-  /** How the server answers what comes to no route: Fastify answers in a form of its own otherwise. */
+  /** How the server routes, and answers what comes to no route: Fastify answers in a form of its own otherwise. */
   server?: (
     parts: RuntimeParts<C>,
-  ) => Pick<FastifyServerOptions, 'frameworkErrors' | 'clientErrorHandler' | 'return503OnClosing'>;
+  ) => Pick<FastifyServerOptions, 'frameworkErrors' | 'clientErrorHandler' | 'return503OnClosing' | 'routerOptions'>;
 }
 
 export interface Service {

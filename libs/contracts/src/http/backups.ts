@@ -1,25 +1,22 @@
 /** Backups and their copies over HTTP. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { copyTo } from '../schedule-timing.js';
-import { idInBody, links, optional, utcTime } from './fields.js';
+import { idInBody, links, optional, regions, text, utcTime } from './fields.js';
 
-const name = z
-  .string({ error: 'must be a string of 1 to 64 characters' })
-  .min(1, { error: 'must have 1 to 64 characters' })
-  .max(64, { error: 'must have 1 to 64 characters' })
-  .regex(/[\p{L}\p{N}]/u, { error: 'must have at least one letter or digit' });
+const name = text(1, 64).refine((value) => /[\p{L}\p{N}]/u.test(value), {
+  error: 'must have at least one letter or digit',
+});
 
 export const createBackupRequest = z.strictObject({
   backup: z.strictObject({
     name,
     instance: idInBody,
-    description: optional(z.string({ error: 'must be a string of at most 1000 characters' }).max(1_000)),
+    description: optional(text(0, 1_000, 'text')),
     parent_id: optional(idInBody),
     incremental: optional(
       z.union([z.literal(0), z.literal(1), z.boolean()], { error: 'must be 0, 1, true or false' }).transform(Boolean),
     ),
-    copy_to: optional(copyTo),
+    copy_to: optional(regions),
     // Sent by known clients; accepted, and not obeyed.
     is_automated: z.unknown().optional(),
     backup_type: z.unknown().optional(),

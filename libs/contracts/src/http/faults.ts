@@ -19,8 +19,8 @@ export const faultCodes = {
 export type FaultType = keyof typeof faultCodes;
 export const faultTypes = Object.keys(faultCodes) as FaultType[];
 
-/** `{"itemNotFound": {"code": 404, "message": "…"}}` */
-export const faultBody = z.record(
+/** `{"itemNotFound": {"code": 404, "message": "…"}}`: one name, and an object under it. */
+export const faultBody = z.partialRecord(
   z.enum(faultTypes as [FaultType, ...FaultType[]]),
   z.object({ code: z.int(), message: z.string(), details: z.string().optional() }),
 );

@@ -13,11 +13,34 @@ export function integer(least: number, most: number) {
   return z.int({ error }).min(least, { error }).max(most, { error });
 }
 
+/** What neither a database nor a terminal takes: NUL and halves of characters; in a `line` every control character. */
+const untellable = { text: /\0|\p{Cs}/u, line: /\p{Cc}|\p{Cs}/u };
+
+/** @param kind a `line` has no line breaks or other control characters in it; a `text` may */
+export function text(least: number, most: number, kind: 'line' | 'text' = 'line') {
+  const size = least === 0 ? `at most ${most}` : `${least} to ${most}`;
+  const error = `must be a string of ${size} characters`;
+  return z
+    .string({ error })
+    .min(least, { error })
+    .max(most, { error })
+    .refine((value) => !untellable[kind].test(value), {
+      error: kind === 'line' ? 'must not have control characters' : 'must not have NUL or broken characters',
+    });
+}
+
 /** An id in a body: UUIDs are taken in any case, and are lower-case from then on. */
 export const idInBody = z
   .string({ error: 'must be a UUID, as a string' })
-  .transform((text) => text.toLowerCase())
+  .transform((id) => id.toLowerCase())
   .pipe(uuid);
+
+/** Names of regions, each once. Which there are is the deployment's to say, and so is whether these are among them. */
+export const regions = z
+  .array(z.string({ error: 'must be the name of a region, as a string' }), {
+    error: 'must be an array of names of regions',
+  })
+  .refine((names) => new Set(names).size === names.length, { error: 'must not name a region twice' });
 
 /** Times of schedules: `2020-11-14T07:28:17`, UTC without saying so. */
 export const scheduleTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);

@@ -1,30 +1,30 @@
 /** Instances over HTTP: an existing database server is registered with how to reach it, and shown without its password. */
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
-import { integer, links, optional, utcTime } from './fields.js';
+import { integer, links, optional, text, utcTime } from './fields.js';
 import { scheduleResource } from './schedules.js';
 
-const text = (most: number) =>
-  z
-    .string({ error: `must be a string of 1 to ${most} characters` })
-    .min(1, { error: `must have 1 to ${most} characters` })
-    .max(most, { error: `must have 1 to ${most} characters` })
-    .refine((value) => !/\p{Cc}/u.test(value), { error: 'must not have control characters' });
+/** No path of a socket: a client's server is reached over the network and not by a door of this one's. */
+const host = text(1, 255).refine((value) => /^[\p{L}\p{N}._:%-]+$/u.test(value), {
+  error: 'must be a host name or an IP address',
+});
 
 export const registerInstanceRequest = z.strictObject({
   instance: z.strictObject({
-    name: text(255),
+    name: text(1, 255),
     datastore: z.strictObject({
       type: datastoreType,
-      version: text(32),
+      version: text(1, 32).refine((value) => /^\d+(\.\d+)*$/.test(value), {
+        error: 'must be a version such as "18" or "17.6"',
+      }),
     }),
     connection: z.strictObject({
-      host: text(255),
+      host,
       port: integer(1, 65_535),
-      user: text(63),
+      user: text(1, 63),
       /** Kept sealed; in no answer, event or log. */
-      password: z.string({ error: 'must be a string' }).max(1_024),
-      database: optional(text(63)),
+      password: text(0, 1_024, 'text'),
+      database: optional(text(1, 63)),
       tls: optional(
         z.enum(['disable', 'require', 'verify-full'], { error: 'must be "disable", "require" or "verify-full"' }),
       ),

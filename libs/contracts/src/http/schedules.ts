@@ -1,8 +1,7 @@
 /** Schedules over HTTP. The response is the reference page's; `paused` and `version` stand beside it. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { copyTo } from '../schedule-timing.js';
-import { idInBody, integer, links, optional, scheduleTime } from './fields.js';
+import { idInBody, integer, links, optional, regions, scheduleTime } from './fields.js';
 
 const dayOfWeek = integer(0, 7);
 const hour = integer(0, 23);
@@ -20,7 +19,7 @@ export const createScheduleRequest = z.strictObject({
     hour,
     minute,
     full_backup_retention: optional(fullBackupRetention),
-    copy_to: optional(copyTo),
+    copy_to: optional(regions),
     day_of_month: never,
     month: never,
   }),
@@ -28,15 +27,15 @@ export const createScheduleRequest = z.strictObject({
 export type CreateScheduleRequest = z.output<typeof createScheduleRequest>['schedule'];
 
 /** A known client sends the regions of an update as `"DFW,IAD"`. */
-const copyToOrText = z.union(
-  [
-    copyTo,
-    z
-      .string()
-      .transform((text) => (text.trim() === '' ? [] : text.split(',').map((name) => name.trim())))
-      .pipe(copyTo),
-  ],
-  { error: 'must be an array of distinct region names, or one string with commas between them' },
+const regionsOrText = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? value
+          .split(',')
+          .map((name) => name.trim())
+          .filter(Boolean)
+      : value,
+  regions,
 );
 
 const yesOrNo = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')], {
@@ -49,7 +48,7 @@ export const updateScheduleRequest = z.strictObject({
     hour: optional(hour),
     minute: optional(minute),
     full_backup_retention: optional(fullBackupRetention),
-    copy_to: optional(copyToOrText),
+    copy_to: optional(regionsOrText),
     paused: optional(z.boolean({ error: 'must be true or false' })),
     run_now: optional(yesOrNo),
   }),

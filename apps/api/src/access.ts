@@ -1,0 +1,48 @@
+/**
+ * Lets in who has a token of the account, with a role that allows the method. Everything below an account is behind it,
+ * and nobody's body is read before it is known who they are.
+ */
+import { type Identity, mayDo } from '@strongroom/identity';
+import { currentContext } from '@strongroom/runtime';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { rememberCaller } from './caller.js';
+import { Fault } from './fault.js';
+import type { LateDatabase } from './late-database.js';
+
+export function guardAccounts(server: FastifyInstance, identity: Identity, database: LateDatabase): void {
+  server.addHook('onRequest', async (request) => {
+    const accountId = accountIn(request);
+    if (accountId === undefined) return;
+    await letIn(request, accountId, identity);
+    database.require();
+  });
+}
+
+/** @throws {Fault} unauthorized, forbidden */
+async function letIn(request: FastifyRequest, accountId: string, identity: Identity): Promise<void> {
+  const token = request.headers['x-auth-token'];
+  const principal = await identity.authenticate(typeof token === 'string' ? token : undefined);
+  if (!principal) {
+    const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
+    throw new Fault('unauthorized', message);
+  }
+  if (principal.accountId !== accountId) throw new Fault('forbidden', 'The token is of another account.');
+  if (!mayDo(principal, request.method)) {
+    throw new Fault('forbidden', `The token's roles do not allow ${request.method}.`);
+  }
+  rememberCaller(request, {
+    accountId,
+    context: {
+      requestId: request.id,
+      correlationId: currentContext()?.correlationId ?? request.id,
+      causationId: null,
+      actor: principal.name,
+    },
+  });
+}
+
+/** The account in the path of a route; none on a route without one, and where there is no route. */
+function accountIn({ params }: FastifyRequest): string | undefined {
+  if (typeof params !== 'object' || params === null || !('accountId' in params)) return undefined;
+  return String(params.accountId);
+}

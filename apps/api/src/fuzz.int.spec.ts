@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { Gateway } from '../fixtures/gateway.js';
+import { type Operation, operations } from './operations.js';
+
+/** More of them by night. */
+const requests = Number(process.env.STRONGROOM_FUZZ_REQUESTS ?? 1_000);
+
+interface Ids {
+  instance: string;
+  schedule: string;
+  backup: string;
+}
+
+let gateway: Gateway;
+let own: Ids;
+let others: Ids;
+
+const nameOf = { admin: 'orders', other: 'known to the other alone' };
+
+async function someOf(as: 'admin' | 'other'): Promise<Ids> {
+  const instance = await gateway.register(as, { name: nameOf[as] });
+  const schedule = await gateway.schedule(instance, {}, as);
+  return { instance, schedule, backup: await gateway.backup(instance, { name: nameOf[as] }, as) };
+}
+
+beforeAll(async () => {
+  gateway = await Gateway.open();
+  own = await someOf('admin');
+  others = await someOf('other');
+  await endBackups();
+});
+afterAll(() => gateway.close());
+
+const backups = z.object({ backups: z.array(z.object({ id: z.string(), instance_id: z.string() })) });
+
+/** So that the next may begin. */
+async function endBackups(): Promise<void> {
+  const running = backups.parse((await gateway.call('GET', '/backups?status=NEW')).body).backups;
+  for (const { id, instance_id } of running) await gateway.run(id, instance_id, 'failed');
+}
+
+/** Ids are named in what is asked, for they differ from run to run, and looked up when it is sent. */
+const names = ['own.instance', 'own.schedule', 'own.backup', 'others.instance', 'others.schedule', 'others.backup'];
+function lookedUp(name: string): string {
+  const ids = name.startsWith('own.') ? own : others;
+  if (name.endsWith('.instance')) return ids.instance;
+  return name.endsWith('.schedule') ? ids.schedule : ids.backup;
+}
+const idOr = (text: string) => (names.includes(text) ? lookedUp(text) : text);
+
+const idName = fc.constantFrom(...names);
+const anyText = fc.string({ unit: 'binary', maxLength: 70 });
+/** Texts that a store, a log or a region's check would stumble over. */
+const oddText = fc.constantFrom('a\0', 'a\ud800', '', 'DFW', 'IAD,ORD', "'; drop table job; --");
+const odd = fc.constantFrom(null, -1, 0, 1, 1.5, 1e308, ['IAD'], ['IAD', 'IAD'], [[]], {}, true);
+const oddity = fc.oneof({ weight: 4, arbitrary: oddText }, odd, fc.jsonValue(), anyText, idName);
+
+function fieldsIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  return Object.entries(value).flatMap(([name, inner]) => [name, ...fieldsIn(inner)]);
+}
+const otherFields = fc.constantFrom('run_now', 'paused', 'parent_id', 'description', 'restorePoint', '__proto__');
+
+/** An operation's example with some fields changed or added. */
+const likeExample = ({ example }: Operation) => {
+  const field = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...fieldsIn(example?.request)) }, otherFields);
+  return fc.array(fc.tuple(field, oddity), { maxLength: 3 }).map((changes) =>
+    changes.reduce(
+      (text, [name, value]) => {
+        const there = new RegExp(`"${name}":("[^"]*"|\\d+|\\[[^\\]]*\\])`);
+        const spelled = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+        return there.test(text) ? text.replace(there, () => spelled) : text.replace(/:\{/, () => `:{${spelled},`);
+      },
+      JSON.stringify(example?.request).replaceAll(/"[\da-f-]{36}"/g, '"own.instance"'),
+    ),
+  );
+};
+const noise = fc.oneof(
+  fc.json(),
+  fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+);
+const bodyFor = (operation: Operation) =>
+  operation.example
+    ? fc.oneof({ weight: 9, arbitrary: likeExample(operation) }, { weight: 1, arbitrary: noise })
+    : noise;
+
+const withBody = operations.filter(({ example }) => example);
+const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...withBody)).chain((operation) =>
+  fc.record({
+    path: fc.constant(operation.path),
+    method: fc.oneof(
+      { weight: 8, arbitrary: fc.constant<string>(operation.method) },
+      { weight: 1, arbitrary: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS') },
+    ),
+    id: fc.oneof(
+      { weight: 4, arbitrary: idName },
+      { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 3 }) },
+    ),
+    query: fc.array(
+      fc.tuple(
+        fc.constantFrom('limit', 'marker', 'instance_id', 'status', 'datastore', '__proto__'),
+        fc.oneof(anyText, fc.nat().map(String), fc.constantFrom('COMPLETED', 'postgresql', '0'), idName),
+      ),
+      { maxLength: 2 },
+    ),
+    body: fc.option(bodyFor(operation), { freq: 8 }),
+    type: fc.oneof(
+      { weight: 9, arbitrary: fc.constant('application/json') },
+      { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/json; charset=utf-16') },
+    ),
+  }),
+);
+
+describe('whatever is asked', () => {
+  it('is answered as the contract says, never by a failure, and never with anything of another account', async () => {
+    const seen = new Set<string>();
+    let said = '';
+    await fc.assert(
+      fc.asyncProperty(request, async ({ method, path, id, query, body, type }) => {
+        const search = new URLSearchParams(query.map(([name, value]): [string, string] => [name, idOr(value)]));
+        const at = path.replace('{accountId}', '1234').replace('{id}', encodeURIComponent(idOr(id)));
+        const bytes =
+          typeof body === 'string'
+            ? body.replaceAll(/"(own|others)\.\w+"/g, (name) => `"${idOr(name.slice(1, -1))}"`)
+            : body;
+        const answer = await gateway.request(method, `${at}?${search}`, {
+          ...(bytes !== null && method !== 'GET' && { bytes, headers: { 'content-type': type } }),
+        });
+        seen.add(`${method} ${path.replace('/v1.0/{accountId}', '…')} ${answer.status}`);
+        expect([500, 503]).not.toContain(answer.status);
+        // What the client said itself, now or earlier, may be told back to it.
+        said += `${at} ${search} ${bytes}`;
+        for (const hidden of [nameOf.other, ...Object.values(others)]) {
+          if (!said.includes(hidden)) expect(JSON.stringify(answer.body)).not.toContain(hidden);
+        }
+        if (answer.status !== 202) return;
+        await endBackups();
+        if (method === 'DELETE') own.schedule = await gateway.schedule(own.instance);
+        if (method === 'POST' && path.endsWith('/schedules')) throw new Error('the instance has a schedule already');
+      }),
+      { numRuns: requests },
+    );
+    // It came through to where something is written, and did not knock at closed doors only.
+    expect([...seen]).toEqual(
+      expect.arrayContaining([
+        'POST …/instances 200',
+        'POST …/backups 202',
+        'PUT …/schedules/{id} 202',
+        'POST …/schedules 422',
+      ]),
+    );
+  }, 120_000);
+
+  it('has changed nothing of another account', async () => {
+    const ofOther = async (path: string) => (await gateway.call('GET', path, { as: 'other' })).body;
+    expect(await ofOther('/instances')).toMatchObject({
+      instances: [{ id: others.instance, name: nameOf.other }],
+      links: [],
+    });
+    expect(await ofOther('/schedules')).toMatchObject({ schedules: [{ id: others.schedule, version: 1 }], links: [] });
+    expect(await ofOther('/backups')).toMatchObject({ backups: [{ id: others.backup, status: 'NEW' }], links: [] });
+  });
+});

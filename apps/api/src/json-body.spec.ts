@@ -1,0 +1,66 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { readJson } from './json-body.js';
+
+const read = (text: string) => readJson(Buffer.from(text));
+const refusal = (message: RegExp) =>
+  expect.objectContaining({ type: 'badRequest', message: expect.stringMatching(message) });
+
+describe('a body', () => {
+  it('is read as the JSON that it is, whatever that is', () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => expect(read(JSON.stringify(value))).toEqual(value)));
+  });
+
+  it('that is empty is no body', () => {
+    expect(read('')).toBeUndefined();
+  });
+
+  it('may begin with a byte order mark', () => {
+    expect(read('\ufeff{}')).toEqual({});
+  });
+
+  it.each(['{', '{"a": }', '{"a": 1,}', "{'a': 1}", 'nothing', '{"a": 01}', '\0', '[1] [2]'])(
+    'is refused when it is not JSON: %j',
+    (text) => expect(() => read(text)).toThrow(refusal(/^The body is not JSON/)),
+  );
+
+  it('that is broken is not quoted, for there may be a password in it', () => {
+    for (const text of ['{"password": "open sesame"', '{"password": open sesame}', 'open sesame']) {
+      expect(() => read(text)).toThrow(expect.not.objectContaining({ message: expect.stringContaining('sesame') }));
+    }
+  });
+
+  it('is refused when it is not UTF-8', () => {
+    for (const bytes of [[0xff], [0x22, 0xc3, 0x22], [0xfe, 0xff, 0x00, 0x7b], [0x22, 0xed, 0xa0, 0x80, 0x22]]) {
+      expect(() => readJson(Buffer.from(bytes))).toThrow(refusal(/is not UTF-8/));
+    }
+  });
+
+  it.each([
+    ['{"a": 1, "a": 1}', 'a'],
+    ['{"x": {"b": [{"a": 1, "c": {}, "a": 2}]}}', 'a'],
+    ['{"hour": 1, "\\u0068our": 2}', 'hour'],
+    ['{"": 1, "": 2}', ''],
+    ['{"__proto__": 1, "__proto__": 2}', '__proto__'],
+    ['{"a\\"b": 1, "a\\"b": 2}', 'a"b'],
+  ])('is refused when a name is twice in one object: %s', (text, name) => {
+    expect(() => read(text)).toThrow(refusal(/^The body is ambiguous/));
+    expect(() => read(text)).toThrow(JSON.stringify(name));
+  });
+
+  it.each([
+    '{"a": {"a": {"a": 1}}}',
+    '[{"a": 1}, {"a": 1}]',
+    '{"a": "a", "b": "a", "c": ":{\\"a\\":1,\\"a\\":2}"}',
+    '{"\\\\": 1, "a": "\\\\"}',
+  ])('may have a name again in another object, and anything in a text: %s', (text) =>
+    expect(read(text)).toEqual(JSON.parse(text)),
+  );
+
+  it('may be nested as deep as it is long', () => {
+    const depth = 30_000;
+    expect(() => read(`${'['.repeat(depth)}${']'.repeat(depth)}`)).not.toThrow();
+    expect(() => read(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)).not.toThrow();
+    expect(() => read('['.repeat(65_000))).toThrow(refusal(/is not JSON/));
+  });
+});
