@@ -2,23 +2,37 @@
  * Handles messages exactly once in effect: what the handlers write and the group's offset move in one transaction, and
  * what was handled before is skipped. A message that cannot be handled is set aside; an outage is the caller's to wait out.
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RecordedEvent } from '@strongroom/contracts';
 import { isOutage } from '@strongroom/ledger';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import type { DeadLetters } from './dead-letters.js';
 import { FeedContext } from './feed-context.js';
-import { eventOf, type FeedMessage } from './feed-message.js';
+import { FeedFault } from './feed-fault.js';
+import { type FeedMessage, type ReadMessage, readMessage } from './feed-message.js';
+import type { FeedMetrics } from './feed-metrics.js';
 import { after, isRepetition, lockHandled, moveHandled, type PartitionKey } from './feed-offsets.js';
 import type { Handlers } from './handlers.js';
 
 /** How often a message is tried alone before it is set aside. */
 const triesAlone = 3;
+const firstPauseMs = 100;
 
 export interface BatchParts {
   dataSource: DataSource;
   handlers: Handlers;
   deadLetters: DeadLetters;
-  /** Tells others of a message that is set aside; a failure counts as an outage and is waited out. */
+  metrics: FeedMetrics;
+  /**
+   * Tells others of a message that is about to be set aside.
+   * @throws {FeedFault}
+   */
   publishDeadLetter(message: FeedMessage, error: unknown): Promise<void>;
+}
+
+/** Whether it passes by itself, so that the message has to wait rather than be set aside. */
+export function passesByItself(error: unknown): boolean {
+  return error instanceof FeedFault || isOutage(error);
 }
 
 export class Batch {
@@ -28,65 +42,65 @@ export class Batch {
   ) {}
 
   /**
-   * Returns when every message is handled or set aside, and how many were news.
-   * @throws only what passes by itself, such as a database that is away
+   * Returns when every message is handled or set aside.
+   * @throws only what passes by itself, such as a database that is away; and what stops setting aside
    */
-  async handle(messages: readonly FeedMessage[]): Promise<number> {
+  async handle(messages: readonly FeedMessage[]): Promise<void> {
+    const read = messages.map(readMessage);
     try {
-      return await this.together(messages);
+      return await this.together(read);
     } catch (error) {
-      if (isOutage(error)) throw error;
+      if (passesByItself(error)) throw error;
     }
     // One of them spoils the transaction of all: alone each shows what it is.
-    let news = 0;
-    for (const message of messages) news += await this.alone(message);
-    return news;
+    for (const each of read) await this.alone(each);
   }
 
-  private together(messages: readonly FeedMessage[]): Promise<number> {
-    return this.parts.dataSource.transaction(async (manager) => {
+  private async together(messages: readonly ReadMessage[]): Promise<void> {
+    const { dataSource, handlers, metrics } = this.parts;
+    const { topic, partition } = this.key;
+    const news: RecordedEvent[] = [];
+    await dataSource.transaction(async (manager) => {
       const before = await lockHandled(manager, this.key);
       let handled = before;
-      let news = 0;
-      for (const message of messages) {
-        if (!isRepetition(message, handled)) {
-          await this.pass(manager, message);
-          news += 1;
+      for (const each of messages) {
+        if (!isRepetition(each, handled)) {
+          if (!each.event) throw each.problem;
+          await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
+          news.push(each.event);
         }
-        handled = after(message, handled);
+        handled = after(each, handled);
       }
       if (handled.offset !== before.offset || handled.position !== before.position) {
         await moveHandled(manager, this.key, handled);
       }
-      return news;
     });
+    metrics.handled(topic, news);
   }
 
-  private async alone(message: FeedMessage): Promise<number> {
+  private async alone(message: ReadMessage): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.together([message]);
       } catch (error) {
-        if (isOutage(error)) throw error;
-        if (attempt >= triesAlone) return this.setAside(message, error);
+        if (passesByItself(error)) throw error;
+        // What can't be read will not be readable the next time.
+        if (!message.event || attempt >= triesAlone) return this.setAside(message, error);
       }
+      await delay(firstPauseMs * 2 ** (attempt - 1));
     }
   }
 
-  private async setAside(message: FeedMessage, error: unknown): Promise<number> {
-    await this.parts.publishDeadLetter(message, error);
-    return this.parts.dataSource.transaction(async (manager) => {
+  /** The topic is told first: told twice is better than not at all. */
+  private async setAside(read: ReadMessage, error: unknown): Promise<void> {
+    await this.parts.publishDeadLetter(read.message, error);
+    const isNews = await this.parts.dataSource.transaction(async (manager) => {
       const handled = await lockHandled(manager, this.key);
-      if (isRepetition(message, handled)) return 0;
-      await this.parts.deadLetters.setAside(manager, this.key, message, error);
-      await moveHandled(manager, this.key, after(message, handled));
-      return 1;
+      if (isRepetition(read, handled)) return false;
+      await this.parts.deadLetters.setAside(manager, this.key, read.message, error);
+      await moveHandled(manager, this.key, after(read, handled));
+      return true;
     });
-  }
-
-  private async pass(manager: EntityManager, message: FeedMessage): Promise<void> {
-    const event = eventOf(message);
-    const { topic, partition } = this.key;
-    await this.parts.handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
+    if (isNews) this.parts.metrics.setAside(this.key.topic);
   }
 }

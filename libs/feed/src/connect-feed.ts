@@ -7,10 +7,10 @@ import { DataSource } from 'typeorm';
 import { EmbeddedFeed } from './embedded/embedded-feed.js';
 import type { FeedServer } from './feed-server.js';
 import { ErrorsAsTheyAre } from './handlers.js';
+import { Cluster } from './kafka/cluster.js';
 import { kafkaClient } from './kafka/kafka-client.js';
 import { KafkaFeed } from './kafka/kafka-feed.js';
 import { KafkaRelay } from './kafka/kafka-relay.js';
-import { ensureTopics } from './kafka/topics.js';
 
 export interface ConnectOptions {
   /** Whether the app is unready while no events come in. Not for one that answers without them. */
@@ -26,17 +26,22 @@ export function connectFeed(app: INestApplication, parts: RuntimeParts, { readin
   if (readinessNeedsFeed) parts.health.addReadiness('feed', () => feed.probe());
 }
 
-function makeFeed(app: INestApplication, { config, log, ids, metrics }: RuntimeParts): FeedServer {
+function makeFeed(app: INestApplication, { config, log, clock, ids, metrics }: RuntimeParts): FeedServer {
   const { namespace } = config;
   const group = `${namespace}.${config.app}`;
-  const common = { dataSource: app.get(DataSource), ledger: app.get(Ledger), ids, log, metrics, group, namespace };
+  const common = {
+    dataSource: app.get(DataSource),
+    ledger: app.get(Ledger),
+    clock,
+    ids,
+    log,
+    metrics,
+    group,
+    namespace,
+  };
   if (config.feed.kind === 'embedded') return new EmbeddedFeed(common);
   const kafka = kafkaClient(config.feed.brokers, `strongroom-${config.app}`, log);
-  let known: string | undefined;
-  const source = async () => {
-    known ??= await ensureTopics(kafka, namespace);
-    return known;
-  };
-  const relay = new KafkaRelay({ ...common, kafka, source, holder: `${config.app}-${ids.next()}` });
-  return new KafkaFeed({ ...common, kafka, source, relay });
+  const cluster = new Cluster(kafka, namespace);
+  const relay = new KafkaRelay({ ...common, kafka, cluster, holder: `${config.app}-${ids.next()}` });
+  return new KafkaFeed({ ...common, kafka, cluster, relay });
 }

@@ -1,4 +1,5 @@
 /** Messages that no attempt could get handled: set aside, so that their partition goes on, and kept to be replayed. */
+import { isOutage } from '@strongroom/ledger';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -61,19 +62,14 @@ export class DeadLetters {
             [id],
           );
           if (z.array(z.unknown()).parse(taken).length === 0) return;
-          const event = eventOf({
-            topic,
-            partition,
-            offset: 0n,
-            position: undefined,
-            headers: {},
-            value: message.value,
-          });
+          const event = eventOf({ value: message.value });
           await handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
           await manager.query('update dead_letter set replayed_at = now() where id = $1', [id]);
         });
         this.log.info({ deadLetter: id }, 'dead letter replayed');
       } catch (error) {
+        // The wish stays: it is looked at again when the database is back.
+        if (isOutage(error)) throw error;
         await this.dataSource.query('update dead_letter set replay_asked_at = null where id = $1', [id]);
         this.log.error(
           { err: error, deadLetter: id },

@@ -1,7 +1,7 @@
 /** How far a consumer group has handled each partition: a row whose lock fences every other consumer of the partition. */
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { FeedMessage } from './feed-message.js';
+import type { ReadMessage } from './feed-message.js';
 
 export interface PartitionKey {
   group: string;
@@ -65,17 +65,15 @@ export async function handledOf(
 }
 
 /**
- * Whether the message was handled before. The ledger position tells it for every event, also for one that a relay sent
- * twice; a message that is no event has only its offset.
+ * Whether the message was handled before. The event's place in the ledger tells it, also of one that a relay sent twice
+ * or that lies in a topic made anew; a message without an event has only its offset.
  */
-export function isRepetition({ offset, position }: FeedMessage, handled: Handled): boolean {
-  return position === undefined ? offset <= handled.offset : position <= handled.position;
+export function isRepetition({ message, event }: ReadMessage, handled: Handled): boolean {
+  return event ? event.position <= handled.position : message.offset <= handled.offset;
 }
 
-/** How far the group is after the message. */
-export function after({ offset, position }: FeedMessage, handled: Handled): Handled {
-  return {
-    offset: offset > handled.offset ? offset : handled.offset,
-    position: Math.max(position ?? 0, handled.position),
-  };
+/** How far the group is after the message. Only an event moves the position: what a header claims could skip events unseen. */
+export function after({ message, event }: ReadMessage, handled: Handled): Handled {
+  const position = Math.max(event?.position ?? 0, handled.position);
+  return message.offset > handled.offset ? { offset: message.offset, position } : { ...handled, position };
 }

@@ -1,246 +1,277 @@
-/** What every feed promises its handlers, as one suite that each of them passes on real services. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type EventData, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
-import { Ledger } from '@strongroom/ledger';
-import { createLogger, type Ids, type Logger, Metrics, RandomIds } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+/** What every feed promises, shown on real services. A handler here has no guard of its own: each effect is counted. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { FeedConfig } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
-import { FeedContext } from './feed-context.js';
-import type { FeedServer } from './feed-server.js';
+import { FeedWorld } from '../fixtures/feed-world.js';
+import type { HandledEvent } from '../fixtures/member.js';
+import type { FeedContext } from './feed-context.js';
 
-export interface FeedParts {
-  dataSource: DataSource;
-  ledger: Ledger;
-  ids: Ids;
-  log: Logger;
-  metrics: Metrics;
-  group: string;
-  namespace: string;
-}
-
-export interface FeedUnderTest {
-  open(parts: FeedParts): FeedServer;
-  /** Has the feed bring everything that was brought before once more, as a relay does that died before it could note it. */
-  bringAgain(parts: FeedParts): Promise<void>;
-  /** Brings what is no event. */
-  bringJunk(parts: FeedParts): Promise<void>;
-}
-
-type Handler = (event: RecordedEvent, context: FeedContext) => Promise<void>;
-
-const withinMs = 30_000;
-
-export function feedContract(name: string, feed: FeedUnderTest): void {
-  describe(`the ${name} feed`, () => {
-    let database: TestDatabase;
-    let dataSource: DataSource;
-    let parts: FeedParts;
-    let open: FeedServer[];
-
-    beforeAll(async () => {
-      database = await createTestDatabase();
-      dataSource = await createDataSource({ url: database.url, applicationName: 'feed-contract' }).initialize();
-      await migrate(dataSource);
-      await dataSource.query(
-        'create table seen (nr bigint generated always as identity, event_id uuid, instance_id uuid, position bigint)',
-      );
-    });
-    afterAll(async () => {
-      await dataSource.destroy();
-      await database.drop();
-    });
-
+export function feedContract(kind: string, feed: () => FeedConfig): void {
+  describe(`the ${kind} feed`, () => {
+    let world: FeedWorld;
     beforeEach(async () => {
-      open = [];
-      const ids = new RandomIds();
-      await dataSource.query('truncate seen');
-      parts = {
-        dataSource,
-        ledger: new Ledger(dataSource),
-        ids,
-        log: createLogger({ app: 'feed-contract', level: 'silent' }),
-        metrics: new Metrics(),
-        group: `group-${ids.next()}`,
-        namespace: `test-${ids.next()}`,
+      world = await FeedWorld.create(feed());
+    });
+    afterEach(() => world.remove());
+
+    const idsOf = (found: { eventId: string }[]) => found.map(({ eventId }) => eventId);
+    const sorted = (ids: string[]) => [...ids].sort();
+
+    it('brings every event once, those of an instance in the order in which they were recorded', async () => {
+      const instances = Array.from({ length: 8 }, () => world.ids.next());
+      const recorded = new Map<string, string[]>(instances.map((id) => [id, []]));
+      const record = async (rounds: number) => {
+        for (let round = 0; round < rounds; round += 1) {
+          await Promise.all(
+            instances.map(async (id) => void recorded.get(id)?.push(...(await world.append(id, 1 + (round % 4))))),
+          );
+        }
       };
-    });
-    afterEach(async () => {
-      await Promise.all(open.map((each) => each.close()));
-    });
+      await record(8);
+      await world.member();
+      await record(8);
 
-    /** Handles as a projection does: writes with the transaction that moves the offset. */
-    const note: Handler = async (event, { manager }) => {
-      await manager.query('insert into seen (event_id, instance_id, position) values ($1, $2, $3)', [
-        event.id,
-        event.instanceId,
-        event.position,
-      ]);
-    };
-
-    async function member(handler: Handler = note): Promise<FeedServer> {
-      const server = feed.open({ ...parts, metrics: new Metrics() });
-      // Nest gives a handler's arguments as they come; these are the feed's own.
-      server.addHandler('ScheduleDeleted', (event: RecordedEvent, context: FeedContext) => handler(event, context));
-      await server.listen(() => {});
-      open.push(server);
-      return server;
-    }
-
-    async function leave(server: FeedServer): Promise<void> {
-      open = open.filter((each) => each !== server);
-      await server.close();
-    }
-
-    /** Appends events, `each` for every one of `instances`, and returns their ids. */
-    async function append(instances: number, each: number): Promise<string[]> {
-      const all = Array.from({ length: instances }, async () => {
-        const [instanceId, scheduleId] = [parts.ids.next(), parts.ids.next()];
-        const made: string[] = [];
-        for (let version = 0; version < each; version += 1) {
-          const id = parts.ids.next();
-          const data: EventData<'ScheduleDeleted'> = { scheduleId, instanceId };
-          await parts.ledger.append({
-            stream: streamOf('schedule', scheduleId),
-            expectedVersion: version,
-            accountId: 'acme',
-            instanceId,
-            context: { requestId: 'r', correlationId: 'r', causationId: null, actor: 'spec' },
-            events: [{ id, type: 'ScheduleDeleted', data }],
-            claims: [],
-            releases: [],
-          });
-          made.push(id);
-        }
-        return made;
-      });
-      return (await Promise.all(all)).flat();
-    }
-
-    const seen = (): Promise<{ event_id: string; instance_id: string; position: string }[]> =>
-      dataSource.query('select event_id, instance_id, position from seen order by nr');
-    const seenAll = (ids: string[]) =>
-      eventually(
-        async () => expect((await seen()).map(({ event_id }) => event_id)).toEqual(expect.arrayContaining(ids)),
-        { withinMs },
-      );
-
-    async function eachOnce(ids: string[]): Promise<void> {
-      await seenAll(ids);
-      const own = (await seen()).map(({ event_id }) => event_id).filter((id) => ids.includes(id));
-      expect([...own].sort()).toEqual([...ids].sort());
-    }
-
-    async function inOrder(): Promise<void> {
-      const last = new Map<string, number>();
-      for (const { instance_id, position } of await seen()) {
-        expect(Number(position)).toBeGreaterThan(last.get(instance_id) ?? 0);
-        last.set(instance_id, Number(position));
+      const all = [...recorded.values()].flat();
+      const found = await world.settled(all);
+      expect(sorted(idsOf(found))).toEqual(sorted(all));
+      for (const [id, events] of recorded) {
+        expect(idsOf(found.filter(({ instanceId }) => instanceId === id))).toEqual(events);
       }
-    }
-
-    it('brings every event once, and those of one instance in order', async () => {
-      const before = await append(4, 5);
-      await member();
-      const after = await append(6, 10);
-      await eachOnce([...before, ...after]);
-      await inOrder();
+      expect(await world.deadLetters()).toEqual([]);
     });
 
-    it('goes on where it was after a restart, and brings nothing twice', async () => {
-      const first = await member();
-      const before = await append(3, 4);
-      await seenAll(before);
-      await leave(first);
-      const meanwhile = await append(3, 4);
-      await member();
-      const after = await append(3, 4);
-      await eachOnce([...before, ...meanwhile, ...after]);
-      await inOrder();
+    it('goes on after a restart where it ended', async () => {
+      const instance = world.ids.next();
+      const first = await world.member({ name: 'first' });
+      const before = await world.append(instance, 10);
+      await world.settled(before);
+      await first.close();
+      const meanwhile = await world.append(instance, 10);
+
+      const handed: string[] = [];
+      await world.member({ name: 'second', also: async ({ id }) => void handed.push(id) });
+      const after = await world.append(instance, 1);
+      expect(idsOf(await world.settled(after))).toEqual([...before, ...meanwhile, ...after]);
+      expect(handed).toEqual([...meanwhile, ...after]);
     });
 
-    it('has the effect of an event once though it is brought again', async () => {
-      await member();
-      const ids = await append(4, 5);
-      await seenAll(ids);
-      await feed.bringAgain(parts);
-      const more = await append(4, 2);
-      await eachOnce([...ids, ...more]);
-    });
-
-    it('brings an event again whose handler broke off, and undoes what it had written', async () => {
-      let broken = 0;
-      await member(async (event, context) => {
-        await note(event, context);
-        if (broken < 2) {
-          broken += 1;
-          throw Object.assign(new Error('the connection broke'), { code: '57P01' });
-        }
+    it('runs the handlers of an event one after another, as they are written, and passes over what nobody handles', async () => {
+      const steps: string[] = [];
+      const member = await world.member({
+        also: async (_, { manager }) => {
+          steps.push('first begins');
+          await manager.query('select pg_sleep(0.1)');
+          steps.push('first ends');
+        },
+        second: async () => void steps.push('second'),
       });
-      await eachOnce(await append(2, 3));
-      expect(broken).toBe(2);
+      const instance = world.ids.next();
+      await world.appendUnhandled(instance);
+      await world.settled(await world.append(instance));
+      await eventually(() => expect(steps).toEqual(['first begins', 'first ends', 'second']), { withinMs: 10_000 });
+      await eventually(async () => expect(await world.waiting(member)).toBe(0), { withinMs: 30_000 });
+      expect(await world.deadLetters()).toEqual([]);
     });
 
-    it('sets a message aside that no attempt gets handled, goes on with its partition, and handles it when asked to', async () => {
-      let poisonous: string | undefined;
-      let cured = false;
-      await member(async (event, context) => {
-        poisonous ??= event.id;
-        if (event.id === poisonous && !cured) throw new TypeError('a mistake in the handler');
-        await note(event, context);
+    it('leaves nothing of a handler that lost its database half-way: the event is handled again, whole, once', async () => {
+      let cut = 0;
+      await world.member({
+        also: async (_, { manager }) => {
+          if (cut < 2) {
+            cut += 1;
+            await manager.query('select pg_terminate_backend(pg_backend_pid())');
+          }
+        },
       });
-      const ids = await append(1, 8);
-      await eachOnce(ids.slice(1));
-      const letters = 'select id, error from dead_letter where consumer_group = $1';
+      const events = await world.append(world.ids.next(), 5);
+      expect(idsOf(await world.settled(events))).toEqual(events);
+      expect(cut).toBe(2);
+      expect(await world.deadLetters()).toEqual([]);
+    });
+
+    it('sets aside what no attempt can handle, and goes on with what follows, be it of the same instance', async () => {
+      let poison: string | undefined;
+      const tried: string[] = [];
+      const member = await world.member({
+        also: async ({ id }) => {
+          if (id !== poison) return;
+          tried.push(id);
+          throw new TypeError('instance is not iterable');
+        },
+      });
+      const [instance, other] = [world.ids.next(), world.ids.next()];
+      poison = world.ids.next();
+      const before = await world.append(instance, 3);
+      await world.append(instance, 1, [poison]);
+      const after = [...(await world.append(instance, 3)), ...(await world.append(other, 3))];
+
+      expect(sorted(idsOf(await world.settled([...before, ...after])))).toEqual(sorted([...before, ...after]));
+      expect(tried.length).toBeGreaterThanOrEqual(3);
+      expect(await world.deadLetters()).toMatchObject([
+        { error: 'TypeError: instance is not iterable', replayed: false, position: expect.any(Number) },
+      ]);
+      expect(await member.metric('strongroom_dead_letters')).toBe(1);
+      expect(await member.ready()).toBe(true);
+    });
+
+    it('sets aside what it cannot read, once, and goes on', async () => {
+      const instance = world.ids.next();
+      const before = await world.append(instance, 2);
+      await world.appendUnknown(instance);
+      const after = await world.append(instance, 2);
+      const first = await world.member();
+      await world.settled([...before, ...after]);
+      await first.close();
+      await world.member();
+      const more = await world.append(instance, 2);
+      expect(idsOf(await world.settled(more))).toEqual([...before, ...after, ...more]);
+      expect(await world.deadLetters()).toHaveLength(1);
+    });
+
+    it('does not set aside what works at another attempt', async () => {
+      let failures = 0;
+      await world.member({
+        also: async () => {
+          if (failures >= 2) return;
+          failures += 1;
+          throw new Error('not yet');
+        },
+      });
+      const events = await world.append(world.ids.next(), 3);
+      expect(idsOf(await world.settled(events))).toEqual(events);
+      expect(await world.deadLetters()).toEqual([]);
+    });
+
+    it('handles what was set aside when an operator asks for it, once', async () => {
+      let mended = false;
+      const member = await world.member({
+        also: async () => {
+          if (!mended) throw new Error('the cause');
+        },
+      });
+      const [event] = await world.append(world.ids.next());
       const [letter] = await eventually(
         async () => {
-          const rows: { id: string; error: string }[] = await dataSource.query(letters, [parts.group]);
-          expect(rows).toHaveLength(1);
-          return rows;
+          const found = await world.deadLetters();
+          expect(found).toHaveLength(1);
+          return found;
         },
-        { withinMs },
+        { withinMs: 30_000 },
       );
-      expect(letter?.error).toContain('a mistake in the handler');
+      expect(await world.effects()).toEqual([]);
 
-      cured = true;
-      await dataSource.query('update dead_letter set replay_asked_at = now() where id = $1', [letter?.id]);
-      await eachOnce(ids);
+      mended = true;
+      await world.askForReplay(letter?.id);
+      await eventually(async () => expect(await world.deadLetters()).toMatchObject([{ replayed: true }]), {
+        withinMs: 30_000,
+      });
+      await world.askForReplay(letter?.id);
+      await world.settled(await world.append(world.ids.next()));
+      expect(idsOf(await world.effects()).filter((id) => id === event)).toHaveLength(1);
+      expect(await member.metric('strongroom_dead_letters')).toBe(0);
     });
 
-    it('sets aside what is no event', async () => {
-      await member();
-      await append(1, 1);
-      await feed.bringJunk(parts);
-      await eachOnce(await append(3, 3));
-      await eventually(
-        async () =>
-          expect(
-            await dataSource.query('select 1 from dead_letter where consumer_group = $1', [parts.group]),
-          ).toHaveLength(1),
-        { withinMs },
-      );
+    it('waits an outage of the database out: nothing is lost, set aside, or done twice', async () => {
+      let inTheMiddle = () => {};
+      const begun = new Promise<void>((resolve) => {
+        inTheMiddle = resolve;
+      });
+      let goOn = () => {};
+      const gone = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const attempts: string[] = [];
+      const member = await world.member({
+        also: async ({ id }) => {
+          attempts.push(id);
+          inTheMiddle();
+          await gone;
+        },
+      });
+      const events = await world.append(world.ids.next(), 20);
+      await begun;
+      await world.database.cut();
+      goOn();
+      await world.refused(40);
+      expect(await member.alive()).toBe(true);
+      await world.database.restore();
+
+      expect(idsOf(await world.settled(events, 45_000))).toEqual(events);
+      expect(attempts.length).toBeGreaterThan(events.length);
+      expect(await world.deadLetters()).toEqual([]);
+      expect(sorted(idsOf(await world.settled(await world.append(world.ids.next(), 2))))).toHaveLength(22);
     });
 
-    it('waits while the database is away, and loses nothing', async () => {
-      await member();
-      const before = await append(4, 5);
-      await database.cut();
-      await database.restore();
-      const after = await append(4, 5);
-      await eachOnce([...before, ...after]);
-      await inOrder();
+    it('has each event handled once between two members of a group', async () => {
+      await Promise.all([world.member({ name: 'one' }), world.member({ name: 'two' })]);
+      const instances = Array.from({ length: 12 }, () => world.ids.next());
+      const events: string[] = [];
+      for (let round = 0; round < 10; round += 1) {
+        events.push(...(await Promise.all(instances.map((id) => world.append(id, 2)))).flat());
+      }
+      await world.member({ name: 'three' });
+      events.push(...(await Promise.all(instances.map((id) => world.append(id, 2)))).flat());
+
+      const found = await world.settled(events);
+      expect(sorted(idsOf(found))).toEqual(sorted(events));
+      for (const id of instances) {
+        const positions = found.filter(({ instanceId }) => instanceId === id).map(({ position }) => position);
+        expect(positions).toEqual([...positions].sort((a, b) => a - b));
+      }
     });
 
-    it('is shared by the members of a group, and goes on when one of them leaves', async () => {
-      const first = await member();
-      await member();
-      const before = await append(8, 5);
-      await seenAll(before);
-      await leave(first);
-      const after = await append(8, 5);
-      await eachOnce([...before, ...after]);
-      await inOrder();
+    it('takes over from a member that was killed in the middle of an event: it has its effect once', async () => {
+      const killed = await world.stuckMember('killed');
+      const events = await world.append(world.ids.next(), 3);
+      await killed.inTheMiddle();
+      await world.member({ name: 'heir' });
+      await killed.kill();
+      const found = await world.settled(events, 45_000);
+      expect(idsOf(found)).toEqual(events);
+      expect(new Set(found.map(({ member }) => member))).toEqual(new Set(['heir']));
+    }, 90_000);
+
+    it('finishes what it has in hand when it is asked to stop', async () => {
+      let begin = () => {};
+      const begun = new Promise<void>((resolve) => {
+        begin = resolve;
+      });
+      const member = await world.member({
+        also: async (_: HandledEvent, { manager }: FeedContext) => {
+          begin();
+          await manager.query('select pg_sleep(0.5)');
+        },
+      });
+      const [event] = await world.append(world.ids.next());
+      await begun;
+      await member.close();
+      expect(idsOf(await world.effects())).toEqual([event]);
+      await eventually(async () => expect(await world.connections('strongroom-')).toBe(0), { withinMs: 10_000 });
+    });
+
+    it('leaves the events to others in an app without handlers', async () => {
+      await world.member({ name: 'api', handles: false });
+      const events = await world.append(world.ids.next(), 3);
+      const rows: unknown = await world.dataSource.query('select * from feed_offset');
+      expect(rows).toEqual([]);
+      await world.member();
+      await world.settled(events);
+    });
+
+    it('tells what it has done, and what waits', async () => {
+      let goOn = () => {};
+      const gate = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const member = await world.member({ also: () => gate });
+      const events = await world.append(world.ids.next(), 4);
+      await eventually(async () => expect(await world.waiting(member)).toBe(4), { withinMs: 20_000 });
+      goOn();
+      await world.settled(events);
+      await eventually(async () => expect(await world.waiting(member)).toBe(0), { withinMs: 20_000 });
+      const labels = `{topic="${world.topic('schedule')}"`;
+      expect(await member.metric('strongroom_feed_events_total', `${labels},outcome="handled"}`)).toBe(4);
+      expect(await member.metric('strongroom_feed_delay_seconds_count', `${labels}}`)).toBe(4);
     });
   });
 }

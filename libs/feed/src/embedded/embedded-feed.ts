@@ -4,16 +4,18 @@
  */
 import { type Aggregate, aggregates, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
-import { type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
+import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { Batch } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
-import { handledOf, type PartitionKey } from '../feed-offsets.js';
+import { FeedMetrics } from '../feed-metrics.js';
+import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
 
 export interface EmbeddedFeedOptions {
   dataSource: DataSource;
   ledger: Ledger;
+  clock: Clock;
   ids: Ids;
   log: Logger;
   metrics: Metrics;
@@ -27,64 +29,16 @@ const pollMs = 1_000;
 const replayMs = 5_000;
 
 export class EmbeddedFeed extends FeedServer {
-  private readonly deadLetters: DeadLetters;
-  private readonly loops: WorkLoop[] = [];
+  private loops: WorkLoop[] = [];
   private stopNotices: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: EmbeddedFeedOptions) {
     super();
-    const { dataSource, group, ids, log, metrics } = options;
-    this.deadLetters = new DeadLetters(dataSource, group, ids, log);
-    metrics.gauge({
-      name: 'strongroom_feed_lag_events',
-      help: 'Events that this group has not handled yet, by topic; counted up to 100,000.',
-      labels: ['topic'],
-      measure: async (gauge) => {
-        for (const aggregate of aggregates) {
-          const { events } = await options.ledger.lag(aggregate, await this.handled(aggregate));
-          gauge.set({ topic: this.topic(aggregate) }, events);
-        }
-      },
-    });
-    metrics.gauge({
-      name: 'strongroom_dead_letters',
-      help: 'Messages set aside by this group and not replayed.',
-      measure: async (gauge) => gauge.set(await this.deadLetters.waiting()),
-    });
   }
 
   async listen(callback: () => void): Promise<void> {
-    const { dataSource, log } = this.options;
-    const parts = {
-      dataSource,
-      handlers: this.handlers,
-      deadLetters: this.deadLetters,
-      publishDeadLetter: async () => {},
-    };
-    for (const aggregate of aggregates) {
-      const key: PartitionKey = { ...this.keyOf(aggregate), partition: 0 };
-      const batch = new Batch(parts, key);
-      this.loops.push(
-        new WorkLoop({
-          name: `feed of ${key.topic}`,
-          intervalMs: pollMs,
-          log,
-          pass: () => this.next(aggregate, batch),
-        }),
-      );
-    }
-    this.loops.push(
-      new WorkLoop({
-        name: 'replay of dead letters',
-        intervalMs: replayMs,
-        log,
-        pass: () => this.deadLetters.replayAsked(this.handlers),
-      }),
-    );
-    this.stopNotices = await this.options.ledger.onAppend(() => {
-      for (const loop of this.loops) loop.wake();
-    });
-    for (const loop of this.loops) loop.start();
+    // An app without handlers has nothing to follow: without a broker there is nothing to relay either.
+    if (this.handlers.any) await this.follow();
     callback();
   }
 
@@ -97,6 +51,39 @@ export class EmbeddedFeed extends FeedServer {
     if (this.loops.some((loop) => loop.failing))
       return Promise.reject(new Error('events are not handled at the moment; see the log'));
     return Promise.resolve();
+  }
+
+  private async follow(): Promise<void> {
+    const { dataSource, ledger, clock, ids, log, metrics, group } = this.options;
+    const deadLetters = new DeadLetters(dataSource, group, ids, log);
+    const parts = {
+      dataSource,
+      handlers: this.handlers,
+      deadLetters,
+      metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
+      publishDeadLetter: async () => {},
+    };
+    const tails = aggregates.map((aggregate) => {
+      const key = { ...this.keyOf(aggregate), partition: 0 };
+      const batch = new Batch(parts, key);
+      return new WorkLoop({
+        name: `feed of ${key.topic}`,
+        intervalMs: pollMs,
+        log,
+        pass: () => this.next(aggregate, batch),
+      });
+    });
+    const replay = new WorkLoop({
+      name: 'replay of dead letters',
+      intervalMs: replayMs,
+      log,
+      pass: () => deadLetters.replayAsked(this.handlers),
+    });
+    this.loops = [...tails, replay];
+    this.stopNotices = await ledger.onAppend(() => {
+      for (const tail of tails) tail.wake();
+    });
+    for (const loop of this.loops) loop.start();
   }
 
   private async next(aggregate: Aggregate, batch: Batch): Promise<'again' | 'done'> {
@@ -115,8 +102,19 @@ export class EmbeddedFeed extends FeedServer {
     return 'again';
   }
 
+  /** The place in the ledger of the last event handled or set aside; here it is the offset too. */
   private async handled(aggregate: Aggregate): Promise<number> {
-    return (await handledOf(this.options.dataSource.manager, this.keyOf(aggregate))).get(0)?.position ?? 0;
+    const { offset = 0n } = (await handledOf(this.options.dataSource.manager, this.keyOf(aggregate))).get(0) ?? {};
+    return Math.max(0, Number(offset));
+  }
+
+  private async behind(): Promise<Map<string, number>> {
+    const lags = new Map<string, number>();
+    for (const aggregate of aggregates) {
+      const { events } = await this.options.ledger.lag(aggregate, await this.handled(aggregate));
+      lags.set(this.topic(aggregate), events);
+    }
+    return lags;
   }
 
   private keyOf(aggregate: Aggregate) {

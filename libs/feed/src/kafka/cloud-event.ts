@@ -1,14 +1,21 @@
 /** An event of the ledger as a Kafka message: CloudEvents 1.0 in binary content mode, the place in the ledger beside it. */
-import { idOf } from '@strongroom/contracts';
+import { eventContext, idOf } from '@strongroom/contracts';
 import type { TailRow } from '@strongroom/ledger';
 import type { Message } from 'kafkajs';
+import { z } from 'zod';
 
 export const positionHeader = 'strongroom-position';
 
 /** The version of an event's form is in its type: an event that changes gets a new one. */
 const typeSuffix = 'v1';
 
+/** Whoever follows a request through the broker finds it here without reading the value. */
+const { requestId, correlationId } = eventContext.shape;
+const traced = z.object({ context: z.object({ requestId, correlationId }) });
+
 export function messageOf({ position, id, type, stream, instanceId, at, event }: TailRow): Message & { value: string } {
+  // An event that can't be read is carried all the same: it is its consumers' to set aside.
+  const { data: trace } = traced.safeParse(event);
   return {
     // Events of one instance keep their order.
     key: instanceId,
@@ -22,6 +29,10 @@ export function messageOf({ position, id, type, stream, instanceId, at, event }:
       ce_subject: `${stream.slice(0, stream.indexOf('-'))}/${idOf(stream)}`,
       'content-type': 'application/json; charset=utf-8',
       [positionHeader]: String(position),
+      ...(trace && {
+        'strongroom-request-id': trace.context.requestId,
+        'strongroom-correlation-id': trace.context.correlationId,
+      }),
     },
   };
 }

@@ -1,44 +1,99 @@
-import { describe, it } from '@jest/globals';
-import { topicName } from '@strongroom/contracts';
-import { Partitioners } from 'kafkajs';
-import { type FeedParts, feedContract } from '../feed.contract.js';
-import { kafkaClient } from './kafka-client.js';
-import { KafkaFeed } from './kafka-feed.js';
-import { KafkaRelay } from './kafka-relay.js';
-import { ensureTopics } from './topics.js';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { deadLetterTopic } from '@strongroom/contracts';
+import { eventually } from '../../../../test/services/eventually.js';
+import { FeedWorld } from '../../fixtures/feed-world.js';
+import { KafkaWitness, kafkaForTests } from '../../fixtures/kafka-witness.js';
+import { feedContract } from '../feed.contract.js';
 
-const brokers = process.env.STRONGROOM_TEST_KAFKA;
+feedContract('Kafka', kafkaForTests);
 
-if (brokers) {
-  const client = ({ log }: FeedParts) => kafkaClient([brokers], 'feed-contract', log);
-  feedContract('Kafka', {
-    open(parts) {
-      const kafka = client(parts);
-      let known: Promise<string> | undefined;
-      const source = () => {
-        known ??= ensureTopics(kafka, parts.namespace);
-        return known;
-      };
-      const relay = new KafkaRelay({ ...parts, kafka, source, holder: parts.ids.next() });
-      return new KafkaFeed({ ...parts, kafka, source, relay });
-    },
-    async bringAgain({ dataSource, namespace }) {
-      await dataSource.query('update relay_cursor set position = 0 where topic like $1', [`${namespace}.%`]);
-    },
-    async bringJunk(parts) {
-      const producer = client(parts).producer({ createPartitioner: Partitioners.DefaultPartitioner });
-      await producer.connect();
-      await producer.send({
-        topic: topicName('schedule', parts.namespace),
-        messages: [{ key: 'junk', value: '{"not": "an event"' }],
-      });
-      await producer.disconnect();
-    },
+describe('the Kafka feed, on a topic that others can write to', () => {
+  let world: FeedWorld;
+  let witness: KafkaWitness;
+  beforeEach(async () => {
+    world = await FeedWorld.create(kafkaForTests());
+    witness = new KafkaWitness(kafkaForTests());
   });
-} else {
-  describe('the Kafka feed', () => {
-    it('was not tested: there is no Kafka here', () => {
-      process.stderr.write(`\nNOT RUN: the suite of the Kafka feed. ${process.env.STRONGROOM_TEST_KAFKA_REASON}\n\n`);
+  afterEach(() => world.remove());
+
+  const letters = (count: number) =>
+    eventually(
+      async () => {
+        const found = await world.deadLetters();
+        expect(found).toHaveLength(count);
+        return found;
+      },
+      { withinMs: 30_000 },
+    );
+
+  it('sets a stranger message aside, whatever it holds or claims, and tells of it on the dead-letter topic', async () => {
+    const instance = world.ids.next();
+    await world.member();
+    const before = await world.append(instance, 2);
+    await world.settled(before);
+    const [{ partition } = { partition: 0 }] = await witness.messages(world.topic('schedule'));
+
+    const farAhead = { 'strongroom-position': '9007199254740991' };
+    await witness.put(world.topic('schedule'), { value: '{"not":"an event"}', headers: farAhead, partition });
+    await witness.put(world.topic('schedule'), { value: Buffer.from([0, 0xff, 0xc3, 0x28, 0x22, 0]), partition });
+    await witness.put(world.topic('schedule'), { value: null, headers: { tags: ['a', 'b'] }, partition });
+    await witness.put(world.topic('schedule'), { value: '{"a":"\\u0000\\ud800"}', partition });
+    const after = await world.append(instance, 2);
+
+    const found = await world.settled(after);
+    expect(found.map(({ eventId }) => eventId)).toEqual([...before, ...after]);
+    const set = await letters(4);
+    expect(set.map(({ message }) => message.headers)).toContainEqual(farAhead);
+    const told = await eventually(
+      async () => {
+        const messages = await witness.messages(deadLetterTopic(world.namespace));
+        expect(messages.length).toBeGreaterThanOrEqual(4);
+        return messages;
+      },
+      { withinMs: 30_000 },
+    );
+    expect(told[0]).toMatchObject({
+      value: '{"not":"an event"}',
+      headers: {
+        ...farAhead,
+        'strongroom-group': `${world.namespace}.replicator`,
+        'strongroom-origin': `${world.topic('schedule')}/${partition}/2`,
+        'strongroom-error': expect.stringContaining('expected'),
+      },
     });
   });
-}
+
+  it('handles an event once though strangers send it again', async () => {
+    const member = await world.member();
+    const events = await world.append(world.ids.next(), 3);
+    await world.settled(events);
+    const messages = await witness.messages(world.topic('schedule'));
+    for (const { key, value, headers, partition } of messages) {
+      await witness.put(world.topic('schedule'), { key: key ?? null, value, headers, partition });
+      await witness.put(world.topic('schedule'), { key: key ?? null, value, partition });
+    }
+    await eventually(async () => expect(await world.waiting(member)).toBe(0), { withinMs: 30_000 });
+    expect((await world.effects()).map(({ eventId }) => eventId)).toEqual(events);
+    expect(await world.deadLetters()).toEqual([]);
+  });
+
+  it('shares the partitions among the members of a group', async () => {
+    await Promise.all([world.member({ name: 'one' }), world.member({ name: 'two' })]);
+    await eventually(
+      async () => {
+        const rounds = await Promise.all(Array.from({ length: 12 }, () => world.append(world.ids.next())));
+        await world.settled(rounds.flat());
+        const newest = (await world.effects()).slice(-12);
+        expect(new Set(newest.map(({ member }) => member))).toEqual(new Set(['one', 'two']));
+      },
+      { withinMs: 40_000 },
+    );
+  });
+
+  it('tells Kafka where it is, for the tools that ask there', async () => {
+    await world.member();
+    await world.settled(await world.append(world.ids.next(), 7));
+    const committed = () => witness.committed(`${world.namespace}.replicator`, world.topic('schedule'));
+    await eventually(async () => expect(await committed()).toBe(7), { withinMs: 20_000 });
+  });
+});

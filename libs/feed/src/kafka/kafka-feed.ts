@@ -3,35 +3,31 @@
  * serves its tools only. A consumer that was fenced or frozen finds the offset's row moved, and skips.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { aggregates, deadLetterTopic, topicName } from '@strongroom/contracts';
-import { isOutage } from '@strongroom/ledger';
-import { type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
-import {
-  type Consumer,
-  type EachBatchPayload,
-  type Kafka,
-  type KafkaMessage,
-  Partitioners,
-  type Producer,
-} from 'kafkajs';
+import { aggregates, topicName } from '@strongroom/contracts';
+import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { DataSource } from 'typeorm';
-import { Batch } from '../batch.js';
+import { Batch, type BatchParts, passesByItself } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
 import type { FeedMessage } from '../feed-message.js';
+import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
 import { positionHeader } from './cloud-event.js';
+import type { Cluster } from './cluster.js';
+import { DeadLetterTopic } from './dead-letter-topic.js';
 import type { KafkaRelay } from './kafka-relay.js';
 
 export interface KafkaFeedOptions {
   kafka: Kafka;
   dataSource: DataSource;
+  clock: Clock;
   ids: Ids;
   log: Logger;
   metrics: Metrics;
   group: string;
   namespace: string;
-  source: () => Promise<string>;
+  cluster: Cluster;
   relay: KafkaRelay;
 }
 
@@ -39,77 +35,89 @@ const chunkSize = 200;
 const replayMs = 5_000;
 const outagePauseMs = 500;
 const restartMs = 1_000;
+const heartbeatMs = 1_000;
+
+/** One life of a consumer: what its batches need to know of it. */
+interface Life {
+  consumer: Consumer;
+  source: string;
+  parts: BatchParts;
+}
 
 export class KafkaFeed extends FeedServer {
-  private readonly deadLetters: DeadLetters;
   private readonly topics: string[];
-  private readonly replay: WorkLoop;
-  private readonly consuming: WorkLoop;
-  private consumer: Consumer | undefined;
-  private deadLetterProducer: Producer | undefined;
+  private readonly deadLetterTopic: DeadLetterTopic;
+  private loops: WorkLoop[] = [];
   private joined = false;
-  private stopping = false;
 
   constructor(private readonly options: KafkaFeedOptions) {
     super();
-    const { dataSource, group, ids, log, namespace } = options;
+    const { kafka, group, namespace } = options;
     this.topics = aggregates.map((kind) => topicName(kind, namespace));
-    this.deadLetters = new DeadLetters(dataSource, group, ids, log);
-    this.replay = new WorkLoop({
-      name: 'replay of dead letters',
-      intervalMs: replayMs,
-      log,
-      pass: () => this.deadLetters.replayAsked(this.handlers),
-    });
-    this.consuming = new WorkLoop({
-      name: 'feed over Kafka',
-      intervalMs: restartMs,
-      longestBackOffMs: 5_000,
-      log,
-      pass: (signal) => this.consume(signal),
-    });
-  }
-
-  /** An app without handlers only relays. */
-  private get isConsumer(): boolean {
-    return this.handlers.any;
+    this.deadLetterTopic = new DeadLetterTopic(kafka, group, namespace);
   }
 
   async listen(callback: () => void): Promise<void> {
     await this.options.relay.start();
-    if (this.isConsumer) {
-      this.measure();
-      this.consuming.start();
-      this.replay.start();
-    }
+    // An app without handlers only relays.
+    if (this.handlers.any) this.follow();
     callback();
   }
 
   async close(): Promise<void> {
-    this.stopping = true;
-    await Promise.all([this.options.relay.stop(), this.consuming.stop(), this.replay.stop()]);
-    await this.deadLetterProducer?.disconnect().catch(() => {});
+    await Promise.all([this.options.relay.stop(), ...this.loops.map((loop) => loop.stop())]);
+    await this.deadLetterTopic.close();
   }
 
   probe(): Promise<void> {
-    if (!this.isConsumer || this.joined) return Promise.resolve();
+    if (!this.handlers.any || this.joined) return Promise.resolve();
     return Promise.reject(new Error('no member of its consumer group: Kafka is away, or the group is just forming'));
   }
 
+  private follow(): void {
+    const { dataSource, group, clock, ids, log, metrics } = this.options;
+    const deadLetters = new DeadLetters(dataSource, group, ids, log);
+    const parts: BatchParts = {
+      dataSource,
+      handlers: this.handlers,
+      deadLetters,
+      metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
+      publishDeadLetter: (message, error) => this.deadLetterTopic.publish(message, error),
+    };
+    this.loops = [
+      new WorkLoop({
+        name: 'feed over Kafka',
+        intervalMs: restartMs,
+        longestBackOffMs: 5_000,
+        log,
+        pass: (signal) => this.consume(parts, signal),
+      }),
+      new WorkLoop({
+        name: 'replay of dead letters',
+        intervalMs: replayMs,
+        log,
+        pass: () => deadLetters.replayAsked(this.handlers),
+      }),
+    ];
+    for (const loop of this.loops) loop.start();
+  }
+
   /** One life of a consumer: from its connection to its crash, or to the stop. */
-  private async consume(signal: AbortSignal): Promise<void> {
-    const { kafka, group, source: clusterOf } = this.options;
-    const source = await clusterOf();
+  private async consume(parts: BatchParts, signal: AbortSignal): Promise<void> {
+    const { kafka, group, cluster, log } = this.options;
+    const source = await cluster.source();
+    if (signal.aborted) return;
     const consumer = kafka.consumer({
       groupId: group,
       sessionTimeout: 10_000,
-      heartbeatInterval: 1_000,
+      heartbeatInterval: heartbeatMs,
       rebalanceTimeout: 20_000,
       maxWaitTimeInMs: 250,
       allowAutoTopicCreation: false,
-      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
+      // After a crash this loop begins another life; one that restarts itself as well would be a second member.
+      retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
-    this.consumer = consumer;
+    const life = { consumer, source, parts };
     const over = new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
@@ -117,11 +125,8 @@ export class KafkaFeed extends FeedServer {
     over.catch(() => {});
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.joined = true;
-      this.seek(consumer, source, payload.memberAssignment).catch((error: unknown) =>
-        this.options.log.debug(
-          { err: error },
-          'offsets not looked up: messages handled before will be skipped one by one',
-        ),
+      this.seek(life, payload.memberAssignment).catch((error: unknown) =>
+        log.debug({ err: error }, 'offsets not looked up: messages handled before will be skipped one by one'),
       );
     });
     consumer.on(consumer.events.REBALANCING, () => {
@@ -134,18 +139,20 @@ export class KafkaFeed extends FeedServer {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 3,
-        eachBatch: (payload) => this.eachBatch(source, payload),
+        eachBatch: (payload) => this.eachBatch(life, payload),
       });
       await over;
+    } catch (error) {
+      cluster.forget();
+      throw error;
     } finally {
       this.joined = false;
-      this.consumer = undefined;
       await consumer.disconnect().catch(() => {});
     }
   }
 
   /** Only saves work: the offset's row is what counts. */
-  private async seek(consumer: Consumer, source: string, assignment: Record<string, number[]>): Promise<void> {
+  private async seek({ consumer, source }: Life, assignment: Record<string, number[]>): Promise<void> {
     const { dataSource, group } = this.options;
     for (const [topic, partitions] of Object.entries(assignment)) {
       const handled = await handledOf(dataSource.manager, { group, source, topic });
@@ -156,51 +163,48 @@ export class KafkaFeed extends FeedServer {
     }
   }
 
-  private async eachBatch(source: string, payload: EachBatchPayload): Promise<void> {
+  private async eachBatch({ consumer, source, parts }: Life, payload: EachBatchPayload): Promise<void> {
     const { batch, isRunning, isStale, resolveOffset, heartbeat } = payload;
     const { topic, partition } = batch;
-    const { dataSource, group } = this.options;
-    const parts = {
-      dataSource,
-      handlers: this.handlers,
-      deadLetters: this.deadLetters,
-      publishDeadLetter: (message: FeedMessage, error: unknown) => this.publishDeadLetter(message, error),
-    };
-    const handling = new Batch(parts, { group, source, topic, partition });
+    const handling = new Batch(parts, { group: this.options.group, source, topic, partition });
     for (let from = 0; from < batch.messages.length; from += chunkSize) {
-      const chunk = batch.messages.slice(from, from + chunkSize);
-      const last = chunk.at(-1);
-      if (
-        !last ||
-        !(await this.whatEver(() => handling.handle(chunk.map((each) => messageOf(topic, partition, each))), payload))
-      )
-        return;
-      resolveOffset(last.offset);
+      const messages = batch.messages.slice(from, from + chunkSize).map((each) => messageOf(topic, partition, each));
+      const last = messages.at(-1);
+      if (!last || !(await this.persist(() => handling.handle(messages), payload))) return;
+      resolveOffset(String(last.offset));
       await heartbeat();
     }
     if (!isRunning() || isStale()) return;
     resolveOffset(batch.lastOffset());
-    await this.consumer
-      ?.commitOffsets([{ topic, partition, offset: String(BigInt(batch.lastOffset()) + 1n) }])
+    await consumer
+      .commitOffsets([{ topic, partition, offset: String(BigInt(batch.lastOffset()) + 1n) }])
       .catch((error: unknown) =>
         this.options.log.debug({ err: error }, 'offset not told to Kafka; its tools will show an older one'),
       );
   }
 
   /** Waits an outage out, with heartbeats, so that the partition stays ours. False when it is ours no longer. */
-  private async whatEver(
-    handle: () => Promise<unknown>,
+  private async persist(
+    handle: () => Promise<void>,
     { isRunning, isStale, heartbeat }: EachBatchPayload,
   ): Promise<boolean> {
-    for (let failures = 0; isRunning() && !isStale() && !this.stopping; failures += 1) {
+    const { log } = this.options;
+    let failures = 0;
+    while (isRunning() && !isStale()) {
+      // What a missed heartbeat means is found out by the next one that is waited for.
+      const beating = setInterval(() => void heartbeat().catch(() => {}), heartbeatMs);
       try {
         await handle();
+        if (failures > 0) log.info({ failures }, 'events are handled again');
         return true;
       } catch (error) {
         // The client takes a TypeError for the end of the consumer: what it gets to see is a plain error.
-        if (!isOutage(error)) throw new Error(error instanceof Error ? error.message : String(error), { cause: error });
-        if (failures === 0)
-          this.options.log.warn({ err: error }, 'events wait: the database is away; trying again until it is back');
+        if (!passesByItself(error))
+          throw new Error(error instanceof Error ? error.message : String(error), { cause: error });
+        failures += 1;
+        if (failures === 1) log.warn({ err: error }, 'events wait for an outage to end; tried again until it does');
+      } finally {
+        clearInterval(beating);
       }
       await delay(outagePauseMs);
       await heartbeat();
@@ -208,59 +212,27 @@ export class KafkaFeed extends FeedServer {
     return false;
   }
 
-  private async publishDeadLetter({ value, headers }: FeedMessage, error: unknown): Promise<void> {
-    const { kafka, namespace, group } = this.options;
-    this.deadLetterProducer ??= kafka.producer({
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
-    });
-    const producer = this.deadLetterProducer;
-    await producer.connect();
-    const why = error instanceof Error ? error.message : String(error);
-    await producer.send({
-      topic: deadLetterTopic(namespace),
-      acks: -1,
-      messages: [
-        {
-          value: typeof value === 'string' ? value : JSON.stringify(value),
-          headers: { ...headers, 'strongroom-group': group, 'strongroom-error': why.slice(0, 1_000) },
-        },
-      ],
-    });
-  }
-
-  private measure(): void {
-    const { metrics, kafka, dataSource, group, source } = this.options;
-    metrics.gauge({
-      name: 'strongroom_feed_lag_events',
-      help: 'Messages that this group has not handled yet, by topic.',
-      labels: ['topic'],
-      measure: async (gauge) => {
-        const admin = kafka.admin();
-        await admin.connect();
-        try {
-          for (const topic of this.topics) {
-            const handled = await handledOf(dataSource.manager, { group, source: await source(), topic });
-            const behind = (await admin.fetchTopicOffsets(topic)).map(({ partition, high, low }) => {
-              const next = (handled.get(partition)?.offset ?? -1n) + 1n;
-              const begin = next > BigInt(low) ? next : BigInt(low);
-              return Math.max(0, Number(BigInt(high) - begin));
-            });
-            gauge.set(
-              { topic },
-              behind.reduce((sum, each) => sum + each, 0),
-            );
-          }
-        } finally {
-          await admin.disconnect();
+  private async behind(): Promise<Map<string, number>> {
+    const { kafka, dataSource, group, cluster } = this.options;
+    const source = await cluster.source();
+    const lags = new Map<string, number>();
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      for (const topic of this.topics) {
+        const handled = await handledOf(dataSource.manager, { group, source, topic });
+        let events = 0;
+        for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
+          const next = (handled.get(partition)?.offset ?? -1n) + 1n;
+          const begin = next > BigInt(low) ? next : BigInt(low);
+          events += Math.max(0, Number(BigInt(high) - begin));
         }
-      },
-    });
-    metrics.gauge({
-      name: 'strongroom_dead_letters',
-      help: 'Messages set aside by this group and not replayed.',
-      measure: async (gauge) => gauge.set(await this.deadLetters.waiting()),
-    });
+        lags.set(topic, events);
+      }
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
+    return lags;
   }
 }
 

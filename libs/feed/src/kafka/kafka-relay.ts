@@ -1,21 +1,23 @@
 /** The relay of a process: a lane for each topic, woken by appends. Every app runs one; one at a time does the work. */
 import { aggregates } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
-import type { Logger, Metrics } from '@strongroom/runtime';
+import type { Clock, Logger, Metrics } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
+import type { Cluster } from './cluster.js';
 import { TopicRelay } from './topic-relay.js';
 
 export interface KafkaRelayOptions {
   kafka: Kafka;
   dataSource: DataSource;
   ledger: Ledger;
+  clock: Clock;
   log: Logger;
   metrics: Metrics;
   namespace: string;
   /** Who holds the leases: unique to the process. */
   holder: string;
-  source: () => Promise<string>;
+  cluster: Cluster;
 }
 
 export class KafkaRelay {
@@ -38,7 +40,8 @@ export class KafkaRelay {
         for (const relay of relays) {
           const { events, oldestAt } = await relay.lag();
           gauge.set({ topic: relay.topic }, events);
-          oldest.set({ topic: relay.topic }, oldestAt ? Math.max(0, Date.now() - oldestAt.getTime()) / 1_000 : 0);
+          const waitingMs = oldestAt ? options.clock.now().getTime() - oldestAt.getTime() : 0;
+          oldest.set({ topic: relay.topic }, Math.max(0, waitingMs) / 1_000);
         }
       },
     });

@@ -11,6 +11,7 @@ import { type Kafka, Partitioners, type Producer } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { messageOf } from './cloud-event.js';
+import type { Cluster } from './cluster.js';
 
 export interface TopicRelayOptions {
   kafka: Kafka;
@@ -21,8 +22,7 @@ export interface TopicRelayOptions {
   namespace: string;
   /** Who holds the lease: unique to the process. */
   holder: string;
-  /** The cluster, once it is known. */
-  source: () => Promise<string>;
+  cluster: Cluster;
 }
 
 const pollMs = 1_000;
@@ -77,16 +77,16 @@ export class TopicRelay {
 
   /** Events not sent yet, and since when the oldest waits. */
   async lag(): Promise<{ events: number; oldestAt: Date | null }> {
-    const { dataSource, ledger, aggregate, source } = this.options;
+    const { dataSource, ledger, aggregate, cluster } = this.options;
     const rows: unknown = await dataSource.query('select position from relay_cursor where source = $1 and topic = $2', [
-      await source(),
+      await cluster.source(),
       this.topic,
     ]);
     return ledger.lag(aggregate, cursors.parse(rows)[0]?.position ?? 0);
   }
 
   private async pass(): Promise<'again' | 'done'> {
-    const source = await this.options.source();
+    const source = await this.options.cluster.source();
     this.source = source;
     const cursor = await this.lease(source);
     if (cursor === undefined) return 'done';
@@ -97,8 +97,9 @@ export class TopicRelay {
       const producer = await this.connected();
       for (const messages of batches(rows)) await producer.send({ topic: this.topic, acks: -1, messages });
     } catch (error) {
-      // A producer that does not know what arrived must not go on in its numbering.
+      // A producer that does not know what arrived must not go on in its numbering, nor towards a cluster that was replaced.
       await this.dropProducer();
+      this.options.cluster.forget();
       throw error;
     }
     await this.options.dataSource.query(
@@ -160,10 +161,11 @@ function batches(rows: readonly TailRow[]) {
   let bytes = batchBytes;
   for (const row of rows) {
     const message = messageOf(row);
-    bytes += message.value.length;
+    const messageBytes = Buffer.byteLength(message.value);
+    bytes += messageBytes;
     if (bytes > batchBytes) {
       result.push([]);
-      bytes = message.value.length;
+      bytes = messageBytes;
     }
     result.at(-1)?.push(message);
   }

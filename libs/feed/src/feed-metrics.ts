@@ -1,0 +1,56 @@
+/** What a feed with handlers measures, the same over Kafka and without it. */
+import type { RecordedEvent } from '@strongroom/contracts';
+import type { Clock, Metrics } from '@strongroom/runtime';
+import type { DeadLetters } from './dead-letters.js';
+
+export interface FeedMetricsOptions {
+  metrics: Metrics;
+  clock: Clock;
+  deadLetters: DeadLetters;
+  /** Events not handled yet, by topic. */
+  behind(): Promise<Map<string, number>>;
+}
+
+export class FeedMetrics {
+  private readonly events;
+  private readonly delay;
+
+  constructor(private readonly options: FeedMetricsOptions) {
+    const { metrics, deadLetters, behind } = options;
+    this.events = metrics.counter({
+      name: 'strongroom_feed_events_total',
+      help: 'Messages that this process is done with, by topic and outcome: handled, or set aside as dead letters.',
+      labels: ['topic', 'outcome'],
+    });
+    this.delay = metrics.histogram({
+      name: 'strongroom_feed_delay_seconds',
+      help: 'From the append of an event to the commit of what its handlers wrote, by topic.',
+      labels: ['topic'],
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3_600],
+    });
+    metrics.gauge({
+      name: 'strongroom_feed_lag_events',
+      help: 'Events that this group has not handled yet, by topic.',
+      labels: ['topic'],
+      measure: async (gauge) => {
+        for (const [topic, events] of await behind()) gauge.set({ topic }, events);
+      },
+    });
+    metrics.gauge({
+      name: 'strongroom_dead_letters',
+      help: 'Messages set aside by this group and not replayed.',
+      measure: async (gauge) => gauge.set(await deadLetters.waiting()),
+    });
+  }
+
+  handled(topic: string, events: readonly RecordedEvent[]): void {
+    if (events.length === 0) return;
+    const now = this.options.clock.now().getTime();
+    this.events.inc({ topic, outcome: 'handled' }, events.length);
+    for (const { at } of events) this.delay.observe({ topic }, Math.max(0, now - Date.parse(at)) / 1_000);
+  }
+
+  setAside(topic: string): void {
+    this.events.inc({ topic, outcome: 'set-aside' });
+  }
+}

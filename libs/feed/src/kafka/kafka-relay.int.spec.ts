@@ -1,0 +1,209 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { KafkaBroker } from '@strongroom/local-services';
+import type { FeedConfig } from '@strongroom/runtime';
+import { eventually } from '../../../../test/services/eventually.js';
+import { FeedWorld } from '../../fixtures/feed-world.js';
+import { KafkaWitness, kafkaForTests, type Witnessed } from '../../fixtures/kafka-witness.js';
+
+const positionOf = ({ headers }: Witnessed) => Number(headers['strongroom-position']);
+
+/** The ids of the events in the order of their first coming, checked to be in ledger order within each partition. */
+function inOrder(messages: Witnessed[]): string[] {
+  const news = new Map<number, number>();
+  const ids: string[] = [];
+  for (const message of messages) {
+    const newest = news.get(message.partition) ?? 0;
+    if (positionOf(message) <= newest) continue;
+    news.set(message.partition, positionOf(message));
+    ids.push(message.headers.ce_id ?? '');
+  }
+  return ids;
+}
+
+describe('the relay', () => {
+  let world: FeedWorld;
+  let witness: KafkaWitness;
+  beforeEach(async () => {
+    world = await FeedWorld.create(kafkaForTests());
+    witness = new KafkaWitness(kafkaForTests());
+  });
+  afterEach(() => world.remove());
+
+  const inKafka = (count: number) =>
+    eventually(
+      async () => {
+        const messages = await witness.messages(world.topic('schedule'));
+        expect(messages.length).toBeGreaterThanOrEqual(count);
+        return messages;
+      },
+      { withinMs: 40_000 },
+    );
+
+  it('sends each event as a CloudEvent, keyed by its instance, with its place in the ledger', async () => {
+    const instance = world.ids.next();
+    const [id] = await world.append(instance);
+    await world.member({ handles: false });
+    const [message] = await inKafka(1);
+    expect(message).toMatchObject({
+      key: instance,
+      headers: {
+        ce_specversion: '1.0',
+        ce_id: id,
+        ce_source: '/strongroom',
+        ce_type: 'strongroom.ScheduleDeleted.v1',
+        ce_subject: `schedule/${instance}`,
+        ce_time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        'content-type': 'application/json; charset=utf-8',
+        'strongroom-position': expect.stringMatching(/^\d+$/),
+        'strongroom-request-id': 'the-request',
+        'strongroom-correlation-id': 'the-correlation',
+      },
+    });
+    expect(JSON.parse(message?.value ?? '')).toMatchObject({ id, instanceId: instance, type: 'ScheduleDeleted' });
+  });
+
+  it('sends each event once and in order though every app runs one', async () => {
+    await Promise.all(['one', 'two', 'three'].map((name) => world.member({ name, handles: false })));
+    const instances = Array.from({ length: 10 }, () => world.ids.next());
+    const events: string[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      events.push(...(await Promise.all(instances.map((id) => world.append(id, 3)))).flat());
+    }
+    const messages = await inKafka(events.length);
+    expect(messages).toHaveLength(events.length);
+    expect(inOrder(messages).sort()).toEqual([...events].sort());
+  });
+
+  it('that died after it sent, and before it noted so, is followed by one that sends again: handlers see nothing of it', async () => {
+    const first = await world.member({ name: 'first' });
+    const instance = world.ids.next();
+    const events = await world.append(instance, 5);
+    await world.settled(events);
+    await first.close();
+    // What such a death leaves.
+    await world.dataSource.query('update relay_cursor set position = 0, holder = null, held_until = null');
+
+    await world.member({ name: 'second' });
+    const more = await world.append(instance, 2);
+    const found = await world.settled(more);
+    await inKafka(12);
+    expect(found.map(({ eventId }) => eventId)).toEqual([...events, ...more]);
+    expect((await world.effects()).map(({ eventId }) => eventId)).toEqual([...events, ...more]);
+  });
+
+  it('never takes its cursor back', async () => {
+    await world.member({ handles: false });
+    await world.append(world.ids.next(), 3);
+    await inKafka(3);
+    const held = (await world.cursor('schedule')) ?? 0;
+    expect(held).toBeGreaterThan(0);
+    await world.append(world.ids.next(), 3);
+    await inKafka(6);
+    await eventually(async () => expect(await world.cursor('schedule')).toBeGreaterThan(held), { withinMs: 10_000 });
+  });
+
+  it('tells how much waits, and for how long', async () => {
+    const member = await world.member({ handles: false });
+    await world.append(world.ids.next(), 3);
+    const lag = () => member.metric('strongroom_relay_lag_events', `{topic="${world.topic('schedule')}"}`);
+    await inKafka(3);
+    await eventually(async () => expect(await lag()).toBe(0), { withinMs: 10_000 });
+    expect(await member.metric('strongroom_relay_lag_seconds', `{topic="${world.topic('schedule')}"}`)).toBe(0);
+  });
+});
+
+describe('the relay and the feed, with a broker that fails', () => {
+  let folder: string;
+  let broker: KafkaBroker;
+  let world: FeedWorld;
+
+  /** On the same port; on the same data unless it is to be empty. */
+  const start = async (data: string, port?: number) => {
+    const jars = process.env.STRONGROOM_TEST_KAFKA_JARS;
+    if (!jars) throw new Error(`this test needs a Kafka: ${process.env.STRONGROOM_TEST_KAFKA_REASON}`);
+    const sources = join(__dirname, '..', '..', '..', 'local-services', 'kafka');
+    const place = { directory: join(folder, data), logFile: join(folder, 'kafka.log') };
+    return KafkaBroker.start({ jars, sources, ...place, ...(port !== undefined && { port }) });
+  };
+  const portOf = ({ address }: KafkaBroker) => Number(address.split(':')[1]);
+  const feed = (): FeedConfig => ({ kind: 'kafka', brokers: [broker.address] });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'strongroom-feed-'));
+    broker = await start('first');
+  }, 60_000);
+  afterAll(async () => {
+    await broker.kill();
+    await rm(folder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    world = await FeedWorld.create(feed());
+  });
+  afterEach(() => world.remove());
+
+  it('start while it is away, say so, and catch up when it comes', async () => {
+    await broker.kill();
+    const member = await world.member();
+    expect(await member.alive()).toBe(true);
+    expect(await member.ready()).toBe(false);
+    const events = await world.append(world.ids.next(), 5);
+
+    broker = await broker.restart();
+    expect((await world.settled(events, 60_000)).map(({ eventId }) => eventId)).toEqual(events);
+    await eventually(async () => expect(await member.ready()).toBe(true), { withinMs: 20_000 });
+  }, 120_000);
+
+  it('stop at once while it is away', async () => {
+    await broker.kill();
+    const member = await world.member();
+    await world.append(world.ids.next());
+    const begun = performance.now();
+    await member.close();
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    broker = await broker.restart();
+  }, 60_000);
+
+  it('bring everything once and in order though it is killed under load', async () => {
+    await world.member({ name: 'one' });
+    await world.member({ name: 'two' });
+    const instances = Array.from({ length: 6 }, () => world.ids.next());
+    const recorded = new Map<string, string[]>(instances.map((id) => [id, []]));
+    const record = async (rounds: number) => {
+      for (let round = 0; round < rounds; round += 1) {
+        for (const id of instances) recorded.get(id)?.push(...(await world.append(id, 2)));
+      }
+    };
+    await record(10);
+    const killing = broker.kill();
+    await record(10);
+    await killing;
+    broker = await broker.restart();
+    await record(5);
+
+    const all = [...recorded.values()].flat();
+    const found = await world.settled(all, 90_000);
+    expect(found).toHaveLength(all.length);
+    for (const [id, events] of recorded) {
+      expect(found.filter(({ instanceId }) => instanceId === id).map(({ eventId }) => eventId)).toEqual(events);
+    }
+    expect(await world.deadLetters()).toEqual([]);
+  }, 180_000);
+
+  it('fill an empty one that took its place, from the start of the ledger', async () => {
+    const member = await world.member({ handles: false });
+    const before = await world.append(world.ids.next(), 5);
+    const witness = new KafkaWitness(feed());
+    const there = async () => inOrder(await witness.messages(world.topic('schedule')));
+    await eventually(async () => expect((await there()).sort()).toEqual([...before].sort()), { withinMs: 30_000 });
+
+    await broker.kill();
+    broker = await start('second', portOf(broker));
+    const after = await world.append(world.ids.next(), 5);
+    const all = [...before, ...after].sort();
+    await eventually(async () => expect((await there()).sort()).toEqual(all), { withinMs: 60_000 });
+    expect(await member.alive()).toBe(true);
+  }, 120_000);
+});
