@@ -1,11 +1,5 @@
 /** `npm start`: installs and builds what is missing, then starts the stack in this very process. */
-import { checkNode, installIfMissing } from './install.mjs';
+import { setUp } from './set-up.mjs';
 
-checkNode();
-installIfMissing();
-const { build, isBuilt } = await import('./build.mjs');
-if (!isBuilt()) {
-  process.stdout.write('Building …\n');
-  build();
-}
+await setUp();
 await import('../dist/apps/stack/src/main.js');

@@ -7,15 +7,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkNode, installIfMissing } from './install.mjs';
+import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const suites = ['unit', 'integration', 'e2e'];
-
-checkNode();
-installIfMissing();
-const { build, isBuilt } = await import('./build.mjs');
-if (!isBuilt()) build();
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !suites.includes(name));
@@ -24,6 +19,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+await setUp();
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
 let clean = true;

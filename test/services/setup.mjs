@@ -1,55 +1,100 @@
 /**
  * Jest's global set-up: a real PostgreSQL and, where it can be had, a real Kafka for the run, both of the built code.
- * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run.
+ * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run. What a run that was killed left behind is ended first.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import teardown from './teardown.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const sources = join(root, 'libs', 'local-services', 'kafka');
+const prefix = 'strongroom-services-';
 
 export default async function setup() {
+  // Called once for each project of a run.
   if (process.env.STRONGROOM_TEST_POSTGRES_URL) return;
-  const { findKafka, KafkaBroker, PostgresServer } = await import('../../dist/libs/local-services/src/index.js').catch(
-    (error) => {
-      throw new Error(`the tests run on built code: npm run build (${error.message})`);
-    },
-  );
-  const folder = mkdtempSync(join(tmpdir(), 'strongroom-services-'));
+  const services = await import('../../dist/libs/local-services/src/index.js').catch((error) => {
+    throw new Error(`the tests run on built code: npm run build (${error.message})`);
+  });
+  await endLeftovers(services);
+  const folder = mkdtempSync(join(tmpdir(), prefix));
   // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
   chmodSync(folder, 0o711);
-  globalThis.strongroomServices = { folder, running: [] };
-  const start = async (service) => {
-    const started = await service;
-    globalThis.strongroomServices.running.push(started);
-    return started;
-  };
+  writeFileSync(join(folder, 'owner'), services.identityOf(process.pid) ?? '');
+  globalThis.strongroomServices = { folder, stops: [] };
+  try {
+    const [postgres, kafka] = await all([startPostgres(services, folder), startKafka(services, folder)]);
+    Object.assign(process.env, {
+      STRONGROOM_TEST_POSTGRES_URL: postgres.url(),
+      STRONGROOM_TEST_KAFKA: kafka.broker?.address ?? '',
+      STRONGROOM_TEST_KAFKA_JARS: kafka.jars ?? '',
+      STRONGROOM_TEST_KAFKA_REASON: kafka.reason ?? '',
+    });
+  } catch (error) {
+    // Jest calls no tear-down when a set-up fails.
+    await teardown();
+    throw error;
+  }
+}
 
-  const kafka = (async () => {
-    const { jars, reason } = await findKafka(join(root, '.strongroom', 'kafka'), sources);
-    if (!jars) return { reason };
-    const options = { jars, sources, directory: join(folder, 'kafka'), logFile: join(folder, 'kafka.log') };
-    return { jars, broker: await start(KafkaBroker.start(options)) };
-  })();
-  const postgres = await start(
-    PostgresServer.start({
-      directory: join(folder, 'postgres'),
-      password: randomBytes(8).toString('hex'),
-      settings: { max_connections: 300, shared_buffers: '128MB' },
-      logFile: join(folder, 'postgres.log'),
-    }),
-  );
-  const { broker, jars, reason } = await kafka;
-  if (!broker) {
+async function startPostgres({ PostgresServer }, folder) {
+  const server = await PostgresServer.start({
+    directory: join(folder, 'postgres'),
+    password: randomBytes(8).toString('hex'),
+    settings: { wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
+    logFile: join(folder, 'postgres.log'),
+  });
+  globalThis.strongroomServices.stops.push(() => server.stop());
+  return server;
+}
+
+async function startKafka({ findKafka, KafkaBroker }, folder) {
+  const { jars, reason } = await findKafka(join(root, '.strongroom', 'kafka-libs'), sources, {
+    onFetch: () => process.stderr.write('Fetching Kafka by Maven, once …\n'),
+  });
+  if (!jars) {
     const message = `There is no Kafka here: ${reason}.`;
     if (process.env.REQUIRE_KAFKA === '1') throw new Error(`${message} REQUIRE_KAFKA=1 makes that a failure.`);
-    process.stderr.write(`\n${message} What needs it runs on the embedded feed, or says that it was not run.\n\n`);
+    process.stderr.write(`\n${message} What needs one is listed as not run; the rest uses the embedded feed.\n\n`);
+    return { reason };
   }
-  process.env.STRONGROOM_TEST_POSTGRES_URL = postgres.url();
-  process.env.STRONGROOM_TEST_KAFKA = broker?.address ?? '';
-  process.env.STRONGROOM_TEST_KAFKA_JARS = jars ?? '';
-  process.env.STRONGROOM_TEST_KAFKA_REASON = reason ?? '';
+  const options = { jars, sources, directory: join(folder, 'kafka'), logFile: join(folder, 'kafka.log') };
+  const broker = await KafkaBroker.start(options);
+  globalThis.strongroomServices.stops.push(() => broker.kill());
+  return { jars, broker };
+}
+
+/** Waits for all, also when one fails, so that nothing is still starting when what runs is stopped. */
+async function all(starts) {
+  const outcomes = await Promise.allSettled(starts);
+  const failed = outcomes.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  return outcomes.map(({ value }) => value);
+}
+
+/** The servers and folders of runs whose process is gone. */
+async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
+    const folder = join(tmpdir(), name);
+    const owner = join(folder, 'owner');
+    try {
+      if (!existsSync(owner) || pidOf(readFileSync(owner, 'utf8')) !== undefined) continue;
+      for (const [file, program] of [
+        ['postgres/postmaster.pid', 'postgres'],
+        ['kafka/pid', 'kafka.Kafka'],
+      ]) {
+        if (!existsSync(join(folder, file))) continue;
+        const pid = Number.parseInt(readFileSync(join(folder, file), 'utf8'), 10);
+        const line = commandLineOf(pid) ?? '';
+        if (line.includes(program) && line.includes(folder))
+          await endProcess(identityOf(pid) ?? '', { what: line, signal: 'SIGKILL', graceMs: 5_000 });
+      }
+      rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Another user's, or another run is at it: nothing that this run depends on.
+    }
+  }
 }

@@ -5,6 +5,6 @@ export default async function teardown() {
   const services = globalThis.strongroomServices;
   if (!services) return;
   globalThis.strongroomServices = undefined;
-  await Promise.all(services.running.map((service) => service.stop()));
-  rmSync(services.folder, { recursive: true, force: true });
+  await Promise.all(services.stops.map((stop) => stop()));
+  rmSync(services.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }

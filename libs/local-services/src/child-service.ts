@@ -1,8 +1,11 @@
-/** A server as a child process, with its output in a file: started, watched, asked to stop, or killed. */
+/**
+ * A server as a child process, with its output in a file: started, watched, asked to stop, or killed. When whoever started
+ * it ends without having stopped it, it is asked to stop.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 
 export interface Command {
   program: string;
@@ -13,29 +16,42 @@ export interface Command {
   cwd?: string;
   /** The operating system's user to run as; only root may name another. */
   user?: { uid: number; gid: number } | undefined;
+  /** The signal that asks it to stop. */
+  stopSignal: NodeJS.Signals;
+  /** A session of its own: a Ctrl-C on the terminal reaches only whoever started it, who then stops things in order. */
+  ownSession?: boolean | undefined;
 }
+
+const living = new Map<ChildProcess, NodeJS.Signals>();
+process.once('exit', () => {
+  for (const [child, signal] of living) child.kill(signal);
+});
 
 export class ChildService {
   private constructor(
     private readonly child: ChildProcess,
+    private readonly stopSignal: NodeJS.Signals,
     /** Settles when the process has ended, with how. */
     readonly ended: Promise<string>,
   ) {}
 
-  static start({ program, args, logFile, env, cwd, user }: Command): ChildService {
+  static start({ program, args, logFile, env, cwd, user, stopSignal, ownSession = false }: Command): ChildService {
     const log = openSync(logFile, 'a');
     try {
       const child = spawn(program, args, {
         stdio: ['ignore', log, log],
+        detached: ownSession,
         ...(env && { env }),
         ...(cwd !== undefined && { cwd }),
         ...(user && { uid: user.uid, gid: user.gid }),
       });
       const ended = new Promise<string>((resolve) => {
-        child.once('error', (error) => resolve(error.message));
-        child.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `ended with code ${code}`));
+        child.once('error', (error) => resolve(`could not be run: ${error.message}`));
+        child.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`));
       });
-      return new ChildService(child, ended);
+      living.set(child, stopSignal);
+      void ended.then(() => living.delete(child));
+      return new ChildService(child, stopSignal, ended);
     } finally {
       closeSync(log);
     }
@@ -53,19 +69,60 @@ export class ChildService {
     this.child.kill(signal);
   }
 
-  /** Asks with one signal, forces with SIGKILL when that takes longer than `graceMs`. */
-  async end(signal: NodeJS.Signals, graceMs: number): Promise<void> {
+  /** Asks it to stop, and sends each further signal when that takes longer than `graceMs`; SIGKILL is the last. */
+  async stop(graceMs: number, ...harder: NodeJS.Signals[]): Promise<void> {
+    for (const signal of [this.stopSignal, ...harder]) if (await this.endsBy(signal, graceMs)) return;
+    await this.kill();
+  }
+
+  async kill(): Promise<void> {
     if (!this.running) return;
     const exited = once(this.child, 'exit');
-    this.child.kill(signal);
-    const force = setTimeout(() => this.child.kill('SIGKILL'), graceMs);
+    this.child.kill('SIGKILL');
     await exited;
-    clearTimeout(force);
+  }
+
+  private async endsBy(signal: NodeJS.Signals, withinMs: number): Promise<boolean> {
+    if (!this.running) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), withinMs);
+    });
+    const exited = once(this.child, 'exit').then(() => true);
+    this.child.kill(signal);
+    const ended = await Promise.race([exited, late]);
+    clearTimeout(timer);
+    return ended;
+  }
+}
+
+const tailBytes = 16_384;
+
+/** What a log holds from a place on; all of it when it was cut since. */
+export async function logSince(logFile: string, from: number): Promise<string> {
+  const file = await open(logFile, 'r').catch(() => undefined);
+  if (!file) return '';
+  try {
+    const { size } = await file.stat();
+    const begin = size < from ? 0 : from;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - begin), 0, size - begin, begin);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
   }
 }
 
 /** The end of a log, for a message that says why something did not start. */
 export async function lastLines(logFile: string, count = 15): Promise<string> {
-  const text = await readFile(logFile, 'utf8').catch(() => '');
-  return text.trimEnd().split('\n').slice(-count).join('\n');
+  const file = await open(logFile, 'r').catch(() => undefined);
+  if (!file) return '';
+  const { size } = await file.stat();
+  await file.close();
+  const text = await logSince(logFile, Math.max(0, size - tailBytes));
+  return text
+    .trimEnd()
+    .split('\n')
+    .slice(-count)
+    .map((line) => `  ${line}`)
+    .join('\n');
 }

@@ -1,16 +1,32 @@
-/** A TCP port of the loopback interface that nobody listens on at the moment of asking. */
+/**
+ * A TCP port of the loopback interface that nobody listens on at the moment of asking. From below the range that systems
+ * take the ports of outgoing connections from, so that none of those takes it before it is used; and not one that this
+ * process was given lately.
+ */
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+const first = 15_000;
+const beyond = 32_000;
+const tries = 100;
+const given = new Set<number>();
+
+export async function freePort(): Promise<number> {
+  for (let tried = 0; tried < tries; tried += 1) {
+    const port = randomInt(first, beyond);
+    if (given.has(port) || !(await isFree(port))) continue;
+    if (given.size > (beyond - first) / 2) given.clear();
+    given.add(port);
+    return port;
+  }
+  throw new Error(`of ${tries} ports tried between ${first} and ${beyond}, none was free`);
+}
+
+/** Whether a server could listen on the port of the loopback interface now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (typeof address === 'object' && address) resolve(address.port);
-        else reject(new Error('the system gave no port'));
-      });
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -1,17 +1,14 @@
 /** A real Apache Kafka of one node (KRaft, broker and controller in one) as a child process. */
-import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { ChildService, lastLines } from './child-service.js';
+import { ChildService, lastLines, logSince } from './child-service.js';
 import { freePort } from './free-port.js';
-import { ServiceFault } from './service-fault.js';
-
-const run = promisify(execFile);
+import { findJava } from './java.js';
+import { formatStorage, writeSettings } from './kafka-settings.js';
+import { endProcess, identityOf } from './process-identity.js';
+import { calledOff, ServiceFault } from './service-fault.js';
 
 export interface KafkaOptions {
   /** Of `findKafka`. */
@@ -22,33 +19,52 @@ export interface KafkaOptions {
   directory: string;
   /** Any free one when absent. A broker's address is part of what clients know of it, so it stays over restarts. */
   port?: number;
+  /** Any free one when absent. */
+  controllerPort?: number;
   logFile: string;
+  /** Out of reach of a Ctrl-C on the terminal: whoever starts it stops it. */
+  ownSession?: boolean;
+  /** Calls the start off. */
+  signal?: AbortSignal;
 }
 
-const startMs = 60_000;
+const startMs = 90_000;
+const stopMs = 15_000;
+const lookMs = 50;
+const tries = 3;
 
 export class KafkaBroker {
   private constructor(
     private readonly service: ChildService,
-    private readonly options: Required<KafkaOptions>,
+    private readonly options: KafkaOptions & { port: number; controllerPort: number },
   ) {}
 
-  /** @throws {ServiceFault} with the end of the log */
+  /** Returns when the broker takes connections. @throws {ServiceFault} with the end of the log */
   static async start(options: KafkaOptions): Promise<KafkaBroker> {
-    const port = options.port ?? (await freePort());
-    const all = { ...options, port };
-    await endLeftover(all.directory);
-    const settings = await prepare(all);
-    const seen = existsSync(all.logFile) ? statSync(all.logFile).size : 0;
-    const service = ChildService.start({
-      program: 'java',
-      args: [...jvm(all), 'kafka.Kafka', settings],
-      logFile: all.logFile,
-    });
-    writeFileSync(join(all.directory, 'pid'), String(service.pid));
-    const broker = new KafkaBroker(service, all);
-    await broker.ready(seen);
-    return broker;
+    const { directory, logFile, ownSession, signal } = options;
+    const { java, reason } = await findJava();
+    if (java === undefined) throw new ServiceFault('not-installed', `Kafka can't be run: ${reason}`);
+    await endLeftover(directory);
+    for (let left = tries; ; left -= 1) {
+      const port = options.port ?? (await freePort());
+      const controllerPort = options.controllerPort ?? (await freePort());
+      const settings = writeSettings(directory, { port, controllerPort });
+      await formatStorage(directory, { java, jvm: jvm(options), settings, signal });
+      if (signal?.aborted) throw calledOff('Kafka');
+      const before = existsSync(logFile) ? statSync(logFile).size : 0;
+      const args = [...jvm(options), 'kafka.Kafka', settings];
+      const service = ChildService.start({ program: java, args, logFile, stopSignal: 'SIGTERM', ownSession });
+      writeFileSync(pidFile(directory), identityOf(service.pid) ?? '');
+      const broker = new KafkaBroker(service, { ...options, port, controllerPort });
+      try {
+        await broker.ready(before);
+        return broker;
+      } catch (error) {
+        await service.kill();
+        const portTaken = (await logSince(logFile, before)).includes('Address already in use');
+        if (!portTaken || options.port !== undefined || left === 0) throw error;
+      }
+    }
   }
 
   /** Stops a broker that an earlier process left running on the folder; its port is free then. */
@@ -75,128 +91,43 @@ export class KafkaBroker {
   }
 
   stop(): Promise<void> {
-    return this.service.end('SIGTERM', 15_000);
+    return this.service.stop(stopMs);
   }
 
+  /** As a power cut would. */
   kill(): Promise<void> {
-    return this.service.end('SIGKILL', 1_000);
+    return this.service.kill();
   }
 
-  /** A new process on the same data and port. */
-  restart(): Promise<KafkaBroker> {
+  /** Stops it if it runs; a new process on the same data and port. */
+  async restart(): Promise<KafkaBroker> {
+    await this.stop();
     return KafkaBroker.start(this.options);
   }
 
-  private async ready(seen: number): Promise<void> {
-    const { logFile, port } = this.options;
+  private async ready(before: number): Promise<void> {
+    const { directory, logFile, port, signal } = this.options;
     const deadline = Date.now() + startMs;
     let ended: string | undefined;
     void this.ended.then((how) => {
       ended = how;
     });
-    while (!((await said(logFile, seen)).includes('Kafka Server started') && (await answers(port)))) {
+    while (!((await logSince(logFile, before)).includes('Kafka Server started') && (await answers(port)))) {
+      if (signal?.aborted) throw calledOff(`Kafka in ${directory}`);
       if (ended !== undefined || Date.now() > deadline) {
-        await this.kill();
         throw new ServiceFault(
-          `Kafka ${ended ?? `did not start within ${startMs / 1_000} s`}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
+          'did-not-start',
+          `Kafka in ${directory} ${ended ?? `did not start within ${startMs / 1_000} s`}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
         );
       }
-      await delay(50);
+      await delay(lookMs);
     }
   }
 }
 
 function jvm({ jars, sources }: KafkaOptions): string[] {
-  return [
-    '-Xms128m',
-    '-Xmx384m',
-    '-XX:+UseSerialGC',
-    '-XX:TieredStopAtLevel=1',
-    `-Dlog4j2.configurationFile=${join(sources, 'log4j2.properties')}`,
-    '-cp',
-    join(jars, '*'),
-  ];
-}
-
-/** Writes the settings and formats the storage, which does nothing where it is formatted. */
-async function prepare(options: Required<KafkaOptions>): Promise<string> {
-  const { directory, port, logFile } = options;
-  mkdirSync(directory, { recursive: true });
-  const controllerPort = await freePort();
-  const settings = join(directory, 'server.properties');
-  writeFileSync(
-    settings,
-    [
-      'process.roles=broker,controller',
-      'node.id=1',
-      `controller.quorum.bootstrap.servers=127.0.0.1:${controllerPort}`,
-      `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
-      'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-      'controller.listener.names=CONTROLLER',
-      'inter.broker.listener.name=PLAINTEXT',
-      `log.dirs=${join(directory, 'log')}`,
-      'offsets.topic.replication.factor=1',
-      'offsets.topic.num.partitions=4',
-      'transaction.state.log.replication.factor=1',
-      'transaction.state.log.min.isr=1',
-      'transaction.state.log.num.partitions=4',
-      'share.coordinator.state.topic.replication.factor=1',
-      'share.coordinator.state.topic.min.isr=1',
-      'group.initial.rebalance.delay.ms=0',
-      'auto.create.topics.enable=false',
-      // A broker that was killed is let in again when its session has lapsed: 5 s instead of 12.
-      'broker.session.timeout.ms=3000',
-      'broker.heartbeat.interval.ms=500',
-      '',
-    ].join('\n'),
-  );
-  const clusterFile = join(directory, 'cluster-id');
-  if (!existsSync(clusterFile)) {
-    writeFileSync(clusterFile, clusterId());
-    try {
-      const format = [
-        'format',
-        '--standalone',
-        '--ignore-formatted',
-        '-t',
-        readFileSync(clusterFile, 'utf8'),
-        '-c',
-        settings,
-      ];
-      await run('java', [...jvm(options), 'kafka.tools.StorageTool', ...format]);
-    } catch (error) {
-      throw new ServiceFault(
-        `Kafka could not format ${directory}: ${error instanceof Error ? error.message : error}; see ${logFile}`,
-      );
-    }
-  }
-  return settings;
-}
-
-/** 16 random bytes in base64url, not beginning with a dash, which a command line would take for an option. */
-function clusterId(): string {
-  for (;;) {
-    const id = randomBytes(16).toString('base64url');
-    if (!id.startsWith('-')) return id;
-  }
-}
-
-async function said(logFile: string, from: number): Promise<string> {
-  const file = await open(logFile, 'r').catch(() => undefined);
-  if (!file) return '';
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(Math.max(0, size - from)),
-      0,
-      Math.max(0, size - from),
-      from,
-    );
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
+  const log = `-Dlog4j2.configurationFile=${join(sources, 'log4j2.properties')}`;
+  return ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', log, '-cp', join(jars, '*')];
 }
 
 function answers(port: number): Promise<boolean> {
@@ -210,20 +141,14 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
+function pidFile(directory: string): string {
+  return join(directory, 'pid');
+}
+
 /** A broker that still runs on this folder, left behind by whoever was killed, is stopped by its pid. */
 async function endLeftover(directory: string): Promise<void> {
-  const file = join(directory, 'pid');
+  const file = pidFile(directory);
   if (!existsSync(file)) return;
-  const pid = Number(readFileSync(file, 'utf8'));
-  const settings = join(directory, 'server.properties');
-  const isOurs = () =>
-    existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(settings);
-  if (!isOurs()) return;
-  process.kill(pid, 'SIGKILL');
-  const deadline = Date.now() + 10_000;
-  while (isOurs()) {
-    if (Date.now() > deadline)
-      throw new ServiceFault(`Kafka with pid ${pid} still runs on ${directory} and does not end`);
-    await delay(50);
-  }
+  const identity = readFileSync(file, 'utf8');
+  await endProcess(identity, { what: `Kafka on ${directory}`, signal: 'SIGTERM', graceMs: stopMs });
 }

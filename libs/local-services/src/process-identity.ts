@@ -1,0 +1,95 @@
+/**
+ * Which process a number means. A pid alone may by now be another program's; a pid with the instant at which its process
+ * began is one process for ever.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServiceFault } from './service-fault.js';
+
+const hasProc = existsSync('/proc/self/stat');
+const lookMs = 25;
+const forceMs = 5_000;
+
+/** `pid start`, or undefined when no such process runs. One that ended and was not buried by its parent runs no more. */
+export function identityOf(pid: number): string | undefined {
+  if (!Number.isSafeInteger(pid) || pid < 1) return undefined;
+  const start = hasProc ? startInProc(pid) : startInPs(pid);
+  return start === undefined ? undefined : `${pid} ${start}`;
+}
+
+/** The pid of an identity whose process still runs. */
+export function pidOf(identity: string): number | undefined {
+  const pid = Number(identity.split(' ')[0]);
+  return identityOf(pid) === identity ? pid : undefined;
+}
+
+/** Program and arguments, separated by spaces; undefined when no such process runs. */
+export function commandLineOf(pid: number): string | undefined {
+  if (identityOf(pid) === undefined) return undefined;
+  try {
+    return hasProc ? readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() : ps('args', pid);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Ends a process that is not a child of this one: asks with one signal, forces with SIGKILL after `graceMs`.
+ * @throws {ServiceFault} when it does not end
+ */
+export async function endProcess(
+  identity: string,
+  { what, signal, graceMs }: { what: string; signal: NodeJS.Signals; graceMs: number },
+): Promise<void> {
+  for (const [each, withinMs] of [
+    [signal, graceMs],
+    ['SIGKILL', forceMs],
+  ] as const) {
+    const pid = pidOf(identity);
+    if (pid === undefined) return;
+    try {
+      process.kill(pid, each);
+    } catch (error) {
+      if (pidOf(identity) === undefined) return;
+      throw new ServiceFault('still-runs', `${what} runs as pid ${pid} and can't be ended. End it and start again.`, {
+        cause: error,
+      });
+    }
+    const deadline = performance.now() + withinMs;
+    while (performance.now() < deadline) {
+      if (pidOf(identity) === undefined) return;
+      await delay(lookMs);
+    }
+  }
+  throw new ServiceFault('still-runs', `${what} runs as pid ${pidOf(identity)} and does not end, not even by SIGKILL.`);
+}
+
+/** The boot counts too: after it the same numbers come again. */
+function startInProc(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in parentheses, may hold spaces and parentheses itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, start] = [fields[0], fields[19]];
+    if (state === 'Z' || state === 'X' || start === undefined) return undefined;
+    return `${start}@${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function startInPs(pid: number): string | undefined {
+  try {
+    return ps('stat', pid).startsWith('Z') ? undefined : ps('lstart', pid).replaceAll(/\s+/g, '-');
+  } catch {
+    return undefined;
+  }
+}
+
+function ps(column: string, pid: number): string {
+  return execFileSync('ps', ['-o', `${column}=`, '-p', String(pid)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim();
+}
