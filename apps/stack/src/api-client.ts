@@ -1,30 +1,12 @@
 /** The few calls of the API that the demo makes, as any client would make them. */
+import { type BackupResource, backupsResponse, instanceResponse, scheduleResponse } from '@strongroom/contracts';
 import { z } from 'zod';
 
-const copy = z.object({
-  region: z.string(),
-  status: z.string(),
-  progress: z.number(),
-  size_bytes: z.number().nullable(),
-  checksum: z.string().nullable(),
-  verified: z.boolean(),
-  started: z.string().nullable(),
-  completed: z.string().nullable(),
-  fault: z.object({ message: z.string() }).nullable(),
+const instanceSeen = z.object({
+  instance: instanceResponse.shape.instance.pick({ id: true, hostname: true, port: true }),
 });
-const backup = z.object({
-  id: z.string(),
-  name: z.string(),
-  status: z.string(),
-  progress: z.number(),
-  size_bytes: z.number().nullable(),
-  checksum: z.string().nullable(),
-  started: z.string().nullable(),
-  completed: z.string().nullable(),
-  fault: z.object({ message: z.string() }).nullable(),
-  copies: z.array(copy),
-});
-export type BackupSeen = z.infer<typeof backup>;
+const schedule = scheduleResponse.shape.schedule.pick({ id: true, copy_to: true });
+export type ScheduleSeen = z.infer<typeof schedule>;
 
 export class ApiClient {
   constructor(
@@ -34,35 +16,36 @@ export class ApiClient {
 
   /** @returns the instance's id */
   async registerInstance(instance: object): Promise<string> {
-    const answer = z.object({ instance: z.object({ id: z.string() }) });
-    return answer.parse(await this.call('POST', '/instances', { instance })).instance.id;
+    return instanceSeen.parse(await this.call('POST', '/instances', { instance })).instance.id;
   }
 
-  /** Undefined when there is no such instance. */
-  async portOfInstance(id: string): Promise<number | undefined> {
+  /** `host:port` of a registered server; undefined when there is no such instance. */
+  async addressOfInstance(id: string): Promise<string | undefined> {
     const response = await this.response('GET', `/instances/${id}`);
     if (!response.ok) return undefined;
-    return z.object({ instance: z.object({ port: z.int() }) }).parse(await response.json()).instance.port;
+    const { hostname, port } = instanceSeen.parse(await response.json()).instance;
+    return `${hostname}:${port}`;
   }
 
-  async scheduleOf(instanceId: string): Promise<string | undefined> {
-    const answer = z.object({ schedules: z.array(z.object({ id: z.string() })) });
-    return answer.parse(await this.call('GET', `/schedules?instance_id=${instanceId}`)).schedules[0]?.id;
+  async scheduleOf(instanceId: string): Promise<ScheduleSeen | undefined> {
+    const answer = z.object({ schedules: z.array(schedule) });
+    return answer.parse(await this.call('GET', `/schedules?instance_id=${instanceId}`)).schedules[0];
   }
 
-  /** @returns the schedule's id */
-  async createSchedule(schedule: object): Promise<string> {
-    const answer = z.object({ schedule: z.object({ id: z.string() }) });
-    return answer.parse(await this.call('POST', '/schedules', { schedule })).schedule.id;
+  async createSchedule(fields: object): Promise<ScheduleSeen> {
+    return z.object({ schedule }).parse(await this.call('POST', '/schedules', { schedule: fields })).schedule;
+  }
+
+  async deleteSchedule(id: string): Promise<void> {
+    await this.call('DELETE', `/schedules/${id}`);
   }
 
   async runNow(scheduleId: string): Promise<void> {
     await this.call('PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
   }
 
-  async newestBackup(instanceId: string): Promise<BackupSeen | undefined> {
-    const answer = z.object({ backups: z.array(backup) });
-    return answer.parse(await this.call('GET', `/instances/${instanceId}/backups?limit=1`)).backups[0];
+  async newestBackup(instanceId: string): Promise<BackupResource | undefined> {
+    return backupsResponse.parse(await this.call('GET', `/instances/${instanceId}/backups?limit=1`)).backups[0];
   }
 
   private async call(method: string, path: string, body?: object): Promise<unknown> {

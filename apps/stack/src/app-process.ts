@@ -1,10 +1,16 @@
-/** One of the three services as a process. It ends with this one, however this one ends: its standard input closes then. */
-import { spawn } from 'node:child_process';
+/**
+ * One of the three services as a process. It ends with this one, however this one ends: its standard input closes then.
+ * Its pid is written down, for the next launcher to end one that hangs all the same.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { endProcess, identityOf } from '@strongroom/local-services';
 import { z } from 'zod';
-import type { RotatingLog } from './rotating-log.js';
+import type { LogFolder } from './log-folder.js';
 import type { Running } from './supervised.js';
+import { writeWhole } from './whole-file.js';
 
 export type AppName = 'api' | 'scheduler' | 'replicator';
 
@@ -12,50 +18,105 @@ export interface AppProcess extends Running {
   url: string;
 }
 
-const listening = z.object({ msg: z.literal('listening'), url: z.string() });
+export interface AppOptions {
+  app: AppName;
+  /** Its program. */
+  main: string;
+  env: NodeJS.ProcessEnv;
+  logs: LogFolder;
+  /** Where pids are written down. */
+  runFolder: string;
+  /** Calls the start off. */
+  signal: AbortSignal;
+}
+
+const logLine = z.object({ msg: z.string(), level: z.string().optional(), url: z.string().optional() });
 const startMs = 60_000;
 const stopMs = 10_000;
+const grave = ['error', 'fatal'];
 
-/** Returns when it listens. */
-export async function startApp(app: AppName, env: NodeJS.ProcessEnv, log: RotatingLog): Promise<AppProcess> {
-  const main = join(import.meta.dirname, '..', '..', app, 'src', 'main.js');
-  // In a group of its own, a Ctrl-C on the terminal reaches only the launcher, which stops things in order.
+/** Returns when it serves. @throws with the gravest thing it said when it does not */
+export async function startApp({ app, main, env, logs, runFolder, signal }: AppOptions): Promise<AppProcess> {
+  signal.throwIfAborted();
+  // In a session of its own, a Ctrl-C on the terminal reaches only the launcher, which stops things in order.
   const child = spawn(process.execPath, ['--enable-source-maps', main], {
     env,
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  log.take(child.stdout);
-  log.take(child.stderr);
+  // It may be gone before its standard input is closed.
+  child.stdin.on('error', () => {});
+  const log = logs.stream(app);
+  child.stdout.pipe(log, { end: false });
+  child.stderr.pipe(log, { end: false });
   const ended = new Promise<string>((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal ? `was ended by ${signal}` : `ended with code ${code}`));
-    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, by) => resolve(by ? `was ended by ${by}` : `ended with code ${code}`));
+    child.once('error', (error) => resolve(`could not be run: ${error.message}`));
   });
+  void ended.then(() => log.end());
+  if (child.pid !== undefined) writeWhole(pidFile(runFolder, app), identityOf(child.pid) ?? '');
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
   const stop = async () => {
     child.kill('SIGTERM');
     const force = setTimeout(() => child.kill('SIGKILL'), stopMs);
     await ended;
     clearTimeout(force);
   };
+  const callOff = () => void kill();
+  signal.addEventListener('abort', callOff, { once: true });
   try {
-    const url = await new Promise<string>((resolve, reject) => {
-      const tooLong = setTimeout(() => reject(new Error(`${app} did not listen within ${startMs / 1_000} s`)), startMs);
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        const found = listening.safeParse(parsed(line));
-        if (!found.success) return;
-        clearTimeout(tooLong);
-        resolve(found.data.url);
-      });
-      void ended.then((how) => {
-        clearTimeout(tooLong);
-        reject(new Error(`${app} ${how} before it listened`));
-      });
-    });
-    return { pid: child.pid ?? -1, url, ended, stop };
+    return { pid: child.pid ?? -1, url: await served(child, app, ended, logs.file(app)), ended, stop, kill };
   } catch (error) {
-    await stop();
+    await kill();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', callOff);
   }
+}
+
+/** Ends the services that a launcher left behind which was killed. */
+export async function endLeftoverApps(runFolder: string): Promise<void> {
+  mkdirSync(runFolder, { recursive: true });
+  await Promise.all(
+    readdirSync(runFolder).map(async (name) => {
+      const identity = readFileSync(join(runFolder, name), 'utf8');
+      await endProcess(identity, { what: `${name} of an earlier start`, signal: 'SIGTERM', graceMs: stopMs });
+      rmSync(join(runFolder, name), { force: true });
+    }),
+  );
+}
+
+/** @returns the URL that the app says it serves at */
+function served(child: ChildProcess, app: AppName, ended: Promise<string>, logFile: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let gravest = '';
+    if (child.stderr)
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        if (/^\w*Error\b/.test(line)) gravest = line;
+      });
+    const fail = (how: string) =>
+      reject(new Error(`${app} ${how} before it served${gravest && `: ${gravest}`}. Its log: ${logFile}`));
+    const tooLong = setTimeout(() => fail(`took longer than ${startMs / 1_000} s`), startMs);
+    if (child.stdout)
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const { msg, level = '', url } = logLine.safeParse(parsed(line)).data ?? { msg: '' };
+        if (grave.includes(level)) gravest = msg;
+        if (msg !== 'listening' || url === undefined) return;
+        clearTimeout(tooLong);
+        resolve(url);
+      });
+    void ended.then((how) => {
+      clearTimeout(tooLong);
+      fail(how);
+    });
+  });
+}
+
+function pidFile(runFolder: string, app: AppName): string {
+  return join(runFolder, `${app}.pid`);
 }
 
 function parsed(line: string): unknown {

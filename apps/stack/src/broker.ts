@@ -1,33 +1,99 @@
 /** Which broker the stack runs on: one that is there, a Kafka of its own, or none, and then why. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { defaultNamespace } from '@strongroom/contracts';
 import { findKafka, KafkaBroker } from '@strongroom/local-services';
+import { Kafka, logLevel } from 'kafkajs';
+import { z } from 'zod';
 import { portOf } from './ports.js';
+import { writeJson } from './whole-file.js';
 
 export type BrokerChoice =
-  | { kind: 'kafka'; brokers: string; own: undefined; detail: string }
-  | { kind: 'kafka'; brokers: string; own: () => Promise<KafkaBroker>; detail: string }
-  | { kind: 'embedded'; detail: string };
+  | { kind: 'given'; brokers: string; namespace: string }
+  | { kind: 'own'; brokers: string; start: (signal: AbortSignal) => Promise<KafkaBroker> }
+  | { kind: 'embedded'; because: string };
 
-const projectFolder = join(import.meta.dirname, '..', '..', '..', '..');
+export interface BrokerWishes {
+  /** Undefined: whichever can be had. */
+  wanted: 'kafka' | 'embedded' | undefined;
+  env: NodeJS.ProcessEnv;
+  /** The stack's data folder. */
+  data: string;
+  projectFolder: string;
+  logFile: string;
+  onFetch: () => void;
+  signal: AbortSignal;
+}
 
-/** @throws when a Kafka is insisted on and can't be had */
-export async function chooseBroker(
-  wanted: 'kafka' | 'embedded' | undefined,
-  data: string,
-  logFile: string,
-): Promise<BrokerChoice> {
-  if (wanted === 'embedded') return { kind: 'embedded', detail: 'embedded feed over PostgreSQL, as asked' };
-  const given = process.env.KAFKA_BROKERS;
-  if (given) return { kind: 'kafka', brokers: given, own: undefined, detail: `Kafka at ${given}, from KAFKA_BROKERS` };
+const namespaces = z.record(z.string(), z.string());
+const answerMs = 5_000;
+
+/** @throws when a Kafka is insisted on and can't be had, or when the one given does not answer */
+export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> {
+  const { wanted, env, data, projectFolder, logFile, onFetch, signal } = wishes;
+  if (wanted === 'embedded') return { kind: 'embedded', because: 'as asked by --broker embedded' };
+  const given = env.KAFKA_BROKERS?.trim();
+  if (given) return { kind: 'given', brokers: given, namespace: await namespaceOn(given, wishes) };
   const sources = join(projectFolder, 'libs', 'local-services', 'kafka');
-  const { jars, reason } = await findKafka(join(projectFolder, '.strongroom', 'kafka'), sources);
+  const { jars, reason } = await findKafka(join(projectFolder, '.strongroom', 'kafka-libs'), sources, {
+    env,
+    onFetch,
+    signal,
+  });
+  signal.throwIfAborted();
   if (!jars) {
     if (wanted === 'kafka') throw new Error(`--broker kafka: a Kafka can't be had: ${reason}`);
-    return { kind: 'embedded', detail: `embedded feed over PostgreSQL, because ${reason}` };
+    return { kind: 'embedded', because: `because ${reason}` };
   }
   const directory = join(data, 'kafka');
   await KafkaBroker.endLeftover(directory);
   const port = await portOf('kafka', data);
-  const own = () => KafkaBroker.start({ jars, sources, port, directory, logFile });
-  return { kind: 'kafka', brokers: `127.0.0.1:${port}`, own, detail: 'Apache Kafka 4.4' };
+  return {
+    kind: 'own',
+    brokers: `127.0.0.1:${port}`,
+    start: (calledOff) =>
+      KafkaBroker.start({ jars, sources, directory, port, logFile, ownSession: true, signal: calledOff }),
+  };
+}
+
+/**
+ * The prefix of topics and groups on a Kafka that others may use too: the usual one where nobody has it, else one of this
+ * stack's own; the same at every start.
+ */
+async function namespaceOn(brokers: string, { env, data }: BrokerWishes): Promise<string> {
+  const asked = env.STRONGROOM_NAMESPACE?.trim();
+  const { clusterId, topics } = await lookAt(brokers);
+  if (asked) return asked;
+  const path = join(data, 'namespaces.json');
+  const known = existsSync(path) ? namespaces.parse(JSON.parse(readFileSync(path, 'utf8'))) : {};
+  const before = known[clusterId];
+  if (before !== undefined) return before;
+  const isTaken = topics.some((topic) => topic.startsWith(`${defaultNamespace}.`));
+  const namespace = isTaken ? `${defaultNamespace}-${randomBytes(4).toString('hex')}` : defaultNamespace;
+  writeJson(path, { ...known, [clusterId]: namespace });
+  return namespace;
+}
+
+async function lookAt(brokers: string): Promise<{ clusterId: string; topics: string[] }> {
+  const kafka = new Kafka({
+    brokers: brokers.split(',').map((each) => each.trim()),
+    clientId: 'strongroom-stack',
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: answerMs,
+    retry: { retries: 2, initialRetryTime: 300 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { clusterId } = await admin.describeCluster();
+    return { clusterId, topics: await admin.listTopics() };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `KAFKA_BROKERS=${brokers} does not answer: ${why}. Correct it, or unset it for a Kafka of the stack's own.`,
+    );
+  } finally {
+    await admin.disconnect().catch(() => {});
+  }
 }

@@ -1,24 +1,39 @@
 /** One launcher a data folder: a second one is told who has it. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { identityOf, pidOf } from '@strongroom/local-services';
+
+/** Another launcher has the folder. */
+export class FolderTaken extends Error {
+  override readonly name = 'FolderTaken';
+}
+
+const tries = 3;
 
 export class LauncherLock {
   private constructor(private readonly path: string) {}
 
-  /** @throws when another launcher runs on the folder */
-  static take(folder: string): LauncherLock {
+  /** @throws {FolderTaken} naming the other launcher's pid and port */
+  static take(folder: string, port: number): LauncherLock {
     const path = join(folder, 'launcher.pid');
-    const mine = `${process.pid} ${startOf(process.pid)}`;
-    if (existsSync(path)) {
-      const [pid = '', start = ''] = readFileSync(path, 'utf8').split(' ');
-      if (start !== '' && startOf(Number(pid)) === start) {
-        throw new Error(
-          `another npm start (pid ${pid}) runs on ${folder}. Stop it, or start this one with --data and --port.`,
-        );
+    const mine = `${path}.${process.pid}`;
+    writeFileSync(mine, `${identityOf(process.pid)}\n${port}\n`);
+    try {
+      for (let tried = 0; tried < tries; tried += 1) {
+        if (linked(mine, path)) return new LauncherLock(path);
+        const [identity = '', itsPort = ''] = readIfThere(path).split('\n');
+        const pid = pidOf(identity);
+        if (pid !== undefined) {
+          throw new FolderTaken(
+            `another npm start (pid ${pid}, port ${itsPort}) runs on ${folder}. Stop it, or start this one beside it: npm start -- --port ${port + 1} --data .strongroom-2`,
+          );
+        }
+        rmSync(path, { force: true });
       }
+      throw new FolderTaken(`other launchers want ${folder} at the same moment. Start again.`);
+    } finally {
+      rmSync(mine, { force: true });
     }
-    writeFileSync(path, mine);
-    return new LauncherLock(path);
   }
 
   release(): void {
@@ -26,20 +41,21 @@ export class LauncherLock {
   }
 }
 
-/** When a process began, as the system tells it: a pid alone may by now be another program's. */
-function startOf(pid: number): string {
+/** A file that appears under its name whole, or does not because another is there. */
+function linked(from: string, to: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[19] ?? '';
-  } catch {
-    return isAlive(pid) && !existsSync('/proc') ? 'alive' : '';
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
   }
 }
 
-function isAlive(pid: number): boolean {
+function readIfThere(path: string): string {
   try {
-    process.kill(pid, 0);
-    return true;
+    return readFileSync(path, 'utf8');
   } catch {
-    return false;
+    return '';
   }
 }

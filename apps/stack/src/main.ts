@@ -2,14 +2,20 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { report, runDemo } from './demo.js';
-import { LauncherLock } from './launcher-lock.js';
+import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
-import { isFree } from './ports.js';
 import { Stack } from './stack.js';
-import { bold, dim, green, red, say } from './terminal.js';
+import { Terminal } from './terminal.js';
 
 const exitFault = 1;
 const exitUsage = 2;
+/** A Ctrl-C under npm comes twice: from the terminal, and from npm, which passes it on. */
+const sameAskMs = 1_000;
+
+const projectFolder = join(import.meta.dirname, '..', '..', '..', '..');
+const terminal = Terminal.ofProcess();
+const { bold, dim, green, red } = terminal;
+let stack: Stack | undefined;
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
@@ -17,88 +23,99 @@ async function main(): Promise<void> {
     process.stdout.write(help);
     return;
   }
-  const begun = performance.now();
   mkdirSync(options.data, { recursive: true });
-  const lock = LauncherLock.take(resolve(options.data));
+  const lock = LauncherLock.take(resolve(options.data), options.port);
   try {
-    await run(options, begun);
+    await run(options, askedToStop());
   } finally {
     lock.release();
   }
 }
 
-async function run(options: StackOptions, begun: number): Promise<void> {
-  await checkPort(options.port);
+async function run(options: StackOptions, stop: AbortSignal): Promise<void> {
+  const begun = performance.now();
+  terminal.say('', `  ${bold('Strongroom')}`, '');
+  try {
+    stack = await Stack.start(options, { projectFolder, terminal, signal: stop });
+    if (options.demo) await demonstrate(stack, options, stop);
+    else howToGoOn(stack, options, 'BACKUP_ID');
+    if (!stop.aborted) {
+      const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
+      terminal.say(
+        dim(`  Up in ${seconds} s. Ctrl-C stops everything; the next start carries on with the same data.`),
+        '',
+      );
+      await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    }
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    if (stop.aborted) terminal.say('', dim('  Stopping …'));
+    const asked = performance.now();
+    await stack?.stop();
+    if (stop.aborted) terminal.say(`  ${green('✓')} Stopped in ${((performance.now() - asked) / 1_000).toFixed(1)} s.`);
+  }
+}
+
+/** A demo that fails is told, and the stack stays up to look into why. */
+async function demonstrate(running: Stack, options: StackOptions, stop: AbortSignal): Promise<void> {
+  try {
+    const backup = await runDemo(running.file, terminal, stop);
+    if (!backup) return;
+    report(backup, running.file.current.homeRegion, terminal);
+    howToGoOn(running, options, backup.id);
+  } catch (error) {
+    if (stop.aborted) return;
+    terminal.settle();
+    terminal.say('', `  ${red('✗')} The demo came to no end: ${messageOf(error)}`);
+    howToGoOn(running, options, 'BACKUP_ID');
+  }
+}
+
+function howToGoOn({ file, logs }: Stack, { data }: StackOptions, backupId: string): void {
+  const { api, accountId, vaults } = file.current;
+  const stackFile = relative('.', resolve(data, 'stack.json'));
+  const isDefault = stackFile === '.strongroom/stack.json';
+  const restore = `npx strongroom restore ${backupId} --from IAD --to ./restored`;
+  terminal.say(
+    '',
+    `  ${bold('Serving')}   ${api}   ${dim('reference: /openapi.json')}`,
+    `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
+    `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
+    `            curl -H "X-Auth-Token: $TOKEN" ${api}/v1.0/${accountId}/backups`,
+    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault IAD=${vaults.IAD}`}`,
+    '',
+  );
+}
+
+/** Aborted by the first signal; a second one ends everything at once. */
+function askedToStop(): AbortSignal {
   const stop = new AbortController();
-  const asked = new Promise<void>((resolve) => stop.signal.addEventListener('abort', () => resolve(), { once: true }));
+  let askedAt = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (stop.signal.aborted) {
-        say(red('  Ended at once.'));
+      if (!stop.signal.aborted) {
+        askedAt = performance.now();
+        stop.abort(new Error(`stopped by ${signal}`));
+      } else if (performance.now() - askedAt > sameAskMs) {
+        terminal.say(red('  Ended at once.'));
+        stack?.kill();
         process.exit(exitFault);
       }
-      stop.abort();
     });
   }
-  say(bold('\n  Strongroom\n'));
-  const stack = await Stack.start(options, stop.signal).catch((error: unknown) => {
-    if (stop.signal.aborted) return undefined;
-    throw error;
-  });
-  if (!stack) {
-    say(`  ${green('✓')} Stopped.`);
-    return;
-  }
-  try {
-    if (options.demo && !stop.signal.aborted) {
-      const backup = await runDemo(stack.file, stop.signal);
-      if (backup) {
-        report(backup, stack.file.current.homeRegion);
-        howToGoOn(options, stack, backup.id);
-      }
-    } else howToGoOn(options, stack, 'BACKUP_ID');
-    say(
-      dim(
-        `  Up after ${((performance.now() - begun) / 1_000).toFixed(1)} s. Ctrl-C stops everything; the next start carries on with the same data.\n`,
-      ),
-    );
-    await asked;
-  } catch (error) {
-    if (!stop.signal.aborted) {
-      say(`  ${red('✗')} ${error instanceof Error ? error.message : String(error)}`);
-      process.exitCode = exitFault;
-    }
-  } finally {
-    say(dim('  Stopping …'));
-    await stack.stop();
-    say(`  ${green('✓')} Stopped.`);
-  }
+  // A terminal that was closed is no reason to leave servers behind.
+  process.stdout.on('error', () => {});
+  return stop.signal;
 }
 
-function howToGoOn(options: StackOptions, stack: Stack, backupId: string): void {
-  const { api, accountId } = stack.file.current;
-  const file = relative('.', join(resolve(options.data), 'stack.json'));
-  say();
-  say(`  ${bold('Serving')} ${api}   ${dim(`logs: ${relative('.', join(resolve(options.data), 'log'))}/`)}`);
-  say();
-  say(`  TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${file}')).tokens.admin")`);
-  say(`  curl -H "X-Auth-Token: $TOKEN" ${api}/v1.0/${accountId}/backups`);
-  say(
-    `  npx strongroom restore ${backupId} --from IAD --to ./restored${options.data === '.strongroom' ? '' : ` --vault IAD=${stack.file.current.vaults.IAD}`}`,
-  );
-  say();
-}
-
-async function checkPort(port: number): Promise<void> {
-  if (await isFree(port)) return;
-  throw new UsageFault(
-    `port ${port} is taken by another program. Stop it, or choose another: npm start -- --port ${port + 1}`,
-  );
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`npm start: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof UsageFault ? exitUsage : exitFault;
+  process.stderr.write(`\nnpm start: ${messageOf(error)}\n`);
+  process.exitCode = error instanceof UsageFault || error instanceof FolderTaken ? exitUsage : exitFault;
 }

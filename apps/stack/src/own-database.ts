@@ -4,10 +4,13 @@ import pg from 'pg';
 /** @returns the URL that the services use */
 export async function ensureOwnDatabase(serverUrl: string, password: string): Promise<string> {
   const client = new pg.Client({ connectionString: serverUrl });
+  // A server that is stopped meanwhile fails the query; the connection has nothing to add.
+  client.on('error', () => {});
   await client.connect();
   try {
     const role = await client.query("select 1 from pg_roles where rolname = 'strongroom'");
-    if (role.rows.length === 0) await client.query(`create role strongroom login password '${password}'`);
+    if (role.rows.length === 0)
+      await client.query(`create role strongroom login password ${client.escapeLiteral(password)}`);
     const database = await client.query("select 1 from pg_database where datname = 'strongroom'");
     if (database.rows.length === 0) await client.query('create database strongroom owner strongroom');
   } finally {

@@ -1,8 +1,9 @@
 /** The secrets of a local stack: made at the first start, kept in its data folder, readable by its owner only. */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { writeJson } from './whole-file.js';
 
 const secrets = z.object({
   databasePassword: z.string(),
@@ -27,7 +28,7 @@ export function readOrMakeSecrets(folder: string): Secrets {
     otherAccountId: 'other',
     tokens: { admin: word(), creator: word(), observer: word(), other: word() },
   };
-  writeFileSync(path, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+  writeJson(path, made);
   return made;
 }
 
@@ -46,6 +47,6 @@ export function writeTokensFile(folder: string, { accountId, otherAccountId, tok
     entry('observer', tokens.observer, accountId, 'observer'),
     entry('other', tokens.other, otherAccountId, 'admin'),
   ];
-  writeFileSync(path, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 });
+  writeJson(path, entries);
   return path;
 }

@@ -1,197 +1,282 @@
 /** The stack: what it is made of, in the order in which it starts; it stops in the opposite one. */
-import { chmodSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type KafkaBroker, PostgresServer } from '@strongroom/local-services';
-import { type AppName, type AppProcess, startApp } from './app-process.js';
+import { isFree, type KafkaBroker, PostgresServer } from '@strongroom/local-services';
+import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
+import { Board } from './board.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
-import type { StackOptions } from './options.js';
+import { LogFolder } from './log-folder.js';
+import { type StackOptions, UsageFault } from './options.js';
 import { ensureOwnDatabase } from './own-database.js';
 import { portOf } from './ports.js';
-import { RotatingLog } from './rotating-log.js';
-import { readOrMakeSecrets, writeTokensFile } from './secrets.js';
+import { readOrMakeSecrets, type Secrets, writeTokensFile } from './secrets.js';
 import { StackFile } from './stack-file.js';
 import { type Running, Supervised } from './supervised.js';
-import { done, say, yellow } from './terminal.js';
+import type { Terminal } from './terminal.js';
 
 const regions = ['DFW', 'IAD', 'ORD', 'HKG', 'SYD'] as const;
 const homeRegion = 'DFW';
+const rows = { postgres: 'PostgreSQL', broker: 'Broker', demo: 'Demo customer', api: 'API' } as const;
+const appRows: Readonly<Record<AppName, string>> = { api: rows.api, scheduler: 'Scheduler', replicator: 'Replicator' };
 
-interface Stoppable {
-  stop(): Promise<void>;
+/** Something supervised, whatever it runs. */
+type Part = Pick<Supervised<Running>, 'expectEnd' | 'stop' | 'kill'>;
+
+export interface Surroundings {
+  /** Where the built services and the sources of Kafka are. */
+  projectFolder: string;
+  terminal: Terminal;
+  /** Ends the start. */
+  signal: AbortSignal;
 }
 
 export class Stack {
-  private readonly parts: Stoppable[][] = [];
+  readonly logs: LogFolder;
+  readonly file: StackFile;
+  private readonly data: string;
+  private readonly secrets: Secrets;
+  private readonly servers = new Set<Part>();
+  private readonly services = new Set<Part>();
+  private readonly stopping = new AbortController();
 
   private constructor(
-    private readonly data: string,
-    readonly file: StackFile,
-  ) {}
+    private readonly options: StackOptions,
+    private readonly projectFolder: string,
+    private readonly terminal: Terminal,
+  ) {
+    this.data = resolve(options.data);
+    this.logs = new LogFolder(join(this.data, 'log'));
+    this.secrets = readOrMakeSecrets(this.data);
+    this.file = new StackFile(this.data);
+  }
 
   /** @throws when a part can't be started or the signal ends it; what was started by then is stopped */
-  static async start(options: StackOptions, signal: AbortSignal): Promise<Stack> {
-    const data = resolve(options.data);
-    mkdirSync(join(data, 'log'), { recursive: true });
-    for (const region of regions) mkdirSync(join(data, 'vaults', region), { recursive: true });
-    const secrets = readOrMakeSecrets(data);
-    const before = StackFile.read(data);
-    const vaults = Object.fromEntries(
-      regions.map((region) => [region, pathToFileURL(join(data, 'vaults', region)).href]),
-    );
-    const stack = new Stack(
-      data,
-      new StackFile(data, {
-        api: `http://127.0.0.1:${options.port}`,
-        accountId: secrets.accountId,
-        otherAccountId: secrets.otherAccountId,
-        instanceId: before?.instanceId ?? null,
-        homeRegion,
-        tokens: secrets.tokens,
-        broker: 'embedded',
-        postgres: '',
-        vaults,
-        pids: { launcher: process.pid },
-        health: {},
-      }),
-    );
+  static async start(options: StackOptions, { projectFolder, terminal, signal }: Surroundings): Promise<Stack> {
+    const stack = new Stack(options, projectFolder, terminal);
+    const labels = [rows.postgres, rows.broker, ...(options.demo ? [rows.demo] : []), ...Object.values(appRows)];
+    const board = new Board(terminal, labels);
+    const starting = stack.startAll(board).catch((error: unknown) => {
+      stack.stopping.abort(error);
+      throw error;
+    });
     try {
-      await stack.startServers(options, secrets);
-      signal.throwIfAborted();
-      await stack.startApps(options, writeTokensFile(data, secrets), secrets.secretKey);
+      await Promise.race([starting, abortOf(signal), abortOf(stack.stopping.signal)]);
       return stack;
     } catch (error) {
+      board.end();
+      await stack.stop();
+      // What was just coming up when it was called off.
+      await starting.catch(() => {});
       await stack.stop();
       throw error;
+    } finally {
+      board.end();
     }
   }
 
+  /** The services first, then what they stand on. */
   async stop(): Promise<void> {
-    for (const group of this.parts.splice(0).reverse()) await Promise.all(group.map((part) => part.stop()));
+    this.stopping.abort();
+    for (const part of [...this.services, ...this.servers]) part.expectEnd();
+    for (const group of [this.services, this.servers]) await Promise.all([...group].map((part) => part.stop()));
+    this.logs.end();
+    this.file.runsNot('launcher');
+  }
+
+  /** Ends every process without asking. */
+  kill(): void {
+    this.stopping.abort();
+    for (const part of [...this.services, ...this.servers]) part.kill();
     this.file.change({ pids: {}, health: {} });
   }
 
-  private async startServers(options: StackOptions, secrets: ReturnType<typeof readOrMakeSecrets>): Promise<void> {
-    const group: Stoppable[] = [];
-    this.parts.push(group);
-    const postgres = async () => {
-      const begun = performance.now();
-      const server = await this.postgres('postgres', 'postgresql', secrets.databasePassword, {});
-      group.push(server);
-      const url = await ensureOwnDatabase(server.current?.url() ?? '', secrets.databasePassword);
-      this.file.change({ postgres: url });
-      done('PostgreSQL', `port ${server.current?.port}`, seconds(begun));
-    };
-    const broker = async () => {
-      const begun = performance.now();
-      const choice = await chooseBroker(options.broker, this.data, this.log('kafka'));
-      if (choice.kind === 'embedded') {
-        this.file.change({ broker: 'embedded' });
-        say(`  ${yellow('!')} Broker: ${choice.detail}`);
-        return;
-      }
-      if (choice.own) group.push(await this.supervise<KafkaBroker>('kafka', choice.own));
-      this.file.change({ broker: 'kafka', kafka: choice.brokers });
-      done('Broker', `${choice.detail}, ${choice.brokers}`, seconds(begun));
-    };
-    const demo = async () => {
-      const begun = performance.now();
-      const server = await this.postgres('demo-postgres', 'demo-postgresql', secrets.demoPassword, { fsync: 'off' });
-      group.push(server);
-      const url = server.current?.url('shop') ?? '';
-      await fillDemo(server.current?.url() ?? '', secrets.demoPassword);
-      this.file.change({ demo: { postgres: url } });
-      done('Demo customer’s database', `port ${server.current?.port}`, seconds(begun));
-    };
-    await every([postgres(), broker(), ...(options.demo ? [demo()] : [])]);
+  private async startAll(board: Board): Promise<void> {
+    const runFolder = join(this.data, 'run');
+    await endLeftoverApps(runFolder);
+    const { port, demo } = this.options;
+    if (!(await isFree(port))) {
+      throw new UsageFault(
+        `port ${port} is taken by another program. Stop it, or choose another: npm start -- --port ${port + 1}`,
+      );
+    }
+    const vaults = Object.fromEntries(regions.map((region) => [region, this.vault(region)]));
+    const { accountId, otherAccountId, tokens } = this.secrets;
+    const api = `http://127.0.0.1:${port}`;
+    this.file.change({ api, accountId, otherAccountId, homeRegion, tokens, vaults });
+    this.file.runs('launcher', process.pid);
+    const founded = this.every([this.startOwnPostgres(board), this.startBroker(board)]);
+    await this.every([
+      founded.then(() => this.startServices(board, runFolder)),
+      ...(demo ? [this.startDemo(board)] : []),
+    ]);
   }
 
-  private async startApps(options: StackOptions, tokensFile: string, secretKey: string): Promise<void> {
-    const { postgres, vaults, broker, kafka } = this.file.current;
-    const env: NodeJS.ProcessEnv = {
+  private async startOwnPostgres(board: Board): Promise<void> {
+    const row = board.begin(rows.postgres);
+    const { databasePassword } = this.secrets;
+    const server = await this.postgres('postgres', 'postgresql', databasePassword);
+    this.file.change({ postgres: await ensureOwnDatabase(server.url(), databasePassword) });
+    row.done(`18, at 127.0.0.1:${server.port}`);
+  }
+
+  private async startDemo(board: Board): Promise<void> {
+    const row = board.begin(rows.demo);
+    const { demoPassword } = this.secrets;
+    const server = await this.postgres('demo-postgres', 'demo-postgresql', demoPassword);
+    await fillDemo(server.url(), demoPassword, () => row.doing('filling a shop with sample data …'));
+    this.file.change({ demo: { postgres: server.url('shop') } });
+    row.done(`PostgreSQL 18, at 127.0.0.1:${server.port}`);
+  }
+
+  private async startBroker(board: Board): Promise<void> {
+    const row = board.begin(rows.broker);
+    const choice = await chooseBroker({
+      wanted: this.options.broker,
+      env: process.env,
+      data: this.data,
+      projectFolder: this.projectFolder,
+      logFile: this.logs.file('kafka'),
+      onFetch: () => row.doing('fetching Apache Kafka by Maven, once …'),
+      signal: this.stopping.signal,
+    });
+    if (choice.kind === 'embedded') {
+      this.file.change({ broker: 'embedded' });
+      row.noted(`none: events go through PostgreSQL (embedded feed), ${choice.because}`);
+      return;
+    }
+    if (choice.kind === 'own') {
+      await this.supervise<KafkaBroker>(this.servers, 'kafka', choice.start);
+      this.file.change({ broker: 'kafka', kafka: choice.brokers });
+      row.done(`Apache Kafka 4.4, at ${choice.brokers}`);
+    } else {
+      const { brokers, namespace } = choice;
+      this.file.change({ broker: 'kafka', kafka: brokers, namespace });
+      row.done(`Kafka of KAFKA_BROKERS, topics ${namespace}.*, at ${brokers}`);
+    }
+  }
+
+  private async startServices(board: Board, runFolder: string): Promise<void> {
+    const env = this.environment();
+    const start = async (app: AppName, port: number) => {
+      const row = board.begin(appRows[app]);
+      const main = join(this.projectFolder, 'dist', 'apps', app, 'src', 'main.js');
+      const appEnv = { ...env, STRONGROOM_HTTP_PORT: String(port) };
+      const { url } = await this.supervise<AppProcess>(
+        this.services,
+        app,
+        (signal) => startApp({ app, main, env: appEnv, logs: this.logs, runFolder, signal }),
+        (running) => (app === 'api' ? undefined : running.url),
+      );
+      row.done(app === 'api' ? url : `${url}/health/ready`);
+    };
+    const ports = {
+      scheduler: await portOf('scheduler', this.data),
+      replicator: await portOf('replicator', this.data),
+    };
+    await this.every([
+      start('api', this.options.port),
+      start('scheduler', ports.scheduler),
+      start('replicator', ports.replicator),
+    ]);
+  }
+
+  /** What the services are told; anything else of Strongroom's that the launcher was told goes with it. */
+  private environment(): NodeJS.ProcessEnv {
+    const { postgres, vaults, broker, kafka, namespace } = this.file.current;
+    const asked = Object.entries(process.env).filter(([name]) => name.startsWith('STRONGROOM_'));
+    return {
       PATH: process.env.PATH,
+      ...Object.fromEntries(asked),
       STRONGROOM_DATABASE_URL: postgres,
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
+      ...(namespace !== undefined && { STRONGROOM_NAMESPACE: namespace }),
       STRONGROOM_HOME_REGION: homeRegion,
       STRONGROOM_VAULTS: Object.entries(vaults)
         .map(([region, url]) => `${region}=${url}`)
         .join(','),
-      STRONGROOM_TOKENS_FILE: tokensFile,
-      STRONGROOM_SECRET_KEY: secretKey,
+      STRONGROOM_TOKENS_FILE: writeTokensFile(this.data, this.secrets),
+      STRONGROOM_SECRET_KEY: this.secrets.secretKey,
       STRONGROOM_SUPERVISED: '1',
     };
-    const group: Stoppable[] = [];
-    this.parts.push(group);
-    const start = async (app: AppName, port: number) => {
-      const begun = performance.now();
-      const log = new RotatingLog(this.log(app));
-      const supervised = await this.supervise<AppProcess>(
-        app,
-        () => startApp(app, { ...env, STRONGROOM_HTTP_PORT: String(port) }, log),
-        ({ url }) => {
-          if (app !== 'api') this.file.change({ health: { ...this.file.current.health, [app]: url } });
-        },
-      );
-      group.push(supervised);
-      done(app, supervised.current?.url ?? '', seconds(begun));
-    };
-    await every([start('api', options.port), start('scheduler', 0), start('replicator', 0)]);
   }
 
-  private async postgres(name: string, folder: string, password: string, settings: Record<string, string>) {
+  private async postgres(name: string, folder: string, password: string): Promise<PostgresServer> {
     const directory = join(this.data, folder);
     await PostgresServer.endLeftover(directory);
     const port = await portOf(name, this.data);
-    return this.supervise<PostgresServer>(name, () =>
-      PostgresServer.start({
-        directory,
-        password,
-        port,
-        settings: { ...settings, summarize_wal: 'on' },
-        logFile: this.log(name),
-      }),
+    const settings = { summarize_wal: 'on' };
+    const logFile = this.logs.file(name);
+    return this.supervise<PostgresServer>(this.servers, name, (signal) =>
+      PostgresServer.start({ directory, password, port, settings, logFile, ownSession: true, signal }),
     );
   }
 
-  private supervise<T extends Running>(
+  /** @returns what runs first */
+  private async supervise<T extends Running>(
+    group: Set<Part>,
     name: string,
-    start: () => Promise<T>,
-    started: (running: T) => void = () => {},
-  ): Promise<Supervised<T>> {
+    start: (signal: AbortSignal) => Promise<T>,
+    healthOf: (running: T) => string | undefined = () => undefined,
+  ): Promise<T> {
+    const { yellow, green, dim } = this.terminal;
+    const now = () => dim(new Date().toTimeString().slice(0, 8));
     let lost = false;
-    return Supervised.start<T>({
-      name,
-      start,
-      onStarted: (running) => {
-        this.file.runs(name, running.pid);
-        started(running);
-        if (lost) say(`  ${yellow('↻')} ${name} runs again (pid ${running.pid})`);
-        lost = false;
+    let first: T | undefined;
+    const supervised = await Supervised.start<T>(
+      {
+        start,
+        onStarted: (running) => {
+          first ??= running;
+          this.file.runs(name, running.pid, healthOf(running));
+          if (lost) this.terminal.say(`  ${green('✓')} ${now()} ${name} runs again ${dim(`(pid ${running.pid})`)}`);
+          lost = false;
+        },
+        onLost: (how, pauseMs) => {
+          lost = true;
+          this.file.runsNot(name);
+          const log = dim(`Log: ${relative('.', this.logs.file(name))}`);
+          this.terminal.say(
+            `  ${yellow('!')} ${now()} ${name} ${how.split('\n')[0]}; started again in ${pauseMs / 1_000} s. ${log}`,
+          );
+        },
+        onStopped: () => this.file.runsNot(name),
       },
-      onLost: (how, pauseMs) => {
-        this.file.runsNot(name);
-        lost = true;
-        say(`  ${yellow('!')} ${name} ${how}; started again in ${pauseMs / 1_000} s. Its log: ${this.log(name)}`);
-      },
-    });
+      this.stopping.signal,
+    );
+    group.add(supervised);
+    if (!first) throw new Error(`${name} was lost as it started`);
+    return first;
   }
 
-  private log(name: string): string {
-    const folder = join(this.data, 'log');
-    chmodSync(folder, 0o755);
-    return join(folder, `${name}.log`);
+  /** Waits for all, also when one fails, which calls the others off: nothing is still starting when what runs is stopped. */
+  private async every(starts: Promise<void>[]): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      starts.map((start) =>
+        start.catch((error: unknown) => {
+          // Once aborted it stays so, with the first reason.
+          this.stopping.abort(error);
+          throw error;
+        }),
+      ),
+    );
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  private vault(region: string): string {
+    const folder = join(this.data, 'vaults', region);
+    mkdirSync(folder, { recursive: true });
+    // In a list of vaults the comma stands between them.
+    return pathToFileURL(folder).href.replaceAll(',', '%2C');
   }
 }
 
-/** Waits for all, also when one fails, so that nothing is still starting when what runs is stopped. */
-async function every(starts: Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(starts);
-  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed) throw failed.reason;
-}
-
-function seconds(begun: number): number {
-  return (performance.now() - begun) / 1_000;
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }

@@ -9,15 +9,18 @@ export interface Running {
   /** Settles when it has ended, with how. */
   ended: Promise<string>;
   stop(): Promise<void>;
+  /** Ends it without asking. */
+  kill(): Promise<void>;
 }
 
 export interface SupervisedOptions<T extends Running> {
-  name: string;
-  start(): Promise<T>;
+  /** The signal calls the start off. */
+  start(signal: AbortSignal): Promise<T>;
   /** It runs, again. */
   onStarted(running: T): void;
   /** It ended by itself, or could not be started; another try follows. */
   onLost(how: string, pauseMs: number): void;
+  onStopped?(): void;
   firstPauseMs?: number;
   longestPauseMs?: number;
   steadyMs?: number;
@@ -38,28 +41,40 @@ export class Supervised<T extends Running> {
   }
 
   /** Returns when it runs for the first time. @throws when that fails: then nothing is watched */
-  static async start<T extends Running>(options: SupervisedOptions<T>): Promise<Supervised<T>> {
-    return new Supervised(options, await options.start());
+  static async start<T extends Running>(options: SupervisedOptions<T>, signal: AbortSignal): Promise<Supervised<T>> {
+    return new Supervised(options, await options.start(signal));
   }
 
+  /** Undefined between an end and the next start. */
   get current(): T | undefined {
     return this.running;
   }
 
-  async stop(): Promise<void> {
+  /** From here on its end is no loss. */
+  expectEnd(): void {
     this.stopping.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.expectEnd();
     await this.running?.stop();
     await this.watching;
+    this.options.onStopped?.();
+  }
+
+  /** Asks nothing and waits for nothing. */
+  kill(): void {
+    this.expectEnd();
+    void this.running?.kill();
   }
 
   private async watch(first: T): Promise<void> {
     const { firstPauseMs = 1_000, longestPauseMs = 30_000, steadyMs = 60_000 } = this.options;
     const { signal } = this.stopping;
     let pauseMs = firstPauseMs;
-    let current: T | undefined = first;
-    while (!signal.aborted) {
+    for (let current: T | Error = first; ; current = await this.again()) {
       const since = performance.now();
-      const how: string = current ? await current.ended : 'could not be started';
+      const how: string = current instanceof Error ? `could not be started: ${current.message}` : await current.ended;
       this.running = undefined;
       if (signal.aborted) return;
       if (performance.now() - since > steadyMs) pauseMs = firstPauseMs;
@@ -67,22 +82,18 @@ export class Supervised<T extends Running> {
       await delay(pauseMs, undefined, { signal }).catch(() => {});
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       if (signal.aborted) return;
-      current = await this.again();
     }
   }
 
-  private async again(): Promise<T | undefined> {
+  private async again(): Promise<T | Error> {
     try {
-      const running = await this.options.start();
-      if (this.stopping.signal.aborted) {
-        await running.stop();
-        return undefined;
-      }
+      const running = await this.options.start(this.stopping.signal);
       this.running = running;
-      this.options.onStarted(running);
+      if (this.stopping.signal.aborted) await running.stop();
+      else this.options.onStarted(running);
       return running;
-    } catch {
-      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
     }
   }
 }

@@ -1,63 +1,99 @@
-/** What the terminal shows: calm lines, and, where it is a terminal, a few that are drawn over while something goes on. */
-const isTerminal = process.stdout.isTTY === true;
-const style = (code: string) => (text: string) =>
-  isTerminal && !process.env.NO_COLOR ? `\u001b[${code}m${text}\u001b[0m` : text;
+/**
+ * What the terminal shows: lines that stay, and below them a few that are drawn over while something goes on. Where it is
+ * no terminal, the latter are written once they say something new.
+ */
+import { stripVTControlCharacters } from 'node:util';
 
-export const bold = style('1');
-export const dim = style('2');
-export const green = style('32');
-export const yellow = style('33');
-export const red = style('31');
-
-let drawn = 0;
-let lastDrawn = '';
-
-export function say(line = ''): void {
-  clear();
-  process.stdout.write(`${line}\n`);
+export interface Screen {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
 }
 
-/** A step that is done: what, and how long it took. */
-export function done(what: string, detail: string, seconds: number): void {
-  say(`  ${green('✓')} ${what.padEnd(26)} ${dim(detail)} ${dim(`${seconds.toFixed(1)} s`)}`);
-}
+const narrow = 80;
+/** Begins a control sequence. */
+const csi = '\u001b[';
 
-/** Draws lines over those drawn before; without a terminal, writes them when they have changed. */
-export function draw(lines: string[]): void {
-  const text = lines.join('\n');
-  if (!isTerminal) {
-    if (text !== lastDrawn) process.stdout.write(`${text}\n`);
-    lastDrawn = text;
-    return;
+export class Terminal {
+  private drawn: readonly string[] = [];
+  private readonly written = new Set<string>();
+
+  constructor(
+    private readonly screen: Screen,
+    private readonly colours: boolean,
+  ) {}
+
+  static ofProcess(): Terminal {
+    return new Terminal(process.stdout, process.stdout.isTTY === true && !process.env.NO_COLOR);
   }
-  clear();
-  process.stdout.write(`${text}\n`);
-  drawn = lines.length;
+
+  /** Whether lines can be drawn over. */
+  get isLive(): boolean {
+    return this.screen.isTTY === true;
+  }
+
+  /** Characters in a line; without end where there is no terminal to break it. */
+  get width(): number {
+    return this.isLive ? (this.screen.columns ?? narrow) : Number.POSITIVE_INFINITY;
+  }
+
+  readonly bold = (text: string) => this.styled('1', text);
+  readonly dim = (text: string) => this.styled('2', text);
+  readonly green = (text: string) => this.styled('32', text);
+  readonly yellow = (text: string) => this.styled('33', text);
+  readonly red = (text: string) => this.styled('31', text);
+
+  /** A line that stays, above what is drawn. */
+  say(...lines: string[]): void {
+    const drawn = this.drawn;
+    this.clear();
+    this.screen.write(`${lines.join('\n')}\n`);
+    if (this.isLive) this.draw(drawn);
+  }
+
+  /** Draws lines over those drawn before; without a terminal, writes those that were not written since the last `settle`. */
+  draw(lines: readonly string[]): void {
+    if (!this.isLive) {
+      for (const line of lines) {
+        if (!this.written.has(line)) this.screen.write(`${line}\n`);
+        this.written.add(line);
+      }
+      return;
+    }
+    this.clear();
+    // A line that broke would count as two when it is drawn over.
+    const fitting = lines.map((line) => clipped(line, this.width - 1));
+    if (fitting.length > 0) this.screen.write(`${fitting.join('\n')}\n`);
+    this.drawn = fitting;
+  }
+
+  /** Lets what is drawn stay. */
+  settle(): void {
+    this.drawn = [];
+    this.written.clear();
+  }
+
+  private clear(): void {
+    if (this.drawn.length > 0) this.screen.write(`${csi}${this.drawn.length}A${csi}J`);
+    this.drawn = [];
+  }
+
+  private styled(code: string, text: string): string {
+    return this.colours ? `${csi}${code}m${text}${csi}0m` : text;
+  }
 }
 
-/** Lets what is drawn stay. */
-export function settle(): void {
-  drawn = 0;
-  lastDrawn = '';
-}
-
-function clear(): void {
-  if (drawn > 0) process.stdout.write(`\u001b[${drawn}A\u001b[J`);
-  drawn = 0;
-}
-
-const barWidth = 24;
-
-export function bar(percent: number): string {
-  const full = Math.round((percent / 100) * barWidth);
-  return `${'█'.repeat(full)}${dim('░'.repeat(barWidth - full))} ${String(percent).padStart(3)} %`;
-}
-
-/** A table with aligned columns; numbers to the right. */
-export function table(head: string[], rows: string[][]): string[] {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)));
-  const isNumber = head.map((_, column) => rows.every((row) => /^[\d.,]+$/.test(row[column] ?? '')));
-  const line = (cells: string[]) =>
-    `  ${cells.map((cell, column) => (isNumber[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ')}`.trimEnd();
-  return [line(head), `  ${widths.map((width) => '─'.repeat(width)).join('  ')}`, ...rows.map(line)];
+/** The line without what is beyond the width. */
+function clipped(line: string, width: number): string {
+  if (stripVTControlCharacters(line).length <= width) return line;
+  let left = width - 1;
+  let text = '';
+  // Each part but the first begins with the rest of a style: `32m` and then what it styles.
+  for (const [index, part] of line.split(csi).entries()) {
+    const style = index === 0 ? '' : part.slice(0, part.indexOf('m') + 1);
+    const shown = [...part.slice(style.length)].slice(0, left);
+    left -= shown.length;
+    text += `${index === 0 ? '' : csi}${style}${shown.join('')}`;
+  }
+  return `${text}…`;
 }

@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { identityOf } from '@strongroom/local-services';
+import { eventually } from '../../../test/services/eventually.js';
+import { endLeftoverApps, startApp } from './app-process.js';
+import { LogFolder } from './log-folder.js';
+
+const serves = `process.stdout.write('{"level":"info","msg":"listening","url":"http://127.0.0.1:1"}\\n');`;
+const supervised = 'process.stdin.on("end", () => process.exit(0)).resume(); setInterval(() => {}, 1000);';
+let folder: string;
+let logs: LogFolder;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'strongroom-app-'));
+  mkdirSync(join(folder, 'run'));
+  logs = new LogFolder(join(folder, 'log'));
+});
+afterEach(() => {
+  logs.end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(program: string, signal = new AbortController().signal) {
+  const main = join(folder, 'main.cjs');
+  writeFileSync(main, program);
+  return startApp({ app: 'api', main, env: { PATH: process.env.PATH }, logs, runFolder: join(folder, 'run'), signal });
+}
+
+describe('a service', () => {
+  it('is started when it says where it serves; all it says is in its log', async () => {
+    const app = await start(`${serves} process.stderr.write('a warning\\n'); ${supervised}`);
+    expect(app.url).toBe('http://127.0.0.1:1');
+    expect(readFileSync(join(folder, 'run', 'api.pid'), 'utf8')).toBe(identityOf(app.pid));
+    await app.stop();
+    expect(await app.ended).toBe('was ended by SIGTERM');
+    await eventually(() => expect(readFileSync(logs.file('api'), 'utf8')).toContain('a warning'), { withinMs: 1_000 });
+  });
+
+  it('that ends before it serves is told of with the gravest thing it said', async () => {
+    const dies = `process.stdout.write('{"level":"fatal","msg":"no such key"}\\n'); process.exitCode = 78;`;
+    await expect(start(dies)).rejects.toThrow('api ended with code 78 before it served: no such key. Its log: ');
+    await expect(start("throw new TypeError('out of luck')")).rejects.toThrow('TypeError: out of luck');
+  });
+
+  it('ends when its start is called off', async () => {
+    const callOff = new AbortController();
+    const starting = start(`require('node:fs').writeFileSync(__dirname + '/up', ''); ${supervised}`, callOff.signal);
+    await eventually(() => expect(existsSync(join(folder, 'up'))).toBe(true), { withinMs: 4_000 });
+    callOff.abort();
+    await expect(starting).rejects.toThrow('was ended by SIGKILL');
+  });
+
+  it('that a killed launcher left hanging is ended by the next, and nobody else', async () => {
+    const left = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    const exited = once(left, 'exit');
+    writeFileSync(join(folder, 'run', 'api.pid'), identityOf(left.pid ?? -1) ?? '');
+    writeFileSync(join(folder, 'run', 'scheduler.pid'), `${stranger.pid} 1@another-boot`);
+    await endLeftoverApps(join(folder, 'run'));
+    await exited;
+    expect(identityOf(stranger.pid ?? -1)).toBeDefined();
+    expect(readdirSync(join(folder, 'run'))).toEqual([]);
+    stranger.kill('SIGKILL');
+    await once(stranger, 'exit');
+  });
+});

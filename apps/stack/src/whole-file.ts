@@ -1,0 +1,13 @@
+/** A file that is there whole or not at all, whoever reads it and whenever the writer is killed. */
+import { renameSync, writeFileSync } from 'node:fs';
+
+/** Readable by its owner only. */
+export function writeWhole(path: string, text: string): void {
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, text, { mode: 0o600 });
+  renameSync(unfinished, path);
+}
+
+export function writeJson(path: string, content: unknown): void {
+  writeWhole(path, `${JSON.stringify(content, null, 2)}\n`);
+}
