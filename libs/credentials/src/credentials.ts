@@ -41,7 +41,10 @@ export class Credentials {
     private readonly key: Buffer,
   ) {
     if (key.length !== keyBytes)
-      throw new CredentialFault('key-invalid', `The key of the credentials must have ${keyBytes} bytes.`);
+      throw new CredentialFault(
+        'key-invalid',
+        `STRONGROOM_SECRET_KEY must be ${keyBytes} bytes in base64, not ${key.length}. Make one: openssl rand -base64 ${keyBytes}`,
+      );
   }
 
   /** Keeps the credential of an instance, in place of an earlier one. */

@@ -56,10 +56,11 @@ export async function exists(path: string): Promise<boolean> {
 
 /** What the file system said becomes a fault that names the folder; any other error stays what it is. */
 export function targetFault(error: unknown, folder: string): unknown {
-  if (!(error instanceof Error) || !('syscall' in error)) return error;
+  if (typeof error !== 'object' || error === null || !('syscall' in error)) return error;
+  const why = 'message' in error ? error.message : error;
   return new EngineFault(
     'restore-target-unusable',
-    `Could not write to ${folder}: ${error.message}. See that there is room and that you may write there.`,
+    `Could not write to ${folder}: ${why}. See that there is room and that you may write there.`,
     { cause: error },
   );
 }

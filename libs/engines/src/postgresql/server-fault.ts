@@ -52,7 +52,7 @@ const byMessage: readonly [RegExp, Known][] = [
 export function faultOfServer(error: unknown): EngineFault {
   if (error instanceof EngineFault) return error;
   const message = messageOf(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   const saidByServer = /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
   if (saidByServer) {
     const known = code === '28000' ? (/pg_hba/.test(message) ? hbaLine : mayNotLogIn) : inTable(bySqlState, code);
@@ -77,6 +77,7 @@ function inTable(table: readonly [RegExp, Known][], text: string): Known | undef
 
 /** A host with several addresses fails with all their errors, in an error that says nothing itself. */
 function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
-  return error instanceof Error ? error.message : String(error);
+  if (typeof error !== 'object' || error === null) return String(error);
+  if ('message' in error && error.message !== '') return String(error.message);
+  return 'errors' in error && Array.isArray(error.errors) ? error.errors.map(messageOf).join(', ') : String(error);
 }

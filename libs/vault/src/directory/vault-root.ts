@@ -99,5 +99,5 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** The system's name for an error, such as `ENOENT`, or nothing. */
 export function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

@@ -1,0 +1,101 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createDataSource, migrate } from '@strongroom/database';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { Credentials } from './credentials.js';
+
+describe('the credentials of instances', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  let credentials: Credentials;
+  const password = 'correct horse battery staple';
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    dataSource = await createDataSource({ url: database.url, applicationName: 'credentials-spec' }).initialize();
+    await migrate(dataSource);
+    credentials = new Credentials(dataSource, randomBytes(32));
+  });
+  afterAll(async () => {
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  const stored = async (instanceId: string): Promise<Buffer> => {
+    const [row] = await dataSource.query('select ciphertext from instance_credential where instance_id = $1', [
+      instanceId,
+    ]);
+    return row.ciphertext;
+  };
+
+  it('are given back as they were put, until they are replaced or removed', async () => {
+    const instanceId = randomUUID();
+    await expect(credentials.get(instanceId)).resolves.toBeUndefined();
+    await credentials.put(instanceId, { password: 'the first' });
+    await credentials.put(instanceId, { password });
+    await expect(credentials.get(instanceId)).resolves.toEqual({ password });
+    await credentials.remove(instanceId);
+    await expect(credentials.get(instanceId)).resolves.toBeUndefined();
+    await expect(credentials.remove(instanceId)).resolves.toBeUndefined();
+  });
+
+  it('lie in the database unreadable, and never twice the same', async () => {
+    const instanceId = randomUUID();
+    await credentials.put(instanceId, { password });
+    const first = await stored(instanceId);
+    await credentials.put(instanceId, { password });
+    const second = await stored(instanceId);
+    expect(first.toString('latin1')).not.toContain('horse');
+    expect(second.equals(first)).toBe(false);
+    expect(second.subarray(1, 13).equals(first.subarray(1, 13))).toBe(false);
+  });
+
+  it('can not be opened by another key, for another instance, or when a bit was changed', async () => {
+    const [mine, another] = [randomUUID(), randomUUID()];
+    await credentials.put(mine, { password });
+    const sealed = await stored(mine);
+    const refusal = { code: 'credential-unreadable', retryable: false };
+
+    await expect(new Credentials(dataSource, randomBytes(32)).get(mine)).rejects.toMatchObject(refusal);
+
+    const put =
+      'insert into instance_credential (instance_id, ciphertext) values ($1, $2) on conflict (instance_id) do update set ciphertext = excluded.ciphertext';
+    await dataSource.query(put, [another, sealed]);
+    await expect(credentials.get(another)).rejects.toMatchObject(refusal);
+
+    for (let at = 0; at < sealed.length; at += 1) {
+      const changed = Buffer.from(sealed);
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
+      await dataSource.query(put, [mine, changed]);
+      await expect(credentials.get(mine)).rejects.toMatchObject(refusal);
+    }
+    for (const length of [0, 1, 12, 28]) {
+      await dataSource.query(put, [mine, sealed.subarray(0, length)]);
+      await expect(credentials.get(mine)).rejects.toMatchObject(refusal);
+    }
+  });
+
+  it('are in no error: neither of a wrong key nor of a database that is away', async () => {
+    const instanceId = randomUUID();
+    await credentials.put(instanceId, { password });
+    const wrongKey: unknown = await new Credentials(dataSource, randomBytes(32))
+      .get(instanceId)
+      .catch((error) => error);
+    expect(wrongKey).toMatchObject({ message: expect.stringContaining(`instance ${instanceId}`) });
+    await dataSource.query('alter table instance_credential rename to away');
+    const noTable: unknown = await credentials.put(instanceId, { password }).catch((error) => error);
+    await dataSource.query('alter table away rename to instance_credential');
+    expect(noTable).toBeInstanceOf(Error);
+    for (const error of [wrongKey, noTable]) {
+      expect(inspect(error, { depth: 10 })).not.toContain('horse');
+    }
+  });
+
+  it.each([0, 16, 31, 33])('need a key of 32 bytes: one of %d is refused', (length) => {
+    expect(() => new Credentials(dataSource, Buffer.alloc(length))).toThrow(
+      expect.objectContaining({ code: 'key-invalid', message: expect.stringContaining(`not ${length}`) }),
+    );
+  });
+});

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { VaultManifest } from '@strongroom/contracts';
+import { type Header, pack } from 'tar-stream';
+import type { RestoreSource } from '../engine.js';
+import { restoreDataDirectory } from './restore.js';
+
+type Entry = [header: Partial<Header> & { name: string }, content?: string];
+
+const file = (name: string, content = ''): Entry => [{ name, type: 'file' }, content];
+const folderOf = (name: string): Entry => [{ name, type: 'directory' }];
+const link = (name: string, to: string): Entry => [{ name, type: 'symlink', linkname: to }];
+
+/** As a server writes it: of the files that its manifest is to name, by path. */
+function serverManifest(files: Record<string, string>): string {
+  const entries = Object.entries(files).map(([path, content]) => ({
+    Path: path,
+    Size: Buffer.byteLength(content),
+    'Checksum-Algorithm': 'SHA256',
+    Checksum: createHash('sha256').update(content).digest('hex'),
+  }));
+  const text = `{ "PostgreSQL-Backup-Manifest-Version": 2,\n"Files": ${JSON.stringify(entries)},\n`;
+  return `${text}"Manifest-Checksum": "${createHash('sha256').update(text).digest('hex')}"}\n`;
+}
+
+describe('a restore of PostgreSQL', () => {
+  let parent: string;
+  let target: string;
+
+  beforeEach(async () => {
+    parent = await mkdtemp(join(tmpdir(), 'strongroom-restore-'));
+    target = join(parent, 'data');
+  });
+  afterEach(() => rm(parent, { recursive: true, force: true }));
+
+  function source(archives: Record<string, Entry[]>, manifest: string): RestoreSource {
+    const objects = [...Object.keys(archives), 'backup_manifest'].map((name) => ({ name: `${name}.zst` }));
+    return {
+      manifest: { objects } as VaultManifest,
+      open: (name) => {
+        const entries = archives[name];
+        if (!entries) return Readable.from([Buffer.from(manifest)]);
+        const tar = pack();
+        for (const [header, content] of entries) tar.entry(header, content ?? '');
+        tar.finalize();
+        return Readable.from(tar);
+      },
+    };
+  }
+  const restoreBase = (base: Entry[], files: Record<string, string>) =>
+    restoreDataDirectory(source({ 'base.tar': base }, serverManifest(files)), target);
+  const expectNothing = async () => {
+    expect(await readdir(target)).toEqual([]);
+    expect((await readdir(parent)).filter((name) => name !== 'data' && name !== 'data.tablespaces')).toEqual([]);
+    expect(await readdir(`${target}.tablespaces`).catch(() => [])).toEqual([]);
+  };
+
+  it('puts every file where it was, tablespaces beside the folder, and the manifest as the server wrote it', async () => {
+    const archives = {
+      '16413.tar': [folderOf('PG_18/5'), file('PG_18/5/16414', 'fast')],
+      'base.tar': [
+        file('PG_VERSION', '18\n'),
+        folderOf('pg_wal'),
+        file('pg_wal/000000010000000000000002', 'wal'),
+        folderOf('pg_tblspc'),
+        link('pg_tblspc/16413', '/spaces/fast'),
+        file('empty', ''),
+      ],
+    };
+    const manifest = serverManifest({ PG_VERSION: '18\n', empty: '', 'pg_tblspc/16413/PG_18/5/16414': 'fast' });
+    let written = 0;
+    const restored = await restoreDataDirectory(source(archives, manifest), target, (bytes) => {
+      written += bytes;
+    });
+    expect(restored).toEqual({
+      files: 3,
+      bytes: written + manifest.length,
+      outside: [join(`${target}.tablespaces`, '16413')],
+      hasSettings: false,
+    });
+    expect(await readFile(join(target, 'pg_tblspc/16413/PG_18/5/16414'), 'utf8')).toBe('fast');
+    expect(await readFile(join(`${target}.tablespaces`, '16413/PG_18/5/16414'), 'utf8')).toBe('fast');
+    expect(await readFile(join(target, 'backup_manifest'), 'utf8')).toBe(manifest);
+    expect((await readdir(target)).sort()).toEqual(['PG_VERSION', 'backup_manifest', 'empty', 'pg_tblspc', 'pg_wal']);
+  });
+
+  it('keeps a tablespace inside the folder where the server has it there', async () => {
+    const archives = {
+      '16413.tar': [file('PG_18/5/16414', 'fast')],
+      'base.tar': [folderOf('pg_tblspc/16413'), file('PG_VERSION', '18\n')],
+    };
+    const manifest = serverManifest({ PG_VERSION: '18\n', 'pg_tblspc/16413/PG_18/5/16414': 'fast' });
+    await expect(restoreDataDirectory(source(archives, manifest), target)).resolves.toMatchObject({ outside: [] });
+    expect(await readFile(join(target, 'pg_tblspc/16413/PG_18/5/16414'), 'utf8')).toBe('fast');
+  });
+
+  it.each([
+    ['has another content', [file('PG_VERSION', '17\n')], 'PG_VERSION is not what'],
+    ['has another length', [file('PG_VERSION', '18')], 'PG_VERSION is not what'],
+    ['is missing', [], 'PG_VERSION among them'],
+    ['is there and not in the manifest', [file('PG_VERSION', '18\n'), file('more', 'x')], 'more is not in'],
+    ['is there twice', [file('PG_VERSION', '18\n'), file('PG_VERSION', '18\n')], 'EEXIST'],
+  ])('is refused and leaves nothing when a file %s', async (_, entries, why) => {
+    await expect(restoreBase(entries, { PG_VERSION: '18\n' })).rejects.toThrow(why);
+    await expectNothing();
+  });
+
+  it.each([
+    ['up', [file('../outside', 'x')]],
+    ['up from within', [file('base/../../outside', 'x')]],
+    ['to the root', [file('/tmp/outside', 'x')]],
+    ['by a link', [link('base', '/tmp'), file('base/outside', 'x')]],
+    ['by a hard link', [[{ name: 'base', type: 'link', linkname: '/etc/passwd' }] as Entry]],
+    ['to a device', [[{ name: 'base', type: 'character-device' }] as Entry]],
+  ])('never writes outside of its folder: an archive that leads %s is refused', async (_, entries) => {
+    await expect(restoreBase(entries, {})).rejects.toMatchObject({ code: 'backup-content-invalid' });
+    await expectNothing();
+  });
+
+  it('does not follow the link of a tablespace to where the server had it', async () => {
+    const base = [link('pg_tblspc/16413', parent), file('pg_tblspc/16413/outside', 'x')];
+    const archives = { '16413.tar': [], 'base.tar': base };
+    const manifest = serverManifest({ 'pg_tblspc/16413/outside': 'x' });
+    await restoreDataDirectory(source(archives, manifest), target);
+    expect((await readdir(parent)).sort()).toEqual(['data', 'data.tablespaces']);
+  });
+
+  it('does not touch a folder that is not empty', async () => {
+    await mkdir(target);
+    await writeFile(join(target, 'precious'), 'x');
+    const refused = restoreBase([], {});
+    await expect(refused).rejects.toMatchObject({ code: 'restore-target-unusable' });
+    await expect(refused).rejects.toThrow('it holds precious. Restore into an empty or a new folder');
+    expect(await readFile(join(target, 'precious'), 'utf8')).toBe('x');
+  });
+
+  it('does not touch the folder of tablespaces of another restore', async () => {
+    await mkdir(join(`${target}.tablespaces`, '1'), { recursive: true });
+    const archives = { '16413.tar': [], 'base.tar': [] };
+    await expect(restoreDataDirectory(source(archives, serverManifest({})), target)).rejects.toMatchObject({
+      code: 'restore-target-unusable',
+    });
+    expect(await readdir(`${target}.tablespaces`)).toEqual(['1']);
+  });
+
+  it('says when it can not write there', async () => {
+    await writeFile(target, 'a file');
+    await expect(restoreBase([], {})).rejects.toMatchObject({ code: 'restore-target-unusable' });
+  });
+
+  it.each([
+    ['is no JSON', '{'],
+    ['was changed', serverManifest({ PG_VERSION: '18\n' }).replace('"Size":3', '"Size":4')],
+    ['has checksums of another kind', serverManifest({ PG_VERSION: '18\n' }).replaceAll('SHA256', 'CRC32C')],
+  ])("refuses a server's manifest that %s", async (_, manifest) => {
+    const base = [file('PG_VERSION', '18\n')];
+    await expect(restoreDataDirectory(source({ 'base.tar': base }, manifest), target)).rejects.toMatchObject({
+      code: 'backup-content-invalid',
+    });
+    await expectNothing();
+  });
+
+  it('refuses a backup without the data folder, or with an object that it does not know', async () => {
+    const restore = (archives: Record<string, Entry[]>) =>
+      restoreDataDirectory(source(archives, serverManifest({})), target);
+    await expect(restore({})).rejects.toThrow('it has no base.tar');
+    await expect(restore({ 'base.tar': [], 'redo.log': [] })).rejects.toThrow('redo.log.zst, which is no archive');
+    await expectNothing();
+  });
+});

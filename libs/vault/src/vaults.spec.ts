@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import { openVaults } from './vaults.js';
+
+const urls = (entries: Record<string, string>) =>
+  new Map(Object.entries(entries).map(([region, url]) => [region, new URL(url)]));
+
+describe('the vaults of a deployment', () => {
+  it('are opened by region', () => {
+    const vaults = openVaults(urls({ DFW: 'file:///vaults/DFW', IAD: 'file:///vaults/with%20space' }));
+    expect(vaults.regions).toEqual(['DFW', 'IAD']);
+    expect(vaults.of('IAD').region).toBe('IAD');
+  });
+
+  it('say which regions there are when one is asked for that has none', () => {
+    expect(() => openVaults(urls({ DFW: 'file:///vaults/DFW' })).of('ORD')).toThrow(
+      'Region ORD has no vault here; there are vaults of DFW. Name it in STRONGROOM_VAULTS.',
+    );
+  });
+
+  it.each([
+    ['a kind that there is none of', 's3://user:secret@bucket/prefix', 'there are vaults of these kinds: file:'],
+    ['a file on another host', 'file://host/vaults', 'File URL host'],
+  ])('can not be opened from %s, and the message keeps secrets', (_, url, why) => {
+    expect(() => openVaults(urls({ IAD: url }))).toThrow(why);
+    expect(() => openVaults(urls({ IAD: url }))).toThrow(expect.objectContaining({ code: 'vault-misconfigured' }));
+    expect(() => openVaults(urls({ IAD: url }))).not.toThrow(/secret/);
+  });
+});
