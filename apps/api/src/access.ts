@@ -8,13 +8,22 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { rememberCaller } from './caller.js';
 import { Fault } from './fault.js';
 import type { LateDatabase } from './late-database.js';
+import { idOf, operationOf } from './operations.js';
+import type { RateLimits } from './rate-limits.js';
 
-export function guardAccounts(server: FastifyInstance, identity: Identity, database: LateDatabase): void {
+export interface Guards {
+  identity: Identity;
+  database: LateDatabase;
+  limits: RateLimits;
+}
+
+export function guardAccounts(server: FastifyInstance, { identity, database, limits }: Guards): void {
   server.addHook('onRequest', async (request) => {
     const accountId = accountIn(request);
     if (accountId === undefined) return;
     await letIn(request, accountId, identity);
     database.require();
+    await notTooMany(request, accountId, limits);
   });
 }
 
@@ -38,6 +47,18 @@ async function letIn(request: FastifyRequest, accountId: string, identity: Ident
       causationId: null,
       actor: principal.name,
     },
+  });
+}
+
+/** @throws {Fault} overLimit, telling when to ask again */
+async function notTooMany({ method, url }: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
+  const [path = ''] = url.split('?', 1);
+  const operation = operationOf(method === 'HEAD' ? 'GET' : method, path);
+  if (!operation) return;
+  const seconds = await limits.take(accountId, { id: idOf(operation), method: operation.method });
+  if (seconds === undefined) return;
+  throw new Fault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
+    'retry-after': String(seconds),
   });
 }
 

@@ -9,9 +9,13 @@ import type { ConfigOf, RuntimeParts } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupsController } from './backups.controller.js';
 import { Commands } from './commands.js';
+import { EventStreams } from './event-streams.js';
+import { EventsController } from './events.controller.js';
+import { Housekeeping } from './housekeeping.js';
+import { IdempotentRequests } from './idempotent-requests.js';
 import { InstancesController } from './instances.controller.js';
 import { LateDatabase } from './late-database.js';
-import { PlannedController } from './planned.controller.js';
+import { RateLimits } from './rate-limits.js';
 import { Reads } from './reads.js';
 import { SchedulesController } from './schedules.controller.js';
 import { ServiceController } from './service.controller.js';
@@ -23,7 +27,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
   const { config, log, clock, ids, health } = parts;
   return {
     module: ApiModule,
-    controllers: [ServiceController, SchedulesController, BackupsController, InstancesController, PlannedController],
+    controllers: [ServiceController, SchedulesController, BackupsController, InstancesController, EventsController],
     providers: [
       { provide: Identity, useFactory: () => StaticTokens.open({ path: config.tokensFile, clock, log }) },
       {
@@ -53,6 +57,26 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         inject: [DataSource, Ledger],
         useFactory: (dataSource: DataSource, ledger: Ledger) =>
           new Commands(ledger, ids, new Credentials(dataSource, config.secretKey), config),
+      },
+      {
+        provide: RateLimits,
+        inject: [DataSource],
+        useFactory: (dataSource: DataSource) => new RateLimits(dataSource, config.rateLimits),
+      },
+      {
+        provide: IdempotentRequests,
+        inject: [DataSource],
+        useFactory: (dataSource: DataSource) => new IdempotentRequests(dataSource, ids),
+      },
+      {
+        provide: Housekeeping,
+        inject: [IdempotentRequests],
+        useFactory: (requests: IdempotentRequests) => new Housekeeping(requests, log),
+      },
+      {
+        provide: EventStreams,
+        inject: [Ledger, Identity],
+        useFactory: (ledger: Ledger, identity: Identity) => new EventStreams({ ledger, identity, log }),
       },
     ],
   };

@@ -1,14 +1,15 @@
-/** Backups: take one now, list, show; and their copies. */
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
-import { createBackupRequest, datastoreType } from '@strongroom/contracts';
+/** Backups: take one now, list, show, copy, delete; and their copies. */
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { backupActionRequest, createBackupRequest, datastoreType } from '@strongroom/contracts';
 import type { BackupFilter } from '@strongroom/read-model';
 import { backupStatuses } from '@strongroom/read-model';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault, quoted } from './fault.js';
 import { instanceFilter, linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
+import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
 
 @Controller('v1.0/:accountId')
@@ -38,6 +39,8 @@ export class BackupsController {
       name: asked.name,
       description: asked.description ?? null,
       copyTo,
+      type: 'full',
+      parentId: null,
     });
     return this.shown(caller.accountId, id);
   }
@@ -54,14 +57,51 @@ export class BackupsController {
   }
 
   @Get('backups/:id')
-  show(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
-    return this.shown(accountId, idInPath('Backup', id));
+  async show(
+    @CalledBy() { accountId }: Caller,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const row = await this.reads.backup(accountId, idInPath('Backup', id));
+    tagWith(reply, row);
+    const [backup] = await this.reads.backupResources([row]);
+    return { backup };
+  }
+
+  @Delete('backups/:id')
+  @HttpCode(202)
+  async remove(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    const row = await this.reads.backup(caller.accountId, idInPath('Backup', id));
+    const chain = await this.reads.chainBelow(row);
+    await this.commands.deleteBackup(caller, chain, expectedVersion(request, row));
+  }
+
+  @Post('backups/:id/action')
+  @HttpCode(202)
+  async act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+    const { target_backup_region: region } = parseBody(backupActionRequest, body)['copy-backup'];
+    this.commands.checkRegions('copy-backup.target_backup_region', [region]);
+    const row = await this.reads.backup(caller.accountId, idInPath('Backup', id));
+    await this.parentIsIn(row.parentId, [region], 'copy-backup.target_backup_region');
+    await this.commands.requestCopy(caller, row, region);
   }
 
   @Get('backups/:id/copies')
   async copies(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
     const row = await this.reads.backup(accountId, idInPath('Backup', id));
     return { copies: (await this.reads.copyResources([row])).get(row.id) ?? [], links: [] };
+  }
+
+  /** @throws {Fault} badRequest when a region does not hold the backup that a copy would be built on */
+  private async parentIsIn(parentId: string | null, regions: readonly string[], field: string): Promise<void> {
+    if (parentId === null || regions.length === 0) return;
+    const held = await this.reads.regionsHolding(parentId);
+    const wrong = regions.find((region) => !held.includes(region));
+    if (wrong === undefined) return;
+    throw new Fault(
+      'badRequest',
+      `${field}: ${wrong} does not hold backup ${parentId}, which this one is built on. Copy that one there first.`,
+    );
   }
 
   private async page(accountId: string, request: FastifyRequest, filter: BackupFilter) {

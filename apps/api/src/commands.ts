@@ -1,16 +1,19 @@
 /** Commands for the controllers: decided and on disk when they return, or refused with the contract's fault. */
-import { isRefusal, type RecordedEvent } from '@strongroom/contracts';
+import { type BackupType, isRefusal, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupCommand,
   backupDecider,
+  copyDecider,
+  copyRequest,
+  fold,
   type InstanceCommand,
   instanceDecider,
   type ScheduleCommand,
   scheduleDecider,
 } from '@strongroom/domain';
-import { type Executed, execute, type Ledger } from '@strongroom/ledger';
-import type { InstanceRow } from '@strongroom/read-model';
+import { commandOn, type Executed, execute, executeTogether, type Ledger, type Target } from '@strongroom/ledger';
+import type { BackupRow, InstanceRow, ScheduleRow } from '@strongroom/read-model';
 import type { AppConfig, Ids } from '@strongroom/runtime';
 import type { Caller } from './caller.js';
 import { Fault, quoted, refused } from './fault.js';
@@ -21,60 +24,135 @@ export interface BackupAsked {
   name: string;
   description: string | null;
   copyTo: string[];
+  type: BackupType;
+  parentId: string | null;
 }
+
+/** A command is done only as long as the resource is at this version; undefined: at whatever version. */
+export type IfVersion = number | undefined;
 
 export class Commands {
   constructor(
-    private readonly ledger: Ledger,
+    readonly ledger: Ledger,
     readonly ids: Ids,
     private readonly credentials: Credentials,
-    private readonly config: Pick<AppConfig, 'homeRegion' | 'copyRegions'>,
+    private readonly config: Pick<AppConfig, 'homeRegion' | 'copyRegions' | 'mostSchedules'>,
   ) {}
 
+  /** The id of what the call is to make: the same when the call is made again with the same key. */
+  newId(caller: Caller): string {
+    return caller.repeatable?.resourceId ?? this.ids.next();
+  }
+
   /** The password first: an instance without one could not be backed up; one that no instance names harms nobody. */
-  async registerInstance(caller: Caller, command: InstanceCommand, password: string): Promise<void> {
+  async registerInstance(caller: Caller, command: InstanceCommand & { type: 'RegisterInstance' }, password: string) {
+    if (caller.repeatable?.hadEffect) return;
     const { instanceId } = command;
     await this.credentials.put(instanceId, { password });
-    const { ledger, ids } = this;
-    const target = { ...caller, id: instanceId, instanceId };
-    const outcome = await execute({ ledger, ids }, instanceDecider, target, command);
-    if (!isRefusal(outcome)) return;
+    const outcome = await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command);
+    if (!isRefusal(outcome) || outcome.refused === 'key-in-use') return;
     await this.credentials.remove(instanceId);
     throw refused(outcome);
   }
 
-  async onSchedule(
+  /** Its schedule goes first, then the instance, then its password; whatever breaks in between can be asked for again. */
+  async forgetInstance(caller: Caller, row: InstanceRow, schedule: ScheduleRow | undefined, ifVersion: IfVersion) {
+    const { accountId } = caller;
+    const instanceId = row.id;
+    const command = { type: 'ForgetInstance', accountId, instanceId } as const;
+    const target = { ...targetOf(caller, instanceId, instanceId), ifVersion };
+    const ofSchedule = schedule && {
+      ...targetOf({ ...caller, repeatable: undefined }, schedule.id, instanceId),
+      command: { type: 'DeleteSchedule', accountId, scheduleId: schedule.id } as const,
+    };
+    if (ofSchedule) done(await execute(this, scheduleDecider, ofSchedule, ofSchedule.command));
+    done(await execute(this, instanceDecider, target, command));
+    await this.credentials.remove(instanceId);
+  }
+
+  async createSchedule(
     caller: Caller,
-    scheduleId: string,
-    instanceId: string,
-    command: ScheduleCommand,
-  ): Promise<RecordedEvent[]> {
-    const { ledger, ids } = this;
-    return done(await execute({ ledger, ids }, scheduleDecider, { ...caller, id: scheduleId, instanceId }, command));
+    command: Omit<Extract<ScheduleCommand, { type: 'CreateSchedule' }>, 'type' | 'accountId' | 'mostSchedules'>,
+  ): Promise<void> {
+    if (caller.repeatable?.hadEffect) return;
+    const { mostSchedules } = this.config;
+    const { accountId } = caller;
+    const target = targetOf(caller, command.scheduleId, command.instanceId);
+    done(
+      await execute(this, scheduleDecider, target, { type: 'CreateSchedule', accountId, mostSchedules, ...command }),
+    );
+  }
+
+  /** The change and the run together, or neither. */
+  async changeSchedule(
+    caller: Caller,
+    { id: scheduleId, instanceId }: ScheduleRow,
+    changes: Extract<ScheduleCommand, { type: 'UpdateSchedule' }>['changes'] | undefined,
+    run: { instance: InstanceRow; asked: BackupAsked } | undefined,
+    ifVersion: IfVersion,
+  ): Promise<void> {
+    const { accountId } = caller;
+    const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
+    const backupId = this.newId(caller);
+    const update =
+      changes && commandOn(scheduleDecider, target, { type: 'UpdateSchedule', accountId, scheduleId, changes });
+    const ofRun = update ? { ...caller, repeatable: undefined } : caller;
+    const backup =
+      run &&
+      commandOn(backupDecider, targetOf(ofRun, backupId, instanceId), requestOf(backupId, run.instance, run.asked));
+    done(
+      await executeTogether(
+        this,
+        [update, backup].filter((command) => command !== undefined),
+      ),
+    );
+  }
+
+  async deleteSchedule(caller: Caller, { id: scheduleId, instanceId }: ScheduleRow, ifVersion: IfVersion) {
+    const { accountId } = caller;
+    const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
+    done(await execute(this, scheduleDecider, target, { type: 'DeleteSchedule', accountId, scheduleId }));
   }
 
   /** @returns the backup's id */
-  async requestBackup(
-    caller: Caller,
-    { id: instanceId, datastoreType, datastoreVersion }: InstanceRow,
-    asked: BackupAsked,
-  ): Promise<string> {
-    const { ledger, ids } = this;
-    const backupId = ids.next();
-    const command: BackupCommand = {
-      type: 'RequestBackup',
-      request: {
-        ...asked,
-        backupId,
-        instanceId,
-        slotAt: null,
-        type: 'full',
-        parentId: null,
-        datastore: { type: datastoreType, version: datastoreVersion },
-      },
-    };
-    done(await execute({ ledger, ids }, backupDecider, { ...caller, id: backupId, instanceId }, command));
+  async requestBackup(caller: Caller, instance: InstanceRow, asked: BackupAsked): Promise<string> {
+    const backupId = this.newId(caller);
+    if (caller.repeatable?.hadEffect) return backupId;
+    const command = requestOf(backupId, instance, asked);
+    if (asked.parentId !== null) {
+      const parent = fold(backupDecider, await this.ledger.readStream(streamOf('backup', asked.parentId)));
+      Object.assign(command, { parent });
+    }
+    done(await execute(this, backupDecider, targetOf(caller, backupId, instance.id), command));
     return backupId;
+  }
+
+  /** @param chain the backup, and everything made from it */
+  async deleteBackup(caller: Caller, chain: readonly BackupRow[], ifVersion: IfVersion): Promise<void> {
+    const { accountId } = caller;
+    const commands = chain.map(({ id, instanceId }, index) => {
+      const isRoot = index === 0;
+      const target = targetOf(isRoot ? caller : { ...caller, repeatable: undefined }, id, instanceId);
+      const trigger = isRoot ? 'request' : 'cascade';
+      return commandOn(
+        backupDecider,
+        { ...target, ...(isRoot && { ifVersion }) },
+        { type: 'RequestDeletion', backupId: id, accountId, trigger },
+      );
+    });
+    done(await executeTogether(this, commands));
+  }
+
+  /** Asks for nothing when the copy is there, or on its way. */
+  async requestCopy(caller: Caller, { id: backupId, instanceId }: BackupRow, region: string): Promise<void> {
+    const backup = fold(backupDecider, await this.ledger.readStream(streamOf('backup', backupId)));
+    if (backup.is !== 'completed' || !backup.completed) {
+      throw new Fault('unprocessableEntity', `Backup ${backupId} has not completed: there is nothing to copy.`);
+    }
+    const request = copyRequest(backup.completed, region);
+    const target = targetOf(caller, request.copyId, instanceId);
+    const outcome = await execute(this, copyDecider, target, { type: 'RequestCopy', request });
+    if (isRefusal(outcome) && outcome.refused !== 'copy-exists') done(outcome);
   }
 
   /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
@@ -88,7 +166,20 @@ export class Commands {
   }
 }
 
-function done(outcome: Executed | Parameters<typeof refused>[0]): RecordedEvent[] {
-  if (isRefusal(outcome)) throw refused(outcome);
-  return outcome.events;
+function requestOf(
+  backupId: string,
+  { id: instanceId, datastoreType, datastoreVersion }: InstanceRow,
+  asked: BackupAsked,
+): BackupCommand & { type: 'RequestBackup' } {
+  const datastore = { type: datastoreType, version: datastoreVersion };
+  return { type: 'RequestBackup', request: { ...asked, backupId, instanceId, slotAt: null, datastore } };
+}
+
+function targetOf({ accountId, context, repeatable }: Caller, id: string, instanceId: string): Target {
+  return { id, accountId, instanceId, context, claims: repeatable && [repeatable.claim] };
+}
+
+/** A call whose key was used already has had its effect: whoever makes it again gets the answer to the first. */
+function done(outcome: Executed | Parameters<typeof refused>[0]): void {
+  if (isRefusal(outcome) && outcome.refused !== 'key-in-use') throw refused(outcome);
 }

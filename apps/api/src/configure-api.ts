@@ -7,8 +7,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { guardAccounts } from './access.js';
 import { FaultFilter } from './fault.filter.js';
 import { Fault, quoted } from './fault.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { IdempotentRequests } from './idempotent-requests.js';
 import { readJson } from './json-body.js';
 import { LateDatabase } from './late-database.js';
+import { RateLimits } from './rate-limits.js';
 
 /** The largest body that is read, in bytes. */
 export const bodyLimit = 65_536;
@@ -16,7 +19,8 @@ export const bodyLimit = 65_536;
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
   app.useGlobalFilters(new FaultFilter(parts.log));
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  guardAccounts(server, app.get(Identity), app.get(LateDatabase));
+  guardAccounts(server, { identity: app.get(Identity), database: app.get(LateDatabase), limits: app.get(RateLimits) });
+  app.useGlobalInterceptors(new IdempotencyInterceptor(app.get(IdempotentRequests), parts.log));
   // Nest would take forms, and Fastify texts as well.
   server.addHook('preParsing', async (request) => {
     if (hasBody(request)) onlyJson(request);

@@ -155,10 +155,6 @@ describe('what there is not', () => {
     }
   });
 
-  it.each(operations.filter(({ planned }) => planned))('yet, is a 501: $method $path', async ({ method, path }) => {
-    expect(faultOf(await gateway.request(method, concrete(path)))).toEqual([501, 'notImplemented']);
-  });
-
   it('is asked for by HEAD as by GET, and answered without a body', async () => {
     expect(await gateway.call('HEAD', '/instances')).toMatchObject({ status: 200, body: '' });
     expect(await gateway.call('HEAD', '/nothing')).toMatchObject({ status: 404, body: '' });

@@ -41,16 +41,21 @@ const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
   'schedule-unknown': 'itemNotFound',
   'schedule-exists-for-instance': 'unprocessableEntity',
   'schedule-unchanged': 'badRequest',
+  'schedule-quota-reached': 'overLimit',
   'backup-unknown': 'itemNotFound',
   'backup-exists': 'unprocessableEntity',
   'backup-running-for-instance': 'unprocessableEntity',
   'backup-already-ended': 'unprocessableEntity',
+  'backup-still-running': 'unprocessableEntity',
   'backup-not-completed': 'unprocessableEntity',
   'attempt-superseded': 'unprocessableEntity',
   'slot-already-decided': 'unprocessableEntity',
   'copy-exists': 'unprocessableEntity',
   'copy-unknown': 'itemNotFound',
   'copy-already-ended': 'unprocessableEntity',
+  'copy-deleted': 'unprocessableEntity',
+  'changed-meanwhile': 'preconditionFailed',
+  'key-in-use': 'unprocessableEntity',
 };
 
 export function refused({ refused: code, message }: Refusal): Fault {

@@ -1,12 +1,13 @@
-/** Instances: register an existing server, list, show. */
-import { Body, Controller, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
+/** Instances: register an existing server, list, show, forget. */
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { registerInstanceRequest } from '@strongroom/contracts';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault } from './fault.js';
 import { linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
+import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
 
 const defaultDatabase = 'postgres';
@@ -29,7 +30,7 @@ export class InstancesController {
       );
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
     const { password, database = defaultDatabase, tls = defaultTls, ...address } = connection;
-    const instanceId = this.commands.ids.next();
+    const instanceId = this.commands.newId(caller);
     const endpoint = { ...address, database, tls };
     await this.commands.registerInstance(
       caller,
@@ -49,8 +50,23 @@ export class InstancesController {
   }
 
   @Get(':id')
-  show(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
-    return this.shown(accountId, idInPath('Instance', id));
+  async show(
+    @CalledBy() { accountId }: Caller,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const row = await this.reads.instance(accountId, idInPath('Instance', id));
+    tagWith(reply, row);
+    const [instance] = await this.reads.instanceResources(accountId, [row]);
+    return { instance };
+  }
+
+  @Delete(':id')
+  @HttpCode(202)
+  async remove(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    const row = await this.reads.instance(caller.accountId, idInPath('Instance', id));
+    const ifVersion = expectedVersion(request, row);
+    await this.commands.forgetInstance(caller, row, await this.reads.scheduleOf(row), ifVersion);
   }
 
   @Post(':id/action')

@@ -2,7 +2,7 @@
 import * as contract from '@strongroom/contracts';
 import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
-import { faultsOf, isOfAccount, type Operation, operations } from './operations.js';
+import { faultsOf, idOf, isOfAccount, type Operation, operations } from './operations.js';
 
 /** What the document names once and refers to. */
 const components = {
@@ -24,7 +24,7 @@ const parameterTexts = {
 
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
-  for (const operation of operations.filter(({ planned, foreign }) => !planned && !foreign)) {
+  for (const operation of operations.filter(({ foreign }) => !foreign)) {
     paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: documented(operation) };
   }
   return {
@@ -81,12 +81,6 @@ function documented(operation: Operation) {
       ),
     },
   };
-}
-
-/** `postSchedules`, `getSchedulesIdRuns`. */
-function idOf({ method, path }: Operation): string {
-  const words = path.replace('/v1.0/{accountId}', '').match(/[a-z\d]+/gi) ?? ['versions'];
-  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
 function rolesFor(method: Operation['method']): string[] {

@@ -16,8 +16,8 @@ export interface Operation {
   /** Faults beyond those that follow from the rest. */
   faults?: readonly FaultType[];
   example?: { request: unknown; response?: unknown };
-  /** In the contract, and not built yet: answers 501. */
-  planned?: true;
+  /** Changes or deletes one resource: takes If-Match. */
+  changes?: true;
   /** Of the API that known clients speak, and nothing that a service of backups does: never succeeds. */
   foreign?: true;
 }
@@ -105,9 +105,16 @@ const schedules: readonly Operation[] = [
     status: 202,
     request: contract.updateScheduleRequest,
     faults: ['unprocessableEntity'],
+    changes: true,
     example: { request: { schedule: { hour: 3, minute: 15, copy_to: ['IAD'], run_now: false } } },
   },
-  { method: 'DELETE', path: of('/schedules/{id}'), summary: 'Delete a schedule; its backups stay', status: 202 },
+  {
+    method: 'DELETE',
+    path: of('/schedules/{id}'),
+    summary: 'Delete a schedule; its backups stay',
+    status: 202,
+    changes: true,
+  },
   {
     method: 'GET',
     path: of('/schedules/{id}/runs'),
@@ -152,16 +159,19 @@ const backups: readonly Operation[] = [
   {
     method: 'DELETE',
     path: of('/backups/{id}'),
-    summary: 'Delete a backup and everything made from it',
+    summary: 'Delete a backup, everything made from it, and all their copies',
     status: 202,
-    planned: true,
+    faults: ['unprocessableEntity'],
+    changes: true,
   },
   {
     method: 'POST',
     path: of('/backups/{id}/action'),
     summary: 'Copy a backup to a region',
     status: 202,
-    planned: true,
+    request: contract.backupActionRequest,
+    faults: ['unprocessableEntity'],
+    example: { request: { 'copy-backup': { target_backup_region: 'IAD' } } },
   },
   {
     method: 'GET',
@@ -209,9 +219,10 @@ const instances: readonly Operation[] = [
   {
     method: 'DELETE',
     path: of('/instances/{id}'),
-    summary: 'Forget an instance; its backups stay',
+    summary: 'Forget an instance; its schedule goes, its backups stay',
     status: 202,
-    planned: true,
+    faults: ['unprocessableEntity'],
+    changes: true,
   },
   {
     method: 'POST',
@@ -236,9 +247,11 @@ const others: readonly Operation[] = [
   {
     method: 'GET',
     path: of('/events'),
-    summary: 'List the events of the account, or stream them',
+    summary: 'List the events of the account, oldest first; with Accept: text/event-stream, stream them as they happen',
     status: 200,
-    planned: true,
+    response: contract.eventsResponse,
+    query: ['limit', 'marker'],
+    faults: ['overLimit'],
   },
 ];
 
@@ -259,6 +272,17 @@ export function operationsOn(path: string): Operation[] {
   return patterns.filter(({ pattern }) => pattern.test(path)).map(({ operation }) => operation);
 }
 
+/** The operation of a request; none when the API has no such. */
+export function operationOf(method: string, path: string): Operation | undefined {
+  return operationsOn(path).find((operation) => operation.method === method);
+}
+
+/** An operation's name in the document, in settings and in measurements: `postSchedules`, `getSchedulesIdRuns`. */
+export function idOf({ method, path }: Operation): string {
+  const words = path.replace('/v1.0/{accountId}', '').match(/[a-z\d]+/gi) ?? ['versions'];
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
 /** The methods on a path, as an `Allow` header tells them. */
 export function allowedOn(path: string): string[] {
   return operationsOn(path).map(({ method }) => method);
@@ -276,17 +300,18 @@ export function routeOf({ path }: Operation): string {
 
 /** Every fault that the operation can end in. */
 export function faultsOf(operation: Operation): FaultType[] {
-  const { method, path, query = [], faults = [], planned } = operation;
+  const { method, path, query = [], faults = [], changes } = operation;
   const takesBody = method !== 'GET';
   const ifSo = (holds: boolean, ...types: FaultType[]) => (holds ? types : []);
   return [
     ...new Set([
       ...ifSo(takesBody || query.length > 0 || path.includes('{id}'), 'badRequest'),
-      ...ifSo(isOfAccount(operation), 'unauthorized', 'forbidden', 'instanceFault', 'serviceUnavailable'),
+      ...ifSo(isOfAccount(operation), 'unauthorized', 'forbidden', 'overLimit', 'instanceFault', 'serviceUnavailable'),
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
-      ...ifSo(takesBody, 'overLimit', 'badMediaType'),
+      // An Idempotency-Key may have come with another request.
+      ...ifSo(takesBody, 'badMediaType', 'unprocessableEntity'),
       ...faults,
-      ...ifSo(planned === true, 'notImplemented'),
+      ...ifSo(changes === true, 'preconditionFailed'),
     ]),
   ];
 }

@@ -3,7 +3,7 @@ import { uuid } from '@strongroom/contracts';
 import type { FastifyRequest } from 'fastify';
 import { Fault, quoted } from './fault.js';
 
-export const mostOf = { backups: 20, schedules: 100, instances: 20, runs: 100 } as const;
+export const mostOf = { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 } as const;
 
 export interface PageAsked {
   limit: number;

@@ -48,6 +48,11 @@ function isObject(body: unknown): body is object {
   return typeof body === 'object' && body !== null && !Array.isArray(body);
 }
 
+/** The text as an id; undefined when it can be none. */
+export function uuidOf(text: string): string | undefined {
+  return uuid.safeParse(text).data;
+}
+
 /** An id in a path names something or nothing: one that is malformed names nothing. */
 export function idInPath(what: string, id: string): string {
   const parsed = uuid.safeParse(id);

@@ -1,5 +1,11 @@
 /** Reads for the controllers: an account's views, up to date with every append before the call, as resources. */
-import type { BackupResource, CopyResource, InstanceResource, ScheduleResource } from '@strongroom/contracts';
+import type {
+  BackupResource,
+  CopyResource,
+  InstanceResource,
+  RunResource,
+  ScheduleResource,
+} from '@strongroom/contracts';
 import {
   type BackupFilter,
   type BackupRow,
@@ -14,12 +20,20 @@ import {
   Runs,
   type ScheduleRow,
   Schedules,
+  type ShownBackup,
   Views,
 } from '@strongroom/read-model';
 import { type Clock, Jobs } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { notFound } from './fault.js';
-import { backupResource, copyResource, instanceResource, owedCopyResource, scheduleResource } from './resources.js';
+import {
+  backupResource,
+  copyResource,
+  instanceResource,
+  owedCopyResource,
+  runResource,
+  scheduleResource,
+} from './resources.js';
 
 export class Reads {
   private readonly instances: Instances;
@@ -95,20 +109,44 @@ export class Reads {
     return this.runs.page(scheduleId, page);
   }
 
+  async runResources(accountId: string, rows: RunRow[]): Promise<RunResource[]> {
+    const backups = await this.backups.findAll(
+      accountId,
+      rows.map(({ id }) => id),
+    );
+    const resources = new Map((await this.backupResources(backups)).map((each) => [each.id, each]));
+    return rows.map((row) => runResource(row, resources.get(row.id)));
+  }
+
   /** @throws {Fault} itemNotFound */
-  async backup(accountId: string, id: string): Promise<BackupRow> {
+  async backup(accountId: string, id: string): Promise<ShownBackup> {
     await this.views.catchUp(accountId);
     const row = await this.backups.find(accountId, id);
     if (!row) throw notFound('Backup', id);
     return row;
   }
 
-  async backupPage(accountId: string, page: PageRequest & BackupFilter): Promise<Page<BackupRow> | undefined> {
+  /** The backup, and everything made from it. */
+  chainBelow({ accountId, id }: ShownBackup): Promise<BackupRow[]> {
+    return this.backups.chainBelow(accountId, id);
+  }
+
+  /** The regions with a completed copy of the backup. */
+  async regionsHolding(backupId: string): Promise<string[]> {
+    const copies = (await this.copies.ofBackups([backupId])).get(backupId) ?? [];
+    return copies.filter(({ status }) => status === 'COMPLETED').map(({ region }) => region);
+  }
+
+  async scheduleOf({ accountId, id }: InstanceRow): Promise<ScheduleRow | undefined> {
+    return (await this.schedules.ofInstances(accountId, [id]))[0];
+  }
+
+  async backupPage(accountId: string, page: PageRequest & BackupFilter): Promise<Page<ShownBackup> | undefined> {
     await this.views.catchUp(accountId);
     return this.backups.page(accountId, page);
   }
 
-  async backupResources(rows: BackupRow[]): Promise<BackupResource[]> {
+  async backupResources(rows: ShownBackup[]): Promise<BackupResource[]> {
     const copies = await this.copyResources(rows);
     const progress = await this.jobs.progress(
       'backup',
@@ -118,7 +156,7 @@ export class Reads {
   }
 
   /** By backup: its copies, and those that are owed to a region though nobody has begun to plan them, in order of region. */
-  async copyResources(backups: BackupRow[]): Promise<Map<string, CopyResource[]>> {
+  async copyResources(backups: ShownBackup[]): Promise<Map<string, CopyResource[]>> {
     const rows = await this.copies.ofBackups(backups.map(({ id }) => id));
     const progress = await this.jobs.progress(
       'copy',
@@ -138,7 +176,7 @@ export class Reads {
 }
 
 /** The regions without a copy so far. A backup that failed owes none. */
-function owedCopies({ status, copyTo }: BackupRow, copies: CopyRow[]): string[] {
+function owedCopies({ status, copyTo }: ShownBackup, copies: CopyRow[]): string[] {
   if (status === 'FAILED') return [];
   return copyTo.filter((region) => copies.every((copy) => copy.region !== region));
 }

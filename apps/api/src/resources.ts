@@ -1,7 +1,13 @@
 /** Rows of the read model as the contract's resources. */
-import type { BackupResource, CopyResource, InstanceResource, ScheduleResource } from '@strongroom/contracts';
+import type {
+  BackupResource,
+  CopyResource,
+  InstanceResource,
+  RunResource,
+  ScheduleResource,
+} from '@strongroom/contracts';
 import { copyId, nextSlot } from '@strongroom/domain';
-import type { BackupRow, CopyRow, InstanceRow, RunRow, ScheduleActivity, ScheduleRow } from '@strongroom/read-model';
+import type { CopyRow, InstanceRow, RunRow, ScheduleActivity, ScheduleRow, ShownBackup } from '@strongroom/read-model';
 import type { JobProgress } from '@strongroom/runtime';
 import { v5 } from 'uuid';
 
@@ -41,7 +47,7 @@ export function scheduleResource(
 }
 
 export function backupResource(
-  row: BackupRow,
+  row: ShownBackup,
   copies: CopyResource[],
   progress: JobProgress | undefined,
 ): BackupResource {
@@ -97,7 +103,7 @@ export function copyResource(row: CopyRow, progress: JobProgress | undefined): C
 }
 
 /** A copy that is owed and not planned yet, as it will be: shown from the request on, so that nobody takes none for all. */
-export function owedCopyResource({ id, createdAt, updatedAt }: BackupRow, region: string): CopyResource {
+export function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: string): CopyResource {
   return {
     id: copyId(id, region),
     region,
@@ -139,13 +145,20 @@ export function instanceResource(
   };
 }
 
-export function runResource(row: RunRow) {
+/** @param backup what came of the run, unless it was deleted */
+export function runResource(row: RunRow, backup: BackupResource | undefined): RunResource {
   return {
     slot: utc(row.slotAt),
     outcome: row.outcome,
     reason: row.reason,
     backup_id: row.outcome === 'ran' ? row.id : null,
+    backup_status: backup?.status ?? null,
+    copies: backup?.copies.map(({ region, status }) => ({ region, status })) ?? [],
   };
+}
+
+export function comingRun(slotAt: Date): RunResource {
+  return { slot: utc(slotAt), outcome: 'coming', reason: null, backup_id: null, backup_status: null, copies: [] };
 }
 
 /** What is done is never called 100 before it is completed. */

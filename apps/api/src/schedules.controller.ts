@@ -1,16 +1,17 @@
 /** Schedules: create, list, show, change, run now, delete; and what became of their slots. */
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req, Res } from '@nestjs/common';
 import { type CreateScheduleRequest, createScheduleRequest, updateScheduleRequest } from '@strongroom/contracts';
 import { backupName, nextSlot } from '@strongroom/domain';
 import { Clock } from '@strongroom/runtime';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault } from './fault.js';
 import { instanceFilter, linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
+import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
-import { runResource } from './resources.js';
+import { comingRun } from './resources.js';
 
 const defaultRetention = 2;
 
@@ -31,13 +32,11 @@ export class SchedulesController {
     const copyTo = asked.copy_to ?? [];
     this.commands.checkRegions('schedule.copy_to', copyTo);
     const row = await this.reads.instance(accountId, instanceId);
-    const scheduleId = this.commands.ids.next();
-    await this.commands.onSchedule(caller, scheduleId, instanceId, {
-      type: 'CreateSchedule',
-      accountId,
+    const scheduleId = this.commands.newId(caller);
+    await this.commands.createSchedule(caller, {
       scheduleId,
       instanceId,
-      instance: { ...row, instanceId, datastore: { type: row.datastoreType, version: row.datastoreVersion } },
+      instance: row,
       definition: {
         dayOfWeek: asked.day_of_week,
         hour: asked.hour,
@@ -60,13 +59,24 @@ export class SchedulesController {
   }
 
   @Get(':id')
-  show(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
-    return this.shown(accountId, idInPath('Schedule', id));
+  async show(
+    @CalledBy() { accountId }: Caller,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const shown = await this.shown(accountId, idInPath('Schedule', id));
+    if (shown.schedule) tagWith(reply, shown.schedule);
+    return shown;
   }
 
   @Put(':id')
   @HttpCode(202)
-  async change(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+  async change(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
     const { accountId } = caller;
     const scheduleId = idInPath('Schedule', id);
     const { run_now: runNow, ...asked } = parseBody(updateScheduleRequest, body).schedule;
@@ -83,24 +93,18 @@ export class SchedulesController {
     if (Object.keys(changes).length === 0 && !runNow) {
       throw new Fault('badRequest', 'schedule: nothing is asked for. Send a field to change, or "run_now": true.');
     }
-    // A run that is refused changes nothing: it comes first.
-    if (runNow) await this.runNow(caller, { ...row, ...changes });
-    if (differs(changes, row) || !runNow) {
-      await this.commands.onSchedule(caller, scheduleId, row.instanceId, {
-        type: 'UpdateSchedule',
-        accountId,
-        scheduleId,
-        changes,
-      });
-    }
+    const ifVersion = expectedVersion(request, row);
+    const run = runNow ? await this.runNow(caller, { ...row, ...changes }) : undefined;
+    // A client that sends every field with each run changes nothing by it.
+    const isChange = differs(changes, row) || !run;
+    await this.commands.changeSchedule(caller, row, isChange ? changes : undefined, run, ifVersion);
   }
 
   @Delete(':id')
   @HttpCode(202)
-  async remove(@CalledBy() caller: Caller, @Param('id') id: string): Promise<void> {
-    const { accountId } = caller;
-    const { id: scheduleId, instanceId } = await this.reads.schedule(accountId, idInPath('Schedule', id));
-    await this.commands.onSchedule(caller, scheduleId, instanceId, { type: 'DeleteSchedule', accountId, scheduleId });
+  async remove(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    const row = await this.reads.schedule(caller.accountId, idInPath('Schedule', id));
+    await this.commands.deleteSchedule(caller, row, expectedVersion(request, row));
   }
 
   @Get(':id/runs')
@@ -109,26 +113,24 @@ export class SchedulesController {
     const asked = pageOf(request, mostOf.runs);
     const page = await this.reads.runPage(row.id, asked);
     if (!page) throw unknownMarker(asked.marker ?? '');
-    const coming = {
-      slot: nextSlot(row, this.clock.now()).toISOString(),
-      outcome: 'coming',
-      reason: null,
-      backup_id: null,
-    };
-    const runs = [...(asked.marker === undefined && !row.paused ? [coming] : []), ...page.items.map(runResource)];
+    const coming = asked.marker === undefined && !row.paused ? [comingRun(nextSlot(row, this.clock.now()))] : [];
+    const runs = [...coming, ...(await this.reads.runResources(accountId, page.items))];
     return { runs, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 
-  private async runNow(caller: Caller, schedule: { id: string; instanceId: string; copyTo: string[] }): Promise<void> {
+  private async runNow(caller: Caller, schedule: { id: string; instanceId: string; copyTo: string[] }) {
     const instance = await this.reads.instance(caller.accountId, schedule.instanceId);
     const stamp = `${this.clock.now().toISOString().replaceAll(/[-:]/g, '').slice(0, 15)}Z`;
-    await this.commands.requestBackup(caller, instance, {
+    const asked = {
       scheduleId: schedule.id,
       trigger: 'run-now',
       name: backupName(instance.name, stamp),
       description: null,
       copyTo: schedule.copyTo,
-    });
+      type: 'full',
+      parentId: null,
+    } as const;
+    return { instance, asked };
   }
 
   private async shown(accountId: string, id: string) {

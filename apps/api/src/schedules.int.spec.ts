@@ -281,7 +281,16 @@ describe('the runs of a schedule', () => {
   it('begin with the coming one', async () => {
     const id = await gateway.schedule(await gateway.register());
     expect((await gateway.call('GET', `/schedules/${id}/runs`)).body).toEqual({
-      runs: [{ slot: '2020-11-14T14:30:00.000Z', outcome: 'coming', reason: null, backup_id: null }],
+      runs: [
+        {
+          slot: '2020-11-14T14:30:00.000Z',
+          outcome: 'coming',
+          reason: null,
+          backup_id: null,
+          backup_status: null,
+          copies: [],
+        },
+      ],
       links: [],
     });
     expect(faultOf(await gateway.call('GET', `/schedules/${id}/runs?marker=${nothing}`)).slice(0, 2)).toEqual([

@@ -3,7 +3,7 @@
  * when every byte at the target is the backup's; whatever fails delays this copy alone.
  */
 import { type EventContext, isRefusal, type Refusal, streamOf } from '@strongroom/contracts';
-import { type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';
+import { backupDecider, type CopyCommand, copyDecider, fold } from '@strongroom/domain';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -15,6 +15,7 @@ import {
   persist,
 } from '@strongroom/runtime';
 import { copyBackup, VaultFault, type Vaults } from '@strongroom/vault';
+import { Ancestor, type OpenCopy } from './ancestor.js';
 
 export interface CopyAttemptParts {
   ledger: Ledger;
@@ -30,9 +31,8 @@ export interface CopyAttemptParts {
   mostAttempts: number;
 }
 
-type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
-
 const longestPauseMs = 300_000;
+const ancestorPauseMs = 1_000;
 /** What no further attempt can mend is looked at twice more all the same: a bad read is not always a bad disk. */
 const attemptsAtHopeless = 3;
 
@@ -43,24 +43,39 @@ export class CopyAttempt {
     private readonly hold: Hold,
   ) {}
 
-  /** Ends with the copy completed, failed, or due again; or with an error when the lease is lost or the process stops. */
+  /** Ends with the copy completed, failed, due again, or gone; or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
     const { job, parts } = this;
     const { attempt, id: copyId } = job;
     const history = await parts.ledger.readStream(streamOf('copy', copyId));
     const copy = fold(copyDecider, history);
-    const requested = history[0];
+    const requested = history.findLast(({ type }) => type === 'CopyRequested');
+    if (copy.is === 'deleted') return this.clear(copy.request);
     if ((copy.is !== 'pending' && copy.is !== 'copying') || !requested) return 'finished';
     const { backupId, region } = copy.request;
     const context: EventContext = { ...requested.context, causationId: requested.id, actor: parts.replicator };
     const log = parts.log.child({ copy: copyId, backup: backupId, region, attempt, ...requested.context });
     const record = (command: CopyCommand) => this.record(copy, context, command);
 
+    const backup = fold(backupDecider, await parts.ledger.readStream(streamOf('backup', backupId)));
+    if (backup.is !== 'completed') {
+      log.info('copy not made: its backup is being deleted');
+      await record({ type: 'DeleteCopy' });
+      return this.clear(copy.request);
+    }
+    const ancestor = await new Ancestor(parts, copy, context).look();
+    if (ancestor === 'awaited') return { retryAt: this.in(ancestorPauseMs) };
+
     const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
     if (isRefusal(begun)) {
       log.info(`copy not begun: ${begun.message}`);
+      if (begun.refused === 'copy-deleted') return this.clear(copy.request);
       // Jobs are counted anew when their table was lost; the next lease has the next number.
       return begun.refused === 'attempt-superseded' ? { retryAt: parts.clock.now() } : 'finished';
+    }
+    if (ancestor !== 'there') {
+      await record({ type: 'FailCopy', copyId, attempt, ...ancestor });
+      return 'finished';
     }
     const startedAt = parts.clock.now();
     try {
@@ -69,25 +84,45 @@ export class CopyAttempt {
       const completed = await record({ type: 'CompleteCopy', copyId, attempt, ...result });
       if (isRefusal(completed)) log.warn(`copy not completed: ${completed.message}`);
       else log.info({ sizeBytes, sha256, ms: parts.clock.now().getTime() - startedAt.getTime() }, 'copy completed');
-      return 'finished';
+      return this.after(completed, copy);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message, retryable } = faultOf(error);
-      if (attempt >= parts.mostAttempts || (!retryable && attempt >= attemptsAtHopeless)) {
-        const reason = `${message} The copy is given up after ${attempt} attempts.`;
+      const failures = copy.failures + 1;
+      if (failures >= parts.mostAttempts || (!retryable && failures >= attemptsAtHopeless)) {
+        const reason = `${message} The copy is given up after ${failures} attempts.`;
         log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
-        await record({ type: 'FailCopy', copyId, attempt, code, reason });
-        return 'finished';
+        return this.after(await record({ type: 'FailCopy', copyId, attempt, code, reason }), copy);
       }
-      const pauseMs = Math.min(parts.retryMs * 2 ** (attempt - 1), longestPauseMs);
-      const retryAt = new Date(parts.clock.now().getTime() + pauseMs);
+      const pauseMs = Math.min(parts.retryMs * 2 ** (failures - 1), longestPauseMs);
+      const retryAt = this.in(pauseMs);
       log.warn(
         { err: error },
         `copy of backup ${backupId} to ${region} failed: ${message} Tried again in ${pauseMs / 1_000} s`,
       );
-      await record({ type: 'FailCopyAttempt', copyId, attempt, code, reason: message, retryAt: retryAt.toISOString() });
-      return { retryAt };
+      const failed = { type: 'FailCopyAttempt', copyId, attempt, code, reason: message } as const;
+      const recorded = await record({ ...failed, retryAt: retryAt.toISOString() });
+      return isRefusal(recorded) ? this.after(recorded, copy) : { retryAt };
     }
+  }
+
+  /** A copy that was deleted while it was made must not stay. */
+  private after(outcome: Executed | Refusal, { request }: OpenCopy): Performed | Promise<Performed> {
+    return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(request) : 'finished';
+  }
+
+  private async clear({ backupId, region }: OpenCopy['request']): Promise<Performed> {
+    try {
+      await this.parts.vaults.of(region).remove(backupId);
+      return 'finished';
+    } catch (error) {
+      this.parts.log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
+      return { retryAt: this.in(this.parts.retryMs) };
+    }
+  }
+
+  private in(ms: number): Date {
+    return new Date(this.parts.clock.now().getTime() + ms);
   }
 
   private copy({ request }: OpenCopy) {

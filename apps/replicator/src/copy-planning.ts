@@ -2,7 +2,7 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { RecordedEvent } from '@strongroom/contracts';
-import { copyDecider, copyId } from '@strongroom/domain';
+import { copyDecider, copyRequest } from '@strongroom/domain';
 import { FeedContext } from '@strongroom/feed';
 import { execute, Ledger } from '@strongroom/ledger';
 import { Ids, Jobs } from '@strongroom/runtime';
@@ -25,21 +25,11 @@ export class CopyPlanning {
     const context = { ...event.context, causationId: event.id, actor };
     await Promise.all(
       data.copyTo.map((region) => {
-        const id = copyId(data.backupId, region);
-        const request = {
-          copyId: id,
-          backupId: data.backupId,
-          instanceId,
-          region,
-          sourceRegion: data.region,
-          parentId: data.parentId,
-          sizeBytes: data.sizeBytes,
-          sha256: data.sha256,
-        };
+        const request = copyRequest(data, region);
         return execute(
           { ledger, ids },
           copyDecider,
-          { id, accountId, instanceId, context },
+          { id: request.copyId, accountId, instanceId, context },
           { type: 'RequestCopy', request },
         );
       }),

@@ -136,7 +136,8 @@ export class BackupAttempt {
 
   private async instance(instanceId: string): Promise<RegisteredInstance> {
     const instance = fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', instanceId)));
-    if (!instance) throw new EngineFault('server-unreachable', `Instance ${instanceId} is not registered any more.`);
+    if (instance.is !== 'registered')
+      throw new EngineFault('server-unreachable', `Instance ${instanceId} is not registered any more.`);
     return instance;
   }
 

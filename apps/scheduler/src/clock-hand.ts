@@ -89,7 +89,7 @@ export class ClockHand {
       const told = history.get(streamOf('schedule', timer.scheduleId)) ?? [];
       const schedule = fold(scheduleDecider, told);
       const instance = fold(instanceDecider, history.get(streamOf('instance', timer.instanceId)) ?? []);
-      if (schedule.is !== 'active' || !instance) {
+      if (schedule.is !== 'active' || instance.is !== 'registered') {
         gone.push(timer.scheduleId);
         continue;
       }

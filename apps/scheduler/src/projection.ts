@@ -5,6 +5,7 @@ import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/cont
 import { FeedContext } from '@strongroom/feed';
 import { Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
+import { Retention } from './retention.js';
 import { removeTimer, setTimer } from './slot-timers.js';
 
 @Controller()
@@ -12,6 +13,7 @@ export class Projection {
   constructor(
     private readonly views: Views,
     private readonly jobs: Jobs,
+    private readonly retention: Retention,
   ) {}
 
   @EventPattern<EventType[]>(eventTypes)
@@ -47,5 +49,20 @@ export class Projection {
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     await this.jobs.add(manager, [{ kind: 'backup', id: data.backupId, accountId }]);
+  }
+
+  /** What was made from the backup goes by the same job. */
+  @EventPattern<string>('BackupDeletionRequested')
+  async queueDeletion(
+    @Payload() { accountId, data }: RecordedEvent<'BackupDeletionRequested'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    if (data.trigger !== 'cascade') await this.jobs.add(manager, [{ kind: 'deletion', id: data.backupId, accountId }]);
+  }
+
+  /** The handler that folds the event into the views is before this one. */
+  @EventPattern<string[]>(['BackupCompleted', 'CopyCompleted'])
+  async retain(@Payload() event: RecordedEvent<'BackupCompleted' | 'CopyCompleted'>): Promise<void> {
+    await this.retention.look(event.accountId, event.data.backupId, event);
   }
 }

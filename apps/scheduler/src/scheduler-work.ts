@@ -1,4 +1,4 @@
-/** What the scheduler does by itself, from its start to its end: the hand of the clock, and the runner of backups. */
+/** What the scheduler does by itself, from its start to its end: the hand of the clock, and the runners of its jobs. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import {
   type AppConfig,
@@ -17,10 +17,13 @@ import { overdueMs } from './slot-timers.js';
 
 const tickMs = 1_000;
 const pollMs = 500;
+const deletionConcurrency = 2;
+
+type Perform = (job: LeasedJob, hold: Hold) => Promise<Performed>;
 
 export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly clock: WorkLoop;
-  private readonly runner: LeasedWorker;
+  private readonly runners: LeasedWorker[];
 
   constructor(
     {
@@ -32,7 +35,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     }: { hand: ClockHand; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
-    perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
+    perform: Record<'backup' | 'deletion', Perform>,
   ) {
     const slots = metrics.counter({
       name: 'strongroom_slots_total',
@@ -56,20 +59,11 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
         if (fired > 0) lag.observe(lagMs / 1_000);
       },
     });
-    const runner = new LeasedWorker(
-      jobs,
-      {
-        kind: 'backup',
-        lane: '',
-        owner,
-        concurrency: config.backupConcurrency,
-        leaseMs: config.leaseMs,
-        pollMs,
-        perform,
-      },
-      log,
-    );
-    this.runner = runner;
+    const { leaseMs } = config;
+    const of = (kind: keyof typeof perform, concurrency: number) =>
+      new LeasedWorker(jobs, { kind, lane: '', owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
+    const runner = of('backup', config.backupConcurrency);
+    this.runners = [runner, of('deletion', deletionConcurrency)];
     metrics.gauge({
       name: 'strongroom_backups_running',
       help: 'Backups that this process is running.',
@@ -89,10 +83,10 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
 
   onApplicationBootstrap(): void {
     this.clock.start();
-    this.runner.start();
+    for (const runner of this.runners) runner.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([this.clock.stop(), this.runner.stop()]);
+    await Promise.all([this.clock.stop(), ...this.runners.map((runner) => runner.stop())]);
   }
 }

@@ -11,8 +11,10 @@ import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { BackupAttempt } from './backup-attempt.js';
 import { ClockHand } from './clock-hand.js';
+import { DeletionAttempt } from './deletion-attempt.js';
 import { DatabaseDueClock } from './due-clock.js';
 import { Projection } from './projection.js';
+import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
 
 @Module({})
@@ -26,7 +28,9 @@ export function schedulerModule({
   metrics,
   health,
 }: RuntimeParts<ConfigOf['scheduler']>): DynamicModule {
-  const vault = openVaults(config.vaults).of(config.homeRegion);
+  const { homeRegion } = config;
+  const vaults = openVaults(config.vaults);
+  const vault = vaults.of(homeRegion);
   const runner = `scheduler-${hostname()}-${process.pid}`;
   return {
     module: SchedulerModule,
@@ -41,18 +45,25 @@ export function schedulerModule({
       },
       { provide: Jobs, inject: [DataSource], useFactory: (dataSource: DataSource) => new Jobs(dataSource) },
       {
+        provide: Retention,
+        inject: [DataSource, Ledger],
+        useFactory: (dataSource: DataSource, ledger: Ledger) => new Retention(dataSource, ledger, ids, log),
+      },
+      {
         provide: SchedulerWork,
-        inject: [DataSource, Ledger, Jobs],
-        useFactory: (dataSource: DataSource, ledger: Ledger, jobs: Jobs) => {
+        inject: [DataSource, Ledger, Views, Jobs],
+        useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
           const credentials = new Credentials(dataSource, config.secretKey);
           const engine = new PostgresqlEngine();
           const parts = { ledger, ids, clock, log, credentials, engine, vault, runner };
+          const deletion = { dataSource, ledger, views, ids, clock, log, vaults, homeRegion, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          health.addReadiness(`vault-${config.homeRegion}`, () => vault.probe());
-          return new SchedulerWork({ hand, jobs, dataSource, metrics, log }, config, runner, (job, hold) =>
-            new BackupAttempt(parts, job, hold).perform(),
-          );
+          health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
+          return new SchedulerWork({ hand, jobs, dataSource, metrics, log }, config, runner, {
+            backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
+            deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
+          });
         },
       },
     ],

@@ -33,6 +33,8 @@ export type Endpoint = z.infer<typeof endpoint>;
 export const eventSchemas = {
   /** A database server was registered with an account. */
   InstanceRegistered: z.strictObject({ instanceId: uuid, name: z.string().min(1).max(255), datastore, endpoint }),
+  /** The instance is backed up no more; its backups stay. */
+  InstanceForgotten: z.strictObject({ instanceId: uuid }),
 
   ScheduleCreated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
   /** Carries the whole definition as it is from now on. */
@@ -92,6 +94,18 @@ export const eventSchemas = {
     reason,
   }),
 
+  /** The backup is to be removed from every vault: by itself, or because of what it was made from. */
+  BackupDeletionRequested: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    trigger: z.enum(['request', 'retention', 'cascade']),
+  }),
+  /** No vault holds anything of the backup any more. */
+  BackupDeleted: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable() }),
+  /** Something of the backup could not be removed. What is left of it is not to be relied on; the deletion can be asked for again. */
+  BackupDeletionFailed: z.strictObject({ backupId: uuid, instanceId: uuid, code: z.string().min(1), reason }),
+
   /** A copy of a completed backup is owed to a region. */
   CopyRequested: z.strictObject({
     copyId: uuid,
@@ -141,6 +155,8 @@ export const eventSchemas = {
     code: z.string().min(1),
     reason,
   }),
+  /** The copy goes with its backup: no attempt may put it into the region any more. */
+  CopyDeleted: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName }),
 } as const;
 
 export type EventType = keyof typeof eventSchemas;

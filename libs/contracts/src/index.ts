@@ -1,6 +1,7 @@
 /** The one place where an event, a resource, an id and a refusal is spelled. Imports nothing of ours. */
 export * from './events.js';
 export * from './http/backups.js';
+export * from './http/events.js';
 export * from './http/faults.js';
 export * from './http/instances.js';
 export * from './http/schedules.js';

@@ -5,16 +5,21 @@ export const refusalCodes = [
   'schedule-unknown',
   'schedule-exists-for-instance',
   'schedule-unchanged',
+  'schedule-quota-reached',
   'backup-unknown',
   'backup-exists',
   'backup-running-for-instance',
   'backup-already-ended',
+  'backup-still-running',
   'backup-not-completed',
   'attempt-superseded',
   'slot-already-decided',
   'copy-exists',
   'copy-unknown',
   'copy-already-ended',
+  'copy-deleted',
+  'changed-meanwhile',
+  'key-in-use',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 

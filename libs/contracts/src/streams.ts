@@ -46,6 +46,7 @@ export function deadLetterTopic(namespace: string = defaultNamespace): string {
 /** The kind of aggregate whose stream and topic each event belongs to. */
 export const aggregateOfEvent = {
   InstanceRegistered: 'instance',
+  InstanceForgotten: 'instance',
   ScheduleCreated: 'schedule',
   ScheduleUpdated: 'schedule',
   ScheduleDeleted: 'schedule',
@@ -55,11 +56,15 @@ export const aggregateOfEvent = {
   BackupStarted: 'backup',
   BackupCompleted: 'backup',
   BackupFailed: 'backup',
+  BackupDeletionRequested: 'backup',
+  BackupDeleted: 'backup',
+  BackupDeletionFailed: 'backup',
   CopyRequested: 'copy',
   CopyStarted: 'copy',
   CopyAttemptFailed: 'copy',
   CopyCompleted: 'copy',
   CopyFailed: 'copy',
+  CopyDeleted: 'copy',
 } as const satisfies Record<EventType, Aggregate>;
 
 /** The event types of one kind of aggregate. */

@@ -7,6 +7,7 @@ import { Jobs1700000000003 } from './migrations/0003-jobs.js';
 import { Views1700000000004 } from './migrations/0004-views.js';
 import { SlotTimers1700000000005 } from './migrations/0005-slot-timers.js';
 import { Credentials1700000000006 } from './migrations/0006-credentials.js';
+import { Limits1700000000007 } from './migrations/0007-limits.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -42,6 +43,7 @@ export function dataSourceOptions({
       Views1700000000004,
       SlotTimers1700000000005,
       Credentials1700000000006,
+      Limits1700000000007,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EventData, NewEvent } from '@strongroom/contracts';
 import { backupDecider } from './backup.js';
-import { given } from './given.js';
+import { account, given } from './given.js';
 
 const backupId = '0e7a5d5c-6b6f-5d0a-9d3f-5f9a7f1a2b3c';
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
@@ -107,5 +107,75 @@ describe('a backup', () => {
   it('is not there when its slot was passed over', () => {
     const passed = given(backupDecider, [{ type: 'SlotSkipped', data: slot }]);
     for (const command of [start(1), complete(1), fail(1)]) expect(passed.when(command).gives).toBe('backup-unknown');
+  });
+});
+
+describe('a backup that is to be built on another', () => {
+  const parentId = '1e7a5d5c-6b6f-5d0a-9d3f-5f9a7f1a2b3c';
+  const onParent = { ...request, type: 'incremental' as const, parentId };
+  const ask = (parent: NewEvent[], of = instanceId) =>
+    given(backupDecider).when({
+      type: 'RequestBackup',
+      request: { ...onParent, instanceId: of },
+      parent: given(backupDecider, parent).state,
+    }).gives;
+
+  it('needs one of its instance that has completed', () => {
+    expect(ask([requested, started(1), completed])).toMatchObject([{ type: 'BackupRequested' }]);
+    expect(ask([])).toBe('backup-unknown');
+    expect(ask([requested, started(1)])).toBe('backup-not-completed');
+    expect(ask([requested, started(1), failed])).toBe('backup-not-completed');
+    expect(ask([requested, started(1), completed], scheduleId)).toBe('backup-not-completed');
+    expect(ask([requested, started(1), completed, deletion('request')])).toBe('backup-unknown');
+  });
+
+  it('can come to be full, and then says so', () => {
+    const full = { ...complete(1), result: { ...result, type: 'full' as const, parentId: null } };
+    expect(given(backupDecider, [{ ...requested, data: onParent } as NewEvent, started(1)]).when(full).gives).toEqual([
+      completed,
+    ]);
+  });
+});
+
+const deletion = (trigger: 'request' | 'cascade'): NewEvent => ({
+  type: 'BackupDeletionRequested',
+  data: { backupId, instanceId, scheduleId, trigger },
+});
+
+describe('the deletion of a backup', () => {
+  const ended = [requested, started(1), completed];
+  const remove = { type: 'RequestDeletion' as const, backupId, accountId: account, trigger: 'request' as const };
+  const confirm = { type: 'ConfirmDeletion' as const, backupId };
+  const giveUp = { type: 'FailDeletion' as const, backupId, code: 'vault-unavailable', reason: 'away' };
+  const deleted: NewEvent = { type: 'BackupDeleted', data: { backupId, instanceId, scheduleId } };
+  const notDeleted: NewEvent = {
+    type: 'BackupDeletionFailed',
+    data: { backupId, instanceId, code: 'vault-unavailable', reason: 'away' },
+  };
+
+  it('is of one that has ended, of its account', () => {
+    expect(given(backupDecider, ended).when(remove).gives).toEqual([deletion('request')]);
+    expect(given(backupDecider, [requested, failed]).when(remove).gives).toEqual([deletion('request')]);
+    expect(given(backupDecider, [requested]).when(remove).gives).toBe('backup-still-running');
+    expect(given(backupDecider, [requested, started(1)]).when(remove).gives).toBe('backup-still-running');
+    expect(given(backupDecider, ended).when({ ...remove, accountId: 'other' }).gives).toBe('backup-unknown');
+    expect(given(backupDecider).when(remove).gives).toBe('backup-unknown');
+  });
+
+  it('is asked for once while it goes on, and again when it failed', () => {
+    const asked = [...ended, deletion('request')];
+    expect(given(backupDecider, asked).when(remove).gives).toEqual([]);
+    expect(given(backupDecider, asked).when(giveUp).gives).toEqual([notDeleted]);
+    expect(given(backupDecider, [...asked, notDeleted]).when(remove).gives).toEqual([deletion('request')]);
+  });
+
+  it('ends once, and only when it was asked for', () => {
+    expect(given(backupDecider, ended).when(confirm).gives).toEqual([]);
+    const asked = [...ended, deletion('request')];
+    expect(given(backupDecider, asked).when(confirm).gives).toEqual([deleted]);
+    for (const command of [confirm, giveUp]) {
+      expect(given(backupDecider, [...asked, deleted]).when(command).gives).toEqual([]);
+    }
+    expect(given(backupDecider, [...asked, deleted]).when(remove).gives).toBe('backup-unknown');
   });
 });

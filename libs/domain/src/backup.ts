@@ -1,25 +1,35 @@
 /**
  * A backup, or what took the place of one: its stream's first event says whether its slot was run, skipped or missed, so
- * a slot has exactly one outcome. A backup is worked on in numbered attempts; only the newest may end it.
+ * a slot has exactly one outcome. A backup is worked on in numbered attempts; only the newest may end it. One that has
+ * ended can be deleted, and a deletion that failed can be asked for again.
  */
-import { type EventData, refuse } from '@strongroom/contracts';
+import { type BackupType, type EventData, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 
 export type BackupState =
   | { is: 'absent' }
   | { is: 'passed'; outcome: 'skipped' | 'missed' }
   | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' | 'failed' } & Work);
+  | ({ is: 'completed' | 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
 
 interface Work {
   accountId: string;
   /** The newest attempt; 0 before the first. */
   attempt: number;
   request: EventData<'BackupRequested'>;
+  /** What came of it, once it has completed. */
+  completed?: EventData<'BackupCompleted'>;
 }
 
+type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
+
 export type BackupCommand =
-  | { type: 'RequestBackup'; request: EventData<'BackupRequested'> }
+  | {
+      type: 'RequestBackup';
+      request: EventData<'BackupRequested'>;
+      /** The state of the backup that it is to be built on, when it is to be built on one. */
+      parent?: BackupState;
+    }
   | { type: 'SkipSlot'; slot: EventData<'SlotSkipped'> }
   | { type: 'MissSlot'; slot: EventData<'SlotMissed'> }
   | { type: 'StartBackup'; backupId: string; attempt: number; region: string; runner: string }
@@ -30,9 +40,21 @@ export type BackupCommand =
       result: Pick<
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
-      >;
+      > & {
+        /** What it came to be: a run that can't build on its parent is full. Default: what was requested. */
+        type?: BackupType;
+        parentId?: string | null;
+      };
     }
-  | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string };
+  | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
+  | {
+      type: 'RequestDeletion';
+      backupId: string;
+      accountId: string;
+      trigger: EventData<'BackupDeletionRequested'>['trigger'];
+    }
+  | { type: 'ConfirmDeletion'; backupId: string }
+  | { type: 'FailDeletion'; backupId: string; code: string; reason: string };
 
 const claimOn = (instanceId: string) => [{ kind: 'running-backup-of-instance' as const, key: instanceId }];
 const decided = (slotAt: string) => refuse('slot-already-decided', `The slot of ${slotAt} has its outcome already.`);
@@ -40,16 +62,21 @@ const unknown = (backupId: string) => refuse('backup-unknown', `Backup ${backupI
 const ended = (backupId: string) => refuse('backup-already-ended', `Backup ${backupId} has ended already.`);
 const superseded = (backupId: string, attempt: number, newest: number) =>
   refuse('attempt-superseded', `Attempt ${attempt} at backup ${backupId} was superseded by attempt ${newest}.`);
+const nothing = { events: [] };
 
 export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
   aggregate: 'backup',
   initial: { is: 'absent' },
   decide: {
-    RequestBackup({ request }, state) {
+    RequestBackup({ request, parent }, state) {
       if (state.is !== 'absent') {
         return request.slotAt === null
           ? refuse('backup-exists', `Backup ${request.backupId} exists already.`)
           : decided(request.slotAt);
+      }
+      if (request.parentId !== null) {
+        const refusal = notToBeBuiltOn(request.parentId, request.instanceId, parent);
+        if (refusal) return refusal;
       }
       return { events: [{ type: 'BackupRequested', data: request }], claims: claimOn(request.instanceId) };
     },
@@ -58,14 +85,14 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     MissSlot: ({ slot }, state) =>
       state.is === 'absent' ? { events: [{ type: 'SlotMissed', data: slot }] } : decided(slot.slotAt),
     StartBackup({ backupId, attempt, region, runner }, state) {
-      if (state.is === 'absent' || state.is === 'passed') return unknown(backupId);
-      if (state.is === 'completed' || state.is === 'failed') return ended(backupId);
+      if (!isRequested(state)) return unknown(backupId);
+      if (!isOpen(state)) return ended(backupId);
       if (attempt <= state.attempt) return superseded(backupId, attempt, state.attempt);
       return { events: [{ type: 'BackupStarted', data: { backupId, attempt, region, runner } }] };
     },
     CompleteBackup({ backupId, attempt, result }, state) {
-      if (state.is === 'absent' || state.is === 'passed') return unknown(backupId);
-      if (state.is === 'completed' || state.is === 'failed') return ended(backupId);
+      if (!isRequested(state)) return unknown(backupId);
+      if (!isOpen(state)) return ended(backupId);
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
       const { instanceId, scheduleId, type, parentId, copyTo } = state.request;
       return {
@@ -79,8 +106,8 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       };
     },
     FailBackup({ backupId, attempt, code, reason }, state) {
-      if (state.is === 'absent' || state.is === 'passed') return unknown(backupId);
-      if (state.is === 'completed' || state.is === 'failed') return ended(backupId);
+      if (!isRequested(state)) return unknown(backupId);
+      if (!isOpen(state)) return ended(backupId);
       if (attempt < state.attempt) return superseded(backupId, attempt, state.attempt);
       const { instanceId, scheduleId } = state.request;
       return {
@@ -88,26 +115,87 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         releases: claimOn(instanceId),
       };
     },
+    RequestDeletion({ backupId, accountId, trigger }, state) {
+      if (!isRequested(state) || state.accountId !== accountId || state.is === 'deleted') return unknown(backupId);
+      if (isOpen(state)) {
+        return refuse(
+          'backup-still-running',
+          `Backup ${backupId} is still running. Wait until it has ended, then delete it.`,
+        );
+      }
+      if (state.is === 'deleting') return nothing;
+      const { instanceId, scheduleId } = state.request;
+      return { events: [{ type: 'BackupDeletionRequested', data: { backupId, instanceId, scheduleId, trigger } }] };
+    },
+    ConfirmDeletion({ backupId }, state) {
+      if (!isRequested(state) || state.is !== 'deleting') return nothing;
+      const { instanceId, scheduleId } = state.request;
+      return { events: [{ type: 'BackupDeleted', data: { backupId, instanceId, scheduleId } }] };
+    },
+    FailDeletion({ backupId, code, reason }, state) {
+      if (!isRequested(state) || state.is !== 'deleting') return nothing;
+      const { instanceId } = state.request;
+      return { events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason } }] };
+    },
   },
   evolve: {
     SlotSkipped: () => ({ is: 'passed', outcome: 'skipped' }),
     SlotMissed: () => ({ is: 'passed', outcome: 'missed' }),
     BackupRequested: (_, { accountId, data }) => ({ is: 'requested', accountId, attempt: 0, request: data }),
-    BackupStarted: (state, { data }) => move(state, 'running', data.attempt),
-    BackupCompleted: (state, { data }) => move(state, 'completed', data.attempt),
-    BackupFailed: (state, { data }) => move(state, 'failed', data.attempt),
+    BackupStarted: (state, { data }) => ({ ...requested(state), is: 'running', attempt: data.attempt }),
+    BackupCompleted: (state, { data }) => ({
+      ...requested(state),
+      is: 'completed',
+      attempt: data.attempt,
+      completed: data,
+    }),
+    BackupFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
+    BackupDeletionRequested: (state) => ({ ...requested(state), is: 'deleting' }),
+    BackupDeleted: (state) => ({ ...requested(state), is: 'deleted' }),
+    BackupDeletionFailed: (state) => ({ ...requested(state), is: 'delete-failed' }),
   },
   claimed: {
     'running-backup-of-instance': (instanceId, holder) =>
-      refuse(
-        'backup-running-for-instance',
-        `Backup ${holder} of instance ${instanceId} is still running. Wait until it has ended, then ask again.`,
-      ),
+      // An instance that was forgotten holds the claim itself, for ever.
+      holder === instanceId
+        ? refuse('instance-unknown', `Instance ${instanceId} was not found in this account.`)
+        : refuse(
+            'backup-running-for-instance',
+            `Backup ${holder} of instance ${instanceId} is still running. Wait until it has ended, then ask again.`,
+          ),
   },
 };
 
-function move(state: BackupState, is: 'running' | 'completed' | 'failed', attempt: number): BackupState {
-  if (state.is === 'absent' || state.is === 'passed')
-    throw new TypeError('a backup that was never requested cannot move on');
-  return { ...state, is, attempt };
+/** Why no incremental can be built on a backup; undefined when one can. */
+function notToBeBuiltOn(
+  parentId: string,
+  instanceId: string,
+  parent: BackupState = { is: 'absent' },
+): Refusal | undefined {
+  if (!isRequested(parent) || parent.is === 'deleting' || parent.is === 'deleted') {
+    return refuse('backup-unknown', `Backup ${parentId}, the parent, was not found in this account.`);
+  }
+  if (parent.request.instanceId !== instanceId) {
+    return refuse(
+      'backup-not-completed',
+      `Backup ${parentId} is of another instance: nothing can be built on it here.`,
+    );
+  }
+  if (parent.is !== 'completed') {
+    return refuse('backup-not-completed', `Backup ${parentId} has not completed: nothing can be built on it.`);
+  }
+  return undefined;
+}
+
+function isRequested(state: BackupState): state is Requested {
+  return state.is !== 'absent' && state.is !== 'passed';
+}
+
+function isOpen(state: BackupState): boolean {
+  return state.is === 'requested' || state.is === 'running';
+}
+
+function requested(state: BackupState): Requested {
+  if (!isRequested(state)) throw new TypeError('a backup that was never requested cannot move on');
+  return state;
 }

@@ -57,6 +57,30 @@ describe('a copy', () => {
     expect(copyIdOf(backupId, 'ORD')).not.toBe(copyId);
   });
 
+  it('can be asked for again when it was given up, and begins anew', () => {
+    const failed = [
+      requested,
+      started(1),
+      { type: 'CopyFailed', data: { copyId, backupId, region: 'IAD', attempt: 1, code: 'x', reason: 'y' } },
+    ] satisfies NewEvent[];
+    expect(given(copyDecider, failed).when({ type: 'RequestCopy', request }).gives).toEqual([requested]);
+    expect(given(copyDecider, [...failed, requested]).state).toMatchObject({ is: 'pending', attempt: 0, failures: 0 });
+  });
+
+  it('goes with its backup whatever it is at, and then no attempt can end it', () => {
+    const gone: NewEvent = { type: 'CopyDeleted', data: { copyId, backupId, region: 'IAD' } };
+    expect(given(copyDecider).when({ type: 'DeleteCopy' }).gives).toEqual([]);
+    for (const history of [[requested], [requested, started(1)]]) {
+      expect(given(copyDecider, history).when({ type: 'DeleteCopy' }).gives).toEqual([gone]);
+    }
+    const after = given(copyDecider, [requested, started(1), gone]);
+    for (const command of [start(2), complete(1), fail(1), failAttempt(1)]) {
+      expect(after.when(command).gives).toBe('copy-deleted');
+    }
+    expect(after.when({ type: 'DeleteCopy' }).gives).toEqual([]);
+    expect(after.when({ type: 'RequestCopy', request }).gives).toBe('copy-exists');
+  });
+
   it('is tried again after a failed attempt', () => {
     const { gives } = given(copyDecider, [requested, started(1)]).when(failAttempt(1));
     expect(gives).toEqual([

@@ -1,16 +1,21 @@
-/** A copy: a backup's bytes in another region. Worked on in numbered attempts until it is there, or can never be. */
+/**
+ * A copy: a backup's bytes in another region. Worked on in numbered attempts until it is there, or is given up; one that
+ * was given up can be asked for again. It goes with its backup, and then no attempt may end it otherwise.
+ */
 import { type EventData, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 
 export type CopyState =
   | { is: 'absent' }
   | ({ is: 'pending' | 'copying' } & Work)
-  | ({ is: 'completed' | 'failed' } & Work);
+  | ({ is: 'completed' | 'failed' | 'deleted' } & Work);
 
 interface Work {
   accountId: string;
   /** The newest attempt; 0 before the first. */
   attempt: number;
+  /** How many attempts have failed since it was asked for. */
+  failures: number;
   request: EventData<'CopyRequested'>;
 }
 
@@ -25,7 +30,8 @@ export type CopyCommand =
   | ({ type: 'FailCopyAttempt'; code: string; reason: string; retryAt: string } & OfAttempt)
   | ({ type: 'CompleteCopy' } & OfAttempt &
       Pick<EventData<'CopyCompleted'>, 'location' | 'sizeBytes' | 'sha256' | 'startedAt'>)
-  | ({ type: 'FailCopy'; code: string; reason: string } & OfAttempt);
+  | ({ type: 'FailCopy'; code: string; reason: string } & OfAttempt)
+  | { type: 'DeleteCopy' };
 
 type Requested = Exclude<CopyState, { is: 'absent' }>;
 
@@ -35,6 +41,9 @@ const superseded = ({ copyId, attempt }: OfAttempt, newest: number) =>
 /** The copy an attempt may still act on, or why it may not. */
 function open(command: OfAttempt, state: CopyState) {
   if (state.is === 'absent') return refuse('copy-unknown', `Copy ${command.copyId} was never requested.`);
+  if (state.is === 'deleted') {
+    return refuse('copy-deleted', `Copy ${command.copyId} was deleted with its backup.`);
+  }
   if (state.is === 'completed' || state.is === 'failed') {
     return refuse('copy-already-ended', `Copy ${command.copyId} has ended already.`);
   }
@@ -63,7 +72,7 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
   initial: { is: 'absent' },
   decide: {
     RequestCopy: ({ request }, state) =>
-      state.is === 'absent'
+      state.is === 'absent' || state.is === 'failed'
         ? { events: [{ type: 'CopyRequested', data: request }] }
         : refuse('copy-exists', `A copy of backup ${request.backupId} to ${request.region} was requested already.`),
     StartCopy(command, state) {
@@ -121,13 +130,23 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
           },
         ],
       },
+    DeleteCopy: (_, state) =>
+      state.is === 'absent' || state.is === 'deleted'
+        ? { events: [] }
+        : { events: [{ type: 'CopyDeleted', data: named(state) }] },
   },
   evolve: {
-    CopyRequested: (_, { accountId, data }) => ({ is: 'pending', accountId, attempt: 0, request: data }),
+    CopyRequested: (_, { accountId, data }) => ({ is: 'pending', accountId, attempt: 0, failures: 0, request: data }),
     CopyStarted: (state, { data }) => ({ ...requested(state), is: 'copying', attempt: data.attempt }),
-    CopyAttemptFailed: (state, { data }) => ({ ...requested(state), is: 'pending', attempt: data.attempt }),
+    CopyAttemptFailed: (state, { data }) => ({
+      ...requested(state),
+      is: 'pending',
+      attempt: data.attempt,
+      failures: requested(state).failures + 1,
+    }),
     CopyCompleted: (state, { data }) => ({ ...requested(state), is: 'completed', attempt: data.attempt }),
     CopyFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
+    CopyDeleted: (state) => ({ ...requested(state), is: 'deleted' }),
   },
   claimed: {},
 };

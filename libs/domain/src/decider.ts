@@ -9,13 +9,24 @@ export interface Claim {
   kind: ClaimKind;
   key: string;
 }
-export type ClaimKind = 'schedule-of-instance' | 'running-backup-of-instance';
+export type ClaimKind = 'schedule-of-instance' | 'running-backup-of-instance' | 'idempotency-key';
+
+/** How many of something there may be, such as an account's schedules: counted with the events that make one more or less. */
+export interface Quota {
+  kind: QuotaKind;
+  key: string;
+  by: 1 | -1;
+  /** More than this many there may not be; without meaning where one is given back. */
+  most: number;
+}
+export type QuotaKind = 'schedules-of-account';
 
 /** What a command leads to: facts to record, and what becomes taken or free with them. */
 export interface Decision {
   events: NewEvent[];
   claims?: Claim[];
   releases?: Claim[];
+  quotas?: Quota[];
 }
 
 export interface Decider<A extends Aggregate, State, Command extends { type: string }> {
@@ -28,6 +39,8 @@ export interface Decider<A extends Aggregate, State, Command extends { type: str
   evolve: { [T in EventTypeOf<A>]: (state: State, event: RecordedEvent<T>) => State };
   /** What to answer when a claim that the decision needs is held by another stream. */
   claimed: { [K in ClaimKind]?: (key: string, holder: string) => Refusal };
+  /** What to answer when a quota is used up. */
+  usedUp?: { [K in QuotaKind]?: (key: string, most: number) => Refusal };
 }
 
 /** The state after the given events. Events of other aggregates are a fault of the caller. */

@@ -22,7 +22,15 @@ const instance = {
 };
 const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
 const deleted: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId, instanceId } };
-const create = { type: 'CreateSchedule' as const, accountId: account, scheduleId, instanceId, instance, definition };
+const create = {
+  type: 'CreateSchedule' as const,
+  accountId: account,
+  scheduleId,
+  instanceId,
+  instance,
+  definition,
+  mostSchedules: 3,
+};
 const remove = { type: 'DeleteSchedule' as const, accountId: account, scheduleId };
 const update = (changes: Partial<ScheduleDefinition>, accountId = account) => ({
   type: 'UpdateSchedule' as const,
@@ -67,6 +75,12 @@ describe('a schedule', () => {
     expect(decision.releases).toEqual([{ kind: 'schedule-of-instance', key: instanceId }]);
     expect(given(scheduleDecider, [created, deleted]).when(remove).gives).toBe('schedule-unknown');
     expect(given(scheduleDecider, [created, deleted]).when(update({ hour: 1 })).gives).toBe('schedule-unknown');
+  });
+
+  it('counts for its account as long as it is there', () => {
+    const counted = { kind: 'schedules-of-account', key: account };
+    expect(given(scheduleDecider).when(create).decision.quotas).toEqual([{ ...counted, by: 1, most: 3 }]);
+    expect(given(scheduleDecider, [created]).when(remove).decision.quotas).toMatchObject([{ ...counted, by: -1 }]);
   });
 
   it('is not there for another account', () => {

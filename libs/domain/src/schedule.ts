@@ -20,25 +20,31 @@ export type ScheduleCommand =
       scheduleId: string;
       instanceId: string;
       /** The instance as it is known, if it is. */
-      instance: RegisteredInstance | undefined;
+      instance: Pick<RegisteredInstance, 'accountId'> | undefined;
       definition: ScheduleDefinition;
+      /** How many schedules the account may have. */
+      mostSchedules: number;
     }
   | { type: 'UpdateSchedule'; accountId: string; scheduleId: string; changes: Partial<ScheduleDefinition> }
   | { type: 'DeleteSchedule'; accountId: string; scheduleId: string };
 
 const unknown = (scheduleId: string) =>
   refuse('schedule-unknown', `Schedule ${scheduleId} was not found in this account.`);
+const counted = (accountId: string, by: 1 | -1, most = 0) => [
+  { kind: 'schedules-of-account' as const, key: accountId, by, most },
+];
 const claimOn = (instanceId: string) => [{ kind: 'schedule-of-instance' as const, key: instanceId }];
 
 export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand> = {
   aggregate: 'schedule',
   initial: { is: 'absent' },
   decide: {
-    CreateSchedule({ accountId, scheduleId, instanceId, instance, definition }) {
+    CreateSchedule({ accountId, scheduleId, instanceId, instance, definition, mostSchedules }) {
       if (instance?.accountId !== accountId) return instanceUnknown(instanceId);
       return {
         events: [{ type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } }],
         claims: claimOn(instanceId),
+        quotas: counted(accountId, 1, mostSchedules),
       };
     },
     UpdateSchedule({ accountId, scheduleId, changes }, state) {
@@ -56,6 +62,7 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
       return {
         events: [{ type: 'ScheduleDeleted', data: { scheduleId, instanceId: state.instanceId } }],
         releases: claimOn(state.instanceId),
+        quotas: counted(accountId, -1),
       };
     },
   },
@@ -76,9 +83,19 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
   },
   claimed: {
     'schedule-of-instance': (instanceId, holder) =>
+      // An instance that was forgotten holds the claim itself, for ever.
+      holder === instanceId
+        ? instanceUnknown(instanceId)
+        : refuse(
+            'schedule-exists-for-instance',
+            `Instance ${instanceId} has schedule ${holder} already. Change that one, or delete it first.`,
+          ),
+  },
+  usedUp: {
+    'schedules-of-account': (_, most) =>
       refuse(
-        'schedule-exists-for-instance',
-        `Instance ${instanceId} has schedule ${holder} already. Change that one, or delete it first.`,
+        'schedule-quota-reached',
+        `The account has ${most} schedules, and may not have more. Delete one that is not needed, or ask the operator for more.`,
       ),
   },
 };

@@ -54,14 +54,14 @@ export class AppendLane {
     this.busy = false;
   }
 
-  /** Requests that share a stream or a claim must not meet in one statement: the later one waits for the next batch. */
+  /** Requests that share a stream, a claim or a quota must not meet in one statement: the later one waits for the next batch. */
   private takeBatch(): Waiting[] {
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     const touched = new Set<string>();
     for (const waiting of this.queue) {
-      const { stream, claims, releases } = waiting.request;
-      const touches = [stream, ...[...claims, ...releases].map(({ kind, key }) => `${kind} ${key}`)];
+      const { stream, claims, releases, quotas = [] } = waiting.request;
+      const touches = [stream, ...[...claims, ...releases, ...quotas].map(({ kind, key }) => `${kind} ${key}`)];
       if (taken.length < largestBatch && touches.every((name) => !touched.has(name))) taken.push(waiting);
       else left.push(waiting);
       // Also of those left behind, so that two of one stream keep their order.

@@ -14,6 +14,8 @@ export interface AppendRequest {
   claims: { kind: string; key: string }[];
   /** Given back with the events. */
   releases: { kind: string; key: string }[];
+  /** Counted with the events; one that would be exceeded stops the append. */
+  quotas?: { kind: string; key: string; by: number; most: number }[];
 }
 
 export type AppendOutcome =
@@ -22,7 +24,9 @@ export type AppendOutcome =
   /** Somebody appended to the stream since it was read. Nothing was written. */
   | { outcome: 'conflict' }
   /** The stream `by` holds a claim of this kind. Nothing was written. */
-  | { outcome: 'claimed'; kind: string; by: string };
+  | { outcome: 'claimed'; kind: string; by: string }
+  /** A quota of this kind is used up. Nothing was written. */
+  | { outcome: 'used-up'; kind: string };
 
 const answerRow = z.discriminatedUnion('outcome', [
   z
@@ -45,6 +49,9 @@ const answerRow = z.discriminatedUnion('outcome', [
       request,
       answer: { outcome, kind: claim_kind, by: claim_stream } as const,
     })),
+  z
+    .object({ request: z.int(), outcome: z.literal('used-up'), claim_kind: z.string() })
+    .transform(({ request, outcome, claim_kind }) => ({ request, answer: { outcome, kind: claim_kind } as const })),
 ]);
 
 /** The rows of `ledger_append`, as the answers to the requests in their order. */

@@ -1,4 +1,4 @@
-/** Executes a command: fold the stream, decide, append, and decide anew when somebody was faster. */
+/** Executes commands: fold the stream, decide, append, and decide anew when somebody was faster. */
 import {
   type Aggregate,
   type EventContext,
@@ -6,11 +6,13 @@ import {
   isRefusal,
   type RecordedEvent,
   type Refusal,
+  refuse,
+  type StreamName,
   streamOf,
 } from '@strongroom/contracts';
-import { type ClaimKind, type Decider, decide, fold } from '@strongroom/domain';
+import { type Claim, type ClaimKind, type Decider, decide, fold, type QuotaKind } from '@strongroom/domain';
 import type { Ids } from '@strongroom/runtime';
-import type { AppendRequest } from './append-request.js';
+import type { AppendOutcome, AppendRequest } from './append-request.js';
 import type { Ledger } from './ledger.js';
 
 export interface Target {
@@ -19,11 +21,34 @@ export interface Target {
   /** The key of the events: those of one instance stay in order on the feed. */
   instanceId: string;
   context: EventContext;
+  /** The stream's version that the command was decided on by its sender; at any other it is refused. */
+  ifVersion?: number | undefined;
+  /** Taken beside what the decision claims. */
+  claims?: Claim[] | undefined;
 }
 
 export interface Executed {
   events: RecordedEvent[];
 }
+
+export interface ExecuteParts {
+  ledger: Ledger;
+  ids: Ids;
+}
+
+/** A command on one stream, its kind of aggregate left behind, so that commands on several kinds can go together. */
+export interface BoundCommand {
+  stream: StreamName;
+  name: string;
+  plan(ids: Ids, history: readonly RecordedEvent[]): AppendRequest | Refusal;
+  /** What the domain answers when the ledger says that something the decision needs is taken. */
+  refusal(request: AppendRequest, outcome: NotFree): Refusal;
+}
+
+type NotFree = Extract<AppendOutcome, { outcome: 'claimed' | 'used-up' }>;
+
+/** The claim of a request's Idempotency-Key: one append can use it. */
+export const idempotencyKey = 'idempotency-key';
 
 const tries = 5;
 
@@ -39,30 +64,74 @@ export class ConflictFault extends Error {
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races
  */
-export async function execute<A extends Aggregate, State, Command extends { type: string }>(
-  { ledger, ids }: { ledger: Ledger; ids: Ids },
+export function execute<A extends Aggregate, State, Command extends { type: string }>(
+  parts: ExecuteParts,
   decider: Decider<A, State, Command>,
   target: Target,
   command: Command,
 ): Promise<Executed | Refusal> {
-  const stream = streamOf(decider.aggregate, target.id);
+  return executeTogether(parts, [commandOn(decider, target, command)]);
+}
+
+/**
+ * Executes commands on different streams: all of them, or none when one is refused.
+ * @returns what was recorded, in the order of the commands, or the first refusal
+ * @throws {LedgerFault} when the ledger's database can't be reached
+ * @throws {ConflictFault} after five lost races
+ */
+export async function executeTogether(
+  { ledger, ids }: ExecuteParts,
+  commands: readonly BoundCommand[],
+): Promise<Executed | Refusal> {
   for (let attempt = 1; attempt <= tries; attempt += 1) {
-    const history = await ledger.readStream(stream);
-    const request = plan({ ids }, decider, target, command, history);
-    if (isRefusal(request)) return request;
-    if (request.events.length === 0) return { events: [] };
-    const outcome = await ledger.append(request);
-    if (outcome.outcome === 'claimed') return claimRefusal(decider, request, outcome.kind, outcome.by);
-    if (outcome.outcome === 'appended') return { events: recorded(request, outcome) };
+    const planned: { command: BoundCommand; request: AppendRequest }[] = [];
+    for (const command of commands) {
+      const request = command.plan(ids, await ledger.readStream(command.stream));
+      if (isRefusal(request)) return request;
+      if (request.events.length > 0) planned.push({ command, request });
+    }
+    const requests = planned.map(({ request }) => request);
+    const outcomes = await append(ledger, requests);
+    for (const [index, { command, request }] of planned.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.outcome === 'claimed' || outcome?.outcome === 'used-up') return command.refusal(request, outcome);
+    }
+    if (outcomes.every(isAppended)) {
+      return { events: requests.flatMap((request, index) => recorded(request, outcomes[index])) };
+    }
   }
-  throw new ConflictFault(`stream ${stream} changed ${tries} times while ${command.type} was decided; try again`);
+  const names = commands.map(({ name, stream }) => `${name} on ${stream}`).join(', ');
+  throw new ConflictFault(`the ledger changed ${tries} times while ${names} was decided; try again`);
+}
+
+export function commandOn<A extends Aggregate, State, Command extends { type: string }>(
+  decider: Decider<A, State, Command>,
+  target: Target,
+  command: Command,
+): BoundCommand {
+  return {
+    stream: streamOf(decider.aggregate, target.id),
+    name: command.type,
+    plan: (ids, history) => notAsExpected(target, history) ?? plan({ ids }, decider, target, command, history),
+    refusal: (request, outcome) =>
+      outcome.outcome === 'claimed'
+        ? claimRefusal(decider, request, outcome.kind, outcome.by)
+        : quotaRefusal(decider, request, outcome.kind),
+  };
+}
+
+/** One request shares the flush of the lane; several need a transaction of their own. */
+async function append(ledger: Ledger, requests: AppendRequest[]): Promise<AppendOutcome[]> {
+  const [only, ...more] = requests;
+  if (!only) return [];
+  return more.length === 0 ? [await ledger.append(only)] : ledger.appendTogether(requests);
 }
 
 /** The append that a command on a known history leads to, or its refusal. For callers that append within a transaction of theirs. */
 export function plan<A extends Aggregate, State, Command extends { type: string }>(
   { ids }: { ids: Ids },
   decider: Decider<A, State, Command>,
-  { id, accountId, instanceId, context }: Target,
+  { id, accountId, instanceId, context, claims = [] }: Target,
   command: Command,
   history: readonly RecordedEvent[],
 ): AppendRequest | Refusal {
@@ -75,9 +144,16 @@ export function plan<A extends Aggregate, State, Command extends { type: string 
     instanceId,
     context,
     events: decision.events.map((event) => ({ ...event, id: ids.next() })),
-    claims: decision.claims ?? [],
+    claims: [...(decision.claims ?? []), ...claims],
     releases: decision.releases ?? [],
+    quotas: decision.quotas ?? [],
   };
+}
+
+function notAsExpected({ id, ifVersion }: Target, history: readonly RecordedEvent[]): Refusal | undefined {
+  const version = history.at(-1)?.version ?? 0;
+  if (ifVersion === undefined || ifVersion === version) return undefined;
+  return refuse('changed-meanwhile', `${id} is at version ${version} now: read it again, then decide.`);
 }
 
 /** What the decider answers when the ledger says that a claim is taken. */
@@ -87,6 +163,9 @@ export function claimRefusal<A extends Aggregate, State, Command extends { type:
   kind: string,
   by: string,
 ): Refusal {
+  if (kind === idempotencyKey) {
+    return refuse('key-in-use', 'A request with this Idempotency-Key has had its effect already.');
+  }
   const claim = request.claims.find((wanted) => wanted.kind === kind);
   const answer = decider.claimed[kind as ClaimKind];
   if (!claim || !answer)
@@ -94,7 +173,24 @@ export function claimRefusal<A extends Aggregate, State, Command extends { type:
   return answer(claim.key, idOf(by));
 }
 
-function recorded(request: AppendRequest, { position, at }: { position: number; at: Date }): RecordedEvent[] {
+function quotaRefusal<A extends Aggregate, State, Command extends { type: string }>(
+  decider: Decider<A, State, Command>,
+  request: AppendRequest,
+  kind: string,
+): Refusal {
+  const quota = request.quotas?.find((wanted) => wanted.kind === kind);
+  const answer = decider.usedUp?.[kind as QuotaKind];
+  if (!quota || !answer)
+    throw new TypeError(`the ledger refused a quota of kind ${kind} that ${decider.aggregate} has no answer for`);
+  return answer(quota.key, quota.most);
+}
+
+function isAppended({ outcome }: AppendOutcome): boolean {
+  return outcome === 'appended';
+}
+
+function recorded(request: AppendRequest, outcome: AppendOutcome | undefined): RecordedEvent[] {
+  if (outcome?.outcome !== 'appended') return [];
   const { stream, accountId, instanceId, context, expectedVersion } = request;
   return request.events.map((event, index) => ({
     ...event,
@@ -103,7 +199,7 @@ function recorded(request: AppendRequest, { position, at }: { position: number; 
     instanceId,
     context,
     version: expectedVersion + index + 1,
-    position: position + index,
-    at: at.toISOString(),
+    position: outcome.position + index,
+    at: outcome.at.toISOString(),
   }));
 }

@@ -114,13 +114,8 @@ describe('the ledger', () => {
       accountId: 'acme',
       scheduleId,
       instanceId,
-      instance: {
-        instanceId,
-        accountId: 'acme',
-        name: 'orders',
-        datastore: { type: 'postgresql', version: '18' },
-        endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
-      },
+      instance: { accountId: 'acme' },
+      mostSchedules: 1,
       definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
     });
     const remove = { type: 'DeleteSchedule', accountId: 'acme', scheduleId } as const;

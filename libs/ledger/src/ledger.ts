@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { AppendLane } from './append-lane.js';
 import { AppendNotices } from './append-notices.js';
 import { type AppendOutcome, type AppendRequest, parseAnswers } from './append-request.js';
+import { isOutage, LedgerFault } from './ledger-fault.js';
 
 /** A committed event as the ledger gives it, not parsed yet: whoever handles it judges its form. */
 export interface TailRow {
@@ -39,6 +40,8 @@ const eventRow = z
     context: z.unknown(),
   })
   .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
+
+const positions = z.array(z.object({ position: z.coerce.number() }));
 
 export class Ledger {
   private readonly lane: AppendLane;
@@ -75,6 +78,50 @@ export class Ledger {
       await manager.query('select * from ledger_append($1)', [JSON.stringify(asked)]),
       requests.length,
     );
+  }
+
+  /**
+   * Appends to several streams, to all or to none. No two requests may share a stream, a claim or a quota.
+   * @returns each one's outcome; when any of them is not `appended`, nothing was written
+   * @throws {LedgerFault} when the database can't be reached
+   */
+  async appendTogether(requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    const run = this.dataSource.createQueryRunner();
+    try {
+      await run.startTransaction();
+      const outcomes = await this.appendWithin(run.manager, requests);
+      if (outcomes.every(({ outcome }) => outcome === 'appended')) await run.commitTransaction();
+      else await run.rollbackTransaction();
+      return outcomes;
+    } catch (error) {
+      if (run.isTransactionActive) await run.rollbackTransaction().catch(() => {});
+      throw isOutage(error) ? new LedgerFault(error) : error;
+    } finally {
+      await run.release();
+    }
+  }
+
+  /** An account's events beyond a position, in order: of every kind. */
+  async followAccount(accountId: string, after: number, limit: number): Promise<RecordedEvent[]> {
+    return this.tailOfAccount(this.dataSource.manager, accountId, after, limit);
+  }
+
+  /** The place of an account's event in the ledger; undefined when the account has no such event. */
+  async positionOf(accountId: string, eventId: string): Promise<number | undefined> {
+    const rows: unknown = await this.dataSource.query(
+      'select position from ledger_event where id = $1 and account_id = $2',
+      [eventId, accountId],
+    );
+    return positions.parse(rows)[0]?.position;
+  }
+
+  /** The place of an account's newest event; 0 before the first. */
+  async newestOf(accountId: string): Promise<number> {
+    const rows: unknown = await this.dataSource.query(
+      'select coalesce(max(position), 0) as position from ledger_event where account_id = $1',
+      [accountId],
+    );
+    return positions.parse(rows)[0]?.position ?? 0;
   }
 
   /** A stream's events, oldest first; none for a stream that is not there. */

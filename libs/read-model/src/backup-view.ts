@@ -1,6 +1,7 @@
 /** The backups of an account, from request to end. */
 import type { BackupType, DatastoreType, EventData } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In } from 'typeorm';
+import { z } from 'zod';
 import {
   bigintAsNumber,
   changing,
@@ -13,7 +14,9 @@ import {
 } from './view.js';
 
 export const backupStatuses = ['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED'] as const;
-export type BackupStatus = (typeof backupStatuses)[number];
+/** While it is being deleted a backup is shown to nobody. */
+export type BackupStatus = (typeof backupStatuses)[number] | 'DELETING';
+export type ShownStatus = (typeof backupStatuses)[number];
 
 /** Why something failed: a code of a closed list, and a sentence for people. */
 export interface FaultOfRow {
@@ -116,8 +119,11 @@ export const backupView: View<'backup', BackupRow> = {
       startedAt: new Date(at),
     })),
     BackupCompleted: change<'BackupCompleted'>(
-      ({ at, data: { attempt, region, location, sizeBytes, rawBytes, sha256 } }) => ({
+      ({ at, data: { type, parentId, attempt, region, location, sizeBytes, rawBytes, sha256 } }) => ({
         status: 'COMPLETED',
+        // A run that could not build on its parent came to be full.
+        type,
+        parentId,
         attempt,
         region,
         location,
@@ -133,30 +139,84 @@ export const backupView: View<'backup', BackupRow> = {
       fault: { code, reason },
       endedAt: new Date(at),
     })),
+    BackupDeletionRequested: change<'BackupDeletionRequested'>(() => ({ status: 'DELETING' })),
+    BackupDeletionFailed: change<'BackupDeletionFailed'>(({ data: { code, reason } }) => ({
+      status: 'DELETE_FAILED',
+      fault: { code, reason },
+    })),
+    BackupDeleted: () => undefined,
   },
 };
 
+/** A backup that is not being deleted. */
+export interface ShownBackup extends BackupRow {
+  status: ShownStatus;
+}
+
+function isShown(row: BackupRow): row is ShownBackup {
+  return row.status !== 'DELETING';
+}
+
 export interface BackupFilter {
   instanceId?: string | undefined;
-  status?: BackupStatus | undefined;
+  status?: ShownStatus | undefined;
   datastoreType?: string | undefined;
 }
 
 export class Backups {
   constructor(private readonly dataSource: DataSource) {}
 
-  async find(accountId: string, id: string): Promise<BackupRow | undefined> {
-    return (await this.dataSource.manager.findOneBy(backupTable, { accountId, id })) ?? undefined;
+  async find(accountId: string, id: string): Promise<ShownBackup | undefined> {
+    const row = await this.dataSource.manager.findOneBy(backupTable, { accountId, id });
+    return row && isShown(row) ? row : undefined;
+  }
+
+  async findAll(accountId: string, ids: string[]): Promise<ShownBackup[]> {
+    return (await this.dataSource.manager.findBy(backupTable, { accountId, id: In(ids) })).filter(isShown);
+  }
+
+  /** The backup and everything made from it, also what is being deleted: parents before their children. */
+  async chainBelow(accountId: string, id: string): Promise<BackupRow[]> {
+    const found: unknown = await this.dataSource.query(
+      `with recursive made as (
+         select id, 0 as depth from backup_view where id = $1 and account_id = $2
+         union all select b.id, made.depth + 1 from backup_view b join made on b.parent_id = made.id
+       ) select id from made order by depth, id`,
+      [id, accountId],
+    );
+    const ids = z
+      .array(z.object({ id: z.string() }))
+      .parse(found)
+      .map((row) => row.id);
+    const rows = await this.dataSource.manager.findBy(backupTable, { id: In(ids) });
+    return ids.flatMap((each) => rows.find((row) => row.id === each) ?? []);
+  }
+
+  /** What a schedule's backups are, also those that are being deleted, newest first. */
+  ofSchedule(scheduleId: string): Promise<BackupRow[]> {
+    return this.dataSource.manager.find(backupTable, {
+      where: { scheduleId },
+      order: { createdAt: 'desc', id: 'desc' },
+    });
+  }
+
+  /** The newest backup of the instance, or of the schedule, that has completed. */
+  async newestCompleted(of: { instanceId: string } | { scheduleId: string }): Promise<BackupRow | undefined> {
+    const where = { ...of, status: 'COMPLETED' as const };
+    return (
+      (await this.dataSource.manager.findOne(backupTable, { where, order: { createdAt: 'desc', id: 'desc' } })) ??
+      undefined
+    );
   }
 
   /** Newest first, after the marker. Undefined when the marker names no backup of the account. */
   async page(
     accountId: string,
     { limit, marker, instanceId, status, datastoreType }: PageRequest & BackupFilter,
-  ): Promise<Page<BackupRow> | undefined> {
+  ): Promise<Page<ShownBackup> | undefined> {
     const query = this.dataSource.manager
       .createQueryBuilder(backupTable, 'b')
-      .where('b.account_id = :accountId', { accountId })
+      .where(`b.account_id = :accountId and b.status <> 'DELETING'`, { accountId })
       .orderBy({ 'b.created_at': 'DESC', 'b.id': 'DESC' })
       .limit(limit + 1);
     if (instanceId !== undefined) query.andWhere('b.instance_id = :instanceId', { instanceId });
@@ -167,7 +227,7 @@ export class Backups {
       if (!last) return undefined;
       query.andWhere('(b.created_at, b.id) < (:at, :marker)', { at: last.createdAt, marker });
     }
-    return cut(await query.getMany(), limit);
+    return cut((await query.getMany()).filter(isShown), limit);
   }
 
   /** Those of the instances whose backup is requested or running. */

@@ -96,6 +96,7 @@ export const copyView: View<'copy', CopyRow> = {
       fault: { code, reason },
       endedAt: new Date(at),
     })),
+    CopyDeleted: () => undefined,
   },
 };
 

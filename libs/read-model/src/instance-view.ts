@@ -43,6 +43,7 @@ export const instanceView: View<'instance', InstanceRow> = {
       updatedAt: new Date(at),
       version,
     }),
+    InstanceForgotten: () => undefined,
   },
 };
 

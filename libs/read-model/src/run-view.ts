@@ -55,6 +55,10 @@ export const runView: View<'backup', RunRow> = {
     BackupStarted: unchanged,
     BackupCompleted: unchanged,
     BackupFailed: unchanged,
+    // What became of the slot stays told.
+    BackupDeletionRequested: unchanged,
+    BackupDeletionFailed: unchanged,
+    BackupDeleted: unchanged,
   },
 };
 

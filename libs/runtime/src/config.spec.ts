@@ -52,6 +52,11 @@ describe('the configuration', () => {
       copyConcurrency: 2,
       copyRetryMs: 5_000,
       maxCopyAttempts: 100,
+      mostSchedules: 10_000,
+      rateLimits: [
+        { of: 'GET', requests: 12_000, seconds: 60 },
+        { of: '*', requests: 1_200, seconds: 60 },
+      ],
       supervised: false,
     });
   });

@@ -13,6 +13,14 @@ export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedde
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** At most `requests` within each period of `seconds`. */
+export interface RateLimit {
+  /** The id of an operation, an HTTP method, or `*`. */
+  of: string;
+  requests: number;
+  seconds: number;
+}
+
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
@@ -37,6 +45,10 @@ export interface AppConfig {
   copyConcurrency: number;
   copyRetryMs: number;
   maxCopyAttempts: number;
+  /** Schedules that an account may have. */
+  mostSchedules: number;
+  /** How many requests of an operation an account may make, counted over all processes of the API; first match counts. */
+  rateLimits: readonly RateLimit[];
   /** The process ends itself when its standard input closes, so that it never outlives who started it. */
   supervised: boolean;
 }
@@ -135,6 +147,22 @@ const secretKey = text(keyForm)
   .transform((value) => Buffer.from(value, 'base64'))
   .refine((key) => key.length === secretBytes, { error: keyForm });
 
+const rateLimitsForm = 'must be off, or like GET=6000/60,postBackups=60/60: operation, method or *, requests, seconds';
+const defaultRateLimits = 'GET=12000/60,*=1200/60';
+const rateLimits = text(rateLimitsForm).transform((value, context) => {
+  if (value === 'off') return [];
+  const limits: RateLimit[] = [];
+  for (const entry of value.split(',').map((part) => part.trim())) {
+    const [, of = '', requests = '', seconds = ''] = /^(\*|[A-Za-z]+)=(\d{1,9})\/(\d{1,5})$/.exec(entry) ?? [];
+    if (of === '' || Number(seconds) < 1) {
+      context.addIssue(rateLimitsForm);
+      return z.NEVER;
+    }
+    limits.push({ of, requests: Number(requests), seconds: Number(seconds) });
+  }
+  return limits;
+});
+
 const tokensFile = text('must be the path of a JSON file of tokens');
 
 function environmentOf(app: AppName) {
@@ -161,6 +189,8 @@ function environmentOf(app: AppName) {
     STRONGROOM_COPY_CONCURRENCY: integer(1, 64).default(2),
     STRONGROOM_COPY_RETRY_SECONDS: seconds(0, 300).default(5_000),
     STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
+    STRONGROOM_MAX_SCHEDULES: integer(0, 10_000_000).default(10_000),
+    STRONGROOM_RATE_LIMITS: rateLimits.default(() => rateLimits.parse(defaultRateLimits)),
     STRONGROOM_SUPERVISED: z.enum(['0', '1'], { error: 'must be 0 or 1' }).default('0'),
   });
 }
@@ -215,6 +245,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyConcurrency: read.STRONGROOM_COPY_CONCURRENCY,
     copyRetryMs: read.STRONGROOM_COPY_RETRY_SECONDS,
     maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
+    mostSchedules: read.STRONGROOM_MAX_SCHEDULES,
+    rateLimits: read.STRONGROOM_RATE_LIMITS,
     supervised: read.STRONGROOM_SUPERVISED === '1',
   };
 }

@@ -24,6 +24,8 @@ export interface LeasedJob {
   readonly accountId: string;
   /** How often the job has been leased, this time included. */
   readonly attempt: number;
+  /** How often it had been added when it was leased. */
+  readonly asked: number;
   readonly owner: string;
 }
 
@@ -44,10 +46,12 @@ export interface LaneLoad {
 }
 
 const leasedRows = z.array(
-  z.object({ id: z.string(), account_id: z.string(), attempt: z.int() }).transform(({ account_id, ...rest }) => ({
-    ...rest,
-    accountId: account_id,
-  })),
+  z
+    .object({ id: z.string(), account_id: z.string(), attempt: z.int(), asked: z.int() })
+    .transform(({ account_id, ...rest }) => ({
+      ...rest,
+      accountId: account_id,
+    })),
 );
 const bytes = z.coerce.number();
 const progressRows = z.array(z.object({ id: z.string(), done_bytes: bytes, total_bytes: bytes.nullable() }));
@@ -59,7 +63,7 @@ const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 export class Jobs {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Adds jobs within a transaction; those that are there already stay as they are. */
+  /** Adds jobs within a transaction; one that is there already stays as it is, and is done again if it is held. */
   async add(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
     await manager.query(
@@ -69,7 +73,7 @@ export class Jobs {
        from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])
          as added(kind, id, lane, account_id, ready_at, total_bytes)
        order by kind, id
-       on conflict do nothing`,
+       on conflict (kind, id) do update set asked = job.asked + 1`,
       [
         jobs.map(({ kind }) => kind),
         jobs.map(({ id }) => id),
@@ -92,9 +96,9 @@ export class Jobs {
          ), leased as (
            update job set attempt = attempt + 1, lease_owner = $4, lease_until = now() + $5 * interval '1 ms', done_bytes = 0
            from free where job.kind = free.kind and job.id = free.id
-           returning job.id, job.account_id, job.attempt, job.ready_at
+           returning job.id, job.account_id, job.attempt, job.asked, job.ready_at
          )
-         select id, account_id, attempt from leased order by ready_at, id`,
+         select id, account_id, attempt, asked from leased order by ready_at, id`,
         [kind, lane, limit, owner, leaseMs],
       ),
     );
@@ -115,9 +119,15 @@ export class Jobs {
     );
   }
 
-  /** Takes the job off the list. Without effect when it is no longer this holder's. */
+  /** Takes the job off the list, or gives it free when it was added anew meanwhile. Without effect when it is no longer this holder's. */
   async finish(job: LeasedJob): Promise<void> {
-    await this.touch(job, 'delete from job', []);
+    await this.dataSource.query(
+      `with done as (
+         delete from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked = $5
+       ) update job set lease_owner = null, lease_until = null, attempt = 0, ready_at = now()
+         where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked <> $5`,
+      [job.kind, job.id, job.owner, job.attempt, job.asked],
+    );
   }
 
   /** Gives the lease back; the job is ready again at `at`. Without effect when it is no longer this holder's. */

@@ -109,7 +109,7 @@ describe('a worker of leased jobs', () => {
     // As when the process was frozen for longer than its lease, and another took the job meanwhile.
     await dataSource.query(`update job set lease_owner = 'b', attempt = attempt + 1`);
     await eventually(() => expect(ended).toEqual(['the lease was lost to another process']), soon);
-    const held: LeasedJob = { kind: 'copy', id, lane: '', accountId: '1', owner: 'b', attempt: 2 };
+    const held: LeasedJob = { kind: 'copy', id, lane: '', accountId: '1', owner: 'b', attempt: 2, asked: 1 };
     expect(await jobs.renew(held, 60_000)).toBe(true);
   });
 

@@ -26,6 +26,15 @@ export const createBackupRequest = z.strictObject({
 });
 export type CreateBackupRequest = z.output<typeof createBackupRequest>['backup'];
 
+export const backupActionRequest = z.strictObject({
+  'copy-backup': z.strictObject({
+    target_backup_region: z.string({ error: 'must be the name of a region, as a string' }),
+    // A copy is the backup's very bytes, its name and description among them: taken, and not obeyed.
+    name: optional(text(1, 64)),
+    description: optional(text(0, 1_000, 'text')),
+  }),
+});
+
 const fault = z.object({ code: z.string(), message: z.string() });
 
 export const copyResource = z.object({

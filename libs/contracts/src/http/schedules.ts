@@ -83,7 +83,12 @@ export const schedulesResponse = z.object({ schedules: z.array(scheduleResource)
 export const runResource = z.object({
   slot: z.string(),
   outcome: z.enum(['ran', 'skipped', 'missed', 'coming']),
+  /** Why there is no backup. */
   reason: z.string().nullable(),
   backup_id: z.string().nullable(),
+  /** Null when there never was one, and when it was deleted. */
+  backup_status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']).nullable(),
+  copies: z.array(z.object({ region: regionName, status: z.enum(['PENDING', 'COPYING', 'COMPLETED', 'FAILED']) })),
 });
+export type RunResource = z.infer<typeof runResource>;
 export const runsResponse = z.object({ runs: z.array(runResource), links });

@@ -1,0 +1,27 @@
+/** An event as the API shows it. */
+import { aggregateOfEvent, type EventResource, idOf, type RecordedEvent } from '@strongroom/contracts';
+
+export function eventResource({
+  id,
+  type,
+  at,
+  stream,
+  version,
+  instanceId,
+  data,
+  context,
+}: RecordedEvent): EventResource {
+  return {
+    id,
+    type,
+    at,
+    subject: { kind: aggregateOfEvent[type], id: idOf(stream) },
+    version,
+    instance_id: instanceId,
+    data,
+    request_id: context.requestId,
+    correlation_id: context.correlationId,
+    causation_id: context.causationId,
+    actor: context.actor,
+  };
+}

@@ -1,0 +1,182 @@
+/**
+ * Live streams of an account's events, as Server-Sent Events (HTML Standard, 9.2). Each event carries its id, so that a
+ * client that reconnects with `Last-Event-ID` goes on after it: no event is lost or repeated. A client that does not
+ * read is waited for and costs no memory.
+ */
+import { once } from 'node:events';
+import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { RecordedEvent } from '@strongroom/contracts';
+import type { Identity } from '@strongroom/identity';
+import type { Ledger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { eventResource } from './event-resource.js';
+import { Fault } from './fault.js';
+
+export interface EventStreamParts {
+  ledger: Ledger;
+  identity: Identity;
+  log: Logger;
+}
+
+export interface StreamAsked {
+  accountId: string;
+  /** The place in the ledger that the stream begins after. */
+  after: number;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+const batchSize = 100;
+/** Events are told of as they are appended; this is for a notice that got lost. */
+const pollMs = 2_000;
+const heartbeatMs = 15_000;
+/** A token that was revoked gets to see no more than this. */
+const trustMs = 60_000;
+const mostOfAccount = 20;
+
+export class EventStreams implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly running = new Map<EventStream, string>();
+  private stopNotices: (() => Promise<void>) | undefined;
+
+  constructor(private readonly parts: EventStreamParts) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.stopNotices = await this.parts.ledger.onAppend(() => {
+      for (const stream of this.running.keys()) stream.wake();
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    for (const stream of this.running.keys()) stream.end();
+    await this.stopNotices?.();
+  }
+
+  /** Takes the reply over. Returns when the stream has begun. @throws {Fault} overLimit */
+  async open(asked: StreamAsked): Promise<void> {
+    const { accountId } = asked;
+    const others = [...this.running.values()].filter((account) => account === accountId).length;
+    if (others >= mostOfAccount) {
+      throw new Fault('overLimit', `The account has ${mostOfAccount} streams open here. Close one first.`, {
+        'retry-after': '60',
+      });
+    }
+    const stream = new EventStream(this.parts, asked);
+    this.running.set(stream, accountId);
+    void stream.run().finally(() => this.running.delete(stream));
+  }
+}
+
+class EventStream {
+  private readonly over = new AbortController();
+  private woken = () => {};
+  private isNews = false;
+
+  constructor(
+    private readonly parts: EventStreamParts,
+    private readonly asked: StreamAsked,
+  ) {}
+
+  wake(): void {
+    this.isNews = true;
+    this.woken();
+  }
+
+  end(): void {
+    this.over.abort();
+    this.woken();
+  }
+
+  async run(): Promise<void> {
+    const { request, reply } = this.asked;
+    reply.hijack();
+    const { raw } = reply;
+    raw.on('close', () => this.end());
+    raw.on('error', () => this.end());
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      'x-request-id': request.id,
+    });
+    try {
+      await this.follow();
+    } catch (error) {
+      this.parts.log.warn({ err: error, requestId: request.id }, 'event stream ended');
+    } finally {
+      raw.end();
+    }
+  }
+
+  private async follow(): Promise<void> {
+    let { after } = this.asked;
+    let heardAt = performance.now();
+    let trustedUntil = performance.now() + trustMs;
+    // A client that is cut off before the first event comes back with this.
+    await this.write(`retry: 2000\nid: ${await this.idAt(after)}\n\n`);
+    while (!this.over.signal.aborted) {
+      if (performance.now() > trustedUntil) {
+        if (!(await this.isStillTrusted())) return;
+        trustedUntil = performance.now() + trustMs;
+      }
+      this.isNews = false;
+      const events = await this.next(after);
+      for (const event of events) {
+        await this.write(textOf(event));
+        after = event.position;
+        heardAt = performance.now();
+      }
+      if (events.length === batchSize) continue;
+      if (performance.now() - heardAt > heartbeatMs) {
+        await this.write(': still here\n\n');
+        heardAt = performance.now();
+      }
+      await this.news();
+    }
+  }
+
+  /** A database that is away is waited for: the connection stays, and nothing is lost. */
+  private async next(after: number): Promise<RecordedEvent[]> {
+    try {
+      return await this.parts.ledger.followAccount(this.asked.accountId, after, batchSize);
+    } catch (error) {
+      this.parts.log.debug({ err: error }, 'an event stream waits for the database');
+      return [];
+    }
+  }
+
+  /** Of the event at the place; `0` before the first. */
+  private async idAt(position: number): Promise<string> {
+    if (position === 0) return '0';
+    const [event] = await this.parts.ledger.followAccount(this.asked.accountId, position - 1, 1);
+    return event?.position === position ? event.id : '0';
+  }
+
+  private async isStillTrusted(): Promise<boolean> {
+    const token = this.asked.request.headers['x-auth-token'];
+    const principal = await this.parts.identity.authenticate(typeof token === 'string' ? token : undefined);
+    return principal?.accountId === this.asked.accountId;
+  }
+
+  private async write(text: string): Promise<void> {
+    const { raw } = this.asked.reply;
+    if (this.over.signal.aborted || raw.write(text)) return;
+    await once(raw, 'drain', { signal: this.over.signal }).catch(() => {});
+  }
+
+  private news(): Promise<void> {
+    if (this.isNews || this.over.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.woken(), pollMs);
+      this.woken = () => {
+        clearTimeout(timer);
+        this.woken = () => {};
+        resolve();
+      };
+    });
+  }
+}
+
+function textOf(event: RecordedEvent): string {
+  return `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(eventResource(event))}\n\n`;
+}

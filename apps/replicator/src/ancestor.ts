@@ -1,0 +1,55 @@
+/**
+ * What a copy is built on comes first: an incremental is of no use in a region that does not hold its parent. A parent
+ * that nobody has asked there is asked there now.
+ */
+import { type EventContext, streamOf } from '@strongroom/contracts';
+import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
+import { execute, type Ledger } from '@strongroom/ledger';
+import type { Ids } from '@strongroom/runtime';
+
+/** A copy that is still to be made. */
+export type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
+
+/** Whether the parent is in the region, will be, or why it never will. */
+export type AncestorFound = 'there' | 'awaited' | { code: string; reason: string };
+
+export class Ancestor {
+  constructor(
+    private readonly parts: { ledger: Ledger; ids: Ids },
+    private readonly copy: OpenCopy,
+    private readonly context: EventContext,
+  ) {}
+
+  async look(): Promise<AncestorFound> {
+    const { parentId, region } = this.copy.request;
+    if (parentId === null) return 'there';
+    const id = copyId(parentId, region);
+    const parent = fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', id)));
+    switch (parent.is) {
+      case 'completed':
+        return 'there';
+      case 'absent':
+        return this.ask(id, parentId);
+      case 'failed':
+        return {
+          code: 'parent-not-copied',
+          reason: `The backup that it is built on, ${parentId}, could not be copied to ${region}. Ask for that copy again, then for this one.`,
+        };
+      default:
+        return 'awaited';
+    }
+  }
+
+  private async ask(id: string, parentId: string): Promise<AncestorFound> {
+    const { accountId, request } = this.copy;
+    const backup = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', parentId)));
+    if (backup.is === 'completed' && backup.completed) {
+      const target = { id, accountId, instanceId: request.instanceId, context: this.context };
+      const asked = copyRequest(backup.completed, request.region);
+      await execute(this.parts, copyDecider, target, { type: 'RequestCopy', request: asked });
+      return 'awaited';
+    }
+    // Its deletion takes this backup with it.
+    return { code: 'parent-missing', reason: `The backup that it is built on, ${parentId}, is not there any more.` };
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Lets go of a schedule's full backups that have had their time, each with everything made from it. Looked at whenever
+ * a backup or a copy completes; deciding twice decides the same.
+ */
+import { type EventContext, isRefusal } from '@strongroom/contracts';
+import { backupDecider, beyondRetention, type FullOfSchedule } from '@strongroom/domain';
+import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
+import { type BackupRow, Backups, Copies, Schedules } from '@strongroom/read-model';
+import type { Ids, Logger } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+
+const actor = 'strongroom-retention';
+
+export class Retention {
+  private readonly backups: Backups;
+  private readonly copies: Copies;
+  private readonly schedules: Schedules;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly ledger: Ledger,
+    private readonly ids: Ids,
+    private readonly log: Logger,
+  ) {
+    this.backups = new Backups(dataSource);
+    this.copies = new Copies(dataSource);
+    this.schedules = new Schedules(dataSource);
+  }
+
+  /**
+   * @param backupId the backup whose completion, or whose copy's, is the reason to look. The views must reflect it.
+   * @throws {LedgerFault} when the ledger's database can't be reached
+   */
+  async look(accountId: string, backupId: string, cause: { id: string; context: EventContext }): Promise<void> {
+    const backup = await this.backups.find(accountId, backupId);
+    if (!backup?.scheduleId) return;
+    // A schedule that was deleted keeps what it has made.
+    const schedule = await this.schedules.find(accountId, backup.scheduleId);
+    if (!schedule) return;
+    const fulls = (await this.backups.ofSchedule(schedule.id)).filter(({ type }) => type === 'full');
+    const context = { ...cause.context, causationId: cause.id, actor };
+    for (const id of beyondRetention(await this.judged(fulls), schedule.fullBackupRetention)) {
+      await this.letGo(accountId, id, context);
+    }
+  }
+
+  private async judged(fulls: BackupRow[]): Promise<FullOfSchedule[]> {
+    const copies = await this.copies.ofBackups(fulls.map(({ id }) => id));
+    return fulls.map(({ id, status, copyTo }) => {
+      const there = (copies.get(id) ?? []).filter((copy) => copy.status === 'COMPLETED').map(({ region }) => region);
+      return {
+        backupId: id,
+        is: status === 'COMPLETED' ? 'completed' : status === 'DELETE_FAILED' ? 'delete-failed' : 'other',
+        isCopied: copyTo.every((region) => there.includes(region)),
+      };
+    });
+  }
+
+  private async letGo(accountId: string, fullId: string, context: EventContext): Promise<void> {
+    const { ledger, ids } = this;
+    const chain = await this.backups.chainBelow(accountId, fullId);
+    const outcome = await executeTogether(
+      { ledger, ids },
+      chain.map(({ id, instanceId }) =>
+        commandOn(
+          backupDecider,
+          { id, accountId, instanceId, context },
+          { type: 'RequestDeletion', backupId: id, accountId, trigger: id === fullId ? 'retention' : 'cascade' },
+        ),
+      ),
+    );
+    if (isRefusal(outcome)) this.log.info({ backup: fullId }, `retention: not deleted now: ${outcome.message}`);
+    else this.log.info({ backup: fullId, backups: chain.length }, 'retention: deletion asked for');
+  }
+}

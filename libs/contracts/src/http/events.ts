@@ -1,0 +1,24 @@
+/** The account's events over HTTP: what subscribers of the broker get, for those who have none. */
+import { z } from 'zod';
+import { eventType } from '../events.js';
+import { aggregate } from '../streams.js';
+import { links, utcTime } from './fields.js';
+
+export const eventResource = z.object({
+  id: z.string(),
+  type: eventType,
+  at: utcTime,
+  /** What it happened to, and the how manieth event of that it is. */
+  subject: z.object({ kind: aggregate, id: z.string() }),
+  version: z.int(),
+  instance_id: z.string(),
+  /** As the event's schema says. */
+  data: z.unknown(),
+  request_id: z.string(),
+  correlation_id: z.string(),
+  causation_id: z.string().nullable(),
+  actor: z.string(),
+});
+export type EventResource = z.infer<typeof eventResource>;
+
+export const eventsResponse = z.object({ events: z.array(eventResource), links });

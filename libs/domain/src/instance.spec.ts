@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import type { NewEvent } from '@strongroom/contracts';
+import { backupDecider } from './backup.js';
+import { account, given } from './given.js';
+import { instanceDecider } from './instance.js';
+import { scheduleDecider } from './schedule.js';
+
+const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
+const data = {
+  instanceId,
+  name: 'orders',
+  datastore: { type: 'postgresql' as const, version: '18' },
+  endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' as const },
+};
+const registered: NewEvent = { type: 'InstanceRegistered', data };
+const forgotten: NewEvent = { type: 'InstanceForgotten', data: { instanceId } };
+const register = { type: 'RegisterInstance' as const, ...data };
+const forget = { type: 'ForgetInstance' as const, accountId: account, instanceId };
+
+describe('an instance', () => {
+  it('is registered once', () => {
+    expect(given(instanceDecider).when(register).gives).toEqual([registered]);
+    expect(given(instanceDecider, [registered]).when(register).gives).toBe('instance-exists');
+    expect(given(instanceDecider, [registered, forgotten]).when(register).gives).toBe('instance-exists');
+  });
+
+  it('is forgotten by its account alone, and keeps what could begin on it for ever', () => {
+    const { gives, decision } = given(instanceDecider, [registered]).when(forget);
+    expect(gives).toEqual([forgotten]);
+    expect(decision.claims).toEqual([
+      { kind: 'running-backup-of-instance', key: instanceId },
+      { kind: 'schedule-of-instance', key: instanceId },
+    ]);
+    expect(decision.releases).toBeUndefined();
+    expect(given(instanceDecider, [registered]).when({ ...forget, accountId: 'other' }).gives).toBe('instance-unknown');
+    expect(given(instanceDecider, [registered, forgotten]).when(forget).gives).toBe('instance-unknown');
+  });
+
+  it('that was forgotten is unknown to whoever finds its claim taken', () => {
+    expect(backupDecider.claimed['running-backup-of-instance']?.(instanceId, instanceId).refused).toBe(
+      'instance-unknown',
+    );
+    expect(scheduleDecider.claimed['schedule-of-instance']?.(instanceId, instanceId).refused).toBe('instance-unknown');
+  });
+});
