@@ -4,7 +4,7 @@
  * read is waited for and costs no memory.
  */
 import { once } from 'node:events';
-import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
 import type { Identity } from '@strongroom/identity';
 import type { Ledger } from '@strongroom/ledger';
@@ -35,21 +35,24 @@ const heartbeatMs = 15_000;
 const trustMs = 60_000;
 const mostOfAccount = 20;
 
-export class EventStreams implements OnApplicationBootstrap, OnModuleDestroy {
+export class EventStreams implements OnModuleDestroy, OnModuleInit {
   private readonly running = new Map<EventStream, string>();
-  private stopNotices: (() => Promise<void>) | undefined;
+  private notices: Promise<() => Promise<void>> | undefined;
 
   constructor(private readonly parts: EventStreamParts) {}
 
-  async onApplicationBootstrap(): Promise<void> {
-    this.stopNotices = await this.parts.ledger.onAppend(() => {
+  /** Nest calls it once for the HTTP server and once for the feed. */
+  async onModuleInit(): Promise<void> {
+    this.notices ??= this.parts.ledger.onAppend(() => {
       for (const stream of this.running.keys()) stream.wake();
     });
+    await this.notices;
   }
 
   async onModuleDestroy(): Promise<void> {
     for (const stream of this.running.keys()) stream.end();
-    await this.stopNotices?.();
+    const stop = await this.notices;
+    await stop?.();
   }
 
   /** Takes the reply over. Returns when the stream has begun. @throws {Fault} overLimit */

@@ -41,6 +41,14 @@ async function endBackups(): Promise<void> {
   for (const { id, instance_id } of running) await gateway.run(id, instance_id, 'failed');
 }
 
+/** So that there is something to ask about again. */
+async function replace(path: string): Promise<void> {
+  if (path.includes('/schedules/')) own.schedule = await gateway.schedule(own.instance);
+  else if (path.includes('/backups/')) own.backup = await gateway.backup(own.instance, { name: nameOf.admin });
+  else own = await someOf('admin');
+  await endBackups();
+}
+
 /** Ids are named in what is asked, for they differ from run to run, and looked up when it is sent. */
 const names = ['own.instance', 'own.schedule', 'own.backup', 'others.instance', 'others.schedule', 'others.backup'];
 function lookedUp(name: string): string {
@@ -137,7 +145,7 @@ describe('whatever is asked', () => {
         }
         if (answer.status !== 202) return;
         await endBackups();
-        if (method === 'DELETE') own.schedule = await gateway.schedule(own.instance);
+        if (method === 'DELETE') await replace(path);
         if (method === 'POST' && path.endsWith('/schedules')) throw new Error('the instance has a schedule already');
       }),
       { numRuns: requests },
@@ -149,6 +157,10 @@ describe('whatever is asked', () => {
         'POST …/backups 202',
         'PUT …/schedules/{id} 202',
         'POST …/schedules 422',
+        'DELETE …/schedules/{id} 202',
+        'DELETE …/backups/{id} 202',
+        'DELETE …/instances/{id} 202',
+        'GET …/events 200',
       ]),
     );
   }, 120_000);

@@ -66,7 +66,7 @@ describe('jobs', () => {
     expect(await lease('b')).toEqual([]);
     await lapse(id);
     const held = await leaseOne('b');
-    expect(held).toEqual({ kind: 'copy', id, lane: 'IAD', accountId: '1234', owner: 'b', attempt: 2 });
+    expect(held).toEqual({ kind: 'copy', id, lane: 'IAD', accountId: '1234', owner: 'b', attempt: 2, asked: 1 });
 
     expect(await jobs.renew(lost, minute, { doneBytes: 400 })).toBe(false);
     await jobs.finish(lost);
