@@ -1,5 +1,5 @@
 /** Commands for the controllers: decided and on disk when they return, or refused with the contract's fault. */
-import { type BackupType, isRefusal, streamOf } from '@strongroom/contracts';
+import { type BackupType, isRefusal, type Refusal, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupCommand,
@@ -50,7 +50,7 @@ export class Commands {
     const { instanceId } = command;
     await this.credentials.put(instanceId, { password });
     const outcome = await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command);
-    if (!isRefusal(outcome) || outcome.refused === 'key-in-use') return;
+    if (!isRefusal(outcome) || (await this.hadEffect(caller))) return;
     await this.credentials.remove(instanceId);
     throw refused(outcome);
   }
@@ -65,8 +65,8 @@ export class Commands {
       ...targetOf({ ...caller, repeatable: undefined }, schedule.id, instanceId),
       command: { type: 'DeleteSchedule', accountId, scheduleId: schedule.id } as const,
     };
-    if (ofSchedule) done(await execute(this, scheduleDecider, ofSchedule, ofSchedule.command));
-    done(await execute(this, instanceDecider, target, command));
+    if (ofSchedule) await this.done(caller, await execute(this, scheduleDecider, ofSchedule, ofSchedule.command));
+    await this.done(caller, await execute(this, instanceDecider, target, command));
     await this.credentials.remove(instanceId);
   }
 
@@ -78,7 +78,8 @@ export class Commands {
     const { mostSchedules } = this.config;
     const { accountId } = caller;
     const target = targetOf(caller, command.scheduleId, command.instanceId);
-    done(
+    await this.done(
+      caller,
       await execute(this, scheduleDecider, target, { type: 'CreateSchedule', accountId, mostSchedules, ...command }),
     );
   }
@@ -100,7 +101,8 @@ export class Commands {
     const backup =
       run &&
       commandOn(backupDecider, targetOf(ofRun, backupId, instanceId), requestOf(backupId, run.instance, run.asked));
-    done(
+    await this.done(
+      caller,
       await executeTogether(
         this,
         [update, backup].filter((command) => command !== undefined),
@@ -111,7 +113,10 @@ export class Commands {
   async deleteSchedule(caller: Caller, { id: scheduleId, instanceId }: ScheduleRow, ifVersion: IfVersion) {
     const { accountId } = caller;
     const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
-    done(await execute(this, scheduleDecider, target, { type: 'DeleteSchedule', accountId, scheduleId }));
+    await this.done(
+      caller,
+      await execute(this, scheduleDecider, target, { type: 'DeleteSchedule', accountId, scheduleId }),
+    );
   }
 
   /** @returns the backup's id */
@@ -123,7 +128,7 @@ export class Commands {
       const parent = fold(backupDecider, await this.ledger.readStream(streamOf('backup', asked.parentId)));
       Object.assign(command, { parent });
     }
-    done(await execute(this, backupDecider, targetOf(caller, backupId, instance.id), command));
+    await this.done(caller, await execute(this, backupDecider, targetOf(caller, backupId, instance.id), command));
     return backupId;
   }
 
@@ -140,7 +145,7 @@ export class Commands {
         { type: 'RequestDeletion', backupId: id, accountId, trigger },
       );
     });
-    done(await executeTogether(this, commands));
+    await this.done(caller, await executeTogether(this, commands));
   }
 
   /** Asks for nothing when the copy is there, or on its way. */
@@ -152,7 +157,16 @@ export class Commands {
     const request = copyRequest(backup.completed, region);
     const target = targetOf(caller, request.copyId, instanceId);
     const outcome = await execute(this, copyDecider, target, { type: 'RequestCopy', request });
-    if (isRefusal(outcome) && outcome.refused !== 'copy-exists') done(outcome);
+    if (isRefusal(outcome) && outcome.refused !== 'copy-exists') await this.done(caller, outcome);
+  }
+
+  /** @throws {Fault} the refusal; but a call whose key was used already has had its effect, and gets the answer to the first */
+  private async done(caller: Caller, outcome: Executed | Refusal): Promise<void> {
+    if (isRefusal(outcome) && !(await this.hadEffect(caller))) throw refused(outcome);
+  }
+
+  private async hadEffect({ repeatable }: Caller): Promise<boolean> {
+    return repeatable !== undefined && (await this.ledger.isClaimed(repeatable.claim));
   }
 
   /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
@@ -177,9 +191,4 @@ function requestOf(
 
 function targetOf({ accountId, context, repeatable }: Caller, id: string, instanceId: string): Target {
   return { id, accountId, instanceId, context, claims: repeatable && [repeatable.claim] };
-}
-
-/** A call whose key was used already has had its effect: whoever makes it again gets the answer to the first. */
-function done(outcome: Executed | Parameters<typeof refused>[0]): void {
-  if (isRefusal(outcome) && outcome.refused !== 'key-in-use') throw refused(outcome);
 }

@@ -100,6 +100,8 @@ class EventStream {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
+      // The stream is all that the connection was for: its end must not wait for the client.
+      connection: 'close',
       'x-request-id': request.id,
     });
     try {

@@ -196,6 +196,14 @@ export class Ledger {
     return row ?? { events: 0, oldestAt: null };
   }
 
+  async isClaimed({ kind, key }: { kind: string; key: string }): Promise<boolean> {
+    const rows: unknown = await this.dataSource.query('select 1 from ledger_claim where kind = $1 and key = $2', [
+      kind,
+      key,
+    ]);
+    return z.array(z.unknown()).parse(rows).length > 0;
+  }
+
   /** Calls `wake` after appends by any process. Only a hint that may be lost: a reader polls as well. Returns its end. */
   async onAppend(wake: () => void): Promise<() => Promise<void>> {
     const { options } = this.dataSource;
