@@ -10,7 +10,7 @@ import type { CustomerServer } from './deployment.js';
 export class CustomerDatabase {
   private constructor(
     private readonly folder: string,
-    private readonly postgres: PostgresServer,
+    private postgres: PostgresServer,
     readonly server: CustomerServer,
   ) {}
 
@@ -57,6 +57,16 @@ export class CustomerDatabase {
     } finally {
       await client.end();
     }
+  }
+
+  /** As a power cut would. */
+  kill(): Promise<void> {
+    return this.postgres.kill();
+  }
+
+  /** On the same data and port. */
+  async restart(): Promise<void> {
+    this.postgres = await this.postgres.restart();
   }
 
   async stop(): Promise<void> {

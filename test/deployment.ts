@@ -19,7 +19,7 @@ import { eventually } from './services/eventually.js';
 
 export type App = 'api' | 'scheduler' | 'replicator';
 
-const regions = ['DFW', 'IAD', 'ORD'] as const;
+export const regions = ['DFW', 'IAD', 'ORD'] as const;
 export type Region = (typeof regions)[number];
 
 /** A customer's server, as `POST /instances` wants it. */
@@ -196,9 +196,13 @@ export class Deployment {
     return join(this.folder, `${app}.log`);
   }
 
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.processes].map((each) => each.kill()));
+  }
+
   /** Ends every process and removes everything. */
   async remove(): Promise<void> {
-    await Promise.all([...this.processes].map((each) => each.kill()));
+    await this.stopAll();
     await this.database.drop();
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -309,6 +313,22 @@ export class Deployment {
       `select distinct context->>'requestId' as id from ledger_event where stream = 'backup-${backupId}'`,
     );
     return rows.map(({ id }) => String(id));
+  }
+
+  async eventTypesOf(backupId: string): Promise<string[]> {
+    const rows = await this.query(`select type from ledger_event where stream = 'backup-${backupId}' order by version`);
+    return rows.map(({ type }) => String(type));
+  }
+
+  /** Waits until no job is left. */
+  jobsDone(): Promise<void> {
+    return eventually(
+      async () => {
+        const [row] = await this.query('select count(*)::int as jobs from job');
+        if (row?.jobs !== 0) throw new Error(`${row?.jobs} jobs are left`);
+      },
+      { withinMs: 30_000 },
+    );
   }
 
   /** Every event, as text. */

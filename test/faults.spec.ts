@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CustomerDatabase } from './customer-database.js';
 import { type AppProcess, Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 
 let customer: CustomerDatabase;
@@ -113,6 +114,25 @@ describe('a backup that cannot be made', () => {
     },
     60_000,
   );
+});
+
+describe('a server that is killed while it is backed up', () => {
+  it('fails the backup with its reason, leaves nothing of it, and is backed up again when it is back', async () => {
+    const large = await CustomerDatabase.start({ megabytes: 300 });
+    try {
+      const scheduleId = await strongroom.schedule(api, await strongroom.register(api, large.server));
+      const backupId = await strongroom.runNow(api, scheduleId);
+      await eventually(async () => expect(await strongroom.leftovers('DFW')).toHaveLength(1), { withinMs: 30_000 });
+      await large.kill();
+      const failed = await strongroom.until(api, backupId, ({ status }) => status === 'FAILED', 15_000);
+      expect(failed.fault).toMatchObject({ code: 'server-unreachable' });
+      expect(await strongroom.leftovers('DFW')).toEqual([]);
+      await large.restart();
+      await strongroom.untilCopied(api, await strongroom.runNow(api, scheduleId));
+    } finally {
+      await large.stop();
+    }
+  }, 120_000);
 });
 
 describe('a database that is away', () => {

@@ -1,0 +1,132 @@
+import { rename } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CustomerDatabase } from './customer-database.js';
+import { type AppProcess, Deployment, regions } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+let scheduler: AppProcess;
+let replicator: AppProcess;
+
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+}, 120_000);
+afterAll(() => customer.stop());
+
+beforeEach(async () => {
+  strongroom = await Deployment.create({ feed: feedForTests() });
+  [api, scheduler, replicator] = await strongroom.startAll();
+});
+afterEach(() => strongroom.remove());
+
+const remove = (backupId: string) => strongroom.call(api, 'DELETE', `/backups/${backupId}`);
+const statusOf = async (backupId: string) => (await strongroom.call(api, 'GET', `/backups/${backupId}`)).status;
+const heldIn = async (backupId: string) => {
+  const holding = await Promise.all(regions.map((region) => strongroom.holds(backupId, region)));
+  return regions.filter((_, index) => holding[index]);
+};
+const goneEverywhere = (backupId: string) =>
+  eventually(async () => expect(await heldIn(backupId)).toEqual([]), { withinMs: 30_000 });
+
+async function copied(fields: Record<string, unknown> = {}): Promise<{ scheduleId: string; backupId: string }> {
+  const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server), fields);
+  const backupId = await strongroom.runNow(api, scheduleId);
+  await strongroom.untilCopied(api, backupId);
+  return { scheduleId, backupId };
+}
+
+describe('a backup that is deleted', () => {
+  it('is really gone from the home vault and from every region', async () => {
+    const { backupId } = await copied();
+    expect(await heldIn(backupId)).toEqual(['DFW', 'IAD', 'ORD']);
+    expect((await remove(backupId)).status).toBe(202);
+    expect(await statusOf(backupId)).toBe(404);
+    await goneEverywhere(backupId);
+    await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
+      withinMs: 30_000,
+    });
+  }, 90_000);
+
+  it('though the scheduler is killed while it goes', async () => {
+    const { backupId } = await copied();
+    await scheduler.kill();
+    expect((await remove(backupId)).status).toBe(202);
+    const second = await strongroom.start('scheduler');
+    await eventually(async () => expect((await heldIn(backupId)).length).toBeLessThan(3), { withinMs: 30_000 });
+    await second.kill();
+    await strongroom.start('scheduler');
+    await goneEverywhere(backupId);
+    await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
+      withinMs: 30_000,
+    });
+  }, 90_000);
+
+  it('while it is being copied leaves no copy behind', async () => {
+    for (const region of ['IAD', 'ORD'] as const)
+      await rename(strongroom.vault(region), `${strongroom.vault(region)}.away`);
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await strongroom.until(
+      api,
+      backupId,
+      ({ status, copies }) => status === 'COMPLETED' && copies.some((copy) => copy.fault !== null),
+    );
+    await replicator.kill();
+    for (const region of ['IAD', 'ORD'] as const)
+      await rename(`${strongroom.vault(region)}.away`, strongroom.vault(region));
+    expect((await remove(backupId)).status).toBe(202);
+    await strongroom.start('replicator');
+    await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
+      withinMs: 30_000,
+    });
+    await strongroom.jobsDone();
+    await goneEverywhere(backupId);
+  }, 90_000);
+
+  it('from a region that is away is shown as DELETE_FAILED, and goes when it is deleted again', async () => {
+    const { backupId } = await copied();
+    await rename(strongroom.vault('ORD'), `${strongroom.vault('ORD')}.away`);
+    expect((await remove(backupId)).status).toBe(202);
+    await eventually(async () => expect(await statusOf(backupId)).toBe(200), { withinMs: 30_000 });
+    const shown = await strongroom.backup(api, backupId);
+    expect(shown).toMatchObject({ status: 'DELETE_FAILED', fault: { code: 'vault-unavailable' } });
+    await rename(`${strongroom.vault('ORD')}.away`, strongroom.vault('ORD'));
+    expect((await remove(backupId)).status).toBe(202);
+    await goneEverywhere(backupId);
+    await eventually(async () => expect(await statusOf(backupId)).toBe(404), { withinMs: 30_000 });
+  }, 90_000);
+});
+
+describe('retention', () => {
+  it('lets the oldest full go when a newer one is in every region, and not before', async () => {
+    const { scheduleId, backupId: first } = await copied({ full_backup_retention: 1 });
+    await rename(strongroom.vault('ORD'), `${strongroom.vault('ORD')}.away`);
+    const second = await strongroom.runNow(api, scheduleId);
+    await strongroom.until(api, second, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
+    await strongroom.until(api, second, ({ copies }) => copies.some(({ fault }) => fault !== null));
+    expect(await statusOf(first)).toBe(200);
+
+    await rename(`${strongroom.vault('ORD')}.away`, strongroom.vault('ORD'));
+    await strongroom.untilCopied(api, second);
+    await goneEverywhere(first);
+    await eventually(async () => expect(await statusOf(first)).toBe(404), { withinMs: 30_000 });
+    expect(await heldIn(second)).toEqual(['DFW', 'IAD', 'ORD']);
+  }, 120_000);
+});
+
+describe('a region that was not asked for at first', () => {
+  it('gets its copy by copy-backup, proven like the others', async () => {
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server), {
+      copy_to: ['IAD'],
+    });
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await strongroom.until(api, backupId, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
+    const action = { 'copy-backup': { target_backup_region: 'ORD' } };
+    expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
+    await strongroom.untilCopied(api, backupId);
+    await strongroom.proveCopy(backupId, 'ORD');
+  }, 90_000);
+});

@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CustomerDatabase } from './customer-database.js';
+import { type AppProcess, Deployment } from './deployment.js';
+import { feedForTests } from './services/feed.js';
+
+/** Small enough to be full in the middle of a backup. */
+const megabytes = 4;
+// Only root can mount a file system; elsewhere the suite is listed as skipped.
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+
+asRoot('a disk that is full in the middle of a backup', () => {
+  beforeAll(async () => {
+    customer = await CustomerDatabase.start({ megabytes: 60 });
+  }, 120_000);
+  afterAll(() => customer.stop());
+
+  beforeEach(async () => {
+    strongroom = await Deployment.create({ feed: feedForTests() });
+    const vault = strongroom.vault('DFW');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'strongroom-test', vault]);
+    [api] = await strongroom.startAll();
+  });
+  afterEach(async () => {
+    await strongroom.stopAll();
+    execFileSync('umount', [strongroom.vault('DFW')]);
+    await strongroom.remove();
+  });
+
+  it('ends it FAILED with the reason, leaves nothing of it, and the next run succeeds when there is room', async () => {
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const isFailed = ({ status }: { status: string }) => status === 'FAILED';
+    const failed = await strongroom.until(api, await strongroom.runNow(api, scheduleId), isFailed, 30_000);
+    expect(failed.fault).toMatchObject({ code: 'vault-full' });
+    expect(await strongroom.leftovers('DFW')).toEqual([]);
+    expect(await strongroom.holds(failed.id, 'DFW')).toBe(false);
+
+    execFileSync('mount', ['-o', 'remount,size=500m', strongroom.vault('DFW')]);
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await strongroom.untilCopied(api, backupId);
+    await strongroom.proveCopy(backupId, 'IAD');
+  }, 120_000);
+});

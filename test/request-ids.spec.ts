@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { CustomerDatabase } from './customer-database.js';
+import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+  strongroom = await Deployment.create({ feed: feedForTests() });
+}, 120_000);
+afterAll(async () => {
+  await strongroom.remove();
+  await customer.stop();
+});
+
+const line = z.looseObject({ msg: z.string(), requestId: z.string().optional() });
+
+it("a request's id is in what every process logs of what follows from it", async () => {
+  const [api] = await strongroom.startAll();
+  const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+  const requestId = 'follow-me-1';
+  const response = await fetch(`${api.url}/v1.0/${strongroom.accountId}/schedules/${scheduleId}`, {
+    method: 'PUT',
+    headers: { ...strongroom.token(), 'content-type': 'application/json', 'x-request-id': requestId },
+    body: JSON.stringify({ schedule: { run_now: true } }),
+  });
+  expect(response.headers.get('x-request-id')).toBe(requestId);
+  const [backup] = await strongroom.backups(api);
+  await strongroom.untilCopied(api, backup?.id ?? '');
+
+  const said = async (app: 'api' | 'scheduler' | 'replicator') =>
+    (await readFile(strongroom.logFile(app), 'utf8'))
+      .split('\n')
+      .filter(Boolean)
+      .map((text) => line.parse(JSON.parse(text)))
+      .filter((each) => each.requestId === requestId)
+      .map(({ msg }) => msg);
+  await eventually(
+    async () => {
+      expect(await said('api')).toEqual(['answered']);
+      expect(await said('scheduler')).toEqual(expect.arrayContaining(['backup begun', 'backup completed']));
+      expect((await said('replicator')).filter((msg) => msg === 'copy completed')).toHaveLength(2);
+    },
+    { withinMs: 30_000 },
+  );
+}, 90_000);
