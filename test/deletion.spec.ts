@@ -1,7 +1,8 @@
 import { rename } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
-import { type AppProcess, Deployment, regions } from './deployment.js';
+import { Deployment, regions } from './deployment.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
-import { type AppProcess, Deployment } from './deployment.js';
+import { Deployment } from './deployment.js';
 import { feedForTests } from './services/feed.js';
 
 /** Small enough to be full in the middle of a backup. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AppProcess, Deployment } from './deployment.js';
+import type { AppProcess } from './app-process.js';
+import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 
 let strongroom: Deployment;

@@ -1,0 +1,68 @@
+/** One of the built apps as a process, which a test can stop, kill and freeze. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export type App = 'api' | 'scheduler' | 'replicator';
+
+export class AppProcess {
+  private constructor(
+    readonly app: App,
+    private readonly child: ChildProcess,
+    /** Where its HTTP port is. */
+    readonly url: string,
+  ) {}
+
+  static async start(app: App, env: NodeJS.ProcessEnv, logFile: string): Promise<AppProcess> {
+    const main = join(__dirname, '..', 'dist', 'apps', app, 'src', 'main.js');
+    const child = spawn(process.execPath, ['--enable-source-maps', main], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const log = createWriteStream(logFile, { flags: 'a' });
+    child.stderr.pipe(log, { end: false });
+    const url = await new Promise<string>((resolve, reject) => {
+      const lines = createInterface({ input: child.stdout });
+      lines.on('line', (line) => {
+        log.write(`${line}\n`);
+        const listening = /"url":"(http:[^"]+)".*"msg":"listening"|"msg":"listening".*"url":"(http:[^"]+)"/.exec(line);
+        const found = listening?.[1] ?? listening?.[2];
+        if (found) resolve(found);
+      });
+      child.once('exit', (code, signal) =>
+        reject(new Error(`${app} ended with ${code ?? signal} before it listened; see ${logFile}`)),
+      );
+      child.once('exit', () => log.end());
+    });
+    return new AppProcess(app, child, url);
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** Ends it as a power cut would. */
+  kill(): Promise<void> {
+    return this.end('SIGKILL');
+  }
+
+  /** Asks it to stop, and waits until it has. */
+  stop(): Promise<void> {
+    return this.end('SIGTERM');
+  }
+
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const exited = once(this.child, 'exit');
+    this.child.kill(signal);
+    if (signal === 'SIGKILL') this.child.kill('SIGCONT');
+    await exited;
+  }
+}
