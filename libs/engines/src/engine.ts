@@ -24,6 +24,24 @@ export interface EngineResult {
   facts: VaultManifest['engine'];
 }
 
+/** What an incremental backup is built on. */
+export interface ParentBackup {
+  manifest: VaultManifest;
+  /** An object of the parent, as the server sent it: decompressed and checked against the manifest. */
+  open(objectName: string): Readable;
+}
+
+export interface BackupOptions {
+  /** Of the backup; a full one is the first of its chain. */
+  backupId: string;
+  /** Ends it: connections are closed and `result` rejects. */
+  signal: AbortSignal;
+  /** Makes the backup incremental. */
+  parent?: ParentBackup | undefined;
+  /** With a full backup: those of the instance before it, whose chains end with it. Nothing can be built on them any more. */
+  endsChainsOf?: readonly string[] | undefined;
+}
+
 /** A backup in progress. The bytes are good only once `result` resolves: servers report errors after the last byte. */
 export interface EngineBackup {
   objects: AsyncIterable<EngineObject>;
@@ -32,11 +50,8 @@ export interface EngineBackup {
   result: Promise<EngineResult>;
 }
 
-export interface RestoreSource {
-  manifest: VaultManifest;
-  /** An object's bytes as the server sent them: decompressed and checked against the manifest. */
-  open(objectName: string): Readable;
-}
+/** A backup as a restore needs it: its objects as the server sent them. */
+export type RestoreSource = ParentBackup;
 
 /** What a restore has made. */
 export interface RestoredFolder {
@@ -54,20 +69,32 @@ export abstract class Engine {
   abstract readonly datastoreType: DatastoreType;
 
   /**
-   * Starts a full backup.
-   * @param signal ends it: connections are closed and `result` rejects
-   * @throws {EngineFault}
+   * Starts a backup.
+   * @throws {EngineFault} `incremental-not-possible` when there is a parent that can't be built on, before anything is sent
    */
-  abstract backup(target: EngineTarget, options: { label: string; signal: AbortSignal }): Promise<EngineBackup>;
+  abstract backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup>;
 
   /**
-   * Restores a full backup into an empty or missing folder, from which a server of the same major version starts.
+   * Why the server can't take incremental backups; undefined when it can.
+   * @throws {EngineFault} when the server can't be asked
+   */
+  abstract whyNotIncremental(target: EngineTarget, signal: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * Gives free what the server keeps for a chain whose full backup is gone.
+   * @throws {EngineFault} when the server can't be asked
+   */
+  abstract endChain(target: EngineTarget, fullBackupId: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Restores a backup into an empty or missing folder, from which a server of the same major version starts.
    * On failure the folder is left empty.
+   * @param chain the full backup, then what was built on it, oldest first; the last is the one that is wanted
    * @param progress called with the bytes written since the last call
-   * @throws {EngineFault}
+   * @throws {EngineFault} before anything is written when the chain is not one
    */
   abstract restore(
-    source: RestoreSource,
+    chain: readonly RestoreSource[],
     directory: string,
     progress?: (bytes: number) => void,
   ): Promise<RestoredFolder>;

@@ -1,14 +1,16 @@
 /** Engines take and restore the backups of one kind of server; and how a backup goes into a vault and out of it. */
 export {
+  type BackupOptions,
   Engine,
   type EngineBackup,
   type EngineObject,
   type EngineResult,
   type EngineTarget,
+  type ParentBackup,
   type RestoredFolder,
   type RestoreSource,
 } from './engine.js';
 export { EngineFault, type EngineFaultCode } from './engine-fault.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
-export { type RestoredBackup, type RestoreOptions, restoreBackup } from './restore-backup.js';
+export { openChain, type RestoredBackup, type RestoreOptions, restoreBackup } from './restore-backup.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

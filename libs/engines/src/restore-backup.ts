@@ -1,13 +1,14 @@
-/** A backup from a vault into a folder: every object checked against the manifest while it is read. */
-import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
-import type { DatastoreType, VaultManifest, VaultObject } from '@strongroom/contracts';
-import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@strongroom/vault';
-import type { Engine, RestoredFolder } from './engine.js';
+/** A backup from a vault into a folder, with everything that it was built on. */
+import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
+import { type Vault, VaultFault } from '@strongroom/vault';
+import type { Engine, RestoredFolder, RestoreSource } from './engine.js';
 import { EngineFault } from './engine-fault.js';
+import { openBackup } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 
 const engines: Readonly<Record<DatastoreType, () => Engine>> = { postgresql: () => new PostgresqlEngine() };
+/** Longer than any chain that a schedule makes. */
+const longestChain = 1_000;
 
 export interface RestoreOptions {
   vault: Vault;
@@ -22,60 +23,49 @@ export interface RestoreOptions {
 
 export interface RestoredBackup extends RestoredFolder {
   manifest: VaultManifest;
+  /** The ids of what was put together, the full backup first. */
+  chain: string[];
 }
 
 /** @throws {EngineFault | VaultFault} and leaves the folder empty */
-export async function restoreBackup(options: RestoreOptions): Promise<RestoredBackup> {
-  const { vault, backupId, directory, progress } = options;
-  const sealed = await vault.manifest(backupId);
-  if (!sealed) throw notHeld(backupId, vault.region);
-  const { manifest } = sealed;
-  if (manifest.parentId !== null) {
-    throw new EngineFault(
-      'backup-content-invalid',
-      `Backup ${backupId} is incremental, built on ${manifest.parentId}; only full backups can be restored.`,
-    );
-  }
-  const objects = new Map(manifest.objects.map((object) => [plainName(object.name), object]));
-  const open = (name: string) => {
-    const object = objects.get(plainName(name));
-    if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
-    return Readable.from(checked(object, options), { objectMode: false });
-  };
-  const restored = await engines[manifest.datastore.type]().restore({ manifest, open }, directory, progress);
-  return { ...restored, manifest };
+export async function restoreBackup({
+  vault,
+  backupId,
+  directory,
+  progress,
+  signal,
+}: RestoreOptions): Promise<RestoredBackup> {
+  const chain = await openChain(vault, backupId, signal);
+  const newest = chain.at(-1) as RestoreSource;
+  const engine = engines[newest.manifest.datastore.type]();
+  const restored = await engine.restore(chain, directory, progress);
+  return { ...restored, manifest: newest.manifest, chain: chain.map(({ manifest }) => manifest.backupId) };
 }
 
-/** Decompresses an object; at its end it was the one that the manifest names, or an error is thrown. */
-async function* checked(object: VaultObject, { vault, backupId, signal }: RestoreOptions): AsyncGenerator<Buffer> {
-  const { name, sha256, rawBytes, compression } = object;
-  const hash = createHash('sha256');
-  const altered = (why: string) =>
-    new VaultFault(
-      'object-altered',
-      vault.region,
-      `${name} of backup ${backupId} in the vault of ${vault.region} is not what was stored: ${why}. Restore from the copy in another region.`,
-    );
-  async function* stored(): AsyncGenerator<Buffer> {
-    for await (const chunk of vault.read(backupId, name)) {
-      if (signal?.aborted) throw new EngineFault('cancelled', 'The restore was cancelled.');
-      hash.update(chunk);
-      yield chunk;
+/**
+ * The backup and everything that it was built on, the full one first.
+ * @throws {VaultFault} naming the link that the vault does not hold
+ */
+export async function openChain(vault: Vault, backupId: string, signal?: AbortSignal): Promise<RestoreSource[]> {
+  const chain: RestoreSource[] = [];
+  for (let id: string | null = backupId; id !== null; id = chain[0]?.manifest.parentId ?? null) {
+    chain.unshift(await openLink(vault, id, backupId, signal));
+    if (chain.length > longestChain) {
+      throw new EngineFault('backup-content-invalid', `What backup ${backupId} is built on has no beginning.`);
     }
   }
-  let bytes = 0;
+  return chain;
+}
+
+async function openLink(vault: Vault, id: string, wanted: string, signal?: AbortSignal): Promise<RestoreSource> {
   try {
-    for await (const chunk of compression === 'zstd' ? decompressFrames(stored()) : stored()) {
-      bytes += chunk.length;
-      yield chunk;
-    }
+    return await openBackup(vault, id, signal);
   } catch (error) {
-    throw error instanceof FrameFault ? altered(error.message) : error;
+    if (id === wanted || !(error instanceof VaultFault)) throw error;
+    throw new VaultFault(
+      error.code,
+      vault.region,
+      `Backup ${wanted} can't be restored from ${vault.region} without ${id}, which it is built on: ${error.message}`,
+    );
   }
-  if (hash.digest('hex') !== sha256) throw altered('its SHA-256 differs');
-  if (bytes !== rawBytes) throw altered(`it holds ${bytes} bytes and should hold ${rawBytes}`);
-}
-
-function plainName(name: string): string {
-  return name.replace(/\.zst$/, '');
 }

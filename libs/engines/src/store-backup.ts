@@ -14,6 +14,7 @@ import {
   type VaultUpload,
 } from '@strongroom/vault';
 import type { Engine, EngineTarget } from './engine.js';
+import { openBackup } from './open-backup.js';
 
 export interface StoreOptions {
   engine: Engine;
@@ -30,6 +31,8 @@ export interface StoreOptions {
     startedAt: Date;
   };
   attempt: number;
+  /** Those before a full backup, whose chains end with it. */
+  endsChainsOf?: readonly string[];
   /** Ends it: nothing of the attempt stays. */
   signal: AbortSignal;
   /** Bytes that the server has sent, and its estimate of all. */
@@ -67,8 +70,12 @@ export async function storeBackup(options: StoreOptions): Promise<StoredBackup> 
 async function transfer(upload: VaultUpload, options: StoreOptions): Promise<void> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
-  const label = `strongroom ${backup.backupId}`;
-  const running = await engine.backup(target, { label, signal: AbortSignal.any([signal, ending.signal]) });
+  const running = await engine.backup(target, {
+    backupId: backup.backupId,
+    signal: AbortSignal.any([signal, ending.signal]),
+    parent: backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal),
+    endsChainsOf: options.endsChainsOf,
+  });
   try {
     const objects: VaultObject[] = [];
     let doneBytes = 0;

@@ -80,13 +80,14 @@ export class PostgresServer {
     }
   }
 
-  /** Starts a server on a folder that was restored: its own settings hold, but for where it listens. */
+  /** Starts a server on a folder that was restored, with its tablespaces: its own settings hold, but for where it listens. */
   static async startOn(
     dataDirectory: string,
     { password, logFile }: { password: string; logFile: string },
   ): Promise<PostgresServer> {
     const user = insteadOfRoot();
-    if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, dataDirectory]);
+    const folders = [dataDirectory, `${dataDirectory}.tablespaces`].filter((folder) => existsSync(folder));
+    if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, ...folders]);
     return PostgresServer.start({ directory: dataDirectory, password, logFile });
   }
 

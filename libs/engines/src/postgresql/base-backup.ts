@@ -27,6 +27,8 @@ export interface BackupStart {
 
 export interface BaseBackupOptions {
   label: string;
+  /** Built on the backup whose manifest was uploaded before. */
+  isIncremental?: boolean;
   /** After so long without a byte, though we are reading, the server is given up. */
   stallMs: number;
 }
@@ -95,8 +97,9 @@ export class BaseBackup implements Submittable, CopySink {
     // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest holds for
     // every file. With it a file of it names the old places, and changing that file would break the manifest.
     const label = this.options.label.replaceAll("'", "''");
+    const incremental = this.options.isIncremental ? ', INCREMENTAL' : '';
     connection.query(
-      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')`,
+      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'${incremental})`,
     );
   }
 

@@ -257,7 +257,7 @@ describe('a backup of a real PostgreSQL server', () => {
   it('is not made when all walsenders are taken, and says so', async () => {
     const busy = new AbortController();
     const running = await Promise.all(
-      Array.from({ length: 10 }, () => engine.backup(target(), { label: 'busy', signal: busy.signal })),
+      Array.from({ length: 10 }, () => engine.backup(target(), { backupId: 'busy', signal: busy.signal })),
     );
     await expect(store(randomUUID())).rejects.toMatchObject({ code: 'backup-not-permitted' });
     busy.abort();

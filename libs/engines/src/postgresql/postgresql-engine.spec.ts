@@ -48,7 +48,7 @@ describe('a backup over the replication protocol', () => {
     const engine = new PostgresqlEngine(options);
     return {
       server,
-      begin: (signal = never) => engine.backup(target, { label: "it's a label", signal }),
+      begin: (signal = never) => engine.backup(target, { backupId: "it's its id", signal }),
     };
   }
   const sending = (...messages: Buffer[]) => ({
@@ -96,6 +96,10 @@ describe('a backup over the replication protocol', () => {
         startLsn: '0/2000028',
         endLsn: '0/2000120',
         blockSize: 8_192,
+        // A server that does not summarize its WAL: nothing can be built on the backup.
+        chainSlot: null,
+        parentStartLsn: null,
+        parentTimeline: null,
         tablespaces: [{ oid: '16413', location: '/spaces/fast' }],
       },
     });
@@ -103,7 +107,7 @@ describe('a backup over the replication protocol', () => {
     expect(server.commands.at(-2)).toMatch(
       /^CREATE_REPLICATION_SLOT "strongroom_\w+" TEMPORARY PHYSICAL \(RESERVE_WAL\)$/,
     );
-    expect(server.commands.at(-1)).toContain("LABEL 'it''s a label'");
+    expect(server.commands.at(-1)).toContain("LABEL 'strongroom it''s its id'");
     await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
   });
 

@@ -1,11 +1,12 @@
 /**
- * PostgreSQL 15 and newer: a full physical backup over the replication protocol, by nothing but a connection. The server
+ * PostgreSQL 15 and newer: physical backups, and incremental ones of 17 and newer, over the replication protocol, by nothing but a connection. The server
  * keeps the WAL that the backup needs by a temporary slot, which ends with the connection however that ends.
  */
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import pg from 'pg';
 import {
+  type BackupOptions,
   Engine,
   type EngineBackup,
   type EngineResult,
@@ -15,7 +16,10 @@ import {
 } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import { type BackupStart, BaseBackup } from './base-backup.js';
+import { beginChain, buildOn, type ChainFacts, notBuiltOn, whyNot } from './chain.js';
+import { chainSlotOf, dropChainSlot } from './chain-slot.js';
 import { restoreDataDirectory } from './restore.js';
+import { describe, type Server } from './server.js';
 import { faultOfServer } from './server-fault.js';
 
 export interface PostgresqlEngineOptions {
@@ -25,14 +29,7 @@ export interface PostgresqlEngineOptions {
   connectMs?: number;
 }
 
-interface Server {
-  version: string;
-  versionNumber: number;
-  systemId: string;
-  blockSize: number;
-}
-
-const oldestVersion = 150_000;
+const stopMs = 5_000;
 
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
@@ -41,10 +38,15 @@ export class PostgresqlEngine extends Engine {
     super();
   }
 
-  async backup(target: EngineTarget, { label, signal }: { label: string; signal: AbortSignal }): Promise<EngineBackup> {
+  async backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup> {
+    const { backupId, signal, parent, endsChainsOf = [] } = options;
     const socket = new Socket();
     const client = this.client(target, socket);
-    const command = new BaseBackup({ label, stallMs: this.options.stallMs ?? 120_000 });
+    const command = new BaseBackup({
+      label: `strongroom ${backupId}`,
+      stallMs: this.options.stallMs ?? 120_000,
+      isIncremental: parent !== undefined,
+    });
     // Destroying the socket rejects whatever waits for an answer; `client.end()` would leave a connect waiting for ever.
     const stop = () => {
       command.abort(cancelled());
@@ -59,10 +61,22 @@ export class PostgresqlEngine extends Engine {
       const server = await describe(client);
       const slot = `strongroom_${randomBytes(6).toString('hex')}`;
       await client.query(`CREATE_REPLICATION_SLOT "${slot}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
+      const chain = parent ? await buildOn(client, server, parent) : await beginChain(client, server, backupId);
       client.query(command);
-      const start = await command.begun;
+      const start = await command.begun.catch((error: unknown) => {
+        throw parent ? notBuiltOn(error) : error;
+      });
       const result = command.ended
-        .then((endLsn) => resultOf(server, start, endLsn))
+        .then(async (endLsn) => {
+          for (const id of endsChainsOf) await dropChainSlot(client, chainSlotOf(id)).catch(() => {});
+          return resultOf(server, start, endLsn, chain);
+        })
+        .catch(async (error: unknown) => {
+          // A full backup that failed is nothing to build on.
+          if (!parent && chain.chainSlot !== null)
+            await this.endChain(target, backupId, AbortSignal.timeout(stopMs)).catch(() => {});
+          throw error;
+        })
         .finally(() => {
           signal.removeEventListener('abort', stop);
           void client.end();
@@ -76,8 +90,45 @@ export class PostgresqlEngine extends Engine {
     }
   }
 
-  restore(source: RestoreSource, directory: string, progress?: (bytes: number) => void): Promise<RestoredFolder> {
-    return restoreDataDirectory(source, directory, progress);
+  async whyNotIncremental(target: EngineTarget, signal: AbortSignal): Promise<string | undefined> {
+    return this.asking(target, signal, async (client) => whyNot(await describe(client)));
+  }
+
+  async endChain(target: EngineTarget, fullBackupId: string, signal: AbortSignal): Promise<void> {
+    await this.asking(target, signal, (client) => dropChainSlot(client, chainSlotOf(fullBackupId)));
+  }
+
+  restore(
+    chain: readonly RestoreSource[],
+    directory: string,
+    progress?: (bytes: number) => void,
+  ): Promise<RestoredFolder> {
+    return restoreDataDirectory(chain, directory, progress);
+  }
+
+  /** @throws {EngineFault} */
+  private async asking<T>(
+    target: EngineTarget,
+    signal: AbortSignal,
+    ask: (client: pg.Client) => Promise<T>,
+  ): Promise<T> {
+    const socket = new Socket();
+    const client = this.client(target, socket);
+    client.on('error', () => {});
+    const stop = () => socket.destroy();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      if (signal.aborted) throw cancelled();
+      await client.connect();
+      const answer = await ask(client);
+      await client.end();
+      return answer;
+    } catch (error) {
+      socket.destroy();
+      throw signal.aborted ? cancelled(error) : faultOfServer(error);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
   }
 
   private client({ endpoint, password }: EngineTarget, socket: Socket): pg.Client {
@@ -99,27 +150,12 @@ export class PostgresqlEngine extends Engine {
   }
 }
 
-async function describe(client: pg.Client): Promise<Server> {
-  const show = async (name: string) =>
-    String(Object.values((await client.query<Record<string, unknown>>(`SHOW ${name}`)).rows[0] ?? {})[0] ?? '');
-  const versionNumber = Number(await show('server_version_num'));
-  const version = (await show('server_version')).split(' ')[0] ?? '';
-  if (versionNumber < oldestVersion) {
-    throw new EngineFault(
-      'version-unsupported',
-      `The server is PostgreSQL ${version}; backups are taken of version 15 and newer. Upgrade the server.`,
-    );
-  }
-  const { rows } = await client.query<{ systemid: unknown }>('IDENTIFY_SYSTEM');
-  return {
-    version,
-    versionNumber,
-    systemId: String(rows[0]?.systemid ?? ''),
-    blockSize: Number(await show('block_size')),
-  };
-}
-
-function resultOf(server: Server, { timeline, startLsn, tablespaces }: BackupStart, endLsn: string): EngineResult {
+function resultOf(
+  server: Server,
+  { timeline, startLsn, tablespaces }: BackupStart,
+  endLsn: string,
+  chain: ChainFacts,
+): EngineResult {
   return {
     datastore: { type: 'postgresql', version: server.version },
     facts: {
@@ -130,6 +166,7 @@ function resultOf(server: Server, { timeline, startLsn, tablespaces }: BackupSta
       startLsn,
       endLsn,
       blockSize: server.blockSize,
+      ...chain,
       tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),
     },
   };

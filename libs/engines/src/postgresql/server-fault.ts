@@ -49,12 +49,17 @@ const byMessage: readonly [RegExp, Known][] = [
   ],
 ];
 
+/** What the server called the error; undefined when it was not the server that said it. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) ? code : undefined;
+}
+
 export function faultOfServer(error: unknown): EngineFault {
   if (error instanceof EngineFault) return error;
   const message = messageOf(error);
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  const saidByServer = /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
-  if (saidByServer) {
+  const code = sqlStateOf(error);
+  if (code !== undefined) {
     const known = code === '28000' ? (/pg_hba/.test(message) ? hbaLine : mayNotLogIn) : inTable(bySqlState, code);
     if (known)
       return new EngineFault(known.fault, `The server refuses: ${message} (${code}). ${known.next}`, { cause: error });

@@ -13,7 +13,14 @@ export interface UnpackedFile {
   sha256: string;
 }
 
+/** Puts a file's bytes where they belong. Returns how many came, and their digest. */
+export type FileWriter = (path: string, content: AsyncIterable<unknown>) => Promise<Omit<UnpackedFile, 'path'>>;
+
 export interface UnpackOptions {
+  /** Default: a new file of that name in the folder. */
+  write?: FileWriter;
+  /** Called for each folder of the archive. */
+  onFolder?: (path: string) => void;
   /** Called when the file is written; what it throws ends the unpacking. */
   onFile(file: UnpackedFile): void;
   /** Links are never made here: it says what becomes of one, or throws. */
@@ -34,13 +41,16 @@ export async function unpack(archive: Readable, folder: string, options: UnpackO
     entries.destroy(error);
   });
   archive.pipe(entries);
+  const writeFile = options.write ?? ((path, content) => write(content, join(folder, path), options.progress));
   try {
     for await (const entry of entries) {
       const { name, type } = entry.header;
       const path = safePath(name);
-      if (type === 'directory') await mkdir(join(folder, path), { recursive: true, mode: folderMode });
-      else if (type === 'symlink') await options.onLink(path);
-      else if (type === 'file') options.onFile({ path, ...(await write(entry, join(folder, path), options.progress)) });
+      if (type === 'directory') {
+        await mkdir(join(folder, path), { recursive: true, mode: folderMode });
+        options.onFolder?.(path);
+      } else if (type === 'symlink') await options.onLink(path);
+      else if (type === 'file') options.onFile({ path, ...(await writeFile(path, entry)) });
       else throw invalid(`it has ${path}, a ${type}, which no backup of PostgreSQL holds`);
       // Also what has no bytes must be read to its end before the next entry comes.
       if (type !== 'file') entry.resume();
@@ -52,15 +62,17 @@ export async function unpack(archive: Readable, folder: string, options: UnpackO
   }
 }
 
-async function write(
+/** @param flag `wx` for a file that must not be there, `w` for one that takes the place of another */
+export async function write(
   content: AsyncIterable<unknown>,
   target: string,
   progress?: (bytes: number) => void,
+  flag: 'wx' | 'w' = 'wx',
 ): Promise<Omit<UnpackedFile, 'path'>> {
   await mkdir(dirname(target), { recursive: true, mode: folderMode });
   const hash = createHash('sha256');
   let sizeBytes = 0;
-  const file = await open(target, 'wx', fileMode);
+  const file = await open(target, flag, fileMode);
   try {
     for await (const chunk of content) {
       if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');

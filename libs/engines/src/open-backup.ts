@@ -1,0 +1,66 @@
+/** A backup in a vault as an engine reads it: each object decompressed, and checked against the manifest while it is read. */
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { VaultObject } from '@strongroom/contracts';
+import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@strongroom/vault';
+import type { RestoreSource } from './engine.js';
+import { EngineFault } from './engine-fault.js';
+
+/**
+ * @param signal ends the reading of whatever is open
+ * @throws {VaultFault} when the vault does not hold the backup
+ */
+export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<RestoreSource> {
+  const sealed = await vault.manifest(backupId);
+  if (!sealed) throw notHeld(backupId, vault.region);
+  const { manifest } = sealed;
+  const objects = new Map(manifest.objects.map((object) => [plainName(object.name), object]));
+  return {
+    manifest,
+    open(name) {
+      const object = objects.get(plainName(name));
+      if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
+      return Readable.from(checked(object, { vault, backupId, signal }), { objectMode: false });
+    },
+  };
+}
+
+interface Where {
+  vault: Vault;
+  backupId: string;
+  signal: AbortSignal | undefined;
+}
+
+/** Decompresses an object; at its end it was the one that the manifest names, or an error is thrown. */
+async function* checked(object: VaultObject, { vault, backupId, signal }: Where): AsyncGenerator<Buffer> {
+  const { name, sha256, rawBytes, compression } = object;
+  const hash = createHash('sha256');
+  const altered = (why: string) =>
+    new VaultFault(
+      'object-altered',
+      vault.region,
+      `${name} of backup ${backupId} in the vault of ${vault.region} is not what was stored: ${why}. Restore from the copy in another region.`,
+    );
+  async function* stored(): AsyncGenerator<Buffer> {
+    for await (const chunk of vault.read(backupId, name)) {
+      if (signal?.aborted) throw new EngineFault('cancelled', 'The restore was cancelled.');
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  let bytes = 0;
+  try {
+    for await (const chunk of compression === 'zstd' ? decompressFrames(stored()) : stored()) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  } catch (error) {
+    throw error instanceof FrameFault ? altered(error.message) : error;
+  }
+  if (hash.digest('hex') !== sha256) throw altered('its SHA-256 differs');
+  if (bytes !== rawBytes) throw altered(`it holds ${bytes} bytes and should hold ${rawBytes}`);
+}
+
+function plainName(name: string): string {
+  return name.replace(/\.zst$/, '');
+}
