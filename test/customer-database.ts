@@ -15,7 +15,7 @@ export class CustomerDatabase {
   ) {}
 
   /** @param megabytes of data, beside the server's own 30 or so */
-  static async start({ megabytes }: { megabytes: number }): Promise<CustomerDatabase> {
+  static async start({ megabytes, settings }: { megabytes: number; settings?: Record<string, string> }) {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-customer-'));
     // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
     await chmod(folder, 0o711);
@@ -23,7 +23,7 @@ export class CustomerDatabase {
     const postgres = await PostgresServer.start({
       directory: join(folder, 'data'),
       password,
-      settings: { fsync: 'off', max_wal_size: '4GB' },
+      settings: { fsync: 'off', max_wal_size: '4GB', ...settings },
       logFile: join(folder, 'postgres.log'),
     });
     const server = { host: '127.0.0.1', port: postgres.port, user: 'backup', password };

@@ -201,6 +201,12 @@ export class Deployment {
     return made.id;
   }
 
+  /** Takes a backup of the instance and returns its id. */
+  async backUp(api: AppProcess, instanceId: string, fields: Record<string, unknown> = {}): Promise<string> {
+    const backup = { name: 'by hand', instance: instanceId, ...fields };
+    return this.idOf(await this.call(api, 'POST', '/backups', { backup }), 202, 'backup');
+  }
+
   async backups(api: AppProcess): Promise<{ id: string }[]> {
     const { body } = await this.call(api, 'GET', '/backups');
     return backupsAnswer.parse(body).backups;
@@ -344,7 +350,7 @@ export class Deployment {
     return join(this.vault(region), 'backups', backupId.slice(-2), backupId);
   }
 
-  private idOf({ status, body }: Answer, expected: number, key: 'instance' | 'schedule'): string {
+  private idOf({ status, body }: Answer, expected: number, key: 'instance' | 'schedule' | 'backup'): string {
     if (status !== expected) throw new Error(`expected ${expected}, got ${status}: ${JSON.stringify(body)}`);
     const id = created.parse(body)[key]?.id;
     if (id === undefined) throw new Error(`no ${key} in the answer: ${JSON.stringify(body)}`);

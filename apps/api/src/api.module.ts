@@ -2,6 +2,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
+import { PostgresqlEngine } from '@strongroom/engines';
 import { Identity, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
@@ -13,6 +14,7 @@ import { EventStreams } from './event-streams.js';
 import { EventsController } from './events.controller.js';
 import { Housekeeping } from './housekeeping.js';
 import { IdempotentRequests } from './idempotent-requests.js';
+import { Incrementals } from './incrementals.js';
 import { InstancesController } from './instances.controller.js';
 import { LateDatabase } from './late-database.js';
 import { RateLimits } from './rate-limits.js';
@@ -57,6 +59,12 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         inject: [DataSource, Ledger],
         useFactory: (dataSource: DataSource, ledger: Ledger) =>
           new Commands(ledger, ids, new Credentials(dataSource, config.secretKey), config),
+      },
+      {
+        provide: Incrementals,
+        inject: [DataSource, Reads],
+        useFactory: (dataSource: DataSource, reads: Reads) =>
+          new Incrementals(reads, new Credentials(dataSource, config.secretKey), new PostgresqlEngine(), log),
       },
       {
         provide: RateLimits,

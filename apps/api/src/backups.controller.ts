@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault, quoted } from './fault.js';
+import { Incrementals } from './incrementals.js';
 import { instanceFilter, linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
@@ -17,6 +18,7 @@ export class BackupsController {
   constructor(
     @Inject(Commands) private readonly commands: Commands,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(Incrementals) private readonly incrementals: Incrementals,
   ) {}
 
   @Post('backups')
@@ -26,21 +28,16 @@ export class BackupsController {
     const copyTo = asked.copy_to ?? [];
     this.commands.checkRegions('backup.copy_to', copyTo);
     const instance = await this.reads.instance(caller.accountId, asked.instance);
-    if (asked.parent_id !== undefined || asked.incremental) {
-      if (asked.parent_id !== undefined) await this.reads.backup(caller.accountId, asked.parent_id);
-      throw new Fault(
-        'unprocessableEntity',
-        `backup.parent_id: the engine for ${instance.datastoreType} takes full backups only in this version. Leave parent_id and incremental out.`,
-      );
-    }
+    const parentId = await this.incrementals.parentFor(instance, asked);
+    await this.parentIsIn(parentId, copyTo, 'backup.copy_to');
     const id = await this.commands.requestBackup(caller, instance, {
       scheduleId: null,
       trigger: 'request',
       name: asked.name,
       description: asked.description ?? null,
       copyTo,
-      type: 'full',
-      parentId: null,
+      type: parentId === null ? 'full' : 'incremental',
+      parentId,
     });
     return this.shown(caller.accountId, id);
   }

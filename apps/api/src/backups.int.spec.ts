@@ -133,19 +133,88 @@ describe('a new backup', () => {
     }
     expect((await listed(`?instance_id=${instance}`)).backups).toEqual([]);
   });
+});
 
-  it('cannot be built on another yet, and says so', async () => {
+describe('an incremental backup', () => {
+  const completed = async (instance: string) => {
+    const id = await gateway.backup(instance);
+    await gateway.run(id, instance, 'completed');
+    return id;
+  };
+
+  it('is built on the parent that is named, or on the newest that has completed; on nothing, it is full', async () => {
     const instance = await gateway.register();
-    const parent = await gateway.backup(instance);
-    await gateway.run(parent, instance, 'completed');
-    const text = expect.stringContaining('full backups only');
-    expect(faultOf(await create({ name: 'x', instance, parent_id: parent }))).toEqual([
+    const first = await gateway.backup(instance, { incremental: 1 });
+    expect(await shown(first)).toMatchObject({ type: 'full', parent_id: null });
+    await gateway.run(first, instance, 'completed');
+    const second = await gateway.backup(instance, { incremental: true });
+    expect(await shown(second)).toMatchObject({ type: 'incremental', parent_id: first });
+    await gateway.run(second, instance, 'completed');
+    const third = await gateway.backup(instance, { parent_id: first });
+    expect(await shown(third)).toMatchObject({ type: 'incremental', parent_id: first });
+    await gateway.run(third, instance, 'failed');
+    const fourth = await gateway.backup(instance, { incremental: 0 });
+    expect(await shown(fourth)).toMatchObject({ type: 'full', parent_id: null });
+  });
+
+  it('needs a parent of the instance that has completed', async () => {
+    const instance = await gateway.register();
+    const running = await gateway.backup(instance);
+    expect(faultOf(await create({ name: 'x', instance, parent_id: running }))[0]).toBe(422);
+    await gateway.run(running, instance, 'failed');
+    expect(faultOf(await create({ name: 'x', instance, parent_id: running }))[0]).toBe(422);
+    expect(faultOf(await create({ name: 'x', instance, parent_id: nothing }))[0]).toBe(404);
+    const ofOther = await completed(await gateway.register());
+    expect(faultOf(await create({ name: 'x', instance, parent_id: ofOther }))).toEqual([
       422,
       'unprocessableEntity',
-      text,
+      expect.stringContaining('another instance'),
     ]);
-    expect(faultOf(await create({ name: 'x', instance, incremental: 1 }))).toEqual([422, 'unprocessableEntity', text]);
-    expect(faultOf(await create({ name: 'x', instance, parent_id: nothing }))[0]).toBe(404);
+  });
+
+  it('is a 422 with the reason where the server can take none', async () => {
+    const old = await gateway.register('admin', { datastore: { type: 'postgresql', version: '16.4' } });
+    expect(faultOf(await create({ name: 'x', instance: old, parent_id: await completed(old) }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(/^backup\.parent_id: The server is PostgreSQL 16\.4/),
+    ]);
+    const { hostname: host, port, username: user, password } = new URL(gateway.database.url);
+    const connection = { host, port: Number(port), user, password };
+    const withoutSummaries = await gateway.register('admin', { connection });
+    await completed(withoutSummaries);
+    expect(faultOf(await create({ name: 'x', instance: withoutSummaries, incremental: 1 }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),
+    ]);
+  });
+
+  it('is copied to no region that does not hold its parent', async () => {
+    const instance = await gateway.register();
+    const parent = await completed(instance);
+    expect(faultOf(await create({ name: 'x', instance, parent_id: parent, copy_to: ['IAD'] }))).toEqual([
+      400,
+      'badRequest',
+      expect.stringMatching(`^backup\\.copy_to: IAD does not hold backup ${parent}`),
+    ]);
+    const child = await gateway.backup(instance, { parent_id: parent });
+    await gateway.run(child, instance, 'completed');
+    const body = { 'copy-backup': { target_backup_region: 'IAD' } };
+    expect(faultOf(await gateway.call('POST', `/backups/${child}/action`, { body }))[0]).toBe(400);
+  });
+
+  it('goes when what it was built on is deleted, and so does what was built on it', async () => {
+    const instance = await gateway.register();
+    const root = await completed(instance);
+    const child = await gateway.backup(instance, { parent_id: root });
+    await gateway.run(child, instance, 'completed');
+    const grandchild = await gateway.backup(instance, { parent_id: child });
+    expect(faultOf(await gateway.call('DELETE', `/backups/${root}`))[0]).toBe(422);
+    expect(await shown(root)).toMatchObject({ status: 'COMPLETED' });
+    await gateway.run(grandchild, instance, 'completed');
+    expect((await gateway.call('DELETE', `/backups/${child}`)).status).toBe(202);
+    expect((await listed(`?instance_id=${instance}`)).backups.map(({ id }) => id)).toEqual([root]);
   });
 });
 

@@ -50,7 +50,15 @@ async function replace(path: string): Promise<void> {
 }
 
 /** Ids are named in what is asked, for they differ from run to run, and looked up when it is sent. */
-const names = ['own.instance', 'own.schedule', 'own.backup', 'others.instance', 'others.schedule', 'others.backup'];
+const names = [
+  'own',
+  'own.instance',
+  'own.schedule',
+  'own.backup',
+  'others.instance',
+  'others.schedule',
+  'others.backup',
+];
 function lookedUp(name: string): string {
   const ids = name.startsWith('own.') ? own : others;
   if (name.endsWith('.instance')) return ids.instance;
@@ -103,6 +111,7 @@ const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...with
       { weight: 1, arbitrary: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS') },
     ),
     id: fc.oneof(
+      { weight: 6, arbitrary: fc.constant('own') },
       { weight: 4, arbitrary: idName },
       { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 3 }) },
     ),
@@ -113,7 +122,7 @@ const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...with
       ),
       { maxLength: 2 },
     ),
-    body: fc.option(bodyFor(operation), { freq: 8 }),
+    body: fc.option(bodyFor(operation), { freq: operation.example ? 8 : 1 }),
     type: fc.oneof(
       { weight: 9, arbitrary: fc.constant('application/json') },
       { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/json; charset=utf-16') },
@@ -128,7 +137,8 @@ describe('whatever is asked', () => {
     await fc.assert(
       fc.asyncProperty(request, async ({ method, path, id, query, body, type }) => {
         const search = new URLSearchParams(query.map(([name, value]): [string, string] => [name, idOr(value)]));
-        const at = path.replace('{accountId}', '1234').replace('{id}', encodeURIComponent(idOr(id)));
+        const named = id === 'own' ? idOr(`own.${/(\w+)s\/\{id\}/.exec(path)?.[1]}`) : idOr(id);
+        const at = path.replace('{accountId}', '1234').replace('{id}', encodeURIComponent(named));
         const bytes =
           typeof body === 'string'
             ? body.replaceAll(/"(own|others)\.\w+"/g, (name) => `"${idOr(name.slice(1, -1))}"`)

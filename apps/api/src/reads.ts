@@ -137,6 +137,10 @@ export class Reads {
     return copies.filter(({ status }) => status === 'COMPLETED').map(({ region }) => region);
   }
 
+  async newestCompleted(instanceId: string): Promise<string | undefined> {
+    return (await this.backups.newestCompleted(instanceId))?.id;
+  }
+
   async scheduleOf({ accountId, id }: InstanceRow): Promise<ScheduleRow | undefined> {
     return (await this.schedules.ofInstances(accountId, [id]))[0];
   }

@@ -14,6 +14,7 @@ import {
 } from '@strongroom/domain';
 import { type Engine, EngineFault, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
+import type { Backups } from '@strongroom/read-model';
 import {
   type Clock,
   type Hold,
@@ -27,6 +28,8 @@ import { type Vault, VaultFault } from '@strongroom/vault';
 
 /** More lost runners than this, and the backup is failed rather than tried again: it may be what kills them. */
 const mostAttempts = 5;
+/** A full backup ends the chains of so many before it: whatever is older has ended with one of those. */
+const mostChains = 3;
 
 export interface BackupAttemptParts {
   ledger: Ledger;
@@ -35,6 +38,7 @@ export interface BackupAttemptParts {
   log: Logger;
   credentials: Credentials;
   engine: Engine;
+  backups: Backups;
   /** The home region's. */
   vault: Vault;
   /** Who runs it: the process. */
@@ -68,6 +72,7 @@ export class BackupAttempt {
     if (job.attempt > mostAttempts) {
       const reason = `The backup was begun ${mostAttempts} times and its runner was lost each time. Look into the scheduler's log.`;
       await record({ type: 'FailBackup', backupId, attempt: job.attempt, code: 'runner-lost', reason });
+      await this.clearUp(log);
       return 'finished';
     }
     const begun = await record({
@@ -85,8 +90,10 @@ export class BackupAttempt {
     const startedAt = parts.clock.now();
     log.info({ instance: backup.request.instanceId }, 'backup begun');
     try {
-      const { location, sizeBytes, rawBytes, sha256 } = await this.store(backup, startedAt);
+      const { location, type, parentId, sizeBytes, rawBytes, sha256 } = await this.store(backup, startedAt, log);
       const result = {
+        type,
+        parentId,
         region: parts.vault.region,
         location,
         sizeBytes,
@@ -110,10 +117,40 @@ export class BackupAttempt {
     return 'finished';
   }
 
-  private async store({ accountId, request }: OpenBackup, startedAt: Date): Promise<StoredBackup> {
+  /** A run of a schedule that can't build on its parent is full; whoever asked for an incremental is told why there is none. */
+  private async store(backup: OpenBackup, startedAt: Date, log: Logger): Promise<StoredBackup> {
+    const { parentId, trigger } = backup.request;
+    try {
+      if (parentId !== null) await this.checkParent(parentId);
+      return await this.storeOn(parentId, backup, startedAt);
+    } catch (error) {
+      const isFallback =
+        error instanceof EngineFault && error.code === 'incremental-not-possible' && trigger === 'slot';
+      if (!isFallback || this.hold.signal.aborted) throw error;
+      log.warn(`the backup is full, though an incremental was planned: ${error.message}`);
+      return this.storeOn(null, backup, startedAt);
+    }
+  }
+
+  /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault does not hold it */
+  private async checkParent(parentId: string): Promise<void> {
+    const parent = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', parentId)));
+    if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
+    throw new EngineFault(
+      'incremental-not-possible',
+      `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
+    );
+  }
+
+  private async storeOn(
+    parentId: string | null,
+    { accountId, request }: OpenBackup,
+    startedAt: Date,
+  ): Promise<StoredBackup> {
     const { credentials, engine, vault, clock } = this.parts;
     const { endpoint, name: instanceName } = await this.instance(request.instanceId);
     const password = await credentials.get(request.instanceId);
+    const before = parentId === null ? await this.parts.backups.fullsOf(request.instanceId, mostChains) : [];
     return storeBackup({
       engine,
       vault,
@@ -124,14 +161,24 @@ export class BackupAttempt {
         accountId,
         instanceId: request.instanceId,
         instanceName,
-        type: request.type,
-        parentId: request.parentId,
+        type: parentId === null ? 'full' : 'incremental',
+        parentId,
         startedAt,
       },
+      endsChainsOf: before.map(({ id }) => id),
       attempt: this.job.attempt,
       signal: this.hold.signal,
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
     });
+  }
+
+  /** What the last of the dead attempts left under a temporary name. A vault that is away keeps it: no attempt can seal it. */
+  private async clearUp(log: Logger): Promise<void> {
+    try {
+      await (await this.parts.vault.begin(this.backupId, this.job.attempt)).discard();
+    } catch (error) {
+      log.warn({ err: error }, 'what the lost runners left in the vault could not be removed');
+    }
   }
 
   private async instance(instanceId: string): Promise<RegisteredInstance> {

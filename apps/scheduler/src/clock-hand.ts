@@ -14,12 +14,14 @@ import {
   fold,
   instanceDecider,
   nextSlot,
+  plannedType,
   type RegisteredInstance,
   type ScheduleState,
   scheduleDecider,
   scheduledBackupId,
 } from '@strongroom/domain';
 import { type AppendRequest, type Ledger, plan } from '@strongroom/ledger';
+import { Backups } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { DueClock } from './due-clock.js';
@@ -46,6 +48,8 @@ const batchSize = 200;
 const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
 
 export class ClockHand {
+  private readonly backups: Backups;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly ledger: Ledger,
@@ -53,7 +57,9 @@ export class ClockHand {
     private readonly clock: DueClock,
     private readonly log: Logger,
     private readonly catchUpMs: number,
-  ) {}
+  ) {
+    this.backups = new Backups(dataSource);
+  }
 
   /** Decides due slots until none is left. */
   async tick(): Promise<Decided> {
@@ -99,9 +105,29 @@ export class ClockHand {
       if (fire) decisions.push({ timer, slotAt: fire, command: begin(timer, fire, schedule, instance) });
       moved.push({ scheduleId: timer.scheduleId, nextSlotAt: next });
     }
+    await this.findParents(manager, decisions);
     if (gone.length > 0) await dropTimers(manager, gone);
     if (moved.length > 0) await moveTimers(manager, moved);
     return { claimed: timers.length, decided: await this.record(manager, decisions, now) };
+  }
+
+  /** An incremental is built on the schedule's newest backup that has completed; a run that has none is full. */
+  private async findParents(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
+    const incremental = decisions.flatMap(({ timer, command }) =>
+      command.type === 'RequestBackup' && command.request.type === 'incremental' ? [{ timer, command }] : [],
+    );
+    if (incremental.length === 0) return;
+    const ids = incremental.map(({ timer }) => timer.scheduleId);
+    const newest = await this.backups.newestCompletedOf(manager, ids);
+    const streams = [...newest.values()].map((id) => streamOf('backup', id));
+    const history = await this.ledger.readStreams(manager, streams);
+    for (const { timer, command } of incremental) {
+      const parentId = newest.get(timer.scheduleId) ?? '';
+      // The view may be a moment behind the ledger: what was just deleted is no parent.
+      const parent = fold(backupDecider, history.get(streamOf('backup', parentId)) ?? []);
+      if (parent.is === 'completed') Object.assign(command, { parent, request: { ...command.request, parentId } });
+      else command.request = { ...command.request, type: 'full' };
+    }
   }
 
   /** Appends the decisions; a backup that can't begin because one of the instance is running becomes a skipped slot. */
@@ -167,8 +193,7 @@ function begin(timer: SlotTimer, slotAt: Date, schedule: ActiveSchedule, instanc
     scheduleId: timer.scheduleId,
     slotAt: slotAt.toISOString(),
     trigger: 'slot',
-    // Nothing can be built on yet: no engine takes incrementals, and then a run is full whatever the day asks for.
-    type: 'full',
+    type: takesIncrementals(instance) ? plannedType(schedule.definition.dayOfWeek, slotAt) : 'full',
     parentId: null,
     name: scheduledBackupName(instance.name, slotAt),
     description: null,
@@ -176,6 +201,11 @@ function begin(timer: SlotTimer, slotAt: Date, schedule: ActiveSchedule, instanc
     copyTo: schedule.definition.copyTo,
   };
   return { type: 'RequestBackup', request };
+}
+
+/** Since version 17, as the instance was registered; what the server can do is found out when the backup is taken. */
+function takesIncrementals({ datastore }: RegisteredInstance): boolean {
+  return Number.parseInt(datastore.version, 10) >= 17;
 }
 
 /** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */

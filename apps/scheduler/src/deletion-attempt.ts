@@ -3,7 +3,9 @@
  * backup ever stands without what it was built on. What can't be removed within a few seconds ends DELETE_FAILED.
  */
 import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
-import { type BackupCommand, backupDecider, copyDecider, fold } from '@strongroom/domain';
+import type { Credentials } from '@strongroom/credentials';
+import { type BackupCommand, backupDecider, copyDecider, copyId, fold, instanceDecider } from '@strongroom/domain';
+import type { Engine } from '@strongroom/engines';
 import { commandOn, execute, executeTogether, isOutage, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, Copies, type Views } from '@strongroom/read-model';
 import type { Clock, Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
@@ -19,6 +21,8 @@ export interface DeletionAttemptParts {
   log: Logger;
   vaults: Vaults;
   homeRegion: string;
+  credentials: Credentials;
+  engine: Engine;
   /** Who does it: the process. */
   actor: string;
 }
@@ -26,6 +30,7 @@ export interface DeletionAttemptParts {
 const mostAttempts = 3;
 const retryMs = 1_000;
 const waitMs = 2_000;
+const askMs = 5_000;
 
 export class DeletionAttempt {
   private readonly backups: Backups;
@@ -88,19 +93,43 @@ export class DeletionAttempt {
   }
 
   /** The copies' ends come first: from then on no copying that is under way can put anything back. */
-  private async remove({ id, instanceId, region }: BackupRow, context: EventContext): Promise<void> {
+  private async remove({ id, instanceId, region, type }: BackupRow, context: EventContext): Promise<void> {
     const { ledger, ids, vaults, homeRegion } = this.parts;
     const { accountId } = this.job;
-    const copies = (await this.copies.ofBackups([id])).get(id) ?? [];
-    for (const copy of copies) {
-      const target = { id: copy.id, accountId, instanceId, context };
+    const regions = await this.regionsOf(id);
+    for (const each of regions) {
+      const target = { id: copyId(id, each), accountId, instanceId, context };
       await execute({ ledger, ids }, copyDecider, target, { type: 'DeleteCopy' });
     }
-    for (const each of new Set([...copies.map((copy) => copy.region), region ?? homeRegion])) {
-      await vaults.of(each).remove(id);
-    }
+    for (const each of [...regions, region ?? homeRegion]) await vaults.of(each).remove(id);
     const target = { id, accountId, instanceId, context };
     await execute({ ledger, ids }, backupDecider, target, { type: 'ConfirmDeletion', backupId: id });
+    if (type === 'full') await this.endChain(instanceId, id);
+  }
+
+  /** Every region that ever was asked for a copy, be it that an earlier attempt has seen to it: its vault is looked at again. */
+  private async regionsOf(backupId: string): Promise<string[]> {
+    const { dataSource, ledger, vaults } = this.parts;
+    const shown = (await this.copies.ofBackups([backupId])).get(backupId) ?? [];
+    const regions = [...new Set([...vaults.regions, ...shown.map(({ region }) => region)])];
+    const streamIn = (region: string) => streamOf('copy', copyId(backupId, region));
+    const known = await ledger.readStreams(dataSource.manager, regions.map(streamIn));
+    return regions.filter((region) => known.has(streamIn(region)));
+  }
+
+  /** A server that is away keeps a slot, which costs it nothing and ends with the next full backup. */
+  private async endChain(instanceId: string, fullId: string): Promise<void> {
+    const { ledger, credentials, engine, log } = this.parts;
+    const newest = await this.backups.newestCompleted(instanceId, 'full');
+    if (newest) return;
+    const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
+    if (instance.is !== 'registered') return;
+    const { password = '' } = (await credentials.get(instanceId)) ?? {};
+    await engine
+      .endChain({ instanceId, endpoint: instance.endpoint, password }, fullId, AbortSignal.timeout(askMs))
+      .catch((error: unknown) =>
+        log.info({ err: error, backup: fullId }, 'the server still has the slot of a deleted chain'),
+      );
   }
 
   private async onEach(

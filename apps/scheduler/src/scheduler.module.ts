@@ -5,7 +5,7 @@ import { Credentials } from '@strongroom/credentials';
 import { databaseModule } from '@strongroom/database';
 import { PostgresqlEngine } from '@strongroom/engines';
 import { Ledger } from '@strongroom/ledger';
-import { Views, viewTables } from '@strongroom/read-model';
+import { Backups, Views, viewTables } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
@@ -55,8 +55,30 @@ export function schedulerModule({
         useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
           const credentials = new Credentials(dataSource, config.secretKey);
           const engine = new PostgresqlEngine();
-          const parts = { ledger, ids, clock, log, credentials, engine, vault, runner };
-          const deletion = { dataSource, ledger, views, ids, clock, log, vaults, homeRegion, actor: runner };
+          const parts = {
+            ledger,
+            ids,
+            clock,
+            log,
+            credentials,
+            engine,
+            backups: new Backups(dataSource),
+            vault,
+            runner,
+          };
+          const deletion = {
+            dataSource,
+            ledger,
+            views,
+            ids,
+            clock,
+            log,
+            vaults,
+            homeRegion,
+            credentials,
+            engine,
+            actor: runner,
+          };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());

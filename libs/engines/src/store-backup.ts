@@ -41,6 +41,9 @@ export interface StoreOptions {
 
 export interface StoredBackup {
   location: string;
+  /** As it is in the vault: a dead attempt may have made it otherwise than this one was to. */
+  type: BackupType;
+  parentId: string | null;
   /** Bytes in the vault, the manifest included. */
   sizeBytes: number;
   /** Bytes that the server sent. */
@@ -137,6 +140,8 @@ async function proven({ vault, backup, signal }: StoreOptions): Promise<SealedMa
 function result(sealed: SealedManifest, location: string): StoredBackup {
   return {
     location,
+    type: sealed.manifest.type,
+    parentId: sealed.manifest.parentId,
     sizeBytes: storedBytes(sealed),
     rawBytes: sealed.manifest.objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
     sha256: sealed.sha256,

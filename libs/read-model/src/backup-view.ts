@@ -1,6 +1,6 @@
 /** The backups of an account, from request to end. */
 import type { BackupType, DatastoreType, EventData } from '@strongroom/contracts';
-import { type DataSource, EntitySchema, In } from 'typeorm';
+import { type DataSource, type EntityManager, EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -192,6 +192,15 @@ export class Backups {
     return ids.flatMap((each) => rows.find((row) => row.id === each) ?? []);
   }
 
+  /** The full backups of the instance that have completed, newest first. */
+  fullsOf(instanceId: string, limit: number): Promise<BackupRow[]> {
+    return this.dataSource.manager.find(backupTable, {
+      where: { instanceId, type: 'full', status: 'COMPLETED' },
+      order: { createdAt: 'desc' },
+      take: limit,
+    });
+  }
+
   /** What a schedule's backups are, also those that are being deleted, newest first. */
   ofSchedule(scheduleId: string): Promise<BackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
@@ -200,9 +209,23 @@ export class Backups {
     });
   }
 
-  /** The newest backup of the instance, or of the schedule, that has completed. */
-  async newestCompleted(of: { instanceId: string } | { scheduleId: string }): Promise<BackupRow | undefined> {
-    const where = { ...of, status: 'COMPLETED' as const };
+  /** By schedule: the newest of its backups that has completed, as the caller's transaction sees it. */
+  async newestCompletedOf(manager: EntityManager, scheduleIds: string[]): Promise<Map<string, string>> {
+    const found: unknown = await manager.query(
+      `select asked.id as schedule_id, newest.id from unnest($1::uuid[]) as asked(id)
+       cross join lateral (
+         select b.id from backup_view b where b.schedule_id = asked.id and b.status = 'COMPLETED'
+         order by b.created_at desc limit 1
+       ) newest`,
+      [scheduleIds],
+    );
+    const rows = z.array(z.object({ schedule_id: z.string(), id: z.string() })).parse(found);
+    return new Map(rows.map((row) => [row.schedule_id, row.id]));
+  }
+
+  /** The newest backup of the instance that has completed; of that type, when one is asked for. */
+  async newestCompleted(instanceId: string, type?: BackupType): Promise<BackupRow | undefined> {
+    const where = { instanceId, status: 'COMPLETED' as const, ...(type && { type }) };
     return (
       (await this.dataSource.manager.findOne(backupTable, { where, order: { createdAt: 'desc', id: 'desc' } })) ??
       undefined

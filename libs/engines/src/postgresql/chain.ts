@@ -47,12 +47,23 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
         : `The server is another one than backup ${backupId} was taken of, or was promoted since.`
       : `When backup ${backupId} was taken the server could not take incrementals, or had no replication slot free.`);
   if (why !== undefined) throw new EngineFault('incremental-not-possible', `${why} Take a full backup.`);
-  const upload = new ManifestUpload(await buffer(parent.open(manifestName)));
+  const upload = new ManifestUpload(await manifestOf(parent));
   client.query(upload);
   await upload.done.catch((error: unknown) => {
     throw notBuiltOn(error);
   });
   return { chainSlot: String(chainSlot), parentStartLsn: String(startLsn), parentTimeline: Number(timeline) };
+}
+
+async function manifestOf(parent: ParentBackup): Promise<Buffer> {
+  try {
+    return await buffer(parent.open(manifestName));
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new EngineFault('incremental-not-possible', `The parent can't be read: ${message} Take a full backup.`, {
+      cause,
+    });
+  }
 }
 
 /** What the server has against the parent is nothing against a full backup. */
