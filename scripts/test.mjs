@@ -3,7 +3,7 @@
  * all tests. `npm test -- integration` runs one suite.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,8 @@ if (unknown.length > 0) {
 
 await setUp();
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
+const contractNotes = join(folder, 'contract.jsonl');
+writeFileSync(contractNotes, '');
 const total = { passed: 0, failed: 0, skipped: 0 };
 let clean = true;
 for (const suite of asked.length > 0 ? asked : suites) {
@@ -35,6 +37,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
   const { status } = spawnSync(process.execPath, [...jest, '--maxWorkers=2'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, STRONGROOM_CONTRACT_NOTES: contractNotes },
   });
   try {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = JSON.parse(
@@ -48,6 +51,14 @@ for (const suite of asked.length > 0 ? asked : suites) {
     total.failed += 1;
   }
   clean &&= status === 0;
+}
+if (clean && (asked.length === 0 || asked.includes('integration'))) {
+  const table = [
+    join(root, 'scripts', 'run-typescript.cjs'),
+    join(root, 'scripts', 'contract-table.ts'),
+    contractNotes,
+  ];
+  if (spawnSync(process.execPath, table, { cwd: root, stdio: 'inherit' }).status !== 0) total.failed += 1;
 }
 rmSync(folder, { recursive: true, force: true });
 

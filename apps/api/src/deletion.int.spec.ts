@@ -132,6 +132,7 @@ describe('forgetting an instance', () => {
     expect(await remove(`/instances/${instance}`)).toMatchObject({ status: 202, body: '' });
     expect(faultOf(await get(`/instances/${instance}`))).toEqual([404, 'itemNotFound']);
     expect(faultOf(await get(`/schedules/${schedule}`))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await remove(`/instances/${instance}`))).toEqual([404, 'itemNotFound']);
     expect((await get(`/backups/${backup}`)).body).toMatchObject({ backup: { instance_id: instance } });
     expect((await get(`/backups?instance_id=${instance}`)).body).toMatchObject({ backups: [{ id: backup }] });
   });

@@ -155,6 +155,16 @@ describe('what there is not', () => {
     }
   });
 
+  it.each(operations.filter(({ path }) => path.includes('{id}')))(
+    "is a 400 where its path can't be read: $method $path",
+    async ({ method, path }) => {
+      expect(faultOf(await gateway.request(method, concrete(path).replace(/[\da-f-]{36}/, '%ff')))).toEqual([
+        400,
+        'badRequest',
+      ]);
+    },
+  );
+
   it('is asked for by HEAD as by GET, and answered without a body', async () => {
     expect(await gateway.call('HEAD', '/instances')).toMatchObject({ status: 200, body: '' });
     expect(await gateway.call('HEAD', '/nothing')).toMatchObject({ status: 404, body: '' });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Answer, faultIn, Gateway } from '../fixtures/gateway.js';
+import { isOfAccount, operations } from './operations.js';
 
 const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 
@@ -104,6 +105,15 @@ describe('an Idempotency-Key', () => {
     ]);
     expect(faultOf(await keyed(second, 'taken', '/backups', instanceNamed('a')))).toEqual([422, 'unprocessableEntity']);
   });
+
+  it.each(operations.filter((operation) => isOfAccount(operation) && operation.method !== 'GET'))(
+    'that was used for something else is a 422: $method $path',
+    async ({ method, path }) => {
+      const below = path.replace('/v1.0/{accountId}', '').replace('{id}', '00000000-0000-4000-8000-000000000000');
+      await keyed(first, 'taken', '/instances', instanceNamed('a'));
+      expect(faultOf(await keyed(first, 'taken', below, {}, method))).toEqual([422, 'unprocessableEntity']);
+    },
+  );
 
   it('is each account’s own', async () => {
     const of = (as: 'admin' | 'other') =>

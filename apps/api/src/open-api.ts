@@ -22,6 +22,23 @@ const parameterTexts = {
   status: 'Only those with this status.',
 } as const;
 
+const headers = {
+  key: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'The same key with the same request within 24 hours gets the first answer again, and does nothing.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  },
+  match: {
+    name: 'If-Match',
+    in: 'header',
+    required: false,
+    description: 'The ETag that was read: 412 when the resource has changed since.',
+    schema: { type: 'string' },
+  },
+};
+
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations.filter(({ foreign }) => !foreign)) {
@@ -47,7 +64,7 @@ export function openApiDocument() {
 }
 
 function documented(operation: Operation) {
-  const { method, path, summary, status, request, response, query = [], example } = operation;
+  const { method, path, summary, status, request, response, query = [], example, changes } = operation;
   const ofAccount = isOfAccount(operation);
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
@@ -66,7 +83,12 @@ function documented(operation: Operation) {
     operationId: idOf(operation),
     summary,
     ...(ofAccount ? { description: `Roles: ${rolesFor(method).join(', ')}.` } : { security: [] }),
-    parameters: [...inPath, ...inQuery],
+    parameters: [
+      ...inPath,
+      ...inQuery,
+      ...(ofAccount && method !== 'GET' ? [headers.key] : []),
+      ...(changes ? [headers.match] : []),
+    ],
     ...(request && { requestBody: { required: true, content: json(shapeOf(request, 'input'), example?.request) } }),
     responses: {
       [status]: {

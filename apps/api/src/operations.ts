@@ -28,6 +28,7 @@ const service: readonly Operation[] = [
   { method: 'GET', path: '/', summary: 'List the API versions', status: 200, response: contract.versionsResponse },
   { method: 'GET', path: '/v1.0', summary: 'Show this version', status: 200, response: contract.versionResponse },
   { method: 'GET', path: '/openapi.json', summary: 'Show this document', status: 200 },
+  { method: 'GET', path: '/docs', summary: 'Show the reference, for people', status: 200 },
   { method: 'GET', path: '/health/live', summary: 'Tell that the process lives', status: 200 },
   {
     method: 'GET',
@@ -136,7 +137,12 @@ const backups: readonly Operation[] = [
     faults: ['itemNotFound', 'unprocessableEntity'],
     example: {
       request: {
-        backup: { name: 'before-migration', instance: '44b277eb-39be-4921-be31-3d61b43651d7', copy_to: ['IAD'] },
+        backup: {
+          name: 'before-migration',
+          instance: '44b277eb-39be-4921-be31-3d61b43651d7',
+          description: 'Before the new columns',
+          copy_to: ['IAD'],
+        },
       },
     },
   },

@@ -3,6 +3,7 @@ import { Controller, Get, Header, Inject, Req } from '@nestjs/common';
 import { apiVersion } from '@strongroom/contracts';
 import { type AppConfig, configToken } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
+import { docsPage, docsPolicy } from './docs-page.js';
 import { openApiDocument } from './open-api.js';
 import { originOf } from './paging.js';
 
@@ -32,6 +33,14 @@ export class ServiceController {
         copies: copyRegions.includes(name),
       })),
     };
+  }
+
+  @Get('docs')
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('content-security-policy', docsPolicy)
+  @Header('cache-control', 'public, max-age=300')
+  docs() {
+    return docsPage(openApiDocument());
   }
 
   @Get('openapi.json')
