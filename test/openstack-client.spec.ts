@@ -1,0 +1,86 @@
+/** The `openstack database` commands, of the versions that Debian 12 packages, against the API as they find it. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import type { AppProcess } from './app-process.js';
+import { CustomerDatabase } from './customer-database.js';
+import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+import { type PythonPrograms, pythonPackages } from './services/python-packages.js';
+
+const run = promisify(execFile);
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+let client: PythonPrograms | undefined;
+let instanceId: string;
+
+beforeAll(async () => {
+  client = await pythonPackages({
+    name: 'openstack-client-6.0.0-8.0.0',
+    requirements: ['python-openstackclient==6.0.0', 'python-troveclient==8.0.0', 'setuptools==79.0.1'],
+    requiredBy: 'REQUIRE_OPENSTACK',
+  });
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+  strongroom = await Deployment.create({ feed: feedForTests() });
+  [api] = await strongroom.startAll();
+  instanceId = await strongroom.register(api, customer.server);
+}, 300_000);
+afterAll(async () => {
+  await strongroom.remove();
+  await customer.stop();
+});
+
+async function openstack(...command: string[]): Promise<string> {
+  if (!client) return '';
+  const how = [
+    '--os-auth-type',
+    'admin_token',
+    '--os-token',
+    strongroom.token()['x-auth-token'],
+    '--os-endpoint',
+    `${api.url}/v1.0/${strongroom.accountId}`,
+  ];
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONPATH: client.path };
+  const { stdout } = await run('python3', [join(client.bin, 'openstack'), ...how, 'database', 'backup', ...command], {
+    env,
+  });
+  return stdout;
+}
+const json = async (...command: string[]): Promise<unknown> =>
+  JSON.parse((await openstack(...command, '-f', 'json')) || 'null');
+
+const shown = z.looseObject({ id: z.string(), name: z.string(), status: z.string() });
+const listed = z.array(z.looseObject({ ID: z.string(), Name: z.string(), Status: z.string() }));
+
+describe('openstack database backup', () => {
+  it('creates, shows, lists and deletes a backup, by name and by id', async () => {
+    if (!client) return;
+    const created = shown.parse(
+      await json('create', 'before the move', '--instance', instanceId, '--description', 'by hand'),
+    );
+    expect(created).toMatchObject({ name: 'before the move', status: 'NEW', instance_id: instanceId });
+    await strongroom.until(api, created.id, ({ status }) => status === 'COMPLETED');
+
+    expect(shown.parse(await json('show', created.id))).toMatchObject({ id: created.id, status: 'COMPLETED' });
+    expect(shown.parse(await json('show', 'before the move'))).toMatchObject({ id: created.id });
+    expect(listed.parse(await json('list'))).toMatchObject([{ ID: created.id, Name: 'before the move' }]);
+    expect(listed.parse(await json('list', '--instance-id', instanceId))).toMatchObject([{ ID: created.id }]);
+    expect(listed.parse(await json('list', '--limit', '1'))).toHaveLength(1);
+
+    await openstack('delete', created.id);
+    await eventually(async () => expect(listed.parse(await json('list'))).toEqual([]), { withinMs: 30_000 });
+  }, 180_000);
+
+  it('tells what the API says is wrong', async () => {
+    if (!client) return;
+    const nobodys = '00000000-0000-4000-8000-000000000000';
+    await expect(openstack('create', 'x', '--instance', nobodys)).rejects.toMatchObject({
+      stderr: expect.stringContaining('was not found'),
+    });
+    await expect(openstack('show', 'no such name')).rejects.toMatchObject({ code: 1 });
+  }, 60_000);
+});
