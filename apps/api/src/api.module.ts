@@ -3,10 +3,10 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { PostgresqlEngine } from '@strongroom/engines';
-import { Identity, StaticTokens } from '@strongroom/identity';
+import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
-import type { ConfigOf, RuntimeParts } from '@strongroom/runtime';
+import type { ConfigOf, IdentityConfig, RuntimeParts } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupsController } from './backups.controller.js';
 import { Commands } from './commands.js';
@@ -25,13 +25,18 @@ import { ServiceController } from './service.controller.js';
 @Module({})
 class ApiModule {}
 
+function identityOf(config: IdentityConfig, { clock, log }: RuntimeParts): Identity | Promise<Identity> {
+  if (config.kind === 'keystone') return new KeystoneTokens({ ...config, clock });
+  return StaticTokens.open({ path: config.tokensFile, clock, log });
+}
+
 export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
   const { config, log, clock, ids, health } = parts;
   return {
     module: ApiModule,
     controllers: [ServiceController, SchedulesController, BackupsController, InstancesController, EventsController],
     providers: [
-      { provide: Identity, useFactory: () => StaticTokens.open({ path: config.tokensFile, clock, log }) },
+      { provide: Identity, useFactory: () => identityOf(config.identity, parts) },
       {
         provide: DataSource,
         useFactory: () => {

@@ -2,6 +2,10 @@
 export const identityFaultCodes = {
   /** The file of tokens can't be read, or is not one. */
   'tokens-file-invalid': false,
+  /** Keystone does not answer, or not as Keystone does. */
+  'keystone-unavailable': true,
+  /** Keystone does not let this service in. */
+  'keystone-refused': false,
 } as const;
 
 export type IdentityFaultCode = keyof typeof identityFaultCodes;

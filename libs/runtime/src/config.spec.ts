@@ -43,7 +43,7 @@ describe('the configuration', () => {
       homeRegion: 'DFW',
       vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),
       copyRegions: ['IAD', 'ORD'],
-      tokensFile: '/etc/strongroom/tokens.json',
+      identity: { kind: 'static', tokensFile: '/etc/strongroom/tokens.json' },
       secretKey: key,
       logLevel: 'info',
       leaseMs: 15_000,
@@ -71,6 +71,46 @@ describe('the configuration', () => {
     expect(loadConfig('replicator', rest).secretKey).toBeUndefined();
     expect(Object.keys(problemsOf('scheduler', rest))).toEqual(['STRONGROOM_SECRET_KEY']);
     expect(Object.keys(problemsOf('api', rest))).toEqual(['STRONGROOM_TOKENS_FILE', 'STRONGROOM_SECRET_KEY']);
+  });
+
+  it('asks for what Keystone takes where that tells who asks', () => {
+    const { STRONGROOM_TOKENS_FILE: _tokens, ...rest } = environment;
+    const keystone = { ...rest, STRONGROOM_IDENTITY: 'keystone' };
+    expect(Object.keys(problemsOf('api', keystone))).toEqual([
+      'STRONGROOM_KEYSTONE_URL',
+      'STRONGROOM_KEYSTONE_PASSWORD',
+    ]);
+    const whole = {
+      ...keystone,
+      STRONGROOM_KEYSTONE_URL: 'https://keystone.example.com:5000',
+      STRONGROOM_KEYSTONE_PASSWORD: 'secret',
+      STRONGROOM_KEYSTONE_ROLES: 'Owner=admin,auditor=observer',
+    };
+    expect(loadConfig('api', whole).identity).toMatchObject({
+      kind: 'keystone',
+      user: { name: 'strongroom', password: 'secret', project: 'service' },
+      account: 'project-id',
+      roles: new Map([
+        ['owner', 'admin'],
+        ['auditor', 'observer'],
+      ]),
+      cacheMs: 60_000,
+    });
+    expect(problemsOf('api', { ...whole, STRONGROOM_KEYSTONE_ROLES: 'owner=king' })).toEqual({
+      STRONGROOM_KEYSTONE_ROLES: expect.stringContaining('must be like admin=admin'),
+    });
+  });
+
+  it('reads limits of requests, and turns them off', () => {
+    const limits = (value: string) => loadConfig('api', { ...environment, STRONGROOM_RATE_LIMITS: value }).rateLimits;
+    expect(limits('off')).toEqual([]);
+    expect(limits('postBackups=5/60, *=10/1')).toEqual([
+      { of: 'postBackups', requests: 5, seconds: 60 },
+      { of: '*', requests: 10, seconds: 1 },
+    ]);
+    expect(Object.keys(problemsOf('api', { ...environment, STRONGROOM_RATE_LIMITS: 'GET=5/0' }))).toEqual([
+      'STRONGROOM_RATE_LIMITS',
+    ]);
   });
 
   it('needs no brokers with the embedded feed', () => {

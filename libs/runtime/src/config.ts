@@ -21,6 +21,20 @@ export interface RateLimit {
   seconds: number;
 }
 
+/** Where tokens are looked up. */
+export type IdentityConfig =
+  | { kind: 'static'; tokensFile: string }
+  | {
+      kind: 'keystone';
+      url: URL;
+      user: { name: string; domain: string; password: string; project: string; projectDomain: string };
+      account: 'project-id' | 'project-name';
+      /** Our role by Keystone's. */
+      roles: ReadonlyMap<string, string>;
+      cacheMs: number;
+      timeoutMs: number;
+    };
+
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
@@ -33,7 +47,8 @@ export interface AppConfig {
   vaults: ReadonlyMap<string, URL>;
   /** The regions that a backup may be copied to: those with a vault, without the home region. */
   copyRegions: readonly string[];
-  tokensFile?: string;
+  /** Of the API alone. */
+  identity?: IdentityConfig;
   /** 32 bytes that credentials are sealed with. */
   secretKey?: Buffer;
   logLevel: LogLevel;
@@ -55,7 +70,7 @@ export interface AppConfig {
 
 /** What an app can't do without, beyond what all need. */
 export interface ConfigOf extends Record<AppName, AppConfig> {
-  api: AppConfig & { tokensFile: string; secretKey: Buffer };
+  api: AppConfig & { identity: IdentityConfig; secretKey: Buffer };
   scheduler: AppConfig & { secretKey: Buffer };
   replicator: AppConfig;
 }
@@ -81,7 +96,7 @@ export class ConfigFault extends Error {
 }
 
 const defaultPorts: Readonly<Record<AppName, number>> = { api: 8779, scheduler: 8780, replicator: 8781 };
-const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY'];
+const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY', 'STRONGROOM_KEYSTONE_PASSWORD'];
 /** Their values are never told: they hold a password or a key. */
 const untold = new Set([...mayBeFiles, 'STRONGROOM_VAULTS']);
 const secretBytes = 32;
@@ -163,7 +178,24 @@ const rateLimits = text(rateLimitsForm).transform((value, context) => {
   return limits;
 });
 
-const tokensFile = text('must be the path of a JSON file of tokens');
+const tokensForm = 'must be the path of a JSON file of tokens';
+const tokensFile = text(tokensForm);
+
+const keystoneForm = 'must be like https://keystone.example.com:5000, without /v3';
+const keystoneUrl = text(keystoneForm)
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { error: keystoneForm })
+  .transform((value) => new URL(value));
+
+const keystoneRolesForm = "must be like admin=admin,member=creator,reader=observer: Keystone's role, and ours";
+const defaultKeystoneRoles = 'admin=admin,member=creator,reader=observer';
+const keystoneRoles = text(keystoneRolesForm).transform((value, context) => {
+  const pairs = value.split(',').map((entry) => /^([^=]+)=(admin|creator|observer)$/.exec(entry.trim()));
+  if (pairs.some((pair) => pair === null)) {
+    context.addIssue(keystoneRolesForm);
+    return z.NEVER;
+  }
+  return new Map(pairs.map((pair) => [pair?.[1]?.toLowerCase() ?? '', pair?.[2] ?? '']));
+});
 
 function environmentOf(app: AppName) {
   return z.object({
@@ -178,7 +210,20 @@ function environmentOf(app: AppName) {
     STRONGROOM_HTTP_PORT: integer(0, 65_535, '; 0 takes any free port').default(defaultPorts[app]),
     STRONGROOM_HOME_REGION: regionName.default('DFW'),
     STRONGROOM_VAULTS: vaultList,
-    STRONGROOM_TOKENS_FILE: app === 'api' ? tokensFile : tokensFile.optional(),
+    STRONGROOM_IDENTITY: z.enum(['static', 'keystone'], { error: 'must be static or keystone' }).default('static'),
+    STRONGROOM_TOKENS_FILE: tokensFile.optional(),
+    STRONGROOM_KEYSTONE_URL: keystoneUrl.optional(),
+    STRONGROOM_KEYSTONE_USER: z.string().default('strongroom'),
+    STRONGROOM_KEYSTONE_USER_DOMAIN: z.string().default('Default'),
+    STRONGROOM_KEYSTONE_PASSWORD: z.string().optional(),
+    STRONGROOM_KEYSTONE_PROJECT: z.string().default('service'),
+    STRONGROOM_KEYSTONE_PROJECT_DOMAIN: z.string().default('Default'),
+    STRONGROOM_KEYSTONE_ACCOUNT: z
+      .enum(['project-id', 'project-name'], { error: 'must be project-id or project-name' })
+      .default('project-id'),
+    STRONGROOM_KEYSTONE_ROLES: keystoneRoles.default(() => keystoneRoles.parse(defaultKeystoneRoles)),
+    STRONGROOM_KEYSTONE_CACHE_SECONDS: seconds(0, 3_600).default(60_000),
+    STRONGROOM_KEYSTONE_TIMEOUT_SECONDS: seconds(0.1, 60).default(5_000),
     STRONGROOM_SECRET_KEY: app === 'replicator' ? secretKey.optional() : secretKey,
     STRONGROOM_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
     STRONGROOM_LEASE_SECONDS: seconds(1, 3_600).default(15_000),
@@ -203,6 +248,7 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const problems: ConfigProblem[] = [];
   const given = withFilesRead(env, problems);
+  if (app === 'api') requireIdentity(given, problems);
   const inFiles = new Set(problems.map(({ variable }) => variable.replace(/_FILE$/, '')));
   const parsed = environmentOf(app).safeParse(given);
   if (!parsed.success) {
@@ -236,7 +282,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     homeRegion: read.STRONGROOM_HOME_REGION,
     vaults: read.STRONGROOM_VAULTS,
     copyRegions: regions.filter((region) => region !== read.STRONGROOM_HOME_REGION),
-    ...(read.STRONGROOM_TOKENS_FILE !== undefined && { tokensFile: read.STRONGROOM_TOKENS_FILE }),
+    ...(app === 'api' && { identity: identityOf(read) }),
     ...(read.STRONGROOM_SECRET_KEY !== undefined && { secretKey: read.STRONGROOM_SECRET_KEY }),
     logLevel: read.STRONGROOM_LOG_LEVEL,
     leaseMs: read.STRONGROOM_LEASE_SECONDS,
@@ -248,6 +294,44 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     mostSchedules: read.STRONGROOM_MAX_SCHEDULES,
     rateLimits: read.STRONGROOM_RATE_LIMITS,
     supervised: read.STRONGROOM_SUPERVISED === '1',
+  };
+}
+
+/** What the chosen way of telling who asks can't do without. */
+function requireIdentity(given: NodeJS.ProcessEnv, problems: ConfigProblem[]): void {
+  const kind = given.STRONGROOM_IDENTITY === 'keystone' ? 'keystone' : 'static';
+  const required = {
+    static: { STRONGROOM_TOKENS_FILE: tokensForm },
+    keystone: {
+      STRONGROOM_KEYSTONE_URL: keystoneForm,
+      STRONGROOM_KEYSTONE_PASSWORD: "must be the service user's password",
+    },
+  };
+  for (const [variable, form] of Object.entries(required[kind])) {
+    if (given[variable] !== undefined) continue;
+    problems.push({ variable, problem: `is not set; it ${form} when STRONGROOM_IDENTITY is ${kind}` });
+  }
+}
+
+function identityOf(read: z.output<ReturnType<typeof environmentOf>>): IdentityConfig {
+  const { STRONGROOM_KEYSTONE_URL: url, STRONGROOM_KEYSTONE_PASSWORD: password } = read;
+  if (read.STRONGROOM_IDENTITY === 'static' || !url) {
+    return { kind: 'static', tokensFile: read.STRONGROOM_TOKENS_FILE ?? '' };
+  }
+  return {
+    kind: 'keystone',
+    url,
+    user: {
+      name: read.STRONGROOM_KEYSTONE_USER,
+      domain: read.STRONGROOM_KEYSTONE_USER_DOMAIN,
+      password: password ?? '',
+      project: read.STRONGROOM_KEYSTONE_PROJECT,
+      projectDomain: read.STRONGROOM_KEYSTONE_PROJECT_DOMAIN,
+    },
+    account: read.STRONGROOM_KEYSTONE_ACCOUNT,
+    roles: read.STRONGROOM_KEYSTONE_ROLES,
+    cacheMs: read.STRONGROOM_KEYSTONE_CACHE_SECONDS,
+    timeoutMs: read.STRONGROOM_KEYSTONE_TIMEOUT_SECONDS,
   };
 }
 

@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FixedClock } from '@strongroom/runtime';
+import { type KeystoneOptions, KeystoneTokens } from './keystone-tokens.js';
+
+const start = new Date('2026-11-24T00:00:00.000Z');
+const later = (seconds: number) => new Date(start.getTime() + seconds * 1_000).toISOString();
+const described = (more: object = {}) => ({
+  token: {
+    user: { id: 'u', name: 'jane' },
+    project: { id: 'p1', name: 'acme' },
+    roles: [{ id: 'r', name: 'Member' }],
+    expires_at: later(3_600),
+    ...more,
+  },
+});
+
+describe('what Keystone answers', () => {
+  let server: Server;
+  let clock: FixedClock;
+  /** Answers a look-up. */
+  let lookUp: (request: IncomingMessage, response: ServerResponse) => void;
+  let lookUps: number;
+  let logIns: number;
+
+  beforeEach(async () => {
+    [lookUps, logIns] = [0, 0];
+    clock = new FixedClock(start);
+    lookUp = (_, response) => response.end(JSON.stringify(described()));
+    server = createServer((request, response) => {
+      if (request.method === 'POST') {
+        logIns += 1;
+        response.writeHead(201, { 'x-subject-token': `own-${logIns}` });
+        response.end(JSON.stringify({ token: { expires_at: later(600) } }));
+      } else {
+        lookUps += 1;
+        lookUp(request, response);
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const identity = (more: Partial<KeystoneOptions> = {}) =>
+    new KeystoneTokens({
+      url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/identity/`),
+      user: { name: 's', domain: 'D', password: 'p', project: 'service', projectDomain: 'D' },
+      timeoutMs: 300,
+      clock,
+      account: 'project-id',
+      roles: new Map([['member', 'creator']]),
+      cacheMs: 60_000,
+      ...more,
+    });
+
+  it('is asked once for a token that comes often or many times at once, and again when its time is over', async () => {
+    const one = identity();
+    const all = await Promise.all(Array.from({ length: 10 }, () => one.authenticate('token')));
+    expect(new Set(all.map((each) => JSON.stringify(each))).size).toBe(1);
+    expect(all[0]).toEqual({ name: 'jane', accountId: 'p1', roles: ['creator'] });
+    expect([lookUps, logIns]).toEqual([1, 1]);
+    clock.advance(61_000);
+    await one.authenticate('token');
+    expect([lookUps, logIns]).toEqual([2, 1]);
+  });
+
+  it('is asked at /v3/auth/tokens below its address, with our token and the one in question', async () => {
+    const seen: unknown[] = [];
+    lookUp = ({ url, headers }, response) => {
+      seen.push([url, headers['x-auth-token'], headers['x-subject-token']]);
+      response.end(JSON.stringify(described()));
+    };
+    await identity().authenticate('the-token');
+    expect(seen).toEqual([['/identity/v3/auth/tokens', 'own-1', 'the-token']]);
+  });
+
+  it.each([
+    ['there is no such token', 404, {}],
+    ['it is of no project', 200, described({ project: undefined })],
+    ['it has expired', 200, described({ expires_at: later(-1) })],
+    ['its project can be no account', 200, described({ project: { id: 'not/one', name: 'x' } })],
+  ])('lets nobody in when %s, and is asked again soon', async (_, status, body) => {
+    lookUp = (__, response) => response.writeHead(status).end(JSON.stringify(body));
+    const one = identity();
+    expect(await one.authenticate('token')).toBeUndefined();
+    expect(await one.authenticate('token')).toBeUndefined();
+    clock.advance(6_000);
+    await one.authenticate('token');
+    expect(lookUps).toBeLessThanOrEqual(3);
+    expect(lookUps).toBeGreaterThanOrEqual(2);
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['it fails', (response) => response.writeHead(500).end()],
+    ['it says that it is busy', (response) => response.writeHead(503).end()],
+    ['it says nothing', () => {}],
+    ['it hangs up', (response) => response.destroy()],
+    ['it is no JSON', (response) => response.end('<html>')],
+    ['it is of another form', (response) => response.end('{"token": {"user": 5}}')],
+    ['it has no end', (response) => void response.write('x'.repeat(2_000_000))],
+    ['it sends us elsewhere', (response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
+  ])('is a fault and no principal when %s', async (_, answer) => {
+    lookUp = (__, response) => answer(response);
+    await expect(identity().authenticate('token')).rejects.toMatchObject({ name: 'IdentityFault', retryable: true });
+  });
+
+  it('is asked with a new token of ours when ours is refused, once', async () => {
+    lookUp = ({ headers }, response) => {
+      if (headers['x-auth-token'] === 'own-1') response.writeHead(401).end();
+      else response.end(JSON.stringify(described()));
+    };
+    expect(await identity().authenticate('token')).toBeDefined();
+    expect([lookUps, logIns]).toEqual([2, 2]);
+    lookUp = (_, response) => response.writeHead(401).end();
+    await expect(identity().authenticate('token')).rejects.toMatchObject({ code: 'keystone-refused' });
+  });
+
+  it('is asked with a new token of ours before ours expires', async () => {
+    const one = identity();
+    await one.authenticate('a');
+    clock.advance(545_000);
+    await one.authenticate('b');
+    expect(logIns).toBe(2);
+  });
+
+  it('is not asked about what can be no token', async () => {
+    for (const token of [undefined, '', 'a b', 'a\nb', 'ä', 'x'.repeat(9_000)]) {
+      expect(await identity().authenticate(token)).toBeUndefined();
+    }
+    expect(lookUps).toBe(0);
+  });
+
+  it('is kept for ten thousand tokens and no more, those used last', async () => {
+    const one = identity();
+    for (let n = 0; n < 10_050; n += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, k) => one.authenticate(`t${n + k}`)));
+    }
+    const asked = lookUps;
+    await one.authenticate('t10049');
+    expect(lookUps).toBe(asked);
+    await one.authenticate('t0');
+    expect(lookUps).toBe(asked + 1);
+  }, 60_000);
+});

@@ -1,0 +1,119 @@
+/**
+ * Identity from OpenStack's Keystone: a token is whoever Keystone says it is, as of a moment ago. What can't be found
+ * out lets nobody in. Tokens are kept by their digest only.
+ */
+import { createHash } from 'node:crypto';
+import { accountId } from '@strongroom/contracts';
+import type { Clock } from '@strongroom/runtime';
+import { Identity, type Principal } from './identity.js';
+import { IdentityFault } from './identity-fault.js';
+import {
+  KeystoneApi,
+  type KeystoneServer,
+  type KeystoneToken,
+  type OwnToken,
+  OwnTokenRefused,
+} from './keystone-api.js';
+
+export interface KeystoneOptions extends KeystoneServer {
+  clock: Clock;
+  /** What of a token's project is the account in our paths: one of them, for two names of one account would be two accounts. */
+  account: 'project-id' | 'project-name';
+  /** Our role for each of Keystone's; one that is not here means nothing. */
+  roles: ReadonlyMap<string, string>;
+  /** How long what Keystone said counts: so long a revoked token may still be let in. */
+  cacheMs: number;
+}
+
+interface Known {
+  principal: Principal | undefined;
+  until: number;
+}
+
+const mostKnown = 10_000;
+/** A token that is refused is soon asked about again: it may be news that travels. */
+const refusedMs = 5_000;
+/** Keystone's own are below 300 characters; nothing that is no token is sent there. */
+const longestToken = 8_192;
+const renewBeforeMs = 60_000;
+
+export class KeystoneTokens extends Identity {
+  private readonly api: KeystoneApi;
+  /** In the order of their last use. */
+  private readonly known = new Map<string, Known>();
+  private readonly asking = new Map<string, Promise<Principal | undefined>>();
+  private own: Promise<OwnToken> | undefined;
+
+  constructor(private readonly options: KeystoneOptions) {
+    super();
+    this.api = new KeystoneApi(options);
+  }
+
+  async authenticate(token: string | undefined): Promise<Principal | undefined> {
+    if (!token || token.length > longestToken || !/^[\x21-\x7e]+$/.test(token)) return undefined;
+    const key = createHash('sha256').update(token).digest('base64');
+    const known = this.known.get(key);
+    if (known && known.until > this.now) {
+      this.keep(key, known);
+      return known.principal;
+    }
+    const running = this.asking.get(key);
+    if (running !== undefined) return running;
+    const asking = this.ask(key, token).finally(() => this.asking.delete(key));
+    this.asking.set(key, asking);
+    return asking;
+  }
+
+  private get now(): number {
+    return this.options.clock.now().getTime();
+  }
+
+  private async ask(key: string, token: string): Promise<Principal | undefined> {
+    const described = await this.describe(token);
+    const isOver = described !== undefined && described.expiresAt.getTime() <= this.now;
+    const principal = described && !isOver ? this.principalOf(described) : undefined;
+    const until = this.now + (principal ? this.options.cacheMs : Math.min(refusedMs, this.options.cacheMs));
+    this.keep(key, { principal, until: Math.min(until, described?.expiresAt.getTime() ?? until) });
+    return principal;
+  }
+
+  /** Our own token may have been revoked, or Keystone has forgotten it: then once more with a new one. */
+  private async describe(token: string): Promise<KeystoneToken | undefined> {
+    try {
+      return await this.api.describe(token, await this.ownToken());
+    } catch (error) {
+      if (!(error instanceof OwnTokenRefused)) throw error;
+      this.own = undefined;
+    }
+    try {
+      return await this.api.describe(token, await this.ownToken());
+    } catch (error) {
+      if (!(error instanceof OwnTokenRefused)) throw error;
+      throw new IdentityFault('keystone-refused', 'Keystone refuses the very token that it has given Strongroom.');
+    }
+  }
+
+  private async ownToken(): Promise<string> {
+    const own = await this.own?.catch(() => undefined);
+    if (own && own.expiresAt.getTime() - renewBeforeMs > this.now) return own.token;
+    const renewed = this.api.ownToken();
+    this.own = renewed;
+    return (await renewed).token;
+  }
+
+  private principalOf({ userName, project, roles }: KeystoneToken): Principal | undefined {
+    const account = accountId.safeParse(this.options.account === 'project-id' ? project.id : project.name);
+    if (!account.success) return undefined;
+    const ours = roles.flatMap((role) => this.options.roles.get(role.toLowerCase()) ?? []);
+    return { name: userName.slice(0, 128) || 'nameless', accountId: account.data, roles: [...new Set(ours)] };
+  }
+
+  private keep(key: string, known: Known): void {
+    this.known.delete(key);
+    this.known.set(key, known);
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= mostKnown) return;
+      this.known.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { SystemClock } from '@strongroom/runtime';
+import { eventually } from '../../../test/services/eventually.js';
+import { Keystone } from '../../../test/services/keystone.js';
+import { type KeystoneOptions, KeystoneTokens } from './keystone-tokens.js';
+
+const password = 'correct horse';
+const tokenSeconds = 25;
+
+describe('tokens of a real Keystone', () => {
+  let keystone: Keystone | undefined;
+  let acme: string;
+
+  beforeAll(async () => {
+    keystone = await Keystone.start({ tokenSeconds });
+    if (!keystone) return;
+    acme = await keystone.project('acme');
+    const other = await keystone.project('other');
+    const service = await keystone.project('service');
+    await keystone.grant(await keystone.user('strongroom', 'service secret'), service, 'admin');
+    for (const role of ['admin', 'member', 'reader', 'auditor']) {
+      const user = await keystone.user(`${role}-of-acme`, password);
+      await keystone.grant(user, acme, role);
+    }
+    await keystone.grant(await keystone.user('stranger', password), other, 'admin');
+  }, 300_000);
+  afterAll(() => keystone?.stop());
+
+  const identity = (more: Partial<KeystoneOptions> = {}) =>
+    new KeystoneTokens({
+      url: keystone?.url ?? new URL('http://127.0.0.1:1'),
+      user: {
+        name: 'strongroom',
+        domain: 'Default',
+        password: 'service secret',
+        project: 'service',
+        projectDomain: 'Default',
+      },
+      timeoutMs: 10_000,
+      clock: new SystemClock(),
+      account: 'project-id',
+      roles: new Map([
+        ['admin', 'admin'],
+        ['member', 'creator'],
+        ['reader', 'observer'],
+      ]),
+      cacheMs: 0,
+      ...more,
+    });
+  const tokenOf = async (user: string, project: string | null = 'acme') =>
+    (await keystone?.token({ user, project }, password)) ?? '';
+
+  it('are their user’s, in the account of their project, with our roles for theirs', async () => {
+    if (!keystone) return;
+    const principalOf = async (user: string) => identity().authenticate(await tokenOf(user));
+    expect(await principalOf('admin-of-acme')).toMatchObject({ name: 'admin-of-acme', accountId: acme });
+    expect((await principalOf('admin-of-acme'))?.roles).toContain('admin');
+    expect((await principalOf('member-of-acme'))?.roles).toEqual(expect.arrayContaining(['creator']));
+    expect(await principalOf('reader-of-acme')).toMatchObject({ roles: ['observer'] });
+    expect(await principalOf('auditor-of-acme')).toMatchObject({ roles: [] });
+    const byName = identity({ account: 'project-name' });
+    expect(await byName.authenticate(await tokenOf('reader-of-acme'))).toMatchObject({ accountId: 'acme' });
+    const stranger = await identity().authenticate(await tokenOf('stranger', 'other'));
+    expect(stranger?.accountId).not.toBe(acme);
+  }, 60_000);
+
+  it('that are of no project, or of nobody, let nobody in', async () => {
+    if (!keystone) return;
+    expect(await identity().authenticate(await tokenOf('member-of-acme', null))).toBeUndefined();
+    expect(await identity().authenticate('gAAAAABnothing')).toBeUndefined();
+    expect(await identity().authenticate(undefined)).toBeUndefined();
+  }, 60_000);
+
+  it('that were revoked count no longer than what was found out is kept', async () => {
+    if (!keystone) return;
+    const token = await tokenOf('member-of-acme');
+    const kept = identity({ cacheMs: 2_000 });
+    expect(await kept.authenticate(token)).toBeDefined();
+    await keystone.revoke(token);
+    expect(await identity().authenticate(token)).toBeUndefined();
+    await eventually(async () => expect(await kept.authenticate(token)).toBeUndefined(), { withinMs: 10_000 });
+  }, 60_000);
+
+  it('can’t be told of while Keystone is away: nobody is let in, but for who was just now; and it comes back by itself', async () => {
+    if (!keystone) return;
+    const [known, unknown] = [await tokenOf('member-of-acme'), await tokenOf('reader-of-acme')];
+    const one = identity({ cacheMs: 30_000 });
+    expect(await one.authenticate(known)).toBeDefined();
+    await keystone.kill();
+    expect(await one.authenticate(known)).toBeDefined();
+    await expect(one.authenticate(unknown)).rejects.toMatchObject({ code: 'keystone-unavailable' });
+    await keystone.restart();
+    expect(await one.authenticate(unknown)).toMatchObject({ roles: ['observer'] });
+  }, 90_000);
+
+  it('that have expired let nobody in, however long what was found out would be kept', async () => {
+    if (!keystone) return;
+    const token = await tokenOf('member-of-acme');
+    const one = identity({ cacheMs: 3_600_000 });
+    expect(await one.authenticate(token)).toBeDefined();
+    await eventually(async () => expect(await one.authenticate(token)).toBeUndefined(), {
+      withinMs: (tokenSeconds + 20) * 1_000,
+    });
+  }, 90_000);
+
+  it('are not looked up as somebody whom Keystone does not know', async () => {
+    if (!keystone) return;
+    const wrong = {
+      name: 'strongroom',
+      domain: 'Default',
+      password: 'wrong',
+      project: 'service',
+      projectDomain: 'Default',
+    };
+    await expect(identity({ user: wrong }).authenticate(await tokenOf('member-of-acme'))).rejects.toMatchObject({
+      code: 'keystone-refused',
+      retryable: false,
+    });
+  }, 60_000);
+});

@@ -1,0 +1,185 @@
+/** A real Keystone for a test: its own code from PyPI over SQLite, on a port of the loopback. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from '@strongroom/local-services';
+import { z } from 'zod';
+import { eventually } from './eventually.js';
+import { type PythonPrograms, pythonPackages } from './python-packages.js';
+
+const run = promisify(execFile);
+const adminPassword = 'only-for-this-test';
+const withId = z.record(z.string(), z.looseObject({ id: z.string() }));
+
+const server = `
+import sys
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from keystone.server.wsgi import initialize_public_application
+
+class Quiet(WSGIRequestHandler):
+    def log_message(self, *args):
+        pass
+
+port = int(sys.argv.pop())
+make_server('127.0.0.1', port, initialize_public_application(), handler_class=Quiet).serve_forever()
+`;
+
+export interface KeystoneUserOf {
+  user: string;
+  project: string | null;
+}
+
+export class Keystone {
+  private child: ChildProcess | undefined;
+  private adminToken = '';
+
+  private constructor(
+    private readonly programs: PythonPrograms,
+    private readonly folder: string,
+    private readonly port: number,
+  ) {}
+
+  /** Undefined, said aloud, where it can't be had. */
+  static async start(options: { tokenSeconds: number }): Promise<Keystone | undefined> {
+    const programs = await pythonPackages({
+      name: 'keystone-30.0.0',
+      requirements: ['keystone==30.0.0'],
+      requiredBy: 'REQUIRE_KEYSTONE',
+    });
+    if (!programs) return undefined;
+    const keystone = new Keystone(programs, await mkdtemp(join(tmpdir(), 'strongroom-keystone-')), await freePort());
+    await keystone.configure(options.tokenSeconds);
+    await keystone.restart();
+    return keystone;
+  }
+
+  get url(): URL {
+    return new URL(`http://127.0.0.1:${this.port}`);
+  }
+
+  /** As a power cut would. */
+  async kill(): Promise<void> {
+    const { child } = this;
+    this.child = undefined;
+    if (!child || child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    const args = [join(this.folder, 'serve.py'), String(this.port)];
+    this.child = spawn('python3', args, { env: this.env, stdio: 'ignore' });
+    await eventually(async () => expectOk(await fetch(new URL('/v3', this.url))), { withinMs: 30_000 });
+    this.adminToken = await this.token({ user: 'admin', project: 'admin' }, adminPassword);
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** @returns its id */
+  project(name: string): Promise<string> {
+    return this.create('projects', 'project', { name, domain_id: 'default' });
+  }
+
+  async user(name: string, password: string): Promise<string> {
+    return this.create('users', 'user', { name, password, domain_id: 'default' });
+  }
+
+  /** Gives a user a role in a project; the role is made where it is missing. */
+  async grant(userId: string, projectId: string, role: string): Promise<void> {
+    const found = z
+      .object({ roles: z.array(z.object({ id: z.string() })) })
+      .parse(await (await this.call('GET', `/v3/roles?name=${role}`)).json()).roles[0];
+    const roleId = found?.id ?? (await this.create('roles', 'role', { name: role }));
+    expectOk(await this.call('PUT', `/v3/projects/${projectId}/users/${userId}/roles/${roleId}`));
+  }
+
+  /** A token of the user, scoped to the project, or to none. */
+  async token({ user, project }: KeystoneUserOf, password: string): Promise<string> {
+    const domain = { name: 'Default' };
+    const identity = { methods: ['password'], password: { user: { name: user, domain, password } } };
+    const scope = project === null ? 'unscoped' : { project: { name: project, domain } };
+    const response = await fetch(new URL('/v3/auth/tokens', this.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth: { identity, scope } }),
+    });
+    expectOk(response);
+    return response.headers.get('x-subject-token') ?? '';
+  }
+
+  async revoke(token: string): Promise<void> {
+    expectOk(await this.call('DELETE', '/v3/auth/tokens', undefined, { 'x-subject-token': token }));
+  }
+
+  private get env() {
+    const { PATH, HOME } = process.env;
+    return { PATH, HOME, PYTHONPATH: this.programs.path, OS_KEYSTONE_CONFIG_FILES: this.config };
+  }
+
+  private get config(): string {
+    return join(this.folder, 'keystone.conf');
+  }
+
+  private async configure(tokenSeconds: number): Promise<void> {
+    const { folder } = this;
+    for (const name of ['fernet', 'credential']) await mkdir(join(folder, name), { mode: 0o700 });
+    await writeFile(join(folder, 'serve.py'), server);
+    const sections = {
+      database: { connection: `sqlite:///${folder}/keystone.db` },
+      token: { provider: 'fernet', expiration: tokenSeconds, allow_expired_window: 0 },
+      fernet_tokens: { key_repository: `${folder}/fernet` },
+      fernet_receipts: { key_repository: `${folder}/fernet` },
+      credential: { key_repository: `${folder}/credential` },
+      identity: { password_hash_rounds: 4 },
+    };
+    const lines = Object.entries(sections).flatMap(([name, values]) => [
+      `[${name}]`,
+      ...Object.entries(values).map(([key, value]) => `${key} = ${value}`),
+    ]);
+    await writeFile(this.config, `${lines.join('\n')}\n`);
+    const owner = userInfo().username;
+    const own = ['--keystone-user', owner, '--keystone-group', owner];
+    const urls = ['admin', 'public', 'internal'].flatMap((kind) => [`--bootstrap-${kind}-url`, `${this.url}v3/`]);
+    await this.manage('db_sync');
+    await this.manage('fernet_setup', ...own);
+    await this.manage('credential_setup', ...own);
+    await this.manage(
+      'bootstrap',
+      '--bootstrap-password',
+      adminPassword,
+      '--bootstrap-region-id',
+      'RegionOne',
+      ...urls,
+    );
+  }
+
+  private async manage(...command: string[]): Promise<void> {
+    const program = join(this.programs.bin, 'keystone-manage');
+    await run('python3', [program, '--config-file', this.config, ...command], { env: this.env });
+  }
+
+  private async create(kind: string, key: string, fields: object): Promise<string> {
+    const response = await this.call('POST', `/v3/${kind}`, { [key]: fields });
+    expectOk(response);
+    return withId.parse(await response.json())[key]?.id ?? '';
+  }
+
+  private call(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(new URL(path, this.url), {
+      method,
+      headers: { 'x-auth-token': this.adminToken, 'content-type': 'application/json', ...headers },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+  }
+}
+
+function expectOk(response: Response): void {
+  if (!response.ok) throw new Error(`Keystone answered ${response.status} to ${response.url}`);
+}
