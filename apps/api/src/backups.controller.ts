@@ -27,7 +27,7 @@ export class BackupsController {
     const asked = parseBody(createBackupRequest, body).backup;
     const copyTo = asked.copy_to ?? [];
     this.commands.checkRegions('backup.copy_to', copyTo);
-    const instance = await this.reads.instance(caller.accountId, asked.instance);
+    const instance = await this.reads.activeInstance(caller.accountId, asked.instance);
     const parentId = await this.incrementals.parentFor(instance, asked);
     await this.parentIsIn(parentId, copyTo, 'backup.copy_to');
     const id = await this.commands.requestBackup(caller, instance, {

@@ -36,7 +36,7 @@ export class Commands {
     readonly ledger: Ledger,
     readonly ids: Ids,
     private readonly credentials: Credentials,
-    private readonly config: Pick<AppConfig, 'homeRegion' | 'copyRegions' | 'mostSchedules'>,
+    private readonly config: Pick<AppConfig, 'homeRegion' | 'copyRegions' | 'mostSchedules' | 'instancesFolder'>,
   ) {}
 
   /** The id of what the call is to make: the same when the call is made again with the same key. */
@@ -53,6 +53,22 @@ export class Commands {
     if (!isRefusal(outcome) || (await this.hadEffect(caller))) return;
     await this.credentials.remove(instanceId);
     throw refused(outcome);
+  }
+
+  /** @returns the id of the instance that is to be */
+  async buildInstance(caller: Caller, backup: BackupRow, name: string): Promise<string> {
+    if (this.config.instancesFolder === undefined) {
+      throw new Fault(
+        'notImplemented',
+        'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
+      );
+    }
+    const instanceId = this.newId(caller);
+    if (caller.repeatable?.hadEffect) return instanceId;
+    const datastore = { type: backup.datastoreType, version: backup.datastoreVersion };
+    const command = { type: 'BuildInstance', instanceId, name, datastore, backupId: backup.id } as const;
+    await this.done(caller, await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command));
+    return instanceId;
   }
 
   /** Its schedule goes first, then the instance, then its password; whatever breaks in between can be asked for again. */

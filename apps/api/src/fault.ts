@@ -38,6 +38,7 @@ export function quoted(text: string): string {
 const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
   'instance-unknown': 'itemNotFound',
   'instance-exists': 'unprocessableEntity',
+  'instance-being-built': 'unprocessableEntity',
   'schedule-unknown': 'itemNotFound',
   'schedule-exists-for-instance': 'unprocessableEntity',
   'schedule-unchanged': 'badRequest',

@@ -41,6 +41,7 @@ export class Incrementals {
     if (Number.parseInt(datastoreVersion, 10) < oldestVersion) {
       return `The server is PostgreSQL ${datastoreVersion}; incremental backups are taken of version ${oldestVersion} and newer.`;
     }
+    if (!endpoint) return 'The instance is not there yet.';
     const { password = '' } = (await this.credentials.get(id)) ?? {};
     try {
       return await this.engine.whyNotIncremental({ instanceId: id, endpoint, password }, AbortSignal.timeout(askMs));

@@ -1,6 +1,6 @@
-/** Instances: register an existing server, list, show, forget. */
+/** Instances: register an existing server or have one built from a backup, list, show, forget. */
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { registerInstanceRequest } from '@strongroom/contracts';
+import { registerInstanceRequest, restoreInstanceRequest } from '@strongroom/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
@@ -23,11 +23,7 @@ export class InstancesController {
   @Post()
   @HttpCode(200)
   async register(@CalledBy() caller: Caller, @Body() body: unknown) {
-    if (asksForRestore(body))
-      throw new Fault(
-        'notImplemented',
-        'instance.restorePoint: restoring into a new instance is not implemented in this version. Use: strongroom restore',
-      );
+    if (asksForRestore(body)) return this.restore(caller, body);
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
     const { password, database = defaultDatabase, tls = defaultTls, ...address } = connection;
     const instanceId = this.commands.newId(caller);
@@ -79,6 +75,19 @@ export class InstancesController {
       'notImplemented',
       'Strongroom backs servers up; to resize, restart or change one is not its to do.',
     );
+  }
+
+  private async restore(caller: Caller, body: unknown) {
+    const { name, restorePoint } = parseBody(restoreInstanceRequest, body).instance;
+    const backup = await this.reads.backup(caller.accountId, restorePoint.backupRef);
+    if (backup.status !== 'COMPLETED') {
+      throw new Fault(
+        'conflict',
+        `Backup ${backup.id} is ${backup.status}: only one that has completed can be restored.`,
+      );
+    }
+    const instanceId = await this.commands.buildInstance(caller, backup, name);
+    return this.shown(caller.accountId, instanceId);
   }
 
   private async shown(accountId: string, id: string) {

@@ -192,11 +192,11 @@ const instances: readonly Operation[] = [
   {
     method: 'POST',
     path: of('/instances'),
-    summary: 'Register an existing database server',
+    summary: 'Register an existing database server; or, with restorePoint, have one built from a backup',
     status: 200,
     request: contract.registerInstanceRequest,
     response: contract.instanceResponse,
-    faults: ['notImplemented'],
+    faults: ['itemNotFound', 'conflict', 'notImplemented'],
     example: {
       request: {
         instance: {

@@ -25,7 +25,7 @@ import {
 } from '@strongroom/read-model';
 import { type Clock, Jobs } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { notFound } from './fault.js';
+import { Fault, notFound } from './fault.js';
 import {
   backupResource,
   copyResource,
@@ -62,6 +62,13 @@ export class Reads {
     const row = await this.instances.find(accountId, id);
     if (!row) throw notFound('Instance', id);
     return row;
+  }
+
+  /** One that can be backed up. @throws {Fault} itemNotFound; unprocessableEntity for one that is still to be built */
+  async activeInstance(accountId: string, id: string): Promise<InstanceRow> {
+    const row = await this.instance(accountId, id);
+    if (row.status === 'ACTIVE') return row;
+    throw new Fault('unprocessableEntity', `Instance ${id} is in status ${row.status}: there is no server to back up.`);
   }
 
   async instancePage(accountId: string, page: PageRequest): Promise<Page<InstanceRow>> {

@@ -131,13 +131,14 @@ export function instanceResource(
   return {
     id: row.id,
     name: row.name,
-    status: isBackedUp ? 'BACKUP' : 'ACTIVE',
+    status: isBackedUp ? 'BACKUP' : row.status,
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
     datastore: { type: row.datastoreType, version: row.datastoreVersion },
     // Known clients read these of every instance; a registered server has neither.
     flavor: { id: '0', links: [] },
     volume: { size: 0 },
-    hostname: row.endpoint.host,
-    port: row.endpoint.port,
+    hostname: row.endpoint?.host ?? null,
+    port: row.endpoint?.port ?? null,
     created: utc(row.createdAt),
     updated: utc(row.updatedAt),
     schedule,

@@ -31,7 +31,7 @@ export class SchedulesController {
     const instanceId = instanceOf(asked);
     const copyTo = asked.copy_to ?? [];
     this.commands.checkRegions('schedule.copy_to', copyTo);
-    const row = await this.reads.instance(accountId, instanceId);
+    const row = await this.reads.activeInstance(accountId, instanceId);
     const scheduleId = this.commands.newId(caller);
     await this.commands.createSchedule(caller, {
       scheduleId,
@@ -119,7 +119,7 @@ export class SchedulesController {
   }
 
   private async runNow(caller: Caller, schedule: { id: string; instanceId: string; copyTo: string[] }) {
-    const instance = await this.reads.instance(caller.accountId, schedule.instanceId);
+    const instance = await this.reads.activeInstance(caller.accountId, schedule.instanceId);
     const stamp = `${this.clock.now().toISOString().replaceAll(/[-:]/g, '').slice(0, 15)}Z`;
     const asked = {
       scheduleId: schedule.id,

@@ -1,5 +1,5 @@
 /** What the scheduler makes of the events that the feed brings: views, timers, and jobs for the runner. */
-import { Controller } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/contracts';
 import { FeedContext } from '@strongroom/feed';
@@ -8,12 +8,16 @@ import { Jobs } from '@strongroom/runtime';
 import { Retention } from './retention.js';
 import { removeTimer, setTimer } from './slot-timers.js';
 
+/** Whether this deployment builds servers from backups. */
+export const buildsServersToken = Symbol('builds servers');
+
 @Controller()
 export class Projection {
   constructor(
     private readonly views: Views,
     private readonly jobs: Jobs,
     private readonly retention: Retention,
+    @Inject(buildsServersToken) private readonly buildsServers: boolean,
   ) {}
 
   @EventPattern<EventType[]>(eventTypes)
@@ -49,6 +53,15 @@ export class Projection {
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     await this.jobs.add(manager, [{ kind: 'backup', id: data.backupId, accountId }]);
+  }
+
+  /** The server is kept running by whoever holds the job; a forgotten one is removed by it. */
+  @EventPattern<string[]>(['InstanceBuildRequested', 'InstanceForgotten'])
+  async queueInstance(
+    @Payload() { accountId, data }: RecordedEvent<'InstanceBuildRequested' | 'InstanceForgotten'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    if (this.buildsServers) await this.jobs.add(manager, [{ kind: 'instance', id: data.instanceId, accountId }]);
   }
 
   /** What was made from the backup goes by the same job. */

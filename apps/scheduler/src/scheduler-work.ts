@@ -18,6 +18,8 @@ import { overdueMs } from './slot-timers.js';
 const tickMs = 1_000;
 const pollMs = 500;
 const deletionConcurrency = 2;
+/** Servers that one process keeps running. */
+const instanceConcurrency = 16;
 
 type Perform = (job: LeasedJob, hold: Hold) => Promise<Performed>;
 
@@ -35,7 +37,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     }: { hand: ClockHand; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
-    perform: Record<'backup' | 'deletion', Perform>,
+    perform: Record<'backup' | 'deletion' | 'instance', Perform>,
   ) {
     const slots = metrics.counter({
       name: 'strongroom_slots_total',
@@ -64,6 +66,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       new LeasedWorker(jobs, { kind, lane: '', owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
     const runner = of('backup', config.backupConcurrency);
     this.runners = [runner, of('deletion', deletionConcurrency)];
+    if (config.instancesFolder !== undefined) this.runners.push(of('instance', instanceConcurrency));
     metrics.gauge({
       name: 'strongroom_backups_running',
       help: 'Backups that this process is running.',

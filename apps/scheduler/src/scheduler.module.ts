@@ -10,10 +10,11 @@ import { type ConfigOf, Jobs, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { BackupAttempt } from './backup-attempt.js';
+import { BuiltServer } from './built-server.js';
 import { ClockHand } from './clock-hand.js';
 import { DeletionAttempt } from './deletion-attempt.js';
 import { DatabaseDueClock } from './due-clock.js';
-import { Projection } from './projection.js';
+import { buildsServersToken, Projection } from './projection.js';
 import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
 
@@ -28,7 +29,7 @@ export function schedulerModule({
   metrics,
   health,
 }: RuntimeParts<ConfigOf['scheduler']>): DynamicModule {
-  const { homeRegion } = config;
+  const { homeRegion, instancesFolder = '' } = config;
   const vaults = openVaults(config.vaults);
   const vault = vaults.of(homeRegion);
   const runner = `scheduler-${hostname()}-${process.pid}`;
@@ -44,6 +45,7 @@ export function schedulerModule({
         useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
       },
       { provide: Jobs, inject: [DataSource], useFactory: (dataSource: DataSource) => new Jobs(dataSource) },
+      { provide: buildsServersToken, useValue: instancesFolder !== '' },
       {
         provide: Retention,
         inject: [DataSource, Ledger],
@@ -79,12 +81,14 @@ export function schedulerModule({
             engine,
             actor: runner,
           };
+          const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
           return new SchedulerWork({ hand, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
+            instance: (job, hold) => new BuiltServer(built, job, hold).perform(),
           });
         },
       },

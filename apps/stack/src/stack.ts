@@ -199,6 +199,7 @@ export class Stack {
         .join(','),
       STRONGROOM_TOKENS_FILE: writeTokensFile(this.data, this.secrets),
       STRONGROOM_SECRET_KEY: this.secrets.secretKey,
+      STRONGROOM_INSTANCES_DIR: join(this.data, 'instances'),
       STRONGROOM_SUPERVISED: '1',
     };
   }

@@ -33,6 +33,24 @@ export type Endpoint = z.infer<typeof endpoint>;
 export const eventSchemas = {
   /** A database server was registered with an account. */
   InstanceRegistered: z.strictObject({ instanceId: uuid, name: z.string().min(1).max(255), datastore, endpoint }),
+  /** A new server is to be built from a backup. */
+  InstanceBuildRequested: z.strictObject({
+    instanceId: uuid,
+    name: z.string().min(1).max(255),
+    datastore,
+    backupId: uuid,
+  }),
+  /** The server runs, and is an instance like any other from now on. */
+  InstanceBuilt: z.strictObject({
+    instanceId: uuid,
+    name: z.string().min(1).max(255),
+    datastore,
+    backupId: uuid,
+    /** Where the backup was taken from. */
+    region: regionName,
+    endpoint,
+  }),
+  InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
   /** The instance is backed up no more; its backups stay. */
   InstanceForgotten: z.strictObject({ instanceId: uuid }),
 

@@ -2,6 +2,7 @@
 export const refusalCodes = [
   'instance-unknown',
   'instance-exists',
+  'instance-being-built',
   'schedule-unknown',
   'schedule-exists-for-instance',
   'schedule-unchanged',

@@ -46,6 +46,9 @@ export function deadLetterTopic(namespace: string = defaultNamespace): string {
 /** The kind of aggregate whose stream and topic each event belongs to. */
 export const aggregateOfEvent = {
   InstanceRegistered: 'instance',
+  InstanceBuildRequested: 'instance',
+  InstanceBuilt: 'instance',
+  InstanceBuildFailed: 'instance',
   InstanceForgotten: 'instance',
   ScheduleCreated: 'schedule',
   ScheduleUpdated: 'schedule',

@@ -8,6 +8,7 @@ import { Views1700000000004 } from './migrations/0004-views.js';
 import { SlotTimers1700000000005 } from './migrations/0005-slot-timers.js';
 import { Credentials1700000000006 } from './migrations/0006-credentials.js';
 import { Limits1700000000007 } from './migrations/0007-limits.js';
+import { BuiltInstances1700000000008 } from './migrations/0008-built-instances.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -44,6 +45,7 @@ export function dataSourceOptions({
       SlotTimers1700000000005,
       Credentials1700000000006,
       Limits1700000000007,
+      BuiltInstances1700000000008,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

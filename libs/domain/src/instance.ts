@@ -1,5 +1,5 @@
-/** An instance: a customer's database server that backups are taken of. */
-import { type Datastore, type Endpoint, type Refusal, refuse } from '@strongroom/contracts';
+/** An instance: a database server that backups are taken of; a customer's own, or one that was built from a backup. */
+import { type Datastore, type Endpoint, type EventData, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 
 export interface RegisteredInstance {
@@ -9,12 +9,30 @@ export interface RegisteredInstance {
   name: string;
   datastore: Datastore;
   endpoint: Endpoint;
+  /** The backup that it was built from; null for a server that was there before. */
+  builtFrom: string | null;
 }
 
-export type InstanceState = { is: 'absent' } | RegisteredInstance | { is: 'forgotten' };
+export interface InstanceToBuild {
+  is: 'building' | 'build-failed';
+  instanceId: string;
+  accountId: string;
+  name: string;
+  datastore: Datastore;
+  backupId: string;
+}
+
+export type InstanceState =
+  | { is: 'absent' }
+  | InstanceToBuild
+  | RegisteredInstance
+  | { is: 'forgotten'; builtFrom: string | null };
 
 export type InstanceCommand =
-  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is'>)
+  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom'>)
+  | ({ type: 'BuildInstance' } & Omit<InstanceToBuild, 'accountId' | 'is'>)
+  | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
+  | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
   | { type: 'ForgetInstance'; accountId: string; instanceId: string };
 
 export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand> = {
@@ -25,21 +43,57 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       state.is !== 'absent'
         ? refuse('instance-exists', `Instance ${instanceId} is registered already.`)
         : { events: [{ type: 'InstanceRegistered', data: { instanceId, name, datastore, endpoint } }] },
-    // Held for ever: nothing can be begun any more that was decided on what the instance was.
-    ForgetInstance: ({ accountId, instanceId }, state) =>
-      state.is !== 'registered' || state.accountId !== accountId
-        ? instanceUnknown(instanceId)
+    BuildInstance: ({ instanceId, name, datastore, backupId }, state) =>
+      state.is !== 'absent'
+        ? refuse('instance-exists', `Instance ${instanceId} is there already.`)
+        : { events: [{ type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } }] },
+    CompleteBuild({ endpoint, region }, state) {
+      if (state.is !== 'building') return { events: [] };
+      const { instanceId, name, datastore, backupId } = state;
+      return { events: [{ type: 'InstanceBuilt', data: { instanceId, name, datastore, backupId, region, endpoint } }] };
+    },
+    FailBuild: ({ code, reason }, state) =>
+      state.is !== 'building'
+        ? { events: [] }
         : {
-            events: [{ type: 'InstanceForgotten', data: { instanceId } }],
-            claims: [
-              { kind: 'running-backup-of-instance', key: instanceId },
-              { kind: 'schedule-of-instance', key: instanceId },
+            events: [
+              {
+                type: 'InstanceBuildFailed',
+                data: { instanceId: state.instanceId, backupId: state.backupId, code, reason },
+              },
             ],
           },
+    // Held for ever: nothing can be begun any more that was decided on what the instance was.
+    ForgetInstance({ accountId, instanceId }, state) {
+      if (state.is === 'absent' || state.is === 'forgotten' || state.accountId !== accountId) {
+        return instanceUnknown(instanceId);
+      }
+      if (state.is === 'building') {
+        return refuse(
+          'instance-being-built',
+          `Instance ${instanceId} is being built. Wait until it has ended, then ask again.`,
+        );
+      }
+      return {
+        events: [{ type: 'InstanceForgotten', data: { instanceId } }],
+        claims: [
+          { kind: 'running-backup-of-instance', key: instanceId },
+          { kind: 'schedule-of-instance', key: instanceId },
+        ],
+      };
+    },
   },
   evolve: {
-    InstanceRegistered: (_, { accountId, data }) => ({ is: 'registered', accountId, ...data }),
-    InstanceForgotten: () => ({ is: 'forgotten' }),
+    InstanceRegistered: (_, { accountId, data }) => ({ is: 'registered', accountId, builtFrom: null, ...data }),
+    InstanceBuildRequested: (_, { accountId, data }) => ({ is: 'building', accountId, ...data }),
+    InstanceBuilt: (_, { accountId, data: { backupId, region: __, ...data } }) => ({
+      is: 'registered',
+      accountId,
+      builtFrom: backupId,
+      ...data,
+    }),
+    InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
+    InstanceForgotten: (state) => ({ is: 'forgotten', builtFrom: state.is === 'registered' ? state.builtFrom : null }),
   },
   claimed: {
     'running-backup-of-instance': (instanceId, holder) =>

@@ -24,6 +24,8 @@ export interface PostgresOptions {
   /** With `fsync: 'off'` the new data folder is not flushed either. */
   settings?: Record<string, string | number>;
   logFile: string;
+  /** The users are another server's: that it answers is enough, and it need not let us in. */
+  isOthers?: boolean;
   /** Out of reach of a Ctrl-C on the terminal: whoever starts it stops it. */
   ownSession?: boolean;
   /** Calls the start off. */
@@ -81,14 +83,16 @@ export class PostgresServer {
   }
 
   /** Starts a server on a folder that was restored, with its tablespaces: its own settings hold, but for where it listens. */
-  static async startOn(
-    dataDirectory: string,
-    { password, logFile }: { password: string; logFile: string },
-  ): Promise<PostgresServer> {
+  static async startOn(dataDirectory: string, options: Omit<PostgresOptions, 'directory'>): Promise<PostgresServer> {
     const user = insteadOfRoot();
     const folders = [dataDirectory, `${dataDirectory}.tablespaces`].filter((folder) => existsSync(folder));
     if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, ...folders]);
-    return PostgresServer.start({ directory: dataDirectory, password, logFile });
+    return PostgresServer.start({ ...options, directory: dataDirectory });
+  }
+
+  /** Where the data of a folder is to be, so that a server can run there; nothing runs there when it returns. */
+  static placeFor(directory: string): Promise<string> {
+    return dataFolder(directory, insteadOfRoot());
   }
 
   /** Stops a server that an earlier process left running on the folder; its port is free then. */
@@ -131,7 +135,7 @@ export class PostgresServer {
   }
 
   private async ready(): Promise<void> {
-    const { logFile, signal } = this.options;
+    const { logFile, signal, isOthers } = this.options;
     let deadline = Date.now() + silentMs;
     let ended: string | undefined;
     void this.ended.then((how) => {
@@ -141,6 +145,7 @@ export class PostgresServer {
       const refusal = await this.refusal();
       if (refusal === undefined) return;
       if (signal?.aborted) throw calledOff(`PostgreSQL in ${this.dataDirectory}`);
+      if (isOthers && notLetIn.includes(refusal.code)) return;
       if (notLetIn.includes(refusal.code)) {
         throw new ServiceFault(
           'no-place',

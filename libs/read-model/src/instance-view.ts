@@ -1,13 +1,21 @@
 /** The registered instances of an account. */
-import type { DatastoreType, Endpoint } from '@strongroom/contracts';
+import type { DatastoreType, Endpoint, RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, MoreThan } from 'typeorm';
-import { cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
+import type { FaultOfRow } from './backup-view.js';
+import { changing, cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
+
+/** Whether there is a server: one that is to be built from a backup is not there yet. */
+export type InstanceStatus = 'BUILD' | 'ACTIVE' | 'ERROR';
 
 export interface InstanceRow extends ViewRow {
   name: string;
   datastoreType: DatastoreType;
   datastoreVersion: string;
-  endpoint: Endpoint;
+  status: InstanceStatus;
+  /** Null until it is built. */
+  endpoint: Endpoint | null;
+  /** Why it could not be built. */
+  fault: FaultOfRow | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -21,28 +29,47 @@ export const instanceTable = new EntitySchema<InstanceRow>({
     name: { type: 'text' },
     datastoreType: { type: 'text', name: 'datastore_type' },
     datastoreVersion: { type: 'text', name: 'datastore_version' },
-    endpoint: { type: 'jsonb' },
+    status: { type: 'text' },
+    endpoint: { type: 'jsonb', nullable: true },
+    fault: { type: 'jsonb', nullable: true },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
     version: { type: 'integer' },
   },
 });
 
+const change = changing<InstanceRow>();
+
+function began({
+  accountId,
+  at,
+  version,
+  data,
+}: RecordedEvent<'InstanceRegistered'> | RecordedEvent<'InstanceBuildRequested'>) {
+  return {
+    id: data.instanceId,
+    accountId,
+    name: data.name,
+    datastoreType: data.datastore.type,
+    datastoreVersion: data.datastore.version,
+    fault: null,
+    createdAt: new Date(at),
+    updatedAt: new Date(at),
+    version,
+  };
+}
+
 export const instanceView: View<'instance', InstanceRow> = {
   aggregate: 'instance',
   table: instanceTable,
   fold: {
-    InstanceRegistered: (_, { accountId, at, version, data }) => ({
-      id: data.instanceId,
-      accountId,
-      name: data.name,
-      datastoreType: data.datastore.type,
-      datastoreVersion: data.datastore.version,
-      endpoint: data.endpoint,
-      createdAt: new Date(at),
-      updatedAt: new Date(at),
-      version,
-    }),
+    InstanceRegistered: (_, event) => ({ ...began(event), status: 'ACTIVE', endpoint: event.data.endpoint }),
+    InstanceBuildRequested: (_, event) => ({ ...began(event), status: 'BUILD', endpoint: null }),
+    InstanceBuilt: change<'InstanceBuilt'>(({ data: { endpoint } }) => ({ status: 'ACTIVE', endpoint })),
+    InstanceBuildFailed: change<'InstanceBuildFailed'>(({ data: { code, reason } }) => ({
+      status: 'ERROR',
+      fault: { code, reason },
+    })),
     InstanceForgotten: () => undefined,
   },
 };

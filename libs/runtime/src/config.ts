@@ -60,6 +60,8 @@ export interface AppConfig {
   copyConcurrency: number;
   copyRetryMs: number;
   maxCopyAttempts: number;
+  /** Where servers that are built from backups are kept; without it none are built. */
+  instancesFolder?: string;
   /** Schedules that an account may have. */
   mostSchedules: number;
   /** How many requests of an operation an account may make, counted over all processes of the API; first match counts. */
@@ -236,6 +238,7 @@ function environmentOf(app: AppName) {
     STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
     STRONGROOM_MAX_SCHEDULES: integer(0, 10_000_000).default(10_000),
     STRONGROOM_RATE_LIMITS: rateLimits.default(() => rateLimits.parse(defaultRateLimits)),
+    STRONGROOM_INSTANCES_DIR: z.string().optional(),
     STRONGROOM_SUPERVISED: z.enum(['0', '1'], { error: 'must be 0 or 1' }).default('0'),
   });
 }
@@ -291,6 +294,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyConcurrency: read.STRONGROOM_COPY_CONCURRENCY,
     copyRetryMs: read.STRONGROOM_COPY_RETRY_SECONDS,
     maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
+    ...(read.STRONGROOM_INSTANCES_DIR !== undefined && { instancesFolder: read.STRONGROOM_INSTANCES_DIR }),
     mostSchedules: read.STRONGROOM_MAX_SCHEDULES,
     rateLimits: read.STRONGROOM_RATE_LIMITS,
     supervised: read.STRONGROOM_SUPERVISED === '1',

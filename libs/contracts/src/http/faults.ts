@@ -7,6 +7,7 @@ export const faultCodes = {
   forbidden: 403,
   itemNotFound: 404,
   badMethod: 405,
+  conflict: 409,
   preconditionFailed: 412,
   overLimit: 413,
   badMediaType: 415,

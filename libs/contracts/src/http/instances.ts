@@ -1,7 +1,7 @@
 /** Instances over HTTP: an existing database server is registered with how to reach it, and shown without its password. */
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
-import { integer, links, optional, text, utcTime } from './fields.js';
+import { idInBody, integer, links, optional, text, utcTime } from './fields.js';
 import { scheduleResource } from './schedules.js';
 
 /** No path of a socket: a client's server is reached over the network and not by a door of this one's. */
@@ -33,15 +33,38 @@ export const registerInstanceRequest = z.strictObject({
 });
 export type RegisterInstanceRequest = z.output<typeof registerInstanceRequest>['instance'];
 
+export const restoreInstanceRequest = z.strictObject({
+  instance: z.strictObject({
+    name: text(1, 255),
+    restorePoint: z.strictObject({ backupRef: idInBody }),
+    // Sent by known clients; accepted, and not obeyed: the server is as the backup has it.
+    flavorRef: z.unknown().optional(),
+    volume: z.unknown().optional(),
+    datastore: z.unknown().optional(),
+    databases: z.unknown().optional(),
+    users: z.unknown().optional(),
+    nics: z.unknown().optional(),
+    availability_zone: z.unknown().optional(),
+    configuration: z.unknown().optional(),
+    region_name: z.unknown().optional(),
+    replica_count: z.unknown().optional(),
+    locality: z.unknown().optional(),
+    access: z.unknown().optional(),
+  }),
+});
+
 export const instanceResource = z.object({
   id: z.string(),
   name: z.string(),
-  status: z.enum(['ACTIVE', 'BACKUP']),
+  /** `BUILD` and `ERROR` are of one that is built from a backup. */
+  status: z.enum(['BUILD', 'ACTIVE', 'BACKUP', 'ERROR']),
+  fault: z.object({ code: z.string(), message: z.string() }).nullable(),
   datastore: z.object({ type: z.string(), version: z.string() }),
   flavor: z.object({ id: z.literal('0'), links }),
   volume: z.object({ size: z.int() }),
-  hostname: z.string(),
-  port: z.int(),
+  /** Null until it is built. */
+  hostname: z.string().nullable(),
+  port: z.int().nullable(),
   created: utcTime,
   updated: utcTime,
   schedule: scheduleResource.nullable(),

@@ -1,0 +1,20 @@
+/** Instances that are built from backups: they have no endpoint until they are there, and may fail to be. */
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class BuiltInstances1700000000008 implements MigrationInterface {
+  async up(run: QueryRunner): Promise<void> {
+    await run.query(`
+      alter table instance_view
+        add column status text not null default 'ACTIVE',
+        add column fault jsonb,
+        alter column endpoint drop not null;
+    `);
+  }
+
+  async down(run: QueryRunner): Promise<void> {
+    await run.query(`
+      delete from instance_view where endpoint is null;
+      alter table instance_view drop column status, drop column fault, alter column endpoint set not null;
+    `);
+  }
+}
