@@ -27,6 +27,7 @@ describe('a server', () => {
       name: 'orders',
       status: 'ACTIVE',
       datastore: { type: 'postgresql', version: '18' },
+      fault: null,
       flavor: { id: '0', links: [] },
       volume: { size: 0 },
       hostname: 'db.example.com',
@@ -69,11 +70,6 @@ describe('a server', () => {
     expect(await gateway.ledger.readStream(`instance-${instance.id}`)).toMatchObject([
       { data: { endpoint: { host: '::1', database: 'orders', tls: 'verify-full' } } },
     ]);
-  });
-
-  it('cannot be restored into yet, and says so', async () => {
-    const answer = await register({ name: 'again', restorePoint: { backupRef: nothing } });
-    expect(faultOf(answer)).toEqual([501, 'notImplemented']);
   });
 
   it('is not resized or restarted by a service of backups, least of all while it is backed up', async () => {

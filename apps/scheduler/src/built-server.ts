@@ -131,7 +131,8 @@ export class BuiltServer {
   /** What the source archived its WAL to is not this server's to write to. */
   private start(place: string, port?: number): Promise<PostgresServer> {
     return PostgresServer.startOn(place, {
-      password: '',
+      // Not ours to know; an empty one is not even asked with.
+      password: 'unknown',
       isOthers: true,
       logFile: join(this.parts.folder, `${this.job.id}.log`),
       settings: { archive_mode: 'off', ssl: 'off' },

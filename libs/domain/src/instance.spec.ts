@@ -43,3 +43,35 @@ describe('an instance', () => {
     expect(scheduleDecider.claimed['schedule-of-instance']?.(instanceId, instanceId).refused).toBe('instance-unknown');
   });
 });
+
+describe('an instance that is built from a backup', () => {
+  const backupId = '0e7a5d5c-6b6f-5d0a-9d3f-5f9a7f1a2b3c';
+  const { name, datastore, endpoint } = data;
+  const requested: NewEvent = { type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } };
+  const built: NewEvent = {
+    type: 'InstanceBuilt',
+    data: { instanceId, name, datastore, backupId, region: 'IAD', endpoint },
+  };
+  const failed: NewEvent = { type: 'InstanceBuildFailed', data: { instanceId, backupId, code: 'x', reason: 'y' } };
+  const build = { type: 'BuildInstance' as const, instanceId, name, datastore, backupId };
+  const complete = { type: 'CompleteBuild' as const, region: 'IAD', endpoint };
+  const fail = { type: 'FailBuild' as const, code: 'x', reason: 'y' };
+
+  it('is asked for once, and ends once', () => {
+    expect(given(instanceDecider).when(build).gives).toEqual([requested]);
+    expect(given(instanceDecider, [requested]).when(build).gives).toBe('instance-exists');
+    expect(given(instanceDecider, [requested]).when(complete).gives).toEqual([built]);
+    expect(given(instanceDecider, [requested]).when(fail).gives).toEqual([failed]);
+    for (const ended of [built, failed]) {
+      for (const command of [complete, fail])
+        expect(given(instanceDecider, [requested, ended]).when(command).gives).toEqual([]);
+    }
+  });
+
+  it('is an instance like any other when it is there, and can be forgotten when it could not be', () => {
+    expect(given(instanceDecider, [requested, built]).state).toMatchObject({ is: 'registered', builtFrom: backupId });
+    expect(given(instanceDecider, [requested]).when(forget).gives).toBe('instance-being-built');
+    expect(given(instanceDecider, [requested, failed]).when(forget).gives).toEqual([forgotten]);
+    expect(given(instanceDecider, [requested, built]).when(forget).gives).toEqual([forgotten]);
+  });
+});

@@ -49,7 +49,7 @@ describe('what Keystone answers', () => {
     new KeystoneTokens({
       url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/identity/`),
       user: { name: 's', domain: 'D', password: 'p', project: 'service', projectDomain: 'D' },
-      timeoutMs: 300,
+      timeoutMs: 1_000,
       clock,
       account: 'project-id',
       roles: new Map([['member', 'creator']]),
