@@ -18,6 +18,9 @@ const note = z.object({
 });
 type Note = z.infer<typeof note>;
 
+/** What came of the requests that nobody thought of. */
+const fuzz = z.object({ fuzz: z.object({ requests: z.int(), of5xx: z.int(), leaks: z.int() }) });
+
 /** True of any operation, and shown of some: who asks, how often, what the service is at. */
 const ofAll: readonly FaultType[] = [
   'unauthorized',
@@ -29,10 +32,12 @@ const ofAll: readonly FaultType[] = [
 ];
 const file = join(__dirname, '..', 'docs', 'contract.md');
 
-const notes = readFileSync(process.argv[3] ?? '', 'utf8')
+const noted: unknown[] = readFileSync(process.argv[3] ?? '', 'utf8')
   .split('\n')
   .filter(Boolean)
-  .map((line) => note.parse(JSON.parse(line)));
+  .map((line) => JSON.parse(line));
+const notes = noted.flatMap((each) => note.safeParse(each).data ?? []);
+const figures = noted.flatMap((each) => fuzz.safeParse(each).data?.fuzz ?? [])[0];
 
 function seen(of: (each: Note) => boolean): Note | undefined {
   const name = ({ spec, test }: Note) => `${spec} ${test}`;
@@ -62,6 +67,7 @@ const lines = operations.flatMap((operation) => {
   });
 });
 const codes = [...new Set(Object.values(faultCodes))].filter((code) => !notes.some(({ status }) => status === code));
+if (!figures) missing.push('the requests of the fuzz');
 missing.push(...codes.map((code) => `no test has seen a ${code}`));
 
 writeFileSync(
@@ -73,6 +79,11 @@ Written by \`npm test\`: each operation, each way in which it ends, and a test t
 | Operation | Status | What | Seen by |
 | --- | --- | --- | --- |
 ${lines.join('\n')}
+
+## The fuzz
+
+Besides, ${figures?.requests ?? 0} requests that nobody thought of, over the whole surface (\`STRONGROOM_FUZZ_REQUESTS\` makes them more):
+${figures?.of5xx ?? 0} answered by a failure of the service, ${figures?.leaks ?? 0} with anything of another account.
 `,
 );
 if (missing.length > 0) {

@@ -31,12 +31,14 @@ function start(program: string, signal = new AbortController().signal) {
 
 describe('a service', () => {
   it('is started when it says where it serves; all it says is in its log', async () => {
-    const app = await start(`${serves} process.stderr.write('a warning\\n'); ${supervised}`);
+    const app = await start(`process.stderr.write('a warning\\n'); ${serves} ${supervised}`);
     expect(app.url).toBe('http://127.0.0.1:1');
     expect(readFileSync(join(folder, 'run', 'api.pid'), 'utf8')).toBe(identityOf(app.pid));
     await app.stop();
     expect(await app.ended).toBe('was ended by SIGTERM');
-    await eventually(() => expect(readFileSync(logs.file('api'), 'utf8')).toContain('a warning'), { withinMs: 1_000 });
+    await eventually(() => expect(readFileSync(logs.file('api'), 'utf8')).toContain('a warning'), {
+      withinMs: 10_000,
+    });
   });
 
   it('that ends before it serves is told of with the gravest thing it said', async () => {

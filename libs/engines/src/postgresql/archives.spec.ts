@@ -40,7 +40,7 @@ describe('the archives of a backup', () => {
     const { source } = await next(objects());
     const reading = source[Symbol.asyncIterator]();
     await reading.next();
-    await eventually(() => expect(isHeld).toBe(false), { withinMs: 1_000 });
+    await eventually(() => expect(isHeld).toBe(false), { withinMs: 5_000 });
   });
 
   it('hold the server back when a new one begins before the one before it is read', async () => {
@@ -52,7 +52,7 @@ describe('the archives of a backup', () => {
     expect(isHeld).toBe(true);
     const { source } = await next(all);
     expect(await buffer(source)).toEqual(Buffer.from('few'));
-    await eventually(() => expect(isHeld).toBe(false), { withinMs: 1_000 });
+    await eventually(() => expect(isHeld).toBe(false), { withinMs: 5_000 });
   });
 
   it('never hold the server back once the last one is through: it has yet to say that all is good', async () => {
@@ -84,6 +84,6 @@ describe('the archives of a backup', () => {
     archives.add(Buffer.from('few'));
     const { source } = await next(objects());
     for await (const _ of source) break;
-    await eventually(() => expect(isAbandoned).toBe(true), { withinMs: 1_000 });
+    await eventually(() => expect(isAbandoned).toBe(true), { withinMs: 5_000 });
   });
 });
