@@ -9,9 +9,9 @@ FROM base AS build
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY . .
-# The launcher of `npm start` brings its own servers, and has no place here. The modes are those of the clone's files: a
+# The launcher of `npm start` has no place here. The modes are those of the clone's files: a
 # strict umask there must not make them unreadable here.
-RUN npm run build && rm -rf dist/apps/stack dist/libs/local-services && chmod -R a+rX dist
+RUN npm run build && rm -rf dist/apps/stack && chmod -R a+rX dist
 
 FROM base AS production-dependencies
 COPY package.json package-lock.json .npmrc ./

@@ -13,15 +13,16 @@ const startsWithoutMs = 5_000;
 
 export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private readonly stopping = new AbortController();
-  private connecting: Promise<void> = Promise.resolve();
+  private connecting: Promise<void> | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly parts: RuntimeParts,
   ) {}
 
+  /** Nest calls it once for the HTTP server and once for the feed. */
   async onModuleInit(): Promise<void> {
-    this.connecting = this.connect();
+    this.connecting ??= this.connect();
     let timer: NodeJS.Timeout | undefined;
     const longEnough = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, startsWithoutMs);
