@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -59,6 +59,10 @@ const until = (id: string, status: string) =>
     },
     { withinMs: 60_000 },
   );
+async function killServer(id: string): Promise<void> {
+  const [pid] = (await readFile(join(folder, id, 'postmaster.pid'), 'utf8')).split('\n');
+  process.kill(Number(pid), 'SIGKILL');
+}
 async function rows(port: number | null): Promise<unknown> {
   const connection = {
     host: '127.0.0.1',
@@ -102,11 +106,20 @@ describe('an instance that is built from a backup', () => {
       withinMs: 60_000,
     });
 
+    await killServer(asked.id);
+    await eventually(async () => expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 }), {
+      withinMs: 30_000,
+    });
+
     await rename(`${strongroom.vault('DFW')}.lost`, strongroom.vault('DFW'));
     const ofBuilt = await strongroom.backUp(api, asked.id);
     await strongroom.until(api, ofBuilt, ({ status }) => status === 'COMPLETED');
 
+    // Also one that cannot come up any more can be forgotten.
+    await rm(join(folder, asked.id, 'global', 'pg_control'));
+    await killServer(asked.id);
     expect((await strongroom.call(api, 'DELETE', `/instances/${asked.id}`)).status).toBe(202);
+    await eventually(async () => expect(await readdir(folder)).not.toContain(asked.id), { withinMs: 60_000 });
     await eventually(() => expect(rows(built.port)).rejects.toThrow('ECONNREFUSED'), { withinMs: 30_000 });
   }, 240_000);
 

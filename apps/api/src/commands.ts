@@ -75,13 +75,10 @@ export class Commands {
   async forgetInstance(caller: Caller, row: InstanceRow, schedule: ScheduleRow | undefined, ifVersion: IfVersion) {
     const { accountId } = caller;
     const instanceId = row.id;
-    const command = { type: 'ForgetInstance', accountId, instanceId } as const;
+    // The call has had its effect when the instance is forgotten, and not before.
+    if (schedule) await this.deleteSchedule({ ...caller, repeatable: undefined }, schedule, undefined);
     const target = { ...targetOf(caller, instanceId, instanceId), ifVersion };
-    const ofSchedule = schedule && {
-      ...targetOf({ ...caller, repeatable: undefined }, schedule.id, instanceId),
-      command: { type: 'DeleteSchedule', accountId, scheduleId: schedule.id } as const,
-    };
-    if (ofSchedule) await this.done(caller, await execute(this, scheduleDecider, ofSchedule, ofSchedule.command));
+    const command = { type: 'ForgetInstance', accountId, instanceId } as const;
     await this.done(caller, await execute(this, instanceDecider, target, command));
     await this.credentials.remove(instanceId);
   }

@@ -58,7 +58,7 @@ describe('deleting a backup', () => {
   });
 
   it('shows it again, with the reason, when it failed; and can be asked for again', async () => {
-    const { instance, backup } = await completed();
+    const { instance, backup } = await completed({ copy_to: ['IAD'] });
     await remove(`/backups/${backup}`);
     await gateway.onBackup(backup, instance, {
       type: 'FailDeletion',
@@ -67,7 +67,12 @@ describe('deleting a backup', () => {
       reason: 'The vault of DFW is away.',
     });
     expect((await get(`/backups/${backup}`)).body).toMatchObject({
-      backup: { status: 'DELETE_FAILED', fault: { code: 'vault-unavailable', message: 'The vault of DFW is away.' } },
+      backup: {
+        status: 'DELETE_FAILED',
+        fault: { code: 'vault-unavailable', message: 'The vault of DFW is away.' },
+        // What is on its way out is owed to no region.
+        copies: [],
+      },
     });
     expect((await get('/backups?status=DELETE_FAILED')).body).toMatchObject({ backups: [{ id: backup }] });
     expect((await remove(`/backups/${backup}`)).status).toBe(202);

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
 import type { Identity } from '@strongroom/identity';
-import type { Ledger } from '@strongroom/ledger';
+import { isOutage, type Ledger } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventResource } from './event-resource.js';
@@ -145,6 +145,7 @@ class EventStream {
     try {
       return await this.parts.ledger.followAccount(this.asked.accountId, after, batchSize);
     } catch (error) {
+      if (!isOutage(error)) throw error;
       this.parts.log.debug({ err: error }, 'an event stream waits for the database');
       return [];
     }

@@ -299,11 +299,6 @@ export function isOfAccount({ path }: Operation): boolean {
   return path.startsWith(of(''));
 }
 
-/** The operation's path as a controller's route. */
-export function routeOf({ path }: Operation): string {
-  return path.replaceAll(/\{(\w+)\}/g, ':$1');
-}
-
 /** Every fault that the operation can end in. */
 export function faultsOf(operation: Operation): FaultType[] {
   const { method, path, query = [], faults = [], changes } = operation;

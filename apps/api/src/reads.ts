@@ -186,8 +186,8 @@ export class Reads {
   }
 }
 
-/** The regions without a copy so far. A backup that failed owes none. */
+/** The regions without a copy so far. A backup that failed, or was to be deleted, owes none. */
 function owedCopies({ status, copyTo }: ShownBackup, copies: CopyRow[]): string[] {
-  if (status === 'FAILED') return [];
+  if (status === 'FAILED' || status === 'DELETE_FAILED') return [];
   return copyTo.filter((region) => copies.every((copy) => copy.region !== region));
 }

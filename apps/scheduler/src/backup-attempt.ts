@@ -25,6 +25,7 @@ import {
   persist,
 } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
+import type { ChainEnds } from './chain-ends.js';
 
 /** More lost runners than this, and the backup is failed rather than tried again: it may be what kills them. */
 const mostAttempts = 5;
@@ -39,6 +40,7 @@ export interface BackupAttemptParts {
   credentials: Credentials;
   engine: Engine;
   backups: Backups;
+  chainEnds: ChainEnds;
   /** The home region's. */
   vault: Vault;
   /** Who runs it: the process. */
@@ -73,6 +75,7 @@ export class BackupAttempt {
       const reason = `The backup was begun ${mostAttempts} times and its runner was lost each time. Look into the scheduler's log.`;
       await record({ type: 'FailBackup', backupId, attempt: job.attempt, code: 'runner-lost', reason });
       await this.clearUp(log);
+      await parts.chainEnds.end(backup.request.instanceId, [backupId]);
       return 'finished';
     }
     const begun = await record({
@@ -102,17 +105,19 @@ export class BackupAttempt {
         startedAt: startedAt.toISOString(),
       };
       const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
-      if (isRefusal(completed)) log.warn(`backup not completed: ${completed.message}`);
-      else
-        log.info(
-          { sizeBytes, rawBytes, sha256, ms: parts.clock.now().getTime() - startedAt.getTime() },
-          'backup completed',
-        );
+      if (isRefusal(completed)) {
+        log.warn(`backup not completed: ${completed.message}`);
+        return 'finished';
+      }
+      const ms = parts.clock.now().getTime() - startedAt.getTime();
+      log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
+      if (type === 'full') await this.endEarlierChains(backup.request.instanceId);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message } = faultOf(error);
       log.error({ err: error }, `backup failed: ${message}`);
       await record({ type: 'FailBackup', backupId, attempt: job.attempt, code, reason: message });
+      await parts.chainEnds.end(backup.request.instanceId, [backupId]);
     }
     return 'finished';
   }
@@ -150,7 +155,6 @@ export class BackupAttempt {
     const { credentials, engine, vault, clock } = this.parts;
     const { endpoint, name: instanceName } = await this.instance(request.instanceId);
     const password = await credentials.get(request.instanceId);
-    const before = parentId === null ? await this.parts.backups.fullsOf(request.instanceId, mostChains) : [];
     return storeBackup({
       engine,
       vault,
@@ -165,11 +169,16 @@ export class BackupAttempt {
         parentId,
         startedAt,
       },
-      endsChainsOf: before.map(({ id }) => id),
       attempt: this.job.attempt,
       signal: this.hold.signal,
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
     });
+  }
+
+  private async endEarlierChains(instanceId: string): Promise<void> {
+    const fulls = await this.parts.backups.fullsOf(instanceId, mostChains + 1);
+    const earlier = fulls.map(({ id }) => id).filter((id) => id !== this.backupId);
+    await this.parts.chainEnds.end(instanceId, earlier);
   }
 
   /** What the last of the dead attempts left under a temporary name. A vault that is away keeps it: no attempt can seal it. */

@@ -16,7 +16,7 @@ import {
   type RegisteredInstance,
 } from '@strongroom/domain';
 import { EngineFault, restoreBackup } from '@strongroom/engines';
-import { execute, type Ledger } from '@strongroom/ledger';
+import { execute, isOutage, type Ledger } from '@strongroom/ledger';
 import { PostgresServer, ServiceFault } from '@strongroom/local-services';
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { type Vault, VaultFault, type Vaults } from '@strongroom/vault';
@@ -86,7 +86,7 @@ export class BuiltServer {
       await this.record(instance, context, { type: 'FailBuild', code, reason: message });
       return this.remove();
     }
-    return this.watch(server);
+    return this.keep(server.port, server);
   }
 
   /** From the home vault, or else from the nearest region that holds the chain whole. */
@@ -141,36 +141,42 @@ export class BuiltServer {
     });
   }
 
-  /** Takes the server over on its port; one that does not come up is tried again, ever more seldom. */
-  private async keep(port: number): Promise<Performed> {
-    const place = await PostgresServer.placeFor(this.data);
-    for (let pauseMs = lookMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-      try {
-        return await this.watch(await this.start(place, port));
-      } catch (error) {
-        if (this.hold.signal.aborted || !(error instanceof ServiceFault)) throw error;
-        this.parts.log.error({ err: error, instance: this.job.id }, `a built server is down: ${error.message}`);
-        await delay(pauseMs, undefined, { signal: this.hold.signal });
-      }
-    }
-  }
-
-  private async watch(server: PostgresServer): Promise<Performed> {
-    let ended: string | undefined;
-    void server.ended.then((how) => {
-      ended = how;
-    });
+  /** Runs the server on its port until its instance is forgotten; one that does not come up is tried again, ever more seldom. */
+  private async keep(port: number, running?: PostgresServer): Promise<Performed> {
+    const { log } = this.parts;
+    let server = running;
+    let pauseMs = lookMs;
     try {
-      for (;;) {
-        await delay(lookMs, undefined, { signal: this.hold.signal });
-        if (ended !== undefined) throw new ServiceFault('did-not-start', `PostgreSQL ${ended}`);
-        const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id)).catch(() => undefined);
-        if (history && fold(instanceDecider, history).is === 'forgotten') break;
+      while (!(await this.isForgotten())) {
+        try {
+          server ??= await this.start(await PostgresServer.placeFor(this.data), port);
+          await delay(lookMs, undefined, { signal: this.hold.signal });
+          if (!server.running) throw new ServiceFault('did-not-start', `PostgreSQL ${await server.ended}`);
+          pauseMs = lookMs;
+        } catch (error) {
+          if (this.hold.signal.aborted || !(error instanceof ServiceFault)) throw error;
+          server = undefined;
+          log.error({ err: error, instance: this.job.id }, `a built server is down: ${error.message}`);
+          await delay(pauseMs, undefined, { signal: this.hold.signal });
+          pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+        }
       }
     } finally {
-      await server.stop();
+      await server?.stop();
     }
     return this.remove();
+  }
+
+  /** While the ledger can't be asked the server goes on as it is. */
+  private async isForgotten(): Promise<boolean> {
+    try {
+      return (
+        fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', this.job.id))).is === 'forgotten'
+      );
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      return false;
+    }
   }
 
   private async remove(): Promise<Performed> {

@@ -3,14 +3,13 @@
  * backup ever stands without what it was built on. What can't be removed within a few seconds ends DELETE_FAILED.
  */
 import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
-import type { Credentials } from '@strongroom/credentials';
-import { type BackupCommand, backupDecider, copyDecider, copyId, fold, instanceDecider } from '@strongroom/domain';
-import type { Engine } from '@strongroom/engines';
+import { type BackupCommand, backupDecider, copyDecider, copyId, fold } from '@strongroom/domain';
 import { commandOn, execute, executeTogether, isOutage, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, Copies, type Views } from '@strongroom/read-model';
 import type { Clock, Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import type { ChainEnds } from './chain-ends.js';
 
 export interface DeletionAttemptParts {
   dataSource: DataSource;
@@ -21,8 +20,7 @@ export interface DeletionAttemptParts {
   log: Logger;
   vaults: Vaults;
   homeRegion: string;
-  credentials: Credentials;
-  engine: Engine;
+  chainEnds: ChainEnds;
   /** Who does it: the process. */
   actor: string;
 }
@@ -30,7 +28,6 @@ export interface DeletionAttemptParts {
 const mostAttempts = 3;
 const retryMs = 1_000;
 const waitMs = 2_000;
-const askMs = 5_000;
 
 export class DeletionAttempt {
   private readonly backups: Backups;
@@ -117,19 +114,9 @@ export class DeletionAttempt {
     return regions.filter((region) => known.has(streamIn(region)));
   }
 
-  /** A server that is away keeps a slot, which costs it nothing and ends with the next full backup. */
+  /** A newer full backup has ended the chains before it already. */
   private async endChain(instanceId: string, fullId: string): Promise<void> {
-    const { ledger, credentials, engine, log } = this.parts;
-    const newest = await this.backups.newestCompleted(instanceId, 'full');
-    if (newest) return;
-    const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
-    if (instance.is !== 'registered') return;
-    const { password = '' } = (await credentials.get(instanceId)) ?? {};
-    await engine
-      .endChain({ instanceId, endpoint: instance.endpoint, password }, fullId, AbortSignal.timeout(askMs))
-      .catch((error: unknown) =>
-        log.info({ err: error, backup: fullId }, 'the server still has the slot of a deleted chain'),
-      );
+    if (!(await this.backups.newestCompleted(instanceId, 'full'))) await this.parts.chainEnds.end(instanceId, [fullId]);
   }
 
   private async onEach(

@@ -37,7 +37,7 @@ export class Retention {
     // A schedule that was deleted keeps what it has made.
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     if (!schedule) return;
-    const fulls = (await this.backups.ofSchedule(schedule.id)).filter(({ type }) => type === 'full');
+    const fulls = await this.backups.storedFullsOf(schedule.id);
     const context = { ...cause.context, causationId: cause.id, actor };
     for (const id of beyondRetention(await this.judged(fulls), schedule.fullBackupRetention)) {
       await this.letGo(accountId, id, context);
@@ -50,7 +50,7 @@ export class Retention {
       const there = (copies.get(id) ?? []).filter((copy) => copy.status === 'COMPLETED').map(({ region }) => region);
       return {
         backupId: id,
-        is: status === 'COMPLETED' ? 'completed' : status === 'DELETE_FAILED' ? 'delete-failed' : 'other',
+        is: status === 'COMPLETED' ? 'completed' : 'delete-failed',
         isCopied: copyTo.every((region) => there.includes(region)),
       };
     });

@@ -11,6 +11,7 @@ import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { BackupAttempt } from './backup-attempt.js';
 import { BuiltServer } from './built-server.js';
+import { ChainEnds } from './chain-ends.js';
 import { ClockHand } from './clock-hand.js';
 import { DeletionAttempt } from './deletion-attempt.js';
 import { DatabaseDueClock } from './due-clock.js';
@@ -57,30 +58,10 @@ export function schedulerModule({
         useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
           const credentials = new Credentials(dataSource, config.secretKey);
           const engine = new PostgresqlEngine();
-          const parts = {
-            ledger,
-            ids,
-            clock,
-            log,
-            credentials,
-            engine,
-            backups: new Backups(dataSource),
-            vault,
-            runner,
-          };
-          const deletion = {
-            dataSource,
-            ledger,
-            views,
-            ids,
-            clock,
-            log,
-            vaults,
-            homeRegion,
-            credentials,
-            engine,
-            actor: runner,
-          };
+          const chainEnds = new ChainEnds({ ledger, credentials, engine, log });
+          const backups = new Backups(dataSource);
+          const parts = { ledger, ids, clock, log, credentials, engine, backups, chainEnds, vault, runner };
+          const deletion = { dataSource, ledger, views, ids, clock, log, vaults, homeRegion, chainEnds, actor: runner };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));

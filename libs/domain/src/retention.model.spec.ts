@@ -162,13 +162,10 @@ class History {
 
   private retain(): void {
     const fulls = this.backups.filter(({ type }) => type === 'full').reverse();
-    const judged = fulls.map((backup): FullOfSchedule => {
+    const judged = fulls.flatMap((backup): FullOfSchedule[] => {
       const { is } = backup.state;
-      return {
-        backupId: backup.id,
-        is: is === 'completed' || is === 'delete-failed' ? is : 'other',
-        isCopied: regions.every((region) => backup.copied.has(region)),
-      };
+      if (is !== 'completed' && is !== 'delete-failed') return [];
+      return [{ backupId: backup.id, is, isCopied: regions.every((region) => backup.copied.has(region)) }];
     });
     const whole = fulls.filter(({ isWhole }) => isWhole).length;
     for (const id of beyondRetention(judged, this.retention)) {

@@ -19,11 +19,6 @@ describe('retention', () => {
     expect(beyondRetention([full('c', 'completed', false), full('b'), full('a')], 1)).toEqual([]);
   });
 
-  it('lets nothing go because of runs that failed or are not over', () => {
-    expect(beyondRetention([full('d', 'other'), full('c', 'other'), full('b'), full('a')], 2)).toEqual([]);
-    expect(beyondRetention([full('d', 'other', false), full('c'), full('b'), full('a')], 2)).toEqual(['a']);
-  });
-
   it('does not count one that misses a copy, and keeps it until enough others are whole', () => {
     expect(beyondRetention([full('d'), full('c', 'completed', false), full('b'), full('a')], 2)).toEqual(['a']);
   });

@@ -6,13 +6,13 @@
 export interface FullOfSchedule {
   backupId: string;
   /** `completed` has been read back and matched; `delete-failed` was to go already, and is not to be relied on. */
-  is: 'completed' | 'delete-failed' | 'other';
+  is: 'completed' | 'delete-failed';
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
 }
 
 /**
- * @param fulls newest first
+ * @param fulls those that the vaults hold, newest first; runs that failed or are not over are none
  * @param retention how many are kept at least, each completed and copied
  * @returns the ids of those to delete with everything made from them, oldest first
  */
@@ -22,7 +22,6 @@ export function beyondRetention(fulls: readonly FullOfSchedule[], retention: num
   const goes: string[] = [];
   let kept = 0;
   for (const { backupId, is, isCopied } of fulls) {
-    if (is === 'other') continue;
     if (is === 'delete-failed' || kept >= retention) goes.push(backupId);
     else if (isCopied) kept += 1;
   }

@@ -38,8 +38,6 @@ export interface BackupOptions {
   signal: AbortSignal;
   /** Makes the backup incremental. */
   parent?: ParentBackup | undefined;
-  /** With a full backup: those of the instance before it, whose chains end with it. Nothing can be built on them any more. */
-  endsChainsOf?: readonly string[] | undefined;
 }
 
 /** A backup in progress. The bytes are good only once `result` resolves: servers report errors after the last byte. */
@@ -81,10 +79,11 @@ export abstract class Engine {
   abstract whyNotIncremental(target: EngineTarget, signal: AbortSignal): Promise<string | undefined>;
 
   /**
-   * Gives free what the server keeps for a chain whose full backup is gone.
+   * Gives free what the server keeps for chains, so that nothing can be built on them any more. Every full backup begins
+   * one, be it that it failed.
    * @throws {EngineFault} when the server can't be asked
    */
-  abstract endChain(target: EngineTarget, fullBackupId: string, signal: AbortSignal): Promise<void>;
+  abstract endChains(target: EngineTarget, fullBackupIds: readonly string[], signal: AbortSignal): Promise<void>;
 
   /**
    * Restores a backup into an empty or missing folder, from which a server of the same major version starts.

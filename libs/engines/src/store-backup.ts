@@ -31,8 +31,6 @@ export interface StoreOptions {
     startedAt: Date;
   };
   attempt: number;
-  /** Those before a full backup, whose chains end with it. */
-  endsChainsOf?: readonly string[];
   /** Ends it: nothing of the attempt stays. */
   signal: AbortSignal;
   /** Bytes that the server has sent, and its estimate of all. */
@@ -77,7 +75,6 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<voi
     backupId: backup.backupId,
     signal: AbortSignal.any([signal, ending.signal]),
     parent: backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal),
-    endsChainsOf: options.endsChainsOf,
   });
   try {
     const objects: VaultObject[] = [];

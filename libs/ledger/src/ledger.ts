@@ -196,6 +196,7 @@ export class Ledger {
     return row ?? { events: 0, oldestAt: null };
   }
 
+  /** Whether a stream holds the claim. */
   async isClaimed({ kind, key }: { kind: string; key: string }): Promise<boolean> {
     const rows: unknown = await this.dataSource.query('select 1 from ledger_claim where kind = $1 and key = $2', [
       kind,

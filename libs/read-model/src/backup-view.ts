@@ -201,10 +201,10 @@ export class Backups {
     });
   }
 
-  /** What a schedule's backups are, also those that are being deleted, newest first. */
-  ofSchedule(scheduleId: string): Promise<BackupRow[]> {
+  /** A schedule's full backups that the vaults hold and nobody is deleting, newest first. */
+  storedFullsOf(scheduleId: string): Promise<BackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
-      where: { scheduleId },
+      where: { scheduleId, type: 'full', status: In(['COMPLETED', 'DELETE_FAILED']) },
       order: { createdAt: 'desc', id: 'desc' },
     });
   }

@@ -43,6 +43,8 @@ export class Limits1700000000007 implements MigrationInterface {
       -- How often the job was added: one that is added while it is being done is done again.
       alter table job add column asked integer not null default 1;
 
+      create index backup_view_stored_fulls on backup_view (schedule_id, created_at desc)
+        where type = 'full' and status in ('COMPLETED', 'DELETE_FAILED');
       create index backup_view_of_parent on backup_view (parent_id) where parent_id is not null;
     `);
     // As before, and with each request {…, quotas: [{kind, key, by, most}]}; a request may have none. No two requests of
@@ -111,7 +113,7 @@ export class Limits1700000000007 implements MigrationInterface {
 
   async down(run: QueryRunner): Promise<void> {
     await run.query(`
-      drop index backup_view_of_parent;
+      drop index backup_view_of_parent, backup_view_stored_fulls;
       alter table job drop column asked;
       drop table request_count, idempotent_request, ledger_quota;
       drop index ledger_event_by_id;

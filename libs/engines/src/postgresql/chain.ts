@@ -35,17 +35,8 @@ export async function beginChain(client: pg.Client, server: Server, backupId: st
 
 /** @throws {EngineFault} `incremental-not-possible` unless the server is the parent's, and knows what has changed since */
 export async function buildOn(client: pg.Client, server: Server, parent: ParentBackup): Promise<ChainFacts> {
-  const { backupId, engine } = parent.manifest;
-  const { chainSlot, systemId, timeline, startLsn } = engine;
-  const why =
-    whyNot(server) ??
-    (typeof chainSlot === 'string'
-      ? systemId === server.systemId && timeline === server.timeline
-        ? (await hasChainSlot(client, chainSlot))
-          ? undefined
-          : `The server does not know backup ${backupId}: it was restored since, or a newer full backup was taken.`
-        : `The server is another one than backup ${backupId} was taken of, or was promoted since.`
-      : `When backup ${backupId} was taken the server could not take incrementals, or had no replication slot free.`);
+  const { chainSlot, timeline, startLsn } = parent.manifest.engine;
+  const why = whyNot(server) ?? (await whyNotOn(client, server, parent));
   if (why !== undefined) throw new EngineFault('incremental-not-possible', `${why} Take a full backup.`);
   const upload = new ManifestUpload(await manifestOf(parent));
   client.query(upload);
@@ -53,6 +44,20 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
     throw notBuiltOn(error);
   });
   return { chainSlot: String(chainSlot), parentStartLsn: String(startLsn), parentTimeline: Number(timeline) };
+}
+
+/** Why nothing can be built on this parent; undefined when it can. */
+async function whyNotOn(client: pg.Client, server: Server, { manifest }: ParentBackup): Promise<string | undefined> {
+  const { backupId, engine } = manifest;
+  const { chainSlot, systemId, timeline } = engine;
+  if (typeof chainSlot !== 'string') {
+    return `When backup ${backupId} was taken the server could not take incrementals, or had no replication slot free.`;
+  }
+  if (systemId !== server.systemId || timeline !== server.timeline) {
+    return `The server is another one than backup ${backupId} was taken of, or was promoted since.`;
+  }
+  if (await hasChainSlot(client, chainSlot)) return undefined;
+  return `The server does not know backup ${backupId}: it was restored since, or a newer full backup was taken.`;
 }
 
 async function manifestOf(parent: ParentBackup): Promise<Buffer> {

@@ -55,7 +55,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     endpoint: { host: '127.0.0.1', port, user: 'backup', database: 'postgres', tls: 'disable' } as const,
     password,
   });
-  const take = (backupId: string, parentId: string | null, more: { endsChainsOf?: string[]; port?: number } = {}) =>
+  const take = (backupId: string, parentId: string | null, more: { port?: number } = {}) =>
     storeBackup({
       engine,
       vault: home,
@@ -71,7 +71,6 @@ describe('a chain of backups of a real PostgreSQL server', () => {
         startedAt: new Date(),
       },
       attempt: 1,
-      endsChainsOf: more.endsChainsOf ?? [],
       signal: never,
     });
   const slots = async () =>
@@ -312,14 +311,15 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     }
   }, 60_000);
 
-  it('ends when a newer full backup is taken, and its slot is given free', async () => {
+  it('is not built on once it has ended, and its slot is given free', async () => {
     expect(await slots()).toEqual([chainSlotOf(full)]);
     const newer = randomUUID();
-    await take(newer, null, { endsChainsOf: [full] });
+    await take(newer, null);
+    await engine.endChains(target(), [full], never);
     expect(await slots()).toEqual([chainSlotOf(newer)]);
     await expect(take(randomUUID(), quiet)).rejects.toMatchObject({ code: 'incremental-not-possible' });
-    await engine.endChain(target(), newer, never);
-    await engine.endChain(target(), newer, never);
+    await engine.endChains(target(), [newer], never);
+    await engine.endChains(target(), [newer, full], never);
     expect(await slots()).toEqual([]);
   }, 60_000);
 

@@ -1,6 +1,7 @@
 /**
- * PostgreSQL 15 and newer: physical backups, and incremental ones of 17 and newer, over the replication protocol, by nothing but a connection. The server
- * keeps the WAL that the backup needs by a temporary slot, which ends with the connection however that ends.
+ * PostgreSQL 15 and newer: physical backups over the replication protocol, and incremental ones of 17 and newer, by
+ * nothing but a connection. The server keeps the WAL that the backup needs by a temporary slot, which ends with the
+ * connection however that ends.
  */
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
@@ -29,8 +30,6 @@ export interface PostgresqlEngineOptions {
   connectMs?: number;
 }
 
-const stopMs = 5_000;
-
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
 
@@ -39,7 +38,7 @@ export class PostgresqlEngine extends Engine {
   }
 
   async backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup> {
-    const { backupId, signal, parent, endsChainsOf = [] } = options;
+    const { backupId, signal, parent } = options;
     const socket = new Socket();
     const client = this.client(target, socket);
     const command = new BaseBackup({
@@ -67,16 +66,7 @@ export class PostgresqlEngine extends Engine {
         throw parent ? notBuiltOn(error) : error;
       });
       const result = command.ended
-        .then(async (endLsn) => {
-          for (const id of endsChainsOf) await dropChainSlot(client, chainSlotOf(id)).catch(() => {});
-          return resultOf(server, start, endLsn, chain);
-        })
-        .catch(async (error: unknown) => {
-          // A full backup that failed is nothing to build on.
-          if (!parent && chain.chainSlot !== null)
-            await this.endChain(target, backupId, AbortSignal.timeout(stopMs)).catch(() => {});
-          throw error;
-        })
+        .then((endLsn) => resultOf(server, start, endLsn, chain))
         .finally(() => {
           signal.removeEventListener('abort', stop);
           void client.end();
@@ -94,8 +84,10 @@ export class PostgresqlEngine extends Engine {
     return this.asking(target, signal, async (client) => whyNot(await describe(client)));
   }
 
-  async endChain(target: EngineTarget, fullBackupId: string, signal: AbortSignal): Promise<void> {
-    await this.asking(target, signal, (client) => dropChainSlot(client, chainSlotOf(fullBackupId)));
+  async endChains(target: EngineTarget, fullBackupIds: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.asking(target, signal, async (client) => {
+      for (const id of fullBackupIds) await dropChainSlot(client, chainSlotOf(id));
+    });
   }
 
   restore(
