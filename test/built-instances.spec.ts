@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -92,7 +92,7 @@ describe('an instance that is built from a backup', () => {
     await customer.query("update ballast set filling = 'new' where id <= 10");
     const child = await strongroom.backUp(api, source, { parent_id: full, copy_to: ['IAD', 'ORD'] });
     await strongroom.untilCopied(api, child);
-    await rename(strongroom.vault('DFW'), `${strongroom.vault('DFW')}.lost`);
+    await strongroom.vaults.takeAway('DFW');
 
     const asked = await restore(child);
     expect(asked).toMatchObject({ status: 'BUILD', port: null });
@@ -111,7 +111,7 @@ describe('an instance that is built from a backup', () => {
       withinMs: 30_000,
     });
 
-    await rename(`${strongroom.vault('DFW')}.lost`, strongroom.vault('DFW'));
+    await strongroom.vaults.bringBack('DFW');
     const ofBuilt = await strongroom.backUp(api, asked.id);
     await strongroom.until(api, ofBuilt, ({ status }) => status === 'COMPLETED');
 
@@ -127,7 +127,7 @@ describe('an instance that is built from a backup', () => {
     const source = await strongroom.register(api, customer.server);
     const backup = await strongroom.backUp(api, source);
     await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
-    await strongroom.damage(backup, 'DFW', 'altered');
+    await strongroom.vaults.damage(backup, 'DFW', 'altered');
     const { id } = await restore(backup);
     const failed = await until(id, 'ERROR');
     expect(failed).toMatchObject({

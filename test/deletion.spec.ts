@@ -1,10 +1,10 @@
-import { rename } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
-import { Deployment, regions } from './deployment.js';
+import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
+import { regions } from './vault-folders.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -26,7 +26,7 @@ afterEach(() => strongroom.remove());
 const remove = (backupId: string) => strongroom.call(api, 'DELETE', `/backups/${backupId}`);
 const statusOf = async (backupId: string) => (await strongroom.call(api, 'GET', `/backups/${backupId}`)).status;
 const heldIn = async (backupId: string) => {
-  const holding = await Promise.all(regions.map((region) => strongroom.holds(backupId, region)));
+  const holding = await Promise.all(regions.map((region) => strongroom.vaults.holds(backupId, region)));
   return regions.filter((_, index) => holding[index]);
 };
 const goneEverywhere = (backupId: string) =>
@@ -66,8 +66,7 @@ describe('a backup that is deleted', () => {
   }, 90_000);
 
   it('while it is being copied leaves no copy behind', async () => {
-    for (const region of ['IAD', 'ORD'] as const)
-      await rename(strongroom.vault(region), `${strongroom.vault(region)}.away`);
+    await strongroom.vaults.takeAway('IAD', 'ORD');
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.until(
@@ -76,8 +75,7 @@ describe('a backup that is deleted', () => {
       ({ status, copies }) => status === 'COMPLETED' && copies.some((copy) => copy.fault !== null),
     );
     await replicator.kill();
-    for (const region of ['IAD', 'ORD'] as const)
-      await rename(`${strongroom.vault(region)}.away`, strongroom.vault(region));
+    await strongroom.vaults.bringBack('IAD', 'ORD');
     expect((await remove(backupId)).status).toBe(202);
     await strongroom.start('replicator');
     await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
@@ -89,12 +87,12 @@ describe('a backup that is deleted', () => {
 
   it('from a region that is away is shown as DELETE_FAILED, and goes when it is deleted again', async () => {
     const { backupId } = await copied();
-    await rename(strongroom.vault('ORD'), `${strongroom.vault('ORD')}.away`);
+    await strongroom.vaults.takeAway('ORD');
     expect((await remove(backupId)).status).toBe(202);
     await eventually(async () => expect(await statusOf(backupId)).toBe(200), { withinMs: 30_000 });
     const shown = await strongroom.backup(api, backupId);
     expect(shown).toMatchObject({ status: 'DELETE_FAILED', fault: { code: 'vault-unavailable' } });
-    await rename(`${strongroom.vault('ORD')}.away`, strongroom.vault('ORD'));
+    await strongroom.vaults.bringBack('ORD');
     expect((await remove(backupId)).status).toBe(202);
     await goneEverywhere(backupId);
     await eventually(async () => expect(await statusOf(backupId)).toBe(404), { withinMs: 30_000 });
@@ -104,13 +102,13 @@ describe('a backup that is deleted', () => {
 describe('retention', () => {
   it('lets the oldest full go when a newer one is in every region, and not before', async () => {
     const { scheduleId, backupId: first } = await copied({ full_backup_retention: 1 });
-    await rename(strongroom.vault('ORD'), `${strongroom.vault('ORD')}.away`);
+    await strongroom.vaults.takeAway('ORD');
     const second = await strongroom.runNow(api, scheduleId);
     await strongroom.until(api, second, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     await strongroom.until(api, second, ({ copies }) => copies.some(({ fault }) => fault !== null));
     expect(await statusOf(first)).toBe(200);
 
-    await rename(`${strongroom.vault('ORD')}.away`, strongroom.vault('ORD'));
+    await strongroom.vaults.bringBack('ORD');
     await strongroom.untilCopied(api, second);
     await goneEverywhere(first);
     await eventually(async () => expect(await statusOf(first)).toBe(404), { withinMs: 30_000 });
@@ -128,6 +126,6 @@ describe('a region that was not asked for at first', () => {
     const action = { 'copy-backup': { target_backup_region: 'ORD' } };
     expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
     await strongroom.untilCopied(api, backupId);
-    await strongroom.proveCopy(backupId, 'ORD');
+    await strongroom.vaults.proveCopy(backupId, 'ORD');
   }, 90_000);
 });

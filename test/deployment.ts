@@ -2,21 +2,16 @@
  * A whole Strongroom for a test: a database of its own, vaults in a temporary folder, and the built apps as processes
  * that can be started, stopped and killed one by one.
  */
-import { execFile } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { z } from 'zod';
 import { type App, AppProcess } from './app-process.js';
 import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
-
-export const regions = ['DFW', 'IAD', 'ORD'] as const;
-export type Region = (typeof regions)[number];
+import { VaultFolders } from './vault-folders.js';
 
 /** A customer's server, as `POST /instances` wants it. */
 export interface CustomerServer {
@@ -59,6 +54,7 @@ export interface DeploymentOptions {
 
 export class Deployment {
   readonly accountId = 'acme';
+  readonly vaults: VaultFolders;
   private readonly processes = new Set<AppProcess>();
   private readonly tokens = { admin: randomBytes(16).toString('hex'), observer: randomBytes(16).toString('hex') };
 
@@ -66,12 +62,14 @@ export class Deployment {
     private readonly folder: string,
     private readonly database: Awaited<ReturnType<typeof createTestDatabase>>,
     private readonly options: DeploymentOptions,
-  ) {}
+  ) {
+    this.vaults = new VaultFolders(join(folder, 'vaults'));
+  }
 
   static async create(options: DeploymentOptions): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
     const deployment = new Deployment(folder, await createTestDatabase(), options);
-    for (const region of regions) await mkdir(deployment.vault(region), { recursive: true });
+    await deployment.vaults.make();
     const tokens = Object.entries(deployment.tokens).map(([role, token]) => ({
       name: role,
       sha256: createHash('sha256').update(token).digest('hex'),
@@ -87,16 +85,6 @@ export class Deployment {
     return this.database.url;
   }
 
-  /** The folder of a region's vault. */
-  vault(region: Region): string {
-    return join(this.folder, 'vaults', region);
-  }
-
-  /** `REGION=url,…` as the environment wants it. */
-  get vaults(): string {
-    return regions.map((region) => `${region}=${pathToFileURL(this.vault(region)).href}`).join(',');
-  }
-
   async start(app: App, env: Record<string, string> = {}): Promise<AppProcess> {
     const { feed } = this.options;
     const started = await AppProcess.start(
@@ -108,7 +96,7 @@ export class Deployment {
         ...(feed.kind === 'kafka' ? { KAFKA_BROKERS: feed.brokers } : {}),
         STRONGROOM_NAMESPACE: `test-${this.database.name}`,
         STRONGROOM_HTTP_PORT: '0',
-        STRONGROOM_VAULTS: this.vaults,
+        STRONGROOM_VAULTS: this.vaults.urls,
         STRONGROOM_TOKENS_FILE: join(this.folder, 'tokens.json'),
         STRONGROOM_SECRET_KEY_FILE: join(this.folder, 'secret-key'),
         STRONGROOM_LEASE_SECONDS: '3',
@@ -287,50 +275,6 @@ export class Deployment {
     }
   }
 
-  /** What is left in a region's vault under temporary names. */
-  async leftovers(region: Region): Promise<string[]> {
-    return readdir(join(this.vault(region), 'partial')).catch(() => []);
-  }
-
-  /** Has the command line prove every byte of a backup in a region's vault; it needs no service. */
-  async proveCopy(backupId: string, region: Region): Promise<void> {
-    await this.cli(['verify', backupId], region);
-  }
-
-  /** Has the command line restore a backup from a region's vault into a folder. */
-  async restore(backupId: string, region: Region, directory: string): Promise<void> {
-    await this.cli(['restore', backupId, '--to', directory], region);
-  }
-
-  async loseVault(region: Region): Promise<void> {
-    await rm(this.vault(region), { recursive: true });
-  }
-
-  /** Whether a region's vault shows the backup. */
-  async holds(backupId: string, region: Region): Promise<boolean> {
-    return (await readdir(this.sealed(backupId, region)).catch(() => [])).length > 0;
-  }
-
-  /** Does to the base archive of a backup what a bad disk does. */
-  async damage(backupId: string, region: Region, how: 'altered' | 'truncated' | 'removed'): Promise<void> {
-    const folder = this.sealed(backupId, region);
-    const archive = (await readdir(folder)).find((name) => name.startsWith('base.tar'));
-    if (!archive) throw new Error(`no base archive in ${folder}`);
-    const path = join(folder, archive);
-    await chmod(path, 0o600);
-    const { size } = await stat(path);
-    if (how === 'removed') await rm(path);
-    else if (how === 'truncated') await truncate(path, size - 1);
-    else {
-      const file = await open(path, 'r+');
-      const byte = Buffer.alloc(1);
-      const middle = Math.floor(size / 2);
-      await file.read(byte, 0, 1, middle);
-      await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, middle);
-      await file.close();
-    }
-  }
-
   /** Refuses the apps their database and ends their connections, until `restoreDatabase`. */
   async cutDatabase(): Promise<void> {
     await this.database.cut();
@@ -338,16 +282,6 @@ export class Deployment {
 
   async restoreDatabase(): Promise<void> {
     await this.database.restore();
-  }
-
-  private async cli(args: string[], region: Region): Promise<void> {
-    const cli = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
-    const vault = `${region}=${pathToFileURL(this.vault(region)).href}`;
-    await promisify(execFile)(process.execPath, [cli, ...args, '--from', region, '--vault', vault]);
-  }
-
-  private sealed(backupId: string, region: Region): string {
-    return join(this.vault(region), 'backups', backupId.slice(-2), backupId);
   }
 
   private idOf({ status, body }: Answer, expected: number, key: 'instance' | 'schedule' | 'backup'): string {

@@ -1,4 +1,3 @@
-import { rename } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
@@ -23,7 +22,7 @@ afterEach(() => strongroom.remove());
 
 describe('a vault that fails', () => {
   it('delays only its own region, and has its copy as soon as it is back', async () => {
-    await rename(strongroom.vault('IAD'), `${strongroom.vault('IAD')}.away`);
+    await strongroom.vaults.takeAway('IAD');
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const backupId = await strongroom.runNow(api, scheduleId);
     const waiting = await strongroom.until(api, backupId, ({ copies }) => {
@@ -33,13 +32,13 @@ describe('a vault that fails', () => {
     expect(waiting.copies.find(({ region }) => region === 'IAD')?.fault).toMatchObject({
       code: 'vault-unavailable',
     });
-    await rename(`${strongroom.vault('IAD')}.away`, strongroom.vault('IAD'));
+    await strongroom.vaults.bringBack('IAD');
     await strongroom.untilCopied(api, backupId);
-    await strongroom.proveCopy(backupId, 'IAD');
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
   }, 90_000);
 
   it('of the home region fails the backup with its reason within seconds, and the next run succeeds', async () => {
-    await rename(strongroom.vault('DFW'), `${strongroom.vault('DFW')}.away`);
+    await strongroom.vaults.takeAway('DFW');
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const failed = await strongroom.until(
       api,
@@ -48,7 +47,7 @@ describe('a vault that fails', () => {
       15_000,
     );
     expect(failed.fault).toMatchObject({ code: 'vault-unavailable' });
-    await rename(`${strongroom.vault('DFW')}.away`, strongroom.vault('DFW'));
+    await strongroom.vaults.bringBack('DFW');
     await strongroom.untilCopied(api, await strongroom.runNow(api, scheduleId));
   }, 90_000);
 });
@@ -58,14 +57,12 @@ describe('a backup whose bytes were changed in the vault', () => {
     'is not copied when an object was %s: the copy fails and says so',
     async (how) => {
       // The copies wait until the damage is done.
-      for (const region of ['IAD', 'ORD'] as const)
-        await rename(strongroom.vault(region), `${strongroom.vault(region)}.away`);
+      await strongroom.vaults.takeAway('IAD', 'ORD');
       const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
       const backupId = await strongroom.runNow(api, scheduleId);
       await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
-      await strongroom.damage(backupId, 'DFW', how);
-      for (const region of ['IAD', 'ORD'] as const)
-        await rename(`${strongroom.vault(region)}.away`, strongroom.vault(region));
+      await strongroom.vaults.damage(backupId, 'DFW', how);
+      await strongroom.vaults.bringBack('IAD', 'ORD');
 
       const { copies } = await strongroom.until(
         api,
@@ -76,8 +73,8 @@ describe('a backup whose bytes were changed in the vault', () => {
         expect(copy.fault).toMatchObject({ code: how === 'removed' ? 'object-missing' : 'object-altered' });
       }
       for (const region of ['IAD', 'ORD'] as const) {
-        expect(await strongroom.leftovers(region)).toEqual([]);
-        expect(await strongroom.holds(backupId, region)).toBe(false);
+        expect(await strongroom.vaults.leftovers(region)).toEqual([]);
+        expect(await strongroom.vaults.holds(backupId, region)).toBe(false);
       }
     },
     90_000,
@@ -104,7 +101,7 @@ describe('a backup that cannot be made', () => {
       );
       expect(failed.fault).toMatchObject({ code });
       expect(JSON.stringify(failed)).not.toContain('not it');
-      expect(await strongroom.leftovers('DFW')).toEqual([]);
+      expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
       // The failure does not stand in the way of the next run.
       await strongroom.until(
         api,
@@ -123,11 +120,13 @@ describe('a server that is killed while it is backed up', () => {
     try {
       const scheduleId = await strongroom.schedule(api, await strongroom.register(api, large.server));
       const backupId = await strongroom.runNow(api, scheduleId);
-      await eventually(async () => expect(await strongroom.leftovers('DFW')).toHaveLength(1), { withinMs: 30_000 });
+      await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
+        withinMs: 30_000,
+      });
       await large.kill();
       const failed = await strongroom.until(api, backupId, ({ status }) => status === 'FAILED', 15_000);
       expect(failed.fault).toMatchObject({ code: 'server-unreachable' });
-      expect(await strongroom.leftovers('DFW')).toEqual([]);
+      expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
       await large.restart();
       await strongroom.untilCopied(api, await strongroom.runNow(api, scheduleId));
     } finally {

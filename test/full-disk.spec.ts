@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 
 /** Small enough to be full in the middle of a backup. */
@@ -14,21 +15,23 @@ let customer: CustomerDatabase;
 let strongroom: Deployment;
 let api: AppProcess;
 
+const slots = () => customer.query("select 1 from pg_replication_slots where slot_name like 'strongroom_chain%'");
+
 asRoot('a disk that is full in the middle of a backup', () => {
   beforeAll(async () => {
-    customer = await CustomerDatabase.start({ megabytes: 60 });
+    customer = await CustomerDatabase.start({ megabytes: 60, settings: { summarize_wal: 'on' } });
   }, 120_000);
   afterAll(() => customer.stop());
 
   beforeEach(async () => {
     strongroom = await Deployment.create({ feed: feedForTests() });
-    const vault = strongroom.vault('DFW');
+    const vault = strongroom.vaults.of('DFW');
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'strongroom-test', vault]);
     [api] = await strongroom.startAll();
   });
   afterEach(async () => {
     await strongroom.stopAll();
-    execFileSync('umount', [strongroom.vault('DFW')]);
+    execFileSync('umount', [strongroom.vaults.of('DFW')]);
     await strongroom.remove();
   });
 
@@ -37,12 +40,15 @@ asRoot('a disk that is full in the middle of a backup', () => {
     const isFailed = ({ status }: { status: string }) => status === 'FAILED';
     const failed = await strongroom.until(api, await strongroom.runNow(api, scheduleId), isFailed, 30_000);
     expect(failed.fault).toMatchObject({ code: 'vault-full' });
-    expect(await strongroom.leftovers('DFW')).toEqual([]);
-    expect(await strongroom.holds(failed.id, 'DFW')).toBe(false);
+    expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
+    expect(await strongroom.vaults.holds(failed.id, 'DFW')).toBe(false);
+    // Nor does the server keep anything for a backup that nothing can be built on.
+    await eventually(async () => expect(await slots()).toEqual([]), { withinMs: 10_000 });
 
-    execFileSync('mount', ['-o', 'remount,size=500m', strongroom.vault('DFW')]);
+    execFileSync('mount', ['-o', 'remount,size=500m', strongroom.vaults.of('DFW')]);
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.untilCopied(api, backupId);
-    await strongroom.proveCopy(backupId, 'IAD');
+    expect(await slots()).toHaveLength(1);
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
   }, 120_000);
 });

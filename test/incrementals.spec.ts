@@ -2,12 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
-import { Deployment, regions } from './deployment.js';
+import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
+import { regions } from './vault-folders.js';
+
+const listed = z.object({ backups: z.array(z.looseObject({ id: z.string() })) });
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -25,14 +29,13 @@ beforeEach(async () => {
 afterEach(() => strongroom.remove());
 
 /** A slot that comes up within the next minute or so, on a day whose backup is incremental. */
-function soon(): { slotAt: Date; timing: { hour: number; minute: number; day_of_week: number } } {
-  const slotAt = new Date(Math.ceil((Date.now() + 8_000) / 60_000) * 60_000);
-  const timing = {
+function soon(): { hour: number; minute: number; day_of_week: number } {
+  const slotAt = new Date(Math.ceil((Date.now() + 15_000) / 60_000) * 60_000);
+  return {
     hour: slotAt.getUTCHours(),
     minute: slotAt.getUTCMinutes(),
     day_of_week: (slotAt.getUTCDay() + 3) % 7,
   };
-  return { slotAt, timing };
 }
 
 const change = () => customer.query("update ballast set filling = repeat('x', 100) where id % 50 = 0");
@@ -49,7 +52,7 @@ describe('incremental backups', () => {
 
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-incremental-'));
     try {
-      await strongroom.restore(child, 'ORD', join(folder, 'restored'));
+      await strongroom.vaults.restore(child, 'ORD', join(folder, 'restored'));
       await verifiedByPostgres(join(folder, 'restored'));
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -60,7 +63,7 @@ describe('incremental backups', () => {
     await eventually(
       async () => {
         for (const id of [full, child]) {
-          for (const region of regions) expect(await strongroom.holds(id, region)).toBe(false);
+          for (const region of regions) expect(await strongroom.vaults.holds(id, region)).toBe(false);
         }
         expect(await strongroom.eventTypesOf(full)).toContain('BackupDeleted');
         const slots = await customer.query("select 1 from pg_replication_slots where slot_name like 'strongroom%'");
@@ -70,27 +73,60 @@ describe('incremental backups', () => {
     );
   }, 120_000);
 
-  it('are what a schedule takes on the days between its full ones, with missing ancestors copied first', async () => {
-    const instanceId = await strongroom.register(api, customer.server);
-    const { timing } = soon();
-    const scheduleId = await strongroom.schedule(api, instanceId, { ...timing, copy_to: [] });
-    const full = await strongroom.runNow(api, scheduleId);
-    await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
-    await change();
-    const both = { schedule: { copy_to: ['IAD', 'ORD'] } };
-    expect((await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, both)).status).toBe(202);
-    const run = await eventually(
-      async () => {
-        const [newest] = await strongroom.backups(api);
-        if (!newest || newest.id === full) throw new Error('the slot has not come yet');
-        return newest.id;
-      },
-      { withinMs: 90_000 },
-    );
-    expect(await strongroom.untilCopied(api, run)).toMatchObject({ type: 'incremental', parent_id: full });
-    expect((await strongroom.backup(api, full)).copies).toMatchObject([
-      { region: 'IAD', status: 'COMPLETED' },
-      { region: 'ORD', status: 'COMPLETED' },
-    ]);
+  it('are what a schedule takes on the days between its full ones, ancestors copied first; and full ones where the server can take none', async () => {
+    const plain = await CustomerDatabase.start({ megabytes: 1 });
+    try {
+      const timing = soon();
+      const [able, unable] = await Promise.all([customer, plain].map((each) => fullOf(each, timing)));
+      if (!able || !unable) throw new Error('there are two schedules');
+      await change();
+      const both = { schedule: { copy_to: ['IAD', 'ORD'] } };
+      expect((await strongroom.call(api, 'PUT', `/schedules/${able.scheduleId}`, both)).status).toBe(202);
+
+      const run = await runOf(able);
+      expect(await strongroom.untilCopied(api, run)).toMatchObject({ type: 'incremental', parent_id: able.full });
+      expect((await strongroom.backup(api, able.full)).copies).toMatchObject([
+        { region: 'IAD', status: 'COMPLETED' },
+        { region: 'ORD', status: 'COMPLETED' },
+      ]);
+      const inItsPlace = await strongroom.until(api, await runOf(unable), ({ status }) => status === 'COMPLETED');
+      expect(inItsPlace).toMatchObject({ type: 'full', parent_id: null });
+    } finally {
+      await plain.stop();
+    }
   }, 180_000);
 });
+
+interface Scheduled {
+  instanceId: string;
+  scheduleId: string;
+  full: string;
+}
+
+async function fullOf({ server }: CustomerDatabase, timing: Record<string, number>): Promise<Scheduled> {
+  const instanceId = await strongroom.register(api, server);
+  const scheduleId = await strongroom.schedule(api, instanceId, { ...timing, copy_to: [] });
+  expect((await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } })).status).toBe(
+    202,
+  );
+  const [full = ''] = await backupsOf(instanceId);
+  await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
+  return { instanceId, scheduleId, full };
+}
+
+/** The backup of the slot. */
+function runOf({ instanceId, full }: Scheduled): Promise<string> {
+  return eventually(
+    async () => {
+      const [newest = full] = await backupsOf(instanceId);
+      if (newest === full) throw new Error('the slot has not come yet');
+      return newest;
+    },
+    { withinMs: 90_000 },
+  );
+}
+
+async function backupsOf(instanceId: string): Promise<string[]> {
+  const { body } = await strongroom.call(api, 'GET', `/instances/${instanceId}/backups`);
+  return listed.parse(body).backups.map(({ id }) => id);
+}

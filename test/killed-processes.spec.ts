@@ -23,15 +23,17 @@ describe('a process that is killed', () => {
     const [api, scheduler] = await strongroom.startAll();
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const backupId = await strongroom.runNow(api, scheduleId);
-    await eventually(async () => expect(await strongroom.leftovers('DFW')).toHaveLength(1), { withinMs: 30_000 });
+    await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
+      withinMs: 30_000,
+    });
     await scheduler.kill();
     expect((await strongroom.backup(api, backupId)).status).toBe('BUILDING');
 
     await strongroom.start('scheduler');
     await strongroom.untilCopied(api, backupId);
     expect(await strongroom.backups(api)).toHaveLength(1);
-    expect(await strongroom.leftovers('DFW')).toEqual([]);
-    await strongroom.proveCopy(backupId, 'IAD');
+    expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
   }, 120_000);
 
   it('mid-copy leaves no half copy: another replicator makes it whole', async () => {
@@ -40,9 +42,9 @@ describe('a process that is killed', () => {
     const backupId = await strongroom.runNow(api, scheduleId);
     await eventually(
       async () =>
-        expect((await strongroom.leftovers('IAD')).length + (await strongroom.leftovers('ORD')).length).toBeGreaterThan(
-          0,
-        ),
+        expect(
+          (await strongroom.vaults.leftovers('IAD')).length + (await strongroom.vaults.leftovers('ORD')).length,
+        ).toBeGreaterThan(0),
       { withinMs: 60_000 },
     );
     await replicator.kill();
@@ -52,8 +54,8 @@ describe('a process that is killed', () => {
     await strongroom.start('replicator');
     await strongroom.untilCopied(api, backupId);
     for (const region of ['IAD', 'ORD'] as const) {
-      expect(await strongroom.leftovers(region)).toEqual([]);
-      await strongroom.proveCopy(backupId, region);
+      expect(await strongroom.vaults.leftovers(region)).toEqual([]);
+      await strongroom.vaults.proveCopy(backupId, region);
     }
   }, 120_000);
 
@@ -75,14 +77,16 @@ describe('a process that is killed', () => {
     const [api, scheduler] = await strongroom.startAll();
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const backupId = await strongroom.runNow(api, scheduleId);
-    await eventually(async () => expect(await strongroom.leftovers('DFW')).toHaveLength(1), { withinMs: 30_000 });
+    await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
+      withinMs: 30_000,
+    });
     scheduler.pause();
     await strongroom.start('scheduler');
     const done = await strongroom.untilCopied(api, backupId);
     scheduler.resume();
     await scheduler.stop();
     expect(await strongroom.backup(api, backupId)).toEqual(done);
-    expect(await strongroom.leftovers('DFW')).toEqual([]);
-    await strongroom.proveCopy(backupId, 'ORD');
+    expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
+    await strongroom.vaults.proveCopy(backupId, 'ORD');
   }, 120_000);
 });

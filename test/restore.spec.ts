@@ -66,10 +66,10 @@ describe('a schedule', () => {
     // A change after the backup, and then everything that made it is gone.
     await customer.query('delete from account where id > 10');
     await Promise.all(processes.map((each) => each.kill()));
-    await strongroom.loseVault('DFW');
+    await strongroom.vaults.lose('DFW');
 
     const restored = join(folder, 'server');
-    await strongroom.restore(backupId, 'ORD', restored);
+    await strongroom.vaults.restore(backupId, 'ORD', restored);
     await verifiedByPostgres(restored);
     const server = await PostgresServer.startOn(restored, {
       password: customer.password,

@@ -27,7 +27,12 @@ export interface RestoredBackup extends RestoredFolder {
   chain: string[];
 }
 
-/** @throws {EngineFault | VaultFault} and leaves the folder empty */
+/**
+ * @throws {VaultFault} `object-altered` when the vault no longer has what was stored
+ * @throws {EngineFault} when what was stored is no backup that can be restored
+ *
+ * Either leaves the folder empty.
+ */
 export async function restoreBackup({
   vault,
   backupId,
@@ -37,9 +42,16 @@ export async function restoreBackup({
 }: RestoreOptions): Promise<RestoredBackup> {
   const chain = await openChain(vault, backupId, signal);
   const newest = chain.at(-1) as RestoreSource;
+  const ids = chain.map(({ manifest }) => manifest.backupId);
   const engine = engines[newest.manifest.datastore.type]();
-  const restored = await engine.restore(chain, directory, progress);
-  return { ...restored, manifest: newest.manifest, chain: chain.map(({ manifest }) => manifest.backupId) };
+  try {
+    return { ...(await engine.restore(chain, directory, progress)), manifest: newest.manifest, chain: ids };
+  } catch (error) {
+    // What unpacks altered bytes may stumble over them before the object was read to its end and its digest is known.
+    const isUnusable = error instanceof EngineFault && error.code === 'backup-content-invalid';
+    if (isUnusable) for (const id of ids) await vault.verify(id, undefined, signal);
+    throw error;
+  }
 }
 
 /**

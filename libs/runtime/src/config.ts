@@ -5,6 +5,26 @@
 import { readFileSync } from 'node:fs';
 import { defaultNamespace, regionName } from '@strongroom/contracts';
 import { z } from 'zod';
+import {
+  brokerList,
+  brokersForm,
+  defaultKeystoneRoles,
+  defaultRateLimits,
+  integer,
+  keystoneForm,
+  keystoneRoles,
+  keystoneUrl,
+  postgresUrl,
+  type RateLimit,
+  rateLimits,
+  seconds,
+  secretKey,
+  tokensFile,
+  tokensForm,
+  vaultList,
+} from './config-forms.js';
+
+export type { RateLimit } from './config-forms.js';
 
 export type AppName = 'api' | 'scheduler' | 'replicator';
 
@@ -12,14 +32,6 @@ export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedde
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
-
-/** At most `requests` within each period of `seconds`. */
-export interface RateLimit {
-  /** The id of an operation, an HTTP method, or `*`. */
-  of: string;
-  requests: number;
-  seconds: number;
-}
 
 /** Where tokens are looked up. */
 export type IdentityConfig =
@@ -101,104 +113,6 @@ const defaultPorts: Readonly<Record<AppName, number>> = { api: 8779, scheduler: 
 const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY', 'STRONGROOM_KEYSTONE_PASSWORD'];
 /** Their values are never told: they hold a password or a key. */
 const untold = new Set([...mayBeFiles, 'STRONGROOM_VAULTS']);
-const secretBytes = 32;
-
-function text(allowed: string) {
-  return z.string({ error: allowed });
-}
-
-function integer(least: number, most: number, note = '') {
-  const allowed = `must be an integer from ${least} to ${most}${note}`;
-  return text(allowed)
-    .regex(/^\d{1,10}$/, { error: allowed, abort: true })
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, { error: allowed });
-}
-
-/** Seconds with up to three decimals, parsed into milliseconds. */
-function seconds(least: number, most: number) {
-  const allowed = `must be a number of seconds from ${least} to ${most}`;
-  return text(allowed)
-    .regex(/^\d{1,7}(\.\d{1,3})?$/, { error: allowed, abort: true })
-    .transform((value) => Math.round(Number(value) * 1_000))
-    .refine((ms) => ms >= least * 1_000 && ms <= most * 1_000, { error: allowed });
-}
-
-const postgresForm = 'must be like postgres://user:password@host:5432/database';
-const postgresUrl = text(postgresForm).refine(
-  (value) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined;
-    return url !== undefined && /^postgres(ql)?:$/.test(url.protocol) && url.hostname !== '' && url.pathname.length > 1;
-  },
-  { error: postgresForm },
-);
-
-const brokersForm = 'must be like kafka-1:9092,kafka-2:9092';
-const brokerList = text(brokersForm)
-  .transform((value) => value.split(',').map((broker) => broker.trim()))
-  .refine((brokers) => brokers.every((broker) => /^([^\s:/]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/.test(broker)), {
-    error: brokersForm,
-  });
-
-const vaultsForm = 'must be like DFW=file:///var/lib/strongroom/DFW,IAD=file:///var/lib/strongroom/IAD';
-const vaultList = text(vaultsForm).transform((value, context) => {
-  const vaults = new Map<string, URL>();
-  for (const entry of value.split(',').map((part) => part.trim())) {
-    const [, region = '', address = ''] = /^([^=]*)=(.*)$/.exec(entry) ?? [];
-    if (!regionName.safeParse(region).success || !URL.canParse(address)) {
-      context.addIssue(vaultsForm);
-      return z.NEVER;
-    }
-    if (vaults.has(region)) {
-      context.addIssue(`must name each region once, and names ${region} twice`);
-      return z.NEVER;
-    }
-    vaults.set(region, new URL(address));
-  }
-  return vaults;
-});
-
-const keyForm = `must be ${secretBytes} bytes in base64`;
-const secretKey = text(keyForm)
-  .regex(/^[A-Za-z0-9+/]+={0,2}$/, { error: keyForm, abort: true })
-  .transform((value) => Buffer.from(value, 'base64'))
-  .refine((key) => key.length === secretBytes, { error: keyForm });
-
-const rateLimitsForm = 'must be off, or like GET=6000/60,postBackups=60/60: operation, method or *, requests, seconds';
-const defaultRateLimits = 'GET=12000/60,*=1200/60';
-const rateLimits = text(rateLimitsForm).transform((value, context) => {
-  if (value === 'off') return [];
-  const limits: RateLimit[] = [];
-  for (const entry of value.split(',').map((part) => part.trim())) {
-    const [, of = '', requests = '', seconds = ''] = /^(\*|[A-Za-z]+)=(\d{1,9})\/(\d{1,5})$/.exec(entry) ?? [];
-    if (of === '' || Number(seconds) < 1) {
-      context.addIssue(rateLimitsForm);
-      return z.NEVER;
-    }
-    limits.push({ of, requests: Number(requests), seconds: Number(seconds) });
-  }
-  return limits;
-});
-
-const tokensForm = 'must be the path of a JSON file of tokens';
-const tokensFile = text(tokensForm);
-
-const keystoneForm = 'must be like https://keystone.example.com:5000, without /v3';
-const keystoneUrl = text(keystoneForm)
-  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), { error: keystoneForm })
-  .transform((value) => new URL(value));
-
-const keystoneRolesForm = "must be like admin=admin,member=creator,reader=observer: Keystone's role, and ours";
-const defaultKeystoneRoles = 'admin=admin,member=creator,reader=observer';
-const keystoneRoles = text(keystoneRolesForm).transform((value, context) => {
-  const pairs = value.split(',').map((entry) => /^([^=]+)=(admin|creator|observer)$/.exec(entry.trim()));
-  if (pairs.some((pair) => pair === null)) {
-    context.addIssue(keystoneRolesForm);
-    return z.NEVER;
-  }
-  return new Map(pairs.map((pair) => [pair?.[1]?.toLowerCase() ?? '', pair?.[2] ?? '']));
-});
-
 function environmentOf(app: AppName) {
   return z.object({
     STRONGROOM_DATABASE_URL: postgresUrl,

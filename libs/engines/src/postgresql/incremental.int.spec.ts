@@ -292,7 +292,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     const vault = openVaults(new Map([['IAD', pathToFileURL(altered)]])).of('IAD');
     const directory = join(folder, 'half');
     await expect(restoreBackup({ vault, backupId: quiet, directory })).rejects.toMatchObject({
-      code: expect.stringMatching(/^(object-altered|backup-content-invalid)$/),
+      code: 'object-altered',
     });
     expect(await readdir(directory)).toEqual([]);
   });

@@ -1,31 +1,12 @@
-import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VaultManifest } from '@strongroom/contracts';
-import { type Header, pack } from 'tar-stream';
+import { type Entry, file, folderOf, link, serverManifest, tarOf } from '../../fixtures/server-archive.js';
 import type { RestoreSource } from '../engine.js';
 import { restoreDataDirectory } from './restore.js';
-
-type Entry = [header: Partial<Header> & { name: string }, content?: string];
-
-const file = (name: string, content = ''): Entry => [{ name, type: 'file' }, content];
-const folderOf = (name: string): Entry => [{ name, type: 'directory' }];
-const link = (name: string, to: string): Entry => [{ name, type: 'symlink', linkname: to }];
-
-/** As a server writes it: of the files that its manifest is to name, by path. */
-function serverManifest(files: Record<string, string>): string {
-  const entries = Object.entries(files).map(([path, content]) => ({
-    Path: path,
-    Size: Buffer.byteLength(content),
-    'Checksum-Algorithm': 'SHA256',
-    Checksum: createHash('sha256').update(content).digest('hex'),
-  }));
-  const text = `{ "PostgreSQL-Backup-Manifest-Version": 2,\n"Files": ${JSON.stringify(entries)},\n`;
-  return `${text}"Manifest-Checksum": "${createHash('sha256').update(text).digest('hex')}"}\n`;
-}
 
 describe('a restore of PostgreSQL', () => {
   let parent: string;
@@ -44,10 +25,7 @@ describe('a restore of PostgreSQL', () => {
       open: (name) => {
         const entries = archives[name];
         if (!entries) return Readable.from([Buffer.from(manifest)]);
-        const tar = pack();
-        for (const [header, content] of entries) tar.entry(header, content ?? '');
-        tar.finalize();
-        return Readable.from(tar);
+        return Readable.from(tarOf(entries));
       },
     };
   }
@@ -116,6 +94,8 @@ describe('a restore of PostgreSQL', () => {
     ['by a link', [link('base', '/tmp'), file('base/outside', 'x')]],
     ['by a hard link', [[{ name: 'base', type: 'link', linkname: '/etc/passwd' }] as Entry]],
     ['to a device', [[{ name: 'base', type: 'character-device' }] as Entry]],
+    ['through a file', [file('base', 'x'), file('base/outside', 'x')]],
+    ['beyond what a name can be', [file('x'.repeat(5_000), 'x')]],
   ])('never writes outside of its folder: an archive that leads %s is refused', async (_, entries) => {
     await expect(restoreBase(entries, {})).rejects.toMatchObject({ code: 'backup-content-invalid' });
     await expectNothing();

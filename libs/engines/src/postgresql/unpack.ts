@@ -31,8 +31,10 @@ export interface UnpackOptions {
 
 const folderMode = 0o700;
 const fileMode = 0o600;
+/** What the file system says of a name that is there already, goes through a file, or is too long. */
+const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG']);
 
-/** @throws {EngineFault} `backup-content-invalid`; errors of the source and of the file system as they are */
+/** @throws {EngineFault} `backup-content-invalid`; errors of the source, and of a disk that can't be written to, as they are */
 export async function unpack(archive: Readable, folder: string, options: UnpackOptions): Promise<void> {
   const entries = extract();
   let ofSource: Error | undefined;
@@ -56,7 +58,7 @@ export async function unpack(archive: Readable, folder: string, options: UnpackO
       if (type !== 'file') entry.resume();
     }
   } catch (error) {
-    throw ofSource ?? (isOfTar(error) ? invalid(error.message) : error);
+    throw ofSource ?? (isOfArchive(error) ? invalid(String(error.message)) : error);
   } finally {
     archive.destroy();
   }
@@ -95,9 +97,13 @@ function safePath(name: string): string {
   return path;
 }
 
-/** Errors of tar-stream have neither a code nor a class of their own. */
-function isOfTar(error: unknown): error is Error {
-  return error instanceof Error && error.constructor === Error && !('code' in error);
+/**
+ * Errors of tar-stream have neither a code nor a class of their own. The folder was empty: a name that it can't take is
+ * the archive's fault.
+ */
+function isOfArchive(error: unknown): error is { message: unknown } {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return false;
+  return 'code' in error ? badNames.has(error.code) : error.constructor === Error;
 }
 
 function invalid(why: string): EngineFault {

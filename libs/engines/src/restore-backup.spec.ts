@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { VaultObject } from '@strongroom/contracts';
+import { manifestBytes, openVaults, type Vault } from '@strongroom/vault';
+import { file, serverManifest, tarOf } from '../fixtures/server-archive.js';
+import { restoreBackup } from './restore-backup.js';
+
+const entries = [file('PG_VERSION', '18\n'), file('base/1/1259', 'rows'), file('base/1/1260', 'more')];
+const manifest = serverManifest({ PG_VERSION: '18\n', 'base/1/1259': 'rows', 'base/1/1260': 'more' });
+const ofFull = {
+  format: 'strongroom-backup/1',
+  accountId: 'acme',
+  instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
+  instanceName: 'orders',
+  type: 'full',
+  parentId: null,
+  datastore: { type: 'postgresql', version: '18.4' },
+  region: 'ORD',
+  startedAt: '2026-11-14T14:30:00.000Z',
+  completedAt: '2026-11-14T14:31:00.000Z',
+  engine: { systemId: '7000000000000000001', timeline: 1 },
+} as const;
+/** Of a tar archive: a block for the header of each file here, and one for its content. */
+const block = 512;
+
+describe('a restore from a vault', () => {
+  let folder: string;
+  let vault: Vault;
+  let directory: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'strongroom-restore-'));
+    await mkdir(join(folder, 'ORD'));
+    vault = openVaults(new Map([['ORD', pathToFileURL(join(folder, 'ORD'))]])).of('ORD');
+    directory = join(folder, 'data');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  /** Uncompressed, so that it is known what is met first in an altered object. */
+  async function stored(ofServer = manifest): Promise<string> {
+    const backupId = String(randomUUID());
+    const upload = await vault.begin(backupId, 1);
+    const put = async (name: string, bytes: Buffer): Promise<VaultObject> => ({
+      ...(await upload.put(name, Readable.from([bytes]))),
+      rawBytes: bytes.length,
+      compression: 'none',
+    });
+    const objects = [
+      await put('base.tar', await buffer(tarOf(entries))),
+      await put('backup_manifest', Buffer.from(ofServer)),
+    ];
+    await upload.seal(manifestBytes({ ...ofFull, backupId, objects }));
+    return backupId;
+  }
+
+  async function overwrite(backupId: string, name: string, at: number, text: string): Promise<void> {
+    const object = await open(join(folder, 'ORD', vault.locationOf(backupId), name), 'r+');
+    await object.write(text, at);
+    await object.close();
+  }
+
+  it('puts its files into the folder and says what it was', async () => {
+    const backupId = await stored();
+    await expect(restoreBackup({ vault, backupId, directory })).resolves.toMatchObject({
+      files: 3,
+      manifest: { backupId },
+      chain: [backupId],
+    });
+    expect(await readFile(join(directory, 'base/1/1259'), 'utf8')).toBe('rows');
+  });
+
+  it.each([
+    ["a file's content", 'base.tar', block, '17'],
+    ["a file's header", 'base.tar', 2 * block, 'x'],
+    ["the last file's header", 'base.tar', 4 * block + 130, 'x'],
+    ['the padding that nobody reads', 'base.tar', 2 * block - 1, 'x'],
+    ["the server's manifest", 'backup_manifest', 40, 'x'],
+  ])('sends to another region when %s was altered in this one', async (_, name, at, text) => {
+    const backupId = await stored();
+    await overwrite(backupId, name, at, text);
+    const refused = restoreBackup({ vault, backupId, directory });
+    await expect(refused).rejects.toMatchObject({ code: 'object-altered', region: 'ORD' });
+    await expect(refused).rejects.toThrow('Restore from the copy in another region.');
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('does not when the bytes are those that were stored: no other region has better ones', async () => {
+    const backupId = await stored(serverManifest({ PG_VERSION: '17\n' }));
+    await expect(restoreBackup({ vault, backupId, directory })).rejects.toMatchObject({
+      code: 'backup-content-invalid',
+    });
+    expect(await readdir(directory)).toEqual([]);
+  });
+});

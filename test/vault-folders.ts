@@ -1,0 +1,90 @@
+/** The vaults of a test's deployment as folders: looked into and damaged behind its back, and read by the command line. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+export const regions = ['DFW', 'IAD', 'ORD'] as const;
+export type Region = (typeof regions)[number];
+
+export class VaultFolders {
+  constructor(private readonly folder: string) {}
+
+  async make(): Promise<void> {
+    for (const region of regions) await mkdir(this.of(region), { recursive: true });
+  }
+
+  /** The folder of a region's vault. */
+  of(region: Region): string {
+    return join(this.folder, region);
+  }
+
+  /** `REGION=url,…` as the environment wants it. */
+  get urls(): string {
+    return regions.map((region) => `${region}=${pathToFileURL(this.of(region)).href}`).join(',');
+  }
+
+  /** As when their disks are not there, until `bringBack`. */
+  async takeAway(...away: Region[]): Promise<void> {
+    for (const region of away) await rename(this.of(region), `${this.of(region)}.away`);
+  }
+
+  async bringBack(...away: Region[]): Promise<void> {
+    for (const region of away) await rename(`${this.of(region)}.away`, this.of(region));
+  }
+
+  /** What is left in a region's vault under temporary names. */
+  async leftovers(region: Region): Promise<string[]> {
+    return readdir(join(this.of(region), 'partial')).catch(() => []);
+  }
+
+  /** Has the command line prove every byte of a backup in a region's vault; it needs no service. */
+  async proveCopy(backupId: string, region: Region): Promise<void> {
+    await this.cli(['verify', backupId], region);
+  }
+
+  /** Has the command line restore a backup from a region's vault into a folder. */
+  async restore(backupId: string, region: Region, directory: string): Promise<void> {
+    await this.cli(['restore', backupId, '--to', directory], region);
+  }
+
+  async lose(region: Region): Promise<void> {
+    await rm(this.of(region), { recursive: true });
+  }
+
+  /** Whether a region's vault shows the backup. */
+  async holds(backupId: string, region: Region): Promise<boolean> {
+    return (await readdir(this.sealed(backupId, region)).catch(() => [])).length > 0;
+  }
+
+  /** Does to the base archive of a backup what a bad disk does. */
+  async damage(backupId: string, region: Region, how: 'altered' | 'truncated' | 'removed'): Promise<void> {
+    const folder = this.sealed(backupId, region);
+    const archive = (await readdir(folder)).find((name) => name.startsWith('base.tar'));
+    if (!archive) throw new Error(`no base archive in ${folder}`);
+    const path = join(folder, archive);
+    await chmod(path, 0o600);
+    const { size } = await stat(path);
+    if (how === 'removed') await rm(path);
+    else if (how === 'truncated') await truncate(path, size - 1);
+    else {
+      const file = await open(path, 'r+');
+      const byte = Buffer.alloc(1);
+      const middle = Math.floor(size / 2);
+      await file.read(byte, 0, 1, middle);
+      await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, middle);
+      await file.close();
+    }
+  }
+
+  private async cli(args: string[], region: Region): Promise<void> {
+    const cli = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
+    const vault = `${region}=${pathToFileURL(this.of(region)).href}`;
+    await promisify(execFile)(process.execPath, [cli, ...args, '--from', region, '--vault', vault]);
+  }
+
+  private sealed(backupId: string, region: Region): string {
+    return join(this.of(region), 'backups', backupId.slice(-2), backupId);
+  }
+}
