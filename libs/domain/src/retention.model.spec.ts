@@ -10,8 +10,9 @@ import { decide, fold } from './decider.js';
 import { account, recorded } from './given.js';
 import { beyondRetention, type FullOfSchedule } from './retention.js';
 
-/** More of them by night: each history has about 60 steps. */
+/** More of them by night: each history has about 50 steps. */
 const histories = Number(process.env.STRONGROOM_RETENTION_HISTORIES ?? 100);
+const shortest = 40;
 const regions = ['IAD', 'ORD'];
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
 const scheduleId = '88b277eb-39be-4921-be31-3d61b43651d7';
@@ -206,7 +207,7 @@ describe('retention, over random histories', () => {
     let steps = 0;
     let deleted = 0;
     fc.assert(
-      fc.property(fc.array(step, { minLength: 20, maxLength: 100 }), (taken) => {
+      fc.property(fc.array(step, { minLength: shortest, maxLength: 100 }), (taken) => {
         const history = new History();
         for (const each of taken) {
           const goodBefore = history.backups.some(({ isGood }) => isGood);
@@ -225,8 +226,8 @@ describe('retention, over random histories', () => {
       }),
       { numRuns: histories },
     );
-    expect(steps).toBeGreaterThan(histories * 20);
-    // It is not for want of deletions that nothing went wrong.
-    expect(deleted).toBeGreaterThan(histories / 4);
+    expect(steps).toBeGreaterThanOrEqual(histories * shortest);
+    // It is not for want of deletions that nothing went wrong. There are several in a history as a rule, and at least 50 histories.
+    expect(deleted).toBeGreaterThan(histories / 10);
   }, 600_000);
 });
