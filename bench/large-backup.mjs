@@ -1,5 +1,6 @@
 /**
- * Memory and speed of a large backup and its two copies, by the whole stack as `npm start` runs it:
+ * Memory and speed of a large backup and its two copies, by the whole stack as `npm start` runs it: of rows that compress
+ * as databases do, and of random bytes, whose copies are as large as the server.
  *
  *     npm run build && node bench/large-backup.mjs [GIGABYTES]
  *
@@ -8,16 +9,8 @@
  * pg_basebackup where it can be had, and `cp` with a sync, read back by a SHA-256.
  */
 import { execFile, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -62,26 +55,38 @@ async function startStack() {
   throw new Error('the stack did not start within two minutes');
 }
 
-async function startCustomer() {
-  const password = 'bench';
-  const server = await PostgresServer.start({
-    directory: join(folder, 'customer'),
-    password,
-    settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB' },
-    logFile: join(folder, 'customer.log'),
-  });
-  undo.push(() => server.stop());
-  const client = new pg.Client({ connectionString: server.url() });
-  await client.connect();
+/** Some 2 KB a row; a tenth of it is text that compresses no further, the rest repeats. */
+async function fillWithRows(client) {
   await client.query('create table filling (id bigint primary key, text text not null)');
   await client.query('alter table filling alter column text set storage plain');
-  // About a tenth of it is text that compresses no further, the rest repeats: 3:1 or so, as databases do.
   for (let tenth = 0; tenth < gigabytes * 10; tenth += 1) {
     await client.query(
       `insert into filling select n, repeat(md5(n::text), 10) || md5(n::text || 'a') || md5(n::text || 'b') || repeat(md5((n + 1)::text), 18)
        from generate_series(${tenth * 95_000}::bigint, ${(tenth + 1) * 95_000 - 1}::bigint) n`,
     );
   }
+}
+
+async function fillWithRandomBytes(client) {
+  await client.query('create table filling (id bigint primary key, bytes bytea not null)');
+  await client.query('alter table filling alter column bytes set storage external');
+  const mebibyte = 2 ** 20;
+  for (let id = 0; id < (gigabytes * 1e9) / mebibyte; id += 1)
+    await client.query('insert into filling values ($1, $2)', [id, randomBytes(mebibyte)]);
+}
+
+async function startCustomer(name, fill) {
+  const password = 'bench';
+  const server = await PostgresServer.start({
+    directory: join(folder, name),
+    password,
+    settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB' },
+    logFile: join(folder, `${name}.log`),
+  });
+  undo.push(() => server.stop());
+  const client = new pg.Client({ connectionString: server.url() });
+  await client.connect();
+  await fill(client);
   await client.query('checkpoint');
   await client.end();
   return { server, password };
@@ -139,13 +144,13 @@ async function peers(server, vaultFolder) {
   result['cp of a stored backup, sync, SHA-256 of the copy'] = await timed(() =>
     run('sh', ['-c', `cp -r '${vaultFolder}' '${copied}' && sync '${copied}'/* && openssl dgst -sha256 '${copied}'/*`]),
   );
+  rmSync(copied, { recursive: true });
   return result;
 }
 
-try {
-  say(`Filling a server with ${gigabytes} GB …`);
-  const { server, password } = await startCustomer();
-  const stack = await startStack();
+async function backUpAndCopy(stack, name, fill) {
+  say(`Filling a server with ${gigabytes} GB: ${name} …`);
+  const { server, password } = await startCustomer(name.replace(' ', '-'), fill);
   const call = async (method, path, body) => {
     const response = await fetch(`${stack.api}/v1.0/${stack.accountId}${path}`, {
       method,
@@ -178,53 +183,68 @@ try {
   const seconds = ({ started, completed }) => (Date.parse(completed) - Date.parse(started)) / 1_000;
   const vaultFolder = join(fileURLToPath(stack.vaults.DFW), 'backups', backup.id.slice(-2), backup.id);
   const manifest = JSON.parse(readFileSync(join(vaultFolder, 'manifest.json'), 'utf8'));
-  const rawBytes = manifest.objects.reduce((sum, object) => sum + object.rawBytes, 0);
-  const memory = Object.fromEntries(
+  const result = {
+    filling: name,
+    rawBytes: manifest.objects.reduce((sum, object) => sum + object.rawBytes, 0),
+    storedBytes: seen.size_bytes,
+    backupSeconds: seconds(seen),
+    copySeconds: Object.fromEntries(seen.copies.map((copy) => [copy.region, seconds(copy)])),
+    residentMiB: memoryOf(samples, idle),
+    samples: samples.length,
+    peerSeconds: await peers(server, vaultFolder),
+  };
+  await server.stop();
+  return result;
+}
+
+function memoryOf(samples, idle) {
+  const highest = (values) => Math.round(Math.max(...values));
+  return Object.fromEntries(
     apps.map((app) => {
       const of = samples.map((sample) => sample[app]);
       const half = Math.floor(of.length / 2);
-      const round = (value) => Math.round(value);
       return [
         app,
         {
-          idle: round(idle[app]),
-          peak: round(Math.max(...of)),
-          peakOfFirstHalf: round(Math.max(...of.slice(0, half))),
-          peakOfSecondHalf: round(Math.max(...of.slice(half))),
+          idle: Math.round(idle[app]),
+          peak: highest(of),
+          peakOfFirstHalf: highest(of.slice(0, half)),
+          peakOfSecondHalf: highest(of.slice(half)),
         },
       ];
     }),
   );
-  const result = {
-    gigabytes,
-    node: process.version,
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    rawBytes,
-    storedBytes: seen.size_bytes,
-    backupSeconds: seconds(seen),
-    copySeconds: Object.fromEntries(seen.copies.map((copy) => [copy.region, seconds(copy)])),
-    residentMiB: memory,
-    samples: samples.length,
-    peerSeconds: await peers(server, vaultFolder),
-  };
-  say(`\n${(rawBytes / 1e9).toFixed(2)} GB from the server, ${(result.storedBytes / 1e9).toFixed(2)} GB stored`);
+}
+
+function report({ filling, rawBytes, storedBytes, backupSeconds, copySeconds, peerSeconds, residentMiB: memory }) {
+  say(`\n${filling}: ${(rawBytes / 1e9).toFixed(2)} GB from the server, ${(storedBytes / 1e9).toFixed(2)} GB stored`);
   say(
-    `backup, read back and verified: ${result.backupSeconds.toFixed(1)} s (${(rawBytes / 1e6 / result.backupSeconds).toFixed(0)} MB/s)`,
+    `backup, read back and verified: ${backupSeconds.toFixed(1)} s (${(rawBytes / 1e6 / backupSeconds).toFixed(0)} MB/s)`,
   );
-  for (const [region, taken] of Object.entries(result.copySeconds))
+  for (const [region, taken] of Object.entries(copySeconds))
     say(`copy to ${region}, read back and verified: ${taken.toFixed(1)} s`);
-  for (const [peer, taken] of Object.entries(result.peerSeconds)) say(`  beside it: ${peer}: ${taken.toFixed(1)} s`);
-  say('\nresident memory, MiB           idle  peak  (first half, second half)');
+  for (const [peer, taken] of Object.entries(peerSeconds)) say(`  beside it: ${peer}: ${taken.toFixed(1)} s`);
+  say('resident memory, MiB           idle  peak  (first half, second half)');
   for (const [app, { idle: at, peak, peakOfFirstHalf, peakOfSecondHalf }] of Object.entries(memory)) {
     say(
       `  ${app.padEnd(28)} ${String(at).padStart(4)}  ${String(peak).padStart(4)}  (${peakOfFirstHalf}, ${peakOfSecondHalf})${peak > limitMiB ? `  over ${limitMiB}` : ''}`,
     );
   }
+}
+
+try {
+  const stack = await startStack();
+  const runs = [];
+  for (const [name, fill] of Object.entries({ rows: fillWithRows, 'random bytes': fillWithRandomBytes })) {
+    const result = await backUpAndCopy(stack, name, fill);
+    report(result);
+    runs.push(result);
+  }
+  const machine = { node: process.version, cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30) };
   const results = join(root, 'bench', 'results');
   mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, 'large-backup.json'), `${JSON.stringify(result, null, 2)}\n`);
-  say(`\nWritten to bench/results/large-backup.json; ${readdirSync(vaultFolder).length} objects in the backup.`);
+  writeFileSync(join(results, 'large-backup.json'), `${JSON.stringify({ gigabytes, ...machine, runs }, null, 2)}\n`);
+  say('\nWritten to bench/results/large-backup.json.');
 } finally {
   for (const each of undo.reverse()) await each().catch(() => {});
   rmSync(folder, { recursive: true, force: true });

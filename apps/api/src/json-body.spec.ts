@@ -8,7 +8,8 @@ const refusal = (message: RegExp) =>
 
 describe('a body', () => {
   it('is read as the JSON that it is, whatever that is', () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => expect(read(JSON.stringify(value))).toEqual(value)));
+    const texts = fc.jsonValue().map((value) => JSON.stringify(value));
+    fc.assert(fc.property(texts, (text) => expect(read(text)).toEqual(JSON.parse(text))));
   });
 
   it('that is empty is no body', () => {

@@ -45,7 +45,8 @@ function often(): fc.Arbitrary<boolean> {
 }
 
 class Backup {
-  readonly events: NewEvent[] = [];
+  state: BackupState = fold(backupDecider, []);
+  private readonly events: NewEvent[] = [];
   readonly copied = new Set<string>();
   byClient = false;
 
@@ -55,15 +56,12 @@ class Backup {
     readonly parent: Backup | undefined,
   ) {}
 
-  get state(): BackupState {
-    return fold(backupDecider, recorded(this.events));
-  }
-
   /** False when the decider refuses. */
   try(command: BackupCommand): boolean {
     const decision = decide(backupDecider, command, this.state);
     if (isRefusal(decision)) return false;
     this.events.push(...decision.events);
+    this.state = fold(backupDecider, recorded(this.events));
     return true;
   }
 
