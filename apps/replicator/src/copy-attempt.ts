@@ -64,14 +64,14 @@ export class CopyAttempt {
       return this.clear(copy.request);
     }
     const ancestor = await new Ancestor(parts, copy, context).look();
-    if (ancestor === 'awaited') return { retryAt: this.in(ancestorPauseMs) };
+    if (ancestor === 'awaited') return { retryInMs: ancestorPauseMs };
 
     const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
     if (isRefusal(begun)) {
       log.info(`copy not begun: ${begun.message}`);
       if (begun.refused === 'copy-deleted') return this.clear(copy.request);
       // Jobs are counted anew when their table was lost; the next lease has the next number.
-      return begun.refused === 'attempt-superseded' ? { retryAt: parts.clock.now() } : 'finished';
+      return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
     }
     if (ancestor !== 'there') {
       await record({ type: 'FailCopy', copyId, attempt, ...ancestor });
@@ -95,14 +95,15 @@ export class CopyAttempt {
         return this.after(await record({ type: 'FailCopy', copyId, attempt, code, reason }), copy);
       }
       const pauseMs = Math.min(parts.retryMs * 2 ** (failures - 1), longestPauseMs);
-      const retryAt = this.in(pauseMs);
+      // Told to people; what counts is the database's clock.
+      const retryAt = new Date(parts.clock.now().getTime() + pauseMs).toISOString();
       log.warn(
         { err: error },
         `copy of backup ${backupId} to ${region} failed: ${message} Tried again in ${pauseMs / 1_000} s`,
       );
       const failed = { type: 'FailCopyAttempt', copyId, attempt, code, reason: message } as const;
-      const recorded = await record({ ...failed, retryAt: retryAt.toISOString() });
-      return isRefusal(recorded) ? this.after(recorded, copy) : { retryAt };
+      const recorded = await record({ ...failed, retryAt });
+      return isRefusal(recorded) ? this.after(recorded, copy) : { retryInMs: pauseMs };
     }
   }
 
@@ -117,12 +118,8 @@ export class CopyAttempt {
       return 'finished';
     } catch (error) {
       this.parts.log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
-      return { retryAt: this.in(this.parts.retryMs) };
+      return { retryInMs: this.parts.retryMs };
     }
-  }
-
-  private in(ms: number): Date {
-    return new Date(this.parts.clock.now().getTime() + ms);
   }
 
   private copy({ request }: OpenCopy) {

@@ -88,7 +88,7 @@ export class BackupAttempt {
     if (isRefusal(begun)) {
       log.info(`backup not begun: ${begun.message}`);
       // Jobs are counted anew when their table was lost; the next lease has the next number.
-      return begun.refused === 'attempt-superseded' ? { retryAt: parts.clock.now() } : 'finished';
+      return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
     }
     const startedAt = parts.clock.now();
     log.info({ instance: backup.request.instanceId }, 'backup begun');

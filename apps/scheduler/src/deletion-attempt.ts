@@ -6,7 +6,7 @@ import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, copyDecider, copyId, fold } from '@strongroom/domain';
 import { commandOn, execute, executeTogether, isOutage, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, Copies, type Views } from '@strongroom/read-model';
-import type { Clock, Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import type { ChainEnds } from './chain-ends.js';
@@ -16,7 +16,6 @@ export interface DeletionAttemptParts {
   ledger: Ledger;
   views: Views;
   ids: Ids;
-  clock: Clock;
   log: Logger;
   vaults: Vaults;
   homeRegion: string;
@@ -56,7 +55,7 @@ export class DeletionAttempt {
     const late = chain.filter(({ status }) => status !== 'DELETING');
     if (late.length > 0 && !(await this.join(late, context))) {
       log.info('deletion waits for the end of a backup that is built on this one');
-      return { retryAt: this.in(waitMs) };
+      return { retryInMs: waitMs };
     }
     try {
       for (const row of chain.reverse()) {
@@ -69,7 +68,7 @@ export class DeletionAttempt {
       const { code, message, retryable } = faultOf(error);
       if (retryable && job.attempt < mostAttempts) {
         log.warn({ err: error }, `deletion failed: ${message} Tried again`);
-        return { retryAt: this.in(retryMs) };
+        return { retryInMs: retryMs };
       }
       log.error({ err: error }, `deletion failed: ${message}`);
       const reason = `The backup could not be deleted: ${message} Delete it again when that is mended.`;
@@ -130,10 +129,6 @@ export class DeletionAttempt {
       commandOn(backupDecider, { id: row.id, accountId, instanceId: row.instanceId, context }, command(row)),
     );
     return !isRefusal(await executeTogether({ ledger, ids }, commands));
-  }
-
-  private in(ms: number): Date {
-    return new Date(this.parts.clock.now().getTime() + ms);
   }
 }
 

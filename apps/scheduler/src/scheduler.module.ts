@@ -61,7 +61,7 @@ export function schedulerModule({
           const chainEnds = new ChainEnds({ ledger, credentials, engine, log });
           const backups = new Backups(dataSource);
           const parts = { ledger, ids, clock, log, credentials, engine, backups, chainEnds, vault, runner };
-          const deletion = { dataSource, ledger, views, ids, clock, log, vaults, homeRegion, chainEnds, actor: runner };
+          const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, chainEnds, actor: runner };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));

@@ -70,7 +70,7 @@ describe('jobs', () => {
 
     expect(await jobs.renew(lost, minute, { doneBytes: 400 })).toBe(false);
     await jobs.finish(lost);
-    await jobs.retryAt(lost, new Date());
+    await jobs.retryIn(lost, 0);
     expect(await lease('c')).toEqual([]);
     expect(await jobs.progress('copy', [id])).toEqual(new Map([[id, { doneBytes: 0, totalBytes: 500 }]]));
     expect(await jobs.renew(held, minute)).toBe(true);
@@ -105,11 +105,14 @@ describe('jobs', () => {
     expect(await jobs.progress('copy', [job.id])).toEqual(new Map());
   });
 
-  it('given back are ready at the given time, not before', async () => {
+  it('given back are ready after the given while, by the clock of the database, and not before', async () => {
     await add(copy());
     const job = await leaseOne('a');
-    await jobs.retryAt(job, new Date(Date.now() + minute));
+    await jobs.retryIn(job, minute);
     expect(await lease('b')).toEqual([]);
+    const [row] = await dataSource.query('select extract(epoch from ready_at - now())::float8 * 1000 as ms from job');
+    expect(row.ms).toBeLessThanOrEqual(minute);
+    expect(row.ms).toBeGreaterThan(minute / 2);
     await dataSource.query('update job set ready_at = now()');
     expect(await leaseOne('b')).toMatchObject({ id: job.id, attempt: 2 });
     expect(await jobs.renew(job, minute)).toBe(false);
@@ -157,7 +160,7 @@ describe('jobs', () => {
     await jobs.renew(job, minute);
     await jobs.renew(job, minute, { doneBytes: terabyte, totalBytes: null });
     expect(await told()).toEqual({ doneBytes: terabyte, totalBytes: terabyte });
-    await jobs.retryAt(job, new Date(0));
+    await jobs.retryIn(job, 0);
     await leaseOne('b');
     expect(await told()).toEqual({ doneBytes: 0, totalBytes: terabyte });
   });

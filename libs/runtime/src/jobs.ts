@@ -130,10 +130,10 @@ export class Jobs {
     );
   }
 
-  /** Gives the lease back; the job is ready again at `at`. Without effect when it is no longer this holder's. */
-  async retryAt(job: LeasedJob, at: Date): Promise<void> {
-    const giveBack = 'update job set lease_owner = null, lease_until = null, ready_at = $5::timestamptz';
-    await this.touch(job, giveBack, [at.toISOString()]);
+  /** Gives the lease back; the job is ready again in `ms`, by the database's clock. Without effect when it is no longer this holder's. */
+  async retryIn(job: LeasedJob, ms: number): Promise<void> {
+    const giveBack = `update job set lease_owner = null, lease_until = null, ready_at = now() + $5 * interval '1 ms'`;
+    await this.touch(job, giveBack, [ms]);
   }
 
   /** How far the jobs are that are still on the list. */

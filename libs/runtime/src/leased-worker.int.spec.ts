@@ -138,7 +138,7 @@ describe('a worker of leased jobs', () => {
       'a',
       async ({ attempt }) => {
         attempts.push(attempt);
-        if (attempt === 1) return { retryAt: new Date(0) };
+        if (attempt === 1) return { retryInMs: 0 };
         if (attempt === 2) throw new Error('nothing could be recorded');
         return 'finished';
       },

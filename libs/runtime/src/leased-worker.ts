@@ -15,8 +15,8 @@ export interface Hold {
   progress(doneBytes: number, totalBytes: number | null): void;
 }
 
-/** What becomes of the job: over, or ready again at an instant. */
-export type Performed = 'finished' | { retryAt: Date };
+/** What becomes of the job: over, or ready again after a while. */
+export type Performed = 'finished' | { retryInMs: number };
 
 export interface LeasedWork {
   kind: string;
@@ -90,14 +90,14 @@ export class LeasedWorker {
         },
       });
       if (performed === 'finished') await this.jobs.finish(job);
-      else await this.jobs.retryAt(job, performed.retryAt);
+      else await this.jobs.retryIn(job, performed.retryInMs);
     } catch (error) {
       if (stop.signal.aborted) {
         this.log.info(
           { job: job.id, attempt: job.attempt },
           `${job.kind} given up: ${String(stop.signal.reason?.message)}`,
         );
-        await this.jobs.retryAt(job, new Date()).catch(() => {});
+        await this.jobs.retryIn(job, 0).catch(() => {});
       } else {
         this.log.error(
           { err: error, job: job.id, attempt: job.attempt },
