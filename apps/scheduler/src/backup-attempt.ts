@@ -27,8 +27,8 @@ import {
 import { type Vault, VaultFault } from '@strongroom/vault';
 import type { ChainEnds } from './chain-ends.js';
 
-/** More lost runners than this, and the backup is failed rather than tried again: it may be what kills them. */
-const mostAttempts = 5;
+/** So many lost runners, and the backup is failed rather than tried again: it may be what kills them. */
+const mostLost = 5;
 /** A full backup ends the chains of so many before it: whatever is older has ended with one of those. */
 const mostChains = 3;
 
@@ -71,8 +71,8 @@ export class BackupAttempt {
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...requested.context });
     const record = (command: BackupCommand) => this.record(backup, context, command);
 
-    if (job.attempt > mostAttempts) {
-      const reason = `The backup was begun ${mostAttempts} times and its runner was lost each time. Look into the scheduler's log.`;
+    if (job.failures >= mostLost) {
+      const reason = `The backup was begun ${mostLost} times and its runner was lost each time. Look into the scheduler's log.`;
       await record({ type: 'FailBackup', backupId, attempt: job.attempt, code: 'runner-lost', reason });
       await this.clearUp(log);
       await parts.chainEnds.end(backup.request.instanceId, [backupId]);

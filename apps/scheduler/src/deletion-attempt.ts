@@ -24,7 +24,7 @@ export interface DeletionAttemptParts {
   actor: string;
 }
 
-const mostAttempts = 3;
+const mostTries = 3;
 const retryMs = 1_000;
 const waitMs = 2_000;
 
@@ -66,9 +66,9 @@ export class DeletionAttempt {
     } catch (error) {
       if (this.hold.signal.aborted || isOutage(error)) throw error;
       const { code, message, retryable } = faultOf(error);
-      if (retryable && job.attempt < mostAttempts) {
+      if (retryable && job.failures + 1 < mostTries) {
         log.warn({ err: error }, `deletion failed: ${message} Tried again`);
-        return { retryInMs: retryMs };
+        return { retryInMs: retryMs, hasFailed: true };
       }
       log.error({ err: error }, `deletion failed: ${message}`);
       const reason = `The backup could not be deleted: ${message} Delete it again when that is mended.`;

@@ -9,6 +9,7 @@ import { SlotTimers1700000000005 } from './migrations/0005-slot-timers.js';
 import { Credentials1700000000006 } from './migrations/0006-credentials.js';
 import { Limits1700000000007 } from './migrations/0007-limits.js';
 import { BuiltInstances1700000000008 } from './migrations/0008-built-instances.js';
+import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -46,6 +47,7 @@ export function dataSourceOptions({
       Credentials1700000000006,
       Limits1700000000007,
       BuiltInstances1700000000008,
+      JobFailures1700000000011,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

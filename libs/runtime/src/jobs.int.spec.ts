@@ -66,7 +66,8 @@ describe('jobs', () => {
     expect(await lease('b')).toEqual([]);
     await lapse(id);
     const held = await leaseOne('b');
-    expect(held).toEqual({ kind: 'copy', id, lane: 'IAD', accountId: '1234', owner: 'b', attempt: 2, asked: 1 });
+    const of = { kind: 'copy', id, lane: 'IAD', accountId: '1234' };
+    expect(held).toEqual({ ...of, owner: 'b', attempt: 2, failures: 1, asked: 1 });
 
     expect(await jobs.renew(lost, minute, { doneBytes: 400 })).toBe(false);
     await jobs.finish(lost);
@@ -93,6 +94,29 @@ describe('jobs', () => {
     await lapse(id);
     expect(await jobs.renew(job, minute)).toBe(true);
     expect(await lease('b')).toEqual([]);
+  });
+
+  it('tell how often they came to nothing: holders that were lost or failed count, those that gave them back do not', async () => {
+    await add(copy());
+    await jobs.retryIn(await leaseOne('a'), 0);
+    const waited = await leaseOne('b');
+    expect(waited).toMatchObject({ attempt: 2, failures: 0 });
+    await jobs.retryIn(waited, 0, true);
+    const failed = await leaseOne('c');
+    expect(failed).toMatchObject({ attempt: 3, failures: 1 });
+    await lapse(failed.id);
+    expect(await leaseOne('d')).toMatchObject({ attempt: 4, failures: 2 });
+  });
+
+  it('asked for anew while they were done begin without failures, and their attempts go on rising', async () => {
+    const { id } = copy();
+    await add(copy({ id }));
+    await jobs.retryIn(await leaseOne('a'), 0, true);
+    const job = await leaseOne('a');
+    await add(copy({ id }));
+    await jobs.finish(job);
+    expect(await leaseOne('a')).toMatchObject({ id, attempt: 3, failures: 0 });
+    expect(await jobs.renew(job, minute)).toBe(false);
   });
 
   it('are gone when finished', async () => {

@@ -22,8 +22,10 @@ export interface LeasedJob {
   readonly id: string;
   readonly lane: string;
   readonly accountId: string;
-  /** How often the job has been leased, this time included. */
+  /** How often the job has been leased, this time included: of two who hold it, the one with the higher number does. */
   readonly attempt: number;
+  /** How often it came to nothing: its holder was lost, or gave it back as failed. A holder that was told to end is no failure. */
+  readonly failures: number;
   /** How often it had been added when it was leased. */
   readonly asked: number;
   readonly owner: string;
@@ -47,7 +49,7 @@ export interface LaneLoad {
 
 const leasedRows = z.array(
   z
-    .object({ id: z.string(), account_id: z.string(), attempt: z.int(), asked: z.int() })
+    .object({ id: z.string(), account_id: z.string(), attempt: z.int(), failures: z.int(), asked: z.int() })
     .transform(({ account_id, ...rest }) => ({
       ...rest,
       accountId: account_id,
@@ -85,21 +87,34 @@ export class Jobs {
     );
   }
 
-  /** Leases up to `limit` jobs that are ready and held by nobody, those that have been ready longest first. */
-  async lease(kind: string, lane: string, owner: string, limit: number, leaseMs: number): Promise<LeasedJob[]> {
+  /**
+   * Leases up to `limit` jobs that are ready and held by nobody, those that have been ready longest first.
+   * @param inHand ids that the caller still works on under an earlier lease: not leased to it, be it that the lease has lapsed
+   */
+  async lease(
+    kind: string,
+    lane: string,
+    owner: string,
+    limit: number,
+    leaseMs: number,
+    inHand: readonly string[] = [],
+  ): Promise<LeasedJob[]> {
     const rows = leasedRows.parse(
       await this.dataSource.query(
         `with free as (
            select kind, id from job
            where kind = $1 and lane = $2 and ready_at <= now() and (lease_until is null or lease_until < now())
+             and id <> all($6::uuid[])
            order by ready_at, id limit $3 for update skip locked
          ), leased as (
-           update job set attempt = attempt + 1, lease_owner = $4, lease_until = now() + $5 * interval '1 ms', done_bytes = 0
+           -- A lease that is still there has lapsed: one that is given back is taken off.
+           update job set attempt = attempt + 1, failures = failures + (lease_until is not null)::int,
+             lease_owner = $4, lease_until = now() + $5 * interval '1 ms', done_bytes = 0
            from free where job.kind = free.kind and job.id = free.id
-           returning job.id, job.account_id, job.attempt, job.asked, job.ready_at
+           returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.ready_at
          )
-         select id, account_id, attempt, asked from leased order by ready_at, id`,
-        [kind, lane, limit, owner, leaseMs],
+         select id, account_id, attempt, failures, asked from leased order by ready_at, id`,
+        [kind, lane, limit, owner, leaseMs, inHand],
       ),
     );
     return rows.map((row) => ({ kind, lane, owner, ...row }));
@@ -124,16 +139,20 @@ export class Jobs {
     await this.dataSource.query(
       `with done as (
          delete from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked = $5
-       ) update job set lease_owner = null, lease_until = null, attempt = 0, ready_at = now()
+       ) update job set lease_owner = null, lease_until = null, failures = 0, ready_at = now()
          where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked <> $5`,
       [job.kind, job.id, job.owner, job.attempt, job.asked],
     );
   }
 
   /** Gives the lease back; the job is ready again in `ms`, by the database's clock. Without effect when it is no longer this holder's. */
-  async retryIn(job: LeasedJob, ms: number): Promise<void> {
-    const giveBack = `update job set lease_owner = null, lease_until = null, ready_at = now() + $5 * interval '1 ms'`;
-    await this.touch(job, giveBack, [ms]);
+  async retryIn(job: LeasedJob, ms: number, hasFailed = false): Promise<void> {
+    await this.touch(
+      job,
+      `update job set lease_owner = null, lease_until = null, ready_at = now() + $5 * interval '1 ms',
+         failures = failures + $6::int`,
+      [ms, hasFailed ? 1 : 0],
+    );
   }
 
   /** How far the jobs are that are still on the list. */

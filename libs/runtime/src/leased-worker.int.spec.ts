@@ -109,7 +109,16 @@ describe('a worker of leased jobs', () => {
     // As when the process was frozen for longer than its lease, and another took the job meanwhile.
     await dataSource.query(`update job set lease_owner = 'b', attempt = attempt + 1`);
     await eventually(() => expect(ended).toEqual(['the lease was lost to another process']), soon);
-    const held: LeasedJob = { kind: 'copy', id, lane: '', accountId: '1', owner: 'b', attempt: 2, asked: 1 };
+    const held: LeasedJob = {
+      kind: 'copy',
+      id,
+      lane: '',
+      accountId: '1',
+      owner: 'b',
+      attempt: 2,
+      failures: 0,
+      asked: 1,
+    };
     expect(await jobs.renew(held, 60_000)).toBe(true);
   });
 
@@ -129,6 +138,31 @@ describe('a worker of leased jobs', () => {
     expect(stopping.busy).toBe(0);
     const [next] = await jobs.lease('copy', '', 'b', 1, 60_000);
     expect(next).toMatchObject({ id, attempt: 2 });
+  });
+
+  it('keeps work in hand whose lease has lapsed, and does not begin it a second time', async () => {
+    const [id = ''] = await add(1);
+    const attempts: number[] = [];
+    let finish = () => {};
+    const over = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const worker = start('a', async ({ attempt }) => {
+      attempts.push(attempt);
+      await over;
+      return 'finished';
+    });
+    await eventually(() => expect(attempts).toEqual([1]), soon);
+    // As when the process or the database was away for longer than the lease.
+    await dataSource.query(`update job set lease_until = now() - interval '1 ms'`);
+    await eventually(async () => {
+      const [row] = await dataSource.query('select attempt, lease_until > now() as held from job where id = $1', [id]);
+      expect(row).toEqual({ attempt: 1, held: true });
+    }, soon);
+    expect(worker.busy).toBe(1);
+    finish();
+    await eventually(async () => expect(await left()).toBe(0), soon);
+    expect(attempts).toEqual([1]);
   });
 
   it('does a job again when its work asks for that, or failed', async () => {

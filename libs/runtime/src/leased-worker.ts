@@ -15,8 +15,8 @@ export interface Hold {
   progress(doneBytes: number, totalBytes: number | null): void;
 }
 
-/** What becomes of the job: over, or ready again after a while. */
-export type Performed = 'finished' | { retryInMs: number };
+/** What becomes of the job: over, or ready again after a while. What came to nothing is counted in the job's `failures`. */
+export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean };
 
 export interface LeasedWork {
   kind: string;
@@ -68,7 +68,9 @@ export class LeasedWorker {
     const { kind, lane, owner, concurrency, leaseMs } = this.work;
     const free = concurrency - this.running.size;
     if (free <= 0) return;
-    for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs)) {
+    // What is in hand stays with its hold, which renews it late: two holds of one job would end each other.
+    const inHand = [...this.running.keys()];
+    for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs, inHand)) {
       const stop = new AbortController();
       const ended = this.hold(job, stop).finally(() => {
         this.running.delete(job.id);
@@ -90,7 +92,7 @@ export class LeasedWorker {
         },
       });
       if (performed === 'finished') await this.jobs.finish(job);
-      else await this.jobs.retryIn(job, performed.retryInMs);
+      else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed);
     } catch (error) {
       if (stop.signal.aborted) {
         this.log.info(
