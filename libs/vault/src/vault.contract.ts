@@ -144,6 +144,39 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.remove(backupId)).resolves.toBeUndefined();
     });
 
+    it('has nothing left of a backup that is purged, and no attempt at it can write or seal any more', async () => {
+      const { backupId } = await storeSample(vault);
+      const open = await vault.begin(backupId, 2);
+      await open.put('base.tar.zst', chunksOf(randomBytes(10)));
+      const bystander = await vault.begin(randomUUID(), 1);
+      await bystander.put('base.tar.zst', chunksOf(randomBytes(10)));
+      await vault.purge(backupId);
+      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
+      await expect(scene.leftovers()).resolves.toHaveLength(1);
+      const superseded = { code: 'upload-superseded', retryable: false };
+      await expect(open.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject(superseded);
+      await expect(open.seal(randomBytes(10))).rejects.toMatchObject(superseded);
+      await open.discard();
+      await expect(vault.purge(backupId)).resolves.toBeUndefined();
+      await bystander.put('more.zst', chunksOf(randomBytes(10)));
+      await bystander.discard();
+    });
+
+    it('has nothing left of a backup that is purged while an attempt at it puts or seals', async () => {
+      const backupId = randomUUID();
+      const upload = await vault.begin(backupId, 1);
+      const writing = (async () => {
+        for (let object = 0; object < 20; object += 1) await upload.put(`${object}.zst`, chunksOf(randomBytes(10)));
+        await upload.seal(randomBytes(10));
+      })();
+      await Promise.all([vault.purge(backupId), writing.catch(() => {})]);
+      await expect(upload.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject({
+        code: 'upload-superseded',
+      });
+      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
+      await expect(scene.leftovers()).resolves.toEqual([]);
+    });
+
     const damages = [
       ['altered', 'object-altered', (id: string) => scene.alter(id, 'base.tar.zst')],
       ['truncated', 'object-altered', (id: string) => scene.truncate(id, 'base.tar.zst')],
@@ -188,6 +221,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.manifest(id)).rejects.toMatchObject({ code: 'object-missing' });
       await expect(async () => vault.begin(id, 1)).rejects.toMatchObject({ code: 'object-missing' });
       await expect(vault.remove(id)).rejects.toMatchObject({ code: 'object-missing' });
+      await expect(vault.purge(id)).rejects.toMatchObject({ code: 'object-missing' });
     });
 
     it('ends reading back when it is told to', async () => {
@@ -217,6 +251,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.manifest(backupId)).rejects.toMatchObject(away);
       await expect(vault.verify(backupId)).rejects.toMatchObject(away);
       await expect(vault.remove(backupId)).rejects.toMatchObject(away);
+      await expect(vault.purge(backupId)).rejects.toMatchObject(away);
       await expect(buffer(vault.read(backupId, 'base.tar.zst'))).rejects.toMatchObject(away);
       await expect(upload.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject(away);
       await expect(upload.seal(randomBytes(10))).rejects.toMatchObject(away);

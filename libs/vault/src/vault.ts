@@ -73,6 +73,13 @@ export abstract class Vault {
    */
   abstract remove(backupId: string): Promise<void>;
 
+  /**
+   * Removes everything of a backup that has ended: what is sealed, and what any attempt left under temporary names. An
+   * attempt that is still open can neither put nor seal any more (`upload-superseded`). Absent: does nothing. Begin no
+   * further attempt at the backup: it would be one like any other.
+   */
+  abstract purge(backupId: string): Promise<void>;
+
   /** Cheap check that the vault can be reached and written to; for readiness. @throws {VaultFault} */
   abstract probe(): Promise<void>;
 }

@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { access, open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
 import { checkedObjectName, parseManifest } from '../manifest.js';
@@ -78,6 +78,16 @@ export class DirectoryVault extends Vault {
     });
   }
 
+  async purge(backupId: string): Promise<void> {
+    // Before what is sealed: none of them can seal after it.
+    await this.root.doing(`remove what is unfinished of backup ${backupId}`, async () => {
+      await access(this.root.path, constants.W_OK);
+      for (const { path } of await this.attemptsAt(backupId)) await removeFolder(path);
+      await absentAs(undefined, syncFolder(this.root.partials));
+    });
+    await this.remove(backupId);
+  }
+
   async probe(): Promise<void> {
     await this.root.doing('be opened', async () => {
       if (!(await stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
@@ -140,16 +150,28 @@ export class DirectoryVault extends Vault {
 
   /** One that was frozen and wakes up late must not take away what a later attempt writes: it ends here. */
   private async removeEarlier(backupId: string, attempt: number): Promise<void> {
-    for (const name of await absentAs([], readdir(this.root.partials))) {
-      const [id, number] = name.split('.');
-      if (id !== backupId) continue;
-      if (Number(number) > attempt) {
+    for (const { number, path } of await this.attemptsAt(backupId)) {
+      if (number > attempt) {
         const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: attempt ${number} has begun.`;
         throw new VaultFault('upload-superseded', this.region, message);
       }
-      await rm(join(this.root.partials, name), { recursive: true, force: true });
+      await removeFolder(path);
     }
   }
+
+  /** What there is under temporary names. */
+  private async attemptsAt(backupId: string): Promise<{ number: number; path: string }[]> {
+    const prefix = basename(this.root.partialFolder(backupId, 0)).slice(0, -1);
+    const names = await absentAs<string[]>([], readdir(this.root.partials));
+    return names
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => ({ number: Number(name.slice(prefix.length)), path: join(this.root.partials, name) }));
+  }
+}
+
+/** Tried again where an attempt that is still open puts one more object into it meanwhile. */
+function removeFolder(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function absentAs<T>(value: T, found: Promise<T>): Promise<T> {
