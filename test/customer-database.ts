@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PostgresServer } from '@strongroom/local-services';
 import pg from 'pg';
+import { z } from 'zod';
 import type { CustomerServer } from './deployment.js';
+
+const slotRow = z.object({ slot_name: z.string() });
 
 export class CustomerDatabase {
   private constructor(
@@ -57,6 +60,14 @@ export class CustomerDatabase {
     } finally {
       await client.end();
     }
+  }
+
+  /** The replication slots of chains that the server keeps. */
+  async chainSlots(): Promise<string[]> {
+    const rows = await this.query(
+      "select slot_name::text from pg_replication_slots where slot_name like 'strongroom_chain_%' order by 1",
+    );
+    return rows.map((row) => slotRow.parse(row).slot_name);
   }
 
   /** As a power cut would. */

@@ -2,7 +2,14 @@
  * One attempt at a requested backup: server → engine → compression → the home region's vault, then the event that says
  * so. Only the newest attempt can end a backup, so one that was overtaken while it slept changes nothing.
  */
-import { type EventContext, isRefusal, type Refusal, streamOf } from '@strongroom/contracts';
+import {
+  type EventContext,
+  isRefusal,
+  type RecordedEvent,
+  type Refusal,
+  type StreamName,
+  streamOf,
+} from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupCommand,
@@ -14,7 +21,6 @@ import {
 } from '@strongroom/domain';
 import { type Engine, EngineFault, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
-import type { Backups } from '@strongroom/read-model';
 import {
   type Clock,
   type Hold,
@@ -25,12 +31,9 @@ import {
   persist,
 } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
-import type { ChainEnds } from './chain-ends.js';
 
 /** So many lost runners, and the backup is failed rather than tried again: it may be what kills them. */
 const mostLost = 5;
-/** A full backup ends the chains of so many before it: whatever is older has ended with one of those. */
-const mostChains = 3;
 
 export interface BackupAttemptParts {
   ledger: Ledger;
@@ -39,8 +42,6 @@ export interface BackupAttemptParts {
   log: Logger;
   credentials: Credentials;
   engine: Engine;
-  backups: Backups;
-  chainEnds: ChainEnds;
   /** The home region's. */
   vault: Vault;
   /** Who runs it: the process. */
@@ -73,9 +74,7 @@ export class BackupAttempt {
 
     if (job.failures >= mostLost) {
       const reason = `The backup was begun ${mostLost} times and its runner was lost each time. Look into the scheduler's log.`;
-      await record({ type: 'FailBackup', backupId, attempt: job.attempt, code: 'runner-lost', reason });
-      await this.clearUp(log);
-      await parts.chainEnds.end(backup.request.instanceId, [backupId]);
+      await this.fail(record, { code: 'runner-lost', reason }, log);
       return 'finished';
     }
     const begun = await record({
@@ -92,34 +91,44 @@ export class BackupAttempt {
     }
     const startedAt = parts.clock.now();
     log.info({ instance: backup.request.instanceId }, 'backup begun');
+    let stored: StoredBackup;
     try {
-      const { location, type, parentId, sizeBytes, rawBytes, sha256 } = await this.store(backup, startedAt, log);
-      const result = {
-        type,
-        parentId,
-        region: parts.vault.region,
-        location,
-        sizeBytes,
-        rawBytes,
-        sha256,
-        startedAt: startedAt.toISOString(),
-      };
-      const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
-      if (isRefusal(completed)) {
-        log.warn(`backup not completed: ${completed.message}`);
-        return 'finished';
-      }
-      const ms = parts.clock.now().getTime() - startedAt.getTime();
-      log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
-      if (type === 'full') await this.endEarlierChains(backup.request.instanceId);
+      stored = await this.store(backup, startedAt, log);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message } = faultOf(error);
       log.error({ err: error }, `backup failed: ${message}`);
-      await record({ type: 'FailBackup', backupId, attempt: job.attempt, code, reason: message });
-      await parts.chainEnds.end(backup.request.instanceId, [backupId]);
+      await this.fail(record, { code, reason: message }, log);
+      return 'finished';
     }
+    const result = { ...stored, region: parts.vault.region, startedAt: startedAt.toISOString() };
+    const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
+    if (isRefusal(completed)) {
+      log.warn(`backup not completed: ${completed.message}`);
+      return 'finished';
+    }
+    const { sizeBytes, rawBytes, sha256 } = stored;
+    const ms = parts.clock.now().getTime() - startedAt.getTime();
+    log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
     return 'finished';
+  }
+
+  /** Nothing of a failed backup stays in the vault. One that was refused to fail has another attempt, or has ended. */
+  private async fail(
+    record: (command: BackupCommand) => Promise<Executed | Refusal>,
+    fault: { code: string; reason: string },
+    log: Logger,
+  ): Promise<void> {
+    const { backupId, job } = this;
+    const failed = await record({ type: 'FailBackup', backupId, attempt: job.attempt, ...fault });
+    if (isRefusal(failed)) {
+      log.warn(`backup not failed: ${failed.message}`);
+      return;
+    }
+    // A vault that is away keeps what was left under temporary names: no attempt can seal it, and a deletion removes it.
+    await this.parts.vault.purge(backupId).catch((error: unknown) => {
+      log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
+    });
   }
 
   /** A run of a schedule that can't build on its parent is full; whoever asked for an incremental is told why there is none. */
@@ -137,10 +146,19 @@ export class BackupAttempt {
     }
   }
 
-  /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault does not hold it */
+  /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault can't give it */
   private async checkParent(parentId: string): Promise<void> {
-    const parent = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', parentId)));
-    if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
+    const parent = fold(backupDecider, await this.history(streamOf('backup', parentId)));
+    try {
+      if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
+    } catch (cause) {
+      if (!(cause instanceof VaultFault) || cause.retryable) throw cause;
+      throw new EngineFault(
+        'incremental-not-possible',
+        `Backup ${parentId}, which it was to be built on, can't be read: ${cause.message} Take a full backup.`,
+        { cause },
+      );
+    }
     throw new EngineFault(
       'incremental-not-possible',
       `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
@@ -154,7 +172,7 @@ export class BackupAttempt {
   ): Promise<StoredBackup> {
     const { credentials, engine, vault, clock } = this.parts;
     const { endpoint, name: instanceName } = await this.instance(request.instanceId);
-    const password = await credentials.get(request.instanceId);
+    const password = await this.outlasting('reading the credential', () => credentials.get(request.instanceId));
     return storeBackup({
       engine,
       vault,
@@ -175,23 +193,8 @@ export class BackupAttempt {
     });
   }
 
-  private async endEarlierChains(instanceId: string): Promise<void> {
-    const fulls = await this.parts.backups.fullsOf(instanceId, mostChains + 1);
-    const earlier = fulls.map(({ id }) => id).filter((id) => id !== this.backupId);
-    await this.parts.chainEnds.end(instanceId, earlier);
-  }
-
-  /** What the last of the dead attempts left under a temporary name. A vault that is away keeps it: no attempt can seal it. */
-  private async clearUp(log: Logger): Promise<void> {
-    try {
-      await (await this.parts.vault.begin(this.backupId, this.job.attempt)).discard();
-    } catch (error) {
-      log.warn({ err: error }, 'what the lost runners left in the vault could not be removed');
-    }
-  }
-
   private async instance(instanceId: string): Promise<RegisteredInstance> {
-    const instance = fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', instanceId)));
+    const instance = fold(instanceDecider, await this.history(streamOf('instance', instanceId)));
     if (instance.is !== 'registered')
       throw new EngineFault('server-unreachable', `Instance ${instanceId} is not registered any more.`);
     return instance;
@@ -204,12 +207,19 @@ export class BackupAttempt {
     command: BackupCommand,
   ): Promise<Executed | Refusal> {
     const target = { id: this.backupId, accountId, instanceId: request.instanceId, context };
-    return persist(() => execute(this.parts, backupDecider, target, command), {
-      what: `recording ${command.type} of backup ${this.backupId}`,
-      passes: isOutage,
-      signal: this.hold.signal,
-      log: this.parts.log,
-    });
+    const what = `recording ${command.type}`;
+    return this.outlasting(what, () => execute(this.parts, backupDecider, target, command));
+  }
+
+  private history(stream: StreamName): Promise<RecordedEvent[]> {
+    return this.outlasting(`reading ${stream}`, () => this.parts.ledger.readStream(stream));
+  }
+
+  /** That Strongroom's own database is away is no reason to fail a customer's backup. */
+  private outlasting<T>(what: string, action: () => Promise<T>): Promise<T> {
+    const { log } = this.parts;
+    const told = `${what} for backup ${this.backupId}`;
+    return persist(action, { what: told, passes: isOutage, signal: this.hold.signal, log });
   }
 }
 

@@ -9,7 +9,6 @@ import { type BackupRow, Backups, Copies, type Views } from '@strongroom/read-mo
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import type { ChainEnds } from './chain-ends.js';
 
 export interface DeletionAttemptParts {
   dataSource: DataSource;
@@ -19,7 +18,6 @@ export interface DeletionAttemptParts {
   log: Logger;
   vaults: Vaults;
   homeRegion: string;
-  chainEnds: ChainEnds;
   /** Who does it: the process. */
   actor: string;
 }
@@ -89,7 +87,7 @@ export class DeletionAttempt {
   }
 
   /** The copies' ends come first: from then on no copying that is under way can put anything back. */
-  private async remove({ id, instanceId, region, type }: BackupRow, context: EventContext): Promise<void> {
+  private async remove({ id, instanceId, region }: BackupRow, context: EventContext): Promise<void> {
     const { ledger, ids, vaults, homeRegion } = this.parts;
     const { accountId } = this.job;
     const regions = await this.regionsOf(id);
@@ -97,10 +95,9 @@ export class DeletionAttempt {
       const target = { id: copyId(id, each), accountId, instanceId, context };
       await execute({ ledger, ids }, copyDecider, target, { type: 'DeleteCopy' });
     }
-    for (const each of [...regions, region ?? homeRegion]) await vaults.of(each).remove(id);
+    for (const each of [...regions, region ?? homeRegion]) await vaults.of(each).purge(id);
     const target = { id, accountId, instanceId, context };
     await execute({ ledger, ids }, backupDecider, target, { type: 'ConfirmDeletion', backupId: id });
-    if (type === 'full') await this.endChain(instanceId, id);
   }
 
   /** Every region that ever was asked for a copy, be it that an earlier attempt has seen to it: its vault is looked at again. */
@@ -111,11 +108,6 @@ export class DeletionAttempt {
     const streamIn = (region: string) => streamOf('copy', copyId(backupId, region));
     const known = await ledger.readStreams(dataSource.manager, regions.map(streamIn));
     return regions.filter((region) => known.has(streamIn(region)));
-  }
-
-  /** A newer full backup has ended the chains before it already. */
-  private async endChain(instanceId: string, fullId: string): Promise<void> {
-    if (!(await this.backups.newestCompleted(instanceId, 'full'))) await this.parts.chainEnds.end(instanceId, [fullId]);
   }
 
   private async onEach(

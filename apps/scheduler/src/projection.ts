@@ -3,7 +3,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/contracts';
 import { FeedContext } from '@strongroom/feed';
-import { Views } from '@strongroom/read-model';
+import { Backups, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
 import { Retention } from './retention.js';
 import { removeTimer, setTimer } from './slot-timers.js';
@@ -11,10 +11,14 @@ import { removeTimer, setTimer } from './slot-timers.js';
 /** Whether this deployment builds servers from backups. */
 export const buildsServersToken = Symbol('builds servers');
 
+/** Only the newest full backup before should have a slot still; that of a few more is asked for, which costs little. */
+const mostChains = 3;
+
 @Controller()
 export class Projection {
   constructor(
     private readonly views: Views,
+    private readonly backups: Backups,
     private readonly jobs: Jobs,
     private readonly retention: Retention,
     @Inject(buildsServersToken) private readonly buildsServers: boolean,
@@ -71,6 +75,27 @@ export class Projection {
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     if (data.trigger !== 'cascade') await this.jobs.add(manager, [{ kind: 'deletion', id: data.backupId, accountId }]);
+  }
+
+  @EventPattern<string[]>(['BackupFailed', 'BackupDeleted'])
+  async queueChainEnd(
+    @Payload() { accountId, data }: RecordedEvent<'BackupFailed' | 'BackupDeleted'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await this.jobs.add(manager, [{ kind: 'chain-end', id: data.backupId, accountId }]);
+  }
+
+  /** One chain of an instance is alive at a time, and none when it is forgotten. The views have the event already. */
+  @EventPattern<string[]>(['BackupCompleted', 'InstanceForgotten'])
+  async queueEarlierChainEnds(
+    @Payload() event: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    if (event.type === 'BackupCompleted' && event.data.type !== 'full') return;
+    const { accountId, at, data } = event;
+    const earlier = await this.backups.fullsBefore(data.instanceId, new Date(at), mostChains);
+    const jobs = earlier.map(({ id }) => ({ kind: 'chain-end', id, accountId }));
+    await this.jobs.add(manager, jobs);
   }
 
   /** The handler that folds the event into the views is before this one. */

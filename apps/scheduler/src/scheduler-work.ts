@@ -18,6 +18,7 @@ import { overdueMs } from './slot-timers.js';
 const tickMs = 1_000;
 const pollMs = 500;
 const deletionConcurrency = 2;
+const chainEndConcurrency = 4;
 /** Servers that one process keeps running. */
 const instanceConcurrency = 16;
 
@@ -37,7 +38,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     }: { hand: ClockHand; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
-    perform: Record<'backup' | 'deletion' | 'instance', Perform>,
+    perform: Record<'backup' | 'deletion' | 'chain-end' | 'instance', Perform>,
   ) {
     const slots = metrics.counter({
       name: 'strongroom_slots_total',
@@ -65,7 +66,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     const of = (kind: keyof typeof perform, concurrency: number) =>
       new LeasedWorker(jobs, { kind, lane: '', owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
     const runner = of('backup', config.backupConcurrency);
-    this.runners = [runner, of('deletion', deletionConcurrency)];
+    this.runners = [runner, of('deletion', deletionConcurrency), of('chain-end', chainEndConcurrency)];
     if (config.instancesFolder !== undefined) this.runners.push(of('instance', instanceConcurrency));
     metrics.gauge({
       name: 'strongroom_backups_running',

@@ -11,7 +11,7 @@ import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { BackupAttempt } from './backup-attempt.js';
 import { BuiltServer } from './built-server.js';
-import { ChainEnds } from './chain-ends.js';
+import { ChainEndAttempt } from './chain-end-attempt.js';
 import { ClockHand } from './clock-hand.js';
 import { DeletionAttempt } from './deletion-attempt.js';
 import { DatabaseDueClock } from './due-clock.js';
@@ -46,6 +46,7 @@ export function schedulerModule({
         useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
       },
       { provide: Jobs, inject: [DataSource], useFactory: (dataSource: DataSource) => new Jobs(dataSource) },
+      { provide: Backups, inject: [DataSource], useFactory: (dataSource: DataSource) => new Backups(dataSource) },
       { provide: buildsServersToken, useValue: instancesFolder !== '' },
       {
         provide: Retention,
@@ -58,10 +59,9 @@ export function schedulerModule({
         useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
           const credentials = new Credentials(dataSource, config.secretKey);
           const engine = new PostgresqlEngine();
-          const chainEnds = new ChainEnds({ ledger, credentials, engine, log });
-          const backups = new Backups(dataSource);
-          const parts = { ledger, ids, clock, log, credentials, engine, backups, chainEnds, vault, runner };
-          const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, chainEnds, actor: runner };
+          const parts = { ledger, ids, clock, log, credentials, engine, vault, runner };
+          const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, actor: runner };
+          const chainEnd = { ledger, credentials, engine, log };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
@@ -69,6 +69,7 @@ export function schedulerModule({
           return new SchedulerWork({ hand, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
+            'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),
             instance: (job, hold) => new BuiltServer(built, job, hold).perform(),
           });
         },

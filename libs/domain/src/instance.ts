@@ -26,7 +26,7 @@ export type InstanceState =
   | { is: 'absent' }
   | InstanceToBuild
   | RegisteredInstance
-  | { is: 'forgotten'; builtFrom: string | null };
+  | { is: 'forgotten'; builtFrom: string | null; endpoint: Endpoint | undefined };
 
 export type InstanceCommand =
   | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom'>)
@@ -93,7 +93,10 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       ...data,
     }),
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
-    InstanceForgotten: (state) => ({ is: 'forgotten', builtFrom: state.is === 'registered' ? state.builtFrom : null }),
+    InstanceForgotten: (state) =>
+      state.is === 'registered'
+        ? { is: 'forgotten', builtFrom: state.builtFrom, endpoint: state.endpoint }
+        : { is: 'forgotten', builtFrom: null, endpoint: undefined },
   },
   claimed: {
     'running-backup-of-instance': (instanceId, holder) =>

@@ -11,6 +11,7 @@ export {
   type RestoreSource,
 } from './engine.js';
 export { EngineFault, type EngineFaultCode } from './engine-fault.js';
+export { chainSlotOf } from './postgresql/chain-slot.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
 export { openChain, type RestoredBackup, type RestoreOptions, restoreBackup } from './restore-backup.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

@@ -1,6 +1,6 @@
 /** The backups of an account, from request to end. */
 import type { BackupType, DatastoreType, EventData } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, EntitySchema, In } from 'typeorm';
+import { type DataSource, type EntityManager, EntitySchema, In, LessThan } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -192,11 +192,16 @@ export class Backups {
     return ids.flatMap((each) => rows.find((row) => row.id === each) ?? []);
   }
 
-  /** The full backups of the instance that have completed, newest first. */
-  fullsOf(instanceId: string, limit: number): Promise<BackupRow[]> {
+  /** The instance's full backups that completed before an instant, also what is being deleted, newest first. */
+  fullsBefore(instanceId: string, at: Date, limit: number): Promise<BackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
-      where: { instanceId, type: 'full', status: 'COMPLETED' },
-      order: { createdAt: 'desc' },
+      where: {
+        instanceId,
+        type: 'full',
+        status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
+        endedAt: LessThan(at),
+      },
+      order: { endedAt: 'desc' },
       take: limit,
     });
   }
@@ -223,9 +228,9 @@ export class Backups {
     return new Map(rows.map((row) => [row.schedule_id, row.id]));
   }
 
-  /** The newest backup of the instance that has completed; of that type, when one is asked for. */
-  async newestCompleted(instanceId: string, type?: BackupType): Promise<BackupRow | undefined> {
-    const where = { instanceId, status: 'COMPLETED' as const, ...(type && { type }) };
+  /** The newest backup of the instance that has completed. */
+  async newestCompleted(instanceId: string): Promise<BackupRow | undefined> {
+    const where = { instanceId, status: 'COMPLETED' as const };
     return (
       (await this.dataSource.manager.findOne(backupTable, { where, order: { createdAt: 'desc', id: 'desc' } })) ??
       undefined

@@ -1,0 +1,123 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
+import type { LeasedJob } from '@strongroom/runtime';
+import { type SealedManifest, type Vault, VaultFault } from '@strongroom/vault';
+import { FillingVault } from '../../../libs/engines/fixtures/filling-vault.js';
+import { CustomerDatabase } from '../../../test/customer-database.js';
+import { eventually } from '../../../test/services/eventually.js';
+import { RunnerWorld } from '../fixtures/runner-world.js';
+import { BackupAttempt } from './backup-attempt.js';
+
+let customer: CustomerDatabase;
+let world: RunnerWorld;
+let instanceId: string;
+
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 1, settings: { summarize_wal: 'on' } });
+  world = await RunnerWorld.create();
+}, 120_000);
+afterAll(async () => {
+  await world.remove();
+  await customer.stop();
+});
+beforeEach(async () => {
+  instanceId = await world.register(customer.server);
+});
+
+/** The home vault, where something happens whenever it is asked for a backup's manifest. */
+class EventfulVault extends FillingVault {
+  constructor(
+    vault: Vault,
+    private readonly happens: (backupId: string) => Promise<void>,
+  ) {
+    super(vault, Number.POSITIVE_INFINITY);
+  }
+
+  override async manifest(backupId: string): Promise<SealedManifest | undefined> {
+    await this.happens(backupId);
+    return super.manifest(backupId);
+  }
+}
+
+const attempt = (backupId: string, job: Partial<LeasedJob> = {}, vault = world.vault) =>
+  new BackupAttempt({ ...world, vault }, world.job('backup', backupId, job), world.hold()).perform();
+const full = async () => {
+  const backupId = await world.request(instanceId);
+  await attempt(backupId);
+  return backupId;
+};
+const ofSlot = (parentId: string) =>
+  world.request(instanceId, {
+    type: 'incremental',
+    parentId,
+    trigger: 'slot',
+    scheduleId: world.ids.next(),
+    slotAt: '2026-11-24T02:00:00.000Z',
+  });
+const completedOf = async (backupId: string) =>
+  (await world.ledger.readStream(streamOf('backup', backupId))).find(({ type }) => type === 'BackupCompleted')?.data;
+
+describe('a backup', () => {
+  it("is not failed by an outage of Strongroom's own database: it waits, and completes", async () => {
+    const parentId = await full();
+    const backupId = await ofSlot(parentId);
+    let isCut = false;
+    const vault = new EventfulVault(world.vault, async () => {
+      if (isCut) return;
+      isCut = true;
+      await world.database.cut();
+    });
+    const performed = attempt(backupId, {}, vault);
+    try {
+      await eventually(() => expect(world.told.join('')).toContain(`for backup ${backupId} failed for now`), {
+        withinMs: 30_000,
+      });
+    } finally {
+      await world.database.restore();
+    }
+    expect(await performed).toBe('finished');
+    expect(await world.eventTypesOf(backupId)).toEqual(['BackupRequested', 'BackupStarted', 'BackupCompleted']);
+    expect(await completedOf(backupId)).toMatchObject({ type: 'incremental', parentId });
+  });
+
+  it('of a schedule whose parent is damaged is full, and the log says why', async () => {
+    const parentId = await full();
+    await writeFile(join(world.folder, 'backups', parentId.slice(-2), parentId, 'manifest.json'), '{');
+    const backupId = await ofSlot(parentId);
+    expect(await attempt(backupId)).toBe('finished');
+    expect(await completedOf(backupId)).toMatchObject({ type: 'full', parentId: null });
+    expect(world.told.find((line) => line.includes(backupId) && line.includes('an incremental was planned'))).toContain(
+      parentId,
+    );
+  });
+
+  it('is failed when its runners were lost five times, and not when they gave it back', async () => {
+    const given = await world.request(instanceId);
+    await attempt(given, { attempt: 9, failures: 0 });
+    expect(await completedOf(given)).toMatchObject({ attempt: 9 });
+    const lost = await world.request(instanceId);
+    await attempt(lost, { attempt: 6, failures: 5 });
+    expect(await world.eventTypesOf(lost)).toEqual(['BackupRequested', 'BackupFailed']);
+  });
+
+  it('that another runner has taken over is not failed by the first, nor is anything of it removed', async () => {
+    const parentId = await full();
+    const backupId = await ofSlot(parentId);
+    const vault = new EventfulVault(world.vault, async () => {
+      const region = 'DFW';
+      await world.record(streamOf('backup', backupId), instanceId, {
+        type: 'BackupStarted',
+        data: { backupId, attempt: 2, region, runner: 'another' },
+      });
+      await world.vault.begin(backupId, 2);
+      throw new VaultFault('vault-unavailable', region, 'The vault of DFW is away.');
+    });
+    expect(await attempt(backupId, {}, vault)).toBe('finished');
+    expect(await world.eventTypesOf(backupId)).toEqual(['BackupRequested', 'BackupStarted', 'BackupStarted']);
+    expect((await readdir(join(world.folder, 'partial'))).filter((name) => name.includes(backupId))).toHaveLength(1);
+    await attempt(backupId, { attempt: 3 });
+    expect(await readdir(join(world.folder, 'partial'))).toEqual([]);
+  });
+});
