@@ -1,11 +1,15 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { scheduledBackupId } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
+import { Views, viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
+import { eventually } from '../../../test/services/eventually.js';
 import { ClockHand } from './clock-hand.js';
 import { DueClock } from './due-clock.js';
 import { removeTimer, setTimer } from './slot-timers.js';
@@ -31,7 +35,8 @@ const clock = new HandTurnedClock();
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'clock-hand-spec' }).initialize();
+  const options = { url: database.url, applicationName: 'clock-hand-spec', entities: viewTables };
+  dataSource = await createDataSource(options).initialize();
   await migrate(dataSource);
   ledger = new Ledger(dataSource);
 });
@@ -68,24 +73,48 @@ async function record(
   return recorded;
 }
 
-/** A schedule of a registered instance, its timer set; its first slot is the first 02:00 after now. */
-async function schedule({ paused = false, hour = 2 } = {}) {
+/** Records an event as it was recorded then. */
+async function recordAt(at: Date, stream: ReturnType<typeof streamOf>, instanceId: string, event: NewEvent) {
+  const { length } = await ledger.readStream(stream);
+  await dataSource.query(
+    `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+     values ($1, $2, $3, 'schedule', $4, 'acme', $5, $6, $7, $8)`,
+    [ids.next(), stream, length + 1, event.type, instanceId, at, event.data, context],
+  );
+  return (await ledger.readStream(stream)).at(-1) as RecordedEvent<'ScheduleCreated' | 'ScheduleUpdated'>;
+}
+
+/** A schedule of a registered instance, its timer set; its first slot is the first 02:00 after now, or after its creation. */
+async function schedule({
+  paused = false,
+  hour = 2,
+  dayOfWeek = 0,
+  version = '18',
+  at = undefined as Date | undefined,
+} = {}) {
   const [instanceId, scheduleId] = [ids.next(), ids.next()];
-  const definition = { dayOfWeek: 0, hour, minute: 0, fullBackupRetention: 2, copyTo: ['IAD'], paused };
+  const definition = { dayOfWeek, hour, minute: 0, fullBackupRetention: 2, copyTo: ['IAD'], paused };
   await record(streamOf('instance', instanceId), instanceId, {
     type: 'InstanceRegistered',
     data: {
       instanceId,
       name: 'orders',
-      datastore: { type: 'postgresql', version: '18' },
+      datastore: { type: 'postgresql', version },
       endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
     },
   });
   const stream = streamOf('schedule', scheduleId);
-  const change = async (type: 'ScheduleCreated' | 'ScheduleUpdated', changes: Partial<typeof definition> = {}) =>
-    (await record(stream, instanceId, { type, data: { scheduleId, instanceId, ...definition, ...changes } })) as
-      | RecordedEvent<'ScheduleCreated'>
-      | RecordedEvent<'ScheduleUpdated'>;
+  const change = async (
+    type: 'ScheduleCreated' | 'ScheduleUpdated',
+    changes: Partial<typeof definition> = {},
+    changedAt = at,
+  ) => {
+    const event: NewEvent = { type, data: { scheduleId, instanceId, ...definition, ...changes } };
+    const recorded = changedAt
+      ? await recordAt(changedAt, stream, instanceId, event)
+      : await record(stream, instanceId, event);
+    return recorded as RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>;
+  };
   const created = await change('ScheduleCreated');
   await setTimer(dataSource.manager, created);
   const createdAt = new Date(created.at);
@@ -99,7 +128,41 @@ const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 
 const outcomeOf = async (scheduleId: string, slotAt: Date) =>
   (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
 
-async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
+/** A way to the database on which nothing of the client's gets through any more after it has begun to append. */
+async function freezingDatabase() {
+  const { hostname, port } = new URL(database.url);
+  const proxy = createServer((client) => {
+    const server = connect(Number(port), hostname);
+    let isFrozen = false;
+    client.on('data', (chunk) => {
+      if (!isFrozen) server.write(chunk);
+      isFrozen ||= chunk.includes('ledger_append');
+    });
+    server.on('data', (chunk) => client.write(chunk));
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on('error', () => {});
+      one.on('close', () => other.destroy());
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const url = new URL(database.url);
+  url.hostname = '127.0.0.1';
+  url.port = String((proxy.address() as AddressInfo).port);
+  const frozen = await createDataSource({ url: url.href, applicationName: 'freezing' }).initialize();
+  return {
+    frozen,
+    async close() {
+      await frozen.destroy();
+      proxy.close();
+    },
+  };
+}
+
+async function endBackup(scheduleId: string, instanceId: string, slotAt: Date, event?: NewEvent): Promise<void> {
   const backupId = scheduledBackupId(scheduleId, slotAt);
   await ledger.append({
     stream: streamOf('backup', backupId),
@@ -110,8 +173,10 @@ async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): 
     events: [
       {
         id: ids.next(),
-        type: 'BackupFailed',
-        data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' },
+        ...(event ?? {
+          type: 'BackupFailed',
+          data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' },
+        }),
       },
     ],
     claims: [],
@@ -192,6 +257,92 @@ describe('the hand of the clock', () => {
     expect(await outcomeOf(deleted.scheduleId, deleted.slotAt)).toEqual([]);
   });
 
+  it('does not fire a slot that fell into a pause, though the schedule was resumed before anybody looked', async () => {
+    const { scheduleId, slotAt, change } = await schedule({ paused: true, at: new Date('2026-03-02T00:00:00Z') });
+    const resumed = await change('ScheduleUpdated', { paused: false }, new Date('2026-03-02T02:00:00.500Z'));
+    await setTimer(dataSource.manager, resumed);
+    clock.at = new Date('2026-03-02T02:00:01Z');
+    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1, missed: 0 });
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotSkipped']);
+    clock.at = dayAfter(slotAt);
+    expect(await hand().tick()).toMatchObject({ fired: 1 });
+  });
+
+  it('decides a slot that was due before the time of day was changed, though nobody was there to fire it', async () => {
+    const { scheduleId, instanceId, slotAt, change } = await schedule({ at: new Date('2026-03-02T00:00:00Z') });
+    const changed = await change('ScheduleUpdated', { hour: 10, copyTo: ['ORD'] }, new Date('2026-03-02T08:00:00Z'));
+    await setTimer(dataSource.manager, changed);
+    clock.at = new Date('2026-03-02T09:00:00Z');
+    expect(await hand().tick()).toMatchObject({ fired: 1, lagMs: 7 * hourMs });
+    const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
+    expect(requested).toMatchObject({ type: 'BackupRequested', data: { copyTo: ['IAD'] } });
+    await endBackup(scheduleId, instanceId, slotAt);
+    clock.at = new Date('2026-03-02T10:00:00Z');
+    expect(await hand().tick()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
+  });
+
+  it('builds on what there is, whatever version the server had when it was registered', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule({
+      version: '16',
+      dayOfWeek: (new Date().getUTCDay() + 4) % 7,
+    });
+    clock.at = slotAt;
+    await hand().tick();
+    const parentId = scheduledBackupId(scheduleId, slotAt);
+    await endBackup(scheduleId, instanceId, slotAt, {
+      type: 'BackupCompleted',
+      data: {
+        backupId: parentId,
+        instanceId,
+        scheduleId,
+        type: 'full',
+        parentId: null,
+        attempt: 1,
+        region: 'DFW',
+        location: parentId,
+        sizeBytes: 1,
+        rawBytes: 1,
+        sha256: '0'.repeat(64),
+        copyTo: [],
+        startedAt: slotAt.toISOString(),
+      },
+    });
+    await new Views(dataSource, ledger).catchUp('acme');
+    clock.at = dayAfter(slotAt);
+    await hand().tick();
+    const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, dayAfter(slotAt))));
+    expect(requested?.data).toMatchObject({ type: 'incremental', parentId });
+  });
+
+  it('holds up nobody for more than seconds, though the scheduler freezes while it decides', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    const { frozen, close } = await freezingDatabase();
+    try {
+      clock.at = slotAt;
+      const ticking = new ClockHand(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).tick();
+      const ended = expect(ticking).rejects.toThrow();
+      await eventually(
+        async () => {
+          const held = await dataSource.query(
+            "select 1 from pg_locks where locktype = 'advisory' and objid = 7236001 and granted",
+          );
+          expect(held).not.toEqual([]);
+        },
+        { withinMs: 10_000 },
+      );
+      const begunAt = performance.now();
+      await schedule();
+      expect(performance.now() - begunAt).toBeLessThan(15_000);
+      await ended;
+    } finally {
+      await close();
+    }
+    // Nothing of it was written, and another scheduler decides.
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
+    await hand().tick();
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
+  });
+
   it('goes by the new time of day though the feed has not told of it yet', async () => {
     // Both slots lie in the same 24 hours after now, whatever the hour is.
     const hourFromNow = (hours: number) => new Date(Date.now() + hours * hourMs).getUTCHours();
@@ -213,8 +364,10 @@ describe('a timer', () => {
     const [created] = await ledger.readStream(stream);
     const updated = await change('ScheduleUpdated', { hour: 5 });
     await setTimer(dataSource.manager, updated);
+    const [changed] = await timers();
     await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
-    expect(await timers()).toMatchObject([{ hour: 5 }]);
+    expect(await timers()).toEqual([changed]);
+    expect(changed).toMatchObject({ hour: 5 });
     expect(slotAt.getUTCHours()).toBe(2);
     const deleted = await record(stream, instanceId, { type: 'ScheduleDeleted', data: { scheduleId, instanceId } });
     await removeTimer(dataSource.manager, deleted as RecordedEvent<'ScheduleDeleted'>);

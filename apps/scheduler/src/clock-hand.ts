@@ -2,21 +2,21 @@
  * The hand of the clock: decides every slot that has come due. Any number of schedulers may run it at once; the slot's
  * own identity is the lock, so a slot has one outcome whoever decides it and however often.
  *
- * What a schedule says is read from the ledger at the moment of firing, not from the timer: a schedule that was paused
- * or deleted a second ago does not fire, though the news has not come through the feed yet.
+ * What a schedule said at a slot's time is read from the ledger, not from the timer: a schedule that was paused or deleted
+ * a second ago does not fire, though the news has not come through the feed yet.
  */
 import { type EventContext, type EventData, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
   type BackupCommand,
   backupDecider,
   backupName,
+  definitionsOf,
   dueSlots,
   fold,
   instanceDecider,
-  nextSlot,
   plannedType,
   type RegisteredInstance,
-  type ScheduleState,
+  type Slot,
   scheduleDecider,
   scheduledBackupId,
 } from '@strongroom/domain';
@@ -34,8 +34,6 @@ export interface Decided {
   /** The greatest delay between a fired slot's nominal time and now, in milliseconds. */
   lagMs: number;
 }
-
-type ActiveSchedule = Extract<ScheduleState, { is: 'active' }>;
 
 /** What is to be recorded of one slot. */
 interface SlotDecision {
@@ -99,10 +97,10 @@ export class ClockHand {
         gone.push(timer.scheduleId);
         continue;
       }
-      const from = firstUndecided(timer, schedule, told);
-      const { missed, fire, next } = dueSlots(schedule.definition, from, now, this.catchUpMs);
-      for (const slotAt of missed) decisions.push({ timer, slotAt, command: miss(timer, slotAt, now) });
-      if (fire) decisions.push({ timer, slotAt: fire, command: begin(timer, fire, schedule, instance) });
+      const { paused, missed, fire, next } = dueSlots(definitionsOf(told), timer.nextSlotAt, now, this.catchUpMs);
+      for (const { slotAt } of paused) decisions.push({ timer, slotAt, command: skip(timer, slotAt, wasPaused) });
+      for (const { slotAt } of missed) decisions.push({ timer, slotAt, command: miss(timer, slotAt, now) });
+      if (fire) decisions.push({ timer, slotAt: fire.slotAt, command: begin(timer, fire, instance) });
       moved.push({ scheduleId: timer.scheduleId, nextSlotAt: next });
     }
     await this.findParents(manager, decisions);
@@ -130,34 +128,47 @@ export class ClockHand {
     }
   }
 
-  /** Appends the decisions; a backup that can't begin because one of the instance is running becomes a skipped slot. */
+  /**
+   * Appends the decisions. From the first statement on it holds the lock that every other append waits for: a process
+   * that freezes there loses its session, and with it the lock, within two seconds.
+   */
   private async record(manager: EntityManager, decisions: SlotDecision[], now: Date): Promise<Decided> {
     const decided = { ...nothing };
-    const busy: SlotDecision[] = [];
-    for (const round of rounds(decisions)) {
-      const outcomes = await this.ledger.appendWithin(
-        manager,
-        round.map((decision) => this.request(decision)),
-      );
-      outcomes.forEach((outcome, index) => {
-        const decision = round[index];
-        if (!decision) return;
-        if (outcome.outcome === 'claimed') busy.push(decision);
-        if (outcome.outcome === 'appended') count(decided, decision, now, this.log);
-      });
-    }
-    if (busy.length > 0) {
-      const skips = busy.map(({ timer, slotAt }) => ({ timer, slotAt, command: skip(timer, slotAt, stillRunning) }));
-      const outcomes = await this.ledger.appendWithin(
-        manager,
-        skips.map((decision) => this.request(decision)),
-      );
-      outcomes.forEach((outcome, index) => {
-        const decision = skips[index];
-        if (decision && outcome.outcome === 'appended') count(decided, decision, now, this.log);
-      });
-    }
+    if (decisions.length === 0) return decided;
+    await this.skipBusy(manager, decisions);
+    await manager.query(`set local idle_in_transaction_session_timeout = '2s'`);
+    const busy = await this.append(manager, decisions, decided, now);
+    // Those whose backup another request has begun since they were looked at.
+    if (busy.length > 0) await this.append(manager, busy.map(skipRunning), decided, now);
     return decided;
+  }
+
+  /** A backup that can't begin because one of the instance is running becomes a skipped slot. */
+  private async skipBusy(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
+    const asked = decisions.flatMap(({ timer, command }) => (command.type === 'RequestBackup' ? timer.instanceId : []));
+    const busy = await this.ledger.claimedOf(manager, 'running-backup-of-instance', asked);
+    for (const decision of decisions) {
+      if (decision.command.type !== 'RequestBackup') continue;
+      const { instanceId } = decision.timer;
+      if (busy.has(instanceId)) decision.command = skipRunning(decision).command;
+      // No two requests of one append may share a claim.
+      busy.add(instanceId);
+    }
+  }
+
+  /** @returns the decisions that found a backup of their instance running */
+  private async append(
+    manager: EntityManager,
+    decisions: SlotDecision[],
+    decided: Decided,
+    now: Date,
+  ): Promise<SlotDecision[]> {
+    const requests = decisions.map((decision) => this.request(decision));
+    const outcomes = await this.ledger.appendWithin(manager, requests);
+    return decisions.filter((decision, index) => {
+      if (outcomes[index]?.outcome === 'appended') count(decided, decision, now, this.log);
+      return outcomes[index]?.outcome === 'claimed';
+    });
   }
 
   private request({ timer, slotAt, command }: SlotDecision): AppendRequest {
@@ -175,37 +186,25 @@ export class ClockHand {
   }
 }
 
-/** The timer's slot; but where the time of day was changed and the timer has not heard of it, the first slot since the change. */
-function firstUndecided(timer: SlotTimer, { definition }: ActiveSchedule, told: readonly RecordedEvent[]): Date {
-  const newest = told.at(-1);
-  const heard = timer.hour === definition.hour && timer.minute === definition.minute;
-  return heard || !newest ? timer.nextSlotAt : nextSlot(definition, new Date(newest.at));
-}
-
 const noHistory: readonly RecordedEvent[] = [];
-const stillRunning = 'A backup of the instance was still running.';
+const wasPaused = 'The schedule was paused.';
 
-function begin(timer: SlotTimer, slotAt: Date, schedule: ActiveSchedule, instance: RegisteredInstance): BackupCommand {
-  if (schedule.definition.paused) return skip(timer, slotAt, 'The schedule was paused.');
+/** A run that has nothing to build on, or whose server can take no incremental, is full: that is found out when it is taken. */
+function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): BackupCommand {
   const request: EventData<'BackupRequested'> = {
     backupId: scheduledBackupId(timer.scheduleId, slotAt),
     instanceId: timer.instanceId,
     scheduleId: timer.scheduleId,
     slotAt: slotAt.toISOString(),
     trigger: 'slot',
-    type: takesIncrementals(instance) ? plannedType(schedule.definition.dayOfWeek, slotAt) : 'full',
+    type: plannedType(definition.dayOfWeek, slotAt),
     parentId: null,
     name: scheduledBackupName(instance.name, slotAt),
     description: null,
     datastore: instance.datastore,
-    copyTo: schedule.definition.copyTo,
+    copyTo: definition.copyTo,
   };
   return { type: 'RequestBackup', request };
-}
-
-/** Since version 17, as the instance was registered; what the server can do is found out when the backup is taken. */
-function takesIncrementals({ datastore }: RegisteredInstance): boolean {
-  return Number.parseInt(datastore.version, 10) >= 17;
 }
 
 /** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */
@@ -216,6 +215,10 @@ export function scheduledBackupName(instanceName: string, slotAt: Date): string 
 
 function skip({ scheduleId, instanceId }: SlotTimer, slotAt: Date, reason: string): BackupCommand {
   return { type: 'SkipSlot', slot: { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason } };
+}
+
+function skipRunning({ timer, slotAt }: SlotDecision): SlotDecision {
+  return { timer, slotAt, command: skip(timer, slotAt, 'A backup of the instance was still running.') };
 }
 
 function miss({ scheduleId, instanceId }: SlotTimer, slotAt: Date, now: Date): BackupCommand {
@@ -235,19 +238,4 @@ function count(decided: Decided, { timer, slotAt, command }: SlotDecision, now: 
     { schedule: timer.scheduleId, instance: timer.instanceId, slotAt: slotAt.toISOString(), lagMs },
     `slot decided: ${command.type}`,
   );
-}
-
-/** Two schedules' backups of one instance, which a deletion not yet seen can bring about, must not meet in one append. */
-function rounds(decisions: SlotDecision[]): SlotDecision[][] {
-  const result: SlotDecision[][] = [];
-  const roundOf = new Map<string, number>();
-  for (const decision of decisions) {
-    const { instanceId } = decision.timer;
-    const round = decision.command.type === 'RequestBackup' ? (roundOf.get(instanceId) ?? 0) : 0;
-    if (decision.command.type === 'RequestBackup') roundOf.set(instanceId, round + 1);
-    const members = result[round] ?? [];
-    members.push(decision);
-    result[round] = members;
-  }
-  return result;
 }

@@ -1,6 +1,7 @@
 /**
- * The scheduler's own projection: one timer a schedule, with the next slot that nobody has decided yet. A schedule's
- * version guards its timer, so that an event handled twice, or late, changes nothing.
+ * The scheduler's own projection: one timer a schedule, at or before the first slot that nobody has decided yet. News of a
+ * change may have it ring earlier, never later: a slot that is due is decided whatever the schedule says by then. What was
+ * decided already is found out by its identity.
  */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
@@ -11,10 +12,6 @@ export interface SlotTimer {
   scheduleId: string;
   accountId: string;
   instanceId: string;
-  hour: number;
-  minute: number;
-  paused: boolean;
-  copyTo: string[];
   nextSlotAt: Date;
 }
 
@@ -23,10 +20,6 @@ const timerRow = z
     schedule_id: z.string(),
     account_id: z.string(),
     instance_id: z.string(),
-    hour: z.int(),
-    minute: z.int(),
-    paused: z.boolean(),
-    copy_to: z.array(z.string()),
     next_slot_at: z.date(),
   })
   .transform(
@@ -34,15 +27,11 @@ const timerRow = z
       scheduleId: row.schedule_id,
       accountId: row.account_id,
       instanceId: row.instance_id,
-      hour: row.hour,
-      minute: row.minute,
-      paused: row.paused,
-      copyTo: row.copy_to,
       nextSlotAt: row.next_slot_at,
     }),
   );
 
-/** Sets the timer of a new schedule, or of one that changed. A slot that is due already stays due unless the time of day changed. */
+/** Sets the timer of a new schedule, or has that of a changed one ring for the first slot of the change, if that comes first. */
 export async function setTimer(
   manager: EntityManager,
   { accountId, version, at, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
@@ -54,7 +43,7 @@ export async function setTimer(
      on conflict (schedule_id) do update set
        hour = excluded.hour, minute = excluded.minute, day_of_week = excluded.day_of_week, paused = excluded.paused,
        copy_to = excluded.copy_to, version = excluded.version,
-       next_slot_at = case when (t.hour, t.minute) = (excluded.hour, excluded.minute) then t.next_slot_at else excluded.next_slot_at end
+       next_slot_at = least(t.next_slot_at, excluded.next_slot_at)
      where t.version < excluded.version`,
     [
       data.scheduleId,
@@ -78,7 +67,7 @@ export async function removeTimer(manager: EntityManager, { data }: RecordedEven
 /** Takes due timers for the length of the transaction; those that another process has taken are passed over. */
 export async function claimDue(manager: EntityManager, now: Date, limit: number): Promise<SlotTimer[]> {
   const rows: unknown = await manager.query(
-    `select schedule_id, account_id, instance_id, hour, minute, paused, copy_to, next_slot_at from slot_timer
+    `select schedule_id, account_id, instance_id, next_slot_at from slot_timer
      where next_slot_at <= $1 order by next_slot_at limit $2 for update skip locked`,
     [now, limit],
   );

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { dueSlots, nextSlot, plannedType } from './slots.js';
+import type { ScheduleDefinition } from './schedule.js';
+import { type DefinedSince, dueSlots, nextSlot, plannedType } from './slots.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -49,12 +50,25 @@ describe('the type of a slot', () => {
   });
 });
 
+const definition = { dayOfWeek: 0, fullBackupRetention: 2, copyTo: [], hour: 2, minute: 0, paused: false };
+const daily = (since: string, changes: Partial<ScheduleDefinition> = {}): DefinedSince => ({
+  since: at(since),
+  definition: { ...definition, ...changes },
+});
+/** The instants alone. */
+const judged = (...args: Parameters<typeof dueSlots>) => {
+  const { paused, missed, fire, next } = dueSlots(...args);
+  const instants = (slots: { slotAt: Date }[]) => slots.map(({ slotAt }) => slotAt);
+  return { paused: instants(paused), missed: instants(missed), fire: fire?.slotAt, next };
+};
+
 describe('slots that came due', () => {
-  const daily = { hour: 2, minute: 0 };
+  const always = [daily('2026-11-01T00:00:00Z')];
   const slot = at('2026-11-20T02:00:00Z');
 
   it('fires the slot that is due', () => {
-    expect(dueSlots(daily, slot, at('2026-11-20T02:00:01Z'), 12 * hourMs)).toEqual({
+    expect(judged(always, slot, at('2026-11-20T02:00:01Z'), 12 * hourMs)).toEqual({
+      paused: [],
       missed: [],
       fire: slot,
       next: at('2026-11-21T02:00:00Z'),
@@ -62,7 +76,8 @@ describe('slots that came due', () => {
   });
 
   it('makes up for at most the newest slot after an outage, and says of the others that they were missed', () => {
-    expect(dueSlots(daily, slot, at('2026-11-22T05:00:00Z'), 12 * hourMs)).toEqual({
+    expect(judged(always, slot, at('2026-11-22T05:00:00Z'), 12 * hourMs)).toEqual({
+      paused: [],
       missed: [slot, at('2026-11-21T02:00:00Z')],
       fire: at('2026-11-22T02:00:00Z'),
       next: at('2026-11-23T02:00:00Z'),
@@ -70,7 +85,8 @@ describe('slots that came due', () => {
   });
 
   it('makes up for nothing that is older than the catch-up window', () => {
-    expect(dueSlots(daily, slot, at('2026-11-20T15:00:00Z'), 12 * hourMs)).toEqual({
+    expect(judged(always, slot, at('2026-11-20T15:00:00Z'), 12 * hourMs)).toEqual({
+      paused: [],
       missed: [slot],
       fire: undefined,
       next: at('2026-11-21T02:00:00Z'),
@@ -78,39 +94,125 @@ describe('slots that came due', () => {
   });
 
   it('decides nothing before its time', () => {
-    expect(dueSlots(daily, slot, at('2026-11-20T01:59:59Z'), hourMs)).toEqual({
+    expect(judged(always, slot, at('2026-11-20T01:59:59Z'), hourMs)).toEqual({
+      paused: [],
       missed: [],
       fire: undefined,
       next: slot,
     });
   });
 
-  it('judges every slot once, none twice and none never, however the outage is cut into looks', () => {
+  it('in a pause are skipped, though the schedule was resumed before anybody looked', () => {
+    const spans = [
+      daily('2026-11-01T00:00:00Z', { paused: true }),
+      daily('2026-11-20T02:00:00.500Z', { paused: false }),
+    ];
+    expect(judged(spans, slot, at('2026-11-20T02:00:01Z'), 12 * hourMs)).toEqual({
+      paused: [slot],
+      missed: [],
+      fire: undefined,
+      next: at('2026-11-21T02:00:00Z'),
+    });
+  });
+
+  it('before a pause are not fired in it', () => {
+    const spans = [...always, daily('2026-11-20T03:00:00Z', { paused: true })];
+    expect(judged(spans, slot, at('2026-11-20T04:00:00Z'), 12 * hourMs)).toMatchObject({
+      paused: [slot],
+      fire: undefined,
+    });
+  });
+
+  it('before an edit stay due, as they were defined then', () => {
+    const spans = [...always, daily('2026-11-20T08:00:00Z', { hour: 10, copyTo: ['IAD'] })];
+    expect(dueSlots(spans, slot, at('2026-11-20T09:00:00Z'), 12 * hourMs)).toMatchObject({
+      fire: { slotAt: slot, definition: { copyTo: [] } },
+      next: at('2026-11-20T10:00:00Z'),
+    });
+    expect(judged(spans, slot, at('2026-11-20T10:00:00Z'), 12 * hourMs)).toMatchObject({
+      missed: [slot],
+      fire: at('2026-11-20T10:00:00Z'),
+    });
+  });
+
+  it('have one outcome each, whatever is edited and paused, however late the timers hear of it, and whenever anybody looks', () => {
+    const minutes = (most: number) => fc.integer({ min: 1, max: most });
+    const edit = fc.record({
+      afterMs: fc.integer({ min: 1, max: 2 * dayMs }),
+      heardAfterMs: fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: dayMs })),
+      hour: fc.integer({ min: 0, max: 23 }),
+      // Few, so that edits to and from the same time come up.
+      minute: fc.constantFrom(0, 1, 30),
+      paused: fc.boolean(),
+    });
     fc.assert(
       fc.property(
-        anyTime,
-        fc.array(fc.integer({ min: 1, max: 5 * dayMs }), { minLength: 1, maxLength: 20 }),
+        fc.array(edit, { minLength: 1, maxLength: 6 }),
+        fc.array(fc.oneof(minutes(5), minutes(1_440)), { minLength: 1, maxLength: 12 }),
         fc.integer({ min: 0, max: 2 * dayMs }),
         fc.integer({ min: 1, max: 4 }),
-        (time, waits, catchUpMs, limit) => {
-          const start = nextSlot(time, at('2026-01-01T00:00:00Z'));
-          let from = start;
-          let now = start.getTime() - 1;
-          const judged: number[] = [];
-          for (const wait of waits) {
-            now += wait;
-            for (;;) {
-              const { missed, fire, next } = dueSlots(time, from, new Date(now), catchUpMs, limit);
-              judged.push(...missed.map(Number), ...(fire ? [Number(fire)] : []));
-              if (next.getTime() === from.getTime()) break;
-              from = next;
+        (edits, waits, catchUpMs, limit) => {
+          const spans: DefinedSince[] = [];
+          const events: { atMs: number; do: () => void }[] = [];
+          const outcomes = new Map<number, 'paused' | 'missed' | 'fired'>();
+          let timer: Date | undefined;
+          let atMs = Date.parse('2026-11-20T00:00:00Z');
+          let heardMs = 0;
+          const told: DefinedSince[] = edits.map(({ afterMs, heardAfterMs, ...changes }) => {
+            atMs += afterMs;
+            const span = { since: new Date(atMs), definition: { ...definition, ...changes } };
+            // News comes in order.
+            heardMs = Math.max(heardMs, atMs + heardAfterMs);
+            events.push({ atMs, do: () => void spans.push(span) });
+            events.push({
+              atMs: heardMs,
+              do: () => {
+                const first = nextSlot(span.definition, span.since);
+                timer = timer && timer < first ? timer : first;
+              },
+            });
+            return span;
+          });
+          const look = (now: Date) => {
+            while (timer && timer <= now) {
+              const { paused, missed, fire, next } = dueSlots(spans, timer, now, catchUpMs, limit);
+              // The identity of the slot is its lock: whoever is second changes nothing.
+              const decide = (outcome: 'paused' | 'missed' | 'fired', slots: { slotAt: Date }[]) => {
+                for (const { slotAt } of slots) {
+                  if (slotAt > now) throw new Error(`the slot of ${slotAt.toISOString()} was decided before its time`);
+                  if (!outcomes.has(slotAt.getTime())) outcomes.set(slotAt.getTime(), outcome);
+                }
+              };
+              decide('paused', paused);
+              decide('missed', missed);
+              decide('fired', fire ? [fire] : []);
+              timer = next;
             }
+          };
+          let lookMs = Date.parse('2026-11-20T00:00:00Z');
+          for (const wait of waits) {
+            lookMs += wait * 60_000 + 250;
+            const now = new Date(lookMs);
+            events.push({ atMs: lookMs, do: () => look(now) });
           }
-          const due: number[] = [];
-          for (let slotAt = start; slotAt.getTime() <= now; slotAt = nextSlot(time, slotAt)) due.push(slotAt.getTime());
-          expect(judged).toEqual(due);
+          const endMs = Math.max(...events.map((event) => event.atMs)) + dayMs;
+          events.push({ atMs: endMs, do: () => look(new Date(endMs)) });
+          // Stable: what happened at one instant happens in the order above.
+          for (const event of events.toSorted((a, b) => a.atMs - b.atMs)) event.do();
+
+          const nominal: number[] = [];
+          let definedBy = -1;
+          for (let minute = Date.parse('2026-11-20T00:00:00Z'); minute <= endMs; minute += 60_000) {
+            while ((told[definedBy + 1]?.since.getTime() ?? Number.POSITIVE_INFINITY) < minute) definedBy += 1;
+            const inForce = told[definedBy]?.definition;
+            if (!inForce || (minute / 60_000) % 1_440 !== inForce.hour * 60 + inForce.minute) continue;
+            nominal.push(minute);
+            if (inForce.paused) expect(outcomes.get(minute)).toBe('paused');
+          }
+          expect([...outcomes.keys()].sort((a, b) => a - b)).toEqual(nominal);
         },
       ),
+      { numRuns: 200 },
     );
   });
 });

@@ -1,14 +1,30 @@
 /**
- * The arithmetic of slots: the instants, named by their nominal time in UTC, at which a schedule is due.
- * A schedule is due every day at its hour and minute; the day of the week only says which day's backup is full.
+ * The arithmetic of slots: the instants, named by their nominal time in UTC, at which a schedule is due. A schedule is due
+ * every day at its hour and minute; the day of the week only says which day's backup is full.
+ *
+ * Each slot is judged by what the schedule said at its time, so an edit or a pause neither adds nor takes away a slot that
+ * was due before it.
  */
-import type { BackupType } from '@strongroom/contracts';
+import type { BackupType, RecordedEvent } from '@strongroom/contracts';
+import type { ScheduleDefinition } from './schedule.js';
 
 export interface DailyTime {
   /** 0 to 23, UTC. */
   hour: number;
   /** 0 to 59. */
   minute: number;
+}
+
+/** What a schedule has said since an instant, until the next one. */
+export interface DefinedSince {
+  since: Date;
+  definition: ScheduleDefinition;
+}
+
+export interface Slot {
+  slotAt: Date;
+  /** In force at that time. */
+  definition: ScheduleDefinition;
 }
 
 const dayMs = 86_400_000;
@@ -24,31 +40,69 @@ export function plannedType(dayOfWeek: number, slotAt: Date): BackupType {
   return dayOfWeek === 7 || slotAt.getUTCDay() === dayOfWeek ? 'full' : 'incremental';
 }
 
+/** What a schedule has said over time, from its stream. The database's clock may have been put back: no span begins before the one before it. */
+export function definitionsOf(told: readonly RecordedEvent[]): DefinedSince[] {
+  const spans: DefinedSince[] = [];
+  for (const event of told) {
+    if (event.type !== 'ScheduleCreated' && event.type !== 'ScheduleUpdated') continue;
+    const { scheduleId: _, instanceId: __, ...definition } = event.data;
+    const since = new Date(Math.max(Date.parse(event.at), spans.at(-1)?.since.getTime() ?? 0));
+    spans.push({ since, definition });
+  }
+  return spans;
+}
+
+/** Every slot from an instant on, in order, without an end. A slot at the very instant of an edit is of what was before. */
+export function* slotsOf(spans: readonly DefinedSince[], from: Date): Generator<Slot> {
+  for (const [index, { since, definition }] of spans.entries()) {
+    const until = spans[index + 1]?.since.getTime() ?? Number.POSITIVE_INFINITY;
+    let slotAt = nextSlot(definition, new Date(Math.max(since.getTime(), from.getTime() - 1)));
+    for (; slotAt.getTime() <= until; slotAt = nextSlot(definition, slotAt)) yield { slotAt, definition };
+  }
+}
+
 export interface DueSlots {
+  /** Slots that came due while the schedule was paused, oldest first; and the one to fire, when it is paused now. */
+  paused: Slot[];
   /** Slots that passed unfired and are not made up for, oldest first. */
-  missed: Date[];
-  /** The slot to fire now, if the newest due one is not too old. */
-  fire: Date | undefined;
-  /** The first slot that is not due yet. */
+  missed: Slot[];
+  /** The slot to fire now, if the newest that was not paused is not too old. */
+  fire: Slot | undefined;
+  /** The first slot that is not judged yet. */
   next: Date;
 }
 
 /**
- * Judges the slots from `from` (a slot, the first that nobody decided yet) up to now. After an outage at most one slot
- * is made up for, the newest, and only within the catch-up window; every other one is missed.
+ * Judges the slots from an instant up to now. After an outage at most one slot is made up for, the newest, and only
+ * within the catch-up window; every other one is missed.
  *
+ * @param spans at least one
  * @param catchUpMs how old a slot may be and still be fired, in milliseconds
  * @param limit the most slots judged at once; the rest stay due
  */
-export function dueSlots(daily: DailyTime, from: Date, now: Date, catchUpMs: number, limit = 1_000): DueSlots {
-  const due: Date[] = [];
-  let slot = from;
-  while (slot.getTime() <= now.getTime() && due.length < limit) {
-    due.push(slot);
-    slot = nextSlot(daily, slot);
+export function dueSlots(
+  spans: readonly DefinedSince[],
+  from: Date,
+  now: Date,
+  catchUpMs: number,
+  limit = 1_000,
+): DueSlots {
+  const paused: Slot[] = [];
+  const due: Slot[] = [];
+  for (const slot of slotsOf(spans, from)) {
+    const isDue = slot.slotAt.getTime() <= now.getTime();
+    if (isDue && paused.length + due.length < limit) {
+      (slot.definition.paused ? paused : due).push(slot);
+      continue;
+    }
+    const newest = due.at(-1);
+    const isInTime = newest && !isDue && now.getTime() - newest.slotAt.getTime() <= catchUpMs;
+    if (!isInTime) return { paused, missed: due, fire: undefined, next: slot.slotAt };
+    const missed = due.slice(0, -1);
+    // Whoever has paused since does not want a backup now, though one was due before.
+    return spans.at(-1)?.definition.paused
+      ? { paused: [...paused, newest], missed, fire: undefined, next: slot.slotAt }
+      : { paused, missed, fire: newest, next: slot.slotAt };
   }
-  const newest = due.at(-1);
-  const allJudged = slot.getTime() > now.getTime();
-  const fire = newest && allJudged && now.getTime() - newest.getTime() <= catchUpMs ? newest : undefined;
-  return { missed: fire ? due.slice(0, -1) : due, fire, next: slot };
+  throw new RangeError('a schedule that was never defined has no slots');
 }

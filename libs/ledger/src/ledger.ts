@@ -89,6 +89,8 @@ export class Ledger {
     const run = this.dataSource.createQueryRunner();
     try {
       await run.startTransaction();
+      // A process that freezes before its commit keeps the lock from all others for seconds, not for the session's half minute.
+      await run.query(`set local idle_in_transaction_session_timeout = '2s'`);
       const outcomes = await this.appendWithin(run.manager, requests);
       if (outcomes.every(({ outcome }) => outcome === 'appended')) await run.commitTransaction();
       else await run.rollbackTransaction();
@@ -203,6 +205,20 @@ export class Ledger {
       key,
     ]);
     return z.array(z.unknown()).parse(rows).length > 0;
+  }
+
+  /** Those of the keys whose claim of a kind some stream holds, as the caller's transaction sees it. */
+  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Set<string>> {
+    const rows: unknown = await manager.query('select key from ledger_claim where kind = $1 and key = any($2)', [
+      kind,
+      keys,
+    ]);
+    return new Set(
+      z
+        .array(z.object({ key: z.string() }))
+        .parse(rows)
+        .map(({ key }) => key),
+    );
   }
 
   /** Calls `wake` after appends by any process. Only a hint that may be lost: a reader polls as well. Returns its end. */
