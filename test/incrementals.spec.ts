@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { chainSlotOf } from '@strongroom/engines';
 import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
@@ -66,11 +67,33 @@ describe('incremental backups', () => {
           for (const region of regions) expect(await strongroom.vaults.holds(id, region)).toBe(false);
         }
         expect(await strongroom.eventTypesOf(full)).toContain('BackupDeleted');
-        const slots = await customer.query("select 1 from pg_replication_slots where slot_name like 'strongroom%'");
-        expect(slots).toEqual([]);
+        expect(await customer.chainSlots()).toEqual([]);
       },
       { withinMs: 30_000 },
     );
+  }, 120_000);
+
+  it('leave their server with one slot for the newest full backup, and with none when that is deleted', async () => {
+    const instanceId = await strongroom.register(api, customer.server);
+    const first = await strongroom.backUp(api, instanceId, { copy_to: ['IAD', 'ORD'] });
+    await strongroom.untilCopied(api, first);
+    await untilSlots(first);
+    // Its deletion fails: from now on it is neither completed nor gone.
+    await strongroom.vaults.takeAway('ORD');
+    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
+    await eventually(
+      async () => expect(await strongroom.backup(api, first)).toMatchObject({ status: 'DELETE_FAILED' }),
+      { withinMs: 30_000 },
+    );
+    const second = await strongroom.backUp(api, instanceId);
+    await strongroom.until(api, second, ({ status }) => status === 'COMPLETED');
+    await untilSlots(second);
+    const third = await strongroom.backUp(api, instanceId);
+    await strongroom.until(api, third, ({ status }) => status === 'COMPLETED');
+    await untilSlots(third);
+    expect((await strongroom.call(api, 'DELETE', `/backups/${third}`)).status).toBe(202);
+    await untilSlots();
+    expect((await strongroom.backup(api, second)).status).toBe('COMPLETED');
   }, 120_000);
 
   it('are what a schedule takes on the days between its full ones, ancestors copied first; and full ones where the server can take none', async () => {
@@ -96,6 +119,10 @@ describe('incremental backups', () => {
     }
   }, 180_000);
 });
+
+/** Waits until the server keeps the slots of these full backups, and of no others. */
+const untilSlots = (...fulls: string[]) =>
+  eventually(async () => expect(await customer.chainSlots()).toEqual(fulls.map(chainSlotOf)), { withinMs: 30_000 });
 
 interface Scheduled {
   instanceId: string;

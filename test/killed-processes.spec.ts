@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { chainSlotOf } from '@strongroom/engines';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
@@ -9,7 +10,7 @@ let strongroom: Deployment;
 
 beforeAll(async () => {
   // Enough that a backup takes seconds: there must be a middle to kill in.
-  customer = await CustomerDatabase.start({ megabytes: 300 });
+  customer = await CustomerDatabase.start({ megabytes: 300, settings: { summarize_wal: 'on' } });
 }, 120_000);
 afterAll(() => customer.stop());
 
@@ -34,6 +35,7 @@ describe('a process that is killed', () => {
     expect(await strongroom.backups(api)).toHaveLength(1);
     expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
     await strongroom.vaults.proveCopy(backupId, 'IAD');
+    expect(await customer.chainSlots()).toContain(chainSlotOf(backupId));
   }, 120_000);
 
   it('mid-copy leaves no half copy: another replicator makes it whole', async () => {
@@ -88,5 +90,7 @@ describe('a process that is killed', () => {
     expect(await strongroom.backup(api, backupId)).toEqual(done);
     expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
     await strongroom.vaults.proveCopy(backupId, 'ORD');
+    // What the next incremental is built on: the runner that came too late has not dropped it.
+    expect(await customer.chainSlots()).toContain(chainSlotOf(backupId));
   }, 120_000);
 });

@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
+import { chainSlotOf } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
 import { type SealedManifest, type Vault, VaultFault } from '@strongroom/vault';
 import { FillingVault } from '../../../libs/engines/fixtures/filling-vault.js';
@@ -91,6 +92,32 @@ describe('a backup', () => {
     expect(world.told.find((line) => line.includes(backupId) && line.includes('an incremental was planned'))).toContain(
       parentId,
     );
+  });
+
+  it('needs a replication slot of its server while it runs, and one more to be built on', async () => {
+    const slots = async () => Number((await customer.query('select 1 from pg_replication_slots')).length);
+    const mine: string[] = [];
+    const fill = async (upTo: number) => {
+      while ((await slots()) < upTo) {
+        const slot = `filler_${mine.length}`;
+        await customer.query(`select pg_create_physical_replication_slot('${slot}')`);
+        mine.push(slot);
+      }
+    };
+    try {
+      // PostgreSQL's own limit is ten.
+      await fill(9);
+      const alone = await full();
+      expect(await completedOf(alone)).toMatchObject({ type: 'full' });
+      expect(await customer.chainSlots()).not.toContain(chainSlotOf(alone));
+      await fill(10);
+      const refused = await full();
+      const failed = (await world.ledger.readStream(streamOf('backup', refused))).at(-1);
+      expect(failed).toMatchObject({ type: 'BackupFailed', data: { code: 'backup-not-permitted' } });
+      expect(JSON.stringify(failed)).toContain('Raise max_replication_slots');
+    } finally {
+      for (const slot of mine) await customer.query(`select pg_drop_replication_slot('${slot}')`);
+    }
   });
 
   it('is failed when its runners were lost five times, and not when they gave it back', async () => {

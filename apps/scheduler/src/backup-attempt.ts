@@ -101,13 +101,14 @@ export class BackupAttempt {
       await this.fail(record, { code, reason: message }, log);
       return 'finished';
     }
-    const result = { ...stored, region: parts.vault.region, startedAt: startedAt.toISOString() };
+    const { location, type, parentId, sizeBytes, rawBytes, sha256 } = stored;
+    const made = { type, parentId, region: parts.vault.region, location, sizeBytes, rawBytes, sha256 };
+    const result = { ...made, startedAt: startedAt.toISOString() };
     const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
     if (isRefusal(completed)) {
       log.warn(`backup not completed: ${completed.message}`);
       return 'finished';
     }
-    const { sizeBytes, rawBytes, sha256 } = stored;
     const ms = parts.clock.now().getTime() - startedAt.getTime();
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
     return 'finished';

@@ -72,6 +72,14 @@ describe('a slot', () => {
 });
 
 describe('a backup', () => {
+  it('fails with as much of the reason as an event holds, however long the cause is', () => {
+    const { events } = given(backupDecider, [...given(backupDecider).when(requestIt).decision.events]).when({
+      ...fail(1),
+      reason: 'x'.repeat(10_000),
+    }).decision;
+    expect(events[0]?.data).toMatchObject({ reason: 'x'.repeat(2_000) });
+  });
+
   it('claims its instance while it runs and gives it free when it has ended, well or not', () => {
     const claim = [{ kind: 'running-backup-of-instance', key: instanceId }];
     expect(given(backupDecider).when(requestIt).decision.claims).toEqual(claim);

@@ -62,6 +62,8 @@ const unknown = (backupId: string) => refuse('backup-unknown', `Backup ${backupI
 const ended = (backupId: string) => refuse('backup-already-ended', `Backup ${backupId} has ended already.`);
 const superseded = (backupId: string, attempt: number, newest: number) =>
   refuse('attempt-superseded', `Attempt ${attempt} at backup ${backupId} was superseded by attempt ${newest}.`);
+/** To what an event may hold: the cause of a cause can be long. */
+const cut = (reason: string) => reason.slice(0, 2_000);
 const nothing = { events: [] };
 
 export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
@@ -111,7 +113,9 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (attempt < state.attempt) return superseded(backupId, attempt, state.attempt);
       const { instanceId, scheduleId } = state.request;
       return {
-        events: [{ type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason } }],
+        events: [
+          { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: cut(reason) } },
+        ],
         releases: claimOn(instanceId),
       };
     },
@@ -135,7 +139,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     FailDeletion({ backupId, code, reason }, state) {
       if (!isRequested(state) || state.is !== 'deleting') return nothing;
       const { instanceId } = state.request;
-      return { events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason } }] };
+      return { events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason: cut(reason) } }] };
     },
   },
   evolve: {
