@@ -54,6 +54,16 @@ describe('the slot of an ended chain', () => {
     expect(lastLine()).toContain(`127.0.0.1:${customer.server.port}`);
   });
 
+  it('of an attempt that was lost is dropped, though the run of the schedule came to be an incremental after it', async () => {
+    const slot = { trigger: 'slot' as const, scheduleId: world.ids.next(), slotAt: '2026-11-24T02:00:00.000Z' };
+    const run = await world.request(instanceId, { ...slot, type: 'incremental', parentId: backupId });
+    // As an attempt leaves it that could not build on the parent, and was killed.
+    await customer.query(`select pg_create_physical_replication_slot('${chainSlotOf(run)}')`);
+    await new BackupAttempt(world, world.job('backup', run, { attempt: 2 }), world.hold()).perform();
+    await new ChainEndAttempt(world, world.job('chain-end', run), world.hold()).perform();
+    expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
+  });
+
   it('goes though its instance has been forgotten, as long as the password is there', async () => {
     await forget();
     expect(await end()).toBe('finished');

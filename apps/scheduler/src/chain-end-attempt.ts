@@ -77,9 +77,10 @@ export class ChainEndAttempt {
   }
 }
 
-/** A full backup leaves a slot; so may a run of a schedule that failed while it was taken in full after all. */
+/** A full backup leaves a slot; so does an attempt at a schedule's run that was full after all, whatever became of the run. */
 function mayHaveBegunChain(backup: BackupState): backup is Extract<BackupState, { request: unknown }> {
   if (!('request' in backup)) return false;
   const { completed, request } = backup;
-  return completed ? completed.type === 'full' : request.type === 'full' || request.trigger === 'slot';
+  if (completed?.attempt === 1) return completed.type === 'full';
+  return request.type === 'full' || request.trigger === 'slot';
 }

@@ -85,16 +85,17 @@ export class Projection {
     await this.jobs.add(manager, [{ kind: 'chain-end', id: data.backupId, accountId }]);
   }
 
-  /** One chain of an instance is alive at a time, and none when it is forgotten. The views have the event already. */
+  /**
+   * One chain of an instance is alive at a time, and none when it is forgotten. An incremental has none of its own, but an
+   * attempt before may have been full. The views have the event already.
+   */
   @EventPattern<string[]>(['BackupCompleted', 'InstanceForgotten'])
   async queueEarlierChainEnds(
     @Payload() event: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    if (event.type === 'BackupCompleted' && event.data.type !== 'full') return;
-    const { accountId, at, data } = event;
-    const earlier = await this.backups.fullsBefore(data.instanceId, new Date(at), mostChains);
-    const jobs = earlier.map(({ id }) => ({ kind: 'chain-end', id, accountId }));
+    const ended = await this.endedBy(event);
+    const jobs = ended.map((id) => ({ kind: 'chain-end', id, accountId: event.accountId }));
     await this.jobs.add(manager, jobs);
   }
 
@@ -102,5 +103,15 @@ export class Projection {
   @EventPattern<string[]>(['BackupCompleted', 'CopyCompleted'])
   async retain(@Payload() event: RecordedEvent<'BackupCompleted' | 'CopyCompleted'>): Promise<void> {
     await this.retention.look(event.accountId, event.data.backupId, event);
+  }
+
+  private async endedBy(
+    event: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
+  ): Promise<string[]> {
+    if (event.type === 'BackupCompleted' && event.data.type !== 'full') {
+      return event.data.attempt > 1 ? [event.data.backupId] : [];
+    }
+    const earlier = await this.backups.fullsBefore(event.data.instanceId, new Date(event.at), mostChains);
+    return earlier.map(({ id }) => id);
   }
 }
