@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, chmod, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -34,54 +34,30 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const instance = z.object({
-  instance: z.looseObject({
-    id: z.string(),
-    status: z.string(),
-    port: z.int().nullable(),
-    fault: z.looseObject({ code: z.string() }).nullable(),
-  }),
-});
-const restore = async (backupId: string) =>
-  instance.parse(
-    (
-      await strongroom.call(api, 'POST', '/instances', {
-        instance: { name: 'restored', restorePoint: { backupRef: backupId }, flavorRef: '1', volume: { size: 1 } },
-      })
-    ).body,
-  ).instance;
-const until = (id: string, status: string) =>
-  eventually(
-    async () => {
-      const shown = instance.parse((await strongroom.call(api, 'GET', `/instances/${id}`)).body).instance;
-      if (shown.status !== status) throw new Error(`the instance is ${JSON.stringify(shown)}`);
-      return shown;
-    },
-    { withinMs: 60_000 },
-  );
+const restore = (backupId: string) => strongroom.restore(api, backupId);
+const until = (id: string, status: string) => strongroom.untilInstance(api, id, status);
 async function killServer(id: string): Promise<void> {
-  const [pid] = (await readFile(join(folder, id, 'postmaster.pid'), 'utf8')).split('\n');
+  const [pid] = (await readFile(join(folder, id, 'data', 'postmaster.pid'), 'utf8')).split('\n');
   process.kill(Number(pid), 'SIGKILL');
 }
-async function rows(port: number | null): Promise<unknown> {
-  const connection = {
+async function query(port: number | null, sql: string, { password } = customer): Promise<unknown[]> {
+  const client = new pg.Client({
     host: '127.0.0.1',
     port: port ?? 0,
     user: 'postgres',
-    password: customer.password,
+    password,
     database: 'postgres',
-  };
-  const client = new pg.Client(connection);
+  });
   await client.connect();
   try {
-    return (
-      await client.query(
-        "select count(*)::int as count, count(*) filter (where filling = 'new')::int as new from ballast",
-      )
-    ).rows[0];
+    return (await client.query<Record<string, unknown>>(sql)).rows;
   } finally {
     await client.end();
   }
+}
+async function rows(port: number | null): Promise<unknown> {
+  const counts = "count(*)::int as count, count(*) filter (where filling = 'new')::int as new";
+  return (await query(port, `select ${counts} from ballast`))[0];
 }
 
 describe('an instance that is built from a backup', () => {
@@ -94,10 +70,10 @@ describe('an instance that is built from a backup', () => {
     await strongroom.untilCopied(api, child);
     await strongroom.vaults.takeAway('DFW');
 
-    const asked = await restore(child);
-    expect(asked).toMatchObject({ status: 'BUILD', port: null });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${asked.id}`)).status).toBe(422);
-    const built = await until(asked.id, 'ACTIVE');
+    const id = await restore(child);
+    expect(await until(id, 'BUILD')).toMatchObject({ port: null });
+    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(422);
+    const built = await until(id, 'ACTIVE');
     expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 });
 
     await scheduler.kill();
@@ -106,29 +82,103 @@ describe('an instance that is built from a backup', () => {
       withinMs: 60_000,
     });
 
-    await killServer(asked.id);
+    await killServer(id);
     await eventually(async () => expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 }), {
       withinMs: 30_000,
     });
 
     await strongroom.vaults.bringBack('DFW');
-    const ofBuilt = await strongroom.backUp(api, asked.id);
+    const ofBuilt = await strongroom.backUp(api, id);
     await strongroom.until(api, ofBuilt, ({ status }) => status === 'COMPLETED');
 
     // Also one that cannot come up any more can be forgotten.
-    await rm(join(folder, asked.id, 'global', 'pg_control'));
-    await killServer(asked.id);
-    expect((await strongroom.call(api, 'DELETE', `/instances/${asked.id}`)).status).toBe(202);
-    await eventually(async () => expect(await readdir(folder)).not.toContain(asked.id), { withinMs: 60_000 });
+    await rm(join(folder, id, 'data', 'global', 'pg_control'));
+    await killServer(id);
+    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await eventually(async () => expect(await readdir(folder)).not.toContain(id), { withinMs: 60_000 });
     await eventually(() => expect(rows(built.port)).rejects.toThrow('ECONNREFUSED'), { withinMs: 30_000 });
   }, 240_000);
+
+  it('is never replaced by an empty one where its data are not, and goes on with them when they are back', async () => {
+    const source = await strongroom.register(api, customer.server);
+    const backup = await strongroom.backUp(api, source);
+    await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
+    const id = await restore(backup);
+    const { port } = await until(id, 'ACTIVE');
+    await query(port, "update ballast set filling = 'new' where id = 1");
+    const count = await rows(port);
+
+    await scheduler.stop();
+    await rename(join(folder, id), `${folder}.away`);
+    scheduler = await strongroom.start('scheduler');
+    await eventually(
+      async () =>
+        expect(await readFile(strongroom.logFile('scheduler'), 'utf8')).toContain(`instance ${id} has no data`),
+      { withinMs: 30_000 },
+    );
+    await expect(rows(port)).rejects.toThrow('ECONNREFUSED');
+    expect(await readdir(folder)).not.toContain(id);
+
+    await rename(`${folder}.away`, join(folder, id));
+    await eventually(async () => expect(await rows(port)).toEqual(count), { withinMs: 60_000 });
+  }, 180_000);
+
+  it('acts on none of the other systems that its source did, and is within reach of the roles of its source', async () => {
+    const plain = await CustomerDatabase.start({ megabytes: 1 });
+    try {
+      const conninfo = 'host=127.0.0.1 port=1 dbname=postgres';
+      await plain.query(
+        `create subscription news connection '${conninfo}' publication news with (connect = false, slot_name = 'news')`,
+      );
+      await plain.query('alter subscription news enable');
+      const [shown] = await plain.query('show data_directory');
+      const directory = z.object({ data_directory: z.string() }).parse(shown).data_directory;
+      // As they are when the server is not the one that its files were written for: it goes on without having read them.
+      await writeFile(join(directory, 'standby.signal'), '');
+      await writeFile(join(directory, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n');
+      await appendFile(
+        join(directory, 'postgresql.conf'),
+        `data_directory = '/var/lib/elsewhere'
+hba_file = '/etc/elsewhere/pg_hba.conf'
+ident_file = '/etc/elsewhere/pg_ident.conf'
+external_pid_file = '/run/elsewhere/pid'
+primary_conninfo = '${conninfo}'
+synchronous_standby_names = 'elsewhere'
+shared_preload_libraries = 'not_here'
+session_preload_libraries = 'not_here'
+archive_mode = on
+archive_command = 'false'
+logging_collector = on
+log_directory = '/var/log/elsewhere'
+ssl = on
+`,
+      );
+      const backup = await strongroom.backUp(api, await strongroom.register(api, plain.server));
+      await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
+      const id = await restore(backup);
+      const { port } = await until(id, 'ACTIVE');
+      await query(port, 'create table written (at timestamptz)', plain);
+      expect(
+        await query(
+          port,
+          `select pg_is_in_recovery() as recovering, (select subenabled from pg_subscription) as subscribed,
+             (select count(*)::int from pg_stat_activity where backend_type ~ 'logical replication|archiver|walreceiver') as at_work`,
+          plain,
+        ),
+      ).toEqual([{ recovering: false, subscribed: true, at_work: 0 }]);
+      const again = await strongroom.backUp(api, id);
+      await strongroom.until(api, again, ({ status }) => status === 'COMPLETED');
+    } finally {
+      await plain.stop();
+    }
+  }, 180_000);
 
   it('that cannot be built ends in ERROR with its reason', async () => {
     const source = await strongroom.register(api, customer.server);
     const backup = await strongroom.backUp(api, source);
     await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
     await strongroom.vaults.damage(backup, 'DFW', 'altered');
-    const { id } = await restore(backup);
+    const id = await restore(backup);
     const failed = await until(id, 'ERROR');
     expect(failed).toMatchObject({
       fault: { code: expect.stringMatching(/altered|invalid|missing/) },

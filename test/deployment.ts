@@ -33,6 +33,16 @@ const backupAnswer = z.object({
 });
 export type BackupSeen = z.infer<typeof backupAnswer>['backup'];
 
+const instanceAnswer = z.object({
+  instance: z.looseObject({
+    id: z.string(),
+    status: z.string(),
+    port: z.int().nullable(),
+    fault: z.looseObject({ code: z.string() }).nullable(),
+  }),
+});
+export type InstanceSeen = z.infer<typeof instanceAnswer>['instance'];
+
 const backupsAnswer = z.object({ backups: z.array(z.looseObject({ id: z.string() })) });
 const created = z.object({
   instance: z.object({ id: z.string() }).optional(),
@@ -193,6 +203,25 @@ export class Deployment {
   async backUp(api: AppProcess, instanceId: string, fields: Record<string, unknown> = {}): Promise<string> {
     const backup = { name: 'by hand', instance: instanceId, ...fields };
     return this.idOf(await this.call(api, 'POST', '/backups', { backup }), 202, 'backup');
+  }
+
+  /** Asks for a server to be built from a backup and returns the instance's id. */
+  async restore(api: AppProcess, backupId: string): Promise<string> {
+    const restorePoint = { backupRef: backupId };
+    const asked = { name: 'restored', restorePoint, flavorRef: '1', volume: { size: 1 } };
+    return this.idOf(await this.call(api, 'POST', '/instances', { instance: asked }), 200, 'instance');
+  }
+
+  /** Waits until the instance has the status. */
+  untilInstance(api: AppProcess, id: string, status: string, withinMs = 60_000): Promise<InstanceSeen> {
+    return eventually(
+      async () => {
+        const { instance } = instanceAnswer.parse((await this.call(api, 'GET', `/instances/${id}`)).body);
+        if (instance.status !== status) throw new Error(`the instance is ${JSON.stringify(instance)}`);
+        return instance;
+      },
+      { withinMs },
+    );
   }
 
   async backups(api: AppProcess): Promise<{ id: string }[]> {

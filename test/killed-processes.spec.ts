@@ -1,5 +1,10 @@
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { chainSlotOf } from '@strongroom/engines';
+import pg from 'pg';
+import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
@@ -93,4 +98,49 @@ describe('a process that is killed', () => {
     // What the next incremental is built on: the runner that came too late has not dropped it.
     expect(await customer.chainSlots()).toContain(chainSlotOf(backupId));
   }, 120_000);
+
+  it('or only frozen while it builds a server: one that wakes up touches nothing of the server that was built meanwhile', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-frozen-'));
+    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    await chmod(folder, 0o711);
+    const env = { STRONGROOM_INSTANCES_DIR: folder };
+    const api = await strongroom.start('api', env);
+    const frozen = await strongroom.start('scheduler', env);
+    let other: AppProcess | undefined;
+    try {
+      const backupId = await strongroom.backUp(api, await strongroom.register(api, customer.server));
+      await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
+      const id = await strongroom.restore(api, backupId);
+      await eventually(async () => expect(await readdir(join(folder, `${id}.1`, 'data', 'base'))).not.toHaveLength(0), {
+        withinMs: 30_000,
+      });
+      frozen.pause();
+      other = await strongroom.start('scheduler', env);
+      const { port } = await strongroom.untilInstance(api, id, 'ACTIVE');
+      const built = new pg.Client({
+        host: '127.0.0.1',
+        port: port ?? 0,
+        user: 'postgres',
+        password: customer.password,
+        database: 'postgres',
+      });
+      await built.connect();
+      try {
+        await built.query("create table note as select 'kept' as text");
+        frozen.resume();
+        await frozen.stop();
+        expect((await built.query('select count(*)::int as count from ballast')).rows).toEqual([{ count: 300_000 }]);
+        await built.query('checkpoint');
+        expect((await built.query('select text from note')).rows).toEqual([{ text: 'kept' }]);
+      } finally {
+        await built.end();
+      }
+      expect((await readdir(folder)).sort()).toEqual([id, `${id}.log`]);
+      await strongroom.untilInstance(api, id, 'ACTIVE');
+    } finally {
+      await other?.stop();
+      await frozen.kill();
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
 });

@@ -2,7 +2,6 @@
  * Builds a server from a backup, and keeps it running: whoever holds the job's lease runs the server, and who takes the
  * lease over takes the server over. It ends when its instance is forgotten.
  */
-import { realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endpoint, type EventContext, streamOf } from '@strongroom/contracts';
@@ -11,6 +10,7 @@ import {
   backupDecider,
   fold,
   type InstanceCommand,
+  type InstanceState,
   type InstanceToBuild,
   instanceDecider,
   type RegisteredInstance,
@@ -19,7 +19,9 @@ import { EngineFault, restoreBackup } from '@strongroom/engines';
 import { execute, isOutage, type Ledger } from '@strongroom/ledger';
 import { PostgresServer, ServiceFault } from '@strongroom/local-services';
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { VaultFault, type Vaults } from '@strongroom/vault';
+import { type BuildFolder, type BuiltData, BuiltServerFolder } from './built-server-folder.js';
+import { makeItsOwn, ownSettings } from './built-server-settings.js';
 
 export interface BuiltServerParts {
   ledger: Ledger;
@@ -38,65 +40,81 @@ const majorVersion = 18;
 const lookMs = 1_000;
 const longestPauseMs = 30_000;
 const local = { host: '127.0.0.1', tls: 'disable' } as const;
-/** For a server whose settings were kept elsewhere, and are not in its backup. */
-const access =
-  'local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n';
-
 export class BuiltServer {
+  private readonly folder: BuiltServerFolder;
+
   constructor(
     private readonly parts: BuiltServerParts,
     private readonly job: LeasedJob,
     private readonly hold: Hold,
-  ) {}
+  ) {
+    this.folder = new BuiltServerFolder(parts.folder, job.id);
+  }
 
   /** Ends when the instance is forgotten or could not be built; or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
     const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
     const [requested] = history;
     const instance = fold(instanceDecider, history);
-    if (!requested || instance.is === 'absent' || instance.is === 'build-failed') return 'finished';
-    if (instance.is === 'forgotten') return this.remove();
-    if (instance.is === 'registered') return this.keep(instance.endpoint.port);
+    if (instance.is !== 'building' || !requested) return this.carryOn(instance);
     const context = { ...requested.context, causationId: requested.id, actor: this.parts.actor };
     return this.build(instance, context);
   }
 
   private async build(instance: InstanceToBuild, context: EventContext): Promise<Performed> {
-    const { credentials, log, actor } = this.parts;
+    const { log, actor } = this.parts;
+    // An attempt may have died after it, or lost the answer to what it recorded.
+    const left = await this.folder.restored();
+    const attempt = left ? undefined : await this.folder.begin(this.job.attempt);
+    if (!left && !attempt) return { retryInMs: 0 };
     let server: PostgresServer | undefined;
     try {
       checkVersion(instance);
-      const { place, region } = await this.restore(instance);
-      server = await this.start(place);
-      const source = await this.sourceOf(instance);
-      const { user = 'postgres', database = 'postgres' } = source?.endpoint ?? {};
-      const credential = source && (await credentials.get(source.instanceId));
-      if (credential) await credentials.put(instance.instanceId, credential);
-      const endpoint: Endpoint = { ...local, port: server.port, user, database };
-      await this.record(instance, context, { type: 'CompleteBuild', endpoint, region });
+      if (attempt) await this.restore(instance, attempt);
+      const data = left ?? (await this.restored());
+      server = await this.start(data);
+      const endpoint = await this.endpointOf(instance, server.port);
+      await this.record(instance, context, { type: 'CompleteBuild', endpoint, region: data.region });
       log.info(
-        { instance: instance.instanceId, backup: instance.backupId, port: server.port, region, actor },
+        { instance: instance.instanceId, backup: instance.backupId, port: server.port, region: data.region, actor },
         'instance built',
       );
     } catch (error) {
       await server?.stop();
-      if (this.hold.signal.aborted) throw error;
+      server = undefined;
+      // It may be built for all that can be known here, or be another attempt's by now: the next lease looks again.
+      if (this.hold.signal.aborted || isOutage(error) || attempt?.isCurrent === false) throw error;
       const { code, message } = faultOf(error);
       log.error({ err: error, instance: instance.instanceId }, `instance not built: ${message}`);
       await this.record(instance, context, { type: 'FailBuild', code, reason: message });
-      return this.remove();
+    } finally {
+      await attempt?.discard();
     }
-    return this.keep(server.port, server);
+    return this.carryOn(await this.look(server), server);
+  }
+
+  /** What is in the ledger counts: another attempt may have ended the build, in its way. */
+  private async carryOn(instance: InstanceState, running?: PostgresServer): Promise<Performed> {
+    if (instance.is === 'registered') {
+      const { port } = instance.endpoint;
+      if (running?.port === port) return this.keep(port, running);
+      await running?.stop();
+      return this.keep(port);
+    }
+    await running?.stop();
+    if (instance.is !== 'absent') await this.folder.remove();
+    return 'finished';
   }
 
   /** From the home vault, or else from the nearest region that holds the chain whole. */
-  private async restore({ backupId }: InstanceToBuild): Promise<{ place: string; region: string }> {
+  private async restore({ backupId }: InstanceToBuild, attempt: BuildFolder): Promise<void> {
     const { vaults, homeRegion, log } = this.parts;
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     let why: unknown;
     for (const region of regions) {
       try {
-        return { place: await this.restoreFrom(vaults.of(region), backupId), region };
+        await this.restoreFrom(region, backupId, attempt);
+        return;
       } catch (error) {
         if (!isOfVault(error) || this.hold.signal.aborted) throw error;
         log.warn({ err: error, backup: backupId, region }, `not restored from ${region}: ${error.message}`);
@@ -106,42 +124,39 @@ export class BuiltServer {
     throw why;
   }
 
-  private async restoreFrom(vault: Vault, backupId: string): Promise<string> {
-    await this.remove();
-    const place = await PostgresServer.placeFor(this.data);
+  private async restoreFrom(region: string, backupId: string, attempt: BuildFolder): Promise<void> {
     let doneBytes = 0;
-    const { hasSettings } = await restoreBackup({
-      vault,
+    await restoreBackup({
+      vault: this.parts.vaults.of(region),
       backupId,
-      directory: place,
+      directory: attempt.data,
       signal: this.hold.signal,
       progress: (bytes) => {
         doneBytes += bytes;
         this.hold.progress(doneBytes, null);
       },
     });
-    if (!hasSettings) {
-      await writeFile(join(place, 'postgresql.conf'), '');
-      await writeFile(join(place, 'pg_hba.conf'), access);
-      await writeFile(join(place, 'pg_ident.conf'), '');
-    }
-    return place;
+    await makeItsOwn(attempt.data);
+    this.hold.signal.throwIfAborted();
+    await attempt.finish(region);
   }
 
-  /** What the source archived its WAL to is not this server's to write to. */
-  private start(place: string, port?: number): Promise<PostgresServer> {
-    return PostgresServer.startOn(place, {
+  private start({ directory, files }: BuiltData, port?: number): Promise<PostgresServer> {
+    return PostgresServer.startOn(directory, {
       // Not ours to know; an empty one is not even asked with.
       password: 'unknown',
       isOthers: true,
       logFile: join(this.parts.folder, `${this.job.id}.log`),
-      settings: { archive_mode: 'off', ssl: 'off' },
+      settings: { ...ownSettings, ...files },
       signal: this.hold.signal,
       ...(port !== undefined && { port }),
     });
   }
 
-  /** Runs the server on its port until its instance is forgotten; one that does not come up is tried again, ever more seldom. */
+  /**
+   * Runs the server on its port until its instance is forgotten; one that does not come up is tried again, ever more
+   * seldom. Without its data the job is given back: another scheduler may have them, and nothing may stand in for them.
+   */
   private async keep(port: number, running?: PostgresServer): Promise<Performed> {
     const { log } = this.parts;
     let server = running;
@@ -149,7 +164,7 @@ export class BuiltServer {
     try {
       while (!(await this.isForgotten())) {
         try {
-          server ??= await this.start(await PostgresServer.placeFor(this.data), port);
+          server ??= await this.start(await this.restored(), port);
           await delay(lookMs, undefined, { signal: this.hold.signal });
           if (!server.running) throw new ServiceFault('did-not-start', `PostgreSQL ${await server.ended}`);
           pauseMs = lookMs;
@@ -157,6 +172,7 @@ export class BuiltServer {
           if (this.hold.signal.aborted || !(error instanceof ServiceFault)) throw error;
           server = undefined;
           log.error({ err: error, instance: this.job.id }, `a built server is down: ${error.message}`);
+          if (error.code === 'no-data') return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
           await delay(pauseMs, undefined, { signal: this.hold.signal });
           pauseMs = Math.min(pauseMs * 2, longestPauseMs);
         }
@@ -164,30 +180,47 @@ export class BuiltServer {
     } finally {
       await server?.stop();
     }
-    return this.remove();
+    await this.folder.remove();
+    return 'finished';
+  }
+
+  /** @throws {ServiceFault} `no-data` */
+  private async restored(): Promise<BuiltData> {
+    const data = await this.folder.restored();
+    if (data) return data;
+    throw new ServiceFault(
+      'no-data',
+      `instance ${this.job.id} has no data in ${this.parts.folder} here. Mount the disk that has them, or run a scheduler where they are; if they are lost, delete the instance and build it anew.`,
+    );
   }
 
   /** While the ledger can't be asked the server goes on as it is. */
   private async isForgotten(): Promise<boolean> {
     try {
-      return (
-        fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', this.job.id))).is === 'forgotten'
-      );
+      return (await this.look()).is === 'forgotten';
     } catch (error) {
       if (!isOutage(error)) throw error;
       return false;
     }
   }
 
-  private async remove(): Promise<Performed> {
-    await PostgresServer.endLeftover(this.data);
-    const place = await realpath(this.data).catch(() => this.data);
-    for (const path of [place, `${place}.tablespaces`, this.data]) await rm(path, { recursive: true, force: true });
-    return 'finished';
+  private async look(running?: PostgresServer): Promise<InstanceState> {
+    try {
+      return fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', this.job.id)));
+    } catch (error) {
+      await running?.stop();
+      throw error;
+    }
   }
 
-  private get data(): string {
-    return join(this.parts.folder, this.job.id);
+  /** With its source's credential: the roles are its source's. */
+  private async endpointOf(instance: InstanceToBuild, port: number): Promise<Endpoint> {
+    const { credentials } = this.parts;
+    const source = await this.sourceOf(instance);
+    const { user = 'postgres', database = 'postgres' } = source?.endpoint ?? {};
+    const credential = source && (await credentials.get(source.instanceId));
+    if (credential) await credentials.put(instance.instanceId, credential);
+    return { ...local, port, user, database };
   }
 
   private async sourceOf({ backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {

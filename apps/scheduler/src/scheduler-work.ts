@@ -74,6 +74,14 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       measure: (gauge) => gauge.set(runner.busy),
     });
     metrics.gauge({
+      name: 'strongroom_instances_waiting',
+      help: 'Built servers that no scheduler has: none has room for them, or none has their data.',
+      measure: async (gauge) => {
+        const lanes = await jobs.load('instance');
+        gauge.set(lanes.reduce((sum, { waiting, deferred }) => sum + waiting + deferred, 0));
+      },
+    });
+    metrics.gauge({
       name: 'strongroom_slot_overdue_seconds',
       help: 'How long the slot that is due longest has been waiting to be decided; 0 when none is due.',
       measure: async (gauge) => gauge.set((await overdueMs(dataSource.manager)) / 1_000),

@@ -86,6 +86,27 @@ describe('a PostgreSQL server', () => {
     await once(stranger, 'exit');
   });
 
+  it('carries on with a folder that has its data, and is never made anew in one that has lost it', async () => {
+    const first = await start();
+    await query(first, "create table note as select 'kept' as text");
+    await first.stop();
+    const options = { password: 'a:secret/?', settings: { fsync: 'off' }, logFile: join(folder, 'log') };
+    const again = await PostgresServer.startOn(first.dataDirectory, options);
+    running.push(again);
+    expect(await query(again, 'select text from note')).toEqual(['kept']);
+    await again.stop();
+
+    for (const lose of [
+      () => rmSync(join(folder, 'data', 'PG_VERSION')),
+      () => rmSync(first.dataDirectory, { recursive: true }),
+    ]) {
+      lose();
+      const left = readdirSync(folder);
+      await expect(PostgresServer.startOn(first.dataDirectory, options)).rejects.toMatchObject({ code: 'no-data' });
+      expect(readdirSync(folder)).toEqual(left);
+    }
+  });
+
   it('begins anew after a first start that was cut short', async () => {
     mkdirSync(join(folder, 'data.unfinished'));
     writeFileSync(join(folder, 'data.unfinished', 'PG_VERSION'), '18\n');

@@ -10,9 +10,9 @@ import { freePort } from './free-port.js';
 import { postgresBinaries } from './postgres-binaries.js';
 import { dataFolder, endLeftoverOf, initialise } from './postgres-data.js';
 import { calledOff, ServiceFault } from './service-fault.js';
-import { insteadOfRoot } from './unprivileged.js';
+import { insteadOfRoot, type SystemUser } from './unprivileged.js';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
 export interface PostgresOptions {
   /** Kept between starts. When root's user can't reach it, a folder outside stands in for it; see `dataDirectory`. */
@@ -55,39 +55,29 @@ export class PostgresServer {
 
   /** Returns when the server lets us in. @throws {ServiceFault} with the end of the log */
   static async start(options: PostgresOptions): Promise<PostgresServer> {
-    const { directory, password, settings = {}, logFile, ownSession, signal } = options;
+    const { directory, password, settings = {}, signal } = options;
     const user = insteadOfRoot();
-    const bin = postgresBinaries(user);
     const data = await dataFolder(directory, user);
-    await initialise(data, { bin, password, user, sync: settings.fsync !== 'off', signal });
-    for (let left = tries; ; left -= 1) {
-      if (signal?.aborted) throw calledOff('PostgreSQL');
-      const port = options.port ?? (await freePort());
-      const all = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', ...settings };
-      const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-      const before = existsSync(logFile) ? statSync(logFile).size : 0;
-      const program = join(bin, 'postgres');
-      const service = ChildService.start({ program, args, logFile, user, cwd: data, stopSignal: 'SIGINT', ownSession });
-      const server = new PostgresServer(service, port, data, options);
-      try {
-        await server.ready();
-        return server;
-      } catch (error) {
-        await service.kill();
-        const said = await logSince(logFile, before);
-        const passes = (options.port === undefined && portTaken.test(said)) || said.includes(childrenLeft);
-        if (!passes || left === 0) throw error;
-        await delay(againMs);
-      }
-    }
+    await initialise(data, { bin: postgresBinaries(user), password, user, sync: settings.fsync !== 'off', signal });
+    return PostgresServer.run(data, user, options);
   }
 
-  /** Starts a server on a folder that was restored, with its tablespaces: its own settings hold, but for where it listens. */
+  /**
+   * Starts a server on a folder that was restored, with its tablespaces: its own settings hold, but for where it listens.
+   * @throws {ServiceFault} `no-data` when the folder holds none: an empty server must not stand in for one that was lost
+   */
   static async startOn(dataDirectory: string, options: Omit<PostgresOptions, 'directory'>): Promise<PostgresServer> {
+    if (!existsSync(join(dataDirectory, 'PG_VERSION'))) {
+      throw new ServiceFault(
+        'no-data',
+        `${dataDirectory} holds no data of a PostgreSQL server. If its disk is not mounted, mount it.`,
+      );
+    }
     const user = insteadOfRoot();
     const folders = [dataDirectory, `${dataDirectory}.tablespaces`].filter((folder) => existsSync(folder));
-    if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, ...folders]);
-    return PostgresServer.start({ ...options, directory: dataDirectory });
+    if (user) await execute('chown', ['-R', `${user.uid}:${user.gid}`, ...folders]);
+    const data = await dataFolder(dataDirectory, user);
+    return PostgresServer.run(data, user, { ...options, directory: dataDirectory });
   }
 
   /** Where the data of a folder is to be, so that a server can run there; nothing runs there when it returns. */
@@ -132,6 +122,35 @@ export class PostgresServer {
   async restart(): Promise<PostgresServer> {
     await this.stop();
     return PostgresServer.start({ ...this.options, port: this.port });
+  }
+
+  private static async run(
+    data: string,
+    user: SystemUser | undefined,
+    options: PostgresOptions,
+  ): Promise<PostgresServer> {
+    const { settings, logFile, ownSession, signal } = options;
+    const bin = postgresBinaries(user);
+    for (let left = tries; ; left -= 1) {
+      if (signal?.aborted) throw calledOff('PostgreSQL');
+      const port = options.port ?? (await freePort());
+      const all = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', ...settings };
+      const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+      const before = existsSync(logFile) ? statSync(logFile).size : 0;
+      const program = join(bin, 'postgres');
+      const service = ChildService.start({ program, args, logFile, user, cwd: data, stopSignal: 'SIGINT', ownSession });
+      const server = new PostgresServer(service, port, data, options);
+      try {
+        await server.ready();
+        return server;
+      } catch (error) {
+        await service.kill();
+        const said = await logSince(logFile, before);
+        const passes = (options.port === undefined && portTaken.test(said)) || said.includes(childrenLeft);
+        if (!passes || left === 0) throw error;
+        await delay(againMs);
+      }
+    }
   }
 
   private async ready(): Promise<void> {

@@ -5,6 +5,8 @@ const retryableByCode = {
   'not-installed': false,
   /** It can't be run as, or reached by, the user that it has to run as. */
   'no-place': false,
+  /** The folder that it was to carry on with holds no data. */
+  'no-data': true,
   /** It ended, or did not answer, before it was ready. */
   'did-not-start': true,
   /** One from before runs on its data and does not end. */
