@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
@@ -76,6 +78,10 @@ describe('a backup that is deleted', () => {
     );
     await replicator.kill();
     await strongroom.vaults.bringBack('IAD', 'ORD');
+    // As one leaves it that is killed while it writes.
+    const unfinished = join(strongroom.vaults.of('IAD'), 'partial', `${backupId}.1`);
+    await mkdir(unfinished, { recursive: true });
+    await writeFile(join(unfinished, 'base.tar.zst'), 'half of it');
     expect((await remove(backupId)).status).toBe(202);
     await strongroom.start('replicator');
     await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
@@ -83,6 +89,7 @@ describe('a backup that is deleted', () => {
     });
     await strongroom.jobsDone();
     await goneEverywhere(backupId);
+    expect(await strongroom.vaults.leftovers('IAD')).toEqual([]);
   }, 90_000);
 
   it('from a region that is away is shown as DELETE_FAILED, and goes when it is deleted again', async () => {

@@ -6,6 +6,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyId } from '@strongroom/domain';
 import pg from 'pg';
 import { z } from 'zod';
 import { type App, AppProcess } from './app-process.js';
@@ -101,6 +102,7 @@ export class Deployment {
       app,
       {
         PATH: process.env.PATH,
+        UV_THREADPOOL_SIZE: '16',
         STRONGROOM_DATABASE_URL: this.database.url,
         STRONGROOM_FEED: feed.kind,
         ...(feed.kind === 'kafka' ? { KAFKA_BROKERS: feed.brokers } : {}),
@@ -287,6 +289,24 @@ export class Deployment {
       },
       { withinMs: 30_000 },
     );
+  }
+
+  /** The ends of the attempts at a copy, in their order. */
+  async attemptsAt(backupId: string, region: string): Promise<string[]> {
+    const rows = await this.query(
+      `select data->>'code' as code from ledger_event
+       where type = 'CopyAttemptFailed' and data->>'backupId' = '${backupId}' and data->>'region' = '${region}' order by position`,
+    );
+    return rows.map(({ code }) => String(code));
+  }
+
+  /** Puts off what waits in a lane, as when it has waited for long. */
+  async putOff(lane: string): Promise<void> {
+    await this.query(`update job set ready_at = now() + interval '1 day' where lane = '${lane}' and ready_at > now()`);
+  }
+
+  async readyNow(backupId: string, region: string): Promise<void> {
+    await this.query(`update job set ready_at = now() where id = '${copyId(backupId, region)}'`);
   }
 
   /** Every event, as text. */

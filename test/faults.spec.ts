@@ -1,5 +1,8 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { chainSlotOf } from '@strongroom/engines';
+import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
@@ -9,6 +12,7 @@ import { feedForTests } from './services/feed.js';
 let customer: CustomerDatabase;
 let strongroom: Deployment;
 let api: AppProcess;
+let replicator: AppProcess;
 
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 5 });
@@ -17,7 +21,7 @@ afterAll(() => customer.stop());
 
 beforeEach(async () => {
   strongroom = await Deployment.create({ feed: feedForTests() });
-  [api] = await strongroom.startAll();
+  [api, , replicator] = await strongroom.startAll();
 });
 afterEach(() => strongroom.remove());
 
@@ -37,6 +41,61 @@ describe('a vault that fails', () => {
     await strongroom.untilCopied(api, backupId);
     await strongroom.vaults.proveCopy(backupId, 'IAD');
   }, 90_000);
+
+  it('is waited for however long it is away, and a copy that was given up then can be asked for again', async () => {
+    await replicator.kill();
+    replicator = await strongroom.start('replicator', {
+      STRONGROOM_MAX_COPY_ATTEMPTS: '1',
+      STRONGROOM_COPY_RETRY_SECONDS: '0',
+    });
+    await strongroom.vaults.takeAway('IAD');
+    const backupId = await strongroom.backUp(api, await strongroom.register(api, customer.server), {
+      copy_to: ['IAD'],
+    });
+    await eventually(async () => expect((await strongroom.attemptsAt(backupId, 'IAD')).length).toBeGreaterThan(4), {
+      withinMs: 60_000,
+    });
+    expect((await strongroom.backup(api, backupId)).copies).toMatchObject([{ fault: { code: 'vault-unavailable' } }]);
+
+    await strongroom.vaults.damage(backupId, 'DFW', 'altered');
+    await strongroom.vaults.bringBack('IAD');
+    await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'FAILED'));
+    // What its newest attempt would leave if it were killed. A byte that was changed once more is what it was.
+    const newest = z.object({ attempt: z.int() }).parse((await strongroom.backup(api, backupId)).copies[0]).attempt;
+    await mkdir(join(strongroom.vaults.of('IAD'), 'partial', `${backupId}.${newest}`), { recursive: true });
+    await strongroom.vaults.damage(backupId, 'DFW', 'altered');
+    const action = { 'copy-backup': { target_backup_region: 'IAD' } };
+    expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
+    await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'COMPLETED'));
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
+    expect(await strongroom.vaults.leftovers('IAD')).toEqual([]);
+  }, 120_000);
+
+  it('or hangs stalls no other region, and has its copies when it answers again', async () => {
+    await replicator.kill();
+    const instances = await Promise.all([1, 2, 3, 4].map(() => strongroom.register(api, customer.server)));
+    const backups = await Promise.all(
+      instances.map((instance) => strongroom.backUp(api, instance, { copy_to: ['IAD', 'ORD'] })),
+    );
+    const pipes = await Promise.all(backups.map((backupId) => strongroom.vaults.hang(backupId, 'IAD')));
+    for (const backupId of backups) {
+      await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
+    }
+    // As many as Node has threads for, if it is not told otherwise.
+    replicator = await strongroom.start('replicator', {
+      STRONGROOM_COPY_CONCURRENCY: '4',
+      STRONGROOM_COPY_STALL_SECONDS: '2',
+    });
+    for (const backupId of backups) {
+      await strongroom.until(api, backupId, ({ copies }) => {
+        const of = (region: string) => copies.find((copy) => copy.region === region);
+        return of('ORD')?.status === 'COMPLETED' && of('IAD')?.status === 'PENDING' && of('IAD')?.fault !== null;
+      });
+      expect(await strongroom.attemptsAt(backupId, 'IAD')).toContain('vault-unavailable');
+    }
+    for (const pipe of pipes) await pipe.release();
+    for (const backupId of backups) await strongroom.untilCopied(api, backupId);
+  }, 150_000);
 
   it('of the home region fails the backup with its reason within seconds, and the next slot runs all the same', async () => {
     await strongroom.vaults.takeAway('DFW');

@@ -96,6 +96,27 @@ describe('incremental backups', () => {
     expect((await strongroom.backup(api, second)).status).toBe('COMPLETED');
   }, 120_000);
 
+  it('wait for their parent while a region is away, without an attempt of their own, and follow it at once', async () => {
+    const instanceId = await strongroom.register(api, customer.server);
+    await strongroom.vaults.takeAway('IAD');
+    const scheduleId = await strongroom.schedule(api, instanceId, soon());
+    const full = await strongroom.runNow(api, scheduleId);
+    await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
+    await change();
+    const child = await runOf({ instanceId, scheduleId, full });
+    await strongroom.until(api, child, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
+    expect(await strongroom.backup(api, child)).toMatchObject({ type: 'incremental', parent_id: full });
+    await eventually(async () => expect((await strongroom.attemptsAt(full, 'IAD')).length).toBeGreaterThan(1), {
+      withinMs: 30_000,
+    });
+    expect(await strongroom.attemptsAt(child, 'IAD')).toEqual([]);
+    await strongroom.putOff('IAD');
+    await strongroom.vaults.bringBack('IAD');
+    await strongroom.readyNow(full, 'IAD');
+    await strongroom.untilCopied(api, child);
+    await strongroom.vaults.proveCopy(child, 'IAD');
+  }, 240_000);
+
   it('are what a schedule takes on the days between its full ones, ancestors copied first; and full ones where the server can take none', async () => {
     const plain = await CustomerDatabase.start({ megabytes: 1 });
     try {

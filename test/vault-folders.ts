@@ -1,5 +1,6 @@
 /** The vaults of a test's deployment as folders: looked into and damaged behind its back, and read by the command line. */
 import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
 import { chmod, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -76,6 +77,22 @@ export class VaultFolders {
       await file.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, middle);
       await file.close();
     }
+  }
+
+  /** Has whoever looks for the backup in a region wait for an answer, until it is released. */
+  async hang(backupId: string, region: Region): Promise<{ release: () => Promise<void> }> {
+    const folder = this.sealed(backupId, region);
+    const pipe = join(folder, 'manifest.json');
+    await mkdir(folder, { recursive: true });
+    await promisify(execFile)('mkfifo', [pipe]);
+    return {
+      release: async () => {
+        // For those who wait there; it fails when nobody does.
+        const writer = await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+        await rm(folder, { recursive: true });
+        await writer?.close();
+      },
+    };
   }
 
   private async cli(args: string[], region: Region): Promise<void> {

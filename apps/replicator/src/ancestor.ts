@@ -7,11 +7,13 @@ import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold }
 import { execute, type Ledger } from '@strongroom/ledger';
 import type { Ids } from '@strongroom/runtime';
 
+export const parentNotCopied = 'parent-not-copied';
+
 /** A copy that is still to be made. */
 export type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
 
-/** Whether the parent is in the region, will be, or why it never will. */
-export type AncestorFound = 'there' | 'awaited' | { code: string; reason: string };
+/** Whether the parent is in the region, will be, would be if it were asked for again, or why it never will. */
+export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; code: string; reason: string };
 
 export class Ancestor {
   constructor(
@@ -32,8 +34,9 @@ export class Ancestor {
         return this.ask(id, parentId);
       case 'failed':
         return {
-          code: 'parent-not-copied',
-          reason: `The backup that it is built on, ${parentId}, could not be copied to ${region}. Ask for that copy again, then for this one.`,
+          is: 'given-up',
+          code: parentNotCopied,
+          reason: `The backup that it is built on, ${parentId}, could not be copied to ${region}. Ask for that copy again; this one follows it.`,
         };
       default:
         return 'awaited';
@@ -50,6 +53,10 @@ export class Ancestor {
       return 'awaited';
     }
     // Its deletion takes this backup with it.
-    return { code: 'parent-missing', reason: `The backup that it is built on, ${parentId}, is not there any more.` };
+    return {
+      is: 'gone',
+      code: 'parent-missing',
+      reason: `The backup that it is built on, ${parentId}, is not there any more.`,
+    };
   }
 }

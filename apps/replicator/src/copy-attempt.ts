@@ -2,7 +2,7 @@
  * One attempt at a copy: vault → vault, hashed on the way and read back at the target. A copy is called completed only
  * when every byte at the target is the backup's; whatever fails delays this copy alone.
  */
-import { type EventContext, isRefusal, type Refusal, streamOf } from '@strongroom/contracts';
+import { type EventContext, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
 import { backupDecider, type CopyCommand, copyDecider, fold } from '@strongroom/domain';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
@@ -14,8 +14,9 @@ import {
   type Performed,
   persist,
 } from '@strongroom/runtime';
-import { copyBackup, VaultFault, type Vaults } from '@strongroom/vault';
-import { Ancestor, type OpenCopy } from './ancestor.js';
+import { copyBackup, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import { Ancestor, type AncestorFound, type OpenCopy, parentNotCopied } from './ancestor.js';
+import type { StallWatch } from './stall-watch.js';
 
 export interface CopyAttemptParts {
   ledger: Ledger;
@@ -23,15 +24,17 @@ export interface CopyAttemptParts {
   clock: Clock;
   log: Logger;
   vaults: Vaults;
+  stalls: StallWatch;
   /** Who makes it: the process. */
   replicator: string;
   /** The pause after the first failed attempt, in milliseconds; doubled with each further one. */
   retryMs: number;
-  /** After so many attempts the copy is given up. */
+  /** After so many attempts the copy is given up. A region's outage does not count: it is waited for as long as it takes. */
   mostAttempts: number;
 }
 
 const longestPauseMs = 300_000;
+/** Of one that waits for its parent, doubled each time: the parent's completion wakes it. */
 const ancestorPauseMs = 1_000;
 /** What no further attempt can mend is looked at twice more all the same: a bad read is not always a bad disk. */
 const attemptsAtHopeless = 3;
@@ -46,13 +49,15 @@ export class CopyAttempt {
   /** Ends with the copy completed, failed, due again, or gone; or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
     const { job, parts } = this;
-    const { attempt, id: copyId } = job;
+    const { id: copyId } = job;
     const history = await parts.ledger.readStream(streamOf('copy', copyId));
     const copy = fold(copyDecider, history);
     const requested = history.findLast(({ type }) => type === 'CopyRequested');
     if (copy.is === 'deleted') return this.clear(copy.request);
     if ((copy.is !== 'pending' && copy.is !== 'copying') || !requested) return 'finished';
     const { backupId, region } = copy.request;
+    // The stream serialises the attempts: of two that begin at once, one is refused.
+    const attempt = copy.attempt + 1;
     const context: EventContext = { ...requested.context, causationId: requested.id, actor: parts.replicator };
     const log = parts.log.child({ copy: copyId, backup: backupId, region, attempt, ...requested.context });
     const record = (command: CopyCommand) => this.record(copy, context, command);
@@ -64,22 +69,24 @@ export class CopyAttempt {
       return this.clear(copy.request);
     }
     const ancestor = await new Ancestor(parts, copy, context).look();
-    if (ancestor === 'awaited') return { retryInMs: ancestorPauseMs };
+    if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
 
     const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
     if (isRefusal(begun)) {
       log.info(`copy not begun: ${begun.message}`);
       if (begun.refused === 'copy-deleted') return this.clear(copy.request);
-      // Jobs are counted anew when their table was lost; the next lease has the next number.
       return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
     }
     if (ancestor !== 'there') {
-      await record({ type: 'FailCopy', copyId, attempt, ...ancestor });
-      return 'finished';
+      const { is, code, reason } = ancestor;
+      if (is === 'gone') return this.after(await record({ type: 'FailCopy', copyId, attempt, code, reason }), copy);
+      const retryAt = this.inMs(longestPauseMs);
+      const told = await record({ type: 'FailCopyAttempt', copyId, attempt, code, reason, retryAt });
+      return isRefusal(told) ? this.after(told, copy) : this.park();
     }
     const startedAt = parts.clock.now();
     try {
-      const { location, sizeBytes, sha256 } = await this.copy(copy);
+      const { location, sizeBytes, sha256 } = await this.copy(copy, attempt);
       const result = { location, sizeBytes, sha256, startedAt: startedAt.toISOString() };
       const completed = await record({ type: 'CompleteCopy', copyId, attempt, ...result });
       if (isRefusal(completed)) log.warn(`copy not completed: ${completed.message}`);
@@ -88,15 +95,14 @@ export class CopyAttempt {
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message, retryable } = faultOf(error);
-      const failures = copy.failures + 1;
-      if (failures >= parts.mostAttempts || (!retryable && failures >= attemptsAtHopeless)) {
-        const reason = `${message} The copy is given up after ${failures} attempts.`;
+      const inVain = attemptsInVain(history) + (countsInVain(code) ? 1 : 0);
+      if (inVain >= parts.mostAttempts || (!retryable && inVain >= attemptsAtHopeless)) {
+        const reason = `${message} The copy is given up after ${inVain} such attempts.`;
         log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
         return this.after(await record({ type: 'FailCopy', copyId, attempt, code, reason }), copy);
       }
-      const pauseMs = Math.min(parts.retryMs * 2 ** (failures - 1), longestPauseMs);
-      // Told to people; what counts is the database's clock.
-      const retryAt = new Date(parts.clock.now().getTime() + pauseMs).toISOString();
+      const pauseMs = Math.min(parts.retryMs * 2 ** copy.failures, longestPauseMs);
+      const retryAt = this.inMs(pauseMs);
       log.warn(
         { err: error },
         `copy of backup ${backupId} to ${region} failed: ${message} Tried again in ${pauseMs / 1_000} s`,
@@ -114,7 +120,7 @@ export class CopyAttempt {
 
   private async clear({ backupId, region }: OpenCopy['request']): Promise<Performed> {
     try {
-      await this.parts.vaults.of(region).remove(backupId);
+      await this.parts.stalls.over(region, this.hold.signal, () => this.parts.vaults.of(region).purge(backupId));
       return 'finished';
     } catch (error) {
       this.parts.log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
@@ -122,21 +128,34 @@ export class CopyAttempt {
     }
   }
 
-  private copy({ request }: OpenCopy) {
-    const { vaults } = this.parts;
+  /** Until its parent has come, or nobody has told that it has. */
+  private park(): Performed {
+    return { retryInMs: Math.min(ancestorPauseMs * 2 ** this.job.attempt, longestPauseMs) };
+  }
+
+  /** Told to people; what counts is the database's clock. */
+  private inMs(ms: number): string {
+    return new Date(this.parts.clock.now().getTime() + ms).toISOString();
+  }
+
+  private copy({ request }: OpenCopy, attempt: number) {
+    const { vaults, stalls } = this.parts;
     let doneBytes = 0;
-    return copyBackup({
-      from: vaults.of(request.sourceRegion),
-      to: vaults.of(request.region),
-      backupId: request.backupId,
-      attempt: this.job.attempt,
-      expectedSha256: request.sha256,
-      signal: this.hold.signal,
-      progress: (bytes) => {
-        doneBytes += bytes;
-        this.hold.progress(doneBytes, request.sizeBytes);
-      },
-    });
+    return stalls.over(request.region, this.hold.signal, (signal, moved) =>
+      copyBackup({
+        from: vaults.of(request.sourceRegion),
+        to: vaults.of(request.region),
+        backupId: request.backupId,
+        attempt,
+        expectedSha256: request.sha256,
+        signal,
+        moved,
+        progress: (bytes) => {
+          doneBytes += bytes;
+          this.hold.progress(doneBytes, request.sizeBytes);
+        },
+      }),
+    );
   }
 
   private record(
@@ -152,6 +171,28 @@ export class CopyAttempt {
       log: this.parts.log,
     });
   }
+}
+
+/** Whether the copy shows already that it waits for a parent that was given up. */
+function isTold(ancestor: AncestorFound, history: readonly RecordedEvent[]): boolean {
+  const last = history.at(-1);
+  return (
+    typeof ancestor === 'object' &&
+    ancestor.is === 'given-up' &&
+    last?.type === 'CopyAttemptFailed' &&
+    last.data.code === ancestor.code
+  );
+}
+
+/** Since it was asked for; what passes with an outage does not count, nor does the parent's failing. */
+function attemptsInVain(history: readonly RecordedEvent[]): number {
+  const asked = history.findLastIndex(({ type }) => type === 'CopyRequested');
+  return history.slice(asked).filter((event) => event.type === 'CopyAttemptFailed' && countsInVain(event.data.code))
+    .length;
+}
+
+function countsInVain(code: string): boolean {
+  return !isOutageOfVault(code) && code !== parentNotCopied;
 }
 
 function faultOf(error: unknown): { code: string; message: string; retryable: boolean } {

@@ -2,9 +2,10 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { RecordedEvent } from '@strongroom/contracts';
-import { copyDecider, copyRequest } from '@strongroom/domain';
+import { copyDecider, copyId, copyRequest } from '@strongroom/domain';
 import { FeedContext } from '@strongroom/feed';
 import { execute, Ledger } from '@strongroom/ledger';
+import { Backups, Views } from '@strongroom/read-model';
 import { Ids, Jobs } from '@strongroom/runtime';
 
 const actor = 'strongroom-replicator';
@@ -15,6 +16,8 @@ export class CopyPlanning {
     private readonly ledger: Ledger,
     private readonly ids: Ids,
     private readonly jobs: Jobs,
+    private readonly views: Views,
+    private readonly backups: Backups,
   ) {}
 
   /** A copy's identity follows from its backup and region, so planning twice plans once. */
@@ -43,5 +46,17 @@ export class CopyPlanning {
   ): Promise<void> {
     const { copyId: id, region: lane, sizeBytes: totalBytes } = data;
     await this.jobs.add(manager, [{ kind: 'copy', id, lane, accountId, totalBytes }]);
+  }
+
+  /** What is built on it has waited for it there. */
+  @EventPattern<string>('CopyCompleted')
+  async wakeChildren(
+    @Payload() { accountId, data: { instanceId, backupId, region } }: RecordedEvent<'CopyCompleted'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await this.views.catchUp(accountId);
+    const children = await this.backups.childrenOf(instanceId, backupId);
+    const ids = children.map((child) => copyId(child, region));
+    await this.jobs.wake(manager, 'copy', ids);
   }
 }

@@ -3,32 +3,45 @@ import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
-import { type AppConfig, Jobs, type RuntimeParts } from '@strongroom/runtime';
+import { Backups, Views, viewTables } from '@strongroom/read-model';
+import { type AppConfig, Jobs, type Logger, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { CopyAttempt } from './copy-attempt.js';
 import { CopyPlanning } from './copy-planning.js';
 import { ReplicatorWork } from './replicator-work.js';
+import { StallWatch } from './stall-watch.js';
+
+/** Node's own. */
+const defaultThreads = 4;
 
 @Module({})
 class ReplicatorModule {}
 
 export function replicatorModule({ config, log, clock, ids, metrics, health }: RuntimeParts<AppConfig>): DynamicModule {
   const vaults = openVaults(config.vaults);
+  const stalls = new StallWatch(config.copyStallMs, log);
+  warnOfFewThreads(config, log);
   const replicator = `replicator-${hostname()}-${process.pid}`;
   return {
     module: ReplicatorModule,
-    imports: [databaseModule(config)],
+    imports: [databaseModule(config, viewTables)],
     controllers: [CopyPlanning],
     providers: [
       { provide: Ledger, inject: [DataSource], useFactory: (dataSource: DataSource) => new Ledger(dataSource) },
       { provide: Jobs, inject: [DataSource], useFactory: (dataSource: DataSource) => new Jobs(dataSource) },
       {
+        provide: Views,
+        inject: [DataSource, Ledger],
+        useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+      },
+      { provide: Backups, inject: [DataSource], useFactory: (dataSource: DataSource) => new Backups(dataSource) },
+      {
         provide: ReplicatorWork,
         inject: [DataSource, Ledger, Jobs],
         useFactory: (dataSource: DataSource, ledger: Ledger, jobs: Jobs) => {
           const { copyRetryMs: retryMs, maxCopyAttempts: mostAttempts } = config;
-          const parts = { ledger, ids, clock, log, vaults, replicator, retryMs, mostAttempts };
+          const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           return new ReplicatorWork({ jobs, metrics, log }, config, replicator, (job, hold) =>
@@ -38,4 +51,18 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
       },
     ],
   };
+}
+
+/**
+ * Each operation of a file system keeps a thread of Node's, and one that hangs keeps it for good: with as many as the
+ * regions can take and some to spare, a region that hangs stalls no other. Only the environment can say so, before the
+ * process begins.
+ */
+function warnOfFewThreads({ copyConcurrency, copyRegions }: AppConfig, log: Logger): void {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreads);
+  const enough = defaultThreads + 2 * copyConcurrency * copyRegions.length;
+  if (threads >= enough) return;
+  log.warn(
+    `UV_THREADPOOL_SIZE is ${threads}: file systems of regions that hang can stall the others. Set it to ${enough}.`,
+  );
 }

@@ -188,6 +188,8 @@ export class Stack {
     const asked = Object.entries(process.env).filter(([name]) => name.startsWith('STRONGROOM_'));
     return {
       PATH: process.env.PATH,
+      // A region whose file system hangs keeps four threads.
+      UV_THREADPOOL_SIZE: String(4 + 4 * Object.keys(vaults).length),
       ...Object.fromEntries(asked),
       STRONGROOM_DATABASE_URL: postgres,
       STRONGROOM_FEED: broker,

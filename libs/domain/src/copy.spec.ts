@@ -57,14 +57,15 @@ describe('a copy', () => {
     expect(copyIdOf(backupId, 'ORD')).not.toBe(copyId);
   });
 
-  it('can be asked for again when it was given up, and begins anew', () => {
+  it('can be asked for again when it was given up, and begins anew, its attempts numbered on', () => {
     const failed = [
       requested,
       started(1),
       { type: 'CopyFailed', data: { copyId, backupId, region: 'IAD', attempt: 1, code: 'x', reason: 'y' } },
     ] satisfies NewEvent[];
     expect(given(copyDecider, failed).when({ type: 'RequestCopy', request }).gives).toEqual([requested]);
-    expect(given(copyDecider, [...failed, requested]).state).toMatchObject({ is: 'pending', attempt: 0, failures: 0 });
+    expect(given(copyDecider, [...failed, requested]).state).toMatchObject({ is: 'pending', attempt: 1, failures: 0 });
+    expect(given(copyDecider, [...failed, requested]).when(start(1)).gives).toBe('attempt-superseded');
   });
 
   it('goes with its backup whatever it is at, and then no attempt can end it', () => {

@@ -12,7 +12,7 @@ export type CopyState =
 
 interface Work {
   accountId: string;
-  /** The newest attempt; 0 before the first. */
+  /** The newest attempt; 0 before the first. Never goes back, also when it is asked for again. */
   attempt: number;
   /** How many attempts have failed since it was asked for. */
   failures: number;
@@ -136,7 +136,14 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
         : { events: [{ type: 'CopyDeleted', data: named(state) }] },
   },
   evolve: {
-    CopyRequested: (_, { accountId, data }) => ({ is: 'pending', accountId, attempt: 0, failures: 0, request: data }),
+    CopyRequested: (state, { accountId, data }) => ({
+      is: 'pending',
+      accountId,
+      // What the one before left in the vault has a number too.
+      attempt: state.is === 'absent' ? 0 : state.attempt,
+      failures: 0,
+      request: data,
+    }),
     CopyStarted: (state, { data }) => ({ ...requested(state), is: 'copying', attempt: data.attempt }),
     CopyAttemptFailed: (state, { data }) => ({
       ...requested(state),

@@ -192,6 +192,15 @@ export class Backups {
     return ids.flatMap((each) => rows.find((row) => row.id === each) ?? []);
   }
 
+  /** The ids of what is built on the backup itself. */
+  async childrenOf(instanceId: string, parentId: string): Promise<string[]> {
+    const rows = await this.dataSource.manager.find(backupTable, {
+      where: { instanceId, parentId },
+      select: { id: true },
+    });
+    return rows.map(({ id }) => id);
+  }
+
   /** The instance's full backups that completed before an instant, also what is being deleted, newest first. */
   fullsBefore(instanceId: string, at: Date, limit: number): Promise<BackupRow[]> {
     return this.dataSource.manager.find(backupTable, {

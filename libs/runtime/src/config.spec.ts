@@ -51,6 +51,7 @@ describe('the configuration', () => {
       backupConcurrency: 2,
       copyConcurrency: 2,
       copyRetryMs: 5_000,
+      copyStallMs: 600_000,
       maxCopyAttempts: 100,
       mostSchedules: 10_000,
       rateLimits: [
@@ -126,11 +127,13 @@ describe('the configuration', () => {
       STRONGROOM_LEASE_SECONDS: '2.5',
       STRONGROOM_CATCH_UP_MINUTES: '10',
       STRONGROOM_COPY_RETRY_SECONDS: '0',
+      STRONGROOM_COPY_STALL_SECONDS: '90',
     };
     expect(loadConfig('api', { ...environment, ...timed })).toMatchObject({
       leaseMs: 2_500,
       catchUpMs: 600_000,
       copyRetryMs: 0,
+      copyStallMs: 90_000,
     });
   });
 

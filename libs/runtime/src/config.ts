@@ -71,6 +71,9 @@ export interface AppConfig {
   /** Copies to one region at a time. */
   copyConcurrency: number;
   copyRetryMs: number;
+  /** After so long without a byte moved, a copy's vault is taken to be away. */
+  copyStallMs: number;
+  /** Of those that fail for another reason than their region's outage. */
   maxCopyAttempts: number;
   /** Where servers that are built from backups are kept; without it none are built. */
   instancesFolder?: string;
@@ -149,6 +152,7 @@ function environmentOf(app: AppName) {
     STRONGROOM_BACKUP_CONCURRENCY: integer(1, 64).default(2),
     STRONGROOM_COPY_CONCURRENCY: integer(1, 64).default(2),
     STRONGROOM_COPY_RETRY_SECONDS: seconds(0, 300).default(5_000),
+    STRONGROOM_COPY_STALL_SECONDS: seconds(1, 86_400).default(600_000),
     STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
     STRONGROOM_MAX_SCHEDULES: integer(0, 10_000_000).default(10_000),
     STRONGROOM_RATE_LIMITS: rateLimits.default(() => rateLimits.parse(defaultRateLimits)),
@@ -207,6 +211,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     backupConcurrency: read.STRONGROOM_BACKUP_CONCURRENCY,
     copyConcurrency: read.STRONGROOM_COPY_CONCURRENCY,
     copyRetryMs: read.STRONGROOM_COPY_RETRY_SECONDS,
+    copyStallMs: read.STRONGROOM_COPY_STALL_SECONDS,
     maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
     ...(read.STRONGROOM_INSTANCES_DIR !== undefined && { instancesFolder: read.STRONGROOM_INSTANCES_DIR }),
     mostSchedules: read.STRONGROOM_MAX_SCHEDULES,

@@ -142,6 +142,16 @@ describe('jobs', () => {
     expect(await jobs.renew(job, minute)).toBe(false);
   });
 
+  it('are ready at once when they are woken, also one that was held meanwhile, and never while they are held', async () => {
+    const [waiting, held] = [copy({ readyAt: new Date(Date.now() + minute) }), copy()];
+    await add(waiting, held);
+    const job = await leaseOne('a');
+    await dataSource.transaction((manager) => jobs.wake(manager, 'copy', [waiting.id, held.id, v7()]));
+    expect((await lease('b')).map(({ id }) => id)).toEqual([waiting.id]);
+    await jobs.retryIn(job, minute);
+    expect((await lease('b')).map(({ id }) => id)).toEqual([held.id]);
+  });
+
   it('are added once, however often and by however many at once', async () => {
     const added = Array.from({ length: 50 }, () => copy());
     await Promise.all([add(...added), add(...added.toReversed()), add(...added)]);

@@ -145,13 +145,26 @@ export class Jobs {
     );
   }
 
-  /** Gives the lease back; the job is ready again in `ms`, by the database's clock. Without effect when it is no longer this holder's. */
+  /**
+   * Gives the lease back; the job is ready again in `ms`, by the database's clock, or at once when it was added anew or
+   * woken meanwhile. Without effect when it is no longer this holder's.
+   */
   async retryIn(job: LeasedJob, ms: number, hasFailed = false): Promise<void> {
     await this.touch(
       job,
-      `update job set lease_owner = null, lease_until = null, ready_at = now() + $5 * interval '1 ms',
-         failures = failures + $6::int`,
-      [ms, hasFailed ? 1 : 0],
+      `update job set lease_owner = null, lease_until = null, failures = failures + $6::int,
+         ready_at = now() + case when asked = $7 then $5 else 0 end * interval '1 ms'`,
+      [ms, hasFailed ? 1 : 0, job.asked],
+    );
+  }
+
+  /** Makes those of the jobs that wait ready at once, within a transaction; one that is held, as soon as it is given back. */
+  async wake(manager: EntityManager, kind: string, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await manager.query(
+      `with woken as (select id from job where kind = $1 and id = any($2::uuid[]) order by id for update)
+       update job set ready_at = now(), asked = asked + 1 from woken where job.kind = $1 and job.id = woken.id`,
+      [kind, ids],
     );
   }
 

@@ -16,6 +16,8 @@ export interface CopyOptions {
   expectedSha256: string;
   /** Gets the bytes written since the last call. */
   progress?: (bytes: number) => void;
+  /** Called whenever bytes have moved, also those that are read back. */
+  moved?: () => void;
   signal: AbortSignal;
 }
 
@@ -48,12 +50,12 @@ export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
 }
 
 async function transfer(upload: VaultUpload, options: CopyOptions): Promise<void> {
-  const { from, backupId, expectedSha256, progress, signal } = options;
+  const { from, backupId, expectedSha256, signal } = options;
   const source = await from.manifest(backupId);
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
   for (const { name, sha256, sizeBytes } of source.manifest.objects) {
-    const written = await upload.put(name, passing(from.read(backupId, name), signal, progress));
+    const written = await upload.put(name, passing(from.read(backupId, name), options));
     if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
   }
   signal.throwIfAborted();
@@ -67,6 +69,8 @@ async function alreadyThere(options: CopyOptions): Promise<SealedManifest | unde
     if (await to.manifest(backupId)) return await whole(options);
   } catch (error) {
     if (!(error instanceof VaultFault) || error.retryable) throw error;
+    // One that was held up for long may look at what a later attempt has put there.
+    options.signal.throwIfAborted();
     await to.remove(backupId);
   }
   return undefined;
@@ -83,21 +87,21 @@ async function proven(options: CopyOptions): Promise<SealedManifest> {
   }
 }
 
-async function whole({ to, backupId, expectedSha256, signal }: CopyOptions): Promise<SealedManifest> {
-  const sealed = await to.verify(backupId, undefined, signal);
+async function whole({ to, backupId, expectedSha256, moved, signal }: CopyOptions): Promise<SealedManifest> {
+  const sealed = await to.verify(backupId, moved, signal);
   if (sealed.sha256 !== expectedSha256) throw altered(to, backupId, manifestObjectName);
   return sealed;
 }
 
 async function* passing(
   source: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-  progress?: (bytes: number) => void,
+  { signal, progress, moved }: CopyOptions,
 ): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal.throwIfAborted();
     yield chunk;
     progress?.(chunk.length);
+    moved?.();
   }
 }
 

@@ -18,6 +18,11 @@ export const vaultFaultCodes = {
 
 export type VaultFaultCode = keyof typeof vaultFaultCodes;
 
+/** Whether a fault of that code, as it was recorded, is one that passes with the vault's outage. */
+export function isOutageOfVault(code: string): boolean {
+  return new Map<string, boolean>(Object.entries(vaultFaultCodes)).get(code) ?? false;
+}
+
 export class VaultFault extends Error {
   override readonly name = 'VaultFault';
   readonly retryable: boolean;
