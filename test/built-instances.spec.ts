@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -121,6 +121,24 @@ describe('an instance that is built from a backup', () => {
 
     await rename(`${folder}.away`, join(folder, id));
     await eventually(async () => expect(await rows(port)).toEqual(count), { withinMs: 60_000 });
+  }, 180_000);
+
+  it('stays built, with its data, though the database of Strongroom is away when that is to be recorded', async () => {
+    const backup = await strongroom.backUp(api, await strongroom.register(api, customer.server));
+    await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
+    const id = await restore(backup);
+    await eventually(async () => expect(await readdir(folder)).toContain(id), { withinMs: 60_000 });
+    const { ino } = await stat(join(folder, id, 'data'));
+    await strongroom.cutDatabase();
+    await eventually(
+      async () =>
+        expect(await readFile(strongroom.logFile('scheduler'), 'utf8')).toContain('instance is left to its lease'),
+      { withinMs: 60_000 },
+    );
+    await strongroom.restoreDatabase();
+    const { port } = await until(id, 'ACTIVE');
+    await eventually(async () => expect(await rows(port)).toMatchObject({ count: 5_000 }), { withinMs: 30_000 });
+    expect((await stat(join(folder, id, 'data'))).ino).toBe(ino);
   }, 180_000);
 
   it('acts on none of the other systems that its source did, and is within reach of the roles of its source', async () => {

