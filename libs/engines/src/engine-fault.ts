@@ -10,8 +10,10 @@ export const engineFaultCodes = {
   'version-unsupported': false,
   /** The server said during or after the transfer that the backup is no good. */
   'backup-aborted-by-server': true,
-  /** No byte came for longer than the stall limit. */
+  /** The server said nothing for longer than it may. */
   'server-stalled': true,
+  /** Nobody took the server's bytes for longer than it may be held back: the vault hangs. */
+  'reader-stalled': true,
   /** Nothing can be built on the parent, or the server can't do it: a full backup can be taken all the same. */
   'incremental-not-possible': false,
   /** The server sent what the protocol does not allow here. */

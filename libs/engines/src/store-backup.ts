@@ -14,6 +14,7 @@ import {
   type VaultUpload,
 } from '@strongroom/vault';
 import type { Engine, EngineTarget } from './engine.js';
+import { EngineFault } from './engine-fault.js';
 import { openBackup } from './open-backup.js';
 
 export interface StoreOptions {
@@ -52,7 +53,7 @@ export interface StoredBackup {
 const extension = '.zst';
 
 /**
- * On failure nothing of the attempt stays.
+ * On failure nothing of the attempt stays, or the fault says that it does.
  * @throws {EngineFault | VaultFault} the signal's reason when it is aborted outside of the transfer
  */
 export async function storeBackup(options: StoreOptions): Promise<StoredBackup> {
@@ -61,14 +62,15 @@ export async function storeBackup(options: StoreOptions): Promise<StoredBackup> 
   const upload = await vault.begin(backup.backupId, attempt);
   try {
     const there = await leftByDeadAttempt(options);
-    if (!there) await transfer(upload, options);
-    return result(there ?? (await proven(options)), vault.locationOf(backup.backupId));
+    const sealed = there ?? (await seal(upload, await transfer(upload, options), options));
+    return result(sealed, vault.locationOf(backup.backupId));
   } finally {
     await upload.discard();
   }
 }
 
-async function transfer(upload: VaultUpload, options: StoreOptions): Promise<void> {
+/** Puts everything into the vault but the manifest, which it returns. */
+async function transfer(upload: VaultUpload, options: StoreOptions): Promise<VaultManifest> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
   const running = await engine.backup(target, {
@@ -86,12 +88,13 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<voi
         doneBytes += bytes;
         progress?.(doneBytes, running.estimatedBytes);
       });
-      const stored = await upload.put(`${name}${extension}`, compressFrames(counted));
+      const putting = upload.put(`${name}${extension}`, compressFrames(counted));
+      const stored = await Promise.race([putting, stalled(running.result)]);
       objects.push({ ...stored, rawBytes, compression: 'zstd' });
     }
     const { datastore, facts } = await running.result;
     signal.throwIfAborted();
-    const manifest: VaultManifest = {
+    return {
       format: 'strongroom-backup/1',
       ...backup,
       datastore,
@@ -101,12 +104,20 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<voi
       objects,
       engine: facts,
     };
-    await upload.seal(manifestBytes(manifest));
   } catch (error) {
     // The server must not go on sending to nobody.
     ending.abort(error);
     throw error;
   }
+}
+
+/** A vault that hangs ends nothing by itself, not even when its source breaks. */
+function stalled(running: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => {
+    running.catch((error: unknown) => {
+      if (error instanceof EngineFault && error.code === 'reader-stalled') reject(error);
+    });
+  });
 }
 
 /** An attempt that died between its seal and its event has done the work: it is taken when every byte is right. */
@@ -122,15 +133,36 @@ async function leftByDeadAttempt(options: StoreOptions): Promise<SealedManifest 
 }
 
 /**
- * Reads the sealed backup back. One that fails is removed, since the backup will be called failed; but not by an attempt
- * that was told to end, whose successor may have taken it over.
+ * Seals the backup and reads it back. One that fails is removed, since the backup will be called failed, and an error
+ * does not tell whether it was sealed; but not by an attempt that was told to end, whose successor may have taken it over.
  */
-async function proven({ vault, backup, signal }: StoreOptions): Promise<SealedManifest> {
+async function seal(
+  upload: VaultUpload,
+  manifest: VaultManifest,
+  { vault, backup, signal }: StoreOptions,
+): Promise<SealedManifest> {
   try {
+    await upload.seal(manifestBytes(manifest));
     return await vault.verify(backup.backupId, undefined, signal);
   } catch (error) {
-    if (!signal.aborted) await vault.remove(backup.backupId).catch(() => {});
+    const isSuperseded = error instanceof VaultFault && error.code === 'upload-superseded';
+    if (!signal.aborted && !isSuperseded) await removeFailed(vault, backup.backupId, error);
     throw error;
+  }
+}
+
+/** @throws {VaultFault} the error, saying that the backup may still be there, when it can't be removed */
+async function removeFailed(vault: Vault, backupId: string, error: unknown): Promise<void> {
+  try {
+    await vault.remove(backupId);
+  } catch (removal) {
+    const [why, whyNotRemoved] = [error, removal].map((it) => (it instanceof Error ? it.message : String(it)));
+    throw new VaultFault(
+      error instanceof VaultFault ? error.code : 'vault-unavailable',
+      vault.region,
+      `${why} What was stored of it may still be in the vault of ${vault.region}, since it could not be removed: ${whyNotRemoved} Delete backup ${backupId} to be rid of it.`,
+      { cause: error },
+    );
   }
 }
 

@@ -10,6 +10,7 @@ import { EngineFault } from '../engine-fault.js';
 import { Archives } from './archives.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
 import { faultOfServer } from './server-fault.js';
+import type { SilenceLimit } from './silence-limit.js';
 
 export interface Tablespace {
   oid: string;
@@ -29,8 +30,18 @@ export interface BaseBackupOptions {
   label: string;
   /** Built on the backup whose manifest was uploaded before. */
   isIncremental?: boolean;
-  /** After so long without a byte, though we are reading, the server is given up. */
+  silence: SilenceLimit;
+  patience: Patience;
+}
+
+/** How long nothing may come, in milliseconds, before the connection is given up. */
+export interface Patience {
+  /** Before the first archive, while the server makes a checkpoint and looks at how much it has. */
+  beginMs: number;
+  /** From then on, as long as we are reading. */
   stallMs: number;
+  /** While we are not: all that time the server keeps its WAL for us. */
+  heldMs: number;
 }
 
 export const manifestName = 'backup_manifest';
@@ -50,9 +61,6 @@ export class BaseBackup implements Submittable, CopySink {
   private archiveName: Buffer[] = [];
   private isComplete = false;
   private failure: Error | undefined;
-  private isHeld = false;
-  private lastByteAt = 0;
-  private watchdog: NodeJS.Timeout | undefined;
   private socket: Duplex | undefined;
   private parser: ((chunk: Buffer) => void) | undefined;
 
@@ -92,14 +100,14 @@ export class BaseBackup implements Submittable, CopySink {
     socket.off('data', this.parser);
     socket.on('data', this.take);
     socket.once('close', this.connectionClosed);
-    this.lastByteAt = performance.now();
-    this.watchdog = setInterval(() => this.watch(), Math.min(1_000, this.options.stallMs / 4));
+    this.options.silence.set(this.options.patience.beginMs, silent);
+    // WAIT false: the archive has the WAL that it needs, and whether the server's own archiver works is not our business.
     // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest holds for
     // every file. With it a file of it names the old places, and changing that file would break the manifest.
     const label = this.options.label.replaceAll("'", "''");
     const incremental = this.options.isIncremental ? ', INCREMENTAL' : '';
     connection.query(
-      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'${incremental})`,
+      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'${incremental})`,
     );
   }
 
@@ -112,7 +120,6 @@ export class BaseBackup implements Submittable, CopySink {
   // The socket.
 
   private readonly take = (chunk: Buffer): void => {
-    this.lastByteAt = performance.now();
     try {
       this.messages.take(chunk);
     } catch (error) {
@@ -121,28 +128,17 @@ export class BaseBackup implements Submittable, CopySink {
   };
 
   private readonly connectionClosed = (): void => {
-    this.fail(
-      new EngineFault(
-        'server-unreachable',
-        'The connection to the server broke while it sent the backup. See that the server is up; its log says why it ended the connection.',
-      ),
+    const broken = new EngineFault(
+      'server-unreachable',
+      'The connection to the server broke while it sent the backup. See that the server is up; its log says why it ended the connection.',
     );
+    this.fail(this.options.silence.fault ?? broken);
   };
 
-  private watch(): void {
-    const silentMs = performance.now() - this.lastByteAt;
-    if (this.isHeld || silentMs <= this.options.stallMs) return;
-    this.abort(
-      new EngineFault(
-        'server-stalled',
-        `The server sent nothing for ${Math.round(silentMs / 1_000)} s; the backup is given up. See whether the server or the network hangs.`,
-      ),
-    );
-  }
-
   private hold(isHeld: boolean): void {
-    this.isHeld = isHeld;
-    this.lastByteAt = performance.now();
+    const { silence, patience } = this.options;
+    if (isHeld) silence.set(patience.heldMs, untaken);
+    else silence.set(patience.stallMs, silent);
     if (isHeld) this.socket?.pause();
     else this.socket?.resume();
   }
@@ -159,7 +155,7 @@ export class BaseBackup implements Submittable, CopySink {
   }
 
   private release(): void {
-    clearInterval(this.watchdog);
+    this.options.silence.lift();
     this.socket?.off('data', this.take);
     this.socket?.off('close', this.connectionClosed);
   }
@@ -194,6 +190,7 @@ export class BaseBackup implements Submittable, CopySink {
   private beginCopy(): void {
     const [[startLsn, timeline] = [], ...spaces] = this.rows.splice(0);
     if (!startLsn || !timeline) throw new RangeError('it did not say where the backup starts');
+    this.options.silence.set(this.options.patience.stallMs, silent);
     const kilobytes = spaces.map(([, , size]) => size);
     this.start.resolve({
       startLsn,
@@ -239,11 +236,24 @@ export class BaseBackup implements Submittable, CopySink {
   private fail(error: Error): void {
     if (this.failure) return;
     this.failure = error;
-    clearInterval(this.watchdog);
     this.start.reject(error);
     this.end.reject(error);
     this.archives.fail(error);
   }
+}
+
+function silent(seconds: number): EngineFault {
+  return new EngineFault(
+    'server-stalled',
+    `The server sent nothing for ${seconds} s; the backup is given up. See whether the server or the network hangs.`,
+  );
+}
+
+function untaken(seconds: number): EngineFault {
+  return new EngineFault(
+    'reader-stalled',
+    `Nothing took the server's bytes for ${seconds} s; the backup is given up, so that the server need not keep its WAL for it any longer. See whether the vault hangs.`,
+  );
 }
 
 function violation(what: string): EngineFault {

@@ -3,6 +3,7 @@
  * that slot is still there and the server still knows what has changed since.
  */
 import { buffer } from 'node:stream/consumers';
+import type { VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
 import type { ParentBackup } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
@@ -33,12 +34,20 @@ export async function beginChain(client: pg.Client, server: Server, backupId: st
   return { chainSlot: canBeBuiltOn ? slot : null, parentStartLsn: null, parentTimeline: null };
 }
 
-/** @throws {EngineFault} `incremental-not-possible` unless the server is the parent's, and knows what has changed since */
-export async function buildOn(client: pg.Client, server: Server, parent: ParentBackup): Promise<ChainFacts> {
-  const { chainSlot, timeline, startLsn } = parent.manifest.engine;
+/**
+ * @param ofServer the server's own manifest of the parent
+ * @throws {EngineFault} `incremental-not-possible` unless the server is the parent's, and knows what has changed since
+ */
+export async function buildOn(
+  client: pg.Client,
+  server: Server,
+  parent: VaultManifest,
+  ofServer: Buffer,
+): Promise<ChainFacts> {
+  const { chainSlot, timeline, startLsn } = parent.engine;
   const why = whyNot(server) ?? (await whyNotOn(client, server, parent));
   if (why !== undefined) throw new EngineFault('incremental-not-possible', `${why} Take a full backup.`);
-  const upload = new ManifestUpload(await manifestOf(parent));
+  const upload = new ManifestUpload(ofServer);
   client.query(upload);
   await upload.done.catch((error: unknown) => {
     throw notBuiltOn(error);
@@ -47,8 +56,11 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
 }
 
 /** Why nothing can be built on this parent; undefined when it can. */
-async function whyNotOn(client: pg.Client, server: Server, { manifest }: ParentBackup): Promise<string | undefined> {
-  const { backupId, engine } = manifest;
+async function whyNotOn(
+  client: pg.Client,
+  server: Server,
+  { backupId, engine }: VaultManifest,
+): Promise<string | undefined> {
   const { chainSlot, systemId, timeline } = engine;
   if (typeof chainSlot !== 'string') {
     return `When backup ${backupId} was taken the server could not take incrementals, or had no replication slot free.`;
@@ -60,7 +72,8 @@ async function whyNotOn(client: pg.Client, server: Server, { manifest }: ParentB
   return `The server does not know backup ${backupId}: it was restored since, or a newer full backup was taken.`;
 }
 
-async function manifestOf(parent: ParentBackup): Promise<Buffer> {
+/** Read before the server is asked for anything: it must not keep WAL for us because a vault is slow. */
+export async function manifestOf(parent: ParentBackup): Promise<Buffer> {
   try {
     return await buffer(parent.open(manifestName));
   } catch (cause) {

@@ -12,7 +12,7 @@ import { copyBackup, openVaults, type Vault } from '@strongroom/vault';
 import pg from 'pg';
 import { eventually } from '../../../../test/services/eventually.js';
 import { verifiedByPostgres } from '../../../../test/services/postgres-tools.js';
-import { FillingVault } from '../../fixtures/filling-vault.js';
+import { TroubledVault } from '../../fixtures/troubled-vault.js';
 import type { EngineTarget } from '../engine.js';
 import { restoreBackup } from '../restore-backup.js';
 import { type StoredBackup, type StoreOptions, storeBackup } from '../store-backup.js';
@@ -61,7 +61,7 @@ describe('a backup of a real PostgreSQL server', () => {
   });
   const store = (
     backupId: string,
-    more: Partial<Pick<StoreOptions, 'vault' | 'target' | 'attempt' | 'signal' | 'progress'>> = {},
+    more: Partial<Pick<StoreOptions, 'engine' | 'vault' | 'target' | 'attempt' | 'signal' | 'progress'>> = {},
   ): Promise<StoredBackup> =>
     storeBackup({
       engine,
@@ -266,10 +266,60 @@ describe('a backup of a real PostgreSQL server', () => {
 
   it('is not made when the disk of the vault is full, and leaves nothing', async () => {
     const backupId = randomUUID();
-    const full = store(backupId, { vault: new FillingVault(home, 100_000) });
+    const full = store(backupId, { vault: new TroubledVault(home, { freeBytes: 100_000 }) });
     await expect(full).rejects.toMatchObject({ name: 'VaultFault', code: 'vault-full', region: 'DFW' });
     await expectNoTrace(backupId);
   });
+
+  it('is given up when the vault takes no more bytes, so that the server does not keep its WAL for ever', async () => {
+    const backupId = randomUUID();
+    let release = () => {};
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const hanging = new TroubledVault(home, { hang: { afterBytes: 100_000, until } });
+    const hung = store(backupId, { vault: hanging, engine: new PostgresqlEngine({ heldMs: 500 }) });
+    await expect(hung).rejects.toMatchObject({ code: 'reader-stalled', retryable: true });
+    await expect(hung).rejects.toThrow('See whether the vault hangs');
+    await expectNoTrace(backupId);
+    release();
+  });
+
+  it('is not left in the vault when its disk fails while the backup is sealed, or the fault says so', async () => {
+    const backupId = randomUUID();
+    const failing = { breaksAfterSeal: true };
+    await expect(store(backupId, { vault: new TroubledVault(home, failing) })).rejects.toThrow(/^The disk failed\.$/);
+    await expectNoTrace(backupId);
+    const broken = store(backupId, { vault: new TroubledVault(home, { ...failing, keepsEverything: true }) });
+    await expect(broken).rejects.toMatchObject({ code: 'vault-unavailable', region: 'DFW' });
+    await expect(broken).rejects.toThrow(
+      `The disk failed. What was stored of it may still be in the vault of DFW, since it could not be removed: The disk is read-only. Delete backup ${backupId}`,
+    );
+    await home.purge(backupId);
+  }, 60_000);
+
+  it('is made though the server can not archive its WAL: the backup has what it needs', async () => {
+    const archiving = await PostgresServer.start({
+      directory: join(folder, 'archiving'),
+      password,
+      settings: { fsync: 'off', wal_level: 'replica', archive_mode: 'on', archive_command: 'false' },
+      logFile: join(folder, 'archiving.log'),
+    });
+    try {
+      await query(`create role backup login replication password '${password}'`, archiving.url());
+      await query('create table account as select generate_series(1, 1000) as id', archiving.url());
+      const backupId = randomUUID();
+      const impatient = new PostgresqlEngine({ stallMs: 5_000 });
+      await store(backupId, { target: target({ port: archiving.port }), engine: impatient });
+      const [{ failed }] = await query('select failed_count::int as failed from pg_stat_archiver', archiving.url());
+      expect(failed).toBeGreaterThan(0);
+      const directory = join(folder, 'unarchived');
+      await restoreBackup({ vault: home, backupId, directory });
+      await verifiedByPostgres(directory);
+    } finally {
+      await archiving.stop();
+    }
+  }, 60_000);
 
   it('that is cancelled midway leaves nothing', async () => {
     const backupId = randomUUID();

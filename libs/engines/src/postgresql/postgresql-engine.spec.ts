@@ -135,7 +135,7 @@ describe('a backup over the replication protocol', () => {
       await server.stop();
     }
     server = undefined;
-  });
+  }, 30_000);
 
   it('comes to its end though the last archive was more than the reader could take at once', async () => {
     const manifest = randomBytes(mebibyte + 40_000);
@@ -214,6 +214,35 @@ describe('a backup over the replication protocol', () => {
   it('is given up when the server goes silent', async () => {
     const { server, begin } = await engineOf(sending(start, protocol.archive('base.tar')), { stallMs: 100 });
     await expect(begin().then(readAll)).rejects.toMatchObject({ code: 'server-stalled', retryable: true });
+    await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
+  });
+
+  it('may be long in beginning: a first checkpoint says nothing until it is done', async () => {
+    const checkpointing = (socket: Socket) => void setTimeout(() => socket.write(Buffer.concat([start, end])), 50);
+    const { begin } = await engineOf({ backup: checkpointing }, { stallMs: 10 });
+    const backup = await begin();
+    await expect(readAll(backup)).resolves.toEqual([]);
+    await server?.stop();
+    const never = await engineOf({ backup: () => {} }, { beginMs: 100 });
+    await expect(never.begin()).rejects.toMatchObject({ code: 'server-stalled', retryable: true });
+    await eventually(() => expect(never.server.sockets.size).toBe(0), { withinMs: 5_000 });
+  });
+
+  it.each(['SHOW server_version_num', 'IDENTIFY_SYSTEM', 'CREATE_REPLICATION_SLOT'])(
+    'is given up when the server does not answer to %s',
+    async (silence) => {
+      const deaf = { answer: (command: string) => command.startsWith(silence) };
+      const { server, begin } = await engineOf(deaf, { answerMs: 100 });
+      await expect(begin()).rejects.toMatchObject({ code: 'server-stalled', retryable: true });
+      await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
+    },
+  );
+
+  it('is given up when nobody takes what the server sends', async () => {
+    const bytes = inPieces(randomBytes(8 * mebibyte));
+    const { server, begin } = await engineOf(sending(start, protocol.archive('base.tar'), bytes, end), { heldMs: 100 });
+    const backup = await begin();
+    await expect(backup.result).rejects.toMatchObject({ code: 'reader-stalled', retryable: true });
     await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
   });
 

@@ -16,34 +16,51 @@ import {
   type RestoreSource,
 } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
-import { type BackupStart, BaseBackup } from './base-backup.js';
-import { beginChain, buildOn, type ChainFacts, notBuiltOn, whyNot } from './chain.js';
+import { type BackupStart, BaseBackup, type Patience } from './base-backup.js';
+import { beginChain, buildOn, type ChainFacts, manifestOf, notBuiltOn, whyNot } from './chain.js';
 import { chainSlotOf, dropChainSlot } from './chain-slot.js';
 import { restoreDataDirectory } from './restore.js';
 import { describe, type Server } from './server.js';
 import { faultOfServer } from './server-fault.js';
+import { SilenceLimit } from './silence-limit.js';
 
-export interface PostgresqlEngineOptions {
-  /** How long the server may send nothing. Its first checkpoint may take a while. Default two minutes. */
-  stallMs?: number;
-  /** Default ten seconds. */
+/** How long is waited for what, in milliseconds. */
+export interface PostgresqlEngineOptions extends Partial<Patience> {
+  /** For a connection. */
   connectMs?: number;
+  /** For a sign of life in answer to anything but the backup itself. */
+  answerMs?: number;
 }
+
+/** The first checkpoint writes all of `shared_buffers`, be the disk slow. */
+const patience: Required<PostgresqlEngineOptions> = {
+  beginMs: 1_800_000,
+  stallMs: 120_000,
+  heldMs: 600_000,
+  connectMs: 10_000,
+  answerMs: 120_000,
+};
 
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
 
-  constructor(private readonly options: PostgresqlEngineOptions = {}) {
+  private readonly patience: Required<PostgresqlEngineOptions>;
+
+  constructor(options: PostgresqlEngineOptions = {}) {
     super();
+    this.patience = { ...patience, ...options };
   }
 
   async backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup> {
     const { backupId, signal, parent } = options;
+    const ofParent = parent && { manifest: parent.manifest, ofServer: await manifestOf(parent) };
     const socket = new Socket();
+    const silence = new SilenceLimit(socket);
     const client = this.client(target, socket);
     const command = new BaseBackup({
       label: `strongroom ${backupId}`,
-      stallMs: this.options.stallMs ?? 120_000,
+      silence,
+      patience: this.patience,
       isIncremental: parent !== undefined,
     });
     // Destroying the socket rejects whatever waits for an answer; `client.end()` would leave a connect waiting for ever.
@@ -57,10 +74,13 @@ export class PostgresqlEngine extends Engine {
     try {
       if (signal.aborted) throw cancelled();
       await client.connect();
+      silence.set(this.patience.answerMs, unanswered);
       const server = await describe(client);
       const slot = `strongroom_${randomBytes(6).toString('hex')}`;
       await client.query(`CREATE_REPLICATION_SLOT "${slot}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
-      const chain = parent ? await buildOn(client, server, parent) : await beginChain(client, server, backupId);
+      const chain = ofParent
+        ? await buildOn(client, server, ofParent.manifest, ofParent.ofServer)
+        : await beginChain(client, server, backupId);
       client.query(command);
       const start = await command.begun.catch((error: unknown) => {
         throw parent ? notBuiltOn(error) : error;
@@ -76,7 +96,7 @@ export class PostgresqlEngine extends Engine {
     } catch (error) {
       signal.removeEventListener('abort', stop);
       socket.destroy();
-      throw signal.aborted ? cancelled(error) : faultOfServer(error);
+      throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
     }
   }
 
@@ -105,6 +125,7 @@ export class PostgresqlEngine extends Engine {
     ask: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
     const socket = new Socket();
+    const silence = new SilenceLimit(socket);
     const client = this.client(target, socket);
     client.on('error', () => {});
     const stop = () => socket.destroy();
@@ -112,12 +133,13 @@ export class PostgresqlEngine extends Engine {
     try {
       if (signal.aborted) throw cancelled();
       await client.connect();
+      silence.set(this.patience.answerMs, unanswered);
       const answer = await ask(client);
       await client.end();
       return answer;
     } catch (error) {
       socket.destroy();
-      throw signal.aborted ? cancelled(error) : faultOfServer(error);
+      throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -133,7 +155,7 @@ export class PostgresqlEngine extends Engine {
       password,
       ssl: tls === 'disable' ? false : { rejectUnauthorized: tls === 'verify-full' },
       application_name: 'strongroom',
-      connectionTimeoutMillis: this.options.connectMs ?? 10_000,
+      connectionTimeoutMillis: this.patience.connectMs,
       keepAlive: true,
       replication: 'true',
       stream: () => socket,
@@ -162,6 +184,13 @@ function resultOf(
       tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),
     },
   };
+}
+
+function unanswered(seconds: number): EngineFault {
+  return new EngineFault(
+    'server-stalled',
+    `The server did not answer for ${seconds} s. See whether the server or the network hangs.`,
+  );
 }
 
 function cancelled(cause?: unknown): EngineFault {
