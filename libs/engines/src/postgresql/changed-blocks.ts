@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { EngineFault } from '../engine-fault.js';
 import type { UnpackedFile } from './unpack.js';
+import { writeAll } from './write-all.js';
 
 const magic = 0xd3ae1f0d;
 const headBytes = 12;
@@ -25,7 +26,7 @@ export function relationOf(path: string): string | undefined {
 /**
  * @param target the relation's file, which must be there
  * @returns the size and digest of the bytes as they came, as the server's manifest tells them
- * @throws {EngineFault} `backup-content-invalid`
+ * @throws {EngineFault} `backup-content-invalid`; errors of the disk as they are
  */
 export async function applyChangedBlocks(
   content: AsyncIterable<unknown>,
@@ -36,7 +37,8 @@ export async function applyChangedBlocks(
   const hash = createHash('sha256');
   let sizeBytes = 0;
   const file = await open(target, 'r+').catch((error: unknown) => {
-    throw invalid(`there is nothing at ${target} that its changes could be applied to`, error);
+    const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+    throw isMissing ? invalid(`there is nothing at ${target} that its changes could be applied to`, error) : error;
   });
   try {
     const patch = new Patch(file, blockSize, target);
@@ -92,7 +94,8 @@ class Patch {
   private head(bytes: Buffer): { length: number; blocks: number[]; truncation: number } | undefined {
     if (bytes.length < headBytes) return undefined;
     const count = bytes.readUInt32LE(4);
-    if (bytes.readUInt32LE(0) !== magic || count > mostBlocks)
+    const truncation = bytes.readUInt32LE(8);
+    if (bytes.readUInt32LE(0) !== magic || count > mostBlocks || truncation > mostBlocks)
       throw invalid(`the changes to ${this.target} are of no known form`);
     const listed = headBytes + count * 4;
     const length = count === 0 ? listed : Math.ceil(listed / this.blockSize) * this.blockSize;
@@ -101,7 +104,7 @@ class Patch {
     if (blocks.some((block, index) => block >= mostBlocks || block <= (blocks[index - 1] ?? -1))) {
       throw invalid(`the changes to ${this.target} are not in order`);
     }
-    return { length, blocks, truncation: bytes.readUInt32LE(8) };
+    return { length, blocks, truncation };
   }
 
   /** What lies beyond the truncation is of before; what is between it and the last block is zeros. */
@@ -118,7 +121,7 @@ class Patch {
       const block = blocks[this.at];
       if (block === undefined) throw invalid(`the changes to ${this.target} do not end where they should`);
       const part = rest.subarray(0, this.blockSize - this.written);
-      await this.file.write(part, 0, part.length, block * this.blockSize + this.written);
+      await writeAll(this.file, part, block * this.blockSize + this.written);
       this.written += part.length;
       if (this.written === this.blockSize) {
         this.at += 1;

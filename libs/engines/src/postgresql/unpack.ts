@@ -5,6 +5,7 @@ import { dirname, join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { EngineFault } from '../engine-fault.js';
+import { writeAll } from './write-all.js';
 
 export interface UnpackedFile {
   /** Within the archive, without `.` and `..`. */
@@ -79,7 +80,7 @@ export async function write(
     for await (const chunk of content) {
       if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
       hash.update(chunk);
-      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+      await writeAll(file, chunk);
       sizeBytes += chunk.length;
       progress?.(chunk.length);
     }
