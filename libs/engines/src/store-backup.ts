@@ -6,6 +6,7 @@ import type { BackupType, VaultManifest, VaultObject } from '@strongroom/contrac
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
+  isSpoilt,
   manifestBytes,
   type SealedManifest,
   storedBytes,
@@ -126,7 +127,7 @@ async function leftByDeadAttempt(options: StoreOptions): Promise<SealedManifest 
   try {
     return (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
   } catch (error) {
-    if (!(error instanceof VaultFault) || error.retryable) throw error;
+    if (!isSpoilt(error)) throw error;
     await vault.remove(backup.backupId);
     return undefined;
   }

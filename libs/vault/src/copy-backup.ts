@@ -5,7 +5,7 @@
 import { manifestObjectName } from '@strongroom/contracts';
 import { storedBytes } from './manifest.js';
 import type { SealedManifest, Vault, VaultUpload } from './vault.js';
-import { notHeld, VaultFault } from './vault-fault.js';
+import { isSpoilt, notHeld, VaultFault } from './vault-fault.js';
 
 export interface CopyOptions {
   from: Vault;
@@ -68,7 +68,7 @@ async function alreadyThere(options: CopyOptions): Promise<SealedManifest | unde
   try {
     if (await to.manifest(backupId)) return await whole(options);
   } catch (error) {
-    if (!(error instanceof VaultFault) || error.retryable) throw error;
+    if (!isSpoilt(error)) throw error;
     // One that was held up for long may look at what a later attempt has put there.
     options.signal.throwIfAborted();
     await to.remove(backupId);
@@ -82,7 +82,7 @@ async function proven(options: CopyOptions): Promise<SealedManifest> {
   try {
     return await whole(options);
   } catch (error) {
-    if (error instanceof VaultFault && !error.retryable && !signal.aborted) await to.remove(backupId).catch(() => {});
+    if (isSpoilt(error) && !signal.aborted) await to.remove(backupId).catch(() => {});
     throw error;
   }
 }

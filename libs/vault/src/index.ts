@@ -2,7 +2,7 @@
 export { type CopiedBackup, type CopyOptions, copyBackup } from './copy-backup.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export { type SealedManifest, Vault, VaultUpload } from './vault.js';
-export { isOutageOfVault, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
+export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
 export { openVaults, Vaults } from './vaults.js';
 export { FrameFault } from './zstd-format.js';
 export { compressFrames, decompressFrames } from './zstd-frames.js';

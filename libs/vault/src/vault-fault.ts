@@ -10,6 +10,8 @@ export const vaultFaultCodes = {
   'object-missing': false,
   /** An object's bytes are not those of its manifest. */
   'object-altered': false,
+  /** The disk fails to give back an object's bytes; another read may succeed. */
+  'object-unreadable': true,
   /** Another attempt has taken this one's place. */
   'upload-superseded': false,
   /** The manifest can't be read as one. */
@@ -36,6 +38,18 @@ export class VaultFault extends Error {
     super(message, options);
     this.retryable = vaultFaultCodes[code];
   }
+}
+
+const spoilt: ReadonlySet<VaultFaultCode> = new Set([
+  'object-missing',
+  'object-altered',
+  'object-unreadable',
+  'manifest-invalid',
+]);
+
+/** Whether what a vault holds is no good: where it can be made anew, it is removed and written again. */
+export function isSpoilt(error: unknown): boolean {
+  return error instanceof VaultFault && spoilt.has(error.code);
 }
 
 export function notHeld(backupId: string, region: string): VaultFault {

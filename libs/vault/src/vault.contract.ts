@@ -15,6 +15,8 @@ export interface VaultScene {
   truncate(backupId: string, objectName: string): Promise<void>;
   lose(backupId: string, objectName: string): Promise<void>;
   addStranger(backupId: string): Promise<void>;
+  /** Makes `empty.zst` of a sealed backup one that the disk fails to read. */
+  breakEmpty(backupId: string): Promise<void>;
   /** What there is under temporary names. */
   leftovers(): Promise<string[]>;
   /** Makes the vault unreachable. */
@@ -114,7 +116,9 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
     it('does not let an attempt that comes late take away what a later one writes', async () => {
       const backupId = randomUUID();
       const late = await vault.begin(backupId, 2);
-      await expect(vault.begin(backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
+      const refused = vault.begin(backupId, 1);
+      await expect(refused).rejects.toMatchObject({ code: 'upload-superseded', retryable: false });
+      await expect(refused).rejects.toThrow('attempt 2 has begun. Whoever comes after it needs a higher number');
       await late.put('base.tar.zst', chunksOf(randomBytes(10)));
       await late.discard();
     });
@@ -123,6 +127,15 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       const { backupId, manifestBytes: first } = await storeSample(vault);
       await expect(storeSample(vault, { backupId, attempt: 2 })).rejects.toMatchObject({ code: 'upload-superseded' });
       expect((await vault.manifest(backupId))?.bytes.equals(first)).toBe(true);
+    });
+
+    it('takes a backup whose manifest is gone for none: it is written and sealed anew', async () => {
+      const { backupId } = await storeSample(vault);
+      await scene.lose(backupId, 'manifest.json');
+      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
+      const { manifestBytes: second } = await storeSample(vault, { backupId, attempt: 2 });
+      await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: second });
+      await expect(scene.leftovers()).resolves.toEqual([]);
     });
 
     it('leaves a sealed backup and other backups alone when an attempt begins', async () => {
@@ -190,6 +203,15 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(verified).rejects.toMatchObject({ code, region: 'DFW', retryable: false });
       await expect(verified).rejects.toThrow(/base\.tar\.zst/);
       await expect(verified).rejects.toThrow(backupId);
+    });
+
+    it('notices when it reads back an object that its disk fails to read, which is not the end of the vault', async () => {
+      const { backupId } = await storeSample(vault);
+      await scene.breakEmpty(backupId);
+      const broken = { code: 'object-unreadable', region: 'DFW', retryable: true };
+      await expect(vault.verify(backupId)).rejects.toMatchObject(broken);
+      await expect(buffer(vault.read(backupId, 'empty.zst'))).rejects.toMatchObject(broken);
+      await expect(vault.verify(backupId)).rejects.toThrow(/empty\.zst/);
     });
 
     it('notices when it reads back an object that the manifest does not name', async () => {
@@ -317,6 +339,20 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
     ])('is made anew where %s at the target is bad', async (_, name) => {
       await copy();
       await target.alter(sample.backupId, name);
+      await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: true });
+      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
+    });
+
+    it('is made anew where the disk of the target fails to read what is there', async () => {
+      await copy();
+      await target.breakEmpty(sample.backupId);
+      await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: true });
+      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
+    });
+
+    it('is made anew where the removal of an earlier one was cut off', async () => {
+      await copy();
+      await target.lose(sample.backupId, 'manifest.json');
       await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: true });
       await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
     });

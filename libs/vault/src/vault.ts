@@ -41,10 +41,11 @@ export abstract class Vault {
 
   /**
    * Removes what earlier attempts at this backup left under temporary names, so that none of them can seal any more,
-   * then opens a new attempt. What an attempt has sealed is not touched. To clear up after the last attempt, begin one
-   * more and discard it.
-   * @param attempt higher than that of every attempt before
-   * @throws {VaultFault} `upload-superseded` when a later attempt has begun
+   * then opens a new attempt. What an attempt has sealed is not touched; what has no manifest, since its removal was cut
+   * off or it was lost, is nothing sealed and goes too. To clear up after the last attempt, begin one more and discard it.
+   * @param attempt higher than that of every attempt before, the dead ones too: what one left refuses every lower number,
+   *   until a higher one begins or the backup is purged
+   * @throws {VaultFault} `upload-superseded` when an attempt with a higher number has begun
    */
   abstract begin(backupId: string, attempt: number): Promise<VaultUpload>;
 
@@ -56,14 +57,15 @@ export abstract class Vault {
 
   /**
    * Reads one object of a sealed backup in chunks of at most 128 KiB.
-   * The stream fails with a {VaultFault}: `object-missing` when the object is not there.
+   * The stream fails with a {VaultFault}: `object-missing` when the object is not there, `object-unreadable` when the
+   * disk can't give it back.
    */
   abstract read(backupId: string, objectName: string): Readable;
 
   /**
    * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them.
    * @param progress called with the bytes read since the last call
-   * @throws {VaultFault} `object-missing`, `object-altered` naming the object; the signal's reason when it is aborted
+   * @throws {VaultFault} `object-missing`, `object-altered`, `object-unreadable` naming the object; the signal's reason when it is aborted
    */
   abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
 

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, open, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -83,6 +83,11 @@ async function directoryScene(region: string): Promise<VaultScene> {
       truncate(path(backupId, name), Math.floor((await stat(path(backupId, name))).size / 2)),
     lose: (backupId, name) => rm(path(backupId, name)),
     addStranger: (backupId) => writeFile(path(backupId, 'stranger'), ''),
+    async breakEmpty(backupId) {
+      // Like an empty file, but for reading it: the first page of a process can't be read.
+      await rm(path(backupId, 'empty.zst'));
+      await symlink('/proc/self/mem', path(backupId, 'empty.zst'));
+    },
     leftovers: () => readdir(join(root, 'partial')).catch(() => []),
     takeAway: () => rename(root, `${root}.away`),
     bringBack: () => rename(`${root}.away`, root),

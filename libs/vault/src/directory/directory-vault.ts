@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { access, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
@@ -35,6 +35,8 @@ export class DirectoryVault extends Vault {
     await this.root.doing(`open an upload of backup ${backupId}`, async () => {
       await access(this.root.path, constants.W_OK);
       await this.removeEarlier(backupId, attempt);
+      await this.root.makeFolder('partial');
+      await this.removeUnsealed(backupId, attempt);
       await this.root.makeFolder('partial', `${backupId}.${attempt}`);
     });
     return upload;
@@ -44,7 +46,7 @@ export class DirectoryVault extends Vault {
     const path = join(this.root.folderOf(backupId), manifestObjectName);
     return this.root.doing(`read the manifest of backup ${backupId}`, async () => {
       await access(this.root.path, constants.R_OK);
-      const bytes = await absentAs(undefined, readFile(path));
+      const bytes = await absentAs(undefined, readFile(path)).catch(this.unreadable(backupId, manifestObjectName));
       return bytes && parseManifest(bytes, backupId, this.region);
     });
   }
@@ -106,7 +108,9 @@ export class DirectoryVault extends Vault {
     try {
       for (;;) {
         const chunk = Buffer.allocUnsafeSlow(chunkBytes);
-        const { bytesRead } = await this.root.doing(what, () => file.read(chunk, 0, chunkBytes));
+        const { bytesRead } = await this.root.doing(what, () =>
+          file.read(chunk, 0, chunkBytes).catch(this.unreadable(backupId, objectName)),
+        );
         if (bytesRead === 0) return;
         yield chunk.subarray(0, bytesRead);
       }
@@ -143,6 +147,15 @@ export class DirectoryVault extends Vault {
     return new VaultFault('object-missing', this.region, message);
   }
 
+  /** What of an error of the disk is this object's alone. */
+  private unreadable(backupId: string, name: string): (error: unknown) => never {
+    return (cause) => {
+      if (codeOf(cause) !== 'EIO') throw cause;
+      const message = `${name} of backup ${backupId} in the vault of ${this.region} can't be read back: its disk fails there. Restore from the copy in another region.`;
+      throw new VaultFault('object-unreadable', this.region, message, { cause });
+    };
+  }
+
   private altered(backupId: string, how: string): VaultFault {
     const message = `Backup ${backupId} in the vault of ${this.region} is not what was stored: ${how}. Restore from the copy in another region.`;
     return new VaultFault('object-altered', this.region, message);
@@ -152,11 +165,29 @@ export class DirectoryVault extends Vault {
   private async removeEarlier(backupId: string, attempt: number): Promise<void> {
     for (const { number, path } of await this.attemptsAt(backupId)) {
       if (number > attempt) {
-        const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: attempt ${number} has begun.`;
+        const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: attempt ${number} has begun. Whoever comes after it needs a higher number.`;
         throw new VaultFault('upload-superseded', this.region, message);
       }
       await removeFolder(path);
     }
+  }
+
+  /**
+   * Without its manifest a folder is no backup, and none can be sealed in its place. It is moved to where this attempt's
+   * own things are and looked at again there: a later attempt may have sealed it since, if this one was frozen.
+   */
+  private async removeUnsealed(backupId: string, attempt: number): Promise<void> {
+    const final = this.root.folderOf(backupId);
+    const isSealed = (folder: string) => this.isThere(join(folder, manifestObjectName));
+    if (!(await this.isThere(final)) || (await isSealed(final))) return;
+    const aside = this.root.partialFolder(backupId, attempt);
+    await absentAs(undefined, rename(final, aside));
+    if (await isSealed(aside)) await rename(aside, final);
+    else await removeFolder(aside);
+  }
+
+  private async isThere(path: string): Promise<boolean> {
+    return (await absentAs<Stats | undefined>(undefined, stat(path))) !== undefined;
   }
 
   /** What there is under temporary names. */
