@@ -127,44 +127,42 @@ async function leftByDeadAttempt(options: StoreOptions): Promise<SealedManifest 
   try {
     return (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
   } catch (error) {
-    if (!isSpoilt(error)) throw error;
+    if (!isSpoilt(error)) await removeFailed(options, error);
     await vault.remove(backup.backupId);
     return undefined;
   }
 }
 
-/**
- * Seals the backup and reads it back. One that fails is removed, since the backup will be called failed, and an error
- * does not tell whether it was sealed; but not by an attempt that was told to end, whose successor may have taken it over.
- */
-async function seal(
-  upload: VaultUpload,
-  manifest: VaultManifest,
-  { vault, backup, signal }: StoreOptions,
-): Promise<SealedManifest> {
+/** Seals the backup and reads it back. An error does not tell whether it was sealed. */
+async function seal(upload: VaultUpload, manifest: VaultManifest, options: StoreOptions): Promise<SealedManifest> {
   try {
     await upload.seal(manifestBytes(manifest));
-    return await vault.verify(backup.backupId, undefined, signal);
+    return await options.vault.verify(options.backup.backupId, undefined, options.signal);
   } catch (error) {
-    const isSuperseded = error instanceof VaultFault && error.code === 'upload-superseded';
-    if (!signal.aborted && !isSuperseded) await removeFailed(vault, backup.backupId, error);
-    throw error;
+    return removeFailed(options, error);
   }
 }
 
-/** @throws {VaultFault} the error, saying that the backup may still be there, when it can't be removed */
-async function removeFailed(vault: Vault, backupId: string, error: unknown): Promise<void> {
+/**
+ * What may be sealed is removed, since the backup will be called failed; but not by an attempt that was told to end, or
+ * superseded: its successor may have taken it over.
+ * @throws the error; saying that the backup may still be there when it can't be removed
+ */
+async function removeFailed({ vault, backup, signal }: StoreOptions, error: unknown): Promise<never> {
+  const isSuperseded = error instanceof VaultFault && error.code === 'upload-superseded';
+  if (signal.aborted || isSuperseded) throw error;
   try {
-    await vault.remove(backupId);
+    await vault.remove(backup.backupId);
   } catch (removal) {
     const [why, whyNotRemoved] = [error, removal].map((it) => (it instanceof Error ? it.message : String(it)));
     throw new VaultFault(
       error instanceof VaultFault ? error.code : 'vault-unavailable',
       vault.region,
-      `${why} What was stored of it may still be in the vault of ${vault.region}, since it could not be removed: ${whyNotRemoved} Delete backup ${backupId} to be rid of it.`,
+      `${why} What was stored of it may still be in the vault of ${vault.region}, since it could not be removed: ${whyNotRemoved} Delete backup ${backup.backupId} to be rid of it.`,
       { cause: error },
     );
   }
+  throw error;
 }
 
 function result(sealed: SealedManifest, location: string): StoredBackup {

@@ -290,6 +290,10 @@ describe('a backup of a real PostgreSQL server', () => {
     const failing = { breaksAfterSeal: true };
     await expect(store(backupId, { vault: new TroubledVault(home, failing) })).rejects.toThrow(/^The disk failed\.$/);
     await expectNoTrace(backupId);
+    await store(backupId);
+    const late = store(backupId, { attempt: 2, vault: new TroubledVault(home, { failsToVerify: true }) });
+    await expect(late).rejects.toThrow(/^The disk failed\.$/);
+    await expectNoTrace(backupId);
     const broken = store(backupId, { vault: new TroubledVault(home, { ...failing, keepsEverything: true }) });
     await expect(broken).rejects.toMatchObject({ code: 'vault-unavailable', region: 'DFW' });
     await expect(broken).rejects.toThrow(
