@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PostgresqlEngine, storeBackup } from '@strongroom/engines';
+import { PostgresqlEngine, type StoreOptions, storeBackup } from '@strongroom/engines';
 import { PostgresServer } from '@strongroom/local-services';
 import { SystemClock } from '@strongroom/runtime';
 import { copyBackup, openVaults, type Vaults } from '@strongroom/vault';
@@ -21,41 +21,47 @@ describe('strongroom', () => {
   let vaults: Vaults;
   let sha256: string;
   const backupId = randomUUID();
+  const incrementalId = randomUUID();
   const urlOf = (region: string) => pathToFileURL(join(folder, region)).href;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'strongroom-cli-'));
     // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
     await chmod(folder, 0o711);
-    for (const region of ['DFW', 'IAD', 'ORD']) await mkdir(join(folder, region));
-    vaults = openVaults(new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(urlOf(region))])));
+    for (const region of ['DFW', 'IAD', 'ORD', 'SYD']) await mkdir(join(folder, region));
+    vaults = openVaults(new Map(['DFW', 'IAD', 'ORD', 'SYD'].map((region) => [region, new URL(urlOf(region))])));
     const password = randomBytes(8).toString('hex');
     const directory = join(folder, 'server');
-    const server = await PostgresServer.start({ directory, password, logFile: join(folder, 'server.log') });
+    const server = await PostgresServer.start({
+      directory,
+      password,
+      settings: { wal_level: 'replica', summarize_wal: 'on' },
+      logFile: join(folder, 'server.log'),
+    });
     const signal = new AbortController().signal;
     const endpoint = { host: '127.0.0.1', port: server.port, user: 'postgres', database: 'postgres' };
-    ({ sha256 } = await storeBackup({
-      engine: new PostgresqlEngine(),
-      vault: vaults.of('DFW'),
-      clock: new SystemClock(),
-      target: { instanceId: randomUUID(), endpoint: { ...endpoint, tls: 'disable' }, password },
-      backup: {
-        backupId,
-        accountId: 'acme',
-        instanceId: randomUUID(),
-        instanceName: 'orders',
-        type: 'full',
-        parentId: null,
-        startedAt: new Date(),
-      },
-      attempt: 1,
-      signal,
-    }));
+    const ofOrders = { accountId: 'acme', instanceId: randomUUID(), instanceName: 'orders', startedAt: new Date() };
+    const take = (backup: Pick<StoreOptions['backup'], 'backupId' | 'type' | 'parentId'>) =>
+      storeBackup({
+        engine: new PostgresqlEngine(),
+        vault: vaults.of('DFW'),
+        clock: new SystemClock(),
+        target: { instanceId: randomUUID(), endpoint: { ...endpoint, tls: 'disable' }, password },
+        backup: { ...ofOrders, ...backup },
+        attempt: 1,
+        signal,
+      });
+    ({ sha256 } = await take({ backupId, type: 'full', parentId: null }));
+    const incremental = await take({ backupId: incrementalId, type: 'incremental', parentId: backupId });
     // From here on the server is down, as everything else is.
     await server.stop();
     for (const region of ['IAD', 'ORD']) {
       const [from, to] = [vaults.of('DFW'), vaults.of(region)];
       await copyBackup({ from, to, backupId, attempt: 1, expectedSha256: sha256, signal });
+    }
+    for (const region of ['IAD', 'SYD']) {
+      const ofIncremental = { backupId: incrementalId, expectedSha256: incremental.sha256 };
+      await copyBackup({ from: vaults.of('DFW'), to: vaults.of(region), ...ofIncremental, attempt: 1, signal });
     }
   }, 120_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -105,6 +111,25 @@ describe('strongroom', () => {
       err: expect.stringContaining('Restore from the copy in another region'),
     });
     expect(await readdir(to)).toEqual([]);
+  }, 60_000);
+
+  it('verify reads what an incremental is built on too, and fails when that is missing or wrong, naming it', async () => {
+    const vault = ['--vault', `IAD=${urlOf('IAD')}`, '--vault', `SYD=${urlOf('SYD')}`];
+    const whole = await run(['verify', incrementalId, '--from', 'IAD', ...vault]);
+    expect(whole).toMatchObject({ code: 0, err: '' });
+    expect(whole.out).toContain(`Backup ${backupId} in IAD is whole`);
+    expect(whole.out).toContain(`Backup ${incrementalId} in IAD is whole`);
+    expect(whole.out).toContain(`All 2 backups that ${incrementalId} is put together of are whole.`);
+    const missing = await run(['verify', incrementalId, '--from', 'SYD', ...vault]);
+    expect(missing).toMatchObject({ code: 1, out: '' });
+    expect(missing.err).toContain(`without ${backupId}, which it is built on: The vault of SYD does not hold`);
+    const signal = new AbortController().signal;
+    const [from, to] = [vaults.of('DFW'), vaults.of('SYD')];
+    await copyBackup({ from, to, backupId, attempt: 1, expectedSha256: sha256, signal });
+    await truncate(join(folder, 'SYD', to.locationOf(backupId), 'base.tar.zst'), 1_000);
+    const altered = await run(['verify', incrementalId, '--from', 'SYD', ...vault]);
+    expect(altered.code).toBe(1);
+    expect(altered.err).toContain(`Backup ${backupId} in the vault of SYD is not what was stored`);
   }, 60_000);
 
   it('show tells what a backup is, as JSON, of the vaults of the local stack where no other is given', async () => {
