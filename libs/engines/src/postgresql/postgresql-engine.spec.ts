@@ -1,11 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { VaultManifest } from '@strongroom/contracts';
 import { eventually } from '../../../../test/services/eventually.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
-import type { EngineBackup } from '../engine.js';
+import type { EngineBackup, ParentBackup } from '../engine.js';
 import { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql-engine.js';
 
 const mebibyte = 1_048_576;
@@ -31,6 +33,22 @@ const inPieces = (bytes: Buffer) => {
   return Buffer.concat(pieces);
 };
 
+const ofParent: VaultManifest = {
+  format: 'strongroom-backup/1',
+  backupId: '0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d',
+  accountId: 'acme',
+  instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
+  instanceName: 'orders',
+  type: 'full',
+  parentId: null,
+  datastore: { type: 'postgresql', version: '18.4' },
+  region: 'ORD',
+  startedAt: '2026-11-14T14:30:00.000Z',
+  completedAt: '2026-11-14T14:31:00.000Z',
+  objects: [],
+  engine: { systemId: '7000000000000000001', timeline: 1, startLsn: '0/1000028', chainSlot: 'strongroom_chain_1' },
+};
+
 describe('a backup over the replication protocol', () => {
   let server: ScriptedServer | undefined;
   afterEach(() => server?.stop());
@@ -48,7 +66,8 @@ describe('a backup over the replication protocol', () => {
     const engine = new PostgresqlEngine(options);
     return {
       server,
-      begin: (signal = never) => engine.backup(target, { backupId: "it's its id", signal }),
+      begin: (signal = never, parent?: ParentBackup) =>
+        engine.backup(target, { backupId: "it's its id", signal, parent }),
     };
   }
   const sending = (...messages: Buffer[]) => ({
@@ -276,6 +295,32 @@ describe('a backup over the replication protocol', () => {
       break;
     }
     await expect(backup.result).rejects.toMatchObject({ code: 'cancelled' });
+    await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
+  });
+
+  it.each([
+    ['has lost what changed since', '55000', 'incremental-not-possible', false],
+    ['finds the manifest broken', 'XX000', 'incremental-not-possible', false],
+    ['is shut down', '57P01', 'server-unreachable', true],
+  ])('is not built on its parent when the server %s while it takes the manifest', async (_, state, code, retryable) => {
+    const copyIn = protocol.message('G', Buffer.from([0, 0, 0]));
+    const refusal = Buffer.concat([copyIn, protocol.error(state, 'the server is against it'), protocol.ready()]);
+    const answers = new Map([
+      ['SHOW summarize_wal', Buffer.concat([protocol.result([['on']]), protocol.ready()])],
+      ['READ_REPLICATION_SLOT', Buffer.concat([protocol.result([['physical']], ['slot_type']), protocol.ready()])],
+      ['UPLOAD_MANIFEST', refusal],
+    ]);
+    const { server, begin } = await engineOf({
+      answer: (command, socket) => {
+        const [, bytes] = [...answers].find(([start]) => command.startsWith(start)) ?? [];
+        return bytes !== undefined && (socket.write(bytes) || true);
+      },
+    });
+    const parent = { manifest: ofParent, open: () => Readable.from([randomBytes(mebibyte)]) };
+    const refused = begin(never, parent);
+    await expect(refused).rejects.toMatchObject({ name: 'EngineFault', code, retryable });
+    await expect(refused).rejects.toThrow('the server is against it');
+    expect(server.commands.at(-1)).toBe('UPLOAD_MANIFEST');
     await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
   });
 
