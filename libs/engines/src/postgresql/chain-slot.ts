@@ -2,6 +2,7 @@
  * What proves that a server is the one that a backup was taken of: a replication slot that the full backup left on it.
  * Slots are in no backup, so a server that was restored has none; its system id and timeline may well be the same, and
  * PostgreSQL would build on the wrong parent without a word. The slot reserves no WAL and costs nothing but its place.
+ * A snapshot of the server's storage does carry it (docs/decisions/0016-a-rollback-of-storage.md).
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
