@@ -1,6 +1,6 @@
 /**
  * `npm run test:compose`: the stack of docker-compose.yml from nothing to two verified copies, through a restart of every
- * service, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
+ * service and a deletion, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -138,6 +138,7 @@ const client = (port, token) => {
     get: (path) => call('GET', path, 200),
     post: (path, expected, body) => call('POST', path, expected, body),
     put: (path, expected, body) => call('PUT', path, expected, body),
+    delete: (path, expected) => call('DELETE', path, expected),
   };
 };
 
@@ -274,6 +275,17 @@ async function drive(own, port) {
     return completedBackup(api, instanceId, [first.backup.id]);
   });
   await check('its bytes in three regions have its SHA-256', () => proveVaults(second));
+  await check('a backup that is deleted is gone from the vaults of three regions, and the other is whole', async () => {
+    await api.delete(`/backups/${first.backup.id}`, 202);
+    await eventually('nothing of the deleted backup in any vault', 60_000, async () => {
+      const { backups } = await api.get(`/backups?instance_id=${instanceId}`);
+      const shown = backups.find(({ id }) => id === first.backup.id);
+      assert.equal(shown, undefined, `shown again: ${JSON.stringify(shown?.fault)}`);
+      const left = await own.inside('replicator', `find /vaults -path '*${first.backup.id}*'`);
+      return left === '' ? true : undefined;
+    });
+    await proveVaults(second);
+  });
 }
 
 async function main() {
