@@ -30,6 +30,9 @@ function identityOf(config: IdentityConfig, { clock, log }: RuntimeParts): Ident
   return StaticTokens.open({ path: config.tokensFile, clock, log });
 }
 
+/** A client is told that the database does not answer while it still listens. */
+const longestStatementMs = 8_000;
+
 export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
   const { config, log, clock, ids, health } = parts;
   return {
@@ -41,7 +44,12 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         provide: DataSource,
         useFactory: () => {
           const applicationName = `strongroom-${config.app}`;
-          const dataSource = createDataSource({ url: config.databaseUrl, applicationName, entities: viewTables });
+          const dataSource = createDataSource({
+            url: config.databaseUrl,
+            applicationName,
+            entities: viewTables,
+            longestStatementMs,
+          });
           // A broker that is away is no reason not to be asked: the ledger holds the events until it is back.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           return dataSource;

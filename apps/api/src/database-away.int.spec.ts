@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
+import { SilentProxy } from '../../../test/services/silent-proxy.js';
 import { faultIn, Gateway } from '../fixtures/gateway.js';
 
 let database: TestDatabase;
@@ -74,6 +75,45 @@ describe('a database that is away', () => {
     expect((await gateway.call('PUT', `/schedules/${scheduleId}`, { body: { schedule: { hour: 3 } } })).status).toBe(
       202,
     );
+  });
+
+  it('is a 503 within seconds also when its host has vanished without a word, for everybody who waits', async () => {
+    const proxy = await SilentProxy.before(database.url);
+    try {
+      gateway = await Gateway.open({ database: { ...database, url: proxy.url } });
+      const id = await gateway.register();
+      proxy.silence();
+      const begun = performance.now();
+      const post = () => expectUnavailable('POST', '/backups', { backup: { name: 'x', instance: id } });
+      await Promise.all([post(), post(), expectUnavailable('POST', '/instances', { instance })]);
+      await expectUnavailable('GET', '/instances');
+      expect(performance.now() - begun).toBeLessThan(30_000);
+
+      proxy.speak();
+      await eventually(
+        async () => expect((await gateway.call('POST', '/instances', { body: { instance } })).status).toBe(200),
+        { withinMs: 20_000 },
+      );
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('is a 503 when it only takes reads, as a primary that was demoted: nothing is written', async () => {
+    await open();
+    const id = await gateway.register();
+    await gateway.sql(`alter database ${database.name} set default_transaction_read_only = on`);
+    // Held by sessions from their beginning.
+    await database.cut();
+    await database.restore();
+    await eventually(
+      async () => {
+        await expectUnavailable('POST', '/backups', { backup: { name: 'x', instance: id } });
+        expect((await gateway.request('GET', '/health/ready')).status).toBe(200);
+      },
+      { withinMs: 20_000 },
+    );
+    expect(await gateway.sql(`select from ledger_event where type = 'BackupRequested'`)).toEqual([]);
   });
 
   it('is not mistaken for a failure of the gateway: that is a 500 that tells nothing, and a log line that tells all', async () => {

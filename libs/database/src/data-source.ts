@@ -1,4 +1,5 @@
 /** The one database of a deployment: how it is connected to, and how its schema comes to be. */
+import { Socket } from 'node:net';
 import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Ledger1700000000001 } from './migrations/0001-ledger.js';
@@ -19,13 +20,19 @@ export interface DatabaseOptions {
   entities?: EntitySchema[];
   /** Connections kept at most. Default 20: a handler's transaction may wait for another of its own process. */
   poolSize?: number;
+  /** How long a statement may take, in milliseconds. Default a minute; 0: without end, for migrations. */
+  longestStatementMs?: number;
 }
+
+/** The server ends a statement itself, and says so; only a server that says nothing at all is given up after this. */
+const silenceMs = 2_000;
 
 export function dataSourceOptions({
   url,
   applicationName,
   entities = [],
   poolSize = 20,
+  longestStatementMs = 60_000,
 }: DatabaseOptions): PostgresDataSourceOptions {
   return {
     type: 'postgres',
@@ -52,9 +59,22 @@ export function dataSourceOptions({
     extra: {
       // A hung connection must not hold the ledger's lock for ever.
       idle_in_transaction_session_timeout: 30_000,
-      statement_timeout: 60_000,
+      statement_timeout: longestStatementMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      ...(longestStatementMs > 0 && { stream: () => impatient(longestStatementMs + silenceMs) }),
     },
   };
+}
+
+/**
+ * A socket that is ended when nothing has come or gone for so long. A host that vanishes resets no connection, and TCP
+ * alone would wait a quarter of an hour for it; the client's own `query_timeout` would leave the dead connection in the pool.
+ */
+function impatient(ms: number): Socket {
+  const socket = new Socket();
+  const overdue = () => Object.assign(new Error(`the database did not answer within ${ms} ms`), { code: 'ETIMEDOUT' });
+  return socket.setTimeout(ms, () => socket.destroy(overdue()));
 }
 
 /** A data source that is not connected yet. */

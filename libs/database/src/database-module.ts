@@ -23,6 +23,8 @@ export async function prepareDatabase({ config, log }: RuntimeParts, stopping: A
         url: config.databaseUrl,
         applicationName: `strongroom-${config.app}`,
         poolSize: 2,
+        // A migration takes as long as the ledger is large, and whoever waits for its lock waits with it.
+        longestStatementMs: 0,
       });
       await dataSource.initialize();
       try {

@@ -23,6 +23,8 @@ interface Lane {
 
 const largestBatch = 500;
 const tries = 4;
+/** An outage that took longer to show is not tried again: the next try would be as long, and everybody waits in the lane. */
+const worthAnotherTryMs = 5_000;
 
 export class AppendLane {
   private queue: Waiting[] = [];
@@ -72,12 +74,13 @@ export class AppendLane {
   }
 
   private async write(batch: AppendRequest[]): Promise<AppendOutcome[]> {
+    const begun = performance.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         const outcomes = await this.ledger.write(batch);
         return attempt === 1 ? outcomes : await this.recogniseOwn(batch, outcomes);
       } catch (error) {
-        if (!isOutage(error) || attempt === tries) throw error;
+        if (!isOutage(error) || attempt === tries || performance.now() - begun > worthAnotherTryMs) throw error;
         await delay(50 * 3 ** attempt);
       }
     }

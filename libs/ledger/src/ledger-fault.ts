@@ -9,8 +9,11 @@ export class LedgerFault extends Error {
   }
 }
 
-/** Connections lost or refused, a server that starts or stops, resources that ran out: what passes by itself. */
-const passing = /^(08|53|57P0|25P03|40001|40P01|55P03)/;
+/**
+ * Connections lost or refused, a server that starts or stops, that is too slow (57014) or was demoted to a standby
+ * (25006), resources that ran out: what passes by itself.
+ */
+const passing = /^(08|53|57P0|57014|25P03|25006|40001|40P01|55P03)/;
 const connectionErrors = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -32,7 +35,7 @@ export function isOutage(error: unknown): boolean {
   // A fatal error is of the session, not of what was asked in it: it could not begin, or it was ended.
   if ('severity' in error && (error.severity === 'FATAL' || error.severity === 'PANIC')) return true;
   if (
-    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/.test(
+    /Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|not queryable/.test(
       error.message,
     )
   ) {

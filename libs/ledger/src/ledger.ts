@@ -227,7 +227,15 @@ export class Ledger {
     const connectionString = 'url' in options && typeof options.url === 'string' ? options.url : undefined;
     if (connectionString === undefined) throw new TypeError('the ledger needs a data source with a url');
     const notices = new AppendNotices(
-      () => new pg.Client({ connectionString, application_name: 'strongroom-append-notices' }),
+      () =>
+        new pg.Client({
+          connectionString,
+          application_name: 'strongroom-append-notices',
+          connectionTimeoutMillis: 5_000,
+          // Nothing is asked on it: only this shows that the other end is gone.
+          keepAlive: true,
+          keepAliveInitialDelayMillis: 10_000,
+        }),
       wake,
     );
     notices.start();
