@@ -1,5 +1,6 @@
 /** What the replicator does by itself, from its start to its end: a lane of copying for each region. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import type { Copies, Owed } from '@strongroom/read-model';
 import {
   type AppConfig,
   type Hold,
@@ -17,7 +18,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
   private readonly lanes: ReadonlyMap<string, LeasedWorker>;
 
   constructor(
-    { jobs, metrics, log }: { jobs: Jobs; metrics: Metrics; log: Logger },
+    { jobs, copies, metrics, log }: { jobs: Jobs; copies: Copies; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
     perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
@@ -38,22 +39,33 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
         for (const [region, lane] of lanes) gauge.set({ region }, lane.busy);
       },
     });
-    const owed = metrics.gauge({
+    let asking: Promise<Map<string, Owed>> | undefined;
+    // Both gauges are asked for at the same time.
+    const owed = () => {
+      asking ??= copies
+        .owed()
+        .then((found) => new Map(found.map((each) => [each.region, each])))
+        .finally(() => {
+          asking = undefined;
+        });
+      return asking;
+    };
+    metrics.gauge({
       name: 'strongroom_copies_owed',
       help: 'Copies owed to a region and not completed yet, by region.',
       labels: ['region'],
+      measure: async (gauge) => {
+        const found = await owed();
+        for (const region of lanes.keys()) gauge.set({ region }, found.get(region)?.copies ?? 0);
+      },
     });
     metrics.gauge({
       name: 'strongroom_copy_lag_seconds',
-      help: 'How long the copy that waits longest for a replicator has been ready, by region; 0 when none waits.',
+      help: 'How long the copy that is owed longest has been owed, by region; 0 when none is.',
       labels: ['region'],
       measure: async (gauge) => {
-        const load = new Map((await jobs.load('copy')).map((lane) => [lane.lane, lane]));
-        for (const region of lanes.keys()) {
-          const { waiting = 0, held = 0, deferred = 0, oldestWaitMs = 0 } = load.get(region) ?? {};
-          owed.set({ region }, waiting + held + deferred);
-          gauge.set({ region }, oldestWaitMs / 1_000);
-        }
+        const found = await owed();
+        for (const region of lanes.keys()) gauge.set({ region }, (found.get(region)?.oldestMs ?? 0) / 1_000);
       },
     });
   }

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
-import { Backups, Views, viewTables } from '@strongroom/read-model';
+import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
 import { type AppConfig, Jobs, type Logger, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
@@ -44,8 +44,11 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
           const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          return new ReplicatorWork({ jobs, metrics, log }, config, replicator, (job, hold) =>
-            new CopyAttempt(parts, job, hold).perform(),
+          return new ReplicatorWork(
+            { jobs, copies: new Copies(dataSource), metrics, log },
+            config,
+            replicator,
+            (job, hold) => new CopyAttempt(parts, job, hold).perform(),
           );
         },
       },

@@ -1,5 +1,6 @@
 /** The copies of backups in other regions, from request to end. */
 import { type DataSource, EntitySchema, In } from 'typeorm';
+import { z } from 'zod';
 import type { FaultOfRow } from './backup-view.js';
 import { bigintAsNumber, changing, type View, type ViewRow } from './view.js';
 
@@ -100,8 +101,28 @@ export const copyView: View<'copy', CopyRow> = {
   },
 };
 
+/** What a region has yet to get. */
+export interface Owed {
+  region: string;
+  copies: number;
+  /** How long the copy that was asked for first has been owed. */
+  oldestMs: number;
+}
+
+const owedRow = z.object({ region: z.string(), copies: z.int(), oldestMs: z.number() });
+
 export class Copies {
   constructor(private readonly dataSource: DataSource) {}
+
+  /** Every copy that has not ended, by region: also those that failed and are tried again. A region that is owed none is left out. */
+  async owed(): Promise<Owed[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select region, count(*)::int as copies,
+         greatest(extract(epoch from now() - min(created_at)) * 1000, 0)::float8 as "oldestMs"
+       from copy_view where status in ('PENDING', 'COPYING') group by region`,
+    );
+    return z.array(owedRow).parse(rows);
+  }
 
   /** The copies of each backup, in order of region; a backup without any is not in it. */
   async ofBackups(backupIds: string[]): Promise<Map<string, CopyRow[]>> {

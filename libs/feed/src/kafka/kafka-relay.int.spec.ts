@@ -156,6 +156,29 @@ describe('the relay and the feed, with a broker that fails', () => {
     await eventually(async () => expect(await member.ready()).toBe(true), { withinMs: 20_000 });
   }, 120_000);
 
+  it('tell that events wait while it is away, and for how long: more with each second', async () => {
+    const member = await world.member({ handles: false });
+    const labels = `{topic="${world.topic('schedule')}"}`;
+    const waiting = () => member.metric('strongroom_relay_lag_events', labels);
+    const oldest = async () => (await member.metric('strongroom_relay_lag_seconds', labels)) ?? 0;
+    await world.append(world.ids.next());
+    await eventually(async () => expect(await world.cursor('schedule')).toBeGreaterThan(0), { withinMs: 30_000 });
+    expect([await waiting(), await oldest()]).toEqual([0, 0]);
+
+    await broker.kill();
+    await world.append(world.ids.next(), 3);
+    // Of a process that has never seen the broker as well.
+    const late = await world.member({ name: 'late', handles: false });
+    await eventually(async () => expect(await oldest()).toBeGreaterThan(2), { withinMs: 20_000 });
+    expect(await waiting()).toBe(3);
+    expect(await late.metric('strongroom_relay_lag_seconds', labels)).toBeGreaterThan(2);
+    const before = await oldest();
+    await eventually(async () => expect(await oldest()).toBeGreaterThan(before + 3), { withinMs: 20_000 });
+
+    broker = await broker.restart();
+    await eventually(async () => expect([await waiting(), await oldest()]).toEqual([0, 0]), { withinMs: 60_000 });
+  }, 120_000);
+
   it('stop at once while it is away', async () => {
     await broker.kill();
     const member = await world.member();

@@ -5,7 +5,7 @@ import type { Clock, Logger, Metrics } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import type { Cluster } from './cluster.js';
-import { TopicRelay } from './topic-relay.js';
+import { type TopicLag, TopicRelay } from './topic-relay.js';
 
 export interface KafkaRelayOptions {
   kafka: Kafka;
@@ -23,26 +23,28 @@ export interface KafkaRelayOptions {
 export class KafkaRelay {
   private readonly relays: TopicRelay[];
   private stopNotices: (() => Promise<void>) | undefined;
+  private measuring: Promise<TopicLag[]> | undefined;
 
   constructor(private readonly options: KafkaRelayOptions) {
-    const relays = aggregates.map((aggregate) => new TopicRelay({ ...options, aggregate }));
-    this.relays = relays;
-    const oldest = options.metrics.gauge({
+    this.relays = aggregates.map((aggregate) => new TopicRelay({ ...options, aggregate }));
+    const { metrics, clock } = options;
+    metrics.gauge({
       name: 'strongroom_relay_lag_seconds',
       help: 'How long the oldest event that is not in Kafka yet has been in the ledger, by topic; 0 when none waits.',
       labels: ['topic'],
+      measure: async (gauge) => {
+        for (const { topic, oldestAt } of await this.lags()) {
+          const waitingMs = oldestAt ? clock.now().getTime() - oldestAt.getTime() : 0;
+          gauge.set({ topic }, Math.max(0, waitingMs) / 1_000);
+        }
+      },
     });
-    options.metrics.gauge({
+    metrics.gauge({
       name: 'strongroom_relay_lag_events',
       help: 'Events in the ledger that are not in Kafka yet, by topic; counted up to 100,000.',
       labels: ['topic'],
       measure: async (gauge) => {
-        for (const relay of relays) {
-          const { events, oldestAt } = await relay.lag();
-          gauge.set({ topic: relay.topic }, events);
-          const waitingMs = oldestAt ? options.clock.now().getTime() - oldestAt.getTime() : 0;
-          oldest.set({ topic: relay.topic }, Math.max(0, waitingMs) / 1_000);
-        }
+        for (const { topic, events } of await this.lags()) gauge.set({ topic }, events);
       },
     });
   }
@@ -57,5 +59,13 @@ export class KafkaRelay {
   async stop(): Promise<void> {
     await this.stopNotices?.();
     await Promise.all(this.relays.map((relay) => relay.stop()));
+  }
+
+  /** Both gauges are asked for at the same time, and counted once. */
+  private lags(): Promise<TopicLag[]> {
+    this.measuring ??= Promise.all(this.relays.map((relay) => relay.lag())).finally(() => {
+      this.measuring = undefined;
+    });
+    return this.measuring;
   }
 }

@@ -25,6 +25,14 @@ export interface TopicRelayOptions {
   cluster: Cluster;
 }
 
+/** What a topic has yet to be sent. */
+export interface TopicLag {
+  topic: string;
+  events: number;
+  /** Since when the oldest waits. */
+  oldestAt: Date | null;
+}
+
 const pollMs = 1_000;
 const batchSize = 500;
 /** Of JSON; half of what a broker takes in one batch. */
@@ -75,14 +83,16 @@ export class TopicRelay {
     }
   }
 
-  /** Events not sent yet, and since when the oldest waits. */
-  async lag(): Promise<{ events: number; oldestAt: Date | null }> {
-    const { dataSource, ledger, aggregate, cluster } = this.options;
-    const rows: unknown = await dataSource.query('select position from relay_cursor where source = $1 and topic = $2', [
-      await cluster.source(),
-      this.topic,
-    ]);
-    return ledger.lag(aggregate, cursors.parse(rows)[0]?.position ?? 0);
+  /** Asks the database only: a broker that is away is what the lag is to show. Its source is the one last relayed to. */
+  async lag(): Promise<TopicLag> {
+    const { dataSource, ledger, aggregate } = this.options;
+    const { topic, source = null } = this;
+    const rows: unknown = await dataSource.query(
+      `select position from relay_cursor where topic = $1
+       order by (source = $2) desc nulls last, moved_at desc limit 1`,
+      [topic, source],
+    );
+    return { topic, ...(await ledger.lag(aggregate, cursors.parse(rows)[0]?.position ?? 0)) };
   }
 
   private async pass(): Promise<'again' | 'done'> {

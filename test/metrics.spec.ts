@@ -1,0 +1,80 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import type { AppProcess } from './app-process.js';
+import { CustomerDatabase } from './customer-database.js';
+import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+let scheduler: AppProcess;
+let replicator: AppProcess;
+
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+}, 120_000);
+afterAll(() => customer.stop());
+
+beforeEach(async () => {
+  strongroom = await Deployment.create({ feed: feedForTests() });
+  [api, scheduler, replicator] = await strongroom.startAll();
+});
+afterEach(() => strongroom.remove());
+
+/** A metric as a process tells it, or undefined. */
+async function metric({ url }: AppProcess, name: string): Promise<number | undefined> {
+  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
+  const line = lines.find((each) => each.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.split(' ').at(-1));
+}
+
+const expectMore = (of: AppProcess, name: string, than: number) =>
+  eventually(async () => expect(await metric(of, name)).toBeGreaterThan(than), { withinMs: 30_000 });
+
+describe('what operators watch', () => {
+  it('shows which region is away: the age of what it is owed grows while attempts fail, and of no other', async () => {
+    await strongroom.vaults.takeAway('ORD');
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await strongroom.until(api, backupId, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
+    await expectMore(replicator, 'strongroom_copy_lag_seconds{region="ORD"}', 3);
+    expect(await metric(replicator, 'strongroom_copies_owed{region="ORD"}')).toBe(1);
+    await expectMore(replicator, 'strongroom_copy_lag_seconds{region="ORD"}', 6);
+    expect(await metric(replicator, 'strongroom_copy_lag_seconds{region="IAD"}')).toBe(0);
+
+    await strongroom.vaults.bringBack('ORD');
+    await strongroom.untilCopied(api, backupId);
+    expect(await metric(replicator, 'strongroom_copy_lag_seconds{region="ORD"}')).toBe(0);
+    expect(await metric(replicator, 'strongroom_copies_owed{region="ORD"}')).toBe(0);
+  }, 90_000);
+
+  it('shows a slot that nobody decides, and how many backups run and wait', async () => {
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const slotOverdue = () => metric(scheduler, 'strongroom_slot_overdue_seconds');
+    const client = new pg.Client({ connectionString: strongroom.databaseUrl });
+    await client.connect();
+    try {
+      await eventually(
+        async () => {
+          const { rowCount } = await client.query('select from slot_timer where schedule_id = $1', [scheduleId]);
+          expect(rowCount).toBe(1);
+        },
+        { withinMs: 30_000 },
+      );
+      expect(await slotOverdue()).toBe(0);
+      expect(await metric(scheduler, 'strongroom_backups_running')).toBe(0);
+      expect(await metric(scheduler, 'strongroom_backups_waiting')).toBe(0);
+      await client.query(`update slot_timer set next_slot_at = now() + interval '1 second'`);
+      await client.query('begin');
+      // As a scheduler that took the slot and froze.
+      await client.query('select from slot_timer for update');
+      await expectMore(scheduler, 'strongroom_slot_overdue_seconds', 2);
+      await client.query('rollback');
+      await eventually(async () => expect(await slotOverdue()).toBe(0), { withinMs: 30_000 });
+    } finally {
+      await client.end();
+    }
+  }, 90_000);
+});
