@@ -41,7 +41,7 @@ function makeFeed(app: INestApplication, { config, log, clock, ids, metrics }: R
   };
   if (config.feed.kind === 'embedded') return new EmbeddedFeed(common);
   const kafka = kafkaClient(config.feed.brokers, `strongroom-${config.app}`, log);
-  const cluster = new Cluster(kafka, namespace);
+  const cluster = new Cluster(kafka, common.dataSource, log, namespace);
   const relay = new KafkaRelay({ ...common, kafka, cluster, holder: `${config.app}-${ids.next()}` });
   return new KafkaFeed({ ...common, kafka, cluster, relay });
 }

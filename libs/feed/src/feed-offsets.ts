@@ -1,7 +1,7 @@
 /** How far a consumer group has handled each partition: a row whose lock fences every other consumer of the partition. */
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { ReadMessage } from './feed-message.js';
+import type { FeedMessage, ReadMessage } from './feed-message.js';
 
 export interface PartitionKey {
   group: string;
@@ -72,8 +72,43 @@ export function isRepetition({ message, event }: ReadMessage, handled: Handled):
   return event ? event.position <= handled.position : message.offset <= handled.offset;
 }
 
-/** How far the group is after the message. Only an event moves the position: what a header claims could skip events unseen. */
+/**
+ * How far the group is after the message. Only an event moves the position: what a header claims could skip events unseen.
+ * An event that is news takes its offset with it, be it a lower one: its topic was made anew.
+ */
 export function after({ message, event }: ReadMessage, handled: Handled): Handled {
-  const position = Math.max(event?.position ?? 0, handled.position);
-  return message.offset > handled.offset ? { offset: message.offset, position } : { ...handled, position };
+  if (event && event.position > handled.position) return { offset: message.offset, position: event.position };
+  return passedOver(message, handled);
+}
+
+/** How far the group is after a message that it only passes over. */
+export function passedOver({ offset }: FeedMessage, handled: Handled): Handled {
+  return offset > handled.offset ? { ...handled, offset } : handled;
+}
+
+/**
+ * Has topics that are made anew filled from the start of the ledger, and read from their start. Positions stay: what was
+ * handled is skipped. @returns those that had been filled before
+ */
+export async function beginAnew(dataSource: DataSource, source: string, topics: string[]): Promise<string[]> {
+  return dataSource.transaction(async (manager) => {
+    const place = [source, topics];
+    const cursors: unknown = await manager.query(
+      `with lost as (
+         update relay_cursor set position = 0, moved_at = now() where source = $1 and topic = any($2) and position > 0
+         returning topic
+       ) select topic from lost order by topic`,
+      place,
+    );
+    await manager.query(`update feed_offset set "offset" = -1 where source = $1 and topic = any($2)`, place);
+    // Their offsets will be given again, to other messages.
+    await manager.query(
+      `update dead_letter set source = source || ' until ' || now() where source = $1 and topic = any($2)`,
+      place,
+    );
+    return z
+      .array(z.object({ topic: z.string() }))
+      .parse(cursors)
+      .map(({ topic }) => topic);
+  });
 }

@@ -1,9 +1,13 @@
 /**
- * The broker's cluster: its identity, which names the source, and its topics, made where they are missing. After a
- * failure it is looked at anew: an empty cluster may have taken the place of the one that was there.
+ * The broker's cluster: its identity, which names the source, and its topics, made where they are missing and then filled
+ * from the start of the ledger. After a failure it is looked at anew: an empty cluster may have taken the place of the
+ * one that was there, under another identity or under the same.
  */
 import { aggregates, deadLetterTopic, topicName } from '@strongroom/contracts';
+import type { Logger } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
+import type { DataSource } from 'typeorm';
+import { beginAnew } from '../feed-offsets.js';
 
 const partitions = 6;
 const mostReplicas = 3;
@@ -14,6 +18,8 @@ export class Cluster {
 
   constructor(
     private readonly kafka: Kafka,
+    private readonly dataSource: DataSource,
+    private readonly log: Logger,
     private readonly namespace: string,
   ) {}
 
@@ -35,6 +41,7 @@ export class Cluster {
     try {
       await admin.connect();
       const { clusterId, brokers } = await admin.describeCluster();
+      const source = `kafka:${clusterId}`;
       const there = new Set(await admin.listTopics());
       const replicationFactor = Math.min(mostReplicas, brokers.length);
       const wanted = [
@@ -43,12 +50,20 @@ export class Cluster {
       ];
       const missing = wanted.filter(({ topic }) => !there.has(topic));
       if (missing.length > 0) {
+        // First: who dies in between leaves topics that are still missing, and no relay goes on behind the gap.
+        const lost = await beginAnew(
+          this.dataSource,
+          source,
+          missing.map(({ topic }) => topic),
+        );
+        if (lost.length > 0)
+          this.log.warn({ topics: lost }, 'topics were lost with what they held: they are filled anew');
         await admin.createTopics({
           waitForLeaders: true,
           topics: missing.map((topic) => ({ ...topic, replicationFactor, configEntries: forEver })),
         });
       }
-      return `kafka:${clusterId}`;
+      return source;
     } finally {
       await admin.disconnect().catch(() => {});
     }

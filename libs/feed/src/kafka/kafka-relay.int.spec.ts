@@ -105,6 +105,42 @@ describe('the relay', () => {
     await eventually(async () => expect(await world.cursor('schedule')).toBeGreaterThan(held), { withinMs: 10_000 });
   });
 
+  it('fills a topic that was lost from the start of the ledger: what was handled stays handled, the rest arrives', async () => {
+    const instance = world.ids.next();
+    const first = await world.member({ name: 'first' });
+    const handled = await world.append(instance, 3);
+    await world.settled(handled);
+    // Sent twice, so that the events have other offsets in the new topic.
+    await world.dataSource.query('update relay_cursor set position = 0');
+    await inKafka(6);
+    await eventually(async () => expect(await world.waiting(first)).toBe(0), { withinMs: 20_000 });
+    await first.close();
+    const relaying = await world.member({ name: 'relaying', handles: false });
+    const unhandled = await world.append(instance, 8);
+    await inKafka(14);
+    await relaying.close();
+    await witness.lose(world.topic('schedule'));
+
+    await world.member({ name: 'second' });
+    const all = [...handled, ...unhandled];
+    expect((await world.settled(unhandled, 60_000)).map(({ eventId }) => eventId)).toEqual(all);
+    const more = await world.append(instance, 2);
+    expect((await world.settled(more)).map(({ eventId }) => eventId)).toEqual([...all, ...more]);
+    expect(inOrder(await inKafka(13))).toEqual([...all, ...more]);
+    expect(await world.deadLetters()).toEqual([]);
+  }, 120_000);
+
+  it('fills a topic that was lost under its feet as well', async () => {
+    await world.member();
+    const instance = world.ids.next();
+    const before = await world.append(instance, 3);
+    await world.settled(before);
+    await witness.lose(world.topic('schedule'));
+    const after = await world.append(instance, 3);
+    expect((await world.settled(after, 90_000)).map(({ eventId }) => eventId)).toEqual([...before, ...after]);
+    expect(inOrder(await inKafka(6))).toEqual([...before, ...after]);
+  }, 120_000);
+
   it('tells how much waits, and for how long', async () => {
     const member = await world.member({ handles: false });
     await world.append(world.ids.next(), 3);

@@ -114,8 +114,9 @@ export class TopicRelay {
     }
     await this.options.dataSource.query(
       `update relay_cursor set position = $4, moved_at = now()
-       where source = $1 and topic = $2 and holder = $3 and position < $4`,
-      [source, this.topic, this.holder, last.position],
+       where source = $1 and topic = $2 and holder = $3 and position = $5`,
+      // Only from where it was: it is set back when the topic was lost meanwhile.
+      [source, this.topic, this.holder, last.position, cursor],
     );
     return 'again';
   }
