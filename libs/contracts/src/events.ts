@@ -221,11 +221,50 @@ export type RecordedEvent<T extends EventType = EventType> = {
   [K in T]: Envelope & { type: K; data: EventData<K> };
 }[T];
 
+const newerEnvelope = envelope.extend({ type: z.string().min(1) });
+
 /**
- * Parses an event from a ledger row or a broker message.
+ * Parses an event from a ledger row or a broker message. Fields that this version does not know are left out: a newer one
+ * has written them.
  * @throws {z.ZodError} when the envelope or the data is not of a known form
  */
 export function parseEvent(input: unknown): RecordedEvent {
-  const { type, data, ...rest } = envelope.parse(input);
-  return { ...rest, type, data: eventSchemas[type].parse(data) } as RecordedEvent;
+  const { type, data, ...rest } = tolerant(envelope, input);
+  return { ...rest, type, data: tolerant(eventSchemas[type], data) } as RecordedEvent;
+}
+
+/**
+ * As `parseEvent`; but an event of a type that a newer version has added is a value, for readers who may pass over it.
+ * @throws {z.ZodError} when the envelope or the data is not of a known form
+ */
+export function parseEventOrNewer(input: unknown): RecordedEvent | { newerType: string } {
+  const { type } = tolerant(newerEnvelope, input);
+  return eventType.safeParse(type).success ? parseEvent(input) : { newerType: type };
+}
+
+/**
+ * Checks an event that is to be recorded. What is written stays for ever, so here nothing is tolerated.
+ * @throws {z.ZodError} when it is not of a known form
+ */
+export function checkNewEvent({ type, data }: NewEvent): void {
+  eventSchemas[type].parse(data);
+}
+
+/** Parses by a strict schema what a version with more fields may have written. */
+function tolerant<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const { data, error } = schema.safeParse(input);
+  if (!error) return data;
+  const known = error.issues.reduce(
+    (left, issue) => (issue.code === 'unrecognized_keys' ? without(left, issue.path, issue.keys) : left),
+    input,
+  );
+  return schema.parse(known);
+}
+
+function without(value: unknown, [step, ...path]: readonly PropertyKey[], keys: readonly string[]): unknown {
+  if (Array.isArray(value)) return value.map((each, index) => (index === step ? without(each, path, keys) : each));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  if (step === undefined) return Object.fromEntries(entries.filter(([name]) => !keys.includes(name)));
+  return Object.fromEntries(entries.map(([name, each]) => [name, name === step ? without(each, path, keys) : each]));
 }

@@ -11,6 +11,7 @@ import { Credentials1700000000006 } from './migrations/0006-credentials.js';
 import { Limits1700000000007 } from './migrations/0007-limits.js';
 import { BuiltInstances1700000000008 } from './migrations/0008-built-instances.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
+import { Mending1700000000012 } from './migrations/0012-mending.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -55,6 +56,7 @@ export function dataSourceOptions({
       Limits1700000000007,
       BuiltInstances1700000000008,
       JobFailures1700000000011,
+      Mending1700000000012,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

@@ -2,7 +2,15 @@
  * The ledger: the append-only record of everything that happened, in PostgreSQL. Position order is commit order, so one
  * number is a reader's whole place in it.
  */
-import { type Aggregate, aggregateOf, parseEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
+import {
+  type Aggregate,
+  aggregateOf,
+  checkNewEvent,
+  parseEvent,
+  parseEventOrNewer,
+  type RecordedEvent,
+  type StreamName,
+} from '@strongroom/contracts';
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -24,6 +32,17 @@ export interface TailRow {
   event: unknown;
 }
 
+/** An account's events beyond a position, as far as they were read. */
+export interface AccountTail {
+  events: RecordedEvent[];
+  /** The types of those that a newer version recorded and this one does not know. */
+  newerTypes: string[];
+  /** How many were read, of known types or not. */
+  read: number;
+  /** The place of the last one read; where the reading began when there was none. */
+  end: number;
+}
+
 const eventColumns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
 
 const eventRow = z
@@ -42,6 +61,7 @@ const eventRow = z
   .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
 
 const positions = z.array(z.object({ position: z.coerce.number() }));
+const idsOfPlaces = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
   private readonly lane: AppendLane;
@@ -69,6 +89,7 @@ export class Ledger {
    */
   async appendWithin(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
     if (requests.length === 0) return [];
+    for (const { events } of requests) events.forEach(checkNewEvent);
     const asked = requests.map((request, index) => ({
       ...request,
       request: index,
@@ -103,9 +124,16 @@ export class Ledger {
     }
   }
 
-  /** An account's events beyond a position, in order: of every kind. */
+  /** An account's events beyond a position, in order: of every kind that this version knows. */
   async followAccount(accountId: string, after: number, limit: number): Promise<RecordedEvent[]> {
-    return this.tailOfAccount(this.dataSource.manager, accountId, after, limit);
+    const found: RecordedEvent[] = [];
+    for (let from = after; ; ) {
+      const wanted = limit - found.length;
+      const { events, read, end } = await this.tailOfAccount(this.dataSource.manager, accountId, from, wanted);
+      found.push(...events);
+      if (read < wanted || found.length === limit) return found;
+      from = end;
+    }
   }
 
   /** The place of an account's event in the ledger; undefined when the account has no such event. */
@@ -150,6 +178,14 @@ export class Ledger {
     return found;
   }
 
+  /** The ids of the events at these places, by place; a place that holds no event is left out. */
+  async idsAt(manager: EntityManager, places: readonly number[]): Promise<Map<number, string>> {
+    const rows: unknown = await manager.query('select position, id from ledger_event where position = any($1)', [
+      places,
+    ]);
+    return new Map(idsOfPlaces.parse(rows).map(({ position, id }) => [position, id]));
+  }
+
   /** Committed events of one kind of aggregate beyond a position, in order. */
   async tail(aggregate: Aggregate, after: number, limit: number): Promise<TailRow[]> {
     const rows: unknown = await this.dataSource.query(
@@ -171,17 +207,19 @@ export class Ledger {
   }
 
   /** An account's events beyond a position, in order, as the caller's transaction sees them. */
-  async tailOfAccount(
-    manager: EntityManager,
-    accountId: string,
-    after: number,
-    limit: number,
-  ): Promise<RecordedEvent[]> {
-    const rows: unknown = await manager.query(
+  async tailOfAccount(manager: EntityManager, accountId: string, after: number, limit: number): Promise<AccountTail> {
+    const found: unknown = await manager.query(
       `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 order by position limit $3`,
       [accountId, after, limit],
     );
-    return z.array(eventRow).parse(rows).map(parseEvent);
+    const rows = z.array(eventRow).parse(found);
+    const parsed = rows.map(parseEventOrNewer);
+    return {
+      events: parsed.flatMap((each) => ('newerType' in each ? [] : each)),
+      newerTypes: [...new Set(parsed.flatMap((each) => ('newerType' in each ? each.newerType : [])))],
+      read: rows.length,
+      end: rows.at(-1)?.position ?? after,
+    };
   }
 
   /** How far behind a reader at `after` is: the events beyond it, counted up to 100,000, and when the oldest happened. */

@@ -259,4 +259,51 @@ describe('the views', () => {
     expect(found).toEqual(made);
     expect(await backups.page(accountId, { limit: 3, marker: ids.next() })).toBeUndefined();
   });
+
+  it('pass over what a newer version has recorded, go on with what follows, and have it when it is known', async () => {
+    const { accountId, instanceId, scheduleId, backupId } = await history();
+    await views.catchUp(accountId);
+    const recordNewer = (type: string, data: object) =>
+      dataSource.query('select * from ledger_append($1)', [
+        JSON.stringify([
+          {
+            request: 0,
+            stream: streamOf('schedule', ids.next()),
+            expectedVersion: 0,
+            accountId,
+            instanceId,
+            aggregate: 'schedule',
+            context: { ...context, tenant: 'a field more' },
+            events: [{ id: ids.next(), type, data }],
+            claims: [],
+            releases: [],
+          },
+        ]),
+      ]);
+    const wider = ids.next();
+    await recordNewer('ScheduleTeleported', { to: 'nowhere' });
+    await recordNewer('ScheduleCreated', {
+      ...{ scheduleId: wider, instanceId, dayOfWeek: 0, hour: 5, minute: 0, fullBackupRetention: 2, copyTo: [] },
+      ...{ paused: false, mood: 'fine' },
+    });
+    const deletion: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId, instanceId } };
+    await record(accountId, instanceId, streamOf('schedule', scheduleId), [deletion], 2);
+    await views.catchUp(accountId);
+    expect(await new Schedules(dataSource).find(accountId, scheduleId)).toBeUndefined();
+    expect((await ledger.followAccount(accountId, 0, 100)).map(({ type }) => type)).not.toContain('ScheduleTeleported');
+    expect(await ledger.followAccount(accountId, 0, 12)).toHaveLength(12);
+    expect(await ledger.followAccount(accountId, 0, 1_000)).toHaveLength(13);
+
+    // As a version left it that did not know this type.
+    await dataSource.query(
+      `update view_head set passed_over = passed_over || '{BackupCompleted}' where account_id = $1`,
+      [accountId],
+    );
+    await dataSource.query(`update backup_view set status = 'BUILDING' where id = $1`, [backupId]);
+    await views.catchUp(accountId);
+    expect(await new Backups(dataSource).find(accountId, backupId)).toMatchObject({ status: 'COMPLETED' });
+    expect(await dataSource.query('select passed_over from view_head where account_id = $1', [accountId])).toEqual([
+      { passed_over: ['ScheduleTeleported'] },
+    ]);
+  });
 });

@@ -3,8 +3,11 @@
  *
  * Whoever has news folds it: the projection when the feed brings an event, a reader whose account is behind before it
  * reads. Both go the same way, so a read reflects every append before it, and a repetition changes nothing.
+ *
+ * An older version passes over the events that a newer one has added, and notes their types: who knows them folds the
+ * account anew.
  */
-import { aggregateOfEvent, idOf, type RecordedEvent } from '@strongroom/contracts';
+import { aggregateOfEvent, eventTypes, idOf, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
@@ -21,7 +24,10 @@ const views = [instanceView, scheduleView, backupView, runView, copyView] as con
 export const viewTables: EntitySchema[] = views.map(({ table }) => table as EntitySchema);
 
 const batchSize = 500;
-const head = z.array(z.object({ position: z.coerce.number() }));
+const head = z
+  .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()) }))
+  .length(1)
+  .transform(([row]) => ({ position: row?.position ?? 0, passedOver: row?.passed_over ?? [] }));
 const behind = z.array(z.object({ behind: z.boolean() })).length(1);
 
 export class Views {
@@ -34,8 +40,9 @@ export class Views {
   async catchUp(accountId: string): Promise<void> {
     const rows: unknown = await this.dataSource.query(
       `select coalesce((select max(position) from ledger_event where account_id = $1), 0)
-            > coalesce((select position from view_head where account_id = $1), 0) as behind`,
-      [accountId],
+            > coalesce((select position from view_head where account_id = $1), 0)
+          or exists (select from view_head where account_id = $1 and passed_over && $2) as behind`,
+      [accountId, eventTypes],
     );
     if (!behind.parse(rows)[0]?.behind) return;
     while ((await this.dataSource.transaction((manager) => this.foldNext(manager, accountId))) === batchSize);
@@ -58,17 +65,28 @@ export class Views {
   /** Folds the account's next events and returns how many there were. */
   private async foldNext(manager: EntityManager, accountId: string): Promise<number> {
     await manager.query('insert into view_head (account_id) values ($1) on conflict do nothing', [accountId]);
-    const rows: unknown = await manager.query('select position from view_head where account_id = $1 for update', [
-      accountId,
-    ]);
-    const seen = head.parse(rows)[0]?.position ?? 0;
-    const events = await this.ledger.tailOfAccount(manager, accountId, seen, batchSize);
-    const newest = events.at(-1);
-    if (!newest) return 0;
+    const rows: unknown = await manager.query(
+      'select position, passed_over from view_head where account_id = $1 for update',
+      [accountId],
+    );
+    let { position, passedOver } = head.parse(rows);
+    if (passedOver.some(isKnown)) {
+      for (const { table } of views) await manager.delete(table as EntitySchema, { accountId });
+      [position, passedOver] = [0, []];
+    }
+    const { events, newerTypes, read, end } = await this.ledger.tailOfAccount(manager, accountId, position, batchSize);
     for (const view of views) await foldInto(manager, view as View, events);
-    await manager.query('update view_head set position = $2 where account_id = $1', [accountId, newest.position]);
-    return events.length;
+    await manager.query('update view_head set position = $2, passed_over = $3 where account_id = $1', [
+      accountId,
+      end,
+      [...new Set([...passedOver, ...newerTypes])],
+    ]);
+    return read;
   }
+}
+
+function isKnown(type: string): boolean {
+  return eventTypes.some((known) => known === type);
 }
 
 async function foldInto(manager: EntityManager, view: View, events: readonly RecordedEvent[]): Promise<void> {

@@ -1,0 +1,19 @@
+/** What mends itself: deletions without a job are found, and views that an older version folded are known to lack something. */
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class Mending1700000000012 implements MigrationInterface {
+  async up(run: QueryRunner): Promise<void> {
+    await run.query(`
+      create index backup_view_deleting on backup_view (updated_at) where status = 'DELETING';
+      -- The types of the account's events that whoever folded them did not know.
+      alter table view_head add column passed_over text[] not null default '{}';
+    `);
+  }
+
+  async down(run: QueryRunner): Promise<void> {
+    await run.query(`
+      alter table view_head drop column passed_over;
+      drop index backup_view_deleting;
+    `);
+  }
+}
