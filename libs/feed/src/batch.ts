@@ -1,17 +1,27 @@
 /**
  * Handles messages exactly once in effect: what the handlers write and the group's offset move in one transaction, and
- * what was handled before is skipped. A message that cannot be handled is set aside; an outage is the caller's to wait out.
+ * what was handled before, or is not in the ledger, is skipped. A message that cannot be handled is set aside; an outage
+ * is the caller's to wait out.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@strongroom/contracts';
-import { isOutage } from '@strongroom/ledger';
-import type { DataSource } from 'typeorm';
+import { isOutage, type Ledger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { DeadLetters } from './dead-letters.js';
 import { FeedContext } from './feed-context.js';
 import { FeedFault } from './feed-fault.js';
 import { type FeedMessage, type ReadMessage, readMessage } from './feed-message.js';
 import type { FeedMetrics } from './feed-metrics.js';
-import { after, isRepetition, lockHandled, moveHandled, type PartitionKey } from './feed-offsets.js';
+import {
+  after,
+  type Handled,
+  isRepetition,
+  lockHandled,
+  moveHandled,
+  type PartitionKey,
+  passedOver,
+} from './feed-offsets.js';
 import type { Handlers } from './handlers.js';
 
 /** How often a message is tried alone before it is set aside. */
@@ -20,6 +30,8 @@ const firstPauseMs = 100;
 
 export interface BatchParts {
   dataSource: DataSource;
+  ledger: Ledger;
+  log: Logger;
   handlers: Handlers;
   deadLetters: DeadLetters;
   metrics: FeedMetrics;
@@ -57,17 +69,25 @@ export class Batch {
   }
 
   private async together(messages: readonly ReadMessage[]): Promise<void> {
-    const { dataSource, handlers, metrics } = this.parts;
+    const { dataSource, handlers, log, metrics } = this.parts;
     const { topic, partition } = this.key;
     const news: RecordedEvent[] = [];
+    let unrecorded = new Set<ReadMessage>();
     await dataSource.transaction(async (manager) => {
       const before = await lockHandled(manager, this.key);
+      unrecorded = await this.unrecorded(manager, messages, before);
       let handled = before;
       for (const each of messages) {
+        if (unrecorded.has(each)) {
+          handled = passedOver(each.message, handled);
+          continue;
+        }
         if (!isRepetition(each, handled)) {
-          if (!each.event) throw each.problem;
-          await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
-          news.push(each.event);
+          if ('problem' in each) throw each.problem;
+          if (each.event) {
+            await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
+            news.push(each.event);
+          } else log.debug({ topic, type: each.newerType }, 'event passed over: only a newer version knows its type');
         }
         handled = after(each, handled);
       }
@@ -76,6 +96,34 @@ export class Batch {
       }
     });
     metrics.handled(topic, news);
+    this.tell(unrecorded);
+  }
+
+  /**
+   * Events that the ledger does not hold at their place: a stranger's, or of a ledger that was since restored to an
+   * earlier point. They happened to nobody, and their positions must not fence off the events that did.
+   */
+  private async unrecorded(
+    manager: EntityManager,
+    messages: readonly ReadMessage[],
+    handled: Handled,
+  ): Promise<Set<ReadMessage>> {
+    const news = messages.filter((each) => each.event && !isRepetition(each, handled));
+    if (news.length === 0) return new Set();
+    const places = news.flatMap(({ event }) => event?.position ?? []);
+    const recorded = await this.parts.ledger.idsAt(manager, places);
+    return new Set(news.filter(({ event }) => event && recorded.get(event.position) !== event.id));
+  }
+
+  private tell(unrecorded: ReadonlySet<ReadMessage>): void {
+    const { topic, partition } = this.key;
+    for (const { message, event } of unrecorded) {
+      this.parts.metrics.unrecorded(topic);
+      this.parts.log.warn(
+        { topic, partition, offset: message.offset.toString(), position: event?.position, eventId: event?.id },
+        'message passed over: not in the ledger',
+      );
+    }
   }
 
   private async alone(message: ReadMessage): Promise<void> {

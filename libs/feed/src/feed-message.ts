@@ -1,5 +1,5 @@
 /** A message as a feed brings it, before and after its form is judged. What a message says of itself beside its event is not believed. */
-import { parseEvent, type RecordedEvent } from '@strongroom/contracts';
+import { parseEvent, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
 
 export interface FeedMessage {
   topic: string;
@@ -13,21 +13,27 @@ export interface FeedMessage {
   headers: Record<string, string>;
 }
 
-/** A message that was read: its event, or why there is none in it. */
+/** A message that was read: its event, or why there is none in it. One of a type that a newer version has added is no problem. */
 export type ReadMessage = { message: FeedMessage } & (
-  | { event: RecordedEvent; problem?: undefined }
+  | { event: RecordedEvent }
+  | { event?: undefined; newerType: string }
   | { event?: undefined; problem: unknown }
 );
 
 /** @throws when the value is no event of a known form */
 export function eventOf({ value }: Pick<FeedMessage, 'value'>): RecordedEvent {
-  return parseEvent(typeof value === 'string' ? JSON.parse(value) : value);
+  return parseEvent(jsonOf(value));
 }
 
 export function readMessage(message: FeedMessage): ReadMessage {
   try {
-    return { message, event: eventOf(message) };
+    const read = parseEventOrNewer(jsonOf(message.value));
+    return 'newerType' in read ? { message, ...read } : { message, event: read };
   } catch (problem) {
     return { message, problem };
   }
+}
+
+function jsonOf(value: unknown): unknown {
+  return typeof value === 'string' ? JSON.parse(value) : value;
 }

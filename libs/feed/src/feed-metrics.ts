@@ -19,7 +19,7 @@ export class FeedMetrics {
     const { metrics, deadLetters, behind } = options;
     this.events = metrics.counter({
       name: 'strongroom_feed_events_total',
-      help: 'Messages that this process is done with, by topic and outcome: handled, or set aside as dead letters.',
+      help: 'Messages that this process is done with, by topic and outcome: handled, set aside as dead letters, or not in the ledger.',
       labels: ['topic', 'outcome'],
     });
     this.delay = metrics.histogram({
@@ -52,5 +52,9 @@ export class FeedMetrics {
 
   setAside(topic: string): void {
     this.events.inc({ topic, outcome: 'set-aside' });
+  }
+
+  unrecorded(topic: string): void {
+    this.events.inc({ topic, outcome: 'not-in-the-ledger' });
   }
 }

@@ -117,7 +117,7 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
     it('sets aside what it cannot read, once, and goes on', async () => {
       const instance = world.ids.next();
       const before = await world.append(instance, 2);
-      await world.appendUnknown(instance);
+      await world.appendMalformed(instance);
       const after = await world.append(instance, 2);
       const first = await world.member();
       await world.settled([...before, ...after]);
@@ -126,6 +126,21 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       const more = await world.append(instance, 2);
       expect(idsOf(await world.settled(more))).toEqual([...before, ...after, ...more]);
       expect(await world.deadLetters()).toHaveLength(1);
+    });
+
+    it('passes over what a newer version has added, types and fields, and handles what it knows', async () => {
+      const instance = world.ids.next();
+      const events = await world.append(instance, 2);
+      await world.appendNewer(instance);
+      events.push(await world.appendWider(instance), ...(await world.append(instance, 2)));
+      const handed: object[] = [];
+      const member = await world.member({ also: async ({ data }) => void handed.push(data) });
+      expect(idsOf(await world.settled(events))).toEqual(events);
+      await eventually(async () => expect(await world.waiting(member)).toBe(0), { withinMs: 30_000 });
+      expect(handed.map((data) => Object.keys(data).sort())).toEqual(
+        Array.from({ length: 5 }, () => ['instanceId', 'scheduleId']),
+      );
+      expect(await world.deadLetters()).toEqual([]);
     });
 
     it('does not set aside what works at another attempt', async () => {

@@ -58,6 +58,8 @@ export class EmbeddedFeed extends FeedServer {
     const deadLetters = new DeadLetters(dataSource, group, ids, log);
     const parts = {
       dataSource,
+      ledger,
+      log,
       handlers: this.handlers,
       deadLetters,
       metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),

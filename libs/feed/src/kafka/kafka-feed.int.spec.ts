@@ -77,6 +77,30 @@ describe('the Kafka feed, on a topic that others can write to', () => {
     expect(await world.deadLetters()).toEqual([]);
   });
 
+  it('passes over an event that is not in the ledger, wherever it claims to be, and loses none that is', async () => {
+    const member = await world.member();
+    const instance = world.ids.next();
+    const before = await world.append(instance, 2);
+    await world.settled(before);
+    const [real] = await witness.messages(world.topic('schedule'));
+    if (!real) throw new Error('nothing was relayed');
+    const { position } = JSON.parse(real.value);
+    // What a broker keeps that outlives a ledger restored to an earlier point, and what a stranger can put there.
+    const places = [position + 2, position + 3, position + 4, Number.MAX_SAFE_INTEGER];
+    for (const place of places) {
+      const value = JSON.stringify({ ...JSON.parse(real.value), id: world.ids.next(), position: place });
+      await witness.put(world.topic('schedule'), { key: instance, value, partition: real.partition });
+    }
+    const passedOver = `strongroom_feed_events_total{topic="${world.topic('schedule')}",outcome="not-in-the-ledger"}`;
+    await eventually(async () => expect(await member.metric(passedOver)).toBe(4), { withinMs: 30_000 });
+
+    const after = await world.append(instance, 3);
+    const found = await world.settled(after);
+    expect(found.map(({ eventId }) => eventId)).toEqual([...before, ...after]);
+    expect(found.slice(2).map((effect) => effect.position)).toEqual(places.slice(0, 3));
+    expect(await world.deadLetters()).toEqual([]);
+  });
+
   it('shares the partitions among the members of a group', async () => {
     await Promise.all([world.member({ name: 'one' }), world.member({ name: 'two' })]);
     await eventually(

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { aggregates, topicName } from '@strongroom/contracts';
+import type { Ledger } from '@strongroom/ledger';
 import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { DataSource } from 'typeorm';
@@ -21,6 +22,7 @@ import type { KafkaRelay } from './kafka-relay.js';
 export interface KafkaFeedOptions {
   kafka: Kafka;
   dataSource: DataSource;
+  ledger: Ledger;
   clock: Clock;
   ids: Ids;
   log: Logger;
@@ -75,10 +77,12 @@ export class KafkaFeed extends FeedServer {
   }
 
   private follow(): void {
-    const { dataSource, group, clock, ids, log, metrics } = this.options;
+    const { dataSource, ledger, group, clock, ids, log, metrics } = this.options;
     const deadLetters = new DeadLetters(dataSource, group, ids, log);
     const parts: BatchParts = {
       dataSource,
+      ledger,
+      log,
       handlers: this.handlers,
       deadLetters,
       metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
