@@ -10,15 +10,25 @@ import {
   type Logger,
   type Metrics,
   type Performed,
+  WorkLoop,
 } from '@strongroom/runtime';
+import type { MissingCopies } from './missing-copies.js';
 
 const pollMs = 500;
+const missingCopiesMs = 60_000;
 
 export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lanes: ReadonlyMap<string, LeasedWorker>;
+  private readonly search: WorkLoop;
 
   constructor(
-    { jobs, copies, metrics, log }: { jobs: Jobs; copies: Copies; metrics: Metrics; log: Logger },
+    {
+      jobs,
+      missing,
+      copies,
+      metrics,
+      log,
+    }: { jobs: Jobs; missing: MissingCopies; copies: Copies; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
     perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
@@ -31,6 +41,12 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       ]),
     );
     this.lanes = lanes;
+    this.search = new WorkLoop({
+      name: 'search for missing copies',
+      intervalMs: missingCopiesMs,
+      log,
+      pass: () => missing.look(),
+    });
     metrics.gauge({
       name: 'strongroom_copies_running',
       help: 'Copies that this process is making, by region.',
@@ -72,9 +88,10 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
 
   onApplicationBootstrap(): void {
     for (const lane of this.lanes.values()) lane.start();
+    this.search.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([...this.lanes.values()].map((lane) => lane.stop()));
+    await Promise.all([...this.lanes.values(), this.search].map((each) => each.stop()));
   }
 }

@@ -9,6 +9,7 @@ import { openVaults } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { CopyAttempt } from './copy-attempt.js';
 import { CopyPlanning } from './copy-planning.js';
+import { MissingCopies } from './missing-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -38,14 +39,15 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
       { provide: Backups, inject: [DataSource], useFactory: (dataSource: DataSource) => new Backups(dataSource) },
       {
         provide: ReplicatorWork,
-        inject: [DataSource, Ledger, Jobs],
-        useFactory: (dataSource: DataSource, ledger: Ledger, jobs: Jobs) => {
+        inject: [DataSource, Ledger, Views, Jobs],
+        useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
           const { copyRetryMs: retryMs, maxCopyAttempts: mostAttempts } = config;
           const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
+          const missing = new MissingCopies({ dataSource, views, jobs, metrics, log });
           return new ReplicatorWork(
-            { jobs, copies: new Copies(dataSource), metrics, log },
+            { jobs, missing, copies: new Copies(dataSource), metrics, log },
             config,
             replicator,
             (job, hold) => new CopyAttempt(parts, job, hold).perform(),

@@ -13,10 +13,12 @@ import {
 } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import type { ClockHand } from './clock-hand.js';
+import type { MissingWork } from './missing-work.js';
 import { overdueMs } from './slot-timers.js';
 
 const tickMs = 1_000;
 const pollMs = 500;
+const missingWorkMs = 60_000;
 const deletionConcurrency = 2;
 const chainEndConcurrency = 4;
 /** Servers that one process keeps running. */
@@ -25,17 +27,18 @@ const instanceConcurrency = 16;
 type Perform = (job: LeasedJob, hold: Hold) => Promise<Performed>;
 
 export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly clock: WorkLoop;
+  private readonly loops: WorkLoop[];
   private readonly runners: LeasedWorker[];
 
   constructor(
     {
       hand,
+      missing,
       jobs,
       dataSource,
       metrics,
       log,
-    }: { hand: ClockHand; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
+    }: { hand: ClockHand; missing: MissingWork; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
     perform: Record<'backup' | 'deletion' | 'chain-end' | 'instance', Perform>,
@@ -50,7 +53,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       help: 'From the nominal time of a slot to the event that begins its backup; the greatest of each pass.',
       buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
     });
-    this.clock = new WorkLoop({
+    const clock = new WorkLoop({
       name: 'clock hand',
       intervalMs: tickMs,
       log,
@@ -62,6 +65,13 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
         if (fired > 0) lag.observe(lagMs / 1_000);
       },
     });
+    const search = new WorkLoop({
+      name: 'search for missing work',
+      intervalMs: missingWorkMs,
+      log,
+      pass: () => missing.look(),
+    });
+    this.loops = [clock, search];
     const { leaseMs } = config;
     const of = (kind: keyof typeof perform, concurrency: number) =>
       new LeasedWorker(jobs, { kind, lane: '', owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
@@ -94,11 +104,11 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   onApplicationBootstrap(): void {
-    this.clock.start();
+    for (const loop of this.loops) loop.start();
     for (const runner of this.runners) runner.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([this.clock.stop(), ...this.runners.map((runner) => runner.stop())]);
+    await Promise.all([...this.loops, ...this.runners].map((each) => each.stop()));
   }
 }

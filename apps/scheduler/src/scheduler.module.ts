@@ -15,6 +15,7 @@ import { ChainEndAttempt } from './chain-end-attempt.js';
 import { ClockHand } from './clock-hand.js';
 import { DeletionAttempt } from './deletion-attempt.js';
 import { DatabaseDueClock } from './due-clock.js';
+import { MissingWork } from './missing-work.js';
 import { buildsServersToken, Projection } from './projection.js';
 import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
@@ -64,9 +65,10 @@ export function schedulerModule({
           const chainEnd = { ledger, credentials, engine, log };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
+          const missing = new MissingWork({ dataSource, ledger, views, jobs, metrics, log });
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
-          return new SchedulerWork({ hand, jobs, dataSource, metrics, log }, config, runner, {
+          return new SchedulerWork({ hand, missing, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),

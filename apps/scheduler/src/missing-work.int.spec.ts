@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type EventData, type NewEvent, streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { Ledger } from '@strongroom/ledger';
+import { Views, viewTables } from '@strongroom/read-model';
+import { createLogger, Jobs, Metrics, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { MissingWork } from './missing-work.js';
+
+const ids = new RandomIds();
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+const accountId = 'acme';
+const dayMs = 86_400_000;
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let ledger: Ledger;
+let views: Views;
+let metrics: Metrics;
+let missing: MissingWork;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const options = { url: database.url, applicationName: 'missing-work-spec', entities: viewTables };
+  dataSource = await createDataSource(options).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+  views = new Views(dataSource, ledger);
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+beforeEach(async () => {
+  for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view'])
+    await dataSource.query(`delete from ${table}`);
+  metrics = new Metrics();
+  const log = createLogger({ app: 'spec', level: 'silent' });
+  missing = new MissingWork({ dataSource, ledger, views, jobs: new Jobs(dataSource), metrics, log });
+});
+
+async function record(stream: ReturnType<typeof streamOf>, instanceId: string, events: NewEvent[]): Promise<void> {
+  const outcome = await ledger.append({
+    stream,
+    expectedVersion: (await ledger.readStream(stream)).length,
+    accountId,
+    instanceId,
+    context,
+    events: events.map((event) => ({ ...event, id: ids.next() })),
+    claims: [],
+    releases: [],
+  });
+  expect(outcome).toMatchObject({ outcome: 'appended' });
+}
+
+async function backup(fields: Partial<EventData<'BackupRequested'>> = {}) {
+  const [backupId, instanceId] = [ids.next(), ids.next()];
+  const data: EventData<'BackupRequested'> = {
+    ...{ backupId, instanceId, scheduleId: null, slotAt: null, trigger: 'request', type: 'full', parentId: null },
+    ...{ name: 'by hand', description: null, datastore: { type: 'postgresql', version: '18' }, copyTo: [] },
+    ...fields,
+  };
+  await record(streamOf('backup', backupId), instanceId, [{ type: 'BackupRequested', data }]);
+  const tell = (...events: NewEvent[]) => record(streamOf('backup', backupId), instanceId, events);
+  const fail = (): NewEvent => ({
+    type: 'BackupFailed',
+    data: { backupId, instanceId, scheduleId: null, attempt: 1, code: 'server-unreachable', reason: 'down' },
+  });
+  const remove = (trigger: 'request' | 'cascade'): NewEvent => ({
+    type: 'BackupDeletionRequested',
+    data: { backupId, instanceId, scheduleId: null, trigger },
+  });
+  return { backupId, tell, fail, remove };
+}
+
+/** As the views are when nothing has happened for an hour. */
+async function anHourLater(): Promise<void> {
+  await views.catchUp(accountId);
+  for (const view of ['backup_view', 'schedule_view']) {
+    await dataSource.query(`update ${view} set updated_at = updated_at - interval '1 hour'`);
+  }
+}
+
+const jobs = (kind: string): Promise<{ id: string }[]> =>
+  dataSource.query('select id from job where kind = $1 order by id', [kind]);
+
+describe('a job that is missing', () => {
+  it('of a backup that has not ended is put back, once, and of one that has ended it is not', async () => {
+    const { backupId } = await backup();
+    const ended = await backup();
+    await ended.tell(ended.fail());
+    await anHourLater();
+    await missing.look();
+    await missing.look();
+    expect(await jobs('backup')).toEqual([{ id: backupId }]);
+    expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="backup"} 1');
+  });
+
+  it('is not put back while the feed may still bring the news, nor for what has ended and the view has not heard of', async () => {
+    const ended = await backup();
+    await anHourLater();
+    await ended.tell(ended.fail());
+    await backup();
+    await missing.look();
+    expect(await jobs('backup')).toEqual([]);
+  });
+
+  it('of a deletion is put back for the backup that was asked about, not for what goes with it', async () => {
+    const parent = await backup();
+    await parent.tell(parent.fail());
+    const child = await backup({ type: 'incremental', parentId: parent.backupId });
+    await child.tell(child.fail(), child.remove('cascade'));
+    await parent.tell(parent.remove('request'));
+    await anHourLater();
+    await missing.look();
+    expect(await jobs('deletion')).toEqual([{ id: parent.backupId }]);
+  });
+});
+
+describe('a timer that is missing', () => {
+  const definition = { dayOfWeek: 0, hour: 2, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
+  const timers = (): Promise<{ schedule_id: string; next_slot_at: Date }[]> =>
+    dataSource.query('select schedule_id, next_slot_at from slot_timer');
+
+  it('of an active schedule is set again, to the slot after the last that was decided; of a deleted one it is not', async () => {
+    const [scheduleId, instanceId, deletedId] = [ids.next(), ids.next(), ids.next()];
+    for (const id of [scheduleId, deletedId]) {
+      const data = { scheduleId: id, instanceId, ...definition };
+      await record(streamOf('schedule', id), instanceId, [{ type: 'ScheduleCreated', data }]);
+    }
+    await anHourLater();
+    const deletion: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId: deletedId, instanceId } };
+    await record(streamOf('schedule', deletedId), instanceId, [deletion]);
+    await missing.look();
+    const [first, ...others] = await timers();
+    expect(others).toEqual([]);
+    expect(first).toMatchObject({ schedule_id: scheduleId });
+    expect(first?.next_slot_at.getUTCHours()).toBe(2);
+
+    const slotAt = new Date((first?.next_slot_at.getTime() ?? 0) + 3 * dayMs);
+    const skipped = { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason: 'busy' };
+    await record(streamOf('backup', ids.next()), instanceId, [{ type: 'SlotSkipped', data: skipped }]);
+    await views.catchUp(accountId);
+    await dataSource.query('delete from slot_timer');
+    // The round has come to its end and begins again.
+    await missing.look();
+    await missing.look();
+    expect(await timers()).toEqual([{ schedule_id: scheduleId, next_slot_at: new Date(slotAt.getTime() + dayMs) }]);
+  });
+});
