@@ -190,7 +190,12 @@ describe('the relay and the feed, with a broker that fails', () => {
     broker = await broker.restart();
     expect((await world.settled(events, 60_000)).map(({ eventId }) => eventId)).toEqual(events);
     await eventually(async () => expect(await member.ready()).toBe(true), { withinMs: 20_000 });
-  }, 120_000);
+
+    await broker.kill();
+    await eventually(async () => expect(await member.ready()).toBe(false), { withinMs: 40_000 });
+    broker = await broker.restart();
+    await eventually(async () => expect(await member.ready()).toBe(true), { withinMs: 60_000 });
+  }, 180_000);
 
   it('tell that events wait while it is away, and for how long: more with each second', async () => {
     const member = await world.member({ handles: false });
