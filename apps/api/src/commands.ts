@@ -71,15 +71,27 @@ export class Commands {
     return instanceId;
   }
 
-  /** Its schedule goes first, then the instance, then its password; whatever breaks in between can be asked for again. */
-  async forgetInstance(caller: Caller, row: InstanceRow, schedule: ScheduleRow | undefined, ifVersion: IfVersion) {
+  /** With its schedule, or neither. */
+  async forgetInstance(
+    caller: Caller,
+    { id: instanceId }: InstanceRow,
+    schedule: ScheduleRow | undefined,
+    ifVersion: IfVersion,
+  ) {
     const { accountId } = caller;
-    const instanceId = row.id;
-    // The call has had its effect when the instance is forgotten, and not before.
-    if (schedule) await this.deleteSchedule({ ...caller, repeatable: undefined }, schedule, undefined);
     const target = { ...targetOf(caller, instanceId, instanceId), ifVersion };
-    const command = { type: 'ForgetInstance', accountId, instanceId } as const;
-    await this.done(caller, await execute(this, instanceDecider, target, command));
+    const forget = commandOn(instanceDecider, target, { type: 'ForgetInstance', accountId, instanceId });
+    const remove =
+      schedule &&
+      commandOn(scheduleDecider, targetOf(keyless(caller), schedule.id, instanceId), {
+        type: 'DeleteSchedule',
+        accountId,
+        scheduleId: schedule.id,
+      });
+    let outcome = await executeTogether(this, remove ? [remove, forget] : [forget]);
+    // Somebody else deleted it meanwhile.
+    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, [forget]);
+    await this.done(caller, outcome);
     await this.credentials.remove(instanceId);
   }
 
@@ -97,7 +109,7 @@ export class Commands {
     );
   }
 
-  /** The change and the run together, or neither. */
+  /** The change and the run together, or neither; a run only of a schedule that is as it was when it was asked for. */
   async changeSchedule(
     caller: Caller,
     { id: scheduleId, instanceId }: ScheduleRow,
@@ -108,19 +120,21 @@ export class Commands {
     const { accountId } = caller;
     const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
     const backupId = this.newId(caller);
-    const update =
-      changes && commandOn(scheduleDecider, target, { type: 'UpdateSchedule', accountId, scheduleId, changes });
-    const ofRun = update ? { ...caller, repeatable: undefined } : caller;
+    const ofSchedule = commandOn(
+      scheduleDecider,
+      target,
+      changes
+        ? { type: 'UpdateSchedule', accountId, scheduleId, changes }
+        : { type: 'RunSchedule', accountId, scheduleId },
+    );
     const backup =
       run &&
-      commandOn(backupDecider, targetOf(ofRun, backupId, instanceId), requestOf(backupId, run.instance, run.asked));
-    await this.done(
-      caller,
-      await executeTogether(
-        this,
-        [update, backup].filter((command) => command !== undefined),
-      ),
-    );
+      commandOn(
+        backupDecider,
+        targetOf(keyless(caller), backupId, instanceId),
+        requestOf(backupId, run.instance, run.asked),
+      );
+    await this.done(caller, await executeTogether(this, backup ? [ofSchedule, backup] : [ofSchedule]));
   }
 
   async deleteSchedule(caller: Caller, { id: scheduleId, instanceId }: ScheduleRow, ifVersion: IfVersion) {
@@ -150,7 +164,7 @@ export class Commands {
     const { accountId } = caller;
     const commands = chain.map(({ id, instanceId }, index) => {
       const isRoot = index === 0;
-      const target = targetOf(isRoot ? caller : { ...caller, repeatable: undefined }, id, instanceId);
+      const target = targetOf(isRoot ? caller : keyless(caller), id, instanceId);
       const trigger = isRoot ? 'request' : 'cascade';
       return commandOn(
         backupDecider,
@@ -204,4 +218,9 @@ function requestOf(
 
 function targetOf({ accountId, context, repeatable }: Caller, id: string, instanceId: string): Target {
   return { id, accountId, instanceId, context, claims: repeatable && [repeatable.claim] };
+}
+
+/** For what is only a part of the call's effect: its key goes with the whole. */
+function keyless(caller: Caller): Caller {
+  return { ...caller, repeatable: undefined };
 }

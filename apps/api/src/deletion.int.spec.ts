@@ -145,11 +145,29 @@ describe('forgetting an instance', () => {
   it('waits for the end of its backup, and lets nothing begin afterwards', async () => {
     const instance = await gateway.register();
     const backup = await gateway.backup(instance);
+    const schedule = await gateway.schedule(instance);
     expect(faultOf(await remove(`/instances/${instance}`))).toEqual([422, 'unprocessableEntity']);
+    expect((await get(`/schedules/${schedule}`)).body).toMatchObject({ schedule: { version: 1 } });
     await gateway.run(backup, instance, 'failed');
     expect((await remove(`/instances/${instance}`)).status).toBe(202);
+    expect((await get(`/schedules/${schedule}`)).status).toBe(404);
     const again = { backup: { name: 'again', instance } };
     expect(faultOf(await gateway.call('POST', '/backups', { body: again }))).toEqual([404, 'itemNotFound']);
+  });
+
+  it('is done once, be it that others delete its schedule meanwhile', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const instance = await gateway.register();
+      const schedule = await gateway.schedule(instance);
+      const [, ...forgets] = await Promise.all(
+        [`/schedules/${schedule}`, `/instances/${instance}`, `/instances/${instance}`].map((path) => remove(path)),
+      );
+      expect(forgets.map(({ status }) => status).sort()).toEqual([202, 404]);
+      expect((await gateway.ledger.readStream(`schedule-${schedule}`)).map(({ type }) => type)).toEqual([
+        'ScheduleCreated',
+        'ScheduleDeleted',
+      ]);
+    }
   });
 
   it('forgets its password', async () => {

@@ -261,6 +261,42 @@ describe('a run now', () => {
     expect(await backupsOf(instanceId)).toHaveLength(2);
   });
 
+  it('never begins once its schedule was deleted', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const instanceId = await gateway.register();
+      const id = await gateway.schedule(instanceId);
+      const [run, removed] = await Promise.all([
+        put(id, { run_now: true }),
+        gateway.call('DELETE', `/schedules/${id}`),
+      ]);
+      expect([202, 404]).toContain(run.status);
+      expect(removed.status).toBe(202);
+      const events = (await gateway.events()).filter((event) => event.instanceId === instanceId);
+      expect(events.map(({ type }) => type).slice(2)).toEqual(
+        run.status === 202 ? ['BackupRequested', 'ScheduleDeleted'] : ['ScheduleDeleted'],
+      );
+    }
+  });
+
+  it('is of the schedule that was read, when it says which', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const instanceId = await gateway.register();
+      const id = await gateway.schedule(instanceId);
+      const [run] = await Promise.all([
+        gateway.call('PUT', `/schedules/${id}`, {
+          body: { schedule: { run_now: true } },
+          headers: { 'if-match': '"1"' },
+        }),
+        put(id, { hour: 3 }),
+      ]);
+      expect([202, 412]).toContain(run.status);
+      const events = (await gateway.events()).filter((event) => event.instanceId === instanceId);
+      expect(events.map(({ type }) => type).slice(2)).toEqual(
+        run.status === 202 ? ['BackupRequested', 'ScheduleUpdated'] : ['ScheduleUpdated'],
+      );
+    }
+  });
+
   it('goes where the same request has the copies go', async () => {
     const instanceId = await gateway.register();
     const id = await gateway.schedule(instanceId, { copy_to: ['IAD'] });

@@ -177,6 +177,12 @@ describe('the deletion of a backup', () => {
     expect(given(backupDecider, [...asked, notDeleted]).when(remove).gives).toEqual([deletion('request')]);
   });
 
+  it('with its parent is done when it was deleted already', () => {
+    const gone = given(backupDecider, [...ended, deletion('request'), deleted]);
+    expect(gone.when({ ...remove, trigger: 'cascade' }).gives).toEqual([]);
+    expect(gone.when({ ...remove, trigger: 'cascade', accountId: 'other' }).gives).toBe('backup-unknown');
+  });
+
   it('ends once, and only when it was asked for', () => {
     expect(given(backupDecider, ended).when(confirm).gives).toEqual([]);
     const asked = [...ended, deletion('request')];

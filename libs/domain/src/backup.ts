@@ -120,7 +120,9 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       };
     },
     RequestDeletion({ backupId, accountId, trigger }, state) {
-      if (!isRequested(state) || state.accountId !== accountId || state.is === 'deleted') return unknown(backupId);
+      if (!isRequested(state) || state.accountId !== accountId) return unknown(backupId);
+      // One that goes with its parent may be gone already.
+      if (state.is === 'deleted') return trigger === 'cascade' ? nothing : unknown(backupId);
       if (isOpen(state)) {
         return refuse(
           'backup-still-running',

@@ -5,7 +5,7 @@
  * flush and one caller waits no longer than before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AppendOutcome, AppendRequest } from './append-request.js';
+import { type AppendOutcome, type AppendRequest, touchedBy } from './append-request.js';
 import { isOutage, LedgerFault } from './ledger-fault.js';
 
 interface Waiting {
@@ -62,8 +62,7 @@ export class AppendLane {
     const left: Waiting[] = [];
     const touched = new Set<string>();
     for (const waiting of this.queue) {
-      const { stream, claims, releases, quotas = [] } = waiting.request;
-      const touches = [stream, ...[...claims, ...releases, ...quotas].map(({ kind, key }) => `${kind} ${key}`)];
+      const touches = touchedBy(waiting.request);
       if (taken.length < largestBatch && touches.every((name) => !touched.has(name))) taken.push(waiting);
       else left.push(waiting);
       // Also of those left behind, so that two of one stream keep their order.

@@ -21,6 +21,8 @@ export interface AppendRequest {
 export type AppendOutcome =
   /** On disk. `position` is the first event's; the others follow it without a gap. */
   | { outcome: 'appended'; position: number; at: Date }
+  /** There was no event to append; the stream is at the expected version, and the claims are taken. */
+  | { outcome: 'agreed' }
   /** Somebody appended to the stream since it was read. Nothing was written. */
   | { outcome: 'conflict' }
   /** The stream `by` holds a claim of this kind. Nothing was written. */
@@ -28,17 +30,44 @@ export type AppendOutcome =
   /** A quota of this kind is used up. Nothing was written. */
   | { outcome: 'used-up'; kind: string };
 
+export function isAppended({ outcome }: AppendOutcome): boolean {
+  return outcome === 'appended' || outcome === 'agreed';
+}
+
+/** What no other request of the same statement may touch. */
+export function touchedBy({ stream, claims, releases, quotas = [] }: AppendRequest): string[] {
+  return [stream, ...[...claims, ...releases, ...quotas].map(({ kind, key }) => `${kind} ${key}`)];
+}
+
+/** The requests in their order, in as few groups as can each go in one statement. */
+export function inTurns(requests: readonly AppendRequest[]): AppendRequest[][] {
+  const turns: AppendRequest[][] = [];
+  let touched = new Set<string>();
+  for (const request of requests) {
+    const touches = touchedBy(request);
+    const turn = turns.at(-1);
+    if (turn && touches.every((name) => !touched.has(name))) turn.push(request);
+    else {
+      turns.push([request]);
+      touched = new Set();
+    }
+    for (const name of touches) touched.add(name);
+  }
+  return turns;
+}
+
 const answerRow = z.discriminatedUnion('outcome', [
   z
     .object({
       request: z.int(),
       outcome: z.literal('appended'),
-      first_position: z.coerce.number(),
-      appended_at: z.date(),
+      first_position: z.coerce.number().nullable(),
+      appended_at: z.date().nullable(),
     })
-    .transform(({ request, outcome, first_position, appended_at }) => ({
+    .transform(({ request, outcome, first_position: position, appended_at: at }) => ({
       request,
-      answer: { outcome, position: first_position, at: appended_at } as const,
+      answer:
+        position === null || at === null ? ({ outcome: 'agreed' } as const) : ({ outcome, position, at } as const),
     })),
   z
     .object({ request: z.int(), outcome: z.literal('conflict') })

@@ -12,7 +12,7 @@ import {
 } from '@strongroom/contracts';
 import { type Claim, type ClaimKind, type Decider, decide, fold, type QuotaKind } from '@strongroom/domain';
 import type { Ids } from '@strongroom/runtime';
-import type { AppendOutcome, AppendRequest } from './append-request.js';
+import { type AppendOutcome, type AppendRequest, isAppended } from './append-request.js';
 import type { Ledger } from './ledger.js';
 
 export interface Target {
@@ -74,7 +74,8 @@ export function execute<A extends Aggregate, State, Command extends { type: stri
 }
 
 /**
- * Executes commands on different streams: all of them, or none when one is refused.
+ * Executes commands on different streams: all of them, or none when one is refused. What the ledger takes for one is
+ * given back to the next.
  * @returns what was recorded, in the order of the commands, or the first refusal
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races
@@ -88,8 +89,10 @@ export async function executeTogether(
     for (const command of commands) {
       const request = command.plan(ids, await ledger.readStream(command.stream));
       if (isRefusal(request)) return request;
-      if (request.events.length > 0) planned.push({ command, request });
+      planned.push({ command, request });
     }
+    if (planned.every(({ request }) => request.events.length === 0)) return { events: [] };
+    // A decision that nothing is to happen goes along: it must still hold when what others decided happens.
     const requests = planned.map(({ request }) => request);
     const outcomes = await append(ledger, requests);
     for (const [index, { command, request }] of planned.entries()) {
@@ -183,10 +186,6 @@ function quotaRefusal<A extends Aggregate, State, Command extends { type: string
   if (!quota || !answer)
     throw new TypeError(`the ledger refused a quota of kind ${kind} that ${decider.aggregate} has no answer for`);
   return answer(quota.key, quota.most);
-}
-
-function isAppended({ outcome }: AppendOutcome): boolean {
-  return outcome === 'appended';
 }
 
 function recorded(request: AppendRequest, outcome: AppendOutcome | undefined): RecordedEvent[] {

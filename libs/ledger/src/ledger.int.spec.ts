@@ -126,6 +126,59 @@ describe('the ledger', () => {
     );
   });
 
+  describe('of several appends together', () => {
+    const claim = () => ({ kind: 'schedule-of-instance', key: ids.next() });
+
+    it('lets the next take the claim that one gives back', async () => {
+      const claims = [claim()];
+      const [holder, heir] = [ids.next(), ids.next()];
+      await ledger.append(deletion(holder, 0, { claims }));
+      const outcomes = await ledger.appendTogether([
+        deletion(holder, 1, { releases: claims }),
+        deletion(heir, 0, { claims }),
+      ]);
+      expect(outcomes).toMatchObject([{ outcome: 'appended' }, { outcome: 'appended' }]);
+      await expect(ledger.append(deletion(ids.next(), 0, { claims }))).resolves.toMatchObject({
+        outcome: 'claimed',
+        by: streamOf('schedule', heir),
+      });
+    });
+
+    it('writes nothing when the last of them is refused, and gives no claim back', async () => {
+      const [released, taken] = [[claim()], [claim()]];
+      const [holder, other, heir] = [ids.next(), ids.next(), ids.next()];
+      await ledger.append(deletion(holder, 0, { claims: released }));
+      await ledger.append(deletion(other, 0, { claims: taken }));
+      const outcomes = await ledger.appendTogether([
+        deletion(holder, 1, { releases: released }),
+        deletion(heir, 0, { claims: [...released, ...taken] }),
+      ]);
+      expect(outcomes).toMatchObject([
+        { outcome: 'appended' },
+        { outcome: 'claimed', by: streamOf('schedule', other) },
+      ]);
+      expect(await ledger.readStream(streamOf('schedule', holder))).toHaveLength(1);
+      await expect(ledger.append(deletion(ids.next(), 0, { claims: released }))).resolves.toMatchObject({
+        outcome: 'claimed',
+        by: streamOf('schedule', holder),
+      });
+    });
+
+    it('writes nothing when a stream that is only looked at has changed', async () => {
+      const [looked, other] = [ids.next(), ids.next()];
+      await ledger.append(deletion(looked, 0));
+      const look = (version: number) => deletion(looked, version, { events: [] });
+      const [refusal] = await ledger.appendTogether([look(0), deletion(other, 0)]);
+      expect(refusal).toEqual({ outcome: 'conflict' });
+      expect(await ledger.readStream(streamOf('schedule', other))).toEqual([]);
+      await expect(ledger.appendTogether([look(1), deletion(other, 0)])).resolves.toMatchObject([
+        { outcome: 'agreed' },
+        { outcome: 'appended' },
+      ]);
+      expect(await ledger.readStream(streamOf('schedule', looked))).toHaveLength(1);
+    });
+  });
+
   it('wakes who waits for appends', async () => {
     let woken = 0;
     const stop = await ledger.onAppend(() => {

@@ -16,7 +16,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { AppendLane } from './append-lane.js';
 import { AppendNotices } from './append-notices.js';
-import { type AppendOutcome, type AppendRequest, parseAnswers } from './append-request.js';
+import { type AppendOutcome, type AppendRequest, inTurns, isAppended, parseAnswers } from './append-request.js';
 import { isOutage, LedgerFault } from './ledger-fault.js';
 
 /** A committed event as the ledger gives it, not parsed yet: whoever handles it judges its form. */
@@ -102,8 +102,9 @@ export class Ledger {
   }
 
   /**
-   * Appends to several streams, to all or to none. No two requests may share a stream, a claim or a quota.
-   * @returns each one's outcome; when any of them is not `appended`, nothing was written
+   * Appends to several streams, to all or to none. No two requests may share a stream; a claim that one gives back the
+   * next may take.
+   * @returns each one's outcome, up to the first group with one that is not appended: nothing was written then
    * @throws {LedgerFault} when the database can't be reached
    */
   async appendTogether(requests: AppendRequest[]): Promise<AppendOutcome[]> {
@@ -112,9 +113,14 @@ export class Ledger {
       await run.startTransaction();
       // A process that freezes before its commit keeps the lock from all others for seconds, not for the session's half minute.
       await run.query(`set local idle_in_transaction_session_timeout = '2s'`);
-      const outcomes = await this.appendWithin(run.manager, requests);
-      if (outcomes.every(({ outcome }) => outcome === 'appended')) await run.commitTransaction();
-      else await run.rollbackTransaction();
+      const outcomes: AppendOutcome[] = [];
+      for (const turn of inTurns(requests)) {
+        outcomes.push(...(await this.appendWithin(run.manager, turn)));
+        if (outcomes.every(isAppended)) continue;
+        await run.rollbackTransaction();
+        return outcomes;
+      }
+      await run.commitTransaction();
       return outcomes;
     } catch (error) {
       if (run.isTransactionActive) await run.rollbackTransaction().catch(() => {});
