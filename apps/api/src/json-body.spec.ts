@@ -8,7 +8,7 @@ const refusal = (message: RegExp) =>
 
 describe('a body', () => {
   it('is read as the JSON that it is, whatever that is', () => {
-    const texts = fc.jsonValue().map((value) => JSON.stringify(value));
+    const texts = fc.json({ maxDepth: 32 });
     fc.assert(fc.property(texts, (text) => expect(read(text)).toEqual(JSON.parse(text))));
   });
 
@@ -58,10 +58,16 @@ describe('a body', () => {
     expect(read(text)).toEqual(JSON.parse(text)),
   );
 
-  it('may be nested as deep as it is long', () => {
-    const depth = 30_000;
-    expect(() => read(`${'['.repeat(depth)}${']'.repeat(depth)}`)).not.toThrow();
-    expect(() => read(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`)).not.toThrow();
+  it('may be nested 64 deep, and no deeper', () => {
+    const lists = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    const objects = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+    for (const nested of [lists, objects]) {
+      expect(read(nested(64))).toEqual(JSON.parse(nested(64)));
+      for (const depth of [65, 5_000, 10_000]) {
+        expect(() => read(nested(depth))).toThrow(refusal(/^The body is nested more than 64 deep/));
+      }
+    }
+    expect(read(`[${'[],'.repeat(1_000)}{}]`)).toHaveLength(1_001);
     expect(() => read('['.repeat(65_000))).toThrow(refusal(/is not JSON/));
   });
 });

@@ -1,6 +1,11 @@
-/** Reads a body as JSON, and strictly: UTF-8 only, and no name twice in an object, where readers differ on which one holds. */
+/**
+ * Reads a body as JSON, and strictly: UTF-8 only, no deeper than anything that the contract knows, and no name twice in
+ * an object, where readers differ on which one holds.
+ */
 import { Fault } from './fault.js';
 
+/** What is nested deeper could exhaust the stack of whoever walks through it. */
+const deepest = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws {Fault} badRequest. The body is never quoted: there may be a password in it. */
@@ -9,10 +14,7 @@ export function readJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   const text = decoded(body);
   const value = parsed(text);
-  const name = repeatedName(text);
-  if (name !== undefined) {
-    throw new Fault('badRequest', `The body is ambiguous: ${JSON.stringify(name)} is there twice in one object.`);
-  }
+  judge(text);
   return value;
 }
 
@@ -35,17 +37,16 @@ function parsed(text: string): unknown {
 
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
-/** The first name that an object of a well-formed JSON text has twice. */
-function repeatedName(text: string): string | undefined {
+/** @throws {Fault} badRequest for a well-formed text that is too deep, or has a name twice in an object */
+function judge(text: string): void {
   const open: (Set<string> | undefined)[] = [];
   let string = '""';
   for (const [token] of text.matchAll(tokens)) {
     switch (token) {
       case '{':
-        open.push(new Set());
-        break;
       case '[':
-        open.push(undefined);
+        open.push(token === '{' ? new Set() : undefined);
+        if (open.length > deepest) throw new Fault('badRequest', `The body is nested more than ${deepest} deep.`);
         break;
       case '}':
       case ']':
@@ -54,7 +55,9 @@ function repeatedName(text: string): string | undefined {
       case ':': {
         const name: unknown = JSON.parse(string);
         const names = open.at(-1);
-        if (typeof name !== 'string' || names?.has(name)) return String(name);
+        if (typeof name !== 'string' || names?.has(name)) {
+          throw new Fault('badRequest', `The body is ambiguous: ${JSON.stringify(name)} is there twice in one object.`);
+        }
         names?.add(name);
         break;
       }
@@ -62,5 +65,4 @@ function repeatedName(text: string): string | undefined {
         string = token;
     }
   }
-  return undefined;
 }
