@@ -8,8 +8,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { rememberCaller } from './caller.js';
 import { Fault } from './fault.js';
 import type { LateDatabase } from './late-database.js';
-import { idOf, operationOf } from './operations.js';
+import { idOf } from './operations.js';
 import type { RateLimits } from './rate-limits.js';
+import { operationOf } from './routing.js';
 
 export interface Guards {
   identity: Identity;
@@ -51,9 +52,8 @@ async function letIn(request: FastifyRequest, accountId: string, identity: Ident
 }
 
 /** @throws {Fault} overLimit, telling when to ask again */
-async function notTooMany({ method, url }: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
-  const [path = ''] = url.split('?', 1);
-  const operation = operationOf(method === 'HEAD' ? 'GET' : method, path);
+async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
+  const operation = operationOf(request);
   if (!operation) return;
   const seconds = await limits.take(accountId, { id: idOf(operation), method: operation.method });
   if (seconds === undefined) return;

@@ -86,8 +86,9 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       },
       {
         provide: IdempotentRequests,
-        inject: [DataSource],
-        useFactory: (dataSource: DataSource) => new IdempotentRequests(dataSource, ids),
+        inject: [DataSource, Ledger],
+        useFactory: (dataSource: DataSource, ledger: Ledger) =>
+          new IdempotentRequests({ dataSource, ledger, ids, secretKey: config.secretKey }),
       },
       {
         provide: Housekeeping,

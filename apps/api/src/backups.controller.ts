@@ -12,6 +12,7 @@ import { instanceFilter, linksOf, mostOf, pageOf, queryValue, unknownMarker } fr
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
+import { shownBackup } from './shown.js';
 
 @Controller('v1.0/:accountId')
 export class BackupsController {
@@ -39,7 +40,7 @@ export class BackupsController {
       type: parentId === null ? 'full' : 'incremental',
       parentId,
     });
-    return this.shown(caller.accountId, id);
+    return shownBackup(this.reads, caller.accountId, id);
   }
 
   @Get('backups')
@@ -107,11 +108,6 @@ export class BackupsController {
     if (!page) throw unknownMarker(asked.marker ?? '');
     const backups = await this.reads.backupResources(page.items);
     return { backups, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
-  }
-
-  private async shown(accountId: string, id: string) {
-    const [backup] = await this.reads.backupResources([await this.reads.backup(accountId, id)]);
-    return { backup };
   }
 }
 

@@ -17,8 +17,6 @@ export interface Repeatable {
   resourceId: string;
   /** Taken with its effect. */
   claim: Claim;
-  /** Whether an earlier call with the key has had the effect, though nobody noted its answer. */
-  hadEffect: boolean;
 }
 
 const callers = new WeakMap<FastifyRequest, Caller>();

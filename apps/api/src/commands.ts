@@ -44,15 +44,12 @@ export class Commands {
     return caller.repeatable?.resourceId ?? this.ids.next();
   }
 
-  /** The password first: an instance without one could not be backed up; one that no instance names harms nobody. */
+  /** The password first: an instance without one could not be backed up; one that no instance names is removed in time. */
   async registerInstance(caller: Caller, command: InstanceCommand & { type: 'RegisterInstance' }, password: string) {
-    if (caller.repeatable?.hadEffect) return;
     const { instanceId } = command;
     await this.credentials.put(instanceId, { password });
     const outcome = await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command);
-    if (!isRefusal(outcome) || (await this.hadEffect(caller))) return;
-    await this.credentials.remove(instanceId);
-    throw refused(outcome);
+    accepted(outcome);
   }
 
   /** @returns the id of the instance that is to be */
@@ -64,10 +61,9 @@ export class Commands {
       );
     }
     const instanceId = this.newId(caller);
-    if (caller.repeatable?.hadEffect) return instanceId;
     const datastore = { type: backup.datastoreType, version: backup.datastoreVersion };
     const command = { type: 'BuildInstance', instanceId, name, datastore, backupId: backup.id } as const;
-    await this.done(caller, await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command));
+    accepted(await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command));
     return instanceId;
   }
 
@@ -91,20 +87,17 @@ export class Commands {
     let outcome = await executeTogether(this, remove ? [remove, forget] : [forget]);
     // Somebody else deleted it meanwhile.
     if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, [forget]);
-    await this.done(caller, outcome);
-    await this.credentials.remove(instanceId);
+    accepted(outcome);
   }
 
   async createSchedule(
     caller: Caller,
     command: Omit<Extract<ScheduleCommand, { type: 'CreateSchedule' }>, 'type' | 'accountId' | 'mostSchedules'>,
   ): Promise<void> {
-    if (caller.repeatable?.hadEffect) return;
     const { mostSchedules } = this.config;
     const { accountId } = caller;
     const target = targetOf(caller, command.scheduleId, command.instanceId);
-    await this.done(
-      caller,
+    accepted(
       await execute(this, scheduleDecider, target, { type: 'CreateSchedule', accountId, mostSchedules, ...command }),
     );
   }
@@ -134,28 +127,24 @@ export class Commands {
         targetOf(keyless(caller), backupId, instanceId),
         requestOf(backupId, run.instance, run.asked),
       );
-    await this.done(caller, await executeTogether(this, backup ? [ofSchedule, backup] : [ofSchedule]));
+    accepted(await executeTogether(this, backup ? [ofSchedule, backup] : [ofSchedule]));
   }
 
   async deleteSchedule(caller: Caller, { id: scheduleId, instanceId }: ScheduleRow, ifVersion: IfVersion) {
     const { accountId } = caller;
     const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
-    await this.done(
-      caller,
-      await execute(this, scheduleDecider, target, { type: 'DeleteSchedule', accountId, scheduleId }),
-    );
+    accepted(await execute(this, scheduleDecider, target, { type: 'DeleteSchedule', accountId, scheduleId }));
   }
 
   /** @returns the backup's id */
   async requestBackup(caller: Caller, instance: InstanceRow, asked: BackupAsked): Promise<string> {
     const backupId = this.newId(caller);
-    if (caller.repeatable?.hadEffect) return backupId;
     const command = requestOf(backupId, instance, asked);
     if (asked.parentId !== null) {
       const parent = fold(backupDecider, await this.ledger.readStream(streamOf('backup', asked.parentId)));
       Object.assign(command, { parent });
     }
-    await this.done(caller, await execute(this, backupDecider, targetOf(caller, backupId, instance.id), command));
+    accepted(await execute(this, backupDecider, targetOf(caller, backupId, instance.id), command));
     return backupId;
   }
 
@@ -172,7 +161,7 @@ export class Commands {
         { type: 'RequestDeletion', backupId: id, accountId, trigger },
       );
     });
-    await this.done(caller, await executeTogether(this, commands));
+    accepted(await executeTogether(this, commands));
   }
 
   /** Asks for nothing when the copy is there, or on its way. */
@@ -184,16 +173,7 @@ export class Commands {
     const request = copyRequest(backup.completed, region);
     const target = targetOf(caller, request.copyId, instanceId);
     const outcome = await execute(this, copyDecider, target, { type: 'RequestCopy', request });
-    if (isRefusal(outcome) && outcome.refused !== 'copy-exists') await this.done(caller, outcome);
-  }
-
-  /** @throws {Fault} the refusal; but a call whose key was used already has had its effect, and gets the answer to the first */
-  private async done(caller: Caller, outcome: Executed | Refusal): Promise<void> {
-    if (isRefusal(outcome) && !(await this.hadEffect(caller))) throw refused(outcome);
-  }
-
-  private async hadEffect({ repeatable }: Caller): Promise<boolean> {
-    return repeatable !== undefined && (await this.ledger.isClaimed(repeatable.claim));
+    if (!isRefusal(outcome) || outcome.refused !== 'copy-exists') accepted(outcome);
   }
 
   /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
@@ -205,6 +185,11 @@ export class Commands {
       wrong === homeRegion ? 'is the home region, where the backup is made' : 'is no region of this deployment';
     throw new Fault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
   }
+}
+
+/** @throws {Fault} the refusal */
+function accepted(outcome: Executed | Refusal): void {
+  if (isRefusal(outcome)) throw refused(outcome);
 }
 
 function requestOf(

@@ -12,6 +12,7 @@ import { IdempotentRequests } from './idempotent-requests.js';
 import { readJson } from './json-body.js';
 import { LateDatabase } from './late-database.js';
 import { RateLimits } from './rate-limits.js';
+import { Reads } from './reads.js';
 
 /** The largest body that is read, in bytes. */
 export const bodyLimit = 65_536;
@@ -20,7 +21,7 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   app.useGlobalFilters(new FaultFilter(parts.log));
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
   guardAccounts(server, { identity: app.get(Identity), database: app.get(LateDatabase), limits: app.get(RateLimits) });
-  app.useGlobalInterceptors(new IdempotencyInterceptor(app.get(IdempotentRequests), parts.log));
+  app.useGlobalInterceptors(new IdempotencyInterceptor(app.get(IdempotentRequests), app.get(Reads), parts.log));
   // Nest would take forms, and Fastify texts as well.
   server.addHook('preParsing', async (request) => {
     if (hasBody(request)) onlyJson(request);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { type Answer, accountId, faultIn, Gateway, otherAccountId } from '../fixtures/gateway.js';
@@ -155,6 +156,14 @@ describe('what there is not', () => {
     }
   });
 
+  it('is told apart from what there is, however its path is spelled', async () => {
+    for (const path of ['/%73chedules', '/schedules/', '/schedules?x']) {
+      const answer = await gateway.call('PATCH', path);
+      expect([path, ...faultOf(answer)]).toEqual([path, 405, 'badMethod']);
+      expect(answer.headers.get('allow')).toBe('POST, GET');
+    }
+  });
+
   it.each(operations.filter(({ path }) => path.includes('{id}')))(
     "is a 400 where its path can't be read: $method $path",
     async ({ method, path }) => {
@@ -235,9 +244,14 @@ describe('a body', () => {
       '"x"',
       '{"schedule": 1, "schedule": 2}',
       '['.repeat(60_000),
+      `{"schedule": ${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
       Uint8Array.of(0x22, 0xff, 0x22),
     ];
-    for (const bytes of bodies) expect(faultOf(await send(bytes))).toEqual([400, 'badRequest']);
+    for (const bytes of bodies) {
+      expect(faultOf(await send(bytes))).toEqual([400, 'badRequest']);
+      const keyed = await send(bytes, 'application/json', { 'idempotency-key': randomUUID() });
+      expect(faultOf(keyed)).toEqual([400, 'badRequest']);
+    }
   });
 
   it('is as long as it says, or a 400', async () => {

@@ -6,6 +6,7 @@ import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, unavailable } from './fault.js';
 import { allowedOn } from './operations.js';
+import { pathOf } from './routing.js';
 
 @Catch()
 export class FaultFilter implements ExceptionFilter {
@@ -60,11 +61,11 @@ function ofClient(status: number, request: FastifyRequest): Fault {
   }
 }
 
-function noRoute({ method, url }: FastifyRequest): Fault {
-  const [path = ''] = url.split('?', 1);
+function noRoute(request: FastifyRequest): Fault {
+  const path = pathOf(request);
   const allow = allowedOn(path);
   if (allow.length === 0) return new Fault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
-  return new Fault('badMethod', `${method} is not allowed here; allowed: ${allow.join(', ')}.`, {
+  return new Fault('badMethod', `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`, {
     allow: allow.join(', '),
   });
 }

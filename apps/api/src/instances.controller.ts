@@ -9,6 +9,7 @@ import { linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
+import { shownInstance } from './shown.js';
 
 const defaultDatabase = 'postgres';
 const defaultTls = 'disable';
@@ -33,7 +34,7 @@ export class InstancesController {
       { type: 'RegisterInstance', instanceId, name, datastore, endpoint },
       password,
     );
-    return this.shown(caller.accountId, instanceId);
+    return shownInstance(this.reads, caller.accountId, instanceId);
   }
 
   @Get()
@@ -87,12 +88,7 @@ export class InstancesController {
       );
     }
     const instanceId = await this.commands.buildInstance(caller, backup, name);
-    return this.shown(caller.accountId, instanceId);
-  }
-
-  private async shown(accountId: string, id: string) {
-    const [instance] = await this.reads.instanceResources(accountId, [await this.reads.instance(accountId, id)]);
-    return { instance };
+    return shownInstance(this.reads, caller.accountId, instanceId);
   }
 
   private async knownMarker(accountId: string, marker: string): Promise<void> {

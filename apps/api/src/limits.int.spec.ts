@@ -1,4 +1,6 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { type Answer, faultIn, Gateway } from '../fixtures/gateway.js';
 import { isOfAccount, operations } from './operations.js';
 
@@ -8,7 +10,11 @@ const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 let first: Gateway;
 let second: Gateway;
 beforeAll(async () => {
-  const env = { STRONGROOM_MAX_SCHEDULES: '3', STRONGROOM_RATE_LIMITS: 'getRegions=50/3600,HEAD=1/3600,GET=100000/60' };
+  const env = {
+    STRONGROOM_MAX_SCHEDULES: '3',
+    STRONGROOM_RATE_LIMITS: 'getRegions=50/3600,HEAD=1/3600,GET=100000/60',
+    STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
+  };
   first = await Gateway.open({ env });
   second = await Gateway.open({ env, database: first.database });
 });
@@ -59,6 +65,15 @@ describe('the limit of requests', () => {
     expect(Number(last.headers.get('retry-after'))).toBeLessThanOrEqual(3_600);
   });
 
+  it('is reached on every way to the operation', async () => {
+    for (const path of ['/%72egions', '/regions/', '/regions#x', '/regions?x']) {
+      const wire = await first.wire(
+        `GET /v1.0/1234${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: ${first.tokenOf('admin')}\r\n\r\n`,
+      );
+      expect([path, wire.split('\r\n', 1)[0]]).toEqual([path, 'HTTP/1.1 413 Payload Too Large']);
+    }
+  });
+
   it('is of one operation and one account', async () => {
     expect((await first.call('GET', '/schedules')).status).toBe(200);
     expect((await first.call('GET', '/regions', { as: 'other' })).status).toBe(200);
@@ -75,6 +90,9 @@ describe('an Idempotency-Key', () => {
       connection: { host: 'db', port: 5432, user: 'backup', password: 'secret' },
     },
   });
+
+  const shown = z.object({ schedule: z.object({ version: z.int() }) });
+  const scheduleOf = async (id: string) => shown.parse((await first.call('GET', `/schedules/${id}`)).body).schedule;
 
   it('gives the first answer again, through any process, and does nothing twice', async () => {
     const body = instanceNamed('once');
@@ -121,13 +139,79 @@ describe('an Idempotency-Key', () => {
     expect([(await of('admin')).status, (await of('other')).status]).toEqual([200, 200]);
   });
 
-  it('can be used again for a request that was refused', async () => {
+  it('gives the first refusal again, though it would be accepted by now', async () => {
     const instance = await first.register();
     const running = await first.backup(instance);
     const body = { backup: { name: 'next', instance } };
-    expect(faultOf(await keyed(first, 'refused', '/backups', body))).toEqual([422, 'unprocessableEntity']);
+    const one = await keyed(first, 'refused', '/backups', body);
+    expect(faultOf(one)).toEqual([422, 'unprocessableEntity']);
+    expect(one.headers.get('idempotent-replayed')).toBeNull();
     await first.run(running, instance, 'failed');
-    expect((await keyed(first, 'refused', '/backups', body)).status).toBe(202);
+    const two = await keyed(second, 'refused', '/backups', body);
+    expect([two.status, two.body]).toEqual([422, one.body]);
+    expect(two.headers.get('idempotent-replayed')).toBe('true');
+    expect((await keyed(second, 'a-new-one', '/backups', body)).status).toBe(202);
+  });
+
+  it('gives a refusal again whatever text is in it', async () => {
+    const body = { schedule: { 'no \0 such \ud800 field': 1 } };
+    const one = await keyed(first, 'odd', '/schedules', body);
+    expect(faultOf(one)).toEqual([400, 'badRequest']);
+    expect((await keyed(second, 'odd', '/schedules', body)).body).toEqual(one.body);
+  });
+
+  it('can be used again for what was not decided: too many, or no database', async () => {
+    const [schedule = ''] = await first.ids('/schedules');
+    const instance_id = await first.register();
+    const body = { schedule: { ...timing, instance_id } };
+    expect(faultOf(await keyed(first, 'too-many', '/schedules', body))).toEqual([413, 'overLimit']);
+    await first.call('DELETE', `/schedules/${schedule}`);
+    expect((await keyed(first, 'too-many', '/schedules', body)).status).toBe(202);
+  });
+
+  it('has one outcome, be it that the request comes at once as what is refused and what is accepted', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const instance = await first.register();
+      const running = await first.backup(instance);
+      const ask = (gateway: Gateway) =>
+        keyed(gateway, `either-${round}`, '/backups', { backup: { name: 'either', instance } });
+      const [, ...answers] = await Promise.all([
+        first.run(running, instance, 'failed'),
+        ask(first),
+        ask(second),
+        ask(first),
+        ask(second),
+      ]);
+      const [one] = answers;
+      for (const answer of [...answers, await ask(first)]) {
+        expect([answer.status, answer.body]).toEqual([one?.status, one?.body]);
+      }
+      const made = (await first.ids(`/backups?instance_id=${instance}`)).length;
+      expect(made).toBe(one?.status === 202 ? 2 : 1);
+    }
+  });
+
+  it('gives one answer to what deletes a backup, or changes a schedule as it was read, twice at once', async () => {
+    const schedule = (await first.ids('/schedules')).at(-1) ?? '';
+    const { version } = await scheduleOf(schedule);
+    for (let round = 0; round < 3; round += 1) {
+      const instance = await first.register();
+      const backup = await first.backup(instance);
+      await first.run(backup, instance, 'completed');
+      const twice = (call: (gateway: Gateway) => Promise<Answer>) => Promise.all([first, second, first].map(call));
+      const removals = await twice((gateway) =>
+        keyed(gateway, `remove-${round}`, `/backups/${backup}`, undefined, 'DELETE'),
+      );
+      expect(removals.map(({ status }) => status)).toEqual([202, 202, 202]);
+      const changes = await twice((gateway) =>
+        gateway.call('PUT', `/schedules/${schedule}`, {
+          headers: { 'idempotency-key': `change-${round}`, 'if-match': `"${version + round}"` },
+          body: { schedule: { minute: 10 + round } },
+        }),
+      );
+      expect(changes.map(({ status }) => status)).toEqual([202, 202, 202]);
+    }
+    expect((await scheduleOf(schedule)).version).toBe(version + 3);
   });
 
   it('finds an effect whose answer was never noted, as when the process died in between', async () => {
@@ -145,10 +229,57 @@ describe('an Idempotency-Key', () => {
     expect((await keyed(second, 'died-deleting', `/backups/${id}`, undefined, 'DELETE')).status).toBe(202);
   });
 
-  it('is forgotten after a day', async () => {
+  it('needs nothing to be as it was for an effect that was had', async () => {
+    const instance = await first.register();
+    const body = { backup: { name: 'outlived', instance } };
+    const one = await keyed(first, 'outlived', '/backups', body);
+    const [backup = ''] = await first.ids(`/backups?instance_id=${instance}`);
+    await first.run(backup, instance, 'failed');
+    expect((await first.call('DELETE', `/instances/${instance}`)).status).toBe(202);
+    await first.sql(`update idempotent_request set status = null, body = null where key = 'outlived'`);
+    const two = await keyed(second, 'outlived', '/backups', body);
+    expect(two.status).toBe(202);
+    expect(two.body).toMatchObject({ backup: { id: backup, status: 'FAILED' } });
+    expect(JSON.stringify(one.body)).toContain(backup);
+  });
+
+  it('is forgotten after a day, and no sooner, counted from its answer', async () => {
+    const age = (hours: number) =>
+      first.sql(`update idempotent_request set begun_at = now() - interval '${hours} hours' where key = 'yesterday'`);
+    // An attempt that came to no answer.
     await keyed(first, 'yesterday', '/instances', instanceNamed('a'));
-    await first.sql(`update idempotent_request set begun_at = now() - interval '25 hours' where key = 'yesterday'`);
+    await first.sql(
+      `update idempotent_request set status = null, body = null, resource_id = gen_random_uuid() where key = 'yesterday'`,
+    );
+    await first.sql(`delete from ledger_claim where key = '1234/yesterday'`);
+    await age(23);
+    const one = await keyed(first, 'yesterday', '/instances', instanceNamed('a'));
+    await first.sql(`update idempotent_request set begun_at = begun_at - interval '24 hours' where key = 'yesterday'`);
+    const two = await keyed(second, 'yesterday', '/instances', instanceNamed('a'));
+    expect([two.status, two.body]).toEqual([200, one.body]);
+    await age(25);
     expect((await keyed(first, 'yesterday', '/instances', instanceNamed('b'))).status).toBe(200);
+  });
+
+  it('keeps nothing of a password, and no digest that somebody without the secret key could check a guess by', async () => {
+    await keyed(first, 'guessed', '/instances', instanceNamed('guessed'));
+    const kept = JSON.stringify(
+      await first.sql(
+        `select r.*, encode(fingerprint, 'hex') as digest from idempotent_request r where key = 'guessed'`,
+      ),
+    );
+    const said = `POST /v1.0/1234/instances\n${JSON.stringify(instanceNamed('guessed'))}`;
+    expect(kept).not.toContain(createHash('sha256').update(said).digest('hex'));
+    expect(kept).toMatch(/"digest":"[0-9a-f]{64}"/);
+    expect(kept).not.toContain('secret');
+  });
+
+  it('means the same however the path is spelled', async () => {
+    const body = instanceNamed('spelled');
+    const one = await keyed(first, 'spelled', '/instances', body);
+    const two = await keyed(second, 'spelled', '/%69nstances', body);
+    expect(two.body).toEqual(one.body);
+    expect(two.headers.get('idempotent-replayed')).toBe('true');
   });
 
   it.each(['', ' ', 'a b', 'ä', 'x'.repeat(256)])('must be one: %j', async (key) => {

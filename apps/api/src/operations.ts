@@ -278,11 +278,6 @@ export function operationsOn(path: string): Operation[] {
   return patterns.filter(({ pattern }) => pattern.test(path)).map(({ operation }) => operation);
 }
 
-/** The operation of a request; none when the API has no such. */
-export function operationOf(method: string, path: string): Operation | undefined {
-  return operationsOn(path).find((operation) => operation.method === method);
-}
-
 /** An operation's name in the document, in settings and in measurements: `postSchedules`, `getSchedulesIdRuns`. */
 export function idOf({ method, path }: Operation): string {
   const words = path.replace('/v1.0/{accountId}', '').match(/[a-z\d]+/gi) ?? ['versions'];

@@ -12,6 +12,7 @@ import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
 import { comingRun } from './resources.js';
+import { shownSchedule } from './shown.js';
 
 const defaultRetention = 2;
 
@@ -46,7 +47,7 @@ export class SchedulesController {
         paused: false,
       },
     });
-    return this.shown(accountId, scheduleId);
+    return shownSchedule(this.reads, accountId, scheduleId);
   }
 
   @Get()
@@ -64,7 +65,7 @@ export class SchedulesController {
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const shown = await this.shown(accountId, idInPath('Schedule', id));
+    const shown = await shownSchedule(this.reads, accountId, idInPath('Schedule', id));
     if (shown.schedule) tagWith(reply, shown.schedule);
     return shown;
   }
@@ -131,11 +132,6 @@ export class SchedulesController {
       parentId: null,
     } as const;
     return { instance, asked };
-  }
-
-  private async shown(accountId: string, id: string) {
-    const [schedule] = await this.reads.scheduleResources([await this.reads.schedule(accountId, id)]);
-    return { schedule };
   }
 
   private async knownMarker(accountId: string, marker: string): Promise<void> {

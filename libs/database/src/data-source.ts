@@ -10,6 +10,7 @@ import { SlotTimers1700000000005 } from './migrations/0005-slot-timers.js';
 import { Credentials1700000000006 } from './migrations/0006-credentials.js';
 import { Limits1700000000007 } from './migrations/0007-limits.js';
 import { BuiltInstances1700000000008 } from './migrations/0008-built-instances.js';
+import { Answers1700000000009 } from './migrations/0009-answers.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
 
@@ -55,6 +56,7 @@ export function dataSourceOptions({
       Credentials1700000000006,
       Limits1700000000007,
       BuiltInstances1700000000008,
+      Answers1700000000009,
       JobFailures1700000000011,
       Mending1700000000012,
     ],

@@ -43,6 +43,8 @@ export interface AccountTail {
   end: number;
 }
 
+/** Of `ledger_append`. */
+const appendLock = 7_236_001;
 const eventColumns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
 
 const eventRow = z
@@ -242,12 +244,23 @@ export class Ledger {
     return row ?? { events: 0, oldestAt: null };
   }
 
-  /** Whether a stream holds the claim. */
-  async isClaimed({ kind, key }: { kind: string; key: string }): Promise<boolean> {
-    const rows: unknown = await this.dataSource.query('select 1 from ledger_claim where kind = $1 and key = $2', [
-      kind,
-      key,
-    ]);
+  /**
+   * Takes a claim without an event, within the caller's transaction: no append can take it any more. From here to the
+   * commit it holds the lock that every append waits for.
+   * @returns whether it was free
+   */
+  async claimWithin(
+    manager: EntityManager,
+    { kind, key }: { kind: string; key: string },
+    holder: string,
+  ): Promise<boolean> {
+    await manager.query('select pg_advisory_xact_lock($1)', [appendLock]);
+    const rows: unknown = await manager.query(
+      `with taken as (
+         insert into ledger_claim (kind, key, stream) values ($1, $2, $3) on conflict do nothing returning 1
+       ) select from taken`,
+      [kind, key, holder],
+    );
     return z.array(z.unknown()).parse(rows).length > 0;
   }
 
