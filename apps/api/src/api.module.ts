@@ -92,8 +92,9 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       },
       {
         provide: Housekeeping,
-        inject: [IdempotentRequests],
-        useFactory: (requests: IdempotentRequests) => new Housekeeping(requests, log),
+        inject: [IdempotentRequests, DataSource],
+        useFactory: (requests: IdempotentRequests, dataSource: DataSource) =>
+          new Housekeeping(requests, dataSource, log),
       },
       {
         provide: EventStreams,

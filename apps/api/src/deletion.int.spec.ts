@@ -169,10 +169,4 @@ describe('forgetting an instance', () => {
       ]);
     }
   });
-
-  it('forgets its password', async () => {
-    const instance = await gateway.register();
-    await remove(`/instances/${instance}`);
-    expect(await gateway.sql(`select 1 from instance_credential where instance_id = '${instance}'`)).toEqual([]);
-  });
 });
