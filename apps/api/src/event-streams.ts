@@ -6,17 +6,27 @@
 import { once } from 'node:events';
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
-import type { Identity } from '@strongroom/identity';
+import { type Identity, mayDo } from '@strongroom/identity';
 import { isOutage, type Ledger } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventResource } from './event-resource.js';
-import { Fault } from './fault.js';
+import { Fault, unavailable } from './fault.js';
 
 export interface EventStreamParts {
   ledger: Ledger;
   identity: Identity;
   log: Logger;
+  timings?: StreamTimings;
+}
+
+export interface StreamTimings {
+  /** Events are told of as they are appended; this is for a notice that got lost. */
+  pollMs: number;
+  /** What is silent for longer would be taken for dead on its way. */
+  heartbeatMs: number;
+  /** A token that was revoked, or has lost its role, gets to see no more than this. */
+  trustMs: number;
 }
 
 export interface StreamAsked {
@@ -28,16 +38,18 @@ export interface StreamAsked {
 }
 
 const batchSize = 100;
-/** Events are told of as they are appended; this is for a notice that got lost. */
-const pollMs = 2_000;
-const heartbeatMs = 15_000;
-/** A token that was revoked gets to see no more than this. */
-const trustMs = 60_000;
+const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 60_000 };
 const mostOfAccount = 20;
+const headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+};
 
 export class EventStreams implements OnModuleDestroy, OnModuleInit {
   private readonly running = new Map<EventStream, string>();
   private notices: Promise<() => Promise<void>> | undefined;
+  private stopped = false;
 
   constructor(private readonly parts: EventStreamParts) {}
 
@@ -50,14 +62,20 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
     for (const stream of this.running.keys()) stream.end();
     const stop = await this.notices;
     await stop?.();
   }
 
-  /** Takes the reply over. Returns when the stream has begun. @throws {Fault} overLimit */
+  /**
+   * Takes the reply over, and returns when the stream has begun; a HEAD is left to be answered without a body.
+   * @throws {Fault} overLimit; serviceUnavailable once the gateway stops, for who would end it then
+   */
   async open(asked: StreamAsked): Promise<void> {
-    const { accountId } = asked;
+    const { accountId, request, reply } = asked;
+    if (this.stopped) throw unavailable('The gateway is stopping. Open the stream again.');
+    if (request.method === 'HEAD') return void reply.headers(headers);
     const others = [...this.running.values()].filter((account) => account === accountId).length;
     if (others >= mostOfAccount) {
       throw new Fault('overLimit', `The account has ${mostOfAccount} streams open here. Close one first.`, {
@@ -80,6 +98,10 @@ class EventStream {
     private readonly asked: StreamAsked,
   ) {}
 
+  private get timings(): StreamTimings {
+    return this.parts.timings ?? usualTimings;
+  }
+
   wake(): void {
     this.isNews = true;
     this.woken();
@@ -97,9 +119,7 @@ class EventStream {
     raw.on('close', () => this.end());
     raw.on('error', () => this.end());
     raw.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
+      ...headers,
       // The stream is all that the connection was for: its end must not wait for the client.
       connection: 'close',
       'x-request-id': request.id,
@@ -115,6 +135,7 @@ class EventStream {
 
   private async follow(): Promise<void> {
     let { after } = this.asked;
+    const { trustMs, heartbeatMs } = this.timings;
     let heardAt = performance.now();
     let trustedUntil = performance.now() + trustMs;
     // A client that is cut off before the first event comes back with this.
@@ -159,9 +180,10 @@ class EventStream {
   }
 
   private async isStillTrusted(): Promise<boolean> {
-    const token = this.asked.request.headers['x-auth-token'];
+    const { accountId, request } = this.asked;
+    const token = request.headers['x-auth-token'];
     const principal = await this.parts.identity.authenticate(typeof token === 'string' ? token : undefined);
-    return principal?.accountId === this.asked.accountId;
+    return principal?.accountId === accountId && mayDo(principal, request.method);
   }
 
   private async write(text: string): Promise<void> {
@@ -173,7 +195,7 @@ class EventStream {
   private news(): Promise<void> {
     if (this.isNews || this.over.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.woken(), pollMs);
+      const timer = setTimeout(() => this.woken(), this.timings.pollMs);
       this.woken = () => {
         clearTimeout(timer);
         this.woken = () => {};

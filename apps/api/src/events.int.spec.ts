@@ -183,6 +183,19 @@ describe('the stream of events', () => {
     }
   });
 
+  it('is asked for by HEAD as by GET, and answered at once, without a body', async () => {
+    const accept = { accept: 'text/event-stream' };
+    for (let n = 0; n < 21; n += 1) {
+      const answer = await gateway.call('HEAD', '/events', { headers: accept });
+      expect(answer).toMatchObject({ status: 200, body: '' });
+      expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    }
+    expect((await gateway.call('HEAD', '/events?marker=nothing', { headers: accept })).status).toBe(400);
+    expect((await gateway.call('HEAD', '/events', { headers: accept, as: 'nobody' })).status).toBe(401);
+    // None of them holds a place.
+    await listen();
+  });
+
   it('is open only so many times for an account', async () => {
     for (let n = 0; n < 20; n += 1) await listen();
     const answer = await gateway.call('GET', '/events', { headers: { accept: 'text/event-stream' } });
