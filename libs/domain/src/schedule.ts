@@ -60,7 +60,7 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
       };
     },
     RunSchedule: ({ accountId, scheduleId }, state) =>
-      state.is === 'active' && state.accountId === accountId ? { events: [] } : unknown(scheduleId),
+      state.is === 'active' && state.accountId === accountId ? { events: [], mustHold: true } : unknown(scheduleId),
     DeleteSchedule({ accountId, scheduleId }, state) {
       if (state.is !== 'active' || state.accountId !== accountId) return unknown(scheduleId);
       return {

@@ -16,6 +16,8 @@ export interface AppendRequest {
   releases: { kind: string; key: string }[];
   /** Counted with the events; one that would be exceeded stops the append. */
   quotas?: { kind: string; key: string; by: number; most: number }[];
+  /** Goes with others though it has no events, and sees to it that the stream is at that version. */
+  mustHold?: true;
 }
 
 export type AppendOutcome =

@@ -89,10 +89,9 @@ export async function executeTogether(
     for (const command of commands) {
       const request = command.plan(ids, await ledger.readStream(command.stream));
       if (isRefusal(request)) return request;
-      planned.push({ command, request });
+      if (request.events.length > 0 || request.mustHold) planned.push({ command, request });
     }
     if (planned.every(({ request }) => request.events.length === 0)) return { events: [] };
-    // A decision that nothing is to happen goes along: it must still hold when what others decided happens.
     const requests = planned.map(({ request }) => request);
     const outcomes = await append(ledger, requests);
     for (const [index, { command, request }] of planned.entries()) {
@@ -150,6 +149,7 @@ export function plan<A extends Aggregate, State, Command extends { type: string 
     claims: [...(decision.claims ?? []), ...claims],
     releases: decision.releases ?? [],
     quotas: decision.quotas ?? [],
+    ...(decision.mustHold && { mustHold: true }),
   };
 }
 
