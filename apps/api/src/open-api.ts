@@ -64,7 +64,7 @@ export function openApiDocument() {
 }
 
 function documented(operation: Operation) {
-  const { method, path, summary, status, request, response, query = [], example, changes } = operation;
+  const { method, path, summary, notes, status, request, response, query = [], example, changes } = operation;
   const ofAccount = isOfAccount(operation);
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
@@ -82,7 +82,9 @@ function documented(operation: Operation) {
   return {
     operationId: idOf(operation),
     summary,
-    ...(ofAccount ? { description: `Roles: ${rolesFor(method).join(', ')}.` } : { security: [] }),
+    ...(ofAccount
+      ? { description: `${notes ? `${notes} ` : ''}Roles: ${rolesFor(method).join(', ')}.` }
+      : { security: [] }),
     parameters: [
       ...inPath,
       ...inQuery,

@@ -8,6 +8,8 @@ export interface Operation {
   /** As OpenAPI writes it. */
   path: string;
   summary: string;
+  /** What a reader of the document should know besides. */
+  notes?: string;
   /** Of the success. */
   status: 200 | 202;
   request?: z.ZodType;
@@ -120,6 +122,7 @@ const schedules: readonly Operation[] = [
     method: 'GET',
     path: of('/schedules/{id}/runs'),
     summary: 'List what became of the slots of a schedule, newest first, the coming one before them',
+    notes: 'A run that was asked for with run_now is of no slot: its backup is in the list of backups.',
     status: 200,
     response: contract.runsResponse,
     query: ['limit', 'marker'],

@@ -6,6 +6,7 @@ import type {
   RunResource,
   ScheduleResource,
 } from '@strongroom/contracts';
+import { nextSlot, scheduledBackupId } from '@strongroom/domain';
 import {
   type BackupFilter,
   type BackupRow,
@@ -16,11 +17,11 @@ import {
   Instances,
   type Page,
   type PageRequest,
-  type RunRow,
   Runs,
   type ScheduleRow,
   Schedules,
   type ShownBackup,
+  type SlotRun,
   Views,
 } from '@strongroom/read-model';
 import { type Clock, Jobs } from '@strongroom/runtime';
@@ -28,12 +29,15 @@ import type { DataSource } from 'typeorm';
 import { Fault, notFound } from './fault.js';
 import {
   backupResource,
+  comingRun,
   copyResource,
   instanceResource,
   owedCopyResource,
   runResource,
   scheduleResource,
 } from './resources.js';
+
+const dayMs = 86_400_000;
 
 export class Reads {
   private readonly instances: Instances;
@@ -112,11 +116,27 @@ export class Reads {
     return rows.map((row) => scheduleResource(row, activity.get(row.id), now));
   }
 
-  runPage(scheduleId: string, page: PageRequest): Promise<Page<RunRow> | undefined> {
-    return this.runs.page(scheduleId, page);
+  /** The coming slot, and what became of those before it. Undefined when the marker names no run of the schedule. */
+  async runPage(schedule: ScheduleRow, { limit, marker }: PageRequest): Promise<Page<RunResource> | undefined> {
+    const coming = nextSlot(schedule, this.clock.now());
+    const before = marker === undefined ? undefined : await this.slotOf(schedule, marker, coming);
+    if (marker !== undefined && !before) return undefined;
+    const { items, more } = await this.runs.page(schedule.id, { limit, before });
+    const runs = await this.runResources(schedule.accountId, items);
+    // A scheduler whose clock is ahead may have decided it already.
+    const isToCome = !before && !schedule.paused && items.every(({ slotAt }) => slotAt < coming);
+    if (isToCome) runs.unshift(comingRun(schedule.id, coming));
+    return { items: runs.slice(0, limit), more: more || runs.length > limit };
   }
 
-  async runResources(accountId: string, rows: RunRow[]): Promise<RunResource[]> {
+  /** A run that was seen to come has its id before anybody decided what becomes of it, though it may be due by now. */
+  private async slotOf({ id }: ScheduleRow, marker: string, coming: Date): Promise<Date | undefined> {
+    const run = await this.runs.find(id, marker);
+    const undecided = [coming, new Date(coming.getTime() - dayMs)];
+    return run?.slotAt ?? undecided.find((slotAt) => scheduledBackupId(id, slotAt) === marker);
+  }
+
+  private async runResources(accountId: string, rows: SlotRun[]): Promise<RunResource[]> {
     const backups = await this.backups.findAll(
       accountId,
       rows.map(({ id }) => id),

@@ -6,8 +6,8 @@ import type {
   RunResource,
   ScheduleResource,
 } from '@strongroom/contracts';
-import { copyId, nextSlot } from '@strongroom/domain';
-import type { CopyRow, InstanceRow, RunRow, ScheduleActivity, ScheduleRow, ShownBackup } from '@strongroom/read-model';
+import { copyId, nextSlot, scheduledBackupId } from '@strongroom/domain';
+import type { CopyRow, InstanceRow, ScheduleActivity, ScheduleRow, ShownBackup, SlotRun } from '@strongroom/read-model';
 import type { JobProgress } from '@strongroom/runtime';
 import { v5 } from 'uuid';
 
@@ -147,8 +147,9 @@ export function instanceResource(
 }
 
 /** @param backup what came of the run, unless it was deleted */
-export function runResource(row: RunRow, backup: BackupResource | undefined): RunResource {
+export function runResource(row: SlotRun, backup: BackupResource | undefined): RunResource {
   return {
+    id: row.id,
     slot: utc(row.slotAt),
     outcome: row.outcome,
     reason: row.reason,
@@ -158,8 +159,17 @@ export function runResource(row: RunRow, backup: BackupResource | undefined): Ru
   };
 }
 
-export function comingRun(slotAt: Date): RunResource {
-  return { slot: utc(slotAt), outcome: 'coming', reason: null, backup_id: null, backup_status: null, copies: [] };
+/** Its id is known already: the one that the slot gives to what becomes of it. */
+export function comingRun(scheduleId: string, slotAt: Date): RunResource {
+  return {
+    id: scheduledBackupId(scheduleId, slotAt),
+    slot: utc(slotAt),
+    outcome: 'coming',
+    reason: null,
+    backup_id: null,
+    backup_status: null,
+    copies: [],
+  };
 }
 
 /** What is done is never called 100 before it is completed. */

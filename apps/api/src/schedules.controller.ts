@@ -1,7 +1,7 @@
 /** Schedules: create, list, show, change, run now, delete; and what became of their slots. */
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Put, Req, Res } from '@nestjs/common';
 import { type CreateScheduleRequest, createScheduleRequest, updateScheduleRequest } from '@strongroom/contracts';
-import { backupName, nextSlot } from '@strongroom/domain';
+import { backupName } from '@strongroom/domain';
 import { Clock } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
@@ -11,7 +11,6 @@ import { instanceFilter, linksOf, mostOf, pageOf, unknownMarker } from './paging
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
-import { comingRun } from './resources.js';
 import { shownSchedule } from './shown.js';
 
 const defaultRetention = 2;
@@ -112,11 +111,9 @@ export class SchedulesController {
   async runs(@CalledBy() { accountId }: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
     const row = await this.reads.schedule(accountId, idInPath('Schedule', id));
     const asked = pageOf(request, mostOf.runs);
-    const page = await this.reads.runPage(row.id, asked);
+    const page = await this.reads.runPage(row, asked);
     if (!page) throw unknownMarker(asked.marker ?? '');
-    const coming = asked.marker === undefined && !row.paused ? [comingRun(nextSlot(row, this.clock.now()))] : [];
-    const runs = [...coming, ...(await this.reads.runResources(accountId, page.items))];
-    return { runs, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
+    return { runs: page.items, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 
   private async runNow(caller: Caller, schedule: { id: string; instanceId: string; copyTo: string[] }) {

@@ -313,29 +313,6 @@ describe('a run now', () => {
   });
 });
 
-describe('the runs of a schedule', () => {
-  it('begin with the coming one', async () => {
-    const id = await gateway.schedule(await gateway.register());
-    expect((await gateway.call('GET', `/schedules/${id}/runs`)).body).toEqual({
-      runs: [
-        {
-          slot: '2020-11-14T14:30:00.000Z',
-          outcome: 'coming',
-          reason: null,
-          backup_id: null,
-          backup_status: null,
-          copies: [],
-        },
-      ],
-      links: [],
-    });
-    expect(faultOf(await gateway.call('GET', `/schedules/${id}/runs?marker=${nothing}`)).slice(0, 2)).toEqual([
-      400,
-      'badRequest',
-    ]);
-  });
-});
-
 describe('the list of schedules', () => {
   it('comes in pages in order of id, whose links lead to all of them once', async () => {
     const made: string[] = [];

@@ -11,6 +11,7 @@ import { Credentials1700000000006 } from './migrations/0006-credentials.js';
 import { Limits1700000000007 } from './migrations/0007-limits.js';
 import { BuiltInstances1700000000008 } from './migrations/0008-built-instances.js';
 import { Answers1700000000009 } from './migrations/0009-answers.js';
+import { RunsAskedFor1700000000010 } from './migrations/0010-runs-asked-for.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
 
@@ -57,6 +58,7 @@ export function dataSourceOptions({
       Limits1700000000007,
       BuiltInstances1700000000008,
       Answers1700000000009,
+      RunsAskedFor1700000000010,
       JobFailures1700000000011,
       Mending1700000000012,
     ],

@@ -1,7 +1,7 @@
-/** The runs of schedules: what became of each slot. */
+/** The runs of schedules: what became of each slot, and beside them the runs that were asked for. A run stays told when its backup is deleted. */
 import { idOf, type RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema } from 'typeorm';
-import { cut, type Page, type PageRequest, unchanged, type View, type ViewRow } from './view.js';
+import { cut, type Page, unchanged, type View, type ViewRow } from './view.js';
 
 export type RunOutcome = 'ran' | 'skipped' | 'missed';
 
@@ -9,7 +9,8 @@ export type RunOutcome = 'ran' | 'skipped' | 'missed';
 export interface RunRow extends ViewRow {
   instanceId: string;
   scheduleId: string;
-  slotAt: Date;
+  /** Null for a run that was asked for, which is of no slot. */
+  slotAt: Date | null;
   outcome: RunOutcome;
   /** Why there is no backup. */
   reason: string | null;
@@ -24,7 +25,7 @@ export const runTable = new EntitySchema<RunRow>({
     accountId: { type: 'text', name: 'account_id' },
     instanceId: { type: 'uuid', name: 'instance_id' },
     scheduleId: { type: 'uuid', name: 'schedule_id' },
-    slotAt: { type: 'timestamptz', name: 'slot_at' },
+    slotAt: { type: 'timestamptz', name: 'slot_at', nullable: true },
     outcome: { type: 'text' },
     reason: { type: 'text', nullable: true },
     createdAt: { type: 'timestamptz', name: 'created_at' },
@@ -37,14 +38,14 @@ export const runView: View<'backup', RunRow> = {
   table: runTable,
   fold: {
     BackupRequested: (_, { accountId, at, version, data: { backupId, instanceId, scheduleId, slotAt } }) =>
-      scheduleId === null || slotAt === null
+      scheduleId === null
         ? undefined
         : {
             id: backupId,
             accountId,
             instanceId,
             scheduleId,
-            slotAt: new Date(slotAt),
+            slotAt: slotAt === null ? null : new Date(slotAt),
             outcome: 'ran',
             reason: null,
             createdAt: new Date(at),
@@ -55,7 +56,6 @@ export const runView: View<'backup', RunRow> = {
     BackupStarted: unchanged,
     BackupCompleted: unchanged,
     BackupFailed: unchanged,
-    // What became of the slot stays told.
     BackupDeletionRequested: unchanged,
     BackupDeletionFailed: unchanged,
     BackupDeleted: unchanged,
@@ -80,21 +80,34 @@ function passed(
   };
 }
 
+/** A run of a slot. */
+export interface SlotRun extends RunRow {
+  slotAt: Date;
+}
+
+function isOfSlot(row: RunRow): row is SlotRun {
+  return row.slotAt !== null;
+}
+
 export class Runs {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** A schedule's runs, newest slot first, after the marker. Undefined when the marker names no run of the schedule. */
-  async page(scheduleId: string, { limit, marker }: PageRequest): Promise<Page<RunRow> | undefined> {
+  async find(scheduleId: string, id: string): Promise<SlotRun | undefined> {
+    const row = await this.dataSource.manager.findOneBy(runTable, { scheduleId, id });
+    return row && isOfSlot(row) ? row : undefined;
+  }
+
+  /** What became of a schedule's slots, newest first. @param before only of slots before this one */
+  async page(
+    scheduleId: string,
+    { limit, before }: { limit: number; before?: Date | undefined },
+  ): Promise<Page<SlotRun>> {
     const query = this.dataSource.manager
       .createQueryBuilder(runTable, 'r')
-      .where('r.schedule_id = :scheduleId', { scheduleId })
+      .where('r.schedule_id = :scheduleId and r.slot_at is not null', { scheduleId })
       .orderBy({ 'r.slot_at': 'DESC' })
       .limit(limit + 1);
-    if (marker !== undefined) {
-      const last = await this.dataSource.manager.findOneBy(runTable, { scheduleId, id: marker });
-      if (!last) return undefined;
-      query.andWhere('r.slot_at < :slotAt', { slotAt: last.slotAt });
-    }
-    return cut(await query.getMany(), limit);
+    if (before !== undefined) query.andWhere('r.slot_at < :before', { before });
+    return cut((await query.getMany()).filter(isOfSlot), limit);
   }
 }

@@ -16,11 +16,11 @@ export interface ScheduleRow extends ViewRow {
   updatedAt: Date;
 }
 
-/** What the schedule's backups say of it. */
+/** What the schedule's runs say of it. */
 export interface ScheduleActivity {
   /** Whether a backup of the schedule is requested or running. */
   running: boolean;
-  /** When its newest backup was requested. */
+  /** When its newest backup was requested, whether that is still there or not. */
   lastRunAt: Date | null;
 }
 
@@ -94,10 +94,12 @@ export class Schedules {
   /** By schedule id; a schedule that never ran is in it too. */
   async activity(scheduleIds: string[]): Promise<Map<string, ScheduleActivity>> {
     const rows: unknown = await this.dataSource.query(
-      `select asked.id as schedule_id, coalesce(newest.status in ('NEW', 'BUILDING'), false) as running, newest.created_at as last_run_at
+      `select asked.id as schedule_id,
+         coalesce(newest.status in ('NEW', 'BUILDING'), false) as running,
+         (select max(r.created_at) from run_view r where r.schedule_id = asked.id and r.outcome = 'ran') as last_run_at
        from unnest($1::uuid[]) as asked(id)
        left join lateral (
-         select b.status, b.created_at from backup_view b where b.schedule_id = asked.id order by b.created_at desc limit 1
+         select b.status from backup_view b where b.schedule_id = asked.id order by b.created_at desc limit 1
        ) newest on true`,
       [scheduleIds],
     );

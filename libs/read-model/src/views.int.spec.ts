@@ -183,7 +183,7 @@ describe('the views', () => {
     ]);
     expect((await new Schedules(dataSource).activity([scheduleId])).get(scheduleId)).toMatchObject({ running: false });
     const runs = await new Runs(dataSource).page(scheduleId, { limit: 10 });
-    expect(runs?.items.map(({ outcome }) => outcome)).toEqual(['skipped', 'ran', 'ran']);
+    expect(runs.items.map(({ outcome }) => outcome)).toEqual(['skipped', 'ran', 'ran']);
   });
 
   it('show nothing of one account to another', async () => {
@@ -223,6 +223,66 @@ describe('the views', () => {
     await views.rebuild();
     expect(await everyRow()).toEqual(before);
     expect((await new Backups(dataSource).page(accountId, { limit: 5 }))?.items).toHaveLength(2);
+  });
+
+  it('keep what a schedule has run, whatever becomes of its backups, and from before that was kept too', async () => {
+    const { accountId, instanceId, scheduleId, backupId, failedId } = await history();
+    const askedFor = ids.next();
+    const request: EventData<'BackupRequested'> = {
+      backupId: askedFor,
+      instanceId,
+      scheduleId,
+      slotAt: null,
+      trigger: 'run-now',
+      type: 'full',
+      parentId: null,
+      name: 'asked for',
+      description: null,
+      datastore: { type: 'postgresql', version: '18' },
+      copyTo: [],
+    };
+    await record(accountId, instanceId, streamOf('backup', askedFor), [{ type: 'BackupRequested', data: request }]);
+    await views.catchUp(accountId);
+    const lastRunAt = async () =>
+      (await new Schedules(dataSource).activity([scheduleId])).get(scheduleId)?.lastRunAt?.toISOString();
+    const ranAt = await lastRunAt();
+    const [newest] = (await new Backups(dataSource).page(accountId, { limit: 1 }))?.items ?? [];
+    expect(newest).toMatchObject({ id: askedFor, createdAt: new Date(ranAt ?? '') });
+
+    for (const [id, version] of [
+      [askedFor, 1],
+      [backupId, 3],
+      [failedId, 2],
+    ] as const) {
+      const deleted = { backupId: id, instanceId, scheduleId };
+      await record(
+        accountId,
+        instanceId,
+        streamOf('backup', id),
+        [
+          { type: 'BackupDeletionRequested', data: { ...deleted, trigger: 'request' } },
+          { type: 'BackupDeleted', data: deleted },
+        ],
+        version,
+      );
+    }
+    await views.catchUp(accountId);
+    expect((await new Backups(dataSource).page(accountId, { limit: 5 }))?.items).toEqual([]);
+    expect(await lastRunAt()).toBe(ranAt);
+    expect((await new Runs(dataSource).page(scheduleId, { limit: 10 })).items).toHaveLength(3);
+
+    // A database of the release before knew of no runs but those of slots.
+    const before = await everyRow();
+    const run = dataSource.createQueryRunner();
+    const migration = dataSource.migrations.find(({ constructor }) => constructor.name.startsWith('RunsAskedFor'));
+    await migration?.down(run);
+    await run.startTransaction();
+    expect(await everyRow()).not.toEqual(before);
+    await migration?.up(run);
+    await run.commitTransaction();
+    await run.release();
+    expect(await everyRow()).toEqual(before);
+    expect(await lastRunAt()).toBe(ranAt);
   });
 
   it('page through backups newest first, each once', async () => {

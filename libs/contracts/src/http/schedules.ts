@@ -80,7 +80,10 @@ export type ScheduleResource = z.infer<typeof scheduleResource>;
 export const scheduleResponse = z.object({ schedule: scheduleResource });
 export const schedulesResponse = z.object({ schedules: z.array(scheduleResource), links });
 
+/** A run is what became of a slot; one that was asked for with `run_now` is of no slot, and is told by its backup. */
 export const runResource = z.object({
+  /** The slot's, from before it is due: of its backup too, when there is one. */
+  id: z.string(),
   slot: z.string(),
   outcome: z.enum(['ran', 'skipped', 'missed', 'coming']),
   /** Why there is no backup. */

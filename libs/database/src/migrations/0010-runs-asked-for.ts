@@ -1,0 +1,29 @@
+/**
+ * The runs that were asked for, which are of no slot, stand beside those of slots, so that a schedule's last run is known
+ * when its backup is gone. Accounts whose views were folded before get theirs as the fold makes them.
+ */
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class RunsAskedFor1700000000010 implements MigrationInterface {
+  async up(run: QueryRunner): Promise<void> {
+    await run.query(`
+      lock table view_head in exclusive mode;
+      alter table run_view alter column slot_at drop not null;
+      create index run_view_that_ran on run_view (schedule_id, created_at desc) where outcome = 'ran';
+
+      insert into run_view (id, account_id, instance_id, schedule_id, slot_at, outcome, created_at, version)
+      select (e.data ->> 'backupId')::uuid, e.account_id, e.instance_id, (e.data ->> 'scheduleId')::uuid, null, 'ran', e.at, e.version
+      from ledger_event e
+      join view_head h on h.account_id = e.account_id and e.position <= h.position
+      where e.type = 'BackupRequested' and e.data ->> 'scheduleId' is not null and e.data ->> 'slotAt' is null;
+    `);
+  }
+
+  async down(run: QueryRunner): Promise<void> {
+    await run.query(`
+      delete from run_view where slot_at is null;
+      drop index run_view_that_ran;
+      alter table run_view alter column slot_at set not null;
+    `);
+  }
+}
