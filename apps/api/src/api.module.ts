@@ -17,6 +17,7 @@ import { IdempotentRequests } from './idempotent-requests.js';
 import { Incrementals } from './incrementals.js';
 import { InstancesController } from './instances.controller.js';
 import { LateDatabase } from './late-database.js';
+import { Paging } from './paging.js';
 import { RateLimits } from './rate-limits.js';
 import { Reads } from './reads.js';
 import { SchedulesController } from './schedules.controller.js';
@@ -60,6 +61,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         inject: [DataSource],
         useFactory: (dataSource: DataSource) => new LateDatabase(dataSource, parts),
       },
+      { provide: Paging, useFactory: () => new Paging(config) },
       { provide: Ledger, inject: [DataSource], useFactory: (dataSource: DataSource) => new Ledger(dataSource) },
       {
         provide: Reads,

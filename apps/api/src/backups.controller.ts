@@ -8,7 +8,7 @@ import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault, quoted } from './fault.js';
 import { Incrementals } from './incrementals.js';
-import { instanceFilter, linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
+import { instanceFilter, Paging, queryValue, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
@@ -20,6 +20,7 @@ export class BackupsController {
     @Inject(Commands) private readonly commands: Commands,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(Incrementals) private readonly incrementals: Incrementals,
+    @Inject(Paging) private readonly paging: Paging,
   ) {}
 
   @Post('backups')
@@ -103,11 +104,11 @@ export class BackupsController {
   }
 
   private async page(accountId: string, request: FastifyRequest, filter: BackupFilter) {
-    const asked = pageOf(request, mostOf.backups);
+    const asked = this.paging.asked(request, 'backups');
     const page = await this.reads.backupPage(accountId, { ...asked, ...filter, ...filtersOf(request) });
     if (!page) throw unknownMarker(asked.marker ?? '');
     const backups = await this.reads.backupResources(page.items);
-    return { backups, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
+    return { backups, links: this.paging.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 }
 

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { eventResource } from './event-resource.js';
 import { EventStreams } from './event-streams.js';
-import { linksOf, mostOf, pageOf, queryValue, unknownMarker } from './paging.js';
+import { Paging, queryValue, unknownMarker } from './paging.js';
 import { uuidOf } from './parse.js';
 
 @Controller('v1.0/:accountId/events')
@@ -13,6 +13,7 @@ export class EventsController {
   constructor(
     @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(EventStreams) private readonly streams: EventStreams,
+    @Inject(Paging) private readonly paging: Paging,
   ) {}
 
   @Get()
@@ -25,11 +26,14 @@ export class EventsController {
       await this.streams.open({ accountId, after: await this.placeInStream(accountId, request), request, reply });
       return undefined;
     }
-    const { limit, marker } = pageOf(request, mostOf.events);
+    const { limit, marker } = this.paging.asked(request, 'events');
     const after = marker === undefined ? 0 : await this.positionOf(accountId, marker);
     const events = await this.ledger.followAccount(accountId, after, limit + 1);
     const shown = events.slice(0, limit).map(eventResource);
-    return { events: shown, links: linksOf(request, { more: events.length > limit, last: shown.at(-1)?.id }) };
+    return {
+      events: shown,
+      links: this.paging.links(request, { more: events.length > limit, last: shown.at(-1)?.id }),
+    };
   }
 
   /** After the last event seen, after the marker, or from now on. */

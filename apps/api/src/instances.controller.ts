@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault } from './fault.js';
-import { linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
+import { Paging, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
@@ -19,6 +19,7 @@ export class InstancesController {
   constructor(
     @Inject(Commands) private readonly commands: Commands,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(Paging) private readonly paging: Paging,
   ) {}
 
   @Post()
@@ -39,11 +40,11 @@ export class InstancesController {
 
   @Get()
   async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    const asked = pageOf(request, mostOf.instances);
+    const asked = this.paging.asked(request, 'instances');
     if (asked.marker !== undefined) await this.knownMarker(accountId, asked.marker);
     const { items, more } = await this.reads.instancePage(accountId, asked);
     const instances = await this.reads.instanceResources(accountId, items);
-    return { instances, links: linksOf(request, { more, last: items.at(-1)?.id }) };
+    return { instances, links: this.paging.links(request, { more, last: items.at(-1)?.id }) };
   }
 
   @Get(':id')
@@ -101,5 +102,6 @@ export class InstancesController {
 function asksForRestore(body: unknown): boolean {
   if (typeof body !== 'object' || body === null || !('instance' in body)) return false;
   const { instance } = body;
-  return typeof instance === 'object' && instance !== null && 'restorePoint' in instance;
+  if (typeof instance !== 'object' || instance === null || !('restorePoint' in instance)) return false;
+  return instance.restorePoint !== null;
 }

@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
 import { Fault } from './fault.js';
-import { instanceFilter, linksOf, mostOf, pageOf, unknownMarker } from './paging.js';
+import { instanceFilter, Paging, unknownMarker } from './paging.js';
 import { idInPath, parseBody } from './parse.js';
 import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
@@ -21,6 +21,7 @@ export class SchedulesController {
     @Inject(Commands) private readonly commands: Commands,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(Paging) private readonly paging: Paging,
   ) {}
 
   @Post()
@@ -51,11 +52,11 @@ export class SchedulesController {
 
   @Get()
   async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    const asked = pageOf(request, mostOf.schedules);
+    const asked = this.paging.asked(request, 'schedules');
     if (asked.marker !== undefined) await this.knownMarker(accountId, asked.marker);
     const { items, more } = await this.reads.schedulePage(accountId, { ...asked, instanceId: instanceFilter(request) });
     const schedules = await this.reads.scheduleResources(items);
-    return { schedules, links: linksOf(request, { more, last: items.at(-1)?.id }) };
+    return { schedules, links: this.paging.links(request, { more, last: items.at(-1)?.id }) };
   }
 
   @Get(':id')
@@ -110,10 +111,10 @@ export class SchedulesController {
   @Get(':id/runs')
   async runs(@CalledBy() { accountId }: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
     const row = await this.reads.schedule(accountId, idInPath('Schedule', id));
-    const asked = pageOf(request, mostOf.runs);
+    const asked = this.paging.asked(request, 'runs');
     const page = await this.reads.runPage(row, asked);
     if (!page) throw unknownMarker(asked.marker ?? '');
-    return { runs: page.items, links: linksOf(request, { more: page.more, last: page.items.at(-1)?.id }) };
+    return { runs: page.items, links: this.paging.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 
   private async runNow(caller: Caller, schedule: { id: string; instanceId: string; copyTo: string[] }) {

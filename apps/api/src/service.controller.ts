@@ -5,22 +5,25 @@ import { type AppConfig, configToken } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
 import { docsPage, docsPolicy } from './docs-page.js';
 import { openApiDocument } from './open-api.js';
-import { originOf } from './paging.js';
+import { Paging } from './paging.js';
 
 const released = '2026-11-24T00:00:00Z';
 
 @Controller()
 export class ServiceController {
-  constructor(@Inject(configToken) private readonly config: AppConfig) {}
+  constructor(
+    @Inject(configToken) private readonly config: AppConfig,
+    @Inject(Paging) private readonly paging: Paging,
+  ) {}
 
   @Get()
   versions(@Req() request: FastifyRequest) {
-    return { versions: [versionOf(request)] };
+    return { versions: [versionAt(this.paging.origin(request))] };
   }
 
   @Get('v1.0')
   version(@Req() request: FastifyRequest) {
-    return { version: versionOf(request) };
+    return { version: versionAt(this.paging.origin(request)) };
   }
 
   @Get('v1.0/:accountId/regions')
@@ -50,11 +53,11 @@ export class ServiceController {
   }
 }
 
-function versionOf(request: FastifyRequest) {
+function versionAt(origin: string) {
   return {
     id: apiVersion,
     status: 'CURRENT',
     updated: released,
-    links: [{ rel: 'self', href: `${originOf(request)}/${apiVersion}` }],
+    links: [{ rel: 'self', href: `${origin}/${apiVersion}` }],
   };
 }

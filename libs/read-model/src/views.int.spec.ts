@@ -274,7 +274,7 @@ describe('the views', () => {
     // A database of the release before knew of no runs but those of slots.
     const before = await everyRow();
     const run = dataSource.createQueryRunner();
-    const migration = dataSource.migrations.find(({ constructor }) => constructor.name.startsWith('RunsAskedFor'));
+    const migration = dataSource.migrations.find((each) => each.constructor.name.startsWith('RunsAskedFor'));
     await migration?.down(run);
     await run.startTransaction();
     expect(await everyRow()).not.toEqual(before);

@@ -10,6 +10,15 @@ export interface RateLimit {
   seconds: number;
 }
 
+/** The most items of a page, by what is listed. */
+export interface PageLimits {
+  backups: number;
+  schedules: number;
+  instances: number;
+  runs: number;
+  events: number;
+}
+
 const secretBytes = 32;
 
 function text(allowed: string) {
@@ -88,6 +97,40 @@ export const rateLimits = text(rateLimitsForm).transform((value, context) => {
   }
   return limits;
 });
+
+export const defaultPageLimits: Readonly<PageLimits> = {
+  backups: 20,
+  schedules: 100,
+  instances: 20,
+  runs: 100,
+  events: 100,
+};
+const pageLimit = new RegExp(`^(${Object.keys(defaultPageLimits).join('|')})=([1-9]\\d{0,2}|1000)$`);
+const pageLimitsForm = `must be like backups=50,schedules=200, from 1 to 1000; there are ${Object.keys(defaultPageLimits).join(', ')}`;
+/** What is not named keeps its default. */
+export const pageLimits = text(pageLimitsForm).transform((value, context): PageLimits => {
+  const given = value.split(',').map((entry) => pageLimit.exec(entry.trim()));
+  if (given.some((limit) => limit === null)) {
+    context.addIssue(pageLimitsForm);
+    return z.NEVER;
+  }
+  return Object.assign(
+    { ...defaultPageLimits },
+    Object.fromEntries(given.map((limit) => [limit?.[1], Number(limit?.[2])])),
+  );
+});
+
+const publicUrlForm = 'must be like https://backups.example.com, with a path behind it at most';
+/** Without a slash at its end. */
+export const publicUrl = text(publicUrlForm)
+  .refine(
+    (value) => {
+      const url = URL.canParse(value) ? new URL(value) : undefined;
+      return url !== undefined && /^https?:$/.test(url.protocol) && `${url.origin}${url.pathname}` === url.href;
+    },
+    { error: publicUrlForm, abort: true },
+  )
+  .transform((value) => new URL(value).href.replace(/\/+$/, ''));
 
 export const tokensForm = 'must be the path of a JSON file of tokens';
 export const tokensFile = text(tokensForm);

@@ -54,6 +54,7 @@ describe('the configuration', () => {
       copyStallMs: 600_000,
       maxCopyAttempts: 100,
       mostSchedules: 10_000,
+      pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 },
       rateLimits: [
         { of: 'GET', requests: 12_000, seconds: 60 },
         { of: '*', requests: 1_200, seconds: 60 },
@@ -112,6 +113,41 @@ describe('the configuration', () => {
     expect(Object.keys(problemsOf('api', { ...environment, STRONGROOM_RATE_LIMITS: 'GET=5/0' }))).toEqual([
       'STRONGROOM_RATE_LIMITS',
     ]);
+  });
+
+  it('reads the limits of pages, and keeps those that are not named', () => {
+    const limits = (value: string) => loadConfig('api', { ...environment, STRONGROOM_PAGE_LIMITS: value }).pageLimits;
+    expect(limits('backups=50, instances=1000')).toEqual({
+      backups: 50,
+      schedules: 100,
+      instances: 1_000,
+      runs: 100,
+      events: 100,
+    });
+    for (const wrong of ['50', 'backups=0', 'backups=1001', 'copies=5', 'backups=5,', 'backups=1.5']) {
+      expect(problemsOf('api', { ...environment, STRONGROOM_PAGE_LIMITS: wrong })).toEqual({
+        STRONGROOM_PAGE_LIMITS: expect.stringContaining('must be like backups=50,schedules=200'),
+      });
+    }
+  });
+
+  it('reads where clients reach the API', () => {
+    const url = (value: string) => loadConfig('api', { ...environment, STRONGROOM_PUBLIC_URL: value }).publicUrl;
+    expect(url('https://backups.example.com')).toBe('https://backups.example.com');
+    expect(url('https://example.com:8443/backups/')).toBe('https://example.com:8443/backups');
+    for (const wrong of ['backups.example.com', 'ftp://x', 'https://me:hush@x', 'https://x/?a=b', 'https://x/#a']) {
+      expect(Object.keys(problemsOf('api', { ...environment, STRONGROOM_PUBLIC_URL: wrong }))).toEqual([
+        'STRONGROOM_PUBLIC_URL',
+      ]);
+    }
+  });
+
+  it('has no copies go to LON, which may be the home region all the same', () => {
+    const vaults = { ...environment, STRONGROOM_VAULTS: 'DFW=file:///a,LON=file:///b' };
+    expect(problemsOf('replicator', vaults)).toEqual({
+      STRONGROOM_VAULTS: expect.stringContaining('copies to that region are not supported'),
+    });
+    expect(loadConfig('replicator', { ...vaults, STRONGROOM_HOME_REGION: 'LON' }).copyRegions).toEqual(['DFW']);
   });
 
   it('needs no brokers with the embedded feed', () => {

@@ -9,12 +9,16 @@ import {
   brokerList,
   brokersForm,
   defaultKeystoneRoles,
+  defaultPageLimits,
   defaultRateLimits,
   integer,
   keystoneForm,
   keystoneRoles,
   keystoneUrl,
+  type PageLimits,
+  pageLimits,
   postgresUrl,
+  publicUrl,
   type RateLimit,
   rateLimits,
   seconds,
@@ -24,7 +28,7 @@ import {
   vaultList,
 } from './config-forms.js';
 
-export type { RateLimit } from './config-forms.js';
+export type { PageLimits, RateLimit } from './config-forms.js';
 
 export type AppName = 'api' | 'scheduler' | 'replicator';
 
@@ -54,6 +58,8 @@ export interface AppConfig {
   /** The prefix of topics and consumer groups, so that several deployments can share a broker. */
   namespace: string;
   http: { host: string; port: number };
+  /** Where clients reach the API, for the links in its answers. Without it: where each request says that it came. */
+  publicUrl?: string;
   homeRegion: string;
   /** Where each region's backups lie, the home region's included. */
   vaults: ReadonlyMap<string, URL>;
@@ -79,6 +85,7 @@ export interface AppConfig {
   instancesFolder?: string;
   /** Schedules that an account may have. */
   mostSchedules: number;
+  pageLimits: Readonly<PageLimits>;
   /** How many requests of an operation an account may make, counted over all processes of the API; first match counts. */
   rateLimits: readonly RateLimit[];
   /** The process ends itself when its standard input closes, so that it never outlives who started it. */
@@ -113,6 +120,8 @@ export class ConfigFault extends Error {
 }
 
 const defaultPorts: Readonly<Record<AppName, number>> = { api: 8779, scheduler: 8780, replicator: 8781 };
+/** The reference of the API has it that no copy goes there, whatever a deployment would like. */
+const noCopiesTo = 'LON';
 const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY', 'STRONGROOM_KEYSTONE_PASSWORD'];
 /** Their values are never told: they hold a password or a key. */
 const untold = new Set([...mayBeFiles, 'STRONGROOM_VAULTS']);
@@ -127,6 +136,7 @@ function environmentOf(app: AppName) {
     KAFKA_BROKERS: brokerList.optional(),
     STRONGROOM_HTTP_HOST: z.string().default('127.0.0.1'),
     STRONGROOM_HTTP_PORT: integer(0, 65_535, '; 0 takes any free port').default(defaultPorts[app]),
+    STRONGROOM_PUBLIC_URL: publicUrl.optional(),
     STRONGROOM_HOME_REGION: regionName.default('DFW'),
     STRONGROOM_VAULTS: vaultList,
     STRONGROOM_IDENTITY: z.enum(['static', 'keystone'], { error: 'must be static or keystone' }).default('static'),
@@ -155,6 +165,7 @@ function environmentOf(app: AppName) {
     STRONGROOM_COPY_STALL_SECONDS: seconds(1, 86_400).default(600_000),
     STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
     STRONGROOM_MAX_SCHEDULES: integer(0, 10_000_000).default(10_000),
+    STRONGROOM_PAGE_LIMITS: pageLimits.default(defaultPageLimits),
     STRONGROOM_RATE_LIMITS: rateLimits.default(() => rateLimits.parse(defaultRateLimits)),
     STRONGROOM_INSTANCES_DIR: z.string().optional(),
     STRONGROOM_SUPERVISED: z.enum(['0', '1'], { error: 'must be 0 or 1' }).default('0'),
@@ -192,6 +203,10 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     const problem = `is ${read.STRONGROOM_HOME_REGION}; it must be a region of STRONGROOM_VAULTS: ${regions.join(', ')}`;
     problems.push({ variable: 'STRONGROOM_HOME_REGION', problem });
   }
+  if (regions.includes(noCopiesTo) && read.STRONGROOM_HOME_REGION !== noCopiesTo) {
+    const problem = `has a vault for ${noCopiesTo}; copies to that region are not supported: it may be the home region only`;
+    problems.push({ variable: 'STRONGROOM_VAULTS', problem });
+  }
   if (problems.length > 0) throw new ConfigFault(app, problems);
   return {
     app,
@@ -200,6 +215,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       read.STRONGROOM_FEED === 'kafka' ? { kind: 'kafka', brokers: read.KAFKA_BROKERS ?? [] } : { kind: 'embedded' },
     namespace: read.STRONGROOM_NAMESPACE,
     http: { host: read.STRONGROOM_HTTP_HOST, port: read.STRONGROOM_HTTP_PORT },
+    ...(read.STRONGROOM_PUBLIC_URL !== undefined && { publicUrl: read.STRONGROOM_PUBLIC_URL }),
     homeRegion: read.STRONGROOM_HOME_REGION,
     vaults: read.STRONGROOM_VAULTS,
     copyRegions: regions.filter((region) => region !== read.STRONGROOM_HOME_REGION),
@@ -215,6 +231,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
     ...(read.STRONGROOM_INSTANCES_DIR !== undefined && { instancesFolder: read.STRONGROOM_INSTANCES_DIR }),
     mostSchedules: read.STRONGROOM_MAX_SCHEDULES,
+    pageLimits: read.STRONGROOM_PAGE_LIMITS,
     rateLimits: read.STRONGROOM_RATE_LIMITS,
     supervised: read.STRONGROOM_SUPERVISED === '1',
   };

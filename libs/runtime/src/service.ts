@@ -2,11 +2,11 @@
  * An app as something that is opened and closed: Nest on Fastify, with requests followed, health and metrics served.
  * Touches nothing of the process, so a test can open several in one; `bootstrap` is the process around it.
  */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type FastifyServerOptions, LogController } from 'fastify';
+import { type FastifyHttpOptions, LogController } from 'fastify';
 import type { AppConfig } from './config.js';
 import { followRequests, requestIdOf } from './http-requests.js';
 import { NestLog } from './log.js';
@@ -22,7 +22,10 @@ export interface ServiceOptions<C extends AppConfig = AppConfig> {
   /** How the server routes, and answers what comes to no route: Fastify answers in a form of its own otherwise. */
   server?: (
     parts: RuntimeParts<C>,
-  ) => Pick<FastifyServerOptions, 'frameworkErrors' | 'clientErrorHandler' | 'return503OnClosing' | 'routerOptions'>;
+  ) => Pick<
+    FastifyHttpOptions<Server>,
+    'frameworkErrors' | 'clientErrorHandler' | 'return503OnClosing' | 'routerOptions' | 'http'
+  >;
 }
 
 export interface Service {
