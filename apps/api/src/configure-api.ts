@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { guardAccounts } from './access.js';
 import { FaultFilter } from './fault.filter.js';
 import { Fault, quoted } from './fault.js';
+import { refuseAsFaults } from './http-server.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotentRequests } from './idempotent-requests.js';
 import { readJson } from './json-body.js';
@@ -20,6 +21,7 @@ export const bodyLimit = 65_536;
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
   app.useGlobalFilters(new FaultFilter(parts.log));
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  refuseAsFaults(server);
   guardAccounts(server, { identity: app.get(Identity), database: app.get(LateDatabase), limits: app.get(RateLimits) });
   app.useGlobalInterceptors(new IdempotencyInterceptor(app.get(IdempotentRequests), app.get(Reads), parts.log));
   // Nest would take forms, and Fastify texts as well.

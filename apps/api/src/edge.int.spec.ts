@@ -269,6 +269,8 @@ describe('what is hardly HTTP', () => {
     ['GET /v1.0/a b HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'badRequest'],
     ['GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n', 400, 'badRequest'],
     [`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`, 413, 'overLimit'],
+    ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
+    ['GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
     ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'itemNotFound'],
     [`TRACE /v1.0/${accountId}/backups HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 405, 'badMethod'],
   ])('is answered by a fault with a request id all the same: %j', async (bytes, expected, type) => {
@@ -276,6 +278,14 @@ describe('what is hardly HTTP', () => {
     expect([status, fault.type]).toEqual([expected, type]);
     expect(head).toMatch(/\r\nx-request-id: [\w-]+/);
     expect(head).toMatch(/\r\ncontent-type: application\/json/);
+  });
+
+  it('may wait for a 100 before its body, and for nothing else', async () => {
+    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\nContent-Length: 2\r\n`;
+    const wire = await gateway.wire(`${head}Expect: 100-continue\r\n\r\n{}`);
+    expect(wire).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 .*schedule: is required/s);
+    const { fault } = answered(await gateway.wire(`${head}Expect: 200-ok\r\n\r\n{}`));
+    expect(fault.message).toContain('"200-ok"');
   });
 
   it('gets links to where it came, however it names the host', async () => {

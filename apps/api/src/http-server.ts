@@ -1,13 +1,15 @@
-/** The server below the routes: faults for what Fastify and Node answer by themselves, before there is even a request. */
+/** The server below the routes: faults for what Fastify and Node answer by themselves, with no body or one of their own. */
 import { STATUS_CODES } from 'node:http';
 import type { RuntimeParts, ServiceOptions } from '@strongroom/runtime';
+import type { FastifyInstance } from 'fastify';
 import { answer } from './fault.filter.js';
-import { Fault } from './fault.js';
+import { Fault, quoted } from './fault.js';
 
 type ServerOptions = ReturnType<NonNullable<ServiceOptions['server']>>;
 
 export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
   return {
+    http: { requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true },
     // What comes while the gateway stops is served to its end.
     return503OnClosing: false,
@@ -25,6 +27,19 @@ export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
       socket.destroy();
     },
   };
+}
+
+/** What Node would refuse without a word becomes a request like any other, and is refused as one. */
+export function refuseAsFaults(server: FastifyInstance): void {
+  server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
+  server.addHook('onRequest', async ({ raw: { httpVersion, headers } }) => {
+    if (httpVersion === '1.1' && headers.host === undefined) {
+      throw new Fault('badRequest', 'The request has no Host header, which HTTP/1.1 requires.');
+    }
+    if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
+      throw new Fault('badRequest', `Expect: ${quoted(headers.expect)} can't be met; there is 100-continue.`);
+    }
+  });
 }
 
 function unreadablePath(): Fault {

@@ -53,6 +53,23 @@ describe('an instance that is to be built from a backup', () => {
     expect(faultOf(await gateway.call('DELETE', `/instances/${id}`))).toEqual([422, 'unprocessableEntity']);
   });
 
+  it('or registered: of the two fields that say which, the one that is null counts as absent', async () => {
+    const connection = { host: 'db', port: 5432, user: 'backup', password: 'secret' };
+    const datastore = { type: 'postgresql', version: '18' };
+    const ask = (instance: object) =>
+      gateway.call('POST', '/instances', { body: { instance: { name: 'either', datastore, ...instance } } });
+    const backupRef = await completed();
+    expect((await ask({ connection, restorePoint: null })).body).toMatchObject({ instance: { status: 'ACTIVE' } });
+    expect((await ask({ connection: null, restorePoint: { backupRef } })).body).toMatchObject({
+      instance: { status: 'BUILD' },
+    });
+    const both = await ask({ connection, restorePoint: { backupRef } });
+    expect(faultOf(both)).toEqual([400, 'badRequest']);
+    expect(faultIn(both.body).message).toBe('instance.connection: can only be null beside restorePoint.');
+    const neither = faultIn((await ask({ connection: null, restorePoint: null })).body);
+    expect(neither.message).toMatch(/^instance\.connection: must be an object/);
+  });
+
   it('that could not be built says why, and can be forgotten', async () => {
     const id = idIn((await restore(await completed())).body);
     const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };

@@ -9,6 +9,11 @@ const host = text(1, 255).refine((value) => /^[\p{L}\p{N}._:%-]+$/u.test(value),
   error: 'must be a host name or an IP address',
 });
 
+/** A server is registered or built: of the two fields that say which, one is there. */
+function beside(other: string) {
+  return optional(z.null({ error: `can only be null beside ${other}` }));
+}
+
 export const registerInstanceRequest = z.strictObject({
   instance: z.strictObject({
     name: text(1, 255),
@@ -29,6 +34,7 @@ export const registerInstanceRequest = z.strictObject({
         z.enum(['disable', 'require', 'verify-full'], { error: 'must be "disable", "require" or "verify-full"' }),
       ),
     }),
+    restorePoint: beside('connection'),
   }),
 });
 export type RegisterInstanceRequest = z.output<typeof registerInstanceRequest>['instance'];
@@ -37,6 +43,7 @@ export const restoreInstanceRequest = z.strictObject({
   instance: z.strictObject({
     name: text(1, 255),
     restorePoint: z.strictObject({ backupRef: idInBody }),
+    connection: beside('restorePoint'),
     // Sent by known clients; accepted, and not obeyed: the server is as the backup has it.
     flavorRef: z.unknown().optional(),
     volume: z.unknown().optional(),
