@@ -8,8 +8,13 @@ const refusal = (message: RegExp) =>
 
 describe('a body', () => {
   it('is read as the JSON that it is, whatever that is', () => {
-    const texts = fc.json({ maxDepth: 32 });
-    fc.assert(fc.property(texts, (text) => expect(read(text)).toEqual(JSON.parse(text))));
+    const withoutFloats = fc.json({ maxDepth: 32 }).filter((text) => !/\d[.eE]/.test(text));
+    fc.assert(fc.property(withoutFloats, (text) => expect(read(text)).toEqual(JSON.parse(text))));
+  });
+
+  it.each(['14.0', '1e1', '1E+2', '-0.0', '14.5'])('with %s in it has a number there, and no integer', (number) => {
+    const { a, b } = Object(read(`{"a": [${number}, 14, "${number}"], "b": -1}`));
+    expect([typeof a[0], Number.isInteger(a[0]), a[1], a[2], b]).toEqual(['number', false, 14, number, -1]);
   });
 
   it('that is empty is no body', () => {

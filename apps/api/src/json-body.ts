@@ -28,11 +28,26 @@ function decoded(body: Buffer): string {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return floatsKept(text, JSON.parse(text));
   } catch (error) {
     const [where = ''] = error instanceof Error ? (/ at position \d+/.exec(error.message) ?? []) : [];
     throw new Fault('badRequest', `The body is not JSON: it breaks off or goes wrong${where}.`);
   }
+}
+
+const numbers = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+/** Whatever a field's range is, a fraction is not in it. */
+const noInteger = '0.5';
+
+/** A number that is written as a float is none of the contract's integers, though JavaScript reads 14.0 as one. */
+function floatsKept(text: string, value: unknown): unknown {
+  let isChanged = false;
+  const spelled = text.replaceAll(numbers, (token) => {
+    if (token.startsWith('"') || !/[.eE]/.test(token) || !Number.isInteger(Number(token))) return token;
+    isChanged = true;
+    return noInteger;
+  });
+  return isChanged ? JSON.parse(spelled) : value;
 }
 
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;

@@ -117,6 +117,12 @@ describe('a new schedule', () => {
     expect((await listed(`?instance_id=${instanceId}`)).schedules).toEqual([]);
   });
 
+  it.each(['14.0', '14.5', '1.4e1', '"14"', 'true'])('takes no %s for an integer', async (hour) => {
+    const bytes = JSON.stringify({ schedule: { ...timing, instance_id: await gateway.register() } });
+    const answer = await gateway.call('POST', '/schedules', { bytes: bytes.replace('"hour":14', `"hour":${hour}`) });
+    expect(faultOf(answer)).toEqual([400, 'badRequest', 'schedule.hour: must be an integer from 0 to 23.']);
+  });
+
   it('needs an instance of this account, said once or twice the same', async () => {
     const instanceId = await gateway.register();
     const other = await gateway.register('other');
