@@ -12,7 +12,7 @@ interface Documented {
   requestBody?: { content: Content };
   responses: Record<string, { description: string; content?: Content }>;
 }
-type Content = Record<string, { schema: object; example?: unknown }>;
+type Content = Record<string, { schema: object; examples?: Record<string, { value: unknown }> }>;
 
 const style = `
 :root { color-scheme: light dark; --line: #8884; --accent: #0a7; }
@@ -74,12 +74,7 @@ function section({ path, method, operation }: { path: string; method: string; op
     );
   }
   const request = requestBody?.content['application/json'];
-  if (request)
-    parts.push(
-      '<h3>Request</h3>',
-      request.example === undefined ? '' : example(request.example),
-      details(request.schema),
-    );
+  if (request) parts.push('<h3>Request</h3>', ...valuesOf(request).map(example), details(request.schema));
   parts.push(
     '<h3>Answers</h3>',
     rows(
@@ -88,9 +83,11 @@ function section({ path, method, operation }: { path: string; method: string; op
     ),
   );
   for (const { content } of Object.values(responses)) {
-    const answer = content?.['application/json'];
-    if (answer?.example !== undefined) parts.push(example(answer.example));
-    else if (answer && !('$ref' in answer.schema)) parts.push(details(answer.schema));
+    for (const answer of Object.values(content ?? {})) {
+      const examples = valuesOf(answer);
+      if (examples.length > 0) parts.push(...examples.map(example));
+      else if (!('$ref' in answer.schema)) parts.push(details(answer.schema));
+    }
   }
   return parts.join('\n');
 }
@@ -100,8 +97,12 @@ function rows(head: string[], body: string[][]): string {
   return `<table>${line(head, 'th')}${body.map((cells) => line(cells, 'td')).join('')}</table>`;
 }
 
+function valuesOf({ examples = {} }: Content[string]): unknown[] {
+  return Object.values(examples).map(({ value }) => value);
+}
+
 function example(value: unknown): string {
-  return `<pre>${escaped(JSON.stringify(value, null, 2))}</pre>`;
+  return `<pre>${escaped(typeof value === 'string' ? value : JSON.stringify(value, null, 2))}</pre>`;
 }
 
 function details(schema: object): string {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { Gateway } from '../fixtures/gateway.js';
-import { type Operation, operations } from './operations.js';
+import { type Example, type Operation, operations } from './operations.js';
 
 /** More of them by night. */
 const requests = Number(process.env.STRONGROOM_FUZZ_REQUESTS ?? 1_000);
@@ -81,8 +81,8 @@ function fieldsIn(value: unknown): string[] {
 const otherFields = fc.constantFrom('run_now', 'paused', 'parent_id', 'description', 'restorePoint', '__proto__');
 
 /** An operation's example with some fields changed or added. */
-const likeExample = ({ example }: Operation) => {
-  const field = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...fieldsIn(example?.request)) }, otherFields);
+const likeExample = (example: Example) => {
+  const field = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...fieldsIn(example.request)) }, otherFields);
   return fc.array(fc.tuple(field, oddity), { maxLength: 3 }).map((changes) =>
     changes.reduce(
       (text, [name, value]) => {
@@ -90,7 +90,7 @@ const likeExample = ({ example }: Operation) => {
         const spelled = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
         return there.test(text) ? text.replace(there, () => spelled) : text.replace(/:\{/, () => `:{${spelled},`);
       },
-      JSON.stringify(example?.request).replaceAll(/"[\da-f-]{36}"/g, '"own.instance"'),
+      JSON.stringify(example.request).replaceAll(/"[\da-f-]{36}"/g, '"own.instance"'),
     ),
   );
 };
@@ -99,11 +99,14 @@ const noise = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
 );
 const bodyFor = (operation: Operation) =>
-  operation.example
-    ? fc.oneof({ weight: 9, arbitrary: likeExample(operation) }, { weight: 1, arbitrary: noise })
+  operation.examples
+    ? fc.oneof(
+        { weight: 9, arbitrary: fc.oneof(...operation.examples.map(likeExample)) },
+        { weight: 1, arbitrary: noise },
+      )
     : noise;
 
-const withBody = operations.filter(({ example }) => example);
+const withBody = operations.filter(({ examples }) => examples);
 const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...withBody)).chain((operation) =>
   fc.record({
     path: fc.constant(operation.path),
@@ -123,7 +126,7 @@ const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...with
       ),
       { maxLength: 2 },
     ),
-    body: fc.option(bodyFor(operation), { freq: operation.example ? 8 : 1 }),
+    body: fc.option(bodyFor(operation), { freq: operation.examples ? 8 : 1 }),
     type: fc.oneof(
       { weight: 9, arbitrary: fc.constant('application/json') },
       { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/json; charset=utf-16') },

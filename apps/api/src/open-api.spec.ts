@@ -4,7 +4,15 @@ import { z } from 'zod';
 import { openApiDocument } from './open-api.js';
 import { allowedOn, operations, operationsOn } from './operations.js';
 
-const content = z.object({ 'application/json': z.looseObject({ schema: z.looseObject({}) }) }).optional();
+const content = z
+  .looseObject({
+    'application/json': z.looseObject({
+      schema: z.looseObject({}),
+      examples: z.record(z.string(), z.object({ value: z.unknown() })).optional(),
+    }),
+  })
+  .optional();
+const headers = z.record(z.string(), z.looseObject({ description: z.string() })).optional();
 const document = z
   .object({
     openapi: z.literal('3.1.0'),
@@ -17,7 +25,7 @@ const document = z
           operationId: z.string(),
           parameters: z.array(z.object({ name: z.string(), in: z.string(), required: z.boolean() })),
           requestBody: z.object({ required: z.literal(true), content }).optional(),
-          responses: z.record(z.string(), z.object({ description: z.string(), content })),
+          responses: z.record(z.string(), z.object({ description: z.string(), content, headers })),
         }),
       ),
     ),
@@ -70,12 +78,56 @@ describe('the document of the API', () => {
     expect(creation['404']?.description).toBe('itemNotFound');
   });
 
+  it('has both forms of a new instance: registered, and built from a backup', () => {
+    const content = document.paths['/v1.0/{accountId}/instances']?.post?.requestBody?.content?.['application/json'];
+    const forms = z.object({ anyOf: z.array(z.unknown()) }).parse(content?.schema).anyOf;
+    expect(forms.map((form) => /"(connection|restorePoint)":{"type":"object"/.exec(JSON.stringify(form))?.[1])).toEqual(
+      ['connection', 'restorePoint'],
+    );
+    expect(content?.examples).toMatchObject({
+      register: { value: { instance: { connection: { port: 5432 } } } },
+      restore: { value: { instance: { restorePoint: {} } } },
+    });
+  });
+
+  it('tells of every header that is taken, and of those that are answered', () => {
+    const headersOf = (id: string) => {
+      const operation = documented.find(({ operationId }) => operationId === id);
+      const taken = operation?.parameters.filter((each) => each.in === 'header').map(({ name }) => name);
+      const answered = Object.entries(operation?.responses ?? {}).flatMap(([status, { headers = {} }]) =>
+        Object.keys(headers).flatMap((name) => (name === 'X-Request-Id' ? [] : [`${status} ${name}`])),
+      );
+      for (const { headers } of Object.values(operation?.responses ?? {}))
+        expect(headers).toHaveProperty('X-Request-Id');
+      return { taken, answered };
+    };
+    const retry = ['413 Retry-After', '503 Retry-After'];
+    expect(headersOf('getSchedulesId')).toEqual({ taken: ['X-Request-Id'], answered: ['200 ETag', ...retry] });
+    expect(headersOf('postBackups')).toEqual({
+      taken: ['X-Request-Id', 'Idempotency-Key'],
+      answered: ['202 Idempotent-Replayed', ...retry],
+    });
+    expect(headersOf('putSchedulesId').taken).toEqual(['X-Request-Id', 'Idempotency-Key', 'If-Match']);
+    expect(headersOf('getEvents').taken).toEqual(['X-Request-Id', 'Last-Event-ID']);
+    const { responses } = documented.find(({ operationId }) => operationId === 'getEvents') ?? {};
+    expect(Object.keys(responses?.['200']?.content ?? {})).toEqual(['application/json', 'text/event-stream']);
+  });
+
   it('gives examples that its own schemas take', () => {
-    const examples = operations.filter(({ example }) => example);
-    expect(examples.length).toBeGreaterThanOrEqual(4);
+    const examples = operations.flatMap((operation) =>
+      (operation.examples ?? []).map((example) => ({ ...operation, example })),
+    );
+    expect(examples.map(({ example }) => example.name)).toEqual([
+      'schedule',
+      'change',
+      'backup',
+      'copy',
+      'register',
+      'restore',
+    ]);
     for (const { request, response, example } of examples) {
-      expect(request?.safeParse(example?.request).error).toBeUndefined();
-      if (example?.response !== undefined) expect(response?.safeParse(example.response).error).toBeUndefined();
+      expect(request?.safeParse(example.request).error).toBeUndefined();
+      if (example.response !== undefined) expect(response?.safeParse(example.response).error).toBeUndefined();
     }
   });
 });

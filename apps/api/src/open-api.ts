@@ -2,7 +2,7 @@
 import * as contract from '@strongroom/contracts';
 import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
-import { faultsOf, idOf, isOfAccount, type Operation, operations } from './operations.js';
+import { type Example, faultsOf, idOf, isOfAccount, type Operation, operations } from './operations.js';
 
 /** What the document names once and refers to. */
 const components = {
@@ -22,7 +22,23 @@ const parameterTexts = {
   status: 'Only those with this status.',
 } as const;
 
-const headers = {
+const ofString = { type: 'string' };
+
+const requestHeaders = {
+  id: {
+    name: 'X-Request-Id',
+    in: 'header',
+    required: false,
+    description: 'The id of the request, in the answer, the log and every event that follows; one is made otherwise.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$' },
+  },
+  place: {
+    name: 'Last-Event-ID',
+    in: 'header',
+    required: false,
+    description: 'Of a stream: the id of the last event seen, after which it goes on; 0: from the start.',
+    schema: ofString,
+  },
   key: {
     name: 'Idempotency-Key',
     in: 'header',
@@ -35,9 +51,22 @@ const headers = {
     in: 'header',
     required: false,
     description: 'The ETag that was read: 412 when the resource has changed since.',
-    schema: { type: 'string' },
+    schema: ofString,
   },
 };
+
+const answerHeaders = {
+  id: { 'X-Request-Id': { description: 'The id of the request.', required: true, schema: ofString } },
+  tag: { ETag: { description: 'The version of the resource, for If-Match.', required: true, schema: ofString } },
+  replayed: { 'Idempotent-Replayed': { description: 'true: this is the first answer again.', schema: ofString } },
+  retry: { 'Retry-After': { description: 'When to ask again, in seconds.', schema: { type: 'integer' } } },
+};
+
+const streamExample = [
+  'retry: 2000\nid: 0\n\n',
+  'id: 0c8b1a3e-5d0f-4c5e-9c39-0d4d5f0d9f55\nevent: ScheduleDeleted\n',
+  'data: {"id": "0c8b1a3e-5d0f-4c5e-9c39-0d4d5f0d9f55", "type": "ScheduleDeleted", …}\n\n',
+].join('');
 
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
@@ -64,8 +93,9 @@ export function openApiDocument() {
 }
 
 function documented(operation: Operation) {
-  const { method, path, summary, notes, status, request, response, query = [], example, changes } = operation;
+  const { method, path, summary, notes, status, request, response, query = [], examples, changes, streams } = operation;
   const ofAccount = isOfAccount(operation);
+  const takesKey = ofAccount && method !== 'GET';
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -88,19 +118,39 @@ function documented(operation: Operation) {
     parameters: [
       ...inPath,
       ...inQuery,
-      ...(ofAccount && method !== 'GET' ? [headers.key] : []),
-      ...(changes ? [headers.match] : []),
+      requestHeaders.id,
+      ...(takesKey ? [requestHeaders.key] : []),
+      ...(changes ? [requestHeaders.match] : []),
+      ...(streams ? [requestHeaders.place] : []),
     ],
-    ...(request && { requestBody: { required: true, content: json(shapeOf(request, 'input'), example?.request) } }),
+    ...(request && {
+      requestBody: { required: true, content: json(shapeOf(request, 'input'), examplesOf(examples, 'request')) },
+    }),
     responses: {
       [status]: {
         description: status === 202 ? 'Accepted: it is on disk.' : 'OK',
-        ...(response && { content: json(shapeOf(response, 'output'), example?.response) }),
+        headers: {
+          ...answerHeaders.id,
+          ...(method === 'GET' && path.endsWith('/{id}') && answerHeaders.tag),
+          ...(takesKey && answerHeaders.replayed),
+        },
+        ...(response && {
+          content: {
+            ...json(shapeOf(response, 'output'), examplesOf(examples, 'response')),
+            ...(streams && {
+              'text/event-stream': { schema: ofString, examples: { stream: { value: streamExample } } },
+            }),
+          },
+        }),
       },
       ...Object.fromEntries(
         faultsOf(operation).map((type) => [
           contract.faultCodes[type],
-          { description: type, content: json(ref('Fault')) },
+          {
+            description: type,
+            headers: { ...answerHeaders.id, ...(mayPass.includes(type) && answerHeaders.retry) },
+            content: json(ref('Fault')),
+          },
         ]),
       ),
     },
@@ -111,8 +161,17 @@ function rolesFor(method: Operation['method']): string[] {
   return ['admin', 'creator', 'observer'].filter((role) => mayDo({ name: role, accountId: '', roles: [role] }, method));
 }
 
-function json(schema: object, example?: unknown) {
-  return { 'application/json': { schema, ...(example !== undefined && { example }) } };
+/** Tells when to ask again; too large a body or a full quota can't. */
+const mayPass: readonly contract.FaultType[] = ['serviceUnavailable', 'overLimit'];
+
+function json(schema: object, examples: Record<string, { value: unknown }> = {}) {
+  return { 'application/json': { schema, ...(Object.keys(examples).length > 0 && { examples }) } };
+}
+
+function examplesOf(examples: readonly Example[] = [], side: 'request' | 'response') {
+  return Object.fromEntries(
+    examples.filter((each) => each[side] !== undefined).map((each) => [each.name, { value: each[side] }]),
+  );
 }
 
 function ref(name: keyof typeof components) {

@@ -1,7 +1,13 @@
 /** Every operation of the API: the one table that the document, the `Allow` header and the 501s are made from. */
 import type { FaultType } from '@strongroom/contracts';
 import * as contract from '@strongroom/contracts';
-import type { z } from 'zod';
+import { z } from 'zod';
+
+export interface Example {
+  name: string;
+  request: unknown;
+  response?: unknown;
+}
 
 export interface Operation {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -17,12 +23,17 @@ export interface Operation {
   query?: readonly ('limit' | 'marker' | 'instance_id' | 'datastore' | 'status')[];
   /** Faults beyond those that follow from the rest. */
   faults?: readonly FaultType[];
-  example?: { request: unknown; response?: unknown };
+  examples?: readonly Example[];
   /** Changes or deletes one resource: takes If-Match. */
   changes?: true;
+  /** Is a stream too, for who accepts text/event-stream. */
+  streams?: true;
   /** Of the API that known clients speak, and nothing that a service of backups does: never succeeds. */
   foreign?: true;
 }
+
+/** Of what is there already, in the examples. */
+export const exampleId = '44b277eb-39be-4921-be31-3d61b43651d7';
 
 const of = (path: string) => `/v1.0/{accountId}${path}`;
 
@@ -51,40 +62,43 @@ const schedules: readonly Operation[] = [
     request: contract.createScheduleRequest,
     response: contract.scheduleResponse,
     faults: ['itemNotFound', 'unprocessableEntity', 'notImplemented'],
-    example: {
-      request: {
-        schedule: {
-          action: 'backup',
-          day_of_week: 0,
-          hour: 14,
-          instance_id: '44b277eb-39be-4921-be31-3d61b43651d7',
-          minute: 30,
-          copy_to: ['IAD', 'ORD'],
+    examples: [
+      {
+        name: 'schedule',
+        request: {
+          schedule: {
+            action: 'backup',
+            day_of_week: 0,
+            hour: 14,
+            instance_id: exampleId,
+            minute: 30,
+            copy_to: ['IAD', 'ORD'],
+          },
+        },
+        response: {
+          schedule: {
+            action: 'backup',
+            created: '2020-11-14T07:28:17',
+            day_of_month: null,
+            day_of_week: 0,
+            full_backup_retention: 2,
+            hour: 14,
+            id: '88b277eb-39be-4921-be31-3d61b43651d7',
+            instance_id: exampleId,
+            last_scheduled: null,
+            minute: 30,
+            month: null,
+            next_run: '2020-11-14T14:30:00',
+            running: 0,
+            source: { id: exampleId, type: 'instance' },
+            updated: '2020-11-14T07:28:17',
+            copy_to: ['IAD', 'ORD'],
+            paused: false,
+            version: 1,
+          },
         },
       },
-      response: {
-        schedule: {
-          action: 'backup',
-          created: '2020-11-14T07:28:17',
-          day_of_month: null,
-          day_of_week: 0,
-          full_backup_retention: 2,
-          hour: 14,
-          id: '88b277eb-39be-4921-be31-3d61b43651d7',
-          instance_id: '44b277eb-39be-4921-be31-3d61b43651d7',
-          last_scheduled: null,
-          minute: 30,
-          month: null,
-          next_run: '2020-11-14T14:30:00',
-          running: 0,
-          source: { id: '44b277eb-39be-4921-be31-3d61b43651d7', type: 'instance' },
-          updated: '2020-11-14T07:28:17',
-          copy_to: ['IAD', 'ORD'],
-          paused: false,
-          version: 1,
-        },
-      },
-    },
+    ],
   },
   {
     method: 'GET',
@@ -109,7 +123,7 @@ const schedules: readonly Operation[] = [
     request: contract.updateScheduleRequest,
     faults: ['unprocessableEntity'],
     changes: true,
-    example: { request: { schedule: { hour: 3, minute: 15, copy_to: ['IAD'], run_now: false } } },
+    examples: [{ name: 'change', request: { schedule: { hour: 3, minute: 15, copy_to: ['IAD'], run_now: false } } }],
   },
   {
     method: 'DELETE',
@@ -138,16 +152,19 @@ const backups: readonly Operation[] = [
     request: contract.createBackupRequest,
     response: contract.backupResponse,
     faults: ['itemNotFound', 'unprocessableEntity'],
-    example: {
-      request: {
-        backup: {
-          name: 'before-migration',
-          instance: '44b277eb-39be-4921-be31-3d61b43651d7',
-          description: 'Before the new columns',
-          copy_to: ['IAD'],
+    examples: [
+      {
+        name: 'backup',
+        request: {
+          backup: {
+            name: 'before-migration',
+            instance: exampleId,
+            description: 'Before the new columns',
+            copy_to: ['IAD'],
+          },
         },
       },
-    },
+    ],
   },
   {
     method: 'GET',
@@ -180,7 +197,7 @@ const backups: readonly Operation[] = [
     status: 202,
     request: contract.backupActionRequest,
     faults: ['unprocessableEntity'],
-    example: { request: { 'copy-backup': { target_backup_region: 'IAD' } } },
+    examples: [{ name: 'copy', request: { 'copy-backup': { target_backup_region: 'IAD' } } }],
   },
   {
     method: 'GET',
@@ -197,18 +214,22 @@ const instances: readonly Operation[] = [
     path: of('/instances'),
     summary: 'Register an existing database server; or, with restorePoint, have one built from a backup',
     status: 200,
-    request: contract.registerInstanceRequest,
+    request: z.union([contract.registerInstanceRequest, contract.restoreInstanceRequest]),
     response: contract.instanceResponse,
     faults: ['itemNotFound', 'conflict', 'notImplemented'],
-    example: {
-      request: {
-        instance: {
-          name: 'orders',
-          datastore: { type: 'postgresql', version: '18' },
-          connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret', tls: 'require' },
+    examples: [
+      {
+        name: 'register',
+        request: {
+          instance: {
+            name: 'orders',
+            datastore: { type: 'postgresql', version: '18' },
+            connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret', tls: 'require' },
+          },
         },
       },
-    },
+      { name: 'restore', request: { instance: { name: 'orders-restored', restorePoint: { backupRef: exampleId } } } },
+    ],
   },
   {
     method: 'GET',
@@ -260,6 +281,7 @@ const others: readonly Operation[] = [
     status: 200,
     response: contract.eventsResponse,
     query: ['limit', 'marker'],
+    streams: true,
     faults: ['overLimit'],
   },
 ];
