@@ -13,8 +13,9 @@ describe('a body', () => {
   });
 
   it.each(['14.0', '1e1', '1E+2', '-0.0', '14.5'])('with %s in it has a number there, and no integer', (number) => {
-    const { a, b } = Object(read(`{"a": [${number}, 14, "${number}"], "b": -1}`));
-    expect([typeof a[0], Number.isInteger(a[0]), a[1], a[2], b]).toEqual(['number', false, 14, number, -1]);
+    const isNumber = expect.any(Number);
+    expect(read(`{"a": [${number}, 14, "${number}"], "b": -1}`)).toEqual({ a: [isNumber, 14, number], b: -1 });
+    expect(Number.isInteger(read(number))).toBe(false);
   });
 
   it('that is empty is no body', () => {
