@@ -1,12 +1,16 @@
 /**
- * Writes docs/contract.md: every operation of the API and every way in which it ends, each with a test that has seen it.
- * Fails when an operation's success, or a fault that it tells of by name, was seen by no test.
+ * Writes docs/contract.md: every operation of the API and every way in which it ends, each with a test that has seen it;
+ * and every rule of the contract with the tests that show it. Fails when an ending was seen by no test, or when a test
+ * that shows a rule is not there or did not pass.
+ * `contract-table.ts NOTES REPORT…`: what the tests noted of the answers they saw, and Jest's reports of all suites.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FaultType, faultCodes } from '@strongroom/contracts';
 import { z } from 'zod';
 import { faultsOf, type Operation, operations } from '../apps/api/src/operations.js';
+import { contractRules } from '../test/contract-rules.js';
+import { matching, testsIn } from './contract-tests.js';
 
 const note = z.object({
   method: z.string(),
@@ -21,16 +25,8 @@ type Note = z.infer<typeof note>;
 /** What came of the requests that nobody thought of. */
 const fuzz = z.object({ fuzz: z.object({ requests: z.int(), of5xx: z.int(), leaks: z.int() }) });
 
-/** True of any operation, and shown of some: who asks, how often, what the service is at. */
-const ofAll: readonly FaultType[] = [
-  'unauthorized',
-  'forbidden',
-  'overLimit',
-  'badMediaType',
-  'instanceFault',
-  'serviceUnavailable',
-];
-const file = join(__dirname, '..', 'docs', 'contract.md');
+const root = join(__dirname, '..');
+const file = join(root, 'docs', 'contract.md');
 
 const noted: unknown[] = readFileSync(process.argv[3] ?? '', 'utf8')
   .split('\n')
@@ -39,9 +35,25 @@ const noted: unknown[] = readFileSync(process.argv[3] ?? '', 'utf8')
 const notes = noted.flatMap((each) => note.safeParse(each).data ?? []);
 const figures = noted.flatMap((each) => fuzz.safeParse(each).data?.fuzz ?? [])[0];
 
+const endingOf = ({ method, path, status, fault }: Note) => `${method} ${path} ${status} ${fault}`;
+const nameOf = ({ spec, test }: Note) => `${spec} ${test}`;
+
+/** How many ways to end each test has seen: one that saw few is about them. */
+const seenBy = new Map<string, Set<string>>();
+for (const each of notes) seenBy.set(nameOf(each), (seenBy.get(nameOf(each)) ?? new Set()).add(endingOf(each)));
+
+/** The test that says most clearly what it has seen: the status by its title, the operation too, or else little besides. */
 function seen(of: (each: Note) => boolean): Note | undefined {
-  const name = ({ spec, test }: Note) => `${spec} ${test}`;
-  return notes.filter(of).sort((a, b) => (name(a) < name(b) ? -1 : 1))[0];
+  const clarity = ({ test, status, method, path }: Note) =>
+    (new RegExp(`\\b${status}\\b`).test(test) ? 2 : 0) + (test.includes(`${method} ${path}`) ? 1 : 0);
+  const width = (each: Note) => seenBy.get(nameOf(each))?.size ?? 0;
+  return notes
+    .filter(of)
+    .sort((a, b) => clarity(b) - clarity(a) || width(a) - width(b) || (nameOf(a) < nameOf(b) ? -1 : 1))[0];
+}
+
+function cited(spec: string, test: string): string {
+  return `${test.replaceAll('|', '\\|')} ([spec](../${spec}))`;
 }
 
 function endings(operation: Operation): { status: number; fault: FaultType | null }[] {
@@ -54,18 +66,28 @@ const missing: string[] = [];
 const lines = operations.flatMap((operation) => {
   const { method, path, summary } = operation;
   const name = `\`${method} ${path}\``;
-  return endings(operation).flatMap(({ status, fault }) => {
+  return endings(operation).map(({ status, fault }) => {
     const by = seen(
       (each) => each.method === method && each.path === path && each.status === status && each.fault === fault,
     );
-    if (!by && fault !== null && ofAll.includes(fault)) return [];
     if (!by) missing.push(`${method} ${path} ${status} ${fault ?? ''}`);
     const what = fault === null ? summary : `\`${fault}\``;
-    return [
-      `| ${name} | ${status} | ${what} | ${by ? `${by.test.replaceAll('|', '\\|')} ([spec](../${by.spec}))` : '**none**'} |`,
-    ];
+    return `| ${name} | ${status} | ${what} | ${by ? cited(by.spec, by.test) : '**missing**'} |`;
   });
 });
+const tests = testsIn(root, process.argv.slice(4));
+const rules = Object.entries(contractRules).flatMap(([section, ofSection]) => [
+  `\n### ${section}\n\n| Rule | Shown by |\n| --- | --- |`,
+  ...ofSection.map(({ rule, shown }) => {
+    const by = shown.map(([spec, title]) => {
+      const ran = matching(tests, [spec, title]);
+      if (ran.length > 0 && ran.every(({ status }) => status === 'passed')) return cited(spec, title);
+      missing.push(`${section}: ${rule}: ${spec}: ${title}: ${ran.length > 0 ? 'did not pass' : 'did not run'}`);
+      return '**missing**';
+    });
+    return `| ${rule} | ${by.join('<br>')} |`;
+  }),
+]);
 const codes = [...new Set(Object.values(faultCodes))].filter((code) => !notes.some(({ status }) => status === code));
 if (!figures) missing.push('the requests of the fuzz');
 missing.push(...codes.map((code) => `no test has seen a ${code}`));
@@ -74,7 +96,13 @@ writeFileSync(
   file,
   `# The contract, and the tests that hold it
 
-Written by \`npm test\`: each operation, each way in which it ends, and a test that has seen it end so.
+Written by \`npm test\`: each rule of the contract with the tests that show it; and each operation, each way in which it ends,
+and a test that has seen it end so. A title stands as its source has it: a \`%s\` or \`$name\` is many cases.
+
+## The rules
+${rules.join('\n')}
+
+## The operations
 
 | Operation | Status | What | Seen by |
 | --- | --- | --- | --- |
@@ -83,7 +111,8 @@ ${lines.join('\n')}
 ## The fuzz
 
 Besides, ${figures?.requests ?? 0} requests that nobody thought of, over the whole surface (\`STRONGROOM_FUZZ_REQUESTS\` makes them more):
-${figures?.of5xx ?? 0} answered by a failure of the service, ${figures?.leaks ?? 0} with anything of another account.
+${figures?.of5xx ?? 0} answered by a failure of the service, ${figures?.leaks ?? 0} with anything of another account, and none that left a rejected promise
+unhandled, which would have ended the run.
 `,
 );
 if (missing.length > 0) {

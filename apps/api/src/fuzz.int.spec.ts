@@ -225,7 +225,7 @@ describe('whatever is asked', () => {
         'GET …/events 200',
       ]),
     );
-  }, 120_000);
+  }, 300_000);
 
   it('has changed nothing of another account', async () => {
     const ofOther = async (path: string) => (await gateway.call('GET', path, { as: 'other' })).body;

@@ -114,7 +114,7 @@ function documented(operation: Operation) {
     summary,
     ...(ofAccount
       ? { description: `${notes ? `${notes} ` : ''}Roles: ${rolesFor(method).join(', ')}.` }
-      : { security: [] }),
+      : { ...(notes && { description: notes }), security: [] }),
     parameters: [
       ...inPath,
       ...inQuery,

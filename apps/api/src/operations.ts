@@ -47,8 +47,8 @@ const service: readonly Operation[] = [
     method: 'GET',
     path: '/health/ready',
     summary: 'Tell whether the service can do its work',
+    notes: 'When it can not, the same as a 503.',
     status: 200,
-    faults: ['serviceUnavailable'],
   },
   { method: 'GET', path: '/metrics', summary: 'Tell the measurements, to Prometheus', status: 200 },
 ];

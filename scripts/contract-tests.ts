@@ -1,0 +1,36 @@
+/** The tests of a run, as Jest's reports tell them, and how one is found by its title in the source. */
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { z } from 'zod';
+
+export interface TestRun {
+  /** Its path in the repository. */
+  spec: string;
+  title: string;
+  status: string;
+}
+
+const report = z.object({
+  testResults: z.array(
+    z.object({ name: z.string(), assertionResults: z.array(z.object({ title: z.string(), status: z.string() })) }),
+  ),
+});
+
+export function testsIn(root: string, reports: readonly string[]): TestRun[] {
+  return reports.flatMap((path) =>
+    report
+      .parse(JSON.parse(readFileSync(path, 'utf8')))
+      .testResults.flatMap(({ name, assertionResults }) =>
+        assertionResults.map((test) => ({ spec: relative(root, name), ...test })),
+      ),
+  );
+}
+
+/** Those that ran under the title; a `%s` or `$name` in it stands for anything. */
+export function matching(tests: readonly TestRun[], [spec, title]: readonly [string, string]): TestRun[] {
+  const pattern = title
+    .split(/%[sji]|\$[a-z]+/)
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('[^]*');
+  return tests.filter((test) => test.spec === spec && new RegExp(`^${pattern}$`).test(test.title));
+}

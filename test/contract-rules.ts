@@ -1,0 +1,257 @@
+/**
+ * The rules of the contract, each with the tests that show it, for docs/contract.md. A test is named by its spec and its
+ * title as the source has it; one that is not there, or did not pass, fails the run.
+ */
+import {
+  api,
+  backups,
+  clients,
+  edge,
+  every,
+  limits,
+  parse,
+  type Rule,
+  runs,
+  schedules,
+  whole,
+} from './contract-rule.js';
+import { rulesOfResources } from './contract-rules-of-resources.js';
+
+const oneAndEach = 'comes in pages in order of id, whose links lead to all of them once';
+const newestFirst = 'comes newest first in pages of twenty, whose links keep every filter and lead to all of them once';
+
+export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
+  'The response codes of the reference page': [
+    {
+      rule: '202: the request has been accepted',
+      shown: [schedules('is answered as the reference page has it, and runs first on the day that it is made')],
+    },
+    {
+      rule: '400: an element is missing, or a value is wrong; the answer names it',
+      shown: [parse('is refused without %s, by name'), whole('http-api', 'with %s is a 400 that names it')],
+    },
+    {
+      rule: '401: no token, or a wrong one',
+      shown: [edge('$method $path is for nobody without a token, or with a wrong one')],
+    },
+    {
+      rule: '403: a token of another account, or a role that may not',
+      shown: [
+        edge('$method $path is not for a token of another account'),
+        edge('an observer may look, a creator may do all but delete, another role nothing'),
+      ],
+    },
+    { rule: '404: what was asked for is not there', shown: [every('is a 404 of what is not there: $method $path')] },
+    {
+      rule: '405: the method is not allowed; `Allow` has those that are',
+      shown: [edge('is every other method on $path: a 405 that says which there are')],
+    },
+    {
+      rule: '413: the quota of schedules is reached',
+      shown: [limits('is never exceeded, however many ask at once and wherever')],
+    },
+    {
+      rule: '413: asked too often; `Retry-After` says when to ask again',
+      shown: [every('is a 413 with Retry-After when it is asked too often: $method $path')],
+    },
+    { rule: '413: the body is too large', shown: [edge('of more than 64 KiB is a 413, said or found out')] },
+    {
+      rule: '415: the body is no JSON in UTF-8',
+      shown: [edge('of another type is a 415: %s'), edge('without a type, or packed, is a 415')],
+    },
+    {
+      rule: '422: a second schedule of an instance; a run while a backup runs',
+      shown: [
+        schedules('is the only one of its instance: a second is refused, and names the first'),
+        schedules('is refused while a backup of the instance runs, and changes nothing then'),
+      ],
+    },
+    {
+      rule: '500: the service failed; the answer has the id that its log has the reason under',
+      shown: [every('is a 500 that tells nothing but the id of the request: $method $path')],
+    },
+    {
+      rule: '501: HA groups; what a service of backups does not do to a server',
+      shown: [
+        schedules('needs an instance of this account, said once or twice the same'),
+        api(
+          'instances.int.spec.ts',
+          'is not resized or restarted by a service of backups, least of all while it is backed up',
+        ),
+      ],
+    },
+    {
+      rule: "503: the ledger's database is away; `Retry-After` says when to ask again",
+      shown: [
+        every('is a 503 with Retry-After: $method $path'),
+        whole('faults', 'makes the API answer 503 with Retry-After, and 202 again when it is back'),
+      ],
+    },
+  ],
+  ...rulesOfResources,
+  Identity: [
+    {
+      rule: 'No token is asked for by versions, health, metrics and documents',
+      shown: [edge('need not be said for what tells of nobody')],
+    },
+    {
+      rule: 'No or bad token: 401; a token of another account: 403',
+      shown: [
+        edge('$method $path is for nobody without a token, or with a wrong one'),
+        edge('$method $path is not for a token of another account'),
+      ],
+    },
+    {
+      rule: 'Roles: admin all, creator all but DELETE, observer GET only',
+      shown: [edge('an observer may look, a creator may do all but delete, another role nothing')],
+    },
+    {
+      rule: 'Accounts never see, change or use what is another’s',
+      shown: [edge('never see, change or use what is the other’s')],
+    },
+    {
+      rule: 'Keystone fails closed',
+      shown: [
+        api('keystone.int.spec.ts', 'lets nobody in while Keystone is away, says so, and goes on when it is back'),
+      ],
+    },
+  ],
+  Faults: [
+    {
+      rule: 'One shape for every fault, with a request id, also for what is hardly HTTP',
+      shown: [edge('is answered by a fault with a request id all the same: %j')],
+    },
+    {
+      rule: 'The request id is in the answer and in the log',
+      shown: [edge('has an id, its own or a new one, in the answer and in the log')],
+    },
+    {
+      rule: 'A 202 means: on disk; it survives the death of every process',
+      shown: [
+        whole('killed-processes', 'right after its 202 loses nothing: what the API accepted is there and is done'),
+      ],
+    },
+    {
+      rule: 'Anything else means: nothing was written',
+      shown: [
+        schedules('is not changed at all when part of the change is wrong'),
+        api(
+          'database-away.int.spec.ts',
+          'makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself',
+        ),
+      ],
+    },
+    {
+      rule: 'A broker that is down is no 503',
+      shown: [whole('broker-outage', 'stops no 202: everything that was accepted meanwhile arrives when it is back')],
+    },
+  ],
+  Lists: [
+    {
+      rule: '`limit`: a default and a maximum that a deployment configures; more is cut to it',
+      shown: [
+        api('paging.int.spec.ts', 'has as many items as the deployment says, and no more however many are asked for'),
+        backups(newestFirst),
+      ],
+    },
+    {
+      rule: '`marker` is the id of the last item seen; 0: from the start',
+      shown: [
+        schedules(oneAndEach),
+        runs('come in pages of %i, the coming one counted, whose links lead to all of them once'),
+      ],
+    },
+    {
+      rule: 'Schedules and instances by id; backups and runs newest first',
+      shown: [
+        schedules(oneAndEach),
+        api('instances.int.spec.ts', 'comes in order of id in pages of at most twenty'),
+        backups(newestFirst),
+      ],
+    },
+    {
+      rule: 'A next link keeps every filter, and leads to where clients reach the service',
+      shown: [
+        schedules('keeps its filters in its links'),
+        api('paging.int.spec.ts', 'links to the next where clients reach the service, however the request came'),
+      ],
+    },
+    {
+      rule: 'A whole list has no next link; a bare `?` is nothing',
+      shown: [schedules('has no next link when it ends just where the page does')],
+    },
+    {
+      rule: 'An unknown marker or a bad limit is a 400',
+      shown: [schedules('takes no %s'), backups('is not asked for with %s')],
+    },
+  ],
+  'Promises to a client': [
+    {
+      rule: 'Read your writes, through any process',
+      shown: [
+        whole('http-api', 'reflects a change at once through another API process, and is gone when it was deleted'),
+      ],
+    },
+    {
+      rule: '`Idempotency-Key`: the first answer again within 24 h',
+      shown: [limits('gives the first answer again, through any process, and does nothing twice')],
+    },
+    {
+      rule: 'The same key with another body is a 422',
+      shown: [limits('with another body, or of another operation, is a 422')],
+    },
+    {
+      rule: '`If-Match`: 412 when it has changed',
+      shown: [limits('lets a change pass only on what the client has read'), limits('holds for backups and instances')],
+    },
+    {
+      rule: '`X-Request-Id` is carried through every event that follows',
+      shown: [
+        edge('carries its id and its caller into the events that follow from it'),
+        whole('request-ids', "a request's id is in what every process logs of what follows from it"),
+      ],
+    },
+    {
+      rule: 'Events by marker, and live, resumable by `Last-Event-ID`',
+      shown: [
+        api('events.int.spec.ts', 'goes on after a marker, page by page'),
+        api(
+          'events.int.spec.ts',
+          'goes on after the last event seen, with none lost or repeated, also when none was seen',
+        ),
+      ],
+    },
+  ],
+  'What known clients do': [
+    {
+      rule: 'The `openstack` command works unchanged',
+      shown: [whole('openstack-client', 'creates, shows, lists and deletes a backup, by name and by id')],
+    },
+    {
+      rule: 'troveclient looks a backup up by name first, and re-reads a new one at once',
+      shown: [
+        clients('creates a backup with all that it knows, looks it up by name first, and reads it again at once'),
+      ],
+    },
+    {
+      rule: 'troveclient reads flavor, volume and datastore of instances',
+      shown: [clients('lists instances with a filter of its own, and reads their flavor, volume and datastore')],
+    },
+    {
+      rule: 'cdbclient sends nulls, `run_now` on every PUT, regions as one text, a null name',
+      shown: [
+        clients('creates a schedule with explicit nulls'),
+        clients('sends run_now with every update, and regions as one text'),
+        clients('copies a backup without a name'),
+      ],
+    },
+    {
+      rule: 'gophercloud wants 202 for POST and DELETE, and RFC 3339 times',
+      shown: [clients('finds times that it can read, and 202 for what it creates and deletes')],
+    },
+    {
+      rule: 'Fault bodies are objects of one key whose value is an object',
+      shown: [edge('is answered by a fault with a request id all the same: %j')],
+    },
+  ],
+};
