@@ -93,6 +93,16 @@ describe('the ledger', () => {
     expect(await ledger.append(deletion(next, 0, { claims }))).toMatchObject({ outcome: 'appended' });
   });
 
+  it('takes no event that is not of its form, and lets those that are appended at the same time through', async () => {
+    const [good, bad] = [deletion(ids.next(), 0), deletion(ids.next(), 0)];
+    Object.assign(bad.events[0]?.data ?? {}, { mood: 'fine' });
+    const [appended, refused] = await Promise.allSettled([ledger.append(good), ledger.append(bad)]);
+    expect(appended).toMatchObject({ status: 'fulfilled', value: { outcome: 'appended' } });
+    expect(refused).toMatchObject({ status: 'rejected' });
+    expect(await ledger.readStream(bad.stream)).toEqual([]);
+    await expect(ledger.appendTogether([deletion(ids.next(), 0), bad])).rejects.toThrow(/mood/);
+  });
+
   it('cannot be changed: no update, no delete, no truncate', async () => {
     await ledger.append(deletion(ids.next(), 0));
     for (const sql of [

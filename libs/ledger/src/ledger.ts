@@ -70,7 +70,7 @@ export class Ledger {
 
   constructor(private readonly dataSource: DataSource) {
     this.lane = new AppendLane({
-      write: (batch) => this.appendWithin(this.dataSource.manager, batch),
+      write: (batch) => this.write(this.dataSource.manager, batch),
       holds: (request) => this.holds(request),
     });
   }
@@ -80,7 +80,9 @@ export class Ledger {
    * When it resolves with `appended` the events are on disk.
    * @throws {LedgerFault} when the database can't be reached
    */
-  append(request: AppendRequest): Promise<AppendOutcome> {
+  async append(request: AppendRequest): Promise<AppendOutcome> {
+    // Before the lane, where a malformed event would fail its neighbours.
+    request.events.forEach(checkNewEvent);
     return this.lane.append(request);
   }
 
@@ -92,15 +94,7 @@ export class Ledger {
   async appendWithin(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
     if (requests.length === 0) return [];
     for (const { events } of requests) events.forEach(checkNewEvent);
-    const asked = requests.map((request, index) => ({
-      ...request,
-      request: index,
-      aggregate: aggregateOf(request.stream),
-    }));
-    return parseAnswers(
-      await manager.query('select * from ledger_append($1)', [JSON.stringify(asked)]),
-      requests.length,
-    );
+    return this.write(manager, requests);
   }
 
   /**
@@ -297,6 +291,18 @@ export class Ledger {
     );
     notices.start();
     return () => notices.stop();
+  }
+
+  private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    const asked = requests.map((request, index) => ({
+      ...request,
+      request: index,
+      aggregate: aggregateOf(request.stream),
+    }));
+    return parseAnswers(
+      await manager.query('select * from ledger_append($1)', [JSON.stringify(asked)]),
+      requests.length,
+    );
   }
 
   private async holds({ stream, expectedVersion, events }: AppendRequest): Promise<AppendOutcome | undefined> {
