@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -116,6 +116,24 @@ describe('incremental backups', () => {
     await strongroom.untilCopied(api, child);
     await strongroom.vaults.proveCopy(child, 'IAD');
   }, 240_000);
+
+  it('leave nothing on the server of a forgotten instance, or say in the log what is left there', async () => {
+    const instanceId = await strongroom.register(api, customer.server);
+    const full = await strongroom.backUp(api, instanceId);
+    await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
+    expect(await customer.chainSlots()).toContain(chainSlotOf(full));
+    expect((await strongroom.call(api, 'DELETE', `/instances/${instanceId}`)).status).toBe(202);
+    await eventually(
+      async () => {
+        const log = await readFile(strongroom.logFile('scheduler'), 'utf8');
+        // When its password is gone already.
+        const isNamed = log.includes(`replication slot ${chainSlotOf(full)} may be left`);
+        if (!isNamed) expect(await customer.chainSlots()).not.toContain(chainSlotOf(full));
+      },
+      { withinMs: 30_000 },
+    );
+    for (const slot of await customer.chainSlots()) await customer.query(`select pg_drop_replication_slot('${slot}')`);
+  }, 60_000);
 
   it('are what a schedule takes on the days between its full ones, ancestors copied first; and full ones where the server can take none', async () => {
     const plain = await CustomerDatabase.start({ megabytes: 1 });

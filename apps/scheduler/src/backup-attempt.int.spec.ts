@@ -4,10 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { streamOf } from '@strongroom/contracts';
 import { chainSlotOf } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
-import { type SealedManifest, type Vault, VaultFault } from '@strongroom/vault';
-import { FillingVault } from '../../../libs/engines/fixtures/filling-vault.js';
+import { type Vault, VaultFault } from '@strongroom/vault';
 import { CustomerDatabase } from '../../../test/customer-database.js';
 import { eventually } from '../../../test/services/eventually.js';
+import { EventfulVault } from '../fixtures/eventful-vault.js';
 import { RunnerWorld } from '../fixtures/runner-world.js';
 import { BackupAttempt } from './backup-attempt.js';
 
@@ -27,22 +27,7 @@ beforeEach(async () => {
   instanceId = await world.register(customer.server);
 });
 
-/** The home vault, where something happens whenever it is asked for a backup's manifest. */
-class EventfulVault extends FillingVault {
-  constructor(
-    vault: Vault,
-    private readonly happens: (backupId: string) => Promise<void>,
-  ) {
-    super(vault, Number.POSITIVE_INFINITY);
-  }
-
-  override async manifest(backupId: string): Promise<SealedManifest | undefined> {
-    await this.happens(backupId);
-    return super.manifest(backupId);
-  }
-}
-
-const attempt = (backupId: string, job: Partial<LeasedJob> = {}, vault = world.vault) =>
+const attempt = (backupId: string, job: Partial<LeasedJob> = {}, vault: Vault = world.vault) =>
   new BackupAttempt({ ...world, vault }, world.job('backup', backupId, job), world.hold()).perform();
 const full = async () => {
   const backupId = await world.request(instanceId);

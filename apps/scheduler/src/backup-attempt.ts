@@ -64,7 +64,7 @@ export class BackupAttempt {
   /** Ends with the backup completed or failed in the ledger, or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
     const { backupId, job, parts } = this;
-    const history = await parts.ledger.readStream(streamOf('backup', backupId));
+    const history = await this.history(streamOf('backup', backupId));
     const backup = fold(backupDecider, history);
     const requested = history[0];
     if ((backup.is !== 'requested' && backup.is !== 'running') || !requested) return 'finished';
