@@ -20,9 +20,11 @@ export const vaultFaultCodes = {
 
 export type VaultFaultCode = keyof typeof vaultFaultCodes;
 
-/** Whether a fault of that code, as it was recorded, is one that passes with the vault's outage. */
+const outages: ReadonlySet<string> = new Set<VaultFaultCode>(['vault-unavailable', 'vault-full']);
+
+/** Whether a fault of that code, as it was recorded, is of the store as a whole: it passes with the store's outage. */
 export function isOutageOfVault(code: string): boolean {
-  return new Map<string, boolean>(Object.entries(vaultFaultCodes)).get(code) ?? false;
+  return outages.has(code);
 }
 
 export class VaultFault extends Error {
