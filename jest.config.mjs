@@ -53,6 +53,7 @@ export default {
       displayName: 'unit',
       testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'],
       testPathIgnorePatterns: ['\\.int\\.spec\\.ts$'],
+      setupFilesAfterEnv: ['<rootDir>/test/services/patience.ts'],
     },
     {
       ...project,

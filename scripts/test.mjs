@@ -4,13 +4,15 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const suites = ['unit', 'integration', 'e2e'];
+/** Tests on real services wait more than they compute. */
+const workersOf = (suite) => availableParallelism() + (suite === 'unit' ? 0 : 1);
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !suites.includes(name));
@@ -34,7 +36,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
     '--json',
     `--outputFile=${results}`,
   ];
-  const { status } = spawnSync(process.execPath, [...jest, '--maxWorkers=2'], {
+  const { status } = spawnSync(process.execPath, [...jest, `--maxWorkers=${workersOf(suite)}`], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, STRONGROOM_CONTRACT_NOTES: contractNotes },

@@ -1,4 +1,4 @@
-/** Tests on real services wait for processes to start and end; one that hangs still fails. */
+/** Tests wait for real services, and for a busy machine; one that hangs still fails. */
 import { jest } from '@jest/globals';
 
 jest.setTimeout(60_000);

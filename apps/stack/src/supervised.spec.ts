@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../test/services/eventually.js';
 import { type Running, Supervised } from './supervised.js';
 
-const soon = { withinMs: 4_000 };
+const soon = { withinMs: 20_000 };
 const lasts = 'setInterval(() => {}, 1000)';
 
 /** A process that stands in for a service. */
@@ -40,8 +40,13 @@ async function supervise(start: (signal: AbortSignal) => Promise<Running>): Prom
     },
     new AbortController().signal,
   );
+  begun.push(supervised);
   return [supervised, seen];
 }
+
+/** A test that fails must not leave one behind that starts for ever. */
+const begun: Supervised<Running>[] = [];
+afterEach(() => Promise.all(begun.splice(0).map((each) => each.stop())));
 
 describe('something supervised', () => {
   it('runs again when it is killed, as another process', async () => {
@@ -51,7 +56,6 @@ describe('something supervised', () => {
     expect(seen.lost).toEqual([{ how: 'ended by SIGKILL', pauseMs: 10 }]);
     expect(seen.started[1]).not.toBe(seen.started[0]);
     expect(supervised.current?.pid).toBe(seen.started[1]);
-    await supervised.stop();
   });
 
   it('is given longer and longer pauses while it keeps ending, up to the longest', async () => {
@@ -72,7 +76,6 @@ describe('something supervised', () => {
     await supervised.current?.kill();
     await eventually(() => expect(seen.started).toHaveLength(2), soon);
     expect(seen.lost.map(({ how }) => how)).toEqual(['ended by SIGKILL', 'could not be started: no disk']);
-    await supervised.stop();
   });
 
   it('stays down when it is stopped, and that is no loss', async () => {

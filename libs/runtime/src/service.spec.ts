@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Body, Controller, Get, HttpCode, Module, type OnModuleDestroy, Post } from '@nestjs/common';
 import { z } from 'zod';
@@ -136,6 +138,16 @@ describe('an app', () => {
     const headers = { 'content-type': 'application/json' };
     const answer = await call('/notes', { method: 'POST', headers, body: JSON.stringify('x'.repeat(2_000)) });
     expect(answer.status).toBe(413);
+  });
+
+  it('ends without waiting for a connection on which nobody asks anything', async () => {
+    const { hostname, port } = new URL(service.url);
+    const silent = connect(Number(port), hostname);
+    await once(silent, 'connect');
+    // Its connection was accepted after the other's.
+    await call('/health/live');
+    const ended = once(silent, 'close');
+    await Promise.all([service.close(), ended]);
   });
 
   it('ends its work when it is closed, and listens no longer', async () => {

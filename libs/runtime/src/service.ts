@@ -11,6 +11,7 @@ import type { AppConfig } from './config.js';
 import { followRequests, requestIdOf } from './http-requests.js';
 import { NestLog } from './log.js';
 import { type RuntimeParts, runtimeModule } from './runtime-module.js';
+import { SilentConnections } from './silent-connections.js';
 
 export interface ServiceOptions<C extends AppConfig = AppConfig> {
   /** Makes the app's own module. The parts are there for injection too. */
@@ -67,8 +68,11 @@ export async function openService<C extends AppConfig>(
     logger: new NestLog(log),
     abortOnError: false,
   });
+  const fastify = adapter.getInstance();
+  const silent = new SilentConnections(fastify.server);
+  fastify.addHook('preClose', async () => silent.end());
   try {
-    followRequests(adapter.getInstance(), log, metrics);
+    followRequests(fastify, log, metrics);
     await configure?.(app, parts);
     await app.listen(config.http.port, config.http.host);
     const url = await app.getUrl();
