@@ -1,23 +1,27 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
+import { canMount, SmallDisk } from './services/small-disk.js';
 
 /** Small enough to be full in the middle of a backup. */
 const megabytes = 4;
-// Only root can mount a file system; elsewhere the suite is listed as skipped.
-const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
 let api: AppProcess;
+let disk: SmallDisk;
 
 const slots = () => customer.query("select 1 from pg_replication_slots where slot_name like 'strongroom_chain%'");
 
-asRoot('a disk that is full in the middle of a backup', () => {
+describe('a disk that is full in the middle of a backup', () => {
+  if (!canMount()) {
+    it.todo('was NOT RUN for want of a disk: only root can mount one, or a sudo that asks for no password');
+    return;
+  }
+
   beforeAll(async () => {
     customer = await CustomerDatabase.start({ megabytes: 60, settings: { summarize_wal: 'on' } });
   }, 120_000);
@@ -25,13 +29,12 @@ asRoot('a disk that is full in the middle of a backup', () => {
 
   beforeEach(async () => {
     strongroom = await Deployment.create({ feed: feedForTests() });
-    const vault = strongroom.vaults.of('DFW');
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'strongroom-test', vault]);
+    disk = SmallDisk.mount(strongroom.vaults.of('DFW'), megabytes);
     [api] = await strongroom.startAll();
   });
   afterEach(async () => {
     await strongroom.stopAll();
-    execFileSync('umount', [strongroom.vaults.of('DFW')]);
+    disk.unmount();
     await strongroom.remove();
   });
 
@@ -45,7 +48,7 @@ asRoot('a disk that is full in the middle of a backup', () => {
     // Nor does the server keep anything for a backup that nothing can be built on.
     await eventually(async () => expect(await slots()).toEqual([]), { withinMs: 10_000 });
 
-    execFileSync('mount', ['-o', 'remount,size=500m', strongroom.vaults.of('DFW')]);
+    disk.growTo(500);
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.untilCopied(api, backupId);
     expect(await slots()).toHaveLength(1);

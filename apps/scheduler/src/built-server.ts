@@ -40,6 +40,7 @@ const majorVersion = 18;
 const lookMs = 1_000;
 const longestPauseMs = 30_000;
 const local = { host: '127.0.0.1', tls: 'disable' } as const;
+
 export class BuiltServer {
   private readonly folder: BuiltServerFolder;
 
