@@ -1,0 +1,153 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import type { AppProcess } from './app-process.js';
+import { CustomerDatabase } from './customer-database.js';
+import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+let replicator: AppProcess;
+
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+}, 120_000);
+afterAll(() => customer.stop());
+
+beforeEach(async () => {
+  strongroom = await Deployment.create({ feed: feedForTests() });
+  [api, , replicator] = await strongroom.startAll();
+});
+afterEach(() => strongroom.remove());
+
+describe('a vault that fails', () => {
+  it('delays only its own region, and has its copy as soon as it is back', async () => {
+    await strongroom.vaults.takeAway('IAD');
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const backupId = await strongroom.runNow(api, scheduleId);
+    const waiting = await strongroom.until(api, backupId, ({ copies }) => {
+      const of = (region: string) => copies.find((copy) => copy.region === region);
+      return of('ORD')?.status === 'COMPLETED' && of('IAD')?.fault !== null && of('IAD')?.status === 'PENDING';
+    });
+    expect(waiting.copies.find(({ region }) => region === 'IAD')?.fault).toMatchObject({
+      code: 'vault-unavailable',
+    });
+    await strongroom.vaults.bringBack('IAD');
+    await strongroom.untilCopied(api, backupId);
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
+  }, 90_000);
+
+  it('is waited for however long it is away, and a copy that was given up then can be asked for again', async () => {
+    await replicator.kill();
+    replicator = await strongroom.start('replicator', {
+      STRONGROOM_MAX_COPY_ATTEMPTS: '1',
+      STRONGROOM_COPY_RETRY_SECONDS: '0',
+    });
+    await strongroom.vaults.takeAway('IAD');
+    const backupId = await strongroom.backUp(api, await strongroom.register(api, customer.server), {
+      copy_to: ['IAD'],
+    });
+    await eventually(async () => expect((await strongroom.attemptsAt(backupId, 'IAD')).length).toBeGreaterThan(4), {
+      withinMs: 60_000,
+    });
+    expect((await strongroom.backup(api, backupId)).copies).toMatchObject([{ fault: { code: 'vault-unavailable' } }]);
+
+    await strongroom.vaults.damage(backupId, 'DFW', 'altered');
+    await strongroom.vaults.bringBack('IAD');
+    await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'FAILED'));
+    // What its newest attempt would leave if it were killed. A byte that was changed once more is what it was.
+    const newest = z.object({ attempt: z.int() }).parse((await strongroom.backup(api, backupId)).copies[0]).attempt;
+    await mkdir(join(strongroom.vaults.of('IAD'), 'partial', `${backupId}.${newest}`), { recursive: true });
+    await strongroom.vaults.damage(backupId, 'DFW', 'altered');
+    const action = { 'copy-backup': { target_backup_region: 'IAD' } };
+    expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
+    await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'COMPLETED'));
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
+    expect(await strongroom.vaults.leftovers('IAD')).toEqual([]);
+  }, 120_000);
+
+  it('or hangs stalls no other region, and has its copies when it answers again', async () => {
+    await replicator.kill();
+    const instances = await Promise.all([1, 2, 3, 4].map(() => strongroom.register(api, customer.server)));
+    const backups = await Promise.all(
+      instances.map((instance) => strongroom.backUp(api, instance, { copy_to: ['IAD', 'ORD'] })),
+    );
+    const pipes = await Promise.all(backups.map((backupId) => strongroom.vaults.hang(backupId, 'IAD')));
+    for (const backupId of backups) {
+      await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
+    }
+    // As many as Node has threads for, if it is not told otherwise.
+    replicator = await strongroom.start('replicator', {
+      STRONGROOM_COPY_CONCURRENCY: '4',
+      STRONGROOM_COPY_STALL_SECONDS: '2',
+    });
+    for (const backupId of backups) {
+      await strongroom.until(api, backupId, ({ copies }) => {
+        const of = (region: string) => copies.find((copy) => copy.region === region);
+        return of('ORD')?.status === 'COMPLETED' && of('IAD')?.status === 'PENDING' && of('IAD')?.fault !== null;
+      });
+      expect(await strongroom.attemptsAt(backupId, 'IAD')).toContain('vault-unavailable');
+    }
+    for (const pipe of pipes) await pipe.release();
+    for (const backupId of backups) await strongroom.untilCopied(api, backupId);
+  }, 150_000);
+
+  it('of the home region fails the backup with its reason within seconds, and the next slot runs all the same', async () => {
+    await strongroom.vaults.takeAway('DFW');
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const failed = await strongroom.until(
+      api,
+      await strongroom.runNow(api, scheduleId),
+      ({ status }) => status === 'FAILED',
+      15_000,
+    );
+    expect(failed.fault).toMatchObject({ code: 'vault-unavailable' });
+    await strongroom.vaults.bringBack('DFW');
+    const slotAt = new Date(Math.ceil((Date.now() + 5_000) / 60_000) * 60_000);
+    const timing = { hour: slotAt.getUTCHours(), minute: slotAt.getUTCMinutes() };
+    const changed = await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: timing });
+    expect(changed.status).toBe(202);
+    const run = await eventually(
+      async () => {
+        const made = (await strongroom.backups(api)).find(({ id }) => id !== failed.id);
+        if (!made) throw new Error('the slot has not come yet');
+        return made.id;
+      },
+      { withinMs: 90_000 },
+    );
+    await strongroom.untilCopied(api, run);
+  }, 180_000);
+});
+
+describe('a backup whose bytes were changed in the vault', () => {
+  it.each(['altered', 'truncated', 'removed'] as const)(
+    'is not copied when an object was %s: the copy fails and says so',
+    async (how) => {
+      // The copies wait until the damage is done.
+      await strongroom.vaults.takeAway('IAD', 'ORD');
+      const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+      const backupId = await strongroom.runNow(api, scheduleId);
+      await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
+      await strongroom.vaults.damage(backupId, 'DFW', how);
+      await strongroom.vaults.bringBack('IAD', 'ORD');
+
+      const { copies } = await strongroom.until(
+        api,
+        backupId,
+        (backup) => backup.copies.length === 2 && backup.copies.every(({ status }) => status === 'FAILED'),
+      );
+      for (const copy of copies) {
+        expect(copy.fault).toMatchObject({ code: how === 'removed' ? 'object-missing' : 'object-altered' });
+      }
+      for (const region of ['IAD', 'ORD'] as const) {
+        expect(await strongroom.vaults.leftovers(region)).toEqual([]);
+        expect(await strongroom.vaults.holds(backupId, region)).toBe(false);
+      }
+    },
+    90_000,
+  );
+});
