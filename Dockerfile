@@ -28,6 +28,7 @@ COPY --chmod=755 docker/demo-customer/ /docker-entrypoint-initdb.d/
 FROM base AS strongroom
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
+    MALLOC_ARENA_MAX=2 \
     STRONGROOM_HTTP_HOST=0.0.0.0 \
     STRONGROOM_HTTP_PORT=8779
 COPY --chmod=644 package.json ./

@@ -190,6 +190,8 @@ export class Stack {
       PATH: process.env.PATH,
       // A region whose file system hangs keeps four threads.
       UV_THREADPOOL_SIZE: String(4 + 4 * Object.keys(vaults).length),
+      // glibc keeps what is freed in an arena of the thread that asked for it: with many threads, far more than is in use.
+      MALLOC_ARENA_MAX: '2',
       ...Object.fromEntries(asked),
       STRONGROOM_DATABASE_URL: postgres,
       STRONGROOM_FEED: broker,
