@@ -37,7 +37,6 @@ export const registerInstanceRequest = z.strictObject({
     restorePoint: beside('connection'),
   }),
 });
-export type RegisterInstanceRequest = z.output<typeof registerInstanceRequest>['instance'];
 
 export const restoreInstanceRequest = z.strictObject({
   instance: z.strictObject({

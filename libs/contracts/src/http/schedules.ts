@@ -53,7 +53,6 @@ export const updateScheduleRequest = z.strictObject({
     run_now: optional(yesOrNo),
   }),
 });
-export type UpdateScheduleRequest = z.output<typeof updateScheduleRequest>['schedule'];
 
 export const scheduleResource = z.object({
   action: z.literal('backup'),
