@@ -3,6 +3,7 @@
  * so. Only the newest attempt can end a backup, so one that was overtaken while it slept changes nothing.
  */
 import {
+  type EngineFacts,
   type EventContext,
   isRefusal,
   type RecordedEvent,
@@ -13,6 +14,7 @@ import {
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupCommand,
+  type BackupIdentity,
   type BackupState,
   backupDecider,
   fold,
@@ -31,6 +33,7 @@ import {
   persist,
 } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
+import type { ServerLineage } from './server-lineage.js';
 
 /** So many lost runners, and the backup is failed rather than tried again: it may be what kills them. */
 const mostLost = 5;
@@ -44,6 +47,9 @@ export interface BackupAttemptParts {
   engine: Engine;
   /** The home region's. */
   vault: Vault;
+  lineage: Pick<ServerLineage, 'identify'>;
+  /** Called when a backup came to be of another server than the one before it. */
+  onAnotherServer?: () => void;
   /** Who runs it: the process. */
   runner: string;
 }
@@ -91,9 +97,9 @@ export class BackupAttempt {
     }
     const startedAt = parts.clock.now();
     log.info({ instance: backup.request.instanceId }, 'backup begun');
-    let stored: StoredBackup;
+    let stored: StoredBackup | undefined;
     try {
-      stored = await this.store(backup, startedAt, log);
+      stored = await this.store(backup, startedAt, record, log);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message } = faultOf(error);
@@ -101,14 +107,23 @@ export class BackupAttempt {
       await this.fail(record, { code, reason: message }, log);
       return 'finished';
     }
-    const { location, type, parentId, sizeBytes, rawBytes, sha256 } = stored;
+    if (!stored) return 'finished';
+    const { location, type, parentId, sizeBytes, rawBytes, sha256, facts } = stored;
+    const identity = await this.identify(backup, facts, context);
     const made = { type, parentId, region: parts.vault.region, location, sizeBytes, rawBytes, sha256 };
     const result = { ...made, startedAt: startedAt.toISOString() };
-    const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
+    const completed = await record({
+      type: 'CompleteBackup',
+      backupId,
+      attempt: job.attempt,
+      identity,
+      result,
+    });
     if (isRefusal(completed)) {
       log.warn(`backup not completed: ${completed.message}`);
       return 'finished';
     }
+    if (identity.another) this.warnOf(backup, identity.lineage, identity.another, log);
     const ms = parts.clock.now().getTime() - startedAt.getTime();
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
     return 'finished';
@@ -132,9 +147,20 @@ export class BackupAttempt {
     });
   }
 
-  /** A run of a schedule that can't build on its parent is full; whoever asked for an incremental is told why there is none. */
-  private async store(backup: OpenBackup, startedAt: Date, log: Logger): Promise<StoredBackup> {
+  /**
+   * A run of a schedule that can't build on its parent is full, in this attempt and in those after it; whoever asked for
+   * an incremental is told why there is none.
+   * @returns undefined when another attempt has taken over
+   */
+  private async store(
+    backup: OpenBackup,
+    startedAt: Date,
+    record: (command: BackupCommand) => Promise<Executed | Refusal>,
+    log: Logger,
+  ): Promise<StoredBackup | undefined> {
+    const { backupId, job } = this;
     const { parentId, trigger } = backup.request;
+    if (backup.madeFull) return this.storeOn(null, backup, startedAt);
     try {
       if (parentId !== null) await this.checkParent(parentId);
       return await this.storeOn(parentId, backup, startedAt);
@@ -143,8 +169,41 @@ export class BackupAttempt {
         error instanceof EngineFault && error.code === 'incremental-not-possible' && trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
       log.warn(`the backup is full, though an incremental was planned: ${error.message}`);
-      return this.storeOn(null, backup, startedAt);
+      const why = { ground: groundOf(error), reason: error.message };
+      const told = await record({ type: 'MakeFull', backupId, attempt: job.attempt, ...why });
+      if (!isRefusal(told)) return this.storeOn(null, backup, startedAt);
+      log.warn(`backup not made full: ${told.message}`);
+      return undefined;
     }
+  }
+
+  private identify(
+    { accountId, request: { instanceId } }: OpenBackup,
+    facts: EngineFacts,
+    context: EventContext,
+  ): Promise<BackupIdentity> {
+    const { backupId, hold, parts } = this;
+    const what = `telling the server of backup ${backupId}`;
+    return persist(() => parts.lineage.identify({ backupId, accountId, instanceId, facts }, context), {
+      what,
+      // The bytes are safe by now: a vault that is away is waited for.
+      passes: (error) => isOutage(error) || (error instanceof VaultFault && error.retryable),
+      signal: hold.signal,
+      log: parts.log,
+    });
+  }
+
+  private warnOf(
+    { request: { instanceId } }: OpenBackup,
+    lineage: string,
+    { formerLineage, formerBackupId, reason }: NonNullable<BackupIdentity['another']>,
+    log: Logger,
+  ): void {
+    this.parts.onAnotherServer?.();
+    log.warn(
+      { instance: instanceId, lineage, formerLineage, formerBackupId },
+      `another server was found behind the instance than that of backup ${formerBackupId}: ${reason} Retention counts its backups apart`,
+    );
   }
 
   /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault can't give it */
@@ -222,6 +281,10 @@ export class BackupAttempt {
     const told = `${what} for backup ${this.backupId}`;
     return persist(action, { what: told, passes: isOutage, signal: this.hold.signal, log });
   }
+}
+
+function groundOf(error: EngineFault): string {
+  return 'ground' in error && typeof error.ground === 'string' ? error.ground : 'not-told';
 }
 
 function faultOf(error: unknown): { code: string; message: string } {
