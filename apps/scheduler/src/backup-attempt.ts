@@ -21,7 +21,7 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { type Engine, EngineFault, type StoredBackup, storeBackup } from '@strongroom/engines';
+import { type Engine, EngineFault, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -165,12 +165,11 @@ export class BackupAttempt {
       if (parentId !== null) await this.checkParent(parentId);
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
-      const isFallback =
-        error instanceof EngineFault && error.code === 'incremental-not-possible' && trigger === 'slot';
+      const isFallback = error instanceof IncrementalNotPossible && trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
       log.warn(`the backup is full, though an incremental was planned: ${error.message}`);
-      const why = { ground: groundOf(error), reason: error.message };
-      const told = await record({ type: 'MakeFull', backupId, attempt: job.attempt, ...why });
+      const { ground, message: reason } = error;
+      const told = await record({ type: 'MakeFull', backupId, attempt: job.attempt, ground, reason });
       if (!isRefusal(told)) return this.storeOn(null, backup, startedAt);
       log.warn(`backup not made full: ${told.message}`);
       return undefined;
@@ -206,21 +205,21 @@ export class BackupAttempt {
     );
   }
 
-  /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault can't give it */
+  /** @throws {IncrementalNotPossible} when the parent was deleted since, or the home vault can't give it */
   private async checkParent(parentId: string): Promise<void> {
     const parent = fold(backupDecider, await this.history(streamOf('backup', parentId)));
     try {
       if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
     } catch (cause) {
       if (!(cause instanceof VaultFault) || cause.retryable) throw cause;
-      throw new EngineFault(
-        'incremental-not-possible',
+      throw new IncrementalNotPossible(
+        'parent-unreadable',
         `Backup ${parentId}, which it was to be built on, can't be read: ${cause.message} Take a full backup.`,
         { cause },
       );
     }
-    throw new EngineFault(
-      'incremental-not-possible',
+    throw new IncrementalNotPossible(
+      'parent-not-there',
       `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
     );
   }
@@ -281,10 +280,6 @@ export class BackupAttempt {
     const told = `${what} for backup ${this.backupId}`;
     return persist(action, { what: told, passes: isOutage, signal: this.hold.signal, log });
   }
-}
-
-function groundOf(error: EngineFault): string {
-  return 'ground' in error && typeof error.ground === 'string' ? error.ground : 'not-told';
 }
 
 function faultOf(error: unknown): { code: string; message: string } {

@@ -54,7 +54,10 @@ export class ServerLineage {
    * @param context of what is recorded of earlier backups
    * @throws {VaultFault} retryable, when the home vault is away and an earlier backup's manifest is needed
    */
-  async identify({ backupId, accountId, instanceId, facts }: Identified, context: EventContext): Promise<BackupIdentity> {
+  async identify(
+    { backupId, accountId, instanceId, facts }: Identified,
+    context: EventContext,
+  ): Promise<BackupIdentity> {
     await this.parts.views.catchUp(accountId);
     const heads: Head[] = [];
     for (const earlier of await this.lineages.completedOf(instanceId)) {
@@ -78,12 +81,7 @@ export class ServerLineage {
     if (lineage !== null) return { lineage, backupId: id, facts: found };
     const identity = this.judge(id, tellable(found), found, heads);
     const { ledger, ids } = this.parts;
-    await execute(
-      { ledger, ids },
-      backupDecider,
-      { id, ...of },
-      { type: 'IdentifyBackup', backupId: id, identity },
-    );
+    await execute({ ledger, ids }, backupDecider, { id, ...of }, { type: 'IdentifyBackup', backupId: id, identity });
     return { lineage: identity.lineage, backupId: id, facts: found };
   }
 
@@ -109,7 +107,10 @@ export class ServerLineage {
       return (await vault.manifest(backupId))?.manifest.engine;
     } catch (error) {
       if (!(error instanceof VaultFault) || error.retryable) throw error;
-      log.warn({ err: error, backup: backupId }, 'the server of an earlier backup is not known: its manifest is unreadable');
+      log.warn(
+        { err: error, backup: backupId },
+        'the server of an earlier backup is not known: its manifest is unreadable',
+      );
       return undefined;
     }
   }

@@ -121,9 +121,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       ...data,
     }),
     LineageAccepted: (state, { data: { lineage, inPlaceOf } }) =>
-      state.is === 'registered'
-        ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) }
-        : state,
+      state.is === 'registered' ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) } : state,
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
     InstanceForgotten: (state) =>
       state.is === 'registered'

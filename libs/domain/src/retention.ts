@@ -57,7 +57,11 @@ export function beyondRetention(held: readonly HeldBackup[], retention: Retentio
       if (isAgain || (isCounted && is !== 'unended' && slotAt < keptSince)) goes.add(backupId);
     }
   }
-  for (const needed of neededBy(held.filter(({ backupId }) => !goes.has(backupId)), held)) goes.delete(needed);
+  for (const needed of neededBy(
+    held.filter(({ backupId }) => !goes.has(backupId)),
+    held,
+  ))
+    goes.delete(needed);
   return held.flatMap(({ backupId }) => (goes.has(backupId) ? backupId : []));
 }
 

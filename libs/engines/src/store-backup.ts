@@ -49,6 +49,8 @@ export interface StoredBackup {
   /** Bytes that the server sent. */
   rawBytes: number;
   sha256: string;
+  /** What the engine says of what is sealed. */
+  facts: VaultManifest['engine'];
 }
 
 const extension = '.zst';
@@ -173,6 +175,7 @@ function result(sealed: SealedManifest, location: string): StoredBackup {
     sizeBytes: storedBytes(sealed),
     rawBytes: sealed.manifest.objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
     sha256: sealed.sha256,
+    facts: sealed.manifest.engine,
   };
 }
 

@@ -111,7 +111,11 @@ export const backupTable = new EntitySchema<BackupRow>({
 });
 
 const change = changing<BackupRow>();
-const identified = change<'BackupIdentified'>(({ position, data: { lineage, facts } }) => ({ lineage, facts, position }));
+const identified = change<'BackupIdentified'>(({ position, data: { lineage, facts } }) => ({
+  lineage,
+  facts,
+  position,
+}));
 /** It has completed before all that were identified with their completion. */
 const identifiedLate = change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts }));
 

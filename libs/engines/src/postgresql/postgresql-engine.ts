@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
+import type { VaultManifest } from '@strongroom/contracts';
 import pg from 'pg';
 import {
   type BackupOptions,
@@ -19,6 +20,7 @@ import { EngineFault } from '../engine-fault.js';
 import { type BackupStart, BaseBackup, type Patience } from './base-backup.js';
 import { beginChain, buildOn, type ChainFacts, manifestOf, notBuiltOn, whyNot } from './chain.js';
 import { chainSlotOf, dropChainSlot } from './chain-slot.js';
+import { whyNoDescendant } from './lineage.js';
 import { restoreDataDirectory } from './restore.js';
 import { describe, type Server } from './server.js';
 import { faultOfServer } from './server-fault.js';
@@ -104,10 +106,14 @@ export class PostgresqlEngine extends Engine {
     return this.asking(target, signal, async (client) => whyNot(await describe(client)));
   }
 
-  async endChains(target: EngineTarget, fullBackupIds: readonly string[], signal: AbortSignal): Promise<void> {
+  async endChains(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void> {
     await this.asking(target, signal, async (client) => {
-      for (const id of fullBackupIds) await dropChainSlot(client, chainSlotOf(id));
+      for (const id of backupIds) await dropChainSlot(client, chainSlotOf(id));
     });
+  }
+
+  whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined {
+    return whyNoDescendant(former, now);
   }
 
   restore(
