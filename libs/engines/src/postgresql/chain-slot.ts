@@ -21,28 +21,41 @@ export function chainSlotOf(backupId: string): string {
 
 /**
  * Leaves the slot of a backup that has ended. A dead attempt's is dropped: it is older than what this one holds. The
- * backup's temporary slot is given up first, so that the server needs no place for both.
+ * backup's temporary slot is given up first, so that the server needs no place for both; but a place must be left for
+ * that of the next backup, which fails without. A parent's slot that was there beside it says that there is one.
  * @returns why there is none; undefined when there is one
  */
 export async function leaveSlot(
   client: pg.Client,
   server: Server,
-  slots: { backupId: string; temporary: string },
+  slots: { backupId: string; temporary: string; isIncremental: boolean },
 ): Promise<Ground | undefined> {
   const slot = chainSlotOf(slots.backupId);
   await dropChainSlot(client, slots.temporary);
   await dropChainSlot(client, slot);
   const against = againstServer(server);
   if (against) return against;
+  if (!(await isMade(client, `"${slot}" PHYSICAL`))) return noneFree;
+  if (slots.isIncremental) return undefined;
+  const isPlaceLeft = await isMade(client, `"${slots.temporary}" TEMPORARY PHYSICAL`);
+  await dropChainSlot(client, isPlaceLeft ? slots.temporary : slot);
+  return isPlaceLeft ? undefined : noneFree;
+}
+
+const noneFree: Ground = {
+  ground: 'no-slot-free',
+  reason:
+    'When it had ended the server had no replication slot free for it beside the one that the next backup needs. Raise max_replication_slots.',
+};
+
+/** False when the server has no place for it. */
+async function isMade(client: pg.Client, slot: string): Promise<boolean> {
   try {
-    await client.query(`CREATE_REPLICATION_SLOT "${slot}" PHYSICAL`);
-    return undefined;
+    await client.query(`CREATE_REPLICATION_SLOT ${slot}`);
+    return true;
   } catch (error) {
-    if (sqlStateOf(error) !== noFreeSlot) throw error;
-    return {
-      ground: 'no-slot-free',
-      reason: 'When it had ended the server had no replication slot free for it. Raise max_replication_slots.',
-    };
+    if (sqlStateOf(error) === noFreeSlot) return false;
+    throw error;
   }
 }
 

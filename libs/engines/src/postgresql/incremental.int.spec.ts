@@ -20,6 +20,7 @@ import { openBackup } from '../open-backup.js';
 import { restoreBackup } from '../restore-backup.js';
 import { storeBackup } from '../store-backup.js';
 import { chainSlotOf } from './chain-slot.js';
+import { limitBlocksName } from './limit-list.js';
 import { PostgresqlEngine } from './postgresql-engine.js';
 import { parseServerManifest } from './server-manifest.js';
 
@@ -351,6 +352,8 @@ async function unpackRaw(vault: Vault, backupId: string, directory: string) {
   const spaces: string[] = [];
   for (const { name } of manifest.objects) {
     const plain = name.replace(/\.zst$/, '');
+    // Of ours alone.
+    if (plain === limitBlocksName) continue;
     const oid = /^(\d+)\.tar$/.exec(plain)?.[1];
     const to = oid === undefined ? directory : join(`${directory}.spaces`, oid);
     await mkdir(to, { recursive: true });

@@ -95,7 +95,12 @@ export class PostgresqlEngine extends Engine {
       const result = command.ended
         .then(async (endLsn) => {
           silence.set(this.patience.answerMs, unanswered);
-          const left = await afterwards(client, server, { backupId, temporary, timeline: start.timeline });
+          const left = await afterwards(client, server, {
+            backupId,
+            temporary,
+            timeline: start.timeline,
+            isIncremental: parent !== undefined,
+          });
           return resultOf(server, start, endLsn, { ...left, parent: parent?.manifest });
         })
         .catch((error: unknown) => {
@@ -207,7 +212,7 @@ interface Left {
 async function afterwards(
   client: pg.Client,
   server: Server,
-  ids: { backupId: string; temporary: string; timeline: number },
+  ids: { backupId: string; temporary: string; timeline: number; isIncremental: boolean },
 ): Promise<Left> {
   let history: string | null = null;
   try {
