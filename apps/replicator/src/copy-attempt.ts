@@ -53,7 +53,7 @@ export class CopyAttempt {
     const history = await parts.ledger.readStream(streamOf('copy', copyId));
     const copy = fold(copyDecider, history);
     const requested = history.findLast(({ type }) => type === 'CopyRequested');
-    if (copy.is === 'deleted') return this.clear(copy.request);
+    if (copy.is === 'deleted') return this.clear(copy);
     if ((copy.is !== 'pending' && copy.is !== 'copying') || !requested) return 'finished';
     const { backupId, region } = copy.request;
     // The stream serialises the attempts: of two that begin at once, one is refused.
@@ -66,7 +66,7 @@ export class CopyAttempt {
     if (backup.is !== 'completed') {
       log.info('copy not made: its backup is being deleted');
       await record({ type: 'DeleteCopy' });
-      return this.clear(copy.request);
+      return this.clear(copy);
     }
     const ancestor = await new Ancestor(parts, copy, context).look();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
@@ -74,7 +74,7 @@ export class CopyAttempt {
     const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
     if (isRefusal(begun)) {
       log.info(`copy not begun: ${begun.message}`);
-      if (begun.refused === 'copy-deleted') return this.clear(copy.request);
+      if (begun.refused === 'copy-deleted') return this.clear({ ...copy, attempt });
       return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
     }
     if (ancestor !== 'there') {
@@ -114,13 +114,18 @@ export class CopyAttempt {
   }
 
   /** A copy that was deleted while it was made must not stay. */
-  private after(outcome: Executed | Refusal, { request }: OpenCopy): Performed | Promise<Performed> {
-    return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(request) : 'finished';
+  private after(outcome: Executed | Refusal, { request, attempt }: OpenCopy): Performed | Promise<Performed> {
+    // This attempt's number is the one after the newest that the copy was read with.
+    const mine = { request, attempt: attempt + 1 };
+    return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(mine) : 'finished';
   }
 
-  private async clear({ backupId, region }: OpenCopy['request']): Promise<Performed> {
+  /** Nobody will begin another attempt at a copy that was deleted. */
+  private async clear({ request, attempt }: Pick<OpenCopy, 'request' | 'attempt'>): Promise<Performed> {
+    const { backupId, region } = request;
     try {
-      await this.parts.stalls.over(region, this.hold.signal, () => this.parts.vaults.of(region).purge(backupId));
+      const vault = this.parts.vaults.of(region);
+      await this.parts.stalls.over(region, this.hold.signal, () => vault.purge(backupId, attempt));
       return 'finished';
     } catch (error) {
       this.parts.log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');

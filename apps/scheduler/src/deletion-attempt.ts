@@ -90,12 +90,16 @@ export class DeletionAttempt {
   private async remove({ id, instanceId, region }: BackupRow, context: EventContext): Promise<void> {
     const { ledger, ids, vaults, homeRegion } = this.parts;
     const { accountId } = this.job;
-    const regions = await this.regionsOf(id);
-    for (const each of regions) {
+    const backup = fold(backupDecider, await ledger.readStream(streamOf('backup', id)));
+    const attempts = new Map([[region ?? homeRegion, 'attempt' in backup ? backup.attempt : 0]]);
+    for (const each of await this.regionsOf(id)) {
       const target = { id: copyId(id, each), accountId, instanceId, context };
       await execute({ ledger, ids }, copyDecider, target, { type: 'DeleteCopy' });
+      const copy = fold(copyDecider, await ledger.readStream(streamOf('copy', target.id)));
+      // None begins after the copy's end, so that this is the newest there will be.
+      if (copy.is !== 'absent') attempts.set(each, Math.max(copy.attempt, attempts.get(each) ?? 0));
     }
-    for (const each of [...regions, region ?? homeRegion]) await vaults.of(each).purge(id);
+    for (const [each, attempt] of attempts) await vaults.of(each).purge(id, attempt);
     const target = { id, accountId, instanceId, context };
     await execute({ ledger, ids }, backupDecider, target, { type: 'ConfirmDeletion', backupId: id });
   }
