@@ -85,13 +85,22 @@ export class Projection {
     await this.jobs.add(manager, [{ kind: 'chain-end', id: data.backupId, accountId }]);
   }
 
-  /** Only on the newest backup of an instance can another be built, and on none when the instance is forgotten. The views have the event already. */
+  /**
+   * Only on the newest backup of an instance can another be built, and on none when the instance is forgotten. A server
+   * that is back keeps the slot of what was its newest before. The views have the event already.
+   */
   @EventPattern<string[]>(['BackupCompleted', 'InstanceForgotten'])
   async queueEarlierChainEnds(
-    @Payload() { accountId, at, data }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
+    @Payload() { accountId, at, type, data }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    const earlier = await this.backups.endedBefore(data.instanceId, new Date(at), mostSlots);
+    const completed = type === 'BackupCompleted' ? await this.backups.find(accountId, data.backupId) : undefined;
+    const earlier = await this.backups.endedBefore(
+      data.instanceId,
+      new Date(at),
+      mostSlots,
+      completed?.lineage ?? null,
+    );
     const jobs = earlier.map((id) => ({ kind: 'chain-end', id, accountId }));
     await this.jobs.add(manager, jobs);
   }

@@ -1,6 +1,6 @@
 /** The backups of an account, from request to end. */
 import type { BackupType, DatastoreType, EngineFacts, EventData } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, EntitySchema, In, LessThan } from 'typeorm';
+import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -276,23 +276,23 @@ export class Backups {
   }
 
   /**
-   * The instance's backups that ended before an instant, also what is being deleted: the newest, and the newest of the
-   * full ones, which may lie further back.
+   * The instance's backups that ended before an instant, also what is being deleted: the newest of all, of the full ones,
+   * and of a lineage, which may lie further back. Each at most so many.
    */
-  async endedBefore(instanceId: string, at: Date, limit: number): Promise<string[]> {
-    const find = (type: BackupType | undefined) =>
+  async endedBefore(instanceId: string, at: Date, limit: number, lineage: string | null): Promise<string[]> {
+    const find = (more: FindOptionsWhere<BackupRow>) =>
       this.dataSource.manager.find(backupTable, {
         select: { id: true },
         where: {
           instanceId,
           status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
           endedAt: LessThan(at),
-          ...(type && { type }),
+          ...more,
         },
         order: { endedAt: 'desc' },
         take: limit,
       });
-    const rows = [...(await find(undefined)), ...(await find('full'))];
+    const rows = [...(await find({})), ...(await find({ type: 'full' })), ...(lineage ? await find({ lineage }) : [])];
     return [...new Set(rows.map(({ id }) => id))];
   }
 
