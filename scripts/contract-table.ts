@@ -57,9 +57,9 @@ function cited(spec: string, test: string): string {
 }
 
 function endings(operation: Operation): { status: number; fault: FaultType | null }[] {
-  const { status, foreign } = operation;
+  const { status } = operation;
   const faults = faultsOf(operation).map((fault) => ({ status: faultCodes[fault], fault }));
-  return [...(foreign ? [] : [{ status, fault: null }]), ...faults];
+  return [{ status, fault: null }, ...faults];
 }
 
 const missing: string[] = [];

@@ -15,4 +15,7 @@ export const runs = (title: string) => api('runs.int.spec.ts', title);
 export const every = (title: string) => api('every-operation.int.spec.ts', title);
 export const parse = (title: string) => api('parse.spec.ts', title);
 export const clients = (title: string) => api('known-clients.int.spec.ts', title);
+export const lineages = (title: string) => api('lineages.int.spec.ts', title);
+export const scheduler = (spec: string, title: string) => [`apps/scheduler/src/${spec}`, title] as const;
+export const retention = (title: string) => ['libs/domain/src/retention.spec.ts', title] as const;
 export const slots = (title: string) => ['libs/domain/src/slots.spec.ts', title] as const;

@@ -1,5 +1,19 @@
 /** The rules of the contract on schedules and backups, each with the tests that show it. */
-import { api, backups, deletion, edge, parse, type Rule, runs, schedules, slots, whole } from './contract-rule.js';
+import {
+  api,
+  backups,
+  deletion,
+  edge,
+  lineages,
+  parse,
+  type Rule,
+  retention,
+  runs,
+  scheduler,
+  schedules,
+  slots,
+  whole,
+} from './contract-rule.js';
 
 export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
   Schedules: [
@@ -81,8 +95,39 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     },
     { rule: 'A paused schedule has no next run', shown: [schedules('has no next run while it is paused')] },
     {
-      rule: '`full_backup_retention`: full backups to keep',
-      shown: [whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before')],
+      rule: '`full_backup_retention`: how many cycles to keep, each begun by a slot that was planned full; what was asked for neither counts nor goes',
+      shown: [
+        retention('lets the oldest go when there are more than asked'),
+        retention(
+          'counts the cycles that were planned: a full in place of an incremental goes with the cycle of its time',
+        ),
+        retention('neither counts nor takes what somebody asked for'),
+        scheduler(
+          'retention.int.spec.ts',
+          'neither counts nor takes what somebody asked for, nor what that is built on',
+        ),
+        whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before'),
+      ],
+    },
+    {
+      rule: 'No backup of another server takes the place of one',
+      shown: [
+        retention('has no backup of another server take the place of one, however many there are'),
+        scheduler(
+          'server-lineage.int.spec.ts',
+          'that appears behind the address of another takes the place of none of its backups, in no region, however often it is backed up',
+        ),
+      ],
+    },
+    {
+      rule: 'A run that was planned incremental and is full says why, on the backup and in `runs`',
+      shown: [
+        runs('say why one is full that was to be incremental, also when its backup is gone'),
+        scheduler(
+          'slot-parents.int.spec.ts',
+          'says at once why a run is full that was planned incremental: there was nothing to build on',
+        ),
+      ],
     },
     { rule: 'Deleting a schedule leaves its backups', shown: [backups('stays when its schedule goes')] },
     {
@@ -119,9 +164,33 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [backups('is the only one that runs of its instance, though many ask at once')],
     },
     {
-      rule: '`incremental` builds on `parent_id`, or on the last that has completed',
+      rule: '`incremental` builds on `parent_id`, or on the last that has completed; on nothing, it is full, and `made_full` says why',
       shown: [
-        backups('is built on the parent that is named, or on the newest that has completed; on nothing, it is full'),
+        backups(
+          'is built on the parent that is named, or on the newest that has completed; on nothing, it is full and says why',
+        ),
+      ],
+    },
+    {
+      rule: '`parent_id` names the newest completed backup of its instance: another is a 422 that says which is',
+      shown: [
+        backups('is built on the newest only: another parent is a 422 that names the newest'),
+        backups('is refused by what is known here before its server is asked anything'),
+      ],
+    },
+    {
+      rule: '`lineage`, and `another_server` where the server is another one than before; of an instance `lineages` and `warning`',
+      shown: [
+        lineages('is told on the backup and on the instance, with what to do'),
+        lineages('is nothing to warn of where there never was another, nor when all of it is deleted'),
+      ],
+    },
+    {
+      rule: '`accept-lineage`: 202, once; 404 for a lineage without a backup; 403 for a role that may not DELETE',
+      shown: [
+        lineages('is accepted once, however often it is asked for, and then it is as said'),
+        lineages('is one that there are backups of, of an instance of this account'),
+        lineages('is not for a creator to accept, who may not delete either'),
       ],
     },
     {

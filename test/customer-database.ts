@@ -1,13 +1,16 @@
 /** A customer's PostgreSQL server to back up, with data in it and a role that may take backups. */
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { PostgresServer } from '@strongroom/local-services';
 import pg from 'pg';
 import { z } from 'zod';
 import type { CustomerServer } from './deployment.js';
 
+const run = promisify(execFile);
 const slotRow = z.object({ slot_name: z.string() });
 
 export class CustomerDatabase {
@@ -78,6 +81,50 @@ export class CustomerDatabase {
   /** On the same data and port. */
   async restart(): Promise<void> {
     this.postgres = await this.postgres.restart();
+  }
+
+  /**
+   * Another server, just made, answers on the port from now on, with the same users; the data of the one before stay.
+   * @returns puts that one back
+   */
+  async replace(): Promise<() => Promise<void>> {
+    const former = this.postgres;
+    await former.kill();
+    this.postgres = await PostgresServer.start({
+      directory: join(this.folder, `data-${randomBytes(4).toString('hex')}`),
+      port: this.server.port,
+      password: this.server.password,
+      settings: { fsync: 'off', summarize_wal: 'on' },
+      logFile: join(this.folder, 'postgres.log'),
+    });
+    await this.query(`create role backup login replication password '${this.server.password}'`);
+    return async () => {
+      await this.postgres.kill();
+      this.postgres = await former.restart();
+    };
+  }
+
+  /** Keeps the server's storage as it is now. @returns puts the server back to that */
+  async snapshot(): Promise<() => Promise<void>> {
+    const { dataDirectory } = this.postgres;
+    const kept = `${dataDirectory}.kept-${randomBytes(4).toString('hex')}`;
+    await this.postgres.stop();
+    await run('cp', ['-a', dataDirectory, kept]);
+    await this.restart();
+    return async () => {
+      await this.postgres.stop();
+      await rm(dataDirectory, { recursive: true });
+      await run('cp', ['-a', kept, dataDirectory]);
+      await this.restart();
+    };
+  }
+
+  /** As a standby is that takes over: it goes on with the same data on a timeline of its own. */
+  async promote(): Promise<void> {
+    await this.postgres.stop();
+    await writeFile(join(this.postgres.dataDirectory, 'standby.signal'), '');
+    await this.restart();
+    await this.query('select pg_promote()');
   }
 
   async stop(): Promise<void> {

@@ -107,10 +107,22 @@ describe('a backup that is deleted', () => {
 });
 
 describe('retention', () => {
+  const daily = async () => {
+    const instanceId = await strongroom.register(api, customer.server);
+    const timing = { full_backup_retention: 1, day_of_week: 7 };
+    return { instanceId, scheduleId: await strongroom.schedule(api, instanceId, timing) };
+  };
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+
   it('lets the oldest full go when a newer one is in every region, and not before', async () => {
-    const { scheduleId, backupId: first } = await copied({ full_backup_retention: 1 });
+    const schedule = await daily();
+    const first = await strongroom.runSlot(schedule, minutesAgo(60));
+    await strongroom.untilCopied(api, first);
+    // Nobody's run by hand takes the place of a planned one.
+    const byHand = await strongroom.runNow(api, schedule.scheduleId);
+    await strongroom.untilCopied(api, byHand);
     await strongroom.vaults.takeAway('ORD');
-    const second = await strongroom.runNow(api, scheduleId);
+    const second = await strongroom.runSlot(schedule, minutesAgo(30));
     await strongroom.until(api, second, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     await strongroom.until(api, second, ({ copies }) => copies.some(({ fault }) => fault !== null));
     expect(await statusOf(first)).toBe(200);
@@ -119,7 +131,30 @@ describe('retention', () => {
     await strongroom.untilCopied(api, second);
     await goneEverywhere(first);
     await eventually(async () => expect(await statusOf(first)).toBe(404), { withinMs: 30_000 });
-    expect(await heldIn(second)).toEqual(['DFW', 'IAD', 'ORD']);
+    for (const kept of [byHand, second]) expect(await heldIn(kept)).toEqual(['DFW', 'IAD', 'ORD']);
+  }, 120_000);
+
+  it('lets nothing go of a server whose address another has taken', async () => {
+    const schedule = await daily();
+    const real = await strongroom.runSlot(schedule, minutesAgo(60));
+    await strongroom.untilCopied(api, real);
+    const putBack = await customer.replace();
+    try {
+      const [first, second] = [minutesAgo(40), minutesAgo(20)];
+      const ofOther = await strongroom.runSlot(schedule, first);
+      await strongroom.untilCopied(api, ofOther);
+      const { body } = await strongroom.call(api, 'GET', `/instances/${schedule.instanceId}`);
+      expect(body).toMatchObject({ instance: { warning: expect.stringContaining(real) } });
+      await strongroom.untilCopied(api, await strongroom.runSlot(schedule, second));
+      // It is not for want of looking that the real one is there.
+      await goneEverywhere(ofOther);
+      expect(await heldIn(real)).toEqual(['DFW', 'IAD', 'ORD']);
+      expect(await statusOf(real)).toBe(200);
+      const metrics = await (await fetch(`${scheduler.url}/metrics`)).text();
+      expect(metrics).toMatch(/^strongroom_another_server_total 1$/m);
+    } finally {
+      await putBack();
+    }
   }, 120_000);
 });
 

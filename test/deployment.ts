@@ -6,7 +6,11 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { copyId } from '@strongroom/domain';
+import { isRefusal } from '@strongroom/contracts';
+import { createDataSource } from '@strongroom/database';
+import { backupDecider, copyId, scheduledBackupId } from '@strongroom/domain';
+import { execute, Ledger } from '@strongroom/ledger';
+import { RandomIds } from '@strongroom/runtime';
 import pg from 'pg';
 import { z } from 'zod';
 import { type App, AppProcess } from './app-process.js';
@@ -265,6 +269,40 @@ export class Deployment {
         copies.every((copy) => copy.status === 'COMPLETED' && copy.checksum === checksum),
       withinMs,
     );
+  }
+
+  /** Has a slot run that was due at some time, as the hand of the clock does. @returns the backup's id */
+  async runSlot({ instanceId, scheduleId }: { instanceId: string; scheduleId: string }, slotAt: Date): Promise<string> {
+    const dataSource = await createDataSource({ url: this.database.url, applicationName: 'spec' }).initialize();
+    try {
+      const backupId = scheduledBackupId(scheduleId, slotAt);
+      const context = { requestId: 'slot', correlationId: 'slot', causationId: null, actor: 'spec' };
+      const outcome = await execute(
+        { ledger: new Ledger(dataSource), ids: new RandomIds() },
+        backupDecider,
+        { id: backupId, accountId: this.accountId, instanceId, context },
+        {
+          type: 'RequestBackup',
+          request: {
+            backupId,
+            instanceId,
+            scheduleId,
+            slotAt: slotAt.toISOString(),
+            trigger: 'slot',
+            type: 'full',
+            parentId: null,
+            name: 'of a slot',
+            description: null,
+            datastore: { type: 'postgresql', version: '18' },
+            copyTo: ['IAD', 'ORD'],
+          },
+        },
+      );
+      if (isRefusal(outcome)) throw new Error(outcome.message);
+      return backupId;
+    } finally {
+      await dataSource.destroy();
+    }
   }
 
   /** The request ids in the events of a backup, each once. */

@@ -42,6 +42,7 @@ async function letIn(request: FastifyRequest, accountId: string, identity: Ident
   }
   rememberCaller(request, {
     accountId,
+    mayDelete: mayDo(principal, 'DELETE'),
     context: {
       requestId: request.id,
       correlationId: currentContext()?.correlationId ?? request.id,

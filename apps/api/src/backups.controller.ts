@@ -14,6 +14,11 @@ import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
 import { shownBackup } from './shown.js';
 
+const nothingThere = {
+  ground: 'nothing-to-build-on',
+  reason: 'When it was asked for there was no completed backup of the instance to build on.',
+};
+
 @Controller('v1.0/:accountId')
 export class BackupsController {
   constructor(
@@ -32,6 +37,7 @@ export class BackupsController {
     const instance = await this.reads.activeInstance(caller.accountId, asked.instance);
     const parentId = await this.incrementals.parentFor(instance, asked);
     await this.parentIsIn(parentId, copyTo, 'backup.copy_to');
+    if (parentId !== null) await this.incrementals.mustBePossible(instance, asked);
     const id = await this.commands.requestBackup(caller, instance, {
       scheduleId: null,
       trigger: 'request',
@@ -40,6 +46,7 @@ export class BackupsController {
       copyTo,
       type: parentId === null ? 'full' : 'incremental',
       parentId,
+      ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
     });
     return shownBackup(this.reads, caller.accountId, id);
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { copyId } from '@strongroom/domain';
 import { z } from 'zod';
@@ -66,6 +68,9 @@ describe('a new backup', () => {
       type: 'full',
       schedule_id: null,
       checksum: null,
+      made_full: null,
+      lineage: null,
+      another_server: null,
       progress: 0,
       fault: null,
       started: null,
@@ -142,19 +147,23 @@ describe('an incremental backup', () => {
     return id;
   };
 
-  it('is built on the parent that is named, or on the newest that has completed; on nothing, it is full', async () => {
+  it('is built on the parent that is named, or on the newest that has completed; on nothing, it is full and says why', async () => {
     const instance = await gateway.register();
     const first = await gateway.backup(instance, { incremental: 1 });
-    expect(await shown(first)).toMatchObject({ type: 'full', parent_id: null });
+    expect(await shown(first)).toMatchObject({
+      type: 'full',
+      parent_id: null,
+      made_full: { planned_parent_id: null, ground: 'nothing-to-build-on', reason: expect.any(String) },
+    });
     await gateway.run(first, instance, 'completed');
     const second = await gateway.backup(instance, { incremental: true });
-    expect(await shown(second)).toMatchObject({ type: 'incremental', parent_id: first });
+    expect(await shown(second)).toMatchObject({ type: 'incremental', parent_id: first, made_full: null });
     await gateway.run(second, instance, 'completed');
-    const third = await gateway.backup(instance, { parent_id: first });
-    expect(await shown(third)).toMatchObject({ type: 'incremental', parent_id: first });
+    const third = await gateway.backup(instance, { parent_id: second });
+    expect(await shown(third)).toMatchObject({ type: 'incremental', parent_id: second });
     await gateway.run(third, instance, 'failed');
     const fourth = await gateway.backup(instance, { incremental: 0 });
-    expect(await shown(fourth)).toMatchObject({ type: 'full', parent_id: null });
+    expect(await shown(fourth)).toMatchObject({ type: 'full', parent_id: null, made_full: null });
   });
 
   it('needs a parent of the instance that has completed', async () => {
@@ -170,6 +179,41 @@ describe('an incremental backup', () => {
       'unprocessableEntity',
       expect.stringContaining('another instance'),
     ]);
+  });
+
+  it('is built on the newest only: another parent is a 422 that names the newest', async () => {
+    const instance = await gateway.register();
+    const [first, second] = [await completed(instance), await completed(instance)];
+    expect(faultOf(await create({ name: 'x', instance, parent_id: first }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(`^backup\\.parent_id: Backup ${first} is not the newest .*${second}.* take a full backup`),
+    ]);
+    expect((await create({ name: 'x', instance, parent_id: second })).status).toBe(202);
+  });
+
+  it('is refused by what is known here before its server is asked anything', async () => {
+    const asked: Socket[] = [];
+    const listener = createServer((socket) => asked.push(socket.end()));
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    try {
+      const address = listener.address();
+      const port = typeof address === 'object' ? address?.port : undefined;
+      const connection = { host: '127.0.0.1', port, user: 'backup', password: 'x' };
+      const instance = await gateway.register('admin', { connection });
+      const ofOther = await completed(await gateway.register());
+      const [older, newest] = [await completed(instance), await completed(instance)];
+      for (const parent_id of [ofOther, older, nothing]) {
+        expect((await create({ name: 'x', instance, parent_id })).status).toBeGreaterThanOrEqual(400);
+      }
+      expect((await create({ name: 'x', instance, parent_id: newest, copy_to: ['IAD'] })).status).toBe(400);
+      expect(asked).toEqual([]);
+      expect((await create({ name: 'x', instance, parent_id: newest })).status).toBe(202);
+      expect(asked).toHaveLength(1);
+    } finally {
+      listener.close();
+    }
   });
 
   it('is a 422 with the reason where the server can take none', async () => {

@@ -7,6 +7,8 @@ import type { FastifyRequest } from 'fastify';
 export interface Caller {
   accountId: string;
   context: EventContext;
+  /** Whether the caller's role may have backups deleted. */
+  mayDelete: boolean;
   /** Of a call with an Idempotency-Key. */
   repeatable?: Repeatable | undefined;
 }

@@ -9,6 +9,7 @@ import {
   fold,
   type InstanceCommand,
   instanceDecider,
+  type MadeFull,
   type ScheduleCommand,
   scheduleDecider,
 } from '@strongroom/domain';
@@ -26,6 +27,8 @@ export interface BackupAsked {
   copyTo: string[];
   type: BackupType;
   parentId: string | null;
+  /** Why it is full though an incremental was asked for. */
+  madeFull?: MadeFull;
 }
 
 /** A command is done only as long as the resource is at this version; undefined: at whatever version. */
@@ -65,6 +68,18 @@ export class Commands {
     const command = { type: 'BuildInstance', instanceId, name, datastore, backupId: backup.id } as const;
     accepted(await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command));
     return instanceId;
+  }
+
+  /** @param lineages those that there are backups of */
+  async acceptLineage(
+    caller: Caller,
+    { id: instanceId }: InstanceRow,
+    lineage: string,
+    lineages: readonly string[],
+  ): Promise<void> {
+    const { accountId } = caller;
+    const command = { type: 'AcceptLineage', accountId, instanceId, lineage, lineages } as const;
+    accepted(await execute(this, instanceDecider, targetOf(caller, instanceId, instanceId), command));
   }
 
   /** With its schedule, or neither. */
@@ -195,10 +210,11 @@ function accepted(outcome: Executed | Refusal): void {
 function requestOf(
   backupId: string,
   { id: instanceId, datastoreType, datastoreVersion }: InstanceRow,
-  asked: BackupAsked,
+  { madeFull, ...asked }: BackupAsked,
 ): BackupCommand & { type: 'RequestBackup' } {
   const datastore = { type: datastoreType, version: datastoreVersion };
-  return { type: 'RequestBackup', request: { ...asked, backupId, instanceId, slotAt: null, datastore } };
+  const request = { ...asked, backupId, instanceId, slotAt: null, datastore };
+  return { type: 'RequestBackup', request, ...(madeFull && { madeFull }) };
 }
 
 function targetOf({ accountId, context, repeatable }: Caller, id: string, instanceId: string): Target {

@@ -39,6 +39,7 @@ const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
   'instance-unknown': 'itemNotFound',
   'instance-exists': 'unprocessableEntity',
   'instance-being-built': 'unprocessableEntity',
+  'lineage-unknown': 'itemNotFound',
   'schedule-unknown': 'itemNotFound',
   'schedule-exists-for-instance': 'unprocessableEntity',
   'schedule-unchanged': 'badRequest',

@@ -1,4 +1,4 @@
-/** Whether a backup can be incremental, found out before it is accepted. */
+/** Whether a backup can be incremental, found out before it is accepted: what is known here first, then what the server says. */
 import type { Credentials } from '@strongroom/credentials';
 import { type Engine, EngineFault } from '@strongroom/engines';
 import type { InstanceRow } from '@strongroom/read-model';
@@ -24,16 +24,35 @@ export class Incrementals {
 
   /**
    * The backup to build on; null for a full one, which is also what comes of `incremental` where there is nothing yet.
-   * @throws {Fault} itemNotFound when there is no such parent, unprocessableEntity when the server can't do it
+   * Nobody is asked but the views.
+   * @throws {Fault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
    */
-  async parentFor(instance: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
-    const { accountId, id } = instance;
-    if (parent_id !== undefined) await this.reads.backup(accountId, parent_id);
-    const parentId = parent_id ?? (incremental ? await this.reads.newestCompleted(id) : undefined);
-    if (parentId === undefined) return null;
+  async parentFor({ accountId, id }: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
+    const newest = await this.reads.newestCompleted(accountId, id);
+    if (parent_id === undefined) return incremental ? (newest ?? null) : null;
+    const parent = await this.reads.backup(accountId, parent_id);
+    const refuse = (why: string) => new Fault('unprocessableEntity', `backup.parent_id: ${why}`);
+    if (parent.instanceId !== id) {
+      throw refuse(`Backup ${parent_id} is of another instance: nothing can be built on it here.`);
+    }
+    if (parent.status !== 'COMPLETED') {
+      throw refuse(`Backup ${parent_id} is ${parent.status}: nothing can be built on what has not completed.`);
+    }
+    if (parent_id !== newest) {
+      const onNewest = newest === undefined ? '' : `Build on backup ${newest}, the newest, or `;
+      throw refuse(
+        `Backup ${parent_id} is not the newest of its instance, and no server can prove any more that it is the one it was taken of. ${onNewest || 'To go on, '}take a full backup.`,
+      );
+    }
+    return parent_id;
+  }
+
+  /** @throws {Fault} unprocessableEntity when the server can take no incrementals */
+  async mustBePossible(instance: InstanceRow, { parent_id }: Asked): Promise<void> {
     const why = await this.whyNot(instance);
-    if (why === undefined) return parentId;
-    throw new Fault('unprocessableEntity', `backup.${parent_id ? 'parent_id' : 'incremental'}: ${why}`);
+    if (why !== undefined) {
+      throw new Fault('unprocessableEntity', `backup.${parent_id ? 'parent_id' : 'incremental'}: ${why}`);
+    }
   }
 
   /** A server that can't be asked now may be there when the backup is taken, which then tells. */

@@ -1,6 +1,7 @@
 /** Instances: register an existing server or have one built from a backup, list, show, forget. */
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { registerInstanceRequest, restoreInstanceRequest } from '@strongroom/contracts';
+import { instanceActionRequest, registerInstanceRequest, restoreInstanceRequest } from '@strongroom/contracts';
+import type { InstanceRow } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
 import { Commands } from './commands.js';
@@ -68,14 +69,24 @@ export class InstancesController {
   }
 
   @Post(':id/action')
-  async act(@CalledBy() { accountId }: Caller, @Param('id') id: string): Promise<never> {
-    const row = await this.reads.instance(accountId, idInPath('Instance', id));
-    if (await this.reads.isBackedUp(row.id)) {
-      throw new Fault('unprocessableEntity', `Instance ${row.id} is being backed up: its status is BACKUP.`);
+  @HttpCode(202)
+  async act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+    const row = await this.reads.instance(caller.accountId, idInPath('Instance', id));
+    if (!asksFor('accept-lineage', body)) return this.refuseAction(row);
+    const { lineage } = parseBody(instanceActionRequest, body)['accept-lineage'];
+    // What it leads to is that backups are deleted, in time.
+    if (!caller.mayDelete)
+      throw new Fault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
+    await this.commands.acceptLineage(caller, row, lineage, await this.reads.lineagesOf(row.id));
+  }
+
+  private async refuseAction({ id }: InstanceRow): Promise<never> {
+    if (await this.reads.isBackedUp(id)) {
+      throw new Fault('unprocessableEntity', `Instance ${id} is being backed up: its status is BACKUP.`);
     }
     throw new Fault(
       'notImplemented',
-      'Strongroom backs servers up; to resize, restart or change one is not its to do.',
+      'Strongroom backs servers up; to resize, restart or change one is not its to do. It has accept-lineage.',
     );
   }
 
@@ -97,6 +108,10 @@ export class InstancesController {
       throw error instanceof Fault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
     });
   }
+}
+
+function asksFor(action: string, body: unknown): boolean {
+  return typeof body === 'object' && body !== null && action in body;
 }
 
 function asksForRestore(body: unknown): boolean {

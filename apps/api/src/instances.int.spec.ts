@@ -35,6 +35,8 @@ describe('a server', () => {
       created: expect.stringMatching(/Z$/),
       updated: instance.created,
       schedule: null,
+      lineages: [],
+      warning: null,
       links: [],
     });
     expect((await gateway.call('GET', `/instances/${instance.id}`)).body).toEqual({ instance });

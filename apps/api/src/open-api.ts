@@ -70,7 +70,7 @@ const streamExample = [
 
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
-  for (const operation of operations.filter(({ foreign }) => !foreign)) {
+  for (const operation of operations) {
     paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: documented(operation) };
   }
   return {

@@ -28,8 +28,6 @@ export interface Operation {
   changes?: true;
   /** Is a stream too, for who accepts text/event-stream. */
   streams?: true;
-  /** Of the API that known clients speak, and nothing that a service of backups does: never succeeds. */
-  foreign?: true;
 }
 
 /** Of what is there already, in the examples. */
@@ -148,6 +146,8 @@ const backups: readonly Operation[] = [
     method: 'POST',
     path: of('/backups'),
     summary: 'Take a backup now',
+    notes:
+      'An incremental is built on the newest completed backup of its instance: a parent_id that names another is a 422.',
     status: 202,
     request: contract.createBackupRequest,
     response: contract.backupResponse,
@@ -257,10 +257,13 @@ const instances: readonly Operation[] = [
   {
     method: 'POST',
     path: of('/instances/{id}/action'),
-    summary: 'Resize, restart and the like',
+    summary: 'Accept another server behind the address of an instance',
+    notes:
+      "The server of the lineage is the one that is meant: once the lineage has as many cycles of its own as are kept, retention lets go of what the instance's other lineages have that is older. For a role that may DELETE. Any other action is none of a service of backups: 501, and 422 while a backup runs.",
     status: 202,
+    request: contract.instanceActionRequest,
     faults: ['unprocessableEntity', 'notImplemented'],
-    foreign: true,
+    examples: [{ name: 'accept', request: { 'accept-lineage': { lineage: exampleId } } }],
   },
   {
     method: 'GET',

@@ -15,6 +15,7 @@ import {
   type CopyRow,
   type InstanceRow,
   Instances,
+  Lineages,
   type Page,
   type PageRequest,
   Runs,
@@ -43,6 +44,7 @@ export class Reads {
   private readonly instances: Instances;
   private readonly schedules: Schedules;
   private readonly backups: Backups;
+  private readonly lineages: Lineages;
   private readonly copies: Copies;
   private readonly runs: Runs;
   private readonly jobs: Jobs;
@@ -55,6 +57,7 @@ export class Reads {
     this.instances = new Instances(dataSource);
     this.schedules = new Schedules(dataSource);
     this.backups = new Backups(dataSource);
+    this.lineages = new Lineages(dataSource);
     this.copies = new Copies(dataSource);
     this.runs = new Runs(dataSource);
     this.jobs = new Jobs(dataSource);
@@ -87,7 +90,20 @@ export class Reads {
     const resources = new Map(
       (await this.scheduleResources([...schedules.values()])).map((each) => [each.instance_id, each]),
     );
-    return rows.map((row) => instanceResource(row, running.has(row.id), resources.get(row.id) ?? null));
+    const lineages = await this.lineages.ofInstances(ids);
+    return rows.map((row) =>
+      instanceResource(
+        row,
+        running.has(row.id),
+        resources.get(row.id) ?? null,
+        lineages.filter(({ instanceId }) => instanceId === row.id),
+      ),
+    );
+  }
+
+  /** The ids of those that a backup is there of. */
+  async lineagesOf(instanceId: string): Promise<string[]> {
+    return (await this.lineages.ofInstances([instanceId])).map(({ id }) => id);
   }
 
   async isBackedUp(instanceId: string): Promise<boolean> {
@@ -164,7 +180,8 @@ export class Reads {
     return copies.filter(({ status }) => status === 'COMPLETED').map(({ region }) => region);
   }
 
-  async newestCompleted(instanceId: string): Promise<string | undefined> {
+  async newestCompleted(accountId: string, instanceId: string): Promise<string | undefined> {
+    await this.views.catchUp(accountId);
     return (await this.backups.newestCompleted(instanceId))?.id;
   }
 

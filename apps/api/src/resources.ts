@@ -3,11 +3,20 @@ import type {
   BackupResource,
   CopyResource,
   InstanceResource,
+  LineageResource,
   RunResource,
   ScheduleResource,
 } from '@strongroom/contracts';
 import { copyId, nextSlot, scheduledBackupId } from '@strongroom/domain';
-import type { CopyRow, InstanceRow, ScheduleActivity, ScheduleRow, ShownBackup, SlotRun } from '@strongroom/read-model';
+import type {
+  CopyRow,
+  InstanceRow,
+  LineageRow,
+  ScheduleActivity,
+  ScheduleRow,
+  ShownBackup,
+  SlotRun,
+} from '@strongroom/read-model';
 import type { JobProgress } from '@strongroom/runtime';
 import { v5 } from 'uuid';
 
@@ -60,7 +69,7 @@ export function backupResource(
     updated: utc(row.updatedAt),
     instance_id: row.instanceId,
     source: { id: row.instanceId, type: 'instance' },
-    parent_id: row.parentId,
+    parent_id: row.type === 'full' ? null : row.parentId,
     size: row.sizeBytes === null ? null : row.sizeBytes / bytesOfGb,
     size_bytes: row.sizeBytes,
     locationRef: locationRef(row.region, row.location),
@@ -73,6 +82,9 @@ export function backupResource(
     type: row.type,
     schedule_id: row.scheduleId,
     checksum: row.sha256,
+    made_full: madeFullResource(row.madeFull),
+    lineage: row.lineage,
+    another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
     fault: row.fault && { code: row.fault.code, message: row.fault.reason },
     started: utcOrNull(row.startedAt),
@@ -127,7 +139,9 @@ export function instanceResource(
   row: InstanceRow,
   isBackedUp: boolean,
   schedule: ScheduleResource | null,
+  lineages: LineageRow[],
 ): InstanceResource {
+  const shown = lineages.map((lineage) => lineageResource(lineage, row));
   return {
     id: row.id,
     name: row.name,
@@ -142,8 +156,43 @@ export function instanceResource(
     created: utc(row.createdAt),
     updated: utc(row.updatedAt),
     schedule,
+    lineages: shown,
+    warning: warningOf(shown),
     links: [],
   };
+}
+
+function lineageResource(lineage: LineageRow, { accepted }: InstanceRow): LineageResource {
+  return {
+    id: lineage.id,
+    backups: lineage.backups,
+    newest_backup_id: lineage.newestBackupId,
+    first_completed: utc(lineage.firstCompletedAt),
+    last_completed: utc(lineage.lastCompletedAt),
+    current: lineage.isNewest,
+    in_place_of: accepted.find((each) => each.lineage === lineage.id)?.inPlaceOf ?? [],
+    another_server: lineage.anotherServer && anotherServerResource(lineage.anotherServer),
+  };
+}
+
+function warningOf([current, ...others]: LineageResource[]): string | null {
+  if (!current?.current) return null;
+  const apart = others.filter(({ id }) => !current.in_place_of.includes(id)).map(({ id }) => id);
+  if (apart.length === 0) return null;
+  return `The server behind the instance is another one than that of lineage ${apart.join(', ')}, of which there are backups. Retention counts each lineage apart. If this server, lineage ${current.id}, is the one that is meant, accept-lineage lets the others' backups go in time; if it is not, mend the address.`;
+}
+
+function anotherServerResource({
+  backupId,
+  formerLineage,
+  formerBackupId,
+  reason,
+}: NonNullable<LineageRow['anotherServer']>): NonNullable<BackupResource['another_server']> {
+  return { backup_id: backupId, former_lineage: formerLineage, former_backup_id: formerBackupId, reason };
+}
+
+function madeFullResource(madeFull: ShownBackup['madeFull']): BackupResource['made_full'] {
+  return madeFull && { planned_parent_id: madeFull.plannedParentId, ground: madeFull.ground, reason: madeFull.reason };
 }
 
 /** @param backup what came of the run, unless it was deleted */
@@ -153,6 +202,7 @@ export function runResource(row: SlotRun, backup: BackupResource | undefined): R
     slot: utc(row.slotAt),
     outcome: row.outcome,
     reason: row.reason,
+    made_full: madeFullResource(row.madeFull),
     backup_id: row.outcome === 'ran' ? row.id : null,
     backup_status: backup?.status ?? null,
     copies: backup?.copies.map(({ region, status }) => ({ region, status })) ?? [],
@@ -166,6 +216,7 @@ export function comingRun(scheduleId: string, slotAt: Date): RunResource {
     slot: utc(slotAt),
     outcome: 'coming',
     reason: null,
+    made_full: null,
     backup_id: null,
     backup_status: null,
     copies: [],

@@ -31,6 +31,7 @@ describe('the runs of a schedule', () => {
     slot: '2020-11-14T14:30:00.000Z',
     outcome: 'coming',
     reason: null,
+    made_full: null,
     backup_id: null,
     backup_status: null,
     copies: [],
@@ -65,6 +66,53 @@ describe('the runs of a schedule', () => {
     return { instanceId, id, ran, skipped, missed };
   }
 
+  it('say why one is full that was to be incremental, also when its backup is gone', async () => {
+    const { instanceId, id, ran } = await past();
+    await gateway.run(ran, instanceId, 'completed');
+    const [run, child] = [scheduledBackupId(id, slotOf(4)), scheduledBackupId(id, slotOf(5))];
+    const request = {
+      scheduleId: id,
+      instanceId,
+      trigger: 'slot' as const,
+      type: 'incremental' as const,
+      parentId: ran,
+      name: 'orders-nightly',
+      description: null,
+      datastore: { type: 'postgresql' as const, version: '18' },
+      copyTo: [],
+    };
+    const parent = { is: 'completed' as const, accountId: '1234', attempt: 1 };
+    const why = { ground: 'parent-slot-gone', reason: 'The server does not know it.' };
+    const shownRun = async (backupId: string) => (await runsOf(id)).runs.find((each) => each.id === backupId);
+    for (const [backupId, day] of [
+      [run, 4],
+      [child, 5],
+    ] as const) {
+      const full = { ...request, backupId, slotAt: slotOf(day).toISOString() };
+      await gateway.onBackup(backupId, instanceId, {
+        type: 'RequestBackup',
+        request: full,
+        parent: { ...parent, request: full },
+      });
+      await gateway.run(backupId, instanceId, 'started');
+      await gateway.onBackup(backupId, instanceId, { type: 'MakeFull', backupId, attempt: 1, ...why });
+      const made_full = { planned_parent_id: ran, ...why };
+      expect(await shownRun(backupId)).toMatchObject({ made_full });
+      expect((await gateway.call('GET', `/backups/${backupId}`)).body).toMatchObject({
+        backup: { type: 'full', parent_id: null, made_full },
+      });
+      await gateway.onBackup(backupId, instanceId, {
+        type: 'FailBackup',
+        backupId,
+        attempt: 1,
+        code: 'x',
+        reason: 'y',
+      });
+    }
+    await gateway.call('DELETE', `/backups/${run}`);
+    expect(await shownRun(run)).toMatchObject({ made_full: { ground: why.ground }, backup_status: null });
+  });
+
   it('begin with the coming one, which has its id already', async () => {
     const id = await gateway.schedule(await gateway.register());
     expect(await runsOf(id)).toEqual({ runs: [comingOf(id)], links: [] });
@@ -76,7 +124,7 @@ describe('the runs of a schedule', () => {
   it('tell what became of each slot: run with its backup and copies, skipped or missed with the reason', async () => {
     const { instanceId, id, ran, skipped, missed } = await past();
     await gateway.run(ran, instanceId, 'completed');
-    const none = { backup_id: null, backup_status: null, copies: [] };
+    const none = { made_full: null, backup_id: null, backup_status: null, copies: [] };
     expect(await runsOf(id)).toEqual({
       runs: [
         comingOf(id),
@@ -85,6 +133,7 @@ describe('the runs of a schedule', () => {
           slot: '2020-11-13T14:30:00.000Z',
           outcome: 'ran',
           reason: null,
+          made_full: null,
           backup_id: ran,
           backup_status: 'COMPLETED',
           copies: [

@@ -64,7 +64,12 @@ describe('a backup', () => {
       await world.database.restore();
     }
     expect(await performed).toBe('finished');
-    expect(await world.eventTypesOf(backupId)).toEqual(['BackupRequested', 'BackupStarted', 'BackupCompleted']);
+    expect(await world.eventTypesOf(backupId)).toEqual([
+      'BackupRequested',
+      'BackupStarted',
+      'BackupIdentified',
+      'BackupCompleted',
+    ]);
     expect(await completedOf(backupId)).toMatchObject({ type: 'incremental', parentId });
   });
 

@@ -3,6 +3,7 @@
  * so. Only the newest attempt can end a backup, so one that was overtaken while it slept changes nothing.
  */
 import {
+  type EngineFacts,
   type EventContext,
   isRefusal,
   type RecordedEvent,
@@ -13,13 +14,14 @@ import {
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupCommand,
+  type BackupIdentity,
   type BackupState,
   backupDecider,
   fold,
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { type Engine, EngineFault, type StoredBackup, storeBackup } from '@strongroom/engines';
+import { type Engine, EngineFault, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -31,6 +33,7 @@ import {
   persist,
 } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
+import type { ServerLineage } from './server-lineage.js';
 
 /** So many lost runners, and the backup is failed rather than tried again: it may be what kills them. */
 const mostLost = 5;
@@ -44,6 +47,9 @@ export interface BackupAttemptParts {
   engine: Engine;
   /** The home region's. */
   vault: Vault;
+  lineage: Pick<ServerLineage, 'identify'>;
+  /** Called when a backup came to be of another server than the one before it. */
+  onAnotherServer?: () => void;
   /** Who runs it: the process. */
   runner: string;
 }
@@ -91,9 +97,9 @@ export class BackupAttempt {
     }
     const startedAt = parts.clock.now();
     log.info({ instance: backup.request.instanceId }, 'backup begun');
-    let stored: StoredBackup;
+    let stored: StoredBackup | undefined;
     try {
-      stored = await this.store(backup, startedAt, log);
+      stored = await this.store(backup, startedAt, record, log);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message } = faultOf(error);
@@ -101,14 +107,23 @@ export class BackupAttempt {
       await this.fail(record, { code, reason: message }, log);
       return 'finished';
     }
-    const { location, type, parentId, sizeBytes, rawBytes, sha256 } = stored;
+    if (!stored) return 'finished';
+    const { location, type, parentId, sizeBytes, rawBytes, sha256, facts } = stored;
+    const identity = await this.identify(backup, facts, context);
     const made = { type, parentId, region: parts.vault.region, location, sizeBytes, rawBytes, sha256 };
     const result = { ...made, startedAt: startedAt.toISOString() };
-    const completed = await record({ type: 'CompleteBackup', backupId, attempt: job.attempt, result });
+    const completed = await record({
+      type: 'CompleteBackup',
+      backupId,
+      attempt: job.attempt,
+      identity,
+      result,
+    });
     if (isRefusal(completed)) {
       log.warn(`backup not completed: ${completed.message}`);
       return 'finished';
     }
+    if (identity.another) this.warnOf(backup, identity.lineage, identity.another, log);
     const ms = parts.clock.now().getTime() - startedAt.getTime();
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
     return 'finished';
@@ -132,36 +147,79 @@ export class BackupAttempt {
     });
   }
 
-  /** A run of a schedule that can't build on its parent is full; whoever asked for an incremental is told why there is none. */
-  private async store(backup: OpenBackup, startedAt: Date, log: Logger): Promise<StoredBackup> {
+  /**
+   * A run of a schedule that can't build on its parent is full, in this attempt and in those after it; whoever asked for
+   * an incremental is told why there is none.
+   * @returns undefined when another attempt has taken over
+   */
+  private async store(
+    backup: OpenBackup,
+    startedAt: Date,
+    record: (command: BackupCommand) => Promise<Executed | Refusal>,
+    log: Logger,
+  ): Promise<StoredBackup | undefined> {
+    const { backupId, job } = this;
     const { parentId, trigger } = backup.request;
+    if (backup.madeFull) return this.storeOn(null, backup, startedAt);
     try {
       if (parentId !== null) await this.checkParent(parentId);
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
-      const isFallback =
-        error instanceof EngineFault && error.code === 'incremental-not-possible' && trigger === 'slot';
+      const isFallback = error instanceof IncrementalNotPossible && trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
       log.warn(`the backup is full, though an incremental was planned: ${error.message}`);
-      return this.storeOn(null, backup, startedAt);
+      const { ground, message: reason } = error;
+      const told = await record({ type: 'MakeFull', backupId, attempt: job.attempt, ground, reason });
+      if (!isRefusal(told)) return this.storeOn(null, backup, startedAt);
+      log.warn(`backup not made full: ${told.message}`);
+      return undefined;
     }
   }
 
-  /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault can't give it */
+  private identify(
+    { accountId, request: { instanceId } }: OpenBackup,
+    facts: EngineFacts,
+    context: EventContext,
+  ): Promise<BackupIdentity> {
+    const { backupId, hold, parts } = this;
+    const what = `telling the server of backup ${backupId}`;
+    return persist(() => parts.lineage.identify({ backupId, accountId, instanceId, facts }, context), {
+      what,
+      // The bytes are safe by now: a vault that is away is waited for.
+      passes: (error) => isOutage(error) || (error instanceof VaultFault && error.retryable),
+      signal: hold.signal,
+      log: parts.log,
+    });
+  }
+
+  private warnOf(
+    { request: { instanceId } }: OpenBackup,
+    lineage: string,
+    { formerLineage, formerBackupId, reason }: NonNullable<BackupIdentity['another']>,
+    log: Logger,
+  ): void {
+    this.parts.onAnotherServer?.();
+    log.warn(
+      { instance: instanceId, lineage, formerLineage, formerBackupId },
+      `another server was found behind the instance than that of backup ${formerBackupId}: ${reason} Retention counts its backups apart`,
+    );
+  }
+
+  /** @throws {IncrementalNotPossible} when the parent was deleted since, or the home vault can't give it */
   private async checkParent(parentId: string): Promise<void> {
     const parent = fold(backupDecider, await this.history(streamOf('backup', parentId)));
     try {
       if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
     } catch (cause) {
       if (!(cause instanceof VaultFault) || cause.retryable) throw cause;
-      throw new EngineFault(
-        'incremental-not-possible',
+      throw new IncrementalNotPossible(
+        'parent-unreadable',
         `Backup ${parentId}, which it was to be built on, can't be read: ${cause.message} Take a full backup.`,
         { cause },
       );
     }
-    throw new EngineFault(
-      'incremental-not-possible',
+    throw new IncrementalNotPossible(
+      'parent-not-there',
       `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
     );
   }

@@ -29,14 +29,69 @@ beforeEach(async () => {
   expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
 });
 
+/** As a newer backup of the instance leaves it; its own slot is left out. */
+const outdated = async () => {
+  const newer = await world.request(instanceId);
+  const made = { attempt: 1, region: 'DFW', location: newer, sizeBytes: 1, rawBytes: 1, sha256: '0'.repeat(64) };
+  await world.record(streamOf('backup', newer), instanceId, {
+    type: 'BackupIdentified',
+    data: { backupId: newer, instanceId, scheduleId: null, lineage: backupId, facts: null },
+  });
+  await world.record(streamOf('backup', newer), instanceId, {
+    type: 'BackupCompleted',
+    data: {
+      ...made,
+      backupId: newer,
+      instanceId,
+      scheduleId: null,
+      type: 'full',
+      parentId: null,
+      copyTo: [],
+      startedAt: new Date().toISOString(),
+    },
+  });
+  return newer;
+};
+
 const end = (fields: Partial<LeasedJob> = {}) =>
   new ChainEndAttempt(world, world.job('chain-end', backupId, fields), world.hold()).perform();
 const forget = () =>
   world.record(streamOf('instance', instanceId), instanceId, { type: 'InstanceForgotten', data: { instanceId } });
 const lastLine = () => world.told.at(-1) ?? '';
 
-describe('the slot of an ended chain', () => {
+describe('the slot of a backup', () => {
+  it('stays as long as it is the newest of its instance, whatever is asked for in error', async () => {
+    expect(await end()).toBe('finished');
+    expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
+  });
+
+  it('goes when it is deleted, though it was the newest', async () => {
+    const of = { backupId, instanceId, scheduleId: null };
+    const stream = streamOf('backup', backupId);
+    await world.record(stream, instanceId, { type: 'BackupDeletionRequested', data: { ...of, trigger: 'request' } });
+    await world.record(stream, instanceId, { type: 'BackupDeleted', data: of });
+    expect(await end()).toBe('finished');
+    expect(await customer.chainSlots()).toEqual([]);
+  });
+
+  it('goes when it is an incremental that another was built on', async () => {
+    const built = (parentId: string) =>
+      world.request(instanceId, { type: 'incremental', parentId }).then(async (id) => {
+        await new BackupAttempt(world, world.job('backup', id), world.hold()).perform();
+        return id;
+      });
+    const child = await built(backupId);
+    const grandchild = await built(child);
+    for (const id of [backupId, child, grandchild]) {
+      await new ChainEndAttempt(world, world.job('chain-end', id), world.hold()).perform();
+    }
+    expect(await customer.chainSlots()).toEqual([chainSlotOf(grandchild)]);
+  });
+});
+
+describe('the slot of a backup that is not the newest', () => {
   it('is dropped when the server is back, however long it was away; until then it is asked ever more seldom', async () => {
+    await outdated();
     await customer.kill();
     expect(await end()).toEqual({ retryInMs: 5_000, hasFailed: true });
     expect(await end({ failures: 3 })).toEqual({ retryInMs: 40_000, hasFailed: true });
@@ -47,6 +102,7 @@ describe('the slot of an ended chain', () => {
   });
 
   it('is named in the log, with its server, when the server stayed away for a week', async () => {
+    await outdated();
     await customer.kill();
     expect(await end({ failures: 175 })).toBe('finished');
     await customer.restart();
@@ -54,13 +110,15 @@ describe('the slot of an ended chain', () => {
     expect(lastLine()).toContain(`127.0.0.1:${customer.server.port}`);
   });
 
-  it('of an attempt that was lost is dropped, though the run of the schedule came to be an incremental after it', async () => {
-    const slot = { trigger: 'slot' as const, scheduleId: world.ids.next(), slotAt: '2026-11-24T02:00:00.000Z' };
-    const run = await world.request(instanceId, { ...slot, type: 'incremental', parentId: backupId });
-    // As an attempt leaves it that could not build on the parent, and was killed.
-    await customer.query(`select pg_create_physical_replication_slot('${chainSlotOf(run)}')`);
-    await new BackupAttempt(world, world.job('backup', run, { attempt: 2 }), world.hold()).perform();
-    await new ChainEndAttempt(world, world.job('chain-end', run), world.hold()).perform();
+  it('of an attempt that failed is dropped', async () => {
+    const failed = await world.request(instanceId);
+    // As an attempt leaves it that made its slot and was killed.
+    await customer.query(`select pg_create_physical_replication_slot('${chainSlotOf(failed)}')`);
+    await world.record(streamOf('backup', failed), instanceId, {
+      type: 'BackupFailed',
+      data: { backupId: failed, instanceId, scheduleId: null, attempt: 1, code: 'x', reason: 'y' },
+    });
+    await new ChainEndAttempt(world, world.job('chain-end', failed), world.hold()).perform();
     expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
   });
 

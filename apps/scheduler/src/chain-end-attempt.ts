@@ -1,16 +1,21 @@
 /**
- * One attempt at giving free what a server keeps for a chain that nothing is built on any more. A server that can't be
+ * One attempt at giving free what a server keeps for a backup that nothing can be built on any more; never what it keeps
+ * for the newest completed one of its instance, by which the next incremental knows its server. A server that can't be
  * asked is asked again, ever more seldom, for a week; what it may keep after that is told in the log, by its name.
  */
 import { type Endpoint, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
-import { type BackupState, backupDecider, fold, instanceDecider } from '@strongroom/domain';
+import { backupDecider, fold, instanceDecider } from '@strongroom/domain';
 import { chainSlotOf, type Engine, EngineFault } from '@strongroom/engines';
 import type { Ledger } from '@strongroom/ledger';
+import { Backups, type Views } from '@strongroom/read-model';
 import type { Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
 
 export interface ChainEndAttemptParts {
+  dataSource: DataSource;
   ledger: Ledger;
+  views: Views;
   credentials: Credentials;
   engine: Engine;
   log: Logger;
@@ -34,10 +39,12 @@ export class ChainEndAttempt {
     const { ledger, credentials, engine, log } = this.parts;
     const { id: backupId, failures } = this.job;
     const backup = fold(backupDecider, await ledger.readStream(streamOf('backup', backupId)));
-    if (!mayHaveBegunChain(backup)) return 'finished';
+    // Also a backup that failed or was deleted may have left its slot.
+    if (!('request' in backup)) return 'finished';
     const { instanceId } = backup.request;
     const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
     const isForgotten = instance.is === 'forgotten';
+    if (!isForgotten && backup.is === 'completed' && (await this.isNewest(instanceId))) return 'finished';
     if ((!isForgotten && instance.is !== 'registered') || !instance.endpoint) return 'finished';
     // A server that was built here goes with its instance.
     if (isForgotten && instance.builtFrom !== null) return 'finished';
@@ -68,6 +75,12 @@ export class ChainEndAttempt {
     }
   }
 
+  private async isNewest(instanceId: string): Promise<boolean> {
+    const { dataSource, views } = this.parts;
+    await views.catchUp(this.job.accountId);
+    return (await new Backups(dataSource).newestCompleted(instanceId))?.id === this.job.id;
+  }
+
   private giveUp({ host, port }: Endpoint, why: string): void {
     const slot = chainSlotOf(this.job.id);
     this.parts.log.warn(
@@ -75,12 +88,4 @@ export class ChainEndAttempt {
       `replication slot ${slot} may be left on ${host}:${port}: ${why}. If it is there, drop it: select pg_drop_replication_slot('${slot}')`,
     );
   }
-}
-
-/** A full backup leaves a slot; so does an attempt at a schedule's run that was full after all, whatever became of the run. */
-function mayHaveBegunChain(backup: BackupState): backup is Extract<BackupState, { request: unknown }> {
-  if (!('request' in backup)) return false;
-  const { completed, request } = backup;
-  if (completed?.attempt === 1) return completed.type === 'full';
-  return request.type === 'full' || request.trigger === 'slot';
 }

@@ -14,6 +14,7 @@ import {
   dueSlots,
   fold,
   instanceDecider,
+  type MadeFull,
   plannedType,
   type RegisteredInstance,
   type Slot,
@@ -109,22 +110,26 @@ export class ClockHand {
     return { claimed: timers.length, decided: await this.record(manager, decisions, now) };
   }
 
-  /** An incremental is built on the schedule's newest backup that has completed; a run that has none is full. */
+  /** An incremental is built on the instance's newest backup that has completed, whoever asked for it; a run that has none is full. */
   private async findParents(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
     const incremental = decisions.flatMap(({ timer, command }) =>
       command.type === 'RequestBackup' && command.request.type === 'incremental' ? [{ timer, command }] : [],
     );
     if (incremental.length === 0) return;
-    const ids = incremental.map(({ timer }) => timer.scheduleId);
+    const ids = incremental.map(({ timer }) => timer.instanceId);
     const newest = await this.backups.newestCompletedOf(manager, ids);
-    const streams = [...newest.values()].map((id) => streamOf('backup', id));
+    const streams = [...newest.values()].map(({ id }) => streamOf('backup', id));
     const history = await this.ledger.readStreams(manager, streams);
     for (const { timer, command } of incremental) {
-      const parentId = newest.get(timer.scheduleId) ?? '';
+      const { id: parentId = '', isWhole } = newest.get(timer.instanceId) ?? {};
       // The view may be a moment behind the ledger: what was just deleted is no parent.
       const parent = fold(backupDecider, history.get(streamOf('backup', parentId)) ?? []);
-      if (parent.is === 'completed') Object.assign(command, { parent, request: { ...command.request, parentId } });
-      else command.request = { ...command.request, type: 'full' };
+      if (isWhole && parent.is === 'completed') {
+        Object.assign(command, { parent, request: { ...command.request, parentId } });
+        continue;
+      }
+      const madeFull = parentId === '' ? nothingThere : beingDeleted(parentId);
+      Object.assign(command, { madeFull, request: { ...command.request, type: 'full' } });
     }
   }
 
@@ -188,6 +193,14 @@ export class ClockHand {
 
 const noHistory: readonly RecordedEvent[] = [];
 const wasPaused = 'The schedule was paused.';
+const nothingThere: MadeFull = {
+  ground: 'nothing-to-build-on',
+  reason: 'When the slot came there was no completed backup of the instance to build on.',
+};
+const beingDeleted = (parentId: string): MadeFull => ({
+  ground: 'parent-not-there',
+  reason: `When the slot came backup ${parentId}, the newest of the instance, or what it is built on, was being deleted.`,
+});
 
 /** A run that has nothing to build on, or whose server can take no incremental, is full: that is found out when it is taken. */
 function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): BackupCommand {

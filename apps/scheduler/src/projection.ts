@@ -11,8 +11,8 @@ import { removeTimer, setTimer } from './slot-timers.js';
 /** Whether this deployment builds servers from backups. */
 export const buildsServersToken = Symbol('builds servers');
 
-/** Only the newest full backup before should have a slot still; that of a few more is asked for, which costs little. */
-const mostChains = 3;
+/** Only the newest backup before should have a slot still; that of a few more is asked for, which costs little. */
+const mostSlots = 3;
 
 @Controller()
 export class Projection {
@@ -86,16 +86,22 @@ export class Projection {
   }
 
   /**
-   * One chain of an instance is alive at a time, and none when it is forgotten. An incremental has none of its own, but an
-   * attempt before may have been full. The views have the event already.
+   * Only on the newest backup of an instance can another be built, and on none when the instance is forgotten. A server
+   * that is back keeps the slot of what was its newest before. The views have the event already.
    */
   @EventPattern<string[]>(['BackupCompleted', 'InstanceForgotten'])
   async queueEarlierChainEnds(
-    @Payload() event: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
+    @Payload() { accountId, at, type, data }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    const ended = await this.endedBy(event);
-    const jobs = ended.map((id) => ({ kind: 'chain-end', id, accountId: event.accountId }));
+    const completed = type === 'BackupCompleted' ? await this.backups.find(accountId, data.backupId) : undefined;
+    const earlier = await this.backups.endedBefore(
+      data.instanceId,
+      new Date(at),
+      mostSlots,
+      completed?.lineage ?? null,
+    );
+    const jobs = earlier.map((id) => ({ kind: 'chain-end', id, accountId }));
     await this.jobs.add(manager, jobs);
   }
 
@@ -103,15 +109,5 @@ export class Projection {
   @EventPattern<string[]>(['BackupCompleted', 'CopyCompleted'])
   async retain(@Payload() event: RecordedEvent<'BackupCompleted' | 'CopyCompleted'>): Promise<void> {
     await this.retention.look(event.accountId, event.data.backupId, event);
-  }
-
-  private async endedBy(
-    event: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
-  ): Promise<string[]> {
-    if (event.type === 'BackupCompleted' && event.data.type !== 'full') {
-      return event.data.attempt > 1 ? [event.data.backupId] : [];
-    }
-    const earlier = await this.backups.fullsBefore(event.data.instanceId, new Date(event.at), mostChains);
-    return earlier.map(({ id }) => id);
   }
 }

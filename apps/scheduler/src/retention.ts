@@ -1,19 +1,32 @@
 /**
- * Lets go of a schedule's full backups that have had their time, each with everything made from it. Looked at whenever
- * a backup or a copy completes; deciding twice decides the same.
+ * Lets go of a schedule's backups that have had their time. Looked at whenever a backup or a copy completes; deciding
+ * twice decides the same.
  */
-import { type EventContext, isRefusal } from '@strongroom/contracts';
-import { backupDecider, beyondRetention, type FullOfSchedule } from '@strongroom/domain';
+import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
+import {
+  backupDecider,
+  beyondRetention,
+  type DefinedSince,
+  definitionAt,
+  definitionsOf,
+  type HeldBackup,
+  plannedType,
+} from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
-import { type BackupRow, Backups, Copies, Schedules } from '@strongroom/read-model';
+import { Backups, Copies, type HeldBackupRow, Instances, Schedules } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
+const states: Partial<Record<HeldBackupRow['status'], HeldBackup['is']>> = {
+  COMPLETED: 'completed',
+  DELETE_FAILED: 'delete-failed',
+};
 
 export class Retention {
   private readonly backups: Backups;
   private readonly copies: Copies;
+  private readonly instances: Instances;
   private readonly schedules: Schedules;
 
   constructor(
@@ -24,6 +37,7 @@ export class Retention {
   ) {
     this.backups = new Backups(dataSource);
     this.copies = new Copies(dataSource);
+    this.instances = new Instances(dataSource);
     this.schedules = new Schedules(dataSource);
   }
 
@@ -36,40 +50,57 @@ export class Retention {
     if (!backup?.scheduleId) return;
     // A schedule that was deleted keeps what it has made.
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
-    if (!schedule) return;
-    const fulls = await this.backups.storedFullsOf(schedule.id);
+    const instance = await this.instances.find(accountId, backup.instanceId);
+    if (!schedule || !instance) return;
+    const held = await this.judged(schedule.id, await this.backups.heldOf(instance.id));
+    const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
+    const goes = new Set(beyondRetention(held, { cycles: schedule.fullBackupRetention, accepted }));
     const context = { ...cause.context, causationId: cause.id, actor };
-    for (const id of beyondRetention(await this.judged(fulls), schedule.fullBackupRetention)) {
-      await this.letGo(accountId, id, context);
+    for (const { backupId: id, parentId } of held) {
+      // What is built on one that goes, goes with it.
+      if (goes.has(id) && !(parentId !== null && goes.has(parentId))) await this.letGo(accountId, id, context);
     }
   }
 
-  private async judged(fulls: BackupRow[]): Promise<FullOfSchedule[]> {
-    const copies = await this.copies.ofBackups(fulls.map(({ id }) => id));
-    return fulls.map(({ id, status, copyTo }) => {
+  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<HeldBackup[]> {
+    const spans = definitionsOf(await this.ledger.readStream(streamOf('schedule', scheduleId)));
+    const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
+    return rows.map((row) => {
+      const { id, copyTo, status } = row;
       const there = (copies.get(id) ?? []).filter((copy) => copy.status === 'COMPLETED').map(({ region }) => region);
       return {
         backupId: id,
-        is: status === 'COMPLETED' ? 'completed' : 'delete-failed',
+        parentId: row.parentId,
+        slotAt: row.scheduleId === scheduleId && row.trigger === 'slot' ? row.slotAt : null,
+        planned: plannedOf(row, spans),
+        type: row.type,
+        lineage: row.lineage,
+        is: states[status] ?? 'unended',
         isCopied: copyTo.every((region) => there.includes(region)),
       };
     });
   }
 
-  private async letGo(accountId: string, fullId: string, context: EventContext): Promise<void> {
+  private async letGo(accountId: string, rootId: string, context: EventContext): Promise<void> {
     const { ledger, ids } = this;
-    const chain = await this.backups.chainBelow(accountId, fullId);
+    const chain = await this.backups.chainBelow(accountId, rootId);
     const outcome = await executeTogether(
       { ledger, ids },
       chain.map(({ id, instanceId }) =>
         commandOn(
           backupDecider,
           { id, accountId, instanceId, context },
-          { type: 'RequestDeletion', backupId: id, accountId, trigger: id === fullId ? 'retention' : 'cascade' },
+          { type: 'RequestDeletion', backupId: id, accountId, trigger: id === rootId ? 'retention' : 'cascade' },
         ),
       ),
     );
-    if (isRefusal(outcome)) this.log.info({ backup: fullId }, `retention: not deleted now: ${outcome.message}`);
-    else this.log.info({ backup: fullId, backups: chain.length }, 'retention: deletion asked for');
+    if (isRefusal(outcome)) this.log.info({ backup: rootId }, `retention: not deleted now: ${outcome.message}`);
+    else this.log.info({ backup: rootId, backups: chain.length }, 'retention: deletion asked for');
   }
+}
+
+/** By what the schedule said at the slot: the request is of a full too where there was nothing to build on. */
+function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): HeldBackup['planned'] {
+  if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
+  return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
 }

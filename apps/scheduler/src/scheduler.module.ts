@@ -19,6 +19,7 @@ import { MissingWork } from './missing-work.js';
 import { buildsServersToken, Projection } from './projection.js';
 import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
+import { ServerLineage } from './server-lineage.js';
 
 @Module({})
 class SchedulerModule {}
@@ -61,9 +62,15 @@ export function schedulerModule({
           await vaults.identify(log, new KnownVaults(dataSource));
           const credentials = new Credentials(dataSource, config.secretKey);
           const engine = new PostgresqlEngine();
-          const parts = { ledger, ids, clock, log, credentials, engine, vault, runner };
+          const lineage = new ServerLineage({ dataSource, ledger, views, ids, log, engine, vault });
+          const anotherServer = metrics.counter({
+            name: 'strongroom_another_server_total',
+            help: 'Backups by this process that came to be of another server than the backup before of the instance.',
+          });
+          const onAnotherServer = () => anotherServer.inc();
+          const parts = { ledger, ids, clock, log, credentials, engine, vault, lineage, onAnotherServer, runner };
           const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, actor: runner };
-          const chainEnd = { ledger, credentials, engine, log };
+          const chainEnd = { dataSource, ledger, views, credentials, engine, log };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
           const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
           const missing = new MissingWork({ dataSource, ledger, views, jobs, metrics, log });

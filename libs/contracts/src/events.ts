@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
 import { copyTo, dayOfWeek, fullBackupRetention, hour, minute } from './schedule-timing.js';
+import { engineFacts } from './vault-manifest.js';
 
 const scheduleDefinition = {
   dayOfWeek,
@@ -18,6 +19,7 @@ const scheduleDefinition = {
 };
 
 const reason = z.string().min(1).max(2_000);
+const ground = z.string().min(1).max(64);
 const attempt = z.int().min(1);
 
 /** Where and how a database server is reached. The password is not here: a credential is never in an event. */
@@ -51,6 +53,11 @@ export const eventSchemas = {
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
+  /**
+   * Somebody has said that the server of a lineage is the one that is meant: once the lineage has as many cycles of its own
+   * as are kept, retention lets go of what the other lineages named here have that is older.
+   */
+  LineageAccepted: z.strictObject({ instanceId: uuid, lineage: uuid, inPlaceOf: z.array(uuid).min(1) }),
   /** The instance is backed up no more; its backups stay. */
   InstanceForgotten: z.strictObject({ instanceId: uuid }),
 
@@ -82,6 +89,40 @@ export const eventSchemas = {
   }),
   /** A runner has leased the backup. A higher attempt means that the runner before it was lost. */
   BackupStarted: z.strictObject({ backupId: uuid, attempt, region: regionName, runner: z.string().min(1) }),
+  /** An incremental was planned or asked for, and the backup is full, or will be. */
+  BackupMadeFull: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    /** What it was to be built on; null when there was nothing. */
+    plannedParentId: uuid.nullable(),
+    /** A kebab word, for programs; the reason is for people. */
+    ground,
+    reason,
+  }),
+  /**
+   * Which history of which server the backup is a state of: the lineage is named by the first backup of it. Recorded with
+   * the completion; later, for a backup that completed before lineages were recorded.
+   */
+  BackupIdentified: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    lineage: uuid,
+    /** By which the engine tells whether another backup is a later state of the same; null when they can't be told. */
+    facts: engineFacts.nullable(),
+  }),
+  /** The server that the backup was taken of is not the one of the backup before it, or not that one's later state. */
+  AnotherServerFound: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    lineage: uuid,
+    formerLineage: uuid,
+    /** The newest backup of the former lineage. */
+    formerBackupId: uuid,
+    reason,
+  }),
   /** The backup is whole in the home region's vault, and its bytes were read back and matched. */
   BackupCompleted: z.strictObject({
     backupId: uuid,

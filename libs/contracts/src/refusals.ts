@@ -3,6 +3,7 @@ export const refusalCodes = [
   'instance-unknown',
   'instance-exists',
   'instance-being-built',
+  'lineage-unknown',
   'schedule-unknown',
   'schedule-exists-for-instance',
   'schedule-unchanged',

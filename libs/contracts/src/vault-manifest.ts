@@ -19,6 +19,13 @@ export const vaultObject = z.strictObject({
 });
 export type VaultObject = z.infer<typeof vaultObject>;
 
+/** What an engine says of a backup, in words of its own: nobody else reads them. */
+export const engineFacts = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.null(), z.array(z.record(z.string(), z.string()))]),
+);
+export type EngineFacts = z.infer<typeof engineFacts>;
+
 export const vaultManifest = z.strictObject({
   format: z.literal('strongroom-backup/1'),
   backupId: uuid,
@@ -36,7 +43,7 @@ export const vaultManifest = z.strictObject({
   completedAt: instant,
   objects: z.array(vaultObject).min(1),
   /** What the engine needs to restore, and to build on it: server version, system id, timeline, LSNs and the like. */
-  engine: z.record(z.string(), z.union([z.string(), z.number(), z.null(), z.array(z.record(z.string(), z.string()))])),
+  engine: engineFacts,
 });
 export type VaultManifest = z.infer<typeof vaultManifest>;
 

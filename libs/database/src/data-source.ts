@@ -15,6 +15,7 @@ import { RunsAskedFor1700000000010 } from './migrations/0010-runs-asked-for.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
 import { Vaults1700000000013 } from './migrations/0013-vaults.js';
+import { Lineages1700000000014 } from './migrations/0014-lineages.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -63,6 +64,7 @@ export function dataSourceOptions({
       JobFailures1700000000011,
       Mending1700000000012,
       Vaults1700000000013,
+      Lineages1700000000014,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

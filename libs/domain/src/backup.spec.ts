@@ -137,11 +137,72 @@ describe('a backup that is to be built on another', () => {
     expect(ask([requested, started(1), completed, deletion('request')])).toBe('backup-unknown');
   });
 
-  it('can come to be full, and then says so', () => {
-    const full = { ...complete(1), result: { ...result, type: 'full' as const, parentId: null } };
-    expect(given(backupDecider, [{ ...requested, data: onParent } as NewEvent, started(1)]).when(full).gives).toEqual([
+  const planned: NewEvent = { type: 'BackupRequested', data: onParent };
+  const why = { ground: 'parent-slot-gone', reason: 'Its slot is gone.' };
+  const madeFull = (plannedParentId: string | null, told = why): NewEvent => ({
+    type: 'BackupMadeFull',
+    data: { backupId, instanceId, scheduleId, plannedParentId, ...told },
+  });
+  const full = { ...complete(1), result: { ...result, type: 'full' as const, parentId: null } };
+
+  it('can come to be full, and says why as soon as it is decided, once', () => {
+    const makeFull = (attempt: number) => ({ type: 'MakeFull' as const, backupId, attempt, ...why });
+    expect(given(backupDecider, [planned, started(1)]).when(makeFull(1)).gives).toEqual([madeFull(parentId)]);
+    const decided = given(backupDecider, [planned, started(1), madeFull(parentId)]);
+    expect(decided.when(makeFull(1)).gives).toEqual([]);
+    expect(decided.when(full).gives).toEqual([completed]);
+    expect(given(backupDecider, [planned, started(1), started(2)]).when(makeFull(1)).gives).toBe('attempt-superseded');
+    expect(given(backupDecider, [planned, started(1), failed]).when(makeFull(1)).gives).toBe('backup-already-ended');
+    expect(given(backupDecider, []).when(makeFull(1)).gives).toBe('backup-unknown');
+  });
+
+  it('is never full without saying that it was not meant to be, though whoever knew why is gone', () => {
+    expect(given(backupDecider, [planned, started(1)]).when(full).gives).toMatchObject([
+      { type: 'BackupMadeFull', data: { plannedParentId: parentId, ground: 'not-told' } },
       completed,
     ]);
+  });
+
+  it('says with the request that there was nothing to build on', () => {
+    const asked = given(backupDecider).when({ type: 'RequestBackup', request, madeFull: why });
+    expect(asked.gives).toEqual([requested, madeFull(null)]);
+    expect(given(backupDecider, [requested, madeFull(null), started(1)]).when(full).gives).toEqual([completed]);
+  });
+});
+
+describe('the identity of a backup', () => {
+  const lineage = '5e7a5d5c-6b6f-5d0a-9d3f-5f9a7f1a2b3c';
+  const identity = { lineage, facts: { systemId: '7' } };
+  const another = { formerLineage: scheduleId, formerBackupId: instanceId, reason: 'x'.repeat(3_000) };
+  const subject = { backupId, instanceId, scheduleId, lineage };
+  const identified: NewEvent = { type: 'BackupIdentified', data: { ...subject, facts: identity.facts } };
+  const found: NewEvent = {
+    type: 'AnotherServerFound',
+    data: { ...subject, ...another, reason: 'x'.repeat(2_000) },
+  };
+  const identify = { type: 'IdentifyBackup' as const, backupId, identity };
+
+  it('is recorded with its completion, and that it is of another server than the one before', () => {
+    const running = given(backupDecider, [requested, started(1)]);
+    expect(running.when({ ...complete(1), identity }).gives).toEqual([identified, completed]);
+    expect(running.when({ ...complete(1), identity: { ...identity, another } }).gives).toEqual([
+      identified,
+      found,
+      completed,
+    ]);
+  });
+
+  it('is recorded afterwards, once, of one that completed before identities were', () => {
+    const old = [requested, started(1), completed];
+    expect(given(backupDecider, old).when(identify).gives).toEqual([identified]);
+    expect(given(backupDecider, old).when({ ...identify, identity: { ...identity, another } }).gives).toEqual([
+      identified,
+      found,
+    ]);
+    expect(given(backupDecider, [...old, identified]).when(identify).gives).toEqual([]);
+    expect(given(backupDecider, [...old, deletion('request')]).when(identify).gives).toEqual([]);
+    expect(given(backupDecider, [requested, started(1)]).when(identify).gives).toEqual([]);
+    expect(given(backupDecider).when(identify).gives).toBe('backup-unknown');
   });
 });
 

@@ -3,7 +3,7 @@
  * a slot has exactly one outcome. A backup is worked on in numbered attempts; only the newest may end it. One that has
  * ended can be deleted, and a deletion that failed can be asked for again.
  */
-import { type BackupType, type EventData, type Refusal, refuse } from '@strongroom/contracts';
+import { type BackupType, type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 
 export type BackupState =
@@ -17,8 +17,20 @@ interface Work {
   /** The newest attempt; 0 before the first. */
   attempt: number;
   request: EventData<'BackupRequested'>;
+  /** Why it is full though an incremental was planned. */
+  madeFull?: MadeFull;
+  /** What it is a state of, once that is known. */
+  lineage?: string;
   /** What came of it, once it has completed. */
   completed?: EventData<'BackupCompleted'>;
+}
+
+/** Why a backup is full though an incremental was planned. */
+export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
+
+/** Which history of which server a backup is a state of, and whether that is another one than the backup before was of. */
+export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
+  another?: Pick<EventData<'AnotherServerFound'>, 'formerLineage' | 'formerBackupId' | 'reason'> | undefined;
 }
 
 type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
@@ -29,14 +41,19 @@ export type BackupCommand =
       request: EventData<'BackupRequested'>;
       /** The state of the backup that it is to be built on, when it is to be built on one. */
       parent?: BackupState;
+      /** Why there is none, though one was planned. */
+      madeFull?: MadeFull;
     }
   | { type: 'SkipSlot'; slot: EventData<'SlotSkipped'> }
   | { type: 'MissSlot'; slot: EventData<'SlotMissed'> }
   | { type: 'StartBackup'; backupId: string; attempt: number; region: string; runner: string }
+  /** What was to be incremental is going to be full: in this attempt, and in those that follow. */
+  | ({ type: 'MakeFull'; backupId: string; attempt: number } & MadeFull)
   | {
       type: 'CompleteBackup';
       backupId: string;
       attempt: number;
+      identity?: BackupIdentity;
       result: Pick<
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
@@ -46,6 +63,8 @@ export type BackupCommand =
         parentId?: string | null;
       };
     }
+  /** Of one that completed before identities were recorded. */
+  | { type: 'IdentifyBackup'; backupId: string; identity: BackupIdentity }
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
   | {
       type: 'RequestDeletion';
@@ -70,7 +89,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
   aggregate: 'backup',
   initial: { is: 'absent' },
   decide: {
-    RequestBackup({ request, parent }, state) {
+    RequestBackup({ request, parent, madeFull }, state) {
       if (state.is !== 'absent') {
         return request.slotAt === null
           ? refuse('backup-exists', `Backup ${request.backupId} exists already.`)
@@ -80,7 +99,10 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         const refusal = notToBeBuiltOn(request.parentId, request.instanceId, parent);
         if (refusal) return refusal;
       }
-      return { events: [{ type: 'BackupRequested', data: request }], claims: claimOn(request.instanceId) };
+      return {
+        events: [{ type: 'BackupRequested', data: request }, ...toldAsFull(request, madeFull)],
+        claims: claimOn(request.instanceId),
+      };
     },
     SkipSlot: ({ slot }, state) =>
       state.is === 'absent' ? { events: [{ type: 'SlotSkipped', data: slot }] } : decided(slot.slotAt),
@@ -92,20 +114,32 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (attempt <= state.attempt) return superseded(backupId, attempt, state.attempt);
       return { events: [{ type: 'BackupStarted', data: { backupId, attempt, region, runner } }] };
     },
-    CompleteBackup({ backupId, attempt, result }, state) {
+    MakeFull({ backupId, attempt, ground, reason }, state) {
+      if (!isRequested(state)) return unknown(backupId);
+      if (!isOpen(state)) return ended(backupId);
+      if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
+      return { events: state.madeFull ? [] : toldAsFull(state.request, { ground, reason }) };
+    },
+    CompleteBackup({ backupId, attempt, identity, result }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
       const { instanceId, scheduleId, type, parentId, copyTo } = state.request;
+      const data = { backupId, instanceId, scheduleId, type, parentId, copyTo, attempt, ...result };
+      const isToldLate = type === 'incremental' && data.type === 'full' && !state.madeFull;
       return {
         events: [
-          {
-            type: 'BackupCompleted',
-            data: { backupId, instanceId, scheduleId, type, parentId, copyTo, attempt, ...result },
-          },
+          ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
+          ...(identity ? toldAs(state.request, identity) : []),
+          { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
       };
+    },
+    IdentifyBackup({ backupId, identity }, state) {
+      if (!isRequested(state)) return unknown(backupId);
+      const isWanting = state.is === 'completed' && state.lineage === undefined;
+      return { events: isWanting ? toldAs(state.request, identity) : [] };
     },
     FailBackup({ backupId, attempt, code, reason }, state) {
       if (!isRequested(state)) return unknown(backupId);
@@ -149,6 +183,9 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     SlotMissed: () => ({ is: 'passed', outcome: 'missed' }),
     BackupRequested: (_, { accountId, data }) => ({ is: 'requested', accountId, attempt: 0, request: data }),
     BackupStarted: (state, { data }) => ({ ...requested(state), is: 'running', attempt: data.attempt }),
+    BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
+    BackupIdentified: (state, { data }) => ({ ...requested(state), lineage: data.lineage }),
+    AnotherServerFound: (state) => state,
     BackupCompleted: (state, { data }) => ({
       ...requested(state),
       is: 'completed',
@@ -171,6 +208,32 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
           ),
   },
 };
+
+/** Of an attempt that an older version made, and that died between its seal and its event. */
+const lostReason: MadeFull = {
+  ground: 'not-told',
+  reason: 'An earlier attempt could not build on the parent, and died before it said why.',
+};
+
+function toldAsFull(
+  { backupId, instanceId, scheduleId, parentId }: EventData<'BackupRequested'>,
+  madeFull: MadeFull | undefined,
+): NewEvent[] {
+  if (!madeFull) return [];
+  const { ground, reason } = madeFull;
+  const data = { backupId, instanceId, scheduleId, plannedParentId: parentId, ground, reason: cut(reason) };
+  return [{ type: 'BackupMadeFull', data }];
+}
+
+function toldAs(
+  { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
+  { lineage, facts, another }: BackupIdentity,
+): NewEvent[] {
+  const subject = { backupId, instanceId, scheduleId, lineage };
+  const identified: NewEvent = { type: 'BackupIdentified', data: { ...subject, facts } };
+  if (!another) return [identified];
+  return [identified, { type: 'AnotherServerFound', data: { ...subject, ...another, reason: cut(another.reason) } }];
+}
 
 /** Why no incremental can be built on a backup; undefined when one can. */
 function notToBeBuiltOn(

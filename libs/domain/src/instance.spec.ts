@@ -44,6 +44,41 @@ describe('an instance', () => {
   });
 });
 
+describe('a lineage of an instance', () => {
+  const [former, lineage, third] = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`) as [
+    string,
+    string,
+    string,
+  ];
+  const accepts = (lineages: string[]) => ({
+    type: 'AcceptLineage' as const,
+    accountId: account,
+    instanceId,
+    lineage,
+    lineages,
+  });
+  const accepted = (inPlaceOf: string[]): NewEvent => ({
+    type: 'LineageAccepted',
+    data: { instanceId, lineage, inPlaceOf },
+  });
+
+  it('is accepted in place of every other that there is, once; and again when there is one more', () => {
+    expect(given(instanceDecider, [registered]).when(accepts([former, lineage])).gives).toEqual([accepted([former])]);
+    const already = given(instanceDecider, [registered, accepted([former])]);
+    expect(already.when(accepts([lineage, former])).gives).toEqual([]);
+    expect(already.when(accepts([lineage])).gives).toEqual([]);
+    expect(already.when(accepts([third, lineage])).gives).toEqual([accepted([former, third])]);
+    expect(given(instanceDecider, [registered]).when(accepts([lineage])).gives).toEqual([]);
+  });
+
+  it('is accepted by its account alone, and only one that there is', () => {
+    expect(given(instanceDecider, [registered]).when(accepts([former])).gives).toBe('lineage-unknown');
+    const all = accepts([former, lineage]);
+    expect(given(instanceDecider, [registered]).when({ ...all, accountId: 'other' }).gives).toBe('instance-unknown');
+    expect(given(instanceDecider, [registered, forgotten]).when(all).gives).toBe('instance-unknown');
+  });
+});
+
 describe('an instance that is built from a backup', () => {
   const backupId = '0e7a5d5c-6b6f-5d0a-9d3f-5f9a7f1a2b3c';
   const { name, datastore, endpoint } = data;

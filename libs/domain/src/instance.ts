@@ -11,6 +11,8 @@ export interface RegisteredInstance {
   endpoint: Endpoint;
   /** The backup that it was built from; null for a server that was there before. */
   builtFrom: string | null;
+  /** In place of which other lineages each lineage was accepted that was. */
+  accepted: ReadonlyMap<string, readonly string[]>;
 }
 
 export interface InstanceToBuild {
@@ -29,10 +31,18 @@ export type InstanceState =
   | { is: 'forgotten'; builtFrom: string | null; endpoint: Endpoint | undefined };
 
 export type InstanceCommand =
-  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom'>)
+  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
   | ({ type: 'BuildInstance' } & Omit<InstanceToBuild, 'accountId' | 'is'>)
   | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
   | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
+  | {
+      type: 'AcceptLineage';
+      accountId: string;
+      instanceId: string;
+      lineage: string;
+      /** Every lineage that there are backups of. */
+      lineages: readonly string[];
+    }
   | { type: 'ForgetInstance'; accountId: string; instanceId: string };
 
 export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand> = {
@@ -63,6 +73,17 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
               },
             ],
           },
+    AcceptLineage({ accountId, instanceId, lineage, lineages }, state) {
+      if (state.is !== 'registered' || state.accountId !== accountId) return instanceUnknown(instanceId);
+      if (!lineages.includes(lineage)) {
+        return refuse('lineage-unknown', `There is no backup of lineage ${lineage} of instance ${instanceId}.`);
+      }
+      const already = state.accepted.get(lineage) ?? [];
+      const others = lineages.filter((each) => each !== lineage);
+      if (others.every((each) => already.includes(each))) return { events: [] };
+      const inPlaceOf = [...new Set([...already, ...others])];
+      return { events: [{ type: 'LineageAccepted', data: { instanceId, lineage, inPlaceOf } }] };
+    },
     // Held for ever: nothing can be begun any more that was decided on what the instance was.
     ForgetInstance({ accountId, instanceId }, state) {
       if (state.is === 'absent' || state.is === 'forgotten' || state.accountId !== accountId) {
@@ -84,14 +105,23 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     },
   },
   evolve: {
-    InstanceRegistered: (_, { accountId, data }) => ({ is: 'registered', accountId, builtFrom: null, ...data }),
+    InstanceRegistered: (_, { accountId, data }) => ({
+      is: 'registered',
+      accountId,
+      builtFrom: null,
+      accepted: new Map(),
+      ...data,
+    }),
     InstanceBuildRequested: (_, { accountId, data }) => ({ is: 'building', accountId, ...data }),
     InstanceBuilt: (_, { accountId, data: { backupId, region: __, ...data } }) => ({
       is: 'registered',
       accountId,
       builtFrom: backupId,
+      accepted: new Map(),
       ...data,
     }),
+    LineageAccepted: (state, { data: { lineage, inPlaceOf } }) =>
+      state.is === 'registered' ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) } : state,
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
     InstanceForgotten: (state) =>
       state.is === 'registered'

@@ -1,47 +1,37 @@
 /**
- * Random histories of a schedule: backups that complete or fail, copies that arrive late or never, deletions that fail,
- * a client that deletes by hand, a retention that changes. The deciders do every step, as they do in the ledger.
+ * Random histories of an instance: slots that run as planned, come to be full, fail or are skipped; backups that somebody
+ * asks for; another server behind the address, and the former back again; copies that arrive late or never, deletions that
+ * fail, a client that deletes by hand, edits of the schedule, a schedule in the place of a deleted one, lineages that are
+ * accepted. The deciders do every step, as they do in the ledger. What may go is told by the plan that the history keeps.
  */
 import { describe, expect, it } from '@jest/globals';
-import { type EventData, isRefusal, type NewEvent } from '@strongroom/contracts';
+import { type BackupType, type EventData, isRefusal, type NewEvent } from '@strongroom/contracts';
 import fc from 'fast-check';
+import { type Outcome, type Step, step } from '../fixtures/retention-steps.js';
 import { type BackupCommand, type BackupState, backupDecider } from './backup.js';
 import { decide, fold } from './decider.js';
 import { account, recorded } from './given.js';
-import { beyondRetention, type FullOfSchedule } from './retention.js';
+import { beyondRetention, type HeldBackup } from './retention.js';
+import { type DefinedSince, definitionAt, plannedType } from './slots.js';
 
-/** More of them by night: each history has about 50 steps. */
+/** More of them by night: each history has about 60 steps. */
 const histories = Number(process.env.STRONGROOM_RETENTION_HISTORIES ?? 100);
-const shortest = 40;
+const shortest = 50;
 const regions = ['IAD', 'ORD'];
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
-const scheduleId = '88b277eb-39be-4921-be31-3d61b43651d7';
-const at = '2026-11-23T14:30:00.000Z';
+const firstSlot = Date.parse('2026-11-23T14:30:00.000Z');
+const dayMs = 86_400_000;
 
-type Step =
-  | { do: 'run'; type: 'full' | 'incremental'; succeeds: boolean }
-  | { do: 'copy'; region: number; succeeds: boolean }
-  | { do: 'removal'; succeeds: boolean }
-  | { do: 'client deletes'; which: number }
-  | { do: 'retention'; is: number };
-
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('run' as const),
-      type: fc.constantFrom('full', 'incremental'),
-      succeeds: often(),
-    }),
-  },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('copy' as const), region: fc.nat(1), succeeds: often() }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('removal' as const), succeeds: often() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('client deletes' as const), which: fc.nat(20) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('retention' as const), is: fc.integer({ min: 1, max: 4 }) }) },
-);
-
-function often(): fc.Arbitrary<boolean> {
-  return fc.integer({ min: 0, max: 4 }).map((n) => n > 0);
+interface Making {
+  id: string;
+  /** Which one made it; undefined for one that was asked for. */
+  schedule: number | undefined;
+  slotAt: Date | null;
+  /** What its slot was planned to be. */
+  plan: BackupType | undefined;
+  parent: Backup | undefined;
+  /** Whose state it is. */
+  server: number;
 }
 
 class Backup {
@@ -50,11 +40,19 @@ class Backup {
   readonly copied = new Set<string>();
   byClient = false;
 
-  constructor(
-    readonly id: string,
-    readonly type: 'full' | 'incremental',
-    readonly parent: Backup | undefined,
-  ) {}
+  constructor(readonly made: Making) {}
+
+  get id(): string {
+    return this.made.id;
+  }
+
+  get parent(): Backup | undefined {
+    return this.made.parent;
+  }
+
+  get type(): BackupType {
+    return this.parent ? 'incremental' : 'full';
+  }
 
   /** False when the decider refuses. */
   try(command: BackupCommand): boolean {
@@ -77,16 +75,40 @@ class Backup {
   get isWhole(): boolean {
     return this.isGood && regions.every((region) => this.copied.has(region));
   }
+
+  isBuiltOn(other: Backup): boolean {
+    return this.parent === other || (this.parent?.isBuiltOn(other) ?? false);
+  }
 }
+
+const nameOf = (server: number) => `00000000-0000-4000-8000-00000000000${server}`;
 
 class History {
   readonly backups: Backup[] = [];
-  retention = 2;
+  /** How many of each reason there were to keep or to let go: a history in which nothing happens shows nothing. */
+  readonly seen = { goes: 0, protected: 0, accepted: 0 };
+  private retention = 2;
+  private server = 0;
+  private day = 0;
+  private schedule = 0;
+  private dayOfWeek = 0;
+  private spans: DefinedSince[] = [];
+  private readonly accepted = new Map<string, string[]>();
+
+  constructor() {
+    this.define();
+  }
 
   take(next: Step): void {
     switch (next.do) {
-      case 'run':
-        this.run(next.type, next.succeeds);
+      case 'slot':
+        this.slot(next.outcome);
+        break;
+      case 'asked for':
+        this.askedFor(next);
+        break;
+      case 'server':
+        this.server = next.is;
         break;
       case 'copy':
         this.copy(regions[next.region] ?? '', next.succeeds);
@@ -97,21 +119,81 @@ class History {
       case 'client deletes':
         this.deleteByHand(next.which);
         break;
-      default:
+      case 'retention':
         this.retention = next.is;
+        break;
+      case 'day of week':
+        this.dayOfWeek = next.is;
+        this.define();
+        break;
+      case 'new schedule':
+        this.schedule += 1;
+        this.spans = [];
+        this.define();
+        break;
+      default: {
+        const others = [0, 1, 2].filter((each) => each !== next.server).map(nameOf);
+        this.accepted.set(nameOf(next.server), others);
+      }
     }
   }
 
-  private run(type: 'full' | 'incremental', succeeds: boolean): void {
-    const parent = type === 'incremental' ? this.backups.findLast(({ isGood }) => isGood) : undefined;
+  /** Nothing is away any more: what is meant to go goes. */
+  settle(): void {
+    for (const region of regions) {
+      for (const backup of this.backups) if (backup.isGood) backup.copied.add(region);
+    }
+    while (this.backups.some(({ state }) => state.is === 'deleting')) this.remove(true);
+    this.retain();
+    while (this.backups.some(({ state }) => state.is === 'deleting')) this.remove(true);
+    const stays = this.backups.filter((backup) => this.isHeld(backup) && !this.isPast(backup));
+    for (const backup of this.backups.filter((each) => this.isHeld(each) && this.isPast(each))) {
+      expect([backup.id, stays.some((each) => each.isBuiltOn(backup))]).toEqual([backup.id, true]);
+    }
+  }
+
+  private define(): void {
+    const definition = {
+      dayOfWeek: this.dayOfWeek,
+      hour: 14,
+      minute: 30,
+      fullBackupRetention: 2,
+      copyTo: regions,
+      paused: false,
+    };
+    this.spans.push({ since: new Date(firstSlot + this.day * dayMs - dayMs / 2), definition });
+  }
+
+  private slot(is: Outcome): void {
+    const slotAt = new Date(firstSlot + this.day * dayMs);
+    this.day += 1;
+    if (is === 'skipped') return;
+    const plan = this.dayOfWeek === 7 || slotAt.getUTCDay() === this.dayOfWeek ? 'full' : 'incremental';
+    const parent = plan === 'full' || is === 'promoted' ? undefined : this.toBuildOn();
+    this.make({ schedule: this.schedule, slotAt, plan, parent }, is !== 'failed');
+  }
+
+  private askedFor({ by, type }: Extract<Step, { do: 'asked for' }>): void {
+    const parent = type === 'incremental' ? this.toBuildOn() : undefined;
+    this.make({ schedule: by === 'run-now' ? this.schedule : undefined, slotAt: null, plan: undefined, parent }, true);
+  }
+
+  /** The newest, where the server can prove that it is its own. */
+  private toBuildOn(): Backup | undefined {
+    const newest = this.backups.findLast(({ isGood }) => isGood);
+    return newest?.made.server === this.server ? newest : undefined;
+  }
+
+  private make(made: Omit<Making, 'id' | 'server'>, succeeds: boolean): void {
     const id = `00000000-0000-4000-8000-${String(this.backups.length).padStart(12, '0')}`;
-    const backup = new Backup(id, parent ? 'incremental' : 'full', parent);
+    const { parent, slotAt, schedule } = made;
+    const backup = new Backup({ ...made, id, server: this.server });
     const request: EventData<'BackupRequested'> = {
       backupId: id,
       instanceId,
-      scheduleId,
-      slotAt: at,
-      trigger: 'slot',
+      scheduleId: schedule === undefined ? null : nameOf(schedule),
+      slotAt: slotAt?.toISOString() ?? null,
+      trigger: slotAt ? 'slot' : schedule === undefined ? 'request' : 'run-now',
       type: backup.type,
       parentId: parent?.id ?? null,
       name: 'orders',
@@ -123,15 +205,10 @@ class History {
     this.backups.push(backup);
     const attempt = { backupId: id, attempt: 1 };
     backup.try({ type: 'StartBackup', ...attempt, region: 'DFW', runner: 'runner' });
-    const result = {
-      region: 'DFW',
-      location: 'there',
-      sizeBytes: 1,
-      rawBytes: 1,
-      sha256: 'a'.repeat(64),
-      startedAt: at,
-    };
-    if (succeeds) backup.try({ type: 'CompleteBackup', ...attempt, result });
+    const startedAt = new Date(firstSlot).toISOString();
+    const result = { region: 'DFW', location: 'there', sizeBytes: 1, rawBytes: 1, sha256: 'a'.repeat(64), startedAt };
+    const identity = { lineage: nameOf(this.server), facts: {} };
+    if (succeeds) backup.try({ type: 'CompleteBackup', ...attempt, identity, result });
     else backup.try({ type: 'FailBackup', ...attempt, code: 'server-unreachable', reason: 'down' });
     if (succeeds) this.retain();
   }
@@ -160,20 +237,78 @@ class History {
   }
 
   private retain(): void {
-    const fulls = this.backups.filter(({ type }) => type === 'full').reverse();
-    const judged = fulls.flatMap((backup): FullOfSchedule[] => {
-      const { is } = backup.state;
-      if (is !== 'completed' && is !== 'delete-failed') return [];
-      return [{ backupId: backup.id, is, isCopied: regions.every((region) => backup.copied.has(region)) }];
-    });
-    const whole = fulls.filter(({ isWhole }) => isWhole).length;
-    for (const id of beyondRetention(judged, this.retention)) {
-      const backup = fulls.find((each) => each.id === id);
-      if (backup) this.delete(backup, 'retention');
+    const before = this.backups.filter((backup) => this.isHeld(backup));
+    const goes = beyondRetention(
+      before.map((each) => this.judged(each)),
+      {
+        cycles: this.retention,
+        accepted: this.accepted,
+      },
+    );
+    for (const id of goes) {
+      const backup = before.find((each) => each.id === id);
+      if (backup?.state.is === 'completed' || backup?.state.is === 'delete-failed') this.delete(backup, 'retention');
     }
-    const left = fulls.filter(({ isWhole }) => isWhole).length;
-    expect(left).toBeGreaterThanOrEqual(Math.min(whole, this.retention));
-    if (left < whole) expect(fulls.find(({ isGood }) => isGood)?.isWhole).toBe(true);
+    const gone = before.filter(({ state }) => state.is === 'deleting');
+    const left = this.backups.filter((backup) => this.isHeld(backup));
+    for (const backup of gone) {
+      expect([backup.id, backup.made.plan]).not.toEqual([backup.id, undefined]);
+      expect([backup.id, backup.made.schedule]).toEqual([backup.id, this.schedule]);
+      expect(left.filter((each) => each.isBuiltOn(backup)).map(({ id }) => id)).toEqual([]);
+      expect([backup.id, goes.includes(backup.id)]).toEqual([backup.id, true]);
+      if (!backup.byClient) expect([backup.id, this.isReplaced(backup, left)]).toEqual([backup.id, true]);
+    }
+    this.seen.goes += gone.length;
+    this.seen.protected += left.filter((backup) => this.isPast(backup)).length;
+    this.seen.accepted += gone.filter((backup) => !this.isReplacedBy(backup.made.server, backup, left)).length;
+  }
+
+  /** By so many newer cycles, each whole, as are to be kept: of its own server, or of one that was accepted in its place. */
+  private isReplaced(backup: Backup, left: Backup[]): boolean {
+    return [0, 1, 2].some((server) => this.isReplacedBy(server, backup, left));
+  }
+
+  private isReplacedBy(server: number, backup: Backup, left: Backup[]): boolean {
+    const isOwn = server === backup.made.server;
+    if (!isOwn && !this.accepted.get(nameOf(server))?.includes(nameOf(backup.made.server))) return false;
+    const cycles = left.filter((each) => this.beginsCycle(each) && each.made.server === server);
+    const isOlder = (each: Backup) => Number(backup.made.slotAt) < Number(each.made.slotAt);
+    return (
+      cycles.filter((each) => each.isWhole && isOlder(each)).length >= this.retention && cycles.at(-1)?.isWhole === true
+    );
+  }
+
+  /** Whether it has had its time, were nothing built on it. */
+  private isPast(backup: Backup): boolean {
+    const { plan, schedule } = backup.made;
+    if (plan === undefined || schedule !== this.schedule || !backup.isGood) return false;
+    return this.isReplaced(
+      backup,
+      this.backups.filter((each) => this.isHeld(each)),
+    );
+  }
+
+  private beginsCycle({ made, isGood }: Backup): boolean {
+    return isGood && made.plan === 'full' && made.schedule === this.schedule;
+  }
+
+  private isHeld({ state }: Backup): boolean {
+    return ['requested', 'running', 'completed', 'delete-failed'].includes(state.is);
+  }
+
+  private judged(backup: Backup): HeldBackup {
+    const { id, made, type, state } = backup;
+    const slotAt = made.schedule === this.schedule ? made.slotAt : null;
+    return {
+      backupId: id,
+      parentId: made.parent?.id ?? null,
+      slotAt,
+      planned: slotAt ? plannedType(definitionAt(this.spans, slotAt).dayOfWeek, slotAt) : 'incremental',
+      type,
+      lineage: 'lineage' in state ? (state.lineage ?? null) : null,
+      is: state.is === 'completed' || state.is === 'delete-failed' ? state.is : 'unended',
+      isCopied: regions.every((region) => backup.copied.has(region)),
+    };
   }
 
   /** With everything made from it, or not at all. */
@@ -201,11 +336,11 @@ class History {
 }
 
 describe('retention, over random histories', () => {
-  it('leaves no orphan and no broken chain, keeps what is asked, and never takes the last good chain', () => {
+  it('leaves no orphan and no broken chain, keeps what is asked and what is asked for, and lets the rest go', () => {
     let steps = 0;
-    let deleted = 0;
+    const seen = { goes: 0, protected: 0, accepted: 0 };
     fc.assert(
-      fc.property(fc.array(step, { minLength: shortest, maxLength: 100 }), (taken) => {
+      fc.property(fc.array(step, { minLength: shortest, maxLength: 120 }), (taken) => {
         const history = new History();
         for (const each of taken) {
           const goodBefore = history.backups.some(({ isGood }) => isGood);
@@ -220,12 +355,17 @@ describe('retention, over random histories', () => {
           if (each.do !== 'client deletes' && goodBefore)
             expect(history.backups.some(({ isGood }) => isGood)).toBe(true);
         }
-        deleted += history.backups.filter(({ state, byClient }) => state.is === 'deleted' && !byClient).length;
+        history.settle();
+        seen.goes += history.seen.goes;
+        seen.protected += history.seen.protected;
+        seen.accepted += history.seen.accepted;
       }),
       { numRuns: histories },
     );
     expect(steps).toBeGreaterThanOrEqual(histories * shortest);
-    // It is not for want of deletions that nothing went wrong. There are several in a history as a rule, and at least 50 histories.
-    expect(deleted).toBeGreaterThan(histories / 10);
+    // It is not for want of deletions that nothing went wrong, nor of anything to keep from them.
+    expect(seen.goes).toBeGreaterThan(histories);
+    expect(seen.protected).toBeGreaterThan(histories / 10);
+    expect(seen.accepted).toBeGreaterThan(0);
   }, 600_000);
 });

@@ -1,30 +1,110 @@
 import { describe, expect, it } from '@jest/globals';
-import { beyondRetention, type FullOfSchedule } from './retention.js';
+import { beyondRetention, type HeldBackup } from './retention.js';
 
-const full = (backupId: string, is: FullOfSchedule['is'] = 'completed', isCopied = true) => ({
+const server = '00000000-0000-4000-8000-0000000000a1';
+const another = '00000000-0000-4000-8000-0000000000b1';
+const dayMs = 86_400_000;
+
+/** @param day of its slot */
+const backup = (backupId: string, day: number, more: Partial<HeldBackup> = {}): HeldBackup => ({
   backupId,
-  is,
-  isCopied,
+  parentId: null,
+  slotAt: new Date(day * dayMs),
+  planned: 'full',
+  type: 'full',
+  lineage: server,
+  is: 'completed',
+  isCopied: true,
+  ...more,
 });
+const incremental = (backupId: string, day: number, parentId: string, more: Partial<HeldBackup> = {}) =>
+  backup(backupId, day, { parentId, planned: 'incremental', type: 'incremental', ...more });
+const promoted = (backupId: string, day: number, more: Partial<HeldBackup> = {}) =>
+  backup(backupId, day, { planned: 'incremental', ...more });
+const askedFor = (backupId: string, more: Partial<HeldBackup> = {}) => backup(backupId, 0, { slotAt: null, ...more });
+
+const goes = (held: HeldBackup[], cycles: number, accepted: Record<string, string[]> = {}) =>
+  beyondRetention(held, { cycles, accepted: new Map(Object.entries(accepted)) }).join('');
 
 describe('retention', () => {
   it('lets the oldest go when there are more than asked', () => {
-    const fulls = ['d', 'c', 'b', 'a'].map((id) => full(id));
-    expect(beyondRetention(fulls, 2)).toEqual(['a', 'b']);
-    expect(beyondRetention(fulls, 4)).toEqual([]);
-    expect(beyondRetention([], 1)).toEqual([]);
+    const held = [backup('a', 0), backup('b', 7), backup('c', 14), backup('d', 21)];
+    expect(goes(held, 2)).toBe('ab');
+    expect(goes(held, 4)).toBe('');
+    expect(goes([], 1)).toBe('');
   });
 
   it('lets nothing go while the newest is not in every region where it is owed', () => {
-    expect(beyondRetention([full('c', 'completed', false), full('b'), full('a')], 1)).toEqual([]);
+    expect(goes([backup('a', 0), backup('b', 7), backup('c', 14, { isCopied: false })], 1)).toBe('');
   });
 
   it('does not count one that misses a copy, and keeps it until enough others are whole', () => {
-    expect(beyondRetention([full('d'), full('c', 'completed', false), full('b'), full('a')], 2)).toEqual(['a']);
+    const held = [backup('a', 0), backup('b', 7), backup('c', 14, { isCopied: false }), backup('d', 21)];
+    expect(goes(held, 2)).toBe('a');
   });
 
   it('tries again what could not be deleted, but not before there are enough', () => {
-    expect(beyondRetention([full('c'), full('b', 'delete-failed'), full('a')], 2)).toEqual(['b']);
-    expect(beyondRetention([full('c'), full('b', 'delete-failed')], 2)).toEqual([]);
+    expect(goes([backup('a', 0), backup('b', 7, { is: 'delete-failed' }), backup('c', 14)], 2)).toBe('b');
+    expect(goes([backup('b', 7, { is: 'delete-failed' }), backup('c', 14)], 2)).toBe('');
+    // It failed before it was known of which server it is.
+    expect(goes([backup('a', 0, { is: 'delete-failed', lineage: null }), backup('b', 7)], 1)).toBe('a');
+  });
+
+  it('counts the cycles that were planned: a full in place of an incremental goes with the cycle of its time', () => {
+    const week = [backup('a', 0), promoted('b', 1), promoted('c', 2), incremental('d', 3, 'c')];
+    expect(goes([...week, promoted('e', 4), promoted('f', 5)], 1)).toBe('');
+    expect(goes([...week, backup('g', 7), promoted('h', 8)], 1)).toBe('abcd');
+  });
+
+  it('lets what ran before the first planned full go once there are cycles enough', () => {
+    const before = [promoted('a', 0), incremental('b', 1, 'a')];
+    expect(goes([...before, backup('c', 2)], 2)).toBe('');
+    expect(goes([...before, backup('c', 2), backup('d', 9)], 2)).toBe('ab');
+  });
+
+  it('neither counts nor takes what somebody asked for', () => {
+    const held = [backup('a', 0), incremental('b', 1, 'a'), askedFor('x'), askedFor('y')];
+    expect(goes(held, 1)).toBe('');
+    expect(goes([...held, backup('c', 7)], 1)).toBe('ab');
+  });
+
+  it('keeps what something is built on that stays: asked for, running, or of a cycle that is kept', () => {
+    const week = [backup('a', 0), incremental('b', 1, 'a'), incremental('c', 2, 'b')];
+    const of = (last: HeldBackup) => goes([...week, last, backup('d', 7)], 1);
+    expect(of(askedFor('x', { type: 'incremental', parentId: 'b' }))).toBe('c');
+    expect(of(askedFor('x', { type: 'incremental', parentId: 'c', is: 'unended' }))).toBe('');
+    expect(of(incremental('e', 8, 'a'))).toBe('bc');
+  });
+
+  it('lets incrementals go that are built on what somebody asked for, and leaves that', () => {
+    expect(goes([backup('a', 0), askedFor('x'), incremental('b', 1, 'x'), backup('c', 7)], 1)).toBe('ab');
+  });
+
+  it('has no backup of another server take the place of one, however many there are', () => {
+    const former = [backup('a', 0), incremental('b', 1, 'a'), backup('c', 7)];
+    const ofAnother = [14, 21, 28].map((day) => backup(`n${day}`, day, { lineage: another }));
+    expect(goes([...former, ...ofAnother], 1)).toBe('abn14n21');
+    expect(goes([...former, ...ofAnother.slice(0, 1)], 2)).toBe('');
+  });
+
+  it('lets go of nothing whose server is not known, and counts it for nothing', () => {
+    const unknown = [backup('a', 0, { lineage: null }), backup('b', 7, { lineage: null })];
+    expect(goes([...unknown, backup('c', 14)], 1)).toBe('');
+    expect(goes([...unknown, backup('c', 14), backup('d', 21)], 1)).toBe('c');
+  });
+
+  it('lets go of what an accepted lineage took the place of, when that has cycles enough of its own; not the other way', () => {
+    const former = [backup('a', 0), backup('b', 7)];
+    const now = [backup('n', 14, { lineage: another }), backup('o', 21, { lineage: another })];
+    expect(goes([...former, ...now.slice(0, 1)], 2, { [another]: [server] })).toBe('');
+    expect(goes([...former, ...now], 2, { [another]: [server] })).toBe('ab');
+    // The former server is back: what it makes now is newer than anything of the other.
+    expect(goes([...former, ...now, backup('c', 28)], 2, { [another]: [server] })).toBe('ab');
+    expect(goes([...former, ...now, backup('c', 28)], 2, { [server]: [another] })).toBe('a');
+  });
+
+  it('keeps every cycle that begins on a day of day_of_week 7', () => {
+    const daily = Array.from({ length: 5 }, (_, day) => backup(String(day), day));
+    expect(goes(daily, 3)).toBe('01');
   });
 });

@@ -1,29 +1,90 @@
 /**
- * Which of a schedule's full backups have had their time. Only a newer one that is proven takes the place of an older:
- * as long as the newest is not in every region where it is owed nothing goes, and failing runs take nothing with them.
+ * Which of a schedule's backups have had their time. What is counted are cycles: a slot that was planned full and whose
+ * backup is there begins one, and the slots up to the next belong to it. A full that was not planned, be it promoted or
+ * asked for, is no cycle: it neither counts nor takes another's place.
+ *
+ * Only a newer cycle that is proven takes the place of an older one of its own lineage: as long as the newest is not in
+ * every region where it is owed nothing goes, and failing runs take nothing with them. Nothing goes that somebody asked
+ * for, that is of an unknown lineage, or that something which stays is built on.
  */
+import type { BackupType } from '@strongroom/contracts';
 
-export interface FullOfSchedule {
+/** A backup of the instance. */
+export interface HeldBackup {
   backupId: string;
-  /** `completed` has been read back and matched; `delete-failed` was to go already, and is not to be relied on. */
-  is: 'completed' | 'delete-failed';
+  parentId: string | null;
+  /** Null for one that is of no slot of the schedule: asked for, or of another schedule. It stays. */
+  slotAt: Date | null;
+  /** What its schedule asked of its slot, whatever it came to be. */
+  planned: BackupType;
+  type: BackupType;
+  /** Which history of which server it is a state of; null when that is not known. */
+  lineage: string | null;
+  /** `unended` is running; `delete-failed` was to go already, and is not to be relied on. */
+  is: 'unended' | 'completed' | 'delete-failed';
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
 }
 
+export interface Retention {
+  /** How many cycles of a lineage are kept at least, each begun by a full that is completed and copied. */
+  cycles: number;
+  /** In place of which other lineages a lineage was accepted: as soon as it has its cycles, theirs that are older go. */
+  accepted: ReadonlyMap<string, readonly string[]>;
+}
+
+interface OfSlot extends HeldBackup {
+  slotAt: Date;
+}
+
 /**
- * @param fulls those that the vaults hold, newest first; runs that failed or are not over are none
- * @param retention how many are kept at least, each completed and copied
- * @returns the ids of those to delete with everything made from them, oldest first
+ * @param held everything of the instance that the vaults hold or that is running, in the order of its making
+ * @returns the ids of those to delete, in that order: with a backup goes everything that is built on it
  */
-export function beyondRetention(fulls: readonly FullOfSchedule[], retention: number): string[] {
-  const newest = fulls.find(({ is }) => is === 'completed');
-  if (!newest?.isCopied) return [];
-  const goes: string[] = [];
-  let kept = 0;
-  for (const { backupId, is, isCopied } of fulls) {
-    if (is === 'delete-failed' || kept >= retention) goes.push(backupId);
-    else if (isCopied) kept += 1;
+export function beyondRetention(held: readonly HeldBackup[], retention: Retention): string[] {
+  const ofSlots = held.filter(isOfSlot);
+  const goes = new Set<string>();
+  for (const lineage of new Set(ofSlots.flatMap((backup) => backup.lineage ?? []))) {
+    const keptSince = oldestKept(ofSlots, lineage, retention.cycles);
+    if (!keptSince) continue;
+    const replaced = retention.accepted.get(lineage) ?? [];
+    for (const backup of ofSlots) {
+      const { is, slotAt, backupId } = backup;
+      const isOwn = backup.lineage === lineage;
+      const isCounted = isOwn || (backup.lineage !== null && replaced.includes(backup.lineage));
+      // What failed before anything was known of its server, and could not be removed, is of no lineage.
+      const isAgain = is === 'delete-failed' && (isOwn || backup.lineage === null);
+      if (isAgain || (isCounted && is !== 'unended' && slotAt < keptSince)) goes.add(backupId);
+    }
   }
-  return kept >= retention ? goes.reverse() : [];
+  for (const needed of neededBy(
+    held.filter(({ backupId }) => !goes.has(backupId)),
+    held,
+  ))
+    goes.delete(needed);
+  return held.flatMap(({ backupId }) => (goes.has(backupId) ? backupId : []));
+}
+
+/** Where the oldest cycle begins that a lineage keeps; undefined when it has no more than it keeps, or the newest is not copied. */
+function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number): Date | undefined {
+  const begun = ofSlots
+    .filter((each) => each.lineage === lineage && each.is === 'completed')
+    .filter(({ planned, type }) => planned === 'full' && type === 'full')
+    .sort((a, b) => b.slotAt.getTime() - a.slotAt.getTime());
+  if (!begun[0]?.isCopied) return undefined;
+  return begun.filter(({ isCopied }) => isCopied)[cycles - 1]?.slotAt;
+}
+
+/** Everything that the backups are built on. */
+function neededBy(backups: readonly HeldBackup[], held: readonly HeldBackup[]): Set<string> {
+  const parents = new Map(held.map(({ backupId, parentId }) => [backupId, parentId]));
+  const needed = new Set<string>();
+  for (const { parentId } of backups) {
+    for (let id = parentId; id !== null && !needed.has(id); id = parents.get(id) ?? null) needed.add(id);
+  }
+  return needed;
+}
+
+function isOfSlot(backup: HeldBackup): backup is OfSlot {
+  return backup.slotAt !== null;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ScheduleDefinition } from './schedule.js';
-import { type DefinedSince, dueSlots, nextSlot, plannedType } from './slots.js';
+import { type DefinedSince, definitionAt, dueSlots, nextSlot, plannedType, slotsOf } from './slots.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -55,6 +55,34 @@ const daily = (since: string, changes: Partial<ScheduleDefinition> = {}): Define
   since: at(since),
   definition: { ...definition, ...changes },
 });
+describe('what a schedule said at a slot', () => {
+  it('is what the hand of the clock went by, whatever was edited and whenever', () => {
+    const edits = fc.array(fc.record({ afterMs: fc.nat(3 * dayMs), dayOfWeek: fc.integer({ min: 0, max: 7 }) }), {
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(edits, (changes) => {
+        const spans = [daily('2026-03-02T00:00:00Z')];
+        for (const { afterMs, dayOfWeek } of changes) {
+          const since = new Date((spans.at(-1)?.since.getTime() ?? 0) + afterMs);
+          spans.push({ since, definition: { ...definition, dayOfWeek } });
+        }
+        let left = 40;
+        for (const { slotAt, definition: inForce } of slotsOf(spans, at('2026-03-01T00:00:00Z'))) {
+          expect(definitionAt(spans, slotAt)).toEqual(inForce);
+          left -= 1;
+          if (left === 0) break;
+        }
+      }),
+    );
+  });
+
+  it('is the first that it ever said, should the slot be from before that', () => {
+    expect(definitionAt([daily('2026-03-02T00:00:00Z')], at('2026-03-01T00:00:00Z'))).toEqual(definition);
+    expect(() => definitionAt([], at('2026-03-01T00:00:00Z'))).toThrow(RangeError);
+  });
+});
+
 /** The instants alone. */
 const judged = (...args: Parameters<typeof dueSlots>) => {
   const { paused, missed, fire, next } = dueSlots(...args);

@@ -52,6 +52,13 @@ export function definitionsOf(told: readonly RecordedEvent[]): DefinedSince[] {
   return spans;
 }
 
+/** What was in force at a slot: one at the very instant of an edit is of what was before. @param spans at least one */
+export function definitionAt(spans: readonly DefinedSince[], slotAt: Date): ScheduleDefinition {
+  const span = spans.findLast(({ since }) => since < slotAt) ?? spans[0];
+  if (!span) throw new RangeError('a schedule that was never defined has no slots');
+  return span.definition;
+}
+
 /** Every slot from an instant on, in order, without an end. A slot at the very instant of an edit is of what was before. */
 export function* slotsOf(spans: readonly DefinedSince[], from: Date): Generator<Slot> {
   for (const [index, { since, definition }] of spans.entries()) {

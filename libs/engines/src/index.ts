@@ -10,7 +10,13 @@ export {
   type RestoredFolder,
   type RestoreSource,
 } from './engine.js';
-export { EngineFault, type EngineFaultCode } from './engine-fault.js';
+export {
+  EngineFault,
+  type EngineFaultCode,
+  type IncrementalGround,
+  IncrementalNotPossible,
+  incrementalGrounds,
+} from './engine-fault.js';
 export { chainSlotOf } from './postgresql/chain-slot.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
 export { openChain, type RestoredBackup, type RestoreOptions, restoreBackup } from './restore-backup.js';

@@ -1,6 +1,6 @@
 /** The backups of an account, from request to end. */
-import type { BackupType, DatastoreType, EventData } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, EntitySchema, In, LessThan } from 'typeorm';
+import type { BackupType, DatastoreType, EngineFacts, EventData } from '@strongroom/contracts';
+import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -24,6 +24,20 @@ export interface FaultOfRow {
   reason: string;
 }
 
+/** That a backup is of another server than the one before it, or not of that one's later state. */
+export interface AnotherServerOfRow {
+  formerLineage: string;
+  formerBackupId: string;
+  reason: string;
+}
+
+/** Why a backup is full though an incremental was planned. */
+export interface MadeFullOfRow {
+  plannedParentId: string | null;
+  ground: string;
+  reason: string;
+}
+
 export interface BackupRow extends ViewRow {
   instanceId: string;
   scheduleId: string | null;
@@ -44,6 +58,14 @@ export interface BackupRow extends ViewRow {
   rawBytes: number | null;
   sha256: string | null;
   fault: FaultOfRow | null;
+  madeFull: MadeFullOfRow | null;
+  /** Null until it is known. */
+  lineage: string | null;
+  /** What its engine says of it, by which it is known again; null when that can't be told. */
+  facts: EngineFacts | null;
+  anotherServer: AnotherServerOfRow | null;
+  /** The place in the ledger of its completion; null for one from before that was kept, which all others are newer than. */
+  position: number | null;
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
@@ -75,6 +97,11 @@ export const backupTable = new EntitySchema<BackupRow>({
     rawBytes: { type: 'bigint', name: 'raw_bytes', nullable: true, transformer: bigintAsNumber },
     sha256: { type: 'text', nullable: true },
     fault: { type: 'jsonb', nullable: true },
+    madeFull: { type: 'jsonb', name: 'made_full', nullable: true },
+    lineage: { type: 'uuid', nullable: true },
+    facts: { type: 'jsonb', nullable: true },
+    anotherServer: { type: 'jsonb', name: 'another_server', nullable: true },
+    position: { type: 'bigint', nullable: true, transformer: bigintAsNumber },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     startedAt: { type: 'timestamptz', name: 'started_at', nullable: true },
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
@@ -84,6 +111,13 @@ export const backupTable = new EntitySchema<BackupRow>({
 });
 
 const change = changing<BackupRow>();
+const identified = change<'BackupIdentified'>(({ position, data: { lineage, facts } }) => ({
+  lineage,
+  facts,
+  position,
+}));
+/** It has completed before all that were identified with their completion. */
+const identifiedLate = change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts }));
 
 export const backupView: View<'backup', BackupRow> = {
   aggregate: 'backup',
@@ -106,6 +140,11 @@ export const backupView: View<'backup', BackupRow> = {
       rawBytes: null,
       sha256: null,
       fault: null,
+      madeFull: null,
+      lineage: null,
+      facts: null,
+      anotherServer: null,
+      position: null,
       createdAt: new Date(at),
       startedAt: null,
       endedAt: null,
@@ -118,12 +157,22 @@ export const backupView: View<'backup', BackupRow> = {
       region,
       startedAt: new Date(at),
     })),
+    // Until it has ended it keeps hold of its parent: bytes of an attempt before this one may turn out to be built on that.
+    BackupMadeFull: change<'BackupMadeFull'>(({ data: { plannedParentId, ground, reason } }) => ({
+      type: 'full',
+      madeFull: { plannedParentId, ground, reason },
+    })),
+    BackupIdentified: (row, event) => (row?.status === 'COMPLETED' ? identifiedLate : identified)(row, event),
+    AnotherServerFound: change<'AnotherServerFound'>(({ data: { formerLineage, formerBackupId, reason } }) => ({
+      anotherServer: { formerLineage, formerBackupId, reason },
+    })),
     BackupCompleted: change<'BackupCompleted'>(
       ({ at, data: { type, parentId, attempt, region, location, sizeBytes, rawBytes, sha256 } }) => ({
         status: 'COMPLETED',
-        // A run that could not build on its parent came to be full.
+        // A run that could not build on its parent came to be full; one whose bytes were there already, what they are.
         type,
         parentId,
+        ...(type === 'incremental' && { madeFull: null }),
         attempt,
         region,
         location,
@@ -156,6 +205,31 @@ export interface ShownBackup extends BackupRow {
 function isShown(row: BackupRow): row is ShownBackup {
   return row.status !== 'DELETING';
 }
+
+/** As much of a backup as it takes to judge whether it has had its time. */
+const heldColumns = {
+  id: true,
+  instanceId: true,
+  scheduleId: true,
+  slotAt: true,
+  trigger: true,
+  type: true,
+  parentId: true,
+  copyTo: true,
+  status: true,
+  madeFull: true,
+  lineage: true,
+} as const;
+export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
+
+export interface NewestBackup {
+  id: string;
+  /** Whether everything that it is built on is there, and nobody is deleting it. */
+  isWhole: boolean;
+}
+
+/** The order in which the backups of an instance completed; what was kept before places were is told by the clock. */
+export const newestFirst = 'position desc nulls last, created_at desc, id desc';
 
 export interface BackupFilter {
   instanceId?: string | undefined;
@@ -201,49 +275,64 @@ export class Backups {
     return rows.map(({ id }) => id);
   }
 
-  /** The instance's full backups that completed before an instant, also what is being deleted, newest first. */
-  fullsBefore(instanceId: string, at: Date, limit: number): Promise<BackupRow[]> {
+  /**
+   * The instance's backups that ended before an instant, also what is being deleted: the newest of all, of the full ones,
+   * and of a lineage, which may lie further back. Each at most so many.
+   */
+  async endedBefore(instanceId: string, at: Date, limit: number, lineage: string | null): Promise<string[]> {
+    const find = (more: FindOptionsWhere<BackupRow>) =>
+      this.dataSource.manager.find(backupTable, {
+        select: { id: true },
+        where: {
+          instanceId,
+          status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
+          endedAt: LessThan(at),
+          ...more,
+        },
+        order: { endedAt: 'desc' },
+        take: limit,
+      });
+    const rows = [...(await find({})), ...(await find({ type: 'full' })), ...(lineage ? await find({ lineage }) : [])];
+    return [...new Set(rows.map(({ id }) => id))];
+  }
+
+  /** The instance's backups that are there or may come to be, oldest first: not what failed or is being deleted. */
+  heldOf(instanceId: string): Promise<HeldBackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
-      where: {
-        instanceId,
-        type: 'full',
-        status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
-        endedAt: LessThan(at),
-      },
-      order: { endedAt: 'desc' },
-      take: limit,
+      select: heldColumns,
+      where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
+      order: { createdAt: 'asc', id: 'asc' },
     });
   }
 
-  /** A schedule's full backups that the vaults hold and nobody is deleting, newest first. */
-  storedFullsOf(scheduleId: string): Promise<BackupRow[]> {
-    return this.dataSource.manager.find(backupTable, {
-      where: { scheduleId, type: 'full', status: In(['COMPLETED', 'DELETE_FAILED']) },
-      order: { createdAt: 'desc', id: 'desc' },
-    });
-  }
-
-  /** By schedule: the newest of its backups that has completed, as the caller's transaction sees it. */
-  async newestCompletedOf(manager: EntityManager, scheduleIds: string[]): Promise<Map<string, string>> {
+  /** By instance: the newest of its backups that has completed, as the caller's transaction sees it. */
+  async newestCompletedOf(manager: EntityManager, instanceIds: string[]): Promise<Map<string, NewestBackup>> {
     const found: unknown = await manager.query(
-      `select asked.id as schedule_id, newest.id from unnest($1::uuid[]) as asked(id)
-       cross join lateral (
-         select b.id from backup_view b where b.schedule_id = asked.id and b.status = 'COMPLETED'
-         order by b.created_at desc limit 1
-       ) newest`,
-      [scheduleIds],
+      `with recursive newest as (
+         select asked.id as instance_id, b.id, b.parent_id from unnest($1::uuid[]) as asked(id)
+         cross join lateral (
+           select c.id, c.parent_id from backup_view c where c.instance_id = asked.id and c.status = 'COMPLETED'
+           order by ${newestFirst} limit 1
+         ) b
+       ), chain as (
+         select n.instance_id, n.parent_id, true as is_there from newest n
+         union all
+         select c.instance_id, p.parent_id, p.id is not null and p.status = 'COMPLETED'
+         from chain c left join backup_view p on p.id = c.parent_id
+         where c.parent_id is not null and c.is_there
+       )
+       select n.instance_id as "instanceId", n.id,
+         (select bool_and(c.is_there) from chain c where c.instance_id = n.instance_id) as "isWhole"
+       from newest n`,
+      [instanceIds],
     );
-    const rows = z.array(z.object({ schedule_id: z.string(), id: z.string() })).parse(found);
-    return new Map(rows.map((row) => [row.schedule_id, row.id]));
+    const rows = z.array(z.object({ instanceId: z.string(), id: z.string(), isWhole: z.boolean() })).parse(found);
+    return new Map(rows.map(({ instanceId, ...newest }) => [instanceId, newest]));
   }
 
   /** The newest backup of the instance that has completed. */
-  async newestCompleted(instanceId: string): Promise<BackupRow | undefined> {
-    const where = { instanceId, status: 'COMPLETED' as const };
-    return (
-      (await this.dataSource.manager.findOne(backupTable, { where, order: { createdAt: 'desc', id: 'desc' } })) ??
-      undefined
-    );
+  async newestCompleted(instanceId: string): Promise<NewestBackup | undefined> {
+    return (await this.newestCompletedOf(this.dataSource.manager, [instanceId])).get(instanceId);
   }
 
   /** Newest first, after the marker. Undefined when the marker names no backup of the account. */

@@ -2,6 +2,7 @@
 export * from './backup-view.js';
 export * from './copy-view.js';
 export * from './instance-view.js';
+export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
 export type { Page, PageRequest } from './view.js';

@@ -1,5 +1,5 @@
 /** The registered instances of an account. */
-import type { DatastoreType, Endpoint, RecordedEvent } from '@strongroom/contracts';
+import type { DatastoreType, Endpoint, EventData, RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, MoreThan } from 'typeorm';
 import type { FaultOfRow } from './backup-view.js';
 import { changing, cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
@@ -16,6 +16,8 @@ export interface InstanceRow extends ViewRow {
   endpoint: Endpoint | null;
   /** Why it could not be built. */
   fault: FaultOfRow | null;
+  /** The lineages that were accepted, each with those in whose place it is. */
+  accepted: { lineage: string; inPlaceOf: string[] }[];
   createdAt: Date;
   updatedAt: Date;
 }
@@ -32,6 +34,7 @@ export const instanceTable = new EntitySchema<InstanceRow>({
     status: { type: 'text' },
     endpoint: { type: 'jsonb', nullable: true },
     fault: { type: 'jsonb', nullable: true },
+    accepted: { type: 'jsonb', name: 'accepted_lineages' },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
     version: { type: 'integer' },
@@ -53,10 +56,15 @@ function began({
     datastoreType: data.datastore.type,
     datastoreVersion: data.datastore.version,
     fault: null,
+    accepted: [],
     createdAt: new Date(at),
     updatedAt: new Date(at),
     version,
   };
+}
+
+function acceptedBy({ lineage, inPlaceOf }: EventData<'LineageAccepted'>) {
+  return { lineage, inPlaceOf };
 }
 
 export const instanceView: View<'instance', InstanceRow> = {
@@ -70,6 +78,13 @@ export const instanceView: View<'instance', InstanceRow> = {
       status: 'ERROR',
       fault: { code, reason },
     })),
+    LineageAccepted: (row, event) =>
+      row && {
+        ...row,
+        accepted: [...row.accepted.filter(({ lineage }) => lineage !== event.data.lineage), acceptedBy(event.data)],
+        updatedAt: new Date(event.at),
+        version: event.version,
+      },
     InstanceForgotten: () => undefined,
   },
 };

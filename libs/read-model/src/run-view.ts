@@ -1,6 +1,7 @@
 /** The runs of schedules: what became of each slot, and beside them the runs that were asked for. A run stays told when its backup is deleted. */
 import { idOf, type RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema } from 'typeorm';
+import type { MadeFullOfRow } from './backup-view.js';
 import { cut, type Page, unchanged, type View, type ViewRow } from './view.js';
 
 export type RunOutcome = 'ran' | 'skipped' | 'missed';
@@ -14,6 +15,8 @@ export interface RunRow extends ViewRow {
   outcome: RunOutcome;
   /** Why there is no backup. */
   reason: string | null;
+  /** Why the backup is full though an incremental was planned. */
+  madeFull: MadeFullOfRow | null;
   createdAt: Date;
 }
 
@@ -28,6 +31,7 @@ export const runTable = new EntitySchema<RunRow>({
     slotAt: { type: 'timestamptz', name: 'slot_at', nullable: true },
     outcome: { type: 'text' },
     reason: { type: 'text', nullable: true },
+    madeFull: { type: 'jsonb', name: 'made_full', nullable: true },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     version: { type: 'integer' },
   },
@@ -48,13 +52,19 @@ export const runView: View<'backup', RunRow> = {
             slotAt: slotAt === null ? null : new Date(slotAt),
             outcome: 'ran',
             reason: null,
+            madeFull: null,
             createdAt: new Date(at),
             version,
           },
     SlotSkipped: (_, event) => passed('skipped', event),
     SlotMissed: (_, event) => passed('missed', event),
     BackupStarted: unchanged,
-    BackupCompleted: unchanged,
+    BackupMadeFull: (row, { version, data: { plannedParentId, ground, reason } }) =>
+      row && { ...row, madeFull: { plannedParentId, ground, reason }, version },
+    BackupIdentified: unchanged,
+    AnotherServerFound: unchanged,
+    BackupCompleted: (row, { version, data }) =>
+      row?.madeFull && data.type === 'incremental' ? { ...row, madeFull: null, version } : row,
     BackupFailed: unchanged,
     BackupDeletionRequested: unchanged,
     BackupDeletionFailed: unchanged,
@@ -75,6 +85,7 @@ function passed(
     slotAt: new Date(slotAt),
     outcome,
     reason,
+    madeFull: null,
     createdAt: new Date(at),
     version,
   };

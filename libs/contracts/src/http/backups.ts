@@ -37,6 +37,17 @@ export const backupActionRequest = z.strictObject({
 
 const fault = z.object({ code: z.string(), message: z.string() });
 
+/** That a backup is of another server than the one before it, or not of that one's later state. */
+export const anotherServer = z.object({
+  backup_id: z.string(),
+  former_lineage: z.string(),
+  former_backup_id: z.string(),
+  reason: z.string(),
+});
+
+/** Why a backup is full though an incremental was planned: a word for programs, and a sentence for people. */
+export const madeFull = z.object({ planned_parent_id: z.string().nullable(), ground: z.string(), reason: z.string() });
+
 export const copyResource = z.object({
   id: z.string(),
   region: regionName,
@@ -76,6 +87,10 @@ export const backupResource = z.object({
   type: z.enum(['full', 'incremental']),
   schedule_id: z.string().nullable(),
   checksum: z.string().nullable(),
+  made_full: madeFull.nullable(),
+  /** Which history of which server it is a state of, by the id of the first backup of that; null until it is known. */
+  lineage: z.string().nullable(),
+  another_server: anotherServer.nullable(),
   /** Percent. */
   progress: z.int().min(0).max(100),
   fault: fault.nullable(),

@@ -1,6 +1,7 @@
 /** Instances over HTTP: an existing database server is registered with how to reach it, and shown without its password. */
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
+import { anotherServer } from './backups.js';
 import { idInBody, integer, links, optional, text, utcTime } from './fields.js';
 import { scheduleResource } from './schedules.js';
 
@@ -59,6 +60,28 @@ export const restoreInstanceRequest = z.strictObject({
   }),
 });
 
+/** One of the actions that the API's known clients send too; those are not a service of backups' to do. */
+export const instanceActionRequest = z.strictObject({
+  'accept-lineage': z.strictObject({ lineage: idInBody }),
+});
+
+/** Which of the instance's backups are states of one history of one server. Retention counts each lineage apart. */
+export const lineageResource = z.object({
+  /** The id of its first backup. */
+  id: z.string(),
+  /** Those that are there. */
+  backups: z.int(),
+  newest_backup_id: z.string(),
+  first_completed: utcTime,
+  last_completed: utcTime,
+  /** Whether the newest backup of the instance is of it. */
+  current: z.boolean(),
+  /** The lineages in whose place it was accepted: what they have that is older goes when it has as many cycles as are kept. */
+  in_place_of: z.array(z.string()),
+  another_server: anotherServer.nullable(),
+});
+export type LineageResource = z.infer<typeof lineageResource>;
+
 export const instanceResource = z.object({
   id: z.string(),
   name: z.string(),
@@ -74,6 +97,10 @@ export const instanceResource = z.object({
   created: utcTime,
   updated: utcTime,
   schedule: scheduleResource.nullable(),
+  /** The one with the newest backup first. */
+  lineages: z.array(lineageResource),
+  /** What is to be done about a server that is another one than before. */
+  warning: z.string().nullable(),
   links,
 });
 export type InstanceResource = z.infer<typeof instanceResource>;

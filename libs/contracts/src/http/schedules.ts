@@ -1,6 +1,7 @@
 /** Schedules over HTTP. The response is the reference page's; `paused` and `version` stand beside it. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
+import { madeFull } from './backups.js';
 import { idInBody, integer, links, optional, regions, scheduleTime } from './fields.js';
 
 const dayOfWeek = integer(0, 7);
@@ -87,6 +88,8 @@ export const runResource = z.object({
   outcome: z.enum(['ran', 'skipped', 'missed', 'coming']),
   /** Why there is no backup. */
   reason: z.string().nullable(),
+  /** Why the backup is full though an incremental was planned. */
+  made_full: madeFull.nullable(),
   backup_id: z.string().nullable(),
   /** Null when there never was one, and when it was deleted. */
   backup_status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']).nullable(),

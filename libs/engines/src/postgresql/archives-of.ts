@@ -2,6 +2,7 @@
 import type { VaultManifest } from '@strongroom/contracts';
 import { EngineFault } from '../engine-fault.js';
 import { manifestName } from './base-backup.js';
+import { limitBlocksName } from './limit-list.js';
 import type { FileOfServer } from './server-manifest.js';
 import type { UnpackedFile } from './unpack.js';
 
@@ -16,7 +17,7 @@ export function archivesOf(manifest: VaultManifest): Archive[] {
   const archives: Archive[] = [];
   for (const { name } of manifest.objects) {
     const plain = name.replace(/\.zst$/, '');
-    if (plain === manifestName) continue;
+    if (plain === manifestName || plain === limitBlocksName) continue;
     const [, base, oid] = /^(?:(base)|(\d+))\.tar$/.exec(plain) ?? [];
     if (base === undefined && oid === undefined) throw invalid(`it has ${name}, which is no archive of PostgreSQL`);
     if (oid === undefined) archives.unshift({ objectName: plain, oid });

@@ -46,7 +46,20 @@ const ofParent: VaultManifest = {
   startedAt: '2026-11-14T14:30:00.000Z',
   completedAt: '2026-11-14T14:31:00.000Z',
   objects: [],
-  engine: { systemId: '7000000000000000001', timeline: 1, startLsn: '0/1000028', chainSlot: 'strongroom_chain_1' },
+  engine: {
+    serverVersion: '18.4',
+    serverVersionNumber: 180_004,
+    systemId: '7000000000000000001',
+    timeline: 1,
+    startLsn: '0/1000028',
+    endLsn: '0/1000120',
+    blockSize: 8_192,
+    segmentBlocks: 131_072,
+    dataChecksums: 'on',
+    walLogHints: 'off',
+    chainSlot: 'strongroom_chain_1',
+    slotMadeAt: 'end',
+  },
 };
 
 describe('a backup over the replication protocol', () => {
@@ -112,21 +125,31 @@ describe('a backup over the replication protocol', () => {
         serverVersionNumber: 180_004,
         systemId: '7000000000000000001',
         timeline: 1,
+        timelineHistory: '',
+        serverLsn: '0/2000000',
         startLsn: '0/2000028',
         endLsn: '0/2000120',
         blockSize: 8_192,
+        segmentBlocks: 131_072,
+        dataChecksums: 'on',
+        walLogHints: 'off',
         // A server that does not summarize its WAL: nothing can be built on the backup.
         chainSlot: null,
+        chainSlotGround: 'wal-not-summarized',
+        chainSlotReason: expect.stringContaining('summarize_wal = on'),
+        slotMadeAt: null,
         parentStartLsn: null,
         parentTimeline: null,
+        limitBlocks: null,
         tablespaces: [{ oid: '16413', location: '/spaces/fast' }],
       },
     });
     // The WAL is kept by a slot before the backup begins.
-    expect(server.commands.at(-2)).toMatch(
+    const at = server.commands.findIndex((command) => command.startsWith('BASE_BACKUP'));
+    expect(server.commands[at - 1]).toMatch(
       /^CREATE_REPLICATION_SLOT "strongroom_\w+" TEMPORARY PHYSICAL \(RESERVE_WAL\)$/,
     );
-    expect(server.commands.at(-1)).toContain("LABEL 'strongroom it''s its id'");
+    expect(server.commands[at]).toContain("LABEL 'strongroom it''s its id'");
     await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
   });
 

@@ -1,0 +1,131 @@
+/**
+ * Tells which lineage a backup is of: that of the newest backup of which it holds a later state, else one of its own. An
+ * instance has one running backup, so what is judged here is judged one after the other, and by the ledger's order.
+ *
+ * A backup from before lineages were recorded is identified first, from its manifest at home. One whose manifest can't be
+ * had stays of no lineage: it takes nothing's place, and nothing takes its.
+ */
+import { type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
+import { type BackupIdentity, backupDecider } from '@strongroom/domain';
+import type { Engine } from '@strongroom/engines';
+import { execute, type Ledger } from '@strongroom/ledger';
+import { type IdentifiableBackup, Lineages, type Views } from '@strongroom/read-model';
+import type { Ids, Logger } from '@strongroom/runtime';
+import { type Vault, VaultFault } from '@strongroom/vault';
+import type { DataSource } from 'typeorm';
+
+export interface ServerLineageParts {
+  dataSource: DataSource;
+  ledger: Ledger;
+  views: Views;
+  ids: Ids;
+  log: Logger;
+  engine: Pick<Engine, 'whyNoDescendant'>;
+  /** The home region's. */
+  vault: Vault;
+}
+
+export interface Identified {
+  backupId: string;
+  accountId: string;
+  instanceId: string;
+  /** As it is sealed in the vault. */
+  facts: EngineFacts;
+}
+
+/** The newest backup of a lineage. */
+interface Head {
+  lineage: string;
+  backupId: string;
+  facts: EngineFacts;
+}
+
+/** More than any server says of itself: what is longer is not kept with the event. */
+const mostCharacters = 65_536;
+
+export class ServerLineage {
+  private readonly lineages: Lineages;
+
+  constructor(private readonly parts: ServerLineageParts) {
+    this.lineages = new Lineages(parts.dataSource);
+  }
+
+  /**
+   * @param context of what is recorded of earlier backups
+   * @throws {VaultFault} retryable, when the home vault is away and an earlier backup's manifest is needed
+   */
+  async identify(
+    { backupId, accountId, instanceId, facts }: Identified,
+    context: EventContext,
+  ): Promise<BackupIdentity> {
+    await this.parts.views.catchUp(accountId);
+    const heads: Head[] = [];
+    for (const earlier of await this.lineages.completedOf(instanceId)) {
+      if (earlier.id === backupId) continue;
+      const head = await this.headOf(earlier, heads, { accountId, instanceId, context });
+      if (head) putFirst(heads, head);
+    }
+    return this.judge(backupId, tellable(facts), facts, heads);
+  }
+
+  /** What is known of an earlier backup, which is identified when it is not yet. */
+  private async headOf(
+    { id, lineage, facts, isDeleted }: IdentifiableBackup,
+    heads: readonly Head[],
+    of: { accountId: string; instanceId: string; context: EventContext },
+  ): Promise<Head | undefined> {
+    if (lineage !== null && facts) return { lineage, backupId: id, facts };
+    if (isDeleted) return undefined;
+    const found = await this.factsInVault(id);
+    if (!found) return undefined;
+    if (lineage !== null) return { lineage, backupId: id, facts: found };
+    const identity = this.judge(id, tellable(found), found, heads);
+    const { ledger, ids } = this.parts;
+    await execute({ ledger, ids }, backupDecider, { id, ...of }, { type: 'IdentifyBackup', backupId: id, identity });
+    return { lineage: identity.lineage, backupId: id, facts: found };
+  }
+
+  /** @param heads of every lineage the newest backup, the newest first */
+  private judge(
+    backupId: string,
+    told: EngineFacts | null,
+    facts: EngineFacts,
+    heads: readonly Head[],
+  ): BackupIdentity {
+    const [newest] = heads;
+    if (!newest) return { lineage: backupId, facts: told };
+    const reason = this.parts.engine.whyNoDescendant(newest.facts, facts);
+    if (reason === undefined) return { lineage: newest.lineage, facts: told };
+    const own = heads.find((head) => this.parts.engine.whyNoDescendant(head.facts, facts) === undefined);
+    const another = { formerLineage: newest.lineage, formerBackupId: newest.backupId, reason };
+    return { lineage: own?.lineage ?? backupId, facts: told, another };
+  }
+
+  private async factsInVault(backupId: string): Promise<EngineFacts | undefined> {
+    const { vault, log } = this.parts;
+    try {
+      return (await vault.manifest(backupId))?.manifest.engine;
+    } catch (error) {
+      if (!(error instanceof VaultFault) || error.retryable) throw error;
+      log.warn(
+        { err: error, backup: backupId },
+        'the server of an earlier backup is not known: its manifest is unreadable',
+      );
+      return undefined;
+    }
+  }
+}
+
+function putFirst(heads: Head[], head: Head): void {
+  const at = heads.findIndex(({ lineage }) => lineage === head.lineage);
+  if (at >= 0) heads.splice(at, 1);
+  heads.unshift(head);
+}
+
+/** Without what the ledger's database takes in no text; null when there is more of them than an event should hold. */
+function tellable(facts: EngineFacts): EngineFacts | null {
+  const text = JSON.stringify(facts, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll(/\0|\p{Cs}/gu, '\u{fffd}') : value,
+  );
+  return text.length > mostCharacters ? null : engineFacts.parse(JSON.parse(text));
+}

@@ -1,0 +1,85 @@
+/** The lineages of an instance: which of its backups are states of one history of one server, and which are not. */
+import { engineFacts } from '@strongroom/contracts';
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { newestFirst } from './backup-view.js';
+
+/** A backup that has completed, and what is known of the server that it was taken of. */
+export interface IdentifiableBackup {
+  id: string;
+  /** Null until it is identified. */
+  lineage: string | null;
+  facts: z.infer<typeof engineFacts> | null;
+  /** Of the region that it was made in; its manifest has its facts. */
+  isDeleted: boolean;
+}
+
+export interface LineageRow {
+  instanceId: string;
+  id: string;
+  /** Those that are there. */
+  backups: number;
+  newestBackupId: string;
+  firstCompletedAt: Date;
+  lastCompletedAt: Date;
+  /** Whether the newest backup of the instance is of it. */
+  isNewest: boolean;
+  /** Why the newest switch to it was one, where a backup that tells is there. */
+  anotherServer: { backupId: string; formerLineage: string; formerBackupId: string; reason: string } | null;
+}
+
+const identifiable = z.array(
+  z.object({ id: z.string(), lineage: z.string().nullable(), facts: engineFacts.nullable(), isDeleted: z.boolean() }),
+);
+
+const lineageRows = z.array(
+  z.object({
+    instanceId: z.string(),
+    id: z.string(),
+    backups: z.int(),
+    newestBackupId: z.string(),
+    firstCompletedAt: z.date(),
+    lastCompletedAt: z.date(),
+    isNewest: z.boolean(),
+    anotherServer: z
+      .object({ backupId: z.string(), formerLineage: z.string(), formerBackupId: z.string(), reason: z.string() })
+      .nullable(),
+  }),
+);
+
+export class Lineages {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** The instance's backups that completed, oldest first: also what is being deleted, by which a server is known as well. */
+  async completedOf(instanceId: string): Promise<IdentifiableBackup[]> {
+    const found: unknown = await this.dataSource.query(
+      `select id, lineage, facts, status <> 'COMPLETED' as "isDeleted" from backup_view
+       where instance_id = $1 and sha256 is not null order by ${newestFirst}`,
+      [instanceId],
+    );
+    return identifiable.parse(found).reverse();
+  }
+
+  /** Of each instance those that a backup is there of, the one with the newest backup first. */
+  async ofInstances(instanceIds: string[]): Promise<LineageRow[]> {
+    const found: unknown = await this.dataSource.query(
+      `with ranked as (
+         select *, row_number() over (partition by instance_id order by ${newestFirst}) as rank from backup_view
+         where instance_id = any($1) and status in ('COMPLETED', 'DELETE_FAILED') and sha256 is not null
+       ), told as (
+         select distinct on (instance_id, lineage) instance_id, lineage,
+           another_server || jsonb_build_object('backupId', id) as another_server
+         from ranked where another_server is not null order by instance_id, lineage, rank
+       )
+       select r.instance_id as "instanceId", r.lineage as id, count(*)::int as backups,
+         (array_agg(r.id order by r.rank))[1] as "newestBackupId",
+         min(r.ended_at) as "firstCompletedAt", max(r.ended_at) as "lastCompletedAt",
+         min(r.rank) = 1 as "isNewest", (array_agg(t.another_server))[1] as "anotherServer"
+       from ranked r left join told t on t.instance_id = r.instance_id and t.lineage = r.lineage
+       where r.lineage is not null
+       group by r.instance_id, r.lineage order by r.instance_id, min(r.rank)`,
+      [instanceIds],
+    );
+    return lineageRows.parse(found);
+  }
+}
