@@ -44,6 +44,8 @@ const pagesInByte = 4;
 const listSummaries = `
   select start_lsn::text, end_lsn::text from pg_catalog.pg_available_wal_summaries() where tli = $1
   order by start_lsn, end_lsn desc`;
+const mayRead = `select pg_catalog.has_function_privilege(
+  'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
  * Of each relation the lowest limit of each fork. The visibility map has one more: of the bits that are cleared when a
  * page of the table changes, the WAL tells nothing (before 17.11 and 18.5 at all, later when a table is cut), so what the
@@ -90,8 +92,8 @@ export class WalSummaries {
         await summaries.query(`set local ${limit} = 0`);
       }
       await summaries.query(listSummaries, [0]);
-      const of = `select from pg_catalog.pg_wal_summary_contents(0, '0/0', '0/0') where false`;
-      await summaries.query(of);
+      const { rows: may } = await summaries.query(mayRead);
+      if (may[0]?.may !== true) throw new Error('permission denied for function pg_wal_summary_contents');
       if (temporarySlot !== undefined) {
         const { rows } = await summaries.query('select from pg_catalog.pg_replication_slots where slot_name = $1', [
           temporarySlot,
