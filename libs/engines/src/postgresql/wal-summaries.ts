@@ -48,7 +48,7 @@ const mayRead = `select pg_catalog.has_function_privilege(
   'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
  * Of each relation the lowest limit of each fork. The visibility map has one more: of the bits that are cleared when a
- * page of the table changes, the WAL tells nothing (before 17.11 and 18.5 at all, later when a table is cut), so what the
+ * page of the table changes, the WAL tells nothing (17.10 and 18.4 at all, 18.6 when a table is cut), so what the
  * parent has of the map holds no further than to the first page of the table that has changed. What lies beyond is
  * zeros then, but for what the backup has: the server makes it anew with the next vacuum.
  */
@@ -88,6 +88,7 @@ export class WalSummaries {
       connection.silence.set(patience.answerMs, unanswered);
       // A role's own limits are for those who ask for data; a transaction pooler gives each transaction another session.
       await summaries.query('begin transaction read only');
+      await summaries.query("set local search_path = ''");
       for (const limit of ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) {
         await summaries.query(`set local ${limit} = 0`);
       }
