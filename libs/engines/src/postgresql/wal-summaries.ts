@@ -8,16 +8,9 @@ import { z } from 'zod';
 import type { EngineTarget } from '../engine.js';
 import { connectionTo, type ServerConnection, unanswered } from './connection.js';
 import { type Ground, notPossible } from './grounds.js';
-import type { RelationLimit } from './limit-list.js';
+import type { RelationLimit, Span } from './limit-list.js';
 import { compareLsn, isLsn } from './lsn.js';
 import { faultOfServer, sqlStateOf } from './server-fault.js';
-
-/** What has changed: from the parent's start to the backup's own. */
-export interface Span {
-  timeline: number;
-  startLsn: string;
-  endLsn: string;
-}
 
 export interface SummariesPatience {
   connectMs: number;
