@@ -7,7 +7,14 @@ import type {
   ScheduleResource,
 } from '@strongroom/contracts';
 import { copyId, nextSlot, scheduledBackupId } from '@strongroom/domain';
-import type { CopyRow, InstanceRow, ScheduleActivity, ScheduleRow, ShownBackup, SlotRun } from '@strongroom/read-model';
+import type {
+  InstanceRow,
+  ScheduleActivity,
+  ScheduleRow,
+  ShownBackup,
+  ShownCopy,
+  SlotRun,
+} from '@strongroom/read-model';
 import type { JobProgress } from '@strongroom/runtime';
 import { v5 } from 'uuid';
 
@@ -81,11 +88,12 @@ export function backupResource(
   };
 }
 
-export function copyResource(row: CopyRow, progress: JobProgress | undefined): CopyResource {
+export function copyResource(row: ShownCopy, progress: JobProgress | undefined): CopyResource {
   const completed = row.status === 'COMPLETED';
   return {
     id: row.id,
     region: row.region,
+    source_region: row.sourceRegion,
     status: row.status,
     progress: completed ? 100 : row.status === 'COPYING' ? percent(progress) : 0,
     attempt: row.attempt,
@@ -107,6 +115,7 @@ export function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, regi
   return {
     id: copyId(id, region),
     region,
+    source_region: null,
     status: 'PENDING',
     progress: 0,
     attempt: 0,

@@ -1,4 +1,4 @@
-/** What the replicator does by itself, from its start to its end: a lane of copying for each region. */
+/** What the replicator does by itself, from its start to its end: a lane of copying for each region with a vault. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { Copies, Owed } from '@strongroom/read-model';
 import {
@@ -13,40 +13,58 @@ import {
   WorkLoop,
 } from '@strongroom/runtime';
 import type { MissingCopies } from './missing-copies.js';
+import type { StrandedCopies } from './stranded-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;
+const strandedCopiesMs = 10_000;
 
 export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lanes: ReadonlyMap<string, LeasedWorker>;
-  private readonly search: WorkLoop;
+  private readonly searches: WorkLoop[];
 
   constructor(
     {
       jobs,
       missing,
+      stranded,
       copies,
       metrics,
       log,
-    }: { jobs: Jobs; missing: MissingCopies; copies: Copies; metrics: Metrics; log: Logger },
+    }: {
+      jobs: Jobs;
+      missing: MissingCopies;
+      stranded: StrandedCopies;
+      copies: Copies;
+      metrics: Metrics;
+      log: Logger;
+    },
     config: AppConfig,
     owner: string,
     perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
   ) {
     const { copyConcurrency: concurrency, leaseMs } = config;
     const lanes = new Map(
-      config.copyRegions.map((region) => [
+      [...config.vaults.keys()].map((region) => [
         region,
         new LeasedWorker(jobs, { kind: 'copy', lane: region, owner, concurrency, leaseMs, pollMs, perform }, log),
       ]),
     );
     this.lanes = lanes;
-    this.search = new WorkLoop({
-      name: 'search for missing copies',
-      intervalMs: missingCopiesMs,
-      log,
-      pass: () => missing.look(),
-    });
+    this.searches = [
+      new WorkLoop({
+        name: 'search for missing copies',
+        intervalMs: missingCopiesMs,
+        log,
+        pass: () => missing.look(),
+      }),
+      new WorkLoop({
+        name: 'search for stranded copies',
+        intervalMs: strandedCopiesMs,
+        log,
+        pass: () => stranded.look(),
+      }),
+    ];
     metrics.gauge({
       name: 'strongroom_copies_running',
       help: 'Copies that this process is making, by region.',
@@ -55,43 +73,50 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
         for (const [region, lane] of lanes) gauge.set({ region }, lane.busy);
       },
     });
-    let asking: Promise<Map<string, Owed>> | undefined;
-    // Both gauges are asked for at the same time.
+    let asking: Promise<Owed[]> | undefined;
+    // The gauges are asked for at the same time.
     const owed = () => {
-      asking ??= copies
-        .owed()
-        .then((found) => new Map(found.map((each) => [each.region, each])))
-        .finally(() => {
-          asking = undefined;
-        });
+      asking ??= copies.owed().finally(() => {
+        asking = undefined;
+      });
       return asking;
     };
-    metrics.gauge({
-      name: 'strongroom_copies_owed',
-      help: 'Copies owed to a region and not completed yet, by region.',
-      labels: ['region'],
-      measure: async (gauge) => {
-        const found = await owed();
-        for (const region of lanes.keys()) gauge.set({ region }, found.get(region)?.copies ?? 0);
-      },
-    });
-    metrics.gauge({
-      name: 'strongroom_copy_lag_seconds',
-      help: 'How long the copy that is owed longest has been owed, by region; 0 when none is.',
-      labels: ['region'],
-      measure: async (gauge) => {
-        const found = await owed();
-        for (const region of lanes.keys()) gauge.set({ region }, (found.get(region)?.oldestMs ?? 0) / 1_000);
-      },
-    });
+    const ofRegions = (name: `strongroom_${string}`, help: string, value: (owed: Owed) => number) =>
+      metrics.gauge({
+        name,
+        help,
+        labels: ['region'],
+        measure: async (gauge) => {
+          // One that is owed nothing any more, and has no vault, is not shown with what it was owed.
+          const found = await owed();
+          gauge.reset();
+          for (const region of lanes.keys()) gauge.set({ region }, 0);
+          for (const each of found) gauge.set({ region: each.region }, value(each));
+        },
+      });
+    ofRegions(
+      'strongroom_copies_owed',
+      'Copies owed to a region and not completed yet, by region, those without a vault included.',
+      (each) => each.copies,
+    );
+    ofRegions(
+      'strongroom_copy_lag_seconds',
+      'How long the copy that is owed longest has been owed, by region; 0 when none is.',
+      ({ oldestMs }) => oldestMs / 1_000,
+    );
+    ofRegions(
+      'strongroom_copies_stranded',
+      'Copies that can not be made, since their region or that of the backup has no vault any more, by region.',
+      ({ stranded: copiesStranded }) => copiesStranded,
+    );
   }
 
   onApplicationBootstrap(): void {
     for (const lane of this.lanes.values()) lane.start();
-    this.search.start();
+    for (const search of this.searches) search.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([...this.lanes.values(), this.search].map((each) => each.stop()));
+    await Promise.all([...this.lanes.values(), ...this.searches].map((each) => each.stop()));
   }
 }

@@ -2,8 +2,8 @@
  * Lets go of a schedule's full backups that have had their time, each with everything made from it. Looked at whenever
  * a backup or a copy completes; deciding twice decides the same.
  */
-import { type EventContext, isRefusal } from '@strongroom/contracts';
-import { backupDecider, beyondRetention, type FullOfSchedule } from '@strongroom/domain';
+import { type EventContext, isRefusal, regionRetired } from '@strongroom/contracts';
+import { backupDecider, beyondRetention, type FullOfSchedule, isWhereOwed } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, Copies, Schedules } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
@@ -21,6 +21,8 @@ export class Retention {
     private readonly ledger: Ledger,
     private readonly ids: Ids,
     private readonly log: Logger,
+    /** Those with a vault: no other holds anything up. */
+    private readonly regions: readonly string[],
   ) {
     this.backups = new Backups(dataSource);
     this.copies = new Copies(dataSource);
@@ -37,7 +39,9 @@ export class Retention {
     // A schedule that was deleted keeps what it has made.
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     if (!schedule) return;
-    const fulls = await this.backups.storedFullsOf(schedule.id);
+    // One that waits for a region that has no vault is taken up by itself when there is one again.
+    const stored = await this.backups.storedFullsOf(schedule.id);
+    const fulls = stored.filter(({ fault }) => fault?.code !== regionRetired);
     const context = { ...cause.context, causationId: cause.id, actor };
     for (const id of beyondRetention(await this.judged(fulls), schedule.fullBackupRetention)) {
       await this.letGo(accountId, id, context);
@@ -46,12 +50,15 @@ export class Retention {
 
   private async judged(fulls: BackupRow[]): Promise<FullOfSchedule[]> {
     const copies = await this.copies.ofBackups(fulls.map(({ id }) => id));
-    return fulls.map(({ id, status, copyTo }) => {
-      const there = (copies.get(id) ?? []).filter((copy) => copy.status === 'COMPLETED').map(({ region }) => region);
+    return fulls.map(({ id, status, copyTo, region: madeIn }) => {
+      const known = (copies.get(id) ?? []).map((copy) => ({
+        region: copy.region,
+        isCompleted: copy.status === 'COMPLETED',
+      }));
       return {
         backupId: id,
         is: status === 'COMPLETED' ? 'completed' : 'delete-failed',
-        isCopied: copyTo.every((region) => there.includes(region)),
+        isCopied: isWhereOwed({ madeIn, copyTo, copies: known }, this.regions),
       };
     });
   }

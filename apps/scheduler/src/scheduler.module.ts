@@ -19,6 +19,7 @@ import { MissingWork } from './missing-work.js';
 import { buildsServersToken, Projection } from './projection.js';
 import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
+import { StrandedDeletions } from './stranded-deletions.js';
 
 @Module({})
 class SchedulerModule {}
@@ -52,7 +53,8 @@ export function schedulerModule({
       {
         provide: Retention,
         inject: [DataSource, Ledger],
-        useFactory: (dataSource: DataSource, ledger: Ledger) => new Retention(dataSource, ledger, ids, log),
+        useFactory: (dataSource: DataSource, ledger: Ledger) =>
+          new Retention(dataSource, ledger, ids, log, vaults.regions),
       },
       {
         provide: SchedulerWork,
@@ -68,7 +70,8 @@ export function schedulerModule({
           const missing = new MissingWork({ dataSource, ledger, views, jobs, metrics, log });
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
-          return new SchedulerWork({ hand, missing, jobs, dataSource, metrics, log }, config, runner, {
+          const stranded = new StrandedDeletions(deletion);
+          return new SchedulerWork({ hand, missing, stranded, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),

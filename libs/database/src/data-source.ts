@@ -14,6 +14,7 @@ import { Answers1700000000009 } from './migrations/0009-answers.js';
 import { RunsAskedFor1700000000010 } from './migrations/0010-runs-asked-for.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
+import { Regions1700000000015 } from './migrations/0015-regions.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -61,6 +62,7 @@ export function dataSourceOptions({
       RunsAskedFor1700000000010,
       JobFailures1700000000011,
       Mending1700000000012,
+      Regions1700000000015,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

@@ -5,6 +5,7 @@
  */
 import { type BackupType, type EventData, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
+import { storable } from './reason.js';
 
 export type BackupState =
   | { is: 'absent' }
@@ -62,8 +63,6 @@ const unknown = (backupId: string) => refuse('backup-unknown', `Backup ${backupI
 const ended = (backupId: string) => refuse('backup-already-ended', `Backup ${backupId} has ended already.`);
 const superseded = (backupId: string, attempt: number, newest: number) =>
   refuse('attempt-superseded', `Attempt ${attempt} at backup ${backupId} was superseded by attempt ${newest}.`);
-/** To what an event may hold: the cause of a cause can be long. */
-const cut = (reason: string) => reason.slice(0, 2_000);
 const nothing = { events: [] };
 
 export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
@@ -114,7 +113,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       const { instanceId, scheduleId } = state.request;
       return {
         events: [
-          { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: cut(reason) } },
+          { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: storable(reason) } },
         ],
         releases: claimOn(instanceId),
       };
@@ -141,7 +140,9 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     FailDeletion({ backupId, code, reason }, state) {
       if (!isRequested(state) || state.is !== 'deleting') return nothing;
       const { instanceId } = state.request;
-      return { events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason: cut(reason) } }] };
+      return {
+        events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason: storable(reason) } }],
+      };
     },
   },
   evolve: {

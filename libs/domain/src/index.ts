@@ -6,6 +6,7 @@ export * from './copy-request.js';
 export * from './decider.js';
 export * from './identities.js';
 export * from './instance.js';
+export * from './regions.js';
 export * from './retention.js';
 export * from './schedule.js';
 export * from './slots.js';

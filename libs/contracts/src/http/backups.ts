@@ -40,6 +40,8 @@ const fault = z.object({ code: z.string(), message: z.string() });
 export const copyResource = z.object({
   id: z.string(),
   region: regionName,
+  /** Where its bytes come from; as far as is known while it is not completed. */
+  source_region: regionName.nullable(),
   status: z.enum(['PENDING', 'COPYING', 'COMPLETED', 'FAILED']),
   /** Percent. */
   progress: z.int().min(0).max(100),
