@@ -101,7 +101,6 @@ describe('a copy', () => {
   it('ends whatever it has to tell, however long that is', async () => {
     const backup = await world.backUp('DFW');
     const objects = Array.from({ length: 3_000 }, () => ({ name: '/' }));
-    await world.damage(backup, 'DFW', 'altered', 'manifest.json');
     await world.writeManifest(backup, 'DFW', JSON.stringify({ objects }));
     await world.requestCopy(backup, 'ORD');
     for (let count = 0; count < 3; count += 1) await world.attempt(backup, 'ORD');

@@ -3,7 +3,14 @@
  * when every byte at the target is the backup's; whatever fails delays this copy alone.
  */
 import { type EventContext, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
-import { backupDecider, type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';
+import {
+  attemptsByRegion,
+  backupDecider,
+  type CopyCommand,
+  type CopyState,
+  copyDecider,
+  fold,
+} from '@strongroom/domain';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -69,7 +76,8 @@ export class CopyAttempt {
     const attempt = copy.attempt + 1;
     const log = parts.log.child({ copy: copyId, backup: backupId, region, attempt, ...asked.context });
 
-    const backup = fold(backupDecider, await parts.ledger.readStream(streamOf('backup', backupId)));
+    const historyOfBackup = await parts.ledger.readStream(streamOf('backup', backupId));
+    const backup = fold(backupDecider, historyOfBackup);
     if (backup.is !== 'completed' || !backup.completed) {
       log.info('copy not made: its backup is being deleted');
       await record({ type: 'RequestCopyDeletion' });
@@ -94,9 +102,10 @@ export class CopyAttempt {
     }
     const startedAt = parts.clock.now();
     const sources = new CopySources(parts, copy, backup.completed, context, this.hold.signal);
+    const numbered = attempt + (attemptsByRegion(historyOfBackup).get(region) ?? 0);
     const bytes = new CopyBytes(parts, copy.request, this.hold);
     try {
-      const { location, sizeBytes, sha256, sourceRegion } = await bytes.bring(sources, backup.completed, attempt);
+      const { location, sizeBytes, sha256, sourceRegion } = await bytes.bring(sources, backup.completed, numbered);
       const result = { location, sizeBytes, sha256, sourceRegion, startedAt: startedAt.toISOString() };
       const completed = await record({ type: 'CompleteCopy', copyId, attempt, ...result });
       const ms = parts.clock.now().getTime() - startedAt.getTime();
@@ -160,14 +169,22 @@ export class CopyAttempt {
     return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(copy, context) : 'finished';
   }
 
-  /** Of one whose end was asked for: no attempt can complete it any more. It is deleted when the region is empty. */
-  private async clear(copy: RequestedCopy, context: EventContext): Promise<Performed> {
-    const { backupId, region } = copy.request;
+  /** Of one whose end was asked for: no attempt can begin or complete it any more. It is deleted when the region is empty. */
+  private async clear(
+    { request: { copyId, backupId, region } }: RequestedCopy,
+    context: EventContext,
+  ): Promise<Performed> {
+    const { ledger, stalls, vaults, log, retryMs } = this.parts;
+    // Read anew: the newest attempt that there ever will be.
+    const copy = fold(copyDecider, await ledger.readStream(streamOf('copy', copyId)));
+    const history = await ledger.readStream(streamOf('backup', backupId));
+    if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
+    const attempt = copy.attempt + (attemptsByRegion(history).get(region) ?? 0);
     try {
-      await this.parts.stalls.over(region, this.hold.signal, () => this.parts.vaults.of(region).purge(backupId));
+      await stalls.over(region, this.hold.signal, () => vaults.of(region).purge(backupId, attempt));
     } catch (error) {
-      this.parts.log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
-      return { retryInMs: this.parts.retryMs };
+      log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
+      return { retryInMs: retryMs };
     }
     await this.record(copy, context, { type: 'ConfirmCopyDeletion' });
     return 'finished';

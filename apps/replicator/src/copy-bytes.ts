@@ -57,25 +57,24 @@ export class CopyBytes {
 
   /**
    * Where the backup was made it may be whole for all that is known here: it is looked at before anything is done.
+   * @param attempt as it is numbered in the target's vault
    * @throws {SourcesRetired | VaultFault}
    */
   async bring(sources: CopySources, backup: EventData<'BackupCompleted'>, attempt: number): Promise<CopyMade> {
-    const { backupId, region } = this.request;
+    const { region } = this.request;
     const isWhereMade = region === backup.region;
     const regions = await sources.regions();
     if (isWhereMade || regions.length === 0) {
       const found = await this.look();
       if (!(found instanceof VaultFault)) {
-        const location = this.parts.vaults.of(region).locationOf(backupId);
-        return { location, sizeBytes: storedBytes(found), sha256: found.sha256, sourceRegion: undefined };
+        const { location, sha256 } = found;
+        return { location, sizeBytes: storedBytes(found), sha256, sourceRegion: undefined };
       }
       if (regions.length === 0) {
         throw isWhereMade ? found : new SourcesRetired(whyRetired(backup.region));
       }
     }
-    // The attempts at the backup itself have numbers in the same vault.
-    const number = isWhereMade ? backup.attempt + attempt : attempt;
-    const { made, from } = await sources.useFirst(regions, (vault) => this.transfer(vault, number));
+    const { made, from } = await sources.useFirst(regions, (vault) => this.transfer(vault, attempt));
     return { ...made, sourceRegion: made.transferred ? from : undefined };
   }
 

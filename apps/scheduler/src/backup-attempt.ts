@@ -126,8 +126,8 @@ export class BackupAttempt {
       log.warn(`backup not failed: ${failed.message}`);
       return;
     }
-    // A vault that is away keeps what was left under temporary names: no attempt can seal it, and a deletion removes it.
-    await this.parts.vault.purge(backupId).catch((error: unknown) => {
+    // A vault that is away keeps what was left there until the sweep.
+    await this.parts.vault.purge(backupId, job.attempt).catch((error: unknown) => {
       log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
     });
   }

@@ -1,5 +1,5 @@
-import { readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rename } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import type { LeasedJob } from '@strongroom/runtime';
@@ -48,10 +48,11 @@ describe('a deletion', () => {
   });
 
   it('takes what a killed attempt left under a temporary name as well', async () => {
-    await world.vault.begin(backupId, 2);
+    const upload = await world.vault.begin(backupId, 1);
+    await upload.put('base.tar', Readable.from([Buffer.from('rows')]));
     expect(await remove()).toBe('finished');
     expect((await world.eventTypesOf(backupId)).at(-1)).toBe('BackupDeleted');
-    expect(await readdir(join(world.folder, 'partial'))).toEqual([]);
+    expect(await world.placesOf(backupId)).toEqual([]);
     expect(await world.vault.manifest(backupId)).toBeUndefined();
   });
 });

@@ -42,25 +42,29 @@ export class EmptiedRegions {
    * @throws {LedgerFault} when the ledger's database can't be reached
    */
   async of(row: BackupRow, spared: readonly NotEmptied[]): Promise<NotEmptied[]> {
+    const asked = await this.regions.askedForCopies(row);
+    for (const region of asked.keys()) await this.onCopy(row, region, { type: 'RequestCopyDeletion' });
+    // From here on no attempt begins any more: these numbers are the last.
     const copied = await this.regions.askedForCopies(row);
-    for (const region of copied) await this.onCopy(row, region, { type: 'RequestCopyDeletion' });
+    const attempted = await this.regions.attempted(row);
     const left: NotEmptied[] = [];
-    for (const region of new Set([...copied, ...(await this.regions.attempted(row))])) {
+    for (const region of new Set([...copied.keys(), ...attempted.keys()])) {
       this.signal.throwIfAborted();
-      const why = spared.find((each) => each.region === region) ?? (await this.empty(row.id, region));
+      const attempt = (attempted.get(region) ?? 0) + (copied.get(region) ?? 0);
+      const why = spared.find((each) => each.region === region) ?? (await this.empty(row.id, region, attempt));
       if (why) left.push(why);
-      else if (copied.includes(region)) await this.onCopy(row, region, { type: 'ConfirmCopyDeletion' });
+      else if (copied.has(region)) await this.onCopy(row, region, { type: 'ConfirmCopyDeletion' });
     }
     return left;
   }
 
-  private async empty(backupId: string, region: string): Promise<NotEmptied | undefined> {
+  private async empty(backupId: string, region: string, attempt: number): Promise<NotEmptied | undefined> {
     const { vaults, log } = this.parts;
     if (!vaults.regions.includes(region)) {
       return { region, code: regionRetired, reason: whyRetired(region), retryable: false };
     }
     try {
-      await vaults.of(region).purge(backupId);
+      await vaults.of(region).purge(backupId, attempt);
       return undefined;
     } catch (error) {
       if (this.signal.aborted) throw error;

@@ -62,7 +62,7 @@ export class StrandedDeletions {
   }
 
   private async everyRegionOf(row: BackupRow): Promise<string[]> {
-    return [...(await this.regions.attempted(row)), ...(await this.regions.askedForCopies(row))];
+    return [...(await this.regions.attempted(row)).keys(), ...(await this.regions.askedForCopies(row)).keys()];
   }
 }
 

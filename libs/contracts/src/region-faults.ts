@@ -5,5 +5,5 @@ export const regionRetired = 'region-retired';
 
 /** Why, and what to do about it, for people. */
 export function whyRetired(region: string): string {
-  return `Region ${region} has no vault here any more. Name it in STRONGROOM_VAULTS again, and this goes on by itself; if its vault is gone for good, give it an empty folder.`;
+  return `Region ${region} has no vault here any more. Name it in STRONGROOM_VAULTS again, and this goes on by itself; if its vault is gone for good, give it an empty one.`;
 }

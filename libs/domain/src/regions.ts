@@ -3,6 +3,8 @@
  * holds nobody up, and what lies only there is not relied on.
  */
 
+import type { RecordedEvent } from '@strongroom/contracts';
+
 /** A completed backup and what the ledger knows of its copies. */
 export interface HeldBackup {
   /** The region it was made in; null before it is. */
@@ -30,4 +32,18 @@ export function isWhereOwed(
 ): boolean {
   const holding = regionsHolding(backup).filter((region) => served.includes(region));
   return holding.length > 0 && copyTo.every((region) => holding.includes(region) || !served.includes(region));
+}
+
+/**
+ * The newest attempt at a backup itself by the region where it began, from the backup's history. In the vault of such a
+ * region the attempts at a copy are numbered on from there, so that of any two the later one has the higher number.
+ */
+export function attemptsByRegion(history: readonly RecordedEvent[]): Map<string, number> {
+  const attempts = new Map<string, number>();
+  for (const event of history) {
+    if (event.type !== 'BackupStarted') continue;
+    const { region, attempt } = event.data;
+    attempts.set(region, Math.max(attempt, attempts.get(region) ?? 0));
+  }
+  return attempts;
 }

@@ -6,17 +6,23 @@ import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@
 import type { RestoreSource } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 
+/** As a restore needs it, with the SHA-256 of its manifest, which proves the whole. */
+export interface OpenedBackup extends RestoreSource {
+  sha256: string;
+}
+
 /**
  * @param signal ends the reading of whatever is open
  * @throws {VaultFault} when the vault does not hold the backup
  */
-export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<RestoreSource> {
+export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<OpenedBackup> {
   const sealed = await vault.manifest(backupId);
   if (!sealed) throw notHeld(backupId, vault.region);
-  const { manifest } = sealed;
+  const { manifest, sha256 } = sealed;
   const objects = new Map(manifest.objects.map((object) => [plainName(object.name), object]));
   return {
     manifest,
+    sha256,
     open(name) {
       const object = objects.get(plainName(name));
       if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);

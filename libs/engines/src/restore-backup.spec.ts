@@ -60,7 +60,7 @@ describe('a restore from a vault', () => {
   }
 
   async function overwrite(backupId: string, name: string, at: number, text: string): Promise<void> {
-    const object = await open(join(folder, 'ORD', vault.locationOf(backupId), name), 'r+');
+    const object = await open(join(folder, 'ORD', (await vault.locationOf(backupId)) ?? '', name), 'r+');
     await object.write(text, at);
     await object.close();
   }

@@ -1,8 +1,8 @@
 /**
  * A backup from its server into a vault: engine → zstd → vault, hashed on the way, sealed only when the server has said
- * that it is good, and read back before anybody is told. Memory stays flat.
+ * that it is good and what lies there was read back. Memory stays flat.
  */
-import type { BackupType, VaultManifest, VaultObject } from '@strongroom/contracts';
+import type { BackupType, Datastore, VaultManifest, VaultObject } from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
@@ -11,7 +11,6 @@ import {
   type SealedManifest,
   storedBytes,
   type Vault,
-  VaultFault,
   type VaultUpload,
 } from '@strongroom/vault';
 import type { Engine, EngineTarget } from './engine.js';
@@ -40,10 +39,15 @@ export interface StoreOptions {
 }
 
 export interface StoredBackup {
+  /** Where in the vault what is sealed lies. */
   location: string;
   /** As it is in the vault: a dead attempt may have made it otherwise than this one was to. */
   type: BackupType;
   parentId: string | null;
+  /** The server, as it called itself. */
+  datastore: Datastore;
+  /** What the engine said of it, as it is in the vault's manifest. */
+  facts: VaultManifest['engine'];
   /** Bytes in the vault, the manifest included. */
   sizeBytes: number;
   /** Bytes that the server sent. */
@@ -54,17 +58,18 @@ export interface StoredBackup {
 const extension = '.zst';
 
 /**
- * On failure nothing of the attempt stays, or the fault says that it does.
+ * On failure nothing of the attempt counts in the vault, nor will, unless it failed while it was sealed: then a later
+ * attempt may find it, and whoever records the failure purges it.
  * @throws {EngineFault | VaultFault} the signal's reason when it is aborted outside of the transfer
  */
 export async function storeBackup(options: StoreOptions): Promise<StoredBackup> {
-  const { vault, backup, attempt } = options;
+  const { vault, backup, attempt, signal } = options;
   // Begun before anything is looked at: from here on no earlier attempt can seal.
   const upload = await vault.begin(backup.backupId, attempt);
   try {
     const there = await leftByDeadAttempt(options);
-    const sealed = there ?? (await seal(upload, await transfer(upload, options), options));
-    return result(sealed, vault.locationOf(backup.backupId));
+    const sealed = there ?? (await upload.seal(manifestBytes(await transfer(upload, options)), { signal }));
+    return result(sealed);
   } finally {
     await upload.discard();
   }
@@ -74,10 +79,11 @@ export async function storeBackup(options: StoreOptions): Promise<StoredBackup> 
 async function transfer(upload: VaultUpload, options: StoreOptions): Promise<VaultManifest> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
+  const parent = backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal);
   const running = await engine.backup(target, {
     backupId: backup.backupId,
     signal: AbortSignal.any([signal, ending.signal]),
-    parent: backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal),
+    parent,
   });
   try {
     const objects: VaultObject[] = [];
@@ -98,6 +104,7 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<Vau
     return {
       format: 'strongroom-backup/1',
       ...backup,
+      parentSha256: parent?.sha256 ?? null,
       datastore,
       region: vault.region,
       startedAt: backup.startedAt.toISOString(),
@@ -121,57 +128,29 @@ function stalled(running: Promise<unknown>): Promise<never> {
   });
 }
 
-/** An attempt that died between its seal and its event has done the work: it is taken when every byte is right. */
-async function leftByDeadAttempt(options: StoreOptions): Promise<SealedManifest | undefined> {
-  const { vault, backup, signal } = options;
+/**
+ * An attempt that died between its seal and its event has done the work: it is taken when every byte is right. When not,
+ * this attempt makes its own; when that can't be told, it ends, and removes nothing.
+ */
+async function leftByDeadAttempt({ vault, backup, signal }: StoreOptions): Promise<SealedManifest | undefined> {
   try {
     return (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
   } catch (error) {
-    if (!isSpoilt(error)) await removeFailed(options, error);
-    await vault.remove(backup.backupId);
+    if (!isSpoilt(error)) throw error;
     return undefined;
   }
 }
 
-/** Seals the backup and reads it back. An error does not tell whether it was sealed. */
-async function seal(upload: VaultUpload, manifest: VaultManifest, options: StoreOptions): Promise<SealedManifest> {
-  try {
-    await upload.seal(manifestBytes(manifest));
-    return await options.vault.verify(options.backup.backupId, undefined, options.signal);
-  } catch (error) {
-    return removeFailed(options, error);
-  }
-}
-
-/**
- * What may be sealed is removed, since the backup will be called failed; but not by an attempt that was told to end, or
- * superseded: its successor may have taken it over.
- * @throws the error; saying that the backup may still be there when it can't be removed
- */
-async function removeFailed({ vault, backup, signal }: StoreOptions, error: unknown): Promise<never> {
-  const isSuperseded = error instanceof VaultFault && error.code === 'upload-superseded';
-  if (signal.aborted || isSuperseded) throw error;
-  try {
-    await vault.remove(backup.backupId);
-  } catch (removal) {
-    const [why, whyNotRemoved] = [error, removal].map((it) => (it instanceof Error ? it.message : String(it)));
-    throw new VaultFault(
-      error instanceof VaultFault ? error.code : 'vault-unavailable',
-      vault.region,
-      `${why} What was stored of it may still be in the vault of ${vault.region}, since it could not be removed: ${whyNotRemoved} Delete backup ${backup.backupId} to be rid of it.`,
-      { cause: error },
-    );
-  }
-  throw error;
-}
-
-function result(sealed: SealedManifest, location: string): StoredBackup {
+function result(sealed: SealedManifest): StoredBackup {
+  const { type, parentId, datastore, objects, engine: facts } = sealed.manifest;
   return {
-    location,
-    type: sealed.manifest.type,
-    parentId: sealed.manifest.parentId,
+    location: sealed.location,
+    type,
+    parentId,
+    datastore,
+    facts,
     sizeBytes: storedBytes(sealed),
-    rawBytes: sealed.manifest.objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
+    rawBytes: objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
     sha256: sealed.sha256,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * A backup from one vault to another: streamed, hashed on the way, read back at the target. Ends with the target holding
- * the very bytes, or without a trace of the attempt.
+ * A backup from one vault to another: streamed, hashed on the way, read back at the target before it counts there. Ends
+ * with the target holding the very bytes, or as it was.
  */
 import { manifestObjectName } from '@strongroom/contracts';
 import { storedBytes } from './manifest.js';
@@ -36,10 +36,9 @@ export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
   const upload = await options.to.begin(options.backupId, options.attempt);
   try {
     const there = await alreadyThere(options);
-    if (!there) await transfer(upload, options);
-    const sealed = there ?? (await proven(options));
+    const sealed = there ?? (await transfer(upload, options));
     return {
-      location: options.to.locationOf(options.backupId),
+      location: sealed.location,
       sizeBytes: storedBytes(sealed),
       sha256: sealed.sha256,
       transferred: there === undefined,
@@ -49,8 +48,9 @@ export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
   }
 }
 
-async function transfer(upload: VaultUpload, options: CopyOptions): Promise<void> {
-  const { from, backupId, expectedSha256, signal } = options;
+/** What is sealed at the end was read back before. */
+async function transfer(upload: VaultUpload, options: CopyOptions): Promise<SealedManifest> {
+  const { from, backupId, expectedSha256, moved, signal } = options;
   const source = await from.manifest(backupId);
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
@@ -59,38 +59,25 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<void
     if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
   }
   signal.throwIfAborted();
-  await upload.seal(source.bytes);
+  return upload.seal(source.bytes, { progress: moved, signal });
 }
 
-/** What a dead attempt, or an earlier copy, has left sealed: taken when every byte is right, removed when not. */
-async function alreadyThere(options: CopyOptions): Promise<SealedManifest | undefined> {
-  const { to, backupId } = options;
+/** What a dead attempt, or an earlier copy, has left sealed: taken when every byte is right, replaced when not. */
+async function alreadyThere({
+  to,
+  backupId,
+  expectedSha256,
+  moved,
+  signal,
+}: CopyOptions): Promise<SealedManifest | undefined> {
   try {
-    if (await to.manifest(backupId)) return await whole(options);
+    if (!(await to.manifest(backupId))) return undefined;
+    const sealed = await to.verify(backupId, moved, signal);
+    return sealed.sha256 === expectedSha256 ? sealed : undefined;
   } catch (error) {
     if (!isSpoilt(error)) throw error;
-    // One that was held up for long may look at what a later attempt has put there.
-    options.signal.throwIfAborted();
-    await to.remove(backupId);
+    return undefined;
   }
-  return undefined;
-}
-
-/** Reads the sealed copy back. One that is not the backup is removed: it must not be taken for one. */
-async function proven(options: CopyOptions): Promise<SealedManifest> {
-  const { to, backupId, signal } = options;
-  try {
-    return await whole(options);
-  } catch (error) {
-    if (isSpoilt(error) && !signal.aborted) await to.remove(backupId).catch(() => {});
-    throw error;
-  }
-}
-
-async function whole({ to, backupId, expectedSha256, moved, signal }: CopyOptions): Promise<SealedManifest> {
-  const sealed = await to.verify(backupId, moved, signal);
-  if (sealed.sha256 !== expectedSha256) throw altered(to, backupId, manifestObjectName);
-  return sealed;
 }
 
 async function* passing(

@@ -8,8 +8,10 @@ export function manifestBytes(manifest: VaultManifest): Buffer {
   return Buffer.from(`${JSON.stringify(vaultManifest.parse(manifest), null, 2)}\n`);
 }
 
+type ManifestOfBackup = Omit<SealedManifest, 'location'>;
+
 /** @throws {VaultFault} `manifest-invalid`, also when it is another backup's */
-export function parseManifest(bytes: Buffer, backupId: string, region: string): SealedManifest {
+export function parseManifest(bytes: Buffer, backupId: string, region: string): ManifestOfBackup {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   try {
     const manifest = vaultManifest.parse(JSON.parse(bytes.toString('utf8')));

@@ -2,31 +2,16 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { chunksOf, type SampleBackup, sampleManifest, storeSample } from '../fixtures/sample-backup.js';
-import { copyBackup } from './copy-backup.js';
+import { chunksOf, listOf, sampleManifest, storeSample } from '../fixtures/sample-backup.js';
+import type { VaultScene } from '../fixtures/vault-scene.js';
+import { copyContract } from './copy-backup.contract.js';
 import { manifestBytes } from './manifest.js';
 import type { Vault } from './vault.js';
-
-/** A vault that can be damaged behind its back. */
-export interface VaultScene {
-  vault: Vault;
-  /** Changes one byte of a sealed backup's object, or of `manifest.json`. */
-  alter(backupId: string, objectName: string): Promise<void>;
-  truncate(backupId: string, objectName: string): Promise<void>;
-  lose(backupId: string, objectName: string): Promise<void>;
-  addStranger(backupId: string): Promise<void>;
-  /** Makes `empty.zst` of a sealed backup one that the disk fails to read. */
-  breakEmpty(backupId: string): Promise<void>;
-  /** What there is under temporary names. */
-  leftovers(): Promise<string[]>;
-  /** Makes the vault unreachable. */
-  takeAway(): Promise<void>;
-  bringBack(): Promise<void>;
-  remove(): Promise<void>;
-}
+import { fencingContract } from './vault-fencing.contract.js';
 
 export function vaultContract(kind: string, open: (region: string) => Promise<VaultScene>): void {
-  const never = new AbortController().signal;
+  fencingContract(kind, open);
+  copyContract(kind, open);
 
   describe(`a ${kind} vault`, () => {
     let scene: VaultScene;
@@ -80,7 +65,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(scene.leftovers()).resolves.toEqual([]);
     });
 
-    it('keeps nothing under temporary names once a backup is sealed', async () => {
+    it('keeps nothing else once a backup is sealed', async () => {
       await storeSample(vault);
       await expect(scene.leftovers()).resolves.toEqual([]);
     });
@@ -96,98 +81,39 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(scene.leftovers()).resolves.toEqual([]);
     });
 
-    it('does not let an earlier attempt write or seal once a later one has begun', async () => {
-      const backupId = randomUUID();
-      const early = await vault.begin(backupId, 1);
-      await early.put('base.tar.zst', chunksOf(randomBytes(10)));
-      const late = await vault.begin(backupId, 2);
-      await expect(early.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject({
-        code: 'upload-superseded',
-        retryable: false,
+    it('refuses a manifest that is not the one that was sealed, though it is one', async () => {
+      const { backupId } = await storeSample(vault);
+      await scene.alter(backupId, 'manifest.json');
+      await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: expect.stringMatching(/altered|invalid/) });
+    });
+
+    it('lists every sealed backup with nothing else, and says of each that it can not read why', async () => {
+      const ids: string[] = [];
+      for (let count = 0; count < 5; count += 1) ids.push((await storeSample(vault)).backupId);
+      const [whole = '', bad = '', gone = ''] = ids;
+      await scene.truncate(bad, 'manifest.json');
+      await vault.purge(gone, 1);
+      await vault.begin(randomUUID(), 1);
+      const listed = await listOf(vault);
+      expect(listed.map(({ backupId }) => backupId).sort()).toEqual(ids.filter((id) => id !== gone).sort());
+      expect(listed.find(({ backupId }) => backupId === whole)).toMatchObject({
+        sealed: { manifest: { backupId: whole }, location: await vault.locationOf(whole) },
       });
-      await expect(early.seal(randomBytes(10))).rejects.toMatchObject({ code: 'upload-superseded' });
-      await late.put('base.tar.zst', chunksOf(randomBytes(10)));
-      await early.discard();
-      await expect(scene.leftovers()).resolves.toHaveLength(1);
-      await late.discard();
-      await expect(scene.leftovers()).resolves.toEqual([]);
+      expect(listed.find(({ backupId }) => backupId === bad)).toMatchObject({ fault: { code: 'manifest-invalid' } });
     });
 
-    it('does not let an attempt that comes late take away what a later one writes', async () => {
-      const backupId = randomUUID();
-      const late = await vault.begin(backupId, 2);
-      const refused = vault.begin(backupId, 1);
-      await expect(refused).rejects.toMatchObject({ code: 'upload-superseded', retryable: false });
-      await expect(refused).rejects.toThrow('attempt 2 has begun. Whoever comes after it needs a higher number');
-      await late.put('base.tar.zst', chunksOf(randomBytes(10)));
-      await late.discard();
-    });
-
-    it('does not let an attempt seal over what another one has sealed', async () => {
-      const { backupId, manifestBytes: first } = await storeSample(vault);
-      await expect(storeSample(vault, { backupId, attempt: 2 })).rejects.toMatchObject({ code: 'upload-superseded' });
-      expect((await vault.manifest(backupId))?.bytes.equals(first)).toBe(true);
-    });
-
-    it('takes a backup whose manifest is gone for none: it is written and sealed anew', async () => {
+    it('has an identity that is made once, and is asked for it before it is written to', async () => {
       const { backupId } = await storeSample(vault);
-      await scene.lose(backupId, 'manifest.json');
-      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
-      const { manifestBytes: second } = await storeSample(vault, { backupId, attempt: 2 });
-      await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: second });
-      await expect(scene.leftovers()).resolves.toEqual([]);
-    });
-
-    it('leaves a sealed backup and other backups alone when an attempt begins', async () => {
-      const { backupId } = await storeSample(vault);
-      const other = await vault.begin(randomUUID(), 1);
-      await (await vault.begin(backupId, 2)).discard();
-      await expect(vault.verify(backupId)).resolves.toBeDefined();
-      await other.put('base.tar.zst', chunksOf(randomBytes(10)));
-      await other.discard();
-    });
-
-    it('removes a sealed backup and nothing that an attempt is writing', async () => {
-      const { backupId } = await storeSample(vault);
-      const upload = await vault.begin(backupId, 2);
-      await vault.remove(backupId);
-      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
-      await upload.put('base.tar.zst', chunksOf(randomBytes(10)));
-      await upload.discard();
-      await expect(vault.remove(backupId)).resolves.toBeUndefined();
-    });
-
-    it('has nothing left of a backup that is purged, and no attempt at it can write or seal any more', async () => {
-      const { backupId } = await storeSample(vault);
-      const open = await vault.begin(backupId, 2);
-      await open.put('base.tar.zst', chunksOf(randomBytes(10)));
-      const bystander = await vault.begin(randomUUID(), 1);
-      await bystander.put('base.tar.zst', chunksOf(randomBytes(10)));
-      await vault.purge(backupId);
-      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
-      await expect(scene.leftovers()).resolves.toHaveLength(1);
-      const superseded = { code: 'upload-superseded', retryable: false };
-      await expect(open.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject(superseded);
-      await expect(open.seal(randomBytes(10))).rejects.toMatchObject(superseded);
-      await open.discard();
-      await expect(vault.purge(backupId)).resolves.toBeUndefined();
-      await bystander.put('more.zst', chunksOf(randomBytes(10)));
-      await bystander.discard();
-    });
-
-    it('has nothing left of a backup that is purged while an attempt at it puts or seals', async () => {
-      const backupId = randomUUID();
-      const upload = await vault.begin(backupId, 1);
-      const writing = (async () => {
-        for (let object = 0; object < 20; object += 1) await upload.put(`${object}.zst`, chunksOf(randomBytes(10)));
-        await upload.seal(randomBytes(10));
-      })();
-      await Promise.all([vault.purge(backupId), writing.catch(() => {})]);
-      await expect(upload.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject({
-        code: 'upload-superseded',
-      });
-      await expect(vault.manifest(backupId)).resolves.toBeUndefined();
-      await expect(scene.leftovers()).resolves.toEqual([]);
+      const identity = await vault.identify();
+      expect(identity).toMatchObject({ region: 'DFW', vaultId: expect.any(String) });
+      await expect(vault.identify()).resolves.toEqual(identity);
+      await scene.forgetItself();
+      const away = { code: 'vault-unavailable', region: 'DFW' };
+      await expect(vault.begin(backupId, 2)).rejects.toMatchObject(away);
+      await expect(vault.purge(backupId, 2)).rejects.toMatchObject(away);
+      await expect(vault.probe()).rejects.toMatchObject(away);
+      // It is not said that there is none.
+      await expect(vault.manifest(randomUUID())).rejects.toMatchObject(away);
     });
 
     const damages = [
@@ -220,6 +146,12 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.verify(backupId)).rejects.toMatchObject({ code: 'object-altered' });
     });
 
+    it('takes what a network file system keeps of an open file for no change of the backup', async () => {
+      const { backupId } = await storeSample(vault);
+      await scene.addStranger(backupId, '.nfs000000000004a3f200000001');
+      await expect(vault.verify(backupId)).resolves.toBeDefined();
+    });
+
     it('refuses a manifest that can not be read, or is that of another backup', async () => {
       const { backupId } = await storeSample(vault);
       await scene.truncate(backupId, 'manifest.json');
@@ -227,8 +159,10 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       const wrong: string = randomUUID();
       const upload = await vault.begin(wrong, 1);
       const object = { ...(await upload.put('a.zst', chunksOf(randomBytes(10)))), rawBytes: 10 };
-      await upload.seal(manifestBytes(sampleManifest(backupId, 'DFW', [{ ...object, compression: 'none' }])));
-      await expect(vault.manifest(wrong)).rejects.toMatchObject({ code: 'manifest-invalid' });
+      const manifest = manifestBytes(sampleManifest(backupId, 'DFW', [{ ...object, compression: 'none' }]));
+      await expect(upload.seal(manifest)).rejects.toMatchObject({ code: 'manifest-invalid' });
+      await upload.discard();
+      await expect(vault.manifest(wrong)).resolves.toBeUndefined();
     });
 
     it('says that it does not hold a backup, or an object of it', async () => {
@@ -242,8 +176,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
     it.each(['../../etc/passwd', '', '.', 'A'.repeat(36)])('takes %j for no id of a backup', async (id) => {
       await expect(vault.manifest(id)).rejects.toMatchObject({ code: 'object-missing' });
       await expect(async () => vault.begin(id, 1)).rejects.toMatchObject({ code: 'object-missing' });
-      await expect(vault.remove(id)).rejects.toMatchObject({ code: 'object-missing' });
-      await expect(vault.purge(id)).rejects.toMatchObject({ code: 'object-missing' });
+      await expect(vault.purge(id, 1)).rejects.toMatchObject({ code: 'object-missing' });
     });
 
     it('ends reading back when it is told to', async () => {
@@ -272,8 +205,8 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.begin(backupId, 2)).rejects.toMatchObject(away);
       await expect(vault.manifest(backupId)).rejects.toMatchObject(away);
       await expect(vault.verify(backupId)).rejects.toMatchObject(away);
-      await expect(vault.remove(backupId)).rejects.toMatchObject(away);
-      await expect(vault.purge(backupId)).rejects.toMatchObject(away);
+      await expect(vault.purge(backupId, 1)).rejects.toMatchObject(away);
+      await expect(listOf(vault)).rejects.toMatchObject(away);
       await expect(buffer(vault.read(backupId, 'base.tar.zst'))).rejects.toMatchObject(away);
       await expect(upload.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject(away);
       await expect(upload.seal(randomBytes(10))).rejects.toMatchObject(away);
@@ -281,110 +214,6 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.probe()).resolves.toBeUndefined();
       await expect(vault.verify(backupId)).resolves.toBeDefined();
       await upload.discard();
-    });
-  });
-
-  describe(`a copy from one ${kind} vault to another`, () => {
-    let source: VaultScene;
-    let target: VaultScene;
-    let sample: SampleBackup;
-    let sha256: string;
-    const copy = (more: { attempt?: number; signal?: AbortSignal; progress?: (bytes: number) => void } = {}) =>
-      copyBackup({
-        from: source.vault,
-        to: target.vault,
-        backupId: sample.backupId,
-        expectedSha256: sha256,
-        attempt: 1,
-        signal: never,
-        ...more,
-      });
-    const expectNothingAtTarget = async () => {
-      await expect(target.vault.manifest(sample.backupId)).resolves.toBeUndefined();
-      await expect(target.leftovers()).resolves.toEqual([]);
-    };
-
-    beforeEach(async () => {
-      [source, target] = await Promise.all([open('DFW'), open('IAD')]);
-      sample = await storeSample(source.vault);
-      sha256 = createHash('sha256').update(sample.manifestBytes).digest('hex');
-    });
-    afterEach(async () => {
-      await Promise.all([source.remove(), target.remove()]);
-    });
-
-    it('holds the very bytes, the manifest among them, and is read back before it is called made', async () => {
-      let written = 0;
-      const copied = await copy({
-        progress: (bytes) => {
-          written += bytes;
-        },
-      });
-      expect(copied).toMatchObject({ sha256, transferred: true, location: target.vault.locationOf(sample.backupId) });
-      expect(copied.sizeBytes).toBe(written + sample.manifestBytes.length);
-      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
-      await expect(target.leftovers()).resolves.toEqual([]);
-    });
-
-    it('is not made twice: what an attempt sealed before it died is taken over, unless its bytes are bad', async () => {
-      await copy();
-      await source.lose(sample.backupId, 'base.tar.zst');
-      await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: false });
-      await expect(target.leftovers()).resolves.toEqual([]);
-    });
-
-    it.each([
-      ['an object', 'base.tar.zst'],
-      ['the manifest', 'manifest.json'],
-    ])('is made anew where %s at the target is bad', async (_, name) => {
-      await copy();
-      await target.alter(sample.backupId, name);
-      await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: true });
-      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
-    });
-
-    it('is made anew where the disk of the target fails to read what is there', async () => {
-      await copy();
-      await target.breakEmpty(sample.backupId);
-      await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: true });
-      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
-    });
-
-    it('is made anew where the removal of an earlier one was cut off', async () => {
-      await copy();
-      await target.lose(sample.backupId, 'manifest.json');
-      await expect(copy({ attempt: 2 })).resolves.toMatchObject({ sha256, transferred: true });
-      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
-    });
-
-    const damages = [
-      ['an object was altered', 'object-altered', () => source.alter(sample.backupId, 'base.tar.zst')],
-      ['an object was truncated', 'object-altered', () => source.truncate(sample.backupId, 'base.tar.zst')],
-      ['an object was lost', 'object-missing', () => source.lose(sample.backupId, 'base.tar.zst')],
-      ['the backup was lost', 'object-missing', () => source.vault.remove(sample.backupId)],
-    ] as const;
-
-    it.each(damages)(
-      'is not made when %s at the source, which is named, and leaves nothing',
-      async (_, code, damage) => {
-        await damage();
-        await expect(copy()).rejects.toMatchObject({ code, region: 'DFW' });
-        await expectNothingAtTarget();
-      },
-    );
-
-    it('is not made of a manifest that is not the one of the ledger', async () => {
-      sha256 = createHash('sha256').update('another').digest('hex');
-      await expect(copy()).rejects.toMatchObject({ code: 'object-altered', region: 'DFW' });
-      await expectNothingAtTarget();
-    });
-
-    it('that is told to end leaves nothing', async () => {
-      const ending = new AbortController();
-      const reason = new Error('the lease is lost');
-      const copying = copy({ signal: ending.signal, progress: () => ending.abort(reason) });
-      await expect(copying).rejects.toBe(reason);
-      await expectNothingAtTarget();
     });
   });
 }

@@ -1,13 +1,17 @@
 /** The vaults of a deployment, opened from its configuration: by region, each of the kind that its URL names. */
 import { fileURLToPath } from 'node:url';
+import type { Logger } from '@strongroom/runtime';
 import { DirectoryVault } from './directory/directory-vault.js';
-import type { Vault } from './vault.js';
+import type { Vault, VaultIdentity, VaultMemory } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
 /** By the scheme of the URL. */
 const kinds: ReadonlyMap<string, (region: string, url: URL) => Vault> = new Map([
   ['file:', (region: string, url: URL) => new DirectoryVault(region, fileURLToPath(url))],
 ]);
+
+/** How long a vault may take to say who it is when a service starts. */
+const identifyMs = 10_000;
 
 export class Vaults {
   constructor(private readonly byRegion: ReadonlyMap<string, Vault>) {}
@@ -26,6 +30,60 @@ export class Vaults {
       `Region ${region} has no vault here; there are vaults of ${this.regions.join(', ') || 'no region'}. Name it in STRONGROOM_VAULTS.`,
     );
   }
+
+  /**
+   * Has every vault say who it is, as a service does at its start. One that can't be reached is asked when it is back,
+   * before anything is written to it.
+   * @param memory what is known from before
+   * @throws {VaultFault} `vault-misconfigured` when a region's vault is another's
+   */
+  async identify(log: Logger, memory?: VaultMemory): Promise<void> {
+    const together = new SeenTogether(memory, log);
+    // One after the other: of two that are one, the second is told which the first is.
+    for (const vault of this.byRegion.values()) {
+      try {
+        const identity = await within(identifyMs, vault.identify(together), vault.region);
+        if (!identity)
+          log.info({ region: vault.region }, `the vault of ${vault.region} may only be read, and has no identity yet`);
+      } catch (error) {
+        if (!(error instanceof VaultFault) || error.code === 'vault-misconfigured') throw error;
+        log.warn({ err: error, region: vault.region }, `the vault of ${vault.region} is away: ${error.message}`);
+      }
+    }
+  }
+}
+
+/** No two regions' vaults are one; what is known from before counts as well. */
+class SeenTogether implements VaultMemory {
+  private readonly seen = new Map<string, VaultIdentity>();
+
+  constructor(
+    private readonly before: VaultMemory | undefined,
+    private readonly log: Logger,
+  ) {}
+
+  async vaultIdOf(region: string): Promise<string | undefined> {
+    return this.before?.vaultIdOf(region);
+  }
+
+  async remember(identity: VaultIdentity): Promise<void> {
+    const { region, vaultId, device } = identity;
+    for (const other of this.seen.values()) {
+      if (other.region === region) continue;
+      if (other.vaultId === vaultId) throw oneVault(region, other.region, vaultId);
+      if (device !== undefined && other.device === device)
+        this.log.warn(
+          `the vaults of ${region} and ${other.region} are on one file system: what befalls it befalls both. Put them on disks, better hosts, of their own`,
+        );
+    }
+    await this.before?.remember(identity);
+    this.seen.set(region, identity);
+  }
+}
+
+export function oneVault(region: string, other: string, vaultId: string): VaultFault {
+  const message = `The vaults of ${region} and ${other} are one and the same (${vaultId}): the same folder, a symbolic link, a bind mount, one NFS export, or a copy of a vault's folder. Give each region a vault of its own in STRONGROOM_VAULTS.`;
+  return new VaultFault('vault-misconfigured', region, message);
 }
 
 /** @throws {VaultFault} `vault-misconfigured` for a URL that there is no vault for */
@@ -47,4 +105,19 @@ function misconfigured(region: string, url: URL, why: string): VaultFault {
   // Without user and password, which the URL of another kind of vault may carry.
   const shown = `${url.protocol}//${url.host}${url.pathname}`;
   return new VaultFault('vault-misconfigured', region, `The vault of ${region} can't be ${shown}: ${why}.`);
+}
+
+async function within<T>(ms: number, asked: Promise<T>, region: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const message = `The vault of ${region} has not said who it is within ${ms / 1_000} s. See that its file system answers.`;
+    timer = setTimeout(() => reject(new VaultFault('vault-unavailable', region, message)), ms);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+    // It may still fail, after nobody waits for it.
+    asked.catch(() => {});
+  }
 }

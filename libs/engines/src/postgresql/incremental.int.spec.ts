@@ -248,7 +248,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     const lost = join(folder, 'lost');
     await cp(join(folder, 'IAD'), lost, { recursive: true });
     const vault = openVaults(new Map([['IAD', pathToFileURL(lost)]])).of('IAD');
-    await vault.remove(first);
+    await vault.purge(first, 1);
     const directory = join(folder, 'never');
     await expect(restoreBackup({ vault, backupId: quiet, directory })).rejects.toMatchObject({
       code: 'object-missing',
@@ -260,12 +260,12 @@ describe('a chain of backups of a real PostgreSQL server', () => {
   it('leaves an empty folder when one of its links is altered', async () => {
     const altered = join(folder, 'altered');
     await cp(join(folder, 'IAD'), altered, { recursive: true });
-    const object = join(altered, 'backups', underLoad.slice(-2), underLoad, 'base.tar.zst');
+    const vault = openVaults(new Map([['IAD', pathToFileURL(altered)]])).of('IAD');
+    const object = join(altered, (await vault.locationOf(underLoad)) ?? '', 'base.tar.zst');
     const bytes = await readFile(object);
     bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
     await rm(object);
     await pipeline([bytes], createWriteStream(object));
-    const vault = openVaults(new Map([['IAD', pathToFileURL(altered)]])).of('IAD');
     const directory = join(folder, 'half');
     await expect(restoreBackup({ vault, backupId: quiet, directory })).rejects.toMatchObject({
       code: 'object-altered',

@@ -1,27 +1,44 @@
-/** One attempt at putting a backup into a directory: a folder of its own, renamed to the backup's when it is whole. */
+/**
+ * One attempt at putting a backup into a directory: a place of its own, in which nobody else writes and which never
+ * moves. What it holds is read back before it can be sealed, and sealing is one change of the backup's state.
+ */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
-import { checkedObjectName } from '../manifest.js';
-import { VaultUpload } from '../vault.js';
+import { checkedObjectName, parseManifest } from '../manifest.js';
+import { type SealedManifest, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
-import { chunkBytes, codeOf, syncFolder, type VaultRoot, writeAll } from './vault-root.js';
+import { type BackupStates, isDead } from './backup-state.js';
+import { PlaceReader, type Reading } from './place-reader.js';
+import type { Places } from './places.js';
+import type { OpenFile } from './vault-files.js';
+import { absentAs, chunkBytes, codeOf, type VaultRoot } from './vault-root.js';
+
+export interface UploadParts {
+  root: VaultRoot;
+  states: BackupStates;
+  places: Places;
+}
 
 export class DirectoryUpload extends VaultUpload {
-  private readonly partial: string;
+  private readonly folder: string;
+  /** Whether the place may be sealed without this attempt's having heard of it. */
+  private mayBeSealed = false;
 
   constructor(
-    private readonly root: VaultRoot,
+    private readonly parts: UploadParts,
     private readonly backupId: string,
-    attempt: number,
+    private readonly attempt: number,
+    private readonly place: string,
   ) {
     super();
-    this.partial = root.partialFolder(backupId, attempt);
+    this.folder = join(parts.root.folderOf(backupId), place);
   }
 
   async put(name: string, source: AsyncIterable<Buffer>): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>> {
-    const file = await this.create(checkedObjectName(name, this.root.region));
+    const { root } = this.parts;
+    const file = await this.create(checkedObjectName(name, root.region));
     const hash = createHash('sha256');
     let sizeBytes = 0;
     try {
@@ -29,66 +46,107 @@ export class DirectoryUpload extends VaultUpload {
         for (let at = 0; at < chunk.length; at += chunkBytes) {
           const piece = chunk.subarray(at, at + chunkBytes);
           hash.update(piece);
-          await this.root.doing(`write ${name} of backup ${this.backupId}`, () => writeAll(file, piece));
+          await root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
         }
         sizeBytes += chunk.length;
       }
       // A failed sync voids the file: what the disk holds then is not known.
-      await this.root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
+      await root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
     } finally {
       await file.close();
     }
     return { name, sizeBytes, sha256: hash.digest('hex') };
   }
 
-  async seal(manifestBytes: Buffer): Promise<{ location: string }> {
-    const { root, backupId, partial } = this;
+  async seal(manifestBytes: Buffer, reading: Reading = {}): Promise<SealedManifest> {
+    const { root } = this.parts;
     const file = await this.create(manifestObjectName);
     try {
-      await root.doing(`write the manifest of backup ${backupId}`, async () => {
-        await writeAll(file, manifestBytes);
+      await root.doing(`write the manifest of backup ${this.backupId}`, async () => {
+        await file.writeAll(manifestBytes);
         await file.sync();
       });
     } finally {
       await file.close();
     }
-    const location = root.locationOf(backupId);
-    await root.doing(`seal backup ${backupId}`, async () => {
-      const final = root.folderOf(backupId);
-      const parent = await root.makeFolder(...dirname(location).split('/'));
-      await this.notSuperseded(() => syncFolder(partial));
-      await this.notSuperseded(() => rename(partial, final));
-      for (const folder of [parent, dirname(parent), root.path, root.partials]) await syncFolder(folder);
+    const proven = await this.proven(manifestBytes, reading);
+    reading.signal?.throwIfAborted();
+    await root.doing(`seal backup ${this.backupId}`, async () => {
+      const backups = dirname(root.folderOf(this.backupId));
+      // Before the state says so: then everything that it names is on its disk.
+      await this.notSuperseded(() => root.files.syncFolder(this.folder));
+      for (const folder of [backups, dirname(backups), root.path]) await root.files.syncFolder(folder);
+      await this.makeVisible(proven.sha256);
     });
-    return { location };
+    return { ...proven, location: `${root.locationOf(this.backupId)}/${this.place}` };
   }
 
   async discard(): Promise<void> {
-    await rm(this.partial, { recursive: true, force: true }).catch(() => {});
+    try {
+      if (this.mayBeSealed) await this.discardUnlessItCounts();
+      else await this.parts.places.removePlace(this.folder);
+    } catch {
+      // The next attempt, or the sweep, removes it.
+    }
   }
 
-  private create(name: string): Promise<FileHandle> {
-    return this.root.doing(`create ${name} of backup ${this.backupId}`, () =>
-      this.notSuperseded(() => open(join(this.partial, name), 'wx', 0o600)),
+  /** What lies there, read back: a backup that can't be read is never sealed. */
+  private async proven(written: Buffer, reading: Reading) {
+    const { root } = this.parts;
+    const reader = new PlaceReader(root, this.backupId, this.folder);
+    const found = await this.notSuperseded(() => reader.manifest());
+    if (!found.equals(written)) throw reader.altered(`${manifestObjectName} is not what was written`);
+    const sealed = parseManifest(found, this.backupId, root.region);
+    await this.notSuperseded(() => reader.compare(sealed.manifest, reading));
+    return sealed;
+  }
+
+  private async makeVisible(manifestSha256: string): Promise<void> {
+    const { states } = this.parts;
+    const { attempt, place, backupId } = this;
+    for (let found = await states.read(backupId); ; ) {
+      if (found.state.open !== place) throw this.superseded();
+      const next = { attempt, sealed: { attempt, place, manifestSha256 } };
+      const { outcome, now } = await states.change(backupId, found, next, () => {
+        this.mayBeSealed = true;
+      });
+      if (outcome === 'changed' || now.state.sealed?.place === place) return;
+      found = now;
+    }
+  }
+
+  /** Only a state under which the place does not count, nor can any more, allows to remove it. */
+  private async discardUnlessItCounts(): Promise<void> {
+    const found = await this.parts.states.read(this.backupId);
+    if (isDead(found, this.place)) await this.parts.places.removePlace(this.folder);
+  }
+
+  private create(name: string): Promise<OpenFile> {
+    const { root } = this.parts;
+    return root.doing(`create ${name} of backup ${this.backupId}`, () =>
+      this.notSuperseded(() => root.files.open(join(this.folder, name), 'wx')),
     );
   }
 
-  /** That our folder is gone while the vault is there, or the backup there already, is another attempt's doing. */
+  /** That our place is gone while the vault is there is a later attempt's doing, or that of whoever removed the backup. */
   private async notSuperseded<T>(operation: () => Promise<T>): Promise<T> {
+    const { root } = this.parts;
     try {
       return await operation();
     } catch (error) {
-      const code = codeOf(error);
-      const sealedByAnother = code === 'ENOTEMPTY' || code === 'EEXIST';
-      const gone = code === 'ENOENT' && (await this.root.isThere()) && !(await isThere(this.partial));
-      if (!sealedByAnother && !gone) throw error;
-      const { region } = this.root;
-      const message = `The upload of backup ${this.backupId} to the vault of ${region} was superseded by a later attempt, which goes on.`;
-      throw new VaultFault('upload-superseded', region, message, { cause: error });
+      const isGone = codeOf(error) === 'ENOENT' || (error instanceof VaultFault && error.code === 'object-missing');
+      if (!isGone || !(await root.isThere()) || (await this.isThere())) throw error;
+      throw this.superseded(error);
     }
   }
-}
 
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
+  private superseded(cause?: unknown): VaultFault {
+    const { region } = this.parts.root;
+    const message = `The upload of backup ${this.backupId} to the vault of ${region} was superseded by a later attempt, or the backup was removed.`;
+    return new VaultFault('upload-superseded', region, message, { cause });
+  }
+
+  private async isThere(): Promise<boolean> {
+    return (await absentAs<Stats | undefined>(undefined, this.parts.root.files.stat(this.folder))) !== undefined;
+  }
 }

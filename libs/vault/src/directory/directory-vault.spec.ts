@@ -1,10 +1,24 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, open, readdir, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { chunksOf, storeSample } from '../../fixtures/sample-backup.js';
-import { type VaultScene, vaultContract } from '../vault.contract.js';
+import { unsealedPlaces } from '../../fixtures/unsealed-places.js';
+import type { VaultScene } from '../../fixtures/vault-scene.js';
+import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';
 import { VaultRoot } from './vault-root.js';
 
@@ -20,10 +34,18 @@ describe('a directory vault', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('lies as documented: backups by the end of their id, attempts apart, closed to other users', async () => {
-    const { backupId } = await storeSample(vault);
-    const location = `backups/${backupId.slice(-2)}/${backupId}`;
-    expect(vault.locationOf(backupId)).toBe(location);
+  it('lies as documented: each attempt by itself, and which counts in a state that cat can read; closed to other users', async () => {
+    const { backupId, manifestBytes } = await storeSample(vault);
+    const ofBackup = `backups/${backupId.slice(-2)}/${backupId}`;
+    const location = `${ofBackup}/1.1`;
+    expect(await vault.locationOf(backupId)).toBe(location);
+    expect((await readdir(join(folder, ofBackup))).sort()).toEqual(['1.1', 'state.000000000002']);
+    expect(JSON.parse(await readFile(join(folder, ofBackup, 'state.000000000002'), 'utf8'))).toEqual({
+      format: 'strongroom-state/1',
+      change: expect.any(String),
+      attempt: 1,
+      sealed: { attempt: 1, place: '1.1', manifestSha256: createHash('sha256').update(manifestBytes).digest('hex') },
+    });
     expect((await readdir(join(folder, location))).sort()).toEqual([
       'backup_manifest.zst',
       'base.tar.zst',
@@ -32,9 +54,8 @@ describe('a directory vault', () => {
     ]);
     expect((await stat(join(folder, location))).mode & 0o777).toBe(0o700);
     expect((await stat(join(folder, location, 'base.tar.zst'))).mode & 0o777).toBe(0o600);
-    const other = randomUUID();
-    await vault.begin(other, 3);
-    expect(await readdir(join(folder, 'partial'))).toEqual([`${other}.3`]);
+    await vault.begin(backupId, 3);
+    expect((await readdir(join(folder, ofBackup))).sort()).toEqual(['1.1', '3.3', 'state.000000000003']);
   });
 
   it('is never made where its folder is missing: a disk that is not mounted is no empty vault', async () => {
@@ -66,31 +87,40 @@ describe('a directory vault', () => {
 async function directoryScene(region: string): Promise<VaultScene> {
   const folder = await mkdtemp(join(tmpdir(), 'strongroom-vault-'));
   const root = join(folder, 'root');
-  await new VaultRoot(region, folder).makeFolder('root');
+  await mkdir(root);
   const vault = new DirectoryVault(region, root);
-  const path = (backupId: string, name: string) => join(root, vault.locationOf(backupId), name);
+  const path = async (backupId: string, name: string) => join(root, (await vault.locationOf(backupId)) ?? '', name);
+  const leftovers = () => unsealedPlaces(root, vault);
   return {
     vault,
-    async alter(backupId, name) {
-      const file = await open(path(backupId, name), 'r+');
-      const byte = Buffer.alloc(1);
-      await file.read(byte, 0, 1, 40);
-      byte[0] = (byte[0] ?? 0) ^ 1;
-      await file.write(byte, 0, 1, 40);
-      await file.close();
+    alter: async (backupId, name) => flip(await path(backupId, name)),
+    alterUnsealed: async (backupId, name) => {
+      for (const place of await leftovers()) if (place.includes(backupId)) await flip(join(root, place, name));
     },
-    truncate: async (backupId, name) =>
-      truncate(path(backupId, name), Math.floor((await stat(path(backupId, name))).size / 2)),
-    lose: (backupId, name) => rm(path(backupId, name)),
-    addStranger: (backupId) => writeFile(path(backupId, 'stranger'), ''),
+    truncate: async (backupId, name) => {
+      const file = await path(backupId, name);
+      await truncate(file, Math.floor((await stat(file)).size / 2));
+    },
+    lose: async (backupId, name) => rm(await path(backupId, name)),
+    addStranger: async (backupId, name = 'stranger') => writeFile(await path(backupId, name), ''),
     async breakEmpty(backupId) {
       // Like an empty file, but for reading it: the first page of a process can't be read.
-      await rm(path(backupId, 'empty.zst'));
-      await symlink('/proc/self/mem', path(backupId, 'empty.zst'));
+      await rm(await path(backupId, 'empty.zst'));
+      await symlink('/proc/self/mem', await path(backupId, 'empty.zst'));
     },
-    leftovers: () => readdir(join(root, 'partial')).catch(() => []),
+    leftovers,
     takeAway: () => rename(root, `${root}.away`),
     bringBack: () => rename(`${root}.away`, root),
+    forgetItself: () => rm(join(root, 'vault.json')),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+async function flip(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  const byte = Buffer.alloc(1);
+  await file.read(byte, 0, 1, 40);
+  byte[0] = (byte[0] ?? 0) ^ 1;
+  await file.write(byte, 0, 1, 40);
+  await file.close();
 }

@@ -1,58 +1,89 @@
 /**
  * A vault in a directory:
  *
- *     ROOT/backups/<last two digits of the id>/<backup id>/   the objects and manifest.json of a sealed backup
- *     ROOT/partial/<backup id>.<attempt>/                     what an attempt has written so far
+ *     ROOT/vault.json                                                    who the vault is
+ *     ROOT/backups/<last two digits of the id>/<backup id>/state.<n>     what counts of the backup; the highest n does
+ *     ROOT/backups/<last two digits of the id>/<backup id>/<attempt>.<n>/   the objects and manifest.json of an attempt
  *
- * Sealing renames the folder, so a backup is there whole or not at all. Whoever deploys makes the root. It is best a
- * folder within the mounted file system, so that it is missed when the disk is not mounted.
+ * An older version sealed a backup by renaming its folder: there the objects and manifest.json lie in the backup's folder
+ * itself, without a state, and ROOT/partial/<backup id>.<attempt>/ is what was not sealed. That is read and removed as before.
+ *
+ * Whoever deploys makes the root. It is best a folder within the mounted file system, so that it is missed when the disk
+ * is not mounted.
  */
-import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { access, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
-import { checkedObjectName, parseManifest } from '../manifest.js';
-import { type SealedManifest, Vault, type VaultUpload } from '../vault.js';
-import { notHeld, VaultFault } from '../vault-fault.js';
+import { parseManifest } from '../manifest.js';
+import {
+  type HeldBackup,
+  type ListedBackup,
+  type Removed,
+  type SealedManifest,
+  shards,
+  Vault,
+  type VaultIdentity,
+  type VaultMemory,
+  type VaultUpload,
+} from '../vault.js';
+import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
+import { BackupStates, type FoundState, oldPlace, placeOf, type SealedState } from './backup-state.js';
 import { DirectoryUpload } from './directory-upload.js';
-import { chunkBytes, codeOf, syncFolder, VaultRoot } from './vault-root.js';
+import { PlaceReader } from './place-reader.js';
+import { Places } from './places.js';
+import { VaultMarker } from './vault-marker.js';
+import { absentAs, chunkBytes, isBackupId, VaultRoot } from './vault-root.js';
+
+/** So many others may come between before this one gives up: each of them is an attempt, and they are few. */
+const mostConflicts = 20;
 
 export class DirectoryVault extends Vault {
   private readonly root: VaultRoot;
+  private readonly states: BackupStates;
+  private readonly places: Places;
+  private readonly marker: VaultMarker;
 
   constructor(
     readonly region: string,
     path: string,
+    root = new VaultRoot(region, path),
   ) {
     super();
-    this.root = new VaultRoot(region, path);
+    this.root = root;
+    this.states = new BackupStates(root);
+    this.places = new Places(root, this.states);
+    this.marker = new VaultMarker(root);
   }
 
   async begin(backupId: string, attempt: number): Promise<VaultUpload> {
-    const upload = new DirectoryUpload(this.root, backupId, attempt);
-    await this.root.doing(`open an upload of backup ${backupId}`, async () => {
-      await access(this.root.path, constants.W_OK);
-      await this.removeEarlier(backupId, attempt);
-      await this.root.makeFolder('partial');
-      await this.removeUnsealed(backupId, attempt);
-      await this.root.makeFolder('partial', `${backupId}.${attempt}`);
+    const location = this.root.locationOf(backupId);
+    return this.root.doing(`open an upload of backup ${backupId}`, async () => {
+      await this.checkWritable();
+      const folder = await this.root.makeFolder(location);
+      const now = await this.changeState(backupId, (found) => {
+        this.refuseLate(found, backupId, attempt);
+        const { sealed } = found.state;
+        return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
+      });
+      await this.places.clear(backupId, now).catch(() => {});
+      const place = now.state.open ?? '';
+      await this.root.files.makeFolder(join(folder, place));
+      return new DirectoryUpload(
+        { root: this.root, states: this.states, places: this.places },
+        backupId,
+        attempt,
+        place,
+      );
     });
-    return upload;
   }
 
   async manifest(backupId: string): Promise<SealedManifest | undefined> {
-    const path = join(this.root.folderOf(backupId), manifestObjectName);
-    return this.root.doing(`read the manifest of backup ${backupId}`, async () => {
-      await access(this.root.path, constants.R_OK);
-      const bytes = await absentAs(undefined, readFile(path)).catch(this.unreadable(backupId, manifestObjectName));
-      return bytes && parseManifest(bytes, backupId, this.region);
-    });
+    return this.onSealed(backupId, (state) => this.manifestAt(backupId, state));
   }
 
-  locationOf(backupId: string): string {
-    return this.root.locationOf(backupId);
+  async locationOf(backupId: string): Promise<string | undefined> {
+    const sealed = await this.sealedState(backupId);
+    return sealed && this.locationAt(backupId, sealed);
   }
 
   read(backupId: string, objectName: string): Readable {
@@ -60,156 +91,222 @@ export class DirectoryVault extends Vault {
   }
 
   async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
-    const sealed = await this.manifest(backupId);
-    if (!sealed) throw notHeld(backupId, this.region);
-    const expected = new Set([manifestObjectName, ...sealed.manifest.objects.map(({ name }) => name)]);
-    const present = await this.root.doing(`list backup ${backupId}`, () => readdir(this.root.folderOf(backupId)));
-    const stranger = present.find((name) => !expected.has(name));
-    if (stranger !== undefined) throw this.altered(backupId, `it holds ${stranger}, which its manifest does not name`);
-    for (const object of sealed.manifest.objects) await this.verifyObject(backupId, object, progress, signal);
-    return sealed;
+    const verified = await this.onSealed(backupId, async (state) => {
+      const sealed = await this.manifestAt(backupId, state);
+      await this.readerAt(backupId, state).compare(sealed.manifest, { progress, signal });
+      return sealed;
+    });
+    if (!verified) throw notHeld(backupId, this.region);
+    return verified;
   }
 
-  async remove(backupId: string): Promise<void> {
-    const folder = this.root.folderOf(backupId);
-    await this.root.doing(`remove backup ${backupId}`, async () => {
-      await access(this.root.path, constants.W_OK);
-      await rm(join(folder, manifestObjectName), { force: true });
-      await rm(folder, { recursive: true, force: true });
-      await absentAs(undefined, syncFolder(dirname(folder)));
+  async *list(signal?: AbortSignal): AsyncGenerator<ListedBackup> {
+    await this.probeReading();
+    for (let shard = 0; shard < shards; shard += 1) {
+      for (const backupId of await this.idsOf(shard)) {
+        signal?.throwIfAborted();
+        try {
+          const sealed = await this.manifest(backupId);
+          if (sealed) yield { backupId, sealed };
+        } catch (error) {
+          if (!(error instanceof VaultFault)) throw error;
+          yield { backupId, fault: error };
+        }
+      }
+    }
+  }
+
+  async purge(backupId: string, attempt: number): Promise<Removed> {
+    const location = this.root.locationOf(backupId);
+    return this.root.doing(`remove backup ${backupId}`, async () => {
+      await this.checkWritable();
+      await this.root.makeFolder(location);
+      const found = await this.states.read(backupId);
+      const isDone = found.state.gone && found.state.attempt >= attempt;
+      // Before anything is removed: what begins or seals after it is refused.
+      const gone = isDone
+        ? found
+        : await this.changeState(backupId, ({ state }) => {
+            if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
+            return { attempt, gone: true };
+          });
+      return this.places.clear(backupId, gone);
     });
   }
 
-  async purge(backupId: string): Promise<void> {
-    // Before what is sealed: none of them can seal after it.
-    await this.root.doing(`remove what is unfinished of backup ${backupId}`, async () => {
-      await access(this.root.path, constants.W_OK);
-      for (const { path } of await this.attemptsAt(backupId)) await removeFolder(path);
-      await absentAs(undefined, syncFolder(this.root.partials));
+  async *held(shard: number, signal?: AbortSignal): AsyncGenerator<HeldBackup> {
+    await this.probeReading();
+    for (const backupId of await this.idsOf(shard, true)) {
+      signal?.throwIfAborted();
+      yield await this.root.doing(`look at backup ${backupId}`, () => this.heldOf(backupId));
+    }
+  }
+
+  async tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
+    return this.root.doing(`remove what is left over beside backup ${backupId}`, async () => {
+      await this.checkWritable();
+      const found = await this.states.read(backupId);
+      this.refuseUnlessKept(backupId, found, kept);
+      const isClosed = found.seq > 0 && found.state.open === undefined;
+      const closed = isClosed ? found : await this.closed(backupId, kept);
+      return this.places.clear(backupId, closed, before);
     });
-    await this.remove(backupId);
+  }
+
+  async forget(backupId: string, attempt: number, before: Date): Promise<boolean> {
+    return this.root.doing(`forget backup ${backupId}`, async () => {
+      await this.checkWritable();
+      const { changedAt } = await this.heldOf(backupId);
+      const found = await this.states.read(backupId);
+      if (!found.state.gone || found.state.attempt > attempt || changedAt >= before) return false;
+      await this.places.clear(backupId, found, before);
+      return this.states.forget(backupId, found);
+    });
+  }
+
+  identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
+    return this.marker.identify(memory);
   }
 
   async probe(): Promise<void> {
     await this.root.doing('be opened', async () => {
-      if (!(await stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
-      await access(this.root.path, constants.R_OK | constants.W_OK);
+      if (!(await this.root.files.stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
+      await this.root.files.access(this.root.path, constants.R_OK | constants.W_OK);
+      await this.marker.check();
     });
+  }
+
+  private async probeReading(): Promise<void> {
+    await this.root.doing('be read', () => this.root.files.access(this.root.path, constants.R_OK));
+    await this.marker.check();
+  }
+
+  private async checkWritable(): Promise<void> {
+    await this.root.files.access(this.root.path, constants.W_OK);
+    await this.marker.check();
+  }
+
+  /** @param next what it is to be, of what was found; throws when it may not */
+  private async changeState(
+    backupId: string,
+    next: (found: FoundState) => Parameters<BackupStates['change']>[2],
+  ): Promise<FoundState> {
+    let found = await this.states.read(backupId);
+    for (let conflicts = 0; conflicts < mostConflicts; conflicts += 1) {
+      const { outcome, now } = await this.states.change(backupId, found, next(found));
+      if (outcome === 'changed') return now;
+      found = now;
+    }
+    throw new Error(`the state of backup ${backupId} was changed by others ${mostConflicts} times`);
+  }
+
+  /** Nobody can seal any more: what is sealed is what the ledger names. */
+  private closed(backupId: string, kept: { attempt: number; location: string }): Promise<FoundState> {
+    return this.changeState(backupId, (found) => {
+      this.refuseUnlessKept(backupId, found, kept);
+      const { attempt, sealed } = found.state;
+      return { attempt, ...(sealed && { sealed }) };
+    });
+  }
+
+  private refuseLate({ state }: FoundState, backupId: string, attempt: number): void {
+    if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
+    if (!state.gone || state.attempt < attempt) return;
+    const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: the backup was removed.`;
+    throw new VaultFault('upload-superseded', this.region, message);
+  }
+
+  private late(backupId: string, attempt: number, newest: number): VaultFault {
+    const message = `Attempt ${attempt} at backup ${backupId} in the vault of ${this.region} comes late: attempt ${newest} has begun. Whoever comes after it needs a higher number.`;
+    return new VaultFault('upload-superseded', this.region, message);
+  }
+
+  private refuseUnlessKept(
+    backupId: string,
+    { state }: FoundState,
+    { attempt, location }: { attempt: number; location: string },
+  ): void {
+    if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
+    if (state.sealed && this.locationAt(backupId, state.sealed) === location) return;
+    const message = `Backup ${backupId} in the vault of ${this.region} does not lie at ${location}: nothing of it is removed.`;
+    throw new VaultFault('upload-superseded', this.region, message);
+  }
+
+  /** Before it is said that there is none: is this the vault? */
+  private async sealedState(backupId: string): Promise<SealedState | undefined> {
+    return this.root.doing(`look for backup ${backupId}`, async () => {
+      const { state } = await this.states.read(backupId);
+      if (state.sealed) return state.sealed;
+      await this.root.files.access(this.root.path, constants.R_OK);
+      await this.marker.check();
+      return undefined;
+    });
+  }
+
+  /** Once more where another place was sealed meanwhile, or the backup was removed: what is missing then is not missed. */
+  private async onSealed<T>(backupId: string, use: (state: SealedState) => Promise<T>): Promise<T | undefined> {
+    for (let state = await this.sealedState(backupId); state; ) {
+      try {
+        return await use(state);
+      } catch (error) {
+        if (!isSpoilt(error)) throw error;
+        const now = await this.sealedState(backupId);
+        if (now?.place === state.place) throw error;
+        state = now;
+      }
+    }
+    return undefined;
+  }
+
+  private async manifestAt(backupId: string, state: SealedState): Promise<SealedManifest> {
+    const reader = this.readerAt(backupId, state);
+    const sealed = parseManifest(await reader.manifest(), backupId, this.region);
+    if (state.manifestSha256 !== undefined && sealed.sha256 !== state.manifestSha256)
+      throw reader.altered('its manifest.json is not the one that was sealed');
+    return { ...sealed, location: this.locationAt(backupId, state) };
   }
 
   private async *chunks(backupId: string, objectName: string): AsyncGenerator<Buffer> {
-    const path = join(this.root.folderOf(backupId), checkedObjectName(objectName, this.region));
-    const what = `read ${objectName} of backup ${backupId}`;
-    const file = await this.root.doing(what, async () => {
-      await access(this.root.path, constants.R_OK);
-      return absentAs(undefined, open(path, 'r'));
-    });
-    if (!file) throw this.missing(backupId, objectName);
-    try {
-      for (;;) {
-        const chunk = Buffer.allocUnsafeSlow(chunkBytes);
-        const { bytesRead } = await this.root.doing(what, () =>
-          file.read(chunk, 0, chunkBytes).catch(this.unreadable(backupId, objectName)),
-        );
-        if (bytesRead === 0) return;
-        yield chunk.subarray(0, bytesRead);
-      }
-    } finally {
-      await file.close();
-    }
+    const state = await this.sealedState(backupId);
+    if (!state) throw notHeld(backupId, this.region);
+    yield* this.readerAt(backupId, state).chunks(objectName);
   }
 
-  private async verifyObject(
-    backupId: string,
-    { name, sizeBytes, sha256 }: VaultObject,
-    progress?: (bytes: number) => void,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const path = join(this.root.folderOf(backupId), checkedObjectName(name, this.region));
-    const found = await this.root.doing(`look at ${name} of backup ${backupId}`, () =>
-      absentAs<Stats | undefined>(undefined, stat(path)),
-    );
-    if (!found) throw this.missing(backupId, name);
-    if (found.size !== sizeBytes)
-      throw this.altered(backupId, `${name} has ${found.size} bytes and should have ${sizeBytes}`);
-    const hash = createHash('sha256');
-    for await (const chunk of this.chunks(backupId, name)) {
-      signal?.throwIfAborted();
-      hash.update(chunk);
-      progress?.(chunk.length);
-    }
-    if (hash.digest('hex') !== sha256)
-      throw this.altered(backupId, `the SHA-256 of ${name} is not the one in its manifest`);
+  private readerAt(backupId: string, state: SealedState): PlaceReader {
+    return new PlaceReader(this.root, backupId, join(this.root.path, this.locationAt(backupId, state)));
   }
 
-  private missing(backupId: string, name: string): VaultFault {
-    const message = `${name} of backup ${backupId} is missing in the vault of ${this.region}. Restore from the copy in another region.`;
-    return new VaultFault('object-missing', this.region, message);
+  private locationAt(backupId: string, { place }: SealedState): string {
+    const location = this.root.locationOf(backupId);
+    return place === oldPlace ? location : `${location}/${place}`;
   }
 
-  /** What of an error of the disk is this object's alone. */
-  private unreadable(backupId: string, name: string): (error: unknown) => never {
-    return (cause) => {
-      if (codeOf(cause) !== 'EIO') throw cause;
-      const message = `${name} of backup ${backupId} in the vault of ${this.region} can't be read back: its disk fails there. Restore from the copy in another region.`;
-      throw new VaultFault('object-unreadable', this.region, message, { cause });
+  private async heldOf(backupId: string): Promise<HeldBackup> {
+    const found = await this.states.read(backupId);
+    const { state } = found;
+    const folder = await absentAs<Stats | undefined>(undefined, this.root.files.stat(this.root.folderOf(backupId)));
+    return {
+      backupId,
+      attempt: state.attempt,
+      ...(state.sealed && { location: this.locationAt(backupId, state.sealed) }),
+      isGone: state.gone === true,
+      hasLeftovers: state.open !== undefined || (await this.places.hasLeftovers(backupId, found)),
+      changedAt: folder?.mtime ?? new Date(0),
     };
   }
 
-  private altered(backupId: string, how: string): VaultFault {
-    const message = `Backup ${backupId} in the vault of ${this.region} is not what was stored: ${how}. Restore from the copy in another region.`;
-    return new VaultFault('object-altered', this.region, message);
-  }
-
-  /** One that was frozen and wakes up late must not take away what a later attempt writes: it ends here. */
-  private async removeEarlier(backupId: string, attempt: number): Promise<void> {
-    for (const { number, path } of await this.attemptsAt(backupId)) {
-      if (number > attempt) {
-        const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: attempt ${number} has begun. Whoever comes after it needs a higher number.`;
-        throw new VaultFault('upload-superseded', this.region, message);
+  /** The ids of one part of the vault, by their last two digits. */
+  private async idsOf(shard: number, unsealed = false): Promise<string[]> {
+    const digits = shard.toString(16).padStart(2, '0');
+    return this.root.doing('be listed', async () => {
+      const names = await absentAs<string[]>([], this.root.files.list(join(this.root.path, 'backups', digits)));
+      const ids = new Set(names.filter(isBackupId));
+      if (!unsealed) return [...ids].sort();
+      for (const name of await absentAs<string[]>([], this.root.files.list(this.root.partials))) {
+        const id = name.slice(0, name.indexOf('.'));
+        if (isBackupId(id) && id.endsWith(digits)) ids.add(id);
       }
-      await removeFolder(path);
-    }
-  }
-
-  /**
-   * Without its manifest a folder is no backup, and none can be sealed in its place. It is moved to where this attempt's
-   * own things are and looked at again there: a later attempt may have sealed it since, if this one was frozen.
-   */
-  private async removeUnsealed(backupId: string, attempt: number): Promise<void> {
-    const final = this.root.folderOf(backupId);
-    const isSealed = (folder: string) => this.isThere(join(folder, manifestObjectName));
-    if (!(await this.isThere(final)) || (await isSealed(final))) return;
-    const aside = this.root.partialFolder(backupId, attempt);
-    await absentAs(undefined, rename(final, aside));
-    if (await isSealed(aside)) await rename(aside, final);
-    else await removeFolder(aside);
-  }
-
-  private async isThere(path: string): Promise<boolean> {
-    return (await absentAs<Stats | undefined>(undefined, stat(path))) !== undefined;
-  }
-
-  /** What there is under temporary names. */
-  private async attemptsAt(backupId: string): Promise<{ number: number; path: string }[]> {
-    const prefix = basename(this.root.partialFolder(backupId, 0)).slice(0, -1);
-    const names = await absentAs<string[]>([], readdir(this.root.partials));
-    return names
-      .filter((name) => name.startsWith(prefix))
-      .map((name) => ({ number: Number(name.slice(prefix.length)), path: join(this.root.partials, name) }));
-  }
-}
-
-/** Tried again where an attempt that is still open puts one more object into it meanwhile. */
-function removeFolder(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true, maxRetries: 5 });
-}
-
-async function absentAs<T>(value: T, found: Promise<T>): Promise<T> {
-  try {
-    return await found;
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return value;
-    throw error;
+      return [...ids].sort();
+    });
   }
 }

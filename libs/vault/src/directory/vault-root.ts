@@ -2,27 +2,28 @@
  * The folder that a directory vault is kept in: where things lie in it, and what the file system's errors mean. Nothing
  * here makes the root itself: a disk that is not mounted must not look like an empty vault.
  */
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VaultFault } from '../vault-fault.js';
+import { VaultFiles } from './vault-files.js';
 
 /** Copies and hashes faster than in larger pieces, which fall out of the processor's cache. */
 export const chunkBytes = 131_072;
+
+const backupIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class VaultRoot {
   constructor(
     readonly region: string,
     readonly path: string,
+    readonly files = new VaultFiles(),
   ) {}
 
+  /** Where versions before the state objects kept what was not sealed yet. */
   get partials(): string {
     return join(this.path, 'partial');
   }
 
-  partialFolder(backupId: string, attempt: number): string {
-    return join(this.partials, `${this.checked(backupId)}.${attempt}`);
-  }
-
+  /** Everything of a backup, from the root. */
   locationOf(backupId: string): string {
     return `backups/${backupId.slice(-2)}/${this.checked(backupId)}`;
   }
@@ -32,11 +33,11 @@ export class VaultRoot {
   }
 
   /** Makes a folder and those between it and the root, never the root. */
-  async makeFolder(...names: string[]): Promise<string> {
+  async makeFolder(location: string): Promise<string> {
     let path = this.path;
-    for (const name of names) {
+    for (const name of location.split('/')) {
       path = join(path, name);
-      await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+      await this.files.makeFolder(path).catch((error: unknown) => {
         if (codeOf(error) !== 'EEXIST') throw error;
       });
     }
@@ -44,13 +45,13 @@ export class VaultRoot {
   }
 
   async isThere(): Promise<boolean> {
-    return (await stat(this.path).catch(() => undefined))?.isDirectory() ?? false;
+    return (await this.files.stat(this.path).catch(() => undefined))?.isDirectory() ?? false;
   }
 
-  /** Runs an operation of the file system and makes a fault of its error. @param what such as "write base.tar.zst" */
-  async doing<T>(what: string, operation: () => Promise<T>): Promise<T> {
+  /** Runs operations of the file system and makes a fault of their error. @param what such as "write base.tar.zst" */
+  async doing<T>(what: string, operations: () => Promise<T>): Promise<T> {
     try {
-      return await operation();
+      return await operations();
     } catch (error) {
       throw error instanceof VaultFault ? error : await this.faultOf(error, what);
     }
@@ -74,7 +75,7 @@ export class VaultRoot {
 
   /** An id comes from outside (the command line): it must not lead anywhere else. */
   private checked(backupId: string): string {
-    if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(backupId)) return backupId;
+    if (isBackupId(backupId)) return backupId;
     throw new VaultFault(
       'object-missing',
       this.region,
@@ -83,21 +84,21 @@ export class VaultRoot {
   }
 }
 
-export async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
-}
-
-/** Makes names in a folder durable: a file's own sync does not. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+export function isBackupId(name: string): boolean {
+  return backupIdForm.test(name);
 }
 
 /** The system's name for an error, such as `ENOENT`, or nothing. */
 export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
+/** What an operation finds, or `value` when there is nothing at its path. */
+export async function absentAs<T>(value: T, found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return value;
+    throw error;
+  }
 }

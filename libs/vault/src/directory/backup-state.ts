@@ -1,0 +1,233 @@
+/**
+ * What counts of a backup in a directory vault: one small object a backup, changed by compare-and-set alone.
+ *
+ *     ROOT/backups/<last two digits of the id>/<backup id>/state.<number>
+ *
+ * The highest number counts. A change is written under a temporary name and linked to the next number, which fails when
+ * somebody else has linked it first; then the folder is looked at again, since one that slept may have linked a number
+ * that had been passed and removed long ago. Numbers below the one that counts are never looked at again.
+ */
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { basename, join } from 'node:path';
+import { manifestObjectName, sha256Hex, uuid } from '@strongroom/contracts';
+import { z } from 'zod';
+import { VaultFault } from '../vault-fault.js';
+import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
+
+/** The place of a backup that an older version stored: the backup's folder itself. */
+export const oldPlace = '.';
+const place = z.string().regex(/^(\.|\d+\.\d+)$/);
+const attempt = z.int().min(0);
+
+const sealedState = z.strictObject({
+  attempt,
+  place,
+  /** Of what an older version has sealed it is not known. */
+  manifestSha256: sha256Hex.optional(),
+});
+export type SealedState = z.infer<typeof sealedState>;
+
+const backupState = z.strictObject({
+  format: z.literal('strongroom-state/1'),
+  /** Of this change alone: whoever linked it and did not hear the outcome knows it again. */
+  change: uuid,
+  /** The newest attempt that has begun. */
+  attempt,
+  /** The one place that may be sealed: the newest attempt's. */
+  open: place.optional(),
+  sealed: sealedState.optional(),
+  /** It was removed for good as far as this attempt and those before it go. */
+  gone: z.literal(true).optional(),
+});
+export type BackupState = z.infer<typeof backupState>;
+
+export interface FoundState {
+  /** 0: there is none. */
+  seq: number;
+  state: BackupState;
+  /** What lies in the backup's folder. */
+  names: string[];
+}
+
+type Next = Pick<BackupState, 'attempt' | 'open' | 'sealed' | 'gone'>;
+
+/** In error the change may have been made all the same, now or later. */
+export type Changed = { outcome: 'changed' | 'conflict'; now: FoundState };
+
+const stateName = /^state\.(\d{12})$/;
+const placeName = /^(\d+)\.(\d+)$/;
+/** What a change is called before it counts. */
+const changeName = /^\.state\.[0-9a-f-]{36}$/;
+const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+const mostLooks = 20;
+
+export class BackupStates {
+  constructor(private readonly root: VaultRoot) {}
+
+  async read(backupId: string): Promise<FoundState> {
+    const folder = this.root.folderOf(backupId);
+    for (let look = 1; ; look += 1) {
+      const names = await absentAs<string[]>([], this.root.files.list(folder));
+      const seq = highestOf(names);
+      if (seq === 0) return { seq, names, state: await this.withoutState(backupId, folder) };
+      try {
+        const bytes = await this.root.files.readFile(join(folder, nameOf(seq)));
+        return { seq, names, state: this.parsed(bytes, backupId) };
+      } catch (error) {
+        // Passed and removed between the two looks. A network file system may say so otherwise.
+        if (!['ENOENT', 'ESTALE'].includes(codeOf(error)) || look === mostLooks) throw error;
+      }
+    }
+  }
+
+  /**
+   * Changes the state if it is still what was found.
+   * @param doubtful called when from here on an error does not tell whether the change was made
+   */
+  async change(backupId: string, from: FoundState, next: Next, doubtful = () => {}): Promise<Changed> {
+    const { files } = this.root;
+    const folder = this.root.folderOf(backupId);
+    const change = randomUUID();
+    const written = join(folder, `.state.${change}`);
+    const bytes = `${JSON.stringify(backupState.parse({ format: 'strongroom-state/1', change, ...next }), null, 2)}\n`;
+    try {
+      await files.writeNew(written, Buffer.from(bytes));
+      doubtful();
+      let failure: unknown;
+      await files.link(written, join(folder, nameOf(from.seq + 1))).catch((error: unknown) => {
+        failure = error ?? new Error('unknown');
+      });
+      if (withoutLinks.has(codeOf(failure))) throw this.noLinks(failure);
+      // A network file system may have done what it says has failed: what is there tells.
+      const now = await this.read(backupId);
+      if (now.state.change !== change) {
+        if (now.seq > from.seq) return { outcome: 'conflict', now };
+        throw failure ?? new Error('what was linked is not there');
+      }
+      await files.syncFolder(folder);
+      await this.removePassed(folder, now);
+      return { outcome: 'changed', now };
+    } finally {
+      await files.unlink(written).catch(() => {});
+    }
+  }
+
+  /**
+   * Removes the state of a backup that nobody will ever begin an attempt at again, if it is still the one found and
+   * nothing else is there. Numbers begin anew after it, so that nobody may come who still knows an old one.
+   */
+  async forget(backupId: string, found: FoundState): Promise<boolean> {
+    const folder = this.root.folderOf(backupId);
+    await this.removePassed(folder, found);
+    const [only, ...others] = await this.root.files.list(folder);
+    if (only !== nameOf(found.seq) || others.length > 0) return false;
+    await absentAs(undefined, this.root.files.unlink(join(folder, only)));
+    await this.root.files.removeEmptyFolder(folder);
+    return true;
+  }
+
+  private async removePassed(folder: string, { seq, names }: FoundState): Promise<void> {
+    for (const name of names) {
+      if (seqOfState(name) < seq && seqOfState(name) > 0)
+        await this.root.files.unlink(join(folder, name)).catch(() => {});
+    }
+  }
+
+  /** As an older version left it: what is sealed has its manifest in the backup's folder, what is not lies apart. */
+  private async withoutState(backupId: string, folder: string): Promise<BackupState> {
+    const manifest = this.root.files.access(join(folder, manifestObjectName), constants.F_OK).then(() => true);
+    const isSealed = await absentAs(false, manifest);
+    const attempts = (await this.oldAttempts(backupId)).map(({ number }) => number);
+    return {
+      format: 'strongroom-state/1',
+      change: backupId,
+      attempt: Math.max(0, ...attempts),
+      ...(isSealed && { sealed: { attempt: 0, place: oldPlace } }),
+    };
+  }
+
+  /** What attempts of an older version have left under temporary names. */
+  async oldAttempts(backupId: string): Promise<{ number: number; path: string }[]> {
+    const names = await absentAs<string[]>([], this.root.files.list(this.root.partials));
+    return names
+      .filter((name) => name.startsWith(`${backupId}.`) && /^\d+$/.test(name.slice(backupId.length + 1)))
+      .map((name) => ({ number: Number(name.slice(backupId.length + 1)), path: join(this.root.partials, name) }));
+  }
+
+  private parsed(bytes: Buffer, backupId: string): BackupState {
+    try {
+      return backupState.parse(JSON.parse(bytes.toString('utf8')));
+    } catch (cause) {
+      const { region } = this.root;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new VaultFault(
+        'manifest-invalid',
+        region,
+        `The state of backup ${backupId} in the vault of ${region} (${this.root.locationOf(backupId)}) can't be used: ${why}`,
+        { cause },
+      );
+    }
+  }
+
+  private noLinks(cause: unknown): VaultFault {
+    const { region, path } = this.root;
+    const message = `The file system of the vault of ${region} (${path}) has no hard links, by which attempts are kept apart. Use one that has: ext4, XFS, NFS.`;
+    return new VaultFault('vault-misconfigured', region, message, { cause });
+  }
+}
+
+/** The place that an attempt opens with the change of that number: no two ever have the same. */
+export function placeOf(attemptNumber: number, seq: number): string {
+  return `${attemptNumber}.${seq}`;
+}
+
+function isPlace(name: string): boolean {
+  return placeName.test(name);
+}
+
+/**
+ * Places that hold nothing that counts, nor ever will. A place may be removed only by one who has seen a state, later
+ * than the change that opened the place, under which it is neither sealed nor open: only what is open can be sealed,
+ * and what is opened is always new.
+ */
+export function deadPlaces(found: FoundState): string[] {
+  return found.names.filter((name) => isPlace(name) && isDead(found, name));
+}
+
+export function isDead({ seq, state }: FoundState, name: string): boolean {
+  const opened = Number(placeName.exec(name)?.[2] ?? Number.POSITIVE_INFINITY);
+  return opened <= seq && name !== state.open && name !== state.sealed?.place;
+}
+
+/** Whether what an older version has sealed, or half removed, counts no more; it lies beside the places. */
+export function oldNames({ seq, state, names }: FoundState): string[] {
+  if (seq === 0 || state.sealed?.place === oldPlace) return [];
+  return names.filter((name) => !isOurs(name)).sort(manifestFirst);
+}
+
+/** What changes that were cut off have left, and states that were passed. */
+export function passedNames({ seq, names }: FoundState): string[] {
+  return names.filter((name) => changeName.test(name) || (seqOfState(name) > 0 && seqOfState(name) < seq));
+}
+
+/** What is no object, where the backup's folder is itself the place. */
+export function isOurs(name: string): boolean {
+  return stateName.test(name) || changeName.test(name) || placeName.test(name);
+}
+
+function manifestFirst(one: string, other: string): number {
+  return Number(other === manifestObjectName) - Number(one === manifestObjectName);
+}
+
+function nameOf(seq: number): string {
+  return `state.${String(seq).padStart(12, '0')}`;
+}
+
+function seqOfState(name: string): number {
+  return Number(stateName.exec(basename(name))?.[1] ?? 0);
+}
+
+function highestOf(names: readonly string[]): number {
+  return names.reduce((highest, name) => Math.max(highest, seqOfState(name)), 0);
+}

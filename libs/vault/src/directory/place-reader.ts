@@ -1,0 +1,110 @@
+/**
+ * Reads what lies in one place of a directory vault, sealed or not yet, and compares it with its manifest. What can't be
+ * read, is missing or differs is named, with the backup and the region.
+ */
+import { createHash } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import { checkedObjectName } from '../manifest.js';
+import { VaultFault } from '../vault-fault.js';
+import { isOurs } from './backup-state.js';
+import { absentAs, chunkBytes, codeOf, type VaultRoot } from './vault-root.js';
+
+/** A network file system keeps a file that is removed while it is open under such a name. */
+const stillOpen = /^\.nfs/;
+
+export interface Reading {
+  /** Called with the bytes read since the last call. */
+  progress?: ((bytes: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export class PlaceReader {
+  constructor(
+    private readonly root: VaultRoot,
+    private readonly backupId: string,
+    private readonly folder: string,
+  ) {}
+
+  /** @throws {VaultFault} `object-missing`, `object-unreadable` */
+  async manifest(): Promise<Buffer> {
+    const path = join(this.folder, manifestObjectName);
+    const bytes = await this.root.doing(`read the manifest of backup ${this.backupId}`, async () => {
+      await this.root.files.access(this.root.path, constants.R_OK);
+      return absentAs<Buffer | undefined>(undefined, this.root.files.readFile(path)).catch(
+        this.unreadable(manifestObjectName),
+      );
+    });
+    if (!bytes) throw this.missing(manifestObjectName);
+    return bytes;
+  }
+
+  async *chunks(objectName: string): AsyncGenerator<Buffer> {
+    const { root, backupId } = this;
+    const path = join(this.folder, checkedObjectName(objectName, root.region));
+    const what = `read ${objectName} of backup ${backupId}`;
+    const file = await root.doing(what, async () => {
+      await root.files.access(root.path, constants.R_OK);
+      return absentAs(undefined, root.files.open(path, 'r'));
+    });
+    if (!file) throw this.missing(objectName);
+    try {
+      for (;;) {
+        const chunk = Buffer.allocUnsafeSlow(chunkBytes);
+        const bytesRead = await root.doing(what, () => file.read(chunk).catch(this.unreadable(objectName)));
+        if (bytesRead === 0) return;
+        yield chunk.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Reads every object, and looks whether anything else lies beside them. */
+  async compare({ objects }: VaultManifest, reading: Reading = {}): Promise<void> {
+    const expected = new Set([manifestObjectName, ...objects.map(({ name }) => name)]);
+    const present = await this.root.doing(`list backup ${this.backupId}`, () => this.root.files.list(this.folder));
+    const stranger = present.find((name) => !expected.has(name) && !stillOpen.test(name) && !isOurs(name));
+    if (stranger !== undefined) throw this.altered(`it holds ${stranger}, which its manifest does not name`);
+    for (const object of objects) await this.compareObject(object, reading);
+  }
+
+  private async compareObject({ name, sizeBytes, sha256 }: VaultObject, { progress, signal }: Reading): Promise<void> {
+    const path = join(this.folder, checkedObjectName(name, this.root.region));
+    const found = await this.root.doing(`look at ${name} of backup ${this.backupId}`, () =>
+      absentAs<Stats | undefined>(undefined, this.root.files.stat(path)),
+    );
+    if (!found) throw this.missing(name);
+    if (found.size !== sizeBytes) throw this.altered(`${name} has ${found.size} bytes and should have ${sizeBytes}`);
+    const hash = createHash('sha256');
+    for await (const chunk of this.chunks(name)) {
+      signal?.throwIfAborted();
+      hash.update(chunk);
+      progress?.(chunk.length);
+    }
+    if (hash.digest('hex') !== sha256) throw this.altered(`the SHA-256 of ${name} is not the one in its manifest`);
+  }
+
+  altered(how: string): VaultFault {
+    const { region } = this.root;
+    const message = `Backup ${this.backupId} in the vault of ${region} is not what was stored: ${how}. Restore from the copy in another region.`;
+    return new VaultFault('object-altered', region, message);
+  }
+
+  private missing(name: string): VaultFault {
+    const { region } = this.root;
+    const message = `${name} of backup ${this.backupId} is missing in the vault of ${region}. Restore from the copy in another region.`;
+    return new VaultFault('object-missing', region, message);
+  }
+
+  /** What of an error of the disk is this object's alone. */
+  private unreadable(name: string): (error: unknown) => never {
+    return (cause) => {
+      if (codeOf(cause) !== 'EIO') throw cause;
+      const { region } = this.root;
+      const message = `${name} of backup ${this.backupId} in the vault of ${region} can't be read back: its disk fails there. Restore from the copy in another region.`;
+      throw new VaultFault('object-unreadable', region, message, { cause });
+    };
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Takes places out of a directory vault: those that count no more (see `deadPlaces`), and what an older version left.
+ * Nothing here decides; what is removed is counted.
+ */
+
+import type { Stats } from 'node:fs';
+import { join } from 'node:path';
+import type { Removed } from '../vault.js';
+import { type BackupStates, deadPlaces, type FoundState, oldNames, passedNames } from './backup-state.js';
+import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
+
+/** Again where an attempt that is still open puts one more object into it meanwhile. */
+const mostTries = 5;
+
+export class Places {
+  constructor(
+    private readonly root: VaultRoot,
+    private readonly states: BackupStates,
+  ) {}
+
+  /**
+   * Removes what of the backup counts no more under the state that was found.
+   * @param before only what has not changed since; default: whatever it is
+   * @throws the first error, when everything else is removed
+   */
+  async clear(backupId: string, found: FoundState, before?: Date): Promise<Removed> {
+    const folder = this.root.folderOf(backupId);
+    const removed: Removed = { places: 0, bytes: 0 };
+    const errors: unknown[] = [];
+    const take = async (remove: () => Promise<number | undefined>, isPlace: boolean) => {
+      try {
+        const bytes = await remove();
+        if (bytes === undefined) return;
+        removed.bytes += bytes;
+        if (isPlace) removed.places += 1;
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    const old = found.seq > 0 ? await this.states.oldAttempts(backupId) : [];
+    const places = [...deadPlaces(found).map((name) => join(folder, name)), ...old.map(({ path }) => path)];
+    for (const path of places) await take(() => this.removePlace(path, before), true);
+    const files = [...oldNames(found), ...(before ? passedNames(found) : [])];
+    for (const name of files) await take(() => this.removeFile(join(folder, name), before), false);
+    if (errors.length > 0) throw errors[0];
+    return removed;
+  }
+
+  /** Whether there is anything to clear. */
+  async hasLeftovers(backupId: string, found: FoundState): Promise<boolean> {
+    const names = [...deadPlaces(found), ...oldNames(found), ...passedNames(found)];
+    return names.length > 0 || (await this.states.oldAttempts(backupId)).length > 0;
+  }
+
+  /** Removes a place and tells its bytes; nothing when it has changed since. */
+  async removePlace(path: string, before?: Date): Promise<number | undefined> {
+    const { files } = this.root;
+    if (before && (await this.changedAt(path)) >= before) return undefined;
+    let bytes = 0;
+    for (let tries = 1; ; tries += 1) {
+      for (const name of await absentAs<string[]>([], files.list(path))) {
+        bytes += (await this.removeFile(join(path, name))) ?? 0;
+      }
+      try {
+        await absentAs(undefined, files.removeEmptyFolder(path));
+        return bytes;
+      } catch (error) {
+        if (codeOf(error) !== 'ENOTEMPTY' || tries === mostTries) throw error;
+      }
+    }
+  }
+
+  private async removeFile(path: string, before?: Date): Promise<number | undefined> {
+    const { files } = this.root;
+    const found = await absentAs<Stats | undefined>(undefined, files.stat(path));
+    if (!found || (before && found.mtime >= before)) return undefined;
+    if (found.isDirectory()) await files.removeTree(path);
+    else await absentAs(undefined, files.unlink(path));
+    return found.isDirectory() ? 0 : found.size;
+  }
+
+  /** When something was last written in a folder, by its file system's clock. */
+  private async changedAt(path: string): Promise<Date> {
+    const { files } = this.root;
+    const paths = [path, ...(await absentAs<string[]>([], files.list(path))).map((name) => join(path, name))];
+    let newest = new Date(0);
+    for (const each of paths) {
+      const found = await absentAs<Stats | undefined>(undefined, files.stat(each));
+      if (found && found.mtime > newest) newest = found.mtime;
+    }
+    return newest;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Every operation of a directory vault on the file system, one by one: each goes through `step`, so that what follows
+ * when a disk hangs, fails, or answers late after any of them can be tried.
+ */
+
+import type { Stats } from 'node:fs';
+import {
+  access,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises';
+
+type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
+
+/** A file that is open for reading or writing. */
+export class OpenFile {
+  constructor(
+    private readonly file: FileHandle,
+    private readonly path: string,
+    private readonly step: Step,
+  ) {}
+
+  async writeAll(bytes: Buffer): Promise<void> {
+    await this.step('write', this.path, async () => {
+      for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at, bytes.length - at)).bytesWritten;
+    });
+  }
+
+  /** @returns the bytes read, 0 at the end */
+  async read(into: Buffer): Promise<number> {
+    return this.step('read', this.path, async () => (await this.file.read(into, 0, into.length)).bytesRead);
+  }
+
+  sync(): Promise<void> {
+    return this.step('sync', this.path, () => this.file.sync());
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
+
+export class VaultFiles {
+  protected step<T>(_operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
+    return perform();
+  }
+
+  /** @param flags `r` to read, `wx` to make a file that is not there */
+  async open(path: string, flags: 'r' | 'wx'): Promise<OpenFile> {
+    const file = await this.step(flags === 'r' ? 'open' : 'create', path, () => open(path, flags, 0o600));
+    return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform));
+  }
+
+  readFile(path: string): Promise<Buffer> {
+    return this.step('read', path, () => readFile(path));
+  }
+
+  /** Makes a file that is not there, whole on its disk. */
+  async writeNew(path: string, bytes: Buffer): Promise<void> {
+    const file = await this.open(path, 'wx');
+    try {
+      await file.writeAll(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Gives a file a second name that must not be there yet. */
+  link(path: string, name: string): Promise<void> {
+    return this.step('link', name, () => link(path, name));
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return this.step('mkdir', path, () => mkdir(path, { mode: 0o700 }));
+  }
+
+  list(path: string): Promise<string[]> {
+    return this.step('list', path, () => readdir(path));
+  }
+
+  stat(path: string): Promise<Stats> {
+    return this.step('stat', path, () => stat(path));
+  }
+
+  access(path: string, mode: number): Promise<void> {
+    return this.step('access', path, () => access(path, mode));
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.step('unlink', path, () => unlink(path));
+  }
+
+  removeEmptyFolder(path: string): Promise<void> {
+    return this.step('rmdir', path, () => rmdir(path));
+  }
+
+  /** Whatever it is, with everything in it. */
+  removeTree(path: string): Promise<void> {
+    return this.step('remove', path, () => rm(path, { recursive: true, force: true }));
+  }
+
+  /** Makes the names in a folder durable: a file's own sync does not. */
+  async syncFolder(path: string): Promise<void> {
+    const folder = await open(path, 'r');
+    try {
+      await this.step('sync', path, () => folder.sync());
+    } finally {
+      await folder.close();
+    }
+  }
+}

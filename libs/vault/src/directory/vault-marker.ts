@@ -1,0 +1,109 @@
+/**
+ * Who a directory vault is: `ROOT/vault.json`, made once and never changed. A disk that is not mounted, another one in
+ * its place, or another region's folder is told apart from the vault before anything is written to it.
+ */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { instant, regionName, uuid } from '@strongroom/contracts';
+import { z } from 'zod';
+import type { VaultIdentity, VaultMemory } from '../vault.js';
+import { VaultFault } from '../vault-fault.js';
+import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
+
+export const markerName = 'vault.json';
+
+const marker = z.object({ vaultId: uuid, region: regionName, createdAt: instant });
+type Marker = z.infer<typeof marker>;
+const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
+
+/** Of a vault that nobody has told anything of. */
+const nothing: VaultMemory = { vaultIdOf: async () => undefined, remember: async () => {} };
+
+export class VaultMarker {
+  private memory: VaultMemory | undefined;
+  private known: VaultIdentity | undefined;
+
+  constructor(private readonly root: VaultRoot) {}
+
+  async identify(memory: VaultMemory = nothing): Promise<VaultIdentity | undefined> {
+    this.memory = memory;
+    return this.look(memory);
+  }
+
+  /** Whether what is there is the vault that was there before; without effect when nobody has asked who it is. */
+  async check(): Promise<void> {
+    if (this.memory) await this.look(this.memory);
+  }
+
+  private look(memory: VaultMemory): Promise<VaultIdentity | undefined> {
+    return this.root.doing('say who it is', async () => {
+      const { region, path, files } = this.root;
+      const found = await this.read();
+      const expected = this.known?.vaultId ?? (await memory.vaultIdOf(region));
+      if (found && found.region !== region) throw this.ofAnother(found.region);
+      if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
+      if (this.known) return this.known;
+      const marked = found ?? (await this.make());
+      if (!marked) return undefined;
+      if (marked.region !== region) throw this.ofAnother(marked.region);
+      const identity = { ...marked, device: (await files.stat(path)).dev };
+      await memory.remember(identity);
+      this.known = identity;
+      return identity;
+    });
+  }
+
+  private async read(): Promise<Marker | undefined> {
+    const bytes = await absentAs<Buffer | undefined>(
+      undefined,
+      this.root.files.readFile(join(this.root.path, markerName)),
+    );
+    if (!bytes) return undefined;
+    try {
+      return marker.parse(JSON.parse(bytes.toString('utf8')));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw this.misconfigured(`has a ${markerName} in ${this.root.path} that can't be used: ${why}`);
+    }
+  }
+
+  private async make(): Promise<Marker | undefined> {
+    const { files, path, region } = this.root;
+    const made: Marker = { vaultId: randomUUID(), region, createdAt: new Date().toISOString() };
+    const written = join(path, `.${markerName}.${made.vaultId}`);
+    try {
+      await files.writeNew(written, Buffer.from(`${JSON.stringify(made, null, 2)}\n`));
+      await files.link(written, join(path, markerName));
+      await files.syncFolder(path);
+    } catch (error) {
+      // Whoever may write to it says who it is; the rest tells the reading.
+      if (readOnly.has(codeOf(error))) return undefined;
+      if (codeOf(error) !== 'EEXIST') throw error;
+    } finally {
+      await files.unlink(written).catch(() => {});
+    }
+    return this.read();
+  }
+
+  private ofAnother(other: string): VaultFault {
+    return this.misconfigured(
+      `is the vault of ${other} (${markerName} in ${this.root.path} says so). Give each region a folder of its own in STRONGROOM_VAULTS: the same folder, a symbolic link, a bind mount or one NFS export can't be two regions`,
+    );
+  }
+
+  private notTheSame(expected: string, found: Marker | undefined): VaultFault {
+    const { region, path } = this.root;
+    const what = found
+      ? `another vault (${found.vaultId}, of ${found.region}) is in its place`
+      : `${markerName} is not there any more`;
+    return new VaultFault(
+      'vault-unavailable',
+      region,
+      `The vault of ${region} (${path}) is not the one that was there, ${expected}: ${what}. See that its disk is mounted, and no other.`,
+    );
+  }
+
+  private misconfigured(why: string): VaultFault {
+    return new VaultFault('vault-misconfigured', this.root.region, `The vault of ${this.root.region} ${why}.`);
+  }
+}
