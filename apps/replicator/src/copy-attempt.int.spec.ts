@@ -104,10 +104,10 @@ describe('a copy', () => {
     await world.writeManifest(backup, 'DFW', JSON.stringify({ objects }));
     await world.requestCopy(backup, 'ORD');
     for (let count = 0; count < 3; count += 1) await world.attempt(backup, 'ORD');
-    expect(await rowOf(backup.backupId, 'ORD')).toMatchObject({
-      status: 'FAILED',
-      fault: { code: 'manifest-invalid' },
-    });
+    const row = await rowOf(backup.backupId, 'ORD');
+    expect(row).toMatchObject({ status: 'FAILED', fault: { code: 'manifest-invalid' } });
+    expect(row?.fault?.reason).toMatch(/^The copy is given up/);
+    expect(row?.fault?.reason).toHaveLength(2_000);
   });
 });
 
