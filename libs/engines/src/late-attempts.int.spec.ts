@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { FixedClock } from '@strongroom/runtime';
 import type { Vault } from '@strongroom/vault';
-import { type Crossing, tryEveryOperation } from '../../vault/fixtures/late-attempts.js';
+import { type Crossing, tryEveryOperation } from '../../../test/vaults/late-attempts.js';
 import { BytesEngine } from '../fixtures/bytes-engine.js';
 import { storeBackup } from './store-backup.js';
 

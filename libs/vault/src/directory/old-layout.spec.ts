@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
 import { heldOf, listOf, putSample, type SampleBackup, storeSample } from '../../fixtures/sample-backup.js';
-import { unsealedPlaces } from '../../fixtures/unsealed-places.js';
 import { copyBackup } from '../copy-backup.js';
 import { DirectoryVault } from './directory-vault.js';
 
