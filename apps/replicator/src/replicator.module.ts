@@ -12,6 +12,7 @@ import { CopyPlanning } from './copy-planning.js';
 import { MissingCopies } from './missing-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
 import { StallWatch } from './stall-watch.js';
+import { StrandedCopies } from './stranded-copies.js';
 
 /** Node's own. */
 const defaultThreads = 4;
@@ -47,6 +48,8 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           const missing = new MissingCopies({ dataSource, views, jobs, metrics, log });
+          const copies = new Copies(dataSource);
+          const stranded = new StrandedCopies({ ledger, views, copies, ids, log, served: vaults.regions });
           const sweep = new Sweep({
             ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
             clock,
@@ -54,20 +57,15 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
             metrics,
             graceMs: config.sweepGraceMs,
           });
-          return new ReplicatorWork(
-            { dataSource, jobs, missing, copies: new Copies(dataSource), metrics, log },
-            config,
-            replicator,
-            {
-              copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
-              sweep: async (job, hold) => {
-                await stalls.over(job.lane, hold.signal, (signal, moved) =>
-                  sweep.pass(vaults.of(job.lane), job.attempt, signal, moved),
-                );
-                return { retryInMs: sweepEveryMs };
-              },
+          return new ReplicatorWork({ dataSource, jobs, missing, stranded, copies, metrics, log }, config, replicator, {
+            copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
+            sweep: async (job, hold) => {
+              await stalls.over(job.lane, hold.signal, (signal, moved) =>
+                sweep.pass(vaults.of(job.lane), job.attempt, signal, moved),
+              );
+              return { retryInMs: sweepEveryMs };
             },
-          );
+          });
         },
       },
     ],
@@ -79,9 +77,9 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
  * regions can take and some to spare, a region that hangs stalls no other. Only the environment can say so, before the
  * process begins.
  */
-function warnOfFewThreads({ copyConcurrency, copyRegions }: AppConfig, log: Logger): void {
+function warnOfFewThreads({ copyConcurrency, vaults }: AppConfig, log: Logger): void {
   const threads = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreads);
-  const enough = defaultThreads + 2 * copyConcurrency * copyRegions.length;
+  const enough = defaultThreads + 2 * copyConcurrency * vaults.size;
   if (threads >= enough) return;
   log.warn(
     `UV_THREADPOOL_SIZE is ${threads}: file systems of regions that hang can stall the others. Set it to ${enough}.`,

@@ -220,7 +220,7 @@ export class BackupAttempt {
     }
     throw new IncrementalNotPossible(
       'parent-not-there',
-      `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
+      `Backup ${parentId}, which it was to be built on, is not in the vault of ${this.parts.vault.region}: what is built on it could not be restored from there. Take a full backup, or copy that one there first.`,
     );
   }
 

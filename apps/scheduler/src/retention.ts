@@ -2,7 +2,7 @@
  * Lets go of a schedule's backups that have had their time. Looked at whenever a backup or a copy completes; deciding
  * twice decides the same.
  */
-import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
+import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
   backupDecider,
   beyondRetention,
@@ -10,6 +10,7 @@ import {
   definitionAt,
   definitionsOf,
   type HeldBackup,
+  isWhereOwed,
   plannedType,
 } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
@@ -34,6 +35,8 @@ export class Retention {
     private readonly ledger: Ledger,
     private readonly ids: Ids,
     private readonly log: Logger,
+    /** Those with a vault: no other holds anything up. */
+    private readonly regions: readonly string[],
   ) {
     this.backups = new Backups(dataSource);
     this.copies = new Copies(dataSource);
@@ -52,9 +55,12 @@ export class Retention {
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     const instance = await this.instances.find(accountId, backup.instanceId);
     if (!schedule || !instance) return;
-    const held = await this.judged(schedule.id, await this.backups.heldOf(instance.id));
+    const rows = await this.backups.heldOf(instance.id);
+    const held = await this.judged(schedule.id, rows);
     const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
     const goes = new Set(beyondRetention(held, { cycles: schedule.fullBackupRetention, accepted }));
+    // One that waits for a region that has no vault is taken up by itself when there is one again.
+    for (const { id, fault } of rows) if (fault?.code === regionRetired) goes.delete(id);
     const context = { ...cause.context, causationId: cause.id, actor };
     for (const { backupId: id, parentId } of held) {
       // What is built on one that goes, goes with it.
@@ -66,8 +72,11 @@ export class Retention {
     const spans = definitionsOf(await this.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
-      const { id, copyTo, status } = row;
-      const there = (copies.get(id) ?? []).filter((copy) => copy.status === 'COMPLETED').map(({ region }) => region);
+      const { id, copyTo, status, region: madeIn } = row;
+      const known = (copies.get(id) ?? []).map((copy) => ({
+        region: copy.region,
+        isCompleted: copy.status === 'COMPLETED',
+      }));
       return {
         backupId: id,
         parentId: row.parentId,
@@ -76,7 +85,7 @@ export class Retention {
         type: row.type,
         lineage: row.lineage,
         is: states[status] ?? 'unended',
-        isCopied: copyTo.every((region) => there.includes(region)),
+        isCopied: isWhereOwed({ madeIn, copyTo, copies: known }, this.regions),
       };
     });
   }

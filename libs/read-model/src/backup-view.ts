@@ -1,5 +1,11 @@
 /** The backups of an account, from request to end. */
-import type { BackupType, DatastoreType, EngineFacts, EventData } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type DatastoreType,
+  type EngineFacts,
+  type EventData,
+  regionRetired,
+} from '@strongroom/contracts';
 import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan } from 'typeorm';
 import { z } from 'zod';
 import {
@@ -118,6 +124,8 @@ const identified = change<'BackupIdentified'>(({ position, data: { lineage, fact
 }));
 /** It has completed before all that were identified with their completion. */
 const identifiedLate = change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts }));
+/** As the index has it. */
+const leftBehind = `b.status = 'DELETE_FAILED' and b.fault->>'code' = '${regionRetired}'`;
 
 export const backupView: View<'backup', BackupRow> = {
   aggregate: 'backup',
@@ -217,6 +225,8 @@ const heldColumns = {
   parentId: true,
   copyTo: true,
   status: true,
+  region: true,
+  fault: true,
   madeFull: true,
   lineage: true,
 } as const;
@@ -303,6 +313,37 @@ export class Backups {
       where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
       order: { createdAt: 'asc', id: 'asc' },
     });
+  }
+
+  /**
+   * Backups whose deletion waits for a region that has no vault, in order of id; without those that go with what they
+   * were built on.
+   */
+  async leftBehind(after: string | undefined, limit: number): Promise<{ id: string; accountId: string }[]> {
+    const found: unknown = await this.dataSource.query(
+      `select b.id, b.account_id as "accountId" from backup_view b
+       where ${leftBehind} and ($1::uuid is null or b.id > $1)
+         and not exists (select from backup_view p where p.id = b.parent_id and p.status in ('DELETING', 'DELETE_FAILED'))
+       order by b.id limit $2`,
+      [after ?? null, limit],
+    );
+    return z.array(z.object({ id: z.string(), accountId: z.string() })).parse(found);
+  }
+
+  /**
+   * By region: of how many backups it may have something that could not be removed because it has no vault.
+   * @param served the regions with a vault
+   */
+  async leftBehindIn(served: readonly string[]): Promise<{ region: string; backups: number }[]> {
+    const found: unknown = await this.dataSource.query(
+      `select region, count(*)::int as backups from (
+         select b.id, c.region from backup_view b join copy_view c on c.backup_id = b.id and c.status = 'DELETING'
+         where ${leftBehind}
+         union select b.id, b.region from backup_view b where ${leftBehind}
+       ) left_behind where region <> all($1) group by region`,
+      [served],
+    );
+    return z.array(z.object({ region: z.string(), backups: z.int() })).parse(found);
   }
 
   /** By instance: the newest of its backups that has completed, as the caller's transaction sees it. */
