@@ -13,6 +13,7 @@ import {
   WorkLoop,
 } from '@strongroom/runtime';
 import type { MissingCopies } from './missing-copies.js';
+import type { UnplannedCopies } from './unplanned-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;
@@ -26,9 +27,17 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       jobs,
       missing,
       copies,
+      unplanned,
       metrics,
       log,
-    }: { jobs: Jobs; missing: MissingCopies; copies: Copies; metrics: Metrics; log: Logger },
+    }: {
+      jobs: Jobs;
+      missing: MissingCopies;
+      copies: Copies;
+      unplanned: UnplannedCopies;
+      metrics: Metrics;
+      log: Logger;
+    },
     config: AppConfig,
     owner: string,
     perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
@@ -58,9 +67,8 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     let asking: Promise<Map<string, Owed>> | undefined;
     // Both gauges are asked for at the same time.
     const owed = () => {
-      asking ??= copies
-        .owed()
-        .then((found) => new Map(found.map((each) => [each.region, each])))
+      asking ??= Promise.all([copies.owed(), unplanned.owed()])
+        .then(([planned, others]) => together([...planned, ...others]))
         .finally(() => {
           asking = undefined;
         });
@@ -68,7 +76,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     };
     metrics.gauge({
       name: 'strongroom_copies_owed',
-      help: 'Copies owed to a region and not completed yet, by region.',
+      help: 'Copies owed to a region and not completed yet, by region; also those that nobody has planned.',
       labels: ['region'],
       measure: async (gauge) => {
         const found = await owed();
@@ -94,4 +102,17 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
   async beforeApplicationShutdown(): Promise<void> {
     await Promise.all([...this.lanes.values(), this.search].map((each) => each.stop()));
   }
+}
+
+function together(owed: readonly Owed[]): Map<string, Owed> {
+  const sum = new Map<string, Owed>();
+  for (const { region, copies, oldestMs } of owed) {
+    const before = sum.get(region);
+    sum.set(region, {
+      region,
+      copies: copies + (before?.copies ?? 0),
+      oldestMs: Math.max(oldestMs, before?.oldestMs ?? 0),
+    });
+  }
+  return sum;
 }

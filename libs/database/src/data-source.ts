@@ -14,6 +14,8 @@ import { Answers1700000000009 } from './migrations/0009-answers.js';
 import { RunsAskedFor1700000000010 } from './migrations/0010-runs-asked-for.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
+import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
+import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -61,6 +63,8 @@ export function dataSourceOptions({
       RunsAskedFor1700000000010,
       JobFailures1700000000011,
       Mending1700000000012,
+      SecondLook1700000000016,
+      SteadyTime1700000000017,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.

@@ -14,6 +14,7 @@ import type { FeedMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
 import { DeadLetterTopic } from './dead-letter-topic.js';
@@ -31,6 +32,7 @@ export interface KafkaFeedOptions {
   namespace: string;
   cluster: Cluster;
   relay: KafkaRelay;
+  feedTakesMs?: number | undefined;
 }
 
 const chunkSize = 200;
@@ -50,6 +52,7 @@ export class KafkaFeed extends FeedServer {
   private readonly topics: string[];
   private readonly deadLetterTopic: DeadLetterTopic;
   private loops: WorkLoop[] = [];
+  private secondLook: SecondLook | undefined;
   private joined = false;
 
   constructor(private readonly options: KafkaFeedOptions) {
@@ -67,7 +70,7 @@ export class KafkaFeed extends FeedServer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.options.relay.stop(), ...this.loops.map((loop) => loop.stop())]);
+    await Promise.all([this.options.relay, this.secondLook, ...this.loops].map((each) => each?.stop()));
     await this.deadLetterTopic.close();
   }
 
@@ -103,7 +106,8 @@ export class KafkaFeed extends FeedServer {
         pass: () => deadLetters.replayAsked(this.handlers),
       }),
     ];
-    for (const loop of this.loops) loop.start();
+    this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
+    for (const loop of [...this.loops, this.secondLook]) loop.start();
   }
 
   /** One life of a consumer: from its connection to its crash, or to the stop. */

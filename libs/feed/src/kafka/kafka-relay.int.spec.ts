@@ -94,6 +94,19 @@ describe('the relay', () => {
     expect((await world.effects()).map(({ eventId }) => eventId)).toEqual([...events, ...more]);
   });
 
+  it('that died under a clock that was ahead is followed when the clock is right again', async () => {
+    const first = await world.member({ handles: false });
+    await world.append(world.ids.next(), 3);
+    await inKafka(3);
+    await first.close();
+    await world.dataSource.query(
+      `update relay_cursor set holder = 'killed', held_until = now() + interval '8 hours', held_ms = 5000`,
+    );
+    await world.member({ handles: false });
+    await world.append(world.ids.next(), 3);
+    await inKafka(6);
+  });
+
   it('never takes its cursor back', async () => {
     await world.member({ handles: false });
     await world.append(world.ids.next(), 3);

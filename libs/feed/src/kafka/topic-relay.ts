@@ -126,8 +126,10 @@ export class TopicRelay {
     const { dataSource } = this.options;
     const taken: unknown = await dataSource.query(
       `with held as (
-         update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms'
-         where source = $1 and topic = $2 and (holder = $3 or held_until is null or held_until < now())
+         update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms', held_ms = $4
+         where source = $1 and topic = $2 and (holder = $3 or held_until is null or held_until < now()
+           -- Further ahead than it is long: made by a clock that was wrong.
+           or held_until > now() + coalesce(held_ms, $4) * interval '1 ms' + interval '5 s')
          returning position
        ) select position from held`,
       [source, this.topic, this.holder, leaseMs],
