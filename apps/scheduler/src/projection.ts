@@ -111,7 +111,8 @@ export class Projection {
     if (event.type === 'BackupCompleted' && event.data.type !== 'full') {
       return event.data.attempt > 1 ? [event.data.backupId] : [];
     }
-    const earlier = await this.backups.fullsBefore(event.data.instanceId, new Date(event.at), mostChains);
+    const own = event.type === 'BackupCompleted' ? event.data.backupId : undefined;
+    const earlier = await this.backups.fullsBefore(event.data.instanceId, event.position, mostChains, own);
     return earlier.map(({ id }) => id);
   }
 }

@@ -1,6 +1,6 @@
 /** The backups of an account, from request to end. */
 import type { BackupType, DatastoreType, EventData } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, EntitySchema, In, LessThan } from 'typeorm';
+import { type DataSource, type EntityManager, EntitySchema, In, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -48,6 +48,8 @@ export interface BackupRow extends ViewRow {
   startedAt: Date | null;
   endedAt: Date | null;
   updatedAt: Date;
+  /** The place in the ledger of the event that began it. It says what is newest: clocks may have been wrong. */
+  position: number;
 }
 
 export const backupTable = new EntitySchema<BackupRow>({
@@ -80,6 +82,7 @@ export const backupTable = new EntitySchema<BackupRow>({
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
     version: { type: 'integer' },
+    position: { type: 'bigint', transformer: bigintAsNumber },
   },
 });
 
@@ -91,7 +94,7 @@ export const backupView: View<'backup', BackupRow> = {
   fold: {
     SlotSkipped: unchanged,
     SlotMissed: unchanged,
-    BackupRequested: (_, { accountId, at, version, data: { backupId, datastore, slotAt, ...request } }) => ({
+    BackupRequested: (_, { accountId, at, version, position, data: { backupId, datastore, slotAt, ...request } }) => ({
       ...request,
       id: backupId,
       accountId,
@@ -111,6 +114,7 @@ export const backupView: View<'backup', BackupRow> = {
       endedAt: null,
       updatedAt: new Date(at),
       version,
+      position,
     }),
     BackupStarted: change<'BackupStarted'>(({ at, data: { attempt, region } }) => ({
       status: 'BUILDING',
@@ -201,16 +205,21 @@ export class Backups {
     return rows.map(({ id }) => id);
   }
 
-  /** The instance's full backups that completed before an instant, also what is being deleted, newest first. */
-  fullsBefore(instanceId: string, at: Date, limit: number): Promise<BackupRow[]> {
+  /**
+   * The instance's full backups that completed before an event of it, also what is being deleted, newest first.
+   * @param position the event's place in the ledger
+   * @param except the event's own backup
+   */
+  fullsBefore(instanceId: string, position: number, limit: number, except?: string): Promise<BackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
       where: {
         instanceId,
         type: 'full',
         status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
-        endedAt: LessThan(at),
+        position: LessThan(position),
+        ...(except !== undefined && { id: Not(except) }),
       },
-      order: { endedAt: 'desc' },
+      order: { position: 'desc' },
       take: limit,
     });
   }
@@ -219,7 +228,7 @@ export class Backups {
   storedFullsOf(scheduleId: string): Promise<BackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
       where: { scheduleId, type: 'full', status: In(['COMPLETED', 'DELETE_FAILED']) },
-      order: { createdAt: 'desc', id: 'desc' },
+      order: { position: 'desc' },
     });
   }
 
@@ -229,7 +238,7 @@ export class Backups {
       `select asked.id as schedule_id, newest.id from unnest($1::uuid[]) as asked(id)
        cross join lateral (
          select b.id from backup_view b where b.schedule_id = asked.id and b.status = 'COMPLETED'
-         order by b.created_at desc limit 1
+         order by b.position desc limit 1
        ) newest`,
       [scheduleIds],
     );
@@ -240,10 +249,7 @@ export class Backups {
   /** The newest backup of the instance that has completed. */
   async newestCompleted(instanceId: string): Promise<BackupRow | undefined> {
     const where = { instanceId, status: 'COMPLETED' as const };
-    return (
-      (await this.dataSource.manager.findOne(backupTable, { where, order: { createdAt: 'desc', id: 'desc' } })) ??
-      undefined
-    );
+    return (await this.dataSource.manager.findOne(backupTable, { where, order: { position: 'desc' } })) ?? undefined;
   }
 
   /** Newest first, after the marker. Undefined when the marker names no backup of the account. */
