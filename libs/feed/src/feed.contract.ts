@@ -270,7 +270,7 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
 
     it('handles again what its database has lost together with its offset, though its member is alive', async () => {
       const instance = world.ids.next();
-      const member = await world.member({ feedTakesMs: 5_000 });
+      const member = await world.member();
       const events = await world.append(instance, 10);
       await world.settled(events);
       await world.losesLastCommits(5);

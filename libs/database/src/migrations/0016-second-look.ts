@@ -21,6 +21,8 @@ export class SecondLook1700000000016 implements MigrationInterface {
       -- Null: written by a version that did not say it.
       alter table job add column lease_ms bigint;
       alter table relay_cursor add column held_ms bigint;
+      -- By partition: the offset after the newest message that the broker has acknowledged.
+      alter table relay_cursor add column ends jsonb not null default '{}';
       -- When ready_at was set. No version pauses for longer than an hour.
       alter table job add column paused_at timestamptz not null default now();
       update job set ready_at = now() where ready_at > now() + interval '1 hour';
@@ -33,7 +35,7 @@ export class SecondLook1700000000016 implements MigrationInterface {
   async down(run: QueryRunner): Promise<void> {
     await run.query(`
       drop index instance_view_building;
-      alter table relay_cursor drop column held_ms;
+      alter table relay_cursor drop column held_ms, drop column ends;
       alter table job drop column lease_ms, drop column paused_at;
       drop table feed_handled, feed_handled_since;
     `);

@@ -107,6 +107,21 @@ describe('the relay', () => {
     await inKafka(6);
   });
 
+  it('fills a topic again that is there, and has lost what it acknowledged', async () => {
+    const instance = world.ids.next();
+    const first = await world.member();
+    const events = await world.append(instance, 5);
+    await world.settled(events);
+    await first.close();
+    await witness.lose(world.topic('schedule'));
+    await eventually(() => witness.make(world.topic('schedule'), 6), { withinMs: 10_000 });
+
+    await world.member();
+    const more = await world.append(instance, 2);
+    expect(inOrder(await inKafka(7))).toEqual([...events, ...more]);
+    expect((await world.settled(more)).map(({ eventId }) => eventId)).toEqual([...events, ...more]);
+  }, 90_000);
+
   it('never takes its cursor back', async () => {
     await world.member({ handles: false });
     await world.append(world.ids.next(), 3);
