@@ -27,6 +27,7 @@ import { type AppendRequest, type Ledger, plan } from '@strongroom/ledger';
 import { Backups } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
+import { ZodError } from 'zod';
 import type { DueClock, DueTime } from './due-clock.js';
 import { LateTimers, timesAhead } from './late-timers.js';
 import { claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
@@ -39,6 +40,8 @@ export interface Decided {
   lagMs: number;
 }
 
+type Told = Map<string, RecordedEvent[]>;
+
 /** What is to be recorded of one slot. */
 interface SlotDecision {
   timer: SlotTimer;
@@ -47,14 +50,14 @@ interface SlotDecision {
 }
 
 const batchSize = 200;
-/** How long a timer is left that waits for the clocks to agree. */
+/** How long a timer is left that waits for the clocks to agree, or for a version that can read its history. */
 const heldMs = 60_000;
 const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
 
 export class ClockHand {
   private readonly backups: Backups;
   private readonly late: LateTimers;
-  /** Schedules with slots that can't be judged while the time is in doubt, and until when they are left. */
+  /** Schedules with slots that can't be judged now, and until when they are left. */
   private readonly held = new Map<string, number>();
 
   constructor(
@@ -67,6 +70,11 @@ export class ClockHand {
   ) {
     this.backups = new Backups(dataSource);
     this.late = new LateTimers(dataSource, ledger, log, catchUpMs);
+  }
+
+  /** How many schedules have slots that are due and can't be judged now: their history can't be read, or the time is in doubt. */
+  get heldBack(): number {
+    return this.heldNow().length;
   }
 
   /** Decides due slots until none is left. */
@@ -90,15 +98,9 @@ export class ClockHand {
     manager: EntityManager,
     { now, isInDoubt, doubtMs }: DueTime,
   ): Promise<{ claimed: number; decided: Decided }> {
-    const timers = await claimDue(manager, now, batchSize, this.heldNow());
-    if (timers.length === 0) return { claimed: 0, decided: nothing };
-    const history = await this.ledger.readStreams(
-      manager,
-      timers.flatMap(({ scheduleId, instanceId }) => [
-        streamOf('schedule', scheduleId),
-        streamOf('instance', instanceId),
-      ]),
-    );
+    const claimed = await claimDue(manager, now, batchSize, this.heldNow());
+    if (claimed.length === 0) return { claimed: 0, decided: nothing };
+    const { timers, history } = await this.readable(manager, claimed);
 
     const decisions: SlotDecision[] = [];
     const moved: { scheduleId: string; nextSlotAt: Date }[] = [];
@@ -125,7 +127,43 @@ export class ClockHand {
     await this.findParents(manager, decisions);
     if (gone.length > 0) await dropTimers(manager, gone);
     if (moved.length > 0) await moveTimers(manager, moved);
-    return { claimed: timers.length, decided: await this.record(manager, decisions, now) };
+    return { claimed: claimed.length, decided: await this.record(manager, decisions, now) };
+  }
+
+  /** One history that can't be read, such as one with events of a newer version, holds up its own schedule and no other. */
+  private async readable(
+    manager: EntityManager,
+    claimed: SlotTimer[],
+  ): Promise<{ timers: SlotTimer[]; history: Told }> {
+    const read = (timers: SlotTimer[]) =>
+      this.ledger.readStreams(
+        manager,
+        timers.flatMap(({ scheduleId, instanceId }) => [
+          streamOf('schedule', scheduleId),
+          streamOf('instance', instanceId),
+        ]),
+      );
+    try {
+      return { timers: claimed, history: await read(claimed) };
+    } catch (error) {
+      if (!(error instanceof ZodError)) throw error;
+    }
+    const timers: SlotTimer[] = [];
+    const history: Told = new Map();
+    for (const timer of claimed) {
+      try {
+        for (const [stream, events] of await read([timer])) history.set(stream, events);
+        timers.push(timer);
+      } catch (error) {
+        if (!(error instanceof ZodError)) throw error;
+        this.held.set(timer.scheduleId, performance.now() + heldMs);
+        this.log.error(
+          { err: error, schedule: timer.scheduleId },
+          `the history of schedule ${timer.scheduleId} or of its instance can't be read: its slots wait for a version that can`,
+        );
+      }
+    }
+    return { timers, history };
   }
 
   private heldNow(): string[] {

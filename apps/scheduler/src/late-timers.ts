@@ -8,6 +8,7 @@ import { type DefinedSince, definitionsOf, scheduledBackupId, slotsOf } from '@s
 import type { Ledger } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
+import { ZodError } from 'zod';
 import type { DueTime } from './due-clock.js';
 import { claimLate, putBackTimer, type SlotTimer } from './slot-timers.js';
 
@@ -56,14 +57,16 @@ export class LateTimers {
   private async putBackSome(manager: EntityManager, now: Date, all: boolean): Promise<number> {
     const timers = await claimLate(manager, later(now), batchSize, all);
     if (timers.length === 0) return 0;
-    const history = await this.ledger.readStreams(
-      manager,
-      timers.map(({ scheduleId }) => streamOf('schedule', scheduleId)),
-    );
     let moved = 0;
     for (const timer of timers) {
-      const told = history.get(streamOf('schedule', timer.scheduleId)) ?? [];
-      if (await this.putBackOne(manager, timer, told, now)) moved += 1;
+      try {
+        const stream = streamOf('schedule', timer.scheduleId);
+        const told = (await this.ledger.readStreams(manager, [stream])).get(stream) ?? [];
+        if (await this.putBackOne(manager, timer, told, now)) moved += 1;
+      } catch (error) {
+        // It holds up no other: the hand of the clock tells of it when it is due.
+        if (!(error instanceof ZodError)) throw error;
+      }
     }
     return moved;
   }
