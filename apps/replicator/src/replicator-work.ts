@@ -16,6 +16,7 @@ import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import type { MissingCopies } from './missing-copies.js';
 import type { StrandedCopies } from './stranded-copies.js';
+import type { UnplannedCopies } from './unplanned-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;
@@ -33,6 +34,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       missing,
       stranded,
       copies,
+      unplanned,
       metrics,
       log,
     }: {
@@ -41,6 +43,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       missing: MissingCopies;
       stranded: StrandedCopies;
       copies: Copies;
+      unplanned: UnplannedCopies;
       metrics: Metrics;
       log: Logger;
     },
@@ -84,9 +87,11 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     let asking: Promise<Owed[]> | undefined;
     // The gauges are asked for at the same time.
     const owed = () => {
-      asking ??= copies.owed().finally(() => {
-        asking = undefined;
-      });
+      asking ??= Promise.all([copies.owed(), unplanned.owed()])
+        .then(([planned, others]) => together([...planned, ...others]))
+        .finally(() => {
+          asking = undefined;
+        });
       return asking;
     };
     const ofRegions = (name: `strongroom_${string}`, help: string, value: (owed: Owed) => number) =>
@@ -104,7 +109,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       });
     ofRegions(
       'strongroom_copies_owed',
-      'Copies owed to a region and not completed yet, by region, those without a vault included.',
+      'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and those to a region without a vault.',
       (each) => each.copies,
     );
     ofRegions(
@@ -130,4 +135,18 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
   private everything(): (LeasedWorker | WorkLoop)[] {
     return [...this.lanes.values(), ...this.sweeps, ...this.loops];
   }
+}
+
+function together(owed: readonly Owed[]): Owed[] {
+  const sum = new Map<string, Owed>();
+  for (const each of owed) {
+    const before = sum.get(each.region);
+    sum.set(each.region, {
+      region: each.region,
+      copies: each.copies + (before?.copies ?? 0),
+      oldestMs: Math.max(each.oldestMs, before?.oldestMs ?? 0),
+      stranded: each.stranded + (before?.stranded ?? 0),
+    });
+  }
+  return [...sum.values()];
 }

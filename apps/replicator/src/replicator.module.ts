@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
+import { groupOf } from '@strongroom/feed';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
 import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } from '@strongroom/runtime';
@@ -13,6 +14,7 @@ import { MissingCopies } from './missing-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
 import { StallWatch } from './stall-watch.js';
 import { StrandedCopies } from './stranded-copies.js';
+import { UnplannedCopies } from './unplanned-copies.js';
 
 /** Node's own. */
 const defaultThreads = 4;
@@ -47,7 +49,12 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
           const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          const missing = new MissingCopies({ dataSource, views, jobs, metrics, log });
+          const planning = new CopyPlanning(ledger, ids, jobs, views, new Backups(dataSource));
+          const missing = new MissingCopies({
+            ...{ dataSource, ledger, views, jobs, metrics, log },
+            plan: (event) => planning.planCopies(event),
+          });
+          const unplanned = new UnplannedCopies({ dataSource, ledger, clock, group: groupOf(config) });
           const copies = new Copies(dataSource);
           const stranded = new StrandedCopies({ ledger, views, copies, ids, log, served: vaults.regions });
           const sweep = new Sweep({
@@ -57,7 +64,8 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
             metrics,
             graceMs: config.sweepGraceMs,
           });
-          return new ReplicatorWork({ dataSource, jobs, missing, stranded, copies, metrics, log }, config, replicator, {
+          const work = { dataSource, jobs, missing, stranded, copies, unplanned, metrics, log };
+          return new ReplicatorWork(work, config, replicator, {
             copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
             sweep: async (job, hold) => {
               await stalls.over(job.lane, hold.signal, (signal, moved) =>

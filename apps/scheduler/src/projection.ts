@@ -91,16 +91,18 @@ export class Projection {
    */
   @EventPattern<string[]>(['BackupCompleted', 'InstanceForgotten'])
   async queueEarlierChainEnds(
-    @Payload() { accountId, at, type, data }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
+    @Payload() {
+      accountId,
+      position,
+      type,
+      data,
+    }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    const completed = type === 'BackupCompleted' ? await this.backups.find(accountId, data.backupId) : undefined;
-    const earlier = await this.backups.endedBefore(
-      data.instanceId,
-      new Date(at),
-      mostSlots,
-      completed?.lineage ?? null,
-    );
+    const except = type === 'BackupCompleted' ? data.backupId : undefined;
+    const completed = except === undefined ? undefined : await this.backups.find(accountId, except);
+    const than = { before: position, except, lineage: completed?.lineage };
+    const earlier = await this.backups.completedBefore(data.instanceId, than, mostSlots);
     const jobs = earlier.map((id) => ({ kind: 'chain-end', id, accountId }));
     await this.jobs.add(manager, jobs);
   }

@@ -6,7 +6,7 @@ import {
   type EventData,
   regionRetired,
 } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan } from 'typeorm';
+import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -70,8 +70,8 @@ export interface BackupRow extends ViewRow {
   /** What its engine says of it, by which it is known again; null when that can't be told. */
   facts: EngineFacts | null;
   anotherServer: AnotherServerOfRow | null;
-  /** The place in the ledger of its completion; null for one from before that was kept, which all others are newer than. */
-  position: number | null;
+  /** The place in the ledger of the event that began it. It says what is newest: clocks may have been wrong. */
+  position: number;
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
@@ -107,7 +107,7 @@ export const backupTable = new EntitySchema<BackupRow>({
     lineage: { type: 'uuid', nullable: true },
     facts: { type: 'jsonb', nullable: true },
     anotherServer: { type: 'jsonb', name: 'another_server', nullable: true },
-    position: { type: 'bigint', nullable: true, transformer: bigintAsNumber },
+    position: { type: 'bigint', transformer: bigintAsNumber },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     startedAt: { type: 'timestamptz', name: 'started_at', nullable: true },
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
@@ -117,13 +117,6 @@ export const backupTable = new EntitySchema<BackupRow>({
 });
 
 const change = changing<BackupRow>();
-const identified = change<'BackupIdentified'>(({ position, data: { lineage, facts } }) => ({
-  lineage,
-  facts,
-  position,
-}));
-/** It has completed before all that were identified with their completion. */
-const identifiedLate = change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts }));
 /** As the index has it. */
 const leftBehind = `b.status = 'DELETE_FAILED' and b.fault->>'code' = '${regionRetired}'`;
 
@@ -133,7 +126,7 @@ export const backupView: View<'backup', BackupRow> = {
   fold: {
     SlotSkipped: unchanged,
     SlotMissed: unchanged,
-    BackupRequested: (_, { accountId, at, version, data: { backupId, datastore, slotAt, ...request } }) => ({
+    BackupRequested: (_, { accountId, at, version, position, data: { backupId, datastore, slotAt, ...request } }) => ({
       ...request,
       id: backupId,
       accountId,
@@ -152,12 +145,12 @@ export const backupView: View<'backup', BackupRow> = {
       lineage: null,
       facts: null,
       anotherServer: null,
-      position: null,
       createdAt: new Date(at),
       startedAt: null,
       endedAt: null,
       updatedAt: new Date(at),
       version,
+      position,
     }),
     BackupStarted: change<'BackupStarted'>(({ at, data: { attempt, region } }) => ({
       status: 'BUILDING',
@@ -170,7 +163,7 @@ export const backupView: View<'backup', BackupRow> = {
       type: 'full',
       madeFull: { plannedParentId, ground, reason },
     })),
-    BackupIdentified: (row, event) => (row?.status === 'COMPLETED' ? identifiedLate : identified)(row, event),
+    BackupIdentified: change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts })),
     AnotherServerFound: change<'AnotherServerFound'>(({ data: { formerLineage, formerBackupId, reason } }) => ({
       anotherServer: { formerLineage, formerBackupId, reason },
     })),
@@ -238,8 +231,8 @@ export interface NewestBackup {
   isWhole: boolean;
 }
 
-/** The order in which the backups of an instance completed; what was kept before places were is told by the clock. */
-export const newestFirst = 'position desc nulls last, created_at desc, id desc';
+/** The order of an instance's backups, of which one runs at a time: by their places in the ledger, for clocks may be wrong. */
+export const newestFirst = 'position desc';
 
 export interface BackupFilter {
   instanceId?: string | undefined;
@@ -286,20 +279,27 @@ export class Backups {
   }
 
   /**
-   * The instance's backups that ended before an instant, also what is being deleted: the newest of all, of the full ones,
-   * and of a lineage, which may lie further back. Each at most so many.
+   * The instance's backups that completed before an event of it, also what is being deleted: the newest of all, of the
+   * full ones, and of a lineage, which may lie further back. Each at most so many.
+   * @param before the event's place in the ledger
+   * @param except the event's own backup
    */
-  async endedBefore(instanceId: string, at: Date, limit: number, lineage: string | null): Promise<string[]> {
+  async completedBefore(
+    instanceId: string,
+    { before, except, lineage }: { before: number; except?: string | undefined; lineage?: string | null | undefined },
+    limit: number,
+  ): Promise<string[]> {
     const find = (more: FindOptionsWhere<BackupRow>) =>
       this.dataSource.manager.find(backupTable, {
         select: { id: true },
         where: {
           instanceId,
           status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
-          endedAt: LessThan(at),
+          position: LessThan(before),
+          ...(except !== undefined && { id: Not(except) }),
           ...more,
         },
-        order: { endedAt: 'desc' },
+        order: { position: 'desc' },
         take: limit,
       });
     const rows = [...(await find({})), ...(await find({ type: 'full' })), ...(lineage ? await find({ lineage }) : [])];
@@ -311,7 +311,7 @@ export class Backups {
     return this.dataSource.manager.find(backupTable, {
       select: heldColumns,
       where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
-      order: { createdAt: 'asc', id: 'asc' },
+      order: { position: 'asc' },
     });
   }
 
