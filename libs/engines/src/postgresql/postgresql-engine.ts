@@ -13,6 +13,7 @@ import {
   type EngineResult,
   type EngineTarget,
   type RestoredFolder,
+  type RestoreOptions,
   type RestoreSource,
 } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
@@ -110,12 +111,8 @@ export class PostgresqlEngine extends Engine {
     });
   }
 
-  restore(
-    chain: readonly RestoreSource[],
-    directory: string,
-    progress?: (bytes: number) => void,
-  ): Promise<RestoredFolder> {
-    return restoreDataDirectory(chain, directory, progress);
+  restore(chain: readonly RestoreSource[], directory: string, options?: RestoreOptions): Promise<RestoredFolder> {
+    return restoreDataDirectory(chain, directory, options);
   }
 
   /** @throws {EngineFault} */
