@@ -60,8 +60,8 @@ describe('the limits of relations that were cut', () => {
     });
   });
 
-  it('may be millions', async () => {
-    const count = 1_000_000;
+  it('may be many', async () => {
+    const count = 200_000;
     async function* many(): AsyncGenerator<Buffer> {
       yield Buffer.from(`${head}\n`);
       for (let at = 0; at < count; at += 1_000) {
@@ -70,7 +70,7 @@ describe('the limits of relations that were cut', () => {
       yield Buffer.from(`end ${count}\n`);
     }
     const limits = await LimitBlocks.read(many());
-    for (const n of [0, 1, 999, 500_000, count - 1]) {
+    for (const n of [0, 1, 999, 150_000, count - 1]) {
       expect(limitOf(limits, `base/5/${n}`)).toEqual({ said: n + 1, kept: n + 1 });
     }
   });
