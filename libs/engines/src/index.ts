@@ -14,6 +14,8 @@ export {
 export { EngineFault, type EngineFaultCode } from './engine-fault.js';
 export type { StoredSource } from './open-backup.js';
 export { chainSlotOf } from './postgresql/chain-slot.js';
+export { quoted } from './postgresql/held-folder.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
+export { standAloneSettings } from './postgresql/stand-alone-settings.js';
 export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';
