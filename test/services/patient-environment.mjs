@@ -22,15 +22,15 @@ export default class PatientEnvironment extends TestEnvironment {
     process.env.STRONGROOM_TEST_PATIENCE = factor.toFixed(2);
     super(config, context);
     this.factor = factor;
-    /** A hook runs before or after every test: its limit grows once. */
-    this.grown = new WeakSet();
+    this.patientWith = new WeakSet();
   }
 
-  /** Jest's runner reads the limits after it has told of the start. */
+  /** Jest's runner reads the limits after it has told of the start. A hook starts once for each test, and is one all the while. */
   handleTestEvent({ name, test, hook }, { testTimeout }) {
-    const limited = name === 'test_start' ? test : name === 'hook_start' ? hook : undefined;
-    if (!limited || this.grown.has(limited)) return;
-    this.grown.add(limited);
-    limited.timeout = (limited.timeout ?? testTimeout) * this.factor;
+    if (name === 'test_start') test.timeout = (test.timeout ?? testTimeout) * this.factor;
+    else if (name === 'hook_start' && !this.patientWith.has(hook)) {
+      hook.timeout = (hook.timeout ?? testTimeout) * this.factor;
+      this.patientWith.add(hook);
+    }
   }
 }

@@ -27,6 +27,8 @@ export const vaultManifest = z.strictObject({
   instanceName: z.string().min(1),
   type: backupType,
   parentId: uuid.nullable(),
+  /** Of the parent's manifest, so that one digest proves the chain; null for a full one, absent in what older versions made. */
+  parentSha256: sha256Hex.nullable().optional(),
   datastore,
   /** The region the backup was made in. */
   region: regionName,

@@ -6,17 +6,24 @@ import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@
 import type { RestoreSource } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 
+/** A backup as it lies in a vault. */
+export interface StoredSource extends RestoreSource {
+  /** Of its manifest, which is the backup's own. */
+  sha256: string;
+}
+
 /**
  * @param signal ends the reading of whatever is open
  * @throws {VaultFault} when the vault does not hold the backup
  */
-export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<RestoreSource> {
+export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<StoredSource> {
   const sealed = await vault.manifest(backupId);
   if (!sealed) throw notHeld(backupId, vault.region);
-  const { manifest } = sealed;
+  const { manifest, sha256 } = sealed;
   const objects = new Map(manifest.objects.map((object) => [plainName(object.name), object]));
   return {
     manifest,
+    sha256,
     open(name) {
       const object = objects.get(plainName(name));
       if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
