@@ -19,7 +19,7 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { type Engine, EngineFault, type StoredBackup, storeBackup } from '@strongroom/engines';
+import { type Engine, EngineFault, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -147,21 +147,21 @@ export class BackupAttempt {
     }
   }
 
-  /** @throws {EngineFault} `incremental-not-possible` when the parent was deleted since, or the home vault can't give it */
+  /** @throws {IncrementalNotPossible} when the parent was deleted since, or the home vault can't give it */
   private async checkParent(parentId: string): Promise<void> {
     const parent = fold(backupDecider, await this.history(streamOf('backup', parentId)));
     try {
       if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
     } catch (cause) {
       if (!(cause instanceof VaultFault) || cause.retryable) throw cause;
-      throw new EngineFault(
-        'incremental-not-possible',
+      throw new IncrementalNotPossible(
+        'parent-unreadable',
         `Backup ${parentId}, which it was to be built on, can't be read: ${cause.message} Take a full backup.`,
         { cause },
       );
     }
-    throw new EngineFault(
-      'incremental-not-possible',
+    throw new IncrementalNotPossible(
+      'parent-not-there',
       `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
     );
   }

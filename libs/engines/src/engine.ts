@@ -38,6 +38,8 @@ export interface BackupOptions {
   signal: AbortSignal;
   /** Makes the backup incremental. */
   parent?: ParentBackup | undefined;
+  /** Backups of this server that are newer than the parent, as far as is known: to say why nothing can be built on it. */
+  newerBackupIds?: readonly string[] | undefined;
 }
 
 /** A backup in progress. The bytes are good only once `result` resolves: servers report errors after the last byte. */
@@ -86,7 +88,8 @@ export abstract class Engine {
 
   /**
    * Starts a backup.
-   * @throws {EngineFault} `incremental-not-possible` when there is a parent that can't be built on, before anything is sent
+   * @throws {IncrementalNotPossible} when there is a parent that can't be built on; `objects` too, before the first of
+   * them, when what has changed since can't be told
    */
   abstract backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup>;
 
@@ -97,11 +100,18 @@ export abstract class Engine {
   abstract whyNotIncremental(target: EngineTarget, signal: AbortSignal): Promise<string | undefined>;
 
   /**
-   * Gives free what the server keeps for chains, so that nothing can be built on them any more. Every full backup begins
-   * one, be it that it failed.
+   * Gives free what the server keeps for backups, so that nothing can be built on them any more. Every backup leaves
+   * something, also one that failed may; what is there for the newest is all that is needed.
    * @throws {EngineFault} when the server can't be asked
    */
-  abstract endChains(target: EngineTarget, fullBackupIds: readonly string[], signal: AbortSignal): Promise<void>;
+  abstract endChains(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void>;
+
+  /**
+   * Why a backup does not hold a later state of what another one holds, as a sentence: it is of another server, or of
+   * another history of the same one. Undefined when it does.
+   * @param former the facts of the earlier of the two
+   */
+  abstract whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined;
 
   /**
    * Restores a backup into an empty or missing folder, from which a server of the same major version starts. Until it is

@@ -11,7 +11,13 @@ export {
   type RestoreOptions,
   type RestoreSource,
 } from './engine.js';
-export { EngineFault, type EngineFaultCode } from './engine-fault.js';
+export {
+  EngineFault,
+  type EngineFaultCode,
+  type IncrementalGround,
+  IncrementalNotPossible,
+  incrementalGrounds,
+} from './engine-fault.js';
 export type { StoredSource } from './open-backup.js';
 export { chainSlotOf } from './postgresql/chain-slot.js';
 export { quoted } from './postgresql/held-folder.js';

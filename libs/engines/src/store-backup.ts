@@ -32,6 +32,8 @@ export interface StoreOptions {
     parentId: string | null;
     startedAt: Date;
   };
+  /** Backups of the server that are newer than the parent, as far as is known: to say why nothing can be built on it. */
+  newerBackupIds?: readonly string[];
   attempt: number;
   /** Ends it: nothing of the attempt stays. */
   signal: AbortSignal;
@@ -78,6 +80,7 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<Vau
     backupId: backup.backupId,
     signal: AbortSignal.any([signal, ending.signal]),
     parent: backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal),
+    newerBackupIds: options.newerBackupIds,
   });
   try {
     const objects: VaultObject[] = [];

@@ -1,100 +1,89 @@
 /**
- * What makes backups a chain: a full one leaves a slot on its server, and an incremental is built on its parent only where
- * that slot is still there and the server still knows what has changed since.
+ * What makes backups a chain: an incremental is built on its parent only where the server is known to hold the parent's
+ * state or a later one, and to know all that has changed since. Whatever speaks against it is found before the backup.
  */
-import { buffer } from 'node:stream/consumers';
 import type { VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
 import type { ParentBackup } from '../engine.js';
-import { EngineFault } from '../engine-fault.js';
+import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
 import { manifestName } from './base-backup.js';
-import { chainSlotOf, hasChainSlot, makeChainSlot } from './chain-slot.js';
-import { ManifestUpload } from './manifest-upload.js';
-import { oldestIncremental, type Server } from './server.js';
+import { chainSlotOf, hasChainSlot } from './chain-slot.js';
+import { againstParent, againstServer, type Ground, notPossible } from './grounds.js';
+import { ManifestUpload, UnreadableManifest } from './manifest-upload.js';
+import type { Server } from './server.js';
 import { sqlStateOf } from './server-fault.js';
 
-/** The place of a backup in its chain, as its manifest keeps it. */
-export type ChainFacts = Record<'chainSlot' | 'parentStartLsn', string | null> & { parentTimeline: number | null };
+/** The part of a backup's facts that says what it is built on. */
+export type ParentFacts = { parentStartLsn: string | null; parentTimeline: number | null };
 
-/** Why the server can't take incremental backups; undefined when it can. */
-export function whyNot({ version, versionNumber, summarizesWal }: Server): string | undefined {
-  if (versionNumber < oldestIncremental) {
-    return `The server is PostgreSQL ${version}; incremental backups are taken of version 17 and newer.`;
-  }
-  if (!summarizesWal) {
-    return 'The server does not summarize its WAL, which incremental backups need. Set summarize_wal = on, reload it, and take a full backup.';
-  }
-  return undefined;
-}
+export const noParent: ParentFacts = { parentStartLsn: null, parentTimeline: null };
 
-/** A full backup is the first of a chain, where the server can take incrementals and has a slot free. */
-export async function beginChain(client: pg.Client, server: Server, backupId: string): Promise<ChainFacts> {
-  const slot = chainSlotOf(backupId);
-  const canBeBuiltOn = whyNot(server) === undefined && (await makeChainSlot(client, slot));
-  return { chainSlot: canBeBuiltOn ? slot : null, parentStartLsn: null, parentTimeline: null };
+export function parentFacts({ engine: { startLsn, timeline } }: VaultManifest): ParentFacts {
+  return { parentStartLsn: String(startLsn), parentTimeline: Number(timeline) };
 }
 
 /**
- * @param ofServer the server's own manifest of the parent
- * @throws {EngineFault} `incremental-not-possible` unless the server is the parent's, and knows what has changed since
+ * Has the server take the parent's manifest, as it is read from the vault. No WAL is kept meanwhile: that the vault is
+ * slow must not fill the server's disk.
+ * @param newer ids of backups of the server that are known to be newer than the parent
+ * @throws {IncrementalNotPossible} unless the server is the parent's, and nothing speaks against building on it
  */
 export async function buildOn(
   client: pg.Client,
   server: Server,
-  parent: VaultManifest,
-  ofServer: Buffer,
-): Promise<ChainFacts> {
-  const { chainSlot, timeline, startLsn } = parent.engine;
-  const why = whyNot(server) ?? (await whyNotOn(client, server, parent));
-  if (why !== undefined) throw new EngineFault('incremental-not-possible', `${why} Take a full backup.`);
-  const upload = new ManifestUpload(ofServer);
+  parent: ParentBackup,
+  newer: readonly string[],
+): Promise<void> {
+  const against =
+    againstServer(server) ??
+    againstParent(server, parent.manifest) ??
+    (await againstSlot(client, parent.manifest.backupId, newer));
+  if (against) throw notPossible(against);
+  let upload: ManifestUpload;
+  try {
+    upload = new ManifestUpload(parent.open(manifestName));
+  } catch (cause) {
+    throw unreadable(cause);
+  }
   client.query(upload);
   await upload.done.catch((error: unknown) => {
-    throw notBuiltOn(error);
+    throw error instanceof UnreadableManifest ? unreadable(error.cause) : notBuiltOn(error);
   });
-  return { chainSlot: String(chainSlot), parentStartLsn: String(startLsn), parentTimeline: Number(timeline) };
 }
 
-/** Why nothing can be built on this parent; undefined when it can. */
-async function whyNotOn(
-  client: pg.Client,
-  server: Server,
-  { backupId, engine }: VaultManifest,
-): Promise<string | undefined> {
-  const { chainSlot, systemId, timeline } = engine;
-  if (typeof chainSlot !== 'string') {
-    return `When backup ${backupId} was taken the server could not take incrementals, or had no replication slot free.`;
+/** A slot that the parent left is the proof; that of a newer backup in its place tells why it is not there. */
+async function againstSlot(client: pg.Client, parentId: string, newer: readonly string[]): Promise<Ground | undefined> {
+  if (await hasChainSlot(client, chainSlotOf(parentId))) return undefined;
+  for (const id of newer) {
+    if (!(await hasChainSlot(client, chainSlotOf(id)))) continue;
+    return {
+      ground: 'parent-not-newest',
+      reason: `Backup ${parentId} is not the newest of its server: backup ${id} was taken since. Only the newest can be built on.`,
+    };
   }
-  if (systemId !== server.systemId || timeline !== server.timeline) {
-    return `The server is another one than backup ${backupId} was taken of, or was promoted since.`;
-  }
-  if (await hasChainSlot(client, chainSlot)) return undefined;
-  return `The server does not know backup ${backupId}: it was restored since, or a newer full backup was taken.`;
+  return {
+    ground: 'parent-slot-gone',
+    reason: `The server does not have the replication slot that backup ${parentId} left on it (${chainSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the slot was dropped.`,
+  };
 }
 
-/** Read before the server is asked for anything: it must not keep WAL for us because a vault is slow. */
-export async function manifestOf(parent: ParentBackup): Promise<Buffer> {
-  try {
-    return await buffer(parent.open(manifestName));
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new EngineFault('incremental-not-possible', `The parent can't be read: ${message} Take a full backup.`, {
-      cause,
-    });
-  }
+function unreadable(cause: unknown): IncrementalNotPossible {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return notPossible({ ground: 'parent-unreadable', reason: `The parent can't be read: ${message}` }, cause);
 }
 
 /** What the server has against the parent is nothing against a full backup. */
 export function notBuiltOn(error: unknown): unknown {
-  const code = error instanceof EngineFault ? sqlStateOf(error.cause) : sqlStateOf(error);
-  if (code !== '55000' && code !== 'XX000') return error;
+  if (error instanceof IncrementalNotPossible) return error;
   const cause = error instanceof EngineFault ? error.cause : error;
+  const code = sqlStateOf(cause);
+  if (code !== '55000' && code !== 'XX000') return error;
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new EngineFault(
-    'incremental-not-possible',
-    `The server can't build on the parent: ${message}. Take a full backup.`,
+  return notPossible(
     {
-      cause,
+      ground: /summar/i.test(message) ? 'summaries-missing' : 'refused-by-server',
+      reason: `The server can't build on the parent: ${message}.`,
     },
+    cause,
   );
 }

@@ -1,16 +1,21 @@
 /**
  * The UPLOAD_MANIFEST command as a query of `pg`: gives the server the manifest of the backup that an incremental is to
- * be built on. Source: PostgreSQL documentation, "Streaming Replication Protocol", UPLOAD_MANIFEST.
+ * be built on, as it is read, and no faster than the server takes it: it may be larger than our memory.
+ * Source: PostgreSQL documentation, "Streaming Replication Protocol", UPLOAD_MANIFEST.
  */
+import type { Duplex, Readable } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
 
 /** What `pg` has, and its types do not. */
 interface CopyInConnection {
+  stream: Duplex;
   sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
+  sendCopyFail(message: string): void;
 }
 
-const chunkBytes = 65_536;
+/** That the manifest can't be read is told from what the server has against it. */
+export class UnreadableManifest extends Error {}
 
 export class ManifestUpload implements Submittable {
   readonly done: Promise<void>;
@@ -18,12 +23,14 @@ export class ManifestUpload implements Submittable {
   private reject: (error: Error) => void = () => {};
   private failure: Error | undefined;
 
-  constructor(private readonly manifest: Buffer) {
+  constructor(private readonly manifest: Readable) {
     this.done = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
     this.done.catch(() => {});
+    // It may break before the server asks for it; whoever reads it then is told.
+    manifest.on('error', () => {});
   }
 
   submit(connection: Connection): void {
@@ -31,20 +38,52 @@ export class ManifestUpload implements Submittable {
   }
 
   handleCopyInResponse(connection: CopyInConnection): void {
-    for (let at = 0; at < this.manifest.length; at += chunkBytes) {
-      connection.sendCopyFromChunk(this.manifest.subarray(at, at + chunkBytes));
-    }
-    connection.endCopyFrom();
+    void this.send(connection);
   }
 
   handleCommandComplete(): void {}
 
   handleError(error: Error): void {
-    this.failure ??= error;
-    this.reject(error);
+    this.fail(error);
+    this.manifest.destroy();
   }
 
   handleReadyForQuery(): void {
     if (!this.failure) this.resolve();
   }
+
+  private async send(connection: CopyInConnection): Promise<void> {
+    const { stream } = connection;
+    try {
+      for await (const chunk of this.manifest) {
+        if (this.failure || stream.destroyed || !Buffer.isBuffer(chunk)) break;
+        connection.sendCopyFromChunk(chunk);
+        if (stream.writableNeedDrain) await drained(stream);
+      }
+    } catch (cause) {
+      if (this.failure) return;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.fail(new UnreadableManifest(message, { cause }));
+      connection.sendCopyFail('the manifest can not be read');
+      return;
+    }
+    if (!this.failure) connection.endCopyFrom();
+  }
+
+  private fail(error: Error): void {
+    if (this.failure) return;
+    this.failure = error;
+    this.reject(error);
+  }
+}
+
+/** Also resolves when it is closed: nothing drains any more then. */
+function drained(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
 }

@@ -4,26 +4,31 @@
  * connection however that ends.
  */
 import { randomBytes } from 'node:crypto';
-import { Socket } from 'node:net';
-import pg from 'pg';
+import type { VaultManifest } from '@strongroom/contracts';
+import type pg from 'pg';
 import {
   type BackupOptions,
   Engine,
   type EngineBackup,
+  type EngineObject,
   type EngineResult,
   type EngineTarget,
   type RestoredFolder,
   type RestoreOptions,
   type RestoreSource,
 } from '../engine.js';
-import { EngineFault } from '../engine-fault.js';
+import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
 import { type BackupStart, BaseBackup, type Patience } from './base-backup.js';
-import { beginChain, buildOn, type ChainFacts, manifestOf, notBuiltOn, whyNot } from './chain.js';
-import { chainSlotOf, dropChainSlot } from './chain-slot.js';
+import { buildOn, noParent, notBuiltOn, parentFacts } from './chain.js';
+import { chainSlotOf, dropChainSlot, leaveSlot } from './chain-slot.js';
+import { connectionTo, unanswered } from './connection.js';
+import { againstServer, type Ground, madeAtEnd, notPossible } from './grounds.js';
+import { limitBlocksName, limitBlocksObject } from './limit-list.js';
+import { historyText, whyNoDescendant } from './lineage.js';
 import { restoreDataDirectory } from './restore.js';
-import { describe, type Server } from './server.js';
+import { describe, historyOf, type Server } from './server.js';
 import { faultOfServer } from './server-fault.js';
-import { SilenceLimit } from './silence-limit.js';
+import { WalSummaries } from './wal-summaries.js';
 
 /** How long is waited for what, in milliseconds. */
 export interface PostgresqlEngineOptions extends Partial<Patience> {
@@ -54,61 +59,89 @@ export class PostgresqlEngine extends Engine {
 
   async backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup> {
     const { backupId, signal, parent } = options;
-    const ofParent = parent && { manifest: parent.manifest, ofServer: await manifestOf(parent) };
-    const socket = new Socket();
-    const silence = new SilenceLimit(socket);
-    const client = this.client(target, socket);
+    const connection = connectionTo(target, 'replication', this.patience.connectMs);
+    const { client, silence } = connection;
     const command = new BaseBackup({
       label: `strongroom ${backupId}`,
       silence,
       patience: this.patience,
       isIncremental: parent !== undefined,
     });
-    // Destroying the socket rejects whatever waits for an answer; `client.end()` would leave a connect waiting for ever.
+    let summaries: WalSummaries | undefined;
     const stop = () => {
       command.abort(cancelled());
-      socket.destroy();
+      connection.destroy();
+      summaries?.close();
     };
     signal.addEventListener('abort', stop, { once: true });
-    // Errors of the connection reach whoever waits for an answer; outside of that there is nobody to tell.
-    client.on('error', () => {});
     try {
       if (signal.aborted) throw cancelled();
       await client.connect();
       silence.set(this.patience.answerMs, unanswered);
       const server = await describe(client);
-      const slot = `strongroom_${randomBytes(6).toString('hex')}`;
-      await client.query(`CREATE_REPLICATION_SLOT "${slot}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
-      const chain = ofParent
-        ? await buildOn(client, server, ofParent.manifest, ofParent.ofServer)
-        : await beginChain(client, server, backupId);
+      if (parent) {
+        silence.set(this.patience.heldMs, unread);
+        await buildOn(client, server, parent, options.newerBackupIds ?? []);
+        silence.set(this.patience.answerMs, unanswered);
+      }
+      const temporary = `strongroom_${randomBytes(6).toString('hex')}`;
+      await client.query(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
+      if (parent) summaries = await WalSummaries.open(target, this.patience, { signal, temporarySlot: temporary });
+      if (signal.aborted) throw cancelled();
       client.query(command);
       const start = await command.begun.catch((error: unknown) => {
         throw parent ? notBuiltOn(error) : error;
       });
+      const limits = summaries && parent && (await limitsOf(summaries, server, parent.manifest, start));
       const result = command.ended
-        .then((endLsn) => resultOf(server, start, endLsn, chain))
+        .then(async (endLsn) => {
+          silence.set(this.patience.answerMs, unanswered);
+          const left = await afterwards(client, server, {
+            backupId,
+            temporary,
+            timeline: start.timeline,
+            isIncremental: parent !== undefined,
+          });
+          return resultOf(server, start, endLsn, { ...left, parent: parent?.manifest });
+        })
+        .catch((error: unknown) => {
+          throw signal.aborted ? cancelled(error) : error;
+        })
         .finally(() => {
           signal.removeEventListener('abort', stop);
+          summaries?.close();
           void client.end();
         });
       result.catch(() => {});
-      return { objects: command.objects, estimatedBytes: start.estimatedBytes, result };
+      return { objects: all(limits, command.objects), estimatedBytes: start.estimatedBytes, result };
     } catch (error) {
       signal.removeEventListener('abort', stop);
-      socket.destroy();
+      connection.destroy();
+      summaries?.close();
       throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
     }
   }
 
   async whyNotIncremental(target: EngineTarget, signal: AbortSignal): Promise<string | undefined> {
-    return this.asking(target, signal, async (client) => whyNot(await describe(client)));
+    const against = await this.asking(target, signal, async (client) => againstServer(await describe(client)));
+    if (against) return notPossible(against).message;
+    try {
+      (await WalSummaries.open(target, this.patience, { signal })).close();
+      return undefined;
+    } catch (error) {
+      if (error instanceof IncrementalNotPossible && !signal.aborted) return error.message;
+      throw signal.aborted ? cancelled(error) : error;
+    }
   }
 
-  async endChains(target: EngineTarget, fullBackupIds: readonly string[], signal: AbortSignal): Promise<void> {
+  async endChains(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void> {
     await this.asking(target, signal, async (client) => {
-      for (const id of fullBackupIds) await dropChainSlot(client, chainSlotOf(id));
+      for (const id of backupIds) await dropChainSlot(client, chainSlotOf(id));
     });
+  }
+
+  whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined {
+    return whyNoDescendant(former, now);
   }
 
   restore(chain: readonly RestoreSource[], directory: string, options?: RestoreOptions): Promise<RestoredFolder> {
@@ -121,11 +154,7 @@ export class PostgresqlEngine extends Engine {
     signal: AbortSignal,
     ask: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
-    const socket = new Socket();
-    const silence = new SilenceLimit(socket);
-    const client = this.client(target, socket);
-    client.on('error', () => {});
-    const stop = () => socket.destroy();
+    const { client, silence, destroy: stop } = connectionTo(target, 'replication', this.patience.connectMs);
     signal.addEventListener('abort', stop, { once: true });
     try {
       if (signal.aborted) throw cancelled();
@@ -135,29 +164,63 @@ export class PostgresqlEngine extends Engine {
       await client.end();
       return answer;
     } catch (error) {
-      socket.destroy();
+      stop();
       throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
     } finally {
       signal.removeEventListener('abort', stop);
     }
   }
+}
 
-  private client({ endpoint, password }: EngineTarget, socket: Socket): pg.Client {
-    const { host, port, user, database, tls } = endpoint;
-    const config: pg.ClientConfig & { replication: string } = {
-      host,
-      port,
-      user,
-      database,
-      password,
-      ssl: tls === 'disable' ? false : { rejectUnauthorized: tls === 'verify-full' },
-      application_name: 'strongroom',
-      connectionTimeoutMillis: this.patience.connectMs,
-      keepAlive: true,
-      replication: 'true',
-      stream: () => socket,
-    };
-    return new pg.Client(config);
+/** What of the parent's content counts no more, as an object of the backup. */
+async function limitsOf(
+  summaries: WalSummaries,
+  server: Server,
+  parent: VaultManifest,
+  start: BackupStart,
+): Promise<EngineObject> {
+  if (start.timeline !== parent.engine.timeline) {
+    throw notPossible({
+      ground: 'timeline-changed',
+      reason: `The server was promoted to timeline ${start.timeline} as the backup began.`,
+    });
+  }
+  const span = { timeline: start.timeline, startLsn: String(parent.engine.startLsn), endLsn: start.startLsn };
+  const limits = await summaries.limits(span, server.blockSize);
+  return { name: limitBlocksName, source: limitBlocksObject(limits, span) };
+}
+
+/** The small one first: what it needs of the server is soon done with. */
+async function* all(
+  first: EngineObject | undefined,
+  others: AsyncIterable<EngineObject>,
+): AsyncGenerator<EngineObject> {
+  if (first) yield first;
+  yield* others;
+}
+
+interface Left {
+  history: string | null;
+  slot: string | null;
+  noSlot: Ground | undefined;
+}
+
+/** When the server has said that the backup is good, nothing makes it bad: without a slot nothing can be built on it. */
+async function afterwards(
+  client: pg.Client,
+  server: Server,
+  ids: { backupId: string; temporary: string; timeline: number; isIncremental: boolean },
+): Promise<Left> {
+  let history: string | null = null;
+  try {
+    const left = await historyOf(client, ids.timeline);
+    history = left ? historyText(left) : null;
+    const noSlot = await leaveSlot(client, server, ids);
+    return { history, slot: noSlot ? null : chainSlotOf(ids.backupId), noSlot };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const reason = `When it had ended no replication slot could be made for it: ${message}.`;
+    return { history, slot: null, noSlot: { ground: 'no-slot-free', reason } };
   }
 }
 
@@ -165,7 +228,7 @@ function resultOf(
   server: Server,
   { timeline, startLsn, tablespaces }: BackupStart,
   endLsn: string,
-  chain: ChainFacts,
+  { history, slot, noSlot, parent }: Left & { parent: VaultManifest | undefined },
 ): EngineResult {
   return {
     datastore: { type: 'postgresql', version: server.version },
@@ -174,19 +237,28 @@ function resultOf(
       serverVersionNumber: server.versionNumber,
       systemId: server.systemId,
       timeline,
+      timelineHistory: history,
+      serverLsn: server.lsn,
       startLsn,
       endLsn,
       blockSize: server.blockSize,
-      ...chain,
+      segmentBlocks: server.segmentBlocks,
+      dataChecksums: server.dataChecksums,
+      walLogHints: server.walLogHints,
+      chainSlot: slot,
+      ...(slot === null ? { chainSlotGround: noSlot?.ground ?? null, chainSlotReason: noSlot?.reason ?? null } : {}),
+      slotMadeAt: slot === null ? null : madeAtEnd,
+      ...(parent ? parentFacts(parent) : noParent),
+      limitBlocks: parent ? limitBlocksName : null,
       tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),
     },
   };
 }
 
-function unanswered(seconds: number): EngineFault {
+function unread(seconds: number): EngineFault {
   return new EngineFault(
     'server-stalled',
-    `The server did not answer for ${seconds} s. See whether the server or the network hangs.`,
+    `The parent's manifest did not get to the server for ${seconds} s. See whether the vault, the server or the network hangs.`,
   );
 }
 

@@ -1,19 +1,30 @@
 /** What a PostgreSQL server says of itself over a replication connection. */
 import type pg from 'pg';
 import { EngineFault } from '../engine-fault.js';
+import type { LeftTimeline } from './lineage.js';
+import { isLsn } from './lsn.js';
+import { sqlStateOf } from './server-fault.js';
 
 export interface Server {
   version: string;
   versionNumber: number;
   systemId: string;
   timeline: number;
+  /** How far its WAL has come, on a standby what it has got of it. */
+  lsn: string;
   blockSize: number;
+  /** Blocks of a whole segment of a relation's file. */
+  segmentBlocks: number;
+  dataChecksums: string;
+  walLogHints: string;
   /** Since version 17: whether it keeps what incrementals need to know. */
   summarizesWal: boolean;
 }
 
 const oldestVersion = 150_000;
 export const oldestIncremental = 170_000;
+const undefinedFile = '58P01';
+const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 
 /** @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
 export async function describe(client: pg.Client): Promise<Server> {
@@ -27,13 +38,44 @@ export async function describe(client: pg.Client): Promise<Server> {
       `The server is PostgreSQL ${version}; backups are taken of version 15 and newer. Upgrade the server.`,
     );
   }
-  const { rows } = await client.query<{ systemid: unknown; timeline: unknown }>('IDENTIFY_SYSTEM');
+  const { rows } = await client.query<{ systemid: unknown; timeline: unknown; xlogpos: unknown }>('IDENTIFY_SYSTEM');
+  const blockSize = Number(await show('block_size'));
   return {
     version,
     versionNumber,
     systemId: String(rows[0]?.systemid ?? ''),
     timeline: Number(rows[0]?.timeline ?? 0),
-    blockSize: Number(await show('block_size')),
+    lsn: String(rows[0]?.xlogpos ?? ''),
+    blockSize,
+    segmentBlocks: bytes(await show('segment_size')) / blockSize,
+    dataChecksums: await show('data_checksums'),
+    walLogHints: await show('wal_log_hints'),
     summarizesWal: versionNumber >= oldestIncremental && (await show('summarize_wal')) === 'on',
   };
+}
+
+/** The timelines that led to this one, the oldest first; undefined when the server has not kept them. */
+export async function historyOf(client: pg.Client, timeline: number): Promise<LeftTimeline[] | undefined> {
+  if (timeline === 1) return [];
+  try {
+    const { rows } = await client.query<{ content: unknown }>(`TIMELINE_HISTORY ${timeline}`);
+    return historyInFile(String(rows[0]?.content ?? ''));
+  } catch (error) {
+    if (sqlStateOf(error) === undefinedFile) return undefined;
+    throw error;
+  }
+}
+
+/** Each line: the timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c. */
+export function historyInFile(content: string): LeftTimeline[] {
+  return content.split('\n').flatMap((line) => {
+    const [, timeline, switchLsn] = /^\s*(\d+)\s+(\S+)/.exec(line) ?? [];
+    return timeline !== undefined && isLsn(switchLsn) ? [{ timeline: Number(timeline), switchLsn }] : [];
+  });
+}
+
+/** A size as SHOW gives it, such as `1GB`. */
+function bytes(size: string): number {
+  const [, count, unit = ''] = /^(\d+)([kMGT]?B)$/.exec(size) ?? [];
+  return Number(count) * (bytesOf[unit] ?? Number.NaN);
 }

@@ -1,0 +1,47 @@
+/** Connections to a customer's server: for the replication protocol, or for SQL; each with a limit to its silence. */
+import { Socket } from 'node:net';
+import pg from 'pg';
+import type { EngineTarget } from '../engine.js';
+import { EngineFault } from '../engine-fault.js';
+import { SilenceLimit } from './silence-limit.js';
+
+export interface ServerConnection {
+  client: pg.Client;
+  silence: SilenceLimit;
+  /** Rejects whatever waits for an answer; `client.end()` would leave a connect waiting for ever. */
+  destroy(): void;
+}
+
+/** Not connected yet. @param connectMs how long that may take */
+export function connectionTo(
+  { endpoint, password }: EngineTarget,
+  speaks: 'replication' | 'sql',
+  connectMs: number,
+): ServerConnection {
+  const socket = new Socket();
+  const { host, port, user, database, tls } = endpoint;
+  const config: pg.ClientConfig & { replication?: string } = {
+    host,
+    port,
+    user,
+    database,
+    password,
+    ssl: tls === 'disable' ? false : { rejectUnauthorized: tls === 'verify-full' },
+    application_name: 'strongroom',
+    connectionTimeoutMillis: connectMs,
+    keepAlive: true,
+    ...(speaks === 'replication' && { replication: 'true' }),
+    stream: () => socket,
+  };
+  const client = new pg.Client(config);
+  // Errors of the connection reach whoever waits for an answer; outside of that there is nobody to tell.
+  client.on('error', () => {});
+  return { client, silence: new SilenceLimit(socket), destroy: () => socket.destroy() };
+}
+
+export function unanswered(seconds: number): EngineFault {
+  return new EngineFault(
+    'server-stalled',
+    `The server did not answer for ${seconds} s. See whether the server or the network hangs.`,
+  );
+}
