@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong. */
+/** The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong, 3 restored for verify, and no server to try it on. */
 import { Command, CommanderError } from 'commander';
 import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
@@ -15,7 +15,7 @@ Examples:
   strongroom restore 0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --to ./restored
   strongroom verify  0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --vault IAD=file:///vaults/IAD
 
-Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.`,
+Exit codes: 0 done, 1 it could not be done, 2 the call was wrong, 3 restored for verify, and no server to try it on.`,
   )
   .showHelpAfterError('(strongroom --help tells the calls)')
   .exitOverride();

@@ -3,18 +3,32 @@ import { resolve } from 'node:path';
 import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
 import { Progress } from './progress.js';
+import { tablespacesOf, withDigest, withTablespaces } from './restore-options.js';
+import { startAdvice } from './start-advice.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
+interface Options extends VaultOptions {
+  to: string;
+  sha256?: string;
+  tablespace: [string, string][];
+  asIs?: boolean;
+  acceptBadPages?: boolean;
+}
+
 export function addRestore(program: Command): void {
-  withVault(program.command('restore'))
+  const command = withVault(program.command('restore'))
     .description(
-      'Restore a backup from a vault into a folder, with what it is built on, checking every file. Needs no service.',
+      'Restore a backup from a vault into a folder, with what it is built on, checking every file. Needs no service. The restored server does not act for its source: it does not archive, follow, subscribe or listen for it; what is changed for that is told.',
     )
-    .requiredOption('--to <directory>', 'an empty or new folder')
-    .action(async (backupId: string, options: VaultOptions & { to: string }) => {
+    .requiredOption('--to <directory>', 'an empty or new folder');
+  withTablespaces(withDigest(command))
+    .option('--as-is', 'change nothing: the server archives, follows and subscribes as its source does')
+    .option('--accept-bad-pages', 'restore an incremental backup though pages of it are no good, and tell which')
+    .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
-      const chain = await openChain(vault, backupId);
+      const tablespaces = tablespacesOf(options.tablespace);
+      const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
       const total = chain.flatMap(({ manifest }) => manifest.objects).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
       const progress = new Progress('restoring', total);
       const interruption = new AbortController();
@@ -24,19 +38,19 @@ export function addRestore(program: Command): void {
         vault,
         backupId,
         directory,
+        expectedSha256: options.sha256,
+        tablespaces,
+        standsAlone: !options.asIs,
+        acceptsBadPages: options.acceptBadPages ?? false,
         progress: progress.add,
         signal: interruption.signal,
       }).finally(() => progress.end());
-      process.stdout.write(report(restored, directory, options.from, progress.summary));
+      process.stdout.write(report(restored, directory, options, progress.summary));
     });
 }
 
-function report(
-  { manifest, chain, files, outside, hasSettings }: RestoredBackup,
-  to: string,
-  from: string,
-  summary: string,
-) {
+function report(restored: RestoredBackup, to: string, { from, asIs }: Options, summary: string): string {
+  const { manifest, chain, files, outside, hasSettings, changed, warnings } = restored;
   const { backupId, datastore, completedAt, instanceName } = manifest;
   const lines = [
     `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})`,
@@ -44,14 +58,27 @@ function report(
   ];
   if (chain.length > 1) lines.push(`Put together, in this order: ${chain.join(', ')}`);
   if (outside.length > 0) lines.push(`Tablespaces lie beside it: ${outside.join(', ')}`);
-  lines.push(
-    '',
-    `Start a server of version ${datastore.version.split('.')[0]} on it, as the user who owns the folder:`,
-    `  postgres -D ${to}`,
-  );
-  if (!hasSettings)
+  if (changed.length > 0) {
     lines.push(
-      'The server kept its settings elsewhere: put a postgresql.conf, pg_hba.conf and pg_ident.conf in the folder first.',
+      '',
+      'So that the server does not act for its source, this was changed; each original is beside it, called *.before-restore:',
     );
+    lines.push(...changed.map((line) => `  ${line}`));
+  }
+  if (asIs) {
+    lines.push(
+      '',
+      'Nothing was changed: where its source archives, follows, is followed or subscribes, the server does so too once it runs.',
+    );
+  }
+  for (const warning of warnings) lines.push('', `Mind: ${warning}`);
+  if (!hasSettings) {
+    lines.push(
+      '',
+      `The server kept its settings elsewhere, as Debian does in /etc/postgresql: take what you need of its postgresql.conf, pg_hba.conf and pg_ident.conf over into those in the folder, but not data_directory, hba_file, ident_file and external_pid_file.${asIs ? ' It does not start without them.' : ''}`,
+    );
+  }
+  const isRoot = process.getuid?.() === 0;
+  lines.push('', ...startAdvice({ directory: to, outside, version: datastore.version, isRoot }));
   return `${lines.join('\n')}\n`;
 }

@@ -1,31 +1,108 @@
-/** `strongroom verify`: every byte of a backup, and of what it is built on, read where it lies and compared with its manifest. */
+/**
+ * `strongroom verify`: every byte of a backup, and of what it is built on, read where it lies and compared with its manifest;
+ * when asked, restored and read as tables, too.
+ */
 import { openChain } from '@strongroom/engines';
 import { notHeld, storedBytes } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { Progress } from './progress.js';
+import { withDigest } from './restore-options.js';
+import { type Trial, tryRestore } from './trial-restore.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
+interface Options extends VaultOptions {
+  sha256?: string;
+  restore?: boolean;
+  scratch?: string;
+  programs?: string;
+  json?: boolean;
+}
+
+/** Everything is right, and could not be tried on a server. */
+const notStartedCode = 3;
+
 export function addVerify(program: Command): void {
-  withVault(program.command('verify'))
-    .description(
-      'Read every byte of a backup in a vault, and of what it is built on, and compare it with the manifest. Needs no service.',
+  const command = withVault(program.command('verify')).description(
+    'Read every byte of a backup in a vault, and of what it is built on, and compare it with the manifest. Needs no service.',
+  );
+  withDigest(command)
+    .option(
+      '--restore',
+      'restore it too, into a folder that is removed again: compare every file and page, start a server on it that nobody else can reach, and read every table. Ends with 3 where no server of its version is at hand',
     )
-    .action(async (backupId: string, options: VaultOptions) => {
+    .option(
+      '--scratch <directory>',
+      'where --restore restores to, with room for all of it; default: the folder for temporary files',
+    )
+    .option(
+      '--programs <directory>',
+      "where --restore finds PostgreSQL's programs; default: those of version 18 that come with Strongroom",
+    )
+    .option('--json', 'print what was found as JSON')
+    .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
+      const say = (text: string) => {
+        if (!options.json) process.stdout.write(`${text}\n`);
+      };
       // An incremental is worth nothing without its parents: one that is missing is found before anything is read.
-      const chain = await openChain(vault, backupId);
+      const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
+      const backups: { backupId: string; region: string; sha256: string; objects: number; sizeBytes: number }[] = [];
       for (const { manifest } of chain) {
         const id = manifest.backupId;
         const sealed = await vault.manifest(id);
         if (!sealed) throw notHeld(id, options.from);
         const progress = new Progress(`verifying ${id}`, storedBytes(sealed));
         const { sha256 } = await vault.verify(id, progress.add).finally(() => progress.end());
-        process.stdout.write(
-          `Backup ${id} in ${options.from} is whole: ${manifest.objects.length} objects, ${progress.summary}.\n` +
-            `SHA-256 ${sha256}\n`,
-        );
+        const objects = manifest.objects.length;
+        backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(sealed) });
+        say(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
       }
-      if (chain.length > 1)
-        process.stdout.write(`All ${chain.length} backups that ${backupId} is put together of are whole.\n`);
+      if (chain.length > 1) say(`All ${chain.length} backups that ${backupId} is put together of are whole.`);
+      const totalBytes = chain
+        .flatMap(({ manifest }) => manifest.objects)
+        .reduce((sum, { rawBytes }) => sum + rawBytes, 0);
+      const trial = options.restore ? await tried(backupId, options, totalBytes) : undefined;
+      if (trial) for (const line of told(trial)) say(line);
+      if (trial && 'notStarted' in trial.read) process.exitCode = notStartedCode;
+      if (options.json) process.stdout.write(`${JSON.stringify({ backups, ...(trial && inJson(trial)) }, null, 2)}\n`);
     });
+}
+
+async function tried(backupId: string, options: Options, totalBytes: number): Promise<Trial> {
+  const interruption = new AbortController();
+  process.once('SIGINT', () => interruption.abort());
+  process.once('SIGTERM', () => interruption.abort());
+  const progress = new Progress('restoring', totalBytes);
+  return tryRestore({
+    vault: vaultOf(options),
+    backupId,
+    expectedSha256: options.sha256,
+    scratch: options.scratch,
+    programs: options.programs,
+    totalBytes,
+    progress: progress.add,
+    signal: interruption.signal,
+  }).finally(() => progress.end());
+}
+
+function told({ restored, read }: Trial): string[] {
+  const lines = [`Restored: all ${restored.files} files match the server's manifest, and every page was looked at.`];
+  lines.push(...restored.warnings.map((warning) => `Mind: ${warning}`));
+  if ('notStarted' in read) return [...lines, `Not started: ${read.notStarted}`];
+  const { version } = restored.manifest.datastore;
+  const count = read.reduce((sum, { tables }) => sum + tables.length, 0);
+  lines.push(
+    `A server of version ${version.split('.')[0]} started on it; all ${count} tables of ${read.length} databases were read:`,
+  );
+  for (const { name, tables } of read) {
+    const rows = tables.reduce((sum, table) => sum + BigInt(table.rows), 0n);
+    lines.push(`  ${name}: ${tables.length} tables, ${rows} rows`);
+  }
+  return lines;
+}
+
+function inJson({ restored, read }: Trial) {
+  const { files, bytes, warnings } = restored;
+  const found = 'notStarted' in read ? { started: false, why: read.notStarted } : { started: true, databases: read };
+  return { restored: { files, bytes, warnings, ...found } };
 }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Endpoint, type EventContext, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
+  type BackupState,
   backupDecider,
   fold,
   type InstanceCommand,
@@ -15,13 +16,12 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { EngineFault, restoreBackup } from '@strongroom/engines';
+import { EngineFault, restoreBackup, standAloneSettings } from '@strongroom/engines';
 import { execute, isOutage, type Ledger } from '@strongroom/ledger';
 import { PostgresServer, ServiceFault } from '@strongroom/local-services';
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
 import { type BuildFolder, type BuiltData, BuiltServerFolder } from './built-server-folder.js';
-import { makeItsOwn, ownSettings } from './built-server-settings.js';
 
 export interface BuiltServerParts {
   ledger: Ledger;
@@ -110,11 +110,13 @@ export class BuiltServer {
   /** From the home vault, or else from the nearest region that holds the chain whole. */
   private async restore({ backupId }: InstanceToBuild, attempt: BuildFolder): Promise<void> {
     const { vaults, homeRegion, log } = this.parts;
+    const backup = await this.backup(backupId);
+    const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     let why: unknown;
     for (const region of regions) {
       try {
-        await this.restoreFrom(region, backupId, attempt);
+        await this.restoreFrom(region, { backupId, expectedSha256 }, attempt);
         return;
       } catch (error) {
         if (!isOfVault(error) || this.hold.signal.aborted) throw error;
@@ -125,11 +127,17 @@ export class BuiltServer {
     throw why;
   }
 
-  private async restoreFrom(region: string, backupId: string, attempt: BuildFolder): Promise<void> {
+  /** @param backup with the digest that the ledger has of it: nothing else of its name is restored */
+  private async restoreFrom(
+    region: string,
+    backup: { backupId: string; expectedSha256: string | undefined },
+    attempt: BuildFolder,
+  ): Promise<void> {
     let doneBytes = 0;
     await restoreBackup({
       vault: this.parts.vaults.of(region),
-      backupId,
+      ...backup,
+      standsAlone: true,
       directory: attempt.data,
       signal: this.hold.signal,
       progress: (bytes) => {
@@ -137,7 +145,6 @@ export class BuiltServer {
         this.hold.progress(doneBytes, null);
       },
     });
-    await makeItsOwn(attempt.data);
     this.hold.signal.throwIfAborted();
     await attempt.finish(region);
   }
@@ -148,7 +155,7 @@ export class BuiltServer {
       password: 'unknown',
       isOthers: true,
       logFile: join(this.parts.folder, `${this.job.id}.log`),
-      settings: { ...ownSettings, ...files },
+      settings: { ...standAloneSettings(majorVersion), ...files },
       signal: this.hold.signal,
       ...(port !== undefined && { port }),
     });
@@ -225,13 +232,17 @@ export class BuiltServer {
   }
 
   private async sourceOf({ backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {
-    const backup = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', backupId)));
+    const backup = await this.backup(backupId);
     if (!('request' in backup)) return undefined;
     const source = fold(
       instanceDecider,
       await this.parts.ledger.readStream(streamOf('instance', backup.request.instanceId)),
     );
     return source.is === 'registered' ? source : undefined;
+  }
+
+  private async backup(backupId: string): Promise<BackupState> {
+    return fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', backupId)));
   }
 
   private async record({ instanceId, accountId }: InstanceToBuild, context: EventContext, command: InstanceCommand) {
