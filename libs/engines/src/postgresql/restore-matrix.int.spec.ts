@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresServer } from '@strongroom/local-services';
+import { verifiedByPostgres } from '../../../../test/services/postgres-tools.js';
 import { type PostgresVersion, postgresOfVersion } from '../../../../test/services/postgres-versions.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
 import { contentsOf, rowsOf } from '../../fixtures/tables.js';
@@ -98,6 +99,7 @@ describe.each(combinations)('backups of PostgreSQL $name $with checksums', ({ ve
       expect(await readdir(Buffer.from(directory), { encoding: 'buffer' })).toContainEqual(strange);
       expect(outside).toEqual([place]);
       expect(changed.join('\n')).toContain('max_logical_replication_workers');
+      if (version === undefined) await verifiedByPostgres(directory);
       await BackedUpServer.ownedByServer(place);
       const programs = version && (await postgresOfVersion(version));
       const restored = await PostgresServer.startOn(directory, {
