@@ -203,4 +203,16 @@ ssl = on
     });
     expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
   }, 120_000);
+
+  it('is never of another backup than the one that the ledger has recorded, though the vault says so', async () => {
+    const source = await strongroom.register(api, customer.server);
+    const backup = await strongroom.backUp(api, source);
+    await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
+    await strongroom.vaults.rewrite(backup, 'DFW');
+    const id = await restore(backup);
+    expect(await until(id, 'ERROR')).toMatchObject({
+      fault: { code: 'object-altered', message: expect.stringContaining('is another than was stored') },
+    });
+    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+  }, 120_000);
 });

@@ -1,7 +1,7 @@
 /** The vaults of a test's deployment as folders: looked into and damaged behind its back, and read by the command line. */
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -59,6 +59,18 @@ export class VaultFolders {
   /** Whether a region's vault shows the backup. */
   async holds(backupId: string, region: Region): Promise<boolean> {
     return (await this.vault(region).locationOf(backupId)) !== undefined;
+  }
+
+  /** Does to a backup what somebody does who may write to the vault: all of it agrees with itself, and is another. */
+  async rewrite(backupId: string, region: Region): Promise<void> {
+    const folder = this.sealed(backupId, region);
+    const path = join(folder, 'manifest.json');
+    const text = await readFile(path, 'utf8');
+    const other = text.replace(/("instanceName": ?)"[^"]*"/, '$1"another"');
+    if (other === text) throw new Error(`${path} names no instance`);
+    await chmod(folder, 0o700);
+    await rm(path);
+    await writeFile(path, other);
   }
 
   /** Does to the base archive of a backup what a bad disk does. */

@@ -6,10 +6,10 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { VaultObject } from '@strongroom/contracts';
+import type { VaultManifest, VaultObject } from '@strongroom/contracts';
 import { manifestBytes, openVaults, type Vault } from '@strongroom/vault';
 import { file, serverManifest, tarOf } from '../fixtures/server-archive.js';
-import { restoreBackup } from './restore-backup.js';
+import { openChain, restoreBackup } from './restore-backup.js';
 
 const entries = [file('PG_VERSION', '18\n'), file('base/1/1259', 'rows'), file('base/1/1260', 'more')];
 const manifest = serverManifest({ PG_VERSION: '18\n', 'base/1/1259': 'rows', 'base/1/1260': 'more' });
@@ -43,8 +43,8 @@ describe('a restore from a vault', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   /** Uncompressed, so that it is known what is met first in an altered object. */
-  async function stored(ofServer = manifest): Promise<string> {
-    const backupId = String(randomUUID());
+  async function stored(ofServer = manifest, more: Partial<VaultManifest> = {}): Promise<string> {
+    const backupId = more.backupId ?? String(randomUUID());
     const upload = await vault.begin(backupId, 1);
     const put = async (name: string, bytes: Buffer): Promise<VaultObject> => ({
       ...(await upload.put(name, Readable.from([bytes]))),
@@ -55,7 +55,7 @@ describe('a restore from a vault', () => {
       await put('base.tar', await buffer(tarOf(entries))),
       await put('backup_manifest', Buffer.from(ofServer)),
     ];
-    await upload.seal(manifestBytes({ ...ofFull, backupId, objects }));
+    await upload.seal(manifestBytes({ ...ofFull, backupId, objects, ...more }));
     return backupId;
   }
 
@@ -96,5 +96,30 @@ describe('a restore from a vault', () => {
       code: 'backup-content-invalid',
     });
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('refuses a backup that was rewritten, manifest and all, where its digest is known', async () => {
+    const backupId = await stored();
+    const expectedSha256 = (await vault.manifest(backupId))?.sha256 ?? '';
+    await vault.remove(backupId);
+    await stored(manifest, { backupId, instanceName: 'another' });
+    const refused = restoreBackup({ vault, backupId, directory, expectedSha256 });
+    await expect(refused).rejects.toMatchObject({ code: 'object-altered', region: 'ORD' });
+    await expect(refused).rejects.toThrow(`and should be ${expectedSha256}. Restore from the copy in another region.`);
+    await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('refuses a chain whose parent is another than the one that its child names by its digest', async () => {
+    const parentId = await stored();
+    const parentSha256 = (await vault.manifest(parentId))?.sha256 ?? '';
+    const child = { type: 'incremental', parentId, engine: { ...ofFull.engine, parentStartLsn: null } } as const;
+    const good = await stored(manifest, { ...child, parentSha256 });
+    await expect(openChain(vault, good)).resolves.toHaveLength(2);
+    await expect(openChain(vault, await stored(manifest, child))).resolves.toHaveLength(2);
+    const other = await stored(manifest, { ...child, parentSha256: '0'.repeat(64) });
+    await expect(openChain(vault, other)).rejects.toMatchObject({
+      code: 'object-altered',
+      message: expect.stringContaining(`backup ${parentId} is another than was stored`),
+    });
   });
 });

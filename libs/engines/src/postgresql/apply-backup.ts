@@ -9,7 +9,7 @@ import type { RestoreSource } from '../engine.js';
 import { archivesOf, invalid, limitBlocksOf } from './archives-of.js';
 import { manifestName } from './base-backup.js';
 import { shown } from './byte-path.js';
-import { applyChangedBlocks, type BlockLimit, type BlockSizes, defaultSegmentBlocks } from './changed-blocks.js';
+import { applyChangedBlocks, type BlockLimit, type BlockSizes, blockSizesOf } from './changed-blocks.js';
 import { LimitBlocks } from './limit-blocks.js';
 import type { PathTable } from './path-table.js';
 import { type RelationFile, relationFileOf, relationOf, visibilityMapFork } from './relation-file.js';
@@ -53,7 +53,7 @@ class Applying {
   private readonly folders = new Set<string>();
   private readonly wal = new Set<string>();
   private readonly isFull: boolean;
-  private readonly sizes: BlockSizes;
+  private readonly sizes: BlockSizes | undefined;
   private limits: LimitBlocks | undefined;
   private bytes = 0;
   /** Of the label as it was written, which is not as it came. */
@@ -65,10 +65,8 @@ class Applying {
     private readonly progress: ((bytes: number) => void) | undefined,
     private readonly files: PathTable,
   ) {
-    const { parentId, engine } = source.manifest;
-    this.isFull = parentId === null;
-    const blockSize = Number(engine.blockSize);
-    this.sizes = { blockSize, segmentBlocks: Number(engine.segmentBlocks ?? defaultSegmentBlocks(blockSize)) };
+    this.isFull = source.manifest.parentId === null;
+    this.sizes = this.isFull ? undefined : blockSizesOf(source.manifest);
   }
 
   async run(manifestBytes: number): Promise<AppliedBackup> {
@@ -135,10 +133,12 @@ class Applying {
   }
 
   private async changeBlocks(relation: string, content: AsyncIterable<unknown>): Promise<WrittenFile> {
+    const { sizes, limits } = this;
     if (this.files.has(relation)) throw invalid(`it has ${shown(relation)} both whole and as changes`);
+    if (!sizes) throw invalid('it is full, and has changes of a file');
     const file = relationFileOf(relation);
-    const limit = file && (this.limits ? this.limits.of(file, this.sizes) : unlisted(file));
-    return applyChangedBlocks(content, this.tree.at(relation), this.sizes, limit, this.progress);
+    const limit = file && (limits ? limits.of(file, sizes) : unlisted(file));
+    return applyChangedBlocks(content, this.tree.at(relation), sizes, limit, this.progress);
   }
 
   /** The label of the result is that of a full backup. @throws {EngineFault} when it was not built on the parent */

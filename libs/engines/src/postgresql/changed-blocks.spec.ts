@@ -3,7 +3,8 @@ import { type FileHandle, mkdir, mkdtemp, open, readFile, rm, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { applyChangedBlocks, type BlockLimit } from './changed-blocks.js';
+import type { VaultManifest } from '@strongroom/contracts';
+import { applyChangedBlocks, type BlockLimit, blockSizesOf } from './changed-blocks.js';
 import { relationOf } from './relation-file.js';
 import { write } from './write-all.js';
 
@@ -159,6 +160,28 @@ describe('the changed blocks of a relation', () => {
     await write(chunksOf(content), join(folder, 'whole'));
     expect((await readFile(join(folder, 'whole'))).equals(content)).toBe(true);
   });
+});
+
+describe('the sizes of the blocks of a backup', () => {
+  const sizesOf = (engine: VaultManifest['engine']) =>
+    blockSizesOf({ engine } as Partial<VaultManifest> as VaultManifest);
+
+  it('are those that its server told; of older backups, that of a segment is 1 GiB', () => {
+    expect(sizesOf({ blockSize: 8_192 })).toEqual({ blockSize: 8_192, segmentBlocks: 131_072 });
+    expect(sizesOf({ blockSize: 32_768, segmentBlocks: null })).toEqual({ blockSize: 32_768, segmentBlocks: 32_768 });
+    expect(sizesOf({ blockSize: 1_024, segmentBlocks: 16 })).toEqual({ blockSize: 1_024, segmentBlocks: 16 });
+  });
+
+  it.each([
+    [{}],
+    [{ blockSize: 0.5 }],
+    [{ blockSize: -819 }],
+    [{ blockSize: '8192' }],
+    [{ blockSize: 8_192, segmentBlocks: 0 }],
+    [{ blockSize: 8_192, segmentBlocks: 1.5 }],
+    [{ blockSize: 8_192, segmentBlocks: 1e15 }],
+    [{ blockSize: 8_192, segmentBlocks: 'many' }],
+  ])('that are %j are refused', (engine) => expect(() => sizesOf(engine)).toThrow("and no server's have"));
 });
 
 describe('a file of an incremental backup', () => {

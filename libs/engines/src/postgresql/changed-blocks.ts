@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { VaultManifest } from '@strongroom/contracts';
 import { EngineFault } from '../engine-fault.js';
 import { type WrittenFile, writeAll } from './write-all.js';
 
@@ -153,9 +154,23 @@ class Patch {
   }
 }
 
-/** 1 GiB, unless a server was built otherwise. */
-export function defaultSegmentBlocks(blockSize: number): number {
-  return 1_073_741_824 / blockSize;
+const blockSizes: ReadonlySet<unknown> = new Set([1_024, 2_048, 4_096, 8_192, 16_384, 32_768]);
+const gibibyte = 1_073_741_824;
+/** Servers are built with 1 GiB, or otherwise within reason. */
+const mostSegmentBytes = 64 * gibibyte;
+
+/** @throws {EngineFault} when the backup tells sizes that no server has */
+export function blockSizesOf({ engine }: VaultManifest): BlockSizes {
+  const { blockSize } = engine;
+  if (typeof blockSize !== 'number' || !blockSizes.has(blockSize)) {
+    throw invalid(`its blocks have ${JSON.stringify(blockSize)} bytes, and no server's have`);
+  }
+  const segmentBlocks = engine.segmentBlocks ?? gibibyte / blockSize;
+  const isPossible = Number.isSafeInteger(segmentBlocks) && Number(segmentBlocks) > 0;
+  if (!isPossible || Number(segmentBlocks) * blockSize > mostSegmentBytes) {
+    throw invalid(`its segments have ${JSON.stringify(segmentBlocks)} blocks, and no server's have`);
+  }
+  return { blockSize, segmentBlocks: Number(segmentBlocks) };
 }
 
 function invalid(why: string, cause?: unknown): EngineFault {

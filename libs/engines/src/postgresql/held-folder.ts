@@ -13,6 +13,9 @@ import { isRunning, type RunningProcess, thisProcess } from './running-process.j
 /** In each folder that is being restored into. */
 export const holdName = 'strongroom.restoring';
 
+/** What PostgreSQL takes for the same, and what else is seen. */
+const notForFolders: ReadonlySet<unknown> = new Set(['EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR']);
+
 const hold = z.object({
   backupId: z.string(),
   begunAt: z.string(),
@@ -53,7 +56,7 @@ export class HeldFolder {
   /** All that was made in it is durable before. */
   async release(): Promise<void> {
     await unlink(join(this.path, holdName));
-    await sync(this.path);
+    await syncFolder(this.path);
   }
 
   /** After a failure. What others have put there meanwhile stays. */
@@ -141,9 +144,19 @@ export async function sync(path: Buffer | string): Promise<void> {
   }
 }
 
+/** What is called how in a folder. Some file systems, SMB's among them, have no such thing and say so: it is durable as they see fit. */
+export async function syncFolder(path: Buffer | string): Promise<void> {
+  try {
+    await sync(path);
+  } catch (error) {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+    if (!notForFolders.has(code)) throw error;
+  }
+}
+
 /** The folder's own name in the one above. */
 export async function syncName(folder: string): Promise<void> {
-  await sync(dirname(folder));
+  await syncFolder(dirname(folder));
 }
 
 /** What the file system said becomes a fault that names the folder; any other error stays what it is. */

@@ -35,7 +35,7 @@ describe('a restore with tablespaces that are to lie elsewhere', () => {
   }
 
   it('puts each where it is wanted, by its oid or by where the server had it, and the others beside the folder', async () => {
-    const { outside } = await restoreTo([['/spaces/fast', place('fast')]]);
+    const { outside } = await restoreTo([['/spaces/fast/', place('fast')]]);
     expect(outside).toEqual([place('fast'), join(`${target}.tablespaces`, '16414')]);
     expect(await readFile(join(place('fast'), 'PG_18/5/1'), 'utf8')).toBe('fast');
     expect(await readFile(join(target, 'pg_tblspc/16414/PG_18/5/2'), 'utf8')).toBe('slow');

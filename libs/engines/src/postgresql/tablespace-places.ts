@@ -39,7 +39,7 @@ export class TablespacePlaces {
     const beside = `${directory}.tablespaces`;
     const chosen = new Map<string, string>();
     for (const [old, path] of wanted) {
-      const space = spaces.find(({ oid, location }) => oid === old || location === old);
+      const space = spaces.find(({ oid, location }) => oid === old || location === old.replace(/(?<=.)\/+$/, ''));
       if (!space) throw unusable(`The backup has no tablespace ${old}: ${known(spaces)}.`);
       if (inPlace.test(space.location ?? ''))
         throw unusable(`Tablespace ${space.oid} lies within the server's folder.`);

@@ -6,7 +6,7 @@ import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from './archives-of.js';
 import { parentOf, pathIn, shown } from './byte-path.js';
-import { HeldFolder, holdName, sync, syncName, targetFault } from './held-folder.js';
+import { HeldFolder, holdName, syncFolder, syncName, targetFault } from './held-folder.js';
 import type { TablespacePlaces } from './tablespace-places.js';
 import type { Mode } from './unpack.js';
 
@@ -118,12 +118,13 @@ export class TargetTree {
   async finish(): Promise<void> {
     for (const folder of this.held.keys()) {
       if (this.mode === 'group') await chmod(folder, modes.group.folder);
+      await syncFolder(folder);
       await syncName(folder);
     }
     if (this.mode === 'group') for (const place of this.links.values()) await chmod(place, modes.group.folder);
     try {
       await rename(pathIn(this.directory, heldControlName), pathIn(this.directory, controlName));
-      await sync(join(this.directory, 'global'));
+      await syncFolder(join(this.directory, 'global'));
     } catch (error) {
       // A backup without one is none, and no server starts on it; it is said by who starts it.
       if (!(typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT')) throw error;

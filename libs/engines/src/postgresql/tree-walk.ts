@@ -4,7 +4,7 @@ import { lstat, opendir } from 'node:fs/promises';
 import { invalid } from './archives-of.js';
 import { manifestName } from './base-backup.js';
 import { shown } from './byte-path.js';
-import { sync } from './held-folder.js';
+import { sync, syncFolder } from './held-folder.js';
 import type { PathTable } from './path-table.js';
 import { changesOf } from './relation-file.js';
 import { controlName, heldControlName, type TargetTree } from './target-tree.js';
@@ -84,7 +84,7 @@ async function syncWithin(folder: Buffer): Promise<void> {
     waiting = [];
   }
   await Promise.all(waiting);
-  await sync(folder);
+  await syncFolder(folder);
 }
 
 function isFileOf({ files, wal }: ExpectedTree, path: string): boolean {
