@@ -120,7 +120,7 @@ describe('a home region that has lost a backup', () => {
       copies.some(({ region, status }) => region === 'DFW' && status === 'COMPLETED'),
     );
     expect(put.copies.find(({ region }) => region === 'DFW')).toMatchObject({ checksum: put.checksum });
-    await strongroom.vaults.proveCopy(backupId, 'DFW');
+    await strongroom.vaults.restore(backupId, 'DFW', join(strongroom.vaults.of('DFW'), '..', '..', 'restored'));
     expect((await strongroom.call(api, 'DELETE', `/backups/${backupId}`)).status).toBe(202);
     await eventually(async () => expect(await heldIn(backupId)).toEqual([]), { withinMs: 60_000 });
   }, 120_000);
