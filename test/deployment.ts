@@ -300,6 +300,12 @@ export class Deployment {
     return rows.map(({ code }) => String(code));
   }
 
+  /** How often the copy to a region has been taken in hand since it was asked for. */
+  async leasesOf(backupId: string, region: string): Promise<number> {
+    const [row] = await this.query(`select attempt from job where id = '${copyId(backupId, region)}'`);
+    return Number(row?.attempt ?? 0);
+  }
+
   /** Puts off what waits in a lane, as when it has waited for long. */
   async putOff(lane: string): Promise<void> {
     await this.query(`update job set ready_at = now() + interval '1 day' where lane = '${lane}' and ready_at > now()`);
