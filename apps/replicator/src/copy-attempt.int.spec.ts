@@ -77,6 +77,20 @@ describe('a copy', () => {
     expect(await rowOf(backup.backupId, 'ORD')).toMatchObject({ status: 'COMPLETED' });
   });
 
+  it('tells once that its region is away, however often it is tried, and comes as soon as it is back', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'ORD');
+    await world.takeAway('ORD');
+    try {
+      for (let count = 0; count < 5; count += 1) await world.attempt(backup, 'ORD');
+    } finally {
+      await world.bringBack('ORD');
+    }
+    expect(await world.typesOf(backup, 'ORD')).toEqual(['CopyRequested', 'CopyStarted', 'CopyAttemptFailed']);
+    expect(await world.attempt(backup, 'ORD')).toBe('finished');
+    expect(await world.isWhole(backup, 'ORD')).toBe(true);
+  });
+
   it('is given up when no region has it any more, and says so of each', async () => {
     const backup = await world.backUp('DFW');
     await world.copied(backup, 'IAD');

@@ -45,6 +45,7 @@ export interface CopyAttemptParts {
 type RequestedCopy = Exclude<CopyState, { is: 'absent' }>;
 
 const longestPauseMs = 300_000;
+const outageToldMs = 3_600_000;
 /** Of one that waits for its parent, doubled each time: the parent's completion wakes it. */
 const ancestorPauseMs = 1_000;
 /** What no further attempt can mend is looked at twice more all the same: a bad read is not always a bad disk. */
@@ -85,6 +86,11 @@ export class CopyAttempt {
     }
     const ancestor = await new Ancestor(parts, copy, context, this.hold.signal).look();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
+    if (await this.isAwayStill(region, history)) {
+      log.debug(`copy not begun: the vault of ${region} is away still`);
+      const retryInMs = Math.min(parts.retryMs * 2 ** Math.min(job.failures, 20), longestPauseMs);
+      return { retryInMs, hasFailed: true };
+    }
 
     const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
     if (isRefusal(begun)) {
@@ -134,6 +140,21 @@ export class CopyAttempt {
       const failed = { type: 'FailCopyAttempt', copyId, attempt, code, reason: message } as const;
       const recorded = await record({ ...failed, retryAt });
       return isRefusal(recorded) ? after(recorded) : { retryInMs: pauseMs };
+    }
+  }
+
+  /** A region may be away for weeks: that is recorded once an hour, not with every attempt. */
+  private async isAwayStill(region: string, history: readonly RecordedEvent[]): Promise<boolean> {
+    const { clock, stalls, vaults } = this.parts;
+    const last = history.at(-1);
+    if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
+    if (clock.now().getTime() - new Date(last.at).getTime() > outageToldMs) return false;
+    try {
+      await stalls.over(region, this.hold.signal, () => vaults.of(region).probe());
+      return false;
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      return error instanceof VaultFault && isOutageOfVault(error.code);
     }
   }
 

@@ -6,7 +6,7 @@
 import type { RecordedEvent } from '@strongroom/contracts';
 
 /** A completed backup and what the ledger knows of its copies. */
-export interface WhereHeld {
+export interface BackupAndCopies {
   /** The region it was made in; null before it is. */
   madeIn: string | null;
   copies: readonly { region: string; isCompleted: boolean }[];
@@ -16,7 +16,7 @@ export interface WhereHeld {
  * The regions that hold the backup whole, as far as is known: where it was made comes first. A copy that is owed there
  * tells that the region has lost it.
  */
-export function regionsHolding({ madeIn, copies }: WhereHeld): string[] {
+export function regionsHolding({ madeIn, copies }: BackupAndCopies): string[] {
   const isLost = copies.some(({ region, isCompleted }) => region === madeIn && !isCompleted);
   const elsewhere = copies.filter(({ region, isCompleted }) => isCompleted && region !== madeIn);
   return [...(madeIn !== null && !isLost ? [madeIn] : []), ...elsewhere.map(({ region }) => region)];
@@ -27,7 +27,7 @@ export function regionsHolding({ madeIn, copies }: WhereHeld): string[] {
  * @param served the regions that the deployment has a vault of
  */
 export function isWhereOwed(
-  { copyTo, ...backup }: WhereHeld & { copyTo: readonly string[] },
+  { copyTo, ...backup }: BackupAndCopies & { copyTo: readonly string[] },
   served: readonly string[],
 ): boolean {
   const holding = regionsHolding(backup).filter((region) => served.includes(region));
