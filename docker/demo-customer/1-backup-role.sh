@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All that a customer gives Strongroom: a role with LOGIN and REPLICATION, and a line that lets it in for replication.
+# All that a customer gives Strongroom: a role with LOGIN and REPLICATION, a line that lets it in for replication, and one
+# for its database, over which incremental backups ask what has changed.
 set -euo pipefail
 
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'
@@ -8,3 +9,4 @@ create role backup login replication password :'password';
 SQL
 
 echo 'host replication backup all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+echo 'host shop backup all scram-sha-256' >>"$PGDATA/pg_hba.conf"

@@ -22,19 +22,15 @@ export default class PatientEnvironment extends TestEnvironment {
     process.env.STRONGROOM_TEST_PATIENCE = factor.toFixed(2);
     super(config, context);
     this.factor = factor;
-    this.begun = new WeakSet();
+    this.patientWith = new WeakSet();
   }
 
-  /** Jest's runner reads the limits after it has told of the start. */
+  /** Jest's runner reads the limits after it has told of the start. A hook starts once for each test, and is one all the while. */
   handleTestEvent({ name, test, hook }, { testTimeout }) {
-    if (name === 'test_start') this.wait(test, testTimeout);
-    else if (name === 'hook_start') this.wait(hook, testTimeout);
-  }
-
-  /** A hook that runs before each test starts many times, and waits no longer for it. */
-  wait(limited, testTimeout) {
-    if (this.begun.has(limited)) return;
-    this.begun.add(limited);
-    limited.timeout = (limited.timeout ?? testTimeout) * this.factor;
+    if (name === 'test_start') test.timeout = (test.timeout ?? testTimeout) * this.factor;
+    else if (name === 'hook_start' && !this.patientWith.has(hook)) {
+      hook.timeout = (hook.timeout ?? testTimeout) * this.factor;
+      this.patientWith.add(hook);
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
@@ -81,6 +81,17 @@ describe('a backup', () => {
     expect(await completedOf(backupId)).toMatchObject({ type: 'full', parentId: null });
     expect(world.told.find((line) => line.includes(backupId) && line.includes('an incremental was planned'))).toContain(
       parentId,
+    );
+  });
+
+  it('of a schedule whose parent is not there any more is full, and the log says why', async () => {
+    const parentId = await full();
+    await rm(join(world.folder, 'backups', parentId.slice(-2), parentId), { recursive: true });
+    const backupId = await ofSlot(parentId);
+    expect(await attempt(backupId)).toBe('finished');
+    expect(await completedOf(backupId)).toMatchObject({ type: 'full', parentId: null });
+    expect(world.told.find((line) => line.includes(backupId) && line.includes('an incremental was planned'))).toContain(
+      `Backup ${parentId}, which it was to be built on, is not there any more`,
     );
   });
 

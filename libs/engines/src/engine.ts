@@ -63,6 +63,24 @@ export interface RestoredFolder {
   outside: string[];
   /** False when the server keeps its settings elsewhere: they are not in the backup. */
   hasSettings: boolean;
+  /** What in the folder was made otherwise than it is in the backup, each a line for people. */
+  changed: string[];
+  /** What is not as it should be, or can't be known to be, each a sentence for people. */
+  warnings: string[];
+}
+
+export interface RestoreOptions {
+  /** Where what belongs outside of the folder goes, by what the server calls it or by where the server had it. */
+  tablespaces?: ReadonlyMap<string, string>;
+  /** Called with the bytes written since the last call. */
+  progress?: (bytes: number) => void;
+  signal?: AbortSignal;
+  /** The server is not to act for its source: what does is turned off, and `changed` says so. Default: all stays as it is. */
+  standsAlone?: boolean;
+  /** Whether the data's own checksums are looked at, which takes one more reading of all; default: of what was put together. */
+  checksPages?: boolean;
+  /** Data that are no good by their own checksums are told in `warnings`, and don't end the restore. */
+  acceptsBadPages?: boolean;
 }
 
 export abstract class Engine {
@@ -96,15 +114,14 @@ export abstract class Engine {
   abstract whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined;
 
   /**
-   * Restores a backup into an empty or missing folder, from which a server of the same major version starts.
-   * On failure the folder is left empty.
+   * Restores a backup into an empty or missing folder, from which a server of the same major version starts. Until it is
+   * whole none does, and no other restore gets into it. On failure the folder is left empty.
    * @param chain the full backup, then what was built on it, oldest first; the last is the one that is wanted
-   * @param progress called with the bytes written since the last call
    * @throws {EngineFault} before anything is written when the chain is not one
    */
   abstract restore(
     chain: readonly RestoreSource[],
     directory: string,
-    progress?: (bytes: number) => void,
+    options?: RestoreOptions,
   ): Promise<RestoredFolder>;
 }

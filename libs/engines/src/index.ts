@@ -8,6 +8,7 @@ export {
   type EngineTarget,
   type ParentBackup,
   type RestoredFolder,
+  type RestoreOptions,
   type RestoreSource,
 } from './engine.js';
 export {
@@ -17,7 +18,8 @@ export {
   IncrementalNotPossible,
   incrementalGrounds,
 } from './engine-fault.js';
+export type { StoredSource } from './open-backup.js';
 export { chainSlotOf } from './postgresql/chain-slot.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
-export { openChain, type RestoredBackup, type RestoreOptions, restoreBackup } from './restore-backup.js';
+export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

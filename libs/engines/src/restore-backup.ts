@@ -1,28 +1,27 @@
 /** A backup from a vault into a folder, with everything that it was built on. */
 import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
-import type { Engine, RestoredFolder, RestoreSource } from './engine.js';
+import type { Engine, RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
-import { openBackup } from './open-backup.js';
+import { openBackup, type StoredSource } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 
 const engines: Readonly<Record<DatastoreType, () => Engine>> = { postgresql: () => new PostgresqlEngine() };
 /** Longer than any chain that a schedule makes. */
 const longestChain = 1_000;
 
-export interface RestoreOptions {
+export interface RestoreBackupOptions extends RestoreOptions {
   vault: Vault;
   backupId: string;
   /** Empty, or not there yet. */
   directory: string;
-  /** Gets the bytes written since the last call. */
-  progress?: (bytes: number) => void;
-  /** Ends it: the folder is left empty. */
-  signal?: AbortSignal;
+  /** The backup's SHA-256, as whoever asks for it knows it: what is restored is that backup, and no other of its name. */
+  expectedSha256?: string | undefined;
 }
 
 export interface RestoredBackup extends RestoredFolder {
   manifest: VaultManifest;
+  sha256: string;
   /** The ids of what was put together, the full backup first. */
   chain: string[];
 }
@@ -37,15 +36,17 @@ export async function restoreBackup({
   vault,
   backupId,
   directory,
-  progress,
-  signal,
-}: RestoreOptions): Promise<RestoredBackup> {
-  const chain = await openChain(vault, backupId, signal);
-  const newest = chain.at(-1) as RestoreSource;
+  expectedSha256,
+  ...options
+}: RestoreBackupOptions): Promise<RestoredBackup> {
+  const { signal } = options;
+  const chain = await openChain(vault, backupId, { signal, expectedSha256 });
+  const newest = chain.at(-1) as StoredSource;
   const ids = chain.map(({ manifest }) => manifest.backupId);
   const engine = engines[newest.manifest.datastore.type]();
   try {
-    return { ...(await engine.restore(chain, directory, progress)), manifest: newest.manifest, chain: ids };
+    const restored = await engine.restore(chain, directory, options);
+    return { ...restored, manifest: newest.manifest, sha256: newest.sha256, chain: ids };
   } catch (error) {
     // What unpacks altered bytes may stumble over them before the object was read to its end and its digest is known.
     const isUnusable = error instanceof EngineFault && error.code === 'backup-content-invalid';
@@ -54,14 +55,29 @@ export async function restoreBackup({
   }
 }
 
+export interface ChainOptions {
+  signal?: AbortSignal | undefined;
+  /** Of the backup that is asked for. */
+  expectedSha256?: string | undefined;
+}
+
 /**
- * The backup and everything that it was built on, the full one first.
- * @throws {VaultFault} naming the link that the vault does not hold
+ * The backup and everything that it was built on, the full one first. Each is the one that what is built on it names, where
+ * that names it by its digest.
+ * @throws {VaultFault} naming the link that the vault does not hold; `object-altered` for one that is another than it should be
  */
-export async function openChain(vault: Vault, backupId: string, signal?: AbortSignal): Promise<RestoreSource[]> {
-  const chain: RestoreSource[] = [];
+export async function openChain(
+  vault: Vault,
+  backupId: string,
+  { signal, expectedSha256 }: ChainOptions = {},
+): Promise<StoredSource[]> {
+  const chain: StoredSource[] = [];
+  let expected = expectedSha256;
   for (let id: string | null = backupId; id !== null; id = chain[0]?.manifest.parentId ?? null) {
-    chain.unshift(await openLink(vault, id, backupId, signal));
+    const link = await openLink(vault, id, backupId, signal);
+    if (expected !== undefined && link.sha256 !== expected) throw isAnother(vault, id, link.sha256, expected);
+    chain.unshift(link);
+    expected = link.manifest.parentSha256 ?? undefined;
     if (chain.length > longestChain) {
       throw new EngineFault('backup-content-invalid', `What backup ${backupId} is built on has no beginning.`);
     }
@@ -69,7 +85,15 @@ export async function openChain(vault: Vault, backupId: string, signal?: AbortSi
   return chain;
 }
 
-async function openLink(vault: Vault, id: string, wanted: string, signal?: AbortSignal): Promise<RestoreSource> {
+function isAnother(vault: Vault, id: string, sha256: string, expected: string): VaultFault {
+  return new VaultFault(
+    'object-altered',
+    vault.region,
+    `What the vault of ${vault.region} has as backup ${id} is another than was stored: its SHA-256 is ${sha256} and should be ${expected}. Restore from the copy in another region.`,
+  );
+}
+
+async function openLink(vault: Vault, id: string, wanted: string, signal?: AbortSignal): Promise<StoredSource> {
   try {
     return await openBackup(vault, id, signal);
   } catch (error) {

@@ -2,9 +2,6 @@
 import type { VaultManifest } from '@strongroom/contracts';
 import { EngineFault } from '../engine-fault.js';
 import { manifestName } from './base-backup.js';
-import { limitBlocksName } from './limit-list.js';
-import type { FileOfServer } from './server-manifest.js';
-import type { UnpackedFile } from './unpack.js';
 
 export interface Archive {
   objectName: string;
@@ -15,9 +12,10 @@ export interface Archive {
 /** The data folder's first: it says which tablespaces are linked. @throws {EngineFault} */
 export function archivesOf(manifest: VaultManifest): Archive[] {
   const archives: Archive[] = [];
+  const limits = limitBlocksOf(manifest);
   for (const { name } of manifest.objects) {
     const plain = name.replace(/\.zst$/, '');
-    if (plain === manifestName || plain === limitBlocksName) continue;
+    if (plain === manifestName || plain === limits) continue;
     const [, base, oid] = /^(?:(base)|(\d+))\.tar$/.exec(plain) ?? [];
     if (base === undefined && oid === undefined) throw invalid(`it has ${name}, which is no archive of PostgreSQL`);
     if (oid === undefined) archives.unshift({ objectName: plain, oid });
@@ -27,26 +25,16 @@ export function archivesOf(manifest: VaultManifest): Archive[] {
   return archives;
 }
 
-/** WAL is not in the server's manifest; what lies beside it under pg_wal is. */
-const maybeUnlisted = /^pg_wal\//;
-
-/** Takes a file that matches off the list of those that are expected. @throws {EngineFault} when it does not */
-export function compare(path: string, written: Omit<UnpackedFile, 'path'>, expected: Map<string, FileOfServer>): void {
-  const wanted = expected.get(path);
-  if (!wanted && maybeUnlisted.test(path)) return;
-  if (!wanted) throw invalid(`${path} is not in the server's manifest`);
-  if (wanted.sizeBytes !== written.sizeBytes || wanted.sha256 !== written.sha256) {
-    throw invalid(`${path} is not what the server's manifest says`);
-  }
-  expected.delete(path);
-}
-
-/** @throws {EngineFault} when the server's manifest names files that never came */
-export function noneMissing(expected: ReadonlyMap<string, FileOfServer>): void {
-  const [missing] = expected.keys();
-  if (missing !== undefined) throw invalid(`${expected.size} files are missing, ${missing} among them`);
+/** The object with the limits of the relations that were cut since the parent; undefined of a backup that has none. */
+export function limitBlocksOf({ engine }: VaultManifest): string | undefined {
+  const name = engine.limitBlocks;
+  return typeof name === 'string' ? name : undefined;
 }
 
 export function invalid(why: string): EngineFault {
   return new EngineFault('backup-content-invalid', `The backup can't be restored: ${why}.`);
+}
+
+export function cancelledRestore(): EngineFault {
+  return new EngineFault('cancelled', 'The restore was cancelled.');
 }

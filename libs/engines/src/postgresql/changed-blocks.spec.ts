@@ -3,8 +3,9 @@ import { type FileHandle, mkdir, mkdtemp, open, readFile, rm, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { applyChangedBlocks, relationOf } from './changed-blocks.js';
-import { write } from './unpack.js';
+import { applyChangedBlocks, type BlockLimit } from './changed-blocks.js';
+import { relationOf } from './relation-file.js';
+import { write } from './write-all.js';
 
 const blockSize = 8_192;
 const block = (filling: string) => Buffer.alloc(blockSize, filling);
@@ -14,6 +15,9 @@ const u32 = (...values: number[]) => {
   return bytes;
 };
 const magic = 0xd3ae1f0d;
+const segmentBlocks = 10;
+/** Of a relation that was cut. */
+const cutTo = (blocks: number): BlockLimit => ({ said: blocks, kept: blocks });
 /** As the server writes it. */
 function changes(truncation: number, blocks: Record<number, Buffer> = {}): Buffer {
   const numbers = Object.keys(blocks).map(Number);
@@ -38,7 +42,8 @@ describe('the changed blocks of a relation', () => {
     jest.restoreAllMocks();
     await rm(folder, { recursive: true, force: true });
   });
-  const apply = (bytes: Buffer, size?: number) => applyChangedBlocks(chunksOf(bytes, size), target, blockSize);
+  const apply = (bytes: Buffer, size?: number, limit?: BlockLimit) =>
+    applyChangedBlocks(chunksOf(bytes, size), target, { blockSize, segmentBlocks }, limit);
   const expectBlocks = async (...blocks: Buffer[]) =>
     expect((await readFile(target)).equals(Buffer.concat(blocks))).toBe(true);
 
@@ -71,6 +76,39 @@ describe('the changed blocks of a relation', () => {
     await expectBlocks(block('a'), block('b'), block('c'), block('\0'), block('\0'));
   });
 
+  it('keep nothing of before beyond the limit to which the relation was cut, though it is longer again', async () => {
+    // The server gives the file's length, since it is larger than the limit.
+    await apply(changes(5, { 3: block('n') }), undefined, cutTo(1));
+    await expectBlocks(block('a'), block('\0'), block('\0'), block('n'), block('\0'));
+  });
+
+  it('keep no less than the server says where the limit is beyond it', async () => {
+    await apply(changes(2), undefined, cutTo(7));
+    await expectBlocks(block('a'), block('b'));
+    await apply(changes(2, { 3: block('n') }), undefined, cutTo(100));
+    await expectBlocks(block('a'), block('b'), block('\0'), block('n'));
+  });
+
+  it('keep nothing in a file that the relation did not reach when it was cut', async () => {
+    await apply(changes(2, { 1: block('n') }), undefined, cutTo(-20));
+    await expectBlocks(block('\0'), block('n'));
+  });
+
+  it('never make a file longer than one can be, whatever length the server gives for the relation', async () => {
+    await apply(changes(243_951), undefined, cutTo(243_951));
+    expect((await readFile(target)).length).toBe(segmentBlocks * blockSize);
+    expect((await readFile(target)).subarray(0, 3 * blockSize)).toEqual(
+      Buffer.concat([block('a'), block('b'), block('c')]),
+    );
+    await apply(changes(0xffff_fffe));
+    expect((await readFile(target)).length).toBe(segmentBlocks * blockSize);
+  });
+
+  it('make a visibility map as long as what is left of its relation needs, where the server gives the length of that', async () => {
+    await apply(changes(8), undefined, { said: 8, kept: 1 });
+    await expectBlocks(block('a'));
+  });
+
   it.each([
     ['nothing', Buffer.alloc(0), 'break off'],
     ['less than a head', u32(magic, 0), 'break off'],
@@ -83,11 +121,15 @@ describe('the changed blocks of a relation', () => {
     ],
     ['more than it names', Buffer.concat([changes(3, { 0: block('x') }), block('y')]), 'do not end where they should'],
     ['another magic', u32(0xd3ae1f0c, 0, 3), 'no known form'],
-    ['more blocks than a file can have', u32(magic, 0xffffffff, 3), 'no known form'],
-    ['a truncation longer than a file can be', u32(magic, 0, 0xffffffff), 'no known form'],
+    ['more blocks than a file can have', u32(magic, segmentBlocks + 1, 3), 'no known form'],
+    ['a truncation longer than any relation', u32(magic, 0, 0xffffffff), 'no known form'],
     ['blocks that descend', Buffer.concat([u32(magic, 2, 3, 2, 1), Buffer.alloc(3 * blockSize)]), 'not in order'],
     ['a block twice', Buffer.concat([u32(magic, 2, 3, 1, 1), Buffer.alloc(3 * blockSize)]), 'not in order'],
-    ['a block beyond a file', Buffer.concat([u32(magic, 1, 3, 0xffffffff), block('x')]), 'not in order'],
+    [
+      'a block beyond a file',
+      Buffer.concat([u32(magic, 1, 3, segmentBlocks), Buffer.alloc(2 * blockSize)]),
+      'not in order',
+    ],
   ])('that are %s are refused', async (_, bytes, why) => {
     const refused = apply(bytes);
     await expect(refused).rejects.toMatchObject({ code: 'backup-content-invalid' });
@@ -124,6 +166,7 @@ describe('a file of an incremental backup', () => {
     ['base/5/INCREMENTAL.1259', 'base/5/1259'],
     ['base/5/INCREMENTAL.1259.1', 'base/5/1259.1'],
     ['base/5/INCREMENTAL.1259_vm.12', 'base/5/1259_vm.12'],
+    ['base/5/INCREMENTAL.1259_init', 'base/5/1259_init'],
     ['global/INCREMENTAL.1262', 'global/1262'],
     ['pg_tblspc/16413/PG_18_202506291/5/INCREMENTAL.16414.2', 'pg_tblspc/16413/PG_18_202506291/5/16414.2'],
   ])('%s has the changes of %s', (path, relation) => expect(relationOf(path)).toBe(relation));
@@ -132,6 +175,7 @@ describe('a file of an incremental backup', () => {
     'base/5/1259.1',
     'pg_wal/INCREMENTAL.1',
     'INCREMENTAL.1',
+    'base/5/INCREMENTAL.txt',
     'base/INCREMENTAL.1',
     'base/5/INCREMENTAL.1/2',
     'pg_tblspc/16413/INCREMENTAL.1',

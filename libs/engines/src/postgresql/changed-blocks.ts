@@ -9,39 +9,50 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { EngineFault } from '../engine-fault.js';
-import type { UnpackedFile } from './unpack.js';
-import { writeAll } from './write-all.js';
+import { type WrittenFile, writeAll } from './write-all.js';
 
 const magic = 0xd3ae1f0d;
 const headBytes = 12;
-/** Of a relation's file, whose segments have 1 GiB, at the smallest blocks there are. */
-const mostBlocks = 1_048_576;
+/** No length of a relation, and of none of its files. */
+const noBlock = 0xffff_ffff;
 
-/** `base/5/INCREMENTAL.1259.1` is of `base/5/1259.1`; undefined for a file that is whole. */
-export function relationOf(path: string): string | undefined {
-  const [, folder, file] = /^((?:base\/\d+|global|pg_tblspc\/\d+\/[^/]+\/\d+)\/)INCREMENTAL\.([^/]+)$/.exec(path) ?? [];
-  return folder === undefined ? undefined : `${folder}${file}`;
+export interface BlockSizes {
+  /** In bytes. */
+  blockSize: number;
+  /** How many blocks the file of a relation has at most; what is beyond is in the next one. */
+  segmentBlocks: number;
+}
+
+/** To how many blocks, from the file's beginning, its relation was cut since the parent; negative where that was before the file. */
+export interface BlockLimit {
+  /** As the server says it: it is the truncation length where the file is not longer. */
+  said: number;
+  /** So many of the parent's blocks count. */
+  kept: number;
 }
 
 /**
  * @param target the relation's file, which must be there
+ * @param limit beyond how many blocks the parent's content does not count; default: the truncation length alone says it
  * @returns the size and digest of the bytes as they came, as the server's manifest tells them
  * @throws {EngineFault} `backup-content-invalid`; errors of the disk as they are
  */
 export async function applyChangedBlocks(
   content: AsyncIterable<unknown>,
-  target: string,
-  blockSize: number,
+  target: Buffer | string,
+  sizes: BlockSizes,
+  limit?: BlockLimit,
   progress?: (bytes: number) => void,
-): Promise<Omit<UnpackedFile, 'path'>> {
+): Promise<WrittenFile> {
   const hash = createHash('sha256');
+  const name = target.toString();
   let sizeBytes = 0;
   const file = await open(target, 'r+').catch((error: unknown) => {
     const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
-    throw isMissing ? invalid(`there is nothing at ${target} that its changes could be applied to`, error) : error;
+    throw isMissing ? invalid(`there is nothing at ${name} that its changes could be applied to`, error) : error;
   });
   try {
-    const patch = new Patch(file, blockSize, target);
+    const patch = new Patch(file, { ...sizes, limit }, name);
     for await (const chunk of content) {
       if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
       hash.update(chunk);
@@ -65,7 +76,7 @@ class Patch {
 
   constructor(
     private readonly file: FileHandle,
-    private readonly blockSize: number,
+    private readonly sizes: BlockSizes & { limit: BlockLimit | undefined },
     private readonly target: string,
   ) {}
 
@@ -93,25 +104,34 @@ class Patch {
   /** Undefined until all of it has come. */
   private head(bytes: Buffer): { length: number; blocks: number[]; truncation: number } | undefined {
     if (bytes.length < headBytes) return undefined;
+    const { blockSize, segmentBlocks } = this.sizes;
     const count = bytes.readUInt32LE(4);
     const truncation = bytes.readUInt32LE(8);
-    if (bytes.readUInt32LE(0) !== magic || count > mostBlocks || truncation > mostBlocks)
+    if (bytes.readUInt32LE(0) !== magic || count > segmentBlocks || truncation === noBlock)
       throw invalid(`the changes to ${this.target} are of no known form`);
     const listed = headBytes + count * 4;
-    const length = count === 0 ? listed : Math.ceil(listed / this.blockSize) * this.blockSize;
+    const length = count === 0 ? listed : Math.ceil(listed / blockSize) * blockSize;
     if (bytes.length < length) return undefined;
     const blocks = Array.from({ length: count }, (_, index) => bytes.readUInt32LE(headBytes + index * 4));
-    if (blocks.some((block, index) => block >= mostBlocks || block <= (blocks[index - 1] ?? -1))) {
+    if (blocks.some((block, index) => block >= segmentBlocks || block <= (blocks[index - 1] ?? -1))) {
       throw invalid(`the changes to ${this.target} are not in order`);
     }
     return { length, blocks, truncation };
   }
 
-  /** What lies beyond the truncation is of before; what is between it and the last block is zeros. */
+  /**
+   * Of what was there before, blocks below both the truncation length and the limit stay; what lies between them and the
+   * last block is zeros. A truncation length beyond the segment is that of the relation: some versions send it for the
+   * segments before the one in which the relation was cut.
+   */
   private async resize(blocks: number[], truncation: number): Promise<void> {
+    const { blockSize, segmentBlocks, limit } = this.sizes;
+    const whole = truncation === limit?.said ? limit.kept : truncation;
+    const length = Math.max(0, Math.min(whole, segmentBlocks));
+    const kept = Math.max(0, Math.min(length, limit?.kept ?? segmentBlocks));
     const { size } = await this.file.stat();
-    if (size > truncation * this.blockSize) await this.file.truncate(truncation * this.blockSize);
-    await this.file.truncate(Math.max(truncation, (blocks.at(-1) ?? -1) + 1) * this.blockSize);
+    if (size > kept * blockSize) await this.file.truncate(kept * blockSize);
+    await this.file.truncate(Math.max(length, (blocks.at(-1) ?? -1) + 1) * blockSize);
   }
 
   /** Blocks that follow one another are written as they come. */
@@ -120,16 +140,22 @@ class Patch {
     while (rest.length > 0) {
       const block = blocks[this.at];
       if (block === undefined) throw invalid(`the changes to ${this.target} do not end where they should`);
-      const part = rest.subarray(0, this.blockSize - this.written);
-      await writeAll(this.file, part, block * this.blockSize + this.written);
+      const { blockSize } = this.sizes;
+      const part = rest.subarray(0, blockSize - this.written);
+      await writeAll(this.file, part, block * blockSize + this.written);
       this.written += part.length;
-      if (this.written === this.blockSize) {
+      if (this.written === blockSize) {
         this.at += 1;
         this.written = 0;
       }
       rest = rest.subarray(part.length);
     }
   }
+}
+
+/** 1 GiB, unless a server was built otherwise. */
+export function defaultSegmentBlocks(blockSize: number): number {
+  return 1_073_741_824 / blockSize;
 }
 
 function invalid(why: string, cause?: unknown): EngineFault {

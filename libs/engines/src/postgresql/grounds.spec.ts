@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import type { VaultManifest } from '@strongroom/contracts';
+import { manifestOfParent } from '../../fixtures/parent-manifest.js';
 import { type IncrementalGround, IncrementalNotPossible, incrementalGrounds } from '../engine-fault.js';
 import { flawedVersions, flawOf } from './flawed-versions.js';
 import { againstParent, againstServer } from './grounds.js';
@@ -23,37 +24,8 @@ const server: Server = {
   summarizesWal: true,
 };
 
-function parent(engine: VaultManifest['engine'] = {}): VaultManifest {
-  return {
-    format: 'strongroom-backup/1',
-    backupId: '0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d',
-    accountId: 'acme',
-    instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
-    instanceName: 'orders',
-    type: 'full',
-    parentId: null,
-    datastore: { type: 'postgresql', version: '18.4' },
-    region: 'ORD',
-    startedAt: '2026-11-14T14:30:00.000Z',
-    completedAt: '2026-11-14T14:31:00.000Z',
-    objects: [],
-    engine: {
-      serverVersion: '18.4',
-      serverVersionNumber: 180_004,
-      systemId: '7',
-      timeline: 2,
-      startLsn: '0/4000028',
-      endLsn: '0/4000120',
-      blockSize: 8_192,
-      segmentBlocks: 131_072,
-      dataChecksums: 'on',
-      walLogHints: 'off',
-      chainSlot: 'strongroom_chain_1',
-      slotMadeAt: 'end',
-      ...engine,
-    },
-  };
-}
+const parent = (engine: VaultManifest['engine'] = {}) =>
+  manifestOfParent({ systemId: '7', timeline: 2, startLsn: '0/4000028', endLsn: '0/4000120', ...engine });
 
 describe('an incremental backup of a server', () => {
   it('is taken where nothing speaks against it', () => {

@@ -7,7 +7,12 @@
  *     TABLESPACE DATABASE RELATION FORK BLOCK                    oids, file number, 0 main 1 fsm 2 vm 3 init, first block
  *     end COUNT                                                  of the lines between; without it the object is cut off
  */
-import type { Span } from './wal-summaries.js';
+/** What has changed: from the parent's start to the backup's own. */
+export interface Span {
+  timeline: number;
+  startLsn: string;
+  endLsn: string;
+}
 
 export const limitBlocksName = 'limit_blocks';
 

@@ -3,7 +3,6 @@
  * be built on, as it is read, and no faster than the server takes it: it may be larger than our memory.
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", UPLOAD_MANIFEST.
  */
-import { once } from 'node:events';
 import type { Duplex, Readable } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
 
@@ -57,9 +56,9 @@ export class ManifestUpload implements Submittable {
     const { stream } = connection;
     try {
       for await (const chunk of this.manifest) {
-        if (this.failure || !Buffer.isBuffer(chunk)) break;
+        if (this.failure || stream.destroyed || !Buffer.isBuffer(chunk)) break;
         connection.sendCopyFromChunk(chunk);
-        if (stream.writableNeedDrain) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+        if (stream.writableNeedDrain) await drained(stream);
       }
     } catch (cause) {
       if (this.failure) return;
@@ -76,4 +75,15 @@ export class ManifestUpload implements Submittable {
     this.failure = error;
     this.reject(error);
   }
+}
+
+/** Also resolves when it is closed: nothing drains any more then. */
+function drained(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
 }

@@ -263,6 +263,9 @@ describe('a backup of a real PostgreSQL server', () => {
     await expect(store(randomUUID())).rejects.toMatchObject({ code: 'backup-not-permitted' });
     busy.abort();
     for (const { result } of running) await expect(result).rejects.toMatchObject({ code: 'cancelled' });
+    await eventually(async () => expect(await query('select * from pg_stat_replication')).toEqual([]), {
+      withinMs: 10_000,
+    });
   });
 
   it('is not made when the disk of the vault is full, and leaves nothing', async () => {

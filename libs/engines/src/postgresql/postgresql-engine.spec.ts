@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { VaultManifest } from '@strongroom/contracts';
 import { eventually } from '../../../../test/services/eventually.js';
+import { manifestOfParent } from '../../fixtures/parent-manifest.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
 import type { EngineBackup, ParentBackup } from '../engine.js';
@@ -31,35 +31,6 @@ const inPieces = (bytes: Buffer) => {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += 32_768) pieces.push(protocol.data(bytes.subarray(at, at + 32_768)));
   return Buffer.concat(pieces);
-};
-
-const ofParent: VaultManifest = {
-  format: 'strongroom-backup/1',
-  backupId: '0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d',
-  accountId: 'acme',
-  instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
-  instanceName: 'orders',
-  type: 'full',
-  parentId: null,
-  datastore: { type: 'postgresql', version: '18.4' },
-  region: 'ORD',
-  startedAt: '2026-11-14T14:30:00.000Z',
-  completedAt: '2026-11-14T14:31:00.000Z',
-  objects: [],
-  engine: {
-    serverVersion: '18.4',
-    serverVersionNumber: 180_004,
-    systemId: '7000000000000000001',
-    timeline: 1,
-    startLsn: '0/1000028',
-    endLsn: '0/1000120',
-    blockSize: 8_192,
-    segmentBlocks: 131_072,
-    dataChecksums: 'on',
-    walLogHints: 'off',
-    chainSlot: 'strongroom_chain_1',
-    slotMadeAt: 'end',
-  },
 };
 
 describe('a backup over the replication protocol', () => {
@@ -339,7 +310,7 @@ describe('a backup over the replication protocol', () => {
         return bytes !== undefined && (socket.write(bytes) || true);
       },
     });
-    const parent = { manifest: ofParent, open: () => Readable.from([randomBytes(mebibyte)]) };
+    const parent = { manifest: manifestOfParent(), open: () => Readable.from([randomBytes(mebibyte)]) };
     const refused = begin(never, parent);
     await expect(refused).rejects.toMatchObject({ name: 'EngineFault', code, retryable });
     await expect(refused).rejects.toThrow('the server is against it');

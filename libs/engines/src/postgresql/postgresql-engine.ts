@@ -14,6 +14,7 @@ import {
   type EngineResult,
   type EngineTarget,
   type RestoredFolder,
+  type RestoreOptions,
   type RestoreSource,
 } from '../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
@@ -143,12 +144,8 @@ export class PostgresqlEngine extends Engine {
     return whyNoDescendant(former, now);
   }
 
-  restore(
-    chain: readonly RestoreSource[],
-    directory: string,
-    progress?: (bytes: number) => void,
-  ): Promise<RestoredFolder> {
-    return restoreDataDirectory(chain, directory, progress);
+  restore(chain: readonly RestoreSource[], directory: string, options?: RestoreOptions): Promise<RestoredFolder> {
+    return restoreDataDirectory(chain, directory, options);
   }
 
   /** @throws {EngineFault} */

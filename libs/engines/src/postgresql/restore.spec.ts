@@ -1,11 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { VaultManifest } from '@strongroom/contracts';
-import { type Entry, file, folderOf, link, serverManifest, tarOf } from '../../fixtures/server-archive.js';
-import type { RestoreSource } from '../engine.js';
+import { type Entry, file, folderOf, link, serverManifest, sourceOf } from '../../fixtures/server-archive.js';
 import { restoreDataDirectory } from './restore.js';
 
 describe('a restore of PostgreSQL', () => {
@@ -18,19 +16,8 @@ describe('a restore of PostgreSQL', () => {
   });
   afterEach(() => rm(parent, { recursive: true, force: true }));
 
-  function source(archives: Record<string, Entry[]>, manifest: string): RestoreSource {
-    const objects = [...Object.keys(archives), 'backup_manifest'].map((name) => ({ name: `${name}.zst` }));
-    return {
-      manifest: { objects, parentId: null } as Partial<VaultManifest> as VaultManifest,
-      open: (name) => {
-        const entries = archives[name];
-        if (!entries) return Readable.from([Buffer.from(manifest)]);
-        return Readable.from(tarOf(entries));
-      },
-    };
-  }
   const restoreBase = (base: Entry[], files: Record<string, string>) =>
-    restoreDataDirectory([source({ 'base.tar': base }, serverManifest(files))], target);
+    restoreDataDirectory([sourceOf({ 'base.tar': base }, serverManifest(files))], target);
   const expectNothing = async () => {
     expect(await readdir(target).catch(() => [])).toEqual([]);
     expect((await readdir(parent)).filter((name) => name !== 'data' && name !== 'data.tablespaces')).toEqual([]);
@@ -51,14 +38,17 @@ describe('a restore of PostgreSQL', () => {
     };
     const manifest = serverManifest({ PG_VERSION: '18\n', empty: '', 'pg_tblspc/16413/PG_18/5/16414': 'fast' });
     let written = 0;
-    const restored = await restoreDataDirectory([source(archives, manifest)], target, (bytes) => {
+    const progress = (bytes: number) => {
       written += bytes;
-    });
+    };
+    const restored = await restoreDataDirectory([sourceOf(archives, manifest)], target, { progress });
     expect(restored).toEqual({
       files: 3,
       bytes: written + manifest.length,
       outside: [join(`${target}.tablespaces`, '16413')],
       hasSettings: false,
+      changed: [],
+      warnings: [],
     });
     expect(await readFile(join(target, 'pg_tblspc/16413/PG_18/5/16414'), 'utf8')).toBe('fast');
     expect(await readFile(join(`${target}.tablespaces`, '16413/PG_18/5/16414'), 'utf8')).toBe('fast');
@@ -72,7 +62,7 @@ describe('a restore of PostgreSQL', () => {
       'base.tar': [folderOf('pg_tblspc/16413'), file('PG_VERSION', '18\n')],
     };
     const manifest = serverManifest({ PG_VERSION: '18\n', 'pg_tblspc/16413/PG_18/5/16414': 'fast' });
-    await expect(restoreDataDirectory([source(archives, manifest)], target)).resolves.toMatchObject({ outside: [] });
+    await expect(restoreDataDirectory([sourceOf(archives, manifest)], target)).resolves.toMatchObject({ outside: [] });
     expect(await readFile(join(target, 'pg_tblspc/16413/PG_18/5/16414'), 'utf8')).toBe('fast');
   });
 
@@ -105,7 +95,7 @@ describe('a restore of PostgreSQL', () => {
     const base = [link('pg_tblspc/16413', parent), file('pg_tblspc/16413/outside', 'x')];
     const archives = { '16413.tar': [], 'base.tar': base };
     const manifest = serverManifest({ 'pg_tblspc/16413/outside': 'x' });
-    await restoreDataDirectory([source(archives, manifest)], target);
+    await restoreDataDirectory([sourceOf(archives, manifest)], target);
     expect((await readdir(parent)).sort()).toEqual(['data', 'data.tablespaces']);
   });
 
@@ -121,10 +111,60 @@ describe('a restore of PostgreSQL', () => {
   it('does not touch the folder of tablespaces of another restore', async () => {
     await mkdir(join(`${target}.tablespaces`, '1'), { recursive: true });
     const archives = { '16413.tar': [], 'base.tar': [] };
-    await expect(restoreDataDirectory([source(archives, serverManifest({}))], target)).rejects.toMatchObject({
+    await expect(restoreDataDirectory([sourceOf(archives, serverManifest({}))], target)).rejects.toMatchObject({
       code: 'restore-target-unusable',
     });
     expect(await readdir(`${target}.tablespaces`)).toEqual(['1']);
+  });
+
+  it('keeps the mode of a server whose group may read, and is its owner’s alone otherwise', async () => {
+    const modeOf = async (path: string) => (await stat(join(target, path))).mode & 0o777;
+    const entries: Entry[] = [
+      [{ name: 'base', type: 'directory', mode: 0o750 }],
+      [{ name: 'base/1', type: 'file', mode: 0o640 }, 'x'],
+      [{ name: 'secret', type: 'file', mode: 0o600 }, 'x'],
+      [{ name: 'odd', type: 'file', mode: 0o777 }, 'x'],
+    ];
+    await restoreBase(entries, { 'base/1': 'x', secret: 'x', odd: 'x' });
+    for (const [path, mode] of [
+      ['', 0o750],
+      ['base', 0o750],
+      ['base/1', 0o640],
+      ['secret', 0o600],
+      ['odd', 0o640],
+    ] as const) {
+      expect([path, await modeOf(path)]).toEqual([path, mode]);
+    }
+    await rm(target, { recursive: true });
+    const ofOwner: Entry[] = [
+      [{ name: 'base', type: 'directory', mode: 0o700 }],
+      [{ name: 'base/1', type: 'file', mode: 0o600 }, 'x'],
+    ];
+    await restoreBase(ofOwner, { 'base/1': 'x' });
+    for (const [path, mode] of [
+      ['', 0o700],
+      ['base', 0o700],
+      ['base/1', 0o600],
+    ] as const) {
+      expect([path, await modeOf(path)]).toEqual([path, mode]);
+    }
+  });
+
+  it('lets no server start before its last act: pg_control has another name until all else is there', async () => {
+    const base = [folderOf('global'), file('global/pg_control', 'control'), file('PG_VERSION', '18\n')];
+    const good = sourceOf({ 'base.tar': base }, serverManifest({ 'global/pg_control': 'control', PG_VERSION: '18\n' }));
+    const seen: string[][] = [];
+    const open = (name: string) => {
+      const look = async function* () {
+        yield* good.open(name);
+        seen.push(await readdir(join(target, 'global')).catch(() => []));
+      };
+      return Readable.from(look());
+    };
+    await restoreDataDirectory([{ ...good, open }], target);
+    expect(seen.flat()).toContain('pg_control.restoring');
+    expect(seen.flat()).not.toContain('pg_control');
+    expect(await readdir(join(target, 'global'))).toEqual(['pg_control']);
   });
 
   it('says when it can not write there', async () => {
@@ -134,11 +174,11 @@ describe('a restore of PostgreSQL', () => {
 
   it.each([
     ['is no JSON', '{'],
-    ['was changed', serverManifest({ PG_VERSION: '18\n' }).replace('"Size":3', '"Size":4')],
+    ['was changed', serverManifest({ PG_VERSION: '18\n' }).replace('"Size": 3', '"Size": 4')],
     ['has checksums of another kind', serverManifest({ PG_VERSION: '18\n' }).replaceAll('SHA256', 'CRC32C')],
   ])("refuses a server's manifest that %s", async (_, manifest) => {
     const base = [file('PG_VERSION', '18\n')];
-    await expect(restoreDataDirectory([source({ 'base.tar': base }, manifest)], target)).rejects.toMatchObject({
+    await expect(restoreDataDirectory([sourceOf({ 'base.tar': base }, manifest)], target)).rejects.toMatchObject({
       code: 'backup-content-invalid',
     });
     await expectNothing();
@@ -146,7 +186,7 @@ describe('a restore of PostgreSQL', () => {
 
   it('refuses a backup without the data folder, or with an object that it does not know', async () => {
     const restore = (archives: Record<string, Entry[]>) =>
-      restoreDataDirectory([source(archives, serverManifest({}))], target);
+      restoreDataDirectory([sourceOf(archives, serverManifest({}))], target);
     await expect(restore({})).rejects.toThrow('it has no base.tar');
     await expect(restore({ 'base.tar': [], 'redo.log': [] })).rejects.toThrow('redo.log.zst, which is no archive');
     await expectNothing();

@@ -1,51 +1,49 @@
 /**
- * Unpacks a backup into a data folder: the full one, then what was built on it in place, and checks each file against
- * the server's own manifests as it is written. The result is what `pg_verifybackup` calls good and a server starts from.
+ * Restores a chain of backups into a data folder: the full one, then what was built on it in place. Every file is compared
+ * with the server's own manifests as it is written, and the folder with the newest one in the end. The result is what
+ * `pg_verifybackup` calls good and a server starts from; before that no server does.
  *
- * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, with links to them in pg_tblspc: a server refuses folders
- * where it has links, and within its own folder they would be strangers to its manifest. The links are absolute: who
- * moves the folders makes them anew.
+ * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them, with links to them in
+ * pg_tblspc. The links are absolute: who moves the folders makes them anew.
  */
-import { writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import type { RestoredFolder, RestoreSource } from '../engine.js';
-import { archivesOf, compare, invalid, noneMissing } from './archives-of.js';
-import { manifestName } from './base-backup.js';
-import { empty, exists, openEmpty, syncName, syncTree, targetFault } from './data-folder.js';
-import { applyIncremental, manifestOfCombined } from './incremental.js';
-import { parseServerManifest } from './server-manifest.js';
-import { TablespaceLinks } from './tablespace-links.js';
-import { unpack } from './unpack.js';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { RestoredFolder, RestoreOptions, RestoreSource } from '../engine.js';
+import { type AppliedBackup, applyBackup } from './apply-backup.js';
+import { cancelledRestore, invalid, limitBlocksOf } from './archives-of.js';
+import { controlFileAt } from './control-file.js';
+import { finishManifest } from './finish-manifest.js';
+import { PageCheck } from './page-check.js';
+import { standAlone } from './stand-alone.js';
+import { TablespacePlaces } from './tablespace-places.js';
+import { controlName, TargetTree } from './target-tree.js';
+import { compareTree, syncTree } from './tree-walk.js';
 
-/** @throws {EngineFault} and leaves the folder empty */
+/** @throws {EngineFault} and leaves the folder empty, or as it was where it could not be used */
 export async function restoreDataDirectory(
   chain: readonly RestoreSource[],
   target: string,
-  progress?: (bytes: number) => void,
+  options: RestoreOptions = {},
 ): Promise<RestoredFolder> {
-  checkChain(chain);
+  const newest = checkChain(chain);
   const directory = resolve(target);
-  const spaces = `${directory}.tablespaces`;
-  const hasSpaces = chain.some(({ manifest }) => archivesOf(manifest).length > 1);
-  await openEmpty(directory);
-  if (hasSpaces) await openEmpty(spaces);
+  const places = TablespacePlaces.plan(newest.manifest, directory, options.tablespaces);
+  const tree = await TargetTree.hold(directory, places, newest.manifest.backupId);
   try {
-    const restored = await restoreInto(directory, spaces, chain, progress);
-    for (const folder of hasSpaces ? [spaces, directory] : [directory]) {
+    const restored = await restoreInto(tree, chain, newest, options);
+    for (const folder of [...tree.links.values(), directory]) {
+      if (options.signal?.aborted) throw cancelledRestore();
       await syncTree(folder);
-      await syncName(folder);
     }
+    await tree.finish();
     return restored;
   } catch (error) {
-    await empty(directory);
-    if (hasSpaces) await empty(spaces);
-    throw targetFault(error, directory);
+    throw await tree.giveUp(error);
   }
 }
 
-/** @throws {EngineFault} when one is not built on the one before it, or is of another server */
-function checkChain(chain: readonly RestoreSource[]): void {
+/** @returns the last one @throws {EngineFault} when one is not built on the one before it, or is of another server */
+function checkChain(chain: readonly RestoreSource[]): RestoreSource {
   for (const [index, { manifest }] of chain.entries()) {
     const parent = chain[index - 1]?.manifest;
     if (manifest.parentId !== (parent?.backupId ?? null)) {
@@ -62,51 +60,56 @@ function checkChain(chain: readonly RestoreSource[]): void {
       throw invalid(`backup ${manifest.backupId} was not built on ${parent.backupId} as it is here`);
     }
   }
-  if (chain.length === 0) throw invalid('there is none');
+  const newest = chain.at(-1);
+  if (!newest) throw invalid('there is none');
+  return newest;
 }
 
 async function restoreInto(
-  directory: string,
-  spaces: string,
-  [full, ...incrementals]: readonly RestoreSource[],
-  progress?: (bytes: number) => void,
+  tree: TargetTree,
+  chain: readonly RestoreSource[],
+  newest: RestoreSource,
+  options: RestoreOptions,
 ): Promise<RestoredFolder> {
-  if (!full) throw invalid('there is none');
-  const links = new TablespaceLinks(directory, spaces);
-  let manifest: Buffer = await buffer(full.open(manifestName));
-  let { files, bytes } = await unpackFull(directory, links, full, manifest, progress);
-  for (const source of incrementals) {
-    manifest = await buffer(source.open(manifestName));
-    const applied = await applyIncremental({ directory, links, source, manifest, progress });
-    files = applied.files;
+  let bytes = 0;
+  let applied: AppliedBackup | undefined;
+  for (const source of chain) {
+    applied = await applyBackup(tree, source, options.progress);
     bytes += applied.bytes;
   }
-  if (incrementals.length > 0) manifest = await manifestOfCombined(directory, manifest);
-  await writeFile(join(directory, manifestName), manifest, { mode: 0o600 });
-  return { files, bytes, outside: links.made, hasSettings: await exists(join(directory, 'postgresql.conf')) };
+  if (!applied) throw invalid('there is none');
+  const isCombined = chain.length > 1;
+  const control = (options.checksPages ?? isCombined) ? await controlFileAt(tree.at(controlName)) : undefined;
+  const warnings = await finishManifest(tree, {
+    newest,
+    isCombined,
+    pages: control && new PageCheck(control, newest.manifest),
+    acceptsBadPages: options.acceptsBadPages ?? false,
+    signal: options.signal,
+  });
+  await compareTree(tree, applied);
+  const hasSettings = await isThere(tree.at('postgresql.conf'));
+  const changed = options.standsAlone ? await standAlone(tree, newest.manifest) : [];
+  return {
+    files: applied.files.size,
+    bytes,
+    outside: [...tree.links.values()],
+    hasSettings,
+    changed,
+    warnings: [...unlimited(chain), ...warnings],
+  };
 }
 
-async function unpackFull(
-  directory: string,
-  links: TablespaceLinks,
-  source: RestoreSource,
-  manifest: Buffer,
-  progress?: (bytes: number) => void,
-): Promise<{ files: number; bytes: number }> {
-  const expected = parseServerManifest(manifest);
-  const files = expected.size;
-  let bytes = manifest.length;
-  for (const { objectName, oid } of archivesOf(source.manifest)) {
-    const prefix = oid === undefined ? '' : `pg_tblspc/${oid}/`;
-    await unpack(source.open(objectName), join(directory, prefix), {
-      onFile: (file) => {
-        compare(`${prefix}${file.path}`, file, expected);
-        bytes += file.sizeBytes;
-      },
-      onLink: (path) => links.make(`${prefix}${path}`),
-      ...(progress && { progress }),
-    });
-  }
-  noneMissing(expected);
-  return { files, bytes };
+/** Incrementals that were taken before the limits of relations were kept. */
+function unlimited([, ...incrementals]: readonly RestoreSource[]): string[] {
+  const without = incrementals.filter(({ manifest }) => limitBlocksOf(manifest) === undefined);
+  if (without.length === 0) return [];
+  const ids = without.map(({ manifest }) => manifest.backupId).join(', ');
+  return [
+    `Incremental backups ${ids} don't say which tables were cut by vacuum since their parent. Where such a table has grown again before the backup, PostgreSQL itself may bring deleted rows back: compare what matters with another source, or restore the full backup.`,
+  ];
+}
+
+async function isThere(path: Buffer): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -8,16 +8,9 @@ import { z } from 'zod';
 import type { EngineTarget } from '../engine.js';
 import { connectionTo, type ServerConnection, unanswered } from './connection.js';
 import { type Ground, notPossible } from './grounds.js';
-import type { RelationLimit } from './limit-list.js';
+import type { RelationLimit, Span } from './limit-list.js';
 import { compareLsn, isLsn } from './lsn.js';
 import { faultOfServer, sqlStateOf } from './server-fault.js';
-
-/** What has changed: from the parent's start to the backup's own. */
-export interface Span {
-  timeline: number;
-  startLsn: string;
-  endLsn: string;
-}
 
 export interface SummariesPatience {
   connectMs: number;
@@ -44,9 +37,11 @@ const pagesInByte = 4;
 const listSummaries = `
   select start_lsn::text, end_lsn::text from pg_catalog.pg_available_wal_summaries() where tli = $1
   order by start_lsn, end_lsn desc`;
+const mayRead = `select pg_catalog.has_function_privilege(
+  'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
  * Of each relation the lowest limit of each fork. The visibility map has one more: of the bits that are cleared when a
- * page of the table changes, the WAL tells nothing (before 17.11 and 18.5 at all, later when a table is cut), so what the
+ * page of the table changes, the WAL tells nothing (17.10 and 18.4 at all, 18.6 when a table is cut), so what the
  * parent has of the map holds no further than to the first page of the table that has changed. What lies beyond is
  * zeros then, but for what the backup has: the server makes it anew with the next vacuum.
  */
@@ -86,12 +81,13 @@ export class WalSummaries {
       connection.silence.set(patience.answerMs, unanswered);
       // A role's own limits are for those who ask for data; a transaction pooler gives each transaction another session.
       await summaries.query('begin transaction read only');
+      await summaries.query("set local search_path = ''");
       for (const limit of ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) {
         await summaries.query(`set local ${limit} = 0`);
       }
       await summaries.query(listSummaries, [0]);
-      const of = `select from pg_catalog.pg_wal_summary_contents(0, '0/0', '0/0') where false`;
-      await summaries.query(of);
+      const { rows: may } = await summaries.query(mayRead);
+      if (may[0]?.may !== true) throw new Error('permission denied for function pg_wal_summary_contents');
       if (temporarySlot !== undefined) {
         const { rows } = await summaries.query('select from pg_catalog.pg_replication_slots where slot_name = $1', [
           temporarySlot,

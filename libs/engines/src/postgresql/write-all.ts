@@ -1,5 +1,6 @@
 /** Writes bytes to a file, all of them: a disk that is nearly full takes a part of what it is given, and calls it a success. */
-import type { FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 
 /** @param position in the file; default: where the last write ended */
 export async function writeAll(file: FileHandle, bytes: Buffer, position?: number): Promise<void> {
@@ -7,4 +8,43 @@ export async function writeAll(file: FileHandle, bytes: Buffer, position?: numbe
     const into = position === undefined ? null : position + at;
     at += (await file.write(bytes, at, bytes.length - at, into)).bytesWritten;
   }
+}
+
+/** What was written, or came to be written. */
+export interface WrittenFile {
+  sizeBytes: number;
+  sha256: string;
+}
+
+export interface WriteOptions {
+  /** Default: readable by its owner alone. It holds whatever the umask is. */
+  mode?: number;
+  /** `wx` for a file that must not be there, which is the default; `w` for one that takes the place of another. */
+  flag?: 'wx' | 'w';
+  /** Gets the bytes written since the last call. */
+  progress?: ((bytes: number) => void) | undefined;
+}
+
+/** A file of what comes. Errors of the content and of the disk come out as they are. */
+export async function write(
+  content: AsyncIterable<unknown> | Iterable<unknown>,
+  target: Buffer | string,
+  { mode = 0o600, flag = 'wx', progress }: WriteOptions = {},
+): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  const file = await open(target, flag, mode);
+  try {
+    if (mode !== 0o600) await file.chmod(mode);
+    for await (const chunk of content) {
+      if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
+      hash.update(chunk);
+      await writeAll(file, chunk);
+      sizeBytes += chunk.length;
+      progress?.(chunk.length);
+    }
+  } finally {
+    await file.close();
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
 }

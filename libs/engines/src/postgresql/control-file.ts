@@ -1,0 +1,33 @@
+/**
+ * What a data folder's pg_control says of how the server was built and set up. Where a field lies differs between versions;
+ * the part that is read here follows a constant by which PostgreSQL itself recognises the machine's floating point.
+ * Source: src/include/catalog/pg_control.h, ControlFileData.
+ */
+import { readFile } from 'node:fs/promises';
+
+export interface ControlFile {
+  /** In bytes. */
+  blockSize: number;
+  /** How many blocks the file of a relation has at most. */
+  segmentBlocks: number;
+  hasChecksums: boolean;
+}
+
+const recognised = Buffer.alloc(8);
+recognised.writeDoubleLE(1_234_567);
+const at = { blockSize: 8, segmentBlocks: 12, checksums: 44 };
+const align = 8;
+const mostChecksumVersions = 8;
+
+/** Undefined when it is none that is understood. */
+export async function controlFileAt(path: Buffer): Promise<ControlFile | undefined> {
+  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+  const found = bytes.indexOf(recognised);
+  if (found === -1 || found % align !== 0 || bytes.length < found + at.checksums + 4) return undefined;
+  const [blockSize, segmentBlocks, checksums] = [at.blockSize, at.segmentBlocks, at.checksums].map((offset) =>
+    bytes.readUInt32LE(found + offset),
+  ) as [number, number, number];
+  const isUnderstood =
+    blockSize >= 1_024 && blockSize <= 32_768 && segmentBlocks > 0 && checksums < mostChecksumVersions;
+  return isUnderstood ? { blockSize, segmentBlocks, hasChecksums: checksums > 0 } : undefined;
+}

@@ -1,0 +1,60 @@
+/** What the name of a file in a data folder says: of which relation it is, and which part. Source: PostgreSQL, "Database File Layout". */
+export interface RelationFile {
+  tablespaceOid: number;
+  /** 0 of a relation that all databases share. */
+  databaseOid: number;
+  relation: number;
+  /** 0 main, 1 free space map, 2 visibility map, 3 initial. */
+  fork: number;
+  /** Of the relation's file, from 0 on. */
+  segment: number;
+}
+
+const inData = /^base\/(\d{1,10})\/([^/]+)$/;
+const shared = /^global\/([^/]+)$/;
+const inTablespace = /^pg_tblspc\/(\d{1,10})\/[^/]+\/(\d{1,10})\/([^/]+)$/;
+const name = /^(\d{1,10})(?:_(fsm|vm|init))?(?:\.([1-9]\d{0,6}))?$/;
+const forks: Readonly<Record<string, number>> = { fsm: 1, vm: 2, init: 3 };
+/** Of the tablespaces that every server has. */
+const defaultTablespace = 1663;
+const globalTablespace = 1664;
+
+/** Undefined for a file that is no relation's. */
+export function relationFileOf(path: string): RelationFile | undefined {
+  const place = placeOf(path);
+  const [, relation, fork, segment = '0'] = name.exec(place?.file ?? '') ?? [];
+  if (!place || relation === undefined) return undefined;
+  const { tablespaceOid, databaseOid } = place;
+  return {
+    tablespaceOid,
+    databaseOid,
+    relation: Number(relation),
+    fork: fork === undefined ? 0 : (forks[fork] ?? 0),
+    segment: Number(segment),
+  };
+}
+
+function placeOf(path: string): { tablespaceOid: number; databaseOid: number; file: string } | undefined {
+  const [, database, file] = inData.exec(path) ?? [];
+  if (file !== undefined) return { tablespaceOid: defaultTablespace, databaseOid: Number(database), file };
+  const [, ofAll] = shared.exec(path) ?? [];
+  if (ofAll !== undefined) return { tablespaceOid: globalTablespace, databaseOid: 0, file: ofAll };
+  const [, space, inSpace, there] = inTablespace.exec(path) ?? [];
+  if (there === undefined) return undefined;
+  return { tablespaceOid: Number(space), databaseOid: Number(inSpace), file: there };
+}
+
+const ofIncremental =
+  /^((?:base\/\d+|global|pg_tblspc\/\d+\/[^/]+\/\d+)\/)INCREMENTAL\.(\d+(?:_(?:fsm|vm|init))?(?:\.\d+)?)$/;
+
+/** `base/5/INCREMENTAL.1259.1` is of `base/5/1259.1`; undefined for a file that is whole. */
+export function relationOf(path: string): string | undefined {
+  const [, folder, file] = ofIncremental.exec(path) ?? [];
+  return folder === undefined ? undefined : `${folder}${file}`;
+}
+
+/** The name under which an incremental backup has the changes of a file. */
+export function changesOf(path: string): string {
+  const at = path.lastIndexOf('/') + 1;
+  return `${path.slice(0, at)}INCREMENTAL.${path.slice(at)}`;
+}

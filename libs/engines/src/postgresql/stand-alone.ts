@@ -1,0 +1,156 @@
+/**
+ * Makes a restored folder that of a server of its own: started on it as it is, it does not archive, follow, subscribe or
+ * listen for its source, and needs nothing of the source's machine. What is overridden stands at the end of
+ * postgresql.auto.conf, which is read last; lines that can't be overridden are commented out. Of every file that is changed
+ * the original lies beside it, and the folder's manifest stays true.
+ */
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { VaultManifest } from '@strongroom/contracts';
+import { amendManifest } from './amend-manifest.js';
+import { shown } from './byte-path.js';
+import { settingLine, settingLines, withLinesOut } from './configuration-text.js';
+import { standAloneInFiles } from './stand-alone-settings.js';
+import { modes, type TargetTree } from './target-tree.js';
+
+const keptAs = '.before-restore';
+const signals = ['standby.signal', 'recovery.signal'];
+const main = 'postgresql.conf';
+/** What `ALTER SYSTEM` writes: read after all others. */
+const last = 'postgresql.auto.conf';
+const access = 'pg_hba.conf';
+const ident = 'pg_ident.conf';
+const includes: ReadonlySet<string> = new Set(['include', 'include_if_exists', 'include_dir']);
+/** Read before postgresql.auto.conf can say otherwise. */
+const placesOfFiles: ReadonlySet<string> = new Set(['data_directory', 'hba_file', 'ident_file']);
+const accessInclude = /^[ \t]*(?:include|include_if_exists|include_dir)[ \t]+"?([^"\s#]+)/;
+const mark = 'taken out by the restore: it leads out of the folder';
+const mostDepth = 10;
+
+const minimal: Readonly<Record<string, string>> = {
+  [main]: '# The backup holds no postgresql.conf: its server kept its settings elsewhere.\n',
+  [access]:
+    '# The backup holds no pg_hba.conf: its server kept it elsewhere. This lets in who is on this machine.\nlocal all all peer\nhost all all 127.0.0.1/32 md5\nhost all all ::1/128 md5\n',
+  [ident]: '# The backup holds no pg_ident.conf: its server kept it elsewhere.\n',
+};
+
+/** @returns what was changed, a line each, for people */
+export async function standAlone(tree: TargetTree, { datastore }: VaultManifest): Promise<string[]> {
+  const changing = new Changing(tree);
+  for (const name of signals) await changing.moveAway(name);
+  for (const [name, text] of Object.entries(minimal)) await changing.putWhereMissing(name, text);
+  await changing.takeOut(main);
+  await changing.takeOut(last);
+  await changing.takeOutOfAccess(access);
+  await changing.override(standAloneInFiles(Number.parseInt(datastore.version, 10)));
+  await amendManifest(tree, changing.touched);
+  return changing.said;
+}
+
+class Changing {
+  readonly touched = new Set<string>();
+  readonly said: string[] = [];
+  /** As the files say, the last of them in the end. */
+  private readonly settings = new Map<string, string>();
+
+  constructor(private readonly tree: TargetTree) {}
+
+  async moveAway(name: string): Promise<void> {
+    if ((await this.read(name)) === undefined) return;
+    await rename(this.tree.at(name), this.tree.at(`${name}${keptAs}`));
+    this.made(name, `${name}${keptAs}`);
+    this.said.push(`${name} is now called ${name}${keptAs}: the server follows nobody.`);
+  }
+
+  async putWhereMissing(name: string, text: string): Promise<void> {
+    if ((await this.read(name)) !== undefined) return;
+    await writeFile(this.tree.at(name), text, { mode: modes.owner.file });
+    this.made(name);
+    this.said.push(`${name} is not in the backup: one that does the least was put there.`);
+  }
+
+  /** Comments out what leads out of the folder, in this file and in those that it includes. */
+  async takeOut(path: string, depth = 0): Promise<void> {
+    const text = await this.read(path);
+    if (text === undefined || depth > mostDepth) return;
+    const out = new Set<number>();
+    for (const { index, name, value } of settingLines(text)) {
+      const isInclude = includes.has(name);
+      if (!isInclude && !placesOfFiles.has(name)) {
+        this.settings.set(name, value);
+        continue;
+      }
+      // Includes are relative to the file that has them, others to the folder.
+      const within = await this.within(value, isInclude ? posix.dirname(path) : '');
+      const isKept = within !== undefined && name !== 'data_directory';
+      if (isKept && isInclude) await this.takeOutOfIncluded(name, within, depth);
+      if (isKept) continue;
+      out.add(index);
+      this.said.push(`${shown(path)}: ${name} is commented out, since it leads out of the folder.`);
+    }
+    if (out.size > 0) await this.replace(path, text, withLinesOut(text, out, mark));
+  }
+
+  private async takeOutOfIncluded(kind: string, path: string, depth: number): Promise<void> {
+    if (kind !== 'include_dir') return this.takeOut(path, depth + 1);
+    for (const name of await this.tree.names(path)) {
+      if (name.endsWith('.conf') && !name.startsWith('.')) await this.takeOut(`${path}/${name}`, depth + 1);
+    }
+  }
+
+  async takeOutOfAccess(path: string): Promise<void> {
+    const text = await this.read(path);
+    if (text === undefined) return;
+    const out = new Set<number>();
+    for (const [index, line] of text.split('\n').entries()) {
+      const [, included] = accessInclude.exec(line) ?? [];
+      if (included !== undefined && (await this.within(included, '')) === undefined) out.add(index);
+    }
+    if (out.size === 0) return;
+    await this.replace(path, text, withLinesOut(text, out, mark));
+    this.said.push(`${path}: ${out.size} included files are commented out, since they lie outside of the folder.`);
+  }
+
+  async override(settings: Readonly<Record<string, string>>): Promise<void> {
+    const text = (await this.read(last)) ?? '';
+    const lines = Object.entries(settings).map(([name, value]) => settingLine(name, value));
+    const block = ['# Put here by the restore, so that the server does not act for its source:', ...lines].join('\n');
+    const ended = text === '' || text.endsWith('\n') ? text : `${text}\n`;
+    await this.replace(last, text, `${ended}${block}\n`);
+    const changed = Object.entries(settings).filter(([name, value]) => (this.settings.get(name) ?? value) !== value);
+    for (const [name, value] of changed) this.said.push(`${last}: ${settingLine(name, value)}`);
+    this.said.push(
+      `${last}: all in all ${lines.length} settings that could act for the source, at its end. Subscriptions don't run before max_logical_replication_workers is set again: disable or drop them first.`,
+    );
+  }
+
+  /** The path within the folder; undefined when it leads out of it, or there is nothing. */
+  private async within(value: string, relativeTo: string): Promise<string | undefined> {
+    if (posix.isAbsolute(value)) return undefined;
+    const path = posix.normalize(posix.join(relativeTo === '.' ? '' : relativeTo, value));
+    if (path === '..' || path.startsWith('../')) return undefined;
+    return (await stat(this.tree.at(path)).catch(() => undefined)) === undefined ? undefined : path;
+  }
+
+  private async replace(path: string, before: string, text: string): Promise<void> {
+    const kept = `${path}${keptAs}`;
+    const mode = ((await stat(this.tree.at(path)).catch(() => undefined))?.mode ?? modes.owner.file) & 0o777;
+    if (!this.touched.has(kept)) await writeFile(this.tree.at(kept), before, { encoding: 'latin1', mode });
+    await writeFile(this.tree.at(path), text, { encoding: 'latin1', mode });
+    this.made(path, kept);
+  }
+
+  private made(...paths: string[]): void {
+    for (const path of paths) {
+      this.touched.add(path);
+      this.tree.note(path);
+    }
+  }
+
+  private read(path: string): Promise<string | undefined> {
+    return readFile(this.tree.at(path), 'latin1').catch((error: unknown) => {
+      if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+  }
+}
