@@ -10,7 +10,16 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -181,7 +190,13 @@ async function backUpAndCopy(stack, name, fill) {
   }
   if (seen.status === 'FAILED') throw new Error(seen.fault.message);
   const seconds = ({ started, completed }) => (Date.parse(completed) - Date.parse(started)) / 1_000;
-  const vaultFolder = join(fileURLToPath(stack.vaults.DFW), 'backups', backup.id.slice(-2), backup.id);
+  const ofBackup = join(fileURLToPath(stack.vaults.DFW), 'backups', backup.id.slice(-2), backup.id);
+  const state = readdirSync(ofBackup)
+    .filter((name) => name.startsWith('state.'))
+    .sort()
+    .at(-1);
+  const { sealed } = JSON.parse(readFileSync(join(ofBackup, state), 'utf8'));
+  const vaultFolder = join(ofBackup, sealed.place);
   const manifest = JSON.parse(readFileSync(join(vaultFolder, 'manifest.json'), 'utf8'));
   const result = {
     filling: name,

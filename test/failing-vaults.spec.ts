@@ -61,7 +61,10 @@ describe('a vault that fails', () => {
     await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'FAILED'));
     // What its newest attempt would leave if it were killed. A byte that was changed once more is what it was.
     const newest = z.object({ attempt: z.int() }).parse((await strongroom.backup(api, backupId)).copies[0]).attempt;
-    await mkdir(join(strongroom.vaults.of('IAD'), 'partial', `${backupId}.${newest}`), { recursive: true });
+    const ofBackup = join('backups', backupId.slice(-2), backupId, `${newest}.1`);
+    for (const left of [ofBackup, join('partial', `${backupId}.${newest}`)]) {
+      await mkdir(join(strongroom.vaults.of('IAD'), left), { recursive: true });
+    }
     await strongroom.vaults.damage(backupId, 'DFW', 'altered');
     const action = { 'copy-backup': { target_backup_region: 'IAD' } };
     expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);

@@ -5,6 +5,8 @@ import { chmod, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { DirectoryVault } from '@strongroom/vault';
+import { unsealedPlaces } from './vaults/unsealed-places.js';
 
 export const regions = ['DFW', 'IAD', 'ORD'] as const;
 export type Region = (typeof regions)[number];
@@ -35,9 +37,9 @@ export class VaultFolders {
     for (const region of away) await rename(`${this.of(region)}.away`, this.of(region));
   }
 
-  /** What is left in a region's vault under temporary names. */
+  /** What is left in a region's vault and is not sealed. */
   async leftovers(region: Region): Promise<string[]> {
-    return readdir(join(this.of(region), 'partial')).catch(() => []);
+    return unsealedPlaces(this.of(region), this.vault(region));
   }
 
   /** Has the command line prove every byte of a backup in a region's vault; it needs no service. */
@@ -56,12 +58,12 @@ export class VaultFolders {
 
   /** Whether a region's vault shows the backup. */
   async holds(backupId: string, region: Region): Promise<boolean> {
-    return (await readdir(this.sealed(backupId, region)).catch(() => [])).length > 0;
+    return (await this.vault(region).locationOf(backupId)) !== undefined;
   }
 
   /** Does to the base archive of a backup what a bad disk does. */
   async damage(backupId: string, region: Region, how: 'altered' | 'truncated' | 'removed'): Promise<void> {
-    const folder = this.sealed(backupId, region);
+    const folder = join(this.of(region), (await this.vault(region).locationOf(backupId)) ?? 'nowhere');
     const archive = (await readdir(folder)).find((name) => name.startsWith('base.tar'));
     if (!archive) throw new Error(`no base archive in ${folder}`);
     const path = join(folder, archive);
@@ -81,7 +83,8 @@ export class VaultFolders {
 
   /** Has whoever looks for the backup in a region wait for an answer, until it is released. */
   async hang(backupId: string, region: Region): Promise<{ release: () => Promise<void> }> {
-    const folder = this.sealed(backupId, region);
+    // As an older version would have sealed it.
+    const folder = join(this.of(region), 'backups', backupId.slice(-2), backupId);
     const pipe = join(folder, 'manifest.json');
     await mkdir(folder, { recursive: true });
     await promisify(execFile)('mkfifo', [pipe]);
@@ -101,7 +104,7 @@ export class VaultFolders {
     await promisify(execFile)(process.execPath, [cli, ...args, '--from', region, '--vault', vault]);
   }
 
-  private sealed(backupId: string, region: Region): string {
-    return join(this.of(region), 'backups', backupId.slice(-2), backupId);
+  private vault(region: Region): DirectoryVault {
+    return new DirectoryVault(region, this.of(region));
   }
 }

@@ -12,6 +12,8 @@ import {
   type Performed,
   WorkLoop,
 } from '@strongroom/runtime';
+import { sweepJob } from '@strongroom/vault';
+import type { DataSource } from 'typeorm';
 import type { MissingCopies } from './missing-copies.js';
 
 const pollMs = 500;
@@ -19,34 +21,48 @@ const missingCopiesMs = 60_000;
 
 export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lanes: ReadonlyMap<string, LeasedWorker>;
-  private readonly search: WorkLoop;
+  private readonly sweeps: readonly LeasedWorker[];
+  private readonly loops: readonly WorkLoop[];
 
   constructor(
     {
+      dataSource,
       jobs,
       missing,
       copies,
       metrics,
       log,
-    }: { jobs: Jobs; missing: MissingCopies; copies: Copies; metrics: Metrics; log: Logger },
+    }: {
+      dataSource: DataSource;
+      jobs: Jobs;
+      missing: MissingCopies;
+      copies: Copies;
+      metrics: Metrics;
+      log: Logger;
+    },
     config: AppConfig,
     owner: string,
-    perform: (job: LeasedJob, hold: Hold) => Promise<Performed>,
+    perform: Record<'copy' | 'sweep', (job: LeasedJob, hold: Hold) => Promise<Performed>>,
   ) {
-    const { copyConcurrency: concurrency, leaseMs } = config;
-    const lanes = new Map(
-      config.copyRegions.map((region) => [
-        region,
-        new LeasedWorker(jobs, { kind: 'copy', lane: region, owner, concurrency, leaseMs, pollMs, perform }, log),
-      ]),
-    );
+    const { copyConcurrency, copyRegions, leaseMs } = config;
+    const of = (kind: keyof typeof perform, lane: string, concurrency: number) =>
+      new LeasedWorker(jobs, { kind, lane, owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
+    const lanes = new Map(copyRegions.map((region) => [region, of('copy', region, copyConcurrency)]));
     this.lanes = lanes;
-    this.search = new WorkLoop({
+    this.sweeps = copyRegions.map((region) => of('sweep', region, 1));
+    const search = new WorkLoop({
       name: 'search for missing copies',
       intervalMs: missingCopiesMs,
       log,
       pass: () => missing.look(),
     });
+    const sweeping = new WorkLoop({
+      name: 'jobs of the sweep',
+      intervalMs: missingCopiesMs * 60,
+      log,
+      pass: () => jobs.add(dataSource.manager, copyRegions.map(sweepJob)),
+    });
+    this.loops = [search, sweeping];
     metrics.gauge({
       name: 'strongroom_copies_running',
       help: 'Copies that this process is making, by region.',
@@ -87,11 +103,14 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
   }
 
   onApplicationBootstrap(): void {
-    for (const lane of this.lanes.values()) lane.start();
-    this.search.start();
+    for (const each of this.everything()) each.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await Promise.all([...this.lanes.values(), this.search].map((each) => each.stop()));
+    await Promise.all(this.everything().map((each) => each.stop()));
+  }
+
+  private everything(): (LeasedWorker | WorkLoop)[] {
+    return [...this.lanes.values(), ...this.sweeps, ...this.loops];
   }
 }

@@ -2,10 +2,10 @@
 import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
-import { Ledger } from '@strongroom/ledger';
+import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
-import { type AppConfig, Jobs, type Logger, type RuntimeParts } from '@strongroom/runtime';
-import { openVaults } from '@strongroom/vault';
+import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } from '@strongroom/runtime';
+import { openVaults, Sweep, sweepEveryMs } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { CopyAttempt } from './copy-attempt.js';
 import { CopyPlanning } from './copy-planning.js';
@@ -40,17 +40,33 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
       {
         provide: ReplicatorWork,
         inject: [DataSource, Ledger, Views, Jobs],
-        useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
+        useFactory: async (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
+          await vaults.identify(log, new KnownVaults(dataSource));
           const { copyRetryMs: retryMs, maxCopyAttempts: mostAttempts } = config;
           const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           const missing = new MissingCopies({ dataSource, views, jobs, metrics, log });
+          const sweep = new Sweep({
+            ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
+            clock,
+            log,
+            metrics,
+            graceMs: config.sweepGraceMs,
+          });
           return new ReplicatorWork(
-            { jobs, missing, copies: new Copies(dataSource), metrics, log },
+            { dataSource, jobs, missing, copies: new Copies(dataSource), metrics, log },
             config,
             replicator,
-            (job, hold) => new CopyAttempt(parts, job, hold).perform(),
+            {
+              copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
+              sweep: async (job, hold) => {
+                await stalls.over(job.lane, hold.signal, (signal, moved) =>
+                  sweep.pass(vaults.of(job.lane), job.attempt, signal, moved),
+                );
+                return { retryInMs: sweepEveryMs };
+              },
+            },
           );
         },
       },

@@ -11,6 +11,7 @@ import {
   type Performed,
   WorkLoop,
 } from '@strongroom/runtime';
+import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import type { ClockHand } from './clock-hand.js';
 import type { MissingWork } from './missing-work.js';
@@ -41,7 +42,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     }: { hand: ClockHand; missing: MissingWork; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
     config: AppConfig,
     owner: string,
-    perform: Record<'backup' | 'deletion' | 'chain-end' | 'instance', Perform>,
+    perform: Record<'backup' | 'deletion' | 'chain-end' | 'instance' | 'sweep', Perform>,
   ) {
     const slots = metrics.counter({
       name: 'strongroom_slots_total',
@@ -71,12 +72,23 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       log,
       pass: () => missing.look(),
     });
-    this.loops = [clock, search];
+    const sweeping = new WorkLoop({
+      name: 'job of the sweep',
+      intervalMs: missingWorkMs * 60,
+      log,
+      pass: () => jobs.add(dataSource.manager, [sweepJob(config.homeRegion)]),
+    });
+    this.loops = [clock, search, sweeping];
     const { leaseMs } = config;
-    const of = (kind: keyof typeof perform, concurrency: number) =>
-      new LeasedWorker(jobs, { kind, lane: '', owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
+    const of = (kind: keyof typeof perform, concurrency: number, lane = '') =>
+      new LeasedWorker(jobs, { kind, lane, owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
     const runner = of('backup', config.backupConcurrency);
-    this.runners = [runner, of('deletion', deletionConcurrency), of('chain-end', chainEndConcurrency)];
+    this.runners = [
+      runner,
+      of('deletion', deletionConcurrency),
+      of('chain-end', chainEndConcurrency),
+      of('sweep', 1, config.homeRegion),
+    ];
     if (config.instancesFolder !== undefined) this.runners.push(of('instance', instanceConcurrency));
     metrics.gauge({
       name: 'strongroom_backups_running',

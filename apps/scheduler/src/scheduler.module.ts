@@ -4,10 +4,10 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { databaseModule } from '@strongroom/database';
 import { PostgresqlEngine } from '@strongroom/engines';
-import { Ledger } from '@strongroom/ledger';
+import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
-import { type ConfigOf, Jobs, type RuntimeParts } from '@strongroom/runtime';
-import { openVaults } from '@strongroom/vault';
+import { type ConfigOf, Jobs, KnownVaults, type RuntimeParts } from '@strongroom/runtime';
+import { openVaults, Sweep, sweepEveryMs } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { BackupAttempt } from './backup-attempt.js';
 import { BuiltServer } from './built-server.js';
@@ -58,7 +58,8 @@ export function schedulerModule({
       {
         provide: SchedulerWork,
         inject: [DataSource, Ledger, Views, Jobs],
-        useFactory: (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
+        useFactory: async (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
+          await vaults.identify(log, new KnownVaults(dataSource));
           const credentials = new Credentials(dataSource, config.secretKey);
           const engine = new PostgresqlEngine();
           const lineage = new ServerLineage({ dataSource, ledger, views, ids, log, engine, vault });
@@ -75,11 +76,22 @@ export function schedulerModule({
           const missing = new MissingWork({ dataSource, ledger, views, jobs, metrics, log });
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
+          const sweep = new Sweep({
+            ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
+            clock,
+            log,
+            metrics,
+            graceMs: config.sweepGraceMs,
+          });
           return new SchedulerWork({ hand, missing, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),
             instance: (job, hold) => new BuiltServer(built, job, hold).perform(),
+            sweep: async (job, hold) => {
+              await sweep.pass(vault, job.attempt, hold.signal);
+              return { retryInMs: sweepEveryMs };
+            },
           });
         },
       },

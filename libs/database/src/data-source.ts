@@ -14,6 +14,7 @@ import { Answers1700000000009 } from './migrations/0009-answers.js';
 import { RunsAskedFor1700000000010 } from './migrations/0010-runs-asked-for.js';
 import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
+import { Vaults1700000000013 } from './migrations/0013-vaults.js';
 import { Lineages1700000000014 } from './migrations/0014-lineages.js';
 
 export interface DatabaseOptions {
@@ -62,6 +63,7 @@ export function dataSourceOptions({
       RunsAskedFor1700000000010,
       JobFailures1700000000011,
       Mending1700000000012,
+      Vaults1700000000013,
       Lineages1700000000014,
     ],
     extra: {

@@ -4,6 +4,7 @@ export * from './backup-name.js';
 export * from './copy.js';
 export * from './copy-request.js';
 export * from './decider.js';
+export * from './held-backup.js';
 export * from './identities.js';
 export * from './instance.js';
 export * from './retention.js';

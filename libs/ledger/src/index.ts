@@ -12,5 +12,6 @@ export {
   plan,
   type Target,
 } from './execute.js';
+export { heldVerdicts } from './held-verdicts.js';
 export { Ledger, type TailRow } from './ledger.js';
 export { isOutage, LedgerFault } from './ledger-fault.js';

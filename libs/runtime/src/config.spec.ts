@@ -52,6 +52,7 @@ describe('the configuration', () => {
       copyConcurrency: 2,
       copyRetryMs: 5_000,
       copyStallMs: 600_000,
+      sweepGraceMs: 86_400_000,
       maxCopyAttempts: 100,
       mostSchedules: 10_000,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 },

@@ -79,6 +79,8 @@ export interface AppConfig {
   copyRetryMs: number;
   /** After so long without a byte moved, a copy's vault is taken to be away. */
   copyStallMs: number;
+  /** What attempts left in a vault is removed after so long. */
+  sweepGraceMs: number;
   /** Of those that fail for another reason than their region's outage. */
   maxCopyAttempts: number;
   /** Where servers that are built from backups are kept; without it none are built. */
@@ -163,6 +165,9 @@ function environmentOf(app: AppName) {
     STRONGROOM_COPY_CONCURRENCY: integer(1, 64).default(2),
     STRONGROOM_COPY_RETRY_SECONDS: seconds(0, 300).default(5_000),
     STRONGROOM_COPY_STALL_SECONDS: seconds(1, 86_400).default(600_000),
+    STRONGROOM_SWEEP_GRACE_HOURS: integer(1, 8_760)
+      .transform((hours) => hours * 3_600_000)
+      .default(24 * 3_600_000),
     STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
     STRONGROOM_MAX_SCHEDULES: integer(0, 10_000_000).default(10_000),
     STRONGROOM_PAGE_LIMITS: pageLimits.default(defaultPageLimits),
@@ -228,6 +233,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyConcurrency: read.STRONGROOM_COPY_CONCURRENCY,
     copyRetryMs: read.STRONGROOM_COPY_RETRY_SECONDS,
     copyStallMs: read.STRONGROOM_COPY_STALL_SECONDS,
+    sweepGraceMs: read.STRONGROOM_SWEEP_GRACE_HOURS,
     maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
     ...(read.STRONGROOM_INSTANCES_DIR !== undefined && { instancesFolder: read.STRONGROOM_INSTANCES_DIR }),
     mostSchedules: read.STRONGROOM_MAX_SCHEDULES,

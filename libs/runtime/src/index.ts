@@ -6,6 +6,7 @@ export * from './health.js';
 export * from './http-requests.js';
 export * from './ids.js';
 export * from './jobs.js';
+export * from './known-vaults.js';
 export * from './leased-worker.js';
 export * from './log.js';
 export * from './metrics.js';

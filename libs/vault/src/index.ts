@@ -1,6 +1,10 @@
 /** A region's object store, and copies between two of them. */
 export { type CopiedBackup, type CopyOptions, copyBackup } from './copy-backup.js';
+export { DirectoryVault } from './directory/directory-vault.js';
+export { VaultFiles } from './directory/vault-files.js';
+export { VaultRoot } from './directory/vault-root.js';
 export { manifestBytes, storedBytes } from './manifest.js';
+export { Sweep, type SweepParts, type SweepVerdict, sweepEveryMs, sweepJob } from './sweep.js';
 export {
   type HeldBackup,
   type ListedBackup,
@@ -13,6 +17,6 @@ export {
   VaultUpload,
 } from './vault.js';
 export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
-export { oneVault, openVaults, Vaults } from './vaults.js';
+export { openVaults, Vaults } from './vaults.js';
 export { FrameFault } from './zstd-format.js';
 export { compressFrames, decompressFrames } from './zstd-frames.js';

@@ -54,8 +54,8 @@ export interface VaultIdentity {
 export interface VaultMemory {
   /** The id of the region's vault; undefined when it was never seen. */
   vaultIdOf(region: string): Promise<string | undefined>;
-  /** @throws when it can't be the region's */
-  remember(identity: VaultIdentity): Promise<void>;
+  /** @returns every region that it knows under this id, and what it knows of this region */
+  remember(identity: VaultIdentity): Promise<{ region: string; vaultId: string }[]>;
 }
 
 /** Into so many parts a vault is divided for `held`. */

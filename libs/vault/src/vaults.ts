@@ -66,24 +66,21 @@ class SeenTogether implements VaultMemory {
     return this.before?.vaultIdOf(region);
   }
 
-  async remember(identity: VaultIdentity): Promise<void> {
+  async remember(identity: VaultIdentity): Promise<{ region: string; vaultId: string }[]> {
     const { region, vaultId, device } = identity;
-    for (const other of this.seen.values()) {
-      if (other.region === region) continue;
-      if (other.vaultId === vaultId) throw oneVault(region, other.region, vaultId);
+    const others = [...this.seen.values()].filter((other) => other.region !== region);
+    const same = others.filter((other) => other.vaultId === vaultId);
+    if (same.length > 0) return same;
+    for (const other of others) {
       if (device !== undefined && other.device === device)
         this.log.warn(
           `the vaults of ${region} and ${other.region} are on one file system: what befalls it befalls both. Put them on disks, better hosts, of their own`,
         );
     }
-    await this.before?.remember(identity);
+    const known = (await this.before?.remember(identity)) ?? [];
     this.seen.set(region, identity);
+    return known;
   }
-}
-
-export function oneVault(region: string, other: string, vaultId: string): VaultFault {
-  const message = `The vaults of ${region} and ${other} are one and the same (${vaultId}): the same folder, a symbolic link, a bind mount, one NFS export, or a copy of a vault's folder. Give each region a vault of its own in STRONGROOM_VAULTS.`;
-  return new VaultFault('vault-misconfigured', region, message);
 }
 
 /** @throws {VaultFault} `vault-misconfigured` for a URL that there is no vault for */

@@ -15,8 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
 import { chunksOf, storeSample } from '../../fixtures/sample-backup.js';
-import { unsealedPlaces } from '../../fixtures/unsealed-places.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';

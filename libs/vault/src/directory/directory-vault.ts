@@ -2,6 +2,7 @@
  * A vault in a directory:
  *
  *     ROOT/vault.json                                                    who the vault is
+ *     ROOT/.spare                                                        room to remove something when the disk is full
  *     ROOT/backups/<last two digits of the id>/<backup id>/state.<n>     what counts of the backup; the highest n does
  *     ROOT/backups/<last two digits of the id>/<backup id>/<attempt>.<n>/   the objects and manifest.json of an attempt
  *
@@ -126,11 +127,15 @@ export class DirectoryVault extends Vault {
       // Before anything is removed: what begins or seals after it is refused.
       const gone = isDone
         ? found
-        : await this.changeState(backupId, ({ state }) => {
-            if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
-            return { attempt, gone: true };
-          });
-      return this.places.clear(backupId, gone);
+        : await this.root.evenIfFull(() =>
+            this.changeState(backupId, ({ state }) => {
+              if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
+              return { attempt, gone: true };
+            }),
+          );
+      const removed = await this.places.clear(backupId, gone);
+      await this.root.keepRoom();
+      return removed;
     });
   }
 
@@ -148,7 +153,7 @@ export class DirectoryVault extends Vault {
       const found = await this.states.read(backupId);
       this.refuseUnlessKept(backupId, found, kept);
       const isClosed = found.seq > 0 && found.state.open === undefined;
-      const closed = isClosed ? found : await this.closed(backupId, kept);
+      const closed = isClosed ? found : await this.root.evenIfFull(() => this.closed(backupId, kept));
       return this.places.clear(backupId, closed, before);
     });
   }
@@ -164,8 +169,10 @@ export class DirectoryVault extends Vault {
     });
   }
 
-  identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
-    return this.marker.identify(memory);
+  async identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
+    const identity = await this.marker.identify(memory);
+    if (identity) await this.root.keepRoom();
+    return identity;
   }
 
   async probe(): Promise<void> {

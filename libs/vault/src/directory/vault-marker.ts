@@ -17,7 +17,7 @@ type Marker = z.infer<typeof marker>;
 const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
 
 /** Of a vault that nobody has told anything of. */
-const nothing: VaultMemory = { vaultIdOf: async () => undefined, remember: async () => {} };
+const nothing: VaultMemory = { vaultIdOf: async () => undefined, remember: async () => [] };
 
 export class VaultMarker {
   private memory: VaultMemory | undefined;
@@ -47,7 +47,10 @@ export class VaultMarker {
       if (!marked) return undefined;
       if (marked.region !== region) throw this.ofAnother(marked.region);
       const identity = { ...marked, device: (await files.stat(path)).dev };
-      await memory.remember(identity);
+      for (const { region: other, vaultId } of await memory.remember(identity)) {
+        if (other !== region) throw this.asWellOf(other, vaultId);
+        if (vaultId !== identity.vaultId) throw this.notTheSame(vaultId, marked);
+      }
       this.known = identity;
       return identity;
     });
@@ -91,6 +94,12 @@ export class VaultMarker {
     );
   }
 
+  private asWellOf(other: string, vaultId: string): VaultFault {
+    return this.misconfigured(
+      `and that of ${other} are one and the same, or a copy of its folder (${vaultId} in ${markerName} of ${this.root.path}). Give each region a vault of its own in STRONGROOM_VAULTS`,
+    );
+  }
+
   private notTheSame(expected: string, found: Marker | undefined): VaultFault {
     const { region, path } = this.root;
     const what = found
@@ -99,7 +108,7 @@ export class VaultMarker {
     return new VaultFault(
       'vault-unavailable',
       region,
-      `The vault of ${region} (${path}) is not the one that was there, ${expected}: ${what}. See that its disk is mounted, and no other.`,
+      `The vault of ${region} (${path}) is not the one that was there, ${expected}: ${what}. See that its disk is mounted, and no other. If the vault is lost for good and this is to be a new one: delete from known_vault where region = '${region}', in the ledger's database, and start the services anew.`,
     );
   }
 

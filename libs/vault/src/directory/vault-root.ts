@@ -9,6 +9,9 @@ import { VaultFiles } from './vault-files.js';
 /** Copies and hashes faster than in larger pieces, which fall out of the processor's cache. */
 export const chunkBytes = 131_072;
 
+/** Given up when the disk is full, so that what is to be removed can be: that it was removed has to be written down first. */
+const spareName = '.spare';
+const spareBytes = 65_536;
 const backupIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export class VaultRoot {
@@ -57,10 +60,25 @@ export class VaultRoot {
     }
   }
 
+  /** Makes a small change again with the room that was kept for it, when the disk is full. */
+  async evenIfFull<T>(change: () => Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      await this.files.unlink(join(this.path, spareName)).catch(() => {});
+      return change();
+    }
+  }
+
+  /** Without effect where it is kept already, or where there is no room for it. */
+  async keepRoom(): Promise<void> {
+    await this.files.writeNew(join(this.path, spareName), Buffer.alloc(spareBytes, '.')).catch(() => {});
+  }
+
   private async faultOf(error: unknown, what: string): Promise<VaultFault> {
     const { region, path } = this;
-    const code = codeOf(error);
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
+    if (isFull(error)) {
       const message = `The vault of ${region} (${path}) is full: it could not ${what}. Make room in it, or remove backups that are not needed.`;
       return new VaultFault('vault-full', region, message, { cause: error });
     }
@@ -82,6 +100,10 @@ export class VaultRoot {
       `${JSON.stringify(backupId)} is no backup's id: it must be a lower-case UUID.`,
     );
   }
+}
+
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error));
 }
 
 export function isBackupId(name: string): boolean {

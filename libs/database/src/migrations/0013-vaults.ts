@@ -1,0 +1,18 @@
+/** Which vault each region has: one that is missing, or another in its place, is told from a new one after a restart too. */
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class Vaults1700000000013 implements MigrationInterface {
+  async up(run: QueryRunner): Promise<void> {
+    await run.query(`
+      create table known_vault (
+        region text primary key,
+        -- Two regions with one vault would have one copy where two are counted.
+        vault_id uuid not null unique,
+        seen_at timestamptz not null default now()
+      )`);
+  }
+
+  async down(run: QueryRunner): Promise<void> {
+    await run.query('drop table known_vault');
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Which vault each region has, as any process has seen it first: so that a disk that is not mounted, or another in its
+ * place, is told from a new vault after a restart too.
+ */
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+
+const rows = z.array(z.object({ region: z.string(), vault_id: z.string() }));
+
+export class KnownVaults {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async vaultIdOf(region: string): Promise<string | undefined> {
+    const found: unknown = await this.dataSource.query('select region, vault_id from known_vault where region = $1', [
+      region,
+    ]);
+    return rows.parse(found)[0]?.vault_id;
+  }
+
+  /** @returns the regions that have this vault or whose vault it was to be; more than one, or another id, is a mistake */
+  async remember({
+    region,
+    vaultId,
+  }: {
+    region: string;
+    vaultId: string;
+  }): Promise<{ region: string; vaultId: string }[]> {
+    await this.dataSource.query('insert into known_vault (region, vault_id) values ($1, $2) on conflict do nothing', [
+      region,
+      vaultId,
+    ]);
+    const found: unknown = await this.dataSource.query(
+      'select region, vault_id from known_vault where region = $1 or vault_id = $2',
+      [region, vaultId],
+    );
+    return rows.parse(found).map((row) => ({ region: row.region, vaultId: row.vault_id }));
+  }
+}

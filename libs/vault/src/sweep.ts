@@ -1,0 +1,164 @@
+/**
+ * Removes from a vault what runners that were lost or came late have left there, one part of the vault at a time. The
+ * ledger says what is kept; what it does not know is never removed, and what an attempt may be at is not looked at. Every
+ * removal is one that the vault refuses when a newer attempt has begun, so that a sweep that sleeps does no harm.
+ */
+import type { Clock, Logger, Metrics, NewJob } from '@strongroom/runtime';
+import { v5 } from 'uuid';
+import { type HeldBackup, type Removed, shards, type Vault } from './vault.js';
+import { isOutageOfVault, VaultFault } from './vault-fault.js';
+
+/** What the ledger says of a backup in the vault's region. */
+export type SweepVerdict =
+  | { is: 'unknown' }
+  | { is: 'in-hand' }
+  | { is: 'kept'; attempt: number; location: string }
+  | { is: 'ended'; attempt: number; forGood: boolean };
+
+export interface SweepParts {
+  ask: (region: string, backupIds: string[]) => Promise<ReadonlyMap<string, SweepVerdict>>;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  /** What has changed within so many milliseconds is left alone. */
+  graceMs: number;
+}
+
+/** From one part to the next: a round takes about four hours. */
+export const sweepEveryMs = 60_000;
+const batchSize = 100;
+const sweeps = '0d6b7d8e-3f0d-5b8a-9c5f-6f0e4f6e2b17';
+
+/** The job of sweeping a region's vault, which never ends: whoever has leased it sweeps, and nobody else. */
+export function sweepJob(region: string): NewJob {
+  return { kind: 'sweep', id: v5(region, sweeps), lane: region, accountId: '' };
+}
+
+export class Sweep {
+  private readonly sweptPlaces;
+  private readonly sweptBytes;
+  /** By region and part, how many backups the ledger does not know. */
+  private readonly unknown = new Map<string, Map<number, number>>();
+
+  constructor(private readonly parts: SweepParts) {
+    const { metrics } = parts;
+    const labels = ['region'] as const;
+    this.sweptPlaces = metrics.counter({
+      name: 'strongroom_swept_places_total',
+      help: 'What attempts had left in a vault and this process removed, by region.',
+      labels,
+    });
+    this.sweptBytes = metrics.counter({
+      name: 'strongroom_swept_bytes_total',
+      help: 'The bytes of what this process removed from a vault, by region.',
+      labels,
+    });
+    metrics.gauge({
+      name: 'strongroom_vault_unknown_backups',
+      help: 'Backups in a vault that the ledger does not know, as this process has last seen them, by region.',
+      labels,
+      measure: (gauge) => {
+        for (const [region, parts] of this.unknown) {
+          gauge.set(
+            { region },
+            [...parts.values()].reduce((sum, count) => sum + count, 0),
+          );
+        }
+      },
+    });
+  }
+
+  /**
+   * Sweeps one part of a vault.
+   * @param round counts up; each goes to the next part
+   * @param moved called after every backup that was looked at
+   * @throws {VaultFault} when the vault can't be reached
+   */
+  async pass(vault: Vault, round: number, signal?: AbortSignal, moved?: () => void): Promise<void> {
+    const shard = round % shards;
+    let unknown = 0;
+    let batch: HeldBackup[] = [];
+    const sweep = async () => {
+      unknown += await this.batch(vault, batch, signal, moved);
+      batch = [];
+    };
+    for await (const held of vault.held(shard, signal)) {
+      if (batch.push(held) === batchSize) await sweep();
+    }
+    if (batch.length > 0) await sweep();
+    const parts = this.unknown.get(vault.region) ?? new Map<number, number>();
+    this.unknown.set(vault.region, parts.set(shard, unknown));
+  }
+
+  /** @returns how many of them the ledger does not know */
+  private async batch(vault: Vault, batch: HeldBackup[], signal?: AbortSignal, moved?: () => void): Promise<number> {
+    const { ask, clock, graceMs, log } = this.parts;
+    const verdicts = await ask(
+      vault.region,
+      batch.map(({ backupId }) => backupId),
+    );
+    const before = new Date(clock.now().getTime() - graceMs);
+    const unknown: string[] = [];
+    for (const held of batch) {
+      signal?.throwIfAborted();
+      const verdict = verdicts.get(held.backupId) ?? { is: 'unknown' };
+      if (verdict.is === 'unknown') unknown.push(held.backupId);
+      try {
+        this.tell(vault, held, await this.sweepOne(vault, held, verdict, before));
+      } catch (error) {
+        if (!(error instanceof VaultFault) || isOutageOfVault(error.code)) throw error;
+        log.warn({ err: error, backup: held.backupId, region: vault.region }, `not swept: ${error.message}`);
+      }
+      moved?.();
+    }
+    if (unknown.length > 0)
+      log.warn(
+        { region: vault.region, backups: unknown },
+        `the vault of ${vault.region} holds ${unknown.length} backups that the ledger does not know; nothing of them is removed`,
+      );
+    return unknown.length;
+  }
+
+  private async sweepOne(
+    vault: Vault,
+    held: HeldBackup,
+    verdict: SweepVerdict,
+    before: Date,
+  ): Promise<Removed | undefined> {
+    const { backupId } = held;
+    switch (verdict.is) {
+      case 'unknown':
+      case 'in-hand':
+        return undefined;
+      case 'kept':
+        if (held.location !== verdict.location) throw this.misplaced(vault, held, verdict.location);
+        return held.hasLeftovers ? vault.tidy(backupId, verdict, before) : undefined;
+      case 'ended': {
+        if (held.changedAt >= before) return undefined;
+        if (!held.isGone || held.hasLeftovers) return vault.purge(backupId, verdict.attempt);
+        if (verdict.forGood) await vault.forget(backupId, verdict.attempt, before);
+        return undefined;
+      }
+    }
+  }
+
+  private tell({ region }: Vault, { backupId }: HeldBackup, removed: Removed | undefined): void {
+    if (!removed || (removed.places === 0 && removed.bytes === 0)) return;
+    const { places, bytes } = removed;
+    this.sweptPlaces.inc({ region }, places);
+    this.sweptBytes.inc({ region }, bytes);
+    this.parts.log.info(
+      { backup: backupId, region, places, bytes },
+      `swept: what late attempts at backup ${backupId} had left in the vault of ${region}, ${bytes} bytes`,
+    );
+  }
+
+  private misplaced({ region }: Vault, { backupId, location }: HeldBackup, expected: string): VaultFault {
+    const there = location === undefined ? 'nothing is sealed' : `it lies at ${location}`;
+    return new VaultFault(
+      'object-missing',
+      region,
+      `The ledger says that backup ${backupId} lies at ${expected} in the vault of ${region}, but ${there} there. Run: strongroom verify ${backupId} --from ${region}`,
+    );
+  }
+}
