@@ -90,7 +90,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         provide: IdempotentRequests,
         inject: [DataSource, Ledger],
         useFactory: (dataSource: DataSource, ledger: Ledger) =>
-          new IdempotentRequests({ dataSource, ledger, ids, secretKey: config.secretKey }),
+          new IdempotentRequests({ dataSource, ledger, ids, clock, secretKey: config.secretKey }),
       },
       {
         provide: Housekeeping,

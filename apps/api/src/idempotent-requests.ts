@@ -6,7 +6,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import { idempotencyKey, type Ledger } from '@strongroom/ledger';
-import type { Ids } from '@strongroom/runtime';
+import type { Clock, Ids } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { Repeatable } from './caller.js';
@@ -32,6 +32,7 @@ export interface IdempotentRequestsParts {
   dataSource: DataSource;
   ledger: Ledger;
   ids: Ids;
+  clock: Clock;
   secretKey: Buffer;
 }
 
@@ -99,7 +100,7 @@ export class IdempotentRequests {
 
   /** Forgets what is older than a day. */
   async purge(): Promise<void> {
-    await this.forget(`begun_at < now() - interval '${keptHours} hours'`, []);
+    await this.forget('true', []);
   }
 
   private async look(request: KeyedRequest): Promise<Begun> {
@@ -143,18 +144,19 @@ export class IdempotentRequests {
   }
 
   private forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
-    return this.forget(`account_id = $2 and key = $3 and begun_at < now() - interval '${keptHours} hours'`, [
-      accountId,
-      key,
-    ]);
+    return this.forget('account_id = $3 and key = $4', [accountId, key]);
   }
 
+  /** Only what is old by the database's clock and by the process's: one that is ahead would let a request have its effect twice. */
   private async forget(which: string, values: unknown[]): Promise<void> {
     await this.parts.dataSource.query(
-      `with gone as (delete from idempotent_request where ${which} returning account_id, key)
+      `with gone as (
+         delete from idempotent_request
+         where ${which} and begun_at < least(now(), $2::timestamptz) - interval '${keptHours} hours' returning account_id, key
+       )
        delete from ledger_claim using gone
        where ledger_claim.kind = $1 and ledger_claim.key = gone.account_id || '/' || gone.key`,
-      [idempotencyKey, ...values],
+      [idempotencyKey, this.parts.clock.now(), ...values],
     );
   }
 

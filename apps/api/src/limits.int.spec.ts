@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { FixedClock } from '@strongroom/runtime';
 import { z } from 'zod';
 import { type Answer, faultIn, Gateway } from '../fixtures/gateway.js';
 import { isOfAccount, operations } from './operations.js';
@@ -7,13 +8,14 @@ import { isOfAccount, operations } from './operations.js';
 const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 
 /** Two processes over one database, as far as the API can tell. */
+const secretKey = randomBytes(32).toString('base64');
 let first: Gateway;
 let second: Gateway;
 beforeAll(async () => {
   const env = {
     STRONGROOM_MAX_SCHEDULES: '3',
     STRONGROOM_RATE_LIMITS: 'getRegions=50/3600,HEAD=1/3600,GET=100000/60',
-    STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
+    STRONGROOM_SECRET_KEY: secretKey,
   };
   first = await Gateway.open({ env });
   second = await Gateway.open({ env, database: first.database });
@@ -259,6 +261,19 @@ describe('an Idempotency-Key', () => {
     expect([two.status, two.body]).toEqual([200, one.body]);
     await age(25);
     expect((await keyed(first, 'yesterday', '/instances', instanceNamed('b'))).status).toBe(200);
+  });
+
+  it('is kept as long as one clock says that its day is not over: the other may be ahead', async () => {
+    const one = await keyed(first, 'ahead', '/instances', instanceNamed('ahead'));
+    await first.sql(`update idempotent_request set begun_at = now() - interval '3 days' where key = 'ahead'`);
+    const clock = new FixedClock(new Date(Date.now() - 3 * 86_400_000));
+    const behind = await Gateway.open({ database: first.database, clock, env: { STRONGROOM_SECRET_KEY: secretKey } });
+    try {
+      const two = await keyed(behind, 'ahead', '/instances', instanceNamed('ahead'));
+      expect([two.status, two.body]).toEqual([200, one.body]);
+    } finally {
+      await behind.close();
+    }
   });
 
   it('keeps nothing of a password, and no digest that somebody without the secret key could check a guess by', async () => {

@@ -32,7 +32,7 @@ it('a copy that is owed and has no job gets one again in the lane of its region,
   const jobs = new Jobs(dataSource);
   const metrics = new Metrics();
   const log = createLogger({ app: 'spec', level: 'silent' });
-  const missing = new MissingCopies({ dataSource, views, jobs, metrics, log });
+  const missing = new MissingCopies({ dataSource, ledger, views, jobs, metrics, log, plan: async () => {} });
   const [backupId, instanceId] = [ids.next(), ids.next()];
   const targets = ['IAD', 'ORD'].map((region) => {
     const request = { backupId, instanceId, region, sourceRegion: 'DFW', parentId: null, sizeBytes: 5_000_000_000 };

@@ -15,6 +15,7 @@ import {
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import type { MissingCopies } from './missing-copies.js';
+import type { UnplannedCopies } from './unplanned-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;
@@ -30,6 +31,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       jobs,
       missing,
       copies,
+      unplanned,
       metrics,
       log,
     }: {
@@ -37,6 +39,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       jobs: Jobs;
       missing: MissingCopies;
       copies: Copies;
+      unplanned: UnplannedCopies;
       metrics: Metrics;
       log: Logger;
     },
@@ -74,9 +77,8 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     let asking: Promise<Map<string, Owed>> | undefined;
     // Both gauges are asked for at the same time.
     const owed = () => {
-      asking ??= copies
-        .owed()
-        .then((found) => new Map(found.map((each) => [each.region, each])))
+      asking ??= Promise.all([copies.owed(), unplanned.owed()])
+        .then(([planned, others]) => together([...planned, ...others]))
         .finally(() => {
           asking = undefined;
         });
@@ -84,7 +86,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     };
     metrics.gauge({
       name: 'strongroom_copies_owed',
-      help: 'Copies owed to a region and not completed yet, by region.',
+      help: 'Copies owed to a region and not completed yet, by region; also those that nobody has planned.',
       labels: ['region'],
       measure: async (gauge) => {
         const found = await owed();
@@ -113,4 +115,17 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
   private everything(): (LeasedWorker | WorkLoop)[] {
     return [...this.lanes.values(), ...this.sweeps, ...this.loops];
   }
+}
+
+function together(owed: readonly Owed[]): Map<string, Owed> {
+  const sum = new Map<string, Owed>();
+  for (const { region, copies, oldestMs } of owed) {
+    const before = sum.get(region);
+    sum.set(region, {
+      region,
+      copies: copies + (before?.copies ?? 0),
+      oldestMs: Math.max(oldestMs, before?.oldestMs ?? 0),
+    });
+  }
+  return sum;
 }

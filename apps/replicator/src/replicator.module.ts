@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
+import { groupOf } from '@strongroom/feed';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
 import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } from '@strongroom/runtime';
@@ -12,6 +13,7 @@ import { CopyPlanning } from './copy-planning.js';
 import { MissingCopies } from './missing-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
 import { StallWatch } from './stall-watch.js';
+import { UnplannedCopies } from './unplanned-copies.js';
 
 /** Node's own. */
 const defaultThreads = 4;
@@ -46,7 +48,12 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
           const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
           // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          const missing = new MissingCopies({ dataSource, views, jobs, metrics, log });
+          const planning = new CopyPlanning(ledger, ids, jobs, views, new Backups(dataSource));
+          const missing = new MissingCopies({
+            ...{ dataSource, ledger, views, jobs, metrics, log },
+            plan: (event) => planning.planCopies(event),
+          });
+          const unplanned = new UnplannedCopies({ dataSource, ledger, clock, group: groupOf(config) });
           const sweep = new Sweep({
             ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
             clock,
@@ -55,7 +62,7 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
             graceMs: config.sweepGraceMs,
           });
           return new ReplicatorWork(
-            { dataSource, jobs, missing, copies: new Copies(dataSource), metrics, log },
+            { dataSource, jobs, missing, copies: new Copies(dataSource), unplanned, metrics, log },
             config,
             replicator,
             {

@@ -296,6 +296,21 @@ describe('the hand of the clock', () => {
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
   });
 
+  it('holds up no schedule but the one whose history has something that it can not read', async () => {
+    const [unreadable, other] = [await schedule(), await schedule()];
+    await dataSource.query(
+      `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+       values ($1, $2, 2, 'schedule', 'ScheduleTeleported', 'acme', $3, now(), '{}', $4)`,
+      [ids.next(), unreadable.stream, unreadable.instanceId, context],
+    );
+    clock.at = other.slotAt;
+    const one = hand();
+    expect(await one.tick()).toMatchObject({ fired: 1 });
+    expect(one.heldBack).toBe(1);
+    expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
+    expect(await outcomeOf(unreadable.scheduleId, unreadable.slotAt)).toEqual([]);
+  });
+
   it('goes by the new time of day though the feed has not told of it yet', async () => {
     // Both slots lie in the same 24 hours after now, whatever the hour is.
     const hourFromNow = (hours: number) => new Date(Date.now() + hours * hourMs).getUTCHours();

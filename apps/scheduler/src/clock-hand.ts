@@ -2,6 +2,9 @@
  * The hand of the clock: decides every slot that has come due. Any number of schedulers may run it at once; the slot's
  * own identity is the lock, so a slot has one outcome whoever decides it and however often.
  *
+ * A clock that was wrong may have decided slots before their time and moved timers beyond them. Such timers are put back,
+ * and the slots are decided again when their time has come, under a further identity.
+ *
  * What a schedule said at a slot's time is read from the ledger, not from the timer: a schedule that was paused or deleted
  * a second ago does not fire, though the news has not come through the feed yet.
  */
@@ -25,7 +28,9 @@ import { type AppendRequest, type Ledger, plan } from '@strongroom/ledger';
 import { Backups } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import type { DueClock } from './due-clock.js';
+import { ZodError } from 'zod';
+import type { DueClock, DueTime } from './due-clock.js';
+import { LateTimers, timesAhead } from './late-timers.js';
 import { claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
 
 export interface Decided {
@@ -36,6 +41,8 @@ export interface Decided {
   lagMs: number;
 }
 
+type Told = Map<string, RecordedEvent[]>;
+
 /** What is to be recorded of one slot. */
 interface SlotDecision {
   timer: SlotTimer;
@@ -44,10 +51,15 @@ interface SlotDecision {
 }
 
 const batchSize = 200;
+/** How long a timer is left that waits for the clocks to agree, or for a version that can read its history. */
+const heldMs = 60_000;
 const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
 
 export class ClockHand {
   private readonly backups: Backups;
+  private readonly late: LateTimers;
+  /** Schedules with slots that can't be judged now, and until when they are left. */
+  private readonly held = new Map<string, number>();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -58,13 +70,21 @@ export class ClockHand {
     private readonly catchUpMs: number,
   ) {
     this.backups = new Backups(dataSource);
+    this.late = new LateTimers(dataSource, ledger, log, catchUpMs);
+  }
+
+  /** How many schedules have slots that are due and can't be judged now: their history can't be read, or the time is in doubt. */
+  get heldBack(): number {
+    return this.heldNow().length;
   }
 
   /** Decides due slots until none is left. */
   async tick(): Promise<Decided> {
     let total = nothing;
+    await this.late.putBack(await this.clock.time(this.dataSource.manager));
     for (;;) {
-      const { claimed, decided } = await this.dataSource.transaction((manager) => this.decideBatch(manager));
+      const time = await this.clock.time(this.dataSource.manager);
+      const { claimed, decided } = await this.dataSource.transaction((manager) => this.decideBatch(manager, time));
       total = {
         fired: total.fired + decided.fired,
         skipped: total.skipped + decided.skipped,
@@ -75,17 +95,13 @@ export class ClockHand {
     }
   }
 
-  private async decideBatch(manager: EntityManager): Promise<{ claimed: number; decided: Decided }> {
-    const now = await this.clock.now(manager);
-    const timers = await claimDue(manager, now, batchSize);
-    if (timers.length === 0) return { claimed: 0, decided: nothing };
-    const history = await this.ledger.readStreams(
-      manager,
-      timers.flatMap(({ scheduleId, instanceId }) => [
-        streamOf('schedule', scheduleId),
-        streamOf('instance', instanceId),
-      ]),
-    );
+  private async decideBatch(
+    manager: EntityManager,
+    { now, isInDoubt, doubtMs }: DueTime,
+  ): Promise<{ claimed: number; decided: Decided }> {
+    const claimed = await claimDue(manager, now, batchSize, this.heldNow());
+    if (claimed.length === 0) return { claimed: 0, decided: nothing };
+    const { timers, history } = await this.readable(manager, claimed);
 
     const decisions: SlotDecision[] = [];
     const moved: { scheduleId: string; nextSlotAt: Date }[] = [];
@@ -98,16 +114,62 @@ export class ClockHand {
         gone.push(timer.scheduleId);
         continue;
       }
-      const { paused, missed, fire, next } = dueSlots(definitionsOf(told), timer.nextSlotAt, now, this.catchUpMs);
+      const spans = definitionsOf(told, { now, latest: new Date(timer.nextSlotAt.getTime() - 1) });
+      const { paused, missed, fire, next } = dueSlots(spans, timer.nextSlotAt, now, this.catchUpMs + doubtMs);
       for (const { slotAt } of paused) decisions.push({ timer, slotAt, command: skip(timer, slotAt, wasPaused) });
-      for (const { slotAt } of missed) decisions.push({ timer, slotAt, command: miss(timer, slotAt, now) });
       if (fire) decisions.push({ timer, slotAt: fire.slotAt, command: begin(timer, fire, instance) });
+      if (isInDoubt && missed.length > 0) {
+        this.held.set(timer.scheduleId, performance.now() + heldMs);
+        continue;
+      }
+      for (const { slotAt } of missed) decisions.push({ timer, slotAt, command: miss(timer, slotAt, now) });
       moved.push({ scheduleId: timer.scheduleId, nextSlotAt: next });
     }
     await this.findParents(manager, decisions);
     if (gone.length > 0) await dropTimers(manager, gone);
     if (moved.length > 0) await moveTimers(manager, moved);
-    return { claimed: timers.length, decided: await this.record(manager, decisions, now) };
+    return { claimed: claimed.length, decided: await this.record(manager, decisions, now) };
+  }
+
+  /** One history that can't be read, such as one with events of a newer version, holds up its own schedule and no other. */
+  private async readable(
+    manager: EntityManager,
+    claimed: SlotTimer[],
+  ): Promise<{ timers: SlotTimer[]; history: Told }> {
+    const read = (timers: SlotTimer[]) =>
+      this.ledger.readStreams(
+        manager,
+        timers.flatMap(({ scheduleId, instanceId }) => [
+          streamOf('schedule', scheduleId),
+          streamOf('instance', instanceId),
+        ]),
+      );
+    try {
+      return { timers: claimed, history: await read(claimed) };
+    } catch (error) {
+      if (!(error instanceof ZodError)) throw error;
+    }
+    const timers: SlotTimer[] = [];
+    const history: Told = new Map();
+    for (const timer of claimed) {
+      try {
+        for (const [stream, events] of await read([timer])) history.set(stream, events);
+        timers.push(timer);
+      } catch (error) {
+        if (!(error instanceof ZodError)) throw error;
+        this.held.set(timer.scheduleId, performance.now() + heldMs);
+        this.log.error(
+          { err: error, schedule: timer.scheduleId },
+          `the history of schedule ${timer.scheduleId} or of its instance can't be read: its slots wait for a version that can`,
+        );
+      }
+    }
+    return { timers, history };
+  }
+
+  private heldNow(): string[] {
+    for (const [scheduleId, until] of this.held) if (until <= performance.now()) this.held.delete(scheduleId);
+    return [...this.held.keys()];
   }
 
   /** An incremental is built on the instance's newest backup that has completed, whoever asked for it; a run that has none is full. */
@@ -177,7 +239,7 @@ export class ClockHand {
   }
 
   private request({ timer, slotAt, command }: SlotDecision): AppendRequest {
-    const id = scheduledBackupId(timer.scheduleId, slotAt);
+    const id = idOfSlot(timer, slotAt);
     const context: EventContext = {
       requestId: `slot-${id}`,
       correlationId: `slot-${id}`,
@@ -202,10 +264,15 @@ const beingDeleted = (parentId: string): MadeFull => ({
   reason: `When the slot came backup ${parentId}, the newest of the instance, or what it is built on, was being deleted.`,
 });
 
+/** An outcome that the slot has had before its time is not its own. */
+function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
+  return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
+}
+
 /** A run that has nothing to build on, or whose server can take no incremental, is full: that is found out when it is taken. */
 function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): BackupCommand {
   const request: EventData<'BackupRequested'> = {
-    backupId: scheduledBackupId(timer.scheduleId, slotAt),
+    backupId: idOfSlot(timer, slotAt),
     instanceId: timer.instanceId,
     scheduleId: timer.scheduleId,
     slotAt: slotAt.toISOString(),

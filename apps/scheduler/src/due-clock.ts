@@ -1,9 +1,28 @@
-/** The one clock that says which slots are due: the database's, so that no two schedulers ever disagree. */
+/** The clock that says which slots are due. */
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+import type { Clock, Logger, Metrics } from '@strongroom/runtime';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { type Known, type SteadyReading, SteadyTime } from './steady-time.js';
+
+export interface DueTime {
+  now: Date;
+  /** Clocks contradict each other: nothing may be called missed. */
+  isInDoubt: boolean;
+  /** How long the time was in doubt lately, in milliseconds: not to be held against any slot. */
+  doubtMs: number;
+  /** Some clock is wrong, though perhaps not the time that is told here: what it has set is to be looked through. */
+  isSuspect: boolean;
+}
 
 export abstract class DueClock {
   abstract now(manager: EntityManager): Promise<Date>;
+
+  /** The time, and how far it can be relied on. A clock that does not know better relies on itself. */
+  async time(manager: EntityManager): Promise<DueTime> {
+    return { now: await this.now(manager), isInDoubt: false, doubtMs: 0, isSuspect: false };
+  }
 }
 
 export class DatabaseDueClock extends DueClock {
@@ -13,4 +32,107 @@ export class DatabaseDueClock extends DueClock {
     if (!row) throw new Error('the database gave no time');
     return row.now;
   }
+}
+
+export interface SteadyDueClockParts {
+  database: DueClock;
+  process: Clock;
+  /** Milliseconds since the host was booted. */
+  uptimeMs: () => number;
+  /** Names the boot that the time counts from; undefined when that is not known. */
+  boot: string | undefined;
+  catchUpMs: number;
+  metrics: Metrics;
+  log: Logger;
+}
+
+const keepEachMs = 60_000;
+const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.number().nullable() })).length(1);
+
+/** The steady time of this host's schedulers, which outlives each of them. */
+export class SteadyDueClock extends DueClock {
+  private steady: SteadyTime | undefined;
+  private keptAt: { uptimeMs: number; bootedAtMs: number } | undefined;
+  private problem: SteadyReading['problem'] = 'none';
+  private readonly disagreement;
+
+  constructor(private readonly parts: SteadyDueClockParts) {
+    super();
+    this.disagreement = parts.metrics.gauge({
+      name: 'strongroom_clock_disagreement_seconds',
+      help: 'By how far the worse of the database’s clock and this process’s differs from the time that slots are judged by.',
+    });
+  }
+
+  async now(manager: EntityManager): Promise<Date> {
+    return (await this.time(manager)).now;
+  }
+
+  override async time(manager: EntityManager): Promise<DueTime> {
+    const { database, process, uptimeMs, catchUpMs } = this.parts;
+    this.steady ??= new SteadyTime(catchUpMs, await this.before(manager));
+    const databaseMs = (await database.now(manager)).getTime();
+    const times = { databaseMs, processMs: process.now().getTime(), uptimeMs: uptimeMs() };
+    const { nowMs, isInDoubt, doubtMs, disagreementMs, problem } = this.steady.read(times);
+    this.disagreement.set(disagreementMs / 1_000);
+    this.tell(problem, disagreementMs);
+    await this.keep(manager, times.uptimeMs);
+    return { now: new Date(nowMs), isInDoubt, doubtMs, isSuspect: isInDoubt || problem !== 'none' };
+  }
+
+  private async before(manager: EntityManager): Promise<Known> {
+    const rows: unknown = await manager.query(
+      `select (select booted_at_ms from steady_time where boot = $1) as "bootedAtMs",
+         (select max(seen_at_ms) from steady_time) as "seenAtMs"`,
+      [this.parts.boot ?? null],
+    );
+    const [{ bootedAtMs, seenAtMs } = { bootedAtMs: null, seenAtMs: null }] = kept.parse(rows);
+    return { bootedAtMs: bootedAtMs ?? undefined, seenAtMs: seenAtMs ?? undefined };
+  }
+
+  private async keep(manager: EntityManager, uptimeMs: number): Promise<void> {
+    const { boot } = this.parts;
+    const { bootedAtMs, seenAtMs } = this.steady?.known ?? {};
+    if (boot === undefined || bootedAtMs === undefined) return;
+    const isFresh = this.keptAt && uptimeMs - this.keptAt.uptimeMs < keepEachMs;
+    if (isFresh && Math.abs((this.keptAt?.bootedAtMs ?? 0) - bootedAtMs) < 1_000) return;
+    await manager.query(
+      `insert into steady_time (boot, booted_at_ms, seen_at_ms) values ($1, $2, $3)
+       on conflict (boot) do update set booted_at_ms = excluded.booted_at_ms, seen_at_ms = excluded.seen_at_ms`,
+      [boot, bootedAtMs, seenAtMs],
+    );
+    this.keptAt = { uptimeMs, bootedAtMs };
+  }
+
+  private tell(problem: SteadyReading['problem'], disagreementMs: number): void {
+    if (problem === this.problem) return;
+    this.problem = problem;
+    const seconds = Math.round(disagreementMs / 1_000);
+    if (problem === 'none') this.parts.log.info('the clocks agree again');
+    else this.parts.log.error({ problem, seconds }, sentences[problem]);
+  }
+}
+
+const sentences: Record<Exclude<SteadyReading['problem'], 'none'>, string> = {
+  'database-clock':
+    'the clock of the ledger’s database is wrong: slots go by the time since boot; set that clock right',
+  'process-clock': 'the clock of this host is wrong: slots go by the time since boot; set that clock right',
+  'both-jumped':
+    'all clocks have jumped: the earlier time counts and no slot is called missed until it is known which is right',
+  'clocks-disagree':
+    'the clocks contradict each other: the earlier time counts and no slot is called missed; set them right',
+};
+
+/** What Linux calls its running since the last boot. */
+export function bootOfHost(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() || undefined;
+  } catch {
+    // Elsewhere each start finds its time anew.
+    return undefined;
+  }
+}
+
+export function uptimeOfHostMs(): number {
+  return uptime() * 1_000;
 }

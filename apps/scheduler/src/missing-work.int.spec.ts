@@ -33,11 +33,14 @@ afterAll(async () => {
   await database.drop();
 });
 beforeEach(async () => {
-  for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view'])
+  for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view', 'instance_view'])
     await dataSource.query(`delete from ${table}`);
   metrics = new Metrics();
   const log = createLogger({ app: 'spec', level: 'silent' });
-  missing = new MissingWork({ dataSource, ledger, views, jobs: new Jobs(dataSource), metrics, log });
+  missing = new MissingWork({
+    ...{ dataSource, ledger, views, jobs: new Jobs(dataSource), metrics, log },
+    buildsServers: true,
+  });
 });
 
 async function record(stream: ReturnType<typeof streamOf>, instanceId: string, events: NewEvent[]): Promise<void> {
@@ -77,7 +80,7 @@ async function backup(fields: Partial<EventData<'BackupRequested'>> = {}) {
 /** As the views are when nothing has happened for an hour. */
 async function anHourLater(): Promise<void> {
   await views.catchUp(accountId);
-  for (const view of ['backup_view', 'schedule_view']) {
+  for (const view of ['backup_view', 'schedule_view', 'instance_view']) {
     await dataSource.query(`update ${view} set updated_at = updated_at - interval '1 hour'`);
   }
 }
@@ -95,6 +98,27 @@ describe('a job that is missing', () => {
     await missing.look();
     expect(await jobs('backup')).toEqual([{ id: backupId }]);
     expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="backup"} 1');
+  });
+
+  it('of a server that is to be built is put back, and of one that was given up it is not', async () => {
+    const [building, failed, backupId] = [ids.next(), ids.next(), ids.next()];
+    for (const instanceId of [building, failed]) {
+      const data = { instanceId, name: 'twin', datastore: { type: 'postgresql' as const, version: '18' }, backupId };
+      await record(streamOf('instance', instanceId), instanceId, [{ type: 'InstanceBuildRequested', data }]);
+    }
+    const data = { instanceId: failed, backupId, code: 'server-did-not-start', reason: 'down' };
+    await record(streamOf('instance', failed), failed, [{ type: 'InstanceBuildFailed', data }]);
+    await anHourLater();
+    await missing.look();
+    expect(await jobs('instance')).toEqual([{ id: building }]);
+  });
+
+  it('is put back though the view was written by a clock that was ahead', async () => {
+    const { backupId } = await backup();
+    await views.catchUp(accountId);
+    await dataSource.query(`update backup_view set updated_at = updated_at + interval '3 days'`);
+    await missing.look();
+    expect(await jobs('backup')).toEqual([{ id: backupId }]);
   });
 
   it('is not put back while the feed may still bring the news, nor for what has ended and the view has not heard of', async () => {
@@ -118,7 +142,7 @@ describe('a job that is missing', () => {
   });
 });
 
-describe('a timer that is missing', () => {
+describe('a timer that is missing, or has missed a change', () => {
   const definition = { dayOfWeek: 0, hour: 2, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
   const timers = (): Promise<{ schedule_id: string; next_slot_at: Date }[]> =>
     dataSource.query('select schedule_id, next_slot_at from slot_timer');
@@ -147,5 +171,24 @@ describe('a timer that is missing', () => {
     await missing.look();
     await missing.look();
     expect(await timers()).toEqual([{ schedule_id: scheduleId, next_slot_at: new Date(slotAt.getTime() + dayMs) }]);
+  });
+
+  it('rings for the slot of a change that it has not heard of', async () => {
+    const [scheduleId, instanceId] = [ids.next(), ids.next()];
+    const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).getUTCHours();
+    const data = { scheduleId, instanceId, ...definition, hour: inHours(20) };
+    await record(streamOf('schedule', scheduleId), instanceId, [{ type: 'ScheduleCreated', data }]);
+    await anHourLater();
+    await missing.look();
+    await missing.look();
+    const [created] = await timers();
+    const change = { ...data, hour: inHours(4) };
+    await record(streamOf('schedule', scheduleId), instanceId, [{ type: 'ScheduleUpdated', data: change }]);
+    await anHourLater();
+    await missing.look();
+    await missing.look();
+    const [changed] = await timers();
+    expect(created?.next_slot_at.getTime()).toBe((changed?.next_slot_at.getTime() ?? 0) + 16 * 3_600_000);
+    expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="timer"} 2');
   });
 });

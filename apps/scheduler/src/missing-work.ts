@@ -1,7 +1,8 @@
 /**
- * Puts back what should be there and is not: the job of a backup or a deletion that has not ended, the timer of a
- * schedule. They follow from messages, and one message that was lost or set aside would leave an instance waiting for
- * ever. A slow look, a few rows at a time; a job too much finds nothing to do, so nothing can be put back in error.
+ * Puts back what should be there and is not: the job of a backup, a deletion or a server to build that has not ended, the
+ * timer of a schedule. What a message was lost of is found by the feed's second look; this finds what was lost later, or
+ * long before there was one. A slow look, a few rows at a time; a job too much finds nothing to do, so nothing can be put
+ * back in error.
  */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { fold, nextSlot, scheduleDecider } from '@strongroom/domain';
@@ -10,7 +11,7 @@ import type { Views } from '@strongroom/read-model';
 import type { Jobs, Logger, Metrics } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { moveTimers, setTimer } from './slot-timers.js';
+import { hasTimer, moveTimers, setTimer } from './slot-timers.js';
 
 export interface MissingWorkParts {
   dataSource: DataSource;
@@ -19,10 +20,14 @@ export interface MissingWorkParts {
   jobs: Jobs;
   metrics: Metrics;
   log: Logger;
+  /** Whether this deployment builds servers from backups. */
+  buildsServers: boolean;
 }
 
 /** What a feed needs to bring the news by itself, a broker's restart included. */
 const newsTakes = `interval '5 minutes'`;
+/** What lies ahead was written by a clock that has been put right since. */
+const isOld = (at: string) => `(${at} < now() - ${newsTakes} or ${at} > now() + ${newsTakes})`;
 const batchSize = 100;
 /** Of schedules, in order of id: a round of a million takes three hours. */
 const stepOfRound = 5_000;
@@ -30,23 +35,31 @@ const beforeTheFirst = '00000000-0000-0000-0000-000000000000';
 
 const unended = `
   select b.id, b.account_id as "accountId" from backup_view b
-  where b.status in ('NEW', 'BUILDING') and b.updated_at < now() - ${newsTakes}
+  where b.status in ('NEW', 'BUILDING') and ${isOld('b.updated_at')}
     and not exists (select from job j where j.kind = 'backup' and j.id = b.id)
   limit ${batchSize}`;
 
 /** What is built on a backup that is being deleted goes by that one's job. */
 const undeleted = `
   select b.id, b.account_id as "accountId" from backup_view b
-  where b.status = 'DELETING' and b.updated_at < now() - ${newsTakes}
+  where b.status = 'DELETING' and ${isOld('b.updated_at')}
     and not exists (select from backup_view p where p.id = b.parent_id and p.status = 'DELETING')
     and not exists (select from job j where j.kind = 'deletion' and j.id = b.id)
   limit ${batchSize}`;
 
+const unbuilt = `
+  select i.id, i.account_id as "accountId" from instance_view i
+  where i.status = 'BUILD' and ${isOld('i.updated_at')}
+    and not exists (select from job j where j.kind = 'instance' and j.id = i.id)
+  limit ${batchSize}`;
+
+/** A timer of an older version of its schedule has missed the news of a change. */
 const untimed = `
-  with step as (select id, account_id, updated_at from schedule_view where id > $1 order by id limit ${stepOfRound})
+  with step as (select id, account_id, version, updated_at from schedule_view where id > $1 order by id limit ${stepOfRound})
   select (select id from step order by id desc limit 1) as end, coalesce((
     select json_agg(json_build_object('id', s.id, 'accountId', s.account_id)) from step s
-    where s.updated_at < now() - ${newsTakes} and not exists (select from slot_timer t where t.schedule_id = s.id)
+    where ${isOld('s.updated_at')}
+      and not exists (select from slot_timer t where t.schedule_id = s.id and t.version >= s.version)
   ), '[]') as missing`;
 
 const found = z.array(z.object({ id: z.string(), accountId: z.string() }));
@@ -72,10 +85,11 @@ export class MissingWork {
   async look(): Promise<void> {
     await this.lookFor('backup', unended);
     await this.lookFor('deletion', undeleted);
+    if (this.parts.buildsServers) await this.lookFor('instance', unbuilt);
     await this.lookForTimers();
   }
 
-  private async lookFor(kind: 'backup' | 'deletion', query: string): Promise<void> {
+  private async lookFor(kind: 'backup' | 'deletion' | 'instance', query: string): Promise<void> {
     const { dataSource, jobs } = this.parts;
     const ask = async () => found.parse(await dataSource.query(query));
     const suspected = await ask();
@@ -115,8 +129,10 @@ export class MissingWork {
     const decidedAt = newestSlots.parse(slots)[0]?.slotAt ?? changedAt;
     const nextSlotAt = nextSlot(schedule.definition, decidedAt > changedAt ? decidedAt : changedAt);
     await dataSource.transaction(async (manager) => {
+      // One that is there rings for what it has not decided yet, or for the change, whichever comes first.
+      const isThere = await hasTimer(manager, scheduleId);
       await setTimer(manager, newest);
-      await moveTimers(manager, [{ scheduleId, nextSlotAt }]);
+      if (!isThere) await moveTimers(manager, [{ scheduleId, nextSlotAt }]);
     });
     this.tell('timer', scheduleId);
   }
@@ -126,7 +142,7 @@ export class MissingWork {
     for (const accountId of new Set(suspected.map((each) => each.accountId))) await this.parts.views.catchUp(accountId);
   }
 
-  private tell(kind: 'backup' | 'deletion' | 'timer', id: string): void {
+  private tell(kind: 'backup' | 'deletion' | 'instance' | 'timer', id: string): void {
     this.putBack.inc({ kind });
     this.parts.log.warn({ kind, id }, 'missing work put back: the message that it follows from was lost or set aside');
   }

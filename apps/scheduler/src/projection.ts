@@ -91,15 +91,18 @@ export class Projection {
    */
   @EventPattern<string[]>(['BackupCompleted', 'InstanceForgotten'])
   async queueEarlierChainEnds(
-    @Payload() { accountId, at, type, data }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
+    @Payload() {
+      accountId,
+      position,
+      type,
+      data,
+    }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     const completed = type === 'BackupCompleted' ? await this.backups.find(accountId, data.backupId) : undefined;
     const earlier = await this.backups.endedBefore(
-      data.instanceId,
-      new Date(at),
+      { instanceId: data.instanceId, position, lineage: completed?.lineage, except: completed?.id },
       mostSlots,
-      completed?.lineage ?? null,
     );
     const jobs = earlier.map((id) => ({ kind: 'chain-end', id, accountId }));
     await this.jobs.add(manager, jobs);

@@ -109,6 +109,11 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       measure: async (gauge) => gauge.set((await overdueMs(dataSource.manager)) / 1_000),
     });
     metrics.gauge({
+      name: 'strongroom_schedules_held_back',
+      help: 'Schedules with due slots that this process can not judge: something in their history is unreadable, or the clocks contradict each other.',
+      measure: (gauge) => gauge.set(hand.heldBack),
+    });
+    metrics.gauge({
       name: 'strongroom_backups_waiting',
       help: 'Requested backups that no runner has leased.',
       measure: async (gauge) => gauge.set((await jobs.load('backup')).reduce((sum, { waiting }) => sum + waiting, 0)),

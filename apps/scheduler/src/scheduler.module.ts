@@ -14,7 +14,7 @@ import { BuiltServer } from './built-server.js';
 import { ChainEndAttempt } from './chain-end-attempt.js';
 import { ClockHand } from './clock-hand.js';
 import { DeletionAttempt } from './deletion-attempt.js';
-import { DatabaseDueClock } from './due-clock.js';
+import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './due-clock.js';
 import { MissingWork } from './missing-work.js';
 import { buildsServersToken, Projection } from './projection.js';
 import { Retention } from './retention.js';
@@ -72,8 +72,15 @@ export function schedulerModule({
           const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, actor: runner };
           const chainEnd = { dataSource, ledger, views, credentials, engine, log };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
-          const hand = new ClockHand(dataSource, ledger, ids, new DatabaseDueClock(), log, config.catchUpMs);
-          const missing = new MissingWork({ dataSource, ledger, views, jobs, metrics, log });
+          const dueClock = new SteadyDueClock({
+            ...{ database: new DatabaseDueClock(), process: clock, uptimeMs: uptimeOfHostMs, boot: bootOfHost() },
+            ...{ catchUpMs: config.catchUpMs, metrics, log },
+          });
+          const hand = new ClockHand(dataSource, ledger, ids, dueClock, log, config.catchUpMs);
+          const missing = new MissingWork({
+            ...{ dataSource, ledger, views, jobs, metrics, log },
+            buildsServers: instancesFolder !== '',
+          });
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
           const sweep = new Sweep({

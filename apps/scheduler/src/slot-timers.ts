@@ -13,6 +13,8 @@ export interface SlotTimer {
   accountId: string;
   instanceId: string;
   nextSlotAt: Date;
+  /** Slots that were decided before their time and are still to come, each as often as it was. */
+  ahead: Date[];
 }
 
 const timerRow = z
@@ -21,6 +23,7 @@ const timerRow = z
     account_id: z.string(),
     instance_id: z.string(),
     next_slot_at: z.date(),
+    ahead: z.array(z.date()),
   })
   .transform(
     (row): SlotTimer => ({
@@ -28,6 +31,7 @@ const timerRow = z
       accountId: row.account_id,
       instanceId: row.instance_id,
       nextSlotAt: row.next_slot_at,
+      ahead: row.ahead,
     }),
   );
 
@@ -60,18 +64,65 @@ export async function setTimer(
   );
 }
 
+/** Keeps it from being moved until the end of the transaction. */
+export async function hasTimer(manager: EntityManager, scheduleId: string): Promise<boolean> {
+  const rows: unknown = await manager.query('select 1 from slot_timer where schedule_id = $1 for update', [scheduleId]);
+  return z.array(z.unknown()).parse(rows).length > 0;
+}
+
 export async function removeTimer(manager: EntityManager, { data }: RecordedEvent<'ScheduleDeleted'>): Promise<void> {
   await manager.query('delete from slot_timer where schedule_id = $1', [data.scheduleId]);
 }
 
-/** Takes due timers for the length of the transaction; those that another process has taken are passed over. */
-export async function claimDue(manager: EntityManager, now: Date, limit: number): Promise<SlotTimer[]> {
+const columns = 'schedule_id, account_id, instance_id, next_slot_at, ahead';
+
+/**
+ * Takes due timers for the length of the transaction; those that another process has taken are passed over.
+ * @param except schedules that are not to be taken
+ */
+export async function claimDue(
+  manager: EntityManager,
+  now: Date,
+  limit: number,
+  except: readonly string[] = [],
+): Promise<SlotTimer[]> {
   const rows: unknown = await manager.query(
-    `select schedule_id, account_id, instance_id, next_slot_at from slot_timer
-     where next_slot_at <= $1 order by next_slot_at limit $2 for update skip locked`,
-    [now, limit],
+    `select ${columns} from slot_timer
+     where next_slot_at <= $1 and schedule_id <> all($3) order by next_slot_at limit $2 for update skip locked`,
+    [now, limit, except],
   );
   return z.array(timerRow).parse(rows);
+}
+
+/**
+ * Takes timers that ring after the next slot of their schedule, for the length of the transaction: a clock that was ahead
+ * has set them. A schedule has a slot in every 24 hours, so those that ring later still are found by the index alone.
+ * @param all also those that ring within the next 24 hours, which takes a look at every timer
+ */
+export async function claimLate(manager: EntityManager, now: Date, limit: number, all: boolean): Promise<SlotTimer[]> {
+  const rows: unknown = await manager.query(
+    `select ${columns} from slot_timer
+     cross join lateral (
+       select date_trunc('day', $1::timestamptz at time zone 'UTC') + make_interval(hours => hour, mins => minute) as today
+     ) of_day
+     where next_slot_at > $1::timestamptz + case when $3 then interval '0' else interval '24 hours' end
+       and next_slot_at at time zone 'UTC'
+         > today + case when today > $1::timestamptz at time zone 'UTC' then interval '0' else interval '24 hours' end
+     limit $2 for update of slot_timer skip locked`,
+    [now, limit, all],
+  );
+  return z.array(timerRow).parse(rows);
+}
+
+export async function putBackTimer(
+  manager: EntityManager,
+  { scheduleId, nextSlotAt, ahead }: Pick<SlotTimer, 'scheduleId' | 'nextSlotAt' | 'ahead'>,
+): Promise<void> {
+  await manager.query('update slot_timer set next_slot_at = $2, ahead = $3::timestamptz[] where schedule_id = $1', [
+    scheduleId,
+    nextSlotAt,
+    ahead.map((slotAt) => slotAt.toISOString()),
+  ]);
 }
 
 export async function moveTimers(
@@ -79,7 +130,8 @@ export async function moveTimers(
   timers: { scheduleId: string; nextSlotAt: Date }[],
 ): Promise<void> {
   await manager.query(
-    `update slot_timer t set next_slot_at = moved.next_slot_at
+    `update slot_timer t set next_slot_at = moved.next_slot_at,
+       ahead = array(select slot_at from unnest(t.ahead) as decided(slot_at) where slot_at >= moved.next_slot_at)
      from unnest($1::uuid[], $2::timestamptz[]) as moved(schedule_id, next_slot_at) where t.schedule_id = moved.schedule_id`,
     [timers.map(({ scheduleId }) => scheduleId), timers.map(({ nextSlotAt }) => nextSlotAt)],
   );

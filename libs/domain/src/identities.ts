@@ -4,9 +4,13 @@ import { v5 } from 'uuid';
 const scheduledBackups = 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11';
 const copies = '6f2d3c55-7b0a-5c7e-8a55-51b1d0d8a9c2';
 
-/** The id of the backup, or of what took its place, for one slot of a schedule: a slot runs once whoever fires it. */
-export function scheduledBackupId(scheduleId: string, slotAt: Date): string {
-  return v5(`${scheduleId} ${slotAt.toISOString()}`, scheduledBackups);
+/**
+ * The id of the backup, or of what took its place, for one slot of a schedule: a slot runs once whoever fires it.
+ * @param again how often the slot was decided before its time, by a clock that was wrong: such an outcome is not its own
+ */
+export function scheduledBackupId(scheduleId: string, slotAt: Date, again = 0): string {
+  const slot = `${scheduleId} ${slotAt.toISOString()}`;
+  return v5(again === 0 ? slot : `${slot} ${again}`, scheduledBackups);
 }
 
 /** The id of a backup's copy in a region: a region is owed one copy however often it is asked for. */

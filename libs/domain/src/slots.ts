@@ -40,13 +40,25 @@ export function plannedType(dayOfWeek: number, slotAt: Date): BackupType {
   return dayOfWeek === 7 || slotAt.getUTCDay() === dayOfWeek ? 'full' : 'incremental';
 }
 
-/** What a schedule has said over time, from its stream. The database's clock may have been put back: no span begins before the one before it. */
-export function definitionsOf(told: readonly RecordedEvent[]): DefinedSince[] {
+/** The time by which a stream is read, when it is known better than by the events themselves. */
+export interface ReadAt {
+  now: Date;
+  /** Since when at the latest what was told under a later time than now is in force. */
+  latest: Date;
+}
+
+/**
+ * What a schedule has said over time, from its stream. The database's clock may have been put back: no span begins before
+ * the one before it, and none in the future.
+ */
+export function definitionsOf(told: readonly RecordedEvent[], read?: ReadAt): DefinedSince[] {
   const spans: DefinedSince[] = [];
   for (const event of told) {
     if (event.type !== 'ScheduleCreated' && event.type !== 'ScheduleUpdated') continue;
     const { scheduleId: _, instanceId: __, ...definition } = event.data;
-    const since = new Date(Math.max(Date.parse(event.at), spans.at(-1)?.since.getTime() ?? 0));
+    const toldAt = Date.parse(event.at);
+    const at = read && toldAt > read.now.getTime() ? Math.min(toldAt, read.latest.getTime()) : toldAt;
+    const since = new Date(Math.max(at, spans.at(-1)?.since.getTime() ?? 0));
     spans.push({ since, definition });
   }
   return spans;

@@ -22,6 +22,7 @@ import {
   type PartitionKey,
   passedOver,
 } from './feed-offsets.js';
+import { recordHandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
 
 /** How often a message is tried alone before it is set aside. */
@@ -33,8 +34,8 @@ export interface BatchParts {
   ledger: Ledger;
   log: Logger;
   handlers: Handlers;
-  deadLetters: DeadLetters;
-  metrics: FeedMetrics;
+  deadLetters: Pick<DeadLetters, 'setAside'>;
+  metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded'>;
   /**
    * Tells others of a message that is about to be set aside.
    * @throws {FeedFault}
@@ -94,6 +95,8 @@ export class Batch {
       if (handled.offset !== before.offset || handled.position !== before.position) {
         await moveHandled(manager, this.key, handled);
       }
+      const positions = news.map(({ position }) => position);
+      await recordHandled(manager, this.key.group, positions);
     });
     metrics.handled(topic, news);
     this.tell(unrecorded);

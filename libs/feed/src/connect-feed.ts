@@ -15,20 +15,31 @@ import { KafkaRelay } from './kafka/kafka-relay.js';
 export interface ConnectOptions {
   /** Whether the app is unready while no events come in. Not for one that answers without them. */
   readinessNeedsFeed: boolean;
+  /** How long an event may be on its way before the second look handles it, in milliseconds. Default: five minutes. */
+  feedTakesMs?: number;
+}
+
+/** The consumer group of an app: its processes share the events. */
+export function groupOf({ namespace, app }: Pick<RuntimeParts['config'], 'namespace' | 'app'>): string {
+  return `${namespace}.${app}`;
 }
 
 /** Begins with `app.startAllMicroservices()`, ends with the app. The app must provide `Ledger` and `DataSource`. */
-export function connectFeed(app: INestApplication, parts: RuntimeParts, { readinessNeedsFeed }: ConnectOptions): void {
-  const feed = makeFeed(app, parts);
+export function connectFeed(app: INestApplication, parts: RuntimeParts, options: ConnectOptions): void {
+  const feed = makeFeed(app, parts, options);
   app
     .connectMicroservice<MicroserviceOptions>({ strategy: feed }, { deferInitialization: true })
     .useGlobalFilters(new ErrorsAsTheyAre());
-  if (readinessNeedsFeed) parts.health.addReadiness('feed', () => feed.probe());
+  if (options.readinessNeedsFeed) parts.health.addReadiness('feed', () => feed.probe());
 }
 
-function makeFeed(app: INestApplication, { config, log, clock, ids, metrics }: RuntimeParts): FeedServer {
+function makeFeed(
+  app: INestApplication,
+  { config, log, clock, ids, metrics }: RuntimeParts,
+  { feedTakesMs }: ConnectOptions,
+): FeedServer {
   const { namespace } = config;
-  const group = `${namespace}.${config.app}`;
+  const group = groupOf(config);
   const common = {
     dataSource: app.get(DataSource),
     ledger: app.get(Ledger),
@@ -38,6 +49,7 @@ function makeFeed(app: INestApplication, { config, log, clock, ids, metrics }: R
     metrics,
     group,
     namespace,
+    feedTakesMs,
   };
   if (config.feed.kind === 'embedded') return new EmbeddedFeed(common);
   const kafka = kafkaClient(config.feed.brokers, `strongroom-${config.app}`, log);

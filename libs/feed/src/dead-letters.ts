@@ -47,6 +47,27 @@ export class DeadLetters {
     );
   }
 
+  /** As `setAside`, unless a letter of the same event waits already, be it from elsewhere. */
+  async setAsideOnce(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
+    const found: unknown = await manager.query(
+      'select id from dead_letter where consumer_group = $1 and position = $2 and replayed_at is null limit 1',
+      [key.group, message.position ?? null],
+    );
+    if (z.array(z.unknown()).parse(found).length === 0) await this.setAside(manager, key, message, error);
+  }
+
+  /** Letters of events that have been handled since need no replay. What a letter says of its place is not believed. */
+  async handledAfterAll(events: readonly { position: number; id: string }[]): Promise<void> {
+    await this.dataSource.query(
+      `update dead_letter l set replayed_at = now()
+       from unnest($2::bigint[], $3::text[]) as handled(position, id)
+       where l.consumer_group = $1 and l.replayed_at is null and l.position = handled.position
+         and strpos(l.message::text, handled.id) > 0
+         and exists (select from feed_handled h where h.consumer_group = $1 and h.position = handled.position)`,
+      [this.group, events.map(({ position }) => position), events.map(({ id }) => id)],
+    );
+  }
+
   /** Handles the letters of this group that an operator has asked to be replayed. */
   async replayAsked(handlers: Handlers): Promise<void> {
     const found: unknown = await this.dataSource.query(

@@ -246,6 +246,60 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(new Set(found.map(({ member }) => member))).toEqual(new Set(['heir']));
     }, 90_000);
 
+    it('finds again what its offset was moved past, handles it once, and counts it until then', async () => {
+      const instance = world.ids.next();
+      const first = await world.member();
+      const before = await world.append(instance, 3);
+      await world.settled(before);
+      await first.close();
+      await world.member({ handles: false });
+      const lost = await world.append(instance, 3);
+      await world.losesWhatIsRecorded();
+      const member = await world.member({ feedTakesMs: 2_000 });
+      const unhandled = () => member.metric('strongroom_unhandled_events', '{type="ScheduleDeleted"}');
+      await eventually(async () => expect(await unhandled()).toBe(3), { withinMs: 10_000 });
+      expect(await world.waiting(member)).toBe(0);
+      const after = await world.append(instance, 2);
+
+      const found = await world.settled([...lost, ...after], 60_000);
+      expect(sorted(idsOf(found))).toEqual(sorted([...before, ...lost, ...after]));
+      await eventually(async () => expect(await unhandled()).toBe(0), { withinMs: 10_000 });
+      const handled = '{type="ScheduleDeleted",outcome="handled"}';
+      expect(await member.metric('strongroom_lost_messages_total', handled)).toBe(3);
+    });
+
+    it('handles again what its database has lost together with its offset, though its member is alive', async () => {
+      const instance = world.ids.next();
+      const member = await world.member();
+      const events = await world.append(instance, 10);
+      await world.settled(events);
+      await world.losesLastCommits(5);
+      const [more] = await world.append(instance);
+      expect(sorted(idsOf(await world.settled([...events, more ?? ''], 60_000)))).toEqual(
+        sorted([...events, more ?? '']),
+      );
+      expect(await member.alive()).toBe(true);
+    });
+
+    it('tries once more what was set aside, and its letter is done when that helps', async () => {
+      let isMended = false;
+      await world.member({
+        feedTakesMs: 3_000,
+        also: () => (isMended ? Promise.resolve() : Promise.reject(new TypeError('not yet'))),
+      });
+      const instance = world.ids.next();
+      const events = await world.append(instance);
+      await eventually(async () => expect(await world.deadLetters()).toHaveLength(1), { withinMs: 30_000 });
+      isMended = true;
+      await world.appendMalformed(instance);
+      events.push(...(await world.append(instance)));
+      expect(sorted(idsOf(await world.settled(events)))).toEqual(sorted(events));
+      await eventually(
+        async () => expect((await world.deadLetters()).map(({ replayed }) => replayed)).toEqual([true, false]),
+        { withinMs: 30_000 },
+      );
+    });
+
     it('finishes what it has in hand when it is asked to stop', async () => {
       let begin = () => {};
       const begun = new Promise<void>((resolve) => {

@@ -15,6 +15,10 @@ export class Handlers {
     else this.byType.set(type, [handler]);
   }
 
+  get types(): ReadonlySet<string> {
+    return new Set(this.byType.keys());
+  }
+
   get any(): boolean {
     return this.byType.size > 0;
   }

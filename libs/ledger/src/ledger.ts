@@ -63,6 +63,7 @@ const eventRow = z
   .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
 
 const positions = z.array(z.object({ position: z.coerce.number() }));
+const typesOfPlaces = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
 const idsOfPlaces = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
@@ -188,24 +189,39 @@ export class Ledger {
     return new Map(idsOfPlaces.parse(rows).map(({ position, id }) => [position, id]));
   }
 
+  /** The place of the newest event of all; 0 before the first. */
+  async head(): Promise<number> {
+    const rows: unknown = await this.dataSource.query(
+      'select coalesce(max(position), 0) as position from ledger_event',
+    );
+    return positions.parse(rows)[0]?.position ?? 0;
+  }
+
+  /** The places and types of the events beyond a position, up to another one, in order. */
+  async placesBetween(after: number, upTo: number, limit: number): Promise<{ position: number; type: string }[]> {
+    const rows: unknown = await this.dataSource.query(
+      'select position, type from ledger_event where position > $1 and position <= $2 order by position limit $3',
+      [after, upTo, limit],
+    );
+    return typesOfPlaces.parse(rows);
+  }
+
+  /** The events at these places, in order; a place that holds no event is left out. */
+  async eventsAt(places: readonly number[]): Promise<TailRow[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select ${eventColumns} from ledger_event where position = any($1) order by position`,
+      [places],
+    );
+    return tailRows(rows);
+  }
+
   /** Committed events of one kind of aggregate beyond a position, in order. */
   async tail(aggregate: Aggregate, after: number, limit: number): Promise<TailRow[]> {
     const rows: unknown = await this.dataSource.query(
       `select ${eventColumns} from ledger_event where aggregate = $1 and position > $2 order by position limit $3`,
       [aggregate, after, limit],
     );
-    return z
-      .array(eventRow)
-      .parse(rows)
-      .map((event) => ({
-        position: event.position,
-        id: event.id,
-        type: event.type,
-        stream: event.stream,
-        instanceId: event.instanceId,
-        at: event.at,
-        event,
-      }));
+    return tailRows(rows);
   }
 
   /** An account's events beyond a position, in order, as the caller's transaction sees them. */
@@ -311,4 +327,19 @@ export class Ledger {
     const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
     return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
   }
+}
+
+function tailRows(rows: unknown): TailRow[] {
+  return z
+    .array(eventRow)
+    .parse(rows)
+    .map((event) => ({
+      position: event.position,
+      id: event.id,
+      type: event.type,
+      stream: event.stream,
+      instanceId: event.instanceId,
+      at: event.at,
+      event,
+    }));
 }

@@ -1,6 +1,6 @@
 /** The backups of an account, from request to end. */
 import type { BackupType, DatastoreType, EngineFacts, EventData } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan } from 'typeorm';
+import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import {
   bigintAsNumber,
@@ -64,12 +64,12 @@ export interface BackupRow extends ViewRow {
   /** What its engine says of it, by which it is known again; null when that can't be told. */
   facts: EngineFacts | null;
   anotherServer: AnotherServerOfRow | null;
-  /** The place in the ledger of its completion; null for one from before that was kept, which all others are newer than. */
-  position: number | null;
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
   updatedAt: Date;
+  /** The place in the ledger of the event that began it. It says what is newest: clocks may have been wrong. */
+  position: number;
 }
 
 export const backupTable = new EntitySchema<BackupRow>({
@@ -101,31 +101,23 @@ export const backupTable = new EntitySchema<BackupRow>({
     lineage: { type: 'uuid', nullable: true },
     facts: { type: 'jsonb', nullable: true },
     anotherServer: { type: 'jsonb', name: 'another_server', nullable: true },
-    position: { type: 'bigint', nullable: true, transformer: bigintAsNumber },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     startedAt: { type: 'timestamptz', name: 'started_at', nullable: true },
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
     version: { type: 'integer' },
+    position: { type: 'bigint', transformer: bigintAsNumber },
   },
 });
 
 const change = changing<BackupRow>();
-const identified = change<'BackupIdentified'>(({ position, data: { lineage, facts } }) => ({
-  lineage,
-  facts,
-  position,
-}));
-/** It has completed before all that were identified with their completion. */
-const identifiedLate = change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts }));
-
 export const backupView: View<'backup', BackupRow> = {
   aggregate: 'backup',
   table: backupTable,
   fold: {
     SlotSkipped: unchanged,
     SlotMissed: unchanged,
-    BackupRequested: (_, { accountId, at, version, data: { backupId, datastore, slotAt, ...request } }) => ({
+    BackupRequested: (_, { accountId, at, version, position, data: { backupId, datastore, slotAt, ...request } }) => ({
       ...request,
       id: backupId,
       accountId,
@@ -144,12 +136,12 @@ export const backupView: View<'backup', BackupRow> = {
       lineage: null,
       facts: null,
       anotherServer: null,
-      position: null,
       createdAt: new Date(at),
       startedAt: null,
       endedAt: null,
       updatedAt: new Date(at),
       version,
+      position,
     }),
     BackupStarted: change<'BackupStarted'>(({ at, data: { attempt, region } }) => ({
       status: 'BUILDING',
@@ -162,7 +154,7 @@ export const backupView: View<'backup', BackupRow> = {
       type: 'full',
       madeFull: { plannedParentId, ground, reason },
     })),
-    BackupIdentified: (row, event) => (row?.status === 'COMPLETED' ? identifiedLate : identified)(row, event),
+    BackupIdentified: change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts })),
     AnotherServerFound: change<'AnotherServerFound'>(({ data: { formerLineage, formerBackupId, reason } }) => ({
       anotherServer: { formerLineage, formerBackupId, reason },
     })),
@@ -228,8 +220,13 @@ export interface NewestBackup {
   isWhole: boolean;
 }
 
-/** The order in which the backups of an instance completed; what was kept before places were is told by the clock. */
-export const newestFirst = 'position desc nulls last, created_at desc, id desc';
+/** What came before an event of an instance. */
+export interface BeforeEvent {
+  instanceId: string;
+  position: number;
+  lineage?: string | null | undefined;
+  except?: string | undefined;
+}
 
 export interface BackupFilter {
   instanceId?: string | undefined;
@@ -276,20 +273,23 @@ export class Backups {
   }
 
   /**
-   * The instance's backups that ended before an instant, also what is being deleted: the newest of all, of the full ones,
-   * and of a lineage, which may lie further back. Each at most so many.
+   * The instance's backups that were begun before an event of it and have completed, also what is being deleted: the newest
+   * of all, of the full ones, and of a lineage, which may lie further back.
+   * @param before the event's place in the ledger, and its own backup, which is left out
+   * @param limit how many of each at most
    */
-  async endedBefore(instanceId: string, at: Date, limit: number, lineage: string | null): Promise<string[]> {
+  async endedBefore({ instanceId, position, lineage, except }: BeforeEvent, limit: number): Promise<string[]> {
     const find = (more: FindOptionsWhere<BackupRow>) =>
       this.dataSource.manager.find(backupTable, {
         select: { id: true },
         where: {
           instanceId,
           status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
-          endedAt: LessThan(at),
+          position: LessThan(position),
+          ...(except !== undefined && { id: Not(except) }),
           ...more,
         },
-        order: { endedAt: 'desc' },
+        order: { position: 'desc' },
         take: limit,
       });
     const rows = [...(await find({})), ...(await find({ type: 'full' })), ...(lineage ? await find({ lineage }) : [])];
@@ -301,7 +301,7 @@ export class Backups {
     return this.dataSource.manager.find(backupTable, {
       select: heldColumns,
       where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
-      order: { createdAt: 'asc', id: 'asc' },
+      order: { position: 'asc' },
     });
   }
 
@@ -312,7 +312,7 @@ export class Backups {
          select asked.id as instance_id, b.id, b.parent_id from unnest($1::uuid[]) as asked(id)
          cross join lateral (
            select c.id, c.parent_id from backup_view c where c.instance_id = asked.id and c.status = 'COMPLETED'
-           order by ${newestFirst} limit 1
+           order by c.position desc limit 1
          ) b
        ), chain as (
          select n.instance_id, n.parent_id, true as is_there from newest n

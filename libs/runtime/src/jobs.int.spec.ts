@@ -142,6 +142,61 @@ describe('jobs', () => {
     expect(await jobs.renew(job, minute)).toBe(false);
   });
 
+  /** As when the database's clock was ahead while all of it was written, and has been put right. */
+  const clockPutBack = (ms: number) =>
+    dataSource.query(
+      `update job set lease_until = lease_until + $1 * interval '1 ms', ready_at = ready_at + $1 * interval '1 ms',
+         paused_at = paused_at + $1 * interval '1 ms'`,
+      [ms],
+    );
+  const hour = 60 * minute;
+
+  it('whose lease was made by a clock that was ahead pass on all the same, and count as waiting', async () => {
+    await add(copy());
+    const job = await leaseOne('killed');
+    await clockPutBack(8 * hour);
+    expect(await jobs.load('copy')).toMatchObject([{ waiting: 1, held: 0, deferred: 0, oldestWaitMs: 0 }]);
+    expect(await leaseOne('heir')).toMatchObject({ id: job.id, attempt: 2, failures: 1 });
+    expect(await jobs.renew(job, minute)).toBe(false);
+  });
+
+  it('stay with a holder that renews, though the clock was put back', async () => {
+    await add(copy());
+    const job = await leaseOne('a');
+    await clockPutBack(8 * hour);
+    expect(await jobs.renew(job, minute)).toBe(true);
+    expect(await lease('b')).toEqual([]);
+  });
+
+  it('held while the clock was put back by less than the lease stay held, for at most that much longer', async () => {
+    await add(copy());
+    await leaseOne('a');
+    await dataSource.query(`update job set lease_until = lease_until - interval '30 s'`);
+    await clockPutBack(20_000);
+    expect(await lease('b')).toEqual([]);
+  });
+
+  it('whose pause was made by a clock that was ahead are ready, and those put off for as long by intent are not', async () => {
+    const paused = copy();
+    await add(paused);
+    await jobs.retryIn(await leaseOne('a'), minute);
+    const added = copy();
+    await add(added);
+    await clockPutBack(8 * hour);
+    await add(copy({ readyAt: new Date(Date.now() + 8 * hour) }));
+    expect(await jobs.load('copy')).toMatchObject([{ waiting: 2, deferred: 1, oldestWaitMs: 0 }]);
+    expect((await lease('b')).map(({ id }) => id).sort()).toEqual([paused.id, added.id].sort());
+  });
+
+  it('leased by an older version, which told no length, are held for an hour at most', async () => {
+    await add(copy());
+    await leaseOne('a');
+    await dataSource.query(`update job set lease_until = lease_until + interval '30 minutes', lease_ms = null`);
+    expect(await lease('b')).toEqual([]);
+    await dataSource.query(`update job set lease_until = lease_until + interval '1 hour'`);
+    expect(await lease('b')).toHaveLength(1);
+  });
+
   it('are ready at once when they are woken, also one that was held meanwhile, and never while they are held', async () => {
     const [waiting, held] = [copy({ readyAt: new Date(Date.now() + minute) }), copy()];
     await add(waiting, held);

@@ -1,6 +1,10 @@
 /**
  * Long work and who does it. A job is held by lease: one holder at a time, by the database's clock, and a holder whose
  * lease has passed on is fenced: what it does to the job has no effect, because owner and attempt no longer match.
+ *
+ * That clock may be wrong and be put right. A lease that ends further ahead than it is long is over, and so is a pause that
+ * will only begin: a wrong clock made them. So no lease lasts longer than its length and a few seconds from the moment when
+ * the clock was put back.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -60,6 +64,14 @@ const progressRows = z.array(z.object({ id: z.string(), done_bytes: bytes, total
 const loadRows = z.array(
   z.object({ lane: z.string(), waiting: z.int(), held: z.int(), deferred: z.int(), oldest_wait_ms: z.coerce.number() }),
 );
+/** Of a lease whose length an older version did not tell; none of its was longer. */
+const longestUntoldMs = 3_600_000;
+/** Statements that run at the same time do not go by the very same time. */
+const slack = `interval '5 s'`;
+const isFree = `(lease_until is null or lease_until < now()
+  or lease_until > now() + coalesce(lease_ms, ${longestUntoldMs}) * interval '1 ms' + ${slack})`;
+const wasMistaken = `paused_at > now() + ${slack}`;
+
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
 export class Jobs {
@@ -70,8 +82,8 @@ export class Jobs {
     if (jobs.length === 0) return;
     await manager.query(
       // In order of the key, so that two transactions that add the same jobs wait for each other and never deadlock.
-      `insert into job (kind, id, lane, account_id, ready_at, total_bytes)
-       select kind, id, lane, account_id, coalesce(ready_at, now()), total_bytes
+      `insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
+       select kind, id, lane, account_id, coalesce(ready_at, now()), now(), total_bytes
        from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])
          as added(kind, id, lane, account_id, ready_at, total_bytes)
        order by kind, id
@@ -101,15 +113,20 @@ export class Jobs {
   ): Promise<LeasedJob[]> {
     const rows = leasedRows.parse(
       await this.dataSource.query(
-        `with free as (
-           select kind, id from job
-           where kind = $1 and lane = $2 and ready_at <= now() and (lease_until is null or lease_until < now())
-             and id <> all($6::uuid[])
+        `with due as (
+           select kind, id, ready_at from job
+           where kind = $1 and lane = $2 and ready_at <= now() and ${isFree} and id <> all($6::uuid[])
            order by ready_at, id limit $3 for update skip locked
+         ), mistaken as (
+           select kind, id, ready_at from job
+           where kind = $1 and lane = $2 and ready_at > now() and ${wasMistaken} and ${isFree} and id <> all($6::uuid[])
+           order by ready_at, id limit $3 for update skip locked
+         ), free as (
+           select * from due union all select * from mistaken order by ready_at limit $3
          ), leased as (
            -- A lease that is still there has lapsed: one that is given back is taken off.
            update job set attempt = attempt + 1, failures = failures + (lease_until is not null)::int,
-             lease_owner = $4, lease_until = now() + $5 * interval '1 ms', done_bytes = 0
+             lease_owner = $4, lease_until = now() + $5 * interval '1 ms', lease_ms = $5, done_bytes = 0
            from free where job.kind = free.kind and job.id = free.id
            returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.ready_at
          )
@@ -128,7 +145,7 @@ export class Jobs {
   ): Promise<boolean> {
     return this.touch(
       job,
-      `update job set lease_until = now() + $5 * interval '1 ms',
+      `update job set lease_until = now() + $5 * interval '1 ms', lease_ms = $5,
          done_bytes = coalesce($6::bigint, done_bytes), total_bytes = coalesce($7::bigint, total_bytes)`,
       [leaseMs, progress?.doneBytes ?? null, progress?.totalBytes ?? null],
     );
@@ -139,7 +156,7 @@ export class Jobs {
     await this.dataSource.query(
       `with done as (
          delete from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked = $5
-       ) update job set lease_owner = null, lease_until = null, failures = 0, ready_at = now()
+       ) update job set lease_owner = null, lease_until = null, failures = 0, ready_at = now(), paused_at = now()
          where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked <> $5`,
       [job.kind, job.id, job.owner, job.attempt, job.asked],
     );
@@ -153,6 +170,7 @@ export class Jobs {
     await this.touch(
       job,
       `update job set lease_owner = null, lease_until = null, failures = failures + $6::int,
+         paused_at = now(),
          ready_at = now() + case when asked = $7 then $5 else 0 end * interval '1 ms'`,
       [ms, hasFailed ? 1 : 0, job.asked],
     );
@@ -163,7 +181,7 @@ export class Jobs {
     if (ids.length === 0) return;
     await manager.query(
       `with woken as (select id from job where kind = $1 and id = any($2::uuid[]) order by id for update)
-       update job set ready_at = now(), asked = asked + 1 from woken where job.kind = $1 and job.id = woken.id`,
+       update job set ready_at = now(), paused_at = now(), asked = asked + 1 from woken where job.kind = $1 and job.id = woken.id`,
       [kind, ids],
     );
   }
@@ -186,12 +204,12 @@ export class Jobs {
   async load(kind: string): Promise<LaneLoad[]> {
     const rows = loadRows.parse(
       await this.dataSource.query(
-        `select lane, count(*) filter (where is_free and ready_at <= now())::int as waiting,
+        `select lane, count(*) filter (where is_free and is_ready)::int as waiting,
            count(*) filter (where not is_free)::int as held,
-           count(*) filter (where is_free and ready_at > now())::int as deferred,
-           coalesce(extract(epoch from now() - min(ready_at) filter (where is_free and ready_at <= now())) * 1000, 0)::float8
+           count(*) filter (where is_free and not is_ready)::int as deferred,
+           greatest(coalesce(extract(epoch from now() - min(ready_at) filter (where is_free and is_ready)) * 1000, 0), 0)::float8
              as oldest_wait_ms
-         from (select *, lease_until is null or lease_until < now() as is_free from job where kind = $1) jobs
+         from (select *, ${isFree} as is_free, ready_at <= now() or ${wasMistaken} as is_ready from job where kind = $1) jobs
          group by lane order by lane`,
         [kind],
       ),

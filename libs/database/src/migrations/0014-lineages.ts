@@ -12,8 +12,7 @@ export class Lineages1700000000014 implements MigrationInterface {
         add column made_full jsonb,
         add column lineage uuid,
         add column facts jsonb,
-        add column another_server jsonb,
-        add column position bigint;
+        add column another_server jsonb;
       alter table run_view add column made_full jsonb;
       alter table instance_view add column accepted_lineages jsonb not null default '[]';
     `);
@@ -24,7 +23,7 @@ export class Lineages1700000000014 implements MigrationInterface {
       alter table instance_view drop column accepted_lineages;
       alter table run_view drop column made_full;
       alter table backup_view
-        drop column made_full, drop column lineage, drop column facts, drop column another_server, drop column position;
+        drop column made_full, drop column lineage, drop column facts, drop column another_server;
     `);
   }
 }

@@ -11,6 +11,7 @@ import { DeadLetters } from '../dead-letters.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import { SecondLook } from '../second-look.js';
 
 export interface EmbeddedFeedOptions {
   dataSource: DataSource;
@@ -21,6 +22,7 @@ export interface EmbeddedFeedOptions {
   metrics: Metrics;
   group: string;
   namespace: string;
+  feedTakesMs?: number | undefined;
 }
 
 const source = 'ledger';
@@ -30,6 +32,7 @@ const replayMs = 5_000;
 
 export class EmbeddedFeed extends FeedServer {
   private loops: WorkLoop[] = [];
+  private secondLook: SecondLook | undefined;
   private stopNotices: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: EmbeddedFeedOptions) {
@@ -44,7 +47,7 @@ export class EmbeddedFeed extends FeedServer {
 
   async close(): Promise<void> {
     await this.stopNotices?.();
-    await Promise.all(this.loops.map((loop) => loop.stop()));
+    await Promise.all([...this.loops, this.secondLook].map((loop) => loop?.stop()));
   }
 
   probe(): Promise<void> {
@@ -85,7 +88,8 @@ export class EmbeddedFeed extends FeedServer {
     this.stopNotices = await ledger.onAppend(() => {
       for (const tail of tails) tail.wake();
     });
-    for (const loop of this.loops) loop.start();
+    this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
+    for (const loop of [...this.loops, this.secondLook]) loop.start();
   }
 
   private async next(aggregate: Aggregate, batch: Batch): Promise<'again' | 'done'> {

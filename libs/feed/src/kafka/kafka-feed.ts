@@ -14,6 +14,7 @@ import type { FeedMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
 import { DeadLetterTopic } from './dead-letter-topic.js';
@@ -31,6 +32,7 @@ export interface KafkaFeedOptions {
   namespace: string;
   cluster: Cluster;
   relay: KafkaRelay;
+  feedTakesMs?: number | undefined;
 }
 
 const chunkSize = 200;
@@ -44,12 +46,17 @@ interface Life {
   consumer: Consumer;
   source: string;
   parts: BatchParts;
+  /** By partition: the offset after which it went back to read again. */
+  sought: Map<string, bigint>;
 }
+
+type Batched = EachBatchPayload['batch'];
 
 export class KafkaFeed extends FeedServer {
   private readonly topics: string[];
   private readonly deadLetterTopic: DeadLetterTopic;
   private loops: WorkLoop[] = [];
+  private secondLook: SecondLook | undefined;
   private joined = false;
 
   constructor(private readonly options: KafkaFeedOptions) {
@@ -67,7 +74,7 @@ export class KafkaFeed extends FeedServer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.options.relay.stop(), ...this.loops.map((loop) => loop.stop())]);
+    await Promise.all([this.options.relay, this.secondLook, ...this.loops].map((each) => each?.stop()));
     await this.deadLetterTopic.close();
   }
 
@@ -103,7 +110,8 @@ export class KafkaFeed extends FeedServer {
         pass: () => deadLetters.replayAsked(this.handlers),
       }),
     ];
-    for (const loop of this.loops) loop.start();
+    this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
+    for (const loop of [...this.loops, this.secondLook]) loop.start();
   }
 
   /** One life of a consumer: from its connection to its crash, or to the stop. */
@@ -121,7 +129,7 @@ export class KafkaFeed extends FeedServer {
       // After a crash this loop begins another life; one that restarts itself as well would be a second member.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
-    const life = { consumer, source, parts };
+    const life: Life = { consumer, source, parts, sought: new Map() };
     const over = new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
@@ -167,10 +175,12 @@ export class KafkaFeed extends FeedServer {
     }
   }
 
-  private async eachBatch({ consumer, source, parts }: Life, payload: EachBatchPayload): Promise<void> {
+  private async eachBatch(life: Life, payload: EachBatchPayload): Promise<void> {
+    const { consumer, source, parts } = life;
     const { batch, isRunning, isStale, resolveOffset, heartbeat } = payload;
     const { topic, partition } = batch;
     const handling = new Batch(parts, { group: this.options.group, source, topic, partition });
+    if (!(await this.persist(() => this.goBack(life, batch), payload)) || isStale()) return;
     for (let from = 0; from < batch.messages.length; from += chunkSize) {
       const messages = batch.messages.slice(from, from + chunkSize).map((each) => messageOf(topic, partition, each));
       const last = messages.at(-1);
@@ -185,6 +195,23 @@ export class KafkaFeed extends FeedServer {
       .catch((error: unknown) =>
         this.options.log.debug({ err: error }, 'offset not told to Kafka; its tools will show an older one'),
       );
+  }
+
+  /**
+   * What was handled may have been lost with its database's last commits: the consumer reads from there again. Once for
+   * each place, for what lies between may be gone from the topic.
+   */
+  private async goBack({ consumer, source, sought }: Life, batch: Batched): Promise<void> {
+    const { topic, partition, messages } = batch;
+    const [first] = messages;
+    if (!first) return;
+    const { group, dataSource } = this.options;
+    const handled = (await handledOf(dataSource.manager, { group, source, topic })).get(partition)?.offset ?? -1n;
+    const place = `${topic}/${partition}`;
+    if (BigInt(first.offset) <= handled + 1n || sought.get(place) === handled) return;
+    sought.set(place, handled);
+    this.options.log.warn({ topic, partition, offset: first.offset }, 'what was handled before is not: read again');
+    consumer.seek({ topic, partition, offset: String(handled + 1n) });
   }
 
   /** Waits an outage out, with heartbeats, so that the partition stays ours. False when it is ours no longer. */

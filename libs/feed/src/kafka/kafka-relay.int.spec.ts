@@ -94,6 +94,34 @@ describe('the relay', () => {
     expect((await world.effects()).map(({ eventId }) => eventId)).toEqual([...events, ...more]);
   });
 
+  it('that died under a clock that was ahead is followed when the clock is right again', async () => {
+    const first = await world.member({ handles: false });
+    await world.append(world.ids.next(), 3);
+    await inKafka(3);
+    await first.close();
+    await world.dataSource.query(
+      `update relay_cursor set holder = 'killed', held_until = now() + interval '8 hours', held_ms = 5000`,
+    );
+    await world.member({ handles: false });
+    await world.append(world.ids.next(), 3);
+    await inKafka(6);
+  });
+
+  it('fills a topic again that is there, and has lost what it acknowledged', async () => {
+    const instance = world.ids.next();
+    const first = await world.member();
+    const events = await world.append(instance, 5);
+    await world.settled(events);
+    await first.close();
+    await witness.lose(world.topic('schedule'));
+    await eventually(() => witness.make(world.topic('schedule'), 6), { withinMs: 10_000 });
+
+    await world.member();
+    const more = await world.append(instance, 2);
+    expect(inOrder(await inKafka(7))).toEqual([...events, ...more]);
+    expect((await world.settled(more)).map(({ eventId }) => eventId)).toEqual([...events, ...more]);
+  }, 90_000);
+
   it('never takes its cursor back', async () => {
     await world.member({ handles: false });
     await world.append(world.ids.next(), 3);

@@ -5,13 +5,16 @@
  * What was sent when a relay dies or freezes is sent again by the next: in order, and known to consumers by its position.
  */
 import { type Aggregate, topicName } from '@strongroom/contracts';
-import type { Ledger, TailRow } from '@strongroom/ledger';
+import type { Ledger } from '@strongroom/ledger';
 import { type Logger, WorkLoop } from '@strongroom/runtime';
-import { type Kafka, Partitioners, type Producer } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { beginAnew } from '../feed-offsets.js';
 import { messageOf } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
+import { RelayFault } from './relay-fault.js';
+import { type Sent, TopicSender } from './topic-sender.js';
 
 export interface TopicRelayOptions {
   kafka: Kafka;
@@ -35,17 +38,21 @@ export interface TopicLag {
 
 const pollMs = 1_000;
 const batchSize = 500;
-/** Of JSON; half of what a broker takes in one batch. */
-const batchBytes = 500_000;
 const leaseMs = 5_000;
+const lossIsSureMs = 10_000;
 
 const cursors = z.array(z.object({ position: z.coerce.number() }));
+/** By partition: the offset after the newest message that it has acknowledged. */
+const ends = z.record(z.string(), z.coerce.bigint());
+type Ends = z.infer<typeof ends>;
+const heldCursors = z.array(z.object({ position: z.coerce.number(), ends }));
 
 export class TopicRelay {
   readonly topic: string;
   private readonly loop: WorkLoop;
   private readonly holder: string;
-  private producer: Producer | undefined;
+  private sender: TopicSender | undefined;
+  private seemsLostSince: number | undefined;
   private source: string | undefined;
 
   constructor(private readonly options: TopicRelayOptions) {
@@ -70,7 +77,7 @@ export class TopicRelay {
 
   async stop(): Promise<void> {
     await this.loop.stop();
-    await this.dropProducer();
+    await this.dropSender();
     if (this.source !== undefined) {
       // The next one need not wait for the lease to lapse.
       await this.options.dataSource
@@ -98,42 +105,94 @@ export class TopicRelay {
   private async pass(): Promise<'again' | 'done'> {
     const source = await this.options.cluster.source();
     this.source = source;
-    const cursor = await this.lease(source);
-    if (cursor === undefined) return 'done';
+    const held = await this.lease(source);
+    if (held === undefined) return 'done';
+    const { position: cursor, ends } = held;
     const rows = await this.options.ledger.tail(this.options.aggregate, cursor, batchSize);
     const last = rows.at(-1);
     if (!last) return 'done';
+    let sent: Sent;
     try {
-      const producer = await this.connected();
-      for (const messages of batches(rows)) await producer.send({ topic: this.topic, acks: -1, messages });
+      const sender = await this.connected();
+      if (this.hasLost(sender, ends)) return await this.refill(source);
+      sent = await sender.send(rows.map((row) => ({ position: row.position, message: messageOf(row) })));
+      // The broker gives an offset that it gave before: what was there is lost.
+      if (sent.taken.some(({ partition, baseOffset }) => baseOffset < endOf(ends, partition))) {
+        return await this.refill(source);
+      }
     } catch (error) {
-      // A producer that does not know what arrived must not go on in its numbering, nor towards a cluster that was replaced.
-      await this.dropProducer();
-      this.options.cluster.forget();
+      await this.beginAnew();
       throw error;
     }
+    const unsent = rows.findIndex(({ position }) => position === sent.firstUnsent);
+    await this.moveTo(source, cursor, unsent === -1 ? last.position : (rows[unsent - 1]?.position ?? cursor), sent);
+    if (sent.firstUnsent === undefined) return 'again';
+    await this.beginAnew();
+    throw sent.error;
+  }
+
+  /** A producer that does not know what arrived must not go on in its numbering, nor towards a cluster that was replaced. */
+  private async beginAnew(): Promise<void> {
+    await this.dropSender();
+    this.options.cluster.forget();
+  }
+
+  private async moveTo(source: string, from: number, position: number, { taken }: Sent): Promise<void> {
+    const ends: Record<string, string> = {};
+    for (const { partition, baseOffset, count } of taken) {
+      const end = baseOffset + BigInt(count);
+      if (end > BigInt(ends[partition] ?? 0)) ends[partition] = String(end);
+    }
     await this.options.dataSource.query(
-      `update relay_cursor set position = $4, moved_at = now()
+      `update relay_cursor set position = $4, ends = ends || $6::jsonb, moved_at = now()
        where source = $1 and topic = $2 and holder = $3 and position = $5`,
       // Only from where it was: it is set back when the topic was lost meanwhile.
-      [source, this.topic, this.holder, last.position, cursor],
+      [source, this.topic, this.holder, position, from, JSON.stringify(ends)],
     );
+  }
+
+  /**
+   * Whether a partition ends before what it has acknowledged: an unclean election, or a disk that was wiped. A leader that
+   * is new tells an older end for a moment, so it is looked at again for a while.
+   * @throws {RelayFault} as long as that may pass
+   */
+  private hasLost(sender: TopicSender, ends: Ends): boolean {
+    const lost = [...sender.ends].some(([partition, end]) => end < endOf(ends, partition));
+    if (!lost) {
+      this.seemsLostSince = undefined;
+      return false;
+    }
+    this.seemsLostSince ??= performance.now();
+    if (performance.now() - this.seemsLostSince >= lossIsSureMs) return true;
+    throw new RelayFault(
+      'topic-seems-shorter',
+      `${this.topic} ends before what the broker has acknowledged; looked at again in a moment`,
+    );
+  }
+
+  private async refill(source: string): Promise<'again'> {
+    await beginAnew(this.options.dataSource, source, [this.topic]);
+    this.seemsLostSince = undefined;
+    await this.dropSender();
+    this.options.log.warn({ topic: this.topic }, 'the broker has lost what it acknowledged: the topic is filled anew');
     return 'again';
   }
 
   /** Takes or prolongs the lease: the cursor, or undefined while another process holds it. */
-  private async lease(source: string): Promise<number | undefined> {
+  private async lease(source: string): Promise<{ position: number; ends: Ends } | undefined> {
     const { dataSource } = this.options;
     const taken: unknown = await dataSource.query(
       `with held as (
-         update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms'
-         where source = $1 and topic = $2 and (holder = $3 or held_until is null or held_until < now())
-         returning position
-       ) select position from held`,
+         update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms', held_ms = $4
+         where source = $1 and topic = $2 and (holder = $3 or held_until is null or held_until < now()
+           -- Further ahead than it is long: made by a clock that was wrong.
+           or held_until > now() + coalesce(held_ms, $4) * interval '1 ms' + interval '5 s')
+         returning position, ends
+       ) select position, ends from held`,
       [source, this.topic, this.holder, leaseMs],
     );
-    const [row] = cursors.parse(taken);
-    if (row) return row.position;
+    const [row] = heldCursors.parse(taken);
+    if (row) return row;
     await dataSource.query('insert into relay_cursor (source, topic) values ($1, $2) on conflict do nothing', [
       source,
       this.topic,
@@ -141,44 +200,18 @@ export class TopicRelay {
     return undefined;
   }
 
-  private async connected(): Promise<Producer> {
-    if (this.producer) return this.producer;
-    const producer = this.options.kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
-    });
-    try {
-      await producer.connect();
-    } catch (error) {
-      await producer.disconnect().catch(() => {});
-      throw error;
-    }
-    this.producer = producer;
-    return producer;
+  private async connected(): Promise<TopicSender> {
+    this.sender ??= await TopicSender.connect(this.options.kafka, this.topic);
+    return this.sender;
   }
 
-  private async dropProducer(): Promise<void> {
-    const { producer } = this;
-    this.producer = undefined;
-    await producer?.disconnect().catch(() => {});
+  private async dropSender(): Promise<void> {
+    const { sender } = this;
+    this.sender = undefined;
+    await sender?.disconnect().catch(() => {});
   }
 }
 
-function batches(rows: readonly TailRow[]) {
-  const result: ReturnType<typeof messageOf>[][] = [];
-  let bytes = batchBytes;
-  for (const row of rows) {
-    const message = messageOf(row);
-    const messageBytes = Buffer.byteLength(message.value);
-    bytes += messageBytes;
-    if (bytes > batchBytes) {
-      result.push([]);
-      bytes = messageBytes;
-    }
-    result.at(-1)?.push(message);
-  }
-  return result;
+function endOf(ends: Ends, partition: number): bigint {
+  return ends[partition] ?? 0n;
 }

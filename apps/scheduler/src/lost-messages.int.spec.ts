@@ -1,0 +1,133 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import type { EventData, NewEvent } from '@strongroom/contracts';
+import { eventually } from '../../../test/services/eventually.js';
+import { LostMessages } from '../../../test/services/lost-messages.js';
+import { schedulerModule } from './scheduler.module.js';
+
+const soon = { withinMs: 30_000 };
+const datastore = { type: 'postgresql' as const, version: '18' };
+const endpoint = { host: '127.0.0.1', port: 1, user: 'backup', database: 'postgres', tls: 'disable' as const };
+const definition = { dayOfWeek: 0, hour: 2, minute: 0, fullBackupRetention: 1, copyTo: [], paused: false };
+
+let lost: LostMessages;
+beforeEach(async () => {
+  lost = await LostMessages.create();
+});
+afterEach(() => lost.remove());
+
+function requested(
+  backupId: string,
+  instanceId: string,
+  more: Partial<EventData<'BackupRequested'>> = {},
+): NewEvent<'BackupRequested'> {
+  const data = {
+    ...{ backupId, instanceId, scheduleId: null, slotAt: null, trigger: 'request' as const, type: 'full' as const },
+    ...{ parentId: null, name: 'by hand', description: null, datastore, copyTo: [], ...more },
+  };
+  return { type: 'BackupRequested', data };
+}
+
+function completed(
+  backupId: string,
+  instanceId: string,
+  more: Partial<EventData<'BackupCompleted'>> = {},
+): NewEvent<'BackupCompleted'> {
+  const data = {
+    ...{ backupId, instanceId, scheduleId: null, type: 'full' as const, parentId: null, attempt: 1, region: 'DFW' },
+    ...{ location: backupId, sizeBytes: 1, rawBytes: 1, sha256: 'a'.repeat(64), copyTo: [] },
+    ...{ startedAt: new Date().toISOString(), ...more },
+  };
+  return { type: 'BackupCompleted', data };
+}
+
+async function instance(): Promise<string> {
+  const instanceId = lost.ids.next();
+  await lost.record('instance', instanceId, instanceId, {
+    type: 'InstanceRegistered',
+    data: { instanceId, name: 'orders', datastore, endpoint },
+  });
+  return instanceId;
+}
+
+const timers = async (): Promise<Record<string, number>> => {
+  const rows: { schedule_id: string; hour: number }[] = await lost.dataSource.query('select * from slot_timer');
+  return Object.fromEntries(rows.map(({ schedule_id, hour }) => [schedule_id, hour]));
+};
+
+it('the timers of schedules that were made, moved and deleted while every message was lost come right', async () => {
+  const [made, moved, deleted] = [lost.ids.next(), lost.ids.next(), lost.ids.next()];
+  const instanceId = await instance();
+  const told = (scheduleId: string, type: 'ScheduleCreated' | 'ScheduleUpdated', hour: number): NewEvent => ({
+    type,
+    data: { scheduleId, instanceId, ...definition, hour },
+  });
+  await lost.record('schedule', moved, instanceId, told(moved, 'ScheduleCreated', 3));
+  await lost.record('schedule', deleted, instanceId, told(deleted, 'ScheduleCreated', 4));
+  await lost.start('scheduler', schedulerModule);
+  await eventually(async () => expect(await timers()).toEqual({ [moved]: 3, [deleted]: 4 }), soon);
+  await lost.stop();
+
+  await lost.record('schedule', made, instanceId, told(made, 'ScheduleCreated', 5));
+  await lost.record('schedule', moved, instanceId, told(moved, 'ScheduleUpdated', 6));
+  const gone: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId: deleted, instanceId } };
+  await lost.record('schedule', deleted, instanceId, gone);
+  await lost.loseAll('scheduler');
+  await lost.start('scheduler', schedulerModule);
+  await eventually(async () => expect(await timers()).toEqual({ [made]: 5, [moved]: 6 }), soon);
+});
+
+it('a backup, a deletion and a server to build are begun though their messages were lost, each once', async () => {
+  const instanceId = await instance();
+  const [asked, unwanted, building] = [lost.ids.next(), lost.ids.next(), lost.ids.next()];
+  const deletion: NewEvent = {
+    type: 'BackupDeletionRequested',
+    data: { backupId: unwanted, instanceId, scheduleId: null, trigger: 'request' },
+  };
+  const build: NewEvent = {
+    type: 'InstanceBuildRequested',
+    data: { instanceId: building, name: 'twin', datastore, backupId: unwanted },
+  };
+  await lost.record('backup', asked, instanceId, requested(asked, instanceId));
+  await lost.record(
+    'backup',
+    unwanted,
+    instanceId,
+    requested(unwanted, instanceId),
+    completed(unwanted, instanceId),
+    deletion,
+  );
+  await lost.record('instance', building, building, build);
+  await lost.loseAll('scheduler');
+  const metrics = await lost.start('scheduler', schedulerModule);
+  await eventually(async () => {
+    expect(await lost.told('backup', asked)).toContain('BackupFailed');
+    expect(await lost.told('backup', unwanted)).toContain('BackupDeleted');
+    expect(await lost.told('instance', building)).toEqual(['InstanceBuildRequested', 'InstanceBuildFailed']);
+  }, soon);
+  const attempts = (await lost.told('backup', asked)).filter((type) => type === 'BackupStarted');
+  expect(attempts).toHaveLength(1);
+  const text = await metrics();
+  for (const type of ['BackupRequested', 'BackupDeletionRequested', 'InstanceBuildRequested']) {
+    expect(text).toMatch(new RegExp(`strongroom_lost_messages_total{type="${type}",outcome="handled"} [12]\n`));
+  }
+});
+
+it('retention and the ends of chains are seen to though the messages were lost', async () => {
+  const instanceId = await instance();
+  const scheduleId = lost.ids.next();
+  const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
+  await lost.record('schedule', scheduleId, instanceId, created);
+  const [older, newer] = [lost.ids.next(), lost.ids.next()];
+  for (const backupId of [older, newer]) {
+    const request = requested(backupId, instanceId, { scheduleId, trigger: 'run-now' });
+    await lost.record('backup', backupId, instanceId, request, completed(backupId, instanceId, { scheduleId }));
+  }
+  await lost.loseAll('scheduler');
+  await lost.start('scheduler', schedulerModule);
+  await eventually(async () => {
+    expect(await lost.told('backup', older)).toContain('BackupDeleted');
+    const jobs = await lost.dataSource.query(`select id from job where kind = 'chain-end'`);
+    expect(jobs).toContainEqual({ id: older });
+  }, soon);
+  expect(await lost.told('backup', newer)).toEqual(['BackupRequested', 'BackupCompleted']);
+});

@@ -1,0 +1,151 @@
+/**
+ * The time that slots are judged by: two clocks, the database's and the process's own, held against the time since the host
+ * was booted, which nobody can set and which goes on while the host sleeps. No clock that is wrong for a while makes a slot
+ * come early or pass.
+ *
+ * - While both agree with the steady time, it follows them slowly.
+ * - When one jumps away, the steady time goes on.
+ * - When both jump together, as on one host, the earlier time counts and nothing is called missed: for as long as the jump
+ *   is wide, and at most for half the catch-up window. Then the new time is believed.
+ * - At a start that knows no time of before, while the clocks disagree, the earlier of them counts; after half the window
+ *   the database's.
+ */
+
+export interface ClockTimes {
+  /** Milliseconds since 1970. */
+  databaseMs: number;
+  processMs: number;
+  /** Since the host was booted. */
+  uptimeMs: number;
+}
+
+/** What is known of before. */
+export interface Known {
+  /** When the host was booted, by the steady time, if it is the same boot. */
+  bootedAtMs?: number | undefined;
+  /** It was this late already. */
+  seenAtMs?: number | undefined;
+}
+
+export interface SteadyReading {
+  nowMs: number;
+  /** Nothing may be called missed. */
+  isInDoubt: boolean;
+  /** How long the time was in doubt lately: not to be held against any slot. */
+  doubtMs: number;
+  /** By how far the clock that is farthest from the steady time differs from it. */
+  disagreementMs: number;
+  /** For people: what is wrong, or nothing. */
+  problem: 'none' | 'database-clock' | 'process-clock' | 'both-jumped' | 'clocks-disagree';
+}
+
+/** What two clocks that are kept by NTP never differ by. */
+export const toleranceMs = 30_000;
+/** Of the time that has passed: how fast the steady time follows two clocks, and one. */
+const slewOfTwo = 0.05;
+const slewOfOne = 0.000_2;
+
+export class SteadyTime {
+  private bootedAtMs: number | undefined;
+  private seenAtMs: number;
+  private jump: { toMs: number; since: number; forMs: number } | undefined;
+  private startedAt: number | undefined;
+  private last: { uptimeMs: number; isInDoubt: boolean } | undefined;
+  private doubt = { ms: 0, endedAt: 0 };
+
+  constructor(
+    private readonly catchUpMs: number,
+    { bootedAtMs, seenAtMs = 0 }: Known = {},
+  ) {
+    this.bootedAtMs = bootedAtMs;
+    this.seenAtMs = seenAtMs;
+  }
+
+  /** What a later process of the same boot should know. */
+  get known(): Required<Known> {
+    return { bootedAtMs: this.bootedAtMs, seenAtMs: this.seenAtMs };
+  }
+
+  read(times: ClockTimes): SteadyReading {
+    const { uptimeMs } = times;
+    const judged = this.judge(times.databaseMs - uptimeMs, times.processMs - uptimeMs, uptimeMs);
+    const { isInDoubt } = judged;
+    this.countDoubt(uptimeMs, isInDoubt);
+    const nowMs = uptimeMs + judged.bootedAtMs;
+    if (!isInDoubt) this.seenAtMs = Math.max(this.seenAtMs, nowMs);
+    const disagreementMs = Math.max(Math.abs(times.databaseMs - nowMs), Math.abs(times.processMs - nowMs));
+    return { nowMs, isInDoubt, doubtMs: this.doubt.ms, disagreementMs, problem: judged.problem };
+  }
+
+  /** @param database when the host was booted, as that clock has it; `process` alike */
+  private judge(
+    database: number,
+    process: number,
+    uptimeMs: number,
+  ): { bootedAtMs: number } & Pick<SteadyReading, 'isInDoubt' | 'problem'> {
+    const steady = this.bootedAtMs;
+    if (steady === undefined) return this.begin(database, process, uptimeMs);
+    const sayDatabase = isNear(database, steady);
+    const sayProcess = isNear(process, steady);
+    if (sayDatabase && sayProcess) {
+      this.jump = undefined;
+      return { bootedAtMs: this.follow(database, slewOfTwo, uptimeMs), isInDoubt: false, problem: 'none' };
+    }
+    if (sayDatabase || sayProcess) {
+      this.jump = undefined;
+      const bootedAtMs = this.follow(sayDatabase ? database : process, slewOfOne, uptimeMs);
+      return { bootedAtMs, isInDoubt: false, problem: sayDatabase ? 'process-clock' : 'database-clock' };
+    }
+    if (!isNear(database, process)) {
+      this.jump = undefined;
+      return { bootedAtMs: steady, isInDoubt: true, problem: 'clocks-disagree' };
+    }
+    if (!this.jump || !isNear(this.jump.toMs, database)) {
+      const forMs = Math.min(Math.abs(database - steady), this.catchUpMs / 2);
+      this.jump = { toMs: database, since: uptimeMs, forMs };
+    }
+    if (uptimeMs - this.jump.since < this.jump.forMs) {
+      return { bootedAtMs: Math.min(steady, database), isInDoubt: true, problem: 'both-jumped' };
+    }
+    return this.believe(database);
+  }
+
+  /** Without a steady time of before. */
+  private begin(database: number, process: number, uptimeMs: number) {
+    this.startedAt ??= uptimeMs;
+    const wentBackMs = this.seenAtMs - (uptimeMs + database);
+    const waitMs = isNear(database, process)
+      ? wentBackMs > toleranceMs
+        ? Math.min(wentBackMs, this.catchUpMs / 2)
+        : 0
+      : this.catchUpMs / 2;
+    if (uptimeMs - this.startedAt >= waitMs) return this.believe(database);
+    const problem = isNear(database, process) ? ('both-jumped' as const) : ('clocks-disagree' as const);
+    return { bootedAtMs: Math.min(database, process), isInDoubt: true, problem };
+  }
+
+  private believe(database: number) {
+    this.bootedAtMs = database;
+    this.jump = undefined;
+    return { bootedAtMs: database, isInDoubt: false, problem: 'none' as const };
+  }
+
+  private follow(clock: number, rate: number, uptimeMs: number): number {
+    const most = Math.max(0, uptimeMs - (this.last?.uptimeMs ?? uptimeMs)) * rate;
+    const steady = this.bootedAtMs ?? clock;
+    this.bootedAtMs = steady + Math.max(-most, Math.min(most, clock - steady));
+    return this.bootedAtMs;
+  }
+
+  /** Doubt is forgotten when a catch-up window has passed since: no slot that is still to be judged fell into it. */
+  private countDoubt(uptimeMs: number, isInDoubt: boolean): void {
+    const passedMs = Math.max(0, uptimeMs - (this.last?.uptimeMs ?? uptimeMs));
+    if (isInDoubt || this.last?.isInDoubt) this.doubt = { ms: this.doubt.ms + passedMs, endedAt: uptimeMs };
+    else if (uptimeMs - this.doubt.endedAt > this.catchUpMs + this.doubt.ms) this.doubt.ms = 0;
+    this.last = { uptimeMs, isInDoubt };
+  }
+}
+
+function isNear(one: number, other: number): boolean {
+  return Math.abs(one - other) <= toleranceMs;
+}

@@ -1,0 +1,37 @@
+/**
+ * Which events a group has handled, beside its offsets: an offset says how far it is, and what it was moved past it does
+ * not say. A row stands from the transaction of the handlers until the second look has passed it.
+ */
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+const positions = z.array(z.object({ position: z.coerce.number() }));
+
+export async function recordHandled(manager: EntityManager, group: string, places: readonly number[]): Promise<void> {
+  if (places.length === 0) return;
+  await manager.query(
+    `insert into feed_handled (consumer_group, position) select $1, position from unnest($2::bigint[]) as places(position)
+     on conflict do nothing`,
+    [group, places],
+  );
+}
+
+/** Those of the places whose events the group has not handled, in order. */
+export async function unhandledOf(dataSource: DataSource, group: string, places: readonly number[]): Promise<number[]> {
+  const rows: unknown = await dataSource.query(
+    `select position from unnest($2::bigint[]) as places(position)
+     where not exists (select from feed_handled h where h.consumer_group = $1 and h.position = places.position)
+     order by position`,
+    [group, places],
+  );
+  return positions.parse(rows).map(({ position }) => position);
+}
+
+export async function forgetHandled(manager: EntityManager, group: string, upTo: number): Promise<void> {
+  await manager.query('delete from feed_handled where consumer_group = $1 and position <= $2', [group, upTo]);
+}
+
+/** From where on what is handled has a row. */
+export async function recordedSince(dataSource: DataSource): Promise<number> {
+  return positions.parse(await dataSource.query('select position from feed_handled_since'))[0]?.position ?? 0;
+}

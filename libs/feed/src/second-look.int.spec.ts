@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { RecordedEvent } from '@strongroom/contracts';
+import { createLogger, Metrics } from '@strongroom/runtime';
+import { FeedWorld } from '../fixtures/feed-world.js';
+import { DeadLetters } from './dead-letters.js';
+import type { FeedContext } from './feed-context.js';
+import { Handlers } from './handlers.js';
+import { SecondLook } from './second-look.js';
+
+const minuteMs = 60_000;
+
+let world: FeedWorld;
+beforeAll(async () => {
+  world = await FeedWorld.create({ kind: 'embedded' });
+});
+afterAll(() => world.remove());
+
+/** One whose time is turned by hand, as if no feed ever handled anything. */
+function look(group: string) {
+  const { dataSource, ledger, ids } = world;
+  const log = createLogger({ app: 'spec', level: 'silent' });
+  const clock = { ms: 0 };
+  const handled: string[] = [];
+  const handlers = new Handlers();
+  handlers.add(
+    'ScheduleDeleted',
+    Object.assign(async ({ id }: RecordedEvent, _: FeedContext) => void handled.push(id), { isEventHandler: true }),
+  );
+  const deadLetters = new DeadLetters(dataSource, group, ids, log);
+  const parts = { dataSource, ledger, log, metrics: new Metrics(), group, handlers, deadLetters };
+  return { clock, handled, secondLook: new SecondLook({ ...parts, elapsedMs: () => clock.ms }) };
+}
+
+it('goes by how long an event has been there, whatever the clock of the ledger says', async () => {
+  const { clock, handled, secondLook } = look('patient');
+  const [first] = await world.append(world.ids.next());
+  await secondLook.look();
+  clock.ms += 3 * minuteMs;
+  const [second] = await world.append(world.ids.next());
+  await secondLook.look();
+  expect(handled).toEqual([]);
+  clock.ms += 2 * minuteMs;
+  await secondLook.look();
+  expect(handled).toEqual([first]);
+  clock.ms += 3 * minuteMs;
+  await secondLook.look();
+  await secondLook.look();
+  expect(handled).toEqual([first, second]);
+});
+
+it('asks as often about a long history as about a short one', async () => {
+  let statements = 0;
+  const { logger } = world.dataSource;
+  const counting = {
+    ...logger,
+    logQuery: () => {
+      statements += 1;
+    },
+  };
+  const costOf = async (group: string, events: number) => {
+    const { clock, handled, secondLook } = look(group);
+    await world.append(world.ids.next(), events);
+    await secondLook.look();
+    clock.ms += 5 * minuteMs;
+    while ((await secondLook.look()) === 'again');
+    // From here on all that was is passed, and one event is new.
+    const before = handled.length;
+    await world.append(world.ids.next());
+    await secondLook.look();
+    clock.ms += 5 * minuteMs;
+    statements = 0;
+    await secondLook.look();
+    expect(handled.length).toBe(before + 1);
+    return statements;
+  };
+  world.dataSource.setOptions({ logging: ['query'], logger: counting });
+  try {
+    const short = await costOf('short', 10);
+    expect(short).toBeGreaterThan(0);
+    expect(await costOf('long', 6_000)).toBe(short);
+  } finally {
+    world.dataSource.setOptions({ logging: false, logger });
+  }
+});

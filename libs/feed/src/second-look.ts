@@ -1,0 +1,181 @@
+/**
+ * Looks once more at every event that has been in the ledger for longer than a feed needs, and handles what the feed did
+ * not, whatever was in the broker or in the offsets. Each event is looked at once, so the cost does not grow with history;
+ * handlers bear an event that the feed brings later all the same.
+ *
+ * How long an event has been there is measured by the process's steady clock against where the ledger ended then: the
+ * ledger's own clock may be wrong.
+ */
+import type { Ledger } from '@strongroom/ledger';
+import { type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { Batch } from './batch.js';
+import type { DeadLetters } from './dead-letters.js';
+import { lockHandled, moveHandled, type PartitionKey } from './feed-offsets.js';
+import { forgetHandled, unhandledOf } from './handled-events.js';
+import type { Handlers } from './handlers.js';
+import { secondLookAt, secondLookKey } from './second-look-cursor.js';
+
+export interface SecondLookOptions {
+  dataSource: DataSource;
+  ledger: Ledger;
+  log: Logger;
+  metrics: Metrics;
+  group: string;
+  handlers: Handlers;
+  deadLetters: DeadLetters;
+  /** What a feed needs to bring the news by itself, a broker's restart included, in milliseconds. */
+  feedTakesMs?: number | undefined;
+  /** Milliseconds that only ever rise, from any beginning. */
+  elapsedMs?: () => number;
+}
+
+const defaultFeedTakesMs = 300_000;
+const mostLookMs = 15_000;
+/** Events whose places are asked for at once; of those that were lost so many are handled in one transaction. */
+const windowSize = 5_000;
+const batchSize = 100;
+/** How many places a gauge looks at. */
+const mostCounted = 20_000;
+
+export class SecondLook {
+  private readonly loop: WorkLoop;
+  private readonly key: PartitionKey;
+  private readonly batch: Batch;
+  private readonly feedTakesMs: number;
+  private readonly elapsedMs: () => number;
+  private readonly heads: { position: number; atMs: number }[] = [];
+  private horizon = 0;
+
+  constructor(private readonly options: SecondLookOptions) {
+    const { dataSource, ledger, log, metrics, group, handlers, deadLetters, feedTakesMs, elapsedMs } = options;
+    this.feedTakesMs = feedTakesMs ?? defaultFeedTakesMs;
+    this.elapsedMs = elapsedMs ?? (() => performance.now());
+    this.key = secondLookKey(group);
+    const found = metrics.counter({
+      name: 'strongroom_lost_messages_total',
+      help: 'Events that the feed had not handled in time and the second look did, by type; or could not, and set aside.',
+      labels: ['type', 'outcome'],
+    });
+    this.batch = new Batch(
+      {
+        dataSource,
+        ledger,
+        log,
+        handlers,
+        deadLetters: { setAside: (...letter) => deadLetters.setAsideOnce(...letter) },
+        metrics: {
+          handled: (_, events) => {
+            for (const { type, id, position } of events) {
+              found.inc({ type, outcome: 'handled' });
+              log.warn(
+                { type, eventId: id, position },
+                'event handled by the second look: its message was lost or is late',
+              );
+            }
+          },
+          setAside: () => found.inc({ type: 'any', outcome: 'set-aside' }),
+          unrecorded: () => {},
+        },
+        publishDeadLetter: async () => {},
+      },
+      this.key,
+    );
+    this.loop = new WorkLoop({
+      name: 'second look',
+      intervalMs: Math.max(50, Math.min(mostLookMs, this.feedTakesMs / 4)),
+      log,
+      pass: () => this.look(),
+    });
+    metrics.gauge({
+      name: 'strongroom_unhandled_events',
+      help: `Events in the ledger that this group has not handled, whatever its offsets say, by type; of the oldest ${mostCounted} that no second look has passed.`,
+      labels: ['type'],
+      measure: async (gauge) => {
+        gauge.reset();
+        for (const [type, count] of await this.unhandled()) gauge.set({ type }, count);
+      },
+    });
+    metrics.gauge({
+      name: 'strongroom_second_look_behind_events',
+      help: `Events that are due for the second look and have not had it, counted up to ${mostCounted}.`,
+      measure: async (gauge) => {
+        const due = await ledger.placesBetween(await secondLookAt(dataSource, group), this.horizon, mostCounted);
+        gauge.set(due.length);
+      },
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /** Looks at the next events that are due for it. */
+  async look(): Promise<'again' | 'done'> {
+    const { ledger, dataSource, group, deadLetters } = this.options;
+    this.horizon = this.passed(await ledger.head());
+    const cursor = await secondLookAt(dataSource, group);
+    if (this.horizon <= cursor) return 'done';
+    const window = await ledger.placesBetween(cursor, this.horizon, windowSize);
+    const lost = await unhandledOf(dataSource, group, this.own(window));
+    const now = lost.slice(0, batchSize);
+    if (now.length > 0) {
+      const rows = await ledger.eventsAt(now);
+      const { topic, partition } = this.key;
+      await this.batch.handle(
+        rows.map(({ position, event: value }) => ({
+          ...{ topic, partition, offset: BigInt(position), position, value, headers: {} },
+        })),
+      );
+      await deadLetters.handledAfterAll(rows);
+    }
+    const isWhole = now.length === lost.length;
+    const end =
+      isWhole && window.length < windowSize ? this.horizon : ((isWhole ? window.at(-1)?.position : now.at(-1)) ?? 0);
+    await this.moveTo(end);
+    return end < this.horizon ? 'again' : 'done';
+  }
+
+  /** How many of the newest events nobody has handled, by type: those that are just on their way among them. */
+  private async unhandled(): Promise<Map<string, number>> {
+    const { ledger, dataSource, group, handlers } = this.options;
+    const places = await ledger.placesBetween(
+      await secondLookAt(dataSource, group),
+      Number.MAX_SAFE_INTEGER,
+      mostCounted,
+    );
+    const lost = new Set(await unhandledOf(dataSource, group, this.own(places)));
+    const counts = new Map<string, number>([...handlers.types].map((type) => [type, 0]));
+    for (const { position, type } of places) if (lost.has(position)) counts.set(type, (counts.get(type) ?? 0) + 1);
+    return counts;
+  }
+
+  /** What is handled here at all. */
+  private own(places: readonly { position: number; type: string }[]): number[] {
+    const { types } = this.options.handlers;
+    return places.filter(({ type }) => types.has(type)).map(({ position }) => position);
+  }
+
+  /** Where the ledger ended as long ago as a feed needs. */
+  private passed(head: number): number {
+    const now = this.elapsedMs();
+    if (head !== this.heads.at(-1)?.position) this.heads.push({ position: head, atMs: now });
+    while (this.heads.length > 1 && (this.heads[1]?.atMs ?? now) <= now - this.feedTakesMs) this.heads.shift();
+    const [oldest] = this.heads;
+    return oldest && oldest.atMs <= now - this.feedTakesMs ? oldest.position : this.horizon;
+  }
+
+  private async moveTo(end: number): Promise<void> {
+    const { dataSource, group } = this.options;
+    await dataSource.transaction(async (manager) => {
+      const { position } = await lockHandled(manager, this.key);
+      if (end <= position) return;
+      await moveHandled(manager, this.key, { offset: BigInt(end), position: end });
+      await forgetHandled(manager, group, end);
+    });
+  }
+}
