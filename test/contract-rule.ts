@@ -9,6 +9,7 @@ export const whole = (spec: string, title: string) => [`test/${spec}.spec.ts`, t
 export const schedules = (title: string) => api('schedules.int.spec.ts', title);
 export const backups = (title: string) => api('backups.int.spec.ts', title);
 export const deletion = (title: string) => api('deletion.int.spec.ts', title);
+export const regions = (title: string) => api('regions.int.spec.ts', title);
 export const edge = (title: string) => api('edge.int.spec.ts', title);
 export const limits = (title: string) => api('limits.int.spec.ts', title);
 export const runs = (title: string) => api('runs.int.spec.ts', title);

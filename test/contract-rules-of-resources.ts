@@ -7,6 +7,7 @@ import {
   lineages,
   parse,
   type Rule,
+  regions,
   retention,
   runs,
   scheduler,
@@ -83,6 +84,14 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         schedules('cannot copy to %j: the answer names it and the regions there are'),
         ['libs/runtime/src/config.spec.ts', 'has no copies go to LON, which may be the home region all the same'],
+      ],
+    },
+    {
+      rule: 'A `copy_to` that came to name the home region because that was moved stays right: it can be sent back, and owes no copy there',
+      shown: [
+        regions('can be changed and run, and can keep its regions, be it that they are sent along'),
+        regions('takes regions that are right now, and no other list with the home region'),
+        regions('owes no copy to the region where its backups are made'),
       ],
     },
     {
@@ -254,6 +263,35 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         deletion('does nothing where the region holds it'),
         deletion('owes the region a copy, once, and says so at once'),
+      ],
+    },
+    {
+      rule: 'Copying to the region where it was made (+) puts it back there from a copy when that region has lost it',
+      shown: [
+        regions(
+          'to the region where it was made has that looked at, and the backup put back there from a region that has it',
+        ),
+        whole('regions', 'has it put back from a copy when that is asked for, and restores from it again'),
+      ],
+    },
+    {
+      rule: 'A copy that was lost is owed again, with the reason; what is there is read back when it is asked for again',
+      shown: [
+        regions('that was lost there shows it as owed again, with the reason'),
+        regions('to a region that has it has it read back there, and changes nothing that is shown'),
+      ],
+    },
+    {
+      rule: 'A copy that is being deleted is shown to nobody',
+      shown: [regions('that is being deleted is shown to nobody')],
+    },
+    {
+      rule: 'What a region without a vault is owed is FAILED, and what it still has of a deleted backup DELETE_FAILED, until it is there again',
+      shown: [
+        whole(
+          'regions',
+          'holds up nothing: what it is owed and what it still has is told, and made good when it is there again',
+        ),
       ],
     },
     {

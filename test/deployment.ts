@@ -322,7 +322,7 @@ export class Deployment {
   jobsDone(): Promise<void> {
     return eventually(
       async () => {
-        const [row] = await this.query('select count(*)::int as jobs from job');
+        const [row] = await this.query("select count(*)::int as jobs from job where kind <> 'sweep'");
         if (row?.jobs !== 0) throw new Error(`${row?.jobs} jobs are left`);
       },
       { withinMs: 30_000 },
@@ -338,9 +338,20 @@ export class Deployment {
     return rows.map(({ code }) => String(code));
   }
 
+  /** How often the copy to a region has been taken in hand since it was asked for. */
+  async leasesOf(backupId: string, region: string): Promise<number> {
+    const [row] = await this.query(`select attempt from job where id = '${copyId(backupId, region)}'`);
+    return Number(row?.attempt ?? 0);
+  }
+
   /** Puts off what waits in a lane, as when it has waited for long. */
   async putOff(lane: string): Promise<void> {
     await this.query(`update job set ready_at = now() + interval '1 day' where lane = '${lane}' and ready_at > now()`);
+  }
+
+  /** Makes every row of a view look as if nothing had happened to it for long. */
+  async age(view: 'copy_view'): Promise<void> {
+    await this.query(`update ${view} set updated_at = updated_at - interval '10 minutes'`);
   }
 
   async readyNow(backupId: string, region: string): Promise<void> {

@@ -51,9 +51,10 @@ describe('a vault that fails', () => {
     const backupId = await strongroom.backUp(api, await strongroom.register(api, customer.server), {
       copy_to: ['IAD'],
     });
-    await eventually(async () => expect((await strongroom.attemptsAt(backupId, 'IAD')).length).toBeGreaterThan(4), {
+    await eventually(async () => expect(await strongroom.leasesOf(backupId, 'IAD')).toBeGreaterThan(4), {
       withinMs: 60_000,
     });
+    expect(await strongroom.attemptsAt(backupId, 'IAD')).toEqual(['vault-unavailable']);
     expect((await strongroom.backup(api, backupId)).copies).toMatchObject([{ fault: { code: 'vault-unavailable' } }]);
 
     await strongroom.vaults.damage(backupId, 'DFW', 'altered');

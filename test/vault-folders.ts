@@ -25,7 +25,11 @@ export class VaultFolders {
 
   /** `REGION=url,…` as the environment wants it. */
   get urls(): string {
-    return regions.map((region) => `${region}=${pathToFileURL(this.of(region)).href}`).join(',');
+    return this.urlsOf(regions);
+  }
+
+  urlsOf(some: readonly Region[]): string {
+    return some.map((region) => `${region}=${pathToFileURL(this.of(region)).href}`).join(',');
   }
 
   /** As when their disks are not there, until `bringBack`. */

@@ -67,7 +67,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         provide: Reads,
         inject: [DataSource, Ledger],
         useFactory: (dataSource: DataSource, ledger: Ledger) =>
-          new Reads(dataSource, new Views(dataSource, ledger), clock),
+          new Reads(dataSource, new Views(dataSource, ledger), clock, config.homeRegion),
       },
       {
         provide: Commands,

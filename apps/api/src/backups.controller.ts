@@ -36,7 +36,7 @@ export class BackupsController {
     this.commands.checkRegions('backup.copy_to', copyTo);
     const instance = await this.reads.activeInstance(caller.accountId, asked.instance);
     const parentId = await this.incrementals.parentFor(instance, asked);
-    await this.parentIsIn(parentId, copyTo, 'backup.copy_to');
+    await this.parentIsIn(caller, parentId, copyTo, 'backup.copy_to');
     if (parentId !== null) await this.incrementals.mustBePossible(instance, asked);
     const id = await this.commands.requestBackup(caller, instance, {
       scheduleId: null,
@@ -86,10 +86,14 @@ export class BackupsController {
   @HttpCode(202)
   async act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
     const { target_backup_region: region } = parseBody(backupActionRequest, body)['copy-backup'];
-    this.commands.checkRegions('copy-backup.target_backup_region', [region]);
+    const field = 'copy-backup.target_backup_region';
+    this.commands.checkTarget(field, region);
     const row = await this.reads.backup(caller.accountId, idInPath('Backup', id));
-    await this.parentIsIn(row.parentId, [region], 'copy-backup.target_backup_region');
-    await this.commands.requestCopy(caller, row, region);
+    this.commands.checkTarget(field, region, row);
+    await this.parentIsIn(caller, row.parentId, [region], field);
+    const holding = await this.reads.regionsHolding(caller.accountId, row.id);
+    const source = holding.find((each) => each !== region);
+    await this.commands.requestCopy(caller, row, region, source);
   }
 
   @Get('backups/:id/copies')
@@ -99,9 +103,14 @@ export class BackupsController {
   }
 
   /** @throws {Fault} badRequest when a region does not hold the backup that a copy would be built on */
-  private async parentIsIn(parentId: string | null, regions: readonly string[], field: string): Promise<void> {
+  private async parentIsIn(
+    { accountId }: Caller,
+    parentId: string | null,
+    regions: readonly string[],
+    field: string,
+  ): Promise<void> {
     if (parentId === null || regions.length === 0) return;
-    const held = await this.reads.regionsHolding(parentId);
+    const held = await this.reads.regionsHolding(accountId, parentId);
     const wrong = regions.find((region) => !held.includes(region));
     if (wrong === undefined) return;
     throw new Fault(

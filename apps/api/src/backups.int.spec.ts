@@ -36,6 +36,7 @@ describe('a new backup', () => {
     const pending = (region: string) => ({
       id: copyId(backup.id, region),
       region,
+      source_region: null,
       status: 'PENDING',
       progress: 0,
       attempt: 0,

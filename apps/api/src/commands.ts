@@ -15,7 +15,7 @@ import {
 } from '@strongroom/domain';
 import { commandOn, type Executed, execute, executeTogether, type Ledger, type Target } from '@strongroom/ledger';
 import type { BackupRow, InstanceRow, ScheduleRow } from '@strongroom/read-model';
-import type { AppConfig, Ids } from '@strongroom/runtime';
+import { type AppConfig, type Ids, noCopiesTo } from '@strongroom/runtime';
 import type { Caller } from './caller.js';
 import { Fault, quoted, refused } from './fault.js';
 
@@ -179,16 +179,42 @@ export class Commands {
     accepted(await executeTogether(this, commands));
   }
 
-  /** Asks for nothing when the copy is there, or on its way. */
-  async requestCopy(caller: Caller, { id: backupId, instanceId }: BackupRow, region: string): Promise<void> {
+  /**
+   * Asks for nothing when the copy is on its way; one that is there is read back once more, and made anew where it is not
+   * whole.
+   * @param sourceRegion where its bytes can be had; default: where the backup was made
+   */
+  async requestCopy(
+    caller: Caller,
+    { id: backupId, instanceId }: BackupRow,
+    region: string,
+    sourceRegion?: string,
+  ): Promise<void> {
     const backup = fold(backupDecider, await this.ledger.readStream(streamOf('backup', backupId)));
     if (backup.is !== 'completed' || !backup.completed) {
       throw new Fault('unprocessableEntity', `Backup ${backupId} has not completed: there is nothing to copy.`);
     }
-    const request = copyRequest(backup.completed, region);
+    const request = copyRequest(backup.completed, region, sourceRegion);
     const target = targetOf(caller, request.copyId, instanceId);
     const outcome = await execute(this, copyDecider, target, { type: 'RequestCopy', request });
-    if (!isRefusal(outcome) || outcome.refused !== 'copy-exists') accepted(outcome);
+    if (isRefusal(outcome) && outcome.refused === 'copy-exists') {
+      accepted(await execute(this, copyDecider, target, { type: 'CheckCopy' }));
+    } else accepted(outcome);
+  }
+
+  /**
+   * Where a backup can be copied to: also to the home region, when that has lost it or came to be the home region later.
+   * @param backup once it is known
+   * @throws {Fault} badRequest naming the region and which regions are allowed
+   */
+  checkTarget(field: string, region: string, backup?: BackupRow): void {
+    const { homeRegion, copyRegions } = this.config;
+    const allowed = [homeRegion, ...copyRegions].filter(
+      (each) => each !== noCopiesTo || backup === undefined || each === backup.region,
+    );
+    if (allowed.includes(region)) return;
+    const why = region === homeRegion ? 'takes no copies of backups made elsewhere' : notHere;
+    throw new Fault('badRequest', `${field}: ${quoted(region)} ${why}. Allowed: ${allowed.join(', ')}.`);
   }
 
   /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
@@ -196,11 +222,12 @@ export class Commands {
     const { homeRegion, copyRegions } = this.config;
     const wrong = regions.find((region) => !copyRegions.includes(region));
     if (wrong === undefined) return;
-    const why =
-      wrong === homeRegion ? 'is the home region, where the backup is made' : 'is no region of this deployment';
+    const why = wrong === homeRegion ? 'is the home region, where the backup is made' : notHere;
     throw new Fault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
   }
 }
+
+const notHere = 'is no region of this deployment';
 
 /** @throws {Fault} the refusal */
 function accepted(outcome: Executed | Refusal): void {

@@ -109,8 +109,8 @@ describe('copying a backup', () => {
   });
 
   it.each([
-    ['the home region', to('DFW'), 'copy-backup.target_backup_region'],
-    ['LON', to('LON'), 'IAD, ORD'],
+    ['LON', to('LON'), 'DFW, IAD, ORD'],
+    ['an unknown region', to('HKG'), 'copy-backup.target_backup_region: "HKG" is no region'],
     ['no region', { 'copy-backup': {} }, 'copy-backup.target_backup_region: is required'],
     ['a number', to(5), 'must be the name of a region'],
     ['an unknown field', to('IAD', { region: 'IAD' }), 'copy-backup.region: there is no such field'],

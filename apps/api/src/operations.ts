@@ -193,7 +193,7 @@ const backups: readonly Operation[] = [
   {
     method: 'POST',
     path: of('/backups/{id}/action'),
-    summary: 'Copy a backup to a region',
+    summary: 'Copy a backup to a region, or put it back into the one where it was made',
     status: 202,
     request: contract.backupActionRequest,
     faults: ['unprocessableEntity'],

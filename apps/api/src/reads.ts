@@ -6,13 +6,12 @@ import type {
   RunResource,
   ScheduleResource,
 } from '@strongroom/contracts';
-import { nextSlot, scheduledBackupId } from '@strongroom/domain';
+import { nextSlot, regionsHolding, scheduledBackupId } from '@strongroom/domain';
 import {
   type BackupFilter,
   type BackupRow,
   Backups,
   Copies,
-  type CopyRow,
   type InstanceRow,
   Instances,
   Lineages,
@@ -22,6 +21,7 @@ import {
   type ScheduleRow,
   Schedules,
   type ShownBackup,
+  type ShownCopy,
   type SlotRun,
   Views,
 } from '@strongroom/read-model';
@@ -53,6 +53,7 @@ export class Reads {
     dataSource: DataSource,
     private readonly views: Views,
     private readonly clock: Clock,
+    private readonly homeRegion: string,
   ) {
     this.instances = new Instances(dataSource);
     this.schedules = new Schedules(dataSource);
@@ -174,10 +175,15 @@ export class Reads {
     return this.backups.chainBelow(accountId, id);
   }
 
-  /** The regions with a completed copy of the backup. */
-  async regionsHolding(backupId: string): Promise<string[]> {
+  /** The regions that hold the backup, as far as is known: where it was made, and those with a completed copy. */
+  async regionsHolding(accountId: string, backupId: string): Promise<string[]> {
+    const backup = await this.backups.find(accountId, backupId);
+    if (backup?.status !== 'COMPLETED') return [];
     const copies = (await this.copies.ofBackups([backupId])).get(backupId) ?? [];
-    return copies.filter(({ status }) => status === 'COMPLETED').map(({ region }) => region);
+    return regionsHolding({
+      madeIn: backup.region,
+      copies: copies.map(({ region, status }) => ({ region, isCompleted: status === 'COMPLETED' })),
+    });
   }
 
   async newestCompleted(accountId: string, instanceId: string): Promise<string | undefined> {
@@ -215,7 +221,7 @@ export class Reads {
         const copies = rows.get(backup.id) ?? [];
         const shown = [
           ...copies.map((copy) => copyResource(copy, progress.get(copy.id))),
-          ...owedCopies(backup, copies).map((region) => owedCopyResource(backup, region)),
+          ...owedCopies(backup, copies, this.homeRegion).map((region) => owedCopyResource(backup, region)),
         ];
         return [backup.id, shown.sort((a, b) => (a.region < b.region ? -1 : 1))];
       }),
@@ -223,8 +229,9 @@ export class Reads {
   }
 }
 
-/** The regions without a copy so far. A backup that failed, or was to be deleted, owes none. */
-function owedCopies({ status, copyTo }: ShownBackup, copies: CopyRow[]): string[] {
+/** The regions without a copy so far, and where it is not made. A backup that failed, or was to be deleted, owes none. */
+function owedCopies({ status, copyTo, region: madeIn }: ShownBackup, copies: ShownCopy[], home: string): string[] {
   if (status === 'FAILED' || status === 'DELETE_FAILED') return [];
-  return copyTo.filter((region) => copies.every((copy) => copy.region !== region));
+  const there = [madeIn ?? home, ...copies.map(({ region }) => region)];
+  return copyTo.filter((region) => !there.includes(region));
 }

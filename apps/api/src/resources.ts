@@ -9,12 +9,12 @@ import type {
 } from '@strongroom/contracts';
 import { copyId, nextSlot, scheduledBackupId } from '@strongroom/domain';
 import type {
-  CopyRow,
   InstanceRow,
   LineageRow,
   ScheduleActivity,
   ScheduleRow,
   ShownBackup,
+  ShownCopy,
   SlotRun,
 } from '@strongroom/read-model';
 import type { JobProgress } from '@strongroom/runtime';
@@ -93,11 +93,12 @@ export function backupResource(
   };
 }
 
-export function copyResource(row: CopyRow, progress: JobProgress | undefined): CopyResource {
+export function copyResource(row: ShownCopy, progress: JobProgress | undefined): CopyResource {
   const completed = row.status === 'COMPLETED';
   return {
     id: row.id,
     region: row.region,
+    source_region: row.sourceRegion,
     status: row.status,
     progress: completed ? 100 : row.status === 'COPYING' ? percent(progress) : 0,
     attempt: row.attempt,
@@ -119,6 +120,7 @@ export function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, regi
   return {
     id: copyId(id, region),
     region,
+    source_region: null,
     status: 'PENDING',
     progress: 0,
     attempt: 0,

@@ -89,8 +89,11 @@ export class SchedulesController {
       ...(asked.copy_to !== undefined && { copyTo: asked.copy_to }),
       ...(asked.paused !== undefined && { paused: asked.paused }),
     };
-    if (changes.copyTo) this.commands.checkRegions('schedule.copy_to', changes.copyTo);
     const row = await this.reads.schedule(accountId, scheduleId);
+    // A list that was right when it was made is no mistake of whoever sends it back with another field.
+    if (changes.copyTo && !sameRegions(changes.copyTo, row.copyTo)) {
+      this.commands.checkRegions('schedule.copy_to', changes.copyTo);
+    }
     if (Object.keys(changes).length === 0 && !runNow) {
       throw new Fault('badRequest', 'schedule: nothing is asked for. Send a field to change, or "run_now": true.');
     }
@@ -152,6 +155,10 @@ function instanceOf({ instance_id, source_id, source_type }: CreateScheduleReque
     throw new Fault('badRequest', 'schedule.source_id: must be the same as instance_id when both are given.');
   }
   return id;
+}
+
+function sameRegions(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((region) => others.includes(region));
 }
 
 function differs<T extends object>(changes: T, row: object): boolean {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong. */
 import { Command, CommanderError } from 'commander';
+import { addList } from './list-command.js';
 import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
 import { UsageFault } from './vault-options.js';
@@ -12,6 +13,7 @@ const program = new Command('strongroom')
     'after',
     `
 Examples:
+  strongroom list    --from IAD
   strongroom restore 0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --to ./restored
   strongroom verify  0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --vault IAD=file:///vaults/IAD
 
@@ -19,7 +21,7 @@ Exit codes: 0 done, 1 it could not be done, 2 the call was wrong.`,
   )
   .showHelpAfterError('(strongroom --help tells the calls)')
   .exitOverride();
-for (const add of [addRestore, addVerify, addShow]) add(program);
+for (const add of [addList, addRestore, addVerify, addShow]) add(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help tells the call)`);
 

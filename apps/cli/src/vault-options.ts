@@ -18,10 +18,14 @@ export interface VaultOptions {
 const stackFile = '.strongroom/stack.json';
 const stack = z.object({ vaults: z.record(regionName, z.url()) });
 
-/** What every command takes: the backup, the region, and where vaults are. */
+/** What a command on one backup takes: the backup, the region, and where vaults are. */
 export function withVault(command: Command): Command {
+  return fromVault(command.argument('<backup-id>', 'the backup, a UUID', backupIdArgument));
+}
+
+/** What every command takes: the region, and where vaults are. */
+export function fromVault(command: Command): Command {
   return command
-    .argument('<backup-id>', 'the backup, a UUID', backupIdArgument)
     .requiredOption('--from <region>', 'the region whose vault to read, such as IAD', regionArgument)
     .option(
       '--vault <region=url>',

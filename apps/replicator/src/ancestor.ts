@@ -1,11 +1,13 @@
 /**
  * What a copy is built on comes first: an incremental is of no use in a region that does not hold its parent. A parent
- * that nobody has asked there is asked there now.
+ * that nobody has asked there is asked there now, unless it was made there and is there still.
  */
 import { type EventContext, streamOf } from '@strongroom/contracts';
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
 import { execute, type Ledger } from '@strongroom/ledger';
 import type { Ids } from '@strongroom/runtime';
+import { VaultFault, type Vaults } from '@strongroom/vault';
+import type { StallWatch } from './stall-watch.js';
 
 export const parentNotCopied = 'parent-not-copied';
 
@@ -17,9 +19,10 @@ export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; cod
 
 export class Ancestor {
   constructor(
-    private readonly parts: { ledger: Ledger; ids: Ids },
+    private readonly parts: { ledger: Ledger; ids: Ids; vaults: Vaults; stalls: StallWatch },
     private readonly copy: OpenCopy,
     private readonly context: EventContext,
+    private readonly signal: AbortSignal,
   ) {}
 
   async look(): Promise<AncestorFound> {
@@ -47,6 +50,7 @@ export class Ancestor {
     const { accountId, request } = this.copy;
     const backup = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', parentId)));
     if (backup.is === 'completed' && backup.completed) {
+      if (backup.completed.region === request.region && (await this.isStillThere(parentId))) return 'there';
       const target = { id, accountId, instanceId: request.instanceId, context: this.context };
       const asked = copyRequest(backup.completed, request.region);
       await execute(this.parts, copyDecider, target, { type: 'RequestCopy', request: asked });
@@ -58,5 +62,17 @@ export class Ancestor {
       code: 'parent-missing',
       reason: `The backup that it is built on, ${parentId}, is not there any more.`,
     };
+  }
+
+  /** Where it was made. A vault that can't say so now will not take the copy either. */
+  private async isStillThere(parentId: string): Promise<boolean> {
+    const { region } = this.copy.request;
+    const { vaults, stalls } = this.parts;
+    try {
+      return (await stalls.over(region, this.signal, () => vaults.of(region).manifest(parentId))) !== undefined;
+    } catch (error) {
+      if (this.signal.aborted || !(error instanceof VaultFault)) throw error;
+      return error.code !== 'manifest-invalid';
+    }
   }
 }

@@ -3,7 +3,14 @@
  * when every byte at the target is the backup's; whatever fails delays this copy alone.
  */
 import { type EventContext, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
-import { backupDecider, type CopyCommand, copyDecider, fold } from '@strongroom/domain';
+import {
+  attemptsByRegion,
+  backupDecider,
+  type CopyCommand,
+  type CopyState,
+  copyDecider,
+  fold,
+} from '@strongroom/domain';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -14,8 +21,10 @@ import {
   type Performed,
   persist,
 } from '@strongroom/runtime';
-import { copyBackup, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
-import { Ancestor, type AncestorFound, type OpenCopy, parentNotCopied } from './ancestor.js';
+import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import { Ancestor, type AncestorFound, parentNotCopied } from './ancestor.js';
+import { CopyBytes, SourcesRetired } from './copy-bytes.js';
+import { CopySources } from './copy-sources.js';
 import type { StallWatch } from './stall-watch.js';
 
 export interface CopyAttemptParts {
@@ -33,7 +42,10 @@ export interface CopyAttemptParts {
   mostAttempts: number;
 }
 
+type RequestedCopy = Exclude<CopyState, { is: 'absent' }>;
+
 const longestPauseMs = 300_000;
+const outageToldMs = 3_600_000;
 /** Of one that waits for its parent, doubled each time: the parent's completion wakes it. */
 const ancestorPauseMs = 1_000;
 /** What no further attempt can mend is looked at twice more all the same: a bad read is not always a bad disk. */
@@ -52,54 +64,72 @@ export class CopyAttempt {
     const { id: copyId } = job;
     const history = await parts.ledger.readStream(streamOf('copy', copyId));
     const copy = fold(copyDecider, history);
-    const requested = history.findLast(({ type }) => type === 'CopyRequested');
-    if (copy.is === 'deleted') return this.clear(copy);
-    if ((copy.is !== 'pending' && copy.is !== 'copying') || !requested) return 'finished';
+    if (copy.is === 'absent') return 'finished';
+    const asked = history.findLast(isAsking);
+    if (!asked) return 'finished';
     const { backupId, region } = copy.request;
+    const context: EventContext = { ...asked.context, causationId: asked.id, actor: parts.replicator };
+    const record = (command: CopyCommand) => this.record(copy, context, command);
+    if (copy.is === 'deleting' || copy.is === 'deleted') return this.clear(copy, context);
+    if (copy.is === 'completed' && copy.isCheckAsked) return this.check(copy, record);
+    if (copy.is !== 'pending' && copy.is !== 'copying') return 'finished';
     // The stream serialises the attempts: of two that begin at once, one is refused.
     const attempt = copy.attempt + 1;
-    const context: EventContext = { ...requested.context, causationId: requested.id, actor: parts.replicator };
-    const log = parts.log.child({ copy: copyId, backup: backupId, region, attempt, ...requested.context });
-    const record = (command: CopyCommand) => this.record(copy, context, command);
+    const log = parts.log.child({ copy: copyId, backup: backupId, region, attempt, ...asked.context });
 
-    const backup = fold(backupDecider, await parts.ledger.readStream(streamOf('backup', backupId)));
-    if (backup.is !== 'completed') {
+    const historyOfBackup = await parts.ledger.readStream(streamOf('backup', backupId));
+    const backup = fold(backupDecider, historyOfBackup);
+    if (backup.is !== 'completed' || !backup.completed) {
       log.info('copy not made: its backup is being deleted');
-      await record({ type: 'DeleteCopy' });
-      return this.clear(copy);
+      await record({ type: 'RequestCopyDeletion' });
+      return this.clear(copy, context);
     }
-    const ancestor = await new Ancestor(parts, copy, context).look();
+    const ancestor = await new Ancestor(parts, copy, context, this.hold.signal).look();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
+    if (await this.isAwayStill(region, history)) {
+      log.debug(`copy not begun: the vault of ${region} is away still`);
+      const retryInMs = Math.min(parts.retryMs * 2 ** Math.min(job.failures, 20), longestPauseMs);
+      return { retryInMs, hasFailed: true };
+    }
 
     const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
     if (isRefusal(begun)) {
       log.info(`copy not begun: ${begun.message}`);
-      if (begun.refused === 'copy-deleted') return this.clear({ ...copy, attempt });
+      if (begun.refused === 'copy-deleted') return this.clear(copy, context);
       return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
     }
+    const after = (outcome: Executed | Refusal) => this.after(outcome, copy, context);
     if (ancestor !== 'there') {
       const { is, code, reason } = ancestor;
-      if (is === 'gone') return this.after(await record({ type: 'FailCopy', copyId, attempt, code, reason }), copy);
+      if (is === 'gone') return after(await record({ type: 'FailCopy', copyId, attempt, code, reason }));
       const retryAt = this.inMs(longestPauseMs);
       const told = await record({ type: 'FailCopyAttempt', copyId, attempt, code, reason, retryAt });
-      return isRefusal(told) ? this.after(told, copy) : this.park();
+      return isRefusal(told) ? after(told) : this.park();
     }
     const startedAt = parts.clock.now();
+    const sources = new CopySources(parts, copy, backup.completed, context, this.hold.signal);
+    const numbered = attempt + (attemptsByRegion(historyOfBackup).get(region) ?? 0);
+    const bytes = new CopyBytes(parts, copy.request, this.hold);
     try {
-      const { location, sizeBytes, sha256 } = await this.copy(copy, attempt);
-      const result = { location, sizeBytes, sha256, startedAt: startedAt.toISOString() };
+      const { location, sizeBytes, sha256, sourceRegion } = await bytes.bring(sources, backup.completed, numbered);
+      const result = { location, sizeBytes, sha256, sourceRegion, startedAt: startedAt.toISOString() };
       const completed = await record({ type: 'CompleteCopy', copyId, attempt, ...result });
+      const ms = parts.clock.now().getTime() - startedAt.getTime();
       if (isRefusal(completed)) log.warn(`copy not completed: ${completed.message}`);
-      else log.info({ sizeBytes, sha256, ms: parts.clock.now().getTime() - startedAt.getTime() }, 'copy completed');
-      return this.after(completed, copy);
+      else log.info({ sizeBytes, sha256, source: sourceRegion, ms }, 'copy completed');
+      return after(completed);
     } catch (error) {
-      if (this.hold.signal.aborted) throw error;
+      if (this.hold.signal.aborted || isOutage(error)) throw error;
+      if (error instanceof SourcesRetired) {
+        log.error({ err: error }, `copy of backup ${backupId} to ${region} can't be made: ${error.message}`);
+        return after(await record({ type: 'StrandCopy', reason: error.message }));
+      }
       const { code, message, retryable } = faultOf(error);
       const inVain = attemptsInVain(history) + (countsInVain(code) ? 1 : 0);
       if (inVain >= parts.mostAttempts || (!retryable && inVain >= attemptsAtHopeless)) {
-        const reason = `${message} The copy is given up after ${inVain} such attempts.`;
+        const reason = `The copy is given up after ${inVain} attempts that came to nothing, the last because: ${message}`;
         log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
-        return this.after(await record({ type: 'FailCopy', copyId, attempt, code, reason }), copy);
+        return after(await record({ type: 'FailCopy', copyId, attempt, code, reason }));
       }
       const pauseMs = Math.min(parts.retryMs * 2 ** copy.failures, longestPauseMs);
       const retryAt = this.inMs(pauseMs);
@@ -109,28 +139,76 @@ export class CopyAttempt {
       );
       const failed = { type: 'FailCopyAttempt', copyId, attempt, code, reason: message } as const;
       const recorded = await record({ ...failed, retryAt });
-      return isRefusal(recorded) ? this.after(recorded, copy) : { retryInMs: pauseMs };
+      return isRefusal(recorded) ? after(recorded) : { retryInMs: pauseMs };
+    }
+  }
+
+  /** A region may be away for weeks: that is recorded once an hour, not with every attempt. */
+  private async isAwayStill(region: string, history: readonly RecordedEvent[]): Promise<boolean> {
+    const { clock, stalls, vaults } = this.parts;
+    const last = history.at(-1);
+    if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
+    if (clock.now().getTime() - new Date(last.at).getTime() > outageToldMs) return false;
+    try {
+      await stalls.over(region, this.hold.signal, () => vaults.of(region).probe());
+      return false;
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      return error instanceof VaultFault && isOutageOfVault(error.code);
+    }
+  }
+
+  /** One that is whole stays what it is; one that is not is owed again. */
+  private async check(
+    { request }: RequestedCopy,
+    record: (command: CopyCommand) => Promise<Executed | Refusal>,
+  ): Promise<Performed> {
+    const { log, retryMs } = this.parts;
+    const { backupId, region } = request;
+    try {
+      const found = await new CopyBytes(this.parts, request, this.hold).look();
+      if (!(found instanceof VaultFault)) {
+        await record({ type: 'PassCheck' });
+        return 'finished';
+      }
+      log.warn({ err: found, backup: backupId, region }, `${region} has lost backup ${backupId}: it is put back`);
+      await record({ type: 'LoseCopy', code: found.code, reason: found.message });
+      return { retryInMs: 0 };
+    } catch (error) {
+      if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;
+      log.warn({ err: error, backup: backupId, region }, `copy not read back: ${error.message} Tried again`);
+      return { retryInMs: Math.min(retryMs * 2 ** this.job.attempt, longestPauseMs) };
     }
   }
 
   /** A copy that was deleted while it was made must not stay. */
-  private after(outcome: Executed | Refusal, { request, attempt }: OpenCopy): Performed | Promise<Performed> {
-    // This attempt's number is the one after the newest that the copy was read with.
-    const mine = { request, attempt: attempt + 1 };
-    return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(mine) : 'finished';
+  private after(
+    outcome: Executed | Refusal,
+    copy: RequestedCopy,
+    context: EventContext,
+  ): Performed | Promise<Performed> {
+    return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(copy, context) : 'finished';
   }
 
-  /** Nobody will begin another attempt at a copy that was deleted. */
-  private async clear({ request, attempt }: Pick<OpenCopy, 'request' | 'attempt'>): Promise<Performed> {
-    const { backupId, region } = request;
+  /** Of one whose end was asked for: no attempt can begin or complete it any more. It is deleted when the region is empty. */
+  private async clear(
+    { request: { copyId, backupId, region } }: RequestedCopy,
+    context: EventContext,
+  ): Promise<Performed> {
+    const { ledger, stalls, vaults, log, retryMs } = this.parts;
+    // Read anew: the newest attempt that there ever will be.
+    const copy = fold(copyDecider, await ledger.readStream(streamOf('copy', copyId)));
+    const history = await ledger.readStream(streamOf('backup', backupId));
+    if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
+    const attempt = copy.attempt + (attemptsByRegion(history).get(region) ?? 0);
     try {
-      const vault = this.parts.vaults.of(region);
-      await this.parts.stalls.over(region, this.hold.signal, () => vault.purge(backupId, attempt));
-      return 'finished';
+      await stalls.over(region, this.hold.signal, () => vaults.of(region).purge(backupId, attempt));
     } catch (error) {
-      this.parts.log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
-      return { retryInMs: this.parts.retryMs };
+      log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
+      return { retryInMs: retryMs };
     }
+    await this.record(copy, context, { type: 'ConfirmCopyDeletion' });
+    return 'finished';
   }
 
   /** Until its parent has come, or nobody has told that it has. */
@@ -143,28 +221,8 @@ export class CopyAttempt {
     return new Date(this.parts.clock.now().getTime() + ms).toISOString();
   }
 
-  private copy({ request }: OpenCopy, attempt: number) {
-    const { vaults, stalls } = this.parts;
-    let doneBytes = 0;
-    return stalls.over(request.region, this.hold.signal, (signal, moved) =>
-      copyBackup({
-        from: vaults.of(request.sourceRegion),
-        to: vaults.of(request.region),
-        backupId: request.backupId,
-        attempt,
-        expectedSha256: request.sha256,
-        signal,
-        moved,
-        progress: (bytes) => {
-          doneBytes += bytes;
-          this.hold.progress(doneBytes, request.sizeBytes);
-        },
-      }),
-    );
-  }
-
   private record(
-    { accountId, request }: OpenCopy,
+    { accountId, request }: RequestedCopy,
     context: EventContext,
     command: CopyCommand,
   ): Promise<Executed | Refusal> {
@@ -189,9 +247,13 @@ function isTold(ancestor: AncestorFound, history: readonly RecordedEvent[]): boo
   );
 }
 
+function isAsking(event: RecordedEvent): event is RecordedEvent<'CopyRequested' | 'CopyLost'> {
+  return event.type === 'CopyRequested' || event.type === 'CopyLost';
+}
+
 /** Since it was asked for; what passes with an outage does not count, nor does the parent's failing. */
 function attemptsInVain(history: readonly RecordedEvent[]): number {
-  const asked = history.findLastIndex(({ type }) => type === 'CopyRequested');
+  const asked = history.findLastIndex(isAsking);
   return history.slice(asked).filter((event) => event.type === 'CopyAttemptFailed' && countsInVain(event.data.code))
     .length;
 }

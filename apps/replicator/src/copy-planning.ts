@@ -20,32 +20,45 @@ export class CopyPlanning {
     private readonly backups: Backups,
   ) {}
 
-  /** A copy's identity follows from its backup and region, so planning twice plans once. */
+  /**
+   * A copy's identity follows from its backup and region, so planning twice plans once. Where the backup was made it is
+   * already: a schedule may name that region since before it was the home region.
+   */
   @EventPattern<string>('BackupCompleted')
   async planCopies(@Payload() event: RecordedEvent<'BackupCompleted'>): Promise<void> {
     const { ledger, ids } = this;
     const { accountId, instanceId, data } = event;
     const context = { ...event.context, causationId: event.id, actor };
     await Promise.all(
-      data.copyTo.map((region) => {
-        const request = copyRequest(data, region);
-        return execute(
-          { ledger, ids },
-          copyDecider,
-          { id: request.copyId, accountId, instanceId, context },
-          { type: 'RequestCopy', request },
-        );
-      }),
+      data.copyTo
+        .filter((region) => region !== data.region)
+        .map((region) => {
+          const request = copyRequest(data, region);
+          return execute(
+            { ledger, ids },
+            copyDecider,
+            { id: request.copyId, accountId, instanceId, context },
+            { type: 'RequestCopy', request },
+          );
+        }),
     );
   }
 
-  @EventPattern<string>('CopyRequested')
+  @EventPattern<string[]>(['CopyRequested', 'CopyLost'])
   async queueCopy(
-    @Payload() { accountId, data }: RecordedEvent<'CopyRequested'>,
+    @Payload() { accountId, data }: RecordedEvent<'CopyRequested' | 'CopyLost'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     const { copyId: id, region: lane, sizeBytes: totalBytes } = data;
     await this.jobs.add(manager, [{ kind: 'copy', id, lane, accountId, totalBytes }]);
+  }
+
+  @EventPattern<string>('CopyCheckRequested')
+  async queueCheck(
+    @Payload() { accountId, data }: RecordedEvent<'CopyCheckRequested'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await this.jobs.add(manager, [{ kind: 'copy', id: data.copyId, lane: data.region, accountId }]);
   }
 
   /** What is built on it has waited for it there. */

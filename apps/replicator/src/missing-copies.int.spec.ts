@@ -48,8 +48,9 @@ it('a copy that is owed and has no job gets one again in the lane of its region,
 
   await dataSource.query(`update copy_view set updated_at = updated_at - interval '1 hour'`);
   const ended = { id: copyId(backupId, 'ORD'), accountId, instanceId, context };
-  await execute({ ledger, ids }, copyDecider, ended, { type: 'DeleteCopy' });
-  expect(await ledger.readStream(streamOf('copy', ended.id))).toHaveLength(2);
+  await execute({ ledger, ids }, copyDecider, ended, { type: 'RequestCopyDeletion' });
+  await execute({ ledger, ids }, copyDecider, ended, { type: 'ConfirmCopyDeletion' });
+  expect(await ledger.readStream(streamOf('copy', ended.id))).toHaveLength(3);
   await missing.look();
   await missing.look();
   expect(await jobs.load('copy')).toMatchObject([{ lane: 'IAD', waiting: 1 }]);

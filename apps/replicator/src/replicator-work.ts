@@ -1,4 +1,4 @@
-/** What the replicator does by itself, from its start to its end: a lane of copying for each region. */
+/** What the replicator does by itself, from its start to its end: a lane of copying for each region with a vault. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { Copies, Owed } from '@strongroom/read-model';
 import {
@@ -15,10 +15,12 @@ import {
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import type { MissingCopies } from './missing-copies.js';
+import type { StrandedCopies } from './stranded-copies.js';
 import type { UnplannedCopies } from './unplanned-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;
+const strandedCopiesMs = 10_000;
 
 export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lanes: ReadonlyMap<string, LeasedWorker>;
@@ -30,6 +32,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       dataSource,
       jobs,
       missing,
+      stranded,
       copies,
       unplanned,
       metrics,
@@ -38,6 +41,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       dataSource: DataSource;
       jobs: Jobs;
       missing: MissingCopies;
+      stranded: StrandedCopies;
       copies: Copies;
       unplanned: UnplannedCopies;
       metrics: Metrics;
@@ -47,10 +51,10 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     owner: string,
     perform: Record<'copy' | 'sweep', (job: LeasedJob, hold: Hold) => Promise<Performed>>,
   ) {
-    const { copyConcurrency, copyRegions, leaseMs } = config;
+    const { copyConcurrency, copyRegions, vaults, leaseMs } = config;
     const of = (kind: keyof typeof perform, lane: string, concurrency: number) =>
       new LeasedWorker(jobs, { kind, lane, owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
-    const lanes = new Map(copyRegions.map((region) => [region, of('copy', region, copyConcurrency)]));
+    const lanes = new Map([...vaults.keys()].map((region) => [region, of('copy', region, copyConcurrency)]));
     this.lanes = lanes;
     this.sweeps = copyRegions.map((region) => of('sweep', region, 1));
     const search = new WorkLoop({
@@ -59,13 +63,19 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       log,
       pass: () => missing.look(),
     });
+    const strandedSearch = new WorkLoop({
+      name: 'search for stranded copies',
+      intervalMs: strandedCopiesMs,
+      log,
+      pass: () => stranded.look(),
+    });
     const sweeping = new WorkLoop({
       name: 'jobs of the sweep',
       intervalMs: missingCopiesMs * 60,
       log,
       pass: () => jobs.add(dataSource.manager, copyRegions.map(sweepJob)),
     });
-    this.loops = [search, sweeping];
+    this.loops = [search, strandedSearch, sweeping];
     metrics.gauge({
       name: 'strongroom_copies_running',
       help: 'Copies that this process is making, by region.',
@@ -74,8 +84,8 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
         for (const [region, lane] of lanes) gauge.set({ region }, lane.busy);
       },
     });
-    let asking: Promise<Map<string, Owed>> | undefined;
-    // Both gauges are asked for at the same time.
+    let asking: Promise<Owed[]> | undefined;
+    // The gauges are asked for at the same time.
     const owed = () => {
       asking ??= Promise.all([copies.owed(), unplanned.owed()])
         .then(([planned, others]) => together([...planned, ...others]))
@@ -84,24 +94,34 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
         });
       return asking;
     };
-    metrics.gauge({
-      name: 'strongroom_copies_owed',
-      help: 'Copies owed to a region and not completed yet, by region; also those that nobody has planned.',
-      labels: ['region'],
-      measure: async (gauge) => {
-        const found = await owed();
-        for (const region of lanes.keys()) gauge.set({ region }, found.get(region)?.copies ?? 0);
-      },
-    });
-    metrics.gauge({
-      name: 'strongroom_copy_lag_seconds',
-      help: 'How long the copy that is owed longest has been owed, by region; 0 when none is.',
-      labels: ['region'],
-      measure: async (gauge) => {
-        const found = await owed();
-        for (const region of lanes.keys()) gauge.set({ region }, (found.get(region)?.oldestMs ?? 0) / 1_000);
-      },
-    });
+    const ofRegions = (name: `strongroom_${string}`, help: string, value: (owed: Owed) => number) =>
+      metrics.gauge({
+        name,
+        help,
+        labels: ['region'],
+        measure: async (gauge) => {
+          // One that is owed nothing any more, and has no vault, is not shown with what it was owed.
+          const found = await owed();
+          gauge.reset();
+          for (const region of lanes.keys()) gauge.set({ region }, 0);
+          for (const each of found) gauge.set({ region: each.region }, value(each));
+        },
+      });
+    ofRegions(
+      'strongroom_copies_owed',
+      'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and of regions without a vault.',
+      (each) => each.copies,
+    );
+    ofRegions(
+      'strongroom_copy_lag_seconds',
+      'How long the copy that is owed longest has been owed, by region; 0 when none is.',
+      ({ oldestMs }) => oldestMs / 1_000,
+    );
+    ofRegions(
+      'strongroom_copies_stranded',
+      'Copies that can not be made, since their region or that of the backup has no vault any more, by region.',
+      ({ stranded: copiesStranded }) => copiesStranded,
+    );
   }
 
   onApplicationBootstrap(): void {
@@ -117,15 +137,16 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
   }
 }
 
-function together(owed: readonly Owed[]): Map<string, Owed> {
+function together(owed: readonly Owed[]): Owed[] {
   const sum = new Map<string, Owed>();
-  for (const { region, copies, oldestMs } of owed) {
+  for (const { region, copies, oldestMs, stranded } of owed) {
     const before = sum.get(region);
     sum.set(region, {
       region,
       copies: copies + (before?.copies ?? 0),
       oldestMs: Math.max(oldestMs, before?.oldestMs ?? 0),
+      stranded: stranded + (before?.stranded ?? 0),
     });
   }
-  return sum;
+  return [...sum.values()];
 }

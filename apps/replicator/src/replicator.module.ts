@@ -13,6 +13,7 @@ import { CopyPlanning } from './copy-planning.js';
 import { MissingCopies } from './missing-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
 import { StallWatch } from './stall-watch.js';
+import { StrandedCopies } from './stranded-copies.js';
 import { UnplannedCopies } from './unplanned-copies.js';
 
 /** Node's own. */
@@ -54,6 +55,8 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
             plan: (event) => planning.planCopies(event),
           });
           const unplanned = new UnplannedCopies({ dataSource, ledger, clock, group: groupOf(config) });
+          const copies = new Copies(dataSource);
+          const stranded = new StrandedCopies({ ledger, views, copies, ids, log, served: vaults.regions });
           const sweep = new Sweep({
             ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
             clock,
@@ -61,20 +64,16 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
             metrics,
             graceMs: config.sweepGraceMs,
           });
-          return new ReplicatorWork(
-            { dataSource, jobs, missing, copies: new Copies(dataSource), unplanned, metrics, log },
-            config,
-            replicator,
-            {
-              copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
-              sweep: async (job, hold) => {
-                await stalls.over(job.lane, hold.signal, (signal, moved) =>
-                  sweep.pass(vaults.of(job.lane), job.attempt, signal, moved),
-                );
-                return { retryInMs: sweepEveryMs };
-              },
+          const work = { dataSource, jobs, missing, stranded, copies, unplanned, metrics, log };
+          return new ReplicatorWork(work, config, replicator, {
+            copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
+            sweep: async (job, hold) => {
+              await stalls.over(job.lane, hold.signal, (signal, moved) =>
+                sweep.pass(vaults.of(job.lane), job.attempt, signal, moved),
+              );
+              return { retryInMs: sweepEveryMs };
             },
-          );
+          });
         },
       },
     ],
@@ -86,9 +85,9 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
  * regions can take and some to spare, a region that hangs stalls no other. Only the environment can say so, before the
  * process begins.
  */
-function warnOfFewThreads({ copyConcurrency, copyRegions }: AppConfig, log: Logger): void {
+function warnOfFewThreads({ copyConcurrency, vaults }: AppConfig, log: Logger): void {
   const threads = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreads);
-  const enough = defaultThreads + 2 * copyConcurrency * copyRegions.length;
+  const enough = defaultThreads + 2 * copyConcurrency * vaults.size;
   if (threads >= enough) return;
   log.warn(
     `UV_THREADPOOL_SIZE is ${threads}: file systems of regions that hang can stall the others. Set it to ${enough}.`,

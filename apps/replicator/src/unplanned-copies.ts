@@ -26,6 +26,7 @@ export class UnplannedCopies {
         ? event.data.copyTo.map((region) => ({
             region,
             copies: 1,
+            stranded: 0,
             oldestMs: Math.max(0, now - Date.parse(event.at)),
             stream: streamOf('copy', copyId(event.data.backupId, region)),
           }))

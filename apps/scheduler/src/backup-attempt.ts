@@ -208,8 +208,10 @@ export class BackupAttempt {
   /** @throws {IncrementalNotPossible} when the parent was deleted since, or the home vault can't give it */
   private async checkParent(parentId: string): Promise<void> {
     const parent = fold(backupDecider, await this.history(streamOf('backup', parentId)));
+    const isCompleted = parent.is === 'completed';
+    const { vault } = this.parts;
     try {
-      if (parent.is === 'completed' && (await this.parts.vault.manifest(parentId))) return;
+      if (isCompleted && (await vault.manifest(parentId))) return;
     } catch (cause) {
       if (!(cause instanceof VaultFault) || cause.retryable) throw cause;
       throw new IncrementalNotPossible(
@@ -220,7 +222,9 @@ export class BackupAttempt {
     }
     throw new IncrementalNotPossible(
       'parent-not-there',
-      `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
+      isCompleted
+        ? `Backup ${parentId}, which it was to be built on, is not in the vault of ${vault.region}: nothing built on it could be restored from there. Take a full backup, or copy that one there first.`
+        : `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
     );
   }
 

@@ -1,25 +1,25 @@
 /**
  * One attempt at a deletion: a backup and everything made from it go from every vault, the newest first, so that no
- * backup ever stands without what it was built on. What can't be removed within a few seconds ends DELETE_FAILED.
+ * backup ever stands without what it was built on. A region that can't be emptied keeps no other from being emptied; what
+ * is left within a few seconds ends DELETE_FAILED. A backup is called deleted only when no region has anything of it.
  */
-import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
-import { type BackupCommand, backupDecider, copyDecider, copyId, fold } from '@strongroom/domain';
-import { commandOn, execute, executeTogether, isOutage, type Ledger } from '@strongroom/ledger';
-import { type BackupRow, Backups, Copies, type Views } from '@strongroom/read-model';
-import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { VaultFault, type Vaults } from '@strongroom/vault';
-import type { DataSource } from 'typeorm';
+import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
+import { type BackupCommand, backupDecider, fold } from '@strongroom/domain';
+import { commandOn, execute, executeTogether } from '@strongroom/ledger';
+import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
+import type { Hold, LeasedJob, Performed } from '@strongroom/runtime';
+import { EmptiedRegions, type EmptiedRegionsParts, type NotEmptied } from './emptied-regions.js';
 
-export interface DeletionAttemptParts {
-  dataSource: DataSource;
-  ledger: Ledger;
+export interface DeletionAttemptParts extends EmptiedRegionsParts {
   views: Views;
-  ids: Ids;
-  log: Logger;
-  vaults: Vaults;
-  homeRegion: string;
   /** Who does it: the process. */
   actor: string;
+}
+
+/** A backup of the chain that is not gone, and where something of it is left. */
+interface Remaining {
+  row: BackupRow;
+  left: NotEmptied[];
 }
 
 const mostTries = 3;
@@ -28,7 +28,6 @@ const waitMs = 2_000;
 
 export class DeletionAttempt {
   private readonly backups: Backups;
-  private readonly copies: Copies;
 
   constructor(
     private readonly parts: DeletionAttemptParts,
@@ -36,7 +35,6 @@ export class DeletionAttempt {
     private readonly hold: Hold,
   ) {
     this.backups = new Backups(parts.dataSource);
-    this.copies = new Copies(parts.dataSource);
   }
 
   /** Ends with everything gone, or the deletion failed, or due again. */
@@ -55,24 +53,46 @@ export class DeletionAttempt {
       log.info('deletion waits for the end of a backup that is built on this one');
       return { retryInMs: waitMs };
     }
-    try {
-      for (const row of chain.reverse()) {
-        this.hold.signal.throwIfAborted();
-        await this.remove(row, context);
-      }
+    const remaining = await this.removeAll(chain.reverse(), context);
+    if (remaining.length === 0) {
       log.info({ backups: chain.length }, 'backup deleted');
-    } catch (error) {
-      if (this.hold.signal.aborted || isOutage(error)) throw error;
-      const { code, message, retryable } = faultOf(error);
-      if (retryable && job.failures + 1 < mostTries) {
-        log.warn({ err: error }, `deletion failed: ${message} Tried again`);
-        return { retryInMs: retryMs, hasFailed: true };
-      }
-      log.error({ err: error }, `deletion failed: ${message}`);
-      const reason = `The backup could not be deleted: ${message} Delete it again when that is mended.`;
-      await this.onEach(chain, context, ({ id }) => ({ type: 'FailDeletion', backupId: id, code, reason }));
+      return 'finished';
     }
+    const left = remaining.flatMap((each) => each.left);
+    if (left.some(({ retryable }) => retryable) && job.failures + 1 < mostTries) {
+      log.warn(`deletion failed: ${told(left)} Tried again`);
+      return { retryInMs: retryMs, hasFailed: true };
+    }
+    for (const each of remaining) log.error({ backup: each.row.id }, `deletion failed: ${told(each.left)}`);
+    await this.onEach(
+      remaining.map(({ row }) => row),
+      context,
+      ({ id }) => failure(id, remaining),
+    );
     return 'finished';
+  }
+
+  /**
+   * @param rows the newest of the chain first
+   * @returns those that are not gone from everywhere
+   */
+  private async removeAll(rows: readonly BackupRow[], context: EventContext): Promise<Remaining[]> {
+    const { ledger, ids } = this.parts;
+    const regions = new EmptiedRegions(this.parts, context, this.hold.signal);
+    const remaining: Remaining[] = [];
+    for (const row of rows) {
+      const children = remaining.filter((each) => each.row.parentId === row.id);
+      const spared = children.flatMap((child) => child.left);
+      const left = await regions.of(row, spared);
+      if (children.length > 0 || left.length > 0) {
+        remaining.push({ row, left: left.length > 0 ? left : spared });
+        continue;
+      }
+      const { id, accountId, instanceId } = row;
+      const command = { type: 'ConfirmDeletion', backupId: id } as const;
+      await execute({ ledger, ids }, backupDecider, { id, accountId, instanceId, context }, command);
+    }
+    return remaining;
   }
 
   /** What was built on the backup while its deletion was asked for goes with it. False while one of them runs. */
@@ -84,34 +104,6 @@ export class DeletionAttempt {
       accountId,
       trigger: 'cascade',
     }));
-  }
-
-  /** The copies' ends come first: from then on no copying that is under way can put anything back. */
-  private async remove({ id, instanceId, region }: BackupRow, context: EventContext): Promise<void> {
-    const { ledger, ids, vaults, homeRegion } = this.parts;
-    const { accountId } = this.job;
-    const backup = fold(backupDecider, await ledger.readStream(streamOf('backup', id)));
-    const attempts = new Map([[region ?? homeRegion, 'attempt' in backup ? backup.attempt : 0]]);
-    for (const each of await this.regionsOf(id)) {
-      const target = { id: copyId(id, each), accountId, instanceId, context };
-      await execute({ ledger, ids }, copyDecider, target, { type: 'DeleteCopy' });
-      const copy = fold(copyDecider, await ledger.readStream(streamOf('copy', target.id)));
-      // None begins after the copy's end, so that this is the newest there will be.
-      if (copy.is !== 'absent') attempts.set(each, Math.max(copy.attempt, attempts.get(each) ?? 0));
-    }
-    for (const [each, attempt] of attempts) await vaults.of(each).purge(id, attempt);
-    const target = { id, accountId, instanceId, context };
-    await execute({ ledger, ids }, backupDecider, target, { type: 'ConfirmDeletion', backupId: id });
-  }
-
-  /** Every region that ever was asked for a copy, be it that an earlier attempt has seen to it: its vault is looked at again. */
-  private async regionsOf(backupId: string): Promise<string[]> {
-    const { dataSource, ledger, vaults } = this.parts;
-    const shown = (await this.copies.ofBackups([backupId])).get(backupId) ?? [];
-    const regions = [...new Set([...vaults.regions, ...shown.map(({ region }) => region)])];
-    const streamIn = (region: string) => streamOf('copy', copyId(backupId, region));
-    const known = await ledger.readStreams(dataSource.manager, regions.map(streamIn));
-    return regions.filter((region) => known.has(streamIn(region)));
   }
 
   private async onEach(
@@ -128,8 +120,17 @@ export class DeletionAttempt {
   }
 }
 
-function faultOf(error: unknown): { code: string; message: string; retryable: boolean } {
-  if (error instanceof VaultFault) return error;
-  const message = `it broke off unexpectedly: ${error instanceof Error ? error.message : String(error)}.`;
-  return { code: 'unexpected', message, retryable: true };
+/** Each reason once. */
+function told(left: readonly NotEmptied[]): string {
+  return [...new Set(left.map(({ reason }) => reason))].join(' ');
+}
+
+/** Retired regions alone make the code of their own: such a deletion is taken up by itself when they are back. */
+function failure(id: string, remaining: readonly Remaining[]): BackupCommand {
+  const left = remaining.find(({ row }) => row.id === id)?.left ?? [];
+  const others = left.filter(({ code }) => code !== regionRetired);
+  const regions = [...new Set(left.map(({ region }) => region))].join(', ');
+  const next = others.length > 0 ? ' Delete it again when that is mended.' : '';
+  const reason = `The backup could not be deleted from ${regions}; everywhere else it is gone. ${told(left)}${next}`;
+  return { type: 'FailDeletion', backupId: id, code: others[0]?.code ?? regionRetired, reason };
 }

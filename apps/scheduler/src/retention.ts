@@ -2,7 +2,7 @@
  * Lets go of a schedule's backups that have had their time. Looked at whenever a backup or a copy completes; deciding
  * twice decides the same.
  */
-import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
+import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
   backupDecider,
   beyondRetention,
@@ -10,6 +10,7 @@ import {
   definitionAt,
   definitionsOf,
   type HeldBackup,
+  isWhereOwed,
   plannedType,
 } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
@@ -34,6 +35,8 @@ export class Retention {
     private readonly ledger: Ledger,
     private readonly ids: Ids,
     private readonly log: Logger,
+    /** Those with a vault: no other holds anything up. */
+    private readonly regions: readonly string[],
   ) {
     this.backups = new Backups(dataSource);
     this.copies = new Copies(dataSource);
@@ -66,17 +69,23 @@ export class Retention {
     const spans = definitionsOf(await this.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
-      const { id, copyTo, status } = row;
-      const there = (copies.get(id) ?? []).filter((copy) => copy.status === 'COMPLETED').map(({ region }) => region);
+      const { id, copyTo, status, region: madeIn, fault } = row;
+      const known = (copies.get(id) ?? []).map((copy) => ({
+        region: copy.region,
+        isCompleted: copy.status === 'COMPLETED',
+      }));
+      // One that waits for a region that has no vault is taken up by itself when there is one again.
+      const isWaiting = fault?.code === regionRetired;
+      const isOfSlot = row.scheduleId === scheduleId && row.trigger === 'slot' && !isWaiting;
       return {
         backupId: id,
         parentId: row.parentId,
-        slotAt: row.scheduleId === scheduleId && row.trigger === 'slot' ? row.slotAt : null,
+        slotAt: isOfSlot ? row.slotAt : null,
         planned: plannedOf(row, spans),
         type: row.type,
         lineage: row.lineage,
         is: states[status] ?? 'unended',
-        isCopied: copyTo.every((region) => there.includes(region)),
+        isCopied: isWhereOwed({ madeIn, copyTo, copies: known }, this.regions),
       };
     });
   }

@@ -1,5 +1,6 @@
 /** What the scheduler does by itself, from its start to its end: the hand of the clock, and the runners of its jobs. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { Backups } from '@strongroom/read-model';
 import {
   type AppConfig,
   type Hold,
@@ -16,10 +17,12 @@ import type { DataSource } from 'typeorm';
 import type { ClockHand } from './clock-hand.js';
 import type { MissingWork } from './missing-work.js';
 import { overdueMs } from './slot-timers.js';
+import type { StrandedDeletions } from './stranded-deletions.js';
 
 const tickMs = 1_000;
 const pollMs = 500;
 const missingWorkMs = 60_000;
+const strandedDeletionsMs = 10_000;
 const deletionConcurrency = 2;
 const chainEndConcurrency = 4;
 /** Servers that one process keeps running. */
@@ -35,11 +38,20 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     {
       hand,
       missing,
+      stranded,
       jobs,
       dataSource,
       metrics,
       log,
-    }: { hand: ClockHand; missing: MissingWork; jobs: Jobs; dataSource: DataSource; metrics: Metrics; log: Logger },
+    }: {
+      hand: ClockHand;
+      missing: MissingWork;
+      stranded: StrandedDeletions;
+      jobs: Jobs;
+      dataSource: DataSource;
+      metrics: Metrics;
+      log: Logger;
+    },
     config: AppConfig,
     owner: string,
     perform: Record<'backup' | 'deletion' | 'chain-end' | 'instance' | 'sweep', Perform>,
@@ -72,13 +84,19 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       log,
       pass: () => missing.look(),
     });
+    const takingUp = new WorkLoop({
+      name: 'search for stranded deletions',
+      intervalMs: strandedDeletionsMs,
+      log,
+      pass: () => stranded.look(),
+    });
     const sweeping = new WorkLoop({
       name: 'job of the sweep',
       intervalMs: missingWorkMs * 60,
       log,
       pass: () => jobs.add(dataSource.manager, [sweepJob(config.homeRegion)]),
     });
-    this.loops = [clock, search, sweeping];
+    this.loops = [clock, search, takingUp, sweeping];
     const { leaseMs } = config;
     const of = (kind: keyof typeof perform, concurrency: number, lane = '') =>
       new LeasedWorker(jobs, { kind, lane, owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
@@ -101,6 +119,17 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       measure: async (gauge) => {
         const lanes = await jobs.load('instance');
         gauge.set(lanes.reduce((sum, { waiting, deferred }) => sum + waiting + deferred, 0));
+      },
+    });
+    const backups = new Backups(dataSource);
+    metrics.gauge({
+      name: 'strongroom_deletions_stranded',
+      help: 'Deleted backups of which a region without a vault may still have something, by region.',
+      labels: ['region'],
+      measure: async (gauge) => {
+        const found = await backups.leftBehindIn([...config.vaults.keys()]);
+        gauge.reset();
+        for (const each of found) gauge.set({ region: each.region }, each.backups);
       },
     });
     metrics.gauge({

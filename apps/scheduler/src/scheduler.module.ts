@@ -20,6 +20,7 @@ import { buildsServersToken, Projection } from './projection.js';
 import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
 import { ServerLineage } from './server-lineage.js';
+import { StrandedDeletions } from './stranded-deletions.js';
 
 @Module({})
 class SchedulerModule {}
@@ -53,7 +54,8 @@ export function schedulerModule({
       {
         provide: Retention,
         inject: [DataSource, Ledger],
-        useFactory: (dataSource: DataSource, ledger: Ledger) => new Retention(dataSource, ledger, ids, log),
+        useFactory: (dataSource: DataSource, ledger: Ledger) =>
+          new Retention(dataSource, ledger, ids, log, vaults.regions),
       },
       {
         provide: SchedulerWork,
@@ -83,6 +85,7 @@ export function schedulerModule({
           });
           health.addReadiness('database', async () => void (await dataSource.query('select 1')));
           health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
+          const stranded = new StrandedDeletions(deletion);
           const sweep = new Sweep({
             ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
             clock,
@@ -90,7 +93,7 @@ export function schedulerModule({
             metrics,
             graceMs: config.sweepGraceMs,
           });
-          return new SchedulerWork({ hand, missing, jobs, dataSource, metrics, log }, config, runner, {
+          return new SchedulerWork({ hand, missing, stranded, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),

@@ -214,7 +214,36 @@ export const eventSchemas = {
     code: z.string().min(1),
     reason,
   }),
-  /** The copy goes with its backup: no attempt may put it into the region any more. */
+  /** The attempt that completes next has its bytes from another region than the copy was asked for from. */
+  CopySourceChanged: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    region: regionName,
+    attempt,
+    sourceRegion: regionName,
+  }),
+  /** The copy can't be made: the deployment has no vault of its region any more. It goes on when there is one again. */
+  CopyStranded: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName, reason }),
+  /** A completed copy is to be read back once more, and made anew if it is not whole. */
+  CopyCheckRequested: z.strictObject({ copyId: uuid, backupId: uuid, instanceId: uuid, region: regionName }),
+  /** Read back as asked: every object is what was backed up. */
+  CopyChecked: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName }),
+  /** A completed copy was found missing or altered: the region is owed it again. */
+  CopyLost: z.strictObject({
+    copyId: uuid,
+    backupId: uuid,
+    instanceId: uuid,
+    region: regionName,
+    sizeBytes: byteCount,
+    code: z.string().min(1),
+    reason,
+  }),
+  /** The copy goes with its backup: no attempt may end it otherwise from now on. The region may still hold it. */
+  CopyDeletionRequested: z.strictObject({ copyId: uuid, backupId: uuid, instanceId: uuid, region: regionName }),
+  /**
+   * The copy is gone. Where no `CopyDeletionRequested` comes before it an older version has recorded it: the region may
+   * have been emptied only afterwards.
+   */
   CopyDeleted: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName }),
 } as const;
 

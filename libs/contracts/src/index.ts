@@ -8,6 +8,7 @@ export * from './http/schedules.js';
 export * from './http/versions.js';
 export * from './primitives.js';
 export * from './refusals.js';
+export * from './region-faults.js';
 export * from './schedule-timing.js';
 export * from './streams.js';
 export * from './vault-manifest.js';

@@ -71,6 +71,12 @@ export const aggregateOfEvent = {
   CopyAttemptFailed: 'copy',
   CopyCompleted: 'copy',
   CopyFailed: 'copy',
+  CopySourceChanged: 'copy',
+  CopyStranded: 'copy',
+  CopyCheckRequested: 'copy',
+  CopyChecked: 'copy',
+  CopyLost: 'copy',
+  CopyDeletionRequested: 'copy',
   CopyDeleted: 'copy',
 } as const satisfies Record<EventType, Aggregate>;
 

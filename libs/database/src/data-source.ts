@@ -16,6 +16,7 @@ import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
 import { Mending1700000000012 } from './migrations/0012-mending.js';
 import { Vaults1700000000013 } from './migrations/0013-vaults.js';
 import { Lineages1700000000014 } from './migrations/0014-lineages.js';
+import { Regions1700000000015 } from './migrations/0015-regions.js';
 import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
 import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
 
@@ -67,6 +68,7 @@ export function dataSourceOptions({
       Mending1700000000012,
       Vaults1700000000013,
       Lineages1700000000014,
+      Regions1700000000015,
       SecondLook1700000000016,
       SteadyTime1700000000017,
     ],

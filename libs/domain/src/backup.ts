@@ -5,6 +5,7 @@
  */
 import { type BackupType, type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
+import { storable } from './reason.js';
 
 export type BackupState =
   | { is: 'absent' }
@@ -81,8 +82,6 @@ const unknown = (backupId: string) => refuse('backup-unknown', `Backup ${backupI
 const ended = (backupId: string) => refuse('backup-already-ended', `Backup ${backupId} has ended already.`);
 const superseded = (backupId: string, attempt: number, newest: number) =>
   refuse('attempt-superseded', `Attempt ${attempt} at backup ${backupId} was superseded by attempt ${newest}.`);
-/** To what an event may hold: the cause of a cause can be long. */
-const cut = (reason: string) => reason.slice(0, 2_000);
 const nothing = { events: [] };
 
 export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
@@ -148,7 +147,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       const { instanceId, scheduleId } = state.request;
       return {
         events: [
-          { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: cut(reason) } },
+          { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: storable(reason) } },
         ],
         releases: claimOn(instanceId),
       };
@@ -175,7 +174,9 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     FailDeletion({ backupId, code, reason }, state) {
       if (!isRequested(state) || state.is !== 'deleting') return nothing;
       const { instanceId } = state.request;
-      return { events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason: cut(reason) } }] };
+      return {
+        events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason: storable(reason) } }],
+      };
     },
   },
   evolve: {
@@ -221,7 +222,7 @@ function toldAsFull(
 ): NewEvent[] {
   if (!madeFull) return [];
   const { ground, reason } = madeFull;
-  const data = { backupId, instanceId, scheduleId, plannedParentId: parentId, ground, reason: cut(reason) };
+  const data = { backupId, instanceId, scheduleId, plannedParentId: parentId, ground, reason: storable(reason) };
   return [{ type: 'BackupMadeFull', data }];
 }
 
@@ -232,7 +233,10 @@ function toldAs(
   const subject = { backupId, instanceId, scheduleId, lineage };
   const identified: NewEvent = { type: 'BackupIdentified', data: { ...subject, facts } };
   if (!another) return [identified];
-  return [identified, { type: 'AnotherServerFound', data: { ...subject, ...another, reason: cut(another.reason) } }];
+  return [
+    identified,
+    { type: 'AnotherServerFound', data: { ...subject, ...another, reason: storable(another.reason) } },
+  ];
 }
 
 /** Why no incremental can be built on a backup; undefined when one can. */

@@ -49,6 +49,24 @@ const failAttempt = (attempt: number) => ({
   retryAt: startedAt,
 });
 
+const named = { copyId, backupId, region: 'IAD' };
+const completed = (attempt: number): NewEvent => ({
+  type: 'CopyCompleted',
+  data: {
+    ...named,
+    instanceId,
+    attempt,
+    location: 'backups/3c',
+    sizeBytes: 10,
+    sha256: request.sha256,
+    startedAt,
+  },
+});
+const deletionRequested: NewEvent = { type: 'CopyDeletionRequested', data: { ...named, instanceId } };
+const gone: NewEvent = { type: 'CopyDeleted', data: named };
+const strand = { type: 'StrandCopy' as const, reason: 'no vault' };
+const lose = { type: 'LoseCopy' as const, code: 'object-missing', reason: 'gone' };
+
 describe('a copy', () => {
   it('is owed once to a region, however often it is asked for', () => {
     expect(given(copyDecider).when({ type: 'RequestCopy', request }).gives).toEqual([requested]);
@@ -68,18 +86,84 @@ describe('a copy', () => {
     expect(given(copyDecider, [...failed, requested]).when(start(1)).gives).toBe('attempt-superseded');
   });
 
-  it('goes with its backup whatever it is at, and then no attempt can end it', () => {
-    const gone: NewEvent = { type: 'CopyDeleted', data: { copyId, backupId, region: 'IAD' } };
-    expect(given(copyDecider).when({ type: 'DeleteCopy' }).gives).toEqual([]);
+  it('goes with its backup whatever it is at, and no attempt can end it from the request on', () => {
+    expect(given(copyDecider).when({ type: 'RequestCopyDeletion' }).gives).toEqual([]);
+    for (const history of [[requested], [requested, started(1)], [requested, started(1), completed(1)]]) {
+      expect(given(copyDecider, history).when({ type: 'RequestCopyDeletion' }).gives).toEqual([deletionRequested]);
+      expect(given(copyDecider, history).when({ type: 'ConfirmCopyDeletion' }).gives).toEqual([]);
+    }
+    for (const after of [[deletionRequested], [deletionRequested, gone], [gone]]) {
+      const ended = given(copyDecider, [requested, started(1), ...after]);
+      for (const command of [start(2), complete(1), fail(1), failAttempt(1)]) {
+        expect(ended.when(command).gives).toBe('copy-deleted');
+      }
+      expect(ended.when({ type: 'RequestCopyDeletion' }).gives).toEqual([]);
+      expect(ended.when({ type: 'RequestCopy', request }).gives).toBe('copy-exists');
+    }
+  });
+
+  it('is deleted once, and only when that was asked for', () => {
+    const going = [requested, deletionRequested];
+    expect(given(copyDecider, going).when({ type: 'ConfirmCopyDeletion' }).gives).toEqual([gone]);
+    expect(given(copyDecider, [...going, gone]).when({ type: 'ConfirmCopyDeletion' }).gives).toEqual([]);
+    for (const command of [strand, lose, { type: 'CheckCopy' }, { type: 'PassCheck' }] as const) {
+      expect(given(copyDecider, going).when(command).gives).toEqual([]);
+    }
+  });
+
+  it('that is lost is owed again, its attempts numbered on, and once however many find it', () => {
+    const held = [requested, started(3), completed(3)];
+    const { gives } = given(copyDecider, held).when(lose);
+    const lost: NewEvent = {
+      type: 'CopyLost',
+      data: { ...named, instanceId, sizeBytes: 10, code: 'object-missing', reason: 'gone' },
+    };
+    expect(gives).toEqual([lost]);
+    const owed = given(copyDecider, [...held, lost]);
+    expect(owed.state).toMatchObject({ is: 'pending', attempt: 3, failures: 0 });
+    expect(owed.when(lose).gives).toEqual([]);
+    expect(owed.when(start(4)).gives).toEqual([started(4)]);
+    expect(given(copyDecider, [requested, started(1)]).when(lose).gives).toEqual([]);
+  });
+
+  it('is read back once more when it is asked for though it is there, and stays what it is meanwhile', () => {
+    const held = [requested, started(1), completed(1)];
+    const asked: NewEvent = { type: 'CopyCheckRequested', data: { ...named, instanceId } };
+    expect(given(copyDecider, held).when({ type: 'CheckCopy' }).gives).toEqual([asked]);
+    expect(given(copyDecider, [requested]).when({ type: 'CheckCopy' }).gives).toEqual([]);
+    expect(given(copyDecider, [...held, asked]).state).toMatchObject({ is: 'completed', isCheckAsked: true });
+    const checked: NewEvent = { type: 'CopyChecked', data: named };
+    expect(given(copyDecider, [...held, asked]).when({ type: 'PassCheck' }).gives).toEqual([checked]);
+    expect(given(copyDecider, [...held, asked, checked]).when({ type: 'PassCheck' }).gives).toEqual([]);
+  });
+
+  it('to a region that has no vault any more is given up with the reason, and can be asked for again', () => {
+    const stranded: NewEvent = { type: 'CopyStranded', data: { ...named, reason: 'no vault' } };
     for (const history of [[requested], [requested, started(1)]]) {
-      expect(given(copyDecider, history).when({ type: 'DeleteCopy' }).gives).toEqual([gone]);
+      expect(given(copyDecider, history).when(strand).gives).toEqual([stranded]);
     }
-    const after = given(copyDecider, [requested, started(1), gone]);
-    for (const command of [start(2), complete(1), fail(1), failAttempt(1)]) {
-      expect(after.when(command).gives).toBe('copy-deleted');
-    }
-    expect(after.when({ type: 'DeleteCopy' }).gives).toEqual([]);
-    expect(after.when({ type: 'RequestCopy', request }).gives).toBe('copy-exists');
+    expect(given(copyDecider, [requested, started(1), completed(1)]).when(strand).gives).toEqual([]);
+    const over = given(copyDecider, [requested, started(1), stranded]);
+    expect(over.when(complete(1)).gives).toBe('copy-already-ended');
+    expect(over.when({ type: 'RequestCopy', request }).gives).toEqual([requested]);
+  });
+
+  it('tells where its bytes came from when that is not where they were asked for from', () => {
+    const copying = given(copyDecider, [requested, started(1)]);
+    expect(copying.when({ ...complete(1), sourceRegion: 'DFW' }).gives).toEqual([completed(1)]);
+    expect(copying.when({ ...complete(1), sourceRegion: 'ORD' }).gives).toEqual([
+      { type: 'CopySourceChanged', data: { ...named, attempt: 1, sourceRegion: 'ORD' } },
+      completed(1),
+    ]);
+  });
+
+  it('holds reasons of any length', () => {
+    const reason = 'x'.repeat(3_000);
+    const cut = 'x'.repeat(2_000);
+    const copying = given(copyDecider, [requested, started(1)]);
+    expect(copying.when({ ...fail(1), reason }).gives).toMatchObject([{ data: { reason: cut } }]);
+    expect(copying.when({ ...failAttempt(1), reason }).gives).toMatchObject([{ data: { reason: cut } }]);
+    expect(copying.when({ ...strand, reason }).gives).toMatchObject([{ data: { reason: cut } }]);
   });
 
   it('is tried again after a failed attempt', () => {

@@ -1,14 +1,17 @@
 /**
- * A copy: a backup's bytes in another region. Worked on in numbered attempts until it is there, or is given up; one that
- * was given up can be asked for again. It goes with its backup, and then no attempt may end it otherwise.
+ * A copy: a backup's bytes in another region, or in the one where it was made, when that has lost them. Worked on in
+ * numbered attempts until it is there, or is given up; one that was given up can be asked for again, and one that was
+ * lost is owed again. It goes with its backup: no attempt may end it from the moment that its deletion is asked for, and
+ * it is deleted when the region has been emptied, not before.
  */
-import { type EventData, refuse } from '@strongroom/contracts';
+import { type EventData, type NewEvent, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
+import { storable } from './reason.js';
 
 export type CopyState =
   | { is: 'absent' }
   | ({ is: 'pending' | 'copying' } & Work)
-  | ({ is: 'completed' | 'failed' | 'deleted' } & Work);
+  | ({ is: 'completed' | 'failed' | 'deleting' | 'deleted' } & Work);
 
 interface Work {
   accountId: string;
@@ -16,6 +19,8 @@ interface Work {
   attempt: number;
   /** How many attempts have failed since it was asked for. */
   failures: number;
+  /** Whether it is to be read back once more. */
+  isCheckAsked: boolean;
   request: EventData<'CopyRequested'>;
 }
 
@@ -29,9 +34,17 @@ export type CopyCommand =
   | ({ type: 'StartCopy'; replicator: string } & OfAttempt)
   | ({ type: 'FailCopyAttempt'; code: string; reason: string; retryAt: string } & OfAttempt)
   | ({ type: 'CompleteCopy' } & OfAttempt &
-      Pick<EventData<'CopyCompleted'>, 'location' | 'sizeBytes' | 'sha256' | 'startedAt'>)
+      Pick<EventData<'CopyCompleted'>, 'location' | 'sizeBytes' | 'sha256' | 'startedAt'> & {
+        /** Where the bytes came from. Default: where they were asked for from, or they were there already. */
+        sourceRegion?: string | undefined;
+      })
   | ({ type: 'FailCopy'; code: string; reason: string } & OfAttempt)
-  | { type: 'DeleteCopy' };
+  | { type: 'StrandCopy'; reason: string }
+  | { type: 'CheckCopy' }
+  | { type: 'PassCheck' }
+  | { type: 'LoseCopy'; code: string; reason: string }
+  | { type: 'RequestCopyDeletion' }
+  | { type: 'ConfirmCopyDeletion' };
 
 type Requested = Exclude<CopyState, { is: 'absent' }>;
 
@@ -41,7 +54,7 @@ const superseded = ({ copyId, attempt }: OfAttempt, newest: number) =>
 /** The copy an attempt may still act on, or why it may not. */
 function open(command: OfAttempt, state: CopyState) {
   if (state.is === 'absent') return refuse('copy-unknown', `Copy ${command.copyId} was never requested.`);
-  if (state.is === 'deleted') {
+  if (state.is === 'deleting' || state.is === 'deleted') {
     return refuse('copy-deleted', `Copy ${command.copyId} was deleted with its backup.`);
   }
   if (state.is === 'completed' || state.is === 'failed') {
@@ -61,6 +74,22 @@ const named = (state: CopyState) => {
   const { copyId, backupId, region } = requested(state).request;
   return { copyId, backupId, region };
 };
+
+const ofInstance = (state: CopyState) => ({
+  ...named(state),
+  instanceId: requested(state).request.instanceId,
+});
+
+const nothing = { events: [] };
+
+/** Told only where it is otherwise than asked for: most copies come from where their backup was made. */
+function sourceChanged(
+  { attempt, sourceRegion }: Extract<CopyCommand, { type: 'CompleteCopy' }>,
+  state: Requested,
+): NewEvent[] {
+  if (sourceRegion === undefined || sourceRegion === state.request.sourceRegion) return [];
+  return [{ type: 'CopySourceChanged', data: { ...named(state), attempt, sourceRegion } }];
+}
 
 function requested(state: CopyState): Requested {
   if (state.is === 'absent') throw new TypeError('a copy that was never requested cannot move on');
@@ -98,7 +127,7 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
               ...named(state),
               attempt: command.attempt,
               code: command.code,
-              reason: command.reason,
+              reason: storable(command.reason),
               retryAt: command.retryAt,
             },
           },
@@ -107,6 +136,7 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
     CompleteCopy: (command, state) =>
       current(command, state) ?? {
         events: [
+          ...sourceChanged(command, requested(state)),
           {
             type: 'CopyCompleted',
             data: {
@@ -126,14 +156,33 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
         events: [
           {
             type: 'CopyFailed',
-            data: { ...named(state), attempt: command.attempt, code: command.code, reason: command.reason },
+            data: { ...named(state), attempt: command.attempt, code: command.code, reason: storable(command.reason) },
           },
         ],
       },
-    DeleteCopy: (_, state) =>
-      state.is === 'absent' || state.is === 'deleted'
-        ? { events: [] }
-        : { events: [{ type: 'CopyDeleted', data: named(state) }] },
+    StrandCopy: ({ reason }, state) =>
+      state.is === 'pending' || state.is === 'copying'
+        ? { events: [{ type: 'CopyStranded', data: { ...named(state), reason: storable(reason) } }] }
+        : nothing,
+    CheckCopy: (_, state) =>
+      state.is === 'completed' ? { events: [{ type: 'CopyCheckRequested', data: ofInstance(state) }] } : nothing,
+    PassCheck: (_, state) =>
+      state.is === 'completed' && state.isCheckAsked
+        ? { events: [{ type: 'CopyChecked', data: named(state) }] }
+        : nothing,
+    LoseCopy({ code, reason }, state) {
+      if (state.is !== 'completed') return nothing;
+      const { sizeBytes } = state.request;
+      return {
+        events: [{ type: 'CopyLost', data: { ...ofInstance(state), sizeBytes, code, reason: storable(reason) } }],
+      };
+    },
+    RequestCopyDeletion: (_, state) =>
+      state.is === 'absent' || state.is === 'deleting' || state.is === 'deleted'
+        ? nothing
+        : { events: [{ type: 'CopyDeletionRequested', data: ofInstance(state) }] },
+    ConfirmCopyDeletion: (_, state) =>
+      state.is === 'deleting' ? { events: [{ type: 'CopyDeleted', data: named(state) }] } : nothing,
   },
   evolve: {
     CopyRequested: (state, { accountId, data }) => ({
@@ -142,6 +191,7 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
       // What the one before left in the vault has a number too.
       attempt: state.is === 'absent' ? 0 : state.attempt,
       failures: 0,
+      isCheckAsked: false,
       request: data,
     }),
     CopyStarted: (state, { data }) => ({ ...requested(state), is: 'copying', attempt: data.attempt }),
@@ -153,6 +203,12 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
     }),
     CopyCompleted: (state, { data }) => ({ ...requested(state), is: 'completed', attempt: data.attempt }),
     CopyFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
+    CopySourceChanged: (state) => state,
+    CopyStranded: (state) => ({ ...requested(state), is: 'failed' }),
+    CopyCheckRequested: (state) => ({ ...requested(state), isCheckAsked: true }),
+    CopyChecked: (state) => ({ ...requested(state), isCheckAsked: false }),
+    CopyLost: (state) => ({ ...requested(state), is: 'pending', failures: 0, isCheckAsked: false }),
+    CopyDeletionRequested: (state) => ({ ...requested(state), is: 'deleting' }),
     CopyDeleted: (state) => ({ ...requested(state), is: 'deleted' }),
   },
   claimed: {},

@@ -6,6 +6,7 @@ import type { RecordedEvent } from '@strongroom/contracts';
 import { backupDecider } from './backup.js';
 import { copyDecider } from './copy.js';
 import { fold } from './decider.js';
+import { attemptsByRegion } from './regions.js';
 
 export type HeldVerdict =
   /** The ledger has never heard of it, or not in this region. */
@@ -31,23 +32,28 @@ export function verdictOn({ region, backup: ofBackup, copy: ofCopy }: HeldHistor
   const backup = fold(backupDecider, ofBackup);
   const copy = fold(copyDecider, ofCopy);
   if (backup.is === 'absent' || backup.is === 'passed') return { is: 'unknown' };
+  const attempted = attemptsByRegion(ofBackup).get(region) ?? 0;
+  const attempt = attempted + (copy.is === 'absent' ? 0 : copy.attempt);
   if (backup.is === 'deleted' || backup.is === 'failed') {
-    const attempt = Math.max(backup.attempt, copy.is === 'absent' ? 0 : copy.attempt);
-    return { is: 'ended', attempt, forGood: true };
+    return { is: 'ended', attempt: Math.max(backup.attempt, attempt), forGood: true };
   }
   if (backup.is !== 'completed' || !backup.completed) return inHand;
   const isHome = backup.completed.region === region;
   if (copy.is === 'absent') {
-    return isHome ? { is: 'kept', attempt: backup.attempt, location: backup.completed.location } : { is: 'unknown' };
-  }
-  // Attempts of two kinds in one vault would have numbers that say nothing of each other.
-  if (isHome) return inHand;
-  if (copy.is === 'failed' || copy.is === 'deleted') {
-    return { is: 'ended', attempt: copy.attempt, forGood: copy.is === 'deleted' };
+    if (isHome) return { is: 'kept', attempt: backup.attempt, location: backup.completed.location };
+    // An attempt had begun there when another region was the home region.
+    return attempted > 0 ? { is: 'ended', attempt: attempted, forGood: false } : { is: 'unknown' };
   }
   const completed = ofCopy.findLast(isCopyCompleted);
-  if (copy.is !== 'completed' || !completed) return inHand;
-  return { is: 'kept', attempt: copy.attempt, location: completed.data.location };
+  if (copy.is === 'completed') {
+    return completed ? { is: 'kept', attempt, location: completed.data.location } : inHand;
+  }
+  // What was whole once and could not be put back may be the best that there is left.
+  if (isHome || (completed && copy.is === 'failed')) return inHand;
+  if (copy.is === 'failed' || copy.is === 'deleted') {
+    return { is: 'ended', attempt, forGood: copy.is === 'deleted' };
+  }
+  return inHand;
 }
 
 function isCopyCompleted(event: RecordedEvent): event is RecordedEvent<'CopyCompleted'> {

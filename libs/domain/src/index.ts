@@ -7,6 +7,7 @@ export * from './decider.js';
 export * from './held-backup.js';
 export * from './identities.js';
 export * from './instance.js';
+export * from './regions.js';
 export * from './retention.js';
 export * from './schedule.js';
 export * from './slots.js';

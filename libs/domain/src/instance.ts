@@ -1,6 +1,7 @@
 /** An instance: a database server that backups are taken of; a customer's own, or one that was built from a backup. */
 import { type Datastore, type Endpoint, type EventData, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
+import { storable } from './reason.js';
 
 export interface RegisteredInstance {
   is: 'registered';
@@ -69,7 +70,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
             events: [
               {
                 type: 'InstanceBuildFailed',
-                data: { instanceId: state.instanceId, backupId: state.backupId, code, reason },
+                data: { instanceId: state.instanceId, backupId: state.backupId, code, reason: storable(reason) },
               },
             ],
           },

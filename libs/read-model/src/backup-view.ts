@@ -1,5 +1,11 @@
 /** The backups of an account, from request to end. */
-import type { BackupType, DatastoreType, EngineFacts, EventData } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type DatastoreType,
+  type EngineFacts,
+  type EventData,
+  regionRetired,
+} from '@strongroom/contracts';
 import { type DataSource, type EntityManager, EntitySchema, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import {
@@ -111,6 +117,9 @@ export const backupTable = new EntitySchema<BackupRow>({
 });
 
 const change = changing<BackupRow>();
+/** As the index has it. */
+const leftBehind = `b.status = 'DELETE_FAILED' and b.fault->>'code' = '${regionRetired}'`;
+
 export const backupView: View<'backup', BackupRow> = {
   aggregate: 'backup',
   table: backupTable,
@@ -211,6 +220,8 @@ const heldColumns = {
   status: true,
   madeFull: true,
   lineage: true,
+  region: true,
+  fault: true,
 } as const;
 export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
 
@@ -303,6 +314,37 @@ export class Backups {
       where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
       order: { position: 'asc' },
     });
+  }
+
+  /**
+   * Backups whose deletion waits for a region that has no vault, in order of id; without those that go with what they
+   * were built on.
+   */
+  async leftBehind(after: string | undefined, limit: number): Promise<{ id: string; accountId: string }[]> {
+    const found: unknown = await this.dataSource.query(
+      `select b.id, b.account_id as "accountId" from backup_view b
+       where ${leftBehind} and ($1::uuid is null or b.id > $1)
+         and not exists (select from backup_view p where p.id = b.parent_id and p.status in ('DELETING', 'DELETE_FAILED'))
+       order by b.id limit $2`,
+      [after ?? null, limit],
+    );
+    return z.array(z.object({ id: z.string(), accountId: z.string() })).parse(found);
+  }
+
+  /**
+   * By region: of how many backups it may have something that could not be removed because it has no vault.
+   * @param served the regions with a vault
+   */
+  async leftBehindIn(served: readonly string[]): Promise<{ region: string; backups: number }[]> {
+    const found: unknown = await this.dataSource.query(
+      `select region, count(*)::int as backups from (
+         select b.id, c.region from backup_view b join copy_view c on c.backup_id = b.id and c.status = 'DELETING'
+         where ${leftBehind}
+         union select b.id, b.region from backup_view b where ${leftBehind}
+       ) left_behind where region <> all($1) group by region`,
+      [served],
+    );
+    return z.array(z.object({ region: z.string(), backups: z.int() })).parse(found);
   }
 
   /** By instance: the newest of its backups that has completed, as the caller's transaction sees it. */

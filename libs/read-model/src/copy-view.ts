@@ -1,11 +1,13 @@
 /** The copies of backups in other regions, from request to end. */
+import { regionRetired } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
 import type { FaultOfRow } from './backup-view.js';
 import { bigintAsNumber, changing, type View, type ViewRow } from './view.js';
 
 export const copyStatuses = ['PENDING', 'COPYING', 'COMPLETED', 'FAILED'] as const;
-export type CopyStatus = (typeof copyStatuses)[number];
+/** While it is being deleted a copy is shown to nobody. */
+export type CopyStatus = (typeof copyStatuses)[number] | 'DELETING';
 
 export interface CopyRow extends ViewRow {
   instanceId: string;
@@ -22,6 +24,8 @@ export interface CopyRow extends ViewRow {
   /** When it is tried again after a failed attempt. */
   retryAt: Date | null;
   createdAt: Date;
+  /** Since when the region is owed it: later than its creation when it was lost. */
+  owedAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
   updatedAt: Date;
@@ -45,6 +49,7 @@ export const copyTable = new EntitySchema<CopyRow>({
     fault: { type: 'jsonb', nullable: true },
     retryAt: { type: 'timestamptz', name: 'retry_at', nullable: true },
     createdAt: { type: 'timestamptz', name: 'created_at' },
+    owedAt: { type: 'timestamptz', name: 'owed_at' },
     startedAt: { type: 'timestamptz', name: 'started_at', nullable: true },
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
@@ -53,6 +58,8 @@ export const copyTable = new EntitySchema<CopyRow>({
 });
 
 const change = changing<CopyRow>();
+/** As the index has it. */
+const stranded = `status = 'FAILED' and fault->>'code' = '${regionRetired}'`;
 
 export const copyView: View<'copy', CopyRow> = {
   aggregate: 'copy',
@@ -68,6 +75,7 @@ export const copyView: View<'copy', CopyRow> = {
       fault: null,
       retryAt: null,
       createdAt: new Date(at),
+      owedAt: new Date(at),
       startedAt: null,
       endedAt: null,
       updatedAt: new Date(at),
@@ -97,41 +105,111 @@ export const copyView: View<'copy', CopyRow> = {
       fault: { code, reason },
       endedAt: new Date(at),
     })),
+    CopySourceChanged: change<'CopySourceChanged'>(({ data: { sourceRegion } }) => ({ sourceRegion })),
+    CopyStranded: change<'CopyStranded'>(({ at, data: { reason } }) => ({
+      status: 'FAILED',
+      fault: { code: regionRetired, reason },
+      retryAt: null,
+      endedAt: new Date(at),
+    })),
+    CopyCheckRequested: change<'CopyCheckRequested'>(() => ({})),
+    CopyChecked: change<'CopyChecked'>(() => ({})),
+    CopyLost: change<'CopyLost'>(({ at, data: { code, reason } }) => ({
+      status: 'PENDING',
+      owedAt: new Date(at),
+      location: null,
+      fault: { code, reason },
+      startedAt: null,
+      endedAt: null,
+    })),
+    CopyDeletionRequested: change<'CopyDeletionRequested'>(() => ({ status: 'DELETING' })),
     CopyDeleted: () => undefined,
   },
 };
+
+/** A copy that is not being deleted. */
+export interface ShownCopy extends CopyRow {
+  status: (typeof copyStatuses)[number];
+}
+
+function isShown(row: CopyRow): row is ShownCopy {
+  return row.status !== 'DELETING';
+}
 
 /** What a region has yet to get. */
 export interface Owed {
   region: string;
   copies: number;
-  /** How long the copy that was asked for first has been owed. */
+  /** How long the copy that is owed longest has been owed. */
   oldestMs: number;
+  /** Those that nobody can make, since the region has no vault: they are not among `copies`. */
+  stranded: number;
 }
 
-const owedRow = z.object({ region: z.string(), copies: z.int(), oldestMs: z.number() });
+const owedRow = z.object({ region: z.string(), copies: z.int(), oldestMs: z.number(), stranded: z.int() });
+const copyOfRegion = z.object({ id: z.string(), accountId: z.string(), region: z.string() });
+/** A copy, as far as it takes to act on it. */
+export type CopyOfRegion = z.infer<typeof copyOfRegion>;
 
 export class Copies {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Every copy that has not ended, by region: also those that failed and are tried again. A region that is owed none is left out. */
+  /** By region: every copy that has not ended, also those that failed and are tried again, and those that are stranded. A region that is owed none is left out. */
   async owed(): Promise<Owed[]> {
     const rows: unknown = await this.dataSource.query(
-      `select region, count(*)::int as copies,
-         greatest(extract(epoch from now() - min(created_at)) * 1000, 0)::float8 as "oldestMs"
-       from copy_view where status in ('PENDING', 'COPYING') group by region`,
+      `select region, count(*) filter (where status <> 'FAILED')::int as copies,
+         count(*) filter (where status = 'FAILED')::int as stranded,
+         coalesce(greatest(extract(epoch from now() - min(owed_at) filter (where status <> 'FAILED')) * 1000, 0), 0)::float8
+           as "oldestMs"
+       from copy_view where status in ('PENDING', 'COPYING') or (${stranded}) group by region`,
     );
     return z.array(owedRow).parse(rows);
   }
 
-  /** The copies of each backup, in order of region; a backup without any is not in it. */
-  async ofBackups(backupIds: string[]): Promise<Map<string, CopyRow[]>> {
+  /** The copies of each backup, in order of region, without those that are being deleted; a backup without any is not in it. */
+  async ofBackups(backupIds: string[]): Promise<Map<string, ShownCopy[]>> {
     const rows = await this.dataSource.manager.find(copyTable, {
       where: { backupId: In(backupIds) },
       order: { backupId: 'asc', region: 'asc' },
     });
-    const copies = new Map<string, CopyRow[]>();
-    for (const row of rows) copies.set(row.backupId, [...(copies.get(row.backupId) ?? []), row]);
+    const copies = new Map<string, ShownCopy[]>();
+    for (const row of rows.filter(isShown)) copies.set(row.backupId, [...(copies.get(row.backupId) ?? []), row]);
     return copies;
+  }
+
+  /** The regions of every copy of the backup, also of those that are being deleted. */
+  async regionsOf(backupId: string): Promise<string[]> {
+    const rows = await this.dataSource.manager.find(copyTable, { where: { backupId }, select: { region: true } });
+    return rows.map(({ region }) => region);
+  }
+
+  /**
+   * Copies that are owed to regions without a vault, and that nobody holds: no process that has one of the region does.
+   * After a minute, so that processes that are given a new region one by one do not undo each other's doing for long.
+   * @param served the regions with a vault
+   */
+  async unservable(served: readonly string[], limit: number): Promise<CopyOfRegion[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select c.id, c.account_id as "accountId", c.region from copy_view c
+       where c.status in ('PENDING', 'COPYING') and c.region <> all($1)
+         and c.updated_at < now() - interval '1 minute'
+         and not exists (select from job j where j.kind = 'copy' and j.id = c.id and j.lease_until > now())
+       order by c.owed_at limit $2`,
+      [served, limit],
+    );
+    return z.array(copyOfRegion).parse(rows);
+  }
+
+  /** Copies that were stranded and can be made again: their region has a vault, and another one that has the backup. */
+  async servableAgain(served: readonly string[], limit: number): Promise<CopyOfRegion[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select c.id, c.account_id as "accountId", c.region
+       from (select * from copy_view where ${stranded}) c join backup_view b on b.id = c.backup_id
+       where c.region = any($1) and b.status = 'COMPLETED' and (b.region = any($1) or exists (
+         select from copy_view o where o.backup_id = c.backup_id and o.status = 'COMPLETED' and o.region = any($1)))
+       order by c.owed_at limit $2`,
+      [served, limit],
+    );
+    return z.array(copyOfRegion).parse(rows);
   }
 }

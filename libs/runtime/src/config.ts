@@ -123,7 +123,7 @@ export class ConfigFault extends Error {
 
 const defaultPorts: Readonly<Record<AppName, number>> = { api: 8779, scheduler: 8780, replicator: 8781 };
 /** The reference of the API has it that no copy goes there, whatever a deployment would like. */
-const noCopiesTo = 'LON';
+export const noCopiesTo = 'LON';
 const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY', 'STRONGROOM_KEYSTONE_PASSWORD'];
 /** Their values are never told: they hold a password or a key. */
 const untold = new Set([...mayBeFiles, 'STRONGROOM_VAULTS']);

@@ -51,6 +51,8 @@ export const madeFull = z.object({ planned_parent_id: z.string().nullable(), gro
 export const copyResource = z.object({
   id: z.string(),
   region: regionName,
+  /** Where its bytes come from; as far as is known while it is not completed. */
+  source_region: regionName.nullable(),
   status: z.enum(['PENDING', 'COPYING', 'COMPLETED', 'FAILED']),
   /** Percent. */
   progress: z.int().min(0).max(100),

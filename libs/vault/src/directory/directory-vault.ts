@@ -35,6 +35,7 @@ import { Places } from './places.js';
 import { VaultMarker } from './vault-marker.js';
 import { absentAs, chunkBytes, isBackupId, VaultRoot } from './vault-root.js';
 
+const endOfTime = new Date(8_640_000_000_000_000);
 /** So many others may come between before this one gives up: each of them is an attempt, and they are few. */
 const mostConflicts = 20;
 
@@ -133,7 +134,8 @@ export class DirectoryVault extends Vault {
               return { attempt, gone: true };
             }),
           );
-      const removed = await this.places.clear(backupId, gone);
+      // Whoever is changing the state now meets the removal, and has no need of what it was about to link.
+      const removed = await this.places.clear(backupId, gone, endOfTime);
       await this.root.keepRoom();
       return removed;
     });

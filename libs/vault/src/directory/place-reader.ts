@@ -64,7 +64,9 @@ export class PlaceReader {
   /** Reads every object, and looks whether anything else lies beside them. */
   async compare({ objects }: VaultManifest, reading: Reading = {}): Promise<void> {
     const expected = new Set([manifestObjectName, ...objects.map(({ name }) => name)]);
-    const present = await this.root.doing(`list backup ${this.backupId}`, () => this.root.files.list(this.folder));
+    const present = await this.root.doing(`list backup ${this.backupId}`, () =>
+      absentAs<string[]>([], this.root.files.list(this.folder)),
+    );
     const stranger = present.find((name) => !expected.has(name) && !stillOpen.test(name) && !isOurs(name));
     if (stranger !== undefined) throw this.altered(`it holds ${stranger}, which its manifest does not name`);
     for (const object of objects) await this.compareObject(object, reading);

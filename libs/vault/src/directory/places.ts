@@ -20,7 +20,7 @@ export class Places {
 
   /**
    * Removes what of the backup counts no more under the state that was found.
-   * @param before only what has not changed since; default: whatever it is
+   * @param before only what has not changed since; default: whatever it is, but for changes that may be under way
    * @throws the first error, when everything else is removed
    */
   async clear(backupId: string, found: FoundState, before?: Date): Promise<Removed> {

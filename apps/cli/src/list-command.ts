@@ -1,0 +1,95 @@
+/** `strongroom list`: the backups that a vault holds, found with nothing but the vault. */
+import { type ListedBackup, storedBytes } from '@strongroom/vault';
+import type { Command } from 'commander';
+import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
+
+/** What `--json` prints, a line a backup. Never changes but by what is added. */
+interface Line {
+  backupId: string;
+  instanceName?: string;
+  instanceId?: string;
+  accountId?: string;
+  type?: string;
+  parentId?: string | null;
+  completedAt?: string;
+  sizeBytes?: number;
+  sha256?: string;
+  location?: string;
+  /** Why it can't be read. */
+  fault?: { code: string; message: string };
+}
+
+export function addList(program: Command): void {
+  fromVault(program.command('list'))
+    .description('List the backups that a vault holds, with what each is built on. Needs no service.')
+    .option('--json', 'a line of JSON for each')
+    .action(async (options: VaultOptions & { json?: boolean }) => {
+      const vault = vaultOf(options);
+      const rows: Row[] = [];
+      let unreadable = 0;
+      for await (const listed of vault.list()) {
+        if ('fault' in listed) unreadable += 1;
+        // Lines are printed as they are found; a table is put in order first.
+        if (options.json) process.stdout.write(`${JSON.stringify(lineOf(listed))}\n`);
+        else rows.push(rowOf(listed));
+      }
+      if (!options.json) process.stdout.write(table(rows, options.from));
+      if (unreadable > 0) {
+        process.stderr.write(
+          `strongroom: ${unreadable} backups in ${options.from} can't be read. Run: strongroom verify BACKUP_ID --from ${options.from}\n`,
+        );
+        process.exitCode = 1;
+      }
+    });
+}
+
+function lineOf(listed: ListedBackup): Line {
+  const { backupId } = listed;
+  if ('fault' in listed) return { backupId, fault: { code: listed.fault.code, message: listed.fault.message } };
+  const { manifest, sha256, location } = listed.sealed;
+  const { instanceName, instanceId, accountId, type, parentId, completedAt } = manifest;
+  const sizeBytes = storedBytes(listed.sealed);
+  return { backupId, instanceName, instanceId, accountId, type, parentId, completedAt, sizeBytes, sha256, location };
+}
+
+interface Row {
+  id: string;
+  cells: string[];
+  completedAt: string;
+  parentId: string | null;
+  note: string;
+}
+
+function rowOf(listed: ListedBackup): Row {
+  const { backupId: id } = listed;
+  if ('fault' in listed) {
+    return { id, cells: [id, '?', '?', '', '', ''], completedAt: '', parentId: null, note: listed.fault.message };
+  }
+  const { instanceName, type, parentId, completedAt } = listed.sealed.manifest;
+  const size = `${(storedBytes(listed.sealed) / 1_000_000).toFixed(1)} MB`;
+  return {
+    id,
+    cells: [id, instanceName, type, parentId ?? '-', completedAt, size],
+    completedAt,
+    parentId,
+    note: '',
+  };
+}
+
+/** By time, so that what a backup is built on stands above it. */
+function table(rows: Row[], region: string): string {
+  if (rows.length === 0) return `The vault of ${region} holds no backups.\n`;
+  const there = new Set(rows.map(({ id }) => id));
+  const heading = ['BACKUP', 'INSTANCE', 'TYPE', 'PARENT', 'COMPLETED', 'SIZE'];
+  const sorted = [...rows].sort((one, other) => one.completedAt.localeCompare(other.completedAt));
+  const widths = heading.map((name, column) =>
+    Math.max(name.length, ...sorted.map(({ cells }) => cells[column]?.length ?? 0)),
+  );
+  const lineFor = (cells: string[], note = '') =>
+    [...cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)), note].join('  ').trimEnd();
+  const lines = sorted.map(({ cells, parentId, note }) => {
+    const isCut = parentId !== null && !there.has(parentId);
+    return lineFor(cells, isCut ? `its parent is not in ${region}: it can't be restored from here` : note);
+  });
+  return `${[lineFor(heading), ...lines].join('\n')}\n`;
+}

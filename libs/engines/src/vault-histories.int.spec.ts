@@ -1,0 +1,33 @@
+/**
+ * Random histories of attempts, deletions and sweeps that freeze, fail, die and wake up: what the ledger calls completed
+ * is whole where it says, and of what it calls gone nothing stays.
+ */
+import { expect, it } from '@jest/globals';
+import { live } from '../fixtures/vault-history.js';
+
+/** More of them by night. */
+const histories = Number(process.env.STRONGROOM_VAULT_HISTORIES ?? 200);
+const firstSeed = Number(process.env.STRONGROOM_VAULT_SEED ?? 1);
+/** The disk takes its time, and does so for many at once. */
+const atOnce = 8;
+
+it('no history of attempts ends with a completed backup or copy that is not whole, or with one that is gone and stays', async () => {
+  const endings = new Map<string, number>();
+  const violations: string[] = [];
+  for (let begun = 0; begun < histories && violations.length === 0; begun += atOnce) {
+    const seeds = Array.from({ length: atOnce }, (_, more) => firstSeed + begun + more);
+    for (const [index, lived] of (await Promise.all(seeds.map(live))).entries()) {
+      const ending = `backup ${lived.backup}, copy ${lived.copy}`;
+      endings.set(ending, (endings.get(ending) ?? 0) + 1);
+      if (lived.violations.length > 0)
+        violations.push(`seed ${seeds[index]}:\n${[...lived.told, ...lived.violations].join('\n')}`);
+    }
+  }
+  expect(violations).toEqual([]);
+  for (const ending of [
+    'backup completed, copy completed',
+    'backup deleted, copy deleted',
+    'backup failed, copy absent',
+  ])
+    expect([...endings.keys()]).toContain(ending);
+}, 3_600_000);

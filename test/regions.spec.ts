@@ -1,0 +1,127 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AppProcess } from './app-process.js';
+import { CustomerDatabase } from './customer-database.js';
+import { Deployment } from './deployment.js';
+import { eventually } from './services/eventually.js';
+import { feedForTests } from './services/feed.js';
+import { type Region, regions } from './vault-folders.js';
+
+let customer: CustomerDatabase;
+let strongroom: Deployment;
+let api: AppProcess;
+
+beforeAll(async () => {
+  customer = await CustomerDatabase.start({ megabytes: 5 });
+}, 120_000);
+afterAll(() => customer.stop());
+
+beforeEach(async () => {
+  strongroom = await Deployment.create({ feed: feedForTests() });
+  [api] = await strongroom.startAll();
+});
+afterEach(() => strongroom.remove());
+
+/** Every service anew, with these regions and this home region. */
+async function restart(homeRegion: Region, served: readonly Region[]): Promise<AppProcess[]> {
+  await strongroom.stopAll();
+  const env = { STRONGROOM_HOME_REGION: homeRegion, STRONGROOM_VAULTS: strongroom.vaults.urlsOf(served) };
+  const apps = ['api', 'scheduler', 'replicator'] as const;
+  const started = await Promise.all(apps.map((app) => strongroom.start(app, env)));
+  [api = api] = started;
+  return started;
+}
+
+const heldIn = async (backupId: string) => {
+  const holding = await Promise.all(regions.map((region) => strongroom.vaults.holds(backupId, region)));
+  return regions.filter((_, index) => holding[index]);
+};
+const metric = async ({ url }: AppProcess, name: string) => {
+  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
+  return lines
+    .find((line) => line.startsWith(name))
+    ?.split(' ')
+    .at(-1);
+};
+
+describe('a home region that is moved', () => {
+  it('goes on with its schedules, copies and deletions, also of what was made before', async () => {
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server), {
+      copy_to: ['IAD'],
+    });
+    const first = await strongroom.runNow(api, scheduleId);
+    await strongroom.until(api, first, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
+    const byHand = await strongroom.backUp(api, await strongroom.register(api, customer.server));
+    await strongroom.until(api, byHand, ({ status }) => status === 'COMPLETED');
+
+    await restart('IAD', regions);
+    const second = await strongroom.runNow(api, scheduleId);
+    const made = await strongroom.until(api, second, ({ status }) => status === 'COMPLETED');
+    expect(made.copies).toEqual([]);
+    expect(await heldIn(second)).toEqual(['IAD']);
+    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
+    await eventually(async () => expect(await heldIn(first)).toEqual([]), { withinMs: 60_000 });
+
+    const action = { 'copy-backup': { target_backup_region: 'IAD' } };
+    expect((await strongroom.call(api, 'POST', `/backups/${byHand}/action`, action)).status).toBe(202);
+    await strongroom.until(api, byHand, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
+    await strongroom.vaults.proveCopy(byHand, 'IAD');
+  }, 180_000);
+});
+
+describe('a region that is retired', () => {
+  it('holds up nothing: what it is owed and what it still has is told, and made good when it is there again', async () => {
+    const instanceId = await strongroom.register(api, customer.server);
+    const scheduleId = await strongroom.schedule(api, instanceId);
+    const first = await strongroom.runNow(api, scheduleId);
+    await strongroom.untilCopied(api, first);
+
+    const [, scheduler, replicator] = await restart('DFW', ['DFW', 'IAD']);
+    const second = await strongroom.runNow(api, scheduleId);
+    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
+    const left = await strongroom.until(api, first, ({ status }) => status === 'DELETE_FAILED');
+    expect(left.fault).toMatchObject({ code: 'region-retired' });
+    expect(await heldIn(first)).toEqual(['ORD']);
+    expect(await strongroom.eventTypesOf(first)).not.toContain('BackupDeleted');
+    expect(scheduler && (await metric(scheduler, 'strongroom_deletions_stranded{region="ORD"}'))).toBe('1');
+
+    // Planned, and not only shown as owed.
+    await strongroom.until(api, second, ({ copies }) =>
+      copies.some(({ region, size_bytes }) => region === 'ORD' && size_bytes !== null),
+    );
+    await strongroom.age('copy_view');
+    const stranded = await strongroom.until(api, second, ({ copies }) =>
+      copies.some(({ region, status }) => region === 'ORD' && status === 'FAILED'),
+    );
+    expect(stranded.copies.find(({ region }) => region === 'ORD')).toMatchObject({ fault: { code: 'region-retired' } });
+    expect(replicator && (await metric(replicator, 'strongroom_copies_stranded{region="ORD"}'))).toBe('1');
+
+    await restart('DFW', regions);
+    await strongroom.untilCopied(api, second);
+    await eventually(async () => expect(await heldIn(first)).toEqual([]), { withinMs: 60_000 });
+    await eventually(async () => expect((await strongroom.eventTypesOf(first)).at(-1)).toBe('BackupDeleted'), {
+      withinMs: 30_000,
+    });
+  }, 240_000);
+});
+
+describe('a home region that has lost a backup', () => {
+  it('has it put back from a copy when that is asked for, and restores from it again', async () => {
+    const backupId = await strongroom.backUp(api, await strongroom.register(api, customer.server), {
+      copy_to: ['IAD', 'ORD'],
+    });
+    await strongroom.untilCopied(api, backupId);
+    await rm(join(strongroom.vaults.of('DFW'), 'backups'), { recursive: true });
+    expect(await heldIn(backupId)).toEqual(['IAD', 'ORD']);
+    const action = { 'copy-backup': { target_backup_region: 'DFW' } };
+    expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
+    const put = await strongroom.until(api, backupId, ({ copies }) =>
+      copies.some(({ region, status }) => region === 'DFW' && status === 'COMPLETED'),
+    );
+    expect(put.copies.find(({ region }) => region === 'DFW')).toMatchObject({ checksum: put.checksum });
+    await strongroom.vaults.restore(backupId, 'DFW', join(strongroom.vaults.of('DFW'), '..', '..', 'restored'));
+    expect((await strongroom.call(api, 'DELETE', `/backups/${backupId}`)).status).toBe(202);
+    await eventually(async () => expect(await heldIn(backupId)).toEqual([]), { withinMs: 60_000 });
+  }, 120_000);
+});
