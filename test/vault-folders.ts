@@ -1,8 +1,9 @@
 /** The vaults of a test's deployment as folders: looked into and damaged behind its back, and read by the command line. */
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { DirectoryVault } from '@strongroom/vault';
@@ -67,14 +68,15 @@ export class VaultFolders {
 
   /** Does to a backup what somebody does who may write to the vault: all of it agrees with itself, and is another. */
   async rewrite(backupId: string, region: Region): Promise<void> {
-    const folder = this.sealed(backupId, region);
+    const folder = join(this.of(region), (await this.vault(region).locationOf(backupId)) ?? 'nowhere');
     const path = join(folder, 'manifest.json');
     const text = await readFile(path, 'utf8');
     const other = text.replace(/("instanceName": ?)"[^"]*"/, '$1"another"');
     if (other === text) throw new Error(`${path} names no instance`);
-    await chmod(folder, 0o700);
-    await rm(path);
     await writeFile(path, other);
+    const states = (await readdir(dirname(folder))).filter((name) => name.startsWith('state.')).sort();
+    const state = join(dirname(folder), states.at(-1) ?? 'state');
+    await writeFile(state, (await readFile(state, 'utf8')).replace(sha256Of(text), sha256Of(other)));
   }
 
   /** Does to the base archive of a backup what a bad disk does. */
@@ -123,4 +125,8 @@ export class VaultFolders {
   private vault(region: Region): DirectoryVault {
     return new DirectoryVault(region, this.of(region));
   }
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -109,7 +109,7 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
       });
     ofRegions(
       'strongroom_copies_owed',
-      'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and those to a region without a vault.',
+      'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and of regions without a vault.',
       (each) => each.copies,
     );
     ofRegions(
@@ -139,13 +139,13 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
 
 function together(owed: readonly Owed[]): Owed[] {
   const sum = new Map<string, Owed>();
-  for (const each of owed) {
-    const before = sum.get(each.region);
-    sum.set(each.region, {
-      region: each.region,
-      copies: each.copies + (before?.copies ?? 0),
-      oldestMs: Math.max(each.oldestMs, before?.oldestMs ?? 0),
-      stranded: each.stranded + (before?.stranded ?? 0),
+  for (const { region, copies, oldestMs, stranded } of owed) {
+    const before = sum.get(region);
+    sum.set(region, {
+      region,
+      copies: copies + (before?.copies ?? 0),
+      oldestMs: Math.max(oldestMs, before?.oldestMs ?? 0),
+      stranded: stranded + (before?.stranded ?? 0),
     });
   }
   return [...sum.values()];

@@ -99,10 +99,16 @@ export class Projection {
     }: RecordedEvent<'BackupCompleted'> | RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    const except = type === 'BackupCompleted' ? data.backupId : undefined;
-    const completed = except === undefined ? undefined : await this.backups.find(accountId, except);
-    const than = { before: position, except, lineage: completed?.lineage };
-    const earlier = await this.backups.completedBefore(data.instanceId, than, mostSlots);
+    const completed = type === 'BackupCompleted' ? await this.backups.find(accountId, data.backupId) : undefined;
+    const earlier = await this.backups.endedBefore(
+      {
+        instanceId: data.instanceId,
+        position,
+        lineage: completed?.lineage,
+        except: type === 'BackupCompleted' ? data.backupId : undefined,
+      },
+      mostSlots,
+    );
     const jobs = earlier.map((id) => ({ kind: 'chain-end', id, accountId }));
     await this.jobs.add(manager, jobs);
   }

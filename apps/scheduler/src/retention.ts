@@ -55,12 +55,9 @@ export class Retention {
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     const instance = await this.instances.find(accountId, backup.instanceId);
     if (!schedule || !instance) return;
-    const rows = await this.backups.heldOf(instance.id);
-    const held = await this.judged(schedule.id, rows);
+    const held = await this.judged(schedule.id, await this.backups.heldOf(instance.id));
     const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
     const goes = new Set(beyondRetention(held, { cycles: schedule.fullBackupRetention, accepted }));
-    // One that waits for a region that has no vault is taken up by itself when there is one again.
-    for (const { id, fault } of rows) if (fault?.code === regionRetired) goes.delete(id);
     const context = { ...cause.context, causationId: cause.id, actor };
     for (const { backupId: id, parentId } of held) {
       // What is built on one that goes, goes with it.
@@ -72,15 +69,18 @@ export class Retention {
     const spans = definitionsOf(await this.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
-      const { id, copyTo, status, region: madeIn } = row;
+      const { id, copyTo, status, region: madeIn, fault } = row;
       const known = (copies.get(id) ?? []).map((copy) => ({
         region: copy.region,
         isCompleted: copy.status === 'COMPLETED',
       }));
+      // One that waits for a region that has no vault is taken up by itself when there is one again.
+      const isWaiting = fault?.code === regionRetired;
+      const isOfSlot = row.scheduleId === scheduleId && row.trigger === 'slot' && !isWaiting;
       return {
         backupId: id,
         parentId: row.parentId,
-        slotAt: row.scheduleId === scheduleId && row.trigger === 'slot' ? row.slotAt : null,
+        slotAt: isOfSlot ? row.slotAt : null,
         planned: plannedOf(row, spans),
         type: row.type,
         lineage: row.lineage,

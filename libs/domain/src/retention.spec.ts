@@ -103,6 +103,12 @@ describe('retention', () => {
     expect(goes([...former, ...now, backup('c', 28)], 2, { [server]: [another] })).toBe('a');
   });
 
+  it('counts a slot once, though a wrong clock had it run twice', () => {
+    const twice = [backup('a', 0), backup('b', 7), backup('c', 7)];
+    expect(goes(twice, 2)).toBe('');
+    expect(goes([...twice, backup('d', 14)], 2)).toBe('a');
+  });
+
   it('keeps every cycle that begins on a day of day_of_week 7', () => {
     const daily = Array.from({ length: 5 }, (_, day) => backup(String(day), day));
     expect(goes(daily, 3)).toBe('01');

@@ -70,9 +70,13 @@ function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number)
   const begun = ofSlots
     .filter((each) => each.lineage === lineage && each.is === 'completed')
     .filter(({ planned, type }) => planned === 'full' && type === 'full')
-    .sort((a, b) => b.slotAt.getTime() - a.slotAt.getTime());
-  if (!begun[0]?.isCopied) return undefined;
-  return begun.filter(({ isCopied }) => isCopied)[cycles - 1]?.slotAt;
+    .map(({ slotAt, isCopied }) => ({ atMs: slotAt.getTime(), isCopied }))
+    .sort((a, b) => b.atMs - a.atMs);
+  if (begun.some(({ atMs, isCopied }) => atMs === begun[0]?.atMs && !isCopied)) return undefined;
+  // A slot that a wrong clock had run before its time has run twice, and begins one cycle.
+  const whole = [...new Set(begun.flatMap(({ atMs, isCopied }) => (isCopied ? atMs : [])))];
+  const oldest = whole[cycles - 1];
+  return oldest === undefined ? undefined : new Date(oldest);
 }
 
 /** Everything that the backups are built on. */

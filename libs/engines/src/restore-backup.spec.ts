@@ -101,7 +101,7 @@ describe('a restore from a vault', () => {
   it('refuses a backup that was rewritten, manifest and all, where its digest is known', async () => {
     const backupId = await stored();
     const expectedSha256 = (await vault.manifest(backupId))?.sha256 ?? '';
-    await vault.remove(backupId);
+    await rm(join(folder, 'ORD', 'backups'), { recursive: true });
     await stored(manifest, { backupId, instanceName: 'another' });
     const refused = restoreBackup({ vault, backupId, directory, expectedSha256 });
     await expect(refused).rejects.toMatchObject({ code: 'object-altered', region: 'ORD' });

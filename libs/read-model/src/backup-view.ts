@@ -70,12 +70,12 @@ export interface BackupRow extends ViewRow {
   /** What its engine says of it, by which it is known again; null when that can't be told. */
   facts: EngineFacts | null;
   anotherServer: AnotherServerOfRow | null;
-  /** The place in the ledger of the event that began it. It says what is newest: clocks may have been wrong. */
-  position: number;
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
   updatedAt: Date;
+  /** The place in the ledger of the event that began it. It says what is newest: clocks may have been wrong. */
+  position: number;
 }
 
 export const backupTable = new EntitySchema<BackupRow>({
@@ -107,12 +107,12 @@ export const backupTable = new EntitySchema<BackupRow>({
     lineage: { type: 'uuid', nullable: true },
     facts: { type: 'jsonb', nullable: true },
     anotherServer: { type: 'jsonb', name: 'another_server', nullable: true },
-    position: { type: 'bigint', transformer: bigintAsNumber },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     startedAt: { type: 'timestamptz', name: 'started_at', nullable: true },
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
     version: { type: 'integer' },
+    position: { type: 'bigint', transformer: bigintAsNumber },
   },
 });
 
@@ -218,10 +218,10 @@ const heldColumns = {
   parentId: true,
   copyTo: true,
   status: true,
-  region: true,
-  fault: true,
   madeFull: true,
   lineage: true,
+  region: true,
+  fault: true,
 } as const;
 export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
 
@@ -231,8 +231,13 @@ export interface NewestBackup {
   isWhole: boolean;
 }
 
-/** The order of an instance's backups, of which one runs at a time: by their places in the ledger, for clocks may be wrong. */
-export const newestFirst = 'position desc';
+/** What came before an event of an instance. */
+export interface BeforeEvent {
+  instanceId: string;
+  position: number;
+  lineage?: string | null | undefined;
+  except?: string | undefined;
+}
 
 export interface BackupFilter {
   instanceId?: string | undefined;
@@ -279,23 +284,19 @@ export class Backups {
   }
 
   /**
-   * The instance's backups that completed before an event of it, also what is being deleted: the newest of all, of the
-   * full ones, and of a lineage, which may lie further back. Each at most so many.
-   * @param before the event's place in the ledger
-   * @param except the event's own backup
+   * The instance's backups that were begun before an event of it and have completed, also what is being deleted: the newest
+   * of all, of the full ones, and of a lineage, which may lie further back.
+   * @param before the event's place in the ledger, and its own backup, which is left out
+   * @param limit how many of each at most
    */
-  async completedBefore(
-    instanceId: string,
-    { before, except, lineage }: { before: number; except?: string | undefined; lineage?: string | null | undefined },
-    limit: number,
-  ): Promise<string[]> {
+  async endedBefore({ instanceId, position, lineage, except }: BeforeEvent, limit: number): Promise<string[]> {
     const find = (more: FindOptionsWhere<BackupRow>) =>
       this.dataSource.manager.find(backupTable, {
         select: { id: true },
         where: {
           instanceId,
           status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
-          position: LessThan(before),
+          position: LessThan(position),
           ...(except !== undefined && { id: Not(except) }),
           ...more,
         },
@@ -353,7 +354,7 @@ export class Backups {
          select asked.id as instance_id, b.id, b.parent_id from unnest($1::uuid[]) as asked(id)
          cross join lateral (
            select c.id, c.parent_id from backup_view c where c.instance_id = asked.id and c.status = 'COMPLETED'
-           order by ${newestFirst} limit 1
+           order by c.position desc limit 1
          ) b
        ), chain as (
          select n.instance_id, n.parent_id, true as is_there from newest n

@@ -2,7 +2,6 @@
 import { engineFacts } from '@strongroom/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { newestFirst } from './backup-view.js';
 
 /** A backup that has completed, and what is known of the server that it was taken of. */
 export interface IdentifiableBackup {
@@ -54,7 +53,7 @@ export class Lineages {
   async completedOf(instanceId: string): Promise<IdentifiableBackup[]> {
     const found: unknown = await this.dataSource.query(
       `select id, lineage, facts, status <> 'COMPLETED' as "isDeleted" from backup_view
-       where instance_id = $1 and sha256 is not null order by ${newestFirst}`,
+       where instance_id = $1 and sha256 is not null order by position desc`,
       [instanceId],
     );
     return identifiable.parse(found).reverse();
@@ -64,7 +63,7 @@ export class Lineages {
   async ofInstances(instanceIds: string[]): Promise<LineageRow[]> {
     const found: unknown = await this.dataSource.query(
       `with ranked as (
-         select *, row_number() over (partition by instance_id order by ${newestFirst}) as rank from backup_view
+         select *, row_number() over (partition by instance_id order by position desc) as rank from backup_view
          where instance_id = any($1) and status in ('COMPLETED', 'DELETE_FAILED') and sha256 is not null
        ), told as (
          select distinct on (instance_id, lineage) instance_id, lineage,
