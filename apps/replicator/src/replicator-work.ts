@@ -6,6 +6,7 @@ import {
   type Hold,
   type Jobs,
   type LeasedJob,
+  type LeasedWork,
   LeasedWorker,
   type Logger,
   type Metrics,
@@ -21,6 +22,9 @@ import type { UnplannedCopies } from './unplanned-copies.js';
 const pollMs = 500;
 const missingCopiesMs = 60_000;
 const strandedCopiesMs = 10_000;
+const sweepPollMs = 15_000;
+
+type Pace = Pick<LeasedWork, 'concurrency' | 'pollMs'>;
 
 export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly lanes: ReadonlyMap<string, LeasedWorker>;
@@ -52,11 +56,12 @@ export class ReplicatorWork implements OnApplicationBootstrap, BeforeApplication
     perform: Record<'copy' | 'sweep', (job: LeasedJob, hold: Hold) => Promise<Performed>>,
   ) {
     const { copyConcurrency, copyRegions, vaults, leaseMs } = config;
-    const of = (kind: keyof typeof perform, lane: string, concurrency: number) =>
+    const of = (kind: keyof typeof perform, lane: string, { concurrency, pollMs }: Pace) =>
       new LeasedWorker(jobs, { kind, lane, owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
-    const lanes = new Map([...vaults.keys()].map((region) => [region, of('copy', region, copyConcurrency)]));
+    const ofCopies = { concurrency: copyConcurrency, pollMs };
+    const lanes = new Map([...vaults.keys()].map((region) => [region, of('copy', region, ofCopies)]));
     this.lanes = lanes;
-    this.sweeps = copyRegions.map((region) => of('sweep', region, 1));
+    this.sweeps = copyRegions.map((region) => of('sweep', region, { concurrency: 1, pollMs: sweepPollMs }));
     const search = new WorkLoop({
       name: 'search for missing copies',
       intervalMs: missingCopiesMs,

@@ -23,6 +23,7 @@ const tickMs = 1_000;
 const pollMs = 500;
 const missingWorkMs = 60_000;
 const strandedDeletionsMs = 10_000;
+const sweepPollMs = 15_000;
 const deletionConcurrency = 2;
 const chainEndConcurrency = 4;
 /** Servers that one process keeps running. */
@@ -98,14 +99,15 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     });
     this.loops = [clock, search, takingUp, sweeping];
     const { leaseMs } = config;
-    const of = (kind: keyof typeof perform, concurrency: number, lane = '') =>
-      new LeasedWorker(jobs, { kind, lane, owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
+    const of = (kind: Exclude<keyof typeof perform, 'sweep'>, concurrency: number) =>
+      new LeasedWorker(jobs, { kind, lane: '', owner, concurrency, leaseMs, pollMs, perform: perform[kind] }, log);
+    const sweep = { kind: 'sweep', lane: config.homeRegion, owner, concurrency: 1, leaseMs, perform: perform.sweep };
     const runner = of('backup', config.backupConcurrency);
     this.runners = [
       runner,
       of('deletion', deletionConcurrency),
       of('chain-end', chainEndConcurrency),
-      of('sweep', 1, config.homeRegion),
+      new LeasedWorker(jobs, { ...sweep, pollMs: sweepPollMs }, log),
     ];
     if (config.instancesFolder !== undefined) this.runners.push(of('instance', instanceConcurrency));
     metrics.gauge({

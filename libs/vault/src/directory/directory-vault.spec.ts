@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { gatedVault } from '../../../../test/vaults/gated-files.js';
 import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
-import { chunksOf, storeSample } from '../../fixtures/sample-backup.js';
+import { chunksOf, listOf, storeSample } from '../../fixtures/sample-backup.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';
@@ -67,6 +67,15 @@ describe('a directory vault', () => {
     await expect(vault.begin(randomUUID(), 1)).rejects.toThrow(`its folder ${folder} is not there. Mount its disk`);
     await expect(vault.probe()).rejects.toMatchObject({ code: 'vault-unavailable' });
     await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('whose manifest was written anew is not what was sealed, though all in it is true', async () => {
+    const { backupId, manifestBytes } = await storeSample(vault);
+    const path = join(folder, (await vault.locationOf(backupId)) ?? '', 'manifest.json');
+    await writeFile(path, manifestBytes.toString('utf8').replace('"orders"', '"others"'));
+    await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: 'object-altered' });
+    await expect(vault.verify(backupId)).rejects.toThrow('its manifest.json is not the one that was sealed');
+    expect(await listOf(vault)).toMatchObject([{ backupId, fault: { code: 'object-altered' } }]);
   });
 
   it.each(['EIO', 'EEXIST', 'ETIMEDOUT'])(
