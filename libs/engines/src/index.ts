@@ -18,7 +18,7 @@ export {
   IncrementalNotPossible,
   incrementalGrounds,
 } from './engine-fault.js';
-export type { StoredSource } from './open-backup.js';
+export type { OpenedBackup } from './open-backup.js';
 export { chainSlotOf } from './postgresql/chain-slot.js';
 export { quoted } from './postgresql/held-folder.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';

@@ -6,9 +6,8 @@ import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@
 import type { RestoreSource } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 
-/** A backup as it lies in a vault. */
-export interface StoredSource extends RestoreSource {
-  /** Of its manifest, which is the backup's own. */
+/** As a restore needs it, with the SHA-256 of its manifest, which proves the whole. */
+export interface OpenedBackup extends RestoreSource {
   sha256: string;
 }
 
@@ -16,7 +15,7 @@ export interface StoredSource extends RestoreSource {
  * @param signal ends the reading of whatever is open
  * @throws {VaultFault} when the vault does not hold the backup
  */
-export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<StoredSource> {
+export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<OpenedBackup> {
   const sealed = await vault.manifest(backupId);
   if (!sealed) throw notHeld(backupId, vault.region);
   const { manifest, sha256 } = sealed;

@@ -3,7 +3,7 @@ import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import type { Engine, RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
-import { openBackup, type StoredSource } from './open-backup.js';
+import { openBackup, type OpenedBackup } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 
 const engines: Readonly<Record<DatastoreType, () => Engine>> = { postgresql: () => new PostgresqlEngine() };
@@ -41,7 +41,7 @@ export async function restoreBackup({
 }: RestoreBackupOptions): Promise<RestoredBackup> {
   const { signal } = options;
   const chain = await openChain(vault, backupId, { signal, expectedSha256 });
-  const newest = chain.at(-1) as StoredSource;
+  const newest = chain.at(-1) as OpenedBackup;
   const ids = chain.map(({ manifest }) => manifest.backupId);
   const engine = engines[newest.manifest.datastore.type]();
   try {
@@ -70,8 +70,8 @@ export async function openChain(
   vault: Vault,
   backupId: string,
   { signal, expectedSha256 }: ChainOptions = {},
-): Promise<StoredSource[]> {
-  const chain: StoredSource[] = [];
+): Promise<OpenedBackup[]> {
+  const chain: OpenedBackup[] = [];
   let expected = expectedSha256;
   for (let id: string | null = backupId; id !== null; id = chain[0]?.manifest.parentId ?? null) {
     const link = await openLink(vault, id, backupId, signal);
@@ -93,7 +93,7 @@ function isAnother(vault: Vault, id: string, sha256: string, expected: string): 
   );
 }
 
-async function openLink(vault: Vault, id: string, wanted: string, signal?: AbortSignal): Promise<StoredSource> {
+async function openLink(vault: Vault, id: string, wanted: string, signal?: AbortSignal): Promise<OpenedBackup> {
   try {
     return await openBackup(vault, id, signal);
   } catch (error) {
