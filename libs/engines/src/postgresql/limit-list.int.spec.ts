@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../test/services/postgres-versions.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
 import { contentsOf, rowsOf } from '../../fixtures/tables.js';
+import { chainSlotOf } from './chain-slot.js';
 
 /** The project's own 18, and the newest 17 that can be had. */
 const versions: [string, PostgresVersion | undefined][] = [
@@ -88,6 +90,14 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
     expect(lines.slice(-2)).toEqual([`end ${lines.length - 3}`, '']);
     expect(is).toMatchObject({ limitBlocks: 'limit_blocks', segmentBlocks: 131_072, blockSize: 8_192 });
     expect(was).toMatchObject({ limitBlocks: null });
+  });
+
+  it('leaves no connection and no slot but the backups’ own behind', async () => {
+    if (!server) return;
+    const { query } = server;
+    const left = "select 1 from pg_stat_activity where application_name = 'strongroom'";
+    await eventually(async () => expect(await query.call(server, left)).toEqual([]), { withinMs: 10_000 });
+    expect(new Set(await server.slots())).toEqual(new Set([full, incremental].map(chainSlotOf)));
   });
 
   const asIndexesSay = async (url: string, tables: string[]) => {
