@@ -3,7 +3,7 @@ import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import type { Engine, RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
-import { openBackup, type OpenedBackup } from './open-backup.js';
+import { type OpenedBackup, openBackup } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 
 const engines: Readonly<Record<DatastoreType, () => Engine>> = { postgresql: () => new PostgresqlEngine() };
