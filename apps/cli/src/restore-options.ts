@@ -6,7 +6,7 @@ import { UsageFault } from './vault-options.js';
 export function withDigest(command: Command): Command {
   return command.option(
     '--sha256 <hex>',
-    "the backup's SHA-256, as GET /backups/BACKUP_ID tells it: another backup of that name is refused",
+    "the backup's SHA-256, which GET /backups/BACKUP_ID calls its checksum: another backup of that name is refused",
     digestArgument,
   );
 }

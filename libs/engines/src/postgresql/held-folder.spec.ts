@@ -69,6 +69,14 @@ describe('of two restores into one folder', () => {
     expect((await readdir(target)).sort()).toEqual(['PG_VERSION', 'strongroom.restoring']);
   });
 
+  it('what one that was killed just before its last act has left is told, too', async () => {
+    await mkdir(join(target, 'global'), { recursive: true });
+    await writeFile(join(target, 'global', 'pg_control.restoring'), '');
+    await expect(restoreBase([], {})).rejects.toThrow(
+      `no server starts on it. Empty the folder, and restore again: find`,
+    );
+  });
+
   it('what is left of one on another host, or says nothing, is not taken for dead', async () => {
     await mkdir(target);
     for (const [said, why] of [

@@ -1,8 +1,8 @@
 /**
  * A folder that one restore fills: empty before, nobody else's while it lasts, and emptied again of what it has made when
- * it fails. Who holds it says so in a file within, which goes last: where that file is left, the folder is not whole.
+ * it fails. Who holds it says so in a file within: where that file is left, the folder is not whole.
  */
-import { chmod, mkdir, open, opendir, readFile, rm, unlink } from 'node:fs/promises';
+import { chmod, mkdir, open, opendir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -10,8 +10,10 @@ import { EngineFault } from '../engine-fault.js';
 import { pathIn, shown } from './byte-path.js';
 import { isRunning, type RunningProcess, thisProcess } from './running-process.js';
 
-/** In each folder that is being restored into. */
+/** In each folder that is being restored into, until all is in it but the name of pg_control. */
 export const holdName = 'strongroom.restoring';
+/** What `global/pg_control` is called before a restore's last act. */
+export const heldControlName = 'global/pg_control.restoring';
 
 /** What PostgreSQL takes for the same, and what else is seen. */
 const notForFolders: ReadonlySet<unknown> = new Set(['EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR']);
@@ -53,7 +55,7 @@ export class HeldFolder {
     this.made.add(name);
   }
 
-  /** All that was made in it is durable before. */
+  /** All that was made in it is durable before, but for the folder's own list of it. */
   async release(): Promise<void> {
     await unlink(join(this.path, holdName));
     await syncFolder(this.path);
@@ -97,6 +99,12 @@ async function refuseUnlessEmpty(path: string, but?: string): Promise<void> {
     found = name;
   }
   if (found === undefined) return;
+  if (await isThere(join(path, heldControlName))) {
+    throw new EngineFault(
+      'restore-target-unusable',
+      `${path} holds what is left of a restore that was cut off: no server starts on it. ${howToEmpty(path)}`,
+    );
+  }
   throw new EngineFault(
     'restore-target-unusable',
     `${path} is not empty: it holds ${shown(found)}. Restore into an empty or a new folder.`,
@@ -123,6 +131,10 @@ async function heldBy(path: string): Promise<EngineFault> {
   return unusable(
     `${path} holds what is left of a restore of ${what} that was cut off: no server starts on it. ${howToEmpty(path)}`,
   );
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** The folder may be a mount point, which can't be removed itself. */

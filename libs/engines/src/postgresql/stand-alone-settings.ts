@@ -46,6 +46,7 @@ const settings: readonly StandAloneSetting[] = [
   { name: 'log_destination', value: 'stderr' },
   { name: 'external_pid_file', value: '' },
   { name: 'huge_pages', value: 'try' },
+  { name: 'io_method', value: 'worker', since: 18 },
 ];
 
 /** For a server that is started by hand: whoever starts one for others says where it listens. */

@@ -87,7 +87,8 @@ describe('a restored server that stands alone', () => {
         '',
       ].join('\n'),
       'conf.d/own.conf': "work_mem = '8MB'\ninclude '../../outside.conf'\n",
-      'pg_hba.conf': 'local all all peer\ninclude /etc/pg_hba.conf\ninclude_dir "/etc/hba.d"\n',
+      'pg_hba.conf':
+        'local all all peer\ninclude /etc/pg_hba.conf\ninclude_dir "/etc/hba.d"\nlocal all @/etc/admins peer\nlocal all "@x" peer\n# @/etc/y\n',
     });
     const names = settingLines(await read('postgresql.conf')).map(({ name, value }) => `${name} ${value}`);
     expect(names).toEqual(['include_dir conf.d', 'ident_file pg_ident.conf']);
@@ -95,7 +96,18 @@ describe('a restored server that stands alone', () => {
     expect(await read('pg_hba.conf')).toMatch(/^local all all peer\n#include \/etc\/pg_hba.conf .*\n#include_dir/);
     expect(changed.join('\n')).toContain('postgresql.conf: data_directory is commented out');
     expect(changed.join('\n')).toContain('conf.d/own.conf: include is commented out');
-    expect(changed.join('\n')).toContain('pg_hba.conf: 2 included files');
+    expect(changed.join('\n')).toContain('pg_hba.conf: 3 lines that lead out of the folder');
+  });
+
+  it('looks into the rules of access where the settings say that they are', async () => {
+    await restored({
+      ...plain,
+      'postgresql.conf': "hba_file = 'rules/hba.conf'\n",
+      'rules/hba.conf': 'local all @admins peer\nlocal all @../../admins peer\n',
+      'rules/admins': 'alice\n',
+    });
+    expect(await read('rules/hba.conf')).toMatch(/^local all @admins peer\n#local all @\.\.\/\.\.\/admins peer/);
+    expect(await read('pg_hba.conf')).toBe(plain['pg_hba.conf']);
   });
 
   it('has a manifest that is true to the folder, originals included', async () => {

@@ -24,6 +24,8 @@ const includes: ReadonlySet<string> = new Set(['include', 'include_if_exists', '
 /** Read before postgresql.auto.conf can say otherwise. */
 const placesOfFiles: ReadonlySet<string> = new Set(['data_directory', 'hba_file', 'ident_file']);
 const accessInclude = /^[ \t]*(?:include|include_if_exists|include_dir)[ \t]+"?([^"\s#]+)/;
+/** A list of names in a file, in place of names; in quotes it is a name. */
+const accessList = /(?:^|[\s,])@"?([^"\s,#]+)/g;
 const mark = 'taken out by the restore: it leads out of the folder';
 const mostDepth = 10;
 
@@ -41,7 +43,8 @@ export async function standAlone(tree: TargetTree, { datastore }: VaultManifest)
   for (const [name, text] of Object.entries(minimal)) await changing.putWhereMissing(name, text);
   await changing.takeOut(main);
   await changing.takeOut(last);
-  await changing.takeOutOfAccess(access);
+  await changing.takeOutOfAccess(access, 'hba_file');
+  await changing.takeOutOfAccess(ident, 'ident_file');
   await changing.override(standAloneInFiles(Number.parseInt(datastore.version, 10)));
   await amendManifest(tree, changing.touched);
   return changing.said;
@@ -84,6 +87,7 @@ class Changing {
       const within = await this.within(value, isInclude ? posix.dirname(path) : '');
       const isKept = within !== undefined && name !== 'data_directory';
       if (isKept && isInclude) await this.takeOutOfIncluded(name, within, depth);
+      else if (isKept) this.settings.set(name, within);
       if (isKept) continue;
       out.add(index);
       this.said.push(`${shown(path)}: ${name} is commented out, since it leads out of the folder.`);
@@ -98,17 +102,23 @@ class Changing {
     }
   }
 
-  async takeOutOfAccess(path: string): Promise<void> {
+  /** @param setting that says which file it is, where it is another one than usual */
+  async takeOutOfAccess(usual: string, setting: string): Promise<void> {
+    const path = this.settings.get(setting) ?? usual;
     const text = await this.read(path);
     if (text === undefined) return;
     const out = new Set<number>();
     for (const [index, line] of text.split('\n').entries()) {
+      if (/^\s*#/.test(line)) continue;
       const [, included] = accessInclude.exec(line) ?? [];
-      if (included !== undefined && (await this.within(included, '')) === undefined) out.add(index);
+      const lists = [...line.matchAll(accessList)].flatMap(([, list]) => list ?? []);
+      for (const named of [...(included === undefined ? [] : [included]), ...lists]) {
+        if ((await this.within(named, posix.dirname(path))) === undefined) out.add(index);
+      }
     }
     if (out.size === 0) return;
     await this.replace(path, text, withLinesOut(text, out, mark));
-    this.said.push(`${path}: ${out.size} included files are commented out, since they lie outside of the folder.`);
+    this.said.push(`${shown(path)}: ${out.size} lines that lead out of the folder are commented out.`);
   }
 
   async override(settings: Readonly<Record<string, string>>): Promise<void> {

@@ -6,13 +6,11 @@ import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from './archives-of.js';
 import { parentOf, pathIn, shown } from './byte-path.js';
-import { HeldFolder, holdName, syncFolder, syncName, targetFault } from './held-folder.js';
+import { HeldFolder, heldControlName, holdName, syncFolder, syncName, targetFault } from './held-folder.js';
 import type { TablespacePlaces } from './tablespace-places.js';
 import type { Mode } from './unpack.js';
 
 export const controlName = 'global/pg_control';
-/** Until all else is there. */
-export const heldControlName = 'global/pg_control.restoring';
 
 const linkOfTablespace = /^pg_tblspc\/(\d+)$/;
 const inTablespace = /^pg_tblspc\/(\d+)\/([^/]+)$/;
@@ -114,14 +112,17 @@ export class TargetTree {
     return path === holdName || (name === holdName && this.held.has(this.links.get(oid) ?? ''));
   }
 
-  /** The last act: from here on a server starts on it. All else is durable. */
+  /**
+   * The last act: from here on a server starts on it. All else is durable. What says that the folder is held goes before
+   * that, so that it is in no folder of a server, and in no backup of one.
+   */
   async finish(): Promise<void> {
+    if (this.mode === 'group') for (const place of this.links.values()) await chmod(place, modes.group.folder);
     for (const folder of this.held.keys()) {
       if (this.mode === 'group') await chmod(folder, modes.group.folder);
-      await syncFolder(folder);
       await syncName(folder);
     }
-    if (this.mode === 'group') for (const place of this.links.values()) await chmod(place, modes.group.folder);
+    for (const folder of [...this.held.values()].reverse()) await folder.release();
     try {
       await rename(pathIn(this.directory, heldControlName), pathIn(this.directory, controlName));
       await syncFolder(join(this.directory, 'global'));
@@ -129,7 +130,6 @@ export class TargetTree {
       // A backup without one is none, and no server starts on it; it is said by who starts it.
       if (!(typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT')) throw error;
     }
-    for (const folder of [...this.held.values()].reverse()) await folder.release();
   }
 
   /** @returns the error, or what it means for the folder */

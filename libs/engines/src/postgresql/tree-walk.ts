@@ -4,10 +4,10 @@ import { lstat, opendir } from 'node:fs/promises';
 import { invalid } from './archives-of.js';
 import { manifestName } from './base-backup.js';
 import { shown } from './byte-path.js';
-import { sync, syncFolder } from './held-folder.js';
+import { heldControlName, sync, syncFolder } from './held-folder.js';
 import type { PathTable } from './path-table.js';
 import { changesOf } from './relation-file.js';
-import { controlName, heldControlName, type TargetTree } from './target-tree.js';
+import { controlName, type TargetTree } from './target-tree.js';
 
 const atOnce = 128;
 
