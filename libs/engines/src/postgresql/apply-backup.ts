@@ -9,10 +9,10 @@ import type { RestoreSource } from '../engine.js';
 import { archivesOf, invalid, limitBlocksOf } from './archives-of.js';
 import { manifestName } from './base-backup.js';
 import { shown } from './byte-path.js';
-import { applyChangedBlocks, type BlockSizes, defaultSegmentBlocks } from './changed-blocks.js';
+import { applyChangedBlocks, type BlockLimit, type BlockSizes, defaultSegmentBlocks } from './changed-blocks.js';
 import { LimitBlocks } from './limit-blocks.js';
 import type { PathTable } from './path-table.js';
-import { relationFileOf, relationOf } from './relation-file.js';
+import { type RelationFile, relationFileOf, relationOf, visibilityMapFork } from './relation-file.js';
 import { listedFiles, tableOf } from './server-manifest.js';
 import { modes, type TargetTree } from './target-tree.js';
 import { type ExpectedTree, prune } from './tree-walk.js';
@@ -39,6 +39,14 @@ export async function applyBackup(
   const manifestBytes = manifest.objects.find(({ name }) => name.startsWith(manifestName))?.rawBytes ?? 0;
   const applying = new Applying(tree, source, progress, await tableOf(source.open(manifestName), manifestBytes));
   return applying.run(manifestBytes);
+}
+
+/**
+ * A backup of an older version tells no limits. That a visibility map has changed the server may not have told either
+ * (docs/decisions/0023-what-was-cut-is-told-beside.md): nothing of the parent's counts, and the next vacuum makes it anew.
+ */
+function unlisted({ fork }: RelationFile): BlockLimit | undefined {
+  return fork === visibilityMapFork ? { said: -1, kept: 0 } : undefined;
 }
 
 class Applying {
@@ -129,7 +137,7 @@ class Applying {
   private async changeBlocks(relation: string, content: AsyncIterable<unknown>): Promise<WrittenFile> {
     if (this.files.has(relation)) throw invalid(`it has ${shown(relation)} both whole and as changes`);
     const file = relationFileOf(relation);
-    const limit = file && this.limits?.of(file, this.sizes);
+    const limit = file && (this.limits ? this.limits.of(file, this.sizes) : unlisted(file));
     return applyChangedBlocks(content, this.tree.at(relation), this.sizes, limit, this.progress);
   }
 

@@ -177,8 +177,8 @@ export class BaseBackup implements Submittable, CopySink {
         if (body.toString('latin1').startsWith('BASE_BACKUP')) this.isComplete = true;
         return;
       case 'E': {
-        const { C: code = '', M: message = '' } = errorFields(body);
-        this.fail(faultOfServer(Object.assign(new Error(message), { code })));
+        const { C: code = '', M: message = '', H: hint } = errorFields(body);
+        this.fail(faultOfServer(Object.assign(new Error(message), { code, hint })));
         return;
       }
       case 'Z':

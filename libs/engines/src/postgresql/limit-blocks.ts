@@ -12,7 +12,7 @@
  */
 import { EngineFault } from '../engine-fault.js';
 import type { BlockLimit, BlockSizes } from './changed-blocks.js';
-import type { RelationFile } from './relation-file.js';
+import { type RelationFile, visibilityMapFork } from './relation-file.js';
 
 const form = /^strongroom-limit-blocks\/1 [0-9A-F]+\/[0-9A-F]+ [0-9A-F]+\/[0-9A-F]+ \d+$/;
 const lineForm = /^(\d{1,10}) (\d{1,10}) (\d{1,10}) ([0-3]) (\d{1,10})$/;
@@ -21,7 +21,6 @@ const words = 5;
 const limitWord = 4;
 const greatest = 0xffff_ffff;
 const longestLineBytes = 200;
-const visibilityMap = 2;
 /** A map has two bits for each block of its relation, and a page's head of 24 bytes. */
 const pageHeadBytes = 24;
 const blocksOfMapByte = 4;
@@ -59,7 +58,7 @@ export class LimitBlocks {
   /** Counted from the beginning of the file; undefined when its relation was not cut. */
   of(file: RelationFile, { segmentBlocks, blockSize }: BlockSizes): BlockLimit | undefined {
     const said = this.get(file, file.fork) ?? greatest;
-    const kept = file.fork === visibilityMap ? Math.min(said, this.mapped(file, blockSize)) : said;
+    const kept = file.fork === visibilityMapFork ? Math.min(said, this.mapped(file, blockSize)) : said;
     if (kept === greatest) return undefined;
     const before = file.segment * segmentBlocks;
     return { said: said - before, kept: kept - before };

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../test/services/postgres-versions.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
 import { contentsOf, rowsOf } from '../../fixtures/tables.js';
+import { chainSlotOf } from './chain-slot.js';
 
 /** The project's own 18, and the newest 17 that can be had. */
 const versions: [string, PostgresVersion | undefined][] = [
@@ -90,21 +92,36 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
     expect(was).toMatchObject({ limitBlocks: null });
   });
 
+  it('leaves no connection and no slot but the backups’ own behind', async () => {
+    if (!server) return;
+    const { query } = server;
+    const left = "select 1 from pg_stat_activity where application_name = 'strongroom'";
+    await eventually(async () => expect(await query.call(server, left)).toEqual([]), { withinMs: 10_000 });
+    expect(new Set(await server.slots())).toEqual(new Set([full, incremental].map(chainSlotOf)));
+  });
+
+  const asIndexesSay = async (url: string, tables: string[]) => {
+    const options = '-c enable_seqscan=off -c enable_bitmapscan=off -c max_parallel_workers_per_gather=0';
+    const counts: Record<string, unknown> = {};
+    for (const name of tables) {
+      const sql = `select count(id) from ${name} where id > 0`;
+      counts[name] = await rowsOf(`${url}?options=${encodeURIComponent(options)}`, sql);
+    }
+    return counts;
+  };
+
   it('restored, has every table as it was, also where only the indexes are read', async () => {
     if (!server) return;
     const restored = await server.restored(incremental);
-    const asIndexesSay = async (url: string) => {
-      const options = '-c enable_seqscan=off -c enable_bitmapscan=off -c max_parallel_workers_per_gather=0';
-      const counts: Record<string, unknown> = {};
-      for (const name of ['cut', 'deleted', 'quiet', 'emptied', 'late_change']) {
-        counts[name] = await rowsOf(
-          `${url}?options=${encodeURIComponent(options)}`,
-          `select count(id) from ${name} where id > 0`,
-        );
-      }
-      return counts;
-    };
+    const tables = ['cut', 'deleted', 'quiet', 'emptied', 'late_change'];
     expect(await contentsOf(restored.url())).toEqual(await contentsOf(server.server.url()));
-    expect(await asIndexesSay(restored.url())).toEqual(await asIndexesSay(server.server.url()));
+    expect(await asIndexesSay(restored.url(), tables)).toEqual(await asIndexesSay(server.server.url(), tables));
+  });
+
+  it('that an older version of Strongroom took, which tells no limits, has no visibility map that claims too much', async () => {
+    if (!server) return;
+    const restored = await server.restored(incremental, 'as of an older version');
+    const tables = ['deleted', 'quiet', 'emptied', 'late_change'];
+    expect(await asIndexesSay(restored.url(), tables)).toEqual(await asIndexesSay(server.server.url(), tables));
   });
 });

@@ -14,7 +14,8 @@ const inData = /^base\/(\d{1,10})\/([^/]+)$/;
 const shared = /^global\/([^/]+)$/;
 const inTablespace = /^pg_tblspc\/(\d{1,10})\/[^/]+\/(\d{1,10})\/([^/]+)$/;
 const name = /^(\d{1,10})(?:_(fsm|vm|init))?(?:\.([1-9]\d{0,6}))?$/;
-const forks: Readonly<Record<string, number>> = { fsm: 1, vm: 2, init: 3 };
+export const visibilityMapFork = 2;
+const forks: Readonly<Record<string, number>> = { fsm: 1, vm: visibilityMapFork, init: 3 };
 /** Of the tablespaces that every server has. */
 const defaultTablespace = 1663;
 const globalTablespace = 1664;

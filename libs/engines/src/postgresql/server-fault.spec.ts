@@ -32,6 +32,20 @@ describe('what a server says is wrong', () => {
     expect(found.message).toContain(next);
   });
 
+  it('gives the server’s own hint where it has one: what is to be set may be on another server', () => {
+    const message = 'WAL generated with "full_page_writes=off" was replayed since last restartpoint';
+    const hint = 'Enable "full_page_writes" and run CHECKPOINT on the primary, and then try an online backup again.';
+    const found = faultOfServer(Object.assign(new Error(message), { code: '55000', hint }));
+    expect(found).toMatchObject({ code: 'backup-not-permitted', message: expect.stringContaining(hint) });
+    expect(found.message).not.toContain('wal_level');
+  });
+
+  it('can be tried again when a standby was promoted meanwhile', () => {
+    const found = said('55000', 'the standby was promoted during online backup');
+    expect(found).toMatchObject({ code: 'backup-aborted-by-server', retryable: true });
+    expect(found.message).toContain('Take it again');
+  });
+
   it('tells of every address that was tried', () => {
     const both = Object.assign(new Error('two'), {
       message: '',

@@ -34,6 +34,8 @@ const bySqlState: readonly [RegExp, Known][] = [
   [/^(57P0|08)/, { fault: 'server-unreachable', next: 'See that the server is up and takes connections.' }],
 ];
 
+const notInState = '55000';
+
 /** By what Node and `pg` say when no answer of the server was got. */
 const byMessage: readonly [RegExp, Known][] = [
   [
@@ -59,10 +61,20 @@ export function faultOfServer(error: unknown): EngineFault {
   if (error instanceof EngineFault) return error;
   const message = messageOf(error);
   const code = sqlStateOf(error);
+  if (code === notInState && /promoted/.test(message)) {
+    return new EngineFault(
+      'backup-aborted-by-server',
+      `The server ended the backup: ${message} (${code}). Take it again.`,
+      { cause: error },
+    );
+  }
   if (code !== undefined) {
     const known = code === '28000' ? (/pg_hba/.test(message) ? hbaLine : mayNotLogIn) : inTable(bySqlState, code);
-    if (known)
-      return new EngineFault(known.fault, `The server refuses: ${message} (${code}). ${known.next}`, { cause: error });
+    if (known) {
+      // It may be on another server that something is to be set, and the hint says so.
+      const next = (code === notInState && hintOf(error)) || known.next;
+      return new EngineFault(known.fault, `The server refuses: ${message} (${code}). ${next}`, { cause: error });
+    }
     return new EngineFault(
       'backup-aborted-by-server',
       `The server ended the backup: ${message} (${code}). Its log may say more.`,
@@ -78,6 +90,11 @@ export function faultOfServer(error: unknown): EngineFault {
 
 function inTable(table: readonly [RegExp, Known][], text: string): Known | undefined {
   return table.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+function hintOf(error: unknown): string | undefined {
+  const isOne = typeof error === 'object' && error !== null && 'hint' in error && typeof error.hint === 'string';
+  return isOne ? String(error.hint) : undefined;
 }
 
 /** A host with several addresses fails with all their errors, in an error that says nothing itself. */

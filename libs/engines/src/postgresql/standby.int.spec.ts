@@ -63,7 +63,10 @@ describe.each(versions)('a standby of PostgreSQL %s', (_, version) => {
     const reading = (async () => {
       for await (const { source } of backup.objects) for await (const _ of source);
     })();
-    await expect(Promise.all([reading, backup.result])).rejects.toThrow(/promoted/);
+    await expect(reading.then(() => backup.result)).rejects.toMatchObject({
+      code: 'backup-aborted-by-server',
+      message: expect.stringContaining('promoted'),
+    });
     await eventually(
       async () => expect(await onStandby('select slot_name::text from pg_replication_slots order by 1')).toEqual(slots),
       { withinMs: 10_000 },

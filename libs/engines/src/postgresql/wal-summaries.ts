@@ -163,6 +163,12 @@ export class WalSummaries {
   private missing(error: unknown): unknown {
     const fault = this.connection.silence.fault;
     if (fault) return fault;
+    if (error instanceof z.ZodError) {
+      return notPossible({
+        ground: 'summaries-missing',
+        reason: 'What the server tells of its WAL is of no known form.',
+      });
+    }
     const code = sqlStateOf(error);
     if (code === undefined || /^(57P0|08)/.test(code)) return faultOfServer(error);
     const message = error instanceof Error ? error.message : String(error);
