@@ -272,7 +272,7 @@ describe('an Idempotency-Key', () => {
       const two = await keyed(behind, 'ahead', '/instances', instanceNamed('ahead'));
       expect([two.status, two.body]).toEqual([200, one.body]);
     } finally {
-      await behind.close();
+      await behind.end();
     }
   });
 

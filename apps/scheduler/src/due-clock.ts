@@ -1,6 +1,6 @@
 /** The clock that says which slots are due. */
 import { readFileSync } from 'node:fs';
-import { uptime } from 'node:os';
+import { hostname, uptime } from 'node:os';
 import type { Clock, Logger, Metrics } from '@strongroom/runtime';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -47,6 +47,10 @@ export interface SteadyDueClockParts {
 }
 
 const keepEachMs = 60_000;
+/** By so much the time may have been moved, slowly, since it was kept. */
+const longestSlewMs = 60_000;
+/** Hosts that are gone for so long are forgotten. */
+const keptForMs = 30 * 86_400_000;
 const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.number().nullable() })).length(1);
 
 /** The steady time of this host's schedulers, which outlives each of them. */
@@ -70,7 +74,7 @@ export class SteadyDueClock extends DueClock {
 
   override async time(manager: EntityManager): Promise<DueTime> {
     const { database, process, uptimeMs, catchUpMs } = this.parts;
-    this.steady ??= new SteadyTime(catchUpMs, await this.before(manager));
+    this.steady ??= new SteadyTime(catchUpMs, await this.before(manager, uptimeMs()));
     const databaseMs = (await database.now(manager)).getTime();
     const times = { databaseMs, processMs: process.now().getTime(), uptimeMs: uptimeMs() };
     const { nowMs, isInDoubt, doubtMs, disagreementMs, problem } = this.steady.read(times);
@@ -80,11 +84,12 @@ export class SteadyDueClock extends DueClock {
     return { now: new Date(nowMs), isInDoubt, doubtMs, isSuspect: isInDoubt || problem !== 'none' };
   }
 
-  private async before(manager: EntityManager): Promise<Known> {
+  /** A time since boot that is shorter than it was before counts from another moment. */
+  private async before(manager: EntityManager, uptimeMs: number): Promise<Known> {
     const rows: unknown = await manager.query(
-      `select (select booted_at_ms from steady_time where boot = $1) as "bootedAtMs",
+      `select (select booted_at_ms from steady_time where boot = $1 and seen_at_ms - booted_at_ms <= $2) as "bootedAtMs",
          (select max(seen_at_ms) from steady_time) as "seenAtMs"`,
-      [this.parts.boot ?? null],
+      [this.parts.boot ?? null, uptimeMs + longestSlewMs],
     );
     const [{ bootedAtMs, seenAtMs } = { bootedAtMs: null, seenAtMs: null }] = kept.parse(rows);
     return { bootedAtMs: bootedAtMs ?? undefined, seenAtMs: seenAtMs ?? undefined };
@@ -97,7 +102,8 @@ export class SteadyDueClock extends DueClock {
     const isFresh = this.keptAt && uptimeMs - this.keptAt.uptimeMs < keepEachMs;
     if (isFresh && Math.abs((this.keptAt?.bootedAtMs ?? 0) - bootedAtMs) < 1_000) return;
     await manager.query(
-      `insert into steady_time (boot, booted_at_ms, seen_at_ms) values ($1, $2, $3)
+      `with gone as (delete from steady_time where boot <> $1 and seen_at_ms < $3::float8 - ${keptForMs})
+       insert into steady_time (boot, booted_at_ms, seen_at_ms) values ($1, $2, $3)
        on conflict (boot) do update set booted_at_ms = excluded.booted_at_ms, seen_at_ms = excluded.seen_at_ms`,
       [boot, bootedAtMs, seenAtMs],
     );
@@ -123,10 +129,10 @@ const sentences: Record<Exclude<SteadyReading['problem'], 'none'>, string> = {
     'the clocks contradict each other: the earlier time counts and no slot is called missed; set them right',
 };
 
-/** What Linux calls its running since the last boot. */
+/** What Linux calls its running since the last boot, and this host in it: a container may count its time from its own start. */
 export function bootOfHost(): string | undefined {
   try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() || undefined;
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${hostname()}`;
   } catch {
     // Elsewhere each start finds its time anew.
     return undefined;

@@ -107,7 +107,7 @@ export class SteadyTime {
     if (uptimeMs - this.jump.since < this.jump.forMs) {
       return { bootedAtMs: Math.min(steady, database), isInDoubt: true, problem: 'both-jumped' };
     }
-    return this.believe(database);
+    return this.believe(database, uptimeMs);
   }
 
   /** Without a steady time of before. */
@@ -119,13 +119,15 @@ export class SteadyTime {
         ? Math.min(wentBackMs, this.catchUpMs / 2)
         : 0
       : this.catchUpMs / 2;
-    if (uptimeMs - this.startedAt >= waitMs) return this.believe(database);
+    if (uptimeMs - this.startedAt >= waitMs) return this.believe(database, uptimeMs);
     const problem = isNear(database, process) ? ('both-jumped' as const) : ('clocks-disagree' as const);
     return { bootedAtMs: Math.min(database, process), isInDoubt: true, problem };
   }
 
-  private believe(database: number) {
+  private believe(database: number, uptimeMs: number) {
     this.bootedAtMs = database;
+    // What was seen under a time that is not believed any more counts no longer.
+    this.seenAtMs = uptimeMs + database;
     this.jump = undefined;
     return { bootedAtMs: database, isInDoubt: false, problem: 'none' as const };
   }

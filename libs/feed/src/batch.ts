@@ -15,10 +15,10 @@ import { type FeedMessage, type ReadMessage, readMessage } from './feed-message.
 import type { FeedMetrics } from './feed-metrics.js';
 import {
   after,
+  feedOffsets,
   type Handled,
   isRepetition,
-  lockHandled,
-  moveHandled,
+  type Offsets,
   type PartitionKey,
   passedOver,
 } from './feed-offsets.js';
@@ -36,6 +36,8 @@ export interface BatchParts {
   handlers: Handlers;
   deadLetters: Pick<DeadLetters, 'setAside'>;
   metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded'>;
+  /** Default: the group's offsets of its feed. */
+  offsets?: Offsets;
   /**
    * Tells others of a message that is about to be set aside.
    * @throws {FeedFault}
@@ -49,10 +51,14 @@ export function passesByItself(error: unknown): boolean {
 }
 
 export class Batch {
+  private readonly offsets: Offsets;
+
   constructor(
     private readonly parts: BatchParts,
     private readonly key: PartitionKey,
-  ) {}
+  ) {
+    this.offsets = parts.offsets ?? feedOffsets;
+  }
 
   /**
    * Returns when every message is handled or set aside.
@@ -75,7 +81,7 @@ export class Batch {
     const news: RecordedEvent[] = [];
     let unrecorded = new Set<ReadMessage>();
     await dataSource.transaction(async (manager) => {
-      const before = await lockHandled(manager, this.key);
+      const before = await this.offsets.lock(manager, this.key);
       unrecorded = await this.unrecorded(manager, messages, before);
       let handled = before;
       for (const each of messages) {
@@ -93,7 +99,7 @@ export class Batch {
         handled = after(each, handled);
       }
       if (handled.offset !== before.offset || handled.position !== before.position) {
-        await moveHandled(manager, this.key, handled);
+        await this.offsets.move(manager, this.key, handled);
       }
       const positions = news.map(({ position }) => position);
       await recordHandled(manager, this.key.group, positions);
@@ -146,10 +152,10 @@ export class Batch {
   private async setAside(read: ReadMessage, error: unknown): Promise<void> {
     await this.parts.publishDeadLetter(read.message, error);
     const isNews = await this.parts.dataSource.transaction(async (manager) => {
-      const handled = await lockHandled(manager, this.key);
+      const handled = await this.offsets.lock(manager, this.key);
       if (isRepetition(read, handled)) return false;
       await this.parts.deadLetters.setAside(manager, this.key, read.message, error);
-      await moveHandled(manager, this.key, after(read, handled));
+      await this.offsets.move(manager, this.key, after(read, handled));
       return true;
     });
     if (isNews) this.parts.metrics.setAside(this.key.topic);

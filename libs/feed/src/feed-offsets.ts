@@ -18,10 +18,17 @@ export interface Handled {
   position: number;
 }
 
+/** Where it is kept how far a group is. */
+export interface Offsets {
+  /** Takes the place for the length of the transaction. */
+  lock(manager: EntityManager, key: PartitionKey): Promise<Handled>;
+  move(manager: EntityManager, key: PartitionKey, handled: Handled): Promise<void>;
+}
+
 const rows = z.array(z.object({ partition: z.int(), offset: z.coerce.bigint(), position: z.coerce.number() }));
 
 /** Takes the partition for the length of the transaction. */
-export async function lockHandled(
+async function lockHandled(
   manager: EntityManager,
   { group, source, topic, partition }: PartitionKey,
 ): Promise<Handled> {
@@ -40,16 +47,30 @@ export async function lockHandled(
   return { offset: row.offset, position: row.position };
 }
 
-export async function moveHandled(
-  manager: EntityManager,
-  key: PartitionKey,
-  { offset, position }: Handled,
-): Promise<void> {
+async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, position }: Handled): Promise<void> {
   await manager.query(
     `update feed_offset set "offset" = $5, position = $6, moved_at = now()
      where consumer_group = $1 and source = $2 and topic = $3 and partition = $4`,
     [key.group, key.source, key.topic, key.partition, offset.toString(), position],
   );
+}
+
+export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };
+
+/** Takes back the group's offsets that lie beyond the end of the ledger: nothing that comes would be handled. @returns the topics */
+export async function takeBackBeyondEnd(dataSource: DataSource, group: string): Promise<string[]> {
+  const found: unknown = await dataSource.query(
+    `with ledger as (select coalesce(max(position), 0) as last from ledger_event), taken as (
+       update feed_offset set position = last,
+         "offset" = case when source = 'ledger' then least("offset", last) else "offset" end, moved_at = now()
+       from ledger where consumer_group = $1 and position > last returning topic
+     ) select topic from taken`,
+    [group],
+  );
+  return z
+    .array(z.object({ topic: z.string() }))
+    .parse(found)
+    .map(({ topic }) => topic);
 }
 
 /** Every partition of a topic that the group has begun. */

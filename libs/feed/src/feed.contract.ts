@@ -268,6 +268,20 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(await member.metric('strongroom_lost_messages_total', handled)).toBe(3);
     });
 
+    it('goes on though its offsets were moved beyond the end of the ledger', async () => {
+      const instance = world.ids.next();
+      const first = await world.member();
+      const before = await world.append(instance, 2);
+      await world.settled(before);
+      await first.close();
+      await world.losesWhatIsRecorded(1_000_000);
+      await world.member({ feedTakesMs: 1_000 });
+      const after = await world.append(instance, 3);
+      expect(sorted(idsOf(await world.settled(after)))).toEqual(sorted([...before, ...after]));
+      const more = await world.append(instance, 3);
+      expect(sorted(idsOf(await world.settled(more)))).toEqual(sorted([...before, ...after, ...more]));
+    });
+
     it('handles again what its database has lost together with its offset, though its member is alive', async () => {
       const instance = world.ids.next();
       const member = await world.member();

@@ -30,8 +30,3 @@ export async function unhandledOf(dataSource: DataSource, group: string, places:
 export async function forgetHandled(manager: EntityManager, group: string, upTo: number): Promise<void> {
   await manager.query('delete from feed_handled where consumer_group = $1 and position <= $2', [group, upTo]);
 }
-
-/** From where on what is handled has a row. */
-export async function recordedSince(dataSource: DataSource): Promise<number> {
-  return positions.parse(await dataSource.query('select position from feed_handled_since'))[0]?.position ?? 0;
-}

@@ -1,15 +1,46 @@
-/** Where a group's second look is: up to there every event has been handled, or set aside. */
-import type { DataSource } from 'typeorm';
-import { handledOf, type PartitionKey } from './feed-offsets.js';
-import { recordedSince } from './handled-events.js';
+/**
+ * Where a group's second look is: up to there every event has been handled, or set aside. It stands apart from the group's
+ * offsets, for those are what it looks after.
+ */
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { Handled, Offsets, PartitionKey } from './feed-offsets.js';
 
-/** It keeps its place as a feed of its own does. */
+const positions = z.array(z.object({ position: z.coerce.number() }));
+
+const since = 'coalesce((select position from feed_handled_since), 0)';
+
 export function secondLookKey(group: string): PartitionKey {
   return { group, source: 'second look', topic: 'ledger', partition: 0 };
 }
 
 export async function secondLookAt(dataSource: DataSource, group: string): Promise<number> {
-  const key = secondLookKey(group);
-  const found = (await handledOf(dataSource.manager, key)).get(key.partition);
-  return found && found.position > 0 ? found.position : recordedSince(dataSource);
+  const rows: unknown = await dataSource.query(
+    `select coalesce((select position from second_look where consumer_group = $1), ${since}) as position`,
+    [group],
+  );
+  return positions.parse(rows)[0]?.position ?? 0;
 }
+
+/** Its offset is its place in the ledger. */
+export const secondLookOffsets: Offsets = {
+  async lock(manager: EntityManager, { group }: PartitionKey): Promise<Handled> {
+    await manager.query(
+      `insert into second_look (consumer_group, position) select $1, ${since} on conflict do nothing`,
+      [group],
+    );
+    const rows: unknown = await manager.query('select position from second_look where consumer_group = $1 for update', [
+      group,
+    ]);
+    const position = positions.parse(rows)[0]?.position ?? 0;
+    return { offset: BigInt(position), position };
+  },
+
+  async move(manager: EntityManager, { group }: PartitionKey, { position, offset }: Handled): Promise<void> {
+    await manager.query('update second_look set position = $2 where consumer_group = $1', [
+      group,
+      // What can't be read has only its offset.
+      Math.max(position, Number(offset)),
+    ]);
+  },
+};

@@ -11,10 +11,10 @@ import { type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { Batch } from './batch.js';
 import type { DeadLetters } from './dead-letters.js';
-import { lockHandled, moveHandled, type PartitionKey } from './feed-offsets.js';
+import { type PartitionKey, takeBackBeyondEnd } from './feed-offsets.js';
 import { forgetHandled, unhandledOf } from './handled-events.js';
 import type { Handlers } from './handlers.js';
-import { secondLookAt, secondLookKey } from './second-look-cursor.js';
+import { secondLookAt, secondLookKey, secondLookOffsets } from './second-look-cursor.js';
 
 export interface SecondLookOptions {
   dataSource: DataSource;
@@ -78,6 +78,7 @@ export class SecondLook {
           unrecorded: () => {},
         },
         publishDeadLetter: async () => {},
+        offsets: secondLookOffsets,
       },
       this.key,
     );
@@ -117,6 +118,9 @@ export class SecondLook {
   /** Looks at the next events that are due for it. */
   async look(): Promise<'again' | 'done'> {
     const { ledger, dataSource, group, deadLetters } = this.options;
+    const beyond = await takeBackBeyondEnd(dataSource, group);
+    if (beyond.length > 0)
+      this.options.log.warn({ topics: beyond }, 'offsets lay beyond the end of the ledger: taken back');
     this.horizon = this.passed(await ledger.head());
     const cursor = await secondLookAt(dataSource, group);
     if (this.horizon <= cursor) return 'done';
@@ -172,9 +176,9 @@ export class SecondLook {
   private async moveTo(end: number): Promise<void> {
     const { dataSource, group } = this.options;
     await dataSource.transaction(async (manager) => {
-      const { position } = await lockHandled(manager, this.key);
+      const { position } = await secondLookOffsets.lock(manager, this.key);
       if (end <= position) return;
-      await moveHandled(manager, this.key, { offset: BigInt(end), position: end });
+      await secondLookOffsets.move(manager, this.key, { offset: BigInt(end), position: end });
       await forgetHandled(manager, group, end);
     });
   }

@@ -17,6 +17,11 @@ export class SecondLook1700000000016 implements MigrationInterface {
       -- What is beyond has its row in feed_handled when it is handled.
       create table feed_handled_since (position bigint not null);
       insert into feed_handled_since select coalesce(max(position), 0) from ledger_event;
+      -- Up to where each group has looked twice. Apart from its offsets, which are what it looks after.
+      create table second_look (
+        consumer_group text primary key,
+        position bigint not null
+      );
 
       -- Null: written by a version that did not say it.
       alter table job add column lease_ms bigint;
@@ -37,7 +42,7 @@ export class SecondLook1700000000016 implements MigrationInterface {
       drop index instance_view_building;
       alter table relay_cursor drop column held_ms, drop column ends;
       alter table job drop column lease_ms, drop column paused_at;
-      drop table feed_handled, feed_handled_since;
+      drop table second_look, feed_handled, feed_handled_since;
     `);
   }
 }
