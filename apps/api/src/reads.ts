@@ -138,7 +138,10 @@ export class Reads {
     const coming = nextSlot(schedule, this.clock.now());
     const before = marker === undefined ? undefined : await this.slotOf(schedule, marker, coming);
     if (marker !== undefined && !before) return undefined;
-    const { items, more } = await this.runs.page(schedule.id, { limit, before });
+    const { items, more } = await this.runs.page(schedule.id, {
+      limit,
+      ...(marker !== undefined && before && { before: { slotAt: before, id: marker } }),
+    });
     const runs = await this.runResources(schedule.accountId, items);
     // A scheduler whose clock is ahead may have decided it already.
     const isToCome = !before && !schedule.paused && items.every(({ slotAt }) => slotAt < coming);

@@ -1,6 +1,6 @@
 /**
  * What a copy is built on comes first: an incremental is of no use in a region that does not hold its parent. A parent
- * that nobody has asked there is asked there now, unless it was made there and is there still.
+ * that nobody has asked there is asked there now, unless it was made there; one that is not there any more, as well.
  */
 import { type EventContext, streamOf } from '@strongroom/contracts';
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
@@ -32,7 +32,7 @@ export class Ancestor {
     const parent = fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', id)));
     switch (parent.is) {
       case 'completed':
-        return 'there';
+        return (await this.isStillThere(parentId)) ? 'there' : this.lose(id, parentId);
       case 'absent':
         return this.ask(id, parentId);
       case 'failed':
@@ -64,7 +64,16 @@ export class Ancestor {
     };
   }
 
-  /** Where it was made. A vault that can't say so now will not take the copy either. */
+  private async lose(id: string, parentId: string): Promise<AncestorFound> {
+    const { accountId, request } = this.copy;
+    const { region, instanceId } = request;
+    const reason = `The vault of ${region} does not hold backup ${parentId} any more: it is put back.`;
+    const target = { id, accountId, instanceId, context: this.context };
+    await execute(this.parts, copyDecider, target, { type: 'LoseCopy', code: 'object-missing', reason });
+    return 'awaited';
+  }
+
+  /** A vault that can't say so now will not take the copy either. */
   private async isStillThere(parentId: string): Promise<boolean> {
     const { region } = this.copy.request;
     const { vaults, stalls } = this.parts;

@@ -185,6 +185,23 @@ describe('a region that has lost a backup', () => {
     expect(await world.isWhole(backup, 'DFW')).toBe(true);
   });
 
+  it('which was copied there has what that is built on put back before it as well', async () => {
+    const parent = await world.backUp('DFW');
+    const { instanceId, backupId: parentId } = parent;
+    const child = await world.backUp('DFW', { parentId, instanceId });
+    await world.copied(parent, 'IAD');
+    await world.copied(child, 'IAD');
+    await world.lose(parent, 'IAD');
+    await world.lose(child, 'IAD');
+    await world.onCopy(child, 'IAD', { type: 'CheckCopy' });
+    expect(await world.attempt(child, 'IAD')).toEqual({ retryInMs: 0 });
+    expect(await world.attempt(child, 'IAD')).toMatchObject({ retryInMs: expect.any(Number) });
+    expect((await world.typesOf(parent, 'IAD')).at(-1)).toBe('CopyLost');
+    expect(await world.attempt(parent, 'IAD')).toBe('finished');
+    expect(await world.attempt(child, 'IAD')).toBe('finished');
+    expect([await world.isWhole(parent, 'IAD'), await world.isWhole(child, 'IAD')]).toEqual([true, true]);
+  });
+
   it('has what the backup is built on put back before it', async () => {
     const parent = await world.backUp('DFW');
     const { instanceId, backupId: parentId } = parent;

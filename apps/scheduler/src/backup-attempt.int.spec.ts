@@ -91,7 +91,7 @@ describe('a backup', () => {
     expect(await attempt(backupId)).toBe('finished');
     expect(await completedOf(backupId)).toMatchObject({ type: 'full', parentId: null });
     expect(world.told.find((line) => line.includes(backupId) && line.includes('an incremental was planned'))).toContain(
-      `Backup ${parentId}, which it was to be built on, is not there any more`,
+      `Backup ${parentId}, which it was to be built on, is not in the vault of DFW`,
     );
   });
 

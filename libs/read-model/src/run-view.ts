@@ -108,17 +108,21 @@ export class Runs {
     return row && isOfSlot(row) ? row : undefined;
   }
 
-  /** What became of a schedule's slots, newest first. @param before only of slots before this one */
+  /**
+   * What became of a schedule's slots, newest first. A slot that a wrong clock decided before its time has a run for that, too.
+   * @param before only of runs after that one, of that slot, in this order
+   */
   async page(
     scheduleId: string,
-    { limit, before }: { limit: number; before?: Date | undefined },
+    { limit, before }: { limit: number; before?: Pick<SlotRun, 'slotAt' | 'id'> | undefined },
   ): Promise<Page<SlotRun>> {
     const query = this.dataSource.manager
       .createQueryBuilder(runTable, 'r')
       .where('r.schedule_id = :scheduleId and r.slot_at is not null', { scheduleId })
-      .orderBy({ 'r.slot_at': 'DESC' })
+      .orderBy({ 'r.slot_at': 'DESC', 'r.id': 'DESC' })
       .limit(limit + 1);
-    if (before !== undefined) query.andWhere('r.slot_at < :before', { before });
+    if (before !== undefined)
+      query.andWhere('(r.slot_at, r.id) < (:slotAt, :id)', { slotAt: before.slotAt, id: before.id });
     return cut((await query.getMany()).filter(isOfSlot), limit);
   }
 }
