@@ -19,9 +19,9 @@ import {
 import { SystemClock } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import { z } from 'zod';
-import { contentsOf, rowsOf } from '../../../libs/engines/fixtures/tables.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { verifiedByPostgres } from '../../../test/services/postgres-tools.js';
+import { contentsOf, rowsOf } from '../../../test/services/tables.js';
 
 const program = join(__dirname, '..', '..', '..', 'dist', 'apps', 'cli', 'src', 'main.js');
 const verified = z.object({

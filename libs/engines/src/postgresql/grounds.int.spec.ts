@@ -7,8 +7,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../../test/services/eventually.js';
 import { postgresTools } from '../../../../test/services/postgres-tools.js';
 import type { PostgresVersion } from '../../../../test/services/postgres-versions.js';
+import { contentsOf } from '../../../../test/services/tables.js';
 import { type BackedUpOptions, BackedUpServer } from '../../fixtures/backed-up-server.js';
-import { contentsOf } from '../../fixtures/tables.js';
 import { chainSlotOf } from './chain-slot.js';
 import { WalSummaries } from './wal-summaries.js';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../test/services/postgres-versions.js';
+import { contentsOf, rowsOf } from '../../../../test/services/tables.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
-import { contentsOf, rowsOf } from '../../fixtures/tables.js';
 import { chainSlotOf } from './chain-slot.js';
 
 /** The project's own 18, and the newest 17 that can be had. */

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresServer } from '@strongroom/local-services';
 import { verifiedByPostgres } from '../../../../test/services/postgres-tools.js';
 import { type PostgresVersion, postgresOfVersion } from '../../../../test/services/postgres-versions.js';
+import { contentsOf, rowsOf } from '../../../../test/services/tables.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
-import { contentsOf, rowsOf } from '../../fixtures/tables.js';
 import { restoreBackup } from '../restore-backup.js';
 
 const combinations = (

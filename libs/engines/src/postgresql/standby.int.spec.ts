@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PostgresServer } from '@strongroom/local-services';
 import { eventually } from '../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../test/services/postgres-versions.js';
+import { contentsOf, rowsOf } from '../../../../test/services/tables.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
-import { contentsOf, rowsOf } from '../../fixtures/tables.js';
 import type { EngineTarget } from '../engine.js';
 
 const never = new AbortController().signal;
