@@ -102,8 +102,8 @@ it('a backup’s place in the ledger says which is newest, whatever a clock said
   );
   const backups = new Backups(dataSource);
   expect((await backups.newestCompleted(instanceId))?.id).toBe(made[0]);
-  expect((await backups.newestCompletedOf(dataSource.manager, [scheduleId])).get(scheduleId)).toBe(made[0]);
-  expect((await backups.storedFullsOf(scheduleId)).map(({ id }) => id)).toEqual(made);
+  expect((await backups.newestCompletedOf(dataSource.manager, [instanceId])).get(instanceId)?.id).toBe(made[0]);
+  expect((await backups.heldOf(instanceId)).map(({ id }) => id).reverse()).toEqual(made);
   const rowOf = async (id: string | undefined) =>
     (await dataSource.query('select to_jsonb(b) as row from backup_view b where id = $1', [id]))[0].row;
   const { position, ...withoutPlace } = await rowOf(made[0]);
