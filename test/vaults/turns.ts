@@ -26,6 +26,8 @@ export class Process {
   hasDied = false;
   /** More than one where it reads ahead of what it writes. */
   private readonly waiting: ((turn: Turn) => void)[] = [];
+  /** The files that it has opened, which its host closes when it has died. */
+  readonly open: { close: () => Promise<void> }[] = [];
   private quiet: (() => void) | undefined;
 
   constructor(
@@ -53,17 +55,14 @@ export class Process {
   async inTurn<T>(perform: () => Promise<T> | T): Promise<T> {
     const { fails } = await this.myTurn();
     if (fails?.when === 'before') throw madeUp(fails.code);
-    let done: unknown;
-    try {
-      const value = await perform();
-      done = value;
-      return value;
-    } finally {
+    const done = await settledOf(perform);
+    if (fails) {
       // Nobody else will close a file that was opened though it is said that it was not.
-      if (fails && isOpenFile(done)) await done.close();
-      // biome-ignore lint/correctness/noUnsafeFinally: that it was done is not heard of, be it that it failed.
-      if (fails?.when === 'after') throw madeUp(fails.code);
+      if ('value' in done && isOpenFile(done.value)) await done.value.close();
+      throw madeUp(fails.code);
     }
+    if ('error' in done) throw done.error;
+    return done.value;
   }
 
   /** Lets it do one operation, and waits until it is at the next one or has ended. */
@@ -94,9 +93,23 @@ class FilesInTurns extends VaultFiles {
     super();
   }
 
+  override async open(path: string, flags: 'r' | 'wx'): ReturnType<VaultFiles['open']> {
+    const file = await super.open(path, flags);
+    this.process.open.push(file);
+    return file;
+  }
+
   protected override step<T>(operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
     // Nobody cuts the power here.
     return this.process.inTurn(operation === 'sync' ? () => undefined as T : perform);
+  }
+}
+
+async function settledOf<T>(perform: () => Promise<T> | T): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await perform() };
+  } catch (error) {
+    return { error };
   }
 }
 

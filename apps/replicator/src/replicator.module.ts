@@ -5,7 +5,7 @@ import { databaseModule } from '@strongroom/database';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
 import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } from '@strongroom/runtime';
-import { openVaults, Sweep, sweepEveryMs } from '@strongroom/vault';
+import { openVaults, Sweep } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { CopyAttempt } from './copy-attempt.js';
 import { CopyPlanning } from './copy-planning.js';
@@ -59,12 +59,10 @@ export function replicatorModule({ config, log, clock, ids, metrics, health }: R
           });
           return new ReplicatorWork({ dataSource, jobs, missing, stranded, copies, metrics, log }, config, replicator, {
             copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
-            sweep: async (job, hold) => {
-              await stalls.over(job.lane, hold.signal, (signal, moved) =>
-                sweep.pass(vaults.of(job.lane), job.attempt, signal, moved),
-              );
-              return { retryInMs: sweepEveryMs };
-            },
+            sweep: ({ lane, attempt }, { signal: ends }) =>
+              sweep.tryPass(lane, () =>
+                stalls.over(lane, ends, (signal, moved) => sweep.pass(vaults.of(lane), attempt, signal, moved)),
+              ),
           });
         },
       },

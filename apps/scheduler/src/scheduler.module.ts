@@ -7,7 +7,7 @@ import { PostgresqlEngine } from '@strongroom/engines';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, KnownVaults, type RuntimeParts } from '@strongroom/runtime';
-import { openVaults, Sweep, sweepEveryMs } from '@strongroom/vault';
+import { openVaults, Sweep } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { BackupAttempt } from './backup-attempt.js';
 import { BuiltServer } from './built-server.js';
@@ -84,10 +84,7 @@ export function schedulerModule({
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),
             instance: (job, hold) => new BuiltServer(built, job, hold).perform(),
-            sweep: async (job, hold) => {
-              await sweep.pass(vault, job.attempt, hold.signal);
-              return { retryInMs: sweepEveryMs };
-            },
+            sweep: (job, hold) => sweep.tryPass(homeRegion, () => sweep.pass(vault, job.attempt, hold.signal)),
           });
         },
       },

@@ -4,7 +4,7 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { manifestBytes, storedBytes } from './manifest.js';
-export { Sweep, type SweepParts, type SweepVerdict, sweepEveryMs, sweepJob } from './sweep.js';
+export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export {
   type HeldBackup,
   type ListedBackup,

@@ -28,7 +28,7 @@ describe('the vaults of a service that starts', () => {
     await open(['DFW', 'DFW'], ['IAD', 'IAD']).identify(log);
     const marker = await markerOf('DFW');
     expect(marker).toEqual({ vaultId: expect.any(String), region: 'DFW', createdAt: expect.any(String) });
-    expect(told.join('')).toContain('the vaults of IAD and DFW are on one file system');
+    expect(told.join('')).toContain('the vault of IAD is on one file system with that of DFW');
     await open(['DFW', 'DFW'], ['IAD', 'IAD']).identify(log);
     expect(await markerOf('DFW')).toEqual(marker);
     expect((await readdir(join(folder, 'DFW'))).sort()).toEqual(['.spare', 'vault.json']);

@@ -71,12 +71,11 @@ class SeenTogether implements VaultMemory {
     const others = [...this.seen.values()].filter((other) => other.region !== region);
     const same = others.filter((other) => other.vaultId === vaultId);
     if (same.length > 0) return same;
-    for (const other of others) {
-      if (device !== undefined && other.device === device)
-        this.log.warn(
-          `the vaults of ${region} and ${other.region} are on one file system: what befalls it befalls both. Put them on disks, better hosts, of their own`,
-        );
-    }
+    const beside = others.filter((other) => device !== undefined && other.device === device);
+    if (beside.length > 0)
+      this.log.warn(
+        `the vault of ${region} is on one file system with that of ${beside.map((other) => other.region).join(', ')}: what befalls it befalls all. Put each on a disk, better a host, of its own`,
+      );
     const known = (await this.before?.remember(identity)) ?? [];
     this.seen.set(region, identity);
     return known;

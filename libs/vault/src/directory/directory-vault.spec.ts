@@ -15,8 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { gatedVault } from '../../../../test/vaults/gated-files.js';
 import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
-import { chunksOf, storeSample } from '../../fixtures/sample-backup.js';
+import { chunksOf, listOf, storeSample } from '../../fixtures/sample-backup.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';
@@ -67,6 +68,30 @@ describe('a directory vault', () => {
     await expect(vault.probe()).rejects.toMatchObject({ code: 'vault-unavailable' });
     await expect(stat(folder)).rejects.toMatchObject({ code: 'ENOENT' });
   });
+
+  it('whose manifest was written anew is not what was sealed, though all in it is true', async () => {
+    const { backupId, manifestBytes } = await storeSample(vault);
+    const path = join(folder, (await vault.locationOf(backupId)) ?? '', 'manifest.json');
+    await writeFile(path, manifestBytes.toString('utf8').replace('"orders"', '"others"'));
+    await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: 'object-altered' });
+    await expect(vault.verify(backupId)).rejects.toThrow('its manifest.json is not the one that was sealed');
+    expect(await listOf(vault)).toMatchObject([{ backupId, fault: { code: 'object-altered' } }]);
+  });
+
+  it.each(['EIO', 'EEXIST', 'ETIMEDOUT'])(
+    'takes a change of a state for made that is there, though its file system answered %s',
+    async (fails) => {
+      const looked = gatedVault('DFW', folder);
+      await storeSample(looked.vault);
+      const links = [...looked.files.begun.entries()].filter(([, operation]) => operation.startsWith('link '));
+      expect(links).toHaveLength(2);
+      for (const [at] of links) {
+        const troubled = gatedVault('DFW', folder, { at, when: 'after', fails });
+        const { backupId, manifestBytes } = await storeSample(troubled.vault);
+        await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: manifestBytes });
+      }
+    },
+  );
 
   it('whose path is no folder says so', async () => {
     const file = join(folder, 'file');

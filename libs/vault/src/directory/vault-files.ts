@@ -110,9 +110,9 @@ export class VaultFiles {
 
   /** Makes the names in a folder durable: a file's own sync does not. */
   async syncFolder(path: string): Promise<void> {
-    const folder = await open(path, 'r');
+    const folder = await this.open(path, 'r');
     try {
-      await this.step('sync', path, () => folder.sync());
+      await folder.sync();
     } finally {
       await folder.close();
     }

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLogger, FixedClock, Metrics } from '@strongroom/runtime';
+import { unsealedPlaces } from '../../../test/vaults/unsealed-places.js';
+import { heldOf, putSample, storeSample } from '../fixtures/sample-backup.js';
+import { DirectoryVault } from './directory/directory-vault.js';
+import { Sweep, type SweepVerdict } from './sweep.js';
+import { shards } from './vault.js';
+
+const hour = 3_600_000;
+
+describe('the sweep of a vault', () => {
+  let folder: string;
+  let root: string;
+  let vault: DirectoryVault;
+  let verdicts: Map<string, SweepVerdict>;
+  let metrics: Metrics;
+  let told: string[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'strongroom-sweep-'));
+    root = join(folder, 'DFW');
+    await mkdir(root);
+    vault = new DirectoryVault('DFW', root);
+    verdicts = new Map();
+    told = [];
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  /** A whole round, so many hours from now. */
+  async function sweep(hoursLater: number): Promise<void> {
+    metrics = new Metrics();
+    const sweep = new Sweep({
+      ask: async () => verdicts,
+      clock: new FixedClock(new Date(Date.now() + hoursLater * hour)),
+      log: createLogger({ app: 'spec', level: 'info', to: { write: (line) => void told.push(line) } }),
+      metrics,
+      graceMs: 24 * hour,
+    });
+    for (let round = 0; round < shards; round += 1) await sweep.pass(vault, round);
+  }
+
+  async function kept(attempt = 1): Promise<string> {
+    const { backupId } = await storeSample(vault);
+    verdicts.set(backupId, { is: 'kept', attempt, location: (await vault.locationOf(backupId)) ?? '' });
+    return backupId;
+  }
+
+  it('removes after a day what a late attempt left beside a completed backup, and says how much that was', async () => {
+    const backupId = await kept(2);
+    await putSample(vault, backupId, 2);
+    await sweep(23);
+    expect(await unsealedPlaces(root, vault)).toHaveLength(1);
+    await sweep(25);
+    expect(await unsealedPlaces(root, vault)).toEqual([]);
+    await expect(vault.verify(backupId)).resolves.toBeDefined();
+    expect(told.join('')).toMatch(/swept: what late attempts at backup .* had left in the vault of DFW, 301000 bytes/);
+    expect(await metrics.text()).toContain('strongroom_swept_bytes_total{region="DFW"} 301000');
+  });
+
+  it('never removes what the ledger does not know: it counts it, and tells', async () => {
+    const { backupId } = await storeSample(vault);
+    await putSample(vault, String(randomUUID()), 1);
+    await sweep(1_000);
+    await expect(vault.verify(backupId)).resolves.toBeDefined();
+    expect(await unsealedPlaces(root, vault)).toHaveLength(1);
+    expect(told.join('')).toContain('that the ledger does not know; nothing of them is removed');
+    expect(await metrics.text()).toContain('strongroom_vault_unknown_backups{region="DFW"} 2');
+  });
+
+  it('leaves alone what an attempt or a deletion may be at', async () => {
+    const { backupId } = await storeSample(vault);
+    await putSample(vault, backupId, 2);
+    verdicts.set(backupId, { is: 'in-hand' });
+    await sweep(1_000);
+    expect(await unsealedPlaces(root, vault)).toHaveLength(1);
+    await expect(vault.verify(backupId)).resolves.toBeDefined();
+  });
+
+  it('removes after a day what has ended, remembers that for another, and has nothing of it left then', async () => {
+    const { backupId } = await storeSample(vault);
+    verdicts.set(backupId, { is: 'ended', attempt: 1, forGood: true });
+    await sweep(23);
+    await expect(vault.verify(backupId)).resolves.toBeDefined();
+    await sweep(25);
+    expect(await vault.manifest(backupId)).toBeUndefined();
+    expect(await heldOf(vault, backupId)).toMatchObject([{ isGone: true }]);
+    await sweep(23);
+    expect(await heldOf(vault, backupId)).toHaveLength(1);
+    await sweep(25);
+    expect(await heldOf(vault, backupId)).toEqual([]);
+  });
+
+  it('remembers for ever that a copy was removed that may be asked for again', async () => {
+    const { backupId } = await storeSample(vault);
+    verdicts.set(backupId, { is: 'ended', attempt: 1, forGood: false });
+    for (let day = 0; day < 3; day += 1) await sweep(1_000);
+    expect(await heldOf(vault, backupId)).toMatchObject([{ isGone: true }]);
+    await expect(vault.begin(backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
+  });
+
+  it('removes nothing on the word of a ledger that has fallen behind the vault, or that means another place', async () => {
+    const ahead = await kept(1);
+    await putSample(vault, ahead, 5);
+    const ended = (await storeSample(vault, { attempt: 5 })).backupId;
+    verdicts.set(ended, { is: 'ended', attempt: 2, forGood: true });
+    const elsewhere = (await storeSample(vault)).backupId;
+    verdicts.set(elsewhere, { is: 'kept', attempt: 1, location: 'backups/00/elsewhere' });
+    await sweep(1_000);
+    for (const backupId of [ahead, ended, elsewhere]) await expect(vault.verify(backupId)).resolves.toBeDefined();
+    expect(await unsealedPlaces(root, vault)).toHaveLength(1);
+    expect(told.filter((line) => line.includes('not swept'))).toHaveLength(3);
+  });
+
+  it('is no excuse for a vault that is away', async () => {
+    await rm(root, { recursive: true });
+    await expect(sweep(1)).rejects.toMatchObject({ code: 'vault-unavailable' });
+  });
+});
