@@ -99,6 +99,19 @@ describe('a directory vault', () => {
     await expect(new DirectoryVault('DFW', file).probe()).rejects.toMatchObject({ code: 'vault-unavailable' });
   });
 
+  it.each(['create', 'write'])('that is full has room to remove a backup (it fails to %s)', async (operation) => {
+    await vault.identify();
+    const looked = gatedVault('DFW', folder);
+    await looked.vault.purge((await storeSample(vault)).backupId, 1);
+    const at = looked.files.begun.findIndex((begun) => begun.startsWith(`${operation} `) && begun.includes('.state.'));
+    const { backupId } = await storeSample(vault);
+    const full = gatedVault('DFW', folder, { at, when: 'before', fails: 'ENOSPC' });
+    await expect(full.vault.purge(backupId, 1)).resolves.toMatchObject({ places: 1 });
+    expect(full.files.begun).toContain('unlink .spare');
+    expect(await vault.manifest(backupId)).toBeUndefined();
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
   it('that is full says so, and what to do', async () => {
     // A device on which every write fails as on a full disk.
     const full = await open('/dev/full', 'w');
