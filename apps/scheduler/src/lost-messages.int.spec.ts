@@ -115,12 +115,22 @@ it('a backup, a deletion and a server to build are begun though their messages w
 it('retention and the ends of chains are seen to though the messages were lost', async () => {
   const instanceId = await instance();
   const scheduleId = lost.ids.next();
-  const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
+  const created: NewEvent = {
+    type: 'ScheduleCreated',
+    data: { scheduleId, instanceId, ...definition, dayOfWeek: 7 },
+  };
   await lost.record('schedule', scheduleId, instanceId, created);
   const [older, newer] = [lost.ids.next(), lost.ids.next()];
-  for (const backupId of [older, newer]) {
-    const request = requested(backupId, instanceId, { scheduleId, trigger: 'run-now' });
-    await lost.record('backup', backupId, instanceId, request, completed(backupId, instanceId, { scheduleId }));
+  for (const [day, backupId] of [older, newer].entries()) {
+    const slotAt = new Date(Date.UTC(2026, 0, day + 1, definition.hour)).toISOString();
+    await lost.record(
+      'backup',
+      backupId,
+      instanceId,
+      requested(backupId, instanceId, { scheduleId, trigger: 'slot', slotAt }),
+      { type: 'BackupIdentified', data: { backupId, instanceId, scheduleId, lineage: older, facts: null } },
+      completed(backupId, instanceId, { scheduleId }),
+    );
   }
   await lost.loseAll('scheduler');
   await lost.start('scheduler', schedulerModule);
@@ -129,5 +139,5 @@ it('retention and the ends of chains are seen to though the messages were lost',
     const jobs = await lost.dataSource.query(`select id from job where kind = 'chain-end'`);
     expect(jobs).toContainEqual({ id: older });
   }, soon);
-  expect(await lost.told('backup', newer)).toEqual(['BackupRequested', 'BackupCompleted']);
+  expect(await lost.told('backup', newer)).toEqual(['BackupRequested', 'BackupIdentified', 'BackupCompleted']);
 });
