@@ -106,7 +106,7 @@ describe('incremental backups', () => {
     const child = await runOf({ instanceId, scheduleId, full });
     await strongroom.until(api, child, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     expect(await strongroom.backup(api, child)).toMatchObject({ type: 'incremental', parent_id: full });
-    await eventually(async () => expect((await strongroom.attemptsAt(full, 'IAD')).length).toBeGreaterThan(1), {
+    await eventually(async () => expect(await strongroom.leasesOf(full, 'IAD')).toBeGreaterThan(1), {
       withinMs: 30_000,
     });
     expect(await strongroom.attemptsAt(child, 'IAD')).toEqual([]);
