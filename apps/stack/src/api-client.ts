@@ -44,8 +44,10 @@ export class ApiClient {
     await this.call('PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
   }
 
-  async newestBackup(instanceId: string): Promise<BackupResource | undefined> {
-    return backupsResponse.parse(await this.call('GET', `/instances/${instanceId}/backups?limit=1`)).backups[0];
+  /** Of a schedule, among the newest of the instance: what somebody asked for beside it is none of its runs. */
+  async newestRun(instanceId: string, scheduleId: string): Promise<BackupResource | undefined> {
+    const { backups } = backupsResponse.parse(await this.call('GET', `/instances/${instanceId}/backups`));
+    return backups.find(({ schedule_id }) => schedule_id === scheduleId);
   }
 
   private async call(method: string, path: string, body?: object): Promise<unknown> {

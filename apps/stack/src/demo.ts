@@ -22,7 +22,7 @@ export async function runDemo(
   const client = new ApiClient(`${api}/v1.0/${accountId}`, tokens.admin);
   const instanceId = await instanceOf(file, client);
   const schedule = (await client.scheduleOf(instanceId)) ?? (await newSchedule(client, instanceId));
-  const before = await client.newestBackup(instanceId);
+  const before = await client.newestRun(instanceId, schedule.id);
   // One that an earlier start left running is shown to its end in place of a new one.
   const isLeft = before !== undefined && !hasEnded(before, schedule);
   if (!isLeft) await client.runNow(schedule.id);
@@ -30,7 +30,7 @@ export async function runDemo(
   terminal.say('', `  ${titleOf(schedule, homeRegion, isLeft, terminal)}`, '');
   const deadline = performance.now() + longestMs;
   while (!signal.aborted) {
-    const backup = await client.newestBackup(instanceId);
+    const backup = await client.newestRun(instanceId, schedule.id);
     if (backup && (isLeft || backup.id !== before?.id)) {
       terminal.draw(progressOf(backup, schedule, homeRegion, terminal));
       if (hasEnded(backup, schedule)) return backup;
