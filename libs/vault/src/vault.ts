@@ -110,6 +110,12 @@ export abstract class Vault {
    */
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
 
+  /**
+   * As `manifest`, and looks whether every object lies there in its size. Reads none of them: cheap, and no proof.
+   * @throws {VaultFault} also `object-missing`, `object-altered` naming the object
+   */
+  abstract glance(backupId: string): Promise<SealedManifest | undefined>;
+
   /** Where in the vault a sealed backup lies, be it that it can't be read; undefined when none is sealed. */
   abstract locationOf(backupId: string): Promise<string | undefined>;
 

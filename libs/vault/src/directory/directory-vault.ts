@@ -83,6 +83,14 @@ export class DirectoryVault extends Vault {
     return this.onSealed(backupId, (state) => this.manifestAt(backupId, state));
   }
 
+  async glance(backupId: string): Promise<SealedManifest | undefined> {
+    return this.onSealed(backupId, async (state) => {
+      const sealed = await this.manifestAt(backupId, state);
+      await this.readerAt(backupId, state).lookAt(sealed.manifest);
+      return sealed;
+    });
+  }
+
   async locationOf(backupId: string): Promise<string | undefined> {
     const sealed = await this.sealedState(backupId);
     return sealed && this.locationAt(backupId, sealed);
