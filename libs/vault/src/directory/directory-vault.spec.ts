@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   mkdir,
   mkdtemp,
@@ -21,6 +22,7 @@ import { chunksOf, listOf, storeSample } from '../../fixtures/sample-backup.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';
+import { VaultFiles } from './vault-files.js';
 import { VaultRoot } from './vault-root.js';
 
 vaultContract('directory', directoryScene);
@@ -112,6 +114,45 @@ describe('a directory vault', () => {
     expect(await readdir(folder)).toContain('.spare');
   });
 
+  it('that is full has room to remove what is not there, and keeps some for the next time', async () => {
+    await vault.identify();
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    await expect(full.purge(randomUUID(), 3)).resolves.toEqual({ places: 0, bytes: 0 });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that is full has room to tidy up, and keeps some for the next time', async () => {
+    await vault.identify();
+    const { backupId } = await storeSample(vault);
+    const location = (await vault.locationOf(backupId)) ?? '';
+    await (await vault.begin(backupId, 2)).put('base.tar.zst', chunksOf(randomBytes(10)));
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    const later = new Date(Date.now() + 60_000);
+    await expect(full.tidy(backupId, { attempt: 2, location }, later)).resolves.toMatchObject({ places: 1 });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that a lost attempt has filled lets the next one begin, which has its room', async () => {
+    await vault.identify();
+    const backupId = randomUUID();
+    await (await vault.begin(backupId, 1)).put('base.tar.zst', chunksOf(randomBytes(10)));
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    await full.begin(backupId, 2);
+    expect(await unsealedPlaces(folder, vault)).toEqual([expect.stringMatching(/\/2\.\d+$/)]);
+    await expect(full.begin(randomUUID(), 1)).rejects.toMatchObject({ code: 'vault-full' });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that had no room to keep any tries again', async () => {
+    const files = new FullDisk(folder);
+    const root = new VaultRoot('DFW', folder, files);
+    files.isFull = true;
+    await root.keepRoom();
+    files.isFull = false;
+    await root.keepRoom();
+    expect((await stat(join(folder, '.spare'))).size).toBe(65_536);
+  });
+
   it('that is full says so, and what to do', async () => {
     // A device on which every write fails as on a full disk.
     const full = await open('/dev/full', 'w');
@@ -121,6 +162,24 @@ describe('a directory vault', () => {
     await full.close();
   });
 });
+
+/** Full as long as the room that is kept has not been given up: then there is that much. */
+class FullDisk extends VaultFiles {
+  isFull: boolean | undefined;
+
+  constructor(private readonly root: string) {
+    super();
+  }
+
+  protected override async step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
+    const spare = join(this.root, '.spare');
+    const isFull = this.isFull ?? (path !== spare && existsSync(spare));
+    if (isFull && ['mkdir', 'write'].includes(operation) && !existsSync(`${path}/`)) {
+      throw Object.assign(new Error('ENOSPC: made up'), { code: 'ENOSPC' });
+    }
+    return perform();
+  }
+}
 
 async function directoryScene(region: string): Promise<VaultScene> {
   const folder = await mkdtemp(join(tmpdir(), 'strongroom-vault-'));

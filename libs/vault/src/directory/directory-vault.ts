@@ -62,14 +62,19 @@ export class DirectoryVault extends Vault {
     return this.root.doing(`open an upload of backup ${backupId}`, async () => {
       await this.checkWritable();
       const folder = await this.root.makeFolder(location);
-      const now = await this.changeState(backupId, (found) => {
-        this.refuseLate(found, backupId, attempt);
-        const { sealed } = found.state;
-        return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
-      });
+      const opened = () =>
+        this.changeState(backupId, (found) => {
+          this.refuseLate(found, backupId, attempt);
+          const { sealed } = found.state;
+          return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
+        });
+      // What an earlier attempt has filled the disk with is removed by this one, if it can begin.
+      const { state: before } = await this.states.read(backupId);
+      const now = await (before.open ? this.root.evenIfFull(opened) : opened());
       await this.places.clear(backupId, now).catch(() => {});
       const place = now.state.open ?? '';
       await this.root.files.makeFolder(join(folder, place));
+      if (before.open) await this.root.keepRoom();
       return new DirectoryUpload(
         { root: this.root, states: this.states, places: this.places },
         backupId,
@@ -130,7 +135,7 @@ export class DirectoryVault extends Vault {
     const location = this.root.locationOf(backupId);
     return this.root.doing(`remove backup ${backupId}`, async () => {
       await this.checkWritable();
-      await this.root.makeFolder(location);
+      await this.root.evenIfFull(() => this.root.makeFolder(location));
       const found = await this.states.read(backupId);
       const isDone = found.state.gone && found.state.attempt >= attempt;
       // Before anything is removed: what begins or seals after it is refused.
@@ -164,7 +169,9 @@ export class DirectoryVault extends Vault {
       this.refuseUnlessKept(backupId, found, kept);
       const isClosed = found.seq > 0 && found.state.open === undefined;
       const closed = isClosed ? found : await this.root.evenIfFull(() => this.closed(backupId, kept));
-      return this.places.clear(backupId, closed, before);
+      const removed = await this.places.clear(backupId, closed, before);
+      await this.root.keepRoom();
+      return removed;
     });
   }
 
