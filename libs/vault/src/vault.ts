@@ -26,6 +26,8 @@ export interface Removed {
 /** What a vault holds of a backup, be it sealed or not, as the vault has it. */
 export interface HeldBackup {
   backupId: string;
+  /** Why it can't be told what counts of it: then the rest says nothing. */
+  fault?: VaultFault;
   /** The newest attempt that has begun; 0 for what an older version stored. */
   attempt: number;
   /** Of what is sealed. */

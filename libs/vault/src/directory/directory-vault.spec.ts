@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { gatedVault } from '../../../../test/vaults/gated-files.js';
 import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
-import { chunksOf, listOf, storeSample } from '../../fixtures/sample-backup.js';
+import { chunksOf, listOf, type SampleBackup, storeSample } from '../../fixtures/sample-backup.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';
@@ -94,6 +94,42 @@ describe('a directory vault', () => {
       }
     },
   );
+
+  describe('in which the state of a backup is damaged', () => {
+    let sample: SampleBackup;
+    beforeEach(async () => {
+      sample = await storeSample(vault);
+      const of = join(folder, 'backups', sample.backupId.slice(-2), sample.backupId);
+      await truncate(join(of, 'state.000000000002'), 40);
+    });
+
+    it('says so of that backup, and goes on with the others', async () => {
+      const { backupId } = sample;
+      await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: 'manifest-invalid' });
+      await expect(vault.verify(backupId)).rejects.toThrow(`The state of backup ${backupId} in the vault of DFW`);
+      const beside = (await storeSample(vault, { backupId: `${randomUUID().slice(0, -2)}${backupId.slice(-2)}` }))
+        .backupId;
+      const held: string[] = [];
+      for await (const each of vault.held(Number.parseInt(backupId.slice(-2), 16))) {
+        held.push(each.backupId);
+        expect(each.fault?.code).toBe(each.backupId === backupId ? 'manifest-invalid' : undefined);
+      }
+      expect(held.sort()).toEqual([backupId, beside].sort());
+    });
+
+    it('has it back with the next attempt, where it lies when it is whole', async () => {
+      const { backupId, manifestBytes } = sample;
+      await (await vault.begin(backupId, 2)).discard();
+      const location = `backups/${backupId.slice(-2)}/${backupId}/1.1`;
+      await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: manifestBytes, location });
+    });
+
+    it('removes it when it is asked to', async () => {
+      await expect(vault.purge(sample.backupId, 1)).resolves.toMatchObject({ places: 1 });
+      await expect(vault.manifest(sample.backupId)).resolves.toBeUndefined();
+      await expect(vault.begin(sample.backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
+    });
+  });
 
   it('whose path is no folder says so', async () => {
     const file = join(folder, 'file');

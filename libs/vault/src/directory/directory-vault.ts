@@ -69,7 +69,7 @@ export class DirectoryVault extends Vault {
           return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
         });
       // What an earlier attempt has filled the disk with is removed by this one, if it can begin.
-      const { state: before } = await this.states.read(backupId);
+      const { state: before } = await this.states.readToReplace(backupId);
       const now = await (before.open ? this.root.evenIfFull(opened) : opened());
       await this.places.clear(backupId, now).catch(() => {});
       const place = now.state.open ?? '';
@@ -136,7 +136,7 @@ export class DirectoryVault extends Vault {
     return this.root.doing(`remove backup ${backupId}`, async () => {
       await this.checkWritable();
       await this.root.evenIfFull(() => this.root.makeFolder(location));
-      const found = await this.states.read(backupId);
+      const found = await this.states.readToReplace(backupId);
       const isDone = found.state.gone && found.state.attempt >= attempt;
       // Before anything is removed: what begins or seals after it is refused.
       const gone = isDone
@@ -158,7 +158,7 @@ export class DirectoryVault extends Vault {
     await this.probeReading();
     for (const backupId of await this.idsOf(shard, true)) {
       signal?.throwIfAborted();
-      yield await this.root.doing(`look at backup ${backupId}`, () => this.heldOf(backupId));
+      yield await this.root.doing(`look at backup ${backupId}`, () => this.heldOrFault(backupId));
     }
   }
 
@@ -215,7 +215,7 @@ export class DirectoryVault extends Vault {
     backupId: string,
     next: (found: FoundState) => Parameters<BackupStates['change']>[2],
   ): Promise<FoundState> {
-    let found = await this.states.read(backupId);
+    let found = await this.states.readToReplace(backupId);
     for (let conflicts = 0; conflicts < mostConflicts; conflicts += 1) {
       const { outcome, now } = await this.states.change(backupId, found, next(found));
       if (outcome === 'changed') return now;
@@ -303,6 +303,16 @@ export class DirectoryVault extends Vault {
   private locationAt(backupId: string, { place }: SealedState): string {
     const location = this.root.locationOf(backupId);
     return place === oldPlace ? location : `${location}/${place}`;
+  }
+
+  /** What can't be told of one backup keeps nobody from looking at the others. */
+  private async heldOrFault(backupId: string): Promise<HeldBackup> {
+    try {
+      return await this.heldOf(backupId);
+    } catch (fault) {
+      if (!(fault instanceof VaultFault) || !isSpoilt(fault)) throw fault;
+      return { backupId, fault, attempt: 0, isGone: false, hasLeftovers: true, changedAt: new Date(0) };
+    }
   }
 
   private async heldOf(backupId: string): Promise<HeldBackup> {
