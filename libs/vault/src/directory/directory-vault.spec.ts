@@ -15,6 +15,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { gatedVault } from '../../../../test/vaults/gated-files.js';
 import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
@@ -94,6 +95,53 @@ describe('a directory vault', () => {
       }
     },
   );
+
+  describe('whose disk goes away, so that its folder is an empty one,', () => {
+    let root: string;
+    const unmount = async () => {
+      await rename(root, `${root}.away`);
+      await mkdir(root);
+    };
+    beforeEach(async () => {
+      root = join(folder, 'root');
+      await mkdir(root);
+    });
+
+    it('says that to who writes to it, and not that another attempt has begun', async () => {
+      const mounted = new DirectoryVault('DFW', root);
+      await mounted.identify();
+      const upload = await mounted.begin(randomUUID(), 1);
+      await upload.put('base.tar.zst', chunksOf(randomBytes(10)));
+      await unmount();
+      await expect(upload.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject({
+        code: 'vault-unavailable',
+      });
+      await expect(upload.seal(randomBytes(10))).rejects.toMatchObject({ code: 'vault-unavailable' });
+    });
+
+    it('says that to who reads from it, and not that an object is missing', async () => {
+      const looked = gatedVault('DFW', root);
+      await looked.vault.identify();
+      const { backupId } = await storeSample(looked.vault);
+      const before = looked.files.begun.length;
+      await buffer(looked.vault.read(backupId, 'base.tar.zst'));
+      const at = looked.files.begun.slice(before).findIndex((begun) => begun.endsWith('base.tar.zst'));
+      const plain = gatedVault('DFW', root);
+      await plain.vault.identify();
+      const of = plain.files.begun.length;
+      let go = () => {};
+      const until = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      const frozen = gatedVault('DFW', root, { at: of + at, when: 'before', until });
+      await frozen.vault.identify();
+      const reading = buffer(frozen.vault.read(backupId, 'base.tar.zst'));
+      await frozen.files.reached;
+      await unmount();
+      go();
+      await expect(reading).rejects.toMatchObject({ code: 'vault-unavailable' });
+    });
+  });
 
   describe('in which the state of a backup is damaged', () => {
     let sample: SampleBackup;

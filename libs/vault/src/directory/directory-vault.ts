@@ -76,7 +76,7 @@ export class DirectoryVault extends Vault {
       await this.root.files.makeFolder(join(folder, place));
       if (before.open) await this.root.keepRoom();
       return new DirectoryUpload(
-        { root: this.root, states: this.states, places: this.places },
+        { root: this.root, states: this.states, places: this.places, checkVault: () => this.marker.check() },
         backupId,
         attempt,
         place,
@@ -293,7 +293,13 @@ export class DirectoryVault extends Vault {
   private async *chunks(backupId: string, objectName: string): AsyncGenerator<Buffer> {
     const state = await this.sealedState(backupId);
     if (!state) throw notHeld(backupId, this.region);
-    yield* this.readerAt(backupId, state).chunks(objectName);
+    try {
+      yield* this.readerAt(backupId, state).chunks(objectName);
+    } catch (error) {
+      // Before it is said that it is lost: is this the vault?
+      if (isSpoilt(error)) await this.marker.check();
+      throw error;
+    }
   }
 
   private readerAt(backupId: string, state: SealedState): PlaceReader {
