@@ -51,13 +51,13 @@ async function onCopy(backupId: string, region: string, ...commands: CopyCommand
   }
 }
 
-async function copyThere(backupId: string, region: string): Promise<void> {
+async function copyThere(backupId: string, region: string, location = `backups/${backupId}`): Promise<void> {
   const history = await dfw.ledger.readStream(`backup-${backupId}`);
   const backup = fold(backupDecider, history);
   if (backup.is !== 'completed' || !backup.completed) throw new Error('the backup has not completed');
   const request = copyRequest(backup.completed, region);
   const { copyId: id, sizeBytes, sha256 } = request;
-  const done = { location: `backups/${backupId}`, sizeBytes, sha256, startedAt };
+  const done = { location, sizeBytes, sha256, startedAt };
   await onCopy(
     backupId,
     region,
@@ -80,6 +80,19 @@ describe('copying a backup', () => {
     expect((await dfw.call('GET', `/backups/${backup}`)).body).toMatchObject({ backup: { status: 'COMPLETED' } });
     expect((await copy(dfw, backup, 'DFW')).status).toBe(202);
     expect(await typesOf(backup, 'DFW')).toEqual(['CopyRequested']);
+  });
+
+  it('back to the region where it was made has the backup say where it lies there now', async () => {
+    const backup = await completed();
+    const shown = async () =>
+      z
+        .object({ backup: z.object({ locationRef: z.string() }) })
+        .parse((await dfw.call('GET', `/backups/${backup}`)).body);
+    const before = await shown();
+    await copyThere(backup, 'ORD');
+    expect(await shown()).toEqual(before);
+    await copyThere(backup, 'DFW', 'backups/put-back');
+    expect(await shown()).toEqual({ backup: { locationRef: 'strongroom://DFW/backups/put-back' } });
   });
 
   it('to a region that has it has it read back there, and changes nothing that is shown', async () => {

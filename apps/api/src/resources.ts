@@ -72,7 +72,7 @@ export function backupResource(
     parent_id: row.type === 'full' ? null : row.parentId,
     size: row.sizeBytes === null ? null : row.sizeBytes / bytesOfGb,
     size_bytes: row.sizeBytes,
-    locationRef: locationRef(row.region, row.location),
+    locationRef: whereItLies(row, copies),
     datastore: {
       type: row.datastoreType,
       version: row.datastoreVersion,
@@ -229,6 +229,12 @@ export function comingRun(scheduleId: string, slotAt: Date): RunResource {
 function percent(progress: JobProgress | undefined): number {
   if (!progress?.totalBytes) return 0;
   return Math.min(99, Math.floor((progress.doneBytes / progress.totalBytes) * 100));
+}
+
+/** What was put back into the region where it was made lies elsewhere in its vault than it did. */
+function whereItLies({ region, location }: ShownBackup, copies: readonly CopyResource[]): string | null {
+  const putBack = copies.find((copy) => copy.region === region && copy.status === 'COMPLETED');
+  return putBack ? putBack.locationRef : locationRef(region, location);
 }
 
 function locationRef(region: string | null, location: string | null): string | null {

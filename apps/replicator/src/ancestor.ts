@@ -6,7 +6,7 @@ import { type EventContext, streamOf } from '@strongroom/contracts';
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
 import { execute, type Ledger } from '@strongroom/ledger';
 import type { Ids } from '@strongroom/runtime';
-import { VaultFault, type Vaults } from '@strongroom/vault';
+import { isSpoilt, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from './stall-watch.js';
 
 export const parentNotCopied = 'parent-not-copied';
@@ -67,7 +67,7 @@ export class Ancestor {
   private async lose(id: string, parentId: string): Promise<AncestorFound> {
     const { accountId, request } = this.copy;
     const { region, instanceId } = request;
-    const reason = `The vault of ${region} does not hold backup ${parentId} any more: it is put back.`;
+    const reason = `The vault of ${region} does not hold all of backup ${parentId} any more: it is put back.`;
     const target = { id, accountId, instanceId, context: this.context };
     await execute(this.parts, copyDecider, target, { type: 'LoseCopy', code: 'object-missing', reason });
     return 'awaited';
@@ -78,10 +78,10 @@ export class Ancestor {
     const { region } = this.copy.request;
     const { vaults, stalls } = this.parts;
     try {
-      return (await stalls.over(region, this.signal, () => vaults.of(region).manifest(parentId))) !== undefined;
+      return (await stalls.over(region, this.signal, () => vaults.of(region).glance(parentId))) !== undefined;
     } catch (error) {
       if (this.signal.aborted || !(error instanceof VaultFault)) throw error;
-      return error.code !== 'manifest-invalid';
+      return !isSpoilt(error);
     }
   }
 }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { heldVerdicts } from '@strongroom/ledger';
+import { copyBackup } from '@strongroom/vault';
 import { accountId, CopyingWorld } from '../fixtures/copying-world.js';
 
 let world: CopyingWorld;
@@ -184,6 +186,67 @@ describe('a region that has lost a backup', () => {
     expect((await world.typesOf(backup, 'DFW')).slice(3)).toEqual(['CopyCheckRequested', 'CopyChecked']);
     expect(await world.isWhole(backup, 'DFW')).toBe(true);
   });
+
+  it('that turns out to be whole is kept from an earlier attempt that wakes up afterwards', async () => {
+    const backup = await world.backUp('DFW');
+    const { backupId } = backup;
+    await world.requestCopy(backup, 'DFW');
+    const copyId = await world.startCopy(backup, 'DFW', 1);
+    const vault = world.vaults().of('DFW');
+    const late = await vault.begin(backupId, 2);
+    const source = await vault.verify(backupId);
+    for (const { name } of source.manifest.objects) await late.put(name, vault.read(backupId, name));
+    expect(await world.attempt(backup, 'DFW')).toBe('finished');
+    const { location } = source;
+    expect((await world.eventsOf(backup, 'DFW')).at(-1)).toMatchObject({
+      type: 'CopyCompleted',
+      data: { copyId, attempt: 2, location },
+    });
+    await expect(late.seal(source.bytes)).rejects.toMatchObject({ code: 'upload-superseded' });
+    expect(await vault.locationOf(backupId)).toBe(location);
+  });
+
+  it('and has what was given up there after all keeps it from a sweep that asked before and wakes up afterwards', async () => {
+    const backup = await world.backUp('DFW');
+    const { backupId, sha256: expectedSha256 } = backup;
+    await world.requestCopy(backup, 'ORD');
+    const copyId = await world.startCopy(backup, 'ORD', 1);
+    const vaults = world.vaults();
+    const { signal } = new AbortController();
+    await copyBackup({
+      ...{ from: vaults.of('DFW'), to: vaults.of('ORD') },
+      ...{ backupId, attempt: 1, expectedSha256, signal },
+    });
+    await world.onCopy(backup, 'ORD', { type: 'FailCopy', copyId, attempt: 1, code: 'spec', reason: 'not heard of' });
+    const verdicts = await heldVerdicts({ ledger: world.ledger, manager: world.dataSource.manager }, 'ORD', [backupId]);
+    expect(verdicts.get(backupId)).toMatchObject({ is: 'ended', attempt: 1 });
+    await world.requestCopy(backup, 'ORD');
+    expect(await world.attempt(backup, 'ORD', 'ORD')).toBe('finished');
+    expect(await rowOf(backupId, 'ORD')).toMatchObject({ status: 'COMPLETED' });
+    await expect(vaults.of('ORD').purge(backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
+    expect(await world.isWhole(backup, 'ORD')).toBe(true);
+  });
+
+  it.each([
+    ['removed', 'manifest.json'],
+    ['altered', 'manifest.json'],
+    ['removed', 'base.tar.zst'],
+  ] as const)(
+    'of which an object is %s (%s) gets nothing that is built on it before it has it again',
+    async (how, name) => {
+      const parent = await world.backUp('DFW');
+      const { instanceId, backupId: parentId } = parent;
+      const child = await world.backUp('DFW', { parentId, instanceId });
+      await world.copied(parent, 'IAD');
+      await world.damage(parent, 'IAD', how, name);
+      await world.requestCopy(child, 'IAD');
+      expect(await world.attempt(child, 'IAD')).toMatchObject({ retryInMs: expect.any(Number) });
+      expect((await world.typesOf(parent, 'IAD')).at(-1)).toBe('CopyLost');
+      expect(await world.attempt(parent, 'IAD')).toBe('finished');
+      expect(await world.attempt(child, 'IAD')).toBe('finished');
+      expect([await world.isWhole(parent, 'IAD'), await world.isWhole(child, 'IAD')]).toEqual([true, true]);
+    },
+  );
 
   it('which was copied there has what that is built on put back before it as well', async () => {
     const parent = await world.backUp('DFW');

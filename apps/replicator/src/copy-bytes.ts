@@ -56,7 +56,9 @@ export class CopyBytes {
   }
 
   /**
-   * Where the backup was made it may be whole for all that is known here: it is looked at before anything is done.
+   * Where the backup was made it may be whole for all that is known here: it is looked at before anything is brought, and
+   * by an attempt that has begun in the vault. Else an earlier one could still seal in place of what was found there, and
+   * who knows of no newer one than that remove it.
    * @param attempt as it is numbered in the target's vault
    * @throws {SourcesRetired | VaultFault}
    */
@@ -65,6 +67,7 @@ export class CopyBytes {
     const isWhereMade = region === backup.region;
     const regions = await sources.regions();
     if (isWhereMade || regions.length === 0) {
+      await this.begin(attempt);
       const found = await this.look();
       if (!(found instanceof VaultFault)) {
         const { location, sha256 } = found;
@@ -76,6 +79,16 @@ export class CopyBytes {
     }
     const { made, from } = await sources.useFirst(regions, (vault) => this.transfer(vault, attempt));
     return { ...made, sourceRegion: made.transferred ? from : undefined };
+  }
+
+  /** From here on no earlier attempt counts; what is sealed stays. */
+  private async begin(attempt: number): Promise<void> {
+    const { vaults, stalls } = this.parts;
+    const { backupId, region } = this.request;
+    await stalls.over(region, this.hold.signal, async () => {
+      const upload = await vaults.of(region).begin(backupId, attempt);
+      await upload.discard();
+    });
   }
 
   private transfer(from: Vault, attempt: number): Promise<CopiedBackup> {

@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
+import { copyId } from '@strongroom/domain';
 import { chainSlotOf } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
@@ -28,7 +29,11 @@ beforeEach(async () => {
 });
 
 const attempt = (backupId: string, job: Partial<LeasedJob> = {}, vault: Vault = world.vault) =>
-  new BackupAttempt({ ...world, vault }, world.job('backup', backupId, job), world.hold()).perform();
+  new BackupAttempt(
+    { ...world, vault, vaults: { regions: ['DFW', 'IAD'] } },
+    world.job('backup', backupId, job),
+    world.hold(),
+  ).perform();
 const full = async () => {
   const backupId = await world.request(instanceId);
   await attempt(backupId);
@@ -93,6 +98,21 @@ describe('a backup', () => {
     expect(world.told.find((line) => line.includes(backupId) && line.includes('an incremental was planned'))).toContain(
       `Backup ${parentId}, which it was to be built on, is not in the vault of DFW`,
     );
+  });
+
+  it('of a schedule is full when anything is missing that the parent rests on, and that is asked back from where it is', async () => {
+    const fullId = await full();
+    const parentId = await ofSlot(fullId);
+    await attempt(parentId);
+    expect(await completedOf(parentId)).toMatchObject({ type: 'incremental' });
+    await world.completeCopy(fullId, 'IAD');
+    await rm(join(world.folder, (await world.vault.locationOf(fullId)) ?? '', 'base.tar.zst'));
+    const backupId = await ofSlot(parentId);
+    expect(await attempt(backupId)).toBe('finished');
+    expect(await completedOf(backupId)).toMatchObject({ type: 'full', parentId: null });
+    expect(await world.eventTypesOf(backupId)).toContain('BackupMadeFull');
+    const refill = await world.ledger.readStream(streamOf('copy', copyId(fullId, 'DFW')));
+    expect(refill).toMatchObject([{ type: 'CopyRequested', data: { region: 'DFW', sourceRegion: 'IAD' } }]);
   });
 
   it('needs a replication slot of its server while it runs, and one more to be built on', async () => {

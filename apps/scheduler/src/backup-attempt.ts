@@ -32,7 +32,8 @@ import {
   type Performed,
   persist,
 } from '@strongroom/runtime';
-import { type Vault, VaultFault } from '@strongroom/vault';
+import { type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
 
 /** So many lost runners, and the backup is failed rather than tried again: it may be what kills them. */
@@ -45,6 +46,7 @@ export interface BackupAttemptParts {
   log: Logger;
   credentials: Credentials;
   engine: Engine;
+  vaults: Pick<Vaults, 'regions'>;
   /** The home region's. */
   vault: Vault;
   lineage: Pick<ServerLineage, 'identify'>;
@@ -99,7 +101,7 @@ export class BackupAttempt {
     log.info({ instance: backup.request.instanceId }, 'backup begun');
     let stored: StoredBackup | undefined;
     try {
-      stored = await this.store(backup, startedAt, record, log);
+      stored = await this.store(backup, startedAt, context, record, log);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
       const { code, message } = faultOf(error);
@@ -155,6 +157,7 @@ export class BackupAttempt {
   private async store(
     backup: OpenBackup,
     startedAt: Date,
+    context: EventContext,
     record: (command: BackupCommand) => Promise<Executed | Refusal>,
     log: Logger,
   ): Promise<StoredBackup | undefined> {
@@ -162,7 +165,10 @@ export class BackupAttempt {
     const { parentId, trigger } = backup.request;
     if (backup.madeFull) return this.storeOn(null, backup, startedAt);
     try {
-      if (parentId !== null) await this.checkParent(parentId);
+      if (parentId !== null) {
+        const check = new ParentCheck(this.parts, backup.accountId, context);
+        await this.outlasting('looking for the parent', () => check.check(parentId));
+      }
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
       const isFallback = error instanceof IncrementalNotPossible && trigger === 'slot';
@@ -202,29 +208,6 @@ export class BackupAttempt {
     log.warn(
       { instance: instanceId, lineage, formerLineage, formerBackupId },
       `another server was found behind the instance than that of backup ${formerBackupId}: ${reason} Retention counts its backups apart`,
-    );
-  }
-
-  /** @throws {IncrementalNotPossible} when the parent was deleted since, or the home vault can't give it */
-  private async checkParent(parentId: string): Promise<void> {
-    const parent = fold(backupDecider, await this.history(streamOf('backup', parentId)));
-    const isCompleted = parent.is === 'completed';
-    const { vault } = this.parts;
-    try {
-      if (isCompleted && (await vault.manifest(parentId))) return;
-    } catch (cause) {
-      if (!(cause instanceof VaultFault) || cause.retryable) throw cause;
-      throw new IncrementalNotPossible(
-        'parent-unreadable',
-        `Backup ${parentId}, which it was to be built on, can't be read: ${cause.message} Take a full backup.`,
-        { cause },
-      );
-    }
-    throw new IncrementalNotPossible(
-      'parent-not-there',
-      isCompleted
-        ? `Backup ${parentId}, which it was to be built on, is not in the vault of ${vault.region}: nothing built on it could be restored from there. Take a full backup, or copy that one there first.`
-        : `Backup ${parentId}, which it was to be built on, is not there any more. Take a full backup.`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { copyId } from '@strongroom/domain';
 import { DeletingWorld } from '../fixtures/deleting-world.js';
 
 let world: DeletingWorld;
@@ -103,6 +104,19 @@ describe('a deletion where a region has no vault any more', () => {
     expect(await world.attempt(backup)).toBe('finished');
     expect(await world.heldIn(backup)).toEqual([]);
     expect(await world.backups.leftBehindIn(['DFW', 'IAD'])).toEqual([]);
+  });
+
+  it('and in which nobody ever began a copy has nothing to wait for', async () => {
+    const backup = await world.store({ copies: ['IAD'] });
+    const request = { copyId: copyId(backup.backupId, 'ORD'), region: 'ORD', sourceRegion: 'DFW', parentId: null };
+    const what = { sizeBytes: 301_000, sha256: 'a'.repeat(64) };
+    await world.onCopy(backup, 'ORD', { type: 'RequestCopy', request: { ...backup, ...request, ...what } });
+    await world.onCopy(backup, 'ORD', { type: 'StrandCopy', reason: 'ORD has no vault any more.' });
+    await world.askForDeletion(backup);
+    expect(await world.attempt(backup, ['DFW', 'IAD'], 0)).toBe('finished');
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeleted');
+    expect((await world.typesOfCopy(backup, 'ORD')).slice(-2)).toEqual(['CopyDeletionRequested', 'CopyDeleted']);
+    expect(await world.heldIn(backup)).toEqual([]);
   });
 
   it('which is where the backup was made', async () => {

@@ -51,7 +51,11 @@ export class EmptiedRegions {
     for (const region of new Set([...copied.keys(), ...attempted.keys()])) {
       this.signal.throwIfAborted();
       const attempt = (attempted.get(region) ?? 0) + (copied.get(region) ?? 0);
-      const why = spared.find((each) => each.region === region) ?? (await this.empty(row.id, region, attempt));
+      // Nobody ever began anything there, nor can any more: a vault that is gone has nothing of it.
+      const isUntouched = attempt === 0 && !attempted.has(region) && !this.parts.vaults.regions.includes(region);
+      const why =
+        spared.find((each) => each.region === region) ??
+        (isUntouched ? undefined : await this.empty(row.id, region, attempt));
       if (why) left.push(why);
       else if (copied.has(region)) await this.onCopy(row, region, { type: 'ConfirmCopyDeletion' });
     }

@@ -70,7 +70,19 @@ export function schedulerModule({
             help: 'Backups by this process that came to be of another server than the backup before of the instance.',
           });
           const onAnotherServer = () => anotherServer.inc();
-          const parts = { ledger, ids, clock, log, credentials, engine, vault, lineage, onAnotherServer, runner };
+          const parts = {
+            ledger,
+            ids,
+            clock,
+            log,
+            credentials,
+            engine,
+            vaults,
+            vault,
+            lineage,
+            onAnotherServer,
+            runner,
+          };
           const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, actor: runner };
           const chainEnd = { dataSource, ledger, views, credentials, engine, log };
           const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };

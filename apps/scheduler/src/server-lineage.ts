@@ -11,7 +11,7 @@ import type { Engine } from '@strongroom/engines';
 import { execute, type Ledger } from '@strongroom/ledger';
 import { type IdentifiableBackup, Lineages, type Views } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
-import { type Vault, VaultFault } from '@strongroom/vault';
+import { isOutageOfVault, type Vault, VaultFault } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 export interface ServerLineageParts {
@@ -52,7 +52,7 @@ export class ServerLineage {
 
   /**
    * @param context of what is recorded of earlier backups
-   * @throws {VaultFault} retryable, when the home vault is away and an earlier backup's manifest is needed
+   * @throws {VaultFault} an outage, when the home vault is away and an earlier backup's manifest is needed
    */
   async identify(
     { backupId, accountId, instanceId, facts }: Identified,
@@ -106,7 +106,7 @@ export class ServerLineage {
     try {
       return (await vault.manifest(backupId))?.manifest.engine;
     } catch (error) {
-      if (!(error instanceof VaultFault) || error.retryable) throw error;
+      if (!(error instanceof VaultFault) || isOutageOfVault(error.code)) throw error;
       log.warn(
         { err: error, backup: backupId },
         'the server of an earlier backup is not known: its manifest is unreadable',

@@ -61,8 +61,10 @@ export class StrandedDeletions {
     else log.info({ backup: backupId }, 'deletion taken up: every region has a vault again');
   }
 
+  /** Where nobody ever began a copy nothing is left. */
   private async everyRegionOf(row: BackupRow): Promise<string[]> {
-    return [...(await this.regions.attempted(row)).keys(), ...(await this.regions.askedForCopies(row)).keys()];
+    const begun = [...(await this.regions.askedForCopies(row))].filter(([, attempt]) => attempt > 0);
+    return [...(await this.regions.attempted(row)).keys(), ...begun.map(([region]) => region)];
   }
 }
 

@@ -142,6 +142,7 @@ export class Sweep {
       case 'in-hand':
         return undefined;
       case 'kept':
+        if (held.fault) throw held.fault;
         if (held.location !== verdict.location) throw this.misplaced(vault, held, verdict.location);
         return held.hasLeftovers ? vault.tidy(backupId, verdict, before) : undefined;
       case 'ended': {

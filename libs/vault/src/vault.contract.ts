@@ -87,6 +87,16 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: expect.stringMatching(/altered|invalid/) });
     });
 
+    it('tells at a glance whether every object is there in its size', async () => {
+      const { backupId, manifestBytes: bytes } = await storeSample(vault);
+      await expect(vault.glance(backupId)).resolves.toMatchObject({ bytes });
+      await expect(vault.glance(randomUUID())).resolves.toBeUndefined();
+      await scene.truncate(backupId, 'base.tar.zst');
+      await expect(vault.glance(backupId)).rejects.toMatchObject({ code: 'object-altered' });
+      await scene.lose(backupId, 'base.tar.zst');
+      await expect(vault.glance(backupId)).rejects.toMatchObject({ code: 'object-missing' });
+    });
+
     it('lists every sealed backup with nothing else, and says of each that it can not read why', async () => {
       const ids: string[] = [];
       for (let count = 0; count < 5; count += 1) ids.push((await storeSample(vault)).backupId);

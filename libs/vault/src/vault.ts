@@ -26,6 +26,8 @@ export interface Removed {
 /** What a vault holds of a backup, be it sealed or not, as the vault has it. */
 export interface HeldBackup {
   backupId: string;
+  /** Why it can't be told what counts of it: then the rest says nothing. */
+  fault?: VaultFault;
   /** The newest attempt that has begun; 0 for what an older version stored. */
   attempt: number;
   /** Of what is sealed. */
@@ -109,6 +111,12 @@ export abstract class Vault {
    * @throws {VaultFault} also when it is not the one that was sealed
    */
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
+
+  /**
+   * As `manifest`, and looks whether every object lies there in its size. Reads none of them: cheap, and no proof.
+   * @throws {VaultFault} also `object-missing`, `object-altered` naming the object
+   */
+  abstract glance(backupId: string): Promise<SealedManifest | undefined>;
 
   /** Where in the vault a sealed backup lies, be it that it can't be read; undefined when none is sealed. */
   abstract locationOf(backupId: string): Promise<string | undefined>;

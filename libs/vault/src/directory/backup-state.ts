@@ -65,7 +65,30 @@ const mostLooks = 20;
 export class BackupStates {
   constructor(private readonly root: VaultRoot) {}
 
+  /** @throws {VaultFault} `manifest-invalid` when the state can't be used */
   async read(backupId: string): Promise<FoundState> {
+    return this.find(backupId, (bytes) => this.parsed(bytes, backupId));
+  }
+
+  /**
+   * As `read`, for who puts another state in its place: of one that can't be used it is told what may count. What has a
+   * manifest is taken for sealed, for whoever uses it compares every byte.
+   */
+  async readToReplace(backupId: string): Promise<FoundState> {
+    return this.find(backupId, async (bytes, names) => {
+      try {
+        return this.parsed(bytes, backupId);
+      } catch (error) {
+        if (!(error instanceof VaultFault)) throw error;
+        return this.guessed(backupId, names);
+      }
+    });
+  }
+
+  private async find(
+    backupId: string,
+    parse: (bytes: Buffer, names: string[]) => BackupState | Promise<BackupState>,
+  ): Promise<FoundState> {
     const folder = this.root.folderOf(backupId);
     for (let look = 1; ; look += 1) {
       const names = await absentAs<string[]>([], this.root.files.list(folder));
@@ -73,7 +96,7 @@ export class BackupStates {
       if (seq === 0) return { seq, names, state: await this.withoutState(backupId, folder) };
       try {
         const bytes = await this.root.files.readFile(join(folder, nameOf(seq)));
-        return { seq, names, state: this.parsed(bytes, backupId) };
+        return { seq, names, state: await parse(bytes, names) };
       } catch (error) {
         // Passed and removed between the two looks. A network file system may say so otherwise.
         if (!['ENOENT', 'ESTALE'].includes(codeOf(error)) || look === mostLooks) throw error;
@@ -145,6 +168,29 @@ export class BackupStates {
       attempt: Math.max(0, ...attempts),
       ...(isSealed && { sealed: { attempt: 0, place: oldPlace } }),
     };
+  }
+
+  private async guessed(backupId: string, names: readonly string[]): Promise<BackupState> {
+    const folder = this.root.folderOf(backupId);
+    const opened = names.flatMap((name) => {
+      const [, attemptNumber, seq] = placeName.exec(name) ?? [];
+      return seq === undefined ? [] : [{ place: name, attempt: Number(attemptNumber), seq: Number(seq) }];
+    });
+    opened.sort((one, other) => other.seq - one.seq);
+    const old = names.includes(manifestObjectName) ? [{ place: oldPlace, attempt: 0 }] : [];
+    const newest = Math.max(0, ...opened.map((each) => each.attempt));
+    const guess = { format: 'strongroom-state/1' as const, change: backupId, attempt: newest };
+    for (const { place, attempt } of [...opened, ...old]) {
+      const manifest = this.root.files.access(join(folder, place, manifestObjectName), constants.F_OK);
+      if (
+        await absentAs(
+          false,
+          manifest.then(() => true),
+        )
+      )
+        return { ...guess, sealed: { attempt, place } };
+    }
+    return guess;
   }
 
   /** What attempts of an older version have left under temporary names. */

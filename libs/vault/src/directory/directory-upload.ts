@@ -19,6 +19,8 @@ export interface UploadParts {
   root: VaultRoot;
   states: BackupStates;
   places: Places;
+  /** @throws {VaultFault} when what is there is not the vault that was */
+  checkVault(): Promise<void>;
 }
 
 export class DirectoryUpload extends VaultUpload {
@@ -105,7 +107,10 @@ export class DirectoryUpload extends VaultUpload {
     const { states } = this.parts;
     const { attempt, place, backupId } = this;
     for (let found = await states.read(backupId); ; ) {
-      if (found.state.open !== place) throw this.superseded();
+      if (found.state.open !== place) {
+        await this.parts.checkVault();
+        throw this.superseded();
+      }
       const next = { attempt, sealed: { attempt, place, manifestSha256 } };
       const { outcome, now } = await states.change(backupId, found, next, () => {
         this.mayBeSealed = true;
@@ -136,6 +141,7 @@ export class DirectoryUpload extends VaultUpload {
     } catch (error) {
       const isGone = codeOf(error) === 'ENOENT' || (error instanceof VaultFault && error.code === 'object-missing');
       if (!isGone || !(await root.isThere()) || (await this.isThere())) throw error;
+      await this.parts.checkVault();
       throw this.superseded(error);
     }
   }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   mkdir,
   mkdtemp,
@@ -14,13 +15,15 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { gatedVault } from '../../../../test/vaults/gated-files.js';
 import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
-import { chunksOf, listOf, storeSample } from '../../fixtures/sample-backup.js';
+import { chunksOf, listOf, type SampleBackup, storeSample } from '../../fixtures/sample-backup.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { DirectoryVault } from './directory-vault.js';
+import { VaultFiles } from './vault-files.js';
 import { VaultRoot } from './vault-root.js';
 
 vaultContract('directory', directoryScene);
@@ -93,6 +96,89 @@ describe('a directory vault', () => {
     },
   );
 
+  describe('whose disk goes away, so that its folder is an empty one,', () => {
+    let root: string;
+    const unmount = async () => {
+      await rename(root, `${root}.away`);
+      await mkdir(root);
+    };
+    beforeEach(async () => {
+      root = join(folder, 'root');
+      await mkdir(root);
+    });
+
+    it('says that to who writes to it, and not that another attempt has begun', async () => {
+      const mounted = new DirectoryVault('DFW', root);
+      await mounted.identify();
+      const upload = await mounted.begin(randomUUID(), 1);
+      await upload.put('base.tar.zst', chunksOf(randomBytes(10)));
+      await unmount();
+      await expect(upload.put('more.zst', chunksOf(randomBytes(10)))).rejects.toMatchObject({
+        code: 'vault-unavailable',
+      });
+      await expect(upload.seal(randomBytes(10))).rejects.toMatchObject({ code: 'vault-unavailable' });
+    });
+
+    it('says that to who reads from it, and not that an object is missing', async () => {
+      const looked = gatedVault('DFW', root);
+      await looked.vault.identify();
+      const { backupId } = await storeSample(looked.vault);
+      const before = looked.files.begun.length;
+      await buffer(looked.vault.read(backupId, 'base.tar.zst'));
+      const at = looked.files.begun.slice(before).findIndex((begun) => begun.endsWith('base.tar.zst'));
+      const plain = gatedVault('DFW', root);
+      await plain.vault.identify();
+      const of = plain.files.begun.length;
+      let go = () => {};
+      const until = new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      const frozen = gatedVault('DFW', root, { at: of + at, when: 'before', until });
+      await frozen.vault.identify();
+      const reading = buffer(frozen.vault.read(backupId, 'base.tar.zst'));
+      await frozen.files.reached;
+      await unmount();
+      go();
+      await expect(reading).rejects.toMatchObject({ code: 'vault-unavailable' });
+    });
+  });
+
+  describe('in which the state of a backup is damaged', () => {
+    let sample: SampleBackup;
+    beforeEach(async () => {
+      sample = await storeSample(vault);
+      const of = join(folder, 'backups', sample.backupId.slice(-2), sample.backupId);
+      await truncate(join(of, 'state.000000000002'), 40);
+    });
+
+    it('says so of that backup, and goes on with the others', async () => {
+      const { backupId } = sample;
+      await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: 'manifest-invalid' });
+      await expect(vault.verify(backupId)).rejects.toThrow(`The state of backup ${backupId} in the vault of DFW`);
+      const beside = (await storeSample(vault, { backupId: `${randomUUID().slice(0, -2)}${backupId.slice(-2)}` }))
+        .backupId;
+      const held: string[] = [];
+      for await (const each of vault.held(Number.parseInt(backupId.slice(-2), 16))) {
+        held.push(each.backupId);
+        expect(each.fault?.code).toBe(each.backupId === backupId ? 'manifest-invalid' : undefined);
+      }
+      expect(held.sort()).toEqual([backupId, beside].sort());
+    });
+
+    it('has it back with the next attempt, where it lies when it is whole', async () => {
+      const { backupId, manifestBytes } = sample;
+      await (await vault.begin(backupId, 2)).discard();
+      const location = `backups/${backupId.slice(-2)}/${backupId}/1.1`;
+      await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: manifestBytes, location });
+    });
+
+    it('removes it when it is asked to', async () => {
+      await expect(vault.purge(sample.backupId, 1)).resolves.toMatchObject({ places: 1 });
+      await expect(vault.manifest(sample.backupId)).resolves.toBeUndefined();
+      await expect(vault.begin(sample.backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
+    });
+  });
+
   it('whose path is no folder says so', async () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
@@ -112,6 +198,45 @@ describe('a directory vault', () => {
     expect(await readdir(folder)).toContain('.spare');
   });
 
+  it('that is full has room to remove what is not there, and keeps some for the next time', async () => {
+    await vault.identify();
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    await expect(full.purge(randomUUID(), 3)).resolves.toEqual({ places: 0, bytes: 0 });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that is full has room to tidy up, and keeps some for the next time', async () => {
+    await vault.identify();
+    const { backupId } = await storeSample(vault);
+    const location = (await vault.locationOf(backupId)) ?? '';
+    await (await vault.begin(backupId, 2)).put('base.tar.zst', chunksOf(randomBytes(10)));
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    const later = new Date(Date.now() + 60_000);
+    await expect(full.tidy(backupId, { attempt: 2, location }, later)).resolves.toMatchObject({ places: 1 });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that a lost attempt has filled lets the next one begin, which has its room', async () => {
+    await vault.identify();
+    const backupId = randomUUID();
+    await (await vault.begin(backupId, 1)).put('base.tar.zst', chunksOf(randomBytes(10)));
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    await full.begin(backupId, 2);
+    expect(await unsealedPlaces(folder, vault)).toEqual([expect.stringMatching(/\/2\.\d+$/)]);
+    await expect(full.begin(randomUUID(), 1)).rejects.toMatchObject({ code: 'vault-full' });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that had no room to keep any tries again', async () => {
+    const files = new FullDisk(folder);
+    const root = new VaultRoot('DFW', folder, files);
+    files.isFull = true;
+    await root.keepRoom();
+    files.isFull = false;
+    await root.keepRoom();
+    expect((await stat(join(folder, '.spare'))).size).toBe(65_536);
+  });
+
   it('that is full says so, and what to do', async () => {
     // A device on which every write fails as on a full disk.
     const full = await open('/dev/full', 'w');
@@ -121,6 +246,24 @@ describe('a directory vault', () => {
     await full.close();
   });
 });
+
+/** Full as long as the room that is kept has not been given up: then there is that much. */
+class FullDisk extends VaultFiles {
+  isFull: boolean | undefined;
+
+  constructor(private readonly root: string) {
+    super();
+  }
+
+  protected override async step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
+    const spare = join(this.root, '.spare');
+    const isFull = this.isFull ?? (path !== spare && existsSync(spare));
+    if (isFull && ['mkdir', 'write'].includes(operation) && !existsSync(`${path}/`)) {
+      throw Object.assign(new Error('ENOSPC: made up'), { code: 'ENOSPC' });
+    }
+    return perform();
+  }
+}
 
 async function directoryScene(region: string): Promise<VaultScene> {
   const folder = await mkdtemp(join(tmpdir(), 'strongroom-vault-'));

@@ -62,16 +62,21 @@ export class DirectoryVault extends Vault {
     return this.root.doing(`open an upload of backup ${backupId}`, async () => {
       await this.checkWritable();
       const folder = await this.root.makeFolder(location);
-      const now = await this.changeState(backupId, (found) => {
-        this.refuseLate(found, backupId, attempt);
-        const { sealed } = found.state;
-        return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
-      });
+      const opened = () =>
+        this.changeState(backupId, (found) => {
+          this.refuseLate(found, backupId, attempt);
+          const { sealed } = found.state;
+          return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
+        });
+      // What an earlier attempt has filled the disk with is removed by this one, if it can begin.
+      const { state: before } = await this.states.readToReplace(backupId);
+      const now = await (before.open ? this.root.evenIfFull(opened) : opened());
       await this.places.clear(backupId, now).catch(() => {});
       const place = now.state.open ?? '';
       await this.root.files.makeFolder(join(folder, place));
+      if (before.open) await this.root.keepRoom();
       return new DirectoryUpload(
-        { root: this.root, states: this.states, places: this.places },
+        { root: this.root, states: this.states, places: this.places, checkVault: () => this.marker.check() },
         backupId,
         attempt,
         place,
@@ -81,6 +86,14 @@ export class DirectoryVault extends Vault {
 
   async manifest(backupId: string): Promise<SealedManifest | undefined> {
     return this.onSealed(backupId, (state) => this.manifestAt(backupId, state));
+  }
+
+  async glance(backupId: string): Promise<SealedManifest | undefined> {
+    return this.onSealed(backupId, async (state) => {
+      const sealed = await this.manifestAt(backupId, state);
+      await this.readerAt(backupId, state).lookAt(sealed.manifest);
+      return sealed;
+    });
   }
 
   async locationOf(backupId: string): Promise<string | undefined> {
@@ -122,8 +135,8 @@ export class DirectoryVault extends Vault {
     const location = this.root.locationOf(backupId);
     return this.root.doing(`remove backup ${backupId}`, async () => {
       await this.checkWritable();
-      await this.root.makeFolder(location);
-      const found = await this.states.read(backupId);
+      await this.root.evenIfFull(() => this.root.makeFolder(location));
+      const found = await this.states.readToReplace(backupId);
       const isDone = found.state.gone && found.state.attempt >= attempt;
       // Before anything is removed: what begins or seals after it is refused.
       const gone = isDone
@@ -145,7 +158,7 @@ export class DirectoryVault extends Vault {
     await this.probeReading();
     for (const backupId of await this.idsOf(shard, true)) {
       signal?.throwIfAborted();
-      yield await this.root.doing(`look at backup ${backupId}`, () => this.heldOf(backupId));
+      yield await this.root.doing(`look at backup ${backupId}`, () => this.heldOrFault(backupId));
     }
   }
 
@@ -156,7 +169,9 @@ export class DirectoryVault extends Vault {
       this.refuseUnlessKept(backupId, found, kept);
       const isClosed = found.seq > 0 && found.state.open === undefined;
       const closed = isClosed ? found : await this.root.evenIfFull(() => this.closed(backupId, kept));
-      return this.places.clear(backupId, closed, before);
+      const removed = await this.places.clear(backupId, closed, before);
+      await this.root.keepRoom();
+      return removed;
     });
   }
 
@@ -200,7 +215,7 @@ export class DirectoryVault extends Vault {
     backupId: string,
     next: (found: FoundState) => Parameters<BackupStates['change']>[2],
   ): Promise<FoundState> {
-    let found = await this.states.read(backupId);
+    let found = await this.states.readToReplace(backupId);
     for (let conflicts = 0; conflicts < mostConflicts; conflicts += 1) {
       const { outcome, now } = await this.states.change(backupId, found, next(found));
       if (outcome === 'changed') return now;
@@ -278,7 +293,13 @@ export class DirectoryVault extends Vault {
   private async *chunks(backupId: string, objectName: string): AsyncGenerator<Buffer> {
     const state = await this.sealedState(backupId);
     if (!state) throw notHeld(backupId, this.region);
-    yield* this.readerAt(backupId, state).chunks(objectName);
+    try {
+      yield* this.readerAt(backupId, state).chunks(objectName);
+    } catch (error) {
+      // Before it is said that it is lost: is this the vault?
+      if (isSpoilt(error)) await this.marker.check();
+      throw error;
+    }
   }
 
   private readerAt(backupId: string, state: SealedState): PlaceReader {
@@ -288,6 +309,16 @@ export class DirectoryVault extends Vault {
   private locationAt(backupId: string, { place }: SealedState): string {
     const location = this.root.locationOf(backupId);
     return place === oldPlace ? location : `${location}/${place}`;
+  }
+
+  /** What can't be told of one backup keeps nobody from looking at the others. */
+  private async heldOrFault(backupId: string): Promise<HeldBackup> {
+    try {
+      return await this.heldOf(backupId);
+    } catch (fault) {
+      if (!(fault instanceof VaultFault) || !isSpoilt(fault)) throw fault;
+      return { backupId, fault, attempt: 0, isGone: false, hasLeftovers: true, changedAt: new Date(0) };
+    }
   }
 
   private async heldOf(backupId: string): Promise<HeldBackup> {

@@ -72,13 +72,23 @@ export class PlaceReader {
     for (const object of objects) await this.compareObject(object, reading);
   }
 
-  private async compareObject({ name, sizeBytes, sha256 }: VaultObject, { progress, signal }: Reading): Promise<void> {
+  /** Whether every object is there in its size, none of them read. @throws {VaultFault} `object-missing`, `object-altered` */
+  async lookAt({ objects }: VaultManifest): Promise<void> {
+    for (const object of objects) await this.lookAtObject(object);
+  }
+
+  private async lookAtObject({ name, sizeBytes }: VaultObject): Promise<void> {
     const path = join(this.folder, checkedObjectName(name, this.root.region));
     const found = await this.root.doing(`look at ${name} of backup ${this.backupId}`, () =>
       absentAs<Stats | undefined>(undefined, this.root.files.stat(path)),
     );
     if (!found) throw this.missing(name);
     if (found.size !== sizeBytes) throw this.altered(`${name} has ${found.size} bytes and should have ${sizeBytes}`);
+  }
+
+  private async compareObject(object: VaultObject, { progress, signal }: Reading): Promise<void> {
+    await this.lookAtObject(object);
+    const { name, sha256 } = object;
     const hash = createHash('sha256');
     for await (const chunk of this.chunks(name)) {
       signal?.throwIfAborted();

@@ -60,7 +60,7 @@ export class VaultRoot {
     }
   }
 
-  /** Makes a small change again with the room that was kept for it, when the disk is full. */
+  /** Makes a small change again with the room that was kept for it, when the disk is full; `keepRoom` when more is free. */
   async evenIfFull<T>(change: () => Promise<T>): Promise<T> {
     try {
       return await change();
@@ -73,7 +73,11 @@ export class VaultRoot {
 
   /** Without effect where it is kept already, or where there is no room for it. */
   async keepRoom(): Promise<void> {
-    await this.files.writeNew(join(this.path, spareName), Buffer.alloc(spareBytes, '.')).catch(() => {});
+    const spare = join(this.path, spareName);
+    await this.files.writeNew(spare, Buffer.alloc(spareBytes, '.')).catch(async (error: unknown) => {
+      // What is too small gives no room, and would be taken for what is kept.
+      if (codeOf(error) !== 'EEXIST') await this.files.unlink(spare).catch(() => {});
+    });
   }
 
   private async faultOf(error: unknown, what: string): Promise<VaultFault> {

@@ -1,0 +1,125 @@
+/**
+ * Whether an incremental may be built on a backup: only when that one, and everything that it was built on itself, lies in
+ * the home region's vault. What the home region has lost is asked back there from a region that has it.
+ */
+import { type EventContext, type EventData, streamOf } from '@strongroom/contracts';
+import {
+  type BackupState,
+  backupDecider,
+  type CopyCommand,
+  copyDecider,
+  copyId,
+  copyRequest,
+  fold,
+} from '@strongroom/domain';
+import { IncrementalNotPossible } from '@strongroom/engines';
+import { execute, type Ledger } from '@strongroom/ledger';
+import type { Ids, Logger } from '@strongroom/runtime';
+import { isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+
+export interface ParentCheckParts {
+  ledger: Ledger;
+  ids: Ids;
+  log: Logger;
+  vaults: Pick<Vaults, 'regions'>;
+  /** The home region's. */
+  vault: Vault;
+}
+
+type Made = EventData<'BackupCompleted'>;
+
+export class ParentCheck {
+  constructor(
+    private readonly parts: ParentCheckParts,
+    private readonly accountId: string,
+    private readonly context: EventContext,
+  ) {}
+
+  /**
+   * Looks whether everything is there in its size, and reads nothing but manifests.
+   * @throws {IncrementalNotPossible} when one was deleted since, or the home vault can't give it
+   * @throws {VaultFault} when that can't be said now
+   */
+  async check(parentId: string): Promise<void> {
+    const { vault } = this.parts;
+    for (let id: string | null = parentId; id !== null; ) {
+      const backup: BackupState = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', id)));
+      const subject = subjectOf(id, parentId);
+      if (backup.is !== 'completed' || !backup.completed) {
+        throw notThere(`${subject} is not there any more. Take a full backup.`);
+      }
+      const fault = await this.faultOf(backup.completed);
+      if (fault) await this.askBack(backup.completed, fault);
+      if (fault === 'not-there') {
+        throw notThere(
+          `${subject} is not in the vault of ${vault.region}: nothing built on it could be restored from there. Take a full backup, or copy that one there first.`,
+        );
+      }
+      if (fault) {
+        const reason = `${subject} can't be read: ${fault.message} Take a full backup.`;
+        throw new IncrementalNotPossible('parent-unreadable', reason, { cause: fault });
+      }
+      id = backup.completed.parentId;
+    }
+  }
+
+  private async faultOf({ backupId, sha256 }: Made): Promise<VaultFault | 'not-there' | undefined> {
+    const { vault } = this.parts;
+    try {
+      const sealed = await vault.glance(backupId);
+      if (!sealed) return 'not-there';
+      if (sealed.sha256 === sha256) return undefined;
+      const message = `The manifest of backup ${backupId} in the vault of ${vault.region} is not what was backed up: its SHA-256 differs.`;
+      return new VaultFault('object-altered', vault.region, message);
+    } catch (error) {
+      // A disk that fails to read one object fails the next run of the schedule as well.
+      if (error instanceof VaultFault && isSpoilt(error)) return error;
+      throw error;
+    }
+  }
+
+  /** Nothing when the region was never to have it, or no other region is known to. */
+  private async askBack(made: Made, fault: VaultFault | 'not-there'): Promise<void> {
+    const { region } = this.parts.vault;
+    const copy = await this.copyIn(made.backupId, region);
+    if (copy.is === 'completed') {
+      const { code, message: reason } = fault === 'not-there' ? gone(made.backupId, region) : fault;
+      await this.onCopy(made, { type: 'LoseCopy', code, reason });
+      return;
+    }
+    if (copy.is !== 'absent' || made.region !== region) return;
+    for (const other of this.parts.vaults.regions.filter((each) => each !== region)) {
+      if ((await this.copyIn(made.backupId, other)).is !== 'completed') continue;
+      await this.onCopy(made, { type: 'RequestCopy', request: copyRequest(made, region, other) });
+      return;
+    }
+  }
+
+  private async copyIn(backupId: string, region: string) {
+    return fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', copyId(backupId, region))));
+  }
+
+  private async onCopy({ backupId, instanceId }: Made, command: CopyCommand): Promise<void> {
+    const { ledger, ids, log, vault } = this.parts;
+    const { accountId, context } = this;
+    const id = copyId(backupId, vault.region);
+    await execute({ ledger, ids }, copyDecider, { id, accountId, instanceId, context }, command);
+    log.warn(
+      { backup: backupId, region: vault.region },
+      `backup ${backupId} is put back into ${vault.region}, which has lost it`,
+    );
+  }
+}
+
+function subjectOf(id: string, parentId: string): string {
+  if (id === parentId) return `Backup ${id}, which it was to be built on,`;
+  return `Backup ${id}, on which rests backup ${parentId}, which it was to be built on,`;
+}
+
+function notThere(reason: string): IncrementalNotPossible {
+  return new IncrementalNotPossible('parent-not-there', reason);
+}
+
+function gone(backupId: string, region: string): { code: string; message: string } {
+  return { code: 'object-missing', message: `The vault of ${region} does not hold backup ${backupId} any more.` };
+}
