@@ -72,7 +72,11 @@ class Applying {
   async run(manifestBytes: number): Promise<AppliedBackup> {
     const { manifest } = this.source;
     const limits = limitBlocksOf(manifest);
-    if (limits !== undefined) this.limits = await LimitBlocks.read(this.source.open(limits));
+    if (limits !== undefined && !this.isFull) {
+      const { parentStartLsn, startLsn, timeline } = manifest.engine;
+      const span = { startLsn: String(parentStartLsn), endLsn: String(startLsn), timeline: Number(timeline) };
+      this.limits = await LimitBlocks.read(this.source.open(limits), span);
+    }
     for (const { objectName, oid } of archivesOf(manifest)) {
       const prefix = oid === undefined ? '' : `pg_tblspc/${oid}`;
       const isWanted = oid === undefined || this.tree.wants(oid);
