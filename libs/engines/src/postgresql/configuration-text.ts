@@ -21,6 +21,27 @@ export function settingLines(text: string): SettingLine[] {
   });
 }
 
+/**
+ * The lines of a pg_hba.conf or pg_ident.conf: one that ends with a backslash goes on in the next, be it a comment.
+ * Source: src/backend/libpq/hba.c, tokenize_auth_file.
+ */
+export function joinedLines(text: string): { indices: number[]; line: string }[] {
+  const joined: { indices: number[]; line: string }[] = [];
+  let goesOn = false;
+  for (const [index, content] of text.split('\n').entries()) {
+    const line = content.replace(/\r+$/, '');
+    const last = goesOn ? joined.at(-1) : undefined;
+    goesOn = line.endsWith('\\');
+    const part = goesOn ? line.slice(0, -1) : line;
+    if (!last) joined.push({ indices: [index], line: part });
+    else {
+      last.indices.push(index);
+      last.line += part;
+    }
+  }
+  return joined;
+}
+
 /** @param mark a comment that says why */
 export function withLinesOut(text: string, indices: ReadonlySet<number>, mark: string): string {
   const lines = text.split('\n');
