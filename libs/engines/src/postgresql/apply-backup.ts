@@ -71,6 +71,7 @@ class Applying {
 
   async run(manifestBytes: number): Promise<AppliedBackup> {
     const { manifest } = this.source;
+    if (!this.isFull) this.tree.holdsParent();
     const limits = limitBlocksOf(manifest);
     if (limits !== undefined && !this.isFull) {
       const { parentStartLsn, startLsn, timeline } = manifest.engine;
@@ -128,6 +129,7 @@ class Applying {
     this.expectFolder(above);
     const relation = this.isFull ? undefined : relationOf(path);
     if (relation !== undefined) return this.changeBlocks(relation, content);
+    await tree.giveWay(path, 'file');
     const flag = this.isFull ? 'wx' : 'w';
     const options = { mode: modes[mode].file, flag, progress } as const;
     if (path === labelName && !this.isFull) return this.writeLabel(content, options);
