@@ -10,7 +10,7 @@ export interface SettingLine {
 }
 
 const line =
-  /^[ \t\r\f]*([A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*(?:\.[A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*)?)[ \t\r\f]*=?[ \t\r\f]*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#']+))/;
+  /^[ \t\r\f]*([A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*(?:\.[A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*)?)[ \t\r\f]*=?[ \t\r\f]*(?:'((?:[^'\\]|''|\\.)*)'|([^ \t\r\n\f\v#']+))/;
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
 export function settingLines(text: string): SettingLine[] {

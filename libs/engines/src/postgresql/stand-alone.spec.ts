@@ -180,6 +180,8 @@ describe('a line of a postgresql.conf', () => {
     ["a = 'it\\'s \\101'", 'a', "it's A"],
     ['cron.database = db', 'cron.database', 'db'],
     ['port=5432', 'port', '5432'],
+    // A byte of UTF-8 that is a space elsewhere.
+    ['include conf\xc3\xa0.d', 'include', 'conf\xc3\xa0.d'],
     ["a = '' # none", 'a', ''],
   ])('%s sets %s to %s', (text, name, value) => expect(settingLines(text)).toEqual([{ index: 0, name, value }]));
 

@@ -24,9 +24,9 @@ const ident = 'pg_ident.conf';
 const includes: ReadonlySet<string> = new Set(['include', 'include_if_exists', 'include_dir']);
 /** Read before postgresql.auto.conf can say otherwise. */
 const placesOfFiles: ReadonlySet<string> = new Set(['data_directory', 'hba_file', 'ident_file']);
-const accessInclude = /^[ \t]*"?(include|include_if_exists|include_dir)"?[ \t]+"?([^"\s#]+)/;
+const accessInclude = /^[ \t]*"?(include|include_if_exists|include_dir)"?[ \t]+"?([^" \t\r\n#]+)/;
 /** A list of names in a file, in place of names; in quotes it is a name. */
-const accessList = /(?:^|[\s,])@"?([^"\s,#]+)/g;
+const accessList = /(?:^|[ \t\r,])@"?([^" \t\r\n,#]+)/g;
 const mark = 'taken out by the restore: it leads out of the folder';
 const mostDepth = 10;
 
