@@ -17,7 +17,8 @@ export interface ReadDatabase {
 
 const names = z.array(z.object({ name: z.string() }));
 const found = z.tuple([z.object({ rows: z.string(), digest: z.string() })]);
-const databases = 'select datname as name from pg_database where datallowconn order by 1';
+/** Not one whose dropping was cut off: nobody can connect to it any more, and it can only be dropped again. */
+const databases = 'select datname as name from pg_database where datallowconn and datconnlimit <> -2 order by 1';
 /** Not those of sessions that are over, nor views that were never filled. */
 const tables = `select format('%I.%I', n.nspname, c.relname) as name
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -36,7 +37,8 @@ export async function readTables(server: ScratchServer): Promise<ReadDatabase[]>
 async function readAll(client: pg.Client, database: string): Promise<ReadTable[]> {
   const read: ReadTable[] = [];
   for (const { name } of names.parse((await client.query(tables)).rows)) {
-    const all = `select count(*)::text as rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text as digest from only ${name} t`;
+    // The whole row, also where a column is called like the alias.
+    const all = `select count(*)::text as rows, coalesce(sum(hashtextextended((t.*)::text, 0)::numeric), 0)::text as digest from only ${name} t`;
     try {
       const [{ rows, digest }] = found.parse((await client.query(all)).rows);
       read.push({ name, rows, digest });

@@ -30,7 +30,12 @@ const verified = z.object({
     started: z.boolean(),
     why: z.string().optional(),
     databases: z
-      .array(z.object({ name: z.string(), tables: z.array(z.object({ name: z.string(), rows: z.string() })) }))
+      .array(
+        z.object({
+          name: z.string(),
+          tables: z.array(z.object({ name: z.string(), rows: z.string(), digest: z.string() })),
+        }),
+      )
       .optional(),
   }),
 });
@@ -67,6 +72,13 @@ describe('a server that strongroom restored', () => {
     await query('insert into quick select generate_series(1, 1000)');
     await query('create table orders as select n as id, md5(n::text) as text from generate_series(1, 5000) n');
     await query('create database "other db"');
+    for (const other of ['one', 'two']) {
+      await query(`create table t_${other} as select 1 as t, '${other}' as other`);
+    }
+    await query('create table of_no_columns ()');
+    // As its dropping leaves it that was cut off.
+    await query('create database half_dropped');
+    await query("update pg_database set datconnlimit = -2 where datname = 'half_dropped'");
     // Its own command line says otherwise, so that they hold for what is restored alone.
     for (const [name, value] of [
       ['port', port],
@@ -237,10 +249,14 @@ describe('a server that strongroom restored', () => {
     const read = restored.databases?.find(({ name }) => name === 'postgres')?.tables ?? [];
     expect(read).toEqual(
       expect.arrayContaining([
-        { name: 'public.orders', rows: '5000' },
-        { name: 'public.quick', rows: '1000' },
+        expect.objectContaining({ name: 'public.orders', rows: '5000' }),
+        expect.objectContaining({ name: 'public.quick', rows: '1000' }),
+        expect.objectContaining({ name: 'public.of_no_columns', rows: '0' }),
       ]),
     );
+    // Of the whole row, and not of the column that is called like what it is read by.
+    const digestOf = (table: string) => read.find(({ name }) => name === `public.${table}`)?.digest;
+    expect(digestOf('t_one')).not.toBe(digestOf('t_two'));
     expect(read.some(({ name }) => name === 'pg_catalog.pg_class')).toBe(true);
     expect(await readdir(scratch)).toEqual([]);
     const people = await run(['verify', backupId, '--restore', '--scratch', scratch, ...vault]);

@@ -39,7 +39,6 @@ export const incrementalGrounds = [
   'timeline-changed',
   'snapshot-put-back',
   'parent-slot-gone',
-  'parent-not-newest',
   'parent-not-there',
   'parent-unreadable',
   'parent-of-older-format',

@@ -38,8 +38,6 @@ export interface BackupOptions {
   signal: AbortSignal;
   /** Makes the backup incremental. */
   parent?: ParentBackup | undefined;
-  /** Backups of this server that are newer than the parent, as far as is known: to say why nothing can be built on it. */
-  newerBackupIds?: readonly string[] | undefined;
 }
 
 /** A backup in progress. The bytes are good only once `result` resolves: servers report errors after the last byte. */

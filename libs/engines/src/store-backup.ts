@@ -31,8 +31,6 @@ export interface StoreOptions {
     parentId: string | null;
     startedAt: Date;
   };
-  /** Backups of the server that are newer than the parent, as far as is known: to say why nothing can be built on it. */
-  newerBackupIds?: readonly string[];
   attempt: number;
   /** Ends it: nothing of the attempt stays. */
   signal: AbortSignal;
@@ -86,7 +84,6 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<Vau
     backupId: backup.backupId,
     signal: AbortSignal.any([signal, ending.signal]),
     parent,
-    newerBackupIds: options.newerBackupIds,
   });
   try {
     const objects: VaultObject[] = [];

@@ -71,8 +71,13 @@ class Applying {
 
   async run(manifestBytes: number): Promise<AppliedBackup> {
     const { manifest } = this.source;
+    if (!this.isFull) this.tree.holdsParent();
     const limits = limitBlocksOf(manifest);
-    if (limits !== undefined) this.limits = await LimitBlocks.read(this.source.open(limits));
+    if (limits !== undefined && !this.isFull) {
+      const { parentStartLsn, startLsn, timeline } = manifest.engine;
+      const span = { startLsn: String(parentStartLsn), endLsn: String(startLsn), timeline: Number(timeline) };
+      this.limits = await LimitBlocks.read(this.source.open(limits), span);
+    }
     for (const { objectName, oid } of archivesOf(manifest)) {
       const prefix = oid === undefined ? '' : `pg_tblspc/${oid}`;
       const isWanted = oid === undefined || this.tree.wants(oid);
@@ -124,6 +129,7 @@ class Applying {
     this.expectFolder(above);
     const relation = this.isFull ? undefined : relationOf(path);
     if (relation !== undefined) return this.changeBlocks(relation, content);
+    await tree.giveWay(path, 'file');
     const flag = this.isFull ? 'wx' : 'w';
     const options = { mode: modes[mode].file, flag, progress } as const;
     if (path === labelName && !this.isFull) return this.writeLabel(content, options);

@@ -25,19 +25,13 @@ export function parentFacts({ engine: { startLsn, timeline } }: VaultManifest): 
 /**
  * Has the server take the parent's manifest, as it is read from the vault. No WAL is kept meanwhile: that the vault is
  * slow must not fill the server's disk.
- * @param newer ids of backups of the server that are known to be newer than the parent
  * @throws {IncrementalNotPossible} unless the server is the parent's, and nothing speaks against building on it
  */
-export async function buildOn(
-  client: pg.Client,
-  server: Server,
-  parent: ParentBackup,
-  newer: readonly string[],
-): Promise<void> {
+export async function buildOn(client: pg.Client, server: Server, parent: ParentBackup): Promise<void> {
   const against =
     againstServer(server) ??
     againstParent(server, parent.manifest) ??
-    (await againstSlot(client, parent.manifest.backupId, newer));
+    (await againstSlot(client, parent.manifest.backupId));
   if (against) throw notPossible(against);
   let upload: ManifestUpload;
   try {
@@ -51,16 +45,9 @@ export async function buildOn(
   });
 }
 
-/** A slot that the parent left is the proof; that of a newer backup in its place tells why it is not there. */
-async function againstSlot(client: pg.Client, parentId: string, newer: readonly string[]): Promise<Ground | undefined> {
+/** A slot that the parent left is the proof. */
+async function againstSlot(client: pg.Client, parentId: string): Promise<Ground | undefined> {
   if (await hasChainSlot(client, chainSlotOf(parentId))) return undefined;
-  for (const id of newer) {
-    if (!(await hasChainSlot(client, chainSlotOf(id)))) continue;
-    return {
-      ground: 'parent-not-newest',
-      reason: `Backup ${parentId} is not the newest of its server: backup ${id} was taken since. Only the newest can be built on.`,
-    };
-  }
   return {
     ground: 'parent-slot-gone',
     reason: `The server does not have the replication slot that backup ${parentId} left on it (${chainSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the slot was dropped.`,

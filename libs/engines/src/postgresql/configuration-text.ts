@@ -10,7 +10,7 @@ export interface SettingLine {
 }
 
 const line =
-  /^[ \t\r\f]*([A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*(?:\.[A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*)?)[ \t\r\f]*=?[ \t\r\f]*(?:'((?:[^'\\]|''|\\.)*)'|([^\s#']+))/;
+  /^[ \t\r\f]*([A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*(?:\.[A-Za-z_\x80-\xff][A-Za-z_0-9$\x80-\xff]*)?)[ \t\r\f]*=?[ \t\r\f]*(?:'((?:[^'\\]|''|\\.)*)'|([^ \t\r\n\f\v#']+))/;
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
 export function settingLines(text: string): SettingLine[] {
@@ -19,6 +19,27 @@ export function settingLines(text: string): SettingLine[] {
     if (name === undefined) return [];
     return { index, name: name.toLowerCase(), value: quoted === undefined ? (plain ?? '') : unquoted(quoted) };
   });
+}
+
+/**
+ * The lines of a pg_hba.conf or pg_ident.conf: one that ends with a backslash goes on in the next, be it a comment.
+ * Source: src/backend/libpq/hba.c, tokenize_auth_file.
+ */
+export function joinedLines(text: string): { indices: number[]; line: string }[] {
+  const joined: { indices: number[]; line: string }[] = [];
+  let goesOn = false;
+  for (const [index, content] of text.split('\n').entries()) {
+    const line = content.replace(/\r+$/, '');
+    const last = goesOn ? joined.at(-1) : undefined;
+    goesOn = line.endsWith('\\');
+    const part = goesOn ? line.slice(0, -1) : line;
+    if (!last) joined.push({ indices: [index], line: part });
+    else {
+      last.indices.push(index);
+      last.line += part;
+    }
+  }
+  return joined;
 }
 
 /** @param mark a comment that says why */

@@ -8,7 +8,8 @@ const text = (...lines: string[]) => `${[head, ...lines, `end ${lines.length}`].
 async function* chunksOf(list: string, size = 7): AsyncGenerator<Buffer> {
   for (let at = 0; at < list.length; at += size) yield Buffer.from(list.slice(at, at + size));
 }
-const read = (list: string) => LimitBlocks.read(chunksOf(list));
+const span = { startLsn: '0/2000028', endLsn: '1A/B0000060', timeline: 1 };
+const read = (list: string) => LimitBlocks.read(chunksOf(list), span);
 const limitOf = (limits: LimitBlocks, path: string) => {
   const file = relationFileOf(path);
   return file && limits.of(file, sizes);
@@ -46,6 +47,9 @@ describe('the limits of relations that were cut', () => {
   it.each([
     ['is empty', '', 'breaks off'],
     ['has another head', text('1663 5 1 0 2').replace('/1 ', '/2 '), 'no known form'],
+    ['is of another parent', text().replace('0/2000028', '0/4000028'), 'and should of 0/2000028 to 1A/B0000060 on 1'],
+    ['is of another backup', text().replace('1A/B0000060', '1A/C0000060'), 'tells of 0/2000028 to 1A/C0000060'],
+    ['is of another timeline', text().replace('0060 1', '0060 2'), 'on timeline 2'],
     ['is cut off at a line', text('1663 5 1 0 2').slice(0, -'end 1\n'.length), 'breaks off'],
     ['is cut off within its last line', text('1663 5 1 0 2').slice(0, -1), 'breaks off'],
     ['lacks a line', text('1663 5 1 0 2').replace('1663 5 1 0 2\n', ''), 'has 0 limits and should have 1'],
@@ -69,7 +73,7 @@ describe('the limits of relations that were cut', () => {
       }
       yield Buffer.from(`end ${count}\n`);
     }
-    const limits = await LimitBlocks.read(many());
+    const limits = await LimitBlocks.read(many(), span);
     for (const n of [0, 1, 999, 150_000, count - 1]) {
       expect(limitOf(limits, `base/5/${n}`)).toEqual({ said: n + 1, kept: n + 1 });
     }

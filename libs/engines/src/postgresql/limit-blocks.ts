@@ -12,9 +12,10 @@
  */
 import { EngineFault } from '../engine-fault.js';
 import type { BlockLimit, BlockSizes } from './changed-blocks.js';
+import type { Span } from './limit-list.js';
 import { type RelationFile, visibilityMapFork } from './relation-file.js';
 
-const form = /^strongroom-limit-blocks\/1 [0-9A-F]+\/[0-9A-F]+ [0-9A-F]+\/[0-9A-F]+ \d+$/;
+const form = /^strongroom-limit-blocks\/1 ([0-9A-F]+\/[0-9A-F]+) ([0-9A-F]+\/[0-9A-F]+) (\d+)$/;
 const lineForm = /^(\d{1,10}) (\d{1,10}) (\d{1,10}) ([0-3]) (\d{1,10})$/;
 const endForm = /^end (\d+)$/;
 const words = 5;
@@ -31,8 +32,11 @@ export class LimitBlocks {
   private used = new Uint8Array(this.slots);
   private filled = 0;
 
-  /** @throws {EngineFault} `backup-content-invalid` when it is no such list, or is cut off */
-  static async read(list: AsyncIterable<unknown>): Promise<LimitBlocks> {
+  /**
+   * @param span that it is to tell of: the limits of another time bring back what was deleted, or lose what was written
+   * @throws {EngineFault} `backup-content-invalid` when it is no such list, is of another span, or is cut off
+   */
+  static async read(list: AsyncIterable<unknown>, span: Span): Promise<LimitBlocks> {
     const limits = new LimitBlocks();
     let isBegun = false;
     let count = 0;
@@ -40,7 +44,13 @@ export class LimitBlocks {
     for await (const line of linesOf(list)) {
       if (end !== undefined) throw invalid('goes on beyond its end');
       if (!isBegun) {
-        if (!form.test(line)) throw invalid('is of no known form');
+        const [, startLsn, endLsn, timeline] = form.exec(line) ?? [];
+        if (timeline === undefined) throw invalid('is of no known form');
+        if (startLsn !== span.startLsn || endLsn !== span.endLsn || Number(timeline) !== span.timeline) {
+          throw invalid(
+            `tells of ${startLsn} to ${endLsn} on timeline ${timeline}, and should of ${span.startLsn} to ${span.endLsn} on ${span.timeline}`,
+          );
+        }
         isBegun = true;
       } else if (lineForm.test(line)) {
         limits.add(line.split(' ').map(Number));

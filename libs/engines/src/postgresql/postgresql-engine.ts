@@ -81,7 +81,7 @@ export class PostgresqlEngine extends Engine {
       const server = await describe(client);
       if (parent) {
         silence.set(this.patience.heldMs, unread);
-        await buildOn(client, server, parent, options.newerBackupIds ?? []);
+        await buildOn(client, server, parent);
         silence.set(this.patience.answerMs, unanswered);
       }
       const temporary = `strongroom_${randomBytes(6).toString('hex')}`;

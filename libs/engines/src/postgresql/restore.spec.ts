@@ -167,6 +167,26 @@ describe('a restore of PostgreSQL', () => {
     expect(await readdir(join(target, 'global'))).toEqual(['pg_control']);
   });
 
+  it('of an incremental has a folder where its parent had a file, and a file where that had a folder', async () => {
+    const at = { startLsn: '0/2000028', timeline: 1 };
+    const before = { 'own.conf': 'a = 1\n', 'rules/one': 'b', PG_VERSION: '18\n' };
+    const after = { 'own.conf/one': 'a = 2\n', rules: 'c', PG_VERSION: '18\n' };
+    const entriesOf = (files: Record<string, string>) => Object.entries(files).map(([name, text]) => file(name, text));
+    const full = sourceOf({ 'base.tar': entriesOf(before) }, serverManifest(before), at);
+    const facts = {
+      parentStartLsn: at.startLsn,
+      parentTimeline: 1,
+      startLsn: '0/4000028',
+      timeline: 1,
+      blockSize: 8_192,
+    };
+    const made = sourceOf({ 'base.tar': [folderOf('own.conf'), ...entriesOf(after)] }, serverManifest(after), facts);
+    const incremental = { ...made, manifest: { ...made.manifest, backupId: 'c', parentId: 'b' } };
+    await restoreDataDirectory([full, incremental], target);
+    expect(await readFile(join(target, 'own.conf/one'), 'utf8')).toBe('a = 2\n');
+    expect(await readFile(join(target, 'rules'), 'utf8')).toBe('c');
+  });
+
   it('says when it can not write there', async () => {
     await writeFile(target, 'a file');
     await expect(restoreBase([], {})).rejects.toMatchObject({ code: 'restore-target-unusable' });

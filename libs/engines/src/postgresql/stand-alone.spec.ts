@@ -110,6 +110,35 @@ describe('a restored server that stands alone', () => {
     expect(await read('pg_hba.conf')).toBe(plain['pg_hba.conf']);
   });
 
+  it('takes out a rule of access whole that goes over several lines, and looks into what rules include', async () => {
+    await restored({
+      ...plain,
+      'pg_hba.conf':
+        'host all \\\n  @/etc/admins \\\r\n  127.0.0.1/32 md5\n# a comment \\\n@/etc/y\ninclude \\\n/etc/hba\ninclude own.conf\ninclude_dir hba.d\nlocal all @names peer\n',
+      'own.conf': '"include" /etc/hba\nlocal all bob peer\n',
+      'hba.d/one.conf': 'include ../../one.conf\n',
+      'hba.d/one.other': 'include ../../one.conf\n',
+      names: 'alice\n@/etc/names\n',
+    });
+    const lines = (await read('pg_hba.conf')).split('\n');
+    const isOut = (line: string) => line.startsWith('#') && !line.endsWith('\\');
+    expect(lines.slice(0, 3).every(isOut)).toBe(true);
+    expect(lines.slice(3, 5)).toEqual(['# a comment \\', '@/etc/y']);
+    expect(lines.slice(5, 7).every(isOut)).toBe(true);
+    expect(lines.slice(7)).toEqual(['include own.conf', 'include_dir hba.d', 'local all @names peer', '']);
+    expect(await read('own.conf')).toMatch(/^#"include" .*\nlocal all bob peer\n$/);
+    expect(await read('hba.d/one.conf')).toMatch(/^#include/);
+    expect(await read('hba.d/one.other')).toMatch(/^include/);
+    expect(await read('names')).toMatch(/^alice\n#@\/etc\/names/);
+  });
+
+  it('has no recovery.conf, on which no server starts; and what roles and databases set for themselves is told', async () => {
+    const { changed } = await restored({ ...plain, 'recovery.conf': "primary_conninfo = 'host=production'\n" });
+    expect(await readdir(target)).toEqual(expect.arrayContaining(['recovery.conf.before-restore']));
+    expect(await readdir(target)).not.toContain('recovery.conf');
+    expect(changed.join('\n')).toContain('pg_db_role_setting');
+  });
+
   it('has a manifest that is true to the folder, originals included', async () => {
     await restored({ ...plain, 'postgresql.conf': "include '/etc/x'\n", 'recovery.signal': '' });
     const files = await listed();
@@ -151,6 +180,8 @@ describe('a line of a postgresql.conf', () => {
     ["a = 'it\\'s \\101'", 'a', "it's A"],
     ['cron.database = db', 'cron.database', 'db'],
     ['port=5432', 'port', '5432'],
+    // A byte of UTF-8 that is a space elsewhere.
+    ['include conf\xc3\xa0.d', 'include', 'conf\xc3\xa0.d'],
     ["a = '' # none", 'a', ''],
   ])('%s sets %s to %s', (text, name, value) => expect(settingLines(text)).toEqual([{ index: 0, name, value }]));
 

@@ -9,12 +9,13 @@ import { posix } from 'node:path';
 import type { VaultManifest } from '@strongroom/contracts';
 import { amendManifest } from './amend-manifest.js';
 import { shown } from './byte-path.js';
-import { settingLine, settingLines, withLinesOut } from './configuration-text.js';
+import { joinedLines, settingLine, settingLines, withLinesOut } from './configuration-text.js';
 import { standAloneInFiles } from './stand-alone-settings.js';
 import { modes, type TargetTree } from './target-tree.js';
 
 const keptAs = '.before-restore';
-const signals = ['standby.signal', 'recovery.signal'];
+/** On the last of them, which versions before 12 have left, no server starts. */
+const signals = ['standby.signal', 'recovery.signal', 'recovery.conf'];
 const main = 'postgresql.conf';
 /** What `ALTER SYSTEM` writes: read after all others. */
 const last = 'postgresql.auto.conf';
@@ -23,9 +24,9 @@ const ident = 'pg_ident.conf';
 const includes: ReadonlySet<string> = new Set(['include', 'include_if_exists', 'include_dir']);
 /** Read before postgresql.auto.conf can say otherwise. */
 const placesOfFiles: ReadonlySet<string> = new Set(['data_directory', 'hba_file', 'ident_file']);
-const accessInclude = /^[ \t]*(?:include|include_if_exists|include_dir)[ \t]+"?([^"\s#]+)/;
+const accessInclude = /^[ \t]*"?(include|include_if_exists|include_dir)"?[ \t]+"?([^" \t\r\n#]+)/;
 /** A list of names in a file, in place of names; in quotes it is a name. */
-const accessList = /(?:^|[\s,])@"?([^"\s,#]+)/g;
+const accessList = /(?:^|[ \t\r,])@"?([^" \t\r\n,#]+)/g;
 const mark = 'taken out by the restore: it leads out of the folder';
 const mostDepth = 10;
 
@@ -86,7 +87,7 @@ class Changing {
       // Includes are relative to the file that has them, others to the folder.
       const within = await this.within(value, isInclude ? posix.dirname(path) : '');
       const isKept = within !== undefined && name !== 'data_directory';
-      if (isKept && isInclude) await this.takeOutOfIncluded(name, within, depth);
+      if (isKept && isInclude) for (const file of await this.filesOf(name, within)) await this.takeOut(file, depth + 1);
       else if (isKept) this.settings.set(name, within);
       if (isKept) continue;
       out.add(index);
@@ -95,30 +96,39 @@ class Changing {
     if (out.size > 0) await this.replace(path, text, withLinesOut(text, out, mark));
   }
 
-  private async takeOutOfIncluded(kind: string, path: string, depth: number): Promise<void> {
-    if (kind !== 'include_dir') return this.takeOut(path, depth + 1);
-    for (const name of await this.tree.names(path)) {
-      if (name.endsWith('.conf') && !name.startsWith('.')) await this.takeOut(`${path}/${name}`, depth + 1);
-    }
-  }
-
   /** @param setting that says which file it is, where it is another one than usual */
   async takeOutOfAccess(usual: string, setting: string): Promise<void> {
-    const path = this.settings.get(setting) ?? usual;
+    await this.takeOutOfRules(this.settings.get(setting) ?? usual);
+  }
+
+  /** Of rules of access, of those that they include, and of the lists of names that they read. */
+  private async takeOutOfRules(path: string, depth = 0): Promise<void> {
     const text = await this.read(path);
-    if (text === undefined) return;
+    if (text === undefined || depth > mostDepth) return;
     const out = new Set<number>();
-    for (const [index, line] of text.split('\n').entries()) {
+    for (const { indices, line } of joinedLines(text)) {
       if (/^\s*#/.test(line)) continue;
-      const [, included] = accessInclude.exec(line) ?? [];
+      const [, kind = '', included] = accessInclude.exec(line) ?? [];
       const lists = [...line.matchAll(accessList)].flatMap(([, list]) => list ?? []);
       for (const named of [...(included === undefined ? [] : [included]), ...lists]) {
-        if ((await this.within(named, posix.dirname(path))) === undefined) out.add(index);
+        const within = await this.within(named, posix.dirname(path));
+        if (within === undefined) for (const index of indices) out.add(index);
+        else
+          for (const file of await this.filesOf(named === included ? kind : '', within)) {
+            await this.takeOutOfRules(file, depth + 1);
+          }
       }
     }
-    if (out.size === 0) return;
+    if (out.size === 0 || this.touched.has(path)) return;
     await this.replace(path, text, withLinesOut(text, out, mark));
     this.said.push(`${shown(path)}: ${out.size} lines that lead out of the folder are commented out.`);
+  }
+
+  /** What a line includes. */
+  private async filesOf(kind: string, path: string): Promise<string[]> {
+    if (kind !== 'include_dir') return [path];
+    const names = await this.tree.names(path);
+    return names.filter((name) => name.endsWith('.conf') && !name.startsWith('.')).map((name) => `${path}/${name}`);
   }
 
   async override(settings: Readonly<Record<string, string>>): Promise<void> {
@@ -131,6 +141,7 @@ class Changing {
     for (const [name, value] of changed) this.said.push(`${last}: ${settingLine(name, value)}`);
     this.said.push(
       `${last}: all in all ${lines.length} settings that could act for the source, at its end. Subscriptions don't run before max_logical_replication_workers is set again: disable or drop them first.`,
+      'What ALTER ROLE … SET and ALTER DATABASE … SET have said is in tables, and stays, libraries that they load among it: select * from pg_db_role_setting.',
     );
   }
 

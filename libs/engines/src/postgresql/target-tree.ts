@@ -2,7 +2,7 @@
  * The data folder while it is restored, with its tablespaces beside it. No server starts on it before its last act, for
  * its pg_control has another name until then; and what is made in it is noted, so that it can be taken away again.
  */
-import { chmod, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from './archives-of.js';
 import { parentOf, pathIn, shown } from './byte-path.js';
@@ -26,6 +26,7 @@ export class TargetTree {
   /** That are there and were made here, the links among them. */
   private readonly folders = new Set<string>(['']);
   private mode: Mode = 'owner';
+  private isParents = false;
 
   private constructor(
     readonly directory: string,
@@ -55,6 +56,7 @@ export class TargetTree {
     if (mode === 'group') this.mode = mode;
     if (!this.folders.has(path)) {
       await this.makeFolder(parentOf(path));
+      await this.giveWay(path, 'folder');
       await mkdir(this.at(path), { mode: modes[mode].folder });
       this.folders.add(path);
       this.note(path);
@@ -92,6 +94,18 @@ export class TargetTree {
 
   isLink(path: string): boolean {
     return this.links.has(linkOfTablespace.exec(path)?.[1] ?? '');
+  }
+
+  /** From here on what is there is a parent's: what has its name and is of another kind took its place since. */
+  holdsParent(): void {
+    this.isParents = true;
+  }
+
+  /** Removes what the parent has of another kind under this name. */
+  async giveWay(path: string, to: 'file' | 'folder'): Promise<void> {
+    if (!this.isParents) return;
+    const found = await lstat(this.at(path)).catch(() => undefined);
+    if (to === 'file' ? found?.isDirectory() : found?.isFile()) await this.remove(path);
   }
 
   /** With all that is in it. */
