@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type EventContext, streamOf } from '@strongroom/contracts';
+import { type EventContext, type NewEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { copyDecider, copyId } from '@strongroom/domain';
 import { execute, Ledger } from '@strongroom/ledger';
@@ -56,4 +56,51 @@ it('a copy that is owed and has no job gets one again in the lane of its region,
   expect(await jobs.load('copy')).toMatchObject([{ lane: 'IAD', waiting: 1 }]);
   expect(await jobs.lease('copy', 'IAD', 'spec', 5, 1_000)).toMatchObject([{ id: copyId(backupId, 'IAD'), accountId }]);
   expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="copy"} 1');
+});
+
+it('backups whose copies can not be planned hold up none that come after them, however many they are', async () => {
+  const ledger = new Ledger(dataSource);
+  const views = new Views(dataSource, ledger);
+  const asked: string[] = [];
+  const missing = new MissingCopies({
+    ...{ dataSource, ledger, views, jobs: new Jobs(dataSource), metrics: new Metrics() },
+    log: createLogger({ app: 'spec', level: 'silent' }),
+    plan: async ({ data: { backupId } }) => {
+      asked.push(backupId);
+      if (asked.length === 1) throw new Error('this one can not be planned');
+    },
+  });
+  const instanceId = ids.next();
+  const made: string[] = [];
+  for (let n = 0; n < 120; n += 1) {
+    const backupId = ids.next();
+    const common = { backupId, instanceId, scheduleId: null, type: 'full' as const, parentId: null, copyTo: ['IAD'] };
+    const events: NewEvent[] = [
+      {
+        type: 'BackupRequested',
+        data: {
+          ...{ ...common, slotAt: null, trigger: 'request', name: 'by hand', description: null },
+          datastore: { type: 'postgresql', version: '18' },
+        },
+      },
+      {
+        type: 'BackupCompleted',
+        data: {
+          ...{ ...common, attempt: 1, region: 'DFW', location: backupId, sizeBytes: 1, rawBytes: 1 },
+          ...{ sha256: 'a'.repeat(64), startedAt: new Date().toISOString() },
+        },
+      },
+    ];
+    const request = { stream: streamOf('backup', backupId), expectedVersion: 0, accountId, instanceId, context };
+    await ledger.append({
+      ...{ ...request, claims: [], releases: [] },
+      events: events.map((event) => ({ ...event, id: ids.next() })),
+    });
+    made.push(backupId);
+  }
+  await views.catchUp(accountId);
+  await dataSource.query(`update backup_view set updated_at = updated_at - interval '1 hour'`);
+  await expect(missing.look()).rejects.toThrow('can not be planned');
+  for (let n = 0; n < 2; n += 1) await missing.look();
+  expect(new Set(asked)).toEqual(new Set(made));
 });

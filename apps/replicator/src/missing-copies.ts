@@ -41,7 +41,7 @@ const unplanned = `
     select id, account_id, status, region, copy_to, updated_at from backup_view where id > $1 order by id limit ${stepOfRound}
   )
   select (select id from step order by id desc limit 1) as end, coalesce((
-    select json_agg(json_build_object('id', s.id, 'accountId', s.account_id)) from step s
+    select json_agg(json_build_object('id', s.id, 'accountId', s.account_id) order by s.id) from step s
     where s.status = 'COMPLETED' and (s.updated_at < now() - interval '5 minutes' or s.updated_at > now() + interval '5 minutes')
       and exists (
         select from unnest(s.copy_to) as owed(region)
@@ -74,15 +74,17 @@ export class MissingCopies {
   }
 
   private async lookForPlans(): Promise<void> {
-    const { dataSource, views } = this.parts;
-    const ask = async () => steps.parse(await dataSource.query(unplanned, [this.roundAt]));
+    const ask = async () => steps.parse(await this.parts.dataSource.query(unplanned, [this.roundAt]));
     const suspected = await ask();
-    if (suspected.missing.length > 0) {
-      for (const accountId of new Set(suspected.missing.map((each) => each.accountId))) await views.catchUp(accountId);
-      for (const { id } of (await ask()).missing.slice(0, mostPlanned)) await this.planMissing(id);
+    await this.catchUp(suspected.missing);
+    const { end, missing } = suspected.missing.length > 0 ? await ask() : suspected;
+    for (const { id } of missing.slice(0, mostPlanned)) {
+      // First, so that one that does not come right holds up nothing that comes after it.
+      this.roundAt = id;
+      await this.planMissing(id);
     }
-    // More of one step than fit are found again in the next look.
-    if (suspected.missing.length <= mostPlanned) this.roundAt = suspected.end ?? beforeTheFirst;
+    // More of one step than fit are looked at from there on.
+    if (missing.length <= mostPlanned) this.roundAt = end ?? beforeTheFirst;
   }
 
   private async planMissing(backupId: string): Promise<void> {
@@ -105,12 +107,11 @@ export class MissingCopies {
   }
 
   private async lookForJobs(): Promise<void> {
-    const { dataSource, views, jobs, log } = this.parts;
+    const { dataSource, jobs, log } = this.parts;
     const ask = async () => found.parse(await dataSource.query(unmade));
     const suspected = await ask();
     if (suspected.length === 0) return;
-    // A view that is behind shows what has ended long ago.
-    for (const accountId of new Set(suspected.map((each) => each.accountId))) await views.catchUp(accountId);
+    await this.catchUp(suspected);
     const missing = await ask();
     await jobs.add(
       dataSource.manager,
@@ -120,6 +121,17 @@ export class MissingCopies {
       this.putBack.inc({ kind: 'copy' });
       log.warn({ id, region }, 'missing copy job put back: the message that it follows from was lost or set aside');
     }
+  }
+
+  /** A view that is behind shows what has ended long ago. */
+  private async catchUp(suspected: readonly { accountId: string }[]): Promise<void> {
+    const accountIds = suspected.map(({ accountId }) => accountId);
+    await this.parts.views.catchUpEach(accountIds, (accountId, err) =>
+      this.parts.log.error(
+        { err, accountId },
+        `account ${accountId} has an event that can't be read: its views stop there`,
+      ),
+    );
   }
 }
 

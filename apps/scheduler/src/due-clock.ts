@@ -51,6 +51,9 @@ const keepEachMs = 60_000;
 const longestSlewMs = 60_000;
 /** Hosts that are gone for so long are forgotten. */
 const keptForMs = 30 * 86_400_000;
+/** How long a host counts that has told nothing new. */
+const toldForMs = 3 * keepEachMs;
+const tellings = z.array(z.object({ boot: z.string(), seenAtMs: z.number() }));
 const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.number().nullable() })).length(1);
 
 /** The steady time of this host's schedulers, which outlives each of them. */
@@ -58,6 +61,8 @@ export class SteadyDueClock extends DueClock {
   private steady: SteadyTime | undefined;
   private keptAt: { uptimeMs: number; bootedAtMs: number } | undefined;
   private problem: SteadyReading['problem'] = 'none';
+  /** By boot: what each other host told last, and when that was news. */
+  private readonly told = new Map<string, { seenAtMs: number; uptimeMs: number | undefined }>();
   private readonly disagreement;
 
   constructor(private readonly parts: SteadyDueClockParts) {
@@ -76,7 +81,8 @@ export class SteadyDueClock extends DueClock {
     const { database, process, uptimeMs, catchUpMs } = this.parts;
     this.steady ??= new SteadyTime(catchUpMs, await this.before(manager, uptimeMs()));
     const databaseMs = (await database.now(manager)).getTime();
-    const times = { databaseMs, processMs: process.now().getTime(), uptimeMs: uptimeMs() };
+    const own = { databaseMs, processMs: process.now().getTime(), uptimeMs: uptimeMs() };
+    const times = { ...own, othersMs: await this.others(manager, own.uptimeMs) };
     const { nowMs, isInDoubt, doubtMs, disagreementMs, problem } = this.steady.read(times);
     this.disagreement.set(disagreementMs / 1_000);
     this.tell(problem, disagreementMs);
@@ -93,6 +99,22 @@ export class SteadyDueClock extends DueClock {
     );
     const [{ bootedAtMs, seenAtMs } = { bootedAtMs: null, seenAtMs: null }] = kept.parse(rows);
     return { bootedAtMs: bootedAtMs ?? undefined, seenAtMs: seenAtMs ?? undefined };
+  }
+
+  /** Asked only while a clock is wrong. Another host that is sure of its time tells a later one each minute. */
+  private async others(manager: EntityManager, uptimeMs: number): Promise<number[]> {
+    if (this.problem === 'none') return [];
+    const rows: unknown = await manager.query(
+      'select boot, seen_at_ms as "seenAtMs" from steady_time where boot is distinct from $1',
+      [this.parts.boot ?? null],
+    );
+    return tellings.parse(rows).flatMap(({ boot, seenAtMs }) => {
+      const before = this.told.get(boot);
+      const isNews = before !== undefined && seenAtMs > before.seenAtMs;
+      if (!before || isNews) this.told.set(boot, { seenAtMs, uptimeMs: isNews ? uptimeMs : undefined });
+      const newsMs = this.told.get(boot)?.uptimeMs;
+      return newsMs !== undefined && uptimeMs - newsMs < toldForMs ? [seenAtMs + uptimeMs - newsMs] : [];
+    });
   }
 
   private async keep(manager: EntityManager, uptimeMs: number): Promise<void> {
@@ -123,6 +145,8 @@ const sentences: Record<Exclude<SteadyReading['problem'], 'none'>, string> = {
   'database-clock':
     'the clock of the ledger’s database is wrong: slots go by the time since boot; set that clock right',
   'process-clock': 'the clock of this host is wrong: slots go by the time since boot; set that clock right',
+  'both-wrong':
+    'the clocks of the ledger’s database and of this host are wrong together, as another host tells: slots go by the time since boot; set them right',
   'both-jumped':
     'all clocks have jumped: the earlier time counts and no slot is called missed until it is known which is right',
   'clocks-disagree':

@@ -130,6 +130,25 @@ describe('a job that is missing', () => {
     expect(await jobs('backup')).toEqual([]);
   });
 
+  it('is put back though another account has an event that can not be read', async () => {
+    const { backupId } = await backup();
+    await anHourLater();
+    const unreadable = ids.next();
+    await dataSource.query(
+      `insert into backup_view select (jsonb_populate_record(b, jsonb_build_object('id', $1::uuid, 'account_id', 'broken'))).*
+       from backup_view b where id = $2`,
+      [unreadable, backupId],
+    );
+    await dataSource.query(
+      `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+       select $1, $2, 1, aggregate, 'BackupStarted', 'broken', instance_id, at, '{}', context
+       from ledger_event where stream = $3 and version = 1`,
+      [ids.next(), streamOf('backup', unreadable), streamOf('backup', backupId)],
+    );
+    await missing.look();
+    expect((await jobs('backup')).map(({ id }) => id)).toContain(backupId);
+  });
+
   it('of a deletion is put back for the backup that was asked about, not for what goes with it', async () => {
     const parent = await backup();
     await parent.tell(parent.fail());

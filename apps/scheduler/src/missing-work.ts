@@ -57,7 +57,7 @@ const unbuilt = `
 const untimed = `
   with step as (select id, account_id, version, updated_at from schedule_view where id > $1 order by id limit ${stepOfRound})
   select (select id from step order by id desc limit 1) as end, coalesce((
-    select json_agg(json_build_object('id', s.id, 'accountId', s.account_id)) from step s
+    select json_agg(json_build_object('id', s.id, 'accountId', s.account_id) order by s.id) from step s
     where ${isOld('s.updated_at')}
       and not exists (select from slot_timer t where t.schedule_id = s.id and t.version >= s.version)
   ), '[]') as missing`;
@@ -106,8 +106,12 @@ export class MissingWork {
   private async lookForTimers(): Promise<void> {
     const { end, missing } = steps.parse(await this.parts.dataSource.query(untimed, [this.roundAt]));
     await this.catchUp(missing);
-    for (const { id } of missing.slice(0, batchSize)) await this.setMissingTimer(id);
-    // More of one step than fit are found again in the next look.
+    for (const { id } of missing.slice(0, batchSize)) {
+      // First, so that one that does not come right holds up nothing that comes after it.
+      this.roundAt = id;
+      await this.setMissingTimer(id);
+    }
+    // More of one step than fit are looked at from there on.
     if (missing.length <= batchSize) this.roundAt = end ?? beforeTheFirst;
   }
 
@@ -139,7 +143,13 @@ export class MissingWork {
 
   /** A view that is behind shows what has ended long ago. */
   private async catchUp(suspected: Found): Promise<void> {
-    for (const accountId of new Set(suspected.map((each) => each.accountId))) await this.parts.views.catchUp(accountId);
+    const accountIds = suspected.map(({ accountId }) => accountId);
+    await this.parts.views.catchUpEach(accountIds, (accountId, err) =>
+      this.parts.log.error(
+        { err, accountId },
+        `account ${accountId} has an event that can't be read: its views stop there`,
+      ),
+    );
   }
 
   private tell(kind: 'backup' | 'deletion' | 'instance' | 'timer', id: string): void {

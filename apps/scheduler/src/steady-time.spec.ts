@@ -8,7 +8,10 @@ const beginMs = Date.parse('2026-11-20T00:00:00Z');
 
 /** Clocks that are right unless they are set, read each minute. */
 function world(known?: Known) {
-  const clocks = { databaseOffMs: 0, processOffMs: 0 };
+  const clocks: { databaseOffMs: number; processOffMs: number; otherOffMs?: number } = {
+    databaseOffMs: 0,
+    processOffMs: 0,
+  };
   let steady = new SteadyTime(catchUpMs, known);
   let passedMs = 0;
   const read = () => {
@@ -18,6 +21,7 @@ function world(known?: Known) {
       databaseMs,
       processMs: trueMs + clocks.processOffMs,
       uptimeMs: 1_000_000 + passedMs,
+      ...(clocks.otherOffMs !== undefined && { othersMs: [trueMs + clocks.otherOffMs] }),
     });
     return { ...reading, errorMs: reading.nowMs - trueMs };
   };
@@ -78,6 +82,18 @@ describe('the steady time', () => {
     Object.assign(clocks, { databaseOffMs: 99 * hourMs, processOffMs: 99 * hourMs });
     expect(goOn(5 * hourMs)).toMatchObject({ isInDoubt: true, errorMs: 2 * hourMs });
     expect(goOn(hourMs + minuteMs)).toMatchObject({ isInDoubt: false, errorMs: 99 * hourMs });
+  });
+
+  it('goes on while all clocks have jumped, for however long another host tells the same time, and tells none itself', () => {
+    const { clocks, goOn, read } = world();
+    goOn(hourMs);
+    Object.assign(clocks, { databaseOffMs: 72 * hourMs, processOffMs: 72 * hourMs, otherOffMs: 2_000 });
+    expect(goOn(48 * hourMs)).toMatchObject({ isInDoubt: false, doubtMs: 0, problem: 'both-wrong' });
+    expect(Math.abs(read().errorMs)).toBeLessThan(toleranceMs);
+    // One that goes by the new time, or is gone, holds nothing up.
+    clocks.otherOffMs = 72 * hourMs;
+    expect(goOn(minuteMs)).toMatchObject({ isInDoubt: true, problem: 'both-jumped' });
+    expect(goOn(catchUpMs / 2)).toMatchObject({ isInDoubt: false, problem: 'none', errorMs: 72 * hourMs });
   });
 
   it('at a start that knows nothing of before goes by the earlier of two clocks, and after half the window by the database', () => {

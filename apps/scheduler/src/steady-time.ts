@@ -6,7 +6,8 @@
  * - While both agree with the steady time, it follows them slowly.
  * - When one jumps away, the steady time goes on.
  * - When both jump together, as on one host, the earlier time counts and nothing is called missed: for as long as the jump
- *   is wide, and at most for half the catch-up window. Then the new time is believed.
+ *   is wide, and at most for half the catch-up window. Then the new time is believed. But as long as another host, whose
+ *   own clock did not jump, tells the steady time too, that goes on.
  * - At a start that knows no time of before, while the clocks disagree, the earlier of them counts; after half the window
  *   the database's.
  */
@@ -17,6 +18,8 @@ export interface ClockTimes {
   processMs: number;
   /** Since the host was booted. */
   uptimeMs: number;
+  /** What time schedulers of other hosts go by that are sure of theirs. */
+  othersMs?: readonly number[];
 }
 
 /** What is known of before. */
@@ -36,7 +39,7 @@ export interface SteadyReading {
   /** By how far the clock that is farthest from the steady time differs from it. */
   disagreementMs: number;
   /** For people: what is wrong, or nothing. */
-  problem: 'none' | 'database-clock' | 'process-clock' | 'both-jumped' | 'clocks-disagree';
+  problem: 'none' | 'database-clock' | 'process-clock' | 'both-wrong' | 'both-jumped' | 'clocks-disagree';
 }
 
 /** What two clocks that are kept by NTP never differ by. */
@@ -67,12 +70,14 @@ export class SteadyTime {
   }
 
   read(times: ClockTimes): SteadyReading {
-    const { uptimeMs } = times;
-    const judged = this.judge(times.databaseMs - uptimeMs, times.processMs - uptimeMs, uptimeMs);
+    const { uptimeMs, othersMs = [] } = times;
+    const others = othersMs.map((otherMs) => otherMs - uptimeMs);
+    const judged = this.judge(times.databaseMs - uptimeMs, times.processMs - uptimeMs, uptimeMs, others);
     const { isInDoubt } = judged;
     this.countDoubt(uptimeMs, isInDoubt);
     const nowMs = uptimeMs + judged.bootedAtMs;
-    if (!isInDoubt) this.seenAtMs = Math.max(this.seenAtMs, nowMs);
+    // Who needs another host to tell is none to tell it: two of them would hold each other up for ever.
+    if (!isInDoubt && judged.problem !== 'both-wrong') this.seenAtMs = Math.max(this.seenAtMs, nowMs);
     const disagreementMs = Math.max(Math.abs(times.databaseMs - nowMs), Math.abs(times.processMs - nowMs));
     return { nowMs, isInDoubt, doubtMs: this.doubt.ms, disagreementMs, problem: judged.problem };
   }
@@ -82,6 +87,7 @@ export class SteadyTime {
     database: number,
     process: number,
     uptimeMs: number,
+    others: readonly number[],
   ): { bootedAtMs: number } & Pick<SteadyReading, 'isInDoubt' | 'problem'> {
     const steady = this.bootedAtMs;
     if (steady === undefined) return this.begin(database, process, uptimeMs);
@@ -99,6 +105,10 @@ export class SteadyTime {
     if (!isNear(database, process)) {
       this.jump = undefined;
       return { bootedAtMs: steady, isInDoubt: true, problem: 'clocks-disagree' };
+    }
+    if (others.some((other) => Math.abs(other - steady) <= 2 * toleranceMs)) {
+      this.jump = undefined;
+      return { bootedAtMs: steady, isInDoubt: false, problem: 'both-wrong' };
     }
     if (!this.jump || !isNear(this.jump.toMs, database)) {
       const forMs = Math.min(Math.abs(database - steady), this.catchUpMs / 2);

@@ -62,6 +62,7 @@ class World {
   private readonly databaseClock = new HandTurnedClock();
   private readonly processClock: FixedClock;
   private hand: ClockHand;
+  private other: { hand: ClockHand; processClock: FixedClock } | undefined;
   databaseOffMs = 0;
   processOffMs = 0;
   trueMs: number;
@@ -105,6 +106,12 @@ class World {
     this.hand = this.start();
   }
 
+  /** A scheduler on another host, whose own clock is right. */
+  joinAnother(): void {
+    const processClock = new FixedClock(new Date(this.trueMs));
+    this.other = { processClock, hand: this.start(`${this.scheduleId} other`, processClock) };
+  }
+
   /** The scheduler works, looking every so often. */
   async goOn(ms: number, stepMs = 10 * minuteMs): Promise<void> {
     for (const end = this.trueMs + ms; this.trueMs < end; ) {
@@ -121,8 +128,9 @@ class World {
   async tick(): Promise<void> {
     this.databaseClock.at = new Date(this.trueMs + this.databaseOffMs);
     this.processClock.set(new Date(this.trueMs + this.processOffMs));
-    const { fired } = await this.hand.tick();
-    if (fired > 0) await this.endBackups();
+    this.other?.processClock.set(new Date(this.trueMs));
+    const ticks = await Promise.all([this.hand.tick(), this.other?.hand.tick()]);
+    if (ticks.some((tick) => tick && tick.fired > 0)) await this.endBackups();
   }
 
   setAll(offMs: number): void {
@@ -145,10 +153,10 @@ class World {
     return found;
   }
 
-  private start(): ClockHand {
+  private start(boot = this.scheduleId, process = this.processClock): ClockHand {
     const clock = new SteadyDueClock({
-      ...{ database: this.databaseClock, process: this.processClock, catchUpMs, log, metrics: new Metrics() },
-      ...{ uptimeMs: () => this.trueMs - this.beganAt + 5_000_000, boot: this.scheduleId },
+      ...{ database: this.databaseClock, process, catchUpMs, log, metrics: new Metrics() },
+      ...{ uptimeMs: () => this.trueMs - this.beganAt + 5_000_000, boot },
     });
     return new ClockHand(dataSource, ledger, ids, clock, log, catchUpMs);
   }
@@ -234,6 +242,21 @@ describe('while a clock is wrong', () => {
     expect(outcomes[4 * 24 + 2]).toEqual(ran);
     for (const told of Object.values(outcomes)) expect(told.length).toBeLessThanOrEqual(2);
   }, 60_000);
+
+  it.each([3 * dayMs, -8 * hourMs])(
+    'by %d ms, the ledger’s and with it that of one of two hosts, for longer than a jump is doubted, every slot runs once and at its time',
+    async (offMs) => {
+      const world = await World.begin();
+      world.joinAnother();
+      await world.goOn(hourMs);
+      world.setAll(offMs);
+      await world.goOn(28 * hourMs, minuteMs);
+      world.setAll(0);
+      await world.goOn(30 * hourMs);
+      expect(await world.outcomes()).toEqual(eachRan(3));
+    },
+    120_000,
+  );
 
   it('a schedule that is made or moved keeps its slots', async () => {
     const world = await World.begin({ toldAheadMs: 3 * dayMs });

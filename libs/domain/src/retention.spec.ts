@@ -73,7 +73,7 @@ describe('retention', () => {
     const of = (last: HeldBackup) => goes([...week, last, backup('d', 7)], 1);
     expect(of(askedFor('x', { type: 'incremental', parentId: 'b' }))).toBe('c');
     expect(of(askedFor('x', { type: 'incremental', parentId: 'c', is: 'unended' }))).toBe('');
-    expect(of(incremental('e', 8, 'a'))).toBe('bc');
+    expect(goes([...week, backup('d', 7), incremental('e', 8, 'a')], 1)).toBe('bc');
   });
 
   it('lets incrementals go that are built on what somebody asked for, and leaves that', () => {
@@ -107,6 +107,23 @@ describe('retention', () => {
     const twice = [backup('a', 0), backup('b', 7), backup('c', 7)];
     expect(goes(twice, 2)).toBe('');
     expect(goes([...twice, backup('d', 14)], 2)).toBe('a');
+  });
+
+  it('goes by what was made after what: a slot of next year that a wrong clock had run takes the place of nothing newer', () => {
+    const held = [backup('a', 0), backup('x', 365), backup('b', 7), backup('c', 14)];
+    expect(goes(held.slice(0, 2), 1)).toBe('a');
+    expect(goes(held.slice(0, 3), 1)).toBe('ax');
+    expect(goes(held, 2)).toBe('ax');
+    expect(goes(held, 3)).toBe('a');
+    const unproven = held.map((each) => ({ ...each, isCopied: each.backupId !== 'c' }));
+    expect(goes(unproven, 1)).toBe('');
+  });
+
+  it('keeps what ran after a full whose slot was still to come, until that slot has run at its time', () => {
+    const held = [backup('a', 0), backup('x', 7), incremental('b', 5, 'x'), promoted('c', 6)];
+    expect(goes(held, 1)).toBe('a');
+    expect(goes([...held, backup('d', 7, { isCopied: false })], 1)).toBe('');
+    expect(goes([...held, backup('d', 7), backup('e', 14)], 1)).toBe('axbcd');
   });
 
   it('keeps every cycle that begins on a day of day_of_week 7', () => {

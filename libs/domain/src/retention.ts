@@ -3,6 +3,9 @@
  * backup is there begins one, and the slots up to the next belong to it. A full that was not planned, be it promoted or
  * asked for, is no cycle: it neither counts nor takes another's place.
  *
+ * What is older is what was made before, not what is of an earlier slot: a clock that was wrong may have run slots of next
+ * year.
+ *
  * Only a newer cycle that is proven takes the place of an older one of its own lineage: as long as the newest is not in
  * every region where it is owed nothing goes, and failing runs take nothing with them. Nothing goes that somebody asked
  * for, that is of an unknown lineage, or that something which stays is built on.
@@ -35,6 +38,8 @@ export interface Retention {
 
 interface OfSlot extends HeldBackup {
   slotAt: Date;
+  /** Rises with the order of making. */
+  place: number;
 }
 
 /**
@@ -42,19 +47,19 @@ interface OfSlot extends HeldBackup {
  * @returns the ids of those to delete, in that order: with a backup goes everything that is built on it
  */
 export function beyondRetention(held: readonly HeldBackup[], retention: Retention): string[] {
-  const ofSlots = held.filter(isOfSlot);
+  const ofSlots = held.flatMap(({ slotAt, ...backup }, place) => (slotAt ? [{ ...backup, slotAt, place }] : []));
   const goes = new Set<string>();
   for (const lineage of new Set(ofSlots.flatMap((backup) => backup.lineage ?? []))) {
     const keptSince = oldestKept(ofSlots, lineage, retention.cycles);
-    if (!keptSince) continue;
+    if (keptSince === undefined) continue;
     const replaced = retention.accepted.get(lineage) ?? [];
     for (const backup of ofSlots) {
-      const { is, slotAt, backupId } = backup;
+      const { is, place, backupId } = backup;
       const isOwn = backup.lineage === lineage;
       const isCounted = isOwn || (backup.lineage !== null && replaced.includes(backup.lineage));
       // What failed before anything was known of its server, and could not be removed, is of no lineage.
       const isAgain = is === 'delete-failed' && (isOwn || backup.lineage === null);
-      if (isAgain || (isCounted && is !== 'unended' && slotAt < keptSince)) goes.add(backupId);
+      if (isAgain || (isCounted && is !== 'unended' && place < keptSince)) goes.add(backupId);
     }
   }
   for (const needed of neededBy(
@@ -65,18 +70,17 @@ export function beyondRetention(held: readonly HeldBackup[], retention: Retentio
   return held.flatMap(({ backupId }) => (goes.has(backupId) ? backupId : []));
 }
 
-/** Where the oldest cycle begins that a lineage keeps; undefined when it has no more than it keeps, or the newest is not copied. */
-function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number): Date | undefined {
+/** The place where the oldest cycle begins that a lineage keeps; undefined when it has no more than it keeps, or the newest is not copied. */
+function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number): number | undefined {
   const begun = ofSlots
     .filter((each) => each.lineage === lineage && each.is === 'completed')
     .filter(({ planned, type }) => planned === 'full' && type === 'full')
-    .map(({ slotAt, isCopied }) => ({ atMs: slotAt.getTime(), isCopied }))
-    .sort((a, b) => b.atMs - a.atMs);
-  if (begun.some(({ atMs, isCopied }) => atMs === begun[0]?.atMs && !isCopied)) return undefined;
-  // A slot that a wrong clock had run before its time has run twice, and begins one cycle.
-  const whole = [...new Set(begun.flatMap(({ atMs, isCopied }) => (isCopied ? atMs : [])))];
-  const oldest = whole[cycles - 1];
-  return oldest === undefined ? undefined : new Date(oldest);
+    .reverse();
+  if (!begun[0]?.isCopied) return undefined;
+  // A slot that a wrong clock had run before its time has run twice, and begins one cycle: where it ran first.
+  const whole = new Map<number, number>();
+  for (const { slotAt, place, isCopied } of begun) if (isCopied) whole.set(slotAt.getTime(), place);
+  return whole.size < cycles ? undefined : Math.min(...[...whole.values()].slice(0, cycles));
 }
 
 /** Everything that the backups are built on. */
@@ -87,8 +91,4 @@ function neededBy(backups: readonly HeldBackup[], held: readonly HeldBackup[]): 
     for (let id = parentId; id !== null && !needed.has(id); id = parents.get(id) ?? null) needed.add(id);
   }
   return needed;
-}
-
-function isOfSlot(backup: HeldBackup): backup is OfSlot {
-  return backup.slotAt !== null;
 }

@@ -48,6 +48,29 @@ it('goes by how long an event has been there, whatever the clock of the ledger s
   expect(handled).toEqual([first, second]);
 });
 
+it('looks at what comes after an end of the ledger that was lost, be it on a standby that took over', async () => {
+  const { clock, handled, secondLook } = look('taken over');
+  const kept = await world.append(world.ids.next());
+  await secondLook.look();
+  const head = await world.ledger.head();
+  clock.ms += minuteMs;
+  await world.append(world.ids.next(), 100);
+  await secondLook.look();
+  await world.dataSource.query('alter table ledger_event disable trigger user');
+  await world.dataSource.query('delete from ledger_event where position > $1', [head]);
+  await world.dataSource.query('alter table ledger_event enable trigger user');
+  await world.dataSource.query(`select setval(pg_get_serial_sequence('ledger_event', 'position'), $1)`, [head]);
+  for (let minute = 0; minute < 6; minute += 1) {
+    clock.ms += minuteMs;
+    await secondLook.look();
+  }
+  const after = await world.append(world.ids.next(), 3);
+  await secondLook.look();
+  clock.ms += 5 * minuteMs;
+  await secondLook.look();
+  expect(handled).toEqual(expect.arrayContaining([...kept, ...after]));
+});
+
 it('asks as often about a long history as about a short one', async () => {
   let statements = 0;
   const { logger } = world.dataSource;

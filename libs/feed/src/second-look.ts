@@ -167,6 +167,9 @@ export class SecondLook {
   /** Where the ledger ended as long ago as a feed needs. */
   private passed(head: number): number {
     const now = this.elapsedMs();
+    // A standby that took over may lack the newest events: their places are given anew, to others.
+    while ((this.heads.at(-1)?.position ?? 0) > head) this.heads.pop();
+    this.horizon = Math.min(this.horizon, head);
     if (head !== this.heads.at(-1)?.position) this.heads.push({ position: head, atMs: now });
     while (this.heads.length > 1 && (this.heads[1]?.atMs ?? now) <= now - this.feedTakesMs) this.heads.shift();
     const [oldest] = this.heads;

@@ -48,6 +48,24 @@ export class Views {
     while ((await this.dataSource.transaction((manager) => this.foldNext(manager, accountId))) === batchSize);
   }
 
+  /**
+   * As `catchUp`, of each account once. One with an event that this version can't read holds up no other.
+   * @param onUnreadable told of each such account, whose views show what came before that event
+   */
+  async catchUpEach(
+    accountIds: Iterable<string>,
+    onUnreadable: (accountId: string, error: z.ZodError) => void,
+  ): Promise<void> {
+    for (const accountId of new Set(accountIds)) {
+      try {
+        await this.catchUp(accountId);
+      } catch (error) {
+        if (!(error instanceof z.ZodError)) throw error;
+        onUnreadable(accountId, error);
+      }
+    }
+  }
+
   /** Drops every row and folds the ledger anew. The views come out equal. */
   async rebuild(): Promise<void> {
     await this.dataSource.transaction(async (manager) => {

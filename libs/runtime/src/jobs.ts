@@ -118,9 +118,10 @@ export class Jobs {
            where kind = $1 and lane = $2 and ready_at <= now() and ${isFree} and id <> all($6::uuid[])
            order by ready_at, id limit $3 for update skip locked
          ), mistaken as (
+           -- In this order only its index serves, by which the many that wait as they should are not even looked at.
            select kind, id, ready_at from job
            where kind = $1 and lane = $2 and ready_at > now() and ${wasMistaken} and ${isFree} and id <> all($6::uuid[])
-           order by ready_at, id limit $3 for update skip locked
+           order by paused_at limit $3 for update skip locked
          ), free as (
            select * from due union all select * from mistaken order by ready_at limit $3
          ), leased as (
