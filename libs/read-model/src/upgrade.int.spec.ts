@@ -124,8 +124,8 @@ it('what an older version has folded is, after the upgrade, what a rebuild makes
   expect(columns).toEqual([]);
   await migrate(dataSource);
   const upgraded = await shown();
-  expect(upgraded['backup_view']).toHaveLength(6);
-  expect(upgraded['copy_view']).toHaveLength(4);
+  expect(upgraded.backup_view).toHaveLength(6);
+  expect(upgraded.copy_view).toHaveLength(4);
   await views.rebuild();
   expect(await shown()).toEqual(upgraded);
 });
