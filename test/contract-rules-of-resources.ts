@@ -282,6 +282,10 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: '`locationRef` of a backup that was put back where it was made is where it lies there now',
+      shown: [regions('back to the region where it was made has the backup say where it lies there now')],
+    },
+    {
       rule: 'A copy that is being deleted is shown to nobody',
       shown: [regions('that is being deleted is shown to nobody')],
     },

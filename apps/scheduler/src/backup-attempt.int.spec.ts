@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
-import { chainSlotOf } from '@strongroom/engines';
+import { chainSlotOf, storeBackup } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import { CustomerDatabase } from '../../../test/customer-database.js';
@@ -25,6 +25,8 @@ afterAll(async () => {
   await customer.stop();
 });
 beforeEach(async () => {
+  // Those of the tests before: a server has few.
+  await customer.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active');
   instanceId = await world.register(customer.server);
 });
 
@@ -113,6 +115,28 @@ describe('a backup', () => {
     expect(await world.eventTypesOf(backupId)).toContain('BackupMadeFull');
     const refill = await world.ledger.readStream(streamOf('copy', copyId(fullId, 'DFW')));
     expect(refill).toMatchObject([{ type: 'CopyRequested', data: { region: 'DFW', sourceRegion: 'IAD' } }]);
+  });
+
+  it('that is to be full is not what a lost attempt has built on a parent that is damaged since', async () => {
+    const parentId = await full();
+    const backupId = await ofSlot(parentId);
+    const { password, host, port, user } = customer.server;
+    const data = { backupId, attempt: 1, region: 'DFW', runner: 'lost' };
+    await world.record(streamOf('backup', backupId), instanceId, { type: 'BackupStarted', data });
+    const lost = await storeBackup({
+      ...{ engine: world.engine, vault: world.vault, clock: world.clock, attempt: 1, signal: world.hold().signal },
+      target: { instanceId, endpoint: { host, port, user, database: 'postgres', tls: 'disable' }, password },
+      backup: {
+        ...{ backupId, accountId: 'acme', instanceId, instanceName: 'orders', startedAt: world.clock.now() },
+        ...{ type: 'incremental', parentId },
+      },
+    });
+    expect(lost).toMatchObject({ type: 'incremental', parentId });
+    await rm(join(world.folder, (await world.vault.locationOf(parentId)) ?? '', 'base.tar.zst'));
+    expect(await attempt(backupId, { attempt: 2 })).toBe('finished');
+    expect(await world.eventTypesOf(backupId)).toContain('BackupMadeFull');
+    expect(await completedOf(backupId)).toMatchObject({ type: 'full', parentId: null, attempt: 2 });
+    expect(await world.vault.verify(backupId)).toMatchObject({ manifest: { type: 'full', parentId: null } });
   });
 
   it('needs a replication slot of its server while it runs, and one more to be built on', async () => {

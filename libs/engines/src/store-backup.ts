@@ -129,12 +129,15 @@ function stalled(running: Promise<unknown>): Promise<never> {
 }
 
 /**
- * An attempt that died between its seal and its event has done the work: it is taken when every byte is right. When not,
- * this attempt makes its own; when that can't be told, it ends, and removes nothing.
+ * An attempt that died between its seal and its event has done the work: it is taken when every byte is right, and when it
+ * is full or built on what this one is to be built on, for what is to be full by now can't be. When not, this attempt makes
+ * its own; when that can't be told, it ends, and removes nothing.
  */
 async function leftByDeadAttempt({ vault, backup, signal }: StoreOptions): Promise<SealedManifest | undefined> {
   try {
-    return (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
+    const there = (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
+    const parentId = there?.manifest.parentId ?? null;
+    return parentId === null || parentId === backup.parentId ? there : undefined;
   } catch (error) {
     if (!isSpoilt(error)) throw error;
     return undefined;

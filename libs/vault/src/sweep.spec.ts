@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -113,6 +113,18 @@ describe('the sweep of a vault', () => {
     for (const backupId of [ahead, ended, elsewhere]) await expect(vault.verify(backupId)).resolves.toBeDefined();
     expect(await unsealedPlaces(root, vault)).toHaveLength(1);
     expect(told.filter((line) => line.includes('not swept'))).toHaveLength(3);
+  });
+
+  it('goes on beside a backup of which it can not be told what counts, and tells of that', async () => {
+    const backupId = await kept(2);
+    const damaged = (await storeSample(vault, { backupId: `00000000${backupId.slice(8)}` })).backupId;
+    verdicts.set(damaged, { is: 'kept', attempt: 1, location: (await vault.locationOf(damaged)) ?? '' });
+    await putSample(vault, backupId, 2);
+    await writeFile(join(root, 'backups', damaged.slice(-2), damaged, 'state.000000000002'), '{');
+    await sweep(25);
+    expect(await heldOf(vault, backupId)).toMatchObject([{ hasLeftovers: false }]);
+    expect(told.join('')).toContain(`not swept: The state of backup ${damaged} in the vault of DFW`);
+    expect(await readdir(join(root, 'backups', damaged.slice(-2), damaged))).toHaveLength(2);
   });
 
   it('is no excuse for a vault that is away', async () => {
