@@ -89,6 +89,7 @@ describe('a server that strongroom restored', () => {
       ['shared_preload_libraries', 'not_there'],
       ['log_directory', '/nowhere'],
       ['unix_socket_directories', '/nowhere'],
+      ['hba_file', 'pg_hba.conf'],
     ] as const) {
       await query(`alter system set ${name} = '${value}'`);
     }

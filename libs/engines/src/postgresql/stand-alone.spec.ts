@@ -91,7 +91,8 @@ describe('a restored server that stands alone', () => {
         'local all all peer\ninclude /etc/pg_hba.conf\ninclude_dir "/etc/hba.d"\nlocal all @/etc/admins peer\nlocal all "@x" peer\n# @/etc/y\n',
     });
     const names = settingLines(await read('postgresql.conf')).map(({ name, value }) => `${name} ${value}`);
-    expect(names).toEqual(['include_dir conf.d', 'ident_file pg_ident.conf']);
+    expect(names).toEqual(['include_dir conf.d']);
+    expect(changed.join('\n')).toContain('ident_file is commented out, since it holds only from within the folder');
     expect(settingLines(await read('conf.d/own.conf')).map(({ name }) => name)).toEqual(['work_mem']);
     expect(await read('pg_hba.conf')).toMatch(/^local all all peer\n#include \/etc\/pg_hba.conf .*\n#include_dir/);
     expect(changed.join('\n')).toContain('postgresql.conf: data_directory is commented out');
@@ -100,7 +101,7 @@ describe('a restored server that stands alone', () => {
   });
 
   it('looks into the rules of access where the settings say that they are', async () => {
-    await restored({
+    const { changed } = await restored({
       ...plain,
       'postgresql.conf': "hba_file = 'rules/hba.conf'\n",
       'rules/hba.conf': 'local all @admins peer\nlocal all @../../admins peer\n',
@@ -108,6 +109,7 @@ describe('a restored server that stands alone', () => {
     });
     expect(await read('rules/hba.conf')).toMatch(/^local all @admins peer\n#local all @\.\.\/\.\.\/admins peer/);
     expect(await read('pg_hba.conf')).toBe(plain['pg_hba.conf']);
+    expect(changed.join('\n')).toContain('hba_file is relative to where the server is started');
   });
 
   it('takes out a rule of access whole that goes over several lines, and looks into what rules include', async () => {

@@ -22,8 +22,15 @@ const last = 'postgresql.auto.conf';
 const access = 'pg_hba.conf';
 const ident = 'pg_ident.conf';
 const includes: ReadonlySet<string> = new Set(['include', 'include_if_exists', 'include_dir']);
-/** Read before postgresql.auto.conf can say otherwise. */
-const placesOfFiles: ReadonlySet<string> = new Set(['data_directory', 'hba_file', 'ident_file']);
+/**
+ * Read before postgresql.auto.conf can say otherwise, with what is in the folder of itself. A relative one is looked for
+ * where the server is started, which is hardly ever its folder.
+ */
+const placesOfFiles: ReadonlyMap<string, string> = new Map([
+  ['data_directory', '.'],
+  ['hba_file', access],
+  ['ident_file', ident],
+]);
 const accessInclude = /^[ \t]*"?(include|include_if_exists|include_dir)"?[ \t]+"?([^" \t\r\n#]+)/;
 /** A list of names in a file, in place of names; in quotes it is a name. */
 const accessList = /(?:^|[ \t\r,])@"?([^" \t\r\n,#]+)/g;
@@ -86,12 +93,19 @@ class Changing {
       }
       // Includes are relative to the file that has them, others to the folder.
       const within = await this.within(value, isInclude ? posix.dirname(path) : '');
-      const isKept = within !== undefined && name !== 'data_directory';
+      const isKept = within !== undefined && within !== placesOfFiles.get(name) && name !== 'data_directory';
       if (isKept && isInclude) for (const file of await this.filesOf(name, within)) await this.takeOut(file, depth + 1);
-      else if (isKept) this.settings.set(name, within);
+      else if (isKept) {
+        this.settings.set(name, within);
+        this.said.push(
+          `${shown(path)}: ${name} is relative to where the server is started: start it from within the folder.`,
+        );
+      }
       if (isKept) continue;
       out.add(index);
-      this.said.push(`${shown(path)}: ${name} is commented out, since it leads out of the folder.`);
+      const why =
+        within === undefined ? 'since it leads out of the folder' : 'since it holds only from within the folder';
+      this.said.push(`${shown(path)}: ${name} is commented out, ${why}.`);
     }
     if (out.size > 0) await this.replace(path, text, withLinesOut(text, out, mark));
   }

@@ -6,8 +6,8 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { BackedUpServer } from '../../../libs/engines/fixtures/backed-up-server.js';
 import { type PostgresVersion, postgresOfVersion } from '../../../test/services/postgres-versions.js';
+import { BackedUpServer } from '../fixtures/backed-up-server.js';
 
 const program = join(__dirname, '..', '..', '..', 'dist', 'apps', 'cli', 'src', 'main.js');
 const verified = z.object({
