@@ -61,9 +61,10 @@ export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };
 export async function takeBackBeyondEnd(dataSource: DataSource, group: string): Promise<string[]> {
   const found: unknown = await dataSource.query(
     `with ledger as (select coalesce(max(position), 0) as last from ledger_event), taken as (
-       update feed_offset set position = last,
-         "offset" = case when source = 'ledger' then least("offset", last) else "offset" end, moved_at = now()
-       from ledger where consumer_group = $1 and position > last returning topic
+       -- Of the ledger itself an offset is a place in it.
+       update feed_offset set position = least(position, last),
+         "offset" = case when source = 'ledger' then least("offset", position, last) else "offset" end, moved_at = now()
+       from ledger where consumer_group = $1 and (position > last or (source = 'ledger' and "offset" > last)) returning topic
      ) select topic from taken`,
     [group],
   );

@@ -71,6 +71,35 @@ it('looks at what comes after an end of the ledger that was lost, be it on a sta
   expect(handled).toEqual(expect.arrayContaining([...kept, ...after]));
 });
 
+it('takes back an offset beyond the end of the ledger, to what was handled last', async () => {
+  const { secondLook } = look('beyond');
+  await world.append(world.ids.next(), 3);
+  const head = await world.ledger.head();
+  const places = [
+    { topic: 'offset', offset: 1_000_000_000, position: head - 1 },
+    { topic: 'position', offset: head, position: 1_000_000_000 },
+    { topic: 'both', offset: 1_000_000_000, position: 1_000_000_000 },
+    { topic: 'neither', offset: head, position: head - 2 },
+  ];
+  for (const { topic, offset, position } of places) {
+    await world.dataSource.query(
+      `insert into feed_offset (consumer_group, source, topic, partition, "offset", position)
+       values ('beyond', 'ledger', $1, 0, $2, $3)`,
+      [topic, offset, position],
+    );
+  }
+  await secondLook.look();
+  const found: unknown = await world.dataSource.query(
+    `select topic, "offset"::int, position::int from feed_offset where consumer_group = 'beyond' order by topic`,
+  );
+  expect(found).toEqual([
+    { topic: 'both', offset: head, position: head },
+    { topic: 'neither', offset: head, position: head - 2 },
+    { topic: 'offset', offset: head - 1, position: head - 1 },
+    { topic: 'position', offset: head, position: head },
+  ]);
+});
+
 it('asks as often about a long history as about a short one', async () => {
   let statements = 0;
   const { logger } = world.dataSource;

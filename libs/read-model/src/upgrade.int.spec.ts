@@ -101,10 +101,11 @@ async function fill(): Promise<void> {
 
 const tables = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'copy_view'];
 
-async function shown(): Promise<Record<string, unknown>> {
-  const rows: Record<string, unknown> = {};
+/** By table, its rows. */
+async function shown(): Promise<Map<string, unknown>> {
+  const rows = new Map<string, unknown>();
   for (const table of tables) {
-    rows[table] = await dataSource.query(`select to_jsonb(v) as row from ${table} v order by id`);
+    rows.set(table, await dataSource.query(`select to_jsonb(v) as row from ${table} v order by id`));
   }
   return rows;
 }
@@ -124,8 +125,8 @@ it('what an older version has folded is, after the upgrade, what a rebuild makes
   expect(columns).toEqual([]);
   await migrate(dataSource);
   const upgraded = await shown();
-  expect(upgraded.backup_view).toHaveLength(6);
-  expect(upgraded.copy_view).toHaveLength(4);
+  expect(upgraded.get('backup_view')).toHaveLength(6);
+  expect(upgraded.get('copy_view')).toHaveLength(4);
   await views.rebuild();
   expect(await shown()).toEqual(upgraded);
 });
