@@ -1,5 +1,6 @@
-/** The read model: one file a view, with its table, its fold and its queries. */
+/** The read model: one file a view, with its table, its fold and its queries, which have a file of their own where they are many. */
 export * from './backup-view.js';
+export * from './backups.js';
 export * from './copy-view.js';
 export * from './instance-view.js';
 export * from './lineages.js';

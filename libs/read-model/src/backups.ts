@@ -1,0 +1,219 @@
+/** What is asked of the view of backups. */
+import { regionRetired } from '@strongroom/contracts';
+import { type DataSource, type EntityManager, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
+import { z } from 'zod';
+import { type BackupRow, backupTable, type ShownStatus } from './backup-view.js';
+import { cut, type Page, type PageRequest } from './view.js';
+
+/** As the index has it. */
+const leftBehind = `b.status = 'DELETE_FAILED' and b.fault->>'code' = '${regionRetired}'`;
+
+/** A backup that is not being deleted. */
+export interface ShownBackup extends BackupRow {
+  status: ShownStatus;
+}
+
+function isShown(row: BackupRow): row is ShownBackup {
+  return row.status !== 'DELETING';
+}
+
+/** As much of a backup as it takes to judge whether it has had its time. */
+const heldColumns = {
+  id: true,
+  instanceId: true,
+  scheduleId: true,
+  slotAt: true,
+  trigger: true,
+  type: true,
+  parentId: true,
+  copyTo: true,
+  status: true,
+  madeFull: true,
+  lineage: true,
+  region: true,
+  fault: true,
+} as const;
+export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
+
+export interface NewestBackup {
+  id: string;
+  /** Whether everything that it is built on is there, and nobody is deleting it. */
+  isWhole: boolean;
+}
+
+/** What came before an event of an instance. */
+export interface BeforeEvent {
+  instanceId: string;
+  position: number;
+  lineage?: string | null | undefined;
+  except?: string | undefined;
+}
+
+export interface BackupFilter {
+  instanceId?: string | undefined;
+  status?: ShownStatus | undefined;
+  datastoreType?: string | undefined;
+}
+
+export class Backups {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async find(accountId: string, id: string): Promise<ShownBackup | undefined> {
+    const row = await this.dataSource.manager.findOneBy(backupTable, { accountId, id });
+    return row && isShown(row) ? row : undefined;
+  }
+
+  async findAll(accountId: string, ids: string[]): Promise<ShownBackup[]> {
+    return (await this.dataSource.manager.findBy(backupTable, { accountId, id: In(ids) })).filter(isShown);
+  }
+
+  /** The backup and everything made from it, also what is being deleted: parents before their children. */
+  async chainBelow(accountId: string, id: string): Promise<BackupRow[]> {
+    const found: unknown = await this.dataSource.query(
+      `with recursive made as (
+         select id, 0 as depth from backup_view where id = $1 and account_id = $2
+         union all select b.id, made.depth + 1 from backup_view b join made on b.parent_id = made.id
+       ) select id from made order by depth, id`,
+      [id, accountId],
+    );
+    const ids = z
+      .array(z.object({ id: z.string() }))
+      .parse(found)
+      .map((row) => row.id);
+    const rows = await this.dataSource.manager.findBy(backupTable, { id: In(ids) });
+    return ids.flatMap((each) => rows.find((row) => row.id === each) ?? []);
+  }
+
+  /** The ids of what is built on the backup itself. */
+  async childrenOf(instanceId: string, parentId: string): Promise<string[]> {
+    const rows = await this.dataSource.manager.find(backupTable, {
+      where: { instanceId, parentId },
+      select: { id: true },
+    });
+    return rows.map(({ id }) => id);
+  }
+
+  /**
+   * The instance's backups that were begun before an event of it and have completed, also what is being deleted: the newest
+   * of all, of the full ones, and of a lineage, which may lie further back.
+   * @param before the event's place in the ledger, and its own backup, which is left out
+   * @param limit how many of each at most
+   */
+  async endedBefore({ instanceId, position, lineage, except }: BeforeEvent, limit: number): Promise<string[]> {
+    const find = (more: FindOptionsWhere<BackupRow>) =>
+      this.dataSource.manager.find(backupTable, {
+        select: { id: true },
+        where: {
+          instanceId,
+          status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
+          position: LessThan(position),
+          ...(except !== undefined && { id: Not(except) }),
+          ...more,
+        },
+        order: { position: 'desc' },
+        take: limit,
+      });
+    const rows = [...(await find({})), ...(await find({ type: 'full' })), ...(lineage ? await find({ lineage }) : [])];
+    return [...new Set(rows.map(({ id }) => id))];
+  }
+
+  /** The instance's backups that are there or may come to be, oldest first: not what failed or is being deleted. */
+  heldOf(instanceId: string): Promise<HeldBackupRow[]> {
+    return this.dataSource.manager.find(backupTable, {
+      select: heldColumns,
+      where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
+      order: { position: 'asc' },
+    });
+  }
+
+  /**
+   * Backups whose deletion waits for a region that has no vault, in order of id; without those that go with what they
+   * were built on.
+   */
+  async leftBehind(after: string | undefined, limit: number): Promise<{ id: string; accountId: string }[]> {
+    const found: unknown = await this.dataSource.query(
+      `select b.id, b.account_id as "accountId" from backup_view b
+       where ${leftBehind} and ($1::uuid is null or b.id > $1)
+         and not exists (select from backup_view p where p.id = b.parent_id and p.status in ('DELETING', 'DELETE_FAILED'))
+       order by b.id limit $2`,
+      [after ?? null, limit],
+    );
+    return z.array(z.object({ id: z.string(), accountId: z.string() })).parse(found);
+  }
+
+  /**
+   * By region: of how many backups it may have something that could not be removed because it has no vault.
+   * @param served the regions with a vault
+   */
+  async leftBehindIn(served: readonly string[]): Promise<{ region: string; backups: number }[]> {
+    const found: unknown = await this.dataSource.query(
+      `select region, count(*)::int as backups from (
+         select b.id, c.region from backup_view b join copy_view c on c.backup_id = b.id and c.status = 'DELETING'
+         where ${leftBehind}
+         union select b.id, b.region from backup_view b where ${leftBehind}
+       ) left_behind where region <> all($1) group by region`,
+      [served],
+    );
+    return z.array(z.object({ region: z.string(), backups: z.int() })).parse(found);
+  }
+
+  /** By instance: the newest of its backups that has completed, as the caller's transaction sees it. */
+  async newestCompletedOf(manager: EntityManager, instanceIds: string[]): Promise<Map<string, NewestBackup>> {
+    const found: unknown = await manager.query(
+      `with recursive newest as (
+         select asked.id as instance_id, b.id, b.parent_id from unnest($1::uuid[]) as asked(id)
+         cross join lateral (
+           select c.id, c.parent_id from backup_view c where c.instance_id = asked.id and c.status = 'COMPLETED'
+           order by c.position desc limit 1
+         ) b
+       ), chain as (
+         select n.instance_id, n.parent_id, true as is_there from newest n
+         union all
+         select c.instance_id, p.parent_id, p.id is not null and p.status = 'COMPLETED'
+         from chain c left join backup_view p on p.id = c.parent_id
+         where c.parent_id is not null and c.is_there
+       )
+       select n.instance_id as "instanceId", n.id,
+         (select bool_and(c.is_there) from chain c where c.instance_id = n.instance_id) as "isWhole"
+       from newest n`,
+      [instanceIds],
+    );
+    const rows = z.array(z.object({ instanceId: z.string(), id: z.string(), isWhole: z.boolean() })).parse(found);
+    return new Map(rows.map(({ instanceId, ...newest }) => [instanceId, newest]));
+  }
+
+  /** The newest backup of the instance that has completed. */
+  async newestCompleted(instanceId: string): Promise<NewestBackup | undefined> {
+    return (await this.newestCompletedOf(this.dataSource.manager, [instanceId])).get(instanceId);
+  }
+
+  /** Newest first, after the marker. Undefined when the marker names no backup of the account. */
+  async page(
+    accountId: string,
+    { limit, marker, instanceId, status, datastoreType }: PageRequest & BackupFilter,
+  ): Promise<Page<ShownBackup> | undefined> {
+    const query = this.dataSource.manager
+      .createQueryBuilder(backupTable, 'b')
+      .where(`b.account_id = :accountId and b.status <> 'DELETING'`, { accountId })
+      .orderBy({ 'b.created_at': 'DESC', 'b.id': 'DESC' })
+      .limit(limit + 1);
+    if (instanceId !== undefined) query.andWhere('b.instance_id = :instanceId', { instanceId });
+    if (status !== undefined) query.andWhere('b.status = :status', { status });
+    if (datastoreType !== undefined) query.andWhere('b.datastore_type = :datastoreType', { datastoreType });
+    if (marker !== undefined) {
+      const last = await this.find(accountId, marker);
+      if (!last) return undefined;
+      query.andWhere('(b.created_at, b.id) < (:at, :marker)', { at: last.createdAt, marker });
+    }
+    return cut((await query.getMany()).filter(isShown), limit);
+  }
+
+  /** Those of the instances whose backup is requested or running. */
+  async runningInstances(instanceIds: string[]): Promise<Set<string>> {
+    const rows = await this.dataSource.manager.find(backupTable, {
+      select: { instanceId: true },
+      where: { instanceId: In(instanceIds), status: In(['NEW', 'BUILDING']) },
+    });
+    return new Set(rows.map(({ instanceId }) => instanceId));
+  }
+}
