@@ -100,7 +100,7 @@ describe('strongroom', () => {
     const whole = await run(['verify', backupId, '--from', 'iad'], { STRONGROOM_VAULTS });
     expect(whole).toMatchObject({ code: 0, out: expect.stringContaining(`SHA-256 ${sha256}`) });
     const file = await open(join(folder, 'ORD', await locationIn('ORD'), 'base.tar.zst'), 'r+');
-    await file.write(Buffer.from('x'), 0, 1, 1_000);
+    await file.write(Buffer.alloc(64, 'x'), 0, 64, 1_000);
     await file.close();
     const altered = await run(['verify', backupId, '--from', 'ORD'], { STRONGROOM_VAULTS });
     expect(altered).toMatchObject({ code: 1, out: '' });
