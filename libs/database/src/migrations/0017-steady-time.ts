@@ -29,14 +29,13 @@ export class SteadyTime1700000000017 implements MigrationInterface {
       -- An older version beside this one does not write it.
       create trigger backup_view_has_its_place before insert on backup_view
         for each row when (new.position is null) execute function backup_view_place();
-      create index backup_view_in_order on backup_view (schedule_id, position desc) where schedule_id is not null;
       create index backup_view_of_instance_in_order on backup_view (instance_id, position desc);
     `);
   }
 
   async down(run: QueryRunner): Promise<void> {
     await run.query(`
-      drop index backup_view_of_instance_in_order, backup_view_in_order;
+      drop index backup_view_of_instance_in_order;
       drop trigger backup_view_has_its_place on backup_view;
       drop function backup_view_place();
       alter table backup_view drop column position;

@@ -10,10 +10,6 @@ export function pathIn(directory: string, path: string): Buffer {
   return Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(path, 'latin1')]);
 }
 
-export function pathOfText(text: string): string {
-  return Buffer.from(text).toString('latin1');
-}
-
 /** For people: as text where it is text, else with its bytes spelled out. */
 export function shown(path: string): string {
   const bytes = Buffer.from(path, 'latin1');

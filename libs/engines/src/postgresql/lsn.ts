@@ -12,7 +12,8 @@ export function compareLsn(first: string, second: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function positionOf(text: string): bigint {
+/** As pages carry it. @throws {SyntaxError} when it is no LSN */
+export function positionOf(text: string): bigint {
   const [high = '', low = ''] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
 }

@@ -5,16 +5,11 @@
  */
 import type { VaultManifest } from '@strongroom/contracts';
 import type { ControlFile } from './control-file.js';
+import { isLsn, positionOf } from './lsn.js';
 import { checksumAt, pageChecksum } from './page-checksum.js';
 import type { RelationFile } from './relation-file.js';
 
 const upperAt = 14;
-
-export interface BadPage {
-  /** In the file. */
-  block: number;
-  why: string;
-}
 
 export class PageCheck {
   private readonly startLsn: bigint | undefined;
@@ -52,8 +47,7 @@ export class PageCheck {
 }
 
 function lsnOf(said: unknown): bigint | undefined {
-  const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(String(said)) ?? [];
-  return low === undefined ? undefined : (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
+  return isLsn(said) ? positionOf(said) : undefined;
 }
 
 function textOf(lsn: bigint): string {

@@ -1,0 +1,61 @@
+/** A vault that passes everything on to a real one: what happens otherwise is for whoever extends it to say. */
+import type { Readable } from 'node:stream';
+import {
+  type HeldBackup,
+  type ListedBackup,
+  type Removed,
+  type SealedManifest,
+  Vault,
+  type VaultIdentity,
+  type VaultMemory,
+  type VaultUpload,
+} from '@strongroom/vault';
+
+export class PassingVault extends Vault {
+  readonly region: string;
+
+  constructor(protected readonly vault: Vault) {
+    super();
+    this.region = vault.region;
+  }
+
+  begin(backupId: string, attempt: number): Promise<VaultUpload> {
+    return this.vault.begin(backupId, attempt);
+  }
+  manifest(backupId: string): Promise<SealedManifest | undefined> {
+    return this.vault.manifest(backupId);
+  }
+  glance(backupId: string): Promise<SealedManifest | undefined> {
+    return this.vault.glance(backupId);
+  }
+  locationOf(backupId: string): Promise<string | undefined> {
+    return this.vault.locationOf(backupId);
+  }
+  read(backupId: string, objectName: string): Readable {
+    return this.vault.read(backupId, objectName);
+  }
+  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+    return this.vault.verify(backupId, progress, signal);
+  }
+  list(signal?: AbortSignal): AsyncIterable<ListedBackup> {
+    return this.vault.list(signal);
+  }
+  purge(backupId: string, attempt: number): Promise<Removed> {
+    return this.vault.purge(backupId, attempt);
+  }
+  held(shard: number, signal?: AbortSignal): AsyncIterable<HeldBackup> {
+    return this.vault.held(shard, signal);
+  }
+  tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
+    return this.vault.tidy(backupId, kept, before);
+  }
+  forget(backupId: string, attempt: number, before: Date): Promise<boolean> {
+    return this.vault.forget(backupId, attempt, before);
+  }
+  identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
+    return this.vault.identify(memory);
+  }
+  probe(): Promise<void> {
+    return this.vault.probe();
+  }
+}
