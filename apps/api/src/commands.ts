@@ -16,8 +16,8 @@ import {
 import { commandOn, type Executed, execute, executeTogether, type Ledger, type Target } from '@strongroom/ledger';
 import type { BackupRow, InstanceRow, ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, type Ids, noCopiesTo } from '@strongroom/runtime';
-import type { Caller } from './caller.js';
-import { Fault, quoted, refused } from './fault.js';
+import type { Caller } from './edge/caller.js';
+import { Fault, quoted, refused } from './edge/http-fault.js';
 
 export interface BackupAsked {
   scheduleId: string | null;

@@ -27,7 +27,7 @@ import {
 } from '@strongroom/read-model';
 import { type Clock, Jobs } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { Fault, notFound } from './fault.js';
+import { Fault, notFound } from './edge/http-fault.js';
 import {
   backupResource,
   comingRun,
