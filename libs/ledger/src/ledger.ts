@@ -14,7 +14,7 @@ import {
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { AppendLane } from './append-lane.js';
+import { AppendLane } from './append-queue.js';
 import { AppendNotices } from './append-notices.js';
 import { type AppendOutcome, type AppendRequest, inTurns, isAppended, parseAnswers } from './append-request.js';
 import { isOutage, LedgerFault } from './ledger-fault.js';
