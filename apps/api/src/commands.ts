@@ -31,6 +31,14 @@ export interface BackupAsked {
   madeFull?: MadeFull;
 }
 
+/** What is asked of a schedule: a change, a run, or both. */
+export interface ScheduleChange {
+  schedule: ScheduleRow;
+  changes: Extract<ScheduleCommand, { type: 'UpdateSchedule' }>['changes'] | undefined;
+  run: { instance: InstanceRow; asked: BackupAsked } | undefined;
+  ifVersion: IfVersion;
+}
+
 /** A command is done only as long as the resource is at this version; undefined: at whatever version. */
 export type IfVersion = number | undefined;
 
@@ -117,32 +125,31 @@ export class Commands {
     );
   }
 
-  /** The change and the run together, or neither; a run only of a schedule that is as it was when it was asked for. */
-  async changeSchedule(
-    caller: Caller,
-    { id: scheduleId, instanceId }: ScheduleRow,
-    changes: Extract<ScheduleCommand, { type: 'UpdateSchedule' }>['changes'] | undefined,
-    run: { instance: InstanceRow; asked: BackupAsked } | undefined,
-    ifVersion: IfVersion,
-  ): Promise<void> {
+  /**
+   * Makes the change and the run, or neither. A run is one of the schedule as it was read: it is decided anew when the
+   * schedule has changed since.
+   * @param asked reads the schedule and what is to be done about it; it is asked before each try
+   */
+  async changeSchedule(caller: Caller, asked: () => Promise<ScheduleChange>): Promise<void> {
     const { accountId } = caller;
-    const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
     const backupId = this.newId(caller);
-    const ofSchedule = commandOn(
-      scheduleDecider,
-      target,
-      changes
-        ? { type: 'UpdateSchedule', accountId, scheduleId, changes }
-        : { type: 'RunSchedule', accountId, scheduleId },
-    );
-    const backup =
-      run &&
-      commandOn(
-        backupDecider,
-        targetOf(keyless(caller), backupId, instanceId),
-        requestOf(backupId, run.instance, run.asked),
-      );
-    accepted(await executeTogether(this, backup ? [ofSchedule, backup] : [ofSchedule]));
+    const outcome = await executeTogether(this, async () => {
+      const { schedule, changes, run, ifVersion } = await asked();
+      const { id: scheduleId, instanceId, version } = schedule;
+      const change =
+        changes &&
+        commandOn(
+          scheduleDecider,
+          { ...targetOf(caller, scheduleId, instanceId), ifVersion },
+          { type: 'UpdateSchedule', accountId, scheduleId, changes },
+        );
+      if (!run) return change ? [change] : [];
+      const request = requestOf(backupId, run.instance, run.asked);
+      if (change) return [change, commandOn(backupDecider, targetOf(keyless(caller), backupId, instanceId), request)];
+      const expects = [{ stream: streamOf('schedule', scheduleId), version }];
+      return [commandOn(backupDecider, { ...targetOf(caller, backupId, instanceId), expects }, request)];
+    });
+    accepted(outcome);
   }
 
   async deleteSchedule(caller: Caller, { id: scheduleId, instanceId }: ScheduleRow, ifVersion: IfVersion) {

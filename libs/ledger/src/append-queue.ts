@@ -1,8 +1,8 @@
 /**
- * The one lane by which a process appends: one batch in flight, and everything that queued meanwhile goes in the next.
+ * The queue of a process's appends: one batch is written at a time, and the next batch takes everything that queued meanwhile.
  *
- * A transaction for each append would hold the ledger's lock through one disk flush for each; grouped, 64 callers share a
- * flush and one caller waits no longer than before.
+ * With a transaction for each append, each would hold the ledger's lock through a disk flush of its own. In a batch, 64
+ * callers share one flush, and a single caller waits no longer than before.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AppendOutcome, type AppendRequest, touchedBy } from './append-request.js';
@@ -14,23 +14,24 @@ interface Waiting {
   reject(fault: unknown): void;
 }
 
-interface Lane {
+/** What the queue asks of the ledger. */
+interface BatchWriter {
   /** Appends a batch in one transaction. */
   write(batch: AppendRequest[]): Promise<AppendOutcome[]>;
-  /** Whether the ledger holds just these events at that place: how an append whose answer was lost is found again. */
+  /** Whether the ledger holds exactly these events at that place. An append whose answer was lost is recognised by it. */
   holds(request: AppendRequest): Promise<AppendOutcome | undefined>;
 }
 
 const largestBatch = 500;
 const tries = 4;
-/** An outage that took longer to show is not tried again: the next try would be as long, and everybody waits in the lane. */
+/** After an outage that took longer to show there is no further try: it would take as long, and the whole queue waits for it. */
 const worthAnotherTryMs = 5_000;
 
-export class AppendLane {
+export class AppendQueue {
   private queue: Waiting[] = [];
   private busy = false;
 
-  constructor(private readonly ledger: Lane) {}
+  constructor(private readonly ledger: BatchWriter) {}
 
   append(request: AppendRequest): Promise<AppendOutcome> {
     return new Promise((resolve, reject) => {
@@ -56,7 +57,7 @@ export class AppendLane {
     this.busy = false;
   }
 
-  /** Requests that share a stream, a claim or a quota must not meet in one statement: the later one waits for the next batch. */
+  /** Two requests that share a stream, a claim or a quota must not be in one statement: the later one waits for the next batch. */
   private takeBatch(): Waiting[] {
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
@@ -65,7 +66,7 @@ export class AppendLane {
       const touches = touchedBy(waiting.request);
       if (taken.length < largestBatch && touches.every((name) => !touched.has(name))) taken.push(waiting);
       else left.push(waiting);
-      // Also of those left behind, so that two of one stream keep their order.
+      // The names of a request that is left count as well, so that two requests of one stream keep their order.
       for (const name of touches) touched.add(name);
     }
     this.queue = left;
@@ -85,7 +86,7 @@ export class AppendLane {
     }
   }
 
-  /** After a lost answer a conflict may be with ourselves: the first try had committed. */
+  /** After a lost answer a conflict may be with our own events: the first try may have committed. */
   private recogniseOwn(batch: AppendRequest[], outcomes: AppendOutcome[]): Promise<AppendOutcome[]> {
     return Promise.all(
       outcomes.map(async (outcome, index) => {

@@ -89,19 +89,21 @@ export class SchedulesController {
       ...(asked.copy_to !== undefined && { copyTo: asked.copy_to }),
       ...(asked.paused !== undefined && { paused: asked.paused }),
     };
-    const row = await this.reads.schedule(accountId, scheduleId);
-    // A list that was right when it was made is no mistake of whoever sends it back with another field.
-    if (changes.copyTo && !sameRegions(changes.copyTo, row.copyTo)) {
-      this.commands.checkRegions('schedule.copy_to', changes.copyTo);
-    }
-    if (Object.keys(changes).length === 0 && !runNow) {
-      throw new Fault('badRequest', 'schedule: nothing is asked for. Send a field to change, or "run_now": true.');
-    }
-    const ifVersion = expectedVersion(request, row);
-    const run = runNow ? await this.runNow(caller, { ...row, ...changes }) : undefined;
-    // A client that sends every field with each run changes nothing by it.
-    const isChange = differs(changes, row) || !run;
-    await this.commands.changeSchedule(caller, row, isChange ? changes : undefined, run, ifVersion);
+    await this.commands.changeSchedule(caller, async () => {
+      const schedule = await this.reads.schedule(accountId, scheduleId);
+      // A list that was right when it was made is no mistake of whoever sends it back with another field.
+      if (changes.copyTo && !sameRegions(changes.copyTo, schedule.copyTo)) {
+        this.commands.checkRegions('schedule.copy_to', changes.copyTo);
+      }
+      if (Object.keys(changes).length === 0 && !runNow) {
+        throw new Fault('badRequest', 'schedule: nothing is asked for. Send a field to change, or "run_now": true.');
+      }
+      const ifVersion = expectedVersion(request, schedule);
+      const run = runNow ? await this.runNow(caller, { ...schedule, ...changes }) : undefined;
+      // A client that sends every field with each run changes nothing by it.
+      const isChange = differs(changes, schedule) || !run;
+      return { schedule, changes: isChange ? changes : undefined, run, ifVersion };
+    });
   }
 
   @Delete(':id')
