@@ -17,7 +17,7 @@ import { commandOn, type Executed, execute, executeTogether, type Ledger, type T
 import type { BackupRow, InstanceRow, ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, type Ids, noCopiesTo } from '@strongroom/runtime';
 import type { Caller } from './edge/caller.js';
-import { Fault, quoted, refused } from './edge/http-fault.js';
+import { HttpFault, quoted, refused } from './edge/http-fault.js';
 
 export interface BackupAsked {
   scheduleId: string | null;
@@ -66,7 +66,7 @@ export class Commands {
   /** @returns the id of the instance that is to be */
   async buildInstance(caller: Caller, backup: BackupRow, name: string): Promise<string> {
     if (this.config.instancesFolder === undefined) {
-      throw new Fault(
+      throw new HttpFault(
         'notImplemented',
         'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
       );
@@ -199,7 +199,7 @@ export class Commands {
   ): Promise<void> {
     const backup = fold(backupDecider, await this.ledger.readStream(streamOf('backup', backupId)));
     if (backup.is !== 'completed' || !backup.completed) {
-      throw new Fault('unprocessableEntity', `Backup ${backupId} has not completed: there is nothing to copy.`);
+      throw new HttpFault('unprocessableEntity', `Backup ${backupId} has not completed: there is nothing to copy.`);
     }
     const request = copyRequest(backup.completed, region, sourceRegion);
     const target = targetOf(caller, request.copyId, instanceId);
@@ -212,7 +212,7 @@ export class Commands {
   /**
    * Where a backup can be copied to: also to the home region, when that has lost it or came to be the home region later.
    * @param backup once it is known
-   * @throws {Fault} badRequest naming the region and which regions are allowed
+   * @throws {HttpFault} badRequest naming the region and which regions are allowed
    */
   checkTarget(field: string, region: string, backup?: BackupRow): void {
     const { homeRegion, copyRegions } = this.config;
@@ -221,22 +221,22 @@ export class Commands {
     );
     if (allowed.includes(region)) return;
     const why = region === homeRegion ? 'takes no copies of backups made elsewhere' : notHere;
-    throw new Fault('badRequest', `${field}: ${quoted(region)} ${why}. Allowed: ${allowed.join(', ')}.`);
+    throw new HttpFault('badRequest', `${field}: ${quoted(region)} ${why}. Allowed: ${allowed.join(', ')}.`);
   }
 
-  /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
+  /** @throws {HttpFault} badRequest naming the region, why not, and which regions are allowed */
   checkRegions(field: string, regions: readonly string[]): void {
     const { homeRegion, copyRegions } = this.config;
     const wrong = regions.find((region) => !copyRegions.includes(region));
     if (wrong === undefined) return;
     const why = wrong === homeRegion ? 'is the home region, where the backup is made' : notHere;
-    throw new Fault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
+    throw new HttpFault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
   }
 }
 
 const notHere = 'is no region of this deployment';
 
-/** @throws {Fault} the refusal */
+/** @throws {HttpFault} the refusal */
 function accepted(outcome: Executed | Refusal): void {
   if (isRefusal(outcome)) throw refused(outcome);
 }

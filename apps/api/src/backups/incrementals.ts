@@ -3,7 +3,7 @@ import type { Credentials } from '@strongroom/credentials';
 import { type Engine, EngineFault } from '@strongroom/engines';
 import type { InstanceRow } from '@strongroom/read-model';
 import type { Logger } from '@strongroom/runtime';
-import { Fault } from '../edge/http-fault.js';
+import { HttpFault } from '../edge/http-fault.js';
 import type { Reads } from '../reads.js';
 
 interface Asked {
@@ -25,13 +25,13 @@ export class Incrementals {
   /**
    * The backup to build on; null for a full one, which is also what comes of `incremental` where there is nothing yet.
    * Nobody is asked but the views.
-   * @throws {Fault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
+   * @throws {HttpFault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
    */
   async parentFor({ accountId, id }: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
     const newest = await this.reads.newestCompleted(accountId, id);
     if (parent_id === undefined) return incremental ? (newest ?? null) : null;
     const parent = await this.reads.backup(accountId, parent_id);
-    const refuse = (why: string) => new Fault('unprocessableEntity', `backup.parent_id: ${why}`);
+    const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
     if (parent.instanceId !== id) {
       throw refuse(`Backup ${parent_id} is of another instance: nothing can be built on it here.`);
     }
@@ -47,11 +47,11 @@ export class Incrementals {
     return parent_id;
   }
 
-  /** @throws {Fault} unprocessableEntity when the server can take no incrementals */
+  /** @throws {HttpFault} unprocessableEntity when the server can take no incrementals */
   async mustBePossible(instance: InstanceRow, { parent_id }: Asked): Promise<void> {
     const why = await this.whyNot(instance);
     if (why !== undefined) {
-      throw new Fault('unprocessableEntity', `backup.${parent_id ? 'parent_id' : 'incremental'}: ${why}`);
+      throw new HttpFault('unprocessableEntity', `backup.${parent_id ? 'parent_id' : 'incremental'}: ${why}`);
     }
   }
 

@@ -6,7 +6,7 @@ import { backupStatuses } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Commands } from '../commands.js';
 import { CalledBy, type Caller } from '../edge/caller.js';
-import { Fault, quoted } from '../edge/http-fault.js';
+import { HttpFault, quoted } from '../edge/http-fault.js';
 import { instanceFilter, Paging, queryValue, unknownMarker } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
 import { expectedVersion, tagWith } from '../edge/preconditions.js';
@@ -102,7 +102,7 @@ export class BackupsController {
     return { copies: (await this.reads.copyResources([row])).get(row.id) ?? [], links: [] };
   }
 
-  /** @throws {Fault} badRequest when a region does not hold the backup that a copy would be built on */
+  /** @throws {HttpFault} badRequest when a region does not hold the backup that a copy would be built on */
   private async parentIsIn(
     { accountId }: Caller,
     parentId: string | null,
@@ -113,7 +113,7 @@ export class BackupsController {
     const held = await this.reads.regionsHolding(accountId, parentId);
     const wrong = regions.find((region) => !held.includes(region));
     if (wrong === undefined) return;
-    throw new Fault(
+    throw new HttpFault(
       'badRequest',
       `${field}: ${wrong} does not hold backup ${parentId}, which this one is built on. Copy that one there first.`,
     );
@@ -131,7 +131,7 @@ export class BackupsController {
 function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'datastoreType'> {
   const datastore = queryValue(request, 'datastore');
   if (datastore !== undefined && !datastoreType.safeParse(datastore).success) {
-    throw new Fault(
+    throw new HttpFault(
       'itemNotFound',
       `Datastore ${quoted(datastore)} is not known here; there is: ${datastoreType.options.join(', ')}.`,
     );
@@ -139,6 +139,6 @@ function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'data
   const asked = queryValue(request, 'status');
   const status = backupStatuses.find((each) => each === asked);
   if (asked !== undefined && !status)
-    throw new Fault('badRequest', `status: must be one of ${backupStatuses.join(', ')}.`);
+    throw new HttpFault('badRequest', `status: must be one of ${backupStatuses.join(', ')}.`);
   return { datastoreType: datastore, status };
 }

@@ -7,7 +7,7 @@ import { currentContext } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { idOf } from '../operations.js';
 import { rememberCaller } from './caller.js';
-import { Fault } from './http-fault.js';
+import { HttpFault } from './http-fault.js';
 import type { LateDatabase } from './late-database.js';
 import type { RateLimits } from './rate-limits.js';
 import { operationOf } from './routing.js';
@@ -28,17 +28,17 @@ export function guardAccounts(server: FastifyInstance, { identity, database, lim
   });
 }
 
-/** @throws {Fault} unauthorized, forbidden */
+/** @throws {HttpFault} unauthorized, forbidden */
 async function letIn(request: FastifyRequest, accountId: string, identity: Identity): Promise<void> {
   const token = request.headers['x-auth-token'];
   const principal = await identity.authenticate(typeof token === 'string' ? token : undefined);
   if (!principal) {
     const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
-    throw new Fault('unauthorized', message);
+    throw new HttpFault('unauthorized', message);
   }
-  if (principal.accountId !== accountId) throw new Fault('forbidden', 'The token is of another account.');
+  if (principal.accountId !== accountId) throw new HttpFault('forbidden', 'The token is of another account.');
   if (!mayDo(principal, request.method)) {
-    throw new Fault('forbidden', `The token's roles do not allow ${request.method}.`);
+    throw new HttpFault('forbidden', `The token's roles do not allow ${request.method}.`);
   }
   rememberCaller(request, {
     accountId,
@@ -52,13 +52,13 @@ async function letIn(request: FastifyRequest, accountId: string, identity: Ident
   });
 }
 
-/** @throws {Fault} overLimit, telling when to ask again */
+/** @throws {HttpFault} overLimit, telling when to ask again */
 async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
   const operation = operationOf(request);
   if (!operation) return;
   const seconds = await limits.take(accountId, { id: idOf(operation), method: operation.method });
   if (seconds === undefined) return;
-  throw new Fault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
+  throw new HttpFault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
     'retry-after': String(seconds),
   });
 }

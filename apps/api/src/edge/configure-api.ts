@@ -6,8 +6,8 @@ import type { RuntimeParts } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Reads } from '../reads.js';
 import { guardAccounts } from './access.js';
-import { FaultFilter } from './http-fault.filter.js';
-import { Fault, quoted } from './http-fault.js';
+import { HttpFaultFilter } from './http-fault.filter.js';
+import { HttpFault, quoted } from './http-fault.js';
 import { refuseAsFaults } from './http-server.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { IdempotentRequests } from './idempotent-requests.js';
@@ -19,7 +19,7 @@ import { RateLimits } from './rate-limits.js';
 export const bodyLimit = 65_536;
 
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
-  app.useGlobalFilters(new FaultFilter(parts.log));
+  app.useGlobalFilters(new HttpFaultFilter(parts.log));
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
   refuseAsFaults(server);
   guardAccounts(server, { identity: app.get(Identity), database: app.get(LateDatabase), limits: app.get(RateLimits) });
@@ -37,13 +37,16 @@ function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** @throws {Fault} badMediaType */
+/** @throws {HttpFault} badMediaType */
 function onlyJson({ headers }: FastifyRequest): void {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?$/i.test(type)) {
-    throw new Fault('badMediaType', `A body of type ${quoted(type)} can't be read. Send application/json, in UTF-8.`);
+    throw new HttpFault(
+      'badMediaType',
+      `A body of type ${quoted(type)} can't be read. Send application/json, in UTF-8.`,
+    );
   }
   if (encoding !== 'identity') {
-    throw new Fault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
+    throw new HttpFault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
   }
 }

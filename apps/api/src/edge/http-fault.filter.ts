@@ -5,11 +5,11 @@ import { ConflictFault, isOutage } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allowedOn } from '../operations.js';
-import { Fault, unavailable } from './http-fault.js';
+import { HttpFault, unavailable } from './http-fault.js';
 import { pathOf } from './routing.js';
 
 @Catch()
-export class FaultFilter implements ExceptionFilter {
+export class HttpFaultFilter implements ExceptionFilter {
   constructor(private readonly log: Logger) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -18,8 +18,8 @@ export class FaultFilter implements ExceptionFilter {
     if (!reply.sent) answer(reply, this.faultOf(error, request));
   }
 
-  private faultOf(error: unknown, request: FastifyRequest): Fault {
-    if (error instanceof Fault) return error;
+  private faultOf(error: unknown, request: FastifyRequest): HttpFault {
+    if (error instanceof HttpFault) return error;
     if (isOutage(error) || isNotConnected(error)) {
       this.log.warn({ err: error }, 'answered 503');
       const look = request.method === 'GET' ? '' : ' Look whether the request took effect.';
@@ -36,36 +36,36 @@ export class FaultFilter implements ExceptionFilter {
     const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
     if (status !== undefined && status < 500) return ofClient(status, request);
     this.log.error({ err: error }, 'answered 500: this was not foreseen');
-    return new Fault(
+    return new HttpFault(
       'instanceFault',
       `The service failed on this request. Its id, ${request.id}, is in the log with the reason.`,
     );
   }
 }
 
-export function answer(reply: FastifyReply, { status, headers, body }: Fault): void {
+export function answer(reply: FastifyReply, { status, headers, body }: HttpFault): void {
   void reply.status(status).headers(headers).type('application/json').send(body);
 }
 
 /** What Nest and Fastify say no to before a controller is reached. */
-function ofClient(status: number, request: FastifyRequest): Fault {
+function ofClient(status: number, request: FastifyRequest): HttpFault {
   switch (status) {
     case 404:
       return noRoute(request);
     case 413:
-      return new Fault('overLimit', 'The body is larger than this service takes (64 KiB).');
+      return new HttpFault('overLimit', 'The body is larger than this service takes (64 KiB).');
     case 415:
-      return new Fault('badMediaType', 'Send the body as application/json.');
+      return new HttpFault('badMediaType', 'Send the body as application/json.');
     default:
-      return new Fault('badRequest', 'The request is not one that can be read: its length or encoding is wrong.');
+      return new HttpFault('badRequest', 'The request is not one that can be read: its length or encoding is wrong.');
   }
 }
 
-function noRoute(request: FastifyRequest): Fault {
+function noRoute(request: FastifyRequest): HttpFault {
   const path = pathOf(request);
   const allow = allowedOn(path);
-  if (allow.length === 0) return new Fault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
-  return new Fault('badMethod', `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`, {
+  if (allow.length === 0) return new HttpFault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
+  return new HttpFault('badMethod', `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`, {
     allow: allow.join(', '),
   });
 }

@@ -1,8 +1,8 @@
 /** What the gateway answers instead of a success, as something that is thrown and becomes the contract's fault. */
 import { type FaultType, faultCodes, type Refusal, type RefusalCode } from '@strongroom/contracts';
 
-export class Fault extends Error {
-  override readonly name = 'Fault';
+export class HttpFault extends Error {
+  override readonly name = 'HttpFault';
 
   constructor(
     readonly type: FaultType,
@@ -21,13 +21,13 @@ export class Fault extends Error {
   }
 }
 
-export function notFound(what: string, id: string): Fault {
-  return new Fault('itemNotFound', `${what} ${quoted(id)} was not found in this account.`);
+export function notFound(what: string, id: string): HttpFault {
+  return new HttpFault('itemNotFound', `${what} ${quoted(id)} was not found in this account.`);
 }
 
 /** For what passes by itself. */
-export function unavailable(message: string): Fault {
-  return new Fault('serviceUnavailable', message, { 'retry-after': '5' });
+export function unavailable(message: string): HttpFault {
+  return new HttpFault('serviceUnavailable', message, { 'retry-after': '5' });
 }
 
 /** What a client sent, fit to be told back: no longer than it is worth. */
@@ -60,6 +60,6 @@ const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
   'key-in-use': 'unprocessableEntity',
 };
 
-export function refused({ refused: code, message }: Refusal): Fault {
-  return new Fault(faultOfRefusal[code], message);
+export function refused({ refused: code, message }: Refusal): HttpFault {
+  return new HttpFault(faultOfRefusal[code], message);
 }

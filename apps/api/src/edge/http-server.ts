@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { RuntimeParts, ServiceOptions } from '@strongroom/runtime';
 import type { FastifyInstance } from 'fastify';
 import { answer } from './http-fault.filter.js';
-import { Fault, quoted } from './http-fault.js';
+import { HttpFault, quoted } from './http-fault.js';
 
 type ServerOptions = ReturnType<NonNullable<ServiceOptions['server']>>;
 
@@ -34,36 +34,36 @@ export function refuseAsFaults(server: FastifyInstance): void {
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
   server.addHook('onRequest', async ({ raw: { httpVersion, headers } }) => {
     if (httpVersion === '1.1' && headers.host === undefined) {
-      throw new Fault('badRequest', 'The request has no Host header, which HTTP/1.1 requires.');
+      throw new HttpFault('badRequest', 'The request has no Host header, which HTTP/1.1 requires.');
     }
     if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
-      throw new Fault('badRequest', `Expect: ${quoted(headers.expect)} can't be met; there is 100-continue.`);
+      throw new HttpFault('badRequest', `Expect: ${quoted(headers.expect)} can't be met; there is 100-continue.`);
     }
   });
 }
 
-function unreadablePath(): Fault {
-  return new Fault(
+function unreadablePath(): HttpFault {
+  return new HttpFault(
     'badRequest',
     "The request's path can't be read: a % in it must be followed by the two digits of a byte of UTF-8.",
   );
 }
 
 /** No id or name is that long. */
-function tooLong(): Fault {
-  return new Fault('itemNotFound', "There is nothing at the request's path: a part of it is too long.");
+function tooLong(): HttpFault {
+  return new HttpFault('itemNotFound', "There is nothing at the request's path: a part of it is too long.");
 }
 
-function ofConnection(code: string | undefined): Fault {
+function ofConnection(code: string | undefined): HttpFault {
   if (code === 'HPE_HEADER_OVERFLOW')
-    return new Fault('overLimit', "The request's line and headers are larger than this service takes (16 KiB).");
+    return new HttpFault('overLimit', "The request's line and headers are larger than this service takes (16 KiB).");
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new Fault('badRequest', 'The request did not arrive as a whole in time.');
-  return new Fault('badRequest', 'This is not a request of HTTP/1.1.');
+    return new HttpFault('badRequest', 'The request did not arrive as a whole in time.');
+  return new HttpFault('badRequest', 'This is not a request of HTTP/1.1.');
 }
 
 /** The fault as the bytes of a response that is the connection's last. */
-function written({ status, body }: Fault, requestId: string): string {
+function written({ status, body }: HttpFault, requestId: string): string {
   const text = JSON.stringify(body);
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -8,7 +8,7 @@ import type { Operation } from '../operations.js';
 import type { Reads } from '../reads.js';
 import { shownAsMade } from '../shown.js';
 import { type Caller, callerOf, rememberCaller } from './caller.js';
-import { Fault } from './http-fault.js';
+import { HttpFault } from './http-fault.js';
 import { type IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
 import { operationOf, pathOf } from './routing.js';
 
@@ -60,7 +60,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     try {
       body = await lastValueFrom(next.handle(), { defaultValue: undefined });
     } catch (error) {
-      if (!(error instanceof Fault) || !decisions.includes(error.type)) throw error;
+      if (!(error instanceof HttpFault) || !decisions.includes(error.type)) throw error;
       const instead = await this.requests.refuse(keyed, error);
       if (!instead) throw error;
       return this.again(call, instead);
@@ -68,7 +68,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return this.kept(call, body);
   }
 
-  /** @throws {Fault} the first refusal; itemNotFound when what was made is gone, and nobody noted how it was answered */
+  /** @throws {HttpFault} the first refusal; itemNotFound when what was made is gone, and nobody noted how it was answered */
   private async again(call: KeyedCall, settled: Settled): Promise<unknown> {
     if (settled.is === 'refused') throw settled.fault;
     const { keyed, operation, reply } = call;
@@ -89,10 +89,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-/** @throws {Fault} badRequest */
+/** @throws {HttpFault} badRequest */
 function keyOf({ method, headers }: FastifyRequest): string | undefined {
   const key = headers['idempotency-key'];
   if (key === undefined || !changing.includes(method)) return undefined;
   if (typeof key === 'string' && /^[\x21-\x7e]{1,255}$/.test(key)) return key;
-  throw new Fault('badRequest', 'Idempotency-Key: must be 1 to 255 visible ASCII characters, such as a UUID.');
+  throw new HttpFault('badRequest', 'Idempotency-Key: must be 1 to 255 visible ASCII characters, such as a UUID.');
 }

@@ -10,7 +10,7 @@ import type { Clock, Ids } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { Repeatable } from './caller.js';
-import { Fault } from './http-fault.js';
+import { HttpFault } from './http-fault.js';
 
 export interface KeyedRequest {
   accountId: string;
@@ -22,7 +22,7 @@ export interface KeyedRequest {
 
 export type Settled =
   | { is: 'answered'; body: unknown }
-  | { is: 'refused'; fault: Fault }
+  | { is: 'refused'; fault: HttpFault }
   /** It has had its effect, though nobody noted its answer. */
   | { is: 'done'; resourceId: string };
 
@@ -61,7 +61,7 @@ export class IdempotentRequests {
 
   /**
    * @returns what became of the request with the key, or that it is still to be done
-   * @throws {Fault} unprocessableEntity when the key came with another request before
+   * @throws {HttpFault} unprocessableEntity when the key came with another request before
    */
   async begin(request: KeyedRequest): Promise<Begun> {
     const { dataSource, ids } = this.parts;
@@ -89,7 +89,7 @@ export class IdempotentRequests {
    * Keeps the refusal, by which the request can have its effect no more.
    * @returns what became of it instead, when it had its effect or its answer already
    */
-  async refuse(request: KeyedRequest, { status, body }: Fault): Promise<Settled | undefined> {
+  async refuse(request: KeyedRequest, { status, body }: HttpFault): Promise<Settled | undefined> {
     const isRefused = await this.parts.dataSource.transaction(async (manager) => {
       if (!(await this.parts.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
       return this.keep(manager, request, status, body);
@@ -115,7 +115,7 @@ export class IdempotentRequests {
     const [row] = rows.parse(found);
     if (!row) throw new Error(`the idempotency key ${key} vanished while it was in use`);
     if (!row.fingerprint.equals(this.fingerprintOf(request))) {
-      throw new Fault(
+      throw new HttpFault(
         'unprocessableEntity',
         'Idempotency-Key: was sent with another request within the last 24 hours. Use a new key for a new request.',
       );
@@ -172,11 +172,11 @@ function claimOf({ accountId, key }: KeyedRequest): Repeatable['claim'] {
   return { kind: idempotencyKey, key: `${accountId}/${key}` };
 }
 
-function faultOf(body: unknown): Fault {
+function faultOf(body: unknown): HttpFault {
   const faults = faultBody.parse(body);
   for (const type of faultTypes) {
     const told = faults[type];
-    if (told) return new Fault(type, told.message, replayed);
+    if (told) return new HttpFault(type, told.message, replayed);
   }
   throw new TypeError('an idempotent request was kept as refused, without its fault');
 }

@@ -2,13 +2,13 @@
  * Reads a body as JSON, and strictly: UTF-8 only, no deeper than anything that the contract knows, and no name twice in
  * an object, where readers differ on which one holds.
  */
-import { Fault } from './http-fault.js';
+import { HttpFault } from './http-fault.js';
 
 /** What is nested deeper could exhaust the stack of whoever walks through it. */
 const deepest = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** @throws {Fault} badRequest. The body is never quoted: there may be a password in it. */
+/** @throws {HttpFault} badRequest. The body is never quoted: there may be a password in it. */
 export function readJson(body: Buffer): unknown {
   // A client may name the type of a body that it does not send.
   if (body.length === 0) return undefined;
@@ -22,7 +22,7 @@ function decoded(body: Buffer): string {
   try {
     return utf8.decode(body);
   } catch {
-    throw new Fault('badRequest', 'The body is not UTF-8.');
+    throw new HttpFault('badRequest', 'The body is not UTF-8.');
   }
 }
 
@@ -31,7 +31,7 @@ function parsed(text: string): unknown {
     return floatsKept(text, JSON.parse(text));
   } catch (error) {
     const [where = ''] = error instanceof Error ? (/ at position \d+/.exec(error.message) ?? []) : [];
-    throw new Fault('badRequest', `The body is not JSON: it breaks off or goes wrong${where}.`);
+    throw new HttpFault('badRequest', `The body is not JSON: it breaks off or goes wrong${where}.`);
   }
 }
 
@@ -52,7 +52,7 @@ function floatsKept(text: string, value: unknown): unknown {
 
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
-/** @throws {Fault} badRequest for a well-formed text that is too deep, or has a name twice in an object */
+/** @throws {HttpFault} badRequest for a well-formed text that is too deep, or has a name twice in an object */
 function judge(text: string): void {
   const open: (Set<string> | undefined)[] = [];
   let string = '""';
@@ -61,7 +61,7 @@ function judge(text: string): void {
       case '{':
       case '[':
         open.push(token === '{' ? new Set() : undefined);
-        if (open.length > deepest) throw new Fault('badRequest', `The body is nested more than ${deepest} deep.`);
+        if (open.length > deepest) throw new HttpFault('badRequest', `The body is nested more than ${deepest} deep.`);
         break;
       case '}':
       case ']':
@@ -71,7 +71,10 @@ function judge(text: string): void {
         const name: unknown = JSON.parse(string);
         const names = open.at(-1);
         if (typeof name !== 'string' || names?.has(name)) {
-          throw new Fault('badRequest', `The body is ambiguous: ${JSON.stringify(name)} is there twice in one object.`);
+          throw new HttpFault(
+            'badRequest',
+            `The body is ambiguous: ${JSON.stringify(name)} is there twice in one object.`,
+          );
         }
         names?.add(name);
         break;

@@ -40,7 +40,7 @@ export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicatio
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
-  /** @throws {Fault} serviceUnavailable while the database was never there */
+  /** @throws {HttpFault} serviceUnavailable while the database was never there */
   require(): void {
     if (this.dataSource.isInitialized) return;
     throw unavailable("The ledger's database is not there yet: nothing was changed. Try again.");

@@ -2,7 +2,7 @@
 import { uuid } from '@strongroom/contracts';
 import type { AppConfig, PageLimits } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
-import { Fault, quoted } from './http-fault.js';
+import { HttpFault, quoted } from './http-fault.js';
 
 export interface PageAsked {
   limit: number;
@@ -13,12 +13,12 @@ export interface PageAsked {
 export class Paging {
   constructor(private readonly config: Pick<AppConfig, 'pageLimits' | 'publicUrl'>) {}
 
-  /** @throws {Fault} badRequest; more than the most is cut to it */
+  /** @throws {HttpFault} badRequest; more than the most is cut to it */
   asked(request: FastifyRequest, list: keyof PageLimits): PageAsked {
     const most = this.config.pageLimits[list];
     const limit = queryValue(request, 'limit') ?? String(most);
     const marker = queryValue(request, 'marker') ?? fromTheStart;
-    if (!/^0*[1-9]\d*$/.test(limit)) throw new Fault('badRequest', 'limit: must be an integer of at least 1.');
+    if (!/^0*[1-9]\d*$/.test(limit)) throw new HttpFault('badRequest', 'limit: must be an integer of at least 1.');
     if (marker === fromTheStart) return { limit: Math.min(most, Number(limit)), marker: undefined };
     if (!uuid.safeParse(marker).success) throw unknownMarker(marker);
     return { limit: Math.min(most, Number(limit)), marker };
@@ -52,8 +52,8 @@ export function queryValue({ query }: FastifyRequest, name: string): string | un
 
 const fromTheStart = '0';
 
-export function unknownMarker(marker: string): Fault {
-  return new Fault('badRequest', `marker: ${quoted(marker)} is the id of nothing in this list.`);
+export function unknownMarker(marker: string): HttpFault {
+  return new HttpFault('badRequest', `marker: ${quoted(marker)} is the id of nothing in this list.`);
 }
 
 const nobody = '00000000-0000-0000-0000-000000000000';

@@ -6,7 +6,7 @@ import {
   updateScheduleRequest,
 } from '@strongroom/contracts';
 import type { z } from 'zod';
-import { Fault } from './http-fault.js';
+import { HttpFault } from './http-fault.js';
 import { idInPath, parseBody } from './parse.js';
 
 const id = '44b277eb-39be-4921-be31-3d61b43651d7';
@@ -209,7 +209,7 @@ function answerTo(schema: z.ZodType, body: unknown): string {
     parseBody(schema, body);
     return 'taken';
   } catch (error) {
-    if (!(error instanceof Fault) || error.type !== 'badRequest') throw error;
+    if (!(error instanceof HttpFault) || error.type !== 'badRequest') throw error;
     return error.message;
   }
 }

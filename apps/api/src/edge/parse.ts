@@ -1,19 +1,19 @@
 /** Parses what a client sent with the contract's schema; what does not fit is a 400 that names the field. */
 import { uuid } from '@strongroom/contracts';
 import type { z } from 'zod';
-import { Fault, notFound } from './http-fault.js';
+import { HttpFault, notFound } from './http-fault.js';
 
 type Path = readonly PropertyKey[];
 
 const mostProblems = 10;
 
-/** @throws {Fault} badRequest naming every field that is wrong, up to ten */
+/** @throws {HttpFault} badRequest naming every field that is wrong, up to ten */
 export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
-  if (!isObject(body)) throw new Fault('badRequest', 'The body must be a JSON object.');
+  if (!isObject(body)) throw new HttpFault('badRequest', 'The body must be a JSON object.');
   const parsed = schema.safeParse(body, { error: rule });
   if (parsed.success) return parsed.data;
   const problems = new Set(parsed.error.issues.flatMap((issue) => problemsOf(issue, body)));
-  throw new Fault('badRequest', `${[...problems].slice(0, mostProblems).join('; ')}.`);
+  throw new HttpFault('badRequest', `${[...problems].slice(0, mostProblems).join('; ')}.`);
 }
 
 /** What is right for a field whose schema does not say it in words of its own. */

@@ -14,7 +14,7 @@ import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { answer } from '../edge/http-fault.filter.js';
-import { Fault } from '../edge/http-fault.js';
+import { HttpFault } from '../edge/http-fault.js';
 import { EventStreams } from './event-streams.js';
 
 const token = 'the token of the spec';
@@ -57,7 +57,7 @@ beforeEach(async () => {
   await streams.onModuleInit();
   server = createServer();
   server.setErrorHandler((error, _, reply) => {
-    if (!(error instanceof Fault)) throw error;
+    if (!(error instanceof HttpFault)) throw error;
     answer(reply, error);
   });
   server.get('/events', async (request, reply) => {

@@ -10,7 +10,7 @@ import { type Identity, mayDo } from '@strongroom/identity';
 import { isOutage, type Ledger } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Fault, unavailable } from '../edge/http-fault.js';
+import { HttpFault, unavailable } from '../edge/http-fault.js';
 import { eventResource } from './resource.js';
 
 export interface EventStreamParts {
@@ -70,7 +70,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
 
   /**
    * Takes the reply over, and returns when the stream has begun; a HEAD is left to be answered without a body.
-   * @throws {Fault} overLimit; serviceUnavailable once the gateway stops, for who would end it then
+   * @throws {HttpFault} overLimit; serviceUnavailable once the gateway stops, for who would end it then
    */
   async open(asked: StreamAsked): Promise<void> {
     const { accountId, request, reply } = asked;
@@ -78,7 +78,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     if (request.method === 'HEAD') return void reply.headers(headers);
     const others = [...this.running.values()].filter((account) => account === accountId).length;
     if (others >= mostOfAccount) {
-      throw new Fault('overLimit', `The account has ${mostOfAccount} streams open here. Close one first.`, {
+      throw new HttpFault('overLimit', `The account has ${mostOfAccount} streams open here. Close one first.`, {
         'retry-after': '60',
       });
     }

@@ -44,7 +44,7 @@ export class EventsController {
     return from === undefined ? this.ledger.newestOf(accountId) : this.positionOf(accountId, from);
   }
 
-  /** @throws {Fault} badRequest */
+  /** @throws {HttpFault} badRequest */
   private async positionOf(accountId: string, marker: string): Promise<number> {
     const id = uuidOf(marker);
     const position = id === undefined ? undefined : await this.ledger.positionOf(accountId, id);

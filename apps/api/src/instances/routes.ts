@@ -5,7 +5,7 @@ import type { InstanceRow } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Commands } from '../commands.js';
 import { CalledBy, type Caller } from '../edge/caller.js';
-import { Fault } from '../edge/http-fault.js';
+import { HttpFault } from '../edge/http-fault.js';
 import { Paging, unknownMarker } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
 import { expectedVersion, tagWith } from '../edge/preconditions.js';
@@ -76,15 +76,15 @@ export class InstancesController {
     const { lineage } = parseBody(instanceActionRequest, body)['accept-lineage'];
     // What it leads to is that backups are deleted, in time.
     if (!caller.mayDelete)
-      throw new Fault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
+      throw new HttpFault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
     await this.commands.acceptLineage(caller, row, lineage, await this.reads.lineagesOf(row.id));
   }
 
   private async refuseAction({ id }: InstanceRow): Promise<never> {
     if (await this.reads.isBackedUp(id)) {
-      throw new Fault('unprocessableEntity', `Instance ${id} is being backed up: its status is BACKUP.`);
+      throw new HttpFault('unprocessableEntity', `Instance ${id} is being backed up: its status is BACKUP.`);
     }
-    throw new Fault(
+    throw new HttpFault(
       'notImplemented',
       'Strongroom backs servers up; to resize, restart or change one is not its to do. It has accept-lineage.',
     );
@@ -94,7 +94,7 @@ export class InstancesController {
     const { name, restorePoint } = parseBody(restoreInstanceRequest, body).instance;
     const backup = await this.reads.backup(caller.accountId, restorePoint.backupRef);
     if (backup.status !== 'COMPLETED') {
-      throw new Fault(
+      throw new HttpFault(
         'conflict',
         `Backup ${backup.id} is ${backup.status}: only one that has completed can be restored.`,
       );
@@ -105,7 +105,7 @@ export class InstancesController {
 
   private async knownMarker(accountId: string, marker: string): Promise<void> {
     await this.reads.instance(accountId, marker).catch((error: unknown) => {
-      throw error instanceof Fault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
+      throw error instanceof HttpFault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
     });
   }
 }

@@ -6,7 +6,7 @@ import { Clock } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Commands } from '../commands.js';
 import { CalledBy, type Caller } from '../edge/caller.js';
-import { Fault } from '../edge/http-fault.js';
+import { HttpFault } from '../edge/http-fault.js';
 import { instanceFilter, Paging, unknownMarker } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
 import { expectedVersion, tagWith } from '../edge/preconditions.js';
@@ -96,7 +96,10 @@ export class SchedulesController {
         this.commands.checkRegions('schedule.copy_to', changes.copyTo);
       }
       if (Object.keys(changes).length === 0 && !runNow) {
-        throw new Fault('badRequest', 'schedule: nothing is asked for. Send a field to change, or "run_now": true.');
+        throw new HttpFault(
+          'badRequest',
+          'schedule: nothing is asked for. Send a field to change, or "run_now": true.',
+        );
       }
       const ifVersion = expectedVersion(request, schedule);
       const run = runNow ? await this.runNow(caller, { ...schedule, ...changes }) : undefined;
@@ -139,22 +142,23 @@ export class SchedulesController {
 
   private async knownMarker(accountId: string, marker: string): Promise<void> {
     await this.reads.schedule(accountId, marker).catch((error: unknown) => {
-      throw error instanceof Fault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
+      throw error instanceof HttpFault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
     });
   }
 }
 
 function instanceOf({ instance_id, source_id, source_type }: CreateScheduleRequest): string {
   if (source_type === 'ha') {
-    throw new Fault(
+    throw new HttpFault(
       'notImplemented',
       'schedule.source_type: "ha" is not implemented: there are no HA groups yet. Schedule an instance.',
     );
   }
   const id = instance_id ?? source_id;
-  if (id === undefined) throw new Fault('badRequest', 'schedule.instance_id: is required, or source_id in its place.');
+  if (id === undefined)
+    throw new HttpFault('badRequest', 'schedule.instance_id: is required, or source_id in its place.');
   if (source_id !== undefined && source_id !== id) {
-    throw new Fault('badRequest', 'schedule.source_id: must be the same as instance_id when both are given.');
+    throw new HttpFault('badRequest', 'schedule.source_id: must be the same as instance_id when both are given.');
   }
   return id;
 }
