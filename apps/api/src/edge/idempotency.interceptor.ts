@@ -10,6 +10,7 @@ import { shownAsMade } from '../shown.js';
 import { type Caller, callerOf, rememberCaller } from './caller.js';
 import { HttpFault } from './http-fault.js';
 import { type IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
+import { withFractionsForFloats } from './json-body.js';
 import { operationOf, pathOf } from './routing.js';
 
 const changing = ['POST', 'PUT', 'DELETE'];
@@ -46,7 +47,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const operation = operationOf(request);
     if (!operation) throw new TypeError(`${request.method} ${request.url} is not in the table of operations`);
     const { accountId } = caller;
-    const keyed = { accountId, key, method: request.method, path: pathOf(request), body: request.body };
+    const keyed = { accountId, key, method: request.method, path: pathOf(request), body: asWritten(request.body) };
     const reply = execution.switchToHttp().getResponse<FastifyReply>();
     return from(this.once({ caller, keyed, operation, request, reply }, next));
   }
@@ -87,6 +88,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
     }
     return body;
   }
+}
+
+/** A number that is written as 14.0 is another one than 14: the one may be refused where the other is taken. */
+function asWritten(body: unknown): unknown {
+  return typeof body === 'object' && body !== null ? (withFractionsForFloats(body) ?? body) : body;
 }
 
 /** @throws {HttpFault} badRequest */

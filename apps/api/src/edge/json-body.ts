@@ -1,10 +1,10 @@
 /**
- * Reads a body as JSON, and strictly: UTF-8 only, no deeper than anything that the contract knows, and no name twice in
- * an object, where readers differ on which one holds.
+ * Reads a body as JSON, and strictly: it is UTF-8, it is nested no deeper than the contract needs, and no object has a
+ * name twice, since readers differ on which of the two values holds.
  */
 import { HttpFault } from './http-fault.js';
 
-/** What is nested deeper could exhaust the stack of whoever walks through it. */
+/** A body that is nested deeper could exhaust the stack of the code that walks through it. */
 const deepest = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -28,26 +28,33 @@ function decoded(body: Buffer): string {
 
 function parsed(text: string): unknown {
   try {
-    return floatsKept(text, JSON.parse(text));
+    const value: unknown = JSON.parse(text);
+    const withFractions = text.replaceAll(numbers, fractionForFloat);
+    if (withFractions !== text && typeof value === 'object' && value !== null) {
+      fractions.set(value, JSON.parse(withFractions));
+    }
+    return value;
   } catch (error) {
     const [where = ''] = error instanceof Error ? (/ at position \d+/.exec(error.message) ?? []) : [];
     throw new HttpFault('badRequest', `The body is not JSON: it breaks off or goes wrong${where}.`);
   }
 }
 
-const numbers = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
-/** Whatever a field's range is, a fraction is not in it. */
-const noInteger = '0.5';
+const fractions = new WeakMap<object, unknown>();
 
-/** A number that is written as a float is none of the contract's integers, though JavaScript reads 14.0 as one. */
-function floatsKept(text: string, value: unknown): unknown {
-  let isChanged = false;
-  const spelled = text.replaceAll(numbers, (token) => {
-    if (token.startsWith('"') || !/[.eE]/.test(token) || !Number.isInteger(Number(token))) return token;
-    isChanged = true;
-    return noInteger;
-  });
-  return isChanged ? JSON.parse(spelled) : value;
+/**
+ * JavaScript reads 14.0 as the integer 14. This is the body with a fraction in place of each number that is written so,
+ * which no schema of an integer takes; undefined for a body in which no number is.
+ */
+export function withFractionsForFloats(body: object): unknown {
+  return fractions.get(body);
+}
+
+const numbers = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+function fractionForFloat(token: string): string {
+  const isFloat = !token.startsWith('"') && /[.eE]/.test(token);
+  return isFloat && Number.isInteger(Number(token)) ? '0.5' : token;
 }
 
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;

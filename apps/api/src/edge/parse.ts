@@ -1,7 +1,8 @@
-/** Parses what a client sent with the contract's schema; what does not fit is a 400 that names the field. */
+/** Parses what a client sent with the contract's schema; a field that does not fit is a 400 that names it. */
 import { uuid } from '@strongroom/contracts';
 import type { z } from 'zod';
 import { HttpFault, notFound } from './http-fault.js';
+import { withFractionsForFloats } from './json-body.js';
 
 type Path = readonly PropertyKey[];
 
@@ -11,12 +12,24 @@ const mostProblems = 10;
 export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
   if (!isObject(body)) throw new HttpFault('badRequest', 'The body must be a JSON object.');
   const parsed = schema.safeParse(body, { error: rule });
-  if (parsed.success) return parsed.data;
-  const problems = new Set(parsed.error.issues.flatMap((issue) => problemsOf(issue, body)));
+  const issues = [...(parsed.error?.issues ?? []), ...floatsForIntegers(schema, body)];
+  if (parsed.success && issues.length === 0) return parsed.data;
+  const problems = new Set(issues.flatMap((issue) => problemsOf(issue, body)));
   throw new HttpFault('badRequest', `${[...problems].slice(0, mostProblems).join('; ')}.`);
 }
 
-/** What is right for a field whose schema does not say it in words of its own. */
+/** The fields that are written as 14.0 where the schema wants an integer: a fraction is of the wrong kind there. */
+function floatsForIntegers(schema: z.ZodType, body: object): z.core.$ZodIssue[] {
+  const withFractions = withFractionsForFloats(body);
+  if (withFractions === undefined) return [];
+  const { error } = schema.safeParse(withFractions, { error: rule });
+  return (error?.issues ?? []).filter(({ code }) => ofWrongKind.includes(code));
+}
+
+/** Not among them: what is wrong with a number's size, which the number itself has been judged by. */
+const ofWrongKind: readonly z.core.$ZodIssue['code'][] = ['invalid_type', 'invalid_value', 'invalid_union'];
+
+/** What a field must be, where its schema does not say it in words of its own. */
 function rule(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
   if (issue.code === 'invalid_value')
@@ -48,7 +61,7 @@ function isObject(body: unknown): body is object {
   return typeof body === 'object' && body !== null && !Array.isArray(body);
 }
 
-/** The text as an id; undefined when it can be none. */
+/** The text as an id; undefined when it is none. */
 export function uuidOf(text: string): string | undefined {
   return uuid.safeParse(text).data;
 }
