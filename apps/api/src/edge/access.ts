@@ -5,7 +5,6 @@
 import { type Identity, mayDo } from '@strongroom/identity';
 import { currentContext } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { idOf } from '../operations.js';
 import { rememberCaller } from './caller.js';
 import { HttpFault } from './http-fault.js';
 import type { LateDatabase } from './late-database.js';
@@ -56,7 +55,7 @@ async function letIn(request: FastifyRequest, accountId: string, identity: Ident
 async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
   const operation = operationOf(request);
   if (!operation) return;
-  const seconds = await limits.take(accountId, { id: idOf(operation), method: operation.method });
+  const seconds = await limits.take(accountId, operation);
   if (seconds === undefined) return;
   throw new HttpFault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
     'retry-after': String(seconds),
