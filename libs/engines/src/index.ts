@@ -19,9 +19,9 @@ export {
   incrementalGrounds,
 } from './engine-fault.js';
 export type { OpenedBackup } from './open-backup.js';
-export { chainSlotOf } from './postgresql/chain-slot.js';
-export { quoted } from './postgresql/held-folder.js';
+export { chainSlotOf } from './postgresql/chain/chain-slot.js';
 export { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql/postgresql-engine.js';
-export { standAloneSettings } from './postgresql/stand-alone-settings.js';
+export { quoted } from './postgresql/restore/held-folder.js';
+export { standAloneSettings } from './postgresql/restore/stand-alone-settings.js';
 export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

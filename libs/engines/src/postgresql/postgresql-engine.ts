@@ -18,17 +18,17 @@ import {
   type RestoreSource,
 } from '../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
-import { type BackupStart, BaseBackup, type Patience } from './base-backup.js';
-import { buildOn, noParent, notBuiltOn, parentFacts } from './chain.js';
-import { chainSlotOf, dropChainSlot, leaveSlot } from './chain-slot.js';
+import { type BackupStart, BaseBackup, type Patience } from './backup/base-backup.js';
+import { buildOn, noParent, notBuiltOn, parentFacts } from './chain/chain.js';
+import { chainSlotOf, dropChainSlot, leaveSlot } from './chain/chain-slot.js';
+import { againstServer, type Ground, madeAtEnd, notPossible } from './chain/grounds.js';
+import { limitBlocksName, limitBlocksObject } from './chain/limit-list.js';
+import { historyText, whyNoDescendant } from './chain/lineage.js';
+import { WalSummaries } from './chain/wal-summaries.js';
 import { connectionTo, unanswered } from './connection.js';
-import { againstServer, type Ground, madeAtEnd, notPossible } from './grounds.js';
-import { limitBlocksName, limitBlocksObject } from './limit-list.js';
-import { historyText, whyNoDescendant } from './lineage.js';
-import { restoreDataDirectory } from './restore.js';
+import { restoreDataDirectory } from './restore/restore.js';
 import { describe, historyOf, type Server } from './server.js';
 import { faultOfServer } from './server-fault.js';
-import { WalSummaries } from './wal-summaries.js';
 
 /** How long is waited for what, in milliseconds. */
 export interface PostgresqlEngineOptions extends Partial<Patience> {
