@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { standAloneSettings } from '@strongroom/engines';
-import { ChildService, insteadOfRoot, postgresPrograms, type SystemUser } from '@strongroom/local-services';
+import { ChildService, insteadOfRoot, postgresPrograms, type SystemUser } from '@strongroom/server-processes';
 import pg from 'pg';
 
 const run = promisify(execFile);

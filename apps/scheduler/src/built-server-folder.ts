@@ -24,7 +24,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { PostgresServer } from '@strongroom/local-services';
+import { PostgresServer } from '@strongroom/server-processes';
 
 const openToPass = 0o711;
 const openToRead = 0o644;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { PostgresServer } from '@strongroom/local-services';
+import type { PostgresServer } from '@strongroom/server-processes';
 import { eventually } from '../../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../../test/services/postgres-versions.js';
 import { contentsOf, rowsOf } from '../../../../../test/services/tables.js';

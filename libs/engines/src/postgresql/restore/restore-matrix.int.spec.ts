@@ -1,7 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PostgresServer } from '@strongroom/local-services';
+import { PostgresServer } from '@strongroom/server-processes';
 import { verifiedByPostgres } from '../../../../../test/services/postgres-tools.js';
 import { type PostgresVersion, postgresOfVersion } from '../../../../../test/services/postgres-versions.js';
 import { contentsOf, rowsOf } from '../../../../../test/services/tables.js';

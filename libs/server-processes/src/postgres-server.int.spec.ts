@@ -12,7 +12,7 @@ import { identityOf } from './process-identity.js';
 import { placeOutside } from './unprivileged.js';
 
 const library = pathToFileURL(
-  join(__dirname, '..', '..', '..', 'dist', 'libs', 'local-services', 'src', 'index.js'),
+  join(__dirname, '..', '..', '..', 'dist', 'libs', 'server-processes', 'src', 'index.js'),
 ).href;
 const isRoot = process.getuid?.() === 0;
 let folder: string;
