@@ -16,12 +16,18 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { EngineFault, restoreBackup, standAloneSettings } from '@strongroom/engines';
+import {
+  type BuildFolder,
+  type BuiltData,
+  BuiltServerFolder,
+  EngineFault,
+  restoreBackup,
+  standAloneSettings,
+} from '@strongroom/engines';
 import { execute, isOutage, type Ledger } from '@strongroom/ledger';
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { PostgresServer, ServiceFault } from '@strongroom/server-processes';
 import { VaultFault, type Vaults } from '@strongroom/vault';
-import { type BuildFolder, type BuiltData, BuiltServerFolder } from './built-server-folder.js';
 
 export interface BuiltServerParts {
   ledger: Ledger;

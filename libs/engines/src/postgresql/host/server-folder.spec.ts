@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type BuildFolder, BuiltServerFolder } from './built-server-folder.js';
+import { type BuildFolder, BuiltServerFolder } from './server-folder.js';
 
 const id = '01a2130a-5d3e-76ca-b206-909df757774c';
 let home: string;

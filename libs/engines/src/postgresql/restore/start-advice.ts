@@ -1,6 +1,6 @@
 /** How a server is started on a restored folder: a command that works as it is printed. */
 import { dirname } from 'node:path';
-import { quoted } from '@strongroom/engines';
+import { quoted } from './held-folder.js';
 
 export interface StartAdvice {
   directory: string;

@@ -7,9 +7,9 @@ import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { standAloneSettings } from '@strongroom/engines';
 import { ChildService, insteadOfRoot, postgresPrograms, type SystemUser } from '@strongroom/server-processes';
 import pg from 'pg';
+import { standAloneSettings } from '../restore/stand-alone-settings.js';
 
 const run = promisify(execFile);
 const port = 5432;
