@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type BuildFolder, BuiltServerFolder } from './server-folder.js';
+import { type BuildFolder, ServerFolder } from './server-folder.js';
 
 const id = '01a2130a-5d3e-76ca-b206-909df757774c';
 let home: string;
-let folder: BuiltServerFolder;
+let folder: ServerFolder;
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'strongroom-built-'));
-  folder = new BuiltServerFolder(home, id);
+  folder = new ServerFolder(home, id);
 });
 afterEach(async () => {
   await folder.remove();
@@ -21,7 +21,7 @@ async function begin(attempt: number): Promise<BuildFolder> {
   if (!begun) throw new Error(`a later attempt than ${attempt} has begun`);
   return begun;
 }
-async function fill({ data }: BuildFolder, ...spaces: string[]): Promise<void> {
+async function fill({ directory: data }: BuildFolder, ...spaces: string[]): Promise<void> {
   await mkdir(join(data, 'pg_tblspc'), { recursive: true });
   await writeFile(join(data, 'PG_VERSION'), '18\n');
   for (const space of spaces) {

@@ -25,6 +25,7 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PostgresServer } from '@strongroom/server-processes';
+import type { Build, HostedData } from '../../server-host.js';
 
 const openToPass = 0o711;
 const openToRead = 0o644;
@@ -35,15 +36,12 @@ const identName = 'pg_ident.conf';
 const regionName = 'region';
 const dataName = 'data';
 
-export interface BuiltData {
-  directory: string;
+export interface ServerData extends HostedData {
   /** The settings that name its files. */
   files: Record<'data_directory' | 'hba_file' | 'ident_file', string>;
-  /** Where it was restored from. */
-  region: string;
 }
 
-export class BuiltServerFolder {
+export class ServerFolder {
   private readonly path: string;
 
   constructor(folder: string, instanceId: string) {
@@ -51,7 +49,7 @@ export class BuiltServerFolder {
   }
 
   /** What an attempt has restored. Undefined when there is nothing, or its disk is not mounted. */
-  async restored(): Promise<BuiltData | undefined> {
+  async restored(): Promise<ServerData | undefined> {
     const place = await this.place();
     const directory = join(place, dataName);
     if (!existsSync(join(directory, 'PG_VERSION'))) return undefined;
@@ -85,7 +83,7 @@ export class BuiltServerFolder {
 }
 
 /** What one attempt restores into. */
-export class BuildFolder {
+export class BuildFolder implements Build {
   private isFinished = false;
 
   private constructor(
@@ -106,34 +104,33 @@ export class BuildFolder {
     return new BuildFolder(path, place);
   }
 
-  get data(): string {
+  get directory(): string {
     return join(this.path, dataName);
   }
 
-  /** Whether no later attempt has taken it away. Restoring may make the folder anew, but not what `make` put into it. */
+  /** Restoring may make the folder anew, but not what `make` put into it. */
   get isCurrent(): boolean {
     return this.isFinished || existsSync(join(this.path, accessName));
   }
 
-  /** Makes it the server's folder. Durable when it returns. @throws when a later attempt has begun */
-  async finish(region: string): Promise<void> {
+  async finish(region: string): Promise<HostedData> {
     await this.pointTablespaces();
     await writeFile(join(this.path, regionName), region);
-    for (const folder of [this.data, this.path]) await sync(folder);
+    for (const folder of [this.directory, this.path]) await sync(folder);
     if (!this.isCurrent) throw new Error(`${this.path} was given up for a later attempt`);
     await rename(this.path, this.place);
     this.isFinished = true;
     await sync(dirname(this.place));
+    return { directory: join(this.place, dataName), region };
   }
 
-  /** Removes it unless it was finished. */
   async discard(): Promise<void> {
     await removeFolder(this.path);
   }
 
   /** The links are absolute. */
   private async pointTablespaces(): Promise<void> {
-    const links = join(this.data, 'pg_tblspc');
+    const links = join(this.directory, 'pg_tblspc');
     for (const oid of await readdir(links)) {
       const link = join(links, oid);
       await rm(link);
