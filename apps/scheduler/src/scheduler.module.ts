@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { databaseModule } from '@strongroom/database';
-import { PostgresqlEngine } from '@strongroom/engines';
+import { engineFor, PostgresqlEngine } from '@strongroom/engines';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, KnownVaults, type RuntimeParts } from '@strongroom/runtime';
@@ -85,7 +85,10 @@ export function schedulerModule({
           };
           const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, actor: runner };
           const chainEnd = { dataSource, ledger, views, credentials, engine, log };
-          const built = { ledger, ids, log, credentials, vaults, homeRegion, folder: instancesFolder, actor: runner };
+          const built = {
+            ...{ ledger, ids, log, credentials, vaults, homeRegion, engineFor },
+            ...{ folder: instancesFolder, actor: runner },
+          };
           const dueClock = new SteadyDueClock({
             ...{ database: new DatabaseDueClock(), process: clock, uptimeMs: uptimeOfHostMs, boot: bootOfHost() },
             ...{ catchUpMs: config.catchUpMs, metrics, log },
