@@ -16,8 +16,8 @@ import {
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import type { MissingCopies } from './missing-copies.js';
-import type { StrandedCopies } from './stranded-copies.js';
-import type { UnplannedCopies } from './unplanned-copies.js';
+import type { StrandedCopies } from './policies/stranded-copies.js';
+import type { UnplannedCopies } from './policies/unplanned-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;

@@ -14,10 +14,10 @@ import {
 } from '@strongroom/runtime';
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import type { ClockHand } from './clock-hand.js';
+import type { StrandedDeletions } from './jobs/deletion/stranded-deletions.js';
 import type { MissingWork } from './missing-work.js';
-import { overdueMs } from './slot-timers.js';
-import type { StrandedDeletions } from './stranded-deletions.js';
+import type { ClockHand } from './slots/slot-dispatcher.js';
+import { overdueMs } from './slots/slot-timers.js';
 
 const tickMs = 1_000;
 const pollMs = 500;

@@ -9,18 +9,18 @@ import { Backups, Views, viewTables } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, KnownVaults, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults, Sweep } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
-import { BackupAttempt } from './backup-attempt.js';
-import { BuiltServer } from './built-server.js';
-import { ChainEndAttempt } from './chain-end-attempt.js';
-import { ClockHand } from './clock-hand.js';
-import { DeletionAttempt } from './deletion-attempt.js';
-import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './due-clock.js';
+import { BackupAttempt } from './jobs/backup/backup-attempt.js';
+import { ServerLineage } from './jobs/backup/server-lineage.js';
+import { BuiltServer } from './jobs/built-server/built-server.js';
+import { ChainEndAttempt } from './jobs/chain-end/chain-end-attempt.js';
+import { DeletionAttempt } from './jobs/deletion/deletion-attempt.js';
+import { StrandedDeletions } from './jobs/deletion/stranded-deletions.js';
 import { MissingWork } from './missing-work.js';
+import { Retention } from './policies/retention.js';
 import { buildsServersToken, Projection } from './projection.js';
-import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
-import { ServerLineage } from './server-lineage.js';
-import { StrandedDeletions } from './stranded-deletions.js';
+import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
+import { ClockHand } from './slots/slot-dispatcher.js';
 
 @Module({})
 class SchedulerModule {}

@@ -21,7 +21,7 @@ import { execute, isOutage, type Ledger } from '@strongroom/ledger';
 import { PostgresServer, ServiceFault } from '@strongroom/local-services';
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
-import { type BuildFolder, type BuiltData, BuiltServerFolder } from './built-server-folder.js';
+import { type BuildFolder, type BuiltData, BuiltServerFolder } from '../../built-server-folder.js';
 
 export interface BuiltServerParts {
   ledger: Ledger;

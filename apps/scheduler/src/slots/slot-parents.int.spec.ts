@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventData, type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { nextSlot, scheduledBackupId } from '@strongroom/domain';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { ClockHand } from './clock-hand.js';
+import { RunnerWorld } from '../../fixtures/runner-world.js';
 import { DueClock } from './due-clock.js';
+import { ClockHand } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
 
 const dayMs = 86_400_000;

@@ -8,10 +8,10 @@ import { Ledger } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
-import { eventually } from '../../../test/services/eventually.js';
-import { ClockHand } from './clock-hand.js';
+import { createTestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
 import { DueClock } from './due-clock.js';
+import { ClockHand } from './slot-dispatcher.js';
 import { removeTimer, setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();

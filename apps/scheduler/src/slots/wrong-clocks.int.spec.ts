@@ -5,9 +5,9 @@ import { Ledger } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
 import { createLogger, FixedClock, Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { ClockHand } from './clock-hand.js';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { DueClock, SteadyDueClock } from './due-clock.js';
+import { ClockHand } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();
