@@ -20,7 +20,7 @@ import { Retention } from './policies/retention.js';
 import { buildsServersToken, Projection } from './projection.js';
 import { SchedulerWork } from './scheduler-work.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
-import { ClockHand } from './slots/slot-dispatcher.js';
+import { SlotDispatcher } from './slots/slot-dispatcher.js';
 
 @Module({})
 class SchedulerModule {}
@@ -90,7 +90,7 @@ export function schedulerModule({
             ...{ database: new DatabaseDueClock(), process: clock, uptimeMs: uptimeOfHostMs, boot: bootOfHost() },
             ...{ catchUpMs: config.catchUpMs, metrics, log },
           });
-          const hand = new ClockHand(dataSource, ledger, ids, dueClock, log, config.catchUpMs);
+          const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, config.catchUpMs);
           const missing = new MissingWork({
             ...{ dataSource, ledger, views, jobs, metrics, log },
             buildsServers: instancesFolder !== '',
@@ -105,7 +105,7 @@ export function schedulerModule({
             metrics,
             graceMs: config.sweepGraceMs,
           });
-          return new SchedulerWork({ hand, missing, stranded, jobs, dataSource, metrics, log }, config, runner, {
+          return new SchedulerWork({ dispatcher, missing, stranded, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),
