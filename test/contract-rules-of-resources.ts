@@ -112,7 +112,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
         ),
         retention('neither counts nor takes what somebody asked for'),
         scheduler(
-          'policies/retention.int.spec.ts',
+          'jobs/retention/retention.int.spec.ts',
           'neither counts nor takes what somebody asked for, nor what that is built on',
         ),
         whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before'),

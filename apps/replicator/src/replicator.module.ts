@@ -9,11 +9,11 @@ import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } fro
 import { openVaults, Sweep } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { CopyAttempt } from './jobs/copy/copy-attempt.js';
+import { CopyPlanning } from './jobs/plan/copy-planning.js';
+import { UnplannedCopies } from './jobs/plan/unplanned-copies.js';
 import { StallWatch } from './jobs/stall-watch.js';
 import { MissingCopies } from './missing-copies.js';
-import { CopyPlanning } from './policies/copy-planning.js';
 import { StrandedCopies } from './policies/stranded-copies.js';
-import { UnplannedCopies } from './policies/unplanned-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
 
 /** Node's own. */

@@ -14,8 +14,8 @@ import {
 } from '@strongroom/runtime';
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import type { StrandedDeletions } from './jobs/deletion/stranded-deletions.js';
 import type { MissingWork } from './missing-work.js';
+import type { StrandedDeletions } from './policies/stranded-deletions.js';
 import type { SlotDispatcher } from './slots/slot-dispatcher.js';
 import { overdueMs } from './slots/slot-timers.js';
 
