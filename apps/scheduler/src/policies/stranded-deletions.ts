@@ -7,7 +7,7 @@ import { backupDecider } from '@strongroom/domain';
 import { commandOn, executeTogether } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
-import { BackupRegions, type BackupRegionsParts } from './backup-regions.js';
+import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
 
 export interface StrandedDeletionsParts extends BackupRegionsParts {
   views: Views;

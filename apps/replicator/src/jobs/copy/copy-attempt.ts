@@ -22,10 +22,10 @@ import {
   persist,
 } from '@strongroom/runtime';
 import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import type { StallWatch } from '../stall-watch.js';
 import { Ancestor, type AncestorFound, parentNotCopied } from './ancestor.js';
 import { CopyBytes, SourcesRetired } from './copy-bytes.js';
 import { CopySources } from './copy-sources.js';
-import type { StallWatch } from './stall-watch.js';
 
 export interface CopyAttemptParts {
   ledger: Ledger;

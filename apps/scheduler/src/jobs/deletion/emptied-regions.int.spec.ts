@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { copyId } from '@strongroom/domain';
-import { DeletingWorld } from '../fixtures/deleting-world.js';
+import { DeletingWorld } from '../../../fixtures/deleting-world.js';
 
 let world: DeletingWorld;
 beforeAll(async () => {

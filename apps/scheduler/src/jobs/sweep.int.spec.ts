@@ -5,10 +5,10 @@ import { streamOf } from '@strongroom/contracts';
 import { heldVerdicts } from '@strongroom/ledger';
 import { FixedClock, Metrics } from '@strongroom/runtime';
 import { Sweep, shards } from '@strongroom/vault';
-import { CustomerDatabase } from '../../../test/customer-database.js';
-import { EventfulVault } from '../fixtures/eventful-vault.js';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { BackupAttempt } from './backup-attempt.js';
+import { CustomerDatabase } from '../../../../test/customer-database.js';
+import { EventfulVault } from '../../fixtures/eventful-vault.js';
+import { RunnerWorld } from '../../fixtures/runner-world.js';
+import { BackupAttempt } from './backup/backup-attempt.js';
 
 const day = 86_400_000;
 

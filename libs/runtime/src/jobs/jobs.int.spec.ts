@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { v7 } from 'uuid';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { Jobs, type LeasedJob, type NewJob } from './jobs.js';
 
 describe('jobs', () => {

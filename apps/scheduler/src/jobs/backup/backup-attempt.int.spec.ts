@@ -6,10 +6,10 @@ import { copyId } from '@strongroom/domain';
 import { chainSlotOf, storeBackup } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
-import { CustomerDatabase } from '../../../test/customer-database.js';
-import { eventually } from '../../../test/services/eventually.js';
-import { EventfulVault } from '../fixtures/eventful-vault.js';
-import { RunnerWorld } from '../fixtures/runner-world.js';
+import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { eventually } from '../../../../../test/services/eventually.js';
+import { EventfulVault } from '../../../fixtures/eventful-vault.js';
+import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from './backup-attempt.js';
 
 let customer: CustomerDatabase;

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { streamOf } from '@strongroom/contracts';
 import { chainSlotOf } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
-import { CustomerDatabase } from '../../../test/customer-database.js';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { BackupAttempt } from './backup-attempt.js';
+import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { RunnerWorld } from '../../../fixtures/runner-world.js';
+import { BackupAttempt } from '../backup/backup-attempt.js';
 import { ChainEndAttempt } from './chain-end-attempt.js';
 
 let customer: CustomerDatabase;

@@ -8,10 +8,10 @@ import { Ledger } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
-import { eventually } from '../../../test/services/eventually.js';
-import { ClockHand } from './clock-hand.js';
+import { createTestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
 import { DueClock } from './due-clock.js';
+import { SlotDispatcher } from './slot-dispatcher.js';
 import { removeTimer, setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();
@@ -19,7 +19,7 @@ const log = createLogger({ app: 'spec', level: 'silent' });
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 const hourMs = 3_600_000;
 
-/** A clock turned by hand. */
+/** A clock turned by dispatcher. */
 class HandTurnedClock extends DueClock {
   at = new Date();
 
@@ -35,7 +35,7 @@ const clock = new HandTurnedClock();
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'clock-hand-spec', entities: viewTables };
+  const options = { url: database.url, applicationName: 'slot-dispatcher-spec', entities: viewTables };
   dataSource = await createDataSource(options).initialize();
   await migrate(dataSource);
   ledger = new Ledger(dataSource);
@@ -49,7 +49,7 @@ afterAll(async () => {
 // Earlier tests' schedules would come due as well.
 beforeEach(() => dataSource.query('delete from slot_timer'));
 
-const hand = () => new ClockHand(dataSource, ledger, ids, clock, log, 12 * hourMs);
+const dispatcher = () => new SlotDispatcher(dataSource, ledger, ids, clock, log, 12 * hourMs);
 
 async function record(
   stream: ReturnType<typeof streamOf>,
@@ -170,15 +170,15 @@ async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): 
   );
 }
 
-describe('the hand of the clock', () => {
+describe('the slot dispatcher', () => {
   it('fires a slot when it is due and not before, with everything the backup needs', async () => {
     const { scheduleId, instanceId, slotAt } = await schedule();
     clock.at = new Date(slotAt.getTime() - 1);
-    await hand().tick();
+    await dispatcher().decideDue();
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
 
     clock.at = slotAt;
-    expect(await hand().tick()).toEqual({ fired: 1, skipped: 0, missed: 0, lagMs: 0 });
+    expect(await dispatcher().decideDue()).toEqual({ fired: 1, skipped: 0, missed: 0, lagMs: 0 });
     const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
     expect(requested?.data).toMatchObject({
       scheduleId,
@@ -194,7 +194,7 @@ describe('the hand of the clock', () => {
   it('fires a slot once though eight schedulers see it due', async () => {
     const made = await Promise.all(Array.from({ length: 20 }, () => schedule()));
     clock.at = new Date(Math.max(...made.map(({ slotAt }) => slotAt.getTime())));
-    const decided = await Promise.all(Array.from({ length: 8 }, () => hand().tick()));
+    const decided = await Promise.all(Array.from({ length: 8 }, () => dispatcher().decideDue()));
     expect(decided.reduce((sum, { fired }) => sum + fired, 0)).toBe(20);
     for (const { scheduleId, slotAt } of made) expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
   });
@@ -202,19 +202,19 @@ describe('the hand of the clock', () => {
   it('skips a slot while a backup of the instance is running, and fires the next', async () => {
     const { scheduleId, instanceId, slotAt } = await schedule();
     clock.at = slotAt;
-    await hand().tick();
+    await dispatcher().decideDue();
     clock.at = dayAfter(slotAt);
-    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
     expect(await outcomeOf(scheduleId, dayAfter(slotAt))).toEqual(['SlotSkipped']);
     await endBackup(scheduleId, instanceId, slotAt);
     clock.at = dayAfter(slotAt, 2);
-    expect(await hand().tick()).toMatchObject({ fired: 1 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
   });
 
   it('makes up for one slot after an outage and says of the others that they were missed', async () => {
     const { scheduleId, slotAt } = await schedule();
     clock.at = new Date(dayAfter(slotAt, 3).getTime() + hourMs);
-    expect(await hand().tick()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotMissed']);
     expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested']);
   });
@@ -222,11 +222,11 @@ describe('the hand of the clock', () => {
   it('fires nothing for a paused schedule, nor when it is resumed', async () => {
     const { scheduleId, slotAt, change } = await schedule({ paused: true });
     clock.at = slotAt;
-    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
     const resumed = await change('ScheduleUpdated', { paused: false });
     await setTimer(dataSource.manager, resumed);
     clock.at = new Date(slotAt.getTime() + hourMs);
-    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 0, missed: 0 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 0, missed: 0 });
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotSkipped']);
   });
 
@@ -239,7 +239,7 @@ describe('the hand of the clock', () => {
       data: { scheduleId: deleted.scheduleId, instanceId: deleted.instanceId },
     });
     clock.at = paused.slotAt;
-    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
     expect(await outcomeOf(deleted.scheduleId, deleted.slotAt)).toEqual([]);
   });
 
@@ -248,10 +248,10 @@ describe('the hand of the clock', () => {
     const resumed = await change('ScheduleUpdated', { paused: false }, new Date('2026-03-02T02:00:00.500Z'));
     await setTimer(dataSource.manager, resumed);
     clock.at = new Date('2026-03-02T02:00:01Z');
-    expect(await hand().tick()).toMatchObject({ fired: 0, skipped: 1, missed: 0 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1, missed: 0 });
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotSkipped']);
     clock.at = dayAfter(slotAt);
-    expect(await hand().tick()).toMatchObject({ fired: 1 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
   });
 
   it('decides a slot that was due before the time of day was changed, though nobody was there to fire it', async () => {
@@ -259,12 +259,12 @@ describe('the hand of the clock', () => {
     const changed = await change('ScheduleUpdated', { hour: 10, copyTo: ['ORD'] }, new Date('2026-03-02T08:00:00Z'));
     await setTimer(dataSource.manager, changed);
     clock.at = new Date('2026-03-02T09:00:00Z');
-    expect(await hand().tick()).toMatchObject({ fired: 1, lagMs: 7 * hourMs });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, lagMs: 7 * hourMs });
     const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
     expect(requested).toMatchObject({ type: 'BackupRequested', data: { copyTo: ['IAD'] } });
     await endBackup(scheduleId, instanceId, slotAt);
     clock.at = new Date('2026-03-02T10:00:00Z');
-    expect(await hand().tick()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
   });
 
   it('holds up nobody for more than seconds, though the scheduler freezes while it decides', async () => {
@@ -272,7 +272,7 @@ describe('the hand of the clock', () => {
     const { frozen, close } = await freezingDatabase();
     try {
       clock.at = slotAt;
-      const ticking = new ClockHand(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).tick();
+      const ticking = new SlotDispatcher(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).decideDue();
       const ended = expect(ticking).rejects.toThrow();
       await eventually(
         async () => {
@@ -292,7 +292,7 @@ describe('the hand of the clock', () => {
     }
     // Nothing of it was written, and another scheduler decides.
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
-    await hand().tick();
+    await dispatcher().decideDue();
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
   });
 
@@ -304,8 +304,8 @@ describe('the hand of the clock', () => {
       [ids.next(), unreadable.stream, unreadable.instanceId, context],
     );
     clock.at = other.slotAt;
-    const one = hand();
-    expect(await one.tick()).toMatchObject({ fired: 1 });
+    const one = dispatcher();
+    expect(await one.decideDue()).toMatchObject({ fired: 1 });
     expect(one.heldBack).toBe(1);
     expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
     expect(await outcomeOf(unreadable.scheduleId, unreadable.slotAt)).toEqual([]);
@@ -318,7 +318,7 @@ describe('the hand of the clock', () => {
     await change('ScheduleUpdated', { hour: hourFromNow(4) });
     const newSlot = new Date(slotAt.getTime() + 2 * hourMs);
     clock.at = newSlot;
-    await hand().tick();
+    await dispatcher().decideDue();
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
     expect(await outcomeOf(scheduleId, newSlot)).toEqual(['BackupRequested']);
   });

@@ -3,9 +3,9 @@
  * the work goes on. Work whose lease is lost is ended, for somebody else has it; no transaction is open meanwhile.
  */
 import { setInterval as every } from 'node:timers/promises';
+import type { Logger } from '../log.js';
+import { WorkLoop } from '../work-loop.js';
 import type { Jobs, LeasedJob } from './jobs.js';
-import type { Logger } from './log.js';
-import { WorkLoop } from './work-loop.js';
 
 /** What the work in hand is given. */
 export interface Hold {

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventData, type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { nextSlot, scheduledBackupId } from '@strongroom/domain';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { ClockHand } from './clock-hand.js';
+import { RunnerWorld } from '../../fixtures/runner-world.js';
 import { DueClock } from './due-clock.js';
+import { SlotDispatcher } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
 
 const dayMs = 86_400_000;
 
-/** A clock turned by hand. */
+/** A clock turned by dispatcher. */
 class HandTurnedClock extends DueClock {
   at = new Date();
 
@@ -40,10 +40,10 @@ async function incrementals(version = '18') {
   return { instanceId, scheduleId, slotAt: nextSlot(definition, new Date()) };
 }
 
-/** What the hand of the clock asks for at the slot, and what it says besides. */
+/** What the slot dispatcher asks for at the slot, and what it says besides. */
 async function askedOf(scheduleId: string, slotAt: Date) {
   clock.at = slotAt;
-  await new ClockHand(world.dataSource, world.ledger, world.ids, clock, world.log, dayMs / 2).tick();
+  await new SlotDispatcher(world.dataSource, world.ledger, world.ids, clock, world.log, dayMs / 2).decideDue();
   const stream = streamOf('backup', scheduledBackupId(scheduleId, slotAt));
   const [requested, ...more] = await world.ledger.readStream(stream);
   return { asked: requested?.data, told: more.map(({ type, data }) => ({ type, data })) };

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { CustomerDatabase } from '../../../test/customer-database.js';
-import { eventually } from '../../../test/services/eventually.js';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { monday, ScheduledInstance } from '../fixtures/scheduled-instance.js';
+import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { eventually } from '../../../../../test/services/eventually.js';
+import { RunnerWorld } from '../../../fixtures/runner-world.js';
+import { monday, ScheduledInstance } from '../../../fixtures/scheduled-instance.js';
 
 let customer: CustomerDatabase;
 let world: RunnerWorld;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { heldVerdicts } from '@strongroom/ledger';
 import { copyBackup } from '@strongroom/vault';
-import { accountId, CopyingWorld } from '../fixtures/copying-world.js';
+import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
 
 let world: CopyingWorld;
 beforeAll(async () => {

@@ -64,7 +64,7 @@ export class LateTimers {
         const told = (await this.ledger.readStreams(manager, [stream])).get(stream) ?? [];
         if (await this.putBackOne(manager, timer, told, now)) moved += 1;
       } catch (error) {
-        // It holds up no other: the hand of the clock tells of it when it is due.
+        // It holds up no other: the slot dispatcher tells of it when it is due.
         if (!(error instanceof ZodError)) throw error;
       }
     }

@@ -8,8 +8,8 @@ import { type CopyCommand, copyDecider, copyId, copyRequest, fold, regionsHoldin
 import { execute, type Ledger } from '@strongroom/ledger';
 import type { Ids, Logger } from '@strongroom/runtime';
 import { isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import type { StallWatch } from '../stall-watch.js';
 import type { OpenCopy } from './ancestor.js';
-import type { StallWatch } from './stall-watch.js';
 
 export interface CopySourcesParts {
   ledger: Ledger;

@@ -5,9 +5,9 @@ import { Ledger } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
 import { createLogger, FixedClock, Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { ClockHand } from './clock-hand.js';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { DueClock, SteadyDueClock } from './due-clock.js';
+import { SlotDispatcher } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();
@@ -18,7 +18,7 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const catchUpMs = 12 * hourMs;
 
-/** A database's clock turned by hand. */
+/** A database's clock turned by dispatcher. */
 class HandTurnedClock extends DueClock {
   at = new Date();
 
@@ -61,8 +61,8 @@ class World {
   private readonly beganAt: number;
   private readonly databaseClock = new HandTurnedClock();
   private readonly processClock: FixedClock;
-  private hand: ClockHand;
-  private other: { hand: ClockHand; processClock: FixedClock } | undefined;
+  private dispatcher: SlotDispatcher;
+  private other: { dispatcher: SlotDispatcher; processClock: FixedClock } | undefined;
   databaseOffMs = 0;
   processOffMs = 0;
   trueMs: number;
@@ -71,7 +71,7 @@ class World {
     this.beganAt = beginAt.getTime();
     this.trueMs = this.beganAt;
     this.processClock = new FixedClock(beginAt);
-    this.hand = this.start();
+    this.dispatcher = this.start();
   }
 
   /** Whose first slot comes two hours after its beginning. */
@@ -88,7 +88,7 @@ class World {
         endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
       },
     });
-    if (knowsTime) await world.tick();
+    if (knowsTime) await world.decideDue();
     await world.tell('ScheduleCreated', 2, toldAheadMs);
     return world;
   }
@@ -103,20 +103,20 @@ class World {
 
   /** The processes are killed and others begin: what is known is what they wrote down. */
   restart(): void {
-    this.hand = this.start();
+    this.dispatcher = this.start();
   }
 
   /** A scheduler on another host, whose own clock is right. */
   joinAnother(): void {
     const processClock = new FixedClock(new Date(this.trueMs));
-    this.other = { processClock, hand: this.start(`${this.scheduleId} other`, processClock) };
+    this.other = { processClock, dispatcher: this.start(`${this.scheduleId} other`, processClock) };
   }
 
   /** The scheduler works, looking every so often. */
   async goOn(ms: number, stepMs = 10 * minuteMs): Promise<void> {
     for (const end = this.trueMs + ms; this.trueMs < end; ) {
       this.trueMs += Math.min(stepMs, end - this.trueMs);
-      await this.tick();
+      await this.decideDue();
     }
   }
 
@@ -125,11 +125,11 @@ class World {
     this.trueMs += ms;
   }
 
-  async tick(): Promise<void> {
+  async decideDue(): Promise<void> {
     this.databaseClock.at = new Date(this.trueMs + this.databaseOffMs);
     this.processClock.set(new Date(this.trueMs + this.processOffMs));
     this.other?.processClock.set(new Date(this.trueMs));
-    const ticks = await Promise.all([this.hand.tick(), this.other?.hand.tick()]);
+    const ticks = await Promise.all([this.dispatcher.decideDue(), this.other?.dispatcher.decideDue()]);
     if (ticks.some((tick) => tick && tick.fired > 0)) await this.endBackups();
   }
 
@@ -153,12 +153,12 @@ class World {
     return found;
   }
 
-  private start(boot = this.scheduleId, process = this.processClock): ClockHand {
+  private start(boot = this.scheduleId, process = this.processClock): SlotDispatcher {
     const clock = new SteadyDueClock({
       ...{ database: this.databaseClock, process, catchUpMs, log, metrics: new Metrics() },
       ...{ uptimeMs: () => this.trueMs - this.beganAt + 5_000_000, boot },
     });
-    return new ClockHand(dataSource, ledger, ids, clock, log, catchUpMs);
+    return new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
   }
 
   private async endBackups(): Promise<void> {
@@ -198,7 +198,7 @@ describe('while a clock is wrong', () => {
         const world = await World.begin();
         await world.goOn(hourMs);
         world[clock] = offMs;
-        await world.tick();
+        await world.decideDue();
         world[clock] = 0;
         await world.goOn(dayMs);
         world[clock] = offMs;
@@ -291,7 +291,7 @@ describe('while a clock is wrong', () => {
         const clock = Math.random() < 0.5 ? 'databaseOffMs' : 'processOffMs';
         world.setAll(0);
         // Both are right for a moment in between: two wrong ones at a time are another story.
-        await world.tick();
+        await world.decideDue();
         world[clock] = Math.round((Math.random() - 0.5) * 10 ** (4 + Math.random() * 8));
         if (Math.random() < 0.3) world.restart();
         told.push(`${ms / hourMs} h ${clock} ${world[clock]} ms`);
@@ -310,11 +310,11 @@ describe('a clock that says itself when slots are due', () => {
   it('and is days ahead for one look: the slots of those days run all the same, once', async () => {
     const clock = new HandTurnedClock();
     const world = await World.begin();
-    const hand = new ClockHand(dataSource, ledger, ids, clock, log, catchUpMs);
+    const dispatcher = new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
     const begin = world.trueMs;
     const tickAt = async (ms: number) => {
       clock.at = new Date(begin + ms);
-      await hand.tick();
+      await dispatcher.decideDue();
     };
     await tickAt(hourMs);
     await tickAt(3 * dayMs + hourMs);

@@ -2,11 +2,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { v7 } from 'uuid';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { eventually } from '../../../test/services/eventually.js';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
+import { createLogger } from '../log.js';
 import { Jobs, type LeasedJob } from './jobs.js';
 import { type Hold, type LeasedWork, LeasedWorker, type Performed } from './leased-worker.js';
-import { createLogger } from './log.js';
 
 describe('a worker of leased jobs', () => {
   let database: TestDatabase;

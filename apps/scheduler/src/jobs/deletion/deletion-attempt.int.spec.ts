@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import type { LeasedJob } from '@strongroom/runtime';
-import { CustomerDatabase } from '../../../test/customer-database.js';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { BackupAttempt } from './backup-attempt.js';
+import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { RunnerWorld } from '../../../fixtures/runner-world.js';
+import { BackupAttempt } from '../backup/backup-attempt.js';
 import { DeletionAttempt } from './deletion-attempt.js';
 
 let customer: CustomerDatabase;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import { FeedContext } from '@strongroom/feed';
-import { accountId, CopyingWorld } from '../fixtures/copying-world.js';
+import { accountId, CopyingWorld } from '../../fixtures/copying-world.js';
 
 let world: CopyingWorld;
 beforeAll(async () => {

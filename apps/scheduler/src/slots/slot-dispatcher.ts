@@ -1,5 +1,5 @@
 /**
- * The hand of the clock: decides every slot that has come due. Any number of schedulers may run it at once; the slot's
+ * The slot dispatcher: decides every slot that has come due. Any number of schedulers may run it at once; the slot's
  * own identity is the lock, so a slot has one outcome whoever decides it and however often.
  *
  * A clock that was wrong may have decided slots before their time and moved timers beyond them. Such timers are put back,
@@ -55,7 +55,7 @@ const batchSize = 200;
 const heldMs = 60_000;
 const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
 
-export class ClockHand {
+export class SlotDispatcher {
   private readonly backups: Backups;
   private readonly late: LateTimers;
   /** Schedules with slots that can't be judged now, and until when they are left. */
@@ -79,7 +79,7 @@ export class ClockHand {
   }
 
   /** Decides due slots until none is left. */
-  async tick(): Promise<Decided> {
+  async decideDue(): Promise<Decided> {
     let total = nothing;
     await this.late.putBack(await this.clock.time(this.dataSource.manager));
     for (;;) {

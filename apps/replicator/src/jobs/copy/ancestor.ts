@@ -7,7 +7,7 @@ import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold }
 import { execute, type Ledger } from '@strongroom/ledger';
 import type { Ids } from '@strongroom/runtime';
 import { isSpoilt, VaultFault, type Vaults } from '@strongroom/vault';
-import type { StallWatch } from './stall-watch.js';
+import type { StallWatch } from '../stall-watch.js';
 
 export const parentNotCopied = 'parent-not-copied';
 

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import { storeBackup } from '@strongroom/engines';
-import { CustomerDatabase } from '../../../test/customer-database.js';
-import { RunnerWorld } from '../fixtures/runner-world.js';
-import { ScheduledInstance } from '../fixtures/scheduled-instance.js';
+import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { RunnerWorld } from '../../../fixtures/runner-world.js';
+import { ScheduledInstance } from '../../../fixtures/scheduled-instance.js';
 
 let customer: CustomerDatabase;
 let world: RunnerWorld;
