@@ -2,6 +2,7 @@
 import {
   type Aggregate,
   type EventContext,
+  Fault,
   idOf,
   isRefusal,
   type RecordedEvent,
@@ -53,10 +54,12 @@ export const idempotencyKey = 'idempotency-key';
 const tries = 5;
 
 /** Somebody else was faster every time: too many writers on one stream. The caller may try again. */
-export class ConflictFault extends Error {
+export class ConflictFault extends Fault<'ledger-conflict'> {
   override readonly name = 'ConflictFault';
-  readonly code = 'ledger-conflict';
-  readonly retryable = true;
+
+  constructor(message: string) {
+    super('ledger-conflict', true, message);
+  }
 }
 
 /**
