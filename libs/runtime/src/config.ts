@@ -3,7 +3,7 @@
  * it may be; the value of a secret is never told.
  */
 import { readFileSync } from 'node:fs';
-import { defaultNamespace, regionName } from '@strongroom/contracts';
+import { defaultNamespace, Fault, messageOf, regionName } from '@strongroom/contracts';
 import { z } from 'zod';
 import {
   brokerList,
@@ -107,17 +107,16 @@ export interface ConfigProblem {
 }
 
 /** The environment is not a configuration. Never retryable: somebody has to change it. */
-export class ConfigFault extends Error {
+export class ConfigFault extends Fault<'config-invalid'> {
   override readonly name = 'ConfigFault';
-  readonly code = 'config-invalid';
-  readonly retryable = false;
 
   constructor(
     app: AppName,
     readonly problems: readonly ConfigProblem[],
   ) {
     const lines = problems.map(({ variable, problem }) => `  ${variable} ${problem}`);
-    super(`strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`);
+    const message = `strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`;
+    super('config-invalid', false, message);
   }
 }
 
@@ -295,8 +294,7 @@ function withFilesRead(env: NodeJS.ProcessEnv, problems: ConfigProblem[]): NodeJ
     try {
       given[variable] = readFileSync(path, 'utf8').trim();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      problems.push({ variable: pointer, problem: `can't be read: ${why}` });
+      problems.push({ variable: pointer, problem: `can't be read: ${messageOf(error)}` });
     }
   }
   return given;
