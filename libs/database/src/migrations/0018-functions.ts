@@ -1,6 +1,7 @@
 /** The functions come from files of their own, so that each is read whole, in the form that is in force. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { installFunctions } from '../functions.js';
+import { noWayBack } from '../no-way-back.js';
 
 export class Functions1700000000018 implements MigrationInterface {
   static readonly installs = {
@@ -13,6 +14,5 @@ export class Functions1700000000018 implements MigrationInterface {
     await installFunctions(run, Functions1700000000018.installs);
   }
 
-  /** The text of each function is the one before, so nothing is to be done. */
-  async down(): Promise<void> {}
+  down = noWayBack;
 }
