@@ -20,6 +20,7 @@ import { Regions1700000000015 } from './migrations/0015-regions.js';
 import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
 import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
 import { Functions1700000000018 } from './migrations/0018-functions.js';
+import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
 
 /** Every migration, in order: a new one goes to the end. */
 export const migrations = [
@@ -41,6 +42,7 @@ export const migrations = [
   SecondLook1700000000016,
   SteadyTime1700000000017,
   Functions1700000000018,
+  UnreadColumns1700000000019,
 ] as const;
 
 export interface DatabaseOptions {
