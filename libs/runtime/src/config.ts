@@ -16,7 +16,7 @@ import * as work from './settings/work.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
-export type { AppName } from './settings/setting.js';
+export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
 export { noCopiesTo, vaultAddresses } from './settings/vaults.js';
 

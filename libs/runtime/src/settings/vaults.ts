@@ -10,7 +10,7 @@ const vaultsForm = 'like DFW=file:///var/lib/strongroom/DFW,IAD=file:///var/lib/
 
 export const vaults = {
   name: 'STRONGROOM_VAULTS',
-  meaning: `Each region with the URL of its vault. Copies may go to every one of these regions but the home region. \`${noCopiesTo}\` can be the home region only. In a path, a comma is written \`%2C\`.`,
+  meaning: `Each region with the URL of its vault. Copies may go to every one of these regions but the home region. \`${noCopiesTo}\` can be the home region only. In a path, a comma is written \`%2C\`. An address may hold a password.`,
   form: parsedText(vaultsForm, (value) => vaultAddresses(value.split(','))),
   usedBy: appNames,
   isRequired: true,
