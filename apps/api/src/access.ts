@@ -8,7 +8,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { rememberCaller } from './caller.js';
 import { Fault } from './fault.js';
 import type { LateDatabase } from './late-database.js';
-import { idOf } from './operations.js';
 import type { RateLimits } from './rate-limits.js';
 import { operationOf } from './routing.js';
 
@@ -56,7 +55,7 @@ async function letIn(request: FastifyRequest, accountId: string, identity: Ident
 async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
   const operation = operationOf(request);
   if (!operation) return;
-  const seconds = await limits.take(accountId, { id: idOf(operation), method: operation.method });
+  const seconds = await limits.take(accountId, operation);
   if (seconds === undefined) return;
   throw new Fault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
     'retry-after': String(seconds),

@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { exampleId, operations } from '@strongroom/contracts';
 import { z } from 'zod';
 import { Gateway } from '../fixtures/gateway.js';
 import { openApiDocument } from './open-api.js';
-import { exampleId, idOf, operations } from './operations.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ describe('the documents of the API', () => {
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     for (const operation of operations) {
-      expect(page.body).toContain(`id="${idOf(operation)}"`);
+      expect(page.body).toContain(`id="${operation.name}"`);
     }
   });
 });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { operations } from '@strongroom/contracts';
 import { z } from 'zod';
 import { type Answer, accountId, faultIn, Gateway, otherAccountId } from '../fixtures/gateway.js';
-import { operations } from './operations.js';
 
 let gateway: Gateway;
 beforeAll(async () => {

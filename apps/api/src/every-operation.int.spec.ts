@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { isOfAccount, type Operation, operations } from '@strongroom/contracts';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { type Answer, faultIn, Gateway } from '../fixtures/gateway.js';
-import { isOfAccount, type Operation, operations } from './operations.js';
 
 const nothing = '00000000-0000-4000-8000-000000000000';
 const ofAccount = operations.filter(isOfAccount);

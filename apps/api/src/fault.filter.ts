@@ -1,12 +1,12 @@
 /** Everything that is thrown on the way of a request becomes a fault of the contract; what was not foreseen is a 500 and a log line. */
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { allowedOn } from '@strongroom/contracts';
 import { IdentityFault } from '@strongroom/identity';
 import { ConflictFault, isOutage } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, unavailable } from './fault.js';
-import { allowedOn } from './operations.js';
-import { pathOf } from './routing.js';
+import { pathAsked } from './routing.js';
 
 @Catch()
 export class FaultFilter implements ExceptionFilter {
@@ -62,7 +62,7 @@ function ofClient(status: number, request: FastifyRequest): Fault {
 }
 
 function noRoute(request: FastifyRequest): Fault {
-  const path = pathOf(request);
+  const path = pathAsked(request);
   const allow = allowedOn(path);
   if (allow.length === 0) return new Fault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
   return new Fault('badMethod', `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`, {

@@ -1,11 +1,10 @@
 import { appendFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { idOf } from '@strongroom/contracts';
+import { type Example, idOf, type Operation, operations } from '@strongroom/contracts';
 import fc from 'fast-check';
 import { z } from 'zod';
 import { Gateway } from '../fixtures/gateway.js';
 import { leaksIn } from '../fixtures/leaks.js';
-import { type Example, type Operation, operations } from './operations.js';
 
 /** More of them by night. */
 const requests = Number(process.env.STRONGROOM_FUZZ_REQUESTS ?? 1_000);

@@ -1,15 +1,14 @@
 /** `Idempotency-Key` on what changes something: the same request again gets the first one's answer. */
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
-import type { FaultType } from '@strongroom/contracts';
+import type { FaultType, Operation } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { type Caller, callerOf, rememberCaller } from './caller.js';
 import { Fault } from './fault.js';
 import { type IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
-import type { Operation } from './operations.js';
 import type { Reads } from './reads.js';
-import { operationOf, pathOf } from './routing.js';
+import { operationOf, pathAsked } from './routing.js';
 import { shownAsMade } from './shown.js';
 
 const changing = ['POST', 'PUT', 'DELETE'];
@@ -46,7 +45,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const operation = operationOf(request);
     if (!operation) throw new TypeError(`${request.method} ${request.url} is not in the table of operations`);
     const { accountId } = caller;
-    const keyed = { accountId, key, method: request.method, path: pathOf(request), body: request.body };
+    const keyed = { accountId, key, method: request.method, path: pathAsked(request), body: request.body };
     const reply = execution.switchToHttp().getResponse<FastifyReply>();
     return from(this.once({ caller, keyed, operation, request, reply }, next));
   }

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { isOfAccount, operations } from '@strongroom/contracts';
 import { FixedClock } from '@strongroom/runtime';
 import { z } from 'zod';
 import { type Answer, faultIn, Gateway } from '../fixtures/gateway.js';
-import { isOfAccount, operations } from './operations.js';
 
 const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { faultCodes } from '@strongroom/contracts';
+import { operations } from '@strongroom/contracts';
 import { z } from 'zod';
 import { openApiDocument } from './open-api.js';
-import { allowedOn, operations, operationsOn } from './operations.js';
 
 const content = z
   .looseObject({
@@ -129,61 +128,5 @@ describe('the document of the API', () => {
       expect(request?.safeParse(example.request).error).toBeUndefined();
       if (example.response !== undefined) expect(response?.safeParse(example.response).error).toBeUndefined();
     }
-  });
-});
-
-describe('the table of operations', () => {
-  it('finds what is on a path, and nothing on a path that is not there', () => {
-    const methods = (path: string) => operationsOn(path).map(({ method }) => method);
-    expect(methods('/v1.0/1234/schedules')).toEqual(['POST', 'GET']);
-    expect(methods('/v1.0/1234/schedules/')).toEqual(['POST', 'GET']);
-    expect(methods('/v1.0/1234/schedules/x')).toEqual(['GET', 'PUT', 'DELETE']);
-    expect(methods('/')).toEqual(['GET']);
-    for (const path of [
-      '/v1x0',
-      '/v1.0/1234',
-      '/v1.0//schedules',
-      '/v1.0/1234/schedules/x/y',
-      '/V1.0/1234/schedules',
-    ]) {
-      expect(methods(path)).toEqual([]);
-    }
-  });
-
-  it('tells for every path which methods it has', () => {
-    expect(allowedOn('/v1.0/1234/schedules')).toEqual(['POST', 'GET']);
-    expect(allowedOn('/v1.0/1234/backups/x')).toEqual(['GET', 'DELETE']);
-    expect(allowedOn('/nothing')).toEqual([]);
-  });
-
-  it('has every operation and every fault of the contract', () => {
-    const names = operations.map(({ method, path }) => `${method} ${path.replace('/v1.0/{accountId}', '…')}`);
-    expect(names).toEqual(
-      expect.arrayContaining([
-        'GET /',
-        'GET /v1.0',
-        'POST …/schedules',
-        'GET …/schedules',
-        'GET …/schedules/{id}',
-        'PUT …/schedules/{id}',
-        'DELETE …/schedules/{id}',
-        'GET …/schedules/{id}/runs',
-        'POST …/backups',
-        'GET …/backups',
-        'GET …/backups/{id}',
-        'DELETE …/backups/{id}',
-        'POST …/backups/{id}/action',
-        'GET …/backups/{id}/copies',
-        'POST …/instances',
-        'GET …/instances',
-        'GET …/instances/{id}',
-        'DELETE …/instances/{id}',
-        'POST …/instances/{id}/action',
-        'GET …/instances/{id}/backups',
-        'GET …/regions',
-        'GET …/events',
-      ]),
-    );
-    expect(faultCodes).toMatchObject({ badRequest: 400, overLimit: 413, instanceFault: 500, serviceUnavailable: 503 });
   });
 });

@@ -1,8 +1,8 @@
 /** The OpenAPI 3.1 document, made from the schemas that validate. */
 import * as contract from '@strongroom/contracts';
+import { type Example, faultsOf, isOfAccount, type Operation, operations } from '@strongroom/contracts';
 import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
-import { type Example, faultsOf, idOf, isOfAccount, type Operation, operations } from './operations.js';
 
 /** What the document names once and refers to. */
 const components = {
@@ -110,7 +110,7 @@ function documented(operation: Operation) {
     schema: { type: 'string' },
   }));
   return {
-    operationId: idOf(operation),
+    operationId: operation.name,
     summary,
     ...(ofAccount
       ? { description: `${notes ? `${notes} ` : ''}Roles: ${rolesFor(method).join(', ')}.` }

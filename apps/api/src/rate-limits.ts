@@ -3,6 +3,7 @@
  * permits from the common count some at a time, so that most requests cost no query: the limit is never exceeded, and an
  * account may find it reached a few requests early, those that another process holds.
  */
+import type { Operation } from '@strongroom/contracts';
 import type { RateLimit } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -15,6 +16,8 @@ interface Held {
   /** By `performance.now()`. */
   untilMs: number;
 }
+
+type LimitedOperation = Pick<Operation, 'name' | 'method'>;
 
 const grants = z.array(z.object({ used: z.int(), left_seconds: z.coerce.number() })).length(1);
 /** A process takes at most this part of a limit at once. */
@@ -31,10 +34,10 @@ export class RateLimits {
   ) {}
 
   /** Takes a permit. @returns undefined, or after how many seconds to ask again */
-  async take(accountId: string, operation: { id: string; method: string }): Promise<number | undefined> {
+  async take(accountId: string, operation: LimitedOperation): Promise<number | undefined> {
     const limit = this.limitOf(operation);
     if (!limit) return undefined;
-    const key = `${accountId} ${operation.id}`;
+    const key = `${accountId} ${operation.name}`;
     for (;;) {
       const held = this.held.get(key);
       const leftMs = held ? held.untilMs - performance.now() : 0;
@@ -45,13 +48,14 @@ export class RateLimits {
         }
         if (held.isLast) return Math.max(1, Math.ceil(leftMs / 1_000));
       }
-      await this.takeMore(key, accountId, operation.id, limit);
+      await this.takeMore(key, accountId, operation.name, limit);
     }
   }
 
-  private limitOf({ id, method }: { id: string; method: string }): RateLimit | undefined {
-    const names = [id, method, '*'];
-    return names.map((name) => this.limits.find(({ of }) => of === name)).find((limit) => limit !== undefined);
+  private limitOf({ name, method }: LimitedOperation): RateLimit | undefined {
+    return [name, method, '*']
+      .map((each) => this.limits.find(({ of }) => of === each))
+      .find((limit) => limit !== undefined);
   }
 
   /** Requests that come at once ask the database once. */

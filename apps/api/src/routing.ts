@@ -2,8 +2,8 @@
  * What a request is for, as the router has read it: it decodes a path and ends it at a `#`, so whoever matches the raw
  * path with patterns of his own takes for unknown what a controller answers.
  */
+import { type Operation, operations } from '@strongroom/contracts';
 import type { FastifyRequest } from 'fastify';
-import { type Operation, operations } from './operations.js';
 
 const ofRoutes = new Map(
   operations.map((operation) => [`${operation.method} ${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}`, operation]),
@@ -15,7 +15,7 @@ export function operationOf({ method, routeOptions }: FastifyRequest): Operation
 }
 
 /** The path of the request, decoded; as it came where it can't be. */
-export function pathOf({ url }: Pick<FastifyRequest, 'url'>): string {
+export function pathAsked({ url }: Pick<FastifyRequest, 'url'>): string {
   const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
   try {
     return decodeURI(path);

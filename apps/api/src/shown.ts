@@ -1,5 +1,5 @@
 /** One resource as an answer shows it, read anew: to who made it, asks for it, or sends the request that made it again. */
-import type { Operation } from './operations.js';
+import type { Operation } from '@strongroom/contracts';
 import type { Reads } from './reads.js';
 
 /** @throws {Fault} itemNotFound */
