@@ -1,4 +1,5 @@
 /** What an account may have, and how much and how often it may ask. */
+import { isOfAccount, operations } from '@strongroom/contracts';
 import { integer, mustBe, parsedText } from './forms.js';
 import type { AppName, Setting } from './setting.js';
 
@@ -62,12 +63,18 @@ export const pageLimits = {
     .join(','),
 } satisfies Setting<PageLimits>;
 
+/** What a limit may be of: a limit of anything else would limit nothing. */
+const limitedOperations = operations.filter(isOfAccount).map(({ name }) => name);
+const limited = new Set(['*', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', ...limitedOperations]);
+
 function rateLimitsOf(value: string): RateLimit[] | string {
   if (value === 'off') return [];
   const limits: RateLimit[] = [];
   for (const entry of value.split(',').map((part) => part.trim())) {
     const [, of = '', requests = '', seconds = ''] = /^(\*|[A-Za-z]+)=(\d{1,9})\/(\d{1,5})$/.exec(entry) ?? [];
     if (of === '' || Number(seconds) < 1) return mustBe(rateLimitsForm);
+    if (!limited.has(of))
+      return `must name what there is: ${of} is neither a method nor an operation of an account; the operations are ${limitedOperations.join(', ')}`;
     limits.push({ of, requests: Number(requests), seconds: Number(seconds) });
   }
   return limits;
