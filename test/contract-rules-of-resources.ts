@@ -109,7 +109,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
         ),
         retention('neither counts nor takes what somebody asked for'),
         scheduler(
-          'retention.int.spec.ts',
+          'jobs/retention/retention.int.spec.ts',
           'neither counts nor takes what somebody asked for, nor what that is built on',
         ),
         whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before'),
@@ -120,7 +120,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         retention('has no backup of another server take the place of one, however many there are'),
         scheduler(
-          'server-lineage.int.spec.ts',
+          'jobs/backup/server-lineage.int.spec.ts',
           'that appears behind the address of another takes the place of none of its backups, in no region, however often it is backed up',
         ),
       ],
@@ -130,7 +130,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         runs('say why one is full that was to be incremental, also when its backup is gone'),
         scheduler(
-          'slot-parents.int.spec.ts',
+          'slots/slot-parents.int.spec.ts',
           'says at once why a run is full that was planned incremental: there was nothing to build on',
         ),
       ],

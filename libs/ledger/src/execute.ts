@@ -5,6 +5,7 @@
 import {
   type Aggregate,
   type EventContext,
+  Fault,
   idOf,
   isRefusal,
   type RecordedEvent,
@@ -58,11 +59,13 @@ export const idempotencyKey = 'idempotency-key';
 
 const tries = 5;
 
-/** Somebody else was faster every time: there are too many writers on one stream. The caller may try again. */
-export class ConflictFault extends Error {
+/** Somebody else was faster every time: too many writers on one stream. The caller may try again. */
+export class ConflictFault extends Fault<'ledger-conflict'> {
   override readonly name = 'ConflictFault';
-  readonly code = 'ledger-conflict';
-  readonly retryable = true;
+
+  constructor(message: string) {
+    super('ledger-conflict', true, message);
+  }
 }
 
 /**
