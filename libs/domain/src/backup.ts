@@ -11,7 +11,8 @@ export type BackupState =
   | { is: 'absent' }
   | { is: 'passed'; outcome: 'skipped' | 'missed' }
   | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' | 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
+  | ({ is: 'completed' } & Work & CompletedBackup)
+  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
 
 interface Work {
   accountId: string;
@@ -280,8 +281,7 @@ export function completedBackup(
 ): CompletedBackup | Refusal {
   if (!isRequested(state) || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
   if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
-  const { request, completed } = state;
-  if (state.is === 'completed' && completed) return { request, completed };
+  if (state.is === 'completed') return state;
   return refuse('backup-not-completed', `Backup ${backupId} has not completed: ${otherwise}.`);
 }
 
