@@ -27,7 +27,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { Client } from '../dist/libs/client/src/index.js';
-import { freePort, PostgresServer } from '../dist/libs/local-services/src/index.js';
+import { freePort, PostgresServer } from '../dist/libs/server-processes/src/index.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@strongroom/client';
 import { getHealthLive } from '@strongroom/contracts';
-import { freePort } from '@strongroom/local-services';
+import { freePort } from '@strongroom/server-processes';
 import { allOf } from '../../../test/services/all-of.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { folderForStack, Launcher, long, running } from '../fixtures/launcher.js';
