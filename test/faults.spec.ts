@@ -85,7 +85,7 @@ describe('a database that is away', () => {
     await strongroom.cutDatabase();
     await expect(strongroom.client(api).instances.get(instanceId)).rejects.toMatchObject({
       status: 503,
-      type: 'serviceUnavailable',
+      code: 'serviceUnavailable',
       retryAfterSeconds: expect.any(Number),
     });
     await strongroom.restoreDatabase();

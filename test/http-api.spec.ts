@@ -93,7 +93,7 @@ describe('a schedule', () => {
     const { schedules } = strongroom.client(api);
     await expect(schedules.update(id, { run_now: 'true' })).rejects.toMatchObject({
       status: 422,
-      type: 'unprocessableEntity',
+      code: 'unprocessableEntity',
       message: expect.stringContaining('still running'),
     });
     expect(await schedules.get(id)).toMatchObject({ running: 1 });

@@ -101,7 +101,7 @@ async function addressOf(client: Client, instanceId: string): Promise<string | u
     const { hostname, port } = await client.instances.get(instanceId);
     return `${hostname}:${port}`;
   } catch (error) {
-    if (error instanceof ApiFault && error.type === 'itemNotFound') return undefined;
+    if (error instanceof ApiFault && error.code === 'itemNotFound') return undefined;
     throw error;
   }
 }

@@ -65,9 +65,9 @@ describe('npm start', () => {
     const connection = { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret' };
     const server = { name: 'shop', datastore: { type: 'postgresql', version: '18' }, connection } as const;
     await expect(allOf(asObserver.list())).resolves.toHaveLength(1);
-    await expect(asObserver.register(server)).rejects.toMatchObject({ type: 'forbidden' });
+    await expect(asObserver.register(server)).rejects.toMatchObject({ code: 'forbidden' });
     await expect(allOf(instancesOf(otherAccountId, tokens.other).list())).resolves.toEqual([]);
-    await expect(allOf(instancesOf(accountId, tokens.other).list())).rejects.toMatchObject({ type: 'forbidden' });
+    await expect(allOf(instancesOf(accountId, tokens.other).list())).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   it('refuses a second one on the same data, naming the first', async () => {

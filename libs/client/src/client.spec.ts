@@ -105,7 +105,7 @@ describe('a call', () => {
     );
     await expect(client.schedules.get(id)).resolves.toEqual(schedule);
     const fault = await faultOf(client.schedules.get(id));
-    expect(fault).toMatchObject({ status: 200, type: undefined, requestId: 'req-7' });
+    expect(fault).toMatchObject({ status: 200, code: 'foreign-answer', requestId: 'req-7' });
     expect(fault.cause).toBeDefined();
   });
 
@@ -121,7 +121,7 @@ describe('a call', () => {
     expect(await faultOf(client.schedules.get(id))).toMatchObject({
       name: 'ApiFault',
       status: 503,
-      type: 'serviceUnavailable',
+      code: 'serviceUnavailable',
       retryAfterSeconds: 5,
       requestId: 'req-2',
       message:
@@ -134,9 +134,9 @@ describe('a call', () => {
     ['JSON that is none', new Response('{', { status: 500, headers: { 'content-type': 'application/json' } })],
     ['a success of another kind', new Response(null, { status: 204 })],
     ['a redirect, which would get the token', new Response(null, { status: 302, headers: { location: 'http://x' } })],
-  ])('is a fault without a type when the answer is %s', async (_, answer) => {
+  ])('is a fault of a foreign answer when that is %s', async (_, answer) => {
     const { client } = clientOf(answer);
-    expect(await faultOf(client.schedules.get(id))).toMatchObject({ status: answer.status, type: undefined });
+    expect(await faultOf(client.schedules.get(id))).toMatchObject({ status: answer.status, code: 'foreign-answer' });
   });
 
   it('passes on that the service cannot be reached', async () => {
@@ -229,19 +229,19 @@ describe('the stream of events', () => {
   it('ends with the fault of a token that is trusted no more', async () => {
     const fault = json({ unauthorized: { code: 401, message: 'The token is not valid.' } }, 401);
     const { client } = clientOf(stream(begin + told('a')), fault);
-    await expect(follow(client, 2)).rejects.toMatchObject({ type: 'unauthorized' });
+    await expect(follow(client, 2)).rejects.toMatchObject({ code: 'unauthorized' });
   });
 
   it('does not try again what has never begun', async () => {
     const { client } = clientOf(unavailable({ 'retry-after': '0' }));
-    await expect(follow(client, 1)).rejects.toMatchObject({ type: 'serviceUnavailable' });
+    await expect(follow(client, 1)).rejects.toMatchObject({ code: 'serviceUnavailable' });
     const away = clientOf(new TypeError('fetch failed'));
     await expect(follow(away.client, 1)).rejects.toThrow('fetch failed');
   });
 
   it('is a fault when an event is not one of the contract', async () => {
     const { client } = clientOf(stream(`${begin}id: a\ndata: {"id": 1}\n\n`));
-    await expect(follow(client, 1)).rejects.toMatchObject({ name: 'ApiFault', type: undefined });
+    await expect(follow(client, 1)).rejects.toMatchObject({ name: 'ApiFault', code: 'foreign-answer' });
   });
 
   it('ends when it is told to, in the middle of a pause too', async () => {

@@ -28,15 +28,15 @@ export class EventCalls {
   /**
    * Each event as it happens, in order and once, until the signal is aborted. When a connection ends, the next one goes on
    * after the last event that was seen.
-   * @throws {ApiFault} when the service refuses the stream; not if it had begun and the service says when to ask again
-   * @throws what `fetch` throws when the service cannot be reached; not if the stream had begun
+   * @throws {ApiFault} when the service refuses the stream; a retryable one only when no stream had begun
+   * @throws what `fetch` throws when the service cannot be reached; only when no stream had begun
    */
   async *follow({ after, signal }: FollowOptions = {}): AsyncGenerator<EventResource, void, undefined> {
     let seen = after;
     let pauseMs = usualPauseMs;
     let hasBegun = false;
     while (!signal?.aborted) {
-      let nextMs = pauseMs;
+      let askAgainMs: number | undefined;
       try {
         const response = await this.connect(seen, signal);
         for await (const message of messagesIn(response.body ?? [])) {
@@ -47,10 +47,10 @@ export class EventCalls {
         }
       } catch (error) {
         if (signal?.aborted) return;
-        if (!hasBegun || isFinal(error)) throw error;
-        if (error instanceof ApiFault) nextMs = (error.retryAfterSeconds ?? 0) * 1_000;
+        if (!hasBegun || (error instanceof ApiFault && !error.retryable)) throw error;
+        if (error instanceof ApiFault) askAgainMs = (error.retryAfterSeconds ?? 0) * 1_000;
       }
-      await pause(nextMs, signal);
+      await pause(askAgainMs ?? pauseMs, signal);
     }
   }
 
@@ -68,12 +68,8 @@ function eventIn(text: string, { status, headers }: Pick<Answer, 'status' | 'hea
   try {
     return eventResource.parse(JSON.parse(text));
   } catch (error) {
-    throw ApiFault.unreadable(stream, { status, headers, body: text }, error);
+    throw ApiFault.foreign(stream, { status, headers, body: text }, error);
   }
-}
-
-function isFinal(error: unknown): boolean {
-  return error instanceof ApiFault && error.retryAfterSeconds === undefined;
 }
 
 /** Ends early when the signal is aborted. */

@@ -87,7 +87,7 @@ export class OperationCaller {
     if (answer.status !== operation.status) throw ApiFault.of(call, answer);
     if (!operation.response) return answer;
     const { data, error } = operation.response.safeParse(answer.body);
-    if (error) throw ApiFault.unreadable(call, answer, error);
+    if (error) throw ApiFault.foreign(call, answer, error);
     return { ...answer, body: data };
   }
 }
