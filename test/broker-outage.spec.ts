@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { allOf } from './services/all-of.js';
 import { OwnKafka } from './services/feed.js';
 
 let customer: CustomerDatabase;
@@ -28,8 +29,7 @@ describe('a broker that is down', () => {
 
       await kafka.restart();
       await strongroom.untilCopied(api, backupId, 90_000);
-      const { body } = await strongroom.call(api, 'GET', '/schedules');
-      expect((body as { schedules: unknown[] }).schedules).toHaveLength(21);
+      expect(await allOf(strongroom.client(api).schedules.list())).toHaveLength(21);
     } finally {
       await strongroom.remove();
       await kafka.stop();

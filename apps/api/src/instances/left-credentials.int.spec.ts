@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { deleteInstancesId } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -58,7 +59,7 @@ describe('the password of an instance', () => {
     const [forgotten, registered] = [await gateway.register(), await gateway.register()];
     await age(forgotten);
     await age(registered);
-    expect((await gateway.call('DELETE', `/instances/${forgotten}`)).status).toBe(202);
+    expect((await gateway.call(deleteInstancesId, { id: forgotten })).status).toBe(202);
     expect(await removeLeftCredentials(dataSource)).toEqual([]);
     expect(await removeLeftCredentials(dataSource, 0)).toEqual([forgotten]);
     expect(await kept()).toEqual([registered]);
