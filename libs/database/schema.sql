@@ -307,7 +307,7 @@ CREATE OR REPLACE FUNCTION backup_view_place()
  LANGUAGE plpgsql
 AS $function$
 begin
-  select e.position into new.position from ledger_event e where e.stream = 'backup-' || new.id and e.version = 1;
+  new.position := ledger_position_of('backup-' || new.id, 1);
   return new;
 end $function$;
 
@@ -369,6 +369,42 @@ begin
   from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'
   group by j.request, j.verdict, j.taken_kind, j.taken_stream;
   perform pg_notify('strongroom_ledger', '');
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_head()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(e.position), 0) from ledger_event e);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_is_claimed(claim_kind text, claim_key text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return exists (select from ledger_claim c where c.kind = claim_kind and c.key = claim_key);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_newest_of(account text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(e.position), 0) from ledger_event e where e.account_id = account);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select e.position from ledger_event e where e.stream = stream_name and e.version = event_version);
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_refuses_change()

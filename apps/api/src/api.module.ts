@@ -94,9 +94,9 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       },
       {
         provide: Housekeeping,
-        inject: [IdempotentRequests, DataSource],
-        useFactory: (requests: IdempotentRequests, dataSource: DataSource) =>
-          new Housekeeping(requests, dataSource, log),
+        inject: [IdempotentRequests, DataSource, Ledger],
+        useFactory: (requests: IdempotentRequests, dataSource: DataSource, ledger: Ledger) =>
+          new Housekeeping(requests, { credentials: new Credentials(dataSource, config.secretKey), ledger }, log),
       },
       {
         provide: EventStreams,

@@ -1,16 +1,15 @@
-/** What the gateway does by itself: forgets requests whose day is over, and removes credentials that no instance has. */
+/** What the gateway does without being asked: it forgets requests whose day is over, and removes credentials that no instance has. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { type Logger, WorkLoop } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
 import type { IdempotentRequests } from './idempotent-requests.js';
-import { removeLeftCredentials } from './left-credentials.js';
+import { type LeftCredentialsParts, removeLeftCredentials } from './left-credentials.js';
 
 const intervalMs = 600_000;
 
 export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loops: WorkLoop[];
 
-  constructor(requests: IdempotentRequests, dataSource: DataSource, log: Logger) {
+  constructor(requests: IdempotentRequests, parts: LeftCredentialsParts, log: Logger) {
     this.loops = [
       new WorkLoop({ name: 'forgetting idempotent requests', intervalMs, log, pass: () => requests.purge() }),
       new WorkLoop({
@@ -18,7 +17,7 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
         intervalMs,
         log,
         pass: async () => {
-          const instances = await removeLeftCredentials(dataSource);
+          const instances = await removeLeftCredentials(parts);
           if (instances.length > 0) log.info({ instances }, 'removed credentials that no instance has');
         },
       }),

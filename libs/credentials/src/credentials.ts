@@ -31,6 +31,11 @@ const tagBytes = 16;
 /** Of the layout: version, nonce, tag, ciphertext. */
 const version = 1;
 
+/** How many credentials are judged in one step. */
+const atOnce = 1_000;
+
+const instances = z.array(z.object({ instance_id: z.string() }));
+const old = z.array(z.object({ instance_id: z.string(), until: z.date() }));
 const stored = z.array(z.object({ ciphertext: z.instanceof(Buffer) }));
 const credential = z.strictObject({ password: z.string() });
 
@@ -68,6 +73,41 @@ export class Credentials {
 
   async remove(instanceId: string): Promise<void> {
     await this.dataSource.query('delete from instance_credential where instance_id = $1', [instanceId]);
+  }
+
+  /**
+   * Removes credentials that no instance has. The question is asked of a thousand instances at once, however many there are.
+   * @param olderThanMs a credential that was stored later is kept
+   * @param orphansAmong tells those of the instances that need no credential since `until`, by the database's clock
+   * @returns the instances whose credentials were removed
+   */
+  async removeOrphans(
+    olderThanMs: number,
+    orphansAmong: (instanceIds: string[], until: Date) => Promise<string[]>,
+  ): Promise<string[]> {
+    const removed: string[] = [];
+    for (let after: string | null = null; ; ) {
+      const rows: unknown = await this.dataSource.query(
+        `select instance_id, now() - $1 * interval '1 ms' as until from instance_credential
+         where stored_at < now() - $1 * interval '1 ms' and ($2::uuid is null or instance_id > $2) order by instance_id limit $3`,
+        [olderThanMs, after, atOnce],
+      );
+      const found = old.parse(rows);
+      const last = found.at(-1);
+      if (!last) return removed;
+      const orphans = await orphansAmong(
+        found.map(({ instance_id }) => instance_id),
+        last.until,
+      );
+      // One that was stored anew meanwhile is wanted again.
+      const gone: unknown = await this.dataSource.query(
+        `with gone as (delete from instance_credential where instance_id = any($1) and stored_at < $2 returning instance_id)
+         select instance_id from gone`,
+        [orphans, last.until],
+      );
+      removed.push(...instances.parse(gone).map(({ instance_id }) => instance_id));
+      after = last.instance_id;
+    }
   }
 
   private seal(instanceId: string, text: string): Buffer {

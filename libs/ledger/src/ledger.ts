@@ -62,6 +62,8 @@ const eventRow = z
   })
   .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
 
+const accountIds = z.array(z.object({ account_id: z.string() }));
+const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPlaces = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
 const idsOfPlaces = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
@@ -150,10 +152,7 @@ export class Ledger {
 
   /** The place of an account's newest event; 0 before the first. */
   async newestOf(accountId: string): Promise<number> {
-    const rows: unknown = await this.dataSource.query(
-      'select coalesce(max(position), 0) as position from ledger_event where account_id = $1',
-      [accountId],
-    );
+    const rows: unknown = await this.dataSource.query('select ledger_newest_of($1) as position', [accountId]);
     return positions.parse(rows)[0]?.position ?? 0;
   }
 
@@ -189,11 +188,26 @@ export class Ledger {
     return new Map(idsOfPlaces.parse(rows).map(({ position, id }) => [position, id]));
   }
 
+  /** The ids of all accounts that have an event, in order. */
+  async accounts(): Promise<string[]> {
+    const rows: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
+    return accountIds.parse(rows).map(({ account_id }) => account_id);
+  }
+
+  /** Of each stream, the type of its newest event and when that happened; a stream that is not there is left out. */
+  async newestOfStreams(streams: readonly StreamName[]): Promise<Map<string, { type: string; at: Date }>> {
+    const rows: unknown = await this.dataSource.query(
+      `select newest.* from unnest($1::text[]) as asked(stream) cross join lateral (
+         select stream, type, at from ledger_event e where e.stream = asked.stream order by version desc limit 1
+       ) newest`,
+      [streams],
+    );
+    return new Map(newestRows.parse(rows).map(({ stream, type, at }) => [stream, { type, at }]));
+  }
+
   /** The place of the newest event of all; 0 before the first. */
   async head(): Promise<number> {
-    const rows: unknown = await this.dataSource.query(
-      'select coalesce(max(position), 0) as position from ledger_event',
-    );
+    const rows: unknown = await this.dataSource.query('select ledger_head() as position');
     return positions.parse(rows)[0]?.position ?? 0;
   }
 
@@ -272,6 +286,12 @@ export class Ledger {
       [kind, key, holder],
     );
     return z.array(z.unknown()).parse(rows).length > 0;
+  }
+
+  /** Gives back claims of a kind without an event, whoever holds them, within the caller's transaction. */
+  async releaseClaims(manager: EntityManager, kind: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
   }
 
   /** Those of the keys whose claim of a kind some stream holds, as the caller's transaction sees it. */

@@ -39,8 +39,7 @@ export class Views {
   /** Returns when the account's views reflect every event appended before the call. */
   async catchUp(accountId: string): Promise<void> {
     const rows: unknown = await this.dataSource.query(
-      `select coalesce((select max(position) from ledger_event where account_id = $1), 0)
-            > coalesce((select position from view_head where account_id = $1), 0)
+      `select ledger_newest_of($1) > coalesce((select position from view_head where account_id = $1), 0)
           or exists (select from view_head where account_id = $1 and passed_over && $2) as behind`,
       [accountId, eventTypes],
     );
@@ -74,10 +73,7 @@ export class Views {
       for (const { table } of views) await manager.clear(table as EntitySchema);
       await manager.query('delete from view_head');
     });
-    const accounts: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
-    for (const { account_id } of z.array(z.object({ account_id: z.string() })).parse(accounts)) {
-      await this.catchUp(account_id);
-    }
+    for (const accountId of await this.ledger.accounts()) await this.catchUp(accountId);
   }
 
   /** Folds the account's next events and returns how many there were. */
