@@ -30,11 +30,11 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
 
   instance_credential: 'libs/credentials/',
 
-  idempotent_request: 'apps/api/src/idempotent-requests.ts',
-  request_count: 'apps/api/src/rate-limits.ts',
+  idempotent_request: 'apps/api/src/edge/idempotent-requests.ts',
+  request_count: 'apps/api/src/edge/rate-limits.ts',
 
-  slot_timer: 'apps/scheduler/src/slot-timers.ts',
-  steady_time: 'apps/scheduler/src/due-clock.ts',
+  slot_timer: 'apps/scheduler/src/slots/slot-timers.ts',
+  steady_time: 'apps/scheduler/src/slots/due-clock.ts',
 };
 
 interface Exception {
