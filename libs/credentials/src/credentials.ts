@@ -1,6 +1,6 @@
 /**
- * The credentials of instances at rest: sealed by AES-256-GCM with a random nonce, bound to their instance, under a key
- * that the database never sees. What is in a sealed credential is in no log, answer or error.
+ * Keeps the credentials of instances. Each is sealed by AES-256-GCM with a random nonce, is bound to its instance, and needs a
+ * key that the database never sees. What is inside a sealed credential comes into no log, answer or error.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Fault } from '@strongroom/contracts';
@@ -25,7 +25,7 @@ const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
-/** Of the layout: version, nonce, tag, ciphertext. */
+/** The version of the layout, which is version, nonce, tag, ciphertext. */
 const version = 1;
 
 /** How many credentials are judged in one step. */
@@ -123,7 +123,7 @@ export class Credentials {
       const text = Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
       return credential.parse(JSON.parse(text.toString('utf8')));
     } catch {
-      // The cause is kept back: it could quote what was being opened.
+      // The cause is left out, because it could quote what was opened.
       throw new CredentialFault(
         'credential-unreadable',
         `The credential of instance ${instanceId} can't be opened: STRONGROOM_SECRET_KEY is not the key it was sealed with, or it was changed. Register the instance again.`,
