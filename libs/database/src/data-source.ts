@@ -19,6 +19,7 @@ import { Lineages1700000000014 } from './migrations/0014-lineages.js';
 import { Regions1700000000015 } from './migrations/0015-regions.js';
 import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
 import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
+import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -71,6 +72,7 @@ export function dataSourceOptions({
       Regions1700000000015,
       SecondLook1700000000016,
       SteadyTime1700000000017,
+      JobsWithEvents1700000000020,
     ],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.
