@@ -5,6 +5,8 @@ import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 import { OwnKafka } from './services/feed.js';
 
+const soon = { withinMs: 60_000 };
+
 let customer: CustomerDatabase;
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 5 });
@@ -38,7 +40,7 @@ describe('a broker that is down', () => {
       }
       await strongroom.untilCopied(api, backupId, 90_000);
       expect((await strongroom.call(api, 'DELETE', `/backups/${deletedId}`)).status).toBe(202);
-      await eventually(async () => expect(await strongroom.eventTypesOf(deletedId)).toContain('BackupDeleted'));
+      await eventually(async () => expect(await strongroom.eventTypesOf(deletedId)).toContain('BackupDeleted'), soon);
       expect(await unhandled(scheduler)).toBeGreaterThan(0);
 
       await kafka.restart();
@@ -65,7 +67,7 @@ describe('a broker that is down', () => {
       // Far enough ahead that the timer is set before the broker is killed.
       const slotAt = new Date(Math.ceil((Date.now() + 10_000) / 60_000) * 60_000);
       await strongroom.schedule(api, instanceId, { hour: slotAt.getUTCHours(), minute: slotAt.getUTCMinutes() });
-      await eventually(async () => expect(await unhandled(scheduler)).toBe(0));
+      await eventually(async () => expect(await unhandled(scheduler)).toBe(0), soon);
       await kafka.kill();
 
       const { id } = await eventually(

@@ -1,7 +1,7 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
-import { type Engine, PostgresqlEngine } from '@strongroom/engines';
+import { type Engine, type EngineFor, engineFor, PostgresqlEngine } from '@strongroom/engines';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
@@ -22,6 +22,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   jobs: Jobs;
   credentials: Credentials;
   engine: Engine;
+  engineFor: EngineFor;
   vaults: Vaults;
   homeRegion: string;
   /** The home region's. */
@@ -49,7 +50,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     help: 'Backups by this process that came to be of another server than the backup before of the instance.',
   });
   return {
-    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engine, vaults, vault, homeRegion },
+    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engine, engineFor, vaults, vault, homeRegion },
     ...{ runner, actor: runner, owner: runner },
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),

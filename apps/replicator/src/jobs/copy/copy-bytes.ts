@@ -2,7 +2,7 @@
  * The bytes of a copy: looked for where they are to be, and brought from wherever the backup is whole. Says what is
  * there; what becomes of the copy is its attempt's to record.
  */
-import { type EventData, whyRetired } from '@strongroom/contracts';
+import { type EventData, Fault, regionRetired, whyRetired } from '@strongroom/contracts';
 import type { Hold } from '@strongroom/runtime';
 import {
   type CopiedBackup,
@@ -23,8 +23,12 @@ export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 
 }
 
 /** Whatever region has the backup has no vault any more. */
-export class SourcesRetired extends Error {
+export class SourcesRetired extends Fault<typeof regionRetired> {
   override readonly name = 'SourcesRetired';
+
+  constructor(message: string) {
+    super(regionRetired, false, message);
+  }
 }
 
 export class CopyBytes {

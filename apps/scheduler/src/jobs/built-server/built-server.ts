@@ -2,7 +2,6 @@
  * Builds a server from a backup, and keeps it running: whoever holds the job's lease runs the server, and who takes the
  * lease over takes the server over. It ends when its instance is forgotten.
  */
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endpoint, type EventContext, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
@@ -16,12 +15,17 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { EngineFault, restoreBackup, standAloneSettings } from '@strongroom/engines';
+import {
+  type Build,
+  EngineFault,
+  type EngineFor,
+  type HostedServer,
+  restoreBackup,
+  type ServerHost,
+} from '@strongroom/engines';
 import { execute, isOutage, type Ledger } from '@strongroom/ledger';
-import { PostgresServer, ServiceFault } from '@strongroom/local-services';
 import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
-import { type BuildFolder, type BuiltData, BuiltServerFolder } from '../../built-server-folder.js';
 
 export interface BuiltServerParts {
   ledger: Ledger;
@@ -30,54 +34,52 @@ export interface BuiltServerParts {
   credentials: Credentials;
   vaults: Vaults;
   homeRegion: string;
+  engineFor: EngineFor;
   folder: string;
   /** Who does it: the process. */
   actor: string;
 }
 
-/** Of the programs that come with Strongroom. */
-const majorVersion = 18;
 const lookMs = 1_000;
 const longestPauseMs = 30_000;
 const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
-  private readonly folder: BuiltServerFolder;
-
   constructor(
     private readonly parts: BuiltServerParts,
     private readonly job: LeasedJob,
     private readonly hold: Hold,
-  ) {
-    this.folder = new BuiltServerFolder(parts.folder, job.id);
-  }
+  ) {}
 
   /** Ends when the instance is forgotten or could not be built; or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
     const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
     const [requested] = history;
+    if (requested?.type !== 'InstanceBuildRequested') return 'finished';
+    const host = this.parts.engineFor(requested.data.datastore.type).serve(this.parts.folder);
     const instance = fold(instanceDecider, history);
-    if (instance.is !== 'building' || !requested) return this.carryOn(instance);
+    if (instance.is !== 'building') return this.carryOn(host, instance);
     const context = { ...requested.context, causationId: requested.id, actor: this.parts.actor };
-    return this.build(instance, context);
+    return this.build(host, instance, context);
   }
 
-  private async build(instance: InstanceToBuild, context: EventContext): Promise<Performed> {
+  private async build(host: ServerHost, instance: InstanceToBuild, context: EventContext): Promise<Performed> {
     const { log, actor } = this.parts;
     // An attempt may have died after it, or lost the answer to what it recorded.
-    const left = await this.folder.restored();
-    const attempt = left ? undefined : await this.folder.begin(this.job.attempt);
-    if (!left && !attempt) return { retryInMs: 0 };
-    let server: PostgresServer | undefined;
+    const left = await host.find(this.job.id);
+    const attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
+    const begun = left ?? attempt;
+    if (!begun) return { retryInMs: 0 };
+    let server: HostedServer | undefined;
     try {
-      checkVersion(instance);
-      if (attempt) await this.restore(instance, attempt);
-      const data = left ?? (await this.restored());
-      server = await this.start(data);
+      const why = host.whyNotBuilt(instance.datastore.version);
+      if (why !== undefined) throw new EngineFault('version-unsupported', why);
+      const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
+      server = await host.start(this.job.id, { signal: this.hold.signal });
       const endpoint = await this.endpointOf(instance, server.port);
-      await this.record(instance, context, { type: 'CompleteBuild', endpoint, region: data.region });
+      await this.record(instance, context, { type: 'CompleteBuild', endpoint, region });
       log.info(
-        { instance: instance.instanceId, backup: instance.backupId, port: server.port, region: data.region, actor },
+        { instance: instance.instanceId, backup: instance.backupId, port: server.port, region, actor },
         'instance built',
       );
     } catch (error) {
@@ -91,24 +93,27 @@ export class BuiltServer {
     } finally {
       await attempt?.discard();
     }
-    return this.carryOn(await this.look(server), server);
+    return this.carryOn(host, await this.look(server), server);
   }
 
-  /** What is in the ledger counts: another attempt may have ended the build, in its way. */
-  private async carryOn(instance: InstanceState, running?: PostgresServer): Promise<Performed> {
+  /** The ledger decides: another attempt may have ended the build in its own way. */
+  private async carryOn(host: ServerHost, instance: InstanceState, running?: HostedServer): Promise<Performed> {
     if (instance.is === 'registered') {
       const { port } = instance.endpoint;
-      if (running?.port === port) return this.keep(port, running);
+      if (running?.port === port) return this.keep(host, port, running);
       await running?.stop();
-      return this.keep(port);
+      return this.keep(host, port);
     }
     await running?.stop();
-    if (instance.is !== 'absent') await this.folder.remove();
+    await host.remove(this.job.id);
     return 'finished';
   }
 
-  /** From the home vault, or else from the nearest region that holds the chain whole. */
-  private async restore({ backupId }: InstanceToBuild, attempt: BuildFolder): Promise<void> {
+  /**
+   * From the home vault, or else from the nearest region that holds the chain whole.
+   * @returns the region
+   */
+  private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
     const { vaults, homeRegion, log } = this.parts;
     const backup = await this.backup(backupId);
     const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
@@ -117,7 +122,7 @@ export class BuiltServer {
     for (const region of regions) {
       try {
         await this.restoreFrom(region, { backupId, expectedSha256 }, attempt);
-        return;
+        return region;
       } catch (error) {
         if (!isOfVault(error) || this.hold.signal.aborted) throw error;
         log.warn({ err: error, backup: backupId, region }, `not restored from ${region}: ${error.message}`);
@@ -131,14 +136,14 @@ export class BuiltServer {
   private async restoreFrom(
     region: string,
     backup: { backupId: string; expectedSha256: string | undefined },
-    attempt: BuildFolder,
+    attempt: Build,
   ): Promise<void> {
     let doneBytes = 0;
     await restoreBackup({
       vault: this.parts.vaults.of(region),
       ...backup,
       standsAlone: true,
-      directory: attempt.data,
+      directory: attempt.directory,
       signal: this.hold.signal,
       progress: (bytes) => {
         doneBytes += bytes;
@@ -149,38 +154,26 @@ export class BuiltServer {
     await attempt.finish(region);
   }
 
-  private start({ directory, files }: BuiltData, port?: number): Promise<PostgresServer> {
-    return PostgresServer.startOn(directory, {
-      // Not ours to know; an empty one is not even asked with.
-      password: 'unknown',
-      isOthers: true,
-      logFile: join(this.parts.folder, `${this.job.id}.log`),
-      settings: { ...standAloneSettings(majorVersion), ...files },
-      signal: this.hold.signal,
-      ...(port !== undefined && { port }),
-    });
-  }
-
   /**
    * Runs the server on its port until its instance is forgotten; one that does not come up is tried again, ever more
    * seldom. Without its data the job is given back: another scheduler may have them, and nothing may stand in for them.
    */
-  private async keep(port: number, running?: PostgresServer): Promise<Performed> {
+  private async keep(host: ServerHost, port: number, running?: HostedServer): Promise<Performed> {
     const { log } = this.parts;
     let server = running;
     let pauseMs = lookMs;
     try {
       while (!(await this.isForgotten())) {
         try {
-          server ??= await this.start(await this.restored(), port);
+          if (!server && !(await host.find(this.job.id))) return this.giveBack();
+          server ??= await host.start(this.job.id, { port, signal: this.hold.signal });
           await delay(lookMs, undefined, { signal: this.hold.signal });
-          if (!server.running) throw new ServiceFault('did-not-start', `PostgreSQL ${await server.ended}`);
+          if (!server.isRunning) throw new EngineFault('server-did-not-start', `the server ${await server.ended}`);
           pauseMs = lookMs;
         } catch (error) {
-          if (this.hold.signal.aborted || !(error instanceof ServiceFault)) throw error;
+          if (this.hold.signal.aborted || !(error instanceof EngineFault)) throw error;
           server = undefined;
           log.error({ err: error, instance: this.job.id }, `a built server is down: ${error.message}`);
-          if (error.code === 'no-data') return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
           await delay(pauseMs, undefined, { signal: this.hold.signal });
           pauseMs = Math.min(pauseMs * 2, longestPauseMs);
         }
@@ -188,18 +181,17 @@ export class BuiltServer {
     } finally {
       await server?.stop();
     }
-    await this.folder.remove();
+    await host.remove(this.job.id);
     return 'finished';
   }
 
-  /** @throws {ServiceFault} `no-data` */
-  private async restored(): Promise<BuiltData> {
-    const data = await this.folder.restored();
-    if (data) return data;
-    throw new ServiceFault(
-      'no-data',
-      `instance ${this.job.id} has no data in ${this.parts.folder} here. Mount the disk that has them, or run a scheduler where they are; if they are lost, delete the instance and build it anew.`,
+  /** Another scheduler may have the data. */
+  private giveBack(): Performed {
+    this.parts.log.error(
+      { instance: this.job.id },
+      `a built server is down: instance ${this.job.id} has no data in ${this.parts.folder} here. Mount the disk that has them, or run a scheduler where they are; if they are lost, delete the instance and build it anew.`,
     );
+    return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
   }
 
   /** While the ledger can't be asked the server goes on as it is. */
@@ -212,7 +204,7 @@ export class BuiltServer {
     }
   }
 
-  private async look(running?: PostgresServer): Promise<InstanceState> {
+  private async look(running?: HostedServer): Promise<InstanceState> {
     try {
       return fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', this.job.id)));
     } catch (error) {
@@ -225,7 +217,7 @@ export class BuiltServer {
   private async endpointOf(instance: InstanceToBuild, port: number): Promise<Endpoint> {
     const { credentials } = this.parts;
     const source = await this.sourceOf(instance);
-    const { user = 'postgres', database = 'postgres' } = source?.endpoint ?? {};
+    const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
     const credential = source && (await credentials.get(source.instanceId));
     if (credential) await credentials.put(instance.instanceId, credential);
     return { ...local, port, user, database };
@@ -250,15 +242,6 @@ export class BuiltServer {
   }
 }
 
-/** @throws {EngineFault} */
-function checkVersion({ datastore }: InstanceToBuild): void {
-  if (Number.parseInt(datastore.version, 10) === majorVersion) return;
-  throw new EngineFault(
-    'version-unsupported',
-    `The backup is of ${datastore.type} ${datastore.version}, and servers of version ${majorVersion} are built here. Restore it with: strongroom restore`,
-  );
-}
-
 /** Another region may hold what this one has lost. */
 function isOfVault(error: unknown): error is VaultFault | EngineFault {
   return error instanceof VaultFault || (error instanceof EngineFault && error.code === 'backup-content-invalid');
@@ -266,7 +249,6 @@ function isOfVault(error: unknown): error is VaultFault | EngineFault {
 
 function faultOf(error: unknown): { code: string; message: string } {
   if (error instanceof EngineFault || error instanceof VaultFault) return { code: error.code, message: error.message };
-  if (error instanceof ServiceFault) return { code: 'server-did-not-start', message: error.message };
   return {
     code: 'unexpected',
     message: `It broke off unexpectedly: ${error instanceof Error ? error.message : String(error)}`,
