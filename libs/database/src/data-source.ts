@@ -21,6 +21,7 @@ import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
 import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
 import { Functions1700000000018 } from './migrations/0018-functions.js';
 import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
+import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
 
 /** Every migration, in order: a new one goes to the end. */
 export const migrations = [
@@ -43,6 +44,7 @@ export const migrations = [
   SteadyTime1700000000017,
   Functions1700000000018,
   UnreadColumns1700000000019,
+  JobsWithEvents1700000000020,
 ] as const;
 
 export interface DatabaseOptions {

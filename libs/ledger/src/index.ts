@@ -7,6 +7,7 @@ export {
   claimRefusal,
   commandOn,
   type Executed,
+  type ExecuteParts,
   execute,
   executeTogether,
   idempotencyKey,

@@ -11,6 +11,7 @@ import {
   type RecordedEvent,
   type StreamName,
 } from '@strongroom/contracts';
+import { workAskedBy } from '@strongroom/domain';
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -330,16 +331,27 @@ export class Ledger {
     return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
   }
 
+  /** Events and the jobs that they ask for are one statement: both are there, or neither. */
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
     const asked = requests.map((request, index) => ({
       ...request,
       request: index,
       aggregate: aggregateOf(request.stream),
     }));
-    return parseAnswers(
-      await manager.query('select * from ledger_append($1)', [JSON.stringify(asked)]),
-      requests.length,
+    const work = requests.flatMap(({ accountId, events }, request) =>
+      events.flatMap((event, place) =>
+        workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } })),
+      ),
     );
+    const answer: unknown = await manager.query(
+      `with appended as materialized (select * from ledger_append($1)), added as materialized (
+         select job_add(coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
+         from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
+         where appended.outcome = 'appended'
+       ) select appended.* from appended cross join added`,
+      [JSON.stringify(asked), JSON.stringify(work)],
+    );
+    return parseAnswers(answer, requests.length);
   }
 
   private async holds({ stream, expectedVersion, events }: AppendRequest): Promise<AppendOutcome | undefined> {

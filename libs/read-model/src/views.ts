@@ -9,6 +9,7 @@
  */
 import { aggregateOfEvent, eventTypes, idOf, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
 import { backupView } from './backup-view.js';
@@ -48,19 +49,19 @@ export class Views {
   }
 
   /**
-   * As `catchUp`, of each account once. One with an event that this version can't read holds up no other.
-   * @param onUnreadable told of each such account, whose views show what came before that event
+   * As `catchUp`, of each account once. An account with an event that this version can't read holds up no other: its views
+   * show what came before that event, and the log tells.
    */
-  async catchUpEach(
-    accountIds: Iterable<string>,
-    onUnreadable: (accountId: string, error: z.ZodError) => void,
-  ): Promise<void> {
+  async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {
       try {
         await this.catchUp(accountId);
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
-        onUnreadable(accountId, error);
+        log.error(
+          { err: error, accountId },
+          `account ${accountId} has an event that can't be read: its views stop there`,
+        );
       }
     }
   }
