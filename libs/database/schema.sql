@@ -36,6 +36,7 @@ create table backup_view (
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
+CREATE INDEX backup_view_deleting_by_id ON backup_view USING btree (id) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_left_behind ON backup_view USING btree (id) WHERE ((status = 'DELETE_FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
 CREATE INDEX backup_view_of_account ON backup_view USING btree (account_id, created_at DESC, id DESC);
 CREATE INDEX backup_view_of_instance ON backup_view USING btree (instance_id, created_at DESC, id DESC);
@@ -44,6 +45,7 @@ CREATE INDEX backup_view_of_parent ON backup_view USING btree (parent_id) WHERE 
 CREATE INDEX backup_view_of_schedule ON backup_view USING btree (schedule_id, created_at DESC) WHERE (schedule_id IS NOT NULL);
 CREATE INDEX backup_view_stored_fulls ON backup_view USING btree (schedule_id, created_at DESC) WHERE ((type = 'full'::text) AND (status = ANY (ARRAY['COMPLETED'::text, 'DELETE_FAILED'::text])));
 CREATE INDEX backup_view_unended ON backup_view USING btree (instance_id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
+CREATE INDEX backup_view_unended_by_id ON backup_view USING btree (id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE TRIGGER backup_view_has_its_place BEFORE INSERT ON backup_view FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION backup_view_place();
 
 create table copy_view (
@@ -71,6 +73,7 @@ create table copy_view (
 CREATE INDEX copy_view_of_backup ON copy_view USING btree (backup_id, region);
 CREATE INDEX copy_view_stranded ON copy_view USING btree (region, owed_at) WHERE ((status = 'FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
 CREATE INDEX copy_view_unended ON copy_view USING btree (region, owed_at) WHERE (status = ANY (ARRAY['PENDING'::text, 'COPYING'::text]));
+CREATE INDEX copy_view_unended_by_id ON copy_view USING btree (id) WHERE (status = ANY (ARRAY['PENDING'::text, 'COPYING'::text]));
 
 create table dead_letter (
   id uuid not null,
@@ -166,6 +169,14 @@ create table job (
 );
 CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);
 CREATE INDEX job_ready ON job USING btree (kind, lane, ready_at);
+
+create table job_news (
+  "position" bigint not null,
+  kind text not null,
+  added_at timestamp with time zone not null default now(),
+  constraint job_news_pkey PRIMARY KEY ("position", kind)
+);
+CREATE INDEX job_news_by_age ON job_news USING btree (added_at);
 
 create table known_vault (
   region text not null,
@@ -307,9 +318,26 @@ CREATE OR REPLACE FUNCTION backup_view_place()
  LANGUAGE plpgsql
 AS $function$
 begin
-  select e.position into new.position from ledger_event e where e.stream = 'backup-' || new.id and e.version = 1;
+  new.position := ledger_position_of('backup-' || new.id, 1);
   return new;
 end $function$;
+
+CREATE OR REPLACE FUNCTION job_add(jobs jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
+  select distinct on (kind, id) kind, id, coalesce(lane, ''), "accountId", coalesce("readyAt", now()), now(), "totalBytes"
+  from jsonb_to_recordset(jobs) as added(
+    kind text, id uuid, lane text, "accountId" text, "readyAt" timestamptz, "totalBytes" bigint)
+  order by kind, id
+  on conflict (kind, id) do update set asked = job.asked + 1;
+
+  insert into job_news (position, kind)
+  select distinct position, kind from jsonb_to_recordset(jobs) as added(position bigint, kind text)
+  where position is not null
+  on conflict do nothing;
+$function$;
 
 CREATE OR REPLACE FUNCTION ledger_append(requests jsonb)
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
@@ -369,6 +397,42 @@ begin
   from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'
   group by j.request, j.verdict, j.taken_kind, j.taken_stream;
   perform pg_notify('strongroom_ledger', '');
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_head()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(e.position), 0) from ledger_event e);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_is_claimed(claim_kind text, claim_key text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return exists (select from ledger_claim c where c.kind = claim_kind and c.key = claim_key);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_newest_of(account text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(e.position), 0) from ledger_event e where e.account_id = account);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select e.position from ledger_event e where e.stream = stream_name and e.version = event_version);
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_refuses_change()

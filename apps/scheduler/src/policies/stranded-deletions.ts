@@ -28,8 +28,8 @@ export class StrandedDeletions {
     this.regions = new BackupRegions(parts);
   }
 
-  /** A few at a time, in order of id; the next look goes on from there, and begins anew at the end. */
-  async look(): Promise<void> {
+  /** Takes up a few at a time, in order of id; the next call goes on from there, and begins anew at the end. */
+  async takeUpStranded(): Promise<void> {
     const found = await this.backups.leftBehind(this.roundAt, batchSize);
     this.roundAt = found.length < batchSize ? undefined : found.at(-1)?.id;
     for (const each of found) await this.takeUp(each.accountId, each.id);

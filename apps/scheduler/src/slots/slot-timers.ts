@@ -41,26 +41,31 @@ export async function setTimer(
   { accountId, version, at, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
 ): Promise<void> {
   await manager.query(
-    `insert into slot_timer as t
-       (schedule_id, account_id, instance_id, hour, minute, day_of_week, paused, copy_to, version, next_slot_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    `insert into slot_timer as t (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at)
+     values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (schedule_id) do update set
-       hour = excluded.hour, minute = excluded.minute, day_of_week = excluded.day_of_week, paused = excluded.paused,
-       copy_to = excluded.copy_to, version = excluded.version,
+       hour = excluded.hour, minute = excluded.minute, version = excluded.version,
        next_slot_at = least(t.next_slot_at, excluded.next_slot_at)
      where t.version < excluded.version`,
-    [
-      data.scheduleId,
-      accountId,
-      data.instanceId,
-      data.hour,
-      data.minute,
-      data.dayOfWeek,
-      data.paused,
-      data.copyTo,
-      version,
-      nextSlot(data, new Date(at)),
-    ],
+    [data.scheduleId, accountId, data.instanceId, data.hour, data.minute, version, nextSlot(data, new Date(at))],
+  );
+}
+
+/** Those of the schedules that have no timer, or one that has missed the news of a change. */
+export async function schedulesBehind(
+  manager: EntityManager,
+  schedules: readonly { id: string; version: number }[],
+): Promise<Set<string>> {
+  const rows: unknown = await manager.query(
+    `select id from unnest($1::uuid[], $2::integer[]) as asked(id, version)
+     where not exists (select from slot_timer t where t.schedule_id = asked.id and t.version >= asked.version)`,
+    [schedules.map(({ id }) => id), schedules.map(({ version }) => version)],
+  );
+  return new Set(
+    z
+      .array(z.object({ id: z.string() }))
+      .parse(rows)
+      .map(({ id }) => id),
   );
 }
 
