@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { getMetrics } from '@strongroom/contracts';
 
 export type App = 'api' | 'scheduler' | 'replicator';
 
@@ -34,6 +35,13 @@ export class AppProcess {
       child.once('exit', () => log.end());
     });
     return new AppProcess(app, child, url);
+  }
+
+  /** A metric as it is told to Prometheus; undefined when it is not told. @param name with its labels, if it has any */
+  async metric(name: string): Promise<number | undefined> {
+    const lines = (await (await fetch(new URL(getMetrics.path, this.url))).text()).split('\n');
+    const line = lines.find((each) => each.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
   }
 
   get pid(): number | undefined {

@@ -72,7 +72,7 @@ describe('an instance that is built from a backup', () => {
 
     const id = await restore(child);
     expect(await until(id, 'BUILD')).toMatchObject({ port: null });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(422);
+    await expect(strongroom.client(api).instances.delete(id)).rejects.toMatchObject({ status: 422 });
     const built = await until(id, 'ACTIVE');
     expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 });
 
@@ -94,7 +94,7 @@ describe('an instance that is built from a backup', () => {
     // Also one that cannot come up any more can be forgotten.
     await rm(join(folder, id, 'data', 'global', 'pg_control'));
     await killServer(id);
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(id);
     await eventually(async () => expect(await readdir(folder)).not.toContain(id), { withinMs: 60_000 });
     await eventually(() => expect(rows(built.port)).rejects.toThrow('ECONNREFUSED'), { withinMs: 30_000 });
   }, 240_000);
@@ -201,7 +201,7 @@ ssl = on
     expect(failed).toMatchObject({
       fault: { code: expect.stringMatching(/altered|invalid|missing/) },
     });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(id);
   }, 120_000);
 
   it('is never of another backup than the one that the ledger has recorded, though the vault says so', async () => {
@@ -213,6 +213,6 @@ ssl = on
     expect(await until(id, 'ERROR')).toMatchObject({
       fault: { code: 'object-altered', message: expect.stringContaining('is another than was stored') },
     });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(id);
   }, 120_000);
 });

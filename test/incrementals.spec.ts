@@ -3,16 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { chainSlotOf } from '@strongroom/engines';
-import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
 import { regions } from './vault-folders.js';
-
-const listed = z.object({ backups: z.array(z.looseObject({ id: z.string() })) });
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -59,7 +57,7 @@ describe('incremental backups', () => {
       await rm(folder, { recursive: true, force: true });
     }
 
-    expect((await strongroom.call(api, 'DELETE', `/backups/${full}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(full);
     expect(await strongroom.backups(api)).toEqual([]);
     await eventually(
       async () => {
@@ -80,7 +78,7 @@ describe('incremental backups', () => {
     await untilSlots(first);
     // Its deletion fails: from now on it is neither completed nor gone.
     await strongroom.vaults.takeAway('ORD');
-    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(first);
     await eventually(
       async () => expect(await strongroom.backup(api, first)).toMatchObject({ status: 'DELETE_FAILED' }),
       { withinMs: 30_000 },
@@ -91,7 +89,7 @@ describe('incremental backups', () => {
     const third = await strongroom.backUp(api, instanceId);
     await strongroom.until(api, third, ({ status }) => status === 'COMPLETED');
     await untilSlots(third);
-    expect((await strongroom.call(api, 'DELETE', `/backups/${third}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(third);
     await untilSlots();
     expect((await strongroom.backup(api, second)).status).toBe('COMPLETED');
   }, 120_000);
@@ -127,7 +125,7 @@ describe('incremental backups', () => {
     const full = await strongroom.backUp(api, instanceId);
     await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
     expect(await customer.chainSlots()).toContain(chainSlotOf(full));
-    expect((await strongroom.call(api, 'DELETE', `/instances/${instanceId}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(instanceId);
     await eventually(
       async () => {
         const log = await readFile(strongroom.logFile('scheduler'), 'utf8');
@@ -147,8 +145,7 @@ describe('incremental backups', () => {
       const [able, unable] = await Promise.all([customer, plain].map((each) => fullOf(each, timing)));
       if (!able || !unable) throw new Error('there are two schedules');
       await change();
-      const both = { schedule: { copy_to: ['IAD', 'ORD'] } };
-      expect((await strongroom.call(api, 'PUT', `/schedules/${able.scheduleId}`, both)).status).toBe(202);
+      await strongroom.client(api).schedules.update(able.scheduleId, { copy_to: ['IAD', 'ORD'] });
 
       const run = await runOf(able);
       expect(await strongroom.untilCopied(api, run)).toMatchObject({ type: 'incremental', parent_id: able.full });
@@ -177,9 +174,7 @@ interface Scheduled {
 async function fullOf({ server }: CustomerDatabase, timing: Record<string, number>): Promise<Scheduled> {
   const instanceId = await strongroom.register(api, server);
   const scheduleId = await strongroom.schedule(api, instanceId, { ...timing, copy_to: [] });
-  expect((await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } })).status).toBe(
-    202,
-  );
+  await strongroom.client(api).schedules.runNow(scheduleId);
   const [full = ''] = await backupsOf(instanceId);
   await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
   return { instanceId, scheduleId, full };
@@ -198,6 +193,6 @@ function runOf({ instanceId, full }: Scheduled): Promise<string> {
 }
 
 async function backupsOf(instanceId: string): Promise<string[]> {
-  const { body } = await strongroom.call(api, 'GET', `/instances/${instanceId}/backups`);
-  return listed.parse(body).backups.map(({ id }) => id);
+  const backups = await allOf(strongroom.client(api).instances.backups(instanceId));
+  return backups.map(({ id }) => id);
 }

@@ -46,7 +46,6 @@ describe('a slot', () => {
     const done = await strongroom.untilCopied(api, backup.id);
     expect(done.schedule_id).toBe(scheduleId);
     expect(await strongroom.backups(api)).toHaveLength(1);
-    const { body } = await strongroom.call(api, 'GET', `/schedules/${scheduleId}`);
-    expect(body).toMatchObject({ schedule: { running: 0 } });
+    expect(await strongroom.client(api).schedules.get(scheduleId)).toMatchObject({ running: 0 });
   }, 150_000);
 });

@@ -61,6 +61,12 @@ export class VaultFolders {
     await rm(this.of(region), { recursive: true });
   }
 
+  /** The regions that hold the backup. */
+  async holding(backupId: string): Promise<Region[]> {
+    const holds = await Promise.all(regions.map((region) => this.holds(backupId, region)));
+    return regions.filter((_, index) => holds[index]);
+  }
+
   /** Whether a region's vault shows the backup. */
   async holds(backupId: string, region: Region): Promise<boolean> {
     return (await this.vault(region).locationOf(backupId)) !== undefined;

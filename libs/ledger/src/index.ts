@@ -12,6 +12,7 @@ export {
   executeTogether,
   idempotencyKey,
   plan,
+  stateOf,
   type Target,
 } from './execute.js';
 export { heldVerdicts } from './held-verdicts.js';

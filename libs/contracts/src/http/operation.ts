@@ -1,6 +1,7 @@
 /** What the contract says of one operation. Each operation is a value beside its schemas, and is spelled nowhere else. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { FaultType } from './faults.js';
+import { links } from './fields.js';
 
 export const apiVersion = 'v1.0';
 
@@ -41,3 +42,12 @@ export interface Operation {
   /** It is a stream too, for a client that accepts text/event-stream. */
   readonly streams?: true;
 }
+
+/** What every page of a list has beside its items. */
+export const listPage = z.object({ links });
+
+/** An operation that answers a list in pages. */
+export type PagedOperation = Operation & {
+  readonly query: readonly QueryName[];
+  readonly response: z.ZodType<z.output<typeof listPage>>;
+};
