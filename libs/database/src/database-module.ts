@@ -15,7 +15,10 @@ export function databaseModule({ app, databaseUrl }: AppConfig, entities: Entity
 }
 
 /** For an app's `prepare`: waits for the database, then migrates it. */
-export async function prepareDatabase({ config, log }: RuntimeParts, stopping: AbortSignal): Promise<void> {
+export async function prepareDatabase(
+  { config, log }: Pick<RuntimeParts, 'config' | 'log'>,
+  stopping: AbortSignal,
+): Promise<void> {
   await waitFor(
     'the database',
     async () => {

@@ -10,6 +10,7 @@ export {
   executeTogether,
   idempotencyKey,
   plan,
+  stateOf,
   type Target,
 } from './execute.js';
 export { heldVerdicts } from './held-verdicts.js';

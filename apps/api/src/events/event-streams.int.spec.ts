@@ -53,7 +53,7 @@ beforeEach(async () => {
   await writeFile(tokensFile, JSON.stringify([right]));
   identity = await StaticTokens.open({ path: tokensFile, clock: new SystemClock(), log });
   const timings = { pollMs: 20, heartbeatMs: 100, trustMs: 100 };
-  streams = new EventStreams({ ledger, identity, log, timings });
+  streams = new EventStreams(ledger, identity, log, timings);
   await streams.onModuleInit();
   server = createServer();
   server.setErrorHandler((error, _, reply) => {

@@ -1,8 +1,8 @@
-/** What the gateway does by itself: forgets requests whose day is over, and removes credentials that no instance has. */
-import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
-import { type Logger, WorkLoop } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
-import type { IdempotentRequests } from '../edge/idempotent-requests.js';
+/** What the gateway does by itself: it forgets idempotent requests after a day, and removes credentials that no instance has. */
+import { type BeforeApplicationShutdown, Inject, type OnApplicationBootstrap } from '@nestjs/common';
+import { type Logger, loggerToken, WorkLoop } from '@strongroom/runtime';
+import { DataSource } from 'typeorm';
+import { IdempotentRequests } from '../edge/idempotent-requests.js';
 import { removeLeftCredentials } from '../instances/left-credentials.js';
 
 const intervalMs = 600_000;
@@ -10,7 +10,11 @@ const intervalMs = 600_000;
 export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loops: WorkLoop[];
 
-  constructor(requests: IdempotentRequests, dataSource: DataSource, log: Logger) {
+  constructor(
+    @Inject(IdempotentRequests) requests: IdempotentRequests,
+    @Inject(DataSource) dataSource: DataSource,
+    @Inject(loggerToken) log: Logger,
+  ) {
     this.loops = [
       new WorkLoop({ name: 'forgetting idempotent requests', intervalMs, log, pass: () => requests.purge() }),
       new WorkLoop({
