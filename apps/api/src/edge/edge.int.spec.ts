@@ -138,7 +138,7 @@ describe('two accounts', () => {
       backups: [],
       links: [],
     });
-    // A marker of the other's is no marker.
+    // An id of the other account is no marker.
     for (const [list, marker] of [
       [getInstances, instanceId],
       [getSchedules, scheduleId],

@@ -38,7 +38,7 @@ describe('a page', () => {
     expect(await gateway.ids(getInstancesIdBackups, { id: instance, query: { limit: 5 } })).toHaveLength(1);
     const schedule = await gateway.schedule(instance);
     expect(await gateway.ids(getSchedulesIdRuns, { id: schedule })).toHaveLength(1);
-    // What the deployment does not name has its default.
+    // A list that the deployment does not name has its default.
     expect(await gateway.ids(getEvents)).toHaveLength((await gateway.events()).length);
   });
 

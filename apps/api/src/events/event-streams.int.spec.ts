@@ -92,7 +92,7 @@ describe('a stream of events', () => {
   ])('ends when its token %s', async (_, tokens) => {
     const response = await open();
     await writeFile(tokensFile, JSON.stringify(tokens));
-    // To its end.
+    // The text is there when the stream has ended.
     await expect(response.text()).resolves.toContain('retry: 2000');
   });
 
