@@ -170,7 +170,7 @@ create table job (
 CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);
 CREATE INDEX job_ready ON job USING btree (kind, lane, ready_at);
 
-create table job_news (
+create unlogged table job_news (
   "position" bigint not null,
   kind text not null,
   added_at timestamp with time zone not null default now(),
