@@ -29,7 +29,7 @@ describe('a broker that is down', () => {
       const [api, scheduler, replicator] = await strongroom.startAll();
       const instanceId = await strongroom.register(api, customer.server);
       const deletedId = await strongroom.backUp(api, instanceId);
-      await strongroom.untilCopied(api, deletedId, 90_000);
+      await strongroom.until(api, deletedId, ({ status }) => status === 'COMPLETED');
       await kafka.kill();
 
       const scheduleId = await strongroom.schedule(api, instanceId);
