@@ -78,7 +78,7 @@ export class Retention {
         region: copy.region,
         isCompleted: copy.status === 'COMPLETED',
       }));
-      // One that waits for a region that has no vault is taken up by itself when there is one again.
+      // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
       const isWaiting = fault?.code === regionRetired;
       const isOfSlot = row.scheduleId === scheduleId && row.trigger === 'slot' && !isWaiting;
       return {
@@ -112,7 +112,7 @@ export class Retention {
   }
 }
 
-/** By what the schedule said at the slot: the request is of a full too where there was nothing to build on. */
+/** What the schedule planned for the slot. The request can't tell: it is of a full, too, when there was nothing to build on. */
 function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): HeldBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
