@@ -24,6 +24,8 @@ export const engineFaultCodes = {
   'restore-target-unusable': false,
   /** The backup's content is not what its manifest says. */
   'backup-content-invalid': false,
+  /** A server that was built from a backup does not start, or ended again. */
+  'server-did-not-start': true,
   /** The caller ended it. */
   cancelled: false,
 } as const;

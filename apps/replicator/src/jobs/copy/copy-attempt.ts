@@ -1,0 +1,296 @@
+/**
+ * One attempt at a copy: vault → vault, hashed on the way and read back at the target. A copy is called completed only
+ * when every byte at the target is the backup's; whatever fails delays this copy alone.
+ */
+import { type EventData, faultOf, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
+import {
+  attemptsByRegion,
+  backupDecider,
+  type CopyCommand,
+  type CopyState,
+  copyDecider,
+  fold,
+} from '@strongroom/domain';
+import { type CausedLedger, type Executed, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import type { StallWatch } from '../stall-watch.js';
+import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
+import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
+import { attemptsInVain, countsInVain, isAsking, isTold } from './copy-history.js';
+import { CopySources } from './copy-sources.js';
+
+export interface CopyAttemptParts extends LeasedLedgerParts {
+  clock: Clock;
+  vaults: Vaults;
+  stalls: StallWatch;
+  /** Who makes it: the process. */
+  replicator: string;
+  /** The pause after the first failed attempt, in milliseconds; doubled with each further one. */
+  retryMs: number;
+  /** After so many attempts the copy is given up. A region's outage does not count: it is waited for as long as it takes. */
+  mostAttempts: number;
+}
+
+type RequestedCopy = Exclude<CopyState, { is: 'absent' }>;
+
+/** A copy as its stream tells of it. */
+interface Asked<Copy extends RequestedCopy = RequestedCopy> {
+  copy: Copy;
+  history: readonly RecordedEvent[];
+  ledger: CausedLedger;
+  log: Logger;
+}
+
+/** A copy that this attempt is to make. */
+interface ToMake extends Asked<OpenCopy> {
+  backup: EventData<'BackupCompleted'>;
+  thisAttempt: { copyId: string; attempt: number };
+  /** Its number in the target's vault, where attempts at the backup itself count as well. */
+  attemptInVault: number;
+}
+
+const longestPauseMs = 300_000;
+const outageToldMs = 3_600_000;
+/** Of one that waits for its parent, doubled each time: the parent's completion wakes it. */
+const ancestorPauseMs = 1_000;
+/** What no further attempt can mend is looked at twice more all the same: a bad read is not always a bad disk. */
+const attemptsAtHopeless = 3;
+
+export class CopyAttempt {
+  private readonly ledger: LeasedLedger;
+
+  constructor(
+    private readonly parts: CopyAttemptParts,
+    private readonly job: LeasedJob,
+    private readonly hold: Hold,
+  ) {
+    this.ledger = new LeasedLedger(parts, { what: `copy ${job.id}`, signal: hold.signal });
+  }
+
+  /** Ends with the copy completed, failed, due again, or gone; or with an error when the lease is lost or the process stops. */
+  async perform(): Promise<Performed> {
+    const { job, parts } = this;
+    const history = await this.ledger.history(streamOf('copy', job.id));
+    const copy = fold(copyDecider, history);
+    const request = history.findLast(isAsking);
+    if (copy.is === 'absent' || !request) return 'finished';
+    const { backupId, region } = copy.request;
+    const log = parts.log.child({ copy: job.id, backup: backupId, region, ...request.context });
+    return this.performOn({ copy, history, ledger: this.ledger.causedBy(request, parts.replicator), log });
+  }
+
+  private performOn(asked: Asked): Performed | Promise<Performed> {
+    const { copy } = asked;
+    switch (copy.is) {
+      case 'pending':
+      case 'copying':
+        return this.make({ ...asked, copy });
+      case 'completed':
+        return copy.isCheckAsked ? this.check(asked) : 'finished';
+      case 'deleting':
+      case 'deleted':
+        return this.clear(asked);
+      case 'failed':
+        return 'finished';
+    }
+  }
+
+  private async make(asked: Asked<OpenCopy>): Promise<Performed> {
+    const { copyId, backupId, region } = asked.copy.request;
+    const history = await this.ledger.history(streamOf('backup', backupId));
+    const backup = fold(backupDecider, history);
+    if (backup.is !== 'completed' || !backup.completed) return this.drop(asked);
+    // The stream serialises the attempts: of two that begin at once, one is refused.
+    const attempt = asked.copy.attempt + 1;
+    return this.prepare({
+      ...asked,
+      log: asked.log.child({ attempt }),
+      backup: backup.completed,
+      thisAttempt: { copyId, attempt },
+      attemptInVault: attempt + (attemptsByRegion(history).get(region) ?? 0),
+    });
+  }
+
+  private async drop(asked: Asked<OpenCopy>): Promise<Performed> {
+    asked.log.info('copy not made: its backup is being deleted');
+    await this.record(asked, { type: 'RequestCopyDeletion' });
+    return this.clear(asked);
+  }
+
+  /** What the copy is built on comes before it, and a region that is known to be away is not tried in earnest. */
+  private async prepare(toMake: ToMake): Promise<Performed> {
+    const { copy, history, ledger } = toMake;
+    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).look();
+    if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
+    if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
+    return this.begin(toMake, ancestor);
+  }
+
+  private waitForRegion({ copy, log }: ToMake): Performed {
+    log.debug(`copy not begun: the vault of ${copy.request.region} is away still`);
+    const retryInMs = Math.min(this.parts.retryMs * 2 ** Math.min(this.job.failures, 20), longestPauseMs);
+    return { retryInMs, hasFailed: true };
+  }
+
+  private async begin(toMake: ToMake, ancestor: Exclude<AncestorFound, 'awaited'>): Promise<Performed> {
+    const { replicator } = this.parts;
+    const begun = await this.record(toMake, { type: 'StartCopy', ...toMake.thisAttempt, replicator });
+    if (isRefusal(begun)) return this.notBegun(toMake, begun);
+    return ancestor === 'there' ? this.bring(toMake) : this.tellOfAncestor(toMake, ancestor);
+  }
+
+  private async notBegun(toMake: ToMake, refusal: Refusal): Promise<Performed> {
+    toMake.log.info(`copy not begun: ${refusal.message}`);
+    return refusal.refused === 'attempt-superseded' ? { retryInMs: 0 } : this.afterRefusal(toMake, refusal);
+  }
+
+  private tellOfAncestor(
+    toMake: ToMake,
+    { is, code, reason }: Exclude<AncestorFound, 'awaited' | 'there'>,
+  ): Promise<Performed> {
+    const told = { ...toMake.thisAttempt, code, reason };
+    if (is === 'gone') return this.end(toMake, { type: 'FailCopy', ...told });
+    return this.end(toMake, { type: 'FailCopyAttempt', ...told, retryAt: this.inMs(longestPauseMs) }, this.park());
+  }
+
+  private async bring(toMake: ToMake): Promise<Performed> {
+    const { parts, hold } = this;
+    const { copy, backup, ledger } = toMake;
+    const startedAt = parts.clock.now();
+    const sources = new CopySources(parts, { copy, backup }, ledger, hold.signal);
+    try {
+      const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
+      return await this.complete(toMake, made, startedAt);
+    } catch (error) {
+      if (hold.signal.aborted) throw error;
+      return error instanceof SourcesRetired ? this.strand(toMake, error) : this.fail(toMake, error);
+    }
+  }
+
+  private async complete(toMake: ToMake, made: CopyMade, startedAt: Date): Promise<Performed> {
+    const { log, thisAttempt } = toMake;
+    const { sizeBytes, sha256, sourceRegion } = made;
+    const result = { ...made, startedAt: startedAt.toISOString() };
+    const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
+    if (isRefusal(completed)) {
+      log.warn(`copy not completed: ${completed.message}`);
+      return this.afterRefusal(toMake, completed);
+    }
+    const ms = this.parts.clock.now().getTime() - startedAt.getTime();
+    log.info({ sizeBytes, sha256, source: sourceRegion, ms }, 'copy completed');
+    return 'finished';
+  }
+
+  private strand(toMake: ToMake, error: SourcesRetired): Promise<Performed> {
+    const { backupId, region } = toMake.copy.request;
+    toMake.log.error({ err: error }, `copy of backup ${backupId} to ${region} can't be made: ${error.message}`);
+    return this.end(toMake, { type: 'StrandCopy', reason: error.message });
+  }
+
+  private fail(toMake: ToMake, error: unknown): Promise<Performed> {
+    const { code, retryable } = faultOf(error);
+    const inVain = attemptsInVain(toMake.history) + (countsInVain(code) ? 1 : 0);
+    const isGivenUp = inVain >= this.parts.mostAttempts || (!retryable && inVain >= attemptsAtHopeless);
+    return isGivenUp ? this.giveUp(toMake, error, inVain) : this.tryAgain(toMake, error);
+  }
+
+  private giveUp(toMake: ToMake, error: unknown, inVain: number): Promise<Performed> {
+    const { backupId, region } = toMake.copy.request;
+    const { code, message } = faultOf(error);
+    const reason = `The copy is given up after ${inVain} attempts that came to nothing, the last because: ${message}`;
+    toMake.log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
+    return this.end(toMake, { type: 'FailCopy', ...toMake.thisAttempt, code, reason });
+  }
+
+  private tryAgain(toMake: ToMake, error: unknown): Promise<Performed> {
+    const { copy, log, thisAttempt } = toMake;
+    const { backupId, region } = copy.request;
+    const { code, message } = faultOf(error);
+    const pauseMs = Math.min(this.parts.retryMs * 2 ** copy.failures, longestPauseMs);
+    const next = `Tried again in ${pauseMs / 1_000} s`;
+    log.warn({ err: error }, `copy of backup ${backupId} to ${region} failed: ${message} ${next}`);
+    const failed = { type: 'FailCopyAttempt', ...thisAttempt, code, reason: message } as const;
+    return this.end(toMake, { ...failed, retryAt: this.inMs(pauseMs) }, { retryInMs: pauseMs });
+  }
+
+  /** Records how the attempt ends. */
+  private async end(asked: Asked, command: CopyCommand, then: Performed = 'finished'): Promise<Performed> {
+    const outcome = await this.record(asked, command);
+    return isRefusal(outcome) ? this.afterRefusal(asked, outcome) : then;
+  }
+
+  /** A copy that was deleted while it was made must not stay. */
+  private afterRefusal(asked: Asked, { refused }: Refusal): Performed | Promise<Performed> {
+    return refused === 'copy-deleted' ? this.clear(asked) : 'finished';
+  }
+
+  /** A region may be away for weeks: that is recorded once an hour, not with every attempt. */
+  private async isAwayStill({ copy, history }: ToMake): Promise<boolean> {
+    const { clock, stalls, vaults } = this.parts;
+    const { region } = copy.request;
+    const last = history.at(-1);
+    if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
+    if (clock.now().getTime() - new Date(last.at).getTime() > outageToldMs) return false;
+    try {
+      await stalls.over(region, this.hold.signal, () => vaults.of(region).probe());
+      return false;
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      return error instanceof VaultFault && isOutageOfVault(error.code);
+    }
+  }
+
+  /** Reads a completed copy back: one that is whole stays what it is, and one that is not is owed again. */
+  private async check(asked: Asked): Promise<Performed> {
+    const { copy, log } = asked;
+    const { backupId, region } = copy.request;
+    try {
+      const found = await new CopyBytes(this.parts, copy.request, this.hold).look();
+      if (!(found instanceof VaultFault)) {
+        await this.record(asked, { type: 'PassCheck' });
+        return 'finished';
+      }
+      log.warn({ err: found }, `${region} has lost backup ${backupId}: it is put back`);
+      await this.record(asked, { type: 'LoseCopy', code: found.code, reason: found.message });
+      return { retryInMs: 0 };
+    } catch (error) {
+      if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;
+      log.warn({ err: error }, `copy not read back: ${error.message} Tried again`);
+      return { retryInMs: Math.min(this.parts.retryMs * 2 ** this.job.attempt, longestPauseMs) };
+    }
+  }
+
+  /** Of one whose end was asked for: no attempt can begin or complete it any more. It is deleted when the region is empty. */
+  private async clear(asked: Asked): Promise<Performed> {
+    const { stalls, vaults, retryMs } = this.parts;
+    const { copyId, backupId, region } = asked.copy.request;
+    // Read anew: the newest attempt that there ever will be.
+    const copy = await this.ledger.stateOf(copyDecider, copyId);
+    const history = await this.ledger.history(streamOf('backup', backupId));
+    if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
+    const attempt = copy.attempt + (attemptsByRegion(history).get(region) ?? 0);
+    try {
+      await stalls.over(region, this.hold.signal, () => vaults.of(region).purge(backupId, attempt));
+    } catch (error) {
+      asked.log.warn({ err: error }, 'a deleted copy could not be removed; tried again');
+      return { retryInMs: retryMs };
+    }
+    await this.record(asked, { type: 'ConfirmCopyDeletion' });
+    return 'finished';
+  }
+
+  /** Until its parent has come, or nobody has told that it has. */
+  private park(): Performed {
+    return { retryInMs: Math.min(ancestorPauseMs * 2 ** this.job.attempt, longestPauseMs) };
+  }
+
+  /** Told to people; what counts is the database's clock. */
+  private inMs(ms: number): string {
+    return new Date(this.parts.clock.now().getTime() + ms).toISOString();
+  }
+
+  private record({ ledger }: Asked, command: CopyCommand): Promise<Executed | Refusal> {
+    return ledger.record(copyDecider, this.job.id, command);
+  }
+}
