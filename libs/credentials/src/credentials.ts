@@ -1,6 +1,6 @@
 /**
- * The credentials of instances at rest: sealed by AES-256-GCM with a random nonce, bound to their instance, under a key
- * that the database never sees. What is in a sealed credential is in no log, answer or error.
+ * Keeps the credentials of instances. Each is sealed by AES-256-GCM with a random nonce, is bound to its instance, and needs
+ * a key that the database never sees. No log, answer or error tells what a credential holds.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Fault } from '@strongroom/contracts';
@@ -25,7 +25,7 @@ const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
-/** Of the layout: version, nonce, tag, ciphertext. */
+/** The version of the layout: version, nonce, tag, ciphertext. */
 const version = 1;
 
 const stored = z.array(z.object({ ciphertext: z.instanceof(Buffer) }));
@@ -44,7 +44,7 @@ export class Credentials {
       );
   }
 
-  /** Keeps the credential of an instance, in place of an earlier one. */
+  /** Keeps the credential of an instance. It replaces an earlier one. */
   async put(instanceId: string, { password }: Credential): Promise<void> {
     await this.dataSource.query(
       `insert into instance_credential (instance_id, ciphertext) values ($1, $2)
@@ -53,7 +53,7 @@ export class Credentials {
     );
   }
 
-  /** @throws {CredentialFault} `credential-unreadable`: sealed with another key, or changed */
+  /** @throws {CredentialFault} `credential-unreadable`, when it was sealed with another key or was changed */
   async get(instanceId: string): Promise<Credential | undefined> {
     const rows: unknown = await this.dataSource.query(
       'select ciphertext from instance_credential where instance_id = $1',
@@ -83,7 +83,7 @@ export class Credentials {
       const text = Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
       return credential.parse(JSON.parse(text.toString('utf8')));
     } catch {
-      // The cause is kept back: it could quote what was being opened.
+      // The cause is left out, because it could quote what was being opened.
       throw new CredentialFault(
         'credential-unreadable',
         `The credential of instance ${instanceId} can't be opened: STRONGROOM_SECRET_KEY is not the key it was sealed with, or it was changed. Register the instance again.`,

@@ -1,4 +1,4 @@
-/** An instance: a database server that backups are taken of; a customer's own, or one that was built from a backup. */
+/** An instance: a database server that is backed up. It is a customer's own, or it was built from a backup. */
 import { type Datastore, type Endpoint, type EventData, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
@@ -10,9 +10,9 @@ export interface RegisteredInstance {
   name: string;
   datastore: Datastore;
   endpoint: Endpoint;
-  /** The backup that it was built from; null for a server that was there before. */
+  /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
-  /** In place of which other lineages each lineage was accepted that was. */
+  /** For each lineage that was accepted, the lineages whose place it takes. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -41,7 +41,7 @@ export type InstanceCommand =
       accountId: string;
       instanceId: string;
       lineage: string;
-      /** Every lineage that there are backups of. */
+      /** Every lineage of the instance's backups. */
       lineages: readonly string[];
     }
   | { type: 'ForgetInstance'; accountId: string; instanceId: string };
@@ -85,7 +85,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const inPlaceOf = [...new Set([...already, ...others])];
       return { events: [{ type: 'LineageAccepted', data: { instanceId, lineage, inPlaceOf } }] };
     },
-    // Held for ever: nothing can be begun any more that was decided on what the instance was.
+    // These claims are held for ever: nothing can begin any more that was decided before the instance was forgotten.
     ForgetInstance({ accountId, instanceId }, state) {
       if (state.is === 'absent' || state.is === 'forgotten' || state.accountId !== accountId) {
         return instanceUnknown(instanceId);
@@ -140,7 +140,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
   },
 };
 
-/** For commands that need an instance of their account. */
+/** The refusal of a command that needs an instance which its account does not have. */
 export function instanceUnknown(instanceId: string): Refusal {
   return refuse(
     'instance-unknown',

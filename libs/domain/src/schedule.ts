@@ -1,4 +1,4 @@
-/** A schedule: when an instance is backed up and where its backups are copied. At most one for an instance. */
+/** A schedule says when an instance is backed up and where its backups are copied. An instance has at most one. */
 import { type EventData, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 import { instanceUnknown, type RegisteredInstance } from './instance.js';
@@ -19,7 +19,7 @@ export type ScheduleCommand =
       accountId: string;
       scheduleId: string;
       instanceId: string;
-      /** The instance as it is known, if it is. */
+      /** The instance; undefined when it is not known. */
       instance: Pick<RegisteredInstance, 'accountId'> | undefined;
       definition: ScheduleDefinition;
       /** How many schedules the account may have. */
@@ -83,7 +83,7 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
   },
   claimed: {
     'schedule-of-instance': (instanceId, holder) =>
-      // An instance that was forgotten holds the claim itself, for ever.
+      // An instance that was forgotten holds the claim itself for ever.
       holder === instanceId
         ? instanceUnknown(instanceId)
         : refuse(

@@ -9,8 +9,8 @@ import {
   type DefinedSince,
   definitionAt,
   definitionsOf,
-  type HeldBackup,
   isWhereOwed,
+  type JudgedBackup,
   plannedType,
 } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
@@ -19,7 +19,7 @@ import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
-const states: Partial<Record<HeldBackupRow['status'], HeldBackup['is']>> = {
+const states: Partial<Record<HeldBackupRow['status'], JudgedBackup['is']>> = {
   COMPLETED: 'completed',
   DELETE_FAILED: 'delete-failed',
 };
@@ -65,7 +65,7 @@ export class Retention {
     }
   }
 
-  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<HeldBackup[]> {
+  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<JudgedBackup[]> {
     const spans = definitionsOf(await this.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
@@ -109,7 +109,7 @@ export class Retention {
 }
 
 /** By what the schedule said at the slot: the request is of a full too where there was nothing to build on. */
-function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): HeldBackup['planned'] {
+function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
 }
