@@ -1,6 +1,6 @@
 /**
- * Waits for what is to come true, by looking again and again; fails with the last reason when the time is over, which is
- * longer where the machine is slower.
+ * Waits until an expectation holds, by trying it again and again. When the time is over it fails with the last reason. On a
+ * slower machine the time is longer.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
