@@ -1,14 +1,18 @@
 /** Which vault a command works on: given in the call, else by the environment, else that of the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
-import { regionName, uuid } from '@strongroom/contracts';
+import { Fault, regionName, uuid } from '@strongroom/contracts';
 import { vaultAddresses } from '@strongroom/runtime';
 import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
 /** The call can't be carried out as it is written. */
-export class UsageFault extends Error {
+export class UsageFault extends Fault<'usage-invalid'> {
   override readonly name = 'UsageFault';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('usage-invalid', false, message, options);
+  }
 }
 
 export interface VaultOptions {

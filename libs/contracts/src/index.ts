@@ -1,5 +1,6 @@
-/** The one place where an event, a resource, an id and a refusal is spelled. Imports nothing of ours. */
+/** The one place where an event, a resource, an id, a refusal and a fault is spelled. Imports nothing of ours. */
 export * from './events.js';
+export * from './fault.js';
 export * from './http/backups.js';
 export * from './http/events.js';
 export * from './http/faults.js';

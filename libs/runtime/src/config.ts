@@ -2,7 +2,7 @@
  * An app's configuration, read once from its environment. Every wrong variable is told at once, by name and with what
  * it may be; the value of a secret is never told.
  */
-
+import { Fault } from '@strongroom/contracts';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -87,17 +87,16 @@ export interface ConfigOf extends Record<AppName, AppConfig> {
 }
 
 /** The environment is not a configuration. Never retryable: somebody has to change it. */
-export class ConfigFault extends Error {
+export class ConfigFault extends Fault<'config-invalid'> {
   override readonly name = 'ConfigFault';
-  readonly code = 'config-invalid';
-  readonly retryable = false;
 
   constructor(
     app: AppName,
     readonly problems: readonly ConfigProblem[],
   ) {
     const lines = problems.map(({ variable, problem }) => `  ${variable} ${problem}`);
-    super(`strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`);
+    const message = `strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`;
+    super('config-invalid', false, message);
   }
 }
 
