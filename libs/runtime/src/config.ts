@@ -66,7 +66,7 @@ export interface AppConfig {
   instancesFolder?: string;
   mostSchedules: number;
   pageLimits: Readonly<limits.PageLimits>;
-  /** The first that matches counts. */
+  /** An operation has the limit of its own name, else that of its method, else that of `*`. */
   rateLimits: readonly limits.RateLimit[];
   /** The process ends when its standard input closes. */
   supervised: boolean;
