@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const { compilerOptions } = JSON.parse(readFileSync(new URL('./tsconfig.json', import.meta.url), 'utf8'));
 
-// These packages are ES modules only. Jest on Node 20 cannot require them, so they are transformed like our own code.
+// The packages below ship ES modules only; Jest on Node 20 cannot require them, so they are transformed like our own code.
 const esmOnly = [
   '@nestjs',
   'file-type',
@@ -46,7 +46,7 @@ const project = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.strongroom'],
 };
 
-/** There are three suites: unit and integration tests lie beside the code, and end-to-end tests in test/. */
+/** Three suites: unit beside the code, integration on real services beside the code, e2e in test/. */
 export default {
   projects: [
     {

@@ -1,4 +1,4 @@
-/** Builds everything into dist/, and notes the digest of the sources: `node scripts/build.mjs [--if-stale]`. */
+/** Builds everything into dist/, and remembers of what: `node scripts/build.mjs [--if-stale]`. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ const stamp = join(root, 'dist', '.built-of');
 /** SQL that the migrations read as they run. */
 const functions = join('libs', 'database', 'src', 'functions');
 
-/** One digest of all that the build is made of: the names and contents of every source. */
+/** What the build is made of, as one digest: names, sizes and contents of every source. */
 function digestOfSources() {
   const hash = createHash('sha256');
   const add = (path) => {

@@ -1,8 +1,8 @@
 /**
- * Writes docs/contract.md: every operation of the API with every way in which it ends, each with a test that has seen it,
- * and every rule of the contract with the tests that show it. It fails when no test has seen an ending, or when a test
- * that shows a rule is not there or did not pass. The call is `contract-table.ts NOTES REPORT…`: the answers that the
- * tests have noted, and Jest's reports of all suites.
+ * Writes docs/contract.md: every operation of the API and every way in which it ends, each with a test that has seen it;
+ * and every rule of the contract with the tests that show it. Fails when an ending was seen by no test, or when a test
+ * that shows a rule is not there or did not pass.
+ * `contract-table.ts NOTES REPORT…`: what the tests noted of the answers they saw, and Jest's reports of all suites.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const note = z.object({
 });
 type Note = z.infer<typeof note>;
 
-/** What the random requests have found. */
+/** What came of the requests that nobody thought of. */
 const fuzz = z.object({ fuzz: z.object({ requests: z.int(), of5xx: z.int(), leaks: z.int() }) });
 
 const root = join(__dirname, '..');
@@ -37,11 +37,11 @@ const figures = noted.flatMap((each) => fuzz.safeParse(each).data?.fuzz ?? [])[0
 const endingOf = ({ method, path, status, fault }: Note) => `${method} ${path} ${status} ${fault}`;
 const nameOf = ({ spec, test }: Note) => `${spec} ${test}`;
 
-/** The endings that each test has seen. A test that has seen few is about those. */
+/** How many ways to end each test has seen: one that saw few is about them. */
 const seenBy = new Map<string, Set<string>>();
 for (const each of notes) seenBy.set(nameOf(each), (seenBy.get(nameOf(each)) ?? new Set()).add(endingOf(each)));
 
-/** The test that shows an ending best: its title names the status or the operation, or it has seen few other endings. */
+/** The test that says most clearly what it has seen: the status by its title, the operation too, or else little besides. */
 function seen(of: (each: Note) => boolean): Note | undefined {
   const clarity = ({ test, status, method, path }: Note) =>
     (new RegExp(`\\b${status}\\b`).test(test) ? 2 : 0) + (test.includes(`${method} ${path}`) ? 1 : 0);
@@ -95,8 +95,8 @@ writeFileSync(
   file,
   `# The contract, and the tests that hold it
 
-\`npm test\` writes this page. It has each rule of the contract with the tests that show it, and each operation with each way in
-which it ends and a test that has seen it. A title is written as in its source: a \`%s\` or \`$name\` stands for many cases.
+Written by \`npm test\`: each rule of the contract with the tests that show it; and each operation, each way in which it ends,
+and a test that has seen it end so. A title stands as its source has it: a \`%s\` or \`$name\` is many cases.
 
 ## The rules
 ${rules.join('\n')}
@@ -109,9 +109,9 @@ ${lines.join('\n')}
 
 ## The fuzz
 
-The tests also sent ${figures?.requests ?? 0} random requests to all operations (\`STRONGROOM_FUZZ_REQUESTS\` sets how many). The service failed on
-${figures?.of5xx ?? 0} of them. ${figures?.leaks ?? 0} answers held anything of another account. No request left a rejected promise unhandled, which would have
-ended the run.
+Besides, ${figures?.requests ?? 0} requests that nobody thought of, over the whole surface (\`STRONGROOM_FUZZ_REQUESTS\` makes them more):
+${figures?.of5xx ?? 0} answered by a failure of the service, ${figures?.leaks ?? 0} with anything of another account, and none that left a rejected promise
+unhandled, which would have ended the run.
 `,
 );
 if (missing.length > 0) {

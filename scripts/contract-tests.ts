@@ -1,4 +1,4 @@
-/** Reads the tests of a run from Jest's reports, and finds those that a title in the source stands for. */
+/** The tests of a run, as Jest's reports tell them, and how one is found by its title in the source. */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { z } from 'zod';
@@ -26,7 +26,7 @@ export function testsIn(root: string, reports: readonly string[]): TestRun[] {
   );
 }
 
-/** @returns the tests that ran under the title; a `%s` or `$name` in it stands for any text */
+/** Those that ran under the title; a `%s` or `$name` in it stands for anything. */
 export function matching(tests: readonly TestRun[], [spec, title]: readonly [string, string]): TestRun[] {
   const pattern = title
     .split(/%[sji]|\$[a-z]+/)

@@ -1,6 +1,6 @@
 /**
- * The lock of the events' forms. Ledgers hold released events for good, so their forms may not change: a new form is a new
- * event. The lock holds the JSON Schema of every event and of the envelope.
+ * The lock of the events' forms. What was released lies in ledgers for ever, so it may not change: a new form is a new
+ * event. The lock holds every event's JSON Schema, and the envelope's.
  */
 import { envelope, eventSchemas } from '@strongroom/contracts';
 import { z } from 'zod';
@@ -18,14 +18,14 @@ export function formOf(schema: z.ZodType): Form {
 /** The forms as the contracts spell them now. */
 export function currentForms(): EventForms {
   const events = Object.entries(eventSchemas).map(([type, schema]) => [type, formOf(schema)] as const);
-  // The envelope names every type of event. That list is left out, so that a new event does not change the envelope.
+  // The envelope names every event type; which there are is another question, so that adding one changes nothing.
   return { envelope: formOf(envelope.omit({ type: true })), events: Object.fromEntries(events) };
 }
 
 export interface Comparison {
-  /** Locked events that were changed or removed: one sentence for each, with its name and what to do. */
+  /** What was changed or removed though it is locked: one sentence each, with the name and what to do. */
   breaches: string[];
-  /** New events and new values of enums, which have to be locked. */
+  /** What is new, and is to be locked: events, and values that an enum has more. */
   additions: string[];
 }
 
@@ -60,7 +60,7 @@ interface Differences {
   widened: string[];
 }
 
-/** The places where two forms differ, such as `properties.sizeBytes.minimum`. An enum may get more values. */
+/** Where two forms differ: `properties.sizeBytes.minimum`. An enum with more values than before still reads what it read. */
 function differences(was: Form | undefined, is: Form | undefined, at = ''): Differences {
   if (isBranch(was) && isBranch(is)) {
     const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];

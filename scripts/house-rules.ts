@@ -1,4 +1,4 @@
-/** Rules of this project that no linter checks: on a file's name, on its opening, and on what its text may never hold. */
+/** What no linter checks for this house: rules about a file's name, its opening and what its text may never hold. */
 
 export interface SourceFile {
   /** From the project's root, with forward slashes. */
@@ -16,7 +16,7 @@ interface HouseRule {
 
 const rules: readonly HouseRule[] = [
   {
-    says: 'silences a check: correct what the check found',
+    says: 'silences a check: put right what the check found',
     of: /\.(ts|mjs|cjs)$/,
     brokenBy: /(\/\/|\/\*)\s*(@ts-(ignore|expect-error|nocheck)|biome-ignore|eslint-disable|(istanbul|c8|v8) ignore)/,
   },
@@ -38,9 +38,9 @@ const rules: readonly HouseRule[] = [
     brokenBy: ({ text }) => !/^(#!.*\n)?\/\*\*/.test(text),
   },
   {
-    says: 'takes the time, a random number or the environment by itself: take it as an argument',
+    says: 'takes the time, a chance or the environment out of the air: have it given',
     of: /^libs\/(domain|contracts)\/src\//,
-    // The environment says how long a model test runs.
+    // How long a model test runs is told from outside.
     except: /\.model\.spec\.ts$/,
     brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
   },

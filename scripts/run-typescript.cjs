@@ -1,4 +1,4 @@
-/** Runs a TypeScript file without a build: `node run-typescript.cjs file.ts`. Scripts use it, and specs that start a process. */
+/** Runs a TypeScript file without a build before it, for scripts and for specs that start a process: `node run-typescript.cjs file.ts`. */
 const { readFileSync } = require('node:fs');
 const { Module } = require('node:module');
 const { resolve } = require('node:path');

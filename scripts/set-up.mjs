@@ -31,7 +31,7 @@ export function isInstalled(folder = root) {
   return Object.entries(wanted).every(([path, { version, integrity, optional, link }]) => {
     if (path === '' || link) return true;
     const found = there[path];
-    // Packages for other machines are not installed.
+    // What is for other machines is not installed.
     if (!found) return optional === true;
     return found.version === version && found.integrity === integrity;
   });
@@ -54,7 +54,7 @@ function install() {
   if (status !== 0) throw new Error(`npm ci failed:\n${error?.message ?? ''}${stdout}${stderr}`);
 }
 
-/** Prints what is done and how long it took. It ends the process when the work fails. */
+/** Says what is being done and how long it took; ends the process when it fails. */
 function step(what, work) {
   process.stdout.write(`${what} … `);
   const begun = performance.now();
@@ -68,7 +68,7 @@ function step(what, work) {
   process.stdout.write(`${((performance.now() - begun) / 1_000).toFixed(1)} s\n`);
 }
 
-/** Waits for another process that is at work, and frees the lock at the end, however the process ends. */
+/** Waits for whoever is at it, and lets go at the end, however the process ends. */
 async function oneAtATime(work) {
   const folder = join(root, '.strongroom');
   const lock = join(folder, 'set-up.pid');

@@ -1,4 +1,4 @@
-/** `npm start`: installs and builds what is missing, then starts the stack in the same process. */
+/** `npm start`: installs and builds what is missing, then starts the stack in this very process. */
 import { setUp } from './set-up.mjs';
 
 await setUp();

@@ -1,6 +1,6 @@
 /**
- * `npm run test:compose`: brings up the stack of docker-compose.yml, follows it to two verified copies, through a restart of
- * every service and a deletion, and takes it down. It leaves no container, volume, network or image, however it ends.
+ * `npm run test:compose`: the stack of docker-compose.yml from nothing to two verified copies, through a restart of every
+ * service and a deletion, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -19,7 +19,7 @@ const startedAt = Date.now();
 const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
 const interrupted = new AbortController();
 
-/** Resolves to what the command wrote to stdout. The command has a process group of its own, so only we pass Ctrl-C on. */
+/** Resolves to what the command wrote to stdout. It has a process group of its own: Ctrl-C reaches it only through us. */
 function run(command, args, { env = process.env, signal = interrupted.signal } = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -98,7 +98,7 @@ const stack = (port) => {
         console.log(`\n--- the last of ${service} ---\n${lines}`);
       }
     },
-    /** It runs to its end even after a Ctrl-C, so it listens to no signal. */
+    /** Ends even after Ctrl-C, so it listens to no signal. */
     async down() {
       await compose(['down', '--volumes', '--remove-orphans', '--timeout', '10'], { signal: null });
       const images = await run('docker', ['image', 'ls', '--quiet', '--filter', `reference=${project}*`], {
@@ -142,7 +142,7 @@ const client = (port, token) => {
   };
 };
 
-/** Asks again and again until there is an answer. @param ask gives undefined while there is none */
+/** Asks again and again until there is an answer. @param ask gives undefined as long as there is none */
 async function eventually(what, withinMs, ask) {
   const until = Date.now() + withinMs;
   for (;;) {
@@ -154,7 +154,7 @@ async function eventually(what, withinMs, ask) {
   }
 }
 
-/** Follows a backup that is not among `known` until it and its copies are COMPLETED, and prints each change. */
+/** Follows a backup that is not among `known` until it and all its copies are COMPLETED, telling each change. */
 async function completedBackup(api, instanceId, known) {
   let told = '';
   return eventually('a backup and its copies COMPLETED', 120_000, async () => {
@@ -281,7 +281,7 @@ async function drive(own, port) {
       const { backups } = await api.get(`/backups?instance_id=${instanceId}`);
       const shown = backups.find(({ id }) => id === first.backup.id);
       assert.equal(shown, undefined, `shown again: ${JSON.stringify(shown?.fault)}`);
-      // The vault keeps for a day that the backup was removed.
+      // That it was removed is remembered for a day.
       const left = await own.inside(
         'replicator',
         `find /vaults -path '*${first.backup.id}*' -type f ! -name 'state.*'`,

@@ -12,7 +12,7 @@ import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const suites = ['unit', 'integration', 'e2e'];
-/** Tests on real services wait more than they compute, so one more of them runs at a time. */
+/** Tests on real services wait more than they compute. */
 const workersOf = (suite) => availableParallelism() + (suite === 'unit' ? 0 : 1);
 
 const words = process.argv.slice(2);
@@ -60,12 +60,12 @@ for (const suite of asked.length > 0 ? asked : suites) {
     total.failed += numFailedTests + numRuntimeErrorTestSuites;
     total.skipped += numPendingTests + numTodoTests;
   } catch {
-    // Jest ended before it could count, because a set-up failed.
+    // Jest ended before it could count: a set-up failed.
     total.failed += 1;
   }
   clean &&= status === 0;
 }
-// Only all suites together show the contract.
+// The contract is shown by all suites together.
 if (clean && !onOther && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
   const table = [
     join(root, 'scripts', 'run-typescript.cjs'),

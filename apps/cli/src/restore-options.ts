@@ -1,4 +1,4 @@
-/** The options that are common to the commands that restore a backup. */
+/** Options that the commands share that restore a backup. */
 import { sha256Hex } from '@strongroom/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UsageFault } from './vault-options.js';
@@ -20,7 +20,7 @@ export function withTablespaces(command: Command): Command {
   );
 }
 
-/** @throws {UsageFault} when a tablespace is given twice */
+/** @throws {UsageFault} when one is given twice */
 export function tablespacesOf(given: readonly [string, string][]): Map<string, string> {
   const places = new Map<string, string>();
   for (const [old, place] of given) {

@@ -1,4 +1,4 @@
-/** Shows that a backup can be restored: restores it into a folder, starts a server on it, reads its tables, removes all. */
+/** A restore into a folder that is removed again, and a server on it whose tables are read: that a backup can be restored, shown. */
 import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,11 +16,11 @@ export interface TrialOptions {
   vault: Vault;
   backupId: string;
   expectedSha256?: string | undefined;
-  /** A folder with room for the whole backup. The default is the system's folder for temporary files. */
+  /** A folder with room for all of the backup; default: where the system keeps temporary files. */
   scratch?: string | undefined;
   /** A folder with the program `postgres`. */
   programs?: string | undefined;
-  /** The uncompressed size of the whole chain. The restore needs no more than this. */
+  /** Of the whole chain, uncompressed: at most as much is needed. */
   totalBytes: number;
   progress: (bytes: number) => void;
   signal: AbortSignal;
@@ -28,14 +28,14 @@ export interface TrialOptions {
 
 export interface Trial {
   restored: RestoredBackup;
-  /** What was read, or why no server was started. */
+  /** What was read; or why no server was started. */
   read: ReadDatabase[] | { notStarted: string };
 }
 
-/** Room for WAL, and for what a server writes when it starts. */
+/** WAL, and what a server writes when it starts. */
 const spareBytes = 256 * 1_048_576;
 
-/** Leaves nothing behind. @throws when the backup cannot be restored, started or read */
+/** @throws when it can't be restored, started or read, and leaves nothing behind */
 export async function tryRestore(options: TrialOptions): Promise<Trial> {
   const { vault, backupId, expectedSha256, programs, progress, signal } = options;
   const parent = resolve(options.scratch ?? tmpdir());

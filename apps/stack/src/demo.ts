@@ -12,7 +12,7 @@ const lookMs = 200;
 const longestMs = 300_000;
 const isOver = (status: string) => status === 'COMPLETED' || status === 'FAILED';
 
-/** @returns the backup and its copies when they have ended, or undefined when the signal came first */
+/** @returns the backup as it ended with its copies; undefined when the signal came first */
 export async function runDemo(
   file: StackFile,
   terminal: Terminal,
@@ -23,7 +23,7 @@ export async function runDemo(
   const instanceId = await instanceOf(file, client);
   const schedule = (await client.scheduleOf(instanceId)) ?? (await newSchedule(client, instanceId));
   const before = await client.newestRun(instanceId, schedule.id);
-  // A run that an earlier start left unfinished is shown to its end, and no new one is begun.
+  // One that an earlier start left running is shown to its end in place of a new one.
   const isLeft = before !== undefined && !hasEnded(before, schedule);
   if (!isLeft) await client.runNow(schedule.id);
 
@@ -42,7 +42,7 @@ export async function runDemo(
   return undefined;
 }
 
-/** Prints the table of the backup and its copies, and what went wrong. */
+/** The table of backup and copies, and what went wrong if something did. */
 export function report(backup: BackupResource, homeRegion: string, terminal: Terminal): void {
   terminal.settle();
   const home = { ...backup, region: homeRegion, verified: backup.status === 'COMPLETED' };
@@ -75,7 +75,7 @@ async function instanceOf(file: StackFile, client: ApiClient): Promise<string> {
   const where = known === null ? undefined : await client.addressOfInstance(known);
   if (known !== null && where === address) return known;
   if (known !== null && where !== undefined) {
-    // Another program took the port, so the demo's server has another one. The old address has nothing to back up.
+    // Its port was taken by another program: where it was, there is nothing to back up any more.
     const schedule = await client.scheduleOf(known);
     if (schedule) await client.deleteSchedule(schedule.id);
   }
