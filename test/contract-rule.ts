@@ -1,4 +1,4 @@
-/** A rule of the contract, with the tests that show it. A test is named by its spec and by its title in the source. */
+/** A rule of the contract, and the tests that show it. A test is named by its spec and by its title in the source. */
 export interface Rule {
   rule: string;
   shown: readonly (readonly [spec: string, title: string])[];

@@ -220,7 +220,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'A malformed id in a body is a 400; an id in a path that names nothing, malformed or not, a 404',
-      shown: [parse('is refused when %s is one of %j: it %s'), edge('is a 404 also where an id is none: %s')],
+      shown: [parse('is refused when %s is one of %j: it %s'), edge('is a 404 also where an id is none: $path')],
     },
     {
       rule: 'A `datastore` filter of an unknown type is a 404. One of a known type that is not used gives an empty list.',

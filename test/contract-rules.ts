@@ -1,6 +1,6 @@
 /**
- * The rules of the contract, each with the tests that show it, for docs/contract.md. A test is named by its spec and by
- * its title in the source. A test that is not there, or did not pass, fails the run.
+ * The rules of the contract, each with the tests that show it, for docs/contract.md. A test is named by its spec and by its
+ * title in the source. The run fails when such a test does not exist or did not pass.
  */
 import {
   api,

@@ -1,7 +1,7 @@
 /** `npm start`: runs the whole stack on this machine until Ctrl-C. */
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { messageOf } from '@strongroom/contracts';
+import { getBackups, messageOf, pathOf } from '@strongroom/contracts';
 import { report, runDemo } from './demo.js';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
@@ -83,7 +83,7 @@ function howToGoOn({ file, logs }: Stack, { data }: StackOptions, backupId: stri
     `  ${bold('Serving')}   ${api}   ${dim('reference: /openapi.json')}`,
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
-    `            curl -H "X-Auth-Token: $TOKEN" ${api}/v1.0/${accountId}/backups`,
+    `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,
     `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault IAD=${vaults.IAD}`}`,
     '',
   );

@@ -1,6 +1,6 @@
 /**
- * What a copy is built on comes first: an incremental is of no use in a region that does not hold its parent. A parent
- * that nobody has asked there is asked there now, unless it was made there; one that is not there any more, as well.
+ * Brings what a copy is built on first: an incremental is of no use in a region that does not hold its parent. A parent that
+ * nobody has asked for there is asked for now, unless it was made there. So is one that the region has lost.
  */
 import { type EventContext, streamOf } from '@strongroom/contracts';
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
@@ -14,7 +14,7 @@ export const parentNotCopied = 'parent-not-copied';
 /** A copy that is still to be made. */
 export type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
 
-/** Whether the parent is in the region, will be, would be if it were asked for again, or why it never will. */
+/** Whether the parent is in the region, will be there, would be if it were asked for again, or why it never will be. */
 export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; code: string; reason: string };
 
 export class Ancestor {
@@ -56,7 +56,7 @@ export class Ancestor {
       await execute(this.parts, copyDecider, target, { type: 'RequestCopy', request: asked });
       return 'awaited';
     }
-    // Its deletion takes this backup with it.
+    // The deletion of the parent deletes this backup too.
     return {
       is: 'gone',
       code: 'parent-missing',
@@ -73,7 +73,7 @@ export class Ancestor {
     return 'awaited';
   }
 
-  /** A vault that can't say so now will not take the copy either. */
+  /** A vault that can't tell now can't take the copy either. */
   private async isStillThere(parentId: string): Promise<boolean> {
     const { region } = this.copy.request;
     const { vaults, stalls } = this.parts;

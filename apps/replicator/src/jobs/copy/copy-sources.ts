@@ -1,7 +1,7 @@
 /**
- * Where a copy can be made from: every region that holds the backup. One that is away, or whose object is missing or
- * altered, is passed over and told of; whatever the source, the ledger's digest proves the bytes. What a region is found
- * to have lost is asked for anew there, once, as soon as another region is seen to have it.
+ * Finds where a copy can be made from: any region that holds the backup. A region that is away, or whose object is missing or
+ * altered, is passed over and named in the log. Whatever the source, the ledger's digest proves the bytes. What a region is
+ * found to have lost is asked for again there, once, as soon as another region is seen to have it.
  */
 import { type EventContext, type EventData, isRefusal, streamOf } from '@strongroom/contracts';
 import { type CopyCommand, copyDecider, copyId, copyRequest, fold, regionsHolding } from '@strongroom/domain';
@@ -29,9 +29,9 @@ export class CopySources {
   ) {}
 
   /**
-   * The regions to copy from, in the order in which to try them: the one that the copy was asked for from, then as the
-   * configuration has them; where the backup was made and is known to be lost comes last. Those without a vault are
-   * left out.
+   * The regions to copy from, in the order in which they are tried. The region that the request names comes first, then the
+   * others as the configuration has them. The region where the backup was made comes last when it is known to have lost it.
+   * Regions without a vault are left out.
    */
   async regions(): Promise<string[]> {
     const { region, sourceRegion } = this.copy.request;
@@ -49,7 +49,7 @@ export class CopySources {
 
   /**
    * Makes the copy from the first region that can give it.
-   * @throws {VaultFault} of the target, as it comes; when no region can give it, why not: an outage before all else
+   * @throws {VaultFault} the target's own, as it comes; or, when no region can give the backup, why: an outage comes first
    */
   async useFirst<T>(regions: readonly string[], make: (from: Vault) => Promise<T>): Promise<{ made: T; from: string }> {
     const passed: VaultFault[] = [];
@@ -72,7 +72,7 @@ export class CopySources {
     throw whyNone(passed);
   }
 
-  /** A region that hangs is found out here, and not taken for one where the target does. */
+  /** Finds out here that a source hangs. Later it could not be told from a target that hangs. */
   private async look(vault: Vault): Promise<void> {
     const { backupId, sha256 } = this.copy.request;
     const sealed = await this.parts.stalls.over(vault.region, this.signal, () => vault.manifest(backupId));
@@ -82,12 +82,12 @@ export class CopySources {
     throw new VaultFault('object-altered', vault.region, message);
   }
 
-  /** Whoever puts it back looks first: a region that has only failed to give back an object has lost nothing. */
+  /** Whoever puts the copy back reads it first: a region that has only failed to read an object has lost nothing. */
   private async tellLosses(passed: readonly VaultFault[], good: string): Promise<void> {
     for (const { code, region, message } of passed.filter(isSpoilt)) {
       const state = await this.stateIn(region);
       if (state.is === 'completed') await this.record(region, { type: 'LoseCopy', code, reason: message });
-      // One that was given up there stays so until somebody asks for it.
+      // A copy that was given up there stays so until somebody asks for it.
       if (state.is !== 'absent') continue;
       const request = copyRequest(this.backup, region, good);
       await this.record(region, { type: 'RequestCopy', request });
@@ -116,7 +116,7 @@ export class CopySources {
   }
 }
 
-/** A region that is away may have it: it is waited for. */
+/** A region that is away may have the backup, so it is waited for. */
 function whyNone(passed: readonly VaultFault[]): VaultFault {
   const [first] = passed;
   if (!first) throw new TypeError('a copy needs a region to be made from');

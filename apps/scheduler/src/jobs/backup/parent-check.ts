@@ -1,6 +1,6 @@
 /**
- * Whether an incremental may be built on a backup: only when that one, and everything that it was built on itself, lies in
- * the home region's vault. What the home region has lost is asked back there from a region that has it.
+ * Checks whether an incremental may be built on a backup: only when that backup, and everything that it is built on, lies in
+ * the home region's vault. What the home region has lost is asked for again, from a region that has it.
  */
 import { type EventContext, type EventData, streamOf } from '@strongroom/contracts';
 import {
@@ -22,7 +22,7 @@ export interface ParentCheckParts {
   ids: Ids;
   log: Logger;
   vaults: Pick<Vaults, 'regions'>;
-  /** The home region's. */
+  /** The vault of the home region. */
   vault: Vault;
 }
 
@@ -36,9 +36,9 @@ export class ParentCheck {
   ) {}
 
   /**
-   * Looks whether everything is there in its size, and reads nothing but manifests.
-   * @throws {IncrementalNotPossible} when one was deleted since, or the home vault can't give it
-   * @throws {VaultFault} when that can't be said now
+   * Checks that everything is there in its size. It reads nothing but manifests.
+   * @throws {IncrementalNotPossible} when a backup of the chain was deleted, or the home vault can't give it
+   * @throws {VaultFault} when the vault can't tell now
    */
   async check(parentId: string): Promise<void> {
     const { vault } = this.parts;
@@ -72,13 +72,13 @@ export class ParentCheck {
       const message = `The manifest of backup ${backupId} in the vault of ${vault.region} is not what was backed up: its SHA-256 differs.`;
       return new VaultFault('object-altered', vault.region, message);
     } catch (error) {
-      // A disk that fails to read one object fails the next run of the schedule as well.
+      // A disk that fails to read an object would fail the next run of the schedule as well.
       if (error instanceof VaultFault && isSpoilt(error)) return error;
       throw error;
     }
   }
 
-  /** Nothing when the region was never to have it, or no other region is known to. */
+  /** Asks for nothing when the region was never to have the backup, or when no other region is known to have it. */
   private async askBack(made: Made, fault: VaultFault | 'not-there'): Promise<void> {
     const { region } = this.parts.vault;
     const copy = await this.copyIn(made.backupId, region);

@@ -1,7 +1,6 @@
 /**
- * Empties every region of a backup that is being deleted, whatever stands in the way of one of them. A copy is fenced
- * before its region is emptied and called deleted only afterwards, so that nothing is recorded as deleted that is still
- * there.
+ * Empties every region of a backup that is being deleted; a region that can't be emptied stops no other. A copy is fenced
+ * before its region is emptied, and is recorded as deleted only afterwards: what is recorded as deleted is gone.
  */
 import { type EventContext, regionRetired, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, copyDecider, copyId } from '@strongroom/domain';
@@ -36,22 +35,22 @@ export class EmptiedRegions {
   }
 
   /**
-   * @param row the views must reflect its deletion
-   * @param spared regions that hold something yet which was built on it: nothing is taken away from under that
+   * @param row the backup; the views must reflect its deletion
+   * @param spared regions that still hold something that is built on the backup: it stays there
    * @returns the regions that could not be emptied
    * @throws {LedgerFault} when the ledger's database can't be reached
    */
   async of(row: BackupRow, spared: readonly NotEmptied[]): Promise<NotEmptied[]> {
     const asked = await this.regions.askedForCopies(row);
     for (const region of asked.keys()) await this.onCopy(row, region, { type: 'RequestCopyDeletion' });
-    // From here on no attempt begins any more: these numbers are the last.
+    // No attempt can begin from here on: these numbers are the last.
     const copied = await this.regions.askedForCopies(row);
     const attempted = await this.regions.attempted(row);
     const left: NotEmptied[] = [];
     for (const region of new Set([...copied.keys(), ...attempted.keys()])) {
       this.signal.throwIfAborted();
       const attempt = (attempted.get(region) ?? 0) + (copied.get(region) ?? 0);
-      // Nobody ever began anything there, nor can any more: a vault that is gone has nothing of it.
+      // Nobody ever began anything there, and nobody can begin now: a vault that is gone has nothing of the backup.
       const isUntouched = attempt === 0 && !attempted.has(region) && !this.parts.vaults.regions.includes(region);
       const why =
         spared.find((each) => each.region === region) ??
