@@ -1,12 +1,12 @@
 /**
- * Memory and speed of a large backup and its two copies, by the whole stack as `npm start` runs it: of rows that compress
- * as databases do, and of random bytes, whose copies are as large as the server.
+ * Measures memory and speed of a large backup and its two copies, in the stack that `npm start` runs. One server has rows that
+ * compress as databases do; the other has random bytes, whose copies are as large as the server.
  *
  *     npm run build && node bench/large-backup.mjs [GIGABYTES]
  *
- * The resident memory of each service is read from the system four times a second from before the backup to after the
- * copies. Beside the times stand peers of the same run on the same bytes: reading all of the server's data folder,
- * pg_basebackup where it can be had, and `cp` with a sync, read back by a SHA-256.
+ * The resident memory of each service is read four times a second, from before the backup to after the copies. The times are
+ * compared with those of other tools on the same bytes: reading the server's data folder, pg_basebackup where it is installed,
+ * and `cp` with a sync and a SHA-256 of what was written.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -65,7 +65,7 @@ async function startStack() {
   throw new Error('the stack did not start within two minutes');
 }
 
-/** Some 2 KB a row; a tenth of it is text that compresses no further, the rest repeats. */
+/** A row has some 2 KB: a tenth of it does not compress, the rest repeats. */
 async function fillWithRows(client) {
   await client.query('create table filling (id bigint primary key, text text not null)');
   await client.query('alter table filling alter column text set storage plain');

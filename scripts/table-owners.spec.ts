@@ -14,8 +14,8 @@ const paths = ['apps', 'libs'].flatMap((room) =>
 );
 
 describe('each table', () => {
-  it('has one owner, which is there', () => {
-    const tables = [...textOf('libs/database/schema.sql').matchAll(/^create (?:unlogged )?table (\w+)/gm)];
+  it('says what it holds, and has one owner, which is there', () => {
+    const tables = [...textOf('libs/database/schema.sql').matchAll(/^-- .+\ncreate (?:unlogged )?table (\w+)/gm)];
     expect(Object.keys(ownerOfTable).sort()).toEqual(tables.map(([, table]) => table));
     for (const owner of Object.values(ownerOfTable)) {
       expect(paths.filter((path) => path.startsWith(owner))).not.toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * `npm run test:compose`: the stack of docker-compose.yml from nothing to two verified copies, through a restart of every
- * service and a deletion, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
+ * `npm run test:compose` brings the stack of docker-compose.yml up, makes two verified copies, restarts every service, deletes a
+ * backup, and takes the stack down. However it ends, it leaves no container, volume, network or image behind.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -24,7 +24,7 @@ const startedAt = Date.now();
 const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
 const interrupted = new AbortController();
 
-/** Resolves to what the command wrote to stdout. It has a process group of its own: Ctrl-C reaches it only through us. */
+/** Resolves to what the command wrote to stdout. The command has a process group of its own, so Ctrl-C does not reach it. */
 function run(command, args, { env = process.env, signal = interrupted.signal } = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -62,7 +62,7 @@ function freePort() {
   });
 }
 
-/** Why the stack cannot be brought up here, or undefined. */
+/** Why the stack cannot be brought up here; undefined when it can. */
 async function missing() {
   const install = 'Install Docker Engine with the Compose plugin (https://docs.docker.com/engine/install/)';
   try {
@@ -103,7 +103,7 @@ const stack = (port) => {
         console.log(`\n--- the last of ${service} ---\n${lines}`);
       }
     },
-    /** Ends even after Ctrl-C, so it listens to no signal. */
+    /** It runs to its end even after Ctrl-C, so it listens to no signal. */
     async down() {
       await compose(['down', '--volumes', '--remove-orphans', '--timeout', '10'], { signal: null });
       const images = await run('docker', ['image', 'ls', '--quiet', '--filter', `reference=${project}*`], {
@@ -142,7 +142,7 @@ async function listOf(items) {
   return list;
 }
 
-/** Asks again and again until there is an answer. @param ask gives undefined as long as there is none */
+/** Asks again and again until there is an answer. @param ask resolves to undefined while there is none */
 async function eventually(what, withinMs, ask) {
   const until = Date.now() + withinMs;
   for (;;) {
@@ -154,7 +154,7 @@ async function eventually(what, withinMs, ask) {
   }
 }
 
-/** Follows a backup that is not among `known` until it and all its copies are COMPLETED, telling each change. */
+/** Waits until a backup that is not among `known`, and all its copies, are COMPLETED. It prints each change. */
 async function completedBackup(api, instanceId, known) {
   let told = '';
   return eventually('a backup and its copies COMPLETED', 120_000, async () => {
@@ -277,7 +277,7 @@ async function drive(own, port) {
       const backups = await listOf(api.backups.list({ instance_id: instanceId }));
       const shown = backups.find(({ id }) => id === first.backup.id);
       assert.equal(shown, undefined, `shown again: ${JSON.stringify(shown?.fault)}`);
-      // That it was removed is remembered for a day.
+      // The vault remembers for a day that the backup was removed.
       const left = await own.inside(
         'replicator',
         `find /vaults -path '*${first.backup.id}*' -type f ! -name 'state.*'`,

@@ -12,7 +12,7 @@ export class AppProcess {
   private constructor(
     readonly app: App,
     private readonly child: ChildProcess,
-    /** Where its HTTP port is. */
+    /** The origin of its HTTP port. */
     readonly url: string,
   ) {}
 
@@ -37,7 +37,7 @@ export class AppProcess {
     return new AppProcess(app, child, url);
   }
 
-  /** A metric as it is told to Prometheus; undefined when it is not told. @param name with its labels, if it has any */
+  /** The value of a metric; undefined when the process does not export it. @param name with its labels, if it has any */
   async metric(name: string): Promise<number | undefined> {
     const lines = (await (await fetch(new URL(getMetrics.path, this.url))).text()).split('\n');
     const line = lines.find((each) => each.startsWith(`${name} `));
@@ -48,7 +48,7 @@ export class AppProcess {
     return this.child.pid;
   }
 
-  /** Ends it as a power cut would. */
+  /** Ends it at once, as a power cut would. */
   kill(): Promise<void> {
     return this.end('SIGKILL');
   }

@@ -76,7 +76,7 @@ describe('a backup that is deleted', () => {
     );
     await replicator.kill();
     await strongroom.vaults.bringBack('IAD', 'ORD');
-    // As one leaves it that is killed while it writes.
+    // A runner that is killed while it writes leaves this.
     const unfinished = join(strongroom.vaults.of('IAD'), 'partial', `${backupId}.1`);
     await mkdir(unfinished, { recursive: true });
     await writeFile(join(unfinished, 'base.tar.zst'), 'half of it');
@@ -116,7 +116,7 @@ describe('retention', () => {
     const schedule = await daily();
     const first = await strongroom.runSlot(schedule, minutesAgo(60));
     await strongroom.untilCopied(api, first);
-    // Nobody's run by hand takes the place of a planned one.
+    // A run by hand does not count as a planned one.
     const byHand = await strongroom.runNow(api, schedule.scheduleId);
     await strongroom.untilCopied(api, byHand);
     await strongroom.vaults.takeAway('ORD');
@@ -144,7 +144,7 @@ describe('retention', () => {
       const { warning } = await strongroom.client(api).instances.get(schedule.instanceId);
       expect(warning).toContain(real);
       await strongroom.untilCopied(api, await strongroom.runSlot(schedule, second));
-      // It is not for want of looking that the real one is there.
+      // Retention has run, and the real backup is still there.
       await goneEverywhere(ofOther);
       expect(await strongroom.vaults.holding(real)).toEqual(['DFW', 'IAD', 'ORD']);
       expect(await statusOf(real)).toBe(200);

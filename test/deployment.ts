@@ -38,7 +38,7 @@ type Backup = BodyOf<typeof postBackups>['backup'];
 
 export interface DeploymentOptions {
   feed: { kind: 'embedded' } | { kind: 'kafka'; brokers: string };
-  /** More environment for every app. */
+  /** Added to the environment of every app. */
   env?: Record<string, string>;
 }
 
@@ -213,7 +213,7 @@ export class Deployment {
     );
   }
 
-  /** Waits until the backup is completed and every region it is owed to holds a completed copy of the same digest. */
+  /** Waits until the backup is completed, and two regions have a completed copy of the same digest. */
   untilCopied(api: AppProcess, backupId: string, withinMs = 60_000): Promise<BackupResource> {
     return this.until(
       api,
@@ -226,7 +226,7 @@ export class Deployment {
     );
   }
 
-  /** Has a slot run that was due at some time, as the hand of the clock does. @returns the backup's id */
+  /** Requests the backup of a slot that was due at the time, as the scheduler does. @returns the backup's id */
   async runSlot({ instanceId, scheduleId }: { instanceId: string; scheduleId: string }, slotAt: Date): Promise<string> {
     const dataSource = await createDataSource({ url: this.database.url, applicationName: 'spec' }).initialize();
     try {
@@ -284,7 +284,7 @@ export class Deployment {
     );
   }
 
-  /** The ends of the attempts at a copy, in their order. */
+  /** The codes with which the attempts at a copy failed, in their order. */
   async attemptsAt(backupId: string, region: string): Promise<string[]> {
     const rows = await this.query(
       `select data->>'code' as code from ledger_event
@@ -293,18 +293,18 @@ export class Deployment {
     return rows.map(({ code }) => String(code));
   }
 
-  /** How often the copy to a region has been taken in hand since it was asked for. */
+  /** How often the copy to a region has been leased since it was requested. */
   async leasesOf(backupId: string, region: string): Promise<number> {
     const [row] = await this.query(`select attempt from job where id = '${copyId(backupId, region)}'`);
     return Number(row?.attempt ?? 0);
   }
 
-  /** Puts off what waits in a lane, as when it has waited for long. */
+  /** Puts off the jobs that wait in a lane, as if they had failed many times. */
   async putOff(lane: string): Promise<void> {
     await this.query(`update job set ready_at = now() + interval '1 day' where lane = '${lane}' and ready_at > now()`);
   }
 
-  /** Makes every row of a view look as if nothing had happened to it for long. */
+  /** Makes every row of a view ten minutes older. */
   async age(view: 'copy_view'): Promise<void> {
     await this.query(`update ${view} set updated_at = updated_at - interval '10 minutes'`);
   }
@@ -313,7 +313,7 @@ export class Deployment {
     await this.query(`update job set ready_at = now() where id = '${copyId(backupId, region)}'`);
   }
 
-  /** Every event, as text. */
+  /** Every event of the ledger, as text. */
   async everythingStored(): Promise<string> {
     return JSON.stringify(await this.query('select * from ledger_event'));
   }
@@ -328,7 +328,7 @@ export class Deployment {
     }
   }
 
-  /** Refuses the apps their database and ends their connections, until `restoreDatabase`. */
+  /** Takes the database away from the apps, and ends their connections, until `restoreDatabase`. */
   async cutDatabase(): Promise<void> {
     await this.database.cut();
   }

@@ -59,12 +59,13 @@ describe('a vault that fails', () => {
     await strongroom.vaults.damage(backupId, 'DFW', 'altered');
     await strongroom.vaults.bringBack('IAD');
     await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'FAILED'));
-    // What its newest attempt would leave if it were killed. A byte that was changed once more is what it was.
+    // The newest attempt would leave this if it were killed.
     const newest = (await strongroom.backup(api, backupId)).copies[0]?.attempt;
     const ofBackup = join('backups', backupId.slice(-2), backupId, `${newest}.1`);
     for (const left of [ofBackup, join('partial', `${backupId}.${newest}`)]) {
       await mkdir(join(strongroom.vaults.of('IAD'), left), { recursive: true });
     }
+    // A byte that is altered twice is as it was.
     await strongroom.vaults.damage(backupId, 'DFW', 'altered');
     await strongroom.client(api).backups.copy(backupId, 'IAD');
     await strongroom.until(api, backupId, ({ copies }) => copies.every(({ status }) => status === 'COMPLETED'));
@@ -82,7 +83,7 @@ describe('a vault that fails', () => {
     for (const backupId of backups) {
       await strongroom.until(api, backupId, ({ status }) => status === 'COMPLETED');
     }
-    // As many as Node has threads for, if it is not told otherwise.
+    // Node has four threads for files by default: as many copies hang as there are threads.
     replicator = await strongroom.start('replicator', {
       STRONGROOM_COPY_CONCURRENCY: '4',
       STRONGROOM_COPY_STALL_SECONDS: '2',

@@ -42,7 +42,7 @@ describe('a backup that cannot be made', () => {
       expect(failed.fault).toMatchObject({ code });
       expect(JSON.stringify(failed)).not.toContain('not it');
       expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
-      // The failure does not stand in the way of the next run.
+      // The next run is not held up by the failure.
       await strongroom.until(
         api,
         await strongroom.runNow(api, scheduleId),

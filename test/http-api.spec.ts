@@ -22,7 +22,7 @@ let instanceId: string;
 const nothing = '00000000-0000-4000-8000-000000000000';
 const server = { host: '127.0.0.1', port: 1, user: 'backup', password: 'never to be seen' };
 const asked = { action: 'backup', day_of_week: 0, hour: 14, minute: 30, copy_to: ['IAD', 'ORD'] } as const;
-/** What the types of the client would not let through is sent all the same. */
+/** Sends fields that the types of the client would not allow. */
 const create = (fields: Record<string, unknown>) =>
   strongroom.client(api).send(postSchedules, { body: { schedule: { ...asked, ...fields } } });
 

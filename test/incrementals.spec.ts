@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => strongroom.remove());
 
-/** A slot that comes up within the next minute or so, on a day whose backup is incremental. */
+/** A slot that is due in about a minute, on a day whose backup is incremental. */
 function soon(): { hour: number; minute: number; day_of_week: number } {
   const slotAt = new Date(Math.ceil((Date.now() + 15_000) / 60_000) * 60_000);
   return {
@@ -76,7 +76,7 @@ describe('incremental backups', () => {
     const first = await strongroom.backUp(api, instanceId, { copy_to: ['IAD', 'ORD'] });
     await strongroom.untilCopied(api, first);
     await untilSlots(first);
-    // Its deletion fails: from now on it is neither completed nor gone.
+    // Its deletion fails: from now on the backup is neither completed nor deleted.
     await strongroom.vaults.takeAway('ORD');
     await strongroom.client(api).backups.delete(first);
     await eventually(
@@ -104,7 +104,7 @@ describe('incremental backups', () => {
     const child = await runOf({ instanceId, scheduleId, full });
     await strongroom.until(api, child, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     expect(await strongroom.backup(api, child)).toMatchObject({ type: 'incremental', parent_id: full });
-    // That the region is away is recorded once; it is tried again all the same.
+    // The ledger records once that the region is away; the attempts go on.
     await eventually(
       async () => {
         expect(await strongroom.attemptsAt(full, 'IAD')).toHaveLength(1);
@@ -129,7 +129,7 @@ describe('incremental backups', () => {
     await eventually(
       async () => {
         const log = await readFile(strongroom.logFile('scheduler'), 'utf8');
-        // When its password is gone already.
+        // By now, the password of the instance is gone.
         const isNamed = log.includes(`replication slot ${chainSlotOf(full)} may be left`);
         if (!isNamed) expect(await customer.chainSlots()).not.toContain(chainSlotOf(full));
       },
@@ -161,7 +161,7 @@ describe('incremental backups', () => {
   }, 180_000);
 });
 
-/** Waits until the server keeps the slots of these full backups, and of no others. */
+/** Waits until the server has the replication slots of these full backups, and no others. */
 const untilSlots = (...fulls: string[]) =>
   eventually(async () => expect(await customer.chainSlots()).toEqual(fulls.map(chainSlotOf)), { withinMs: 30_000 });
 
@@ -180,7 +180,7 @@ async function fullOf({ server }: CustomerDatabase, timing: Record<string, numbe
   return { instanceId, scheduleId, full };
 }
 
-/** The backup of the slot. */
+/** Waits for the backup of the slot. @returns its id */
 function runOf({ instanceId, full }: Scheduled): Promise<string> {
   return eventually(
     async () => {

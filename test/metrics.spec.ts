@@ -61,7 +61,7 @@ describe('what operators watch', () => {
       expect(await scheduler.metric('strongroom_backups_waiting')).toBe(0);
       await client.query(`update slot_timer set next_slot_at = now() + interval '1 second'`);
       await client.query('begin');
-      // As a scheduler that took the slot and froze.
+      // A scheduler that took the slot and froze would leave it so.
       await client.query('select from slot_timer for update');
       await expectMore(scheduler, 'strongroom_slot_overdue_seconds', 2);
       await client.query('rollback');

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => strongroom.remove());
 
-/** Every service anew, with these regions and this home region. */
+/** Starts every service again, with these regions and this home region. */
 async function restart(homeRegion: Region, served: readonly Region[]): Promise<AppProcess[]> {
   await strongroom.stopAll();
   const env = { STRONGROOM_HOME_REGION: homeRegion, STRONGROOM_VAULTS: strongroom.vaults.urlsOf(served) };
@@ -73,7 +73,7 @@ describe('a region that is retired', () => {
     expect(await strongroom.eventTypesOf(first)).not.toContain('BackupDeleted');
     expect(await scheduler?.metric('strongroom_deletions_stranded{region="ORD"}')).toBe(1);
 
-    // Planned, and not only shown as owed.
+    // The copy is planned by now, and not only shown as owed.
     await strongroom.until(api, second, ({ copies }) =>
       copies.some(({ region, size_bytes }) => region === 'ORD' && size_bytes !== null),
     );

@@ -1,4 +1,4 @@
-/** What an async iterator gives, to its end, as an array. */
+/** Reads an async iterator to its end. */
 export async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const item of items) all.push(item);

@@ -22,6 +22,7 @@ import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
 import { Functions1700000000018 } from './migrations/0018-functions.js';
 import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
 import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
+import { Comments1700000000021 } from './migrations/0021-comments.js';
 
 /** Every migration, in order: a new one goes to the end. */
 export const migrations = [
@@ -45,6 +46,7 @@ export const migrations = [
   Functions1700000000018,
   UnreadColumns1700000000019,
   JobsWithEvents1700000000020,
+  Comments1700000000021,
 ] as const;
 
 export interface DatabaseOptions {

@@ -16,5 +16,6 @@ export {
   type Target,
 } from './execute.js';
 export { heldVerdicts } from './held-verdicts.js';
+export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, LedgerFault } from './ledger-fault.js';

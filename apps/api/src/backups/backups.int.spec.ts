@@ -293,7 +293,7 @@ describe('a backup', () => {
       progress: 100,
       completed: time,
       fault: null,
-      // Not planned yet, and not forgotten: a client that waits for all copies does not take none for all.
+      // The copies are not planned yet, but they are shown: a client that waits for all copies must not take none for all.
       copies: [{ region: 'IAD', status: 'PENDING', verified: false }],
     });
   });

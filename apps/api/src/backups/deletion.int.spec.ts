@@ -80,7 +80,7 @@ describe('deleting a backup', () => {
       backup: {
         status: 'DELETE_FAILED',
         fault: { code: 'vault-unavailable', message: 'The vault of DFW is away.' },
-        // What is on its way out is owed to no region.
+        // A backup that is being deleted is owed to no region.
         copies: [],
       },
     });

@@ -86,7 +86,7 @@ describe('copying a backup', () => {
       { region: 'DFW', source_region: 'ORD', status: 'PENDING' },
       { region: 'ORD', source_region: 'DFW', status: 'COMPLETED' },
     ]);
-    // The backup stays what it is meanwhile.
+    // Meanwhile the backup stays as it is.
     expect((await dfw.call(getBackupsId, { id: backup })).body).toMatchObject({ backup: { status: 'COMPLETED' } });
     expect((await copy(dfw, backup, 'DFW')).status).toBe(202);
     expect(await typesOf(backup, 'DFW')).toEqual(['CopyRequested']);

@@ -39,7 +39,7 @@ const expectUnavailable = async (operation: Operation, call: Call = {}) => {
   expect([operation.name, ...faultOf(answer)]).toEqual([operation.name, 503, 'serviceUnavailable']);
   expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
 };
-/** Its 503 is no fault: a probe reads the status alone. */
+/** A probe reads only the status; the body of its 503 is no fault. */
 const isReady = async () => (await fetch(`${gateway.url}${getHealthReady.path}`)).ok;
 const instance = {
   name: 'orders',
@@ -120,7 +120,7 @@ describe('a database that is away', () => {
     await open();
     const id = await gateway.register();
     await gateway.sql(`alter database ${database.name} set default_transaction_read_only = on`);
-    // Held by sessions from their beginning.
+    // Every session holds this lock from its beginning.
     await database.cut();
     await database.restore();
     await eventually(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  apiVersion,
   deleteSchedulesId,
   getBackups,
   getBackupsId,
@@ -137,7 +138,7 @@ describe('two accounts', () => {
       backups: [],
       links: [],
     });
-    // A marker of the other's is no marker.
+    // An id of the other account is no marker.
     for (const [list, marker] of [
       [getInstances, instanceId],
       [getSchedules, scheduleId],
@@ -329,7 +330,7 @@ describe('what is hardly HTTP', () => {
   it('gets links to where it came, however it names the host', async () => {
     for (const host of ['', 'Host: a b"<script>\r\n']) {
       const wire = await gateway.wire(`GET / HTTP/1.0\r\n${host}\r\n`);
-      expect(wire).toMatch(`"href":"${gateway.url}/v1.0"`);
+      expect(wire).toMatch(`"href":"${gateway.url}${getV10.path}"`);
     }
     expect(await gateway.wire('GET / HTTP/1.0\r\nHost: strongroom.example.com:80\r\n\r\n')).toMatch(
       '"href":"http://strongroom.example.com:80/v1.0"',
@@ -371,10 +372,10 @@ describe('a request', () => {
 describe('the service', () => {
   it('tells its versions as OpenStack clients look for them', async () => {
     const version = {
-      id: 'v1.0',
+      id: apiVersion,
       status: 'CURRENT',
       updated: expect.stringMatching(/Z$/),
-      links: [{ rel: 'self', href: `${gateway.url}/v1.0` }],
+      links: [{ rel: 'self', href: `${gateway.url}${getV10.path}` }],
     };
     expect((await gateway.call(getVersions, { as: 'nobody' })).body).toEqual({ versions: [version] });
     expect((await gateway.call(getV10, { as: 'nobody' })).body).toEqual({ version });

@@ -77,7 +77,7 @@ describe('the limit of requests', () => {
     const answers: Answer[] = [];
     for (let n = 0; n < 60; n += 1) answers.push(await ((n % 2 ? first : second) as Gateway).call(getRegions));
     const passed = answers.filter(({ status }) => status === 200).length;
-    // What one process holds when the other finds nothing left.
+    // One process may still hold permits when the other finds none left.
     expect(passed).toBeGreaterThan(44);
     expect(passed).toBeLessThanOrEqual(50);
     const last = answers.at(-1) as Answer;
@@ -274,7 +274,7 @@ describe('an Idempotency-Key', () => {
   it('is forgotten after a day, and no sooner, counted from its answer', async () => {
     const age = (hours: number) =>
       first.sql(`update idempotent_request set begun_at = now() - interval '${hours} hours' where key = 'yesterday'`);
-    // An attempt that came to no answer.
+    // This is left by an attempt that ended without an answer.
     await keyed(first, 'yesterday', postInstances, { body: instanceNamed('a') });
     await first.sql(
       `update idempotent_request set status = null, body = null, resource_id = gen_random_uuid() where key = 'yesterday'`,

@@ -1,14 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getBackups, getEvents, getInstances, getInstancesIdBackups, getSchedulesIdRuns } from '@strongroom/contracts';
+import {
+  getBackups,
+  getEvents,
+  getInstances,
+  getInstancesIdBackups,
+  getSchedulesIdRuns,
+  getV10,
+  pathOf,
+} from '@strongroom/contracts';
 import { z } from 'zod';
-import { Gateway } from '../../fixtures/gateway.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
+
+const publicUrl = 'https://backups.example.com/api';
 
 let gateway: Gateway;
 beforeAll(async () => {
   gateway = await Gateway.open({
     env: {
       STRONGROOM_PAGE_LIMITS: 'instances=2,runs=1,backups=1',
-      STRONGROOM_PUBLIC_URL: 'https://backups.example.com/api/',
+      STRONGROOM_PUBLIC_URL: `${publicUrl}/`,
     },
   });
 });
@@ -28,7 +38,7 @@ describe('a page', () => {
     expect(await gateway.ids(getInstancesIdBackups, { id: instance, query: { limit: 5 } })).toHaveLength(1);
     const schedule = await gateway.schedule(instance);
     expect(await gateway.ids(getSchedulesIdRuns, { id: schedule })).toHaveLength(1);
-    // What the deployment does not name has its default.
+    // A list that the deployment does not name has its default.
     expect(await gateway.ids(getEvents)).toHaveLength((await gateway.events()).length);
   });
 
@@ -36,11 +46,11 @@ describe('a page', () => {
     const [first = ''] = await gateway.ids(getInstances, { query: { limit: 1 } });
     for (const headers of [{}, { 'x-forwarded-host': 'elsewhere.example.com', 'x-forwarded-proto': 'http' }]) {
       expect(links.parse((await gateway.call(getInstances, { query: { limit: 1 }, headers })).body).links).toEqual([
-        { rel: 'next', href: `https://backups.example.com/api/v1.0/1234/instances?limit=1&marker=${first}` },
+        { rel: 'next', href: `${publicUrl}${pathOf(getInstances, { accountId })}?limit=1&marker=${first}` },
       ]);
     }
-    expect((await gateway.request('GET', '/v1.0')).body).toMatchObject({
-      version: { links: [{ rel: 'self', href: 'https://backups.example.com/api/v1.0' }] },
+    expect((await gateway.call(getV10)).body).toMatchObject({
+      version: { links: [{ rel: 'self', href: `${publicUrl}${getV10.path}` }] },
     });
   });
 });

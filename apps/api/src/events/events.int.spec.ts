@@ -67,7 +67,7 @@ interface Told {
   data: string;
 }
 
-/** A client of the stream, as a browser's EventSource is one. */
+/** A client of the stream that works as a browser's EventSource does. */
 class Listener {
   readonly told: Told[] = [];
   lastId: string | undefined;
@@ -190,7 +190,7 @@ describe('the stream of events', () => {
     }
     expect((await gateway.request('HEAD', `${path}?marker=nothing`, { headers: asStream })).status).toBe(400);
     expect((await gateway.request('HEAD', path, { headers: asStream, as: 'nobody' })).status).toBe(401);
-    // None of them holds a place.
+    // A HEAD holds none of the account's places.
     await listen();
   });
 

@@ -37,7 +37,7 @@ const timing = { action: 'backup', day_of_week: 0, hour: 14, minute: 30 };
 describe('a new schedule', () => {
   it('is answered as the reference page has it, and runs first on the day that it is made', async () => {
     const instanceId = await gateway.register();
-    // The request of the page, byte for byte but for the instance.
+    // The request of the reference page, byte for byte, except for the instance.
     const bytes = `{
        "schedule": {
            "action": "backup",
@@ -66,7 +66,7 @@ describe('a new schedule', () => {
       last_scheduled: null,
       minute: 30,
       month: null,
-      // A Saturday's, though the day is Sunday: that one only says which day's backup is full.
+      // The next run is on a Saturday: `day_of_week` (Sunday) only says which day's backup is full.
       next_run: '2020-11-14T14:30:00',
       running: 0,
       source: { id: instanceId, type: 'instance' },

@@ -61,7 +61,7 @@ describe('every example in them', () => {
     };
     const [, kind = ''] = /(\w+)\/\{id\}/.exec(operation.path) ?? [];
     const id = (await ids[kind]?.()) ?? '';
-    // The id in the example is of nothing here: this is of what it stands for.
+    // The id in the example names nothing here, so it is replaced by the id of such a thing.
     const there = ['restore', 'accept'].includes(example.name) ? await completed() : instance;
     const body: unknown = JSON.parse(JSON.stringify(example.request).replaceAll(exampleId, there));
     const answer = await gateway.call(operation, { id, body });

@@ -26,7 +26,7 @@ export interface Operation {
   /** As OpenAPI writes it: a name in braces stands for a parameter. */
   readonly path: string;
   readonly summary: string;
-  /** What a reader of the document should know besides. */
+  /** What else a reader of the OpenAPI document should know. */
   readonly notes?: string;
   /** The status of the success. */
   readonly status: 200 | 202;
@@ -34,7 +34,7 @@ export interface Operation {
   /** The body of the success; without it, the body is empty or is not JSON. */
   readonly response?: z.ZodType;
   readonly query?: readonly QueryName[];
-  /** Faults beyond those that follow from the rest. */
+  /** Faults beyond those that follow from the other fields. */
   readonly faults?: readonly FaultType[];
   readonly examples?: readonly Example[];
   /** It changes or deletes one resource, and takes If-Match. */

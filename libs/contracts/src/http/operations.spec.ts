@@ -85,6 +85,6 @@ describe('the table of operations', () => {
   });
 
   it.each(['', '.', '..'])('makes no other path of a parameter that is "%s"', (id) => {
-    expect(() => pathOf(getSchedulesIdRuns, { accountId: '1234', id })).toThrow('can not stand for id');
+    expect(() => pathOf(getSchedulesIdRuns, { accountId: '1234', id })).toThrow('cannot stand for id');
   });
 });

@@ -51,8 +51,8 @@ export function pathOf<const O extends Pick<Operation, 'path'>>(
   const values = new Map<string, string>(Object.entries(parameters));
   return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = values.get(name) ?? '';
-    // Whoever resolves the URL would take these for another path.
-    if (['', '.', '..'].includes(value)) throw new TypeError(`${path}: "${value}" can not stand for ${name}`);
+    // A URL with one of these as a segment resolves to another path.
+    if (['', '.', '..'].includes(value)) throw new TypeError(`${path}: "${value}" cannot stand for ${name}`);
     return encodeURIComponent(value);
   });
 }

@@ -1,4 +1,4 @@
-/** The functions come from files of their own, so that each is read whole, in the form that is in force. */
+/** Installs the functions from their files, so that a reader finds each of them whole, in the form that is in force. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { installFunctions } from '../functions.js';
 import { noWayBack } from '../no-way-back.js';
