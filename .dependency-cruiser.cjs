@@ -13,10 +13,11 @@ const arrows = {
   feed: ['contracts', 'runtime', 'ledger'],
   'read-model': ['contracts', 'runtime', 'ledger'],
   vault: ['contracts', 'runtime'],
-  engines: ['contracts', 'runtime', 'vault'],
+  engines: ['contracts', 'runtime', 'server-processes', 'vault'],
   credentials: ['contracts', 'runtime'],
   identity: ['contracts', 'runtime'],
-  'local-services': ['contracts', 'runtime'],
+  'server-processes': ['contracts', 'runtime'],
+  'local-services': ['contracts', 'runtime', 'server-processes'],
 };
 
 /** What a library may have from elsewhere; those that are not here may have any dependency of package.json. */
@@ -26,7 +27,10 @@ const tests = '\\.(spec|contract)\\.ts$|^(?:libs|apps)/[^/]+/fixtures/|^libs/dom
 const ours = '^(libs|apps|test|bench|scripts)/';
 const oneOf = (names) => `(${names.join('|')})`;
 /** What a library's tests may import besides: the means to set the scene. */
-const forTests = ['^test/', `^libs/${oneOf(['database', 'domain', 'local-services'])}/src/index\\.ts$`];
+const forTests = [
+  '^test/',
+  `^libs/${oneOf(['database', 'domain', 'local-services', 'server-processes'])}/src/index\\.ts$`,
+];
 
 const layers = Object.entries(arrows).flatMap(([library, targets]) => {
   const reachable = `^libs/${oneOf([library, ...targets])}/`;
@@ -41,7 +45,7 @@ const layers = Object.entries(arrows).flatMap(([library, targets]) => {
     },
     {
       name: `arrows-of-${library}-tests`,
-      comment: `${comment}; its tests besides test/, the database, the domain and local services.`,
+      comment: `${comment}; its tests besides test/, the database, the domain, local services and server processes.`,
       severity: 'error',
       from: { path: `^libs/${library}/.*(${tests})` },
       to: { path: ours, pathNot: [reachable, ...forTests] },

@@ -5,7 +5,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PostgresServer } from '@strongroom/local-services';
+import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
 import { z } from 'zod';
 import type { CustomerServer } from './deployment.js';

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PostgresServer } from '@strongroom/local-services';
+import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';

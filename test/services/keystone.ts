@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '@strongroom/local-services';
+import { freePort } from '@strongroom/server-processes';
 import { z } from 'zod';
 import { eventually } from './eventually.js';
 import { type PythonPrograms, pythonPackages } from './python-packages.js';

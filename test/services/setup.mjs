@@ -16,9 +16,7 @@ const prefix = 'strongroom-services-';
 export default async function setup() {
   // Called once for each project of a run.
   if (process.env.STRONGROOM_TEST_POSTGRES_URL) return;
-  const services = await import('../../dist/libs/local-services/src/index.js').catch((error) => {
-    throw new Error(`the tests run on built code: npm run build (${error.message})`);
-  });
+  const services = { ...(await built('server-processes')), ...(await built('local-services')) };
   await endLeftovers(services);
   const folder = mkdtempSync(join(tmpdir(), prefix));
   // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
@@ -38,6 +36,12 @@ export default async function setup() {
     await teardown();
     throw error;
   }
+}
+
+async function built(library) {
+  return import(`../../dist/libs/${library}/src/index.js`).catch((error) => {
+    throw new Error(`the tests run on built code: npm run build (${error.message})`);
+  });
 }
 
 async function startPostgres({ PostgresServer }, folder) {

@@ -1,10 +1,9 @@
 /** `strongroom restore`: a backup from a vault into a folder. */
 import { resolve } from 'node:path';
-import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
+import { openChain, type RestoredBackup, restoreBackup, startAdvice } from '@strongroom/engines';
 import type { Command } from 'commander';
 import { Progress } from './progress.js';
 import { tablespacesOf, withDigest, withTablespaces } from './restore-options.js';
-import { startAdvice } from './start-advice.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 interface Options extends VaultOptions {

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresqlEngine, storeBackup } from '@strongroom/engines';
+import { SystemClock } from '@strongroom/runtime';
 import {
   endProcess,
   freePort,
@@ -15,8 +16,7 @@ import {
   insteadOfRoot,
   PostgresServer,
   postgresPrograms,
-} from '@strongroom/local-services';
-import { SystemClock } from '@strongroom/runtime';
+} from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
 import { z } from 'zod';
 import { eventually } from '../../../test/services/eventually.js';

@@ -2,10 +2,15 @@
 import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type RestoredBackup, restoreBackup } from '@strongroom/engines';
+import {
+  programsFor,
+  type ReadDatabase,
+  type RestoredBackup,
+  readTables,
+  restoreBackup,
+  ScratchServer,
+} from '@strongroom/engines';
 import type { Vault } from '@strongroom/vault';
-import { type ReadDatabase, readTables } from './read-tables.js';
-import { programsFor, ScratchServer } from './scratch-server.js';
 
 export interface TrialOptions {
   vault: Vault;

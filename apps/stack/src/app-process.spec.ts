@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { identityOf } from '@strongroom/local-services';
+import { identityOf } from '@strongroom/server-processes';
 import { eventually } from '../../../test/services/eventually.js';
 import { endLeftoverApps, startApp } from './app-process.js';
 import { LogFolder } from './log-folder.js';

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { endProcess, identityOf } from '@strongroom/local-services';
+import { endProcess, identityOf } from '@strongroom/server-processes';
 import { z } from 'zod';
 import type { LogFolder } from './log-folder.js';
 import type { Running } from './supervised.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { freePort } from '@strongroom/local-services';
+import { freePort } from '@strongroom/server-processes';
 import { eventually } from '../../../test/services/eventually.js';
 import { describeWithKafka } from '../../../test/services/kafka.js';
 import { folderForStack, Launcher, long, running } from '../fixtures/launcher.js';

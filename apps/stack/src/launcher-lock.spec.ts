@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { identityOf } from '@strongroom/local-services';
+import { identityOf } from '@strongroom/server-processes';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
 
 let folder: string;

@@ -1,7 +1,7 @@
 /** One launcher a data folder: a second one is told who has it. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identityOf, pidOf } from '@strongroom/local-services';
+import { identityOf, pidOf } from '@strongroom/server-processes';
 
 /** Another launcher has the folder. */
 export class FolderTaken extends Error {

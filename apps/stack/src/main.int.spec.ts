@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '@strongroom/local-services';
+import { freePort } from '@strongroom/server-processes';
 import { eventually } from '../../../test/services/eventually.js';
 import { folderForStack, Launcher, long, running } from '../fixtures/launcher.js';
 import type { StackDescription } from './stack-file.js';

@@ -1,7 +1,7 @@
 /** The ports of a stack's own servers: free ones at the first start, the same ones afterwards, for they are known outside. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, isFree } from '@strongroom/local-services';
+import { freePort, isFree } from '@strongroom/server-processes';
 
 /** @returns the port that the server had before, or another when that is taken by now */
 export async function portOf(name: string, folder: string): Promise<number> {

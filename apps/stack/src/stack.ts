@@ -2,7 +2,8 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isFree, type KafkaBroker, PostgresServer } from '@strongroom/local-services';
+import { type KafkaBroker } from '@strongroom/local-services';
+import { isFree, PostgresServer } from '@strongroom/server-processes';
 import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
 import { Board } from './board.js';
 import { chooseBroker } from './broker.js';

@@ -1,4 +1,6 @@
 /** What can break between Strongroom and a database server, from a closed list, each saying whether another attempt can help. */
+import { Fault } from '@strongroom/contracts';
+
 export const engineFaultCodes = {
   /** Nothing answers at the endpoint, or the connection broke. */
   'server-unreachable': true,
@@ -22,6 +24,8 @@ export const engineFaultCodes = {
   'restore-target-unusable': false,
   /** The backup's content is not what its manifest says. */
   'backup-content-invalid': false,
+  /** A server that was built from a backup does not start, or ended again. */
+  'server-did-not-start': true,
   /** The caller ended it. */
   cancelled: false,
 } as const;
@@ -51,17 +55,11 @@ export const incrementalGrounds = [
 
 export type IncrementalGround = (typeof incrementalGrounds)[number];
 
-export class EngineFault extends Error {
+export class EngineFault extends Fault<EngineFaultCode> {
   override readonly name = 'EngineFault';
-  readonly retryable: boolean;
 
-  constructor(
-    readonly code: EngineFaultCode,
-    message: string,
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-    this.retryable = engineFaultCodes[code];
+  constructor(code: EngineFaultCode, message: string, options?: { cause?: unknown }) {
+    super(code, engineFaultCodes[code], message, options);
   }
 }
 

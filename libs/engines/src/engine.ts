@@ -1,6 +1,7 @@
 /** The port to one kind of database server: takes its backups, and restores them into a folder. */
 import type { Readable } from 'node:stream';
 import type { Datastore, DatastoreType, Endpoint, VaultManifest } from '@strongroom/contracts';
+import type { ServerHost } from './server-host.js';
 
 /** How to reach the server, the credential included. Never logged. */
 export interface EngineTarget {
@@ -110,6 +111,15 @@ export abstract class Engine {
    * @param former the facts of the earlier of the two
    */
   abstract whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined;
+
+  /**
+   * Where servers are built from backups.
+   * @param folder in which each instance's server has its data
+   */
+  abstract serve(folder: string): ServerHost;
+
+  /** Who connects to a server, and to which database, where nothing is known of it. */
+  abstract readonly usual: { readonly user: string; readonly database: string };
 
   /**
    * Restores a backup into an empty or missing folder, from which a server of the same major version starts. Until it is

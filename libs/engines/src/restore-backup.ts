@@ -1,12 +1,11 @@
 /** A backup from a vault into a folder, with everything that it was built on. */
-import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
+import type { VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
-import type { Engine, RestoredFolder, RestoreOptions } from './engine.js';
+import type { RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
+import { engineFor } from './engines.js';
 import { type OpenedBackup, openBackup } from './open-backup.js';
-import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 
-const engines: Readonly<Record<DatastoreType, () => Engine>> = { postgresql: () => new PostgresqlEngine() };
 /** Longer than any chain that a schedule makes. */
 const longestChain = 1_000;
 
@@ -43,7 +42,7 @@ export async function restoreBackup({
   const chain = await openChain(vault, backupId, { signal, expectedSha256 });
   const newest = chain.at(-1) as OpenedBackup;
   const ids = chain.map(({ manifest }) => manifest.backupId);
-  const engine = engines[newest.manifest.datastore.type]();
+  const engine = engineFor(newest.manifest.datastore.type);
   try {
     const restored = await engine.restore(chain, directory, options);
     return { ...restored, manifest: newest.manifest, sha256: newest.sha256, chain: ids };

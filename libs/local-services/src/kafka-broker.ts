@@ -3,12 +3,18 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ChildService, lastLines, logSince } from './child-service.js';
-import { freePort } from './free-port.js';
+import {
+  ChildService,
+  calledOff,
+  endProcess,
+  freePort,
+  identityOf,
+  lastLines,
+  logSince,
+  ServiceFault,
+} from '@strongroom/server-processes';
 import { findJava } from './java.js';
 import { formatStorage, writeSettings } from './kafka-settings.js';
-import { endProcess, identityOf } from './process-identity.js';
-import { calledOff, ServiceFault } from './service-fault.js';
 
 export interface KafkaOptions {
   /** Of `findKafka`. */

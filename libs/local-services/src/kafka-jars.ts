@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { outputOf } from '@strongroom/server-processes';
 import { findJava } from './java.js';
-import { outputOf } from './program-output.js';
 
 const run = promisify(execFile);
 const version = '4.4.0';

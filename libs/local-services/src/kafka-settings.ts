@@ -4,8 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { outputOf } from './program-output.js';
-import { ServiceFault } from './service-fault.js';
 
 const run = promisify(execFile);
 
@@ -70,3 +68,5 @@ function clusterId(): string {
     if (!id.startsWith('-')) return id;
   }
 }
+
+import { outputOf, ServiceFault } from '@strongroom/server-processes';

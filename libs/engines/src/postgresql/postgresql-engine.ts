@@ -18,17 +18,19 @@ import {
   type RestoreSource,
 } from '../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
-import { type BackupStart, BaseBackup, type Patience } from './base-backup.js';
-import { buildOn, noParent, notBuiltOn, parentFacts } from './chain.js';
-import { chainSlotOf, dropChainSlot, leaveSlot } from './chain-slot.js';
+import type { ServerHost } from '../server-host.js';
+import { type BackupStart, BaseBackup, type Patience } from './backup/base-backup.js';
+import { buildOn, noParent, notBuiltOn, parentFacts } from './chain/chain.js';
+import { chainSlotOf, dropChainSlot, leaveSlot } from './chain/chain-slot.js';
+import { againstServer, type Ground, madeAtEnd, notPossible } from './chain/grounds.js';
+import { limitBlocksName, limitBlocksObject } from './chain/limit-list.js';
+import { historyText, whyNoDescendant } from './chain/lineage.js';
+import { WalSummaries } from './chain/wal-summaries.js';
 import { connectionTo, unanswered } from './connection.js';
-import { againstServer, type Ground, madeAtEnd, notPossible } from './grounds.js';
-import { limitBlocksName, limitBlocksObject } from './limit-list.js';
-import { historyText, whyNoDescendant } from './lineage.js';
-import { restoreDataDirectory } from './restore.js';
+import { PostgresqlHost } from './host/postgresql-host.js';
+import { restoreDataDirectory } from './restore/restore.js';
 import { describe, historyOf, type Server } from './server.js';
 import { faultOfServer } from './server-fault.js';
-import { WalSummaries } from './wal-summaries.js';
 
 /** How long is waited for what, in milliseconds. */
 export interface PostgresqlEngineOptions extends Partial<Patience> {
@@ -49,6 +51,7 @@ const patience: Required<PostgresqlEngineOptions> = {
 
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
+  readonly usual = { user: 'postgres', database: 'postgres' };
 
   private readonly patience: Required<PostgresqlEngineOptions>;
 
@@ -142,6 +145,10 @@ export class PostgresqlEngine extends Engine {
 
   whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined {
     return whyNoDescendant(former, now);
+  }
+
+  serve(folder: string): ServerHost {
+    return new PostgresqlHost(folder);
   }
 
   restore(chain: readonly RestoreSource[], directory: string, options?: RestoreOptions): Promise<RestoredFolder> {

@@ -1,7 +1,7 @@
 /** What a PostgreSQL server says of itself over a replication connection. */
 import type pg from 'pg';
 import { EngineFault } from '../engine-fault.js';
-import type { LeftTimeline } from './lineage.js';
+import type { LeftTimeline } from './chain/lineage.js';
 import { isLsn } from './lsn.js';
 import { sqlStateOf } from './server-fault.js';
 

@@ -1,0 +1,256 @@
+/**
+ * Builds a server from a backup, and keeps it running: whoever holds the job's lease runs the server, and who takes the
+ * lease over takes the server over. It ends when its instance is forgotten.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Endpoint, type EventContext, streamOf } from '@strongroom/contracts';
+import type { Credentials } from '@strongroom/credentials';
+import {
+  type BackupState,
+  backupDecider,
+  fold,
+  type InstanceCommand,
+  type InstanceState,
+  type InstanceToBuild,
+  instanceDecider,
+  type RegisteredInstance,
+} from '@strongroom/domain';
+import {
+  type Build,
+  EngineFault,
+  type EngineFor,
+  type HostedServer,
+  restoreBackup,
+  type ServerHost,
+} from '@strongroom/engines';
+import { execute, isOutage, type Ledger } from '@strongroom/ledger';
+import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import { VaultFault, type Vaults } from '@strongroom/vault';
+
+export interface BuiltServerParts {
+  ledger: Ledger;
+  ids: Ids;
+  log: Logger;
+  credentials: Credentials;
+  vaults: Vaults;
+  homeRegion: string;
+  engineFor: EngineFor;
+  folder: string;
+  /** Who does it: the process. */
+  actor: string;
+}
+
+const lookMs = 1_000;
+const longestPauseMs = 30_000;
+const local = { host: '127.0.0.1', tls: 'disable' } as const;
+
+export class BuiltServer {
+  constructor(
+    private readonly parts: BuiltServerParts,
+    private readonly job: LeasedJob,
+    private readonly hold: Hold,
+  ) {}
+
+  /** Ends when the instance is forgotten or could not be built; or with an error when the lease is lost or the process stops. */
+  async perform(): Promise<Performed> {
+    const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
+    const [requested] = history;
+    if (requested?.type !== 'InstanceBuildRequested') return 'finished';
+    const host = this.parts.engineFor(requested.data.datastore.type).serve(this.parts.folder);
+    const instance = fold(instanceDecider, history);
+    if (instance.is !== 'building') return this.carryOn(host, instance);
+    const context = { ...requested.context, causationId: requested.id, actor: this.parts.actor };
+    return this.build(host, instance, context);
+  }
+
+  private async build(host: ServerHost, instance: InstanceToBuild, context: EventContext): Promise<Performed> {
+    const { log, actor } = this.parts;
+    // An attempt may have died after it, or lost the answer to what it recorded.
+    const left = await host.find(this.job.id);
+    const attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
+    const begun = left ?? attempt;
+    if (!begun) return { retryInMs: 0 };
+    let server: HostedServer | undefined;
+    try {
+      const why = host.whyNotBuilt(instance.datastore.version);
+      if (why !== undefined) throw new EngineFault('version-unsupported', why);
+      const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
+      server = await host.start(this.job.id, { signal: this.hold.signal });
+      const endpoint = await this.endpointOf(instance, server.port);
+      await this.record(instance, context, { type: 'CompleteBuild', endpoint, region });
+      log.info(
+        { instance: instance.instanceId, backup: instance.backupId, port: server.port, region, actor },
+        'instance built',
+      );
+    } catch (error) {
+      await server?.stop();
+      server = undefined;
+      // It may be built for all that can be known here, or be another attempt's by now: the next lease looks again.
+      if (this.hold.signal.aborted || isOutage(error) || attempt?.isCurrent === false) throw error;
+      const { code, message } = faultOf(error);
+      log.error({ err: error, instance: instance.instanceId }, `instance not built: ${message}`);
+      await this.record(instance, context, { type: 'FailBuild', code, reason: message });
+    } finally {
+      await attempt?.discard();
+    }
+    return this.carryOn(host, await this.look(server), server);
+  }
+
+  /** The ledger decides: another attempt may have ended the build in its own way. */
+  private async carryOn(host: ServerHost, instance: InstanceState, running?: HostedServer): Promise<Performed> {
+    if (instance.is === 'registered') {
+      const { port } = instance.endpoint;
+      if (running?.port === port) return this.keep(host, port, running);
+      await running?.stop();
+      return this.keep(host, port);
+    }
+    await running?.stop();
+    await host.remove(this.job.id);
+    return 'finished';
+  }
+
+  /**
+   * From the home vault, or else from the nearest region that holds the chain whole.
+   * @returns the region
+   */
+  private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
+    const { vaults, homeRegion, log } = this.parts;
+    const backup = await this.backup(backupId);
+    const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
+    const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
+    let why: unknown;
+    for (const region of regions) {
+      try {
+        await this.restoreFrom(region, { backupId, expectedSha256 }, attempt);
+        return region;
+      } catch (error) {
+        if (!isOfVault(error) || this.hold.signal.aborted) throw error;
+        log.warn({ err: error, backup: backupId, region }, `not restored from ${region}: ${error.message}`);
+        why ??= error;
+      }
+    }
+    throw why;
+  }
+
+  /** @param backup with the digest that the ledger has of it: nothing else of its name is restored */
+  private async restoreFrom(
+    region: string,
+    backup: { backupId: string; expectedSha256: string | undefined },
+    attempt: Build,
+  ): Promise<void> {
+    let doneBytes = 0;
+    await restoreBackup({
+      vault: this.parts.vaults.of(region),
+      ...backup,
+      standsAlone: true,
+      directory: attempt.directory,
+      signal: this.hold.signal,
+      progress: (bytes) => {
+        doneBytes += bytes;
+        this.hold.progress(doneBytes, null);
+      },
+    });
+    this.hold.signal.throwIfAborted();
+    await attempt.finish(region);
+  }
+
+  /**
+   * Runs the server on its port until its instance is forgotten; one that does not come up is tried again, ever more
+   * seldom. Without its data the job is given back: another scheduler may have them, and nothing may stand in for them.
+   */
+  private async keep(host: ServerHost, port: number, running?: HostedServer): Promise<Performed> {
+    const { log } = this.parts;
+    let server = running;
+    let pauseMs = lookMs;
+    try {
+      while (!(await this.isForgotten())) {
+        try {
+          if (!server && !(await host.find(this.job.id))) return this.giveBack();
+          server ??= await host.start(this.job.id, { port, signal: this.hold.signal });
+          await delay(lookMs, undefined, { signal: this.hold.signal });
+          if (!server.isRunning) throw new EngineFault('server-did-not-start', `the server ${await server.ended}`);
+          pauseMs = lookMs;
+        } catch (error) {
+          if (this.hold.signal.aborted || !(error instanceof EngineFault)) throw error;
+          server = undefined;
+          log.error({ err: error, instance: this.job.id }, `a built server is down: ${error.message}`);
+          await delay(pauseMs, undefined, { signal: this.hold.signal });
+          pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+        }
+      }
+    } finally {
+      await server?.stop();
+    }
+    await host.remove(this.job.id);
+    return 'finished';
+  }
+
+  /** Another scheduler may have the data. */
+  private giveBack(): Performed {
+    this.parts.log.error(
+      { instance: this.job.id },
+      `a built server is down: instance ${this.job.id} has no data in ${this.parts.folder} here. Mount the disk that has them, or run a scheduler where they are; if they are lost, delete the instance and build it anew.`,
+    );
+    return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
+  }
+
+  /** While the ledger can't be asked the server goes on as it is. */
+  private async isForgotten(): Promise<boolean> {
+    try {
+      return (await this.look()).is === 'forgotten';
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      return false;
+    }
+  }
+
+  private async look(running?: HostedServer): Promise<InstanceState> {
+    try {
+      return fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', this.job.id)));
+    } catch (error) {
+      await running?.stop();
+      throw error;
+    }
+  }
+
+  /** With its source's credential: the roles are its source's. */
+  private async endpointOf(instance: InstanceToBuild, port: number): Promise<Endpoint> {
+    const { credentials } = this.parts;
+    const source = await this.sourceOf(instance);
+    const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
+    const credential = source && (await credentials.get(source.instanceId));
+    if (credential) await credentials.put(instance.instanceId, credential);
+    return { ...local, port, user, database };
+  }
+
+  private async sourceOf({ backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {
+    const backup = await this.backup(backupId);
+    if (!('request' in backup)) return undefined;
+    const source = fold(
+      instanceDecider,
+      await this.parts.ledger.readStream(streamOf('instance', backup.request.instanceId)),
+    );
+    return source.is === 'registered' ? source : undefined;
+  }
+
+  private async backup(backupId: string): Promise<BackupState> {
+    return fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', backupId)));
+  }
+
+  private async record({ instanceId, accountId }: InstanceToBuild, context: EventContext, command: InstanceCommand) {
+    await execute(this.parts, instanceDecider, { id: instanceId, accountId, instanceId, context }, command);
+  }
+}
+
+/** Another region may hold what this one has lost. */
+function isOfVault(error: unknown): error is VaultFault | EngineFault {
+  return error instanceof VaultFault || (error instanceof EngineFault && error.code === 'backup-content-invalid');
+}
+
+function faultOf(error: unknown): { code: string; message: string } {
+  if (error instanceof EngineFault || error instanceof VaultFault) return { code: error.code, message: error.message };
+  return {
+    code: 'unexpected',
+    message: `It broke off unexpectedly: ${error instanceof Error ? error.message : String(error)}`,
+  };
+}

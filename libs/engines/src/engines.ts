@@ -1,0 +1,14 @@
+/** Which engine takes care of which kind of server. Nothing else names an engine: a new one is its folder and a line here. */
+import type { DatastoreType } from '@strongroom/contracts';
+import type { Engine } from './engine.js';
+import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
+
+const engines: Readonly<Record<DatastoreType, Engine>> = {
+  postgresql: new PostgresqlEngine(),
+};
+
+export type EngineFor = (type: DatastoreType) => Engine;
+
+export const engineFor: EngineFor = (type) => engines[type];
+
+export const allEngines: readonly Engine[] = Object.values(engines);

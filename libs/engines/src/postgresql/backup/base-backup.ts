@@ -1,0 +1,273 @@
+/**
+ * The BASE_BACKUP command as a query of `pg`. While it runs it reads the socket itself: `pg` has no notion of a result
+ * that is a stream of archives, and its parser gives out views of a buffer that it uses again. When the server is ready
+ * for the next query the socket is handed back. This leans on the inside of `pg`, whose version is pinned for it.
+ * Source: PostgreSQL documentation, "Streaming Replication Protocol", BASE_BACKUP.
+ */
+import type { Duplex } from 'node:stream';
+import type { Connection, Submittable } from 'pg';
+import { EngineFault } from '../../engine-fault.js';
+import { faultOfServer } from '../server-fault.js';
+import type { SilenceLimit } from '../silence-limit.js';
+import { Archives } from './archives.js';
+import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
+
+export interface Tablespace {
+  oid: string;
+  location: string;
+}
+
+/** Known before the first archive. */
+export interface BackupStart {
+  startLsn: string;
+  timeline: number;
+  tablespaces: Tablespace[];
+  /** Without WAL. */
+  estimatedBytes: number | null;
+}
+
+export interface BaseBackupOptions {
+  label: string;
+  /** Built on the backup whose manifest was uploaded before. */
+  isIncremental?: boolean;
+  silence: SilenceLimit;
+  patience: Patience;
+}
+
+/** How long nothing may come, in milliseconds, before the connection is given up. */
+export interface Patience {
+  /** Before the first archive, while the server makes a checkpoint and looks at how much it has. */
+  beginMs: number;
+  /** From then on, as long as we are reading. */
+  stallMs: number;
+  /** While we are not: all that time the server keeps its WAL for us. */
+  heldMs: number;
+}
+
+export const manifestName = 'backup_manifest';
+
+export class BaseBackup implements Submittable, CopySink {
+  private readonly start = outcome<BackupStart>();
+  private readonly end = outcome<string>();
+  private readonly archives = new Archives({
+    pause: () => this.hold(true),
+    resume: () => this.hold(false),
+    abandoned: () => this.abort(new EngineFault('cancelled', 'The backup was given up by its reader.')),
+  });
+  private readonly messages = new CopyStream(this);
+  private readonly rows: (string | null)[][] = [];
+  /** What the current CopyData message is: `n` a new archive, `d` data, `m` the manifest begins, `p` progress. */
+  private kind: string | undefined;
+  private archiveName: Buffer[] = [];
+  private isComplete = false;
+  private failure: Error | undefined;
+  private socket: Duplex | undefined;
+  private parser: ((chunk: Buffer) => void) | undefined;
+
+  constructor(private readonly options: BaseBackupOptions) {}
+
+  /** Resolves when the server begins to send. */
+  get begun(): Promise<BackupStart> {
+    return this.start.promise;
+  }
+
+  /** Resolves with the end LSN when the server has said that the backup is good. */
+  get ended(): Promise<string> {
+    return this.end.promise;
+  }
+
+  /** The archives and, last, the server's manifest; to be read one after the other. */
+  get objects(): Archives['objects'] {
+    return this.archives.objects;
+  }
+
+  /** Ends the backup from our side; the server notices and cleans up. */
+  abort(error: Error): void {
+    this.fail(error);
+    this.socket?.destroy();
+  }
+
+  // As a query of pg.
+
+  submit(connection: Connection): void {
+    const socket: Duplex = connection.stream;
+    const [parser, ...others] = socket.listeners('data');
+    if (!parser || others.length > 0) {
+      throw new EngineFault('protocol-violation', 'The installed pg reads its socket in a way that is not known here.');
+    }
+    this.socket = socket;
+    this.parser = parser as (chunk: Buffer) => void;
+    socket.off('data', this.parser);
+    socket.on('data', this.take);
+    socket.once('close', this.connectionClosed);
+    this.options.silence.set(this.options.patience.beginMs, silent);
+    // WAIT false: the archive has the WAL that it needs, and whether the server's own archiver works is not our business.
+    // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest holds for
+    // every file. With it a file of it names the old places, and changing that file would break the manifest.
+    const label = this.options.label.replaceAll("'", "''");
+    const incremental = this.options.isIncremental ? ', INCREMENTAL' : '';
+    connection.query(
+      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'${incremental})`,
+    );
+  }
+
+  handleError(error: Error): void {
+    this.fail(faultOfServer(error));
+  }
+
+  handleReadyForQuery(): void {}
+
+  // The socket.
+
+  private readonly take = (chunk: Buffer): void => {
+    try {
+      this.messages.take(chunk);
+    } catch (error) {
+      this.abort(violation(error instanceof Error ? error.message : String(error)));
+    }
+  };
+
+  private readonly connectionClosed = (): void => {
+    const broken = new EngineFault(
+      'server-unreachable',
+      'The connection to the server broke while it sent the backup. See that the server is up; its log says why it ended the connection.',
+    );
+    this.fail(this.options.silence.fault ?? broken);
+  };
+
+  private hold(isHeld: boolean): void {
+    const { silence, patience } = this.options;
+    if (isHeld) silence.set(patience.heldMs, untaken);
+    else silence.set(patience.stallMs, silent);
+    if (isHeld) this.socket?.pause();
+    else this.socket?.resume();
+  }
+
+  /** Lets `pg` have the socket again, with the message that tells it that the server is ready. */
+  private handBack(ready: Buffer): void {
+    const { socket, parser } = this;
+    this.release();
+    if (!socket || !parser) return;
+    socket.on('data', parser);
+    const header = Buffer.from([0x5a, 0, 0, 0, 0]);
+    header.writeInt32BE(ready.length + 4, 1);
+    parser.call(socket, Buffer.concat([header, ready]));
+  }
+
+  private release(): void {
+    this.options.silence.lift();
+    this.socket?.off('data', this.take);
+    this.socket?.off('close', this.connectionClosed);
+  }
+
+  // Messages.
+
+  message(type: string, body: Buffer): void {
+    switch (type) {
+      case 'D':
+        this.rows.push(rowValues(body));
+        return;
+      case 'H':
+        this.beginCopy();
+        return;
+      case 'c':
+        this.archives.end();
+        return;
+      case 'C':
+        if (body.toString('latin1').startsWith('BASE_BACKUP')) this.isComplete = true;
+        return;
+      case 'E': {
+        const { C: code = '', M: message = '', H: hint } = errorFields(body);
+        this.fail(faultOfServer(Object.assign(new Error(message), { code, hint })));
+        return;
+      }
+      case 'Z':
+        this.finish();
+        this.handBack(body);
+    }
+  }
+
+  private beginCopy(): void {
+    const [[startLsn, timeline] = [], ...spaces] = this.rows.splice(0);
+    if (!startLsn || !timeline) throw new RangeError('it did not say where the backup starts');
+    this.options.silence.set(this.options.patience.stallMs, silent);
+    const kilobytes = spaces.map(([, , size]) => size);
+    this.start.resolve({
+      startLsn,
+      timeline: Number(timeline),
+      tablespaces: spaces.flatMap(([oid, location]) => (oid && location ? [{ oid, location }] : [])),
+      estimatedBytes: kilobytes.some((size) => size == null)
+        ? null
+        : kilobytes.reduce((sum, size) => sum + Number(size) * 1_024, 0),
+    });
+  }
+
+  copyKind(kind: string): void {
+    if (this.failure) return;
+    if (!'ndmp'.includes(kind)) throw new RangeError(`a part of kind ${JSON.stringify(kind)}`);
+    this.kind = kind;
+    this.archiveName = [];
+    if (kind === 'm') this.archives.begin(manifestName);
+  }
+
+  copyPart(part: Buffer): void {
+    if (this.failure) return;
+    if (this.kind === 'n') this.archiveName.push(part);
+    else if (this.kind === 'd') this.archives.add(part);
+  }
+
+  copyMessageEnd(): void {
+    if (this.kind === 'n' && !this.failure) {
+      const [name = ''] = Buffer.concat(this.archiveName).toString('utf8').split('\0');
+      this.archives.begin(name);
+    }
+    this.kind = undefined;
+  }
+
+  // The end.
+
+  private finish(): void {
+    const endLsn = this.rows.at(-1)?.[0];
+    if (this.failure) return;
+    if (this.isComplete && endLsn) this.end.resolve(endLsn);
+    else this.fail(violation('it ended the backup without saying that it is good'));
+  }
+
+  private fail(error: Error): void {
+    if (this.failure) return;
+    this.failure = error;
+    this.start.reject(error);
+    this.end.reject(error);
+    this.archives.fail(error);
+  }
+}
+
+function silent(seconds: number): EngineFault {
+  return new EngineFault(
+    'server-stalled',
+    `The server sent nothing for ${seconds} s; the backup is given up. See whether the server or the network hangs.`,
+  );
+}
+
+function untaken(seconds: number): EngineFault {
+  return new EngineFault(
+    'reader-stalled',
+    `Nothing took the server's bytes for ${seconds} s; the backup is given up, so that the server need not keep its WAL for it any longer. See whether the vault hangs.`,
+  );
+}
+
+function violation(what: string): EngineFault {
+  return new EngineFault('protocol-violation', `What the server sent is no backup of PostgreSQL: ${what}.`);
+}
+
+/** A promise to be settled later. Whoever awaits it gets the failure; that nobody does is no fault of the process. */
+function outcome<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

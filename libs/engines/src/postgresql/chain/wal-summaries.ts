@@ -1,0 +1,211 @@
+/**
+ * What the server's WAL summaries tell of the changes between two backups, read over an ordinary connection to a
+ * database: a replication connection may not call functions. It must reach the very server that is backed up, which the
+ * backup's temporary slot proves, for its name is chance and no other server has it.
+ */
+import type pg from 'pg';
+import { z } from 'zod';
+import type { EngineTarget } from '../../engine.js';
+import { connectionTo, type ServerConnection, unanswered } from '../connection.js';
+import { compareLsn, isLsn } from '../lsn.js';
+import { faultOfServer, sqlStateOf } from '../server-fault.js';
+import { type Ground, notPossible } from './grounds.js';
+import type { RelationLimit, Span } from './limit-list.js';
+
+export interface SummariesPatience {
+  connectMs: number;
+  answerMs: number;
+  /** For the first of what the server has to put together out of all its summaries. */
+  beginMs: number;
+}
+
+const summary = z.object({ start_lsn: z.string().refine(isLsn), end_lsn: z.string().refine(isLsn) });
+type Summary = z.infer<typeof summary>;
+const number = z.coerce.number().int().nonnegative();
+const limit = number.nullable();
+const changed = z.object({
+  space: number,
+  database: number,
+  relation: number,
+  limits: z.tuple([limit, limit, limit, limit]),
+});
+const rowsAtOnce = 10_000;
+/** A page's header; the rest of a page of the visibility map has two bits for each page of the table. */
+const pageHeaderBytes = 24;
+const pagesInByte = 4;
+
+const listSummaries = `
+  select start_lsn::text, end_lsn::text from pg_catalog.pg_available_wal_summaries() where tli = $1
+  order by start_lsn, end_lsn desc`;
+const mayRead = `select pg_catalog.has_function_privilege(
+  'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
+/**
+ * Of each relation the lowest limit of each fork. The visibility map has one more: of the bits that are cleared when a
+ * page of the table changes, the WAL tells nothing (17.10 and 18.4 at all, 18.6 when a table is cut), so what the
+ * parent has of the map holds no further than to the first page of the table that has changed. What lies beyond is
+ * zeros then, but for what the backup has: the server makes it anew with the next vacuum.
+ */
+const listLimits = `
+  declare limits no scroll cursor for
+  select reltablespace::int8 as space, reldatabase::int8 as database, relfilenode::int8 as relation, array[
+      min(relblocknumber) filter (where relforknumber = 0 and is_limit_block),
+      min(relblocknumber) filter (where relforknumber = 1 and is_limit_block),
+      least(min(relblocknumber) filter (where relforknumber = 2 and is_limit_block),
+            min(relblocknumber) filter (where relforknumber = 0) / $1::int8),
+      min(relblocknumber) filter (where relforknumber = 3 and is_limit_block)
+    ]::int8[] as limits
+  from unnest($2::pg_lsn[], $3::pg_lsn[]) as s(start_lsn, end_lsn),
+    lateral pg_catalog.pg_wal_summary_contents($4::int8, s.start_lsn, s.end_lsn)
+  group by 1, 2, 3`;
+
+export class WalSummaries {
+  private constructor(
+    private readonly connection: ServerConnection,
+    private readonly patience: SummariesPatience,
+  ) {}
+
+  /**
+   * @param options.temporarySlot of a replication connection to the same server; undefined where it need not be proven
+   * @throws {IncrementalNotPossible} `no-database-connection`, also when the signal ends it
+   */
+  static async open(
+    target: EngineTarget,
+    patience: SummariesPatience,
+    { signal, temporarySlot }: { signal: AbortSignal; temporarySlot?: string },
+  ): Promise<WalSummaries> {
+    const connection = connectionTo(target, 'sql', patience.connectMs);
+    signal.addEventListener('abort', connection.destroy, { once: true });
+    const summaries = new WalSummaries(connection, patience);
+    try {
+      await connection.client.connect();
+      connection.silence.set(patience.answerMs, unanswered);
+      // A role's own limits are for those who ask for data; a transaction pooler gives each transaction another session.
+      await summaries.query('begin transaction read only');
+      await summaries.query("set local search_path = ''");
+      for (const limit of ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) {
+        await summaries.query(`set local ${limit} = 0`);
+      }
+      await summaries.query(listSummaries, [0]);
+      const { rows: may } = await summaries.query(mayRead);
+      if (may[0]?.may !== true) throw new Error('permission denied for function pg_wal_summary_contents');
+      if (temporarySlot !== undefined) {
+        const { rows } = await summaries.query('select from pg_catalog.pg_replication_slots where slot_name = $1', [
+          temporarySlot,
+        ]);
+        if (rows.length === 0) throw new Error('it leads to another server than the replication connection');
+      }
+      return summaries;
+    } catch (error) {
+      connection.destroy();
+      throw notPossible(noConnection(target, connection.silence.fault ?? error), error);
+    } finally {
+      signal.removeEventListener('abort', connection.destroy);
+    }
+  }
+
+  /** Ends the connection at once. */
+  close(): void {
+    this.connection.destroy();
+  }
+
+  /**
+   * The limits of all relations that were cut, made or dropped within the span, or whose visibility map may be stale.
+   * The first of them are read before this returns; the connection ends with the last.
+   * @throws {IncrementalNotPossible} `summaries-missing`
+   */
+  async limits(span: Span, blockSize: number): Promise<AsyncGenerator<RelationLimit>> {
+    try {
+      const found = await this.query(listSummaries, [span.timeline]);
+      const within = covering(
+        found.rows.map((row) => summary.parse(row)),
+        span,
+      );
+      const pagesInMapPage = (blockSize - pageHeaderBytes) * pagesInByte;
+      const starts = within.map(({ start_lsn }) => start_lsn);
+      const ends = within.map(({ end_lsn }) => end_lsn);
+      await this.query(listLimits, [pagesInMapPage, starts, ends, span.timeline]);
+      const first = await this.fetch(this.patience.beginMs);
+      return this.rest(first);
+    } catch (error) {
+      this.close();
+      throw this.missing(error);
+    }
+  }
+
+  private async *rest(first: RelationLimit[][]): AsyncGenerator<RelationLimit> {
+    try {
+      for (let rows = first; rows.length > 0; rows = await this.fetch(this.patience.answerMs)) {
+        for (const limits of rows) yield* limits;
+      }
+    } catch (error) {
+      throw this.missing(error);
+    } finally {
+      this.close();
+    }
+  }
+
+  /** While nobody asks for more, the connection may be silent for as long as it takes. */
+  private async fetch(patienceMs: number): Promise<RelationLimit[][]> {
+    this.connection.silence.set(patienceMs, unanswered);
+    const { rows } = await this.query(`fetch ${rowsAtOnce} from limits`);
+    this.connection.silence.lift();
+    return rows.map((row) => {
+      const { space, database, relation, limits } = changed.parse(row);
+      return limits.flatMap((block, fork) => (block === null ? [] : [{ space, database, relation, fork, block }]));
+    });
+  }
+
+  private query(text: string, values?: unknown[]): Promise<pg.QueryResult<Record<string, unknown>>> {
+    return this.connection.client.query<Record<string, unknown>>(text, values);
+  }
+
+  /** What the server says against its summaries is nothing against a full backup; that it is gone is. */
+  private missing(error: unknown): unknown {
+    const fault = this.connection.silence.fault;
+    if (fault) return fault;
+    if (error instanceof z.ZodError) {
+      return notPossible({
+        ground: 'summaries-missing',
+        reason: 'What the server tells of its WAL is of no known form.',
+      });
+    }
+    const code = sqlStateOf(error);
+    if (code === undefined || /^(57P0|08)/.test(code)) return faultOfServer(error);
+    const message = error instanceof Error ? error.message : String(error);
+    return notPossible(
+      { ground: 'summaries-missing', reason: `The server's WAL summaries can't be read: ${message}.` },
+      error,
+    );
+  }
+}
+
+/**
+ * The summaries that lie within the span. One that reaches beyond it would tell of a cut before the parent began, and
+ * what has grown since would be lost; the server's own begin and end where backups do, at the redo point of a checkpoint.
+ * @throws {IncrementalNotPossible} `summaries-missing` unless they cover the span without a gap
+ */
+export function covering(summaries: readonly Summary[], { timeline, startLsn, endLsn }: Span): Summary[] {
+  const within = summaries.filter(
+    ({ start_lsn, end_lsn }) => compareLsn(start_lsn, startLsn) >= 0 && compareLsn(end_lsn, endLsn) <= 0,
+  );
+  let covered = startLsn;
+  for (const { start_lsn, end_lsn } of within) {
+    if (compareLsn(start_lsn, covered) > 0) break;
+    if (compareLsn(end_lsn, covered) > 0) covered = end_lsn;
+  }
+  if (compareLsn(covered, endLsn) >= 0) return within;
+  throw notPossible({
+    ground: 'summaries-missing',
+    reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. See that wal_summary_keep_time is longer than the time between two backups.`,
+  });
+}
+
+function noConnection({ endpoint }: EngineTarget, error: unknown): Ground {
+  const { database, user, tls } = endpoint;
+  const message = error instanceof Error ? error.message : String(error);
+  const kind = tls === 'disable' ? 'host' : 'hostssl';
+  return {
+    ground: 'no-database-connection',
+    reason: `Which relations were cut since the backup before is asked over an ordinary connection to database "${database}" as "${user}", which can't be had: ${message}. See that the database exists and that the role may connect to it and execute pg_available_wal_summaries and pg_wal_summary_contents; add a line to pg_hba.conf: ${kind} ${database} ${user} ADDRESS scram-sha-256; then reload it.`,
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * Servers built from backups of PostgreSQL, on the programs that come with Strongroom. Each acts for nobody but itself: it
+ * listens on the loopback interface, lets in its source's roles by their passwords, and archives and follows nothing.
+ */
+import { join } from 'node:path';
+import { PostgresServer, ServiceFault } from '@strongroom/server-processes';
+import { EngineFault } from '../../engine-fault.js';
+import { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from '../../server-host.js';
+import { standAloneSettings } from '../restore/stand-alone-settings.js';
+import { ServerFolder } from './server-folder.js';
+
+/** Of the programs that come with Strongroom. */
+const majorVersion = 18;
+
+export class PostgresqlHost extends ServerHost {
+  /** @param folder with a folder for each instance, and a log beside it */
+  constructor(private readonly folder: string) {
+    super();
+  }
+
+  whyNotBuilt(version: string): string | undefined {
+    if (Number.parseInt(version, 10) === majorVersion) return undefined;
+    return `The backup is of postgresql ${version}, and servers of version ${majorVersion} are built here. Restore it with: strongroom restore`;
+  }
+
+  find(instanceId: string): Promise<HostedData | undefined> {
+    return this.of(instanceId).restored();
+  }
+
+  build(instanceId: string, attempt: number): Promise<Build | undefined> {
+    return this.of(instanceId).begin(attempt);
+  }
+
+  async start(instanceId: string, { port, signal }: HostOptions): Promise<HostedServer> {
+    const data = await this.of(instanceId).restored();
+    if (!data) throw new EngineFault('server-did-not-start', `instance ${instanceId} has no data in ${this.folder}`);
+    try {
+      const server = await PostgresServer.startOn(data.directory, {
+        // The users are the source's, and none of their passwords is ours to know. With an empty one nobody is asked.
+        password: 'unknown',
+        isOthers: true,
+        logFile: join(this.folder, `${instanceId}.log`),
+        settings: { ...standAloneSettings(majorVersion), ...data.files },
+        signal,
+        ...(port !== undefined && { port }),
+      });
+      return new HostedPostgresql(server);
+    } catch (error) {
+      if (!(error instanceof ServiceFault)) throw error;
+      throw new EngineFault('server-did-not-start', error.message, { cause: error });
+    }
+  }
+
+  remove(instanceId: string): Promise<void> {
+    return this.of(instanceId).remove();
+  }
+
+  private of(instanceId: string): ServerFolder {
+    return new ServerFolder(this.folder, instanceId);
+  }
+}
+
+class HostedPostgresql implements HostedServer {
+  constructor(private readonly server: PostgresServer) {}
+
+  get port(): number {
+    return this.server.port;
+  }
+
+  get isRunning(): boolean {
+    return this.server.running;
+  }
+
+  get ended(): Promise<string> {
+    return this.server.ended;
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+}

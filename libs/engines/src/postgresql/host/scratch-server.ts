@@ -1,0 +1,174 @@
+/**
+ * A server on a restored folder that nobody else can reach, for as long as its tables are read: on a socket in a folder of
+ * its own, without a network, without this process's environment, and acting for nobody.
+ */
+import { execFile } from 'node:child_process';
+import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { ChildService, insteadOfRoot, postgresPrograms, type SystemUser } from '@strongroom/server-processes';
+import pg from 'pg';
+import { standAloneSettings } from '../restore/stand-alone-settings.js';
+
+const run = promisify(execFile);
+const port = 5432;
+const lookMs = 50;
+const stopMs = 60_000;
+/** As long as it says that it recovers, it is waited for. */
+const silentMs = 120_000;
+const startingUp = '57P03';
+const firstWithLoginTriggers = 17;
+/** Whom the server is made with: it is called otherwise where initdb was told so. */
+const superuserQuery = 'select rolname from pg_authid where oid = 10';
+
+export interface Programs {
+  /** The program `postgres`. */
+  postgres: string;
+  user: SystemUser | undefined;
+}
+
+/** Of the major version that is wanted; else why there is none. @param bin a folder with `postgres`; default: that of npm */
+export async function programsFor(major: number, bin?: string): Promise<Programs | string> {
+  const user = insteadOfRoot();
+  try {
+    const postgres = join(bin ?? postgresPrograms(user).bin, 'postgres');
+    const { stdout } = await run(postgres, ['--version'], { ...asUser(user), env: environment });
+    const found = Number(/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]);
+    if (found === major) return { postgres, user };
+    return `the backup is of PostgreSQL ${major}, and ${postgres} is of ${found}. Give the folder with the programs of ${major}: --programs BIN`;
+  } catch (error) {
+    return `no PostgreSQL could be run: ${error instanceof Error ? error.message : error}. Give the folder with its programs: --programs BIN`;
+  }
+}
+
+/** Nothing of ours is a tenant's to see: what is restored may hold code. */
+const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C', TZ: 'UTC' };
+
+export class ScratchServer {
+  private constructor(
+    private readonly service: ChildService,
+    private readonly sockets: string,
+    private readonly superuser: string,
+  ) {}
+
+  /**
+   * @param scratch a folder of the caller's own, with the restored folder in it
+   * @throws with the end of the server's log
+   */
+  static async start(
+    { postgres, user }: Programs,
+    scratch: string,
+    folders: { data: string; outside: readonly string[] },
+    major: number,
+  ): Promise<ScratchServer> {
+    const sockets = join(scratch, 's');
+    await mkdir(sockets, { mode: 0o700 });
+    const [hba, ident, logFile] = ['hba', 'ident', 'log'].map((name) => join(scratch, name)) as [
+      string,
+      string,
+      string,
+    ];
+    // Who can open the socket is who started this.
+    await writeFile(hba, 'local all all trust\n');
+    for (const file of [ident, logFile]) await writeFile(file, '');
+    if (user) {
+      await run('chown', ['-R', `${user.uid}:${user.gid}`, folders.data, ...folders.outside]);
+      for (const path of [sockets, hba, ident]) await chown(path, user.uid, user.gid);
+      await chmod(scratch, 0o711);
+    }
+    const settings = {
+      ...standAloneSettings(major),
+      listen_addresses: '',
+      unix_socket_directories: sockets,
+      port,
+      hba_file: hba,
+      ident_file: ident,
+      autovacuum: 'off',
+      fsync: 'off',
+      ...(major >= firstWithLoginTriggers && { event_triggers: 'off' }),
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const superuser = await superuserOf(postgres, ['-D', folders.data, ...args], user, logFile);
+    const service = ChildService.start({
+      program: postgres,
+      args: ['-D', folders.data, ...args],
+      logFile,
+      env: environment,
+      cwd: folders.data,
+      user,
+      stopSignal: 'SIGINT',
+    });
+    const server = new ScratchServer(service, sockets, superuser);
+    try {
+      await server.ready();
+      return server;
+    } catch (error) {
+      await service.kill();
+      const said = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-8).join('\n');
+      throw new Error(`The server did not start: ${error instanceof Error ? error.message : error}\n${said}`);
+    }
+  }
+
+  /** As the superuser. */
+  async connect(database: string): Promise<pg.Client> {
+    const client = new pg.Client({
+      host: this.sockets,
+      port,
+      user: this.superuser,
+      database,
+      // What a role or a database sets for itself comes after the command line, and before this.
+      options: '-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 -c row_security=off',
+    });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  }
+
+  stop(): Promise<void> {
+    return this.service.stop(stopMs, 'SIGQUIT');
+  }
+
+  private async ready(): Promise<void> {
+    let deadline = Date.now() + silentMs;
+    let ended: string | undefined;
+    void this.service.ended.then((how) => {
+      ended = how;
+    });
+    for (;;) {
+      try {
+        await (await this.connect('template1')).end();
+        return;
+      } catch (error) {
+        if (ended !== undefined) throw new Error(`it ${ended}`);
+        if (error instanceof Error && 'code' in error && error.code === startingUp) deadline = Date.now() + silentMs;
+        if (Date.now() > deadline) throw error;
+        await delay(lookMs);
+      }
+    }
+  }
+}
+
+/** Asked of the server without a connection, for which the name would be needed. It recovers the folder on the way. */
+async function superuserOf(
+  postgres: string,
+  args: string[],
+  user: SystemUser | undefined,
+  logFile: string,
+): Promise<string> {
+  const asked = run(postgres, ['--single', ...args, 'template1'], { ...asUser(user), env: environment });
+  asked.child.stdin?.end(`${superuserQuery}\n`);
+  try {
+    const [, name] = /rolname = "(.*)"\t\(typeid/.exec((await asked).stdout) ?? [];
+    if (name === undefined) throw new Error('it does not tell its superuser');
+    return name;
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    await writeFile(logFile, said);
+    throw new Error(`The server did not start:\n${said.trimEnd().split('\n').slice(-8).join('\n')}`);
+  }
+}
+
+function asUser(user: SystemUser | undefined) {
+  return user ? { uid: user.uid, gid: user.gid, cwd: '/' } : { cwd: '/' };
+}

@@ -1,0 +1,66 @@
+import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type BuildFolder, ServerFolder } from './server-folder.js';
+
+const id = '01a2130a-5d3e-76ca-b206-909df757774c';
+let home: string;
+let folder: ServerFolder;
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'strongroom-built-'));
+  folder = new ServerFolder(home, id);
+});
+afterEach(async () => {
+  await folder.remove();
+  await rm(home, { recursive: true });
+});
+
+async function begin(attempt: number): Promise<BuildFolder> {
+  const begun = await folder.begin(attempt);
+  if (!begun) throw new Error(`a later attempt than ${attempt} has begun`);
+  return begun;
+}
+async function fill({ directory: data }: BuildFolder, ...spaces: string[]): Promise<void> {
+  await mkdir(join(data, 'pg_tblspc'), { recursive: true });
+  await writeFile(join(data, 'PG_VERSION'), '18\n');
+  for (const space of spaces) {
+    await mkdir(join(`${data}.tablespaces`, space), { recursive: true });
+    await symlink(join(`${data}.tablespaces`, space), join(data, 'pg_tblspc', space));
+  }
+}
+
+describe('the folder of a built server', () => {
+  it('is there when an attempt has finished, its tablespaces with it, and not before', async () => {
+    const attempt = await begin(1);
+    await fill(attempt, '16385');
+    expect(await folder.restored()).toBeUndefined();
+    await attempt.finish('IAD');
+    await attempt.discard();
+    const restored = await folder.restored();
+    expect(restored).toMatchObject({ region: 'IAD' });
+    const directory = restored?.directory ?? '';
+    expect(await readlink(join(directory, 'pg_tblspc', '16385'))).toBe(`${directory}.tablespaces/16385`);
+    expect(await readdir(`${directory}.tablespaces`)).toEqual(['16385']);
+    await folder.remove();
+    expect(await readdir(home)).toEqual([]);
+  });
+
+  it('is never that of an attempt after which another has begun, though it goes on writing', async () => {
+    const late = await begin(1);
+    await fill(late);
+    const current = await begin(2);
+    await fill(late);
+    await fill(current);
+    expect(late.isCurrent).toBe(false);
+    await expect(late.finish('DFW')).rejects.toThrow('later attempt');
+    await late.discard();
+    expect(await folder.begin(1)).toBeUndefined();
+    await current.finish('ORD');
+    expect(await folder.restored()).toMatchObject({ region: 'ORD' });
+    const another = await begin(3);
+    await fill(another);
+    await expect(another.finish('IAD')).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+    expect(await folder.restored()).toMatchObject({ region: 'ORD' });
+  });
+});

@@ -1,0 +1,162 @@
+/**
+ * Where a built server lies. It is there whole or not at all: attempts restore into numbered folders beside it, and one
+ * of them takes its name in one step, if no later one has begun.
+ *
+ *     FOLDER/<instance>/data, data.tablespaces/       the server's
+ *     FOLDER/<instance>/pg_hba.conf, pg_ident.conf    who may connect, in place of its source's rules
+ *     FOLDER/<instance>/region                        where it was restored from
+ *     FOLDER/<instance>.<attempt>/                    what an attempt has restored so far
+ *
+ * Where PostgreSQL's user can't reach FOLDER, a link at <instance> says where all of it is.
+ */
+import { existsSync } from 'node:fs';
+import {
+  chmod,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { PostgresServer } from '@strongroom/server-processes';
+import type { Build, HostedData } from '../../server-host.js';
+
+const openToPass = 0o711;
+const openToRead = 0o644;
+/** The source's may let in only who comes over TLS or from its own network. This lets in its roles, with a password of either kind. */
+const access = 'host all all 127.0.0.1/32 md5\nhost replication all 127.0.0.1/32 md5\n';
+const accessName = 'pg_hba.conf';
+const identName = 'pg_ident.conf';
+const regionName = 'region';
+const dataName = 'data';
+
+export interface ServerData extends HostedData {
+  /** The settings that name its files. */
+  files: Record<'data_directory' | 'hba_file' | 'ident_file', string>;
+}
+
+export class ServerFolder {
+  private readonly path: string;
+
+  constructor(folder: string, instanceId: string) {
+    this.path = resolve(folder, instanceId);
+  }
+
+  /** What an attempt has restored. Undefined when there is nothing, or its disk is not mounted. */
+  async restored(): Promise<ServerData | undefined> {
+    const place = await this.place();
+    const directory = join(place, dataName);
+    if (!existsSync(join(directory, 'PG_VERSION'))) return undefined;
+    const files = { data_directory: directory, hba_file: join(place, accessName), ident_file: join(place, identName) };
+    return { directory, files, region: await readFile(join(place, regionName), 'utf8') };
+  }
+
+  /** Removes what earlier attempts left, so that none of them can finish. Undefined when a later one has begun. */
+  async begin(attempt: number): Promise<BuildFolder | undefined> {
+    const place = await PostgresServer.placeFor(this.path);
+    const earlier = await attemptsBeside(place);
+    if (earlier.some(({ number }) => number >= attempt)) return undefined;
+    for (const { path } of earlier) await removeFolder(path);
+    return BuildFolder.make(`${place}.${attempt}`, place);
+  }
+
+  /** With whatever runs there. */
+  async remove(): Promise<void> {
+    const place = await this.place();
+    await PostgresServer.endLeftover(join(place, dataName));
+    for (const { path } of await attemptsBeside(place)) await removeFolder(path);
+    await removeFolder(place);
+    if (place === this.path) return;
+    await rm(this.path, { force: true });
+    await rmdir(dirname(place)).catch(() => {});
+  }
+
+  private place(): Promise<string> {
+    return readlink(this.path).catch(() => this.path);
+  }
+}
+
+/** What one attempt restores into. */
+export class BuildFolder implements Build {
+  private isFinished = false;
+
+  private constructor(
+    private readonly path: string,
+    private readonly place: string,
+  ) {}
+
+  static async make(path: string, place: string): Promise<BuildFolder> {
+    await mkdir(path);
+    await chmod(path, openToPass);
+    for (const [name, text] of [
+      [identName, ''],
+      [accessName, access],
+    ] as const) {
+      await writeFile(join(path, name), text);
+      await chmod(join(path, name), openToRead);
+    }
+    return new BuildFolder(path, place);
+  }
+
+  get directory(): string {
+    return join(this.path, dataName);
+  }
+
+  /** Restoring may make the folder anew, but not what `make` put into it. */
+  get isCurrent(): boolean {
+    return this.isFinished || existsSync(join(this.path, accessName));
+  }
+
+  async finish(region: string): Promise<HostedData> {
+    await this.pointTablespaces();
+    await writeFile(join(this.path, regionName), region);
+    for (const folder of [this.directory, this.path]) await sync(folder);
+    if (!this.isCurrent) throw new Error(`${this.path} was given up for a later attempt`);
+    await rename(this.path, this.place);
+    this.isFinished = true;
+    await sync(dirname(this.place));
+    return { directory: join(this.place, dataName), region };
+  }
+
+  async discard(): Promise<void> {
+    await removeFolder(this.path);
+  }
+
+  /** The links are absolute. */
+  private async pointTablespaces(): Promise<void> {
+    const links = join(this.directory, 'pg_tblspc');
+    for (const oid of await readdir(links)) {
+      const link = join(links, oid);
+      await rm(link);
+      await symlink(join(this.place, `${dataName}.tablespaces`, oid), link);
+    }
+  }
+}
+
+async function attemptsBeside(place: string): Promise<{ number: number; path: string }[]> {
+  const prefix = `${basename(place)}.`;
+  const names = await readdir(dirname(place)).catch(() => []);
+  return names
+    .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+    .map((name) => ({ number: Number(name.slice(prefix.length)), path: join(dirname(place), name) }));
+}
+
+/** Tried again where an attempt that does not know yet that it is over puts one more file into it. */
+function removeFolder(path: string): Promise<void> {
+  return rm(path, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Puts one backup of a chain into the folder: a full one into the empty folder, an incremental one in place over what its
+ * parent left. What is whole in it takes the place of what was there, changed blocks are written where they belong, and
+ * what it does not name is gone. Each file is compared with the server's own manifest as it is written.
+ */
+import { createHash } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import type { RestoreSource } from '../../engine.js';
+import { manifestName } from '../backup/base-backup.js';
+import { archivesOf, invalid, limitBlocksOf } from './archives-of.js';
+import { shown } from './byte-path.js';
+import { applyChangedBlocks, type BlockLimit, type BlockSizes, blockSizesOf } from './changed-blocks.js';
+import { LimitBlocks } from './limit-blocks.js';
+import type { PathTable } from './path-table.js';
+import { type RelationFile, relationFileOf, relationOf, visibilityMapFork } from './relation-file.js';
+import { listedFiles, tableOf } from './server-manifest.js';
+import { modes, type TargetTree } from './target-tree.js';
+import { type ExpectedTree, prune } from './tree-walk.js';
+import { type Mode, unpack } from './unpack.js';
+import { type WrittenFile, write } from './write-all.js';
+
+export const labelName = 'backup_label';
+const ofIncremental = /^INCREMENTAL FROM (?:LSN|TLI): .*\n/gm;
+/** WAL is not in the server's manifest; what lies beside it under pg_wal may be. */
+const maybeUnlisted = /^pg_wal\//;
+
+export interface AppliedBackup extends ExpectedTree {
+  /** Bytes of what came. */
+  bytes: number;
+}
+
+/** @throws {EngineFault} `backup-content-invalid` */
+export async function applyBackup(
+  tree: TargetTree,
+  source: RestoreSource,
+  progress?: (bytes: number) => void,
+): Promise<AppliedBackup> {
+  const { manifest } = source;
+  const manifestBytes = manifest.objects.find(({ name }) => name.startsWith(manifestName))?.rawBytes ?? 0;
+  const applying = new Applying(tree, source, progress, await tableOf(source.open(manifestName), manifestBytes));
+  return applying.run(manifestBytes);
+}
+
+/**
+ * A backup of an older version tells no limits. That a visibility map has changed the server may not have told either
+ * (docs/decisions/0023-what-was-cut-is-told-beside.md): nothing of the parent's counts, and the next vacuum makes it anew.
+ */
+function unlisted({ fork }: RelationFile): BlockLimit | undefined {
+  return fork === visibilityMapFork ? { said: -1, kept: 0 } : undefined;
+}
+
+class Applying {
+  private readonly folders = new Set<string>();
+  private readonly wal = new Set<string>();
+  private readonly isFull: boolean;
+  private readonly sizes: BlockSizes | undefined;
+  private limits: LimitBlocks | undefined;
+  private bytes = 0;
+  /** Of the label as it was written, which is not as it came. */
+  private labelBytes: number | undefined;
+
+  constructor(
+    private readonly tree: TargetTree,
+    private readonly source: RestoreSource,
+    private readonly progress: ((bytes: number) => void) | undefined,
+    private readonly files: PathTable,
+  ) {
+    this.isFull = source.manifest.parentId === null;
+    this.sizes = this.isFull ? undefined : blockSizesOf(source.manifest);
+  }
+
+  async run(manifestBytes: number): Promise<AppliedBackup> {
+    const { manifest } = this.source;
+    if (!this.isFull) this.tree.holdsParent();
+    const limits = limitBlocksOf(manifest);
+    if (limits !== undefined && !this.isFull) {
+      const { parentStartLsn, startLsn, timeline } = manifest.engine;
+      const span = { startLsn: String(parentStartLsn), endLsn: String(startLsn), timeline: Number(timeline) };
+      this.limits = await LimitBlocks.read(this.source.open(limits), span);
+    }
+    for (const { objectName, oid } of archivesOf(manifest)) {
+      const prefix = oid === undefined ? '' : `pg_tblspc/${oid}`;
+      const isWanted = oid === undefined || this.tree.wants(oid);
+      await unpack(this.source.open(objectName), {
+        onFolder: async (path, mode) => {
+          if (isWanted) await this.folder(joined(prefix, path), mode);
+        },
+        onLink: (path) => this.link(joined(prefix, path)),
+        onFile: (path, content, mode) => this.file(joined(prefix, path), content, mode, isWanted),
+      });
+    }
+    if (this.files.left > 0) throw invalid(`${this.files.left} files are missing, ${await this.missing()} among them`);
+    const { files, folders, wal } = this;
+    if (!this.isFull) await prune(this.tree, { files, folders, wal });
+    return { files, folders, wal, bytes: this.bytes + manifestBytes };
+  }
+
+  private async folder(path: string, mode: Mode): Promise<void> {
+    await this.tree.makeFolder(path, mode);
+    this.expectFolder(path);
+  }
+
+  /** With those above it: an archive need not name them. */
+  private expectFolder(path: string): void {
+    for (let at = path; at !== '' && !this.folders.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+      this.folders.add(at);
+    }
+  }
+
+  private async link(path: string): Promise<void> {
+    await this.tree.link(path);
+    if (this.tree.isLink(path)) this.expectFolder(path);
+  }
+
+  private async file(path: string, content: AsyncIterable<unknown>, mode: Mode, isWanted: boolean): Promise<void> {
+    const written = isWanted ? await this.write(path, content, mode) : await digested(content);
+    this.bytes += written.sizeBytes;
+    const taken = this.files.take(path, written.sizeBytes, written.sha256);
+    if (taken === 'unknown' && maybeUnlisted.test(path)) this.wal.add(path);
+    else if (taken === 'unknown') throw invalid(`${shown(path)} is not in the server's manifest`);
+    else if (taken !== 'as-listed') throw invalid(`${shown(path)} is not what the server's manifest says`);
+    if (path === labelName && this.labelBytes !== undefined) this.files.setSize(path, this.labelBytes);
+  }
+
+  private async write(path: string, content: AsyncIterable<unknown>, mode: Mode): Promise<WrittenFile> {
+    const { tree, progress } = this;
+    const above = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+    await tree.makeFolder(above);
+    this.expectFolder(above);
+    const relation = this.isFull ? undefined : relationOf(path);
+    if (relation !== undefined) return this.changeBlocks(relation, content);
+    await tree.giveWay(path, 'file');
+    const flag = this.isFull ? 'wx' : 'w';
+    const options = { mode: modes[mode].file, flag, progress } as const;
+    if (path === labelName && !this.isFull) return this.writeLabel(content, options);
+    const written = await write(content, tree.at(path), options);
+    tree.note(path);
+    return written;
+  }
+
+  private async changeBlocks(relation: string, content: AsyncIterable<unknown>): Promise<WrittenFile> {
+    const { sizes, limits } = this;
+    if (this.files.has(relation)) throw invalid(`it has ${shown(relation)} both whole and as changes`);
+    if (!sizes) throw invalid('it is full, and has changes of a file');
+    const file = relationFileOf(relation);
+    const limit = file && (limits ? limits.of(file, sizes) : unlisted(file));
+    return applyChangedBlocks(content, this.tree.at(relation), sizes, limit, this.progress);
+  }
+
+  /** The label of the result is that of a full backup. @throws {EngineFault} when it was not built on the parent */
+  private async writeLabel(content: AsyncIterable<unknown>, options: { mode: number; flag: 'w' | 'wx' }) {
+    const { manifest } = this.source;
+    const label = await text(content as AsyncIterable<Buffer>);
+    const [, lsn] = /^INCREMENTAL FROM LSN: (\S+)$/m.exec(label) ?? [];
+    const [, timeline] = /^INCREMENTAL FROM TLI: (\d+)$/m.exec(label) ?? [];
+    const { parentStartLsn, parentTimeline } = manifest.engine;
+    if (lsn !== parentStartLsn || Number(timeline) !== parentTimeline) {
+      throw invalid(
+        `backup ${manifest.backupId} is built on a backup from ${lsn}, and its parent is from ${parentStartLsn}`,
+      );
+    }
+    const ofFull = Buffer.from(label.replaceAll(ofIncremental, ''));
+    await write([ofFull], this.tree.at(labelName), options);
+    this.labelBytes = ofFull.length;
+    return { sizeBytes: Buffer.byteLength(label), sha256: createHash('sha256').update(label).digest('hex') };
+  }
+
+  /** The name of one; read once more, since the table has none. */
+  private async missing(): Promise<string> {
+    for await (const { path } of listedFiles(this.source.open(manifestName))) {
+      if (!this.files.isTaken(path)) return shown(path);
+    }
+    return 'one';
+  }
+}
+
+/** Slashes between them where there is something on both sides. */
+function joined(prefix: string, path: string): string {
+  return prefix === '' || path === '' ? `${prefix}${path}` : `${prefix}/${path}`;
+}
+
+async function digested(content: AsyncIterable<unknown>): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  for await (const chunk of content) {
+    if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
+    hash.update(chunk);
+    sizeBytes += chunk.length;
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
+}

@@ -1,0 +1,178 @@
+/**
+ * A file of an incremental backup: which blocks of a relation's file have changed, and what they hold now. Applied in
+ * place to the file as the parent left it. Source: PostgreSQL, src/backend/backup/basebackup_incremental.c.
+ *
+ *     magic, count of blocks, truncation length in blocks: 32 bits each, little-endian
+ *     the numbers of the blocks, ascending: 32 bits each; padded with zeros to whole blocks when there are any
+ *     the blocks
+ */
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { VaultManifest } from '@strongroom/contracts';
+import { EngineFault } from '../../engine-fault.js';
+import { type WrittenFile, writeAll } from './write-all.js';
+
+const magic = 0xd3ae1f0d;
+const headBytes = 12;
+/** No length of a relation, and of none of its files. */
+const noBlock = 0xffff_ffff;
+
+export interface BlockSizes {
+  /** In bytes. */
+  blockSize: number;
+  /** How many blocks the file of a relation has at most; what is beyond is in the next one. */
+  segmentBlocks: number;
+}
+
+/** To how many blocks, from the file's beginning, its relation was cut since the parent; negative where that was before the file. */
+export interface BlockLimit {
+  /** As the server says it: it is the truncation length where the file is not longer. */
+  said: number;
+  /** So many of the parent's blocks count. */
+  kept: number;
+}
+
+/**
+ * @param target the relation's file, which must be there
+ * @param limit beyond how many blocks the parent's content does not count; default: the truncation length alone says it
+ * @returns the size and digest of the bytes as they came, as the server's manifest tells them
+ * @throws {EngineFault} `backup-content-invalid`; errors of the disk as they are
+ */
+export async function applyChangedBlocks(
+  content: AsyncIterable<unknown>,
+  target: Buffer | string,
+  sizes: BlockSizes,
+  limit?: BlockLimit,
+  progress?: (bytes: number) => void,
+): Promise<WrittenFile> {
+  const hash = createHash('sha256');
+  const name = target.toString();
+  let sizeBytes = 0;
+  const file = await open(target, 'r+').catch((error: unknown) => {
+    const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+    throw isMissing ? invalid(`there is nothing at ${name} that its changes could be applied to`, error) : error;
+  });
+  try {
+    const patch = new Patch(file, { ...sizes, limit }, name);
+    for await (const chunk of content) {
+      if (!Buffer.isBuffer(chunk)) throw new TypeError('an archive gave no bytes');
+      hash.update(chunk);
+      sizeBytes += chunk.length;
+      await patch.take(chunk);
+      progress?.(chunk.length);
+    }
+    patch.end();
+  } finally {
+    await file.close();
+  }
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
+
+class Patch {
+  private held: Buffer = Buffer.alloc(0);
+  private blocks: number[] | undefined;
+  /** Of the block in hand: how manieth, and how many of its bytes are written. */
+  private at = 0;
+  private written = 0;
+
+  constructor(
+    private readonly file: FileHandle,
+    private readonly sizes: BlockSizes & { limit: BlockLimit | undefined },
+    private readonly target: string,
+  ) {}
+
+  async take(chunk: Buffer): Promise<void> {
+    let bytes: Buffer = this.blocks ? chunk : Buffer.concat([this.held, chunk]);
+    if (!this.blocks) {
+      const head = this.head(bytes);
+      if (!head) {
+        this.held = bytes;
+        return;
+      }
+      await this.resize(head.blocks, head.truncation);
+      this.blocks = head.blocks;
+      this.held = Buffer.alloc(0);
+      bytes = bytes.subarray(head.length);
+    }
+    await this.writeBlocks(this.blocks, bytes);
+  }
+
+  end(): void {
+    if (!this.blocks || this.at < this.blocks.length || this.written > 0)
+      throw invalid(`the changes to ${this.target} break off`);
+  }
+
+  /** Undefined until all of it has come. */
+  private head(bytes: Buffer): { length: number; blocks: number[]; truncation: number } | undefined {
+    if (bytes.length < headBytes) return undefined;
+    const { blockSize, segmentBlocks } = this.sizes;
+    const count = bytes.readUInt32LE(4);
+    const truncation = bytes.readUInt32LE(8);
+    if (bytes.readUInt32LE(0) !== magic || count > segmentBlocks || truncation === noBlock)
+      throw invalid(`the changes to ${this.target} are of no known form`);
+    const listed = headBytes + count * 4;
+    const length = count === 0 ? listed : Math.ceil(listed / blockSize) * blockSize;
+    if (bytes.length < length) return undefined;
+    const blocks = Array.from({ length: count }, (_, index) => bytes.readUInt32LE(headBytes + index * 4));
+    if (blocks.some((block, index) => block >= segmentBlocks || block <= (blocks[index - 1] ?? -1))) {
+      throw invalid(`the changes to ${this.target} are not in order`);
+    }
+    return { length, blocks, truncation };
+  }
+
+  /**
+   * Of what was there before, blocks below both the truncation length and the limit stay; what lies between them and the
+   * last block is zeros. A truncation length beyond the segment is that of the relation: some versions send it for the
+   * segments before the one in which the relation was cut.
+   */
+  private async resize(blocks: number[], truncation: number): Promise<void> {
+    const { blockSize, segmentBlocks, limit } = this.sizes;
+    const whole = truncation === limit?.said ? limit.kept : truncation;
+    const length = Math.max(0, Math.min(whole, segmentBlocks));
+    const kept = Math.max(0, Math.min(length, limit?.kept ?? segmentBlocks));
+    const { size } = await this.file.stat();
+    if (size > kept * blockSize) await this.file.truncate(kept * blockSize);
+    await this.file.truncate(Math.max(length, (blocks.at(-1) ?? -1) + 1) * blockSize);
+  }
+
+  /** Blocks that follow one another are written as they come. */
+  private async writeBlocks(blocks: number[], bytes: Buffer): Promise<void> {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const block = blocks[this.at];
+      if (block === undefined) throw invalid(`the changes to ${this.target} do not end where they should`);
+      const { blockSize } = this.sizes;
+      const part = rest.subarray(0, blockSize - this.written);
+      await writeAll(this.file, part, block * blockSize + this.written);
+      this.written += part.length;
+      if (this.written === blockSize) {
+        this.at += 1;
+        this.written = 0;
+      }
+      rest = rest.subarray(part.length);
+    }
+  }
+}
+
+const blockSizes: ReadonlySet<unknown> = new Set([1_024, 2_048, 4_096, 8_192, 16_384, 32_768]);
+const gibibyte = 1_073_741_824;
+/** Servers are built with 1 GiB, or otherwise within reason. */
+const mostSegmentBytes = 64 * gibibyte;
+
+/** @throws {EngineFault} when the backup tells sizes that no server has */
+export function blockSizesOf({ engine }: VaultManifest): BlockSizes {
+  const { blockSize } = engine;
+  if (typeof blockSize !== 'number' || !blockSizes.has(blockSize)) {
+    throw invalid(`its blocks have ${JSON.stringify(blockSize)} bytes, and no server's have`);
+  }
+  const segmentBlocks = engine.segmentBlocks ?? gibibyte / blockSize;
+  const isPossible = Number.isSafeInteger(segmentBlocks) && Number(segmentBlocks) > 0;
+  if (!isPossible || Number(segmentBlocks) * blockSize > mostSegmentBytes) {
+    throw invalid(`its segments have ${JSON.stringify(segmentBlocks)} blocks, and no server's have`);
+  }
+  return { blockSize, segmentBlocks: Number(segmentBlocks) };
+}
+
+function invalid(why: string, cause?: unknown): EngineFault {
+  return new EngineFault('backup-content-invalid', `The backup can't be restored: ${why}.`, { cause });
+}

@@ -1,0 +1,147 @@
+/**
+ * To how many blocks each relation was cut since the parent of an incremental backup: beyond that, what the parent has is
+ * of another time, whatever length the server gives the file. The server takes the larger of the file's size and this
+ * limit where the smaller is meant, so that what it says alone brings back rows that were deleted
+ * (src/backend/backup/basebackup_incremental.c, GetFileBackupMethod; versions 17 and 18).
+ *
+ *     strongroom-limit-blocks/1 startLsn endLsn timeline
+ *     tablespaceOid databaseOid relFileNumber fork limitBlock
+ *     end count
+ *
+ * There may be millions of them: they are kept in a table of numbers, open-addressed.
+ */
+import { EngineFault } from '../../engine-fault.js';
+import type { Span } from '../chain/limit-list.js';
+import type { BlockLimit, BlockSizes } from './changed-blocks.js';
+import { type RelationFile, visibilityMapFork } from './relation-file.js';
+
+const form = /^strongroom-limit-blocks\/1 ([0-9A-F]+\/[0-9A-F]+) ([0-9A-F]+\/[0-9A-F]+) (\d+)$/;
+const lineForm = /^(\d{1,10}) (\d{1,10}) (\d{1,10}) ([0-3]) (\d{1,10})$/;
+const endForm = /^end (\d+)$/;
+const words = 5;
+const limitWord = 4;
+const greatest = 0xffff_ffff;
+const longestLineBytes = 200;
+/** A map has two bits for each block of its relation, and a page's head of 24 bytes. */
+const pageHeadBytes = 24;
+const blocksOfMapByte = 4;
+
+export class LimitBlocks {
+  private slots = 256;
+  private table = new Uint32Array(this.slots * words);
+  private used = new Uint8Array(this.slots);
+  private filled = 0;
+
+  /**
+   * @param span that it is to tell of: the limits of another time bring back what was deleted, or lose what was written
+   * @throws {EngineFault} `backup-content-invalid` when it is no such list, is of another span, or is cut off
+   */
+  static async read(list: AsyncIterable<unknown>, span: Span): Promise<LimitBlocks> {
+    const limits = new LimitBlocks();
+    let isBegun = false;
+    let count = 0;
+    let end: string | undefined;
+    for await (const line of linesOf(list)) {
+      if (end !== undefined) throw invalid('goes on beyond its end');
+      if (!isBegun) {
+        const [, startLsn, endLsn, timeline] = form.exec(line) ?? [];
+        if (timeline === undefined) throw invalid('is of no known form');
+        if (startLsn !== span.startLsn || endLsn !== span.endLsn || Number(timeline) !== span.timeline) {
+          throw invalid(
+            `tells of ${startLsn} to ${endLsn} on timeline ${timeline}, and should of ${span.startLsn} to ${span.endLsn} on ${span.timeline}`,
+          );
+        }
+        isBegun = true;
+      } else if (lineForm.test(line)) {
+        limits.add(line.split(' ').map(Number));
+        count += 1;
+      } else {
+        end = endForm.exec(line)?.[1];
+        if (end === undefined) throw invalid(`has ${JSON.stringify(line)}, which is no limit`);
+      }
+    }
+    if (end === undefined) throw invalid('breaks off');
+    if (Number(end) !== count) throw invalid(`has ${count} limits and should have ${end}`);
+    return limits;
+  }
+
+  /** Counted from the beginning of the file; undefined when its relation was not cut. */
+  of(file: RelationFile, { segmentBlocks, blockSize }: BlockSizes): BlockLimit | undefined {
+    const said = this.get(file, file.fork) ?? greatest;
+    const kept = file.fork === visibilityMapFork ? Math.min(said, this.mapped(file, blockSize)) : said;
+    if (kept === greatest) return undefined;
+    const before = file.segment * segmentBlocks;
+    return { said: said - before, kept: kept - before };
+  }
+
+  /**
+   * What some versions say of a visibility map is the limit of its relation, in blocks of that: it was cut to as many
+   * blocks as those need.
+   */
+  private mapped(file: RelationFile, blockSize: number): number {
+    const ofMain = this.get(file, 0);
+    return ofMain === undefined ? greatest : Math.ceil(ofMain / ((blockSize - pageHeadBytes) * blocksOfMapByte));
+  }
+
+  private get({ tablespaceOid, databaseOid, relation }: RelationFile, fork: number): number | undefined {
+    const slot = this.find(tablespaceOid, databaseOid, relation, fork);
+    const limit = this.used[slot] ? this.table[slot * words + limitWord] : undefined;
+    return limit === greatest ? undefined : limit;
+  }
+
+  /** Of two limits of one relation the lower one counts: it was cut that far at some time. */
+  private add(line: number[]): void {
+    if (line.some((value) => value > greatest)) throw invalid('has a number that is none of PostgreSQL');
+    if (this.filled + 1 > this.slots * 0.8) this.grow();
+    const [tablespace = 0, database = 0, relation = 0, fork = 0, limit = 0] = line;
+    const slot = this.find(tablespace, database, relation, fork);
+    const before = this.used[slot] ? this.table[slot * words + limitWord] : undefined;
+    this.table.set([tablespace, database, relation, fork, Math.min(before ?? limit, limit)], slot * words);
+    if (before === undefined) this.filled += 1;
+    this.used[slot] = 1;
+  }
+
+  private find(tablespace: number, database: number, relation: number, fork: number): number {
+    const mixed =
+      Math.imul(relation, 0x9e3779b1) ^ Math.imul(database, 0x85ebca6b) ^ Math.imul(tablespace + fork, 0xc2b2ae35);
+    let slot = (mixed ^ (mixed >>> 15)) >>> 0;
+    for (slot %= this.slots; this.used[slot]; slot = (slot + 1) % this.slots) {
+      const at = slot * words;
+      const { table } = this;
+      const isIt =
+        table[at] === tablespace && table[at + 1] === database && table[at + 2] === relation && table[at + 3] === fork;
+      if (isIt) break;
+    }
+    return slot;
+  }
+
+  private grow(): void {
+    const { table, used, slots } = this;
+    this.slots = slots * 2;
+    this.table = new Uint32Array(this.slots * words);
+    this.used = new Uint8Array(this.slots);
+    this.filled = 0;
+    for (let from = 0; from < slots; from += 1) {
+      if (used[from]) this.add([...table.subarray(from * words, (from + 1) * words)]);
+    }
+  }
+}
+
+async function* linesOf(list: AsyncIterable<unknown>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of list) {
+    if (!Buffer.isBuffer(chunk)) throw new TypeError('a list of limits gave no bytes');
+    const lines = (rest + chunk.toString('latin1')).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > longestLineBytes) throw invalid('is of no known form');
+    yield* lines;
+  }
+  if (rest !== '') throw invalid('breaks off');
+}
+
+function invalid(what: string): EngineFault {
+  return new EngineFault(
+    'backup-content-invalid',
+    `The backup can't be restored: its list of the relations that were cut since its parent ${what}.`,
+  );
+}

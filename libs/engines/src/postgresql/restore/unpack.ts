@@ -1,0 +1,73 @@
+/** Reads a tar archive of a server, entry by entry. What it names never leads outside of the folder. */
+import { posix } from 'node:path';
+import type { Readable } from 'node:stream';
+import { extract } from 'tar-stream';
+import { EngineFault } from '../../engine-fault.js';
+import { shown } from './byte-path.js';
+
+/** Paths are bytes (byte-path.ts), within the archive, without `.` and `..`. What any of them throws ends the unpacking. */
+export interface ArchiveReader {
+  onFolder(path: string, mode: Mode): Promise<void>;
+  /** Reads the content to its end. */
+  onFile(path: string, content: AsyncIterable<unknown>, mode: Mode): Promise<void>;
+  onLink(path: string): Promise<void>;
+}
+
+/** Whether the server's group may read: of the two modes that PostgreSQL has, the only difference. */
+export type Mode = 'owner' | 'group';
+
+/** Names as bytes. An option of tar-stream that its types don't have. */
+const asBytes = { filenameEncoding: 'latin1', highWaterMark: 16_384 };
+const groupMayRead = 0o040;
+/** What the file system says of a name that is there already, goes through a file, or is too long. */
+const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG']);
+
+/** @throws {EngineFault} `backup-content-invalid`; errors of the source, and of a disk that can't be written to, as they are */
+export async function unpack(archive: Readable, reader: ArchiveReader): Promise<void> {
+  const entries = extract(asBytes);
+  let ofSource: Error | undefined;
+  archive.once('error', (error) => {
+    ofSource = error;
+    entries.destroy(error);
+  });
+  archive.pipe(entries);
+  try {
+    for await (const entry of entries) {
+      const { name, type, mode, pax } = entry.header;
+      const path = safePath(name);
+      if (pax) throw invalid(`it has ${shown(path)} with a header of a kind that no server sends`);
+      const access = (mode & groupMayRead) === 0 ? 'owner' : 'group';
+      if (type === 'directory') await reader.onFolder(path, access);
+      else if (type === 'symlink') await reader.onLink(path);
+      else if (type === 'file') await reader.onFile(path, entry, access);
+      else throw invalid(`it has ${shown(path)}, a ${type}, which no backup of PostgreSQL holds`);
+      // Also what has no bytes must be read to its end before the next entry comes.
+      if (type !== 'file') entry.resume();
+    }
+  } catch (error) {
+    throw ofSource ?? (isOfArchive(error) ? invalid(String(error.message)) : error);
+  } finally {
+    archive.destroy();
+  }
+}
+
+function safePath(name: string): string {
+  const path = posix.normalize(name).replace(/\/$/, '');
+  if (posix.isAbsolute(path) || path === '..' || path.startsWith('../') || path.includes('\0')) {
+    throw invalid(`${JSON.stringify(shown(name))} leads outside of the folder`);
+  }
+  return path === '.' ? '' : path;
+}
+
+/**
+ * Errors of tar-stream have neither a code nor a class of their own. The folder was empty: a name that it can't take is
+ * the archive's fault.
+ */
+function isOfArchive(error: unknown): error is { message: unknown } {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return false;
+  return 'code' in error ? badNames.has(error.code) : error.constructor === Error;
+}
+
+function invalid(why: string): EngineFault {
+  return new EngineFault('backup-content-invalid', `The backup can't be unpacked: ${why}.`);
+}

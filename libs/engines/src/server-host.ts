@@ -1,0 +1,73 @@
+/**
+ * Runs servers that are built from backups on this machine, each for one instance. What an instance's server has here is
+ * there whole or not at all, and an empty server never stands in for one that was lost.
+ */
+
+/** What an instance's server has on this machine. */
+export interface HostedData {
+  directory: string;
+  /** The region that it was restored from. */
+  region: string;
+}
+
+/** What one attempt builds: a folder to restore into, which becomes the server's when the attempt finishes. */
+export interface Build {
+  /** Where to restore to. */
+  readonly directory: string;
+  /** False when a later attempt has taken the folder away. */
+  readonly isCurrent: boolean;
+  /**
+   * Makes it the server's. It is durable when this returns.
+   * @param region that it was restored from
+   * @throws when a later attempt has begun
+   */
+  finish(region: string): Promise<HostedData>;
+  /** Removes it, unless it was finished. */
+  discard(): Promise<void>;
+}
+
+/** A server that runs. */
+export interface HostedServer {
+  /** Of the loopback interface. */
+  readonly port: number;
+  readonly isRunning: boolean;
+  /** Settles when the server's process has ended, with how it ended. */
+  readonly ended: Promise<string>;
+  /** Loses nothing that the server has confirmed. */
+  stop(): Promise<void>;
+}
+
+export interface HostOptions {
+  /** Default: any that is free. */
+  port?: number;
+  /** Calls the start off. */
+  signal: AbortSignal;
+}
+
+export abstract class ServerHost {
+  /**
+   * Why no server of this version can be built here, as a sentence; undefined when one can.
+   * @param version as the server of the backup calls itself
+   */
+  abstract whyNotBuilt(version: string): string | undefined;
+
+  /** Undefined when nothing was built for the instance here, or its disk is not mounted. */
+  abstract find(instanceId: string): Promise<HostedData | undefined>;
+
+  /**
+   * Removes what earlier attempts left, so that none of them can finish.
+   * @param attempt a number that rises with each attempt
+   * @returns undefined when a later attempt has begun
+   */
+  abstract build(instanceId: string, attempt: number): Promise<Build | undefined>;
+
+  /**
+   * Starts the server on its data. A server that an earlier process left running on them is stopped first. Its users and
+   * their passwords are those of its source.
+   * @throws {EngineFault} `server-did-not-start`
+   */
+  abstract start(instanceId: string, options: HostOptions): Promise<HostedServer>;
+
+  /** Removes everything of the instance's server, and stops whatever runs on it. */
+  abstract remove(instanceId: string): Promise<void>;
+}

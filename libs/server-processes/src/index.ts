@@ -1,0 +1,9 @@
+/** Database servers and other servers as child processes of ours: built servers, the local stack and the tests run on them. */
+export { ChildService, lastLines, logSince } from './child-service.js';
+export { freePort, isFree } from './free-port.js';
+export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js';
+export { type PostgresOptions, PostgresServer } from './postgres-server.js';
+export { commandLineOf, endProcess, identityOf, pidOf } from './process-identity.js';
+export { outputOf } from './program-output.js';
+export { calledOff, ServiceFault, type ServiceFaultCode } from './service-fault.js';
+export { insteadOfRoot, type SystemUser } from './unprivileged.js';

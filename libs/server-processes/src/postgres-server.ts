@@ -1,0 +1,207 @@
+/** A real PostgreSQL as a child process: made on first start, carried on with afterwards, as root or as a user. */
+import { execFile } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { messageOf } from '@strongroom/contracts';
+import pg from 'pg';
+import { ChildService, lastLines, logSince } from './child-service.js';
+import { freePort } from './free-port.js';
+import { postgresPrograms } from './postgres-binaries.js';
+import { dataFolder, endLeftoverOf, initialise } from './postgres-data.js';
+import { calledOff, ServiceFault } from './service-fault.js';
+import { insteadOfRoot, type SystemUser } from './unprivileged.js';
+
+const execute = promisify(execFile);
+
+export interface PostgresOptions {
+  /** Kept between starts. When root's user can't reach it, a folder outside stands in for it; see `dataDirectory`. */
+  directory: string;
+  /** Of the superuser `postgres`; taken at the first start only. */
+  password: string;
+  /** The folder of the npm package that brings the server's programs. Default: the PostgreSQL 18 of this project. */
+  programs?: string;
+  /** Whether a new data folder has page checksums; default: it has. */
+  checksums?: boolean;
+  /** Any free one when absent. */
+  port?: number;
+  /** With `fsync: 'off'` the new data folder is not flushed either. */
+  settings?: Record<string, string | number>;
+  logFile: string;
+  /** The users are another server's: that it answers is enough, and it need not let us in. */
+  isOthers?: boolean;
+  /** Out of reach of a Ctrl-C on the terminal: whoever starts it stops it. */
+  ownSession?: boolean;
+  /** Calls the start off. */
+  signal?: AbortSignal;
+}
+
+const silentMs = 60_000;
+const stopMs = 10_000;
+const lookMs = 30;
+const tries = 40;
+const againMs = 250;
+/** SQLSTATEs of a server that answers: it starts, or it does not let us in. */
+const startingUp = '57P03';
+const notLetIn = ['28000', '28P01'];
+const portTaken = /could not bind [^\n]*: Address already in use/;
+/** The children of a server that was killed hold its memory until they notice. */
+const childrenLeft = 'pre-existing shared memory block';
+
+export class PostgresServer {
+  private constructor(
+    private readonly service: ChildService,
+    readonly port: number,
+    /** Where the data really is. */
+    readonly dataDirectory: string,
+    private readonly options: PostgresOptions,
+  ) {}
+
+  /** Returns when the server lets us in. @throws {ServiceFault} with the end of the log */
+  static async start(options: PostgresOptions): Promise<PostgresServer> {
+    const { directory, password, settings = {}, checksums = true, programs, signal } = options;
+    const user = insteadOfRoot();
+    const data = await dataFolder(directory, user);
+    const sync = settings.fsync !== 'off';
+    await initialise(data, { programs: postgresPrograms(user, programs), password, user, sync, checksums, signal });
+    return PostgresServer.run(data, user, options);
+  }
+
+  /**
+   * Starts a server on a folder that was restored, with its tablespaces: its own settings hold, but for where it listens.
+   * @throws {ServiceFault} `no-data` when the folder holds none: an empty server must not stand in for one that was lost
+   */
+  static async startOn(dataDirectory: string, options: Omit<PostgresOptions, 'directory'>): Promise<PostgresServer> {
+    if (!existsSync(join(dataDirectory, 'PG_VERSION'))) {
+      throw new ServiceFault(
+        'no-data',
+        `${dataDirectory} holds no data of a PostgreSQL server. If its disk is not mounted, mount it.`,
+      );
+    }
+    const user = insteadOfRoot();
+    const folders = [dataDirectory, `${dataDirectory}.tablespaces`].filter((folder) => existsSync(folder));
+    if (user) await execute('chown', ['-R', `${user.uid}:${user.gid}`, ...folders]);
+    const data = await dataFolder(dataDirectory, user);
+    return PostgresServer.run(data, user, { ...options, directory: dataDirectory });
+  }
+
+  /** Where the data of a folder is to be, so that a server can run there; nothing runs there when it returns. */
+  static placeFor(directory: string): Promise<string> {
+    return dataFolder(directory, insteadOfRoot());
+  }
+
+  /** Stops a server that an earlier process left running on the folder; its port is free then. */
+  static endLeftover(directory: string): Promise<void> {
+    return endLeftoverOf(directory);
+  }
+
+  get pid(): number {
+    return this.service.pid;
+  }
+
+  get running(): boolean {
+    return this.service.running;
+  }
+
+  /** Settles when the process has ended, with how. */
+  get ended(): Promise<string> {
+    return this.service.ended;
+  }
+
+  /** As the superuser. */
+  url(database = 'postgres'): string {
+    return `postgres://postgres:${encodeURIComponent(this.options.password)}@127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** Fast shutdown: connections are ended, nothing is lost. When that hangs, as after a crash. */
+  stop(): Promise<void> {
+    return this.service.stop(stopMs, 'SIGQUIT');
+  }
+
+  /** As a power cut would. The server's own children notice and end. */
+  kill(): Promise<void> {
+    return this.service.kill();
+  }
+
+  /** Stops it if it runs; a new process on the same data and port. */
+  async restart(): Promise<PostgresServer> {
+    await this.stop();
+    return PostgresServer.start({ ...this.options, port: this.port });
+  }
+
+  private static async run(
+    data: string,
+    user: SystemUser | undefined,
+    options: PostgresOptions,
+  ): Promise<PostgresServer> {
+    const { settings, logFile, ownSession, programs, signal } = options;
+    const { bin } = postgresPrograms(user, programs);
+    for (let left = tries; ; left -= 1) {
+      if (signal?.aborted) throw calledOff('PostgreSQL');
+      const port = options.port ?? (await freePort());
+      const all = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', ...settings };
+      const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+      const before = existsSync(logFile) ? statSync(logFile).size : 0;
+      const program = join(bin, 'postgres');
+      const service = ChildService.start({ program, args, logFile, user, cwd: data, stopSignal: 'SIGINT', ownSession });
+      const server = new PostgresServer(service, port, data, options);
+      try {
+        await server.ready();
+        return server;
+      } catch (error) {
+        await service.kill();
+        const said = await logSince(logFile, before);
+        const passes = (options.port === undefined && portTaken.test(said)) || said.includes(childrenLeft);
+        if (!passes || left === 0) throw error;
+        await delay(againMs);
+      }
+    }
+  }
+
+  private async ready(): Promise<void> {
+    const { logFile, signal, isOthers } = this.options;
+    let deadline = Date.now() + silentMs;
+    let ended: string | undefined;
+    void this.ended.then((how) => {
+      ended = how;
+    });
+    for (;;) {
+      const refusal = await this.refusal();
+      if (refusal === undefined) return;
+      if (signal?.aborted) throw calledOff(`PostgreSQL in ${this.dataDirectory}`);
+      if (isOthers && notLetIn.includes(refusal.code)) return;
+      if (notLetIn.includes(refusal.code)) {
+        throw new ServiceFault(
+          'no-place',
+          `PostgreSQL in ${this.dataDirectory} runs, but does not let us in: ${refusal.message}. The password is that of the first start.`,
+        );
+      }
+      // It may have much to recover; as long as it says so, it is waited for.
+      if (refusal.code === startingUp) deadline = Date.now() + silentMs;
+      if (ended !== undefined || Date.now() > deadline) {
+        const why = ended ?? `did not answer within ${silentMs / 1_000} s: ${refusal.message}`;
+        throw new ServiceFault(
+          'did-not-start',
+          `PostgreSQL in ${this.dataDirectory} ${why}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
+        );
+      }
+      await delay(lookMs);
+    }
+  }
+
+  /** Why a connection is not to be had now; undefined when it is. */
+  private async refusal(): Promise<{ code: string; message: string } | undefined> {
+    const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return undefined;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      return { code, message: messageOf(error) };
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+}
