@@ -1,6 +1,7 @@
 /**
- * Jest's global set-up: a real PostgreSQL and, where it can be had, a real Kafka for the run, both of the built code.
- * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run. What a run that was killed left behind is ended first.
+ * Jest's global set-up: a real PostgreSQL and, where it can be had, a real Kafka for the run. The built code starts both.
+ * The server holds a template with the whole schema, of which each test makes a database of its own.
+ * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run. What a killed run left behind is ended first.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,11 +49,25 @@ async function startPostgres({ PostgresServer }, folder) {
   const server = await PostgresServer.start({
     directory: join(folder, 'postgres'),
     password: randomBytes(8).toString('hex'),
-    settings: { wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
+    // No test outlives this server's host.
+    settings: { fsync: 'off', wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
     logFile: join(folder, 'postgres.log'),
   });
   globalThis.strongroomServices.stops.push(() => server.stop());
+  await makeTemplate(server);
   return server;
+}
+
+/** A database with the schema that the built code makes. Nobody connects to it afterwards: it could not be copied then. */
+async function makeTemplate(server) {
+  const { createDataSource, migrate } = await import('../../dist/libs/database/src/index.js');
+  const withDatabase = async (name, work) => {
+    const dataSource = createDataSource({ url: server.url(name), applicationName: 'strongroom-tests', poolSize: 2 });
+    await dataSource.initialize();
+    await work(dataSource).finally(() => dataSource.destroy());
+  };
+  await withDatabase('postgres', (dataSource) => dataSource.query('create database strongroom_template'));
+  await withDatabase('strongroom_template', migrate);
 }
 
 async function startKafka({ findKafka, KafkaBroker }, folder) {
