@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { differenceOf, dumpSchema } from '../libs/database/fixtures/schema-dump.js';
 import { createDataSource, migrate } from '../libs/database/src/data-source.js';
-import { PostgresServer } from '../libs/local-services/src/postgres-server.js';
+import { PostgresServer } from '../libs/server-processes/src/postgres-server.js';
 
 const path = resolve('libs/database/schema.sql');
 

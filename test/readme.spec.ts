@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort } from '@strongroom/local-services';
+import { freePort } from '@strongroom/server-processes';
 import { z } from 'zod';
 import { folderForStack, Launcher } from '../apps/stack/fixtures/launcher.js';
 

@@ -1,5 +1,6 @@
 /** What an environment gives for the settings: checked as a whole first, then read one by one. */
 import { readFileSync } from 'node:fs';
+import { messageOf } from '@strongroom/contracts';
 import { mustBe } from './forms.js';
 import { type AppName, type DefaultedSetting, defaultOf, type RequiredSetting, type Setting } from './setting.js';
 
@@ -78,7 +79,7 @@ export class GivenSettings {
     try {
       this.given.set(variable, readFileSync(path, 'utf8').trim());
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       this.fileProblems.push({ variable: pointer, problem: `can't be read: ${why}` });
     }
   }
