@@ -1,12 +1,12 @@
 /**
- * Memory and speed of a large backup and its two copies, by the whole stack as `npm start` runs it: of rows that compress
- * as databases do, and of random bytes, whose copies are as large as the server.
+ * Measures memory and speed of a large backup and its two copies on the whole stack, as `npm start` runs it. The first
+ * server holds rows that compress as databases do. The second holds random bytes, whose copies are as large as itself.
  *
  *     npm run build && node bench/large-backup.mjs [GIGABYTES]
  *
- * The resident memory of each service is read from the system four times a second from before the backup to after the
- * copies. Beside the times stand peers of the same run on the same bytes: reading all of the server's data folder,
- * pg_basebackup where it can be had, and `cp` with a sync, read back by a SHA-256.
+ * From before the backup until after the copies it reads the resident memory of each service four times a second. In the
+ * same run and on the same bytes it measures what the times are compared with: reading the server's whole data folder,
+ * pg_basebackup where it can be had, and `cp` with a sync and a SHA-256 of the copy.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -26,7 +26,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { freePort, PostgresServer } from '../dist/libs/local-services/src/index.js';
+import { freePort, PostgresServer } from '../dist/libs/server-processes/src/index.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -64,7 +64,7 @@ async function startStack() {
   throw new Error('the stack did not start within two minutes');
 }
 
-/** Some 2 KB a row; a tenth of it is text that compresses no further, the rest repeats. */
+/** A row has some 2 KB. A tenth of it is text that does not compress; the rest repeats. */
 async function fillWithRows(client) {
   await client.query('create table filling (id bigint primary key, text text not null)');
   await client.query('alter table filling alter column text set storage plain');

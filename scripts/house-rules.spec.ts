@@ -20,7 +20,7 @@ describe('the house rules', () => {
   });
 
   const opening = '/** What it is for. */\n';
-  // Put together here, so that this file does not break the rule itself.
+  // The parts are joined here, because this file must not break the rule itself.
   const silencer = ['//', '@ts-expect-error'].join(' ');
   const broken: [string, string, string][] = [
     ['silences a check', 'apps/api/src/main.ts', `${opening}${silencer}\n`],

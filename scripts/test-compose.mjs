@@ -1,6 +1,7 @@
 /**
- * `npm run test:compose`: the stack of docker-compose.yml from nothing to two verified copies, through a restart of every
- * service and a deletion, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
+ * `npm run test:compose`: starts the stack of docker-compose.yml from nothing, makes a backup with two verified copies,
+ * restarts every service, deletes a backup, and takes the stack down. However it ends, it leaves no container, volume,
+ * network or image behind.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -19,7 +20,7 @@ const startedAt = Date.now();
 const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
 const interrupted = new AbortController();
 
-/** Resolves to what the command wrote to stdout. It has a process group of its own: Ctrl-C reaches it only through us. */
+/** Resolves to what the command wrote to stdout. It has its own process group, so Ctrl-C reaches it only through us. */
 function run(command, args, { env = process.env, signal = interrupted.signal } = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -57,7 +58,7 @@ function freePort() {
   });
 }
 
-/** Why the stack cannot be brought up here, or undefined. */
+/** The reason why the stack cannot be started here. Undefined when it can. */
 async function missing() {
   const install = 'Install Docker Engine with the Compose plugin (https://docs.docker.com/engine/install/)';
   try {
@@ -98,7 +99,7 @@ const stack = (port) => {
         console.log(`\n--- the last of ${service} ---\n${lines}`);
       }
     },
-    /** Ends even after Ctrl-C, so it listens to no signal. */
+    /** Runs to its end even after Ctrl-C. */
     async down() {
       await compose(['down', '--volumes', '--remove-orphans', '--timeout', '10'], { signal: null });
       const images = await run('docker', ['image', 'ls', '--quiet', '--filter', `reference=${project}*`], {
@@ -142,7 +143,7 @@ const client = (port, token) => {
   };
 };
 
-/** Asks again and again until there is an answer. @param ask gives undefined as long as there is none */
+/** Asks again until there is an answer. @param ask gives undefined as long as there is none */
 async function eventually(what, withinMs, ask) {
   const until = Date.now() + withinMs;
   for (;;) {
@@ -154,7 +155,7 @@ async function eventually(what, withinMs, ask) {
   }
 }
 
-/** Follows a backup that is not among `known` until it and all its copies are COMPLETED, telling each change. */
+/** Follows a backup that is not among `known` until it and all its copies are COMPLETED. Prints each change. */
 async function completedBackup(api, instanceId, known) {
   let told = '';
   return eventually('a backup and its copies COMPLETED', 120_000, async () => {
@@ -281,7 +282,7 @@ async function drive(own, port) {
       const { backups } = await api.get(`/backups?instance_id=${instanceId}`);
       const shown = backups.find(({ id }) => id === first.backup.id);
       assert.equal(shown, undefined, `shown again: ${JSON.stringify(shown?.fault)}`);
-      // That it was removed is remembered for a day.
+      // The vault remembers for a day that it was removed.
       const left = await own.inside(
         'replicator',
         `find /vaults -path '*${first.backup.id}*' -type f ! -name 'state.*'`,

@@ -64,12 +64,12 @@ for (const suite of asked.length > 0 ? asked : suites) {
     total.failed += numFailedTests + numRuntimeErrorTestSuites;
     total.skipped += numPendingTests + numTodoTests;
   } catch {
-    // Jest ended before it could count: a set-up failed.
+    // A set-up failed, and Jest ended before it could count.
     total.failed += 1;
   }
   clean &&= status === 0;
 }
-// The contract is shown by all suites together.
+// The table needs what the tests of all suites have seen.
 if (clean && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
   const table = [
     join(root, 'scripts', 'run-typescript.cjs'),

@@ -1,11 +1,11 @@
 /**
- * Node as Jest gives it to a test, with a patience that grows with the machine: a test or a hook may take its time limit
- * times the factor by which this machine, loaded as it is now, is slower than an idle one. What hangs still fails.
+ * Jest's environment for Node, with time limits for a loaded machine. A test or a hook may take its time limit times the
+ * factor by which this machine is slower now than an idle one. A test that hangs still fails.
  */
 import { spawnSync } from 'node:child_process';
 import { TestEnvironment } from 'jest-environment-node';
 
-/** What it takes an idle machine of 2020 to start a process of Node's. */
+/** An idle machine of 2020 starts a process of Node in this time. */
 const idleMs = 60;
 const most = 20;
 
@@ -18,7 +18,7 @@ function slowness() {
 export default class PatientEnvironment extends TestEnvironment {
   constructor(config, context) {
     const factor = slowness();
-    // The test's own `process.env` is made of this process's.
+    // The test's own `process.env` is a copy of this one.
     process.env.STRONGROOM_TEST_PATIENCE = factor.toFixed(2);
     super(config, context);
     this.factor = factor;
@@ -31,7 +31,7 @@ export default class PatientEnvironment extends TestEnvironment {
     else if (name === 'hook_start') this.wait(hook, testTimeout);
   }
 
-  /** A hook that runs before each test starts many times, and waits no longer for it. */
+  /** A hook that runs before each test starts many times. Its limit is multiplied once. */
   wait(limited, testTimeout) {
     if (this.begun.has(limited)) return;
     this.begun.add(limited);

@@ -15,7 +15,7 @@ const sources = join(root, 'libs', 'local-services', 'kafka');
 const prefix = 'strongroom-services-';
 
 export default async function setup() {
-  // Called once for each project of a run.
+  // Jest calls this once for each project of a run.
   if (process.env.STRONGROOM_TEST_POSTGRES_URL) return;
   const services = { ...(await built('server-processes')), ...(await built('local-services')) };
   await endLeftovers(services);
@@ -49,7 +49,7 @@ async function startPostgres({ PostgresServer }, folder) {
   const server = await PostgresServer.start({
     directory: join(folder, 'postgres'),
     password: randomBytes(8).toString('hex'),
-    // No test outlives this server's host.
+    // Nothing that a test stores has to outlive a crash of the host.
     settings: { fsync: 'off', wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
     logFile: join(folder, 'postgres.log'),
   });
@@ -58,9 +58,9 @@ async function startPostgres({ PostgresServer }, folder) {
   return server;
 }
 
-/** A database with the schema that the built code makes. Nobody connects to it afterwards: it could not be copied then. */
+/** Makes a database with the schema of the built code. It can be copied as long as nobody is connected to it. */
 async function makeTemplate(server) {
-  const { createDataSource, migrate } = await import('../../dist/libs/database/src/index.js');
+  const { createDataSource, migrate } = await built('database');
   const withDatabase = async (name, work) => {
     const dataSource = createDataSource({ url: server.url(name), applicationName: 'strongroom-tests', poolSize: 2 });
     await dataSource.initialize();
@@ -86,7 +86,7 @@ async function startKafka({ findKafka, KafkaBroker }, folder) {
   return { jars, broker };
 }
 
-/** Waits for all, also when one fails, so that nothing is still starting when what runs is stopped. */
+/** Waits for all, also when one fails: what runs is stopped afterwards, and nothing may still be starting then. */
 async function all(starts) {
   const outcomes = await Promise.allSettled(starts);
   const failed = outcomes.find(({ status }) => status === 'rejected');
@@ -94,7 +94,7 @@ async function all(starts) {
   return outcomes.map(({ value }) => value);
 }
 
-/** The servers and folders of runs whose process is gone. */
+/** Ends the servers of runs whose process is gone, and removes their folders. */
 async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
   for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
     const folder = join(tmpdir(), name);
@@ -113,7 +113,7 @@ async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
       }
       rmSync(folder, { recursive: true, force: true });
     } catch {
-      // Another user's, or another run is at it: nothing that this run depends on.
+      // It belongs to another user, or another run removes it. This run does not depend on it.
     }
   }
 }
