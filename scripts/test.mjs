@@ -13,9 +13,12 @@ import { nodeOf, testedNodes } from './node-versions.mjs';
 import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const suites = ['unit', 'integration', 'e2e'];
-/** A test on real services waits for more than half of its time. */
-const workersOf = (suite) => availableParallelism() + (suite === 'unit' ? 0 : 2);
+/**
+ * How many spec files more than there are cores run at a time. Tests on real services wait more than they compute; those of
+ * e2e start many processes, which compute more.
+ */
+const beyondCores = { unit: 0, integration: 2, e2e: 1 };
+const suites = Object.keys(beyondCores);
 
 const { values, positionals: asked } = parseArgs({ options: { node: { type: 'string' } }, allowPositionals: true });
 const unknown = asked.filter((name) => !suites.includes(name));
@@ -46,7 +49,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
     '--json',
     `--outputFile=${results}`,
   ];
-  const { status } = spawnSync(node, [...jest, `--maxWorkers=${workersOf(suite)}`], {
+  const { status } = spawnSync(node, [...jest, `--maxWorkers=${availableParallelism() + beyondCores[suite]}`], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
