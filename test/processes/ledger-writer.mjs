@@ -1,4 +1,4 @@
-/** Appends events to the ledger as fast as it can: node ledger-writer.mjs DATABASE_URL STREAMS EVENTS_A_STREAM. Built code. */
+/** Appends events to the ledger as fast as it can, by the built code: `node ledger-writer.mjs DATABASE_URL STREAMS EVENTS_A_STREAM`. */
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../dist/libs/database/src/index.js';
 import { Ledger } from '../../dist/libs/ledger/src/index.js';

@@ -5,7 +5,7 @@ import pg from 'pg';
 export interface TestDatabase {
   name: string;
   url: string;
-  /** Refuses new connections and ends the ones there are, until `restore`. */
+  /** Ends all connections and refuses new ones until `restore`. */
   cut(): Promise<void>;
   restore(): Promise<void>;
   drop(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * Waits for what is to come true, by looking again and again; fails with the last reason when the time is over, which is
- * longer where the machine is slower.
+ * Waits until something becomes true: it looks again and again. When the time is over it fails with the last reason. The
+ * time is longer on a slower machine.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

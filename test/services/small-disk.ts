@@ -1,16 +1,16 @@
 /**
- * A disk of a few megabytes, mounted over a folder, so that it can be full. Only root can mount one, or a sudo that asks
- * for no password. With REQUIRE_SMALL_DISK=1 it is a failure when neither can be had.
+ * A disk of a few megabytes, mounted over a folder, which a test can fill. Mounting needs root, or a sudo that asks for no
+ * password. With REQUIRE_SMALL_DISK=1 it is a failure when there is neither.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 
-/** What goes before `mount`; undefined when nobody here may mount. */
+/** The words before `mount` on a command line. Undefined when this user may not mount. */
 function mountedBy(): string[] | undefined {
   if (process.getuid?.() === 0) return [];
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
-/** Whether the run has one. @throws when it has none though it is required */
+/** Whether this run can have such a disk. @throws when it is required and can't be had */
 export function canMount(): boolean {
   if (mountedBy()) return true;
   if (process.env.REQUIRE_SMALL_DISK === '1')
