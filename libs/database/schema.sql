@@ -208,7 +208,7 @@ CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);
 CREATE INDEX job_ready ON job USING btree (kind, lane, ready_at);
 
 -- Jobs that were added in the transaction of their event. The feed takes the row when it brings the event, and adds no job then.
-create table job_news (
+create unlogged table job_news (
   "position" bigint not null,
   kind text not null,
   added_at timestamp with time zone not null default now(),

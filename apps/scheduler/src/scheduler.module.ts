@@ -4,7 +4,7 @@ import { databaseModule } from '@strongroom/database';
 import { jobNews } from '@strongroom/feed';
 import { Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
-import { AppWork, type ConfigOf, Jobs, jobWork, type RuntimeParts, WorkLoop } from '@strongroom/runtime';
+import { AppWork, type ConfigOf, type JobKind, Jobs, jobWork, type RuntimeParts, WorkLoop } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
@@ -24,13 +24,17 @@ const partsToken = Symbol('SchedulerParts');
 @Module({})
 class SchedulerModule {}
 
-export function schedulerModule(runtime: RuntimeParts<ConfigOf['scheduler']>): DynamicModule {
+/** @param kinds the kinds of jobs that the process does */
+export function schedulerModule(
+  runtime: RuntimeParts<ConfigOf['scheduler']>,
+  kinds: readonly JobKind<SchedulerParts>[] = schedulerJobs,
+): DynamicModule {
   const fromParts = <Part>(part: (parts: SchedulerParts) => Part) => ({ inject: [partsToken], useFactory: part });
   return {
     module: SchedulerModule,
     imports: [databaseModule(runtime.config, viewTables)],
     // Each handler sees to what it needs: their order does not matter.
-    controllers: [ViewFolding, TimerSetting, jobNews(schedulerJobs), EarlierChainEnds],
+    controllers: [ViewFolding, TimerSetting, jobNews(kinds), EarlierChainEnds],
     providers: [
       {
         provide: partsToken,
@@ -41,12 +45,16 @@ export function schedulerModule(runtime: RuntimeParts<ConfigOf['scheduler']>): D
       { provide: Views, ...fromParts(({ views }) => views) },
       { provide: Backups, ...fromParts(({ backups }) => backups) },
       { provide: Jobs, ...fromParts(({ jobs }) => jobs) },
-      { provide: AppWork, ...fromParts((parts) => workOf(runtime, parts)) },
+      { provide: AppWork, ...fromParts((parts) => workOf(runtime, parts, kinds)) },
     ],
   };
 }
 
-function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: SchedulerParts): AppWork {
+function workOf(
+  { health }: Pick<RuntimeParts, 'health'>,
+  parts: SchedulerParts,
+  kinds: readonly JobKind<SchedulerParts>[],
+): AppWork {
   const { config, dataSource, ledger, ids, vault, homeRegion, clock, metrics, log } = parts;
   const { catchUpMs } = config;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
@@ -72,6 +80,6 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: SchedulerParts)
       log,
       pass: () => stranded.takeUpStranded(),
     }),
-    ...jobWork(schedulerJobs, parts),
+    ...jobWork(kinds, parts),
   ]);
 }

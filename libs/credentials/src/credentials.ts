@@ -49,7 +49,7 @@ export class Credentials {
       );
   }
 
-  /** Keeps the credential of an instance, in place of an earlier one. */
+  /** Keeps the credential of an instance. It replaces an earlier one. */
   async put(instanceId: string, { password }: Credential): Promise<void> {
     await this.dataSource.query(
       `insert into instance_credential (instance_id, ciphertext) values ($1, $2)
@@ -58,7 +58,7 @@ export class Credentials {
     );
   }
 
-  /** @throws {CredentialFault} `credential-unreadable`: sealed with another key, or changed */
+  /** @throws {CredentialFault} `credential-unreadable`, when it was sealed with another key or was changed */
   async get(instanceId: string): Promise<Credential | undefined> {
     const rows: unknown = await this.dataSource.query(
       'select ciphertext from instance_credential where instance_id = $1',

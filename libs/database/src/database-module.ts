@@ -15,7 +15,10 @@ export function databaseModule({ app, databaseUrl }: AppConfig, entities: Entity
 }
 
 /** Waits for the database, then migrates it. An app calls it as `prepare`, before its module is made. */
-export async function prepareDatabase({ config, log }: RuntimeParts, stopping: AbortSignal): Promise<void> {
+export async function prepareDatabase(
+  { config, log }: Pick<RuntimeParts, 'config' | 'log'>,
+  stopping: AbortSignal,
+): Promise<void> {
   await waitFor(
     'the database',
     async () => {

@@ -12,8 +12,10 @@ export {
   executeTogether,
   idempotencyKey,
   plan,
+  stateOf,
   type Target,
 } from './execute.js';
 export { heldVerdicts } from './held-verdicts.js';
+export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, LedgerFault } from './ledger-fault.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type StreamName, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
-import { type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
+import { type RegisteredInstance, type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
@@ -42,6 +42,12 @@ function deletion(scheduleId: string, expectedVersion: number, more: Partial<App
     releases: [],
     ...more,
   };
+}
+
+function registered(instanceId: string): RegisteredInstance {
+  const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' as const };
+  const server = { instanceId, accountId: 'acme', name: 'orders', endpoint, builtFrom: null, accepted: new Map() };
+  return { is: 'registered', datastore: { type: 'postgresql', version: '18' }, ...server };
 }
 
 describe('the ledger', () => {
@@ -124,7 +130,7 @@ describe('the ledger', () => {
       accountId: 'acme',
       scheduleId,
       instanceId,
-      instance: { accountId: 'acme' },
+      instance: registered(instanceId),
       mostSchedules: 1,
       definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
     });
@@ -224,7 +230,7 @@ describe('the ledger', () => {
         accountId: 'acme',
         scheduleId,
         instanceId,
-        instance: { accountId: 'acme' },
+        instance: registered(instanceId),
         mostSchedules: 10,
         definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
       });

@@ -3,14 +3,9 @@
  * order of id, a step of a round at a time, so that a look costs the same however many there are. What has changed in the
  * last five minutes is left out: so long may a feed take to bring the news by itself, a broker's restart included.
  */
+import type { RoundStep } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-
-export interface Step<Row> {
-  found: Row[];
-  /** The id that the step has reached, to go on from; undefined at the end of the round. */
-  end: string | undefined;
-}
 
 /** A round of a million rows takes three hours, at a step a minute. */
 const stepSize = 5_000;
@@ -25,7 +20,7 @@ export class Unfinished {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Backups that were asked for and have not ended. */
-  backups(after?: string): Promise<Step<z.infer<typeof row>>> {
+  backups(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
     return this.step(
       row,
       `select id, account_id as "accountId" from backup_view
@@ -35,7 +30,7 @@ export class Unfinished {
   }
 
   /** Backups that are being deleted; without what is built on another one that is, which goes with it. */
-  deletions(after?: string): Promise<Step<z.infer<typeof row>>> {
+  deletions(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
     return this.step(
       row,
       `select id, account_id as "accountId" from backup_view b
@@ -46,7 +41,7 @@ export class Unfinished {
   }
 
   /** Instances whose server is to be built from a backup. */
-  builds(after?: string): Promise<Step<z.infer<typeof row>>> {
+  builds(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
     return this.step(
       row,
       `select id, account_id as "accountId" from instance_view
@@ -56,7 +51,7 @@ export class Unfinished {
   }
 
   /** Copies that are owed, each with its region as the lane. */
-  copies(after?: string): Promise<Step<z.infer<typeof copyRow>>> {
+  copies(after?: string): Promise<RoundStep<z.infer<typeof copyRow>>> {
     return this.step(
       copyRow,
       `select id, account_id as "accountId", region as lane, size_bytes::float8 as "totalBytes" from copy_view
@@ -66,7 +61,7 @@ export class Unfinished {
   }
 
   /** Completed backups that are owed to a region for which there is no copy. */
-  plans(after?: string): Promise<Step<z.infer<typeof row>>> {
+  plans(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
     return this.stepThrough(
       row,
       `select id, account_id as "accountId", status, region, copy_to, updated_at from backup_view`,
@@ -78,7 +73,7 @@ export class Unfinished {
   }
 
   /** Schedules, each with its version: all of them have a timer. */
-  schedules(after?: string): Promise<Step<z.infer<typeof scheduleRow>>> {
+  schedules(after?: string): Promise<RoundStep<z.infer<typeof scheduleRow>>> {
     return this.stepThrough(
       scheduleRow,
       `select id, account_id as "accountId", version, updated_at from schedule_view`,
@@ -99,24 +94,24 @@ export class Unfinished {
     return z.array(z.object({ slotAt: z.date().nullable() })).parse(rows)[0]?.slotAt ?? undefined;
   }
 
-  /** Of what an index has in order: the next rows that match. */
+  /** Finds the next rows of a query that an index answers in order of id. */
   private async step<Row extends { id: string }>(
     form: z.ZodType<Row>,
     query: string,
     after: string | undefined,
-  ): Promise<Step<Row>> {
+  ): Promise<RoundStep<Row>> {
     const rows: unknown = await this.dataSource.query(`${query} order by id limit ${stepSize}`, [after ?? null]);
     const found = z.array(form).parse(rows);
     return { found, end: found.length < stepSize ? undefined : found.at(-1)?.id };
   }
 
-  /** Of what no index has: those of the next rows that match. */
+  /** Reads the next rows, whatever they are, and finds those that meet the condition. */
   private async stepThrough<Row extends { id: string }>(
     form: z.ZodType<Row>,
     query: string,
     condition: string,
     after: string | undefined,
-  ): Promise<Step<Row>> {
+  ): Promise<RoundStep<Row>> {
     const rows: unknown = await this.dataSource.query(
       `with step as (${query} where $1::uuid is null or id > $1 order by id limit ${stepSize})
        select (select count(*) from step)::int as size, (select id from step order by id desc limit 1) as last,

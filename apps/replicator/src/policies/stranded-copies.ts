@@ -1,6 +1,6 @@
 /**
- * Copies owed to regions that the deployment has no vault of any more: each is told and given up, for nobody can make it
- * and nothing is to wait for it; and it is asked for again as soon as its region has a vault.
+ * Gives up copies that are owed to a region without a vault: nobody can make them, and nothing is to wait for them. Such a copy is
+ * asked for again as soon as its region has a vault.
  */
 import { type EventContext, streamOf, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';

@@ -10,8 +10,9 @@ export class JobsWithEvents1700000000020 implements MigrationInterface {
 
   async up(run: QueryRunner): Promise<void> {
     await run.query(`
-      -- A job that its event's transaction has added, until the feed brings the news of the event.
-      create table job_news (
+      -- A job that its event's transaction has added, until the feed brings the news of the event. After a crash the table
+      -- is empty: the news adds such a job again, and whoever leases it finds it done.
+      create unlogged table job_news (
         position bigint not null,
         kind text not null,
         added_at timestamptz not null default now(),

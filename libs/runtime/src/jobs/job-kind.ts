@@ -9,10 +9,10 @@ import type { Hold, Performed } from './leased-worker.js';
 /** What an event asks for: a job without its kind, which the descriptor has, and without its account, which the event has. */
 export type AskedFor = Omit<NewJob, 'kind' | 'accountId'>;
 
-/** One step of a round over what should have a job. */
-export interface Step {
-  /** What should have a job by now, in order of id. */
-  found: Omit<NewJob, 'kind'>[];
+/** One step of a round over everything that may lack something, such as its job. */
+export interface RoundStep<Row = Omit<NewJob, 'kind'>> {
+  /** What was found in the step, in order of id. */
+  found: Row[];
   /** The id that the step has reached, to go on from; undefined at the end of the round. */
   end: string | undefined;
 }
@@ -35,7 +35,7 @@ export interface JobKind<Parts> {
   /** How often a lane is looked at for jobs, in milliseconds. Default 500. */
   pollMs?(parts: Parts): number;
   /** What should have a job and may have none: the steps of a round, each beyond the id `after`. */
-  missing?(parts: Parts, after: string | undefined): Promise<Step>;
+  missing?(parts: Parts, after: string | undefined): Promise<RoundStep>;
   /** Does one job. Throws only when nothing could be recorded; the job is then left to its lease. */
   perform(parts: Parts, job: LeasedJob, hold: Hold): Promise<Performed>;
   /**

@@ -1,10 +1,10 @@
 /**
- * Long work and who does it. A job is held by lease: one holder at a time, by the database's clock, and a holder whose
+ * Long work and who does it. A job is held by a lease: it has one holder at a time, by the database's clock. A holder whose
  * lease has passed on is fenced: what it does to the job has no effect, because owner and attempt no longer match.
  *
- * That clock may be wrong and be put right. A lease that ends further ahead than it is long is over, and so is a pause that
- * will only begin: a wrong clock made them. So no lease lasts longer than its length and a few seconds from the moment when
- * the clock was put back.
+ * That clock may be wrong and be put right. A lease whose end is further ahead than its length is over, and so is a pause that
+ * begins in the future: a wrong clock made them. So, once the clock is put back, no lease lasts longer than its length and a
+ * few seconds.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -26,9 +26,9 @@ export interface LeasedJob {
   readonly id: string;
   readonly lane: string;
   readonly accountId: string;
-  /** How often the job has been leased, this time included: of two who hold it, the one with the higher number does. */
+  /** How often the job has been leased, this time included. Of two who believe that they hold it, the higher number does. */
   readonly attempt: number;
-  /** How often it came to nothing: its holder was lost, or gave it back as failed. A holder that was told to end is no failure. */
+  /** How often the job came to nothing: its holder was lost, or gave it back as failed. A holder that was told to end did not fail. */
   readonly failures: number;
   /** How often the job had been added when it was leased. */
   readonly asked: number;
@@ -42,10 +42,10 @@ export interface JobProgress {
 
 export interface LaneLoad {
   lane: string;
-  /** Ready, and held by nobody. */
+  /** How many are ready and held by nobody. */
   waiting: number;
   held: number;
-  /** Not ready before some later time. */
+  /** How many are ready only at some later time. */
   deferred: number;
   /** How long the job that has waited longest has been ready. */
   oldestWaitMs: number;
@@ -66,7 +66,7 @@ const loadRows = z.array(
 );
 /** The length of a lease whose length an older version did not write: no lease of that version was longer. */
 const longestUntoldMs = 3_600_000;
-/** Statements that run at the same time do not go by the very same time. */
+/** Statements that run at the same time may differ a little in the time that they go by. */
 const slack = `interval '5 s'`;
 const isFree = `(lease_until is null or lease_until < now()
   or lease_until > now() + coalesce(lease_ms, ${longestUntoldMs}) * interval '1 ms' + ${slack})`;
@@ -96,12 +96,12 @@ export class Jobs {
     );
   }
 
-  /** Forgets which jobs came with events that the feed has not brought in a day. Brought later, they are added again and found done. */
+  /** Forgets which jobs came with events that the feed has not brought in a day. News after that adds them again; they are found done. */
   async forgetOldNews(): Promise<void> {
     await this.dataSource.query(`delete from job_news where added_at < now() - interval '1 day'`);
   }
 
-  /** Those of the ids that have no job of the kind. */
+  /** Tells which of the ids have no job of the kind. */
   async absent(kind: string, ids: readonly string[]): Promise<Set<string>> {
     return this.idsOf(
       `select id from unnest($2::uuid[]) as wanted(id)
@@ -110,7 +110,7 @@ export class Jobs {
     );
   }
 
-  /** Those of the ids whose job somebody holds. */
+  /** Tells for which of the ids somebody holds the job. */
   async heldOf(kind: string, ids: readonly string[]): Promise<Set<string>> {
     return this.idsOf('select id from job where kind = $1 and id = any($2::uuid[]) and lease_until > now()', [
       kind,
@@ -162,7 +162,7 @@ export class Jobs {
     return rows.map((row) => ({ kind, lane, owner, ...row }));
   }
 
-  /** Prolongs the lease from now on. False: the job is no longer this holder's, and its work must end. */
+  /** Prolongs the lease from now on. @returns false when the job is no longer this holder's, and its work must end */
   async renew(
     job: LeasedJob,
     leaseMs: number,
@@ -201,7 +201,7 @@ export class Jobs {
     );
   }
 
-  /** Makes those of the jobs that wait ready at once, within a transaction; one that is held, as soon as it is given back. */
+  /** Makes jobs that wait ready at once, within a transaction. A job that is held is ready as soon as it is given back. */
   async wake(manager: EntityManager, kind: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await manager.query(
@@ -225,7 +225,7 @@ export class Jobs {
     );
   }
 
-  /** How many jobs wait and how many are held, lane by lane; lanes without jobs are left out. */
+  /** How many jobs wait and how many are held, by lane. Lanes without jobs are left out. */
   async load(kind: string): Promise<LaneLoad[]> {
     const rows = loadRows.parse(
       await this.dataSource.query(

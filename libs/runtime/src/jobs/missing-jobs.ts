@@ -4,7 +4,7 @@
  * time. A job too many finds nothing to do, so none is put back in error.
  */
 import type { DataSource } from 'typeorm';
-import type { JobKind, Step } from './job-kind.js';
+import type { JobKind, RoundStep } from './job-kind.js';
 import type { Jobs } from './jobs.js';
 import type { PutBack } from './put-back.js';
 
@@ -51,7 +51,7 @@ export class MissingJobs<Parts extends MissingJobsParts> {
     for (const { id } of missing) putBack.tell(kind.kind, id);
   }
 
-  private async withoutJob(kind: JobKind<Parts>, after: string | undefined): Promise<Step> {
+  private async withoutJob(kind: JobKind<Parts>, after: string | undefined): Promise<RoundStep> {
     const { found, end } = (await kind.missing?.(this.parts, after)) ?? { found: [], end: undefined };
     const absent = await this.parts.jobs.absent(
       kind.kind,

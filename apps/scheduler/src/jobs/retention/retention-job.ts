@@ -12,15 +12,14 @@ export const retentionJob: JobKind<SchedulerParts> = {
   queuedBy: askedWork.retention,
   concurrency: () => 2,
   async perform(parts, { id: backupId, accountId }) {
-    const cause = await newestCompletion(parts, backupId);
-    if (!cause) return 'finished';
     await parts.views.catchUp(accountId);
-    await new Retention(parts).apply(accountId, backupId, cause);
+    const cause = await newestCompletion(parts, backupId);
+    if (cause) await new Retention(parts).apply(accountId, backupId, cause);
     return 'finished';
   },
 };
 
-/** Of the backup or of one of its copies: the event that what is let go of follows from. */
+/** The newest completion of the backup or of one of its copies: the deletions follow from it. */
 async function newestCompletion(
   { dataSource, ledger, copies }: SchedulerParts,
   backupId: string,

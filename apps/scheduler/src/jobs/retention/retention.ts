@@ -9,8 +9,8 @@ import {
   type DefinedSince,
   definitionAt,
   definitionsOf,
-  type HeldBackup,
   isWhereOwed,
+  type JudgedBackup,
   plannedType,
 } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
@@ -20,7 +20,7 @@ import type { Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
-const states: Partial<Record<HeldBackupRow['status'], HeldBackup['is']>> = {
+const states: Partial<Record<HeldBackupRow['status'], JudgedBackup['is']>> = {
   COMPLETED: 'completed',
   DELETE_FAILED: 'delete-failed',
 };
@@ -69,7 +69,7 @@ export class Retention {
     }
   }
 
-  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<HeldBackup[]> {
+  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<JudgedBackup[]> {
     const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
@@ -78,7 +78,7 @@ export class Retention {
         region: copy.region,
         isCompleted: copy.status === 'COMPLETED',
       }));
-      // One that waits for a region that has no vault is taken up by itself when there is one again.
+      // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
       const isWaiting = fault?.code === regionRetired;
       const isOfSlot = row.scheduleId === scheduleId && row.trigger === 'slot' && !isWaiting;
       return {
@@ -112,8 +112,8 @@ export class Retention {
   }
 }
 
-/** By what the schedule said at the slot: the request is of a full too where there was nothing to build on. */
-function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): HeldBackup['planned'] {
+/** What the schedule planned for the slot. The request can't tell: it is of a full, too, when there was nothing to build on. */
+function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
 }
