@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
 import { OwnKafka } from './services/feed.js';
 
@@ -39,7 +40,7 @@ describe('a broker that is down', () => {
         await strongroom.schedule(api, other);
       }
       await strongroom.untilCopied(api, backupId, 90_000);
-      expect((await strongroom.call(api, 'DELETE', `/backups/${deletedId}`)).status).toBe(202);
+      await strongroom.client(api).backups.delete(deletedId);
       await eventually(async () => expect(await strongroom.eventTypesOf(deletedId)).toContain('BackupDeleted'), soon);
       expect(await unhandled(scheduler)).toBeGreaterThan(0);
 
@@ -47,8 +48,7 @@ describe('a broker that is down', () => {
       await eventually(async () => expect([await unhandled(scheduler), await unhandled(replicator)]).toEqual([0, 0]), {
         withinMs: 90_000,
       });
-      const { body } = await strongroom.call(api, 'GET', '/schedules');
-      expect((body as { schedules: unknown[] }).schedules).toHaveLength(21);
+      expect(await allOf(strongroom.client(api).schedules.list())).toHaveLength(21);
       await strongroom.jobsDone();
       const types = await strongroom.eventTypesOf(backupId);
       expect(types.filter((type) => type === 'BackupStarted')).toHaveLength(1);

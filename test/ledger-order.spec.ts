@@ -41,7 +41,7 @@ describe('a reader of the ledger', () => {
       return code;
     });
 
-    // One number is the reader's whole place: whatever is committed later must be beyond it.
+    // The reader's place is one number, so whatever is committed later must have a higher one.
     const ledger = new Ledger(dataSource);
     const seen: TailRow[] = [];
     for (;;) {

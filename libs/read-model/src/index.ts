@@ -1,4 +1,4 @@
-/** The read model: one file a view, with its table, its fold and its queries, which have a file of their own where they are many. */
+/** The read model. Each view has a file with its table, its fold and its queries; many queries have a file of their own. */
 export * from './backup-view.js';
 export * from './backups.js';
 export * from './copy-view.js';

@@ -2,10 +2,8 @@
  * Brings what a copy is built on first: an incremental is of no use in a region that does not hold its parent. A parent that
  * nobody has asked for there is asked for now, unless it was made there. So is one that the region has lost.
  */
-import { type EventContext, streamOf } from '@strongroom/contracts';
-import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
-import { execute, type Ledger } from '@strongroom/ledger';
-import type { Ids } from '@strongroom/runtime';
+import { backupDecider, type CopyState, copyDecider, copyId, copyRequest } from '@strongroom/domain';
+import type { CausedLedger } from '@strongroom/ledger';
 import { isSpoilt, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
 
@@ -19,9 +17,9 @@ export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; cod
 
 export class Ancestor {
   constructor(
-    private readonly parts: { ledger: Ledger; ids: Ids; vaults: Vaults; stalls: StallWatch },
+    private readonly parts: { vaults: Vaults; stalls: StallWatch },
     private readonly copy: OpenCopy,
-    private readonly context: EventContext,
+    private readonly ledger: CausedLedger,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -29,7 +27,7 @@ export class Ancestor {
     const { parentId, region } = this.copy.request;
     if (parentId === null) return 'there';
     const id = copyId(parentId, region);
-    const parent = fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', id)));
+    const parent = await this.ledger.stateOf(copyDecider, id);
     switch (parent.is) {
       case 'completed':
         return (await this.isStillThere(parentId)) ? 'there' : this.lose(id, parentId);
@@ -47,13 +45,12 @@ export class Ancestor {
   }
 
   private async ask(id: string, parentId: string): Promise<AncestorFound> {
-    const { accountId, request } = this.copy;
-    const backup = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', parentId)));
+    const { request } = this.copy;
+    const backup = await this.ledger.stateOf(backupDecider, parentId);
     if (backup.is === 'completed' && backup.completed) {
       if (backup.completed.region === request.region && (await this.isStillThere(parentId))) return 'there';
-      const target = { id, accountId, instanceId: request.instanceId, context: this.context };
       const asked = copyRequest(backup.completed, request.region);
-      await execute(this.parts, copyDecider, target, { type: 'RequestCopy', request: asked });
+      await this.ledger.record(copyDecider, id, { type: 'RequestCopy', request: asked });
       return 'awaited';
     }
     // The deletion of the parent deletes this backup too.
@@ -65,11 +62,9 @@ export class Ancestor {
   }
 
   private async lose(id: string, parentId: string): Promise<AncestorFound> {
-    const { accountId, request } = this.copy;
-    const { region, instanceId } = request;
+    const { region } = this.copy.request;
     const reason = `The vault of ${region} does not hold all of backup ${parentId} any more: it is put back.`;
-    const target = { id, accountId, instanceId, context: this.context };
-    await execute(this.parts, copyDecider, target, { type: 'LoseCopy', code: 'object-missing', reason });
+    await this.ledger.record(copyDecider, id, { type: 'LoseCopy', code: 'object-missing', reason });
     return 'awaited';
   }
 

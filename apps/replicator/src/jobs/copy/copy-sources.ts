@@ -3,17 +3,15 @@
  * altered, is passed over and named in the log. Whatever the source, the ledger's digest proves the bytes. What a region is
  * found to have lost is asked for again there, once, as soon as another region is seen to have it.
  */
-import { type EventContext, type EventData, isRefusal, streamOf } from '@strongroom/contracts';
-import { type CopyCommand, copyDecider, copyId, copyRequest, fold, regionsHolding } from '@strongroom/domain';
-import { execute, type Ledger } from '@strongroom/ledger';
-import type { Ids, Logger } from '@strongroom/runtime';
+import { type EventData, isRefusal } from '@strongroom/contracts';
+import { type CopyCommand, type CopyState, copyDecider, copyId, copyRequest, regionsHolding } from '@strongroom/domain';
+import type { CausedLedger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
 import type { OpenCopy } from './ancestor.js';
 
 export interface CopySourcesParts {
-  ledger: Ledger;
-  ids: Ids;
   log: Logger;
   vaults: Vaults;
   stalls: StallWatch;
@@ -22,9 +20,8 @@ export interface CopySourcesParts {
 export class CopySources {
   constructor(
     private readonly parts: CopySourcesParts,
-    private readonly copy: OpenCopy,
-    private readonly backup: EventData<'BackupCompleted'>,
-    private readonly context: EventContext,
+    private readonly wanted: { copy: OpenCopy; backup: EventData<'BackupCompleted'> },
+    private readonly ledger: CausedLedger,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -34,9 +31,9 @@ export class CopySources {
    * Regions without a vault are left out.
    */
   async regions(): Promise<string[]> {
-    const { region, sourceRegion } = this.copy.request;
+    const { region, sourceRegion } = this.wanted.copy.request;
     const { vaults } = this.parts;
-    const madeIn = this.backup.region;
+    const madeIn = this.wanted.backup.region;
     const others = vaults.regions.filter((each) => each !== region);
     const states = await Promise.all(others.map(async (each) => ({ region: each, ...(await this.stateIn(each)) })));
     const copies = states.flatMap(({ region, is }) =>
@@ -61,7 +58,7 @@ export class CopySources {
         return { made: await make(vault), from: region };
       } catch (error) {
         if (this.signal.aborted || !(error instanceof VaultFault) || error.region !== region) throw error;
-        const { backupId, region: target } = this.copy.request;
+        const { backupId, region: target } = this.wanted.copy.request;
         this.parts.log.warn(
           { err: error, backup: backupId, region: target, source: region },
           `${region} is passed over as a source: ${error.message}`,
@@ -74,7 +71,7 @@ export class CopySources {
 
   /** Finds out here that a source hangs. Later it could not be told from a target that hangs. */
   private async look(vault: Vault): Promise<void> {
-    const { backupId, sha256 } = this.copy.request;
+    const { backupId, sha256 } = this.wanted.copy.request;
     const sealed = await this.parts.stalls.over(vault.region, this.signal, () => vault.manifest(backupId));
     if (!sealed) throw notHeld(backupId, vault.region);
     if (sealed.sha256 === sha256) return;
@@ -89,20 +86,14 @@ export class CopySources {
       if (state.is === 'completed') await this.record(region, { type: 'LoseCopy', code, reason: message });
       // A copy that was given up there stays so until somebody asks for it.
       if (state.is !== 'absent') continue;
-      const request = copyRequest(this.backup, region, good);
+      const request = copyRequest(this.wanted.backup, region, good);
       await this.record(region, { type: 'RequestCopy', request });
     }
   }
 
   private async record(region: string, command: CopyCommand): Promise<void> {
-    const { backupId, instanceId } = this.copy.request;
-    const target = {
-      id: copyId(backupId, region),
-      accountId: this.copy.accountId,
-      instanceId,
-      context: this.context,
-    };
-    const outcome = await execute(this.parts, copyDecider, target, command);
+    const { backupId } = this.wanted.copy.request;
+    const outcome = await this.ledger.record(copyDecider, copyId(backupId, region), command);
     if (isRefusal(outcome) || outcome.events.length === 0) return;
     this.parts.log.warn(
       { backup: backupId, region },
@@ -110,9 +101,8 @@ export class CopySources {
     );
   }
 
-  private async stateIn(region: string) {
-    const stream = streamOf('copy', copyId(this.copy.request.backupId, region));
-    return fold(copyDecider, await this.parts.ledger.readStream(stream));
+  private stateIn(region: string): Promise<CopyState> {
+    return this.ledger.stateOf(copyDecider, copyId(this.wanted.copy.request.backupId, region));
   }
 }
 

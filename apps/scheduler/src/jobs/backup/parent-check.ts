@@ -2,24 +2,22 @@
  * Checks whether an incremental may be built on a backup: only when that backup, and everything that it is built on, lies in
  * the home region's vault. What the home region has lost is asked for again, from a region that has it.
  */
-import { type EventContext, type EventData, streamOf } from '@strongroom/contracts';
+import type { EventData } from '@strongroom/contracts';
 import {
   type BackupState,
   backupDecider,
   type CopyCommand,
+  type CopyState,
   copyDecider,
   copyId,
   copyRequest,
-  fold,
 } from '@strongroom/domain';
 import { IncrementalNotPossible } from '@strongroom/engines';
-import { execute, type Ledger } from '@strongroom/ledger';
-import type { Ids, Logger } from '@strongroom/runtime';
+import type { CausedLedger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface ParentCheckParts {
-  ledger: Ledger;
-  ids: Ids;
   log: Logger;
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
@@ -31,8 +29,7 @@ type Made = EventData<'BackupCompleted'>;
 export class ParentCheck {
   constructor(
     private readonly parts: ParentCheckParts,
-    private readonly accountId: string,
-    private readonly context: EventContext,
+    private readonly ledger: CausedLedger,
   ) {}
 
   /**
@@ -43,7 +40,7 @@ export class ParentCheck {
   async check(parentId: string): Promise<void> {
     const { vault } = this.parts;
     for (let id: string | null = parentId; id !== null; ) {
-      const backup: BackupState = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', id)));
+      const backup: BackupState = await this.ledger.stateOf(backupDecider, id);
       const subject = subjectOf(id, parentId);
       if (backup.is !== 'completed' || !backup.completed) {
         throw notThere(`${subject} is not there any more. Take a full backup.`);
@@ -95,15 +92,13 @@ export class ParentCheck {
     }
   }
 
-  private async copyIn(backupId: string, region: string) {
-    return fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', copyId(backupId, region))));
+  private copyIn(backupId: string, region: string): Promise<CopyState> {
+    return this.ledger.stateOf(copyDecider, copyId(backupId, region));
   }
 
-  private async onCopy({ backupId, instanceId }: Made, command: CopyCommand): Promise<void> {
-    const { ledger, ids, log, vault } = this.parts;
-    const { accountId, context } = this;
-    const id = copyId(backupId, vault.region);
-    await execute({ ledger, ids }, copyDecider, { id, accountId, instanceId, context }, command);
+  private async onCopy({ backupId }: Made, command: CopyCommand): Promise<void> {
+    const { log, vault } = this.parts;
+    await this.ledger.record(copyDecider, copyId(backupId, vault.region), command);
     log.warn(
       { backup: backupId, region: vault.region },
       `backup ${backupId} is put back into ${vault.region}, which has lost it`,

@@ -9,8 +9,8 @@ import {
   type DefinedSince,
   definitionAt,
   definitionsOf,
-  type HeldBackup,
   isWhereOwed,
+  type JudgedBackup,
   plannedType,
 } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
@@ -20,7 +20,7 @@ import type { Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
-const states: Partial<Record<HeldBackupRow['status'], HeldBackup['is']>> = {
+const states: Partial<Record<HeldBackupRow['status'], JudgedBackup['is']>> = {
   COMPLETED: 'completed',
   DELETE_FAILED: 'delete-failed',
 };
@@ -69,7 +69,7 @@ export class Retention {
     }
   }
 
-  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<HeldBackup[]> {
+  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<JudgedBackup[]> {
     const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
@@ -113,7 +113,7 @@ export class Retention {
 }
 
 /** What the schedule planned for the slot. The request can't tell: it is of a full, too, when there was nothing to build on. */
-function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): HeldBackup['planned'] {
+function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
 }
