@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong, 3 restored for verify, and no server to try it on. */
+import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
 import { addList } from './list-command.js';
 import { addRestore } from './restore-command.js';
@@ -30,7 +31,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    process.stderr.write(`strongroom: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`strongroom: ${messageOf(error)}\n`);
     process.exitCode = error instanceof UsageFault ? 2 : 1;
   }
 }

@@ -1,6 +1,5 @@
 /** What every app runs on: configuration, clock, ids, logs, metrics, health, leased jobs, work loops, start and end. */
 
-export { Fault, faultOf, messageOf, type ToldFault } from '@strongroom/contracts';
 export * from './bootstrap.js';
 export * from './clock.js';
 export * from './config.js';
