@@ -1,4 +1,4 @@
-/** What the domain can say no to. A refusal is a value with a code from this closed list; the gateway maps each to a fault. */
+/** The refusals of the domain. A refusal is a value with a code from this closed list, and the API maps each to an answer. */
 export const refusalCodes = [
   'instance-unknown',
   'instance-exists',
@@ -27,7 +27,7 @@ export type RefusalCode = (typeof refusalCodes)[number];
 
 export interface Refusal {
   refused: RefusalCode;
-  /** One sentence: what, which id, what to do. Shown to the client as it is. */
+  /** One sentence that tells what is refused, for which id, and what to do. The client sees it as it is. */
   message: string;
 }
 

@@ -1,19 +1,19 @@
 /**
- * Ends the waiting for a vault whose file system hangs. Nothing can call such an operation off, and it keeps a thread of
- * the process until it comes back: as long as one does, the process begins no other in its region.
+ * Ends the waiting for a vault whose file system hangs. Such an operation can't be cancelled, and keeps a thread of the process
+ * until it returns. As long as one hangs, the process begins no other in its region.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@strongroom/runtime';
 import { VaultFault } from '@strongroom/vault';
 
-/** Called whenever something has moved. */
+/** Called whenever bytes have moved. */
 type Moved = () => void;
 
-/** How long what is told to end may take before it counts as hanging. */
+/** How long an operation may take to end when it is told to, before it counts as hanging. */
 const graceMs = 5_000;
 
 export class StallWatch {
-  /** By region, how many operations hang. */
+  /** How many operations hang, by region. */
   private readonly hanging = new Map<string, number>();
 
   constructor(
@@ -22,7 +22,7 @@ export class StallWatch {
   ) {}
 
   /**
-   * @throws {VaultFault} `vault-unavailable` when nothing has moved for the limit, or an earlier operation hangs; the
+   * @throws {VaultFault} `vault-unavailable`, when nothing has moved within the limit or an earlier operation hangs; the
    *   signal's reason when it is aborted
    */
   async over<T>(

@@ -1,6 +1,6 @@
 /**
- * What a copy is built on comes first: an incremental is of no use in a region that does not hold its parent. A parent
- * that nobody has asked there is asked there now, unless it was made there; one that is not there any more, as well.
+ * The parent of a copy comes first, because an incremental is of no use in a region that does not hold its parent. When no
+ * copy of the parent was asked for there, or the region has lost the parent, it is asked for now.
  */
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
@@ -12,7 +12,7 @@ export const parentNotCopied = 'parent-not-copied';
 /** A copy that is still to be made. */
 export type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
 
-/** Whether the parent is in the region, will be, would be if it were asked for again, or why it never will. */
+/** Whether the parent is in the region or will be. If not: its copy was given up, or the parent itself is gone. */
 export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; code: string; reason: string };
 
 export class Ancestor {
@@ -53,7 +53,7 @@ export class Ancestor {
       await this.ledger.record(copyDecider, id, { type: 'RequestCopy', request: asked });
       return 'awaited';
     }
-    // Its deletion takes this backup with it.
+    // The deletion of the parent deletes this backup too.
     return {
       is: 'gone',
       code: 'parent-missing',
@@ -68,7 +68,7 @@ export class Ancestor {
     return 'awaited';
   }
 
-  /** A vault that can't say so now will not take the copy either. */
+  /** A vault that can't tell now counts as having the parent: it will not take the copy either. */
   private async isStillThere(parentId: string): Promise<boolean> {
     const { region } = this.copy.request;
     const { vaults, stalls } = this.parts;

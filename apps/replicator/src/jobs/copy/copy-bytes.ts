@@ -1,6 +1,6 @@
 /**
- * The bytes of a copy: looked for where they are to be, and brought from wherever the backup is whole. Says what is
- * there; what becomes of the copy is its attempt's to record.
+ * Brings the bytes of a copy to their region from a region where the backup is whole, unless they are there already. It
+ * records nothing: the attempt does that.
  */
 import { type EventData, Fault, regionRetired, whyRetired } from '@strongroom/contracts';
 import type { Hold } from '@strongroom/runtime';
@@ -16,13 +16,13 @@ import {
 import type { OpenCopy } from './ancestor.js';
 import type { CopySources, CopySourcesParts } from './copy-sources.js';
 
-/** What is at the target now. */
+/** The copy that is at the target now. */
 export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 'sha256'> {
-  /** Where the bytes came from; undefined when they were there already. */
+  /** The region that the bytes came from; undefined when they were there already. */
   sourceRegion: string | undefined;
 }
 
-/** Whatever region has the backup has no vault any more. */
+/** Every region that has the backup has no vault any more. */
 export class SourcesRetired extends Fault<typeof regionRetired> {
   override readonly name = 'SourcesRetired';
 
@@ -41,7 +41,7 @@ export class CopyBytes {
   /**
    * Reads the copy back at its target.
    * @returns what is there, or what is wrong with it
-   * @throws {VaultFault} when that can't be said now
+   * @throws {VaultFault} when that is not known now
    */
   async look(): Promise<SealedManifest | VaultFault> {
     const { vaults, stalls } = this.parts;
@@ -60,10 +60,10 @@ export class CopyBytes {
   }
 
   /**
-   * Where the backup was made it may be whole for all that is known here: it is looked at before anything is brought, and
-   * by an attempt that has begun in the vault. Else an earlier one could still seal in place of what was found there, and
-   * who knows of no newer one than that remove it.
-   * @param attempt as it is numbered in the target's vault
+   * In the region where the backup was made it may still be whole, so it is read back there before anything is brought. The
+   * attempt begins in the vault before that. Otherwise an earlier attempt could still seal something in its place, or a
+   * removal that knows only that attempt could remove it.
+   * @param attempt the number of this attempt in the target's vault
    * @throws {SourcesRetired | VaultFault}
    */
   async bring(sources: CopySources, backup: EventData<'BackupCompleted'>, attempt: number): Promise<CopyMade> {
@@ -85,7 +85,7 @@ export class CopyBytes {
     return { ...made, sourceRegion: made.transferred ? from : undefined };
   }
 
-  /** From here on no earlier attempt counts; what is sealed stays. */
+  /** Begins the attempt in the vault: no earlier attempt counts from now on, and what is sealed stays. */
   private async begin(attempt: number): Promise<void> {
     const { vaults, stalls } = this.parts;
     const { backupId, region } = this.request;

@@ -25,7 +25,7 @@ afterAll(async () => {
   await customer.stop();
 });
 beforeEach(async () => {
-  // Those of the tests before: a server has few.
+  // The slots of earlier tests are dropped, because a server has few.
   await customer.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active');
   instanceId = await world.register(customer.server);
 });
@@ -150,7 +150,7 @@ describe('a backup', () => {
       }
     };
     try {
-      // PostgreSQL's own limit is ten.
+      // The default limit of PostgreSQL is ten.
       await fill(9);
       const alone = await full();
       expect(await completedOf(alone)).toMatchObject({ type: 'full' });

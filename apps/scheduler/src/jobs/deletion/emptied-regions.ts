@@ -1,7 +1,7 @@
 /**
- * Empties every region of a backup that is being deleted, whatever stands in the way of one of them. A copy is fenced
- * before its region is emptied and called deleted only afterwards, so that nothing is recorded as deleted that is still
- * there.
+ * Empties every region of a backup that is being deleted, even when one of them can't be emptied. The deletion of a copy is
+ * recorded as asked for before its region is emptied, so that no attempt can begin, and as done only afterwards. So nothing
+ * is recorded as deleted that is still there.
  */
 import { Fault, faultOf, regionRetired, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, copyDecider, copyId } from '@strongroom/domain';
@@ -14,7 +14,7 @@ export interface EmptiedRegionsParts extends BackupRegionsParts {
   log: Logger;
 }
 
-/** Why a region still has something of a backup, or may have. */
+/** A region that has something of a backup, or may have, and why. */
 export interface NotEmptied {
   region: string;
   code: string;
@@ -34,21 +34,21 @@ export class EmptiedRegions {
   }
 
   /**
-   * @param row the views must reflect its deletion
-   * @param spared regions that hold something yet which was built on it: nothing is taken away from under that
+   * @param row a backup whose deletion the views reflect
+   * @param spared the regions that still hold something that is built on it: they keep the backup
    * @returns the regions that could not be emptied
    */
   async of(row: BackupRow, spared: readonly NotEmptied[]): Promise<NotEmptied[]> {
     const asked = await this.askedForCopies(row);
     for (const region of asked.keys()) await this.onCopy(row, region, { type: 'RequestCopyDeletion' });
-    // From here on no attempt begins any more: these numbers are the last.
+    // No attempt can begin from here on, so these numbers are the last.
     const copied = await this.askedForCopies(row);
     const attempted = await this.ledger.outlast('reading where the backup was made', () => this.regions.attempted(row));
     const left: NotEmptied[] = [];
     for (const region of new Set([...copied.keys(), ...attempted.keys()])) {
       this.signal.throwIfAborted();
       const attempt = (attempted.get(region) ?? 0) + (copied.get(region) ?? 0);
-      // Nobody ever began anything there, nor can any more: a vault that is gone has nothing of it.
+      // No attempt ever began there, and none can any more: the vault that is gone has nothing of the backup.
       const isUntouched = attempt === 0 && !attempted.has(region) && !this.parts.vaults.regions.includes(region);
       const why =
         spared.find((each) => each.region === region) ??
