@@ -1,6 +1,6 @@
 /**
- * Waits until an expectation holds, by trying it again and again. When the time is over it fails with the last reason. On a
- * slower machine the time is longer.
+ * Tries again and again until a check passes. When the time is over, it fails with the last reason. The time is longer where
+ * the machine is slower.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

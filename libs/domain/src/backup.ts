@@ -11,7 +11,8 @@ export type BackupState =
   | { is: 'absent' }
   | { is: 'passed'; outcome: 'skipped' | 'missed' }
   | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' | 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
+  | ({ is: 'completed' } & Work & CompletedBackup)
+  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
 
 interface Work {
   accountId: string;
@@ -245,19 +246,43 @@ function notToBeBuiltOn(
   instanceId: string,
   parent: BackupState = { is: 'absent' },
 ): Refusal | undefined {
-  if (!isRequested(parent) || parent.is === 'deleting' || parent.is === 'deleted') {
-    return refuse('backup-unknown', `Backup ${parentId}, the parent, was not found in this account.`);
-  }
-  if (parent.request.instanceId !== instanceId) {
+  const found = completedBackup({ backupId: parentId, otherwise: 'nothing can be built on it' }, parent);
+  if ('request' in found && found.request.instanceId !== instanceId) {
     return refuse(
       'backup-not-completed',
       `Backup ${parentId} is of another instance: nothing can be built on it here.`,
     );
   }
-  if (parent.is !== 'completed') {
-    return refuse('backup-not-completed', `Backup ${parentId} has not completed: nothing can be built on it.`);
-  }
-  return undefined;
+  return 'refused' in found ? found : undefined;
+}
+
+function backupUnknown(backupId: string): Refusal {
+  return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
+}
+
+/** A backup that has completed, and what came of it. */
+export interface CompletedBackup {
+  request: EventData<'BackupRequested'>;
+  completed: EventData<'BackupCompleted'>;
+}
+
+interface WantedBackup {
+  backupId: string;
+  /** To any other account the backup is unknown. Default: its account is known to be the right one. */
+  accountId?: string;
+  /** What can't be done with a backup that has not completed: the end of the refusal's sentence. */
+  otherwise: string;
+}
+
+/** The backup as one that can be used, or why it can't be. */
+export function completedBackup(
+  { backupId, accountId, otherwise }: WantedBackup,
+  state: BackupState,
+): CompletedBackup | Refusal {
+  if (!isRequested(state) || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
+  if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
+  if (state.is === 'completed') return state;
+  return refuse('backup-not-completed', `Backup ${backupId} has not completed: ${otherwise}.`);
 }
 
 function isRequested(state: BackupState): state is Requested {

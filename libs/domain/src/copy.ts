@@ -5,6 +5,8 @@
  * copy, and it counts as deleted only when the region has been emptied.
  */
 import { type EventData, type NewEvent, refuse } from '@strongroom/contracts';
+import { type BackupState, completedBackup } from './backup.js';
+import { copyRequest } from './copy-request.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
 
@@ -30,6 +32,16 @@ interface OfAttempt {
 }
 
 export type CopyCommand =
+  /** Somebody wants the region to have the backup: one that was made there already is read back once more. */
+  | {
+      type: 'CopyBackup';
+      accountId: string;
+      backupId: string;
+      backup: BackupState;
+      region: string;
+      /** Where the bytes can be had. Default: where the backup was made. */
+      sourceRegion: string | undefined;
+    }
   | { type: 'RequestCopy'; request: EventData<'CopyRequested'> }
   | ({ type: 'StartCopy'; replicator: string } & OfAttempt)
   | ({ type: 'FailCopyAttempt'; code: string; reason: string; retryAt: string } & OfAttempt)
@@ -100,6 +112,13 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
   aggregate: 'copy',
   initial: { is: 'absent' },
   decide: {
+    CopyBackup({ accountId, backupId, backup, region, sourceRegion }, state) {
+      const found = completedBackup({ accountId, backupId, otherwise: 'there is nothing to copy' }, backup);
+      if ('refused' in found) return found;
+      if (state.is === 'completed') return { events: [{ type: 'CopyCheckRequested', data: ofInstance(state) }] };
+      if (state.is !== 'absent' && state.is !== 'failed') return nothing;
+      return { events: [{ type: 'CopyRequested', data: copyRequest(found.completed, region, sourceRegion) }] };
+    },
     RequestCopy: ({ request }, state) =>
       state.is === 'absent' || state.is === 'failed'
         ? { events: [{ type: 'CopyRequested', data: request }] }

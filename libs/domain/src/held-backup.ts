@@ -37,7 +37,7 @@ export function verdictOn({ region, backup: ofBackup, copy: ofCopy }: HeldHistor
   if (backup.is === 'deleted' || backup.is === 'failed') {
     return { is: 'ended', attempt: Math.max(backup.attempt, attempt), forGood: true };
   }
-  if (backup.is !== 'completed' || !backup.completed) return inHand;
+  if (backup.is !== 'completed') return inHand;
   const isHome = backup.completed.region === region;
   if (copy.is === 'absent') {
     if (isHome) return { is: 'kept', attempt: backup.attempt, location: backup.completed.location };

@@ -60,7 +60,7 @@ export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };
 /** Takes back the group's offsets beyond the end of the ledger, which would hide all events to come. @returns their topics */
 export async function takeBackBeyondEnd(dataSource: DataSource, group: string): Promise<string[]> {
   const found: unknown = await dataSource.query(
-    `with ledger as (select coalesce(max(position), 0) as last from ledger_event), taken as (
+    `with ledger as (select ledger_head() as last), taken as (
        -- Of the ledger itself an offset is a place in it.
        update feed_offset set position = least(position, last),
          "offset" = case when source = 'ledger' then least("offset", position, last) else "offset" end, moved_at = now()

@@ -101,7 +101,7 @@ export class SecondLook {
       name: 'strongroom_second_look_behind_events',
       help: `Events that are due for the second look and have not had it, counted up to ${mostCounted}.`,
       measure: async (gauge) => {
-        const due = await ledger.placesBetween(await secondLookAt(dataSource, group), this.horizon, mostCounted);
+        const due = await ledger.positionsBetween(await secondLookAt(dataSource, group), this.horizon, mostCounted);
         gauge.set(due.length);
       },
     });
@@ -124,7 +124,7 @@ export class SecondLook {
     this.horizon = this.passed(await ledger.head());
     const cursor = await secondLookAt(dataSource, group);
     if (this.horizon <= cursor) return 'done';
-    const window = await ledger.placesBetween(cursor, this.horizon, windowSize);
+    const window = await ledger.positionsBetween(cursor, this.horizon, windowSize);
     const lost = await unhandledOf(dataSource, group, this.own(window));
     const now = lost.slice(0, batchSize);
     if (now.length > 0) {
@@ -147,7 +147,7 @@ export class SecondLook {
   /** How many of the newest events are not handled, by type. Events that are on their way are counted too. */
   private async unhandled(): Promise<Map<string, number>> {
     const { ledger, dataSource, group, handlers } = this.options;
-    const places = await ledger.placesBetween(
+    const places = await ledger.positionsBetween(
       await secondLookAt(dataSource, group),
       Number.MAX_SAFE_INTEGER,
       mostCounted,

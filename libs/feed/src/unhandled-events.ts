@@ -17,7 +17,7 @@ export async function unhandledEvents(
   type: string,
 ): Promise<RecordedEvent[]> {
   const after = await secondLookAt(dataSource, group);
-  const places = (await ledger.placesBetween(after, Number.MAX_SAFE_INTEGER, mostPlaces)).filter(
+  const places = (await ledger.positionsBetween(after, Number.MAX_SAFE_INTEGER, mostPlaces)).filter(
     (place) => place.type === type,
   );
   const unhandled = await unhandledOf(

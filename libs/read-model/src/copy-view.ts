@@ -184,18 +184,15 @@ export class Copies {
   }
 
   /**
-   * Copies that are owed to regions without a vault, and whose jobs nobody holds: no process that has a vault of the region
-   * does. They count after a minute. So processes that get a new region one after another do not undo each other's work for
-   * long.
+   * Copies that have been owed to regions without a vault for a minute: so processes that are given a new region one by one
+   * do not undo each other's doing for long.
    * @param served the regions with a vault
    */
   async unservable(served: readonly string[], limit: number): Promise<CopyOfRegion[]> {
     const rows: unknown = await this.dataSource.query(
-      `select c.id, c.account_id as "accountId", c.region from copy_view c
-       where c.status in ('PENDING', 'COPYING') and c.region <> all($1)
-         and c.updated_at < now() - interval '1 minute'
-         and not exists (select from job j where j.kind = 'copy' and j.id = c.id and j.lease_until > now())
-       order by c.owed_at limit $2`,
+      `select id, account_id as "accountId", region from copy_view
+       where status in ('PENDING', 'COPYING') and region <> all($1) and updated_at < now() - interval '1 minute'
+       order by owed_at limit $2`,
       [served, limit],
     );
     return z.array(copyOfRegion).parse(rows);

@@ -6,5 +6,6 @@ export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
+export * from './unfinished.js';
 export type { Page, PageRequest } from './view.js';
 export { Views, viewTables } from './views.js';

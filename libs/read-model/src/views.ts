@@ -10,6 +10,7 @@
  */
 import { aggregateOfEvent, eventTypes, idOf, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
 import { backupView } from './backup-view.js';
@@ -40,8 +41,7 @@ export class Views {
   /** Returns when the account's views reflect every event appended before the call. */
   async catchUp(accountId: string): Promise<void> {
     const rows: unknown = await this.dataSource.query(
-      `select coalesce((select max(position) from ledger_event where account_id = $1), 0)
-            > coalesce((select position from view_head where account_id = $1), 0)
+      `select ledger_newest_of($1) > coalesce((select position from view_head where account_id = $1), 0)
           or exists (select from view_head where account_id = $1 and passed_over && $2) as behind`,
       [accountId, eventTypes],
     );
@@ -50,19 +50,19 @@ export class Views {
   }
 
   /**
-   * As `catchUp`, for each account once. An account with an event that this version can't read holds up no other.
-   * @param onUnreadable called for each such account, whose views reflect only what came before that event
+   * As `catchUp`, of each account once. An account with an event that this version can't read holds up no other: its views
+   * show what came before that event, and the log tells.
    */
-  async catchUpEach(
-    accountIds: Iterable<string>,
-    onUnreadable: (accountId: string, error: z.ZodError) => void,
-  ): Promise<void> {
+  async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {
       try {
         await this.catchUp(accountId);
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
-        onUnreadable(accountId, error);
+        log.error(
+          { err: error, accountId },
+          `account ${accountId} has an event that can't be read: its views stop there`,
+        );
       }
     }
   }
@@ -75,10 +75,7 @@ export class Views {
       for (const { table } of views) await manager.clear(table as EntitySchema);
       await manager.query('delete from view_head');
     });
-    const accounts: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
-    for (const { account_id } of z.array(z.object({ account_id: z.string() })).parse(accounts)) {
-      await this.catchUp(account_id);
-    }
+    for (const accountId of await this.ledger.accounts()) await this.catchUp(accountId);
   }
 
   /** Folds the account's next events. @returns how many there were */

@@ -1,6 +1,6 @@
 /**
- * Ends the waiting for a vault whose file system hangs. Such an operation can't be cancelled, and keeps a thread of the process
- * until it returns. As long as one hangs, the process begins no other in its region.
+ * Ends the waiting for a vault whose file system hangs. Nothing can cancel such an operation, and it keeps a thread of the
+ * process until it comes back. As long as one hangs, the process begins no other in that region.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@strongroom/runtime';
@@ -9,7 +9,7 @@ import { VaultFault } from '@strongroom/vault';
 /** Called whenever bytes have moved. */
 type Moved = () => void;
 
-/** How long an operation may take to end when it is told to, before it counts as hanging. */
+/** How long an operation that is told to end may take before it counts as hanging. */
 const graceMs = 5_000;
 
 export class StallWatch {
@@ -22,7 +22,8 @@ export class StallWatch {
   ) {}
 
   /**
-   * @throws {VaultFault} `vault-unavailable`, when nothing has moved within the limit or an earlier operation hangs; the
+   * Runs an operation on a region's vault.
+   * @throws {VaultFault} `vault-unavailable` when nothing has moved for the limit, or an earlier operation hangs; the
    *   signal's reason when it is aborted
    */
   async over<T>(

@@ -1,6 +1,6 @@
 /**
- * The parent of a copy comes first, because an incremental is of no use in a region that does not hold its parent. When no
- * copy of the parent was asked for there, or the region has lost the parent, it is asked for now.
+ * Brings what a copy is built on first: an incremental is of no use in a region that does not hold its parent. A parent that
+ * nobody has asked for there is asked for now, unless it was made there. So is one that the region has lost.
  */
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
@@ -12,7 +12,7 @@ export const parentNotCopied = 'parent-not-copied';
 /** A copy that is still to be made. */
 export type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
 
-/** Whether the parent is in the region or will be. If not: its copy was given up, or the parent itself is gone. */
+/** Whether the parent is in the region, will be there, would be if it were asked for again, or why it never will be. */
 export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; code: string; reason: string };
 
 export class Ancestor {
@@ -68,7 +68,7 @@ export class Ancestor {
     return 'awaited';
   }
 
-  /** A vault that can't tell now counts as having the parent: it will not take the copy either. */
+  /** A vault that can't tell now can't take the copy either. */
   private async isStillThere(parentId: string): Promise<boolean> {
     const { region } = this.copy.request;
     const { vaults, stalls } = this.parts;

@@ -1,6 +1,6 @@
 /**
- * Brings the bytes of a copy to their region from a region where the backup is whole, unless they are there already. It
- * records nothing: the attempt does that.
+ * Finds the bytes of a copy at its target, or brings them from a region where the backup is whole. It tells what is there; the
+ * attempt records what becomes of the copy.
  */
 import { type EventData, Fault, regionRetired, whyRetired } from '@strongroom/contracts';
 import type { Hold } from '@strongroom/runtime';
@@ -18,11 +18,11 @@ import type { CopySources, CopySourcesParts } from './copy-sources.js';
 
 /** The copy that is at the target now. */
 export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 'sha256'> {
-  /** The region that the bytes came from; undefined when they were there already. */
+  /** The region that the bytes came from. Undefined when they were there already. */
   sourceRegion: string | undefined;
 }
 
-/** Every region that has the backup has no vault any more. */
+/** No region that has the backup has a vault any more. */
 export class SourcesRetired extends Fault<typeof regionRetired> {
   override readonly name = 'SourcesRetired';
 
@@ -41,7 +41,7 @@ export class CopyBytes {
   /**
    * Reads the copy back at its target.
    * @returns what is there, or what is wrong with it
-   * @throws {VaultFault} when that is not known now
+   * @throws {VaultFault} when the vault can't tell now
    */
   async look(): Promise<SealedManifest | VaultFault> {
     const { vaults, stalls } = this.parts;
@@ -60,10 +60,10 @@ export class CopyBytes {
   }
 
   /**
-   * In the region where the backup was made it may still be whole, so it is read back there before anything is brought. The
-   * attempt begins in the vault before that. Otherwise an earlier attempt could still seal something in its place, or a
-   * removal that knows only that attempt could remove it.
-   * @param attempt the number of this attempt in the target's vault
+   * The region where the backup was made may still hold it whole. So its vault is read before anything is brought there, and
+   * by an attempt that has begun in that vault. Otherwise an earlier attempt could still seal another place than the one that
+   * was found, and a process that knows of no newer attempt could remove what was found.
+   * @param attempt the number of the attempt in the target's vault
    * @throws {SourcesRetired | VaultFault}
    */
   async bring(sources: CopySources, backup: EventData<'BackupCompleted'>, attempt: number): Promise<CopyMade> {
@@ -85,7 +85,7 @@ export class CopyBytes {
     return { ...made, sourceRegion: made.transferred ? from : undefined };
   }
 
-  /** Begins the attempt in the vault: no earlier attempt counts from now on, and what is sealed stays. */
+  /** Begins the attempt in the vault: no earlier attempt counts from then on, and what is sealed stays. */
   private async begin(attempt: number): Promise<void> {
     const { vaults, stalls } = this.parts;
     const { backupId, region } = this.request;

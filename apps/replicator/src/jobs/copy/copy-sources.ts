@@ -1,7 +1,7 @@
 /**
- * The regions that a copy can be made from, which are all that hold the backup. A region that is away, or where an object is
- * missing or altered, is skipped and logged. The ledger's digest proves the bytes, whatever their source. When a region is
- * found to have lost the backup, it is asked for there again, once, as soon as another region is seen to have it.
+ * Finds where a copy can be made from: any region that holds the backup. A region that is away, or whose object is missing or
+ * altered, is passed over and named in the log. Whatever the source, the ledger's digest proves the bytes. What a region is
+ * found to have lost is asked for again there, once, as soon as another region is seen to have it.
  */
 import { type EventData, isRefusal } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, copyId, copyRequest, regionsHolding } from '@strongroom/domain';
@@ -26,9 +26,9 @@ export class CopySources {
   ) {}
 
   /**
-   * The regions to copy from, in the order of trying: first the one that the request names, then the others in the order of
-   * the configuration. The region where the backup was made comes last when it is known to have lost it. Regions without a
-   * vault are left out.
+   * The regions to copy from, in the order in which they are tried. The region that the request names comes first, then the
+   * others as the configuration has them. The region where the backup was made comes last when it is known to have lost it.
+   * Regions without a vault are left out.
    */
   async regions(): Promise<string[]> {
     const { region, sourceRegion } = this.wanted.copy.request;
@@ -46,7 +46,7 @@ export class CopySources {
 
   /**
    * Makes the copy from the first region that can give it.
-   * @throws {VaultFault} of the target; or, when no region can give the backup, of a region that is away, else of another
+   * @throws {VaultFault} the target's own, as it comes; or, when no region can give the backup, why: an outage comes first
    */
   async useFirst<T>(regions: readonly string[], make: (from: Vault) => Promise<T>): Promise<{ made: T; from: string }> {
     const passed: VaultFault[] = [];
@@ -69,7 +69,7 @@ export class CopySources {
     throw whyNone(passed);
   }
 
-  /** Looks at the manifest first, so that a source that hangs is not mistaken for a target that hangs. */
+  /** Finds out here that a source hangs. Later it could not be told from a target that hangs. */
   private async look(vault: Vault): Promise<void> {
     const { backupId, sha256 } = this.wanted.copy.request;
     const sealed = await this.parts.stalls.over(vault.region, this.signal, () => vault.manifest(backupId));
@@ -79,7 +79,7 @@ export class CopySources {
     throw new VaultFault('object-altered', vault.region, message);
   }
 
-  /** The copy that is asked for here reads back first: a region that has only failed to read an object has lost nothing. */
+  /** Whoever puts the copy back reads it first: a region that has only failed to read an object has lost nothing. */
   private async tellLosses(passed: readonly VaultFault[], good: string): Promise<void> {
     for (const { code, region, message } of passed.filter(isSpoilt)) {
       const state = await this.stateIn(region);
@@ -106,7 +106,7 @@ export class CopySources {
   }
 }
 
-/** A region that is away may have the backup, so its fault comes first and is waited out. */
+/** A region that is away may have the backup, so it is waited for. */
 function whyNone(passed: readonly VaultFault[]): VaultFault {
   const [first] = passed;
   if (!first) throw new TypeError('a copy needs a region to be made from');

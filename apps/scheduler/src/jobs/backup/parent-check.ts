@@ -1,6 +1,6 @@
 /**
- * Checks whether an incremental may be built on a backup. The backup, and everything that it is built on itself, must lie in
- * the vault of the home region. What the home region has lost is asked for there again from a region that has it.
+ * Checks whether an incremental may be built on a backup: only when that backup, and everything that it is built on, lies in
+ * the home region's vault. What the home region has lost is asked for again, from a region that has it.
  */
 import type { EventData } from '@strongroom/contracts';
 import {
@@ -33,9 +33,9 @@ export class ParentCheck {
   ) {}
 
   /**
-   * Looks whether every object is there in its size, and reads only the manifests.
-   * @throws {IncrementalNotPossible} when one of the backups was deleted, or is not whole in the home vault
-   * @throws {VaultFault} when that is not known now
+   * Checks that everything is there in its size. It reads nothing but manifests.
+   * @throws {IncrementalNotPossible} when a backup of the chain was deleted, or the home vault can't give it
+   * @throws {VaultFault} when the vault can't tell now
    */
   async check(parentId: string): Promise<void> {
     const { vault } = this.parts;
@@ -69,13 +69,13 @@ export class ParentCheck {
       const message = `The manifest of backup ${backupId} in the vault of ${vault.region} is not what was backed up: its SHA-256 differs.`;
       return new VaultFault('object-altered', vault.region, message);
     } catch (error) {
-      // A disk that fails to read an object will fail in the next run of the schedule too.
+      // A disk that fails to read an object would fail the next run of the schedule as well.
       if (error instanceof VaultFault && isSpoilt(error)) return error;
       throw error;
     }
   }
 
-  /** Does nothing when the backup was never to be in this region, or no other region is known to have it. */
+  /** Asks for nothing when the region was never to have the backup, or when no other region is known to have it. */
   private async askBack(made: Made, fault: VaultFault | 'not-there'): Promise<void> {
     const { region } = this.parts.vault;
     const copy = await this.copyIn(made.backupId, region);

@@ -1,9 +1,9 @@
 /**
- * Tells the lineage of a backup: that of the newest backup of which it is a later state, else a lineage of its own. An
- * instance has only one running backup, so backups are judged one after another, in the order of the ledger.
+ * Tells which lineage a backup belongs to: that of the newest backup of which it holds a later state, else one of its own. An
+ * instance has one running backup, so backups are judged one after the other, in the ledger's order.
  *
- * Backups from before lineages were recorded are identified first, from their manifests in the home vault. A backup whose
- * manifest can't be read stays without a lineage: it takes the place of no other, and no other takes its place.
+ * A backup from before lineages were recorded is identified first, from its manifest in the home region. When that can't be
+ * read the backup has no lineage: it takes the place of no other, and no other takes its place.
  */
 import { type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
@@ -29,7 +29,7 @@ export interface Identified {
   backupId: string;
   accountId: string;
   instanceId: string;
-  /** The facts in the manifest that is sealed in the vault. */
+  /** As they are sealed in the vault. */
   facts: EngineFacts;
 }
 
@@ -40,7 +40,7 @@ interface Head {
   facts: EngineFacts;
 }
 
-/** This is more than any server tells of itself. Longer facts are not kept with the event. */
+/** No server tells so much of itself. What is longer is not kept with the event. */
 const mostCharacters = 65_536;
 
 export class ServerLineage {
@@ -51,8 +51,8 @@ export class ServerLineage {
   }
 
   /**
-   * @param context the context of what is recorded of earlier backups
-   * @throws {VaultFault} of an outage, when the home vault is away and the manifest of an earlier backup is needed
+   * @param context the context of the events that are recorded about earlier backups
+   * @throws {VaultFault} an outage, when the home vault is away and the manifest of an earlier backup is needed
    */
   async identify(
     { backupId, accountId, instanceId, facts }: Identified,
@@ -68,7 +68,7 @@ export class ServerLineage {
     return this.judge(backupId, tellable(facts), facts, heads);
   }
 
-  /** The lineage and the facts of an earlier backup, which is identified now if it was not before. */
+  /** What is known of an earlier backup. One that is not identified yet is identified now. */
   private async headOf(
     { id, lineage, facts, isDeleted }: IdentifiableBackup,
     heads: readonly Head[],
@@ -122,7 +122,7 @@ function putFirst(heads: Head[], head: Head): void {
   heads.unshift(head);
 }
 
-/** The facts without characters that the database can't store; null when they are too long for an event. */
+/** The facts without characters that PostgreSQL can't store. Null when there is more than an event should hold. */
 function tellable(facts: EngineFacts): EngineFacts | null {
   const text = JSON.stringify(facts, (_, value: unknown) =>
     typeof value === 'string' ? value.replaceAll(/\0|\p{Cs}/gu, '\u{fffd}') : value,

@@ -1,7 +1,6 @@
 /**
- * Empties every region of a backup that is being deleted, even when one of them can't be emptied. The deletion of a copy is
- * recorded as asked for before its region is emptied, so that no attempt can begin, and as done only afterwards. So nothing
- * is recorded as deleted that is still there.
+ * Empties every region of a backup that is being deleted; a region that can't be emptied stops no other. A copy is fenced
+ * before its region is emptied, and is recorded as deleted only afterwards: what is recorded as deleted is gone.
  */
 import { Fault, faultOf, regionRetired, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, copyDecider, copyId } from '@strongroom/domain';
@@ -34,8 +33,8 @@ export class EmptiedRegions {
   }
 
   /**
-   * @param row a backup whose deletion the views reflect
-   * @param spared the regions that still hold something that is built on it: they keep the backup
+   * @param row the backup; the views must reflect its deletion
+   * @param spared regions that still hold something that is built on the backup: it stays there
    * @returns the regions that could not be emptied
    */
   async of(row: BackupRow, spared: readonly NotEmptied[]): Promise<NotEmptied[]> {
@@ -48,7 +47,7 @@ export class EmptiedRegions {
     for (const region of new Set([...copied.keys(), ...attempted.keys()])) {
       this.signal.throwIfAborted();
       const attempt = (attempted.get(region) ?? 0) + (copied.get(region) ?? 0);
-      // No attempt ever began there, and none can any more: the vault that is gone has nothing of the backup.
+      // Nobody ever began anything there, and nobody can begin now: a vault that is gone has nothing of the backup.
       const isUntouched = attempt === 0 && !attempted.has(region) && !this.parts.vaults.regions.includes(region);
       const why =
         spared.find((each) => each.region === region) ??
