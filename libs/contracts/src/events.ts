@@ -273,7 +273,7 @@ export const eventContext = z.strictObject({
   correlationId: z.string().min(1).max(128),
   /** The event that this one follows from. */
   causationId: uuid.nullable(),
-  /** The name of the request's token, or of the process. */
+  /** The name of the request's token, or of the process that did it. */
   actor: z.string().min(1).max(128),
 });
 export type EventContext = z.infer<typeof eventContext>;
