@@ -17,7 +17,7 @@ import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
-import { attemptsInVain, countsInVain, isAsking, isTold } from './copy-history.js';
+import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
 import { CopySources } from './copy-sources.js';
 
 export interface CopyAttemptParts extends LeasedLedgerParts {
@@ -227,11 +227,12 @@ export class CopyAttempt {
 
   /** A region may be away for weeks. That is recorded once an hour, and not with every attempt. */
   private async isAwayStill({ copy, history }: ToMake): Promise<boolean> {
-    const { clock, stalls, vaults } = this.parts;
-    const { region } = copy.request;
-    const last = history.at(-1);
-    if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
-    if (clock.now().getTime() - new Date(last.at).getTime() > outageToldMs) return false;
+    const isRecorded = isOutageTold(history, this.parts.clock.now().getTime() - outageToldMs);
+    return isRecorded && this.isAway(copy.request.region);
+  }
+
+  private async isAway(region: string): Promise<boolean> {
+    const { stalls, vaults } = this.parts;
     try {
       await stalls.over(region, this.hold.signal, () => vaults.of(region).probe());
       return false;
@@ -243,22 +244,22 @@ export class CopyAttempt {
 
   /** Reads a completed copy back. When it is not whole, the region is owed it again. */
   private async check(asked: Asked): Promise<Performed> {
-    const { copy, log } = asked;
-    const { backupId, region } = copy.request;
     try {
-      const found = await new CopyBytes(this.parts, copy.request, this.hold).look();
-      if (!(found instanceof VaultFault)) {
-        await this.record(asked, { type: 'PassCheck' });
-        return 'finished';
-      }
-      log.warn({ err: found }, `${region} has lost backup ${backupId}: it is put back`);
-      await this.record(asked, { type: 'LoseCopy', code: found.code, reason: found.message });
-      return { retryInMs: 0 };
+      const found = await new CopyBytes(this.parts, asked.copy.request, this.hold).look();
+      return await this.tellChecked(asked, found instanceof VaultFault ? found : undefined);
     } catch (error) {
       if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;
-      log.warn({ err: error }, `copy not read back: ${error.message} Tried again`);
+      asked.log.warn({ err: error }, `copy not read back: ${error.message} Tried again`);
       return { retryInMs: Math.min(this.parts.retryMs * 2 ** this.job.attempt, longestPauseMs) };
     }
+  }
+
+  private async tellChecked(asked: Asked, fault: VaultFault | undefined): Promise<Performed> {
+    if (!fault) return this.end(asked, { type: 'PassCheck' });
+    const { backupId, region } = asked.copy.request;
+    asked.log.warn({ err: fault }, `${region} has lost backup ${backupId}: it is put back`);
+    await this.record(asked, { type: 'LoseCopy', code: fault.code, reason: fault.message });
+    return { retryInMs: 0 };
   }
 
   /** Empties the region of a copy whose deletion was asked for, and only then records it as deleted. */

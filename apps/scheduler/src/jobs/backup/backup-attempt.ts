@@ -129,13 +129,12 @@ export class BackupAttempt {
    */
   private async store(asked: Asked, startedAt: Date): Promise<StoredBackup | undefined> {
     const { backup, ledger } = asked;
-    const { parentId, trigger } = backup.request;
-    if (backup.madeFull || parentId === null) return this.storeOn(null, backup, startedAt);
+    const parentId = backup.madeFull ? null : backup.request.parentId;
     try {
-      await new ParentCheck(this.parts, ledger).check(parentId);
+      if (parentId !== null) await new ParentCheck(this.parts, ledger).check(parentId);
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
-      const isFallback = error instanceof IncrementalNotPossible && trigger === 'slot';
+      const isFallback = error instanceof IncrementalNotPossible && backup.request.trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
       return (await this.makeFull(asked, error)) ? this.storeOn(null, backup, startedAt) : undefined;
     }
