@@ -20,7 +20,7 @@ describe('the house rules', () => {
   });
 
   const opening = '/** What it is for. */\n';
-  // Put together here, so that this file does not break the rule itself.
+  // The parts are joined here, because this file must not break the rule itself.
   const silencer = ['//', '@ts-expect-error'].join(' ');
   const [version, slash] = [['', 'v1.0', ''].join('/'), '/'];
   const broken: [string, string, string][] = [

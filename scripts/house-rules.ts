@@ -1,13 +1,13 @@
-/** What no linter checks for this house: rules about a file's name, its opening and what its text may never hold. */
+/** Rules that no linter checks: about a file's name, its first lines, and text that it may not have. */
 
 export interface SourceFile {
-  /** From the project's root, with forward slashes. */
+  /** The path from the project's root, with forward slashes. */
   path: string;
   text: string;
 }
 
 interface HouseRule {
-  /** Why, and what to do instead. */
+  /** The reason of the rule, and what to do instead. */
   says: string;
   of: RegExp;
   except?: RegExp;
@@ -40,7 +40,7 @@ const rules: readonly HouseRule[] = [
   {
     says: 'takes the time, a chance or the environment out of the air: have it given',
     of: /^libs\/(domain|contracts)\/src\//,
-    // How long a model test runs is told from outside.
+    // A variable of the environment says how long a model test runs.
     except: /\.model\.spec\.ts$/,
     brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
   },

@@ -58,7 +58,7 @@ export class Deployment {
 
   static async create(options: DeploymentOptions): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
-    const deployment = new Deployment(folder, await createTestDatabase(), options);
+    const deployment = new Deployment(folder, await createTestDatabase({ empty: true }), options);
     await deployment.vaults.make();
     const tokens = Object.entries(deployment.tokens).map(([role, token]) => ({
       name: role,
