@@ -81,6 +81,13 @@ module.exports = {
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
     {
+      name: 'the-command-line-starts-fast',
+      comment: 'The framework that libs/runtime loads doubles the start of the command line. Types of it may be used.',
+      severity: 'error',
+      from: { path: '^(apps/cli|libs/(vault|engines))/', pathNot: tests },
+      to: { path: '^libs/runtime/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'tests-stay-out-of-production',
       comment: 'What runs in production imports no spec, fixture, test service or benchmark.',
       severity: 'error',
