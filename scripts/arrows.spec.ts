@@ -28,6 +28,8 @@ const files: Record<string, string> = {
   'libs/engines/src/index.ts': `import 'fast-check'; import 'left-pad'; export const engine = 1;`,
   'libs/engines/src/left-over.ts': `export const nobody = 1;`,
   'apps/api/src/main.ts': `import { feed } from '@strongroom/feed'; import { hand } from '../../scheduler/src/hand.js'; feed.push(hand);`,
+  'apps/cli/src/main.ts': `import { now } from '@strongroom/runtime'; import type { x } from './light.js'; export const y: x = now;`,
+  'apps/cli/src/light.ts': `import type { now } from '@strongroom/runtime'; export type x = now;`,
   'apps/scheduler/src/hand.ts': `import { vault } from '@strongroom/vault'; export const hand = vault;`,
   'test/services/start.ts': `import '@strongroom/database'; export const start = 1;`,
 };
@@ -45,6 +47,7 @@ const forbidden = [
   'declared-packages: libs/engines/src/index.ts → node_modules/fast-check',
   'no-unresolved: libs/engines/src/index.ts → left-pad',
   'no-orphans: libs/engines/src/left-over.ts → libs/engines/src/left-over.ts',
+  'the-command-line-starts-fast: apps/cli/src/main.ts → libs/runtime/src/index.ts',
   'apps-stand-alone: apps/api/src/main.ts → apps/scheduler/src/hand.ts',
 ];
 
