@@ -22,6 +22,7 @@ describe('the house rules', () => {
   const opening = '/** What it is for. */\n';
   // The parts are joined here, because this file must not break the rule itself.
   const silencer = ['//', '@ts-expect-error'].join(' ');
+  const [version, slash] = [['', 'v1.0', ''].join('/'), '/'];
   const broken: [string, string, string][] = [
     ['silences a check', 'apps/api/src/main.ts', `${opening}${silencer}\n`],
     ['is named for no one thing', 'libs/ledger/src/append-utils.ts', opening],
@@ -29,6 +30,9 @@ describe('the house rules', () => {
     ['is an index.ts', 'libs/contracts/src/http/index.ts', opening],
     ['opens without a sentence', 'libs/ledger/src/append.ts', 'export const append = 1;\n'],
     ['takes the time', 'libs/domain/src/slots.ts', `${opening}const now = new Date();\n`],
+    ['spells a path', 'test/restore.spec.ts', `const url = \`\${api}${version}acme\`;\n`],
+    ['spells a path', 'apps/stack/src/demo.ts', `${opening}call('GET', '${slash}backups');\n`],
+    ['spells a path', 'apps/api/src/backups/routes.ts', `${opening}@Controller('v1.0${slash}:accountId')\n`],
     [
       'sleeps',
       'test/outage.spec.ts',

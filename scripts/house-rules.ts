@@ -45,13 +45,35 @@ const rules: readonly HouseRule[] = [
     brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
   },
   {
+    says: 'spells a path of the API: take it from its operation, with pathOf()',
+    of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
+    except: oneOf(
+      // Where each path is spelled, once.
+      'libs/contracts/src/http/.*',
+      // What the client sends is held against the path itself.
+      'libs/client/src/client.spec.ts',
+      // Paths that are wrong, and bytes that are hardly HTTP.
+      'apps/api/src/edge/edge.int.spec.ts',
+      // Texts in which another account's path could stand.
+      'apps/api/fixtures/leaks.spec.ts',
+      // Routes that are wrong.
+      'apps/api/src/edge/routing.spec.ts',
+    ),
+    brokenBy: /['"`/]v1\.0\/|['"`]\/(schedules|backups|instances|regions|events)\b/,
+  },
+  {
     says: 'sleeps: wait for what is to happen, with eventually()',
     of: /\.spec\.ts$/,
     brokenBy: /import \{[^}]*\bsetTimeout\b[^}]*\} from 'node:timers\/promises'/,
   },
 ];
 
-/** Returns one sentence for each rule that a file breaks. */
+/** These paths and no others, each a pattern. */
+function oneOf(...paths: string[]): RegExp {
+  return new RegExp(`^(${paths.join('|')})$`);
+}
+
+/** One sentence for each rule that a file breaks. */
 export function breachesOf(file: SourceFile): string[] {
   return rules
     .filter(({ of, except }) => of.test(file.path) && !except?.test(file.path))

@@ -1,4 +1,4 @@
-/** A database of its own for a test, on the PostgreSQL server of the run. */
+/** Makes a database for a spec file, on the PostgreSQL server of the test run. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 

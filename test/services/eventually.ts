@@ -1,6 +1,6 @@
 /**
- * Waits until something becomes true: it looks again and again. When the time is over it fails with the last reason. The
- * time is longer on a slower machine.
+ * Tries again and again until a check passes. When the time is over, it fails with the last reason. The time is longer where
+ * the machine is slower.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

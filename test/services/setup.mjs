@@ -1,7 +1,6 @@
 /**
- * Jest's global set-up: a real PostgreSQL and, where it can be had, a real Kafka for the run. The built code starts both.
- * The server holds a template with the whole schema, of which each test makes a database of its own.
- * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run. What a killed run left behind is ended first.
+ * Jest's global set-up: a real PostgreSQL for the run and, where one is found, a real Kafka; the built code starts both. With
+ * REQUIRE_KAFKA=1 the run ends when there is no Kafka. Before that, what a killed run has left is ended.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +19,7 @@ export default async function setup() {
   const services = { ...(await built('server-processes')), ...(await built('local-services')) };
   await endLeftovers(services);
   const folder = mkdtempSync(join(tmpdir(), prefix));
-  // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+  // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   chmodSync(folder, 0o711);
   writeFileSync(join(folder, 'owner'), services.identityOf(process.pid) ?? '');
   globalThis.strongroomServices = { folder, stops: [] };
@@ -33,7 +32,7 @@ export default async function setup() {
       STRONGROOM_TEST_KAFKA_REASON: kafka.reason ?? '',
     });
   } catch (error) {
-    // Jest calls no tear-down when a set-up fails.
+    // Jest does not call the tear-down when a set-up fails.
     await teardown();
     throw error;
   }
@@ -86,7 +85,7 @@ async function startKafka({ findKafka, KafkaBroker }, folder) {
   return { jars, broker };
 }
 
-/** Waits for all, also when one fails: what runs is stopped afterwards, and nothing may still be starting then. */
+/** Waits for all even when one fails, so that nothing is still starting when the rest is stopped. */
 async function all(starts) {
   const outcomes = await Promise.allSettled(starts);
   const failed = outcomes.find(({ status }) => status === 'rejected');
@@ -94,7 +93,7 @@ async function all(starts) {
   return outcomes.map(({ value }) => value);
 }
 
-/** Ends the servers of runs whose process is gone, and removes their folders. */
+/** Ends the servers and removes the folders of runs whose process is gone. */
 async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
   for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
     const folder = join(tmpdir(), name);
@@ -113,7 +112,7 @@ async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
       }
       rmSync(folder, { recursive: true, force: true });
     } catch {
-      // It belongs to another user, or another run removes it. This run does not depend on it.
+      // It belongs to another user, or another run is removing it: this run does not depend on it.
     }
   }
 }

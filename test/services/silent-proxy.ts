@@ -1,6 +1,6 @@
 /**
- * A proxy to a server that can fall silent, as a host does that has vanished: it refuses and resets nothing, and gives no
- * answer. Connections of that time stay dead when it speaks again.
+ * A proxy that can fall silent, as a host that has vanished: it refuses and resets nothing, and gives no answer. Connections
+ * of that time stay dead when the proxy is open again.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -11,7 +11,7 @@ export class SilentProxy {
 
   private constructor(
     private readonly server: Server,
-    /** The server's URL with the proxy's address. */
+    /** The server's URL through the proxy. */
     readonly url: string,
   ) {}
 

@@ -1,4 +1,4 @@
-/** A vault that passes every call on to a real one. Classes that extend it say what happens instead. */
+/** A vault that passes everything on to a real one. A test extends it and changes single operations. */
 import type { Readable } from 'node:stream';
 import {
   type HeldBackup,

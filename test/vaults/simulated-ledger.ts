@@ -14,7 +14,7 @@ export class SimulatedLedger {
     return this.streams.get(stream) ?? [];
   }
 
-  /** @returns the refusal, when there is one */
+  /** @returns the refusal, if there is one */
   execute<A extends Aggregate, State, Command extends { type: string }>(
     decider: Decider<A, State, Command>,
     stream: string,
