@@ -1,4 +1,4 @@
-/** A backup of a few random bytes, put into a vault as an engine's are. */
+/** Puts a backup of a few random bytes into a vault, as an engine does. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { VaultObject } from '@strongroom/contracts';
 import { manifestBytes, type SealedManifest, type Vault } from '@strongroom/vault';

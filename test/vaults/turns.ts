@@ -1,6 +1,6 @@
 /**
- * Processes of which one at a time does one operation: who is next is drawn, so that a history can be had again by its
- * seed. One that is not drawn for long is frozen; one that is drawn no more has died.
+ * Processes that take turns: one process at a time does one operation. The next process is drawn, so that a seed gives the same
+ * history again. A process that is not drawn for long is frozen; one that is never drawn again has died.
  */
 
 import { DirectoryVault, type Vault, VaultFiles, VaultRoot } from '@strongroom/vault';
@@ -17,16 +17,16 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** What becomes of an operation when its turn has come. */
+/** What happens to an operation when its turn has come. */
 type Turn = { fails?: { code: string; when: 'before' | 'after' } };
 
 export class Process {
   hasEnded = false;
-  /** Draws no turn any more. */
+  /** A process that has died gets no more turns. */
   hasDied = false;
-  /** More than one where it reads ahead of what it writes. */
+  /** The operations that wait for a turn: more than one when the process reads ahead of its writes. */
   private readonly waiting: ((turn: Turn) => void)[] = [];
-  /** The files that it has opened, which its host closes when it has died. */
+  /** The files that it has opened. Its host closes them when it has died. */
   readonly open: { close: () => Promise<void> }[] = [];
   private quiet: (() => void) | undefined;
 
@@ -45,19 +45,19 @@ export class Process {
     return new DirectoryVault(region, path, new VaultRoot(region, path, new FilesInTurns(this)));
   }
 
-  /** Does it when its turn has come, be it that others fail then: a runner waits for its ledger. */
+  /** Does it when its turn has come, and never fails it: a runner waits until its ledger answers. */
   async surely<T>(perform: () => T): Promise<T> {
     await this.myTurn();
     return perform();
   }
 
-  /** Does it when its turn has come. */
+  /** Does it when its turn has come, and fails it when the turn says so. */
   async inTurn<T>(perform: () => Promise<T> | T): Promise<T> {
     const { fails } = await this.myTurn();
     if (fails?.when === 'before') throw madeUp(fails.code);
     const done = await settledOf(perform);
     if (fails) {
-      // Nobody else will close a file that was opened though it is said that it was not.
+      // The caller is told that the opening failed, so nobody else closes the file.
       if ('value' in done && isOpenFile(done.value)) await done.value.close();
       throw madeUp(fails.code);
     }
@@ -100,7 +100,7 @@ class FilesInTurns extends VaultFiles {
   }
 
   protected override step<T>(operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
-    // Nobody cuts the power here.
+    // There are no power cuts here, so a sync need not do anything.
     return this.process.inTurn(operation === 'sync' ? () => undefined as T : perform);
   }
 }
