@@ -1,11 +1,11 @@
-/** A database of its own for each spec file, on the PostgreSQL server of the run. */
+/** Makes a database for a spec file, on the PostgreSQL server of the test run. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
 export interface TestDatabase {
   name: string;
   url: string;
-  /** Refuses new connections and ends the ones there are, until `restore`. */
+  /** Ends all connections and refuses new ones until `restore`. */
   cut(): Promise<void>;
   restore(): Promise<void>;
   drop(): Promise<void>;

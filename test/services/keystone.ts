@@ -82,7 +82,7 @@ export class Keystone {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** @returns its id */
+  /** Makes a project. @returns its id */
   project(name: string): Promise<string> {
     return this.create('projects', 'project', { name, domain_id: 'default' });
   }

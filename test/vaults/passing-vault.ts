@@ -1,4 +1,4 @@
-/** A vault that passes every call on to a real one. A subclass changes what it needs. */
+/** A vault that passes everything on to a real one. A test extends it and changes single operations. */
 import type { Readable } from 'node:stream';
 import {
   type HeldBackup,

@@ -1,4 +1,4 @@
-/** Puts a backup of a few random bytes into a vault, as an engine does. */
+/** Stores a backup of a few random bytes in a vault, in the form that an engine's backups have. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { VaultObject } from '@strongroom/contracts';
 import { manifestBytes, type SealedManifest, type Vault } from '@strongroom/vault';

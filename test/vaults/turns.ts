@@ -1,12 +1,12 @@
 /**
- * Processes that take turns: one process at a time does one operation. The next process is drawn, so that a seed gives the same
- * history again. A process that is not drawn for long is frozen; one that is never drawn again has died.
+ * Simulated processes, of which one at a time does one operation. The next one is drawn at random from a seed, so a history
+ * can be repeated. A process that is not drawn for long is frozen, and one that is never drawn again has died.
  */
 
 import { DirectoryVault, type Vault, VaultFiles, VaultRoot } from '@strongroom/vault';
 import { isOpenFile } from './gated-files.js';
 
-/** Numbers from 0 to below 1 that follow from a seed (mulberry32). */
+/** Random numbers from 0 to below 1 that depend on a seed alone (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -17,16 +17,16 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** What happens to an operation when its turn has come. */
+/** Whether an operation fails when its turn has come. */
 type Turn = { fails?: { code: string; when: 'before' | 'after' } };
 
 export class Process {
   hasEnded = false;
-  /** A process that has died gets no more turns. */
+  /** Whether the process gets no turn any more. */
   hasDied = false;
-  /** The operations that wait for a turn: more than one when the process reads ahead of its writes. */
+  /** The operations that wait. There are more than one when the process reads ahead of what it writes. */
   private readonly waiting: ((turn: Turn) => void)[] = [];
-  /** The files that it has opened. Its host closes them when it has died. */
+  /** The files that the process has open. Its host closes them when it has died. */
   readonly open: { close: () => Promise<void> }[] = [];
   private quiet: (() => void) | undefined;
 
@@ -40,24 +40,24 @@ export class Process {
     });
   }
 
-  /** The vault in a folder as this process sees it: every operation waits for its turn. */
+  /** The vault in a folder as this process sees it. Every operation waits for its turn. */
   vault(region: string, path: string): Vault {
     return new DirectoryVault(region, path, new VaultRoot(region, path, new FilesInTurns(this)));
   }
 
-  /** Does it when its turn has come, and never fails it: a runner waits until its ledger answers. */
+  /** Performs when its turn has come, and never fails: a runner waits until its ledger is back. */
   async surely<T>(perform: () => T): Promise<T> {
     await this.myTurn();
     return perform();
   }
 
-  /** Does it when its turn has come, and fails it when the turn says so. */
+  /** Performs when its turn has come. */
   async inTurn<T>(perform: () => Promise<T> | T): Promise<T> {
     const { fails } = await this.myTurn();
     if (fails?.when === 'before') throw madeUp(fails.code);
     const done = await settledOf(perform);
     if (fails) {
-      // The caller is told that the opening failed, so nobody else closes the file.
+      // Nobody else closes a file that was opened though the operation seems to have failed.
       if ('value' in done && isOpenFile(done.value)) await done.value.close();
       throw madeUp(fails.code);
     }
@@ -65,7 +65,7 @@ export class Process {
     return done.value;
   }
 
-  /** Lets it do one operation, and waits until it is at the next one or has ended. */
+  /** Lets the process do one operation, and waits until it is at the next one or has ended. */
   async turn(turn: Turn = {}): Promise<void> {
     await this.settled();
     this.waiting.shift()?.(turn);
@@ -100,7 +100,7 @@ class FilesInTurns extends VaultFiles {
   }
 
   protected override step<T>(operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
-    // There are no power cuts here, so a sync need not do anything.
+    // A sync does nothing, because no power is cut here.
     return this.process.inTurn(operation === 'sync' ? () => undefined as T : perform);
   }
 }

@@ -79,6 +79,12 @@ describe('the schema', () => {
       "create or replace function ledger_refuses_change() returns trigger language plpgsql as 'begin end'",
       /ledger|begin/,
     ],
+    [
+      'a comment of a table',
+      "comment on table job is 'Nothing.'",
+      /the file: .*-- Long work.*\n.*the migrations: -- Nothing\./,
+    ],
+    ['a comment of a column', 'comment on column job.lane is null', /the file: .*-- What the work contends for/],
     ['a table', 'create table attic (id int)', /the migrations: create table attic/],
   ];
   it.each(changes)('is told from one with another form of %s', async (_what, change, told) => {

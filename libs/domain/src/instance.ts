@@ -11,7 +11,7 @@ export interface RegisteredInstance {
   name: string;
   datastore: Datastore;
   endpoint: Endpoint;
-  /** The backup that it was built from; null for a server that was there before. */
+  /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
   /** The lineages that were accepted, each with the lineages in whose place it was. */
   accepted: ReadonlyMap<string, readonly string[]>;

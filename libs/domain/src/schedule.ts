@@ -1,4 +1,4 @@
-/** A schedule: when an instance is backed up and where its backups are copied. At most one for an instance. */
+/** A schedule says when an instance is backed up and where its backups are copied. An instance has at most one. */
 import { type EventData, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 import { type InstanceState, instanceUnknown, serverToBackUp } from './instance.js';
@@ -83,7 +83,7 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
   },
   claimed: {
     'schedule-of-instance': (instanceId, holder) =>
-      // An instance that was forgotten holds the claim itself, for ever.
+      // An instance that was forgotten holds the claim itself for ever.
       holder === instanceId
         ? instanceUnknown(instanceId)
         : refuse(

@@ -89,7 +89,7 @@ describe('the ledger', () => {
     ]);
   });
 
-  it('gives a claim free with the append that releases it, and only to its holder', async () => {
+  it('gives a claim back with the append that releases it, and only for its holder', async () => {
     const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
     const [holder, stranger, next] = [ids.next(), ids.next(), ids.next()];
     await ledger.append(deletion(holder, 0, { claims }));

@@ -341,7 +341,7 @@ describe('the views', () => {
     expect(await ledger.followAccount(accountId, 0, 12)).toHaveLength(12);
     expect(await ledger.followAccount(accountId, 0, 1_000)).toHaveLength(13);
 
-    // As a version left it that did not know this type.
+    // The account is as a version left it that did not know this type.
     await dataSource.query(
       `update view_head set passed_over = passed_over || '{BackupCompleted}' where account_id = $1`,
       [accountId],

@@ -1,7 +1,6 @@
 /**
- * A TCP port of the loopback interface that nobody listens on at the moment of asking. From below the range that systems
- * take the ports of outgoing connections from, so that none of those takes it before it is used; and not one that this
- * process was given lately.
+ * Finds a TCP port of the loopback interface that nobody listens on now. It is below the range of ports for outgoing
+ * connections, so that no connection takes it before it is used. It is not one that this process was given lately.
  */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -22,7 +21,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`of ${tries} ports tried between ${first} and ${beyond}, none was free`);
 }
 
-/** Whether a server could listen on the port of the loopback interface now. */
+/** Whether a server could listen on this port of the loopback interface now. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -64,7 +64,7 @@ async function onCopy(backupId: string, region: string, ...commands: CopyCommand
 async function copyThere(backupId: string, region: string, location = `backups/${backupId}`): Promise<void> {
   const history = await dfw.ledger.readStream(`backup-${backupId}`);
   const backup = fold(backupDecider, history);
-  if (backup.is !== 'completed' || !backup.completed) throw new Error('the backup has not completed');
+  if (backup.is !== 'completed') throw new Error('the backup has not completed');
   const request = copyRequest(backup.completed, region);
   const { copyId: id, sizeBytes, sha256 } = request;
   const done = { location, sizeBytes, sha256, startedAt };

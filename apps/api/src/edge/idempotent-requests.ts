@@ -48,6 +48,8 @@ const rows = z.array(
   }),
 );
 
+const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
+
 export class IdempotentRequests {
   private readonly fingerprintKey: Buffer;
 
@@ -108,8 +110,7 @@ export class IdempotentRequests {
     const { accountId, key } = request;
     const claim = claimOf(request);
     const found: unknown = await this.dataSource.query(
-      `select fingerprint, resource_id, status, body,
-         exists (select from ledger_claim where kind = $3 and key = $4) as had_effect
+      `select fingerprint, resource_id, status, body, ledger_is_claimed($3, $4) as had_effect
        from idempotent_request where account_id = $1 and key = $2`,
       [accountId, key, claim.kind, claim.key],
     );
@@ -145,20 +146,21 @@ export class IdempotentRequests {
   }
 
   private forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
-    return this.forget('account_id = $3 and key = $4', [accountId, key]);
+    return this.forget('account_id = $2 and key = $3', [accountId, key]);
   }
 
   /** Only what is old by the database's clock and by the process's: one that is ahead would let a request have its effect twice. */
   private async forget(which: string, values: unknown[]): Promise<void> {
-    await this.dataSource.query(
-      `with gone as (
-         delete from idempotent_request
-         where ${which} and begun_at < least(now(), $2::timestamptz) - interval '${keptHours} hours' returning account_id, key
-       )
-       delete from ledger_claim using gone
-       where ledger_claim.kind = $1 and ledger_claim.key = gone.account_id || '/' || gone.key`,
-      [idempotencyKey, this.clock.now(), ...values],
-    );
+    await this.dataSource.transaction(async (manager) => {
+      const gone: unknown = await manager.query(
+        `with gone as (
+           delete from idempotent_request
+           where ${which} and begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours' returning account_id, key
+         ) select account_id as "accountId", key from gone`,
+        [this.clock.now(), ...values],
+      );
+      await this.ledger.releaseClaims(manager, idempotencyKey, keys.parse(gone).map(claimKeyOf));
+    });
   }
 
   /** A digest only, and with a key that the database never sees: a body may hold a password, and one that can be guessed. */
@@ -169,8 +171,12 @@ export class IdempotentRequests {
   }
 }
 
-function claimOf({ accountId, key }: KeyedRequest): Claim {
-  return { kind: idempotencyKey, key: `${accountId}/${key}` };
+function claimOf(request: KeyedRequest): Claim {
+  return { kind: idempotencyKey, key: claimKeyOf(request) };
+}
+
+function claimKeyOf({ accountId, key }: Pick<KeyedRequest, 'accountId' | 'key'>): string {
+  return `${accountId}/${key}`;
 }
 
 function faultOf(body: unknown): HttpFault {

@@ -1,7 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { deleteInstancesId } from '@strongroom/contracts';
+import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
+import { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
@@ -60,8 +62,9 @@ describe('the password of an instance', () => {
     await age(forgotten);
     await age(registered);
     expect((await gateway.call(deleteInstancesId, { id: forgotten })).status).toBe(202);
-    expect(await removeLeftCredentials(dataSource)).toEqual([]);
-    expect(await removeLeftCredentials(dataSource, 0)).toEqual([forgotten]);
+    const parts = { credentials: new Credentials(dataSource, randomBytes(32)), ledger: new Ledger(dataSource) };
+    expect(await removeLeftCredentials(parts)).toEqual([]);
+    expect(await removeLeftCredentials(parts, 0)).toEqual([forgotten]);
     expect(await kept()).toEqual([registered]);
   });
 });

@@ -87,6 +87,14 @@ describe('the runs of a schedule', () => {
       datastore: { type: 'postgresql' as const, version: '18' },
       copyTo: [],
     };
+    const made = {
+      attempt: 1,
+      region: 'DFW',
+      location: 'backups/x',
+      sizeBytes: 1,
+      rawBytes: 1,
+      sha256: 'a'.repeat(64),
+    };
     const parent = { is: 'completed' as const, accountId: '1234', attempt: 1 };
     const why = { ground: 'parent-slot-gone', reason: 'The server does not know it.' };
     const shownRun = async (backupId: string) => (await runsOf(id)).runs.find((each) => each.id === backupId);
@@ -98,7 +106,7 @@ describe('the runs of a schedule', () => {
       await gateway.onBackup(backupId, instanceId, {
         type: 'RequestBackup',
         request: full,
-        parent: { ...parent, request: full },
+        parent: { ...parent, request: full, completed: { ...full, ...made, startedAt: full.slotAt } },
       });
       await gateway.run(backupId, instanceId, 'started');
       await gateway.onBackup(backupId, instanceId, { type: 'MakeFull', backupId, attempt: 1, ...why });

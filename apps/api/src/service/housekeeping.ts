@@ -1,7 +1,8 @@
 /** What the gateway does by itself: it forgets idempotent requests after a day, and removes credentials that no instance has. */
 import { type BeforeApplicationShutdown, Inject, type OnApplicationBootstrap } from '@nestjs/common';
+import { Credentials } from '@strongroom/credentials';
+import { Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken, WorkLoop } from '@strongroom/runtime';
-import { DataSource } from 'typeorm';
 import { IdempotentRequests } from '../edge/idempotent-requests.js';
 import { removeLeftCredentials } from '../instances/left-credentials.js';
 
@@ -12,7 +13,8 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
 
   constructor(
     @Inject(IdempotentRequests) requests: IdempotentRequests,
-    @Inject(DataSource) dataSource: DataSource,
+    @Inject(Credentials) credentials: Credentials,
+    @Inject(Ledger) ledger: Ledger,
     @Inject(loggerToken) log: Logger,
   ) {
     this.loops = [
@@ -22,7 +24,7 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
         intervalMs,
         log,
         pass: async () => {
-          const instances = await removeLeftCredentials(dataSource);
+          const instances = await removeLeftCredentials({ credentials, ledger });
           if (instances.length > 0) log.info({ instances }, 'removed credentials that no instance has');
         },
       }),
