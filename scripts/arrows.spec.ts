@@ -13,6 +13,7 @@ const files: Record<string, string> = {
   'libs/contracts/src/event.ts': `import { z } from 'zod'; import { now } from '@strongroom/runtime'; export const event = z.date(now);`,
   'libs/runtime/src/index.ts': `export * from './clock.js';`,
   'libs/runtime/src/clock.ts': `import { x } from '@strongroom/contracts'; export const now = x;`,
+  'libs/client/src/index.ts': `import 'node:timers/promises'; import { now } from '@strongroom/runtime'; export const client = now;`,
   'libs/domain/src/index.ts': `export * from './decide.js'; export * from './evolve.js';`,
   'libs/domain/src/decide.ts': `import { v5 } from 'uuid'; import { x } from '@strongroom/contracts'; export const decide = v5(x);`,
   'libs/domain/src/evolve.ts': `import 'node:fs'; import '@nestjs/common'; import type { now } from '@strongroom/runtime'; export type X = now;`,
@@ -36,6 +37,8 @@ const files: Record<string, string> = {
 
 const forbidden = [
   'arrows-of-contracts: libs/contracts/src/event.ts → libs/runtime/src/index.ts',
+  'arrows-of-client: libs/client/src/index.ts → libs/runtime/src/index.ts',
+  'packages-of-client: libs/client/src/index.ts → timers/promises',
   'arrows-of-domain: libs/domain/src/evolve.ts → libs/runtime/src/index.ts',
   'packages-of-domain: libs/domain/src/evolve.ts → fs',
   'packages-of-domain: libs/domain/src/evolve.ts → node_modules/@nestjs/common',
