@@ -1,13 +1,13 @@
-/** What no linter checks for this house: rules about a file's name, its opening and what its text may never hold. */
+/** Rules that no linter checks: about a file's name, its first lines, and text that it may not have. */
 
 export interface SourceFile {
-  /** From the project's root, with forward slashes. */
+  /** The path from the project's root, with forward slashes. */
   path: string;
   text: string;
 }
 
 interface HouseRule {
-  /** Why, and what to do instead. */
+  /** The reason of the rule, and what to do instead. */
   says: string;
   of: RegExp;
   except?: RegExp;
@@ -32,6 +32,18 @@ const rules: readonly HouseRule[] = [
     brokenBy: () => true,
   },
   {
+    says: 'has a fault that does not say whether to try again: extend Fault, or a fault that does',
+    of: /^(apps|libs)\/.*\.ts$/,
+    // The base itself, and what the API answers over HTTP.
+    except: oneOf('libs/contracts/src/fault.ts', 'apps/api/src/edge/http-fault.ts'),
+    brokenBy: /class \w*Fault(<.*>)? extends (?!Fault\b|\w+Fault\b)/,
+  },
+  {
+    says: "reads an error's message in a way of its own: use messageOf()",
+    of: /\.ts$/,
+    brokenBy: /(\w+) instanceof Error \? \1\.message :/,
+  },
+  {
     says: 'opens without a sentence on its purpose: begin with a doc comment',
     of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
     except: /\.spec\.ts$/,
@@ -40,7 +52,7 @@ const rules: readonly HouseRule[] = [
   {
     says: 'takes the time, a chance or the environment out of the air: have it given',
     of: /^libs\/(domain|contracts)\/src\//,
-    // How long a model test runs is told from outside.
+    // A variable of the environment says how long a model test runs.
     except: /\.model\.spec\.ts$/,
     brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
   },

@@ -11,13 +11,14 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** It has the schema already, which saves a test the migrations. With `empty`, who connects has to make the schema. */
+export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const server = process.env.STRONGROOM_TEST_POSTGRES_URL;
   if (!server) throw new Error('STRONGROOM_TEST_POSTGRES_URL is not set: run the tests with npm test');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const url = new URL(server);
   url.pathname = `/${name}`;
-  await onServer(server, `create database ${name}`);
+  await onServer(server, `create database ${name} template ${empty ? 'template1' : 'strongroom_template'}`);
   return {
     name,
     url: url.href,

@@ -48,11 +48,25 @@ async function startPostgres({ PostgresServer }, folder) {
   const server = await PostgresServer.start({
     directory: join(folder, 'postgres'),
     password: randomBytes(8).toString('hex'),
-    settings: { wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
+    // Nothing that a test stores has to outlive a crash of the host.
+    settings: { fsync: 'off', wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
     logFile: join(folder, 'postgres.log'),
   });
   globalThis.strongroomServices.stops.push(() => server.stop());
+  await makeTemplate(server);
   return server;
+}
+
+/** Makes a database with the schema of the built code. It can be copied as long as nobody is connected to it. */
+async function makeTemplate(server) {
+  const { createDataSource, migrate } = await built('database');
+  const withDatabase = async (name, work) => {
+    const dataSource = createDataSource({ url: server.url(name), applicationName: 'strongroom-tests', poolSize: 2 });
+    await dataSource.initialize();
+    await work(dataSource).finally(() => dataSource.destroy());
+  };
+  await withDatabase('postgres', (dataSource) => dataSource.query('create database strongroom_template'));
+  await withDatabase('strongroom_template', migrate);
 }
 
 async function startKafka({ findKafka, KafkaBroker }, folder) {

@@ -33,7 +33,7 @@ async function connected<Result>(url: string, use: (client: pg.Client) => Promis
 describe('the schema', () => {
   let database: TestDatabase;
   beforeAll(async () => {
-    database = await createTestDatabase();
+    database = await createTestDatabase({ empty: true });
     await Promise.all([1, 2, 3].map(() => migrated(database.url)));
   });
   afterAll(() => database.drop());
