@@ -121,7 +121,7 @@ export class CopyAttempt {
   /** What the copy is built on comes before it, and a region that is known to be away is not tried in earnest. */
   private async prepare(toMake: ToMake): Promise<Performed> {
     const { copy, history, ledger } = toMake;
-    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).look();
+    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
     if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
     return this.begin(toMake, ancestor);
@@ -246,7 +246,7 @@ export class CopyAttempt {
     const { copy, log } = asked;
     const { backupId, region } = copy.request;
     try {
-      const found = await new CopyBytes(this.parts, copy.request, this.hold).look();
+      const found = await new CopyBytes(this.parts, copy.request, this.hold).readBack();
       if (!(found instanceof VaultFault)) {
         await this.record(asked, { type: 'PassCheck' });
         return 'finished';
