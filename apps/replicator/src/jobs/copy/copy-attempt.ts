@@ -121,7 +121,7 @@ export class CopyAttempt {
   /** The copy's parent comes first, and no attempt begins while the region is known to be away. */
   private async prepare(toMake: ToMake): Promise<Performed> {
     const { copy, history, ledger } = toMake;
-    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).look();
+    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
     if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
     return this.begin(toMake, ancestor);
@@ -245,7 +245,7 @@ export class CopyAttempt {
   /** Reads a completed copy back. When it is not whole, the region is owed it again. */
   private async check(asked: Asked): Promise<Performed> {
     try {
-      const found = await new CopyBytes(this.parts, asked.copy.request, this.hold).look();
+      const found = await new CopyBytes(this.parts, asked.copy.request, this.hold).readBack();
       return await this.tellChecked(asked, found instanceof VaultFault ? found : undefined);
     } catch (error) {
       if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;

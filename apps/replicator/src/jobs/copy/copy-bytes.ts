@@ -43,7 +43,7 @@ export class CopyBytes {
    * @returns what is there, or what is wrong with it
    * @throws {VaultFault} when the vault can't tell now
    */
-  async look(): Promise<SealedManifest | VaultFault> {
+  async readBack(): Promise<SealedManifest | VaultFault> {
     const { vaults, stalls } = this.parts;
     const { backupId, region, sha256 } = this.request;
     try {
@@ -72,7 +72,7 @@ export class CopyBytes {
     const regions = await sources.regions();
     if (isWhereMade || regions.length === 0) {
       await this.begin(attempt);
-      const found = await this.look();
+      const found = await this.readBack();
       if (!(found instanceof VaultFault)) {
         const { location, sha256 } = found;
         return { location, sizeBytes: storedBytes(found), sha256, sourceRegion: undefined };
