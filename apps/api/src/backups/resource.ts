@@ -54,13 +54,13 @@ export class BackupResources {
     return found && { items: await this.ofAll(found.items), more: found.more };
   }
 
-  /** Those of the backups that exist, by id. */
+  /** The backups that exist, by their ids. */
   async findAll(accountId: string, ids: readonly string[]): Promise<Map<string, BackupResource>> {
     const resources = await this.ofAll(await this.backups.findAll(accountId, [...ids]));
     return new Map(resources.map((resource) => [resource.id, resource]));
   }
 
-  /** The backup, and everything made from it. */
+  /** The backup, and every backup that is built on it. */
   chainBelow({ accountId, id }: ShownBackup): Promise<BackupRow[]> {
     return this.backups.chainBelow(accountId, id);
   }

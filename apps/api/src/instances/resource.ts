@@ -90,7 +90,7 @@ function instanceResource(
     status: isBackedUp ? 'BACKUP' : row.status,
     fault: row.fault && { code: row.fault.code, message: row.fault.reason },
     datastore: { type: row.datastoreType, version: row.datastoreVersion },
-    // Known clients read these of every instance; a registered server has neither.
+    // Known clients read flavor and volume of every instance; a registered server has neither.
     flavor: { id: '0', links: [] },
     volume: { size: 0 },
     hostname: row.endpoint?.host ?? null,

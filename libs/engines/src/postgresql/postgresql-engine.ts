@@ -4,7 +4,7 @@
  * connection however that ends.
  */
 import { randomBytes } from 'node:crypto';
-import type { VaultManifest } from '@strongroom/contracts';
+import { messageOf, type VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
 import {
   type BackupOptions,
@@ -225,7 +225,7 @@ async function afterwards(
     const noSlot = await leaveSlot(client, server, ids);
     return { history, slot: noSlot ? null : chainSlotOf(ids.backupId), noSlot };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const reason = `When it had ended no replication slot could be made for it: ${message}.`;
     return { history, slot: null, noSlot: { ground: 'no-slot-free', reason } };
   }

@@ -16,7 +16,7 @@ import {
 import type { OpenCopy } from './ancestor.js';
 import type { CopySources, CopySourcesParts } from './copy-sources.js';
 
-/** What is at the target now. */
+/** The copy that is at the target now. */
 export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 'sha256'> {
   /** The region that the bytes came from. Undefined when they were there already. */
   sourceRegion: string | undefined;

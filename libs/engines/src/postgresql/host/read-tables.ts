@@ -1,4 +1,5 @@
 /** Reads every table of a server to its last row: what can be read is told, with a digest of it. */
+import { messageOf } from '@strongroom/contracts';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { ScratchServer } from './scratch-server.js';
@@ -43,7 +44,7 @@ async function readAll(client: pg.Client, database: string): Promise<ReadTable[]
       const [{ rows, digest }] = found.parse((await client.query(all)).rows);
       read.push({ name, rows, digest });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new Error(`Table ${name} of database ${database} can't be read: ${why}`, { cause: error });
     }
   }
