@@ -2,7 +2,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
-import { PostgresqlEngine } from '@strongroom/engines';
+import { engineFor } from '@strongroom/engines';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
@@ -79,7 +79,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
         provide: Incrementals,
         inject: [DataSource, Reads],
         useFactory: (dataSource: DataSource, reads: Reads) =>
-          new Incrementals(reads, new Credentials(dataSource, config.secretKey), new PostgresqlEngine(), log),
+          new Incrementals(reads, new Credentials(dataSource, config.secretKey), engineFor, log),
       },
       {
         provide: RateLimits,

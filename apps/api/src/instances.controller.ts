@@ -1,6 +1,7 @@
 /** Instances: register an existing server or have one built from a backup, list, show, forget. */
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { instanceActionRequest, registerInstanceRequest, restoreInstanceRequest } from '@strongroom/contracts';
+import { engineFor } from '@strongroom/engines';
 import type { InstanceRow } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from './caller.js';
@@ -12,7 +13,6 @@ import { expectedVersion, tagWith } from './preconditions.js';
 import { Reads } from './reads.js';
 import { shownInstance } from './shown.js';
 
-const defaultDatabase = 'postgres';
 const defaultTls = 'disable';
 
 @Controller('v1.0/:accountId/instances')
@@ -28,7 +28,8 @@ export class InstancesController {
   async register(@CalledBy() caller: Caller, @Body() body: unknown) {
     if (asksForRestore(body)) return this.restore(caller, body);
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
-    const { password, database = defaultDatabase, tls = defaultTls, ...address } = connection;
+    const { usual } = engineFor(datastore.type);
+    const { password, database = usual.database, tls = defaultTls, ...address } = connection;
     const instanceId = this.commands.newId(caller);
     const endpoint = { ...address, database, tls };
     await this.commands.registerInstance(

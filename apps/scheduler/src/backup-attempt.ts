@@ -21,7 +21,13 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { type Engine, EngineFault, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
+import {
+  EngineFault,
+  type EngineFor,
+  IncrementalNotPossible,
+  type StoredBackup,
+  storeBackup,
+} from '@strongroom/engines';
 import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
 import {
   type Clock,
@@ -45,7 +51,7 @@ export interface BackupAttemptParts {
   clock: Clock;
   log: Logger;
   credentials: Credentials;
-  engine: Engine;
+  engineFor: EngineFor;
   vaults: Pick<Vaults, 'regions'>;
   /** The home region's. */
   vault: Vault;
@@ -183,19 +189,22 @@ export class BackupAttempt {
   }
 
   private identify(
-    { accountId, request: { instanceId } }: OpenBackup,
+    { accountId, request: { instanceId, datastore } }: OpenBackup,
     facts: EngineFacts,
     context: EventContext,
   ): Promise<BackupIdentity> {
     const { backupId, hold, parts } = this;
     const what = `telling the server of backup ${backupId}`;
-    return persist(() => parts.lineage.identify({ backupId, accountId, instanceId, facts }, context), {
-      what,
-      // The bytes are safe by now: a vault that is away is waited for.
-      passes: (error) => isOutage(error) || (error instanceof VaultFault && error.retryable),
-      signal: hold.signal,
-      log: parts.log,
-    });
+    return persist(
+      () => parts.lineage.identify({ backupId, accountId, instanceId, datastoreType: datastore.type, facts }, context),
+      {
+        what,
+        // The bytes are safe by now: a vault that is away is waited for.
+        passes: (error) => isOutage(error) || (error instanceof VaultFault && error.retryable),
+        signal: hold.signal,
+        log: parts.log,
+      },
+    );
   }
 
   private warnOf(
@@ -216,11 +225,11 @@ export class BackupAttempt {
     { accountId, request }: OpenBackup,
     startedAt: Date,
   ): Promise<StoredBackup> {
-    const { credentials, engine, vault, clock } = this.parts;
+    const { credentials, engineFor, vault, clock } = this.parts;
     const { endpoint, name: instanceName } = await this.instance(request.instanceId);
     const password = await this.outlasting('reading the credential', () => credentials.get(request.instanceId));
     return storeBackup({
-      engine,
+      engine: engineFor(request.datastore.type),
       vault,
       clock,
       target: { instanceId: request.instanceId, endpoint, password: password?.password ?? '' },

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { databaseModule } from '@strongroom/database';
-import { engineFor, PostgresqlEngine } from '@strongroom/engines';
+import { engineFor } from '@strongroom/engines';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, KnownVaults, type RuntimeParts } from '@strongroom/runtime';
@@ -63,8 +63,7 @@ export function schedulerModule({
         useFactory: async (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
           await vaults.identify(log, new KnownVaults(dataSource));
           const credentials = new Credentials(dataSource, config.secretKey);
-          const engine = new PostgresqlEngine();
-          const lineage = new ServerLineage({ dataSource, ledger, views, ids, log, engine, vault });
+          const lineage = new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault });
           const anotherServer = metrics.counter({
             name: 'strongroom_another_server_total',
             help: 'Backups by this process that came to be of another server than the backup before of the instance.',
@@ -76,7 +75,7 @@ export function schedulerModule({
             clock,
             log,
             credentials,
-            engine,
+            engineFor,
             vaults,
             vault,
             lineage,
@@ -84,7 +83,7 @@ export function schedulerModule({
             runner,
           };
           const deletion = { dataSource, ledger, views, ids, log, vaults, homeRegion, actor: runner };
-          const chainEnd = { dataSource, ledger, views, credentials, engine, log };
+          const chainEnd = { dataSource, ledger, views, credentials, engineFor, log };
           const built = {
             ...{ ledger, ids, log, credentials, vaults, homeRegion, engineFor },
             ...{ folder: instancesFolder, actor: runner },

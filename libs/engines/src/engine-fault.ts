@@ -30,29 +30,6 @@ export const engineFaultCodes = {
 
 export type EngineFaultCode = keyof typeof engineFaultCodes;
 
-/** Why nothing can be built on a backup, from a closed list: docs/incremental-grounds.md tells how each is found. */
-export const incrementalGrounds = [
-  'version-too-old',
-  'server-version-flawed',
-  'wal-not-summarized',
-  'pages-change-without-wal',
-  'no-database-connection',
-  'another-server',
-  'timeline-changed',
-  'snapshot-put-back',
-  'parent-slot-gone',
-  'parent-not-there',
-  'parent-unreadable',
-  'parent-of-older-format',
-  'no-slot-free',
-  'data-checksums-changed',
-  'page-layout-changed',
-  'summaries-missing',
-  'refused-by-server',
-] as const;
-
-export type IncrementalGround = (typeof incrementalGrounds)[number];
-
 export class EngineFault extends Error {
   override readonly name = 'EngineFault';
   readonly retryable: boolean;
@@ -70,7 +47,8 @@ export class EngineFault extends Error {
 /** Nothing is wrong with the server for a full backup, which is what its message advises. */
 export class IncrementalNotPossible extends EngineFault {
   constructor(
-    readonly ground: IncrementalGround,
+    /** A kebab word for programs, from a closed list of the engine's; the message is for people. */
+    readonly ground: string,
     message: string,
     options?: { cause?: unknown },
   ) {

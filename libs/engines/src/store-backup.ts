@@ -18,7 +18,7 @@ import { EngineFault } from './engine-fault.js';
 import { openBackup } from './open-backup.js';
 
 export interface StoreOptions {
-  engine: Engine;
+  engine: Pick<Engine, 'backup'>;
   vault: Vault;
   clock: Clock;
   target: EngineTarget;

@@ -3,7 +3,16 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
+import type { Patience } from './backup/base-backup.js';
 import { SilenceLimit } from './silence-limit.js';
+
+/** How long is waited for what, in milliseconds. */
+export interface ServerPatience extends Patience {
+  /** For a connection. */
+  connectMs: number;
+  /** For a sign of life in answer to anything but the backup itself. */
+  answerMs: number;
+}
 
 export interface ServerConnection {
   client: pg.Client;
@@ -44,4 +53,8 @@ export function unanswered(seconds: number): EngineFault {
     'server-stalled',
     `The server did not answer for ${seconds} s. See whether the server or the network hangs.`,
   );
+}
+
+export function cancelled(cause?: unknown): EngineFault {
+  return new EngineFault('cancelled', 'The backup was cancelled.', { cause });
 }

@@ -188,7 +188,8 @@ describe('a backup of a real PostgreSQL server', () => {
     await home.purge(backupId, 3);
     const restored = join(folder, 'restored');
     const result = await restoreBackup({ vault: away, backupId, directory: restored });
-    expect(result).toMatchObject({ hasSettings: true, outside: [expect.stringContaining('restored.tablespaces')] });
+    expect(result).toMatchObject({ outside: [expect.stringContaining('restored.tablespaces')] });
+    expect(result.advice.join('\n')).not.toContain('settings elsewhere');
     expect(result.files).toBeGreaterThan(1_000);
     const [oid = ''] = await readdir(join(restored, 'pg_tblspc'));
     expect(await readlink(join(restored, 'pg_tblspc', oid))).toBe(join(folder, 'restored.tablespaces', oid));

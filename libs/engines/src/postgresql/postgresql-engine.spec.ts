@@ -8,7 +8,8 @@ import { manifestOfParent } from '../../fixtures/parent-manifest.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
 import type { EngineBackup, ParentBackup } from '../engine.js';
-import { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql-engine.js';
+import type { ServerPatience } from './connection.js';
+import { PostgresqlEngine } from './postgresql-engine.js';
 
 const mebibyte = 1_048_576;
 const never = new AbortController().signal;
@@ -37,7 +38,7 @@ describe('a backup over the replication protocol', () => {
   let server: ScriptedServer | undefined;
   afterEach(() => server?.stop());
 
-  async function engineOf(script: Script, options: PostgresqlEngineOptions = {}) {
+  async function engineOf(script: Script, options: Partial<ServerPatience> = {}) {
     server = await ScriptedServer.start(script);
     const endpoint = {
       host: '127.0.0.1',

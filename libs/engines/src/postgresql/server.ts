@@ -1,7 +1,8 @@
 /** What a PostgreSQL server says of itself over a replication connection. */
+import type { EngineFacts } from '@strongroom/contracts';
 import type pg from 'pg';
 import { EngineFault } from '../engine-fault.js';
-import type { LeftTimeline } from './chain/lineage.js';
+import { historyText, type LeftTimeline } from './chain/lineage.js';
 import { isLsn } from './lsn.js';
 import { sqlStateOf } from './server-fault.js';
 
@@ -22,7 +23,7 @@ export interface Server {
 }
 
 const oldestVersion = 150_000;
-export const oldestIncremental = 170_000;
+const oldestSummarizing = 170_000;
 const undefinedFile = '58P01';
 const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 
@@ -50,8 +51,24 @@ export async function describe(client: pg.Client): Promise<Server> {
     segmentBlocks: bytes(await show('segment_size')) / blockSize,
     dataChecksums: await show('data_checksums'),
     walLogHints: await show('wal_log_hints'),
-    summarizesWal: versionNumber >= oldestIncremental && (await show('summarize_wal')) === 'on',
+    summarizesWal: versionNumber >= oldestSummarizing && (await show('summarize_wal')) === 'on',
   };
+}
+
+/** What of the server a backup's manifest keeps. @param history of its timeline; undefined when it is not known */
+export function factsOf(server: Server, history: readonly LeftTimeline[] | undefined) {
+  return {
+    serverVersion: server.version,
+    serverVersionNumber: server.versionNumber,
+    systemId: server.systemId,
+    timeline: server.timeline,
+    timelineHistory: history ? historyText(history) : null,
+    serverLsn: server.lsn,
+    blockSize: server.blockSize,
+    segmentBlocks: server.segmentBlocks,
+    dataChecksums: server.dataChecksums,
+    walLogHints: server.walLogHints,
+  } satisfies EngineFacts;
 }
 
 /** The timelines that led to this one, the oldest first; undefined when the server has not kept them. */

@@ -9,9 +9,9 @@ import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
 import { manifestName } from '../backup/base-backup.js';
 import type { Server } from '../server.js';
 import { sqlStateOf } from '../server-fault.js';
-import { chainSlotOf, hasChainSlot } from './chain-slot.js';
 import { againstParent, againstServer, type Ground, notPossible } from './grounds.js';
 import { ManifestUpload, UnreadableManifest } from './manifest-upload.js';
+import { hasReplicationSlot, replicationSlotOf } from './replication-slot.js';
 
 /** The part of a backup's facts that says what it is built on. */
 export type ParentFacts = { parentStartLsn: string | null; parentTimeline: number | null };
@@ -31,7 +31,7 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
   const against =
     againstServer(server) ??
     againstParent(server, parent.manifest) ??
-    (await againstSlot(client, parent.manifest.backupId));
+    (await againstReplicationSlot(client, parent.manifest.backupId));
   if (against) throw notPossible(against);
   let upload: ManifestUpload;
   try {
@@ -46,11 +46,11 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
 }
 
 /** A slot that the parent left is the proof. */
-async function againstSlot(client: pg.Client, parentId: string): Promise<Ground | undefined> {
-  if (await hasChainSlot(client, chainSlotOf(parentId))) return undefined;
+async function againstReplicationSlot(client: pg.Client, parentId: string): Promise<Ground | undefined> {
+  if (await hasReplicationSlot(client, replicationSlotOf(parentId))) return undefined;
   return {
     ground: 'parent-slot-gone',
-    reason: `The server does not have the replication slot that backup ${parentId} left on it (${chainSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the slot was dropped.`,
+    reason: `The server does not have the replication slot that backup ${parentId} left on it (${replicationSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the slot was dropped.`,
   };
 }
 

@@ -3,16 +3,42 @@
  * and what the parent's manifest says of it. Looked for before anything is sent; a full backup is right on each of them.
  */
 import type { VaultManifest } from '@strongroom/contracts';
-import { type IncrementalGround, IncrementalNotPossible, incrementalGrounds } from '../../engine-fault.js';
+import { IncrementalNotPossible } from '../../engine-fault.js';
 import { compareLsn, isLsn } from '../lsn.js';
-import { oldestIncremental, type Server } from '../server.js';
+import type { Server } from '../server.js';
 import { flawOf } from './flawed-versions.js';
+
+/** Why nothing can be built on a backup, from a closed list: docs/incremental-grounds.md tells how each is found. */
+export const incrementalGrounds = [
+  'version-too-old',
+  'server-version-flawed',
+  'wal-not-summarized',
+  'pages-change-without-wal',
+  'no-database-connection',
+  'another-server',
+  'timeline-changed',
+  'snapshot-put-back',
+  'parent-slot-gone',
+  'parent-not-there',
+  'parent-unreadable',
+  'parent-of-older-format',
+  'no-slot-free',
+  'data-checksums-changed',
+  'page-layout-changed',
+  'summaries-missing',
+  'refused-by-server',
+] as const;
+
+export type IncrementalGround = (typeof incrementalGrounds)[number];
 
 /** The reason is whole sentences, but for the last one, which all share: take a full backup. */
 export interface Ground {
   ground: IncrementalGround;
   reason: string;
 }
+
+/** The oldest major version with incremental backups. */
+const oldestMajor = 17;
 
 /** A backup of this kind leaves its slot when it has ended; those before left one when their full backup began. */
 export const madeAtEnd = 'end';
@@ -21,15 +47,23 @@ export function notPossible({ ground, reason }: Ground, cause?: unknown): Increm
   return new IncrementalNotPossible(ground, `${reason} Take a full backup.`, { cause });
 }
 
+/**
+ * What speaks against incremental backups of a version, before anything else is known of its server.
+ * @param major such as 17
+ */
+export function againstVersion(version: string, major: number): Ground | undefined {
+  if (major >= oldestMajor) return undefined;
+  return {
+    ground: 'version-too-old',
+    reason: `The server is PostgreSQL ${version}; incremental backups are taken of version ${oldestMajor} and newer.`,
+  };
+}
+
 /** Why no incremental backup can be taken of this server, whatever it is built on; undefined when it can. */
 export function againstServer(server: Server): Ground | undefined {
   const { version, versionNumber } = server;
-  if (versionNumber < oldestIncremental) {
-    return {
-      ground: 'version-too-old',
-      reason: `The server is PostgreSQL ${version}; incremental backups are taken of version 17 and newer.`,
-    };
-  }
+  const tooOld = againstVersion(version, Math.floor(versionNumber / 10_000));
+  if (tooOld) return tooOld;
   const flaw = flawOf(versionNumber);
   if (flaw) {
     return {

@@ -20,8 +20,8 @@ import { openBackup } from '../../open-backup.js';
 import { restoreBackup } from '../../restore-backup.js';
 import { storeBackup } from '../../store-backup.js';
 import { PostgresqlEngine } from '../postgresql-engine.js';
-import { chainSlotOf } from './chain-slot.js';
 import { limitBlocksName } from './limit-list.js';
+import { replicationSlotOf } from './replication-slot.js';
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
@@ -70,6 +70,10 @@ describe('a chain of backups of a real PostgreSQL server', () => {
       attempt: 1,
       signal: never,
     });
+  const whyNotIncremental = async () => {
+    const { incremental } = await engine.describe(target(), never);
+    return incremental.isPossible ? undefined : incremental.why;
+  };
   const slots = async () =>
     (await query("select slot_name from pg_replication_slots where slot_name like 'strongroom_chain%'")).map(
       ({ slot_name }) => slot_name,
@@ -313,25 +317,25 @@ describe('a chain of backups of a real PostgreSQL server', () => {
   }, 120_000);
 
   it('leaves a slot with each backup; without its own slot nothing is built on one, though others are there', async () => {
-    expect(new Set(await slots())).toEqual(new Set([full, first, underLoad, quiet].map(chainSlotOf)));
+    expect(new Set(await slots())).toEqual(new Set([full, first, underLoad, quiet].map(replicationSlotOf)));
     const newer = randomUUID();
     await take(newer, null);
-    await engine.endChains(target(), [full, first, underLoad, quiet], never);
-    expect(await slots()).toEqual([chainSlotOf(newer)]);
+    await engine.release(target(), [full, first, underLoad, quiet], never);
+    expect(await slots()).toEqual([replicationSlotOf(newer)]);
     await expect(take(randomUUID(), quiet)).rejects.toMatchObject({
       code: 'incremental-not-possible',
       ground: 'parent-slot-gone',
     });
-    await engine.endChains(target(), [newer], never);
-    await engine.endChains(target(), [newer, full], never);
+    await engine.release(target(), [newer], never);
+    await engine.release(target(), [newer, full], never);
     expect(await slots()).toEqual([]);
   }, 60_000);
 
   it('is not begun where the server does not summarize its WAL, and the reason is told', async () => {
-    expect(await engine.whyNotIncremental(target(), never)).toBeUndefined();
+    expect(await whyNotIncremental()).toBeUndefined();
     await query('alter system set summarize_wal = off');
     await query('select pg_reload_conf()');
-    await eventually(async () => expect(await engine.whyNotIncremental(target(), never)).toContain('summarize_wal'), {
+    await eventually(async () => expect(await whyNotIncremental()).toContain('summarize_wal'), {
       withinMs: 10_000,
     });
     const alone = randomUUID();

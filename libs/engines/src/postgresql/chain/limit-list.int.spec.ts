@@ -3,7 +3,7 @@ import { eventually } from '../../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../../test/services/postgres-versions.js';
 import { contentsOf, rowsOf } from '../../../../../test/services/tables.js';
 import { BackedUpServer } from '../../../fixtures/backed-up-server.js';
-import { chainSlotOf } from './chain-slot.js';
+import { replicationSlotOf } from './replication-slot.js';
 
 /** The project's own 18, and the newest 17 that can be had. */
 const versions: [string, PostgresVersion | undefined][] = [
@@ -97,7 +97,7 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
     const { query } = server;
     const left = "select 1 from pg_stat_activity where application_name = 'strongroom'";
     await eventually(async () => expect(await query.call(server, left)).toEqual([]), { withinMs: 10_000 });
-    expect(new Set(await server.slots())).toEqual(new Set([full, incremental].map(chainSlotOf)));
+    expect(new Set(await server.slots())).toEqual(new Set([full, incremental].map(replicationSlotOf)));
   });
 
   const asIndexesSay = async (url: string, tables: string[]) => {

@@ -1,19 +1,8 @@
 /** Reads every table of a server to its last row: what can be read is told, with a digest of it. */
 import type pg from 'pg';
 import { z } from 'zod';
+import type { ReadDatabase, ReadTable } from '../../trial.js';
 import type { ScratchServer } from './scratch-server.js';
-
-export interface ReadTable {
-  name: string;
-  rows: string;
-  /** The same for the same rows, in whatever order they lie. */
-  digest: string;
-}
-
-export interface ReadDatabase {
-  name: string;
-  tables: ReadTable[];
-}
 
 const names = z.array(z.object({ name: z.string() }));
 const found = z.tuple([z.object({ rows: z.string(), digest: z.string() })]);

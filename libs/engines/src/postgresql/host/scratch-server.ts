@@ -3,6 +3,7 @@
  * its own, without a network, without this process's environment, and acting for nobody.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -59,7 +60,7 @@ export class ScratchServer {
   static async start(
     { postgres, user }: Programs,
     scratch: string,
-    folders: { data: string; outside: readonly string[] },
+    data: string,
     major: number,
   ): Promise<ScratchServer> {
     const sockets = join(scratch, 's');
@@ -73,7 +74,8 @@ export class ScratchServer {
     await writeFile(hba, 'local all all trust\n');
     for (const file of [ident, logFile]) await writeFile(file, '');
     if (user) {
-      await run('chown', ['-R', `${user.uid}:${user.gid}`, folders.data, ...folders.outside]);
+      const outside = existsSync(`${data}.tablespaces`) ? [`${data}.tablespaces`] : [];
+      await run('chown', ['-R', `${user.uid}:${user.gid}`, data, ...outside]);
       for (const path of [sockets, hba, ident]) await chown(path, user.uid, user.gid);
       await chmod(scratch, 0o711);
     }
@@ -89,13 +91,13 @@ export class ScratchServer {
       ...(major >= firstWithLoginTriggers && { event_triggers: 'off' }),
     };
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const superuser = await superuserOf(postgres, ['-D', folders.data, ...args], user, logFile);
+    const superuser = await superuserOf(postgres, ['-D', data, ...args], user, logFile);
     const service = ChildService.start({
       program: postgres,
-      args: ['-D', folders.data, ...args],
+      args: ['-D', data, ...args],
       logFile,
       env: environment,
-      cwd: folders.data,
+      cwd: data,
       user,
       stopSignal: 'SIGINT',
     });

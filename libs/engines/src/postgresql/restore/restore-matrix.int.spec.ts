@@ -91,7 +91,7 @@ describe.each(combinations)('backups of PostgreSQL $name $with checksums', ({ ve
         vault: server.vault,
         backupId: id,
         directory,
-        tablespaces: new Map([[fast, place]]),
+        places: new Map([[fast, place]]),
         standsAlone: true,
         checksPages: true,
       });

@@ -15,6 +15,7 @@ import { controlFileAt } from './control-file.js';
 import { finishManifest } from './finish-manifest.js';
 import { PageCheck } from './page-check.js';
 import { standAlone } from './stand-alone.js';
+import { startAdvice } from './start-advice.js';
 import { TablespacePlaces } from './tablespace-places.js';
 import { controlName, TargetTree } from './target-tree.js';
 import { compareTree, syncTree } from './tree-walk.js';
@@ -27,7 +28,7 @@ export async function restoreDataDirectory(
 ): Promise<RestoredFolder> {
   const newest = checkChain(chain);
   const directory = resolve(target);
-  const places = TablespacePlaces.plan(newest.manifest, directory, options.tablespaces);
+  const places = TablespacePlaces.plan(newest.manifest, directory, options.places);
   const tree = await TargetTree.hold(directory, places, newest.manifest.backupId);
   try {
     const restored = await restoreInto(tree, chain, newest, options);
@@ -89,14 +90,17 @@ async function restoreInto(
   });
   await compareTree(tree, applied);
   const hasSettings = await isThere(tree.at('postgresql.conf'));
-  const changed = options.standsAlone ? await standAlone(tree, newest.manifest) : [];
+  const { standsAlone = false } = options;
+  const changed = standsAlone ? await standAlone(tree, newest.manifest) : [];
+  const outside = [...tree.links.values()];
+  const { version } = newest.manifest.datastore;
   return {
     files: applied.files.size,
     bytes,
-    outside: [...tree.links.values()],
-    hasSettings,
+    outside,
     changed,
     warnings: [...unlimited(chain), ...warnings],
+    advice: startAdvice({ directory: tree.directory, outside, version, hasSettings, standsAlone }),
   };
 }
 

@@ -15,7 +15,7 @@ import { againstServer, type Ground } from './grounds.js';
 const undefinedObject = '42704';
 const noFreeSlot = '53400';
 
-export function chainSlotOf(backupId: string): string {
+export function replicationSlotOf(backupId: string): string {
   return `strongroom_chain_${createHash('sha256').update(backupId).digest('hex').slice(0, 40)}`;
 }
 
@@ -25,20 +25,20 @@ export function chainSlotOf(backupId: string): string {
  * that of the next backup, which fails without. A parent's slot that was there beside it says that there is one.
  * @returns why there is none; undefined when there is one
  */
-export async function leaveSlot(
+export async function leaveReplicationSlot(
   client: pg.Client,
   server: Server,
   slots: { backupId: string; temporary: string; isIncremental: boolean },
 ): Promise<Ground | undefined> {
-  const slot = chainSlotOf(slots.backupId);
-  await dropChainSlot(client, slots.temporary);
-  await dropChainSlot(client, slot);
+  const slot = replicationSlotOf(slots.backupId);
+  await dropReplicationSlot(client, slots.temporary);
+  await dropReplicationSlot(client, slot);
   const against = againstServer(server);
   if (against) return against;
   if (!(await isMade(client, `"${slot}" PHYSICAL`))) return noneFree;
   if (slots.isIncremental) return undefined;
   const isPlaceLeft = await isMade(client, `"${slots.temporary}" TEMPORARY PHYSICAL`);
-  await dropChainSlot(client, isPlaceLeft ? slots.temporary : slot);
+  await dropReplicationSlot(client, isPlaceLeft ? slots.temporary : slot);
   return isPlaceLeft ? undefined : noneFree;
 }
 
@@ -59,13 +59,13 @@ async function isMade(client: pg.Client, slot: string): Promise<boolean> {
   }
 }
 
-export async function hasChainSlot(client: pg.Client, slot: string): Promise<boolean> {
+export async function hasReplicationSlot(client: pg.Client, slot: string): Promise<boolean> {
   const { rows } = await client.query<{ slot_type: string | null }>(`READ_REPLICATION_SLOT "${slot}"`);
   return (rows[0]?.slot_type ?? null) !== null;
 }
 
 /** One that is not there is dropped already. */
-export async function dropChainSlot(client: pg.Client, slot: string): Promise<void> {
+export async function dropReplicationSlot(client: pg.Client, slot: string): Promise<void> {
   try {
     await client.query(`DROP_REPLICATION_SLOT "${slot}"`);
   } catch (error) {
