@@ -13,7 +13,7 @@ export interface FeedMessage {
   headers: Record<string, string>;
 }
 
-/** A message that was read: its event, or why there is none in it. One of a type that a newer version has added is no problem. */
+/** A message that was read: its event, or why there is none in it. One that only a newer version knows is no problem. */
 export type ReadMessage = { message: FeedMessage } & (
   | { event: RecordedEvent }
   | { event?: undefined; newerType: string }

@@ -35,7 +35,7 @@ export interface TailRow {
 /** An account's events beyond a position, as far as they were read. */
 export interface AccountTail {
   events: RecordedEvent[];
-  /** The types of those that a newer version recorded and this one does not know. */
+  /** Of those that a newer version recorded and this one does not know, as `parseEventOrNewer` tells them. */
   newerTypes: string[];
   /** How many were read, of known types or not. */
   read: number;

@@ -4,10 +4,10 @@
  * Whoever has news folds it: the projection when the feed brings an event, a reader whose account is behind before it
  * reads. Both go the same way, so a read reflects every append before it, and a repetition changes nothing.
  *
- * An older version passes over the events that a newer one has added, and notes their types: who knows them folds the
- * account anew.
+ * An older version passes over the events that a newer one has added, by their type or by a value in them, and notes which.
+ * A version that knows them folds the account anew.
  */
-import { aggregateOfEvent, eventTypes, idOf, type RecordedEvent } from '@strongroom/contracts';
+import { aggregateOfEvent, idOf, isKnownType, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
@@ -28,7 +28,7 @@ const head = z
   .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()) }))
   .length(1)
   .transform(([row]) => ({ position: row?.position ?? 0, passedOver: row?.passed_over ?? [] }));
-const behind = z.array(z.object({ behind: z.boolean() })).length(1);
+const states = z.array(z.object({ behind: z.boolean(), passed_over: z.array(z.string()) })).length(1);
 
 export class Views {
   constructor(
@@ -41,10 +41,12 @@ export class Views {
     const rows: unknown = await this.dataSource.query(
       `select coalesce((select max(position) from ledger_event where account_id = $1), 0)
             > coalesce((select position from view_head where account_id = $1), 0)
-          or exists (select from view_head where account_id = $1 and passed_over && $2) as behind`,
-      [accountId, eventTypes],
+          as behind,
+        coalesce((select passed_over from view_head where account_id = $1), '{}') as passed_over`,
+      [accountId],
     );
-    if (!behind.parse(rows)[0]?.behind) return;
+    const [state] = states.parse(rows);
+    if (!state?.behind && !state?.passed_over.some(isKnownType)) return;
     while ((await this.dataSource.transaction((manager) => this.foldNext(manager, accountId))) === batchSize);
   }
 
@@ -88,7 +90,7 @@ export class Views {
       [accountId],
     );
     let { position, passedOver } = head.parse(rows);
-    if (passedOver.some(isKnown)) {
+    if (passedOver.some(isKnownType)) {
       for (const { table } of views) await manager.delete(table as EntitySchema, { accountId });
       [position, passedOver] = [0, []];
     }
@@ -101,10 +103,6 @@ export class Views {
     ]);
     return read;
   }
-}
-
-function isKnown(type: string): boolean {
-  return eventTypes.some((known) => known === type);
 }
 
 async function foldInto(manager: EntityManager, view: View, events: readonly RecordedEvent[]): Promise<void> {
