@@ -97,7 +97,7 @@ module.exports = {
       name: 'no-orphans',
       comment: 'A file that nothing imports, and that imports nothing, is left over.',
       severity: 'error',
-      from: { orphan: true, path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|/main\\.ts$' },
+      from: { orphan: true, path: '^(apps|libs)/', pathNot: '\\.(spec|d)\\.ts$|/main\\.ts$' },
       to: {},
     },
     {

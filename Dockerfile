@@ -2,7 +2,7 @@
 # One image for the three apps: a container runs one of them, named by its command. Two small targets beside it are
 # the PostgreSQL servers of docker-compose.yml. Nothing of the build and no secret is in any of them.
 
-FROM node:22-bookworm-slim AS base
+FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
 FROM base AS build

@@ -16,6 +16,7 @@ const esmOnly = [
   'cookie',
   'light-my-request',
   'fast-querystring',
+  'uuid',
 ];
 
 const project = {

@@ -1,12 +1,14 @@
 /** Builds everything into dist/, and remembers of what: `node scripts/build.mjs [--if-stale]`. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built-of');
+/** SQL that the migrations read as they run. */
+const functions = join('libs', 'database', 'src', 'functions');
 
 /** What the build is made of, as one digest: names, sizes and contents of every source. */
 function digestOfSources() {
@@ -33,6 +35,8 @@ export function build() {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
+  // The compiler carries TypeScript only.
+  cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
   writeFileSync(stamp, digest);
 }
 

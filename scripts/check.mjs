@@ -1,5 +1,5 @@
 /**
- * `npm run check`: format, lint, types, arrows and unit tests, two at a time; says what failed, and how long each took.
+ * `npm run check`: format, lint, types, arrows, schema and unit tests, two at a time; says what failed, and how long each took.
  * `--no-tests` leaves the unit tests out, for a run that comes to them later.
  */
 import { spawn } from 'node:child_process';
@@ -38,6 +38,7 @@ const steps = [
     name: 'format, lint',
     args: [bin('@biomejs/biome/bin/biome'), 'ci', '.', '--colors=off', '--diagnostic-level=warn'],
   },
+  { name: 'schema', args: ['scripts/run-typescript.cjs', 'scripts/schema.ts', '--check'] },
 ];
 const atOnce = 2;
 

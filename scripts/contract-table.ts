@@ -6,9 +6,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FaultType, faultCodes } from '@strongroom/contracts';
+import { type FaultType, faultCodes, faultsOf, type Operation, operations } from '@strongroom/contracts';
 import { z } from 'zod';
-import { faultsOf, type Operation, operations } from '../apps/api/src/operations.js';
 import { contractRules } from '../test/contract-rules.js';
 import { matching, testsIn } from './contract-tests.js';
 

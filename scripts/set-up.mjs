@@ -1,5 +1,6 @@
 /**
- * Installs and builds what is missing, one at a time however many ask at once. Needs nothing but Node and npm.
+ * Installs and builds what is missing. Needs nothing but Node and npm. Of several processes that ask at once, one does
+ * the work and the others wait for it.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,12 +8,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build, isBuilt } from './build.mjs';
+import { checkNode } from './node-versions.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const oldest = [20, 20];
 const lookMs = 250;
 
-/** Ends the process when this Node is too old. Returns when everything is installed and built. */
+/** Ends the process when Strongroom does not run on this Node. Returns when everything is installed and built. */
 export async function setUp() {
   checkNode();
   if (isInstalled() && isBuilt()) return;
@@ -20,13 +21,6 @@ export async function setUp() {
     if (!isInstalled()) step('Installing dependencies', install);
     if (!isBuilt()) step('Building', build);
   });
-}
-
-function checkNode() {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return;
-  process.stderr.write(`Strongroom needs Node ${oldest.join('.')} or newer; this is ${process.versions.node}.\n`);
-  process.exit(1);
 }
 
 /** Whether what npm says it installed is what the lock file asks for. */

@@ -1,12 +1,13 @@
 /**
  * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with one line that counts
- * all tests. `npm test -- integration` runs one suite.
+ * all tests. `npm test -- integration` runs one suite. With `--other-node` the tests run on the other tested Node.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fetchNode, otherNode } from './node-versions.mjs';
 import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -14,7 +15,9 @@ const suites = ['unit', 'integration', 'e2e'];
 /** Tests on real services wait more than they compute. */
 const workersOf = (suite) => availableParallelism() + (suite === 'unit' ? 0 : 1);
 
-const asked = process.argv.slice(2);
+const words = process.argv.slice(2);
+const onOther = words.includes('--other-node');
+const asked = words.filter((word) => word !== '--other-node');
 const unknown = asked.filter((name) => !suites.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`There is no suite ${unknown.join(', ')}; there are ${suites.join(', ')}.\n`);
@@ -22,6 +25,9 @@ if (unknown.length > 0) {
 }
 
 await setUp();
+const node = onOther ? fetchNode(otherNode()) : process.execPath;
+const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
+process.stdout.write(`On Node ${version}\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
 writeFileSync(contractNotes, '');
@@ -36,10 +42,15 @@ for (const suite of asked.length > 0 ? asked : suites) {
     '--json',
     `--outputFile=${results}`,
   ];
-  const { status } = spawnSync(process.execPath, [...jest, `--maxWorkers=${workersOf(suite)}`], {
+  const { status } = spawnSync(node, [...jest, `--maxWorkers=${workersOf(suite)}`], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, STRONGROOM_CONTRACT_NOTES: contractNotes },
+    env: {
+      ...process.env,
+      // The programs that tests start by name run on the same Node.
+      PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
+      STRONGROOM_CONTRACT_NOTES: contractNotes,
+    },
   });
   try {
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = JSON.parse(
@@ -55,7 +66,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
   clean &&= status === 0;
 }
 // The contract is shown by all suites together.
-if (clean && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
+if (clean && !onOther && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
   const table = [
     join(root, 'scripts', 'run-typescript.cjs'),
     join(root, 'scripts', 'contract-table.ts'),

@@ -32,10 +32,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'Every numeric field rejects strings, floats (14.0 too) and booleans',
-      shown: [
-        schedules('takes no %s for an integer'),
-        api('json-body.spec.ts', 'with %s in it has a number there, and no integer'),
-      ],
+      shown: [schedules('takes no %s for an integer'), api('edge/json-body.spec.ts', 'has no integer there')],
     },
     {
       rule: 'A field that is null counts as absent, except where it is required; on PUT it is unchanged',
@@ -44,7 +41,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
         schedules('takes what known clients send: nulls, and the instance as source'),
         schedules('is changed field by field, and the rest stays'),
         api(
-          'restore.int.spec.ts',
+          'instances/restore.int.spec.ts',
           'or registered: of the two fields that say which, the one that is null counts as absent',
         ),
       ],
@@ -112,7 +109,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
         ),
         retention('neither counts nor takes what somebody asked for'),
         scheduler(
-          'retention.int.spec.ts',
+          'jobs/retention/retention.int.spec.ts',
           'neither counts nor takes what somebody asked for, nor what that is built on',
         ),
         whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before'),
@@ -123,7 +120,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         retention('has no backup of another server take the place of one, however many there are'),
         scheduler(
-          'server-lineage.int.spec.ts',
+          'jobs/backup/server-lineage.int.spec.ts',
           'that appears behind the address of another takes the place of none of its backups, in no region, however often it is backed up',
         ),
       ],
@@ -133,7 +130,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         runs('say why one is full that was to be incremental, also when its backup is gone'),
         scheduler(
-          'slot-parents.int.spec.ts',
+          'slots/slot-parents.int.spec.ts',
           'says at once why a run is full that was planned incremental: there was nothing to build on',
         ),
       ],
@@ -216,7 +213,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'Restoring from what is not COMPLETED is a 409',
-      shown: [api('restore.int.spec.ts', 'needs a backup of the account that has completed')],
+      shown: [api('instances/restore.int.spec.ts', 'needs a backup of the account that has completed')],
     },
     {
       rule: 'A malformed id in a body is a 400; an id in a path that names nothing, malformed or not, a 404',
@@ -240,7 +237,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'Resizing and the like: 422 while a backup runs, 501 otherwise',
       shown: [
         api(
-          'instances.int.spec.ts',
+          'instances/instances.int.spec.ts',
           'is not resized or restarted by a service of backups, least of all while it is backed up',
         ),
       ],
@@ -305,7 +302,10 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'An instance is shown without its credentials',
       shown: [
-        api('instances.int.spec.ts', 'keeps its password to itself: it is in no answer, no log line and no event'),
+        api(
+          'instances/instances.int.spec.ts',
+          'keeps its password to itself: it is in no answer, no log line and no event',
+        ),
       ],
     },
   ],

@@ -75,7 +75,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         schedules('needs an instance of this account, said once or twice the same'),
         api(
-          'instances.int.spec.ts',
+          'instances/instances.int.spec.ts',
           'is not resized or restarted by a service of backups, least of all while it is backed up',
         ),
       ],
@@ -112,7 +112,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'Keystone fails closed',
       shown: [
-        api('keystone.int.spec.ts', 'lets nobody in while Keystone is away, says so, and goes on when it is back'),
+        api('edge/keystone.int.spec.ts', 'lets nobody in while Keystone is away, says so, and goes on when it is back'),
       ],
     },
   ],
@@ -136,7 +136,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         schedules('is not changed at all when part of the change is wrong'),
         api(
-          'database-away.int.spec.ts',
+          'edge/database-away.int.spec.ts',
           'makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself',
         ),
       ],
@@ -150,7 +150,10 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: '`limit`: a default and a maximum that a deployment configures; more is cut to it',
       shown: [
-        api('paging.int.spec.ts', 'has as many items as the deployment says, and no more however many are asked for'),
+        api(
+          'edge/paging.int.spec.ts',
+          'has as many items as the deployment says, and no more however many are asked for',
+        ),
         backups(newestFirst),
       ],
     },
@@ -165,7 +168,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'Schedules and instances by id; backups and runs newest first',
       shown: [
         schedules(oneAndEach),
-        api('instances.int.spec.ts', 'comes in order of id in pages of at most twenty'),
+        api('instances/instances.int.spec.ts', 'comes in order of id in pages of at most twenty'),
         backups(newestFirst),
       ],
     },
@@ -173,7 +176,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'A next link keeps every filter, and leads to where clients reach the service',
       shown: [
         schedules('keeps its filters in its links'),
-        api('paging.int.spec.ts', 'links to the next where clients reach the service, however the request came'),
+        api('edge/paging.int.spec.ts', 'links to the next where clients reach the service, however the request came'),
       ],
     },
     {
@@ -214,9 +217,9 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'Events by marker, and live, resumable by `Last-Event-ID`',
       shown: [
-        api('events.int.spec.ts', 'goes on after a marker, page by page'),
+        api('events/events.int.spec.ts', 'goes on after a marker, page by page'),
         api(
-          'events.int.spec.ts',
+          'events/events.int.spec.ts',
           'goes on after the last event seen, with none lost or repeated, also when none was seen',
         ),
       ],

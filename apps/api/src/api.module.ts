@@ -8,20 +8,20 @@ import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
 import type { ConfigOf, IdentityConfig, RuntimeParts } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
-import { BackupsController } from './backups.controller.js';
+import { Incrementals } from './backups/incrementals.js';
+import { BackupsController } from './backups/routes.js';
 import { Commands } from './commands.js';
-import { EventStreams } from './event-streams.js';
-import { EventsController } from './events.controller.js';
-import { Housekeeping } from './housekeeping.js';
-import { IdempotentRequests } from './idempotent-requests.js';
-import { Incrementals } from './incrementals.js';
-import { InstancesController } from './instances.controller.js';
-import { LateDatabase } from './late-database.js';
-import { Paging } from './paging.js';
-import { RateLimits } from './rate-limits.js';
+import { IdempotentRequests } from './edge/idempotent-requests.js';
+import { LateDatabase } from './edge/late-database.js';
+import { Paging } from './edge/paging.js';
+import { RateLimits } from './edge/rate-limits.js';
+import { EventStreams } from './events/event-streams.js';
+import { EventsController } from './events/routes.js';
+import { InstancesController } from './instances/routes.js';
 import { Reads } from './reads.js';
-import { SchedulesController } from './schedules.controller.js';
-import { ServiceController } from './service.controller.js';
+import { SchedulesController } from './schedules/routes.js';
+import { Housekeeping } from './service/housekeeping.js';
+import { ServiceController } from './service/routes.js';
 
 @Module({})
 class ApiModule {}

@@ -1,8 +1,8 @@
 /** The gateway as a service that can be opened: by its process, or by a test in its own. */
 import type { ConfigOf, ServiceOptions } from '@strongroom/runtime';
 import { apiModule } from './api.module.js';
-import { bodyLimit, configureApi } from './configure-api.js';
-import { httpServer } from './http-server.js';
+import { bodyLimit, configureApi } from './edge/configure-api.js';
+import { httpServer } from './edge/http-server.js';
 
 export const api: ServiceOptions<ConfigOf['api']> = {
   module: apiModule,

@@ -16,8 +16,8 @@ import {
 import { commandOn, type Executed, execute, executeTogether, type Ledger, type Target } from '@strongroom/ledger';
 import type { BackupRow, InstanceRow, ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, type Ids, noCopiesTo } from '@strongroom/runtime';
-import type { Caller } from './caller.js';
-import { Fault, quoted, refused } from './fault.js';
+import type { Caller } from './edge/caller.js';
+import { HttpFault, quoted, refused } from './edge/http-fault.js';
 
 export interface BackupAsked {
   scheduleId: string | null;
@@ -29,6 +29,14 @@ export interface BackupAsked {
   parentId: string | null;
   /** Why it is full though an incremental was asked for. */
   madeFull?: MadeFull;
+}
+
+/** What is asked of a schedule: a change, a run, or both. */
+export interface ScheduleChange {
+  schedule: ScheduleRow;
+  changes: Extract<ScheduleCommand, { type: 'UpdateSchedule' }>['changes'] | undefined;
+  run: { instance: InstanceRow; asked: BackupAsked } | undefined;
+  ifVersion: IfVersion;
 }
 
 /** A command is done only as long as the resource is at this version; undefined: at whatever version. */
@@ -58,7 +66,7 @@ export class Commands {
   /** @returns the id of the instance that is to be */
   async buildInstance(caller: Caller, backup: BackupRow, name: string): Promise<string> {
     if (this.config.instancesFolder === undefined) {
-      throw new Fault(
+      throw new HttpFault(
         'notImplemented',
         'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
       );
@@ -117,32 +125,31 @@ export class Commands {
     );
   }
 
-  /** The change and the run together, or neither; a run only of a schedule that is as it was when it was asked for. */
-  async changeSchedule(
-    caller: Caller,
-    { id: scheduleId, instanceId }: ScheduleRow,
-    changes: Extract<ScheduleCommand, { type: 'UpdateSchedule' }>['changes'] | undefined,
-    run: { instance: InstanceRow; asked: BackupAsked } | undefined,
-    ifVersion: IfVersion,
-  ): Promise<void> {
+  /**
+   * Makes the change and the run, or neither. A run is one of the schedule as it was read: it is decided anew when the
+   * schedule has changed since.
+   * @param asked reads the schedule and what is to be done about it; it is asked before each try
+   */
+  async changeSchedule(caller: Caller, asked: () => Promise<ScheduleChange>): Promise<void> {
     const { accountId } = caller;
-    const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
     const backupId = this.newId(caller);
-    const ofSchedule = commandOn(
-      scheduleDecider,
-      target,
-      changes
-        ? { type: 'UpdateSchedule', accountId, scheduleId, changes }
-        : { type: 'RunSchedule', accountId, scheduleId },
-    );
-    const backup =
-      run &&
-      commandOn(
-        backupDecider,
-        targetOf(keyless(caller), backupId, instanceId),
-        requestOf(backupId, run.instance, run.asked),
-      );
-    accepted(await executeTogether(this, backup ? [ofSchedule, backup] : [ofSchedule]));
+    const outcome = await executeTogether(this, async () => {
+      const { schedule, changes, run, ifVersion } = await asked();
+      const { id: scheduleId, instanceId, version } = schedule;
+      const change =
+        changes &&
+        commandOn(
+          scheduleDecider,
+          { ...targetOf(caller, scheduleId, instanceId), ifVersion },
+          { type: 'UpdateSchedule', accountId, scheduleId, changes },
+        );
+      if (!run) return change ? [change] : [];
+      const request = requestOf(backupId, run.instance, run.asked);
+      if (change) return [change, commandOn(backupDecider, targetOf(keyless(caller), backupId, instanceId), request)];
+      const expects = [{ stream: streamOf('schedule', scheduleId), version }];
+      return [commandOn(backupDecider, { ...targetOf(caller, backupId, instanceId), expects }, request)];
+    });
+    accepted(outcome);
   }
 
   async deleteSchedule(caller: Caller, { id: scheduleId, instanceId }: ScheduleRow, ifVersion: IfVersion) {
@@ -192,7 +199,7 @@ export class Commands {
   ): Promise<void> {
     const backup = fold(backupDecider, await this.ledger.readStream(streamOf('backup', backupId)));
     if (backup.is !== 'completed' || !backup.completed) {
-      throw new Fault('unprocessableEntity', `Backup ${backupId} has not completed: there is nothing to copy.`);
+      throw new HttpFault('unprocessableEntity', `Backup ${backupId} has not completed: there is nothing to copy.`);
     }
     const request = copyRequest(backup.completed, region, sourceRegion);
     const target = targetOf(caller, request.copyId, instanceId);
@@ -205,7 +212,7 @@ export class Commands {
   /**
    * Where a backup can be copied to: also to the home region, when that has lost it or came to be the home region later.
    * @param backup once it is known
-   * @throws {Fault} badRequest naming the region and which regions are allowed
+   * @throws {HttpFault} badRequest naming the region and which regions are allowed
    */
   checkTarget(field: string, region: string, backup?: BackupRow): void {
     const { homeRegion, copyRegions } = this.config;
@@ -214,22 +221,22 @@ export class Commands {
     );
     if (allowed.includes(region)) return;
     const why = region === homeRegion ? 'takes no copies of backups made elsewhere' : notHere;
-    throw new Fault('badRequest', `${field}: ${quoted(region)} ${why}. Allowed: ${allowed.join(', ')}.`);
+    throw new HttpFault('badRequest', `${field}: ${quoted(region)} ${why}. Allowed: ${allowed.join(', ')}.`);
   }
 
-  /** @throws {Fault} badRequest naming the region, why not, and which regions are allowed */
+  /** @throws {HttpFault} badRequest naming the region, why not, and which regions are allowed */
   checkRegions(field: string, regions: readonly string[]): void {
     const { homeRegion, copyRegions } = this.config;
     const wrong = regions.find((region) => !copyRegions.includes(region));
     if (wrong === undefined) return;
     const why = wrong === homeRegion ? 'is the home region, where the backup is made' : notHere;
-    throw new Fault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
+    throw new HttpFault('badRequest', `${field}: ${quoted(wrong)} ${why}. Allowed: ${copyRegions.join(', ')}.`);
   }
 }
 
 const notHere = 'is no region of this deployment';
 
-/** @throws {Fault} the refusal */
+/** @throws {HttpFault} the refusal */
 function accepted(outcome: Executed | Refusal): void {
   if (isRefusal(outcome)) throw refused(outcome);
 }

@@ -27,7 +27,7 @@ import {
 } from '@strongroom/read-model';
 import { type Clock, Jobs } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { Fault, notFound } from './fault.js';
+import { HttpFault, notFound } from './edge/http-fault.js';
 import {
   backupResource,
   comingRun,
@@ -64,7 +64,7 @@ export class Reads {
     this.jobs = new Jobs(dataSource);
   }
 
-  /** @throws {Fault} itemNotFound */
+  /** @throws {HttpFault} itemNotFound */
   async instance(accountId: string, id: string): Promise<InstanceRow> {
     await this.views.catchUp(accountId);
     const row = await this.instances.find(accountId, id);
@@ -72,11 +72,14 @@ export class Reads {
     return row;
   }
 
-  /** One that can be backed up. @throws {Fault} itemNotFound; unprocessableEntity for one that is still to be built */
+  /** One that can be backed up. @throws {HttpFault} itemNotFound; unprocessableEntity for one that is still to be built */
   async activeInstance(accountId: string, id: string): Promise<InstanceRow> {
     const row = await this.instance(accountId, id);
     if (row.status === 'ACTIVE') return row;
-    throw new Fault('unprocessableEntity', `Instance ${id} is in status ${row.status}: there is no server to back up.`);
+    throw new HttpFault(
+      'unprocessableEntity',
+      `Instance ${id} is in status ${row.status}: there is no server to back up.`,
+    );
   }
 
   async instancePage(accountId: string, page: PageRequest): Promise<Page<InstanceRow>> {
@@ -111,7 +114,7 @@ export class Reads {
     return (await this.backups.runningInstances([instanceId])).has(instanceId);
   }
 
-  /** @throws {Fault} itemNotFound */
+  /** @throws {HttpFault} itemNotFound */
   async schedule(accountId: string, id: string): Promise<ScheduleRow> {
     await this.views.catchUp(accountId);
     const row = await this.schedules.find(accountId, id);
@@ -165,7 +168,7 @@ export class Reads {
     return rows.map((row) => runResource(row, resources.get(row.id)));
   }
 
-  /** @throws {Fault} itemNotFound */
+  /** @throws {HttpFault} itemNotFound */
   async backup(accountId: string, id: string): Promise<ShownBackup> {
     await this.views.catchUp(accountId);
     const row = await this.backups.find(accountId, id);

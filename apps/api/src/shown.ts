@@ -1,20 +1,20 @@
 /** One resource as an answer shows it, read anew: to who made it, asks for it, or sends the request that made it again. */
-import type { Operation } from './operations.js';
+import type { Operation } from '@strongroom/contracts';
 import type { Reads } from './reads.js';
 
-/** @throws {Fault} itemNotFound */
+/** @throws {HttpFault} itemNotFound */
 export async function shownSchedule(reads: Reads, accountId: string, id: string) {
   const [schedule] = await reads.scheduleResources([await reads.schedule(accountId, id)]);
   return { schedule };
 }
 
-/** @throws {Fault} itemNotFound */
+/** @throws {HttpFault} itemNotFound */
 export async function shownBackup(reads: Reads, accountId: string, id: string) {
   const [backup] = await reads.backupResources([await reads.backup(accountId, id)]);
   return { backup };
 }
 
-/** @throws {Fault} itemNotFound */
+/** @throws {HttpFault} itemNotFound */
 export async function shownInstance(reads: Reads, accountId: string, id: string) {
   const [instance] = await reads.instanceResources(accountId, [await reads.instance(accountId, id)]);
   return { instance };
@@ -29,7 +29,7 @@ const shownBy = new Map<string, Show>([
 
 /**
  * What the operation answers that has made the resource; nothing, where its answer is empty.
- * @throws {Fault} itemNotFound when the resource is gone
+ * @throws {HttpFault} itemNotFound when the resource is gone
  */
 export async function shownAsMade(reads: Reads, { path, response }: Operation, accountId: string, id: string) {
   if (!response) return undefined;

@@ -1,13 +1,18 @@
 /** Which vault a command works on: given in the call, else by the environment, else that of the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
-import { regionName, uuid } from '@strongroom/contracts';
+import { Fault, regionName, uuid } from '@strongroom/contracts';
+import { vaultAddresses } from '@strongroom/runtime';
 import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
 /** The call can't be carried out as it is written. */
-export class UsageFault extends Error {
+export class UsageFault extends Fault<'usage-invalid'> {
   override readonly name = 'UsageFault';
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('usage-invalid', false, message, options);
+  }
 }
 
 export interface VaultOptions {
@@ -63,7 +68,8 @@ function regionArgument(text: string): string {
 }
 
 function collectVault(text: string, before: string[]): string[] {
-  if (!entryOf(text)) throw new InvalidArgumentError('It must be like IAD=file:///var/lib/strongroom/IAD.');
+  if (typeof vaultAddresses([text]) === 'string')
+    throw new InvalidArgumentError('It must be like IAD=file:///var/lib/strongroom/IAD.');
   return [...before, text];
 }
 
@@ -87,16 +93,7 @@ function ofStack(): Map<string, URL> {
 }
 
 function parsed(entries: string[], source: string): Map<string, URL> {
-  return new Map(
-    entries.map((text) => {
-      const entry = entryOf(text);
-      if (!entry) throw new UsageFault(`${source} has ${JSON.stringify(text)}, which is not like IAD=file:///path`);
-      return entry;
-    }),
-  );
-}
-
-function entryOf(text: string): [string, URL] | undefined {
-  const [, region = '', url = ''] = /^\s*([^=]*)=(.*?)\s*$/.exec(text) ?? [];
-  return regionName.safeParse(region).success && URL.canParse(url) ? [region, new URL(url)] : undefined;
+  const found = vaultAddresses(entries);
+  if (typeof found === 'string') throw new UsageFault(`${source} ${found}`);
+  return found;
 }

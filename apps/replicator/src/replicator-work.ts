@@ -15,9 +15,9 @@ import {
 } from '@strongroom/runtime';
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import type { UnplannedCopies } from './jobs/plan/unplanned-copies.js';
 import type { MissingCopies } from './missing-copies.js';
-import type { StrandedCopies } from './stranded-copies.js';
-import type { UnplannedCopies } from './unplanned-copies.js';
+import type { StrandedCopies } from './policies/stranded-copies.js';
 
 const pollMs = 500;
 const missingCopiesMs = 60_000;

@@ -8,13 +8,13 @@ import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
 import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults, Sweep } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
-import { CopyAttempt } from './copy-attempt.js';
-import { CopyPlanning } from './copy-planning.js';
+import { CopyAttempt } from './jobs/copy/copy-attempt.js';
+import { CopyPlanning } from './jobs/plan/copy-planning.js';
+import { UnplannedCopies } from './jobs/plan/unplanned-copies.js';
+import { StallWatch } from './jobs/stall-watch.js';
 import { MissingCopies } from './missing-copies.js';
+import { StrandedCopies } from './policies/stranded-copies.js';
 import { ReplicatorWork } from './replicator-work.js';
-import { StallWatch } from './stall-watch.js';
-import { StrandedCopies } from './stranded-copies.js';
-import { UnplannedCopies } from './unplanned-copies.js';
 
 /** Node's own. */
 const defaultThreads = 4;

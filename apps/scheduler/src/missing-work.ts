@@ -11,7 +11,7 @@ import type { Views } from '@strongroom/read-model';
 import type { Jobs, Logger, Metrics } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { hasTimer, moveTimers, setTimer } from './slot-timers.js';
+import { hasTimer, moveTimers, setTimer } from './slots/slot-timers.js';
 
 export interface MissingWorkParts {
   dataSource: DataSource;

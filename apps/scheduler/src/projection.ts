@@ -5,8 +5,8 @@ import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/cont
 import { FeedContext } from '@strongroom/feed';
 import { Backups, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
-import { Retention } from './retention.js';
-import { removeTimer, setTimer } from './slot-timers.js';
+import { Retention } from './jobs/retention/retention.js';
+import { removeTimer, setTimer } from './slots/slot-timers.js';
 
 /** Whether this deployment builds servers from backups. */
 export const buildsServersToken = Symbol('builds servers');

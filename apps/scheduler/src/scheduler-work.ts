@@ -1,4 +1,4 @@
-/** What the scheduler does by itself, from its start to its end: the hand of the clock, and the runners of its jobs. */
+/** What the scheduler does by itself, from its start to its end: the slot dispatcher, and the runners of its jobs. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import { Backups } from '@strongroom/read-model';
 import {
@@ -14,10 +14,10 @@ import {
 } from '@strongroom/runtime';
 import { sweepJob } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import type { ClockHand } from './clock-hand.js';
 import type { MissingWork } from './missing-work.js';
-import { overdueMs } from './slot-timers.js';
-import type { StrandedDeletions } from './stranded-deletions.js';
+import type { StrandedDeletions } from './policies/stranded-deletions.js';
+import type { SlotDispatcher } from './slots/slot-dispatcher.js';
+import { overdueMs } from './slots/slot-timers.js';
 
 const tickMs = 1_000;
 const pollMs = 500;
@@ -37,7 +37,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
 
   constructor(
     {
-      hand,
+      dispatcher,
       missing,
       stranded,
       jobs,
@@ -45,7 +45,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       metrics,
       log,
     }: {
-      hand: ClockHand;
+      dispatcher: SlotDispatcher;
       missing: MissingWork;
       stranded: StrandedDeletions;
       jobs: Jobs;
@@ -68,11 +68,11 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
       buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
     });
     const clock = new WorkLoop({
-      name: 'clock hand',
+      name: 'slot dispatcher',
       intervalMs: tickMs,
       log,
       pass: async () => {
-        const { fired, skipped, missed, lagMs } = await hand.tick();
+        const { fired, skipped, missed, lagMs } = await dispatcher.decideDue();
         slots.inc({ outcome: 'fired' }, fired);
         slots.inc({ outcome: 'skipped' }, skipped);
         slots.inc({ outcome: 'missed' }, missed);
@@ -142,7 +142,7 @@ export class SchedulerWork implements OnApplicationBootstrap, BeforeApplicationS
     metrics.gauge({
       name: 'strongroom_schedules_held_back',
       help: 'Schedules with due slots that this process can not judge: something in their history is unreadable, or the clocks contradict each other.',
-      measure: (gauge) => gauge.set(hand.heldBack),
+      measure: (gauge) => gauge.set(dispatcher.heldBack),
     });
     metrics.gauge({
       name: 'strongroom_backups_waiting',

@@ -9,18 +9,18 @@ import { Backups, Views, viewTables } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, KnownVaults, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults, Sweep } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
-import { BackupAttempt } from './backup-attempt.js';
-import { BuiltServer } from './built-server.js';
-import { ChainEndAttempt } from './chain-end-attempt.js';
-import { ClockHand } from './clock-hand.js';
-import { DeletionAttempt } from './deletion-attempt.js';
-import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './due-clock.js';
+import { BackupAttempt } from './jobs/backup/backup-attempt.js';
+import { ServerLineage } from './jobs/backup/server-lineage.js';
+import { BuiltServer } from './jobs/built-server/built-server.js';
+import { ChainEndAttempt } from './jobs/chain-end/chain-end-attempt.js';
+import { DeletionAttempt } from './jobs/deletion/deletion-attempt.js';
+import { Retention } from './jobs/retention/retention.js';
 import { MissingWork } from './missing-work.js';
+import { StrandedDeletions } from './policies/stranded-deletions.js';
 import { buildsServersToken, Projection } from './projection.js';
-import { Retention } from './retention.js';
 import { SchedulerWork } from './scheduler-work.js';
-import { ServerLineage } from './server-lineage.js';
-import { StrandedDeletions } from './stranded-deletions.js';
+import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
+import { SlotDispatcher } from './slots/slot-dispatcher.js';
 
 @Module({})
 class SchedulerModule {}
@@ -92,7 +92,7 @@ export function schedulerModule({
             ...{ database: new DatabaseDueClock(), process: clock, uptimeMs: uptimeOfHostMs, boot: bootOfHost() },
             ...{ catchUpMs: config.catchUpMs, metrics, log },
           });
-          const hand = new ClockHand(dataSource, ledger, ids, dueClock, log, config.catchUpMs);
+          const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, config.catchUpMs);
           const missing = new MissingWork({
             ...{ dataSource, ledger, views, jobs, metrics, log },
             buildsServers: instancesFolder !== '',
@@ -107,7 +107,7 @@ export function schedulerModule({
             metrics,
             graceMs: config.sweepGraceMs,
           });
-          return new SchedulerWork({ hand, missing, stranded, jobs, dataSource, metrics, log }, config, runner, {
+          return new SchedulerWork({ dispatcher, missing, stranded, jobs, dataSource, metrics, log }, config, runner, {
             backup: (job, hold) => new BackupAttempt(parts, job, hold).perform(),
             deletion: (job, hold) => new DeletionAttempt(deletion, job, hold).perform(),
             'chain-end': (job, hold) => new ChainEndAttempt(chainEnd, job, hold).perform(),

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { defaultNamespace } from '@strongroom/contracts';
+import { defaultNamespace, messageOf } from '@strongroom/contracts';
 import { findKafka, KafkaBroker } from '@strongroom/local-services';
 import { Kafka, logLevel } from 'kafkajs';
 import { z } from 'zod';
@@ -89,7 +89,7 @@ async function lookAt(brokers: string): Promise<{ clusterId: string; topics: str
     const { clusterId } = await admin.describeCluster();
     return { clusterId, topics: await admin.listTopics() };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new Error(
       `KAFKA_BROKERS=${brokers} does not answer: ${why}. Correct it, or unset it for a Kafka of the stack's own.`,
     );

@@ -1,6 +1,7 @@
 /** `npm start`: the whole stack on this machine, until Ctrl-C. */
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
+import { messageOf } from '@strongroom/contracts';
 import { report, runDemo } from './demo.js';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
@@ -107,10 +108,6 @@ function askedToStop(): AbortSignal {
   // A terminal that was closed is no reason to leave servers behind.
   process.stdout.on('error', () => {});
   return stop.signal;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 try {

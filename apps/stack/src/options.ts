@@ -1,5 +1,6 @@
 /** What `npm start` can be told, and the help it gives. */
 import { parseArgs } from 'node:util';
+import { Fault, messageOf } from '@strongroom/contracts';
 
 export interface StackOptions {
   demo: boolean;
@@ -24,8 +25,12 @@ Ctrl-C stops everything; the next start carries on with the same data. To begin 
 `;
 
 /** The call is not one of those that the help tells. */
-export class UsageFault extends Error {
+export class UsageFault extends Fault<'usage-invalid'> {
   override readonly name = 'UsageFault';
+
+  constructor(message: string) {
+    super('usage-invalid', false, message);
+  }
 }
 
 /** @returns the options, or undefined when help is asked for. @throws {UsageFault} */
@@ -55,6 +60,6 @@ function parsed(args: string[]) {
       },
     }).values;
   } catch (error) {
-    throw new UsageFault(error instanceof Error ? error.message : String(error));
+    throw new UsageFault(messageOf(error));
   }
 }

@@ -1,11 +1,14 @@
-/** The one place where an event, a resource, an id and a refusal is spelled. Imports nothing of ours. */
+/** The one place where an event, a resource, an id, a refusal and a fault is spelled. Imports nothing of ours. */
 export * from './events.js';
+export * from './fault.js';
 export * from './http/backups.js';
 export * from './http/events.js';
 export * from './http/faults.js';
 export * from './http/instances.js';
+export * from './http/operation.js';
+export * from './http/operations.js';
 export * from './http/schedules.js';
-export * from './http/versions.js';
+export * from './http/service.js';
 export * from './primitives.js';
 export * from './refusals.js';
 export * from './region-faults.js';

@@ -3,6 +3,7 @@
  * that the database never sees. What is in a sealed credential is in no log, answer or error.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { Fault } from '@strongroom/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 
@@ -12,15 +13,11 @@ export interface Credential {
 
 export type CredentialFaultCode = 'key-invalid' | 'credential-unreadable';
 
-export class CredentialFault extends Error {
+export class CredentialFault extends Fault<CredentialFaultCode> {
   override readonly name = 'CredentialFault';
-  readonly retryable = false;
 
-  constructor(
-    readonly code: CredentialFaultCode,
-    message: string,
-  ) {
-    super(message);
+  constructor(code: CredentialFaultCode, message: string) {
+    super(code, false, message);
   }
 }
 

@@ -19,6 +19,31 @@ import { Lineages1700000000014 } from './migrations/0014-lineages.js';
 import { Regions1700000000015 } from './migrations/0015-regions.js';
 import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
 import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
+import { Functions1700000000018 } from './migrations/0018-functions.js';
+import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
+
+/** Every migration, in order: a new one goes to the end. */
+export const migrations = [
+  Ledger1700000000001,
+  Feed1700000000002,
+  Jobs1700000000003,
+  Views1700000000004,
+  SlotTimers1700000000005,
+  Credentials1700000000006,
+  Limits1700000000007,
+  BuiltInstances1700000000008,
+  Answers1700000000009,
+  RunsAskedFor1700000000010,
+  JobFailures1700000000011,
+  Mending1700000000012,
+  Vaults1700000000013,
+  Lineages1700000000014,
+  Regions1700000000015,
+  SecondLook1700000000016,
+  SteadyTime1700000000017,
+  Functions1700000000018,
+  UnreadColumns1700000000019,
+] as const;
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -53,25 +78,7 @@ export function dataSourceOptions({
     logging: false,
     migrationsTableName: 'schema_migration',
     migrationsTransactionMode: 'each',
-    migrations: [
-      Ledger1700000000001,
-      Feed1700000000002,
-      Jobs1700000000003,
-      Views1700000000004,
-      SlotTimers1700000000005,
-      Credentials1700000000006,
-      Limits1700000000007,
-      BuiltInstances1700000000008,
-      Answers1700000000009,
-      RunsAskedFor1700000000010,
-      JobFailures1700000000011,
-      Mending1700000000012,
-      Vaults1700000000013,
-      Lineages1700000000014,
-      Regions1700000000015,
-      SecondLook1700000000016,
-      SteadyTime1700000000017,
-    ],
+    migrations: [...migrations],
     extra: {
       // A hung connection must not hold the ledger's lock for ever.
       idle_in_transaction_session_timeout: 30_000,

@@ -27,8 +27,6 @@ export interface Decision {
   claims?: Claim[];
   releases?: Claim[];
   quotas?: Quota[];
-  /** Nothing happens on this stream, and what is decided with it may only happen while that is so. */
-  mustHold?: true;
 }
 
 export interface Decider<A extends Aggregate, State, Command extends { type: string }> {

@@ -77,14 +77,6 @@ describe('a schedule', () => {
     expect(given(scheduleDecider, [created, deleted]).when(update({ hour: 1 })).gives).toBe('schedule-unknown');
   });
 
-  it('is run only as long as it is there', () => {
-    const run = { type: 'RunSchedule' as const, accountId: account, scheduleId };
-    expect(given(scheduleDecider, [created]).when(run).gives).toEqual([]);
-    expect(given(scheduleDecider, [created]).when({ ...run, accountId: 'other' }).gives).toBe('schedule-unknown');
-    expect(given(scheduleDecider, [created, deleted]).when(run).gives).toBe('schedule-unknown');
-    expect(given(scheduleDecider).when(run).gives).toBe('schedule-unknown');
-  });
-
   it('counts for its account as long as it is there', () => {
     const counted = { kind: 'schedules-of-account', key: account };
     expect(given(scheduleDecider).when(create).decision.quotas).toEqual([{ ...counted, by: 1, most: 3 }]);

@@ -26,8 +26,6 @@ export type ScheduleCommand =
       mostSchedules: number;
     }
   | { type: 'UpdateSchedule'; accountId: string; scheduleId: string; changes: Partial<ScheduleDefinition> }
-  /** That there is such a schedule is all that it decides: the run is a backup's to begin. */
-  | { type: 'RunSchedule'; accountId: string; scheduleId: string }
   | { type: 'DeleteSchedule'; accountId: string; scheduleId: string };
 
 const unknown = (scheduleId: string) =>
@@ -59,8 +57,6 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
         events: [{ type: 'ScheduleUpdated', data: { scheduleId, instanceId: state.instanceId, ...definition } }],
       };
     },
-    RunSchedule: ({ accountId, scheduleId }, state) =>
-      state.is === 'active' && state.accountId === accountId ? { events: [], mustHold: true } : unknown(scheduleId),
     DeleteSchedule({ accountId, scheduleId }, state) {
       if (state.is !== 'active' || state.accountId !== accountId) return unknown(scheduleId);
       return {

@@ -1,4 +1,6 @@
 /** What can break between Strongroom and a database server, from a closed list, each saying whether another attempt can help. */
+import { Fault } from '@strongroom/contracts';
+
 export const engineFaultCodes = {
   /** Nothing answers at the endpoint, or the connection broke. */
   'server-unreachable': true,
@@ -30,17 +32,11 @@ export const engineFaultCodes = {
 
 export type EngineFaultCode = keyof typeof engineFaultCodes;
 
-export class EngineFault extends Error {
+export class EngineFault extends Fault<EngineFaultCode> {
   override readonly name = 'EngineFault';
-  readonly retryable: boolean;
 
-  constructor(
-    readonly code: EngineFaultCode,
-    message: string,
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-    this.retryable = engineFaultCodes[code];
+  constructor(code: EngineFaultCode, message: string, options?: { cause?: unknown }) {
+    super(code, engineFaultCodes[code], message, options);
   }
 }
 

@@ -1,4 +1,6 @@
 /** What can break in telling who asks, from a closed list, each saying whether another attempt can help. */
+import { Fault } from '@strongroom/contracts';
+
 export const identityFaultCodes = {
   /** The file of tokens can't be read, or is not one. */
   'tokens-file-invalid': false,
@@ -10,16 +12,10 @@ export const identityFaultCodes = {
 
 export type IdentityFaultCode = keyof typeof identityFaultCodes;
 
-export class IdentityFault extends Error {
+export class IdentityFault extends Fault<IdentityFaultCode> {
   override readonly name = 'IdentityFault';
-  readonly retryable: boolean;
 
-  constructor(
-    readonly code: IdentityFaultCode,
-    message: string,
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-    this.retryable = identityFaultCodes[code];
+  constructor(code: IdentityFaultCode, message: string, options?: { cause?: unknown }) {
+    super(code, identityFaultCodes[code], message, options);
   }
 }

@@ -2,6 +2,7 @@
  * The two calls of Keystone's Identity API v3 that telling who asks takes: a token for ourselves, and what another token
  * is. Source: OpenStack Identity API v3, "Authentication and token management".
  */
+import { messageOf } from '@strongroom/contracts';
 import { z } from 'zod';
 import { IdentityFault } from './identity-fault.js';
 
@@ -100,7 +101,7 @@ export class KeystoneApi {
       return { status: response.status, headers: response.headers, body: await textOf(response) };
     } catch (cause) {
       if (cause instanceof IdentityFault) throw cause;
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new IdentityFault('keystone-unavailable', `Keystone at ${this.tokens.host} does not answer: ${why}.`, {
         cause,
       });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger, FixedClock } from '@strongroom/runtime';
-import { hashToken, StaticTokens, type TokensFile } from './static-tokens.js';
+import { type HashedTokens, hashToken, StaticTokens } from './static-tokens.js';
 
 describe('a file of tokens', () => {
   let directory: string;
@@ -26,7 +26,7 @@ describe('a file of tokens', () => {
     const log = createLogger({ app: 'test', level: 'info', to: { write: (line) => lines.push(line) } });
     return StaticTokens.open({ path, clock, log });
   };
-  const write = (tokens: TokensFile) => writeFile(path, JSON.stringify(tokens));
+  const write = (tokens: HashedTokens) => writeFile(path, JSON.stringify(tokens));
   /** As an operator's tool does it: a new file in the old one's place. */
   const replace = async (text: string) => {
     await writeFile(`${path}.new`, text);

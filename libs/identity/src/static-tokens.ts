@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { accountId, sha256Hex } from '@strongroom/contracts';
+import { accountId, messageOf, sha256Hex } from '@strongroom/contracts';
 import type { Clock, Logger } from '@strongroom/runtime';
 import { z } from 'zod';
 import { Identity, type Principal } from './identity.js';
@@ -18,12 +18,12 @@ const entry = z.strictObject({
 });
 
 /** The form of the file: `[{"name", "sha256": hex of the token's SHA-256, "accountId", "roles": [...]}]`. */
-export const tokensFile = z
+export const hashedTokens = z
   .array(entry)
   .refine((entries) => new Set(entries.map(({ sha256 }) => sha256)).size === entries.length, {
     error: 'the same sha256 is there twice; a token has one principal',
   });
-export type TokensFile = z.infer<typeof tokensFile>;
+export type HashedTokens = z.infer<typeof hashedTokens>;
 
 /** A token as the file has it: lower-case hexadecimal of its SHA-256. Fit for random tokens, not for passwords. */
 export function hashToken(token: string): string {
@@ -117,7 +117,7 @@ async function versionOf(path: string): Promise<string> {
 
 async function readTokens(path: string): Promise<KnownToken[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new IdentityFault('tokens-file-invalid', `tokens file ${path} can't be read: ${why}`, { cause });
   });
   let json: unknown;
@@ -127,7 +127,7 @@ async function readTokens(path: string): Promise<KnownToken[]> {
     // The parser's own message quotes the text around the fault, which may be a token put there by mistake.
     throw new IdentityFault('tokens-file-invalid', `tokens file ${path} is not JSON; it must be a JSON list of tokens`);
   }
-  const parsed = tokensFile.safeParse(json);
+  const parsed = hashedTokens.safeParse(json);
   if (!parsed.success) {
     const problems = parsed.error.issues.map(({ path: [index, ...field], message }) =>
       index === undefined

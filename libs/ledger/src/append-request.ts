@@ -1,4 +1,4 @@
-/** One append as it is asked for and answered. */
+/** One append to one stream: what is asked of the ledger, and what it answers. */
 import type { EventContext, NewEvent, StreamName } from '@strongroom/contracts';
 import { z } from 'zod';
 
@@ -10,22 +10,24 @@ export interface AppendRequest {
   instanceId: string;
   context: EventContext;
   events: (NewEvent & { id: string })[];
-  /** Taken with the events; one that another stream holds stops the append. */
+  /** They are taken with the events. When another stream holds one of them, nothing is appended. */
   claims: { kind: string; key: string }[];
-  /** Given back with the events. */
+  /** They are given back with the events. */
   releases: { kind: string; key: string }[];
-  /** Counted with the events; one that would be exceeded stops the append. */
+  /** They are counted with the events. When one would be exceeded, nothing is appended. */
   quotas?: { kind: string; key: string; by: number; most: number }[];
-  /** Goes with others though it has no events, and sees to it that the stream is at that version. */
-  mustHold?: true;
+}
+
+/** A stream that is not appended to, and the version that it must still have when an append that relies on it commits. */
+export interface ExpectedStream {
+  stream: StreamName;
+  version: number;
 }
 
 export type AppendOutcome =
-  /** On disk. `position` is the first event's; the others follow it without a gap. */
+  /** The events are on disk. `position` is the first event's; the others follow it without a gap. */
   | { outcome: 'appended'; position: number; at: Date }
-  /** There was no event to append; the stream is at the expected version, and the claims are taken. */
-  | { outcome: 'agreed' }
-  /** Somebody appended to the stream since it was read. Nothing was written. */
+  /** Somebody appended to the stream, or to one that was expected at a version, since it was read. Nothing was written. */
   | { outcome: 'conflict' }
   /** The stream `by` holds a claim of this kind. Nothing was written. */
   | { outcome: 'claimed'; kind: string; by: string }
@@ -33,15 +35,15 @@ export type AppendOutcome =
   | { outcome: 'used-up'; kind: string };
 
 export function isAppended({ outcome }: AppendOutcome): boolean {
-  return outcome === 'appended' || outcome === 'agreed';
+  return outcome === 'appended';
 }
 
-/** What no other request of the same statement may touch. */
+/** The names of what no other request in the same statement may touch. */
 export function touchedBy({ stream, claims, releases, quotas = [] }: AppendRequest): string[] {
   return [stream, ...[...claims, ...releases, ...quotas].map(({ kind, key }) => `${kind} ${key}`)];
 }
 
-/** The requests in their order, in as few groups as can each go in one statement. */
+/** The requests in their order, in as few groups as possible, each of which can be one statement. */
 export function inTurns(requests: readonly AppendRequest[]): AppendRequest[][] {
   const turns: AppendRequest[][] = [];
   let touched = new Set<string>();
@@ -63,13 +65,12 @@ const answerRow = z.discriminatedUnion('outcome', [
     .object({
       request: z.int(),
       outcome: z.literal('appended'),
-      first_position: z.coerce.number().nullable(),
-      appended_at: z.date().nullable(),
+      first_position: z.coerce.number(),
+      appended_at: z.date(),
     })
     .transform(({ request, outcome, first_position: position, appended_at: at }) => ({
       request,
-      answer:
-        position === null || at === null ? ({ outcome: 'agreed' } as const) : ({ outcome, position, at } as const),
+      answer: { outcome, position, at } as const,
     })),
   z
     .object({ request: z.int(), outcome: z.literal('conflict') })

@@ -1,7 +1,11 @@
-/** Executes commands: fold the stream, decide, append, and decide anew when somebody was faster. */
+/**
+ * Executes commands: it folds the stream, has the decider decide, and appends; when somebody else was faster, it does so
+ * again. What it returns is on disk, or was refused.
+ */
 import {
   type Aggregate,
   type EventContext,
+  Fault,
   idOf,
   isRefusal,
   type RecordedEvent,
@@ -12,7 +16,7 @@ import {
 } from '@strongroom/contracts';
 import { type Claim, type ClaimKind, type Decider, decide, fold, type QuotaKind } from '@strongroom/domain';
 import type { Ids } from '@strongroom/runtime';
-import { type AppendOutcome, type AppendRequest, isAppended } from './append-request.js';
+import { type AppendOutcome, type AppendRequest, type ExpectedStream, isAppended } from './append-request.js';
 import type { Ledger } from './ledger.js';
 
 export interface Target {
@@ -21,10 +25,12 @@ export interface Target {
   /** The key of the events: those of one instance stay in order on the feed. */
   instanceId: string;
   context: EventContext;
-  /** The stream's version that the command was decided on by its sender; at any other it is refused. */
+  /** The version of the stream that the sender has read; at any other version the command is refused. */
   ifVersion?: number | undefined;
-  /** Taken beside what the decision claims. */
+  /** They are taken beside what the decision claims. */
   claims?: Claim[] | undefined;
+  /** Other streams that the sender has read: at other versions the command is not executed as it is. */
+  expects?: readonly ExpectedStream[] | undefined;
 }
 
 export interface Executed {
@@ -36,12 +42,13 @@ export interface ExecuteParts {
   ids: Ids;
 }
 
-/** A command on one stream, its kind of aggregate left behind, so that commands on several kinds can go together. */
+/** A command with its decider and its target, so that commands on several kinds of aggregates can be executed together. */
 export interface BoundCommand {
   stream: StreamName;
   name: string;
+  expects: readonly ExpectedStream[];
   plan(ids: Ids, history: readonly RecordedEvent[]): AppendRequest | Refusal;
-  /** What the domain answers when the ledger says that something the decision needs is taken. */
+  /** What the domain answers when the ledger says that a claim is taken or a quota is used up. */
   refusal(request: AppendRequest, outcome: NotFree): Refusal;
 }
 
@@ -53,10 +60,12 @@ export const idempotencyKey = 'idempotency-key';
 const tries = 5;
 
 /** Somebody else was faster every time: too many writers on one stream. The caller may try again. */
-export class ConflictFault extends Error {
+export class ConflictFault extends Fault<'ledger-conflict'> {
   override readonly name = 'ConflictFault';
-  readonly code = 'ledger-conflict';
-  readonly retryable = true;
+
+  constructor(message: string) {
+    super('ledger-conflict', true, message);
+  }
 }
 
 /**
@@ -74,26 +83,33 @@ export function execute<A extends Aggregate, State, Command extends { type: stri
 }
 
 /**
- * Executes commands on different streams: all of them, or none when one is refused. What the ledger takes for one is
- * given back to the next.
+ * Executes commands on different streams: all of them, or none when one is refused. A claim that one of them gives back
+ * the next may take.
+ * @param given the commands; or what makes them, which is asked before each try, where they rest on more than their streams
  * @returns what was recorded, in the order of the commands, or the first refusal
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races
  */
 export async function executeTogether(
   { ledger, ids }: ExecuteParts,
-  commands: readonly BoundCommand[],
+  given: readonly BoundCommand[] | (() => Promise<readonly BoundCommand[]>),
 ): Promise<Executed | Refusal> {
+  let commands: readonly BoundCommand[] = [];
   for (let attempt = 1; attempt <= tries; attempt += 1) {
+    commands = typeof given === 'function' ? await given() : given;
     const planned: { command: BoundCommand; request: AppendRequest }[] = [];
     for (const command of commands) {
       const request = command.plan(ids, await ledger.readStream(command.stream));
       if (isRefusal(request)) return request;
-      if (request.events.length > 0 || request.mustHold) planned.push({ command, request });
+      if (request.events.length > 0) planned.push({ command, request });
     }
-    if (planned.every(({ request }) => request.events.length === 0)) return { events: [] };
+    if (planned.length === 0) return { events: [] };
     const requests = planned.map(({ request }) => request);
-    const outcomes = await append(ledger, requests);
+    const outcomes = await append(
+      ledger,
+      requests,
+      planned.flatMap(({ command }) => command.expects),
+    );
     for (const [index, { command, request }] of planned.entries()) {
       const outcome = outcomes[index];
       if (outcome?.outcome === 'claimed' || outcome?.outcome === 'used-up') return command.refusal(request, outcome);
@@ -114,6 +130,7 @@ export function commandOn<A extends Aggregate, State, Command extends { type: st
   return {
     stream: streamOf(decider.aggregate, target.id),
     name: command.type,
+    expects: target.expects ?? [],
     plan: (ids, history) => notAsExpected(target, history) ?? plan({ ids }, decider, target, command, history),
     refusal: (request, outcome) =>
       outcome.outcome === 'claimed'
@@ -122,14 +139,18 @@ export function commandOn<A extends Aggregate, State, Command extends { type: st
   };
 }
 
-/** One request shares the flush of the lane; several need a transaction of their own. */
-async function append(ledger: Ledger, requests: AppendRequest[]): Promise<AppendOutcome[]> {
+/** One request that stands alone shares a flush with others; anything else needs a transaction of its own. */
+async function append(
+  ledger: Ledger,
+  requests: AppendRequest[],
+  expects: readonly ExpectedStream[],
+): Promise<AppendOutcome[]> {
   const [only, ...more] = requests;
-  if (!only) return [];
-  return more.length === 0 ? [await ledger.append(only)] : ledger.appendTogether(requests);
+  if (only && more.length === 0 && expects.length === 0) return [await ledger.append(only)];
+  return ledger.appendTogether(requests, { expects });
 }
 
-/** The append that a command on a known history leads to, or its refusal. For callers that append within a transaction of theirs. */
+/** The append that a command on a known history leads to, or its refusal; for a caller who appends within its own transaction. */
 export function plan<A extends Aggregate, State, Command extends { type: string }>(
   { ids }: { ids: Ids },
   decider: Decider<A, State, Command>,
@@ -149,7 +170,6 @@ export function plan<A extends Aggregate, State, Command extends { type: string 
     claims: [...(decision.claims ?? []), ...claims],
     releases: decision.releases ?? [],
     quotas: decision.quotas ?? [],
-    ...(decision.mustHold && { mustHold: true }),
   };
 }
 

@@ -1,11 +1,11 @@
 /** The ledger's database can't be reached, or can't write. The caller may try again; whether the append took place is not known. */
-export class LedgerFault extends Error {
+import { Fault, messageOf } from '@strongroom/contracts';
+
+export class LedgerFault extends Fault<'ledger-unavailable'> {
   override readonly name = 'LedgerFault';
-  readonly code = 'ledger-unavailable';
-  readonly retryable = true;
 
   constructor(cause: unknown) {
-    super(`the ledger's database did not answer: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super('ledger-unavailable', true, `the ledger's database did not answer: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { streamOf } from '@strongroom/contracts';
+import { idOf, type StreamName, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
-import type { AppendRequest } from './append-request.js';
-import { execute } from './execute.js';
+import type { AppendRequest, ExpectedStream } from './append-request.js';
+import { commandOn, execute, executeTogether, type Target } from './execute.js';
 import { Ledger } from './ledger.js';
 
 const ids = new RandomIds();
@@ -174,18 +174,73 @@ describe('the ledger', () => {
       });
     });
 
-    it('writes nothing when a stream that is only looked at has changed', async () => {
-      const [looked, other] = [ids.next(), ids.next()];
-      await ledger.append(deletion(looked, 0));
-      const look = (version: number) => deletion(looked, version, { events: [] });
-      const [refusal] = await ledger.appendTogether([look(0), deletion(other, 0)]);
-      expect(refusal).toEqual({ outcome: 'conflict' });
-      expect(await ledger.readStream(streamOf('schedule', other))).toEqual([]);
-      await expect(ledger.appendTogether([look(1), deletion(other, 0)])).resolves.toMatchObject([
-        { outcome: 'agreed' },
-        { outcome: 'appended' },
-      ]);
-      expect(await ledger.readStream(streamOf('schedule', looked))).toHaveLength(1);
+    it('writes nothing when a stream that they expect at a version has changed', async () => {
+      const [expected, other, never] = [ids.next(), ids.next(), ids.next()].map((id) => streamOf('schedule', id)) as [
+        StreamName,
+        StreamName,
+        StreamName,
+      ];
+      await ledger.append(deletion(idOf(expected), 0));
+      const append = (expects: ExpectedStream[]) => ledger.appendTogether([deletion(idOf(other), 0)], { expects });
+      for (const version of [0, 2]) {
+        expect(await append([{ stream: expected, version }])).toEqual([{ outcome: 'conflict' }]);
+      }
+      expect(await append([{ stream: never, version: 1 }])).toEqual([{ outcome: 'conflict' }]);
+      expect(await ledger.readStream(other)).toEqual([]);
+      const right = [
+        { stream: expected, version: 1 },
+        { stream: never, version: 0 },
+      ];
+      await expect(append(right)).resolves.toMatchObject([{ outcome: 'appended' }]);
+      expect(await ledger.readStream(expected)).toHaveLength(1);
+    });
+
+    it('cannot pass an append to a stream that they expect at a version', async () => {
+      for (let round = 0; round < 10; round += 1) {
+        const [expected, other] = [ids.next(), ids.next()];
+        const [changed, [relying]] = await Promise.all([
+          ledger.append(deletion(expected, 0)),
+          ledger.appendTogether([deletion(other, 0)], {
+            expects: [{ stream: streamOf('schedule', expected), version: 0 }],
+          }),
+        ]);
+        expect(changed.outcome).toBe('appended');
+        if (relying?.outcome !== 'appended' || changed.outcome !== 'appended') continue;
+        expect(relying.position).toBeLessThan(changed.position);
+      }
+    });
+
+    it('are decided anew on what they rest on, when that has changed', async () => {
+      const [expected, other] = [ids.next(), ids.next()];
+      const expectedStream = streamOf('schedule', expected);
+      const [expectedTarget, target] = [expected, other].map((id) => ({
+        id,
+        accountId: 'acme',
+        instanceId: ids.next(),
+        context,
+      })) as [Target, Target];
+      const create = (scheduleId: string, instanceId: string): ScheduleCommand => ({
+        type: 'CreateSchedule',
+        accountId: 'acme',
+        scheduleId,
+        instanceId,
+        instance: { accountId: 'acme' },
+        mostSchedules: 10,
+        definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
+      });
+      const seen: number[] = [];
+      const outcome = await executeTogether({ ledger, ids }, async () => {
+        const version = (await ledger.readStream(expectedStream)).length;
+        seen.push(version);
+        // Somebody is faster, once.
+        if (seen.length === 1) {
+          await execute({ ledger, ids }, scheduleDecider, expectedTarget, create(expected, expectedTarget.instanceId));
+        }
+        const expects = [{ stream: expectedStream, version }];
+        return [commandOn(scheduleDecider, { ...target, expects }, create(other, target.instanceId))];
+      });
+      expect(seen).toEqual([0, 1]);
+      expect(outcome).toMatchObject({ events: [{ type: 'ScheduleCreated' }] });
     });
   });
 

@@ -14,9 +14,16 @@ import {
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { AppendLane } from './append-lane.js';
 import { AppendNotices } from './append-notices.js';
-import { type AppendOutcome, type AppendRequest, inTurns, isAppended, parseAnswers } from './append-request.js';
+import { AppendQueue } from './append-queue.js';
+import {
+  type AppendOutcome,
+  type AppendRequest,
+  type ExpectedStream,
+  inTurns,
+  isAppended,
+  parseAnswers,
+} from './append-request.js';
 import { isOutage, LedgerFault } from './ledger-fault.js';
 
 /** A committed event as the ledger gives it, not parsed yet: whoever handles it judges its form. */
@@ -64,13 +71,14 @@ const eventRow = z
 
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPlaces = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
+const versionsOfStreams = z.array(z.object({ stream: z.string(), version: z.int() }));
 const idsOfPlaces = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
-  private readonly lane: AppendLane;
+  private readonly queue: AppendQueue;
 
   constructor(private readonly dataSource: DataSource) {
-    this.lane = new AppendLane({
+    this.queue = new AppendQueue({
       write: (batch) => this.write(this.dataSource.manager, batch),
       holds: (request) => this.holds(request),
     });
@@ -82,9 +90,9 @@ export class Ledger {
    * @throws {LedgerFault} when the database can't be reached
    */
   async append(request: AppendRequest): Promise<AppendOutcome> {
-    // Before the lane, where a malformed event would fail its neighbours.
+    // Before it is queued: a malformed event would fail the others of its batch.
     request.events.forEach(checkNewEvent);
-    return this.lane.append(request);
+    return this.queue.append(request);
   }
 
   /**
@@ -101,10 +109,15 @@ export class Ledger {
   /**
    * Appends to several streams, to all or to none. No two requests may share a stream; a claim that one gives back the
    * next may take.
-   * @returns each one's outcome, up to the first group with one that is not appended: nothing was written then
+   * @param expects streams that the requests rely on; none of them may be one that is appended to
+   * @returns the outcome of each request, up to the first group in which one is not appended: nothing was written then.
+   * When an expected stream is at another version, nothing was written either, and each outcome is a conflict.
    * @throws {LedgerFault} when the database can't be reached
    */
-  async appendTogether(requests: AppendRequest[]): Promise<AppendOutcome[]> {
+  async appendTogether(
+    requests: AppendRequest[],
+    { expects = [] }: { expects?: readonly ExpectedStream[] } = {},
+  ): Promise<AppendOutcome[]> {
     const run = this.dataSource.createQueryRunner();
     try {
       await run.startTransaction();
@@ -116,6 +129,10 @@ export class Ledger {
         if (outcomes.every(isAppended)) continue;
         await run.rollbackTransaction();
         return outcomes;
+      }
+      if (!(await this.areAsExpected(run.manager, expects))) {
+        await run.rollbackTransaction();
+        return requests.map(() => ({ outcome: 'conflict' }));
       }
       await run.commitTransaction();
       return outcomes;
@@ -307,6 +324,17 @@ export class Ledger {
     );
     notices.start();
     return () => notices.stop();
+  }
+
+  /** After an append of the same transaction: its lock keeps the streams as they are until the commit. */
+  private async areAsExpected(manager: EntityManager, expects: readonly ExpectedStream[]): Promise<boolean> {
+    if (expects.length === 0) return true;
+    const rows: unknown = await manager.query(
+      'select stream, max(version)::int as version from ledger_event where stream = any($1) group by stream',
+      [expects.map(({ stream }) => stream)],
+    );
+    const versions = new Map(versionsOfStreams.parse(rows).map(({ stream, version }) => [stream, version]));
+    return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
   }
 
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {

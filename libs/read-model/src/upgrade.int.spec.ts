@@ -1,132 +1,103 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type Aggregate, type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
-import { copyId } from '@strongroom/domain';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
+import { migrate, migrations } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
-import { Views, viewTables } from './index.js';
+import { olderDatabase } from '../fixtures/older-database.js';
+import { Views } from './index.js';
 
 const ids = new RandomIds();
-const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
-const accountId = 'acme';
-const startedAt = '2026-11-23T14:30:00.000Z';
-const [instanceId, scheduleId] = [ids.next(), ids.next()];
-const datastore = { type: 'postgresql' as const, version: '18' };
+const views = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'copy_view'];
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
-let dataSource: DataSource;
-let ledger: Ledger;
-beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'upgrade-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
-  ledger = new Ledger(dataSource);
-});
-afterAll(async () => {
-  await dataSource.destroy();
-  await database.drop();
-});
-
-async function record(aggregate: Aggregate, id: string, ...events: NewEvent[]): Promise<void> {
-  const stream = streamOf(aggregate, id);
-  const request = { stream, expectedVersion: 0, accountId, instanceId, context, claims: [], releases: [] };
-  const outcome = await ledger.append({ ...request, events: events.map((event) => ({ ...event, id: ids.next() })) });
-  expect(outcome).toMatchObject({ outcome: 'appended' });
-}
-
-/** As the version before lineages recorded it. */
-function backup(day: number, end: 'running' | 'completed' | 'failed' | 'delete-failed' | 'deleting' | 'deleted') {
-  const backupId = ids.next();
-  const slotAt = `2026-11-${10 + day}T14:30:00.000Z`;
-  const of = { backupId, instanceId, scheduleId };
-  const made = { type: 'full' as const, parentId: null, copyTo: ['IAD'] };
-  const request: NewEvent = {
-    type: 'BackupRequested',
-    data: { ...of, ...made, slotAt, trigger: 'slot', name: 'orders', description: null, datastore },
-  };
-  const started: NewEvent = { type: 'BackupStarted', data: { backupId, attempt: 1, region: 'DFW', runner: 'spec' } };
-  const bytes = { location: backupId, sizeBytes: 1, rawBytes: 1, sha256: 'a'.repeat(64), startedAt };
-  const completed: NewEvent = {
-    type: 'BackupCompleted',
-    data: { ...of, ...made, attempt: 1, region: 'DFW', ...bytes },
-  };
-  const fault = { code: 'server-unreachable', reason: 'down' };
-  const ends: Record<typeof end, NewEvent[]> = {
-    running: [],
-    completed: [completed],
-    failed: [{ type: 'BackupFailed', data: { ...of, attempt: 1, ...fault } }],
-    deleting: [completed, { type: 'BackupDeletionRequested', data: { ...of, trigger: 'request' } }],
-    'delete-failed': [
-      completed,
-      { type: 'BackupDeletionRequested', data: { ...of, trigger: 'request' } },
-      { type: 'BackupDeletionFailed', data: { backupId, instanceId, ...fault } },
-    ],
-    deleted: [
-      completed,
-      { type: 'BackupDeletionRequested', data: { ...of, trigger: 'request' } },
-      { type: 'BackupDeleted', data: of },
-    ],
-  };
-  return { backupId, events: [request, started, ...ends[end]] };
-}
-
-async function fill(): Promise<void> {
-  await record('instance', instanceId, {
-    type: 'InstanceRegistered',
-    data: {
-      ...{ instanceId, name: 'orders', datastore },
-      endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' },
-    },
-  });
-  const definition = { dayOfWeek: 7, hour: 14, minute: 30, fullBackupRetention: 2, copyTo: ['IAD'], paused: false };
-  await record('schedule', scheduleId, { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } });
-  for (const [day, end] of (
-    ['deleted', 'deleting', 'delete-failed', 'failed', 'completed', 'completed', 'running'] as const
-  ).entries()) {
-    const { backupId, events } = backup(day, end);
-    await record('backup', backupId, ...events);
-    if (end === 'failed' || end === 'running' || end === 'deleted') continue;
-    const request = {
-      ...{ copyId: copyId(backupId, 'IAD'), backupId, instanceId, region: 'IAD', sourceRegion: 'DFW' },
-      ...{ parentId: null, sizeBytes: 1, sha256: 'a'.repeat(64) },
-    };
-    await record('copy', request.copyId, { type: 'CopyRequested', data: request });
-  }
-  const slot = { scheduleId, instanceId, slotAt: '2026-11-19T14:30:00.000Z', reason: 'busy' };
-  await record('backup', ids.next(), { type: 'SlotSkipped', data: slot });
-}
-
-const tables = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'copy_view'];
+let database: Awaited<ReturnType<typeof olderDatabase>>;
+afterEach(() => database.drop());
 
 /** By table, its rows. */
-async function shown(): Promise<Map<string, unknown>> {
-  const rows = new Map<string, unknown>();
+async function rowsOf(dataSource: DataSource, tables: string[]): Promise<Record<string, unknown[]>> {
+  const rows: Record<string, unknown[]> = {};
   for (const table of tables) {
-    rows.set(table, await dataSource.query(`select to_jsonb(v) as row from ${table} v order by id`));
+    rows[table] = await dataSource.query(`select to_jsonb(t) as row from ${table} t order by t::text`);
   }
   return rows;
 }
 
-it('what an older version has folded is, after the upgrade, what a rebuild makes of it', async () => {
-  const views = new Views(dataSource, ledger);
-  await fill();
-  await views.catchUp(accountId);
-  // Back to the schema of the version before, with its rows.
-  const { migrations } = dataSource;
-  const newer = migrations.filter(({ constructor: { name } }) => Number(/\d{13}$/.exec(name)) > 1_700_000_000_012);
-  expect(newer.length).toBeGreaterThanOrEqual(5);
-  for (const _ of newer) await dataSource.undoLastMigration();
-  const columns: unknown[] = await dataSource.query(
-    `select from information_schema.columns where column_name in ('position', 'lineage') and table_name = 'backup_view'`,
+async function tablesOf(dataSource: DataSource): Promise<string[]> {
+  const found: { name: string }[] = await dataSource.query(
+    `select tablename as name from pg_tables where schemaname = 'public' and tablename <> 'schema_migration'`,
   );
-  expect(columns).toEqual([]);
-  await migrate(dataSource);
-  const upgraded = await shown();
-  expect(upgraded.get('backup_view')).toHaveLength(6);
-  expect(upgraded.get('copy_view')).toHaveLength(4);
-  await views.rebuild();
-  expect(await shown()).toEqual(upgraded);
+  return found.map(({ name }) => name);
+}
+
+describe('an upgrade', () => {
+  it.each([9, 12, 17] as const)(
+    'makes of what version %i had folded what a rebuild makes of the events',
+    async (version) => {
+      database = await olderDatabase(version);
+      const { newer } = database;
+      await migrate(newer);
+      const upgraded = await rowsOf(newer, views);
+      expect(Object.values(upgraded).map((rows) => rows.length)).toEqual([1, 1, 6, 9, 4]);
+      await new Views(newer, new Ledger(newer)).rebuild();
+      expect(await rowsOf(newer, views)).toEqual(upgraded);
+    },
+  );
+
+  it('keeps every row of the version before, and what the ledger promised then', async () => {
+    database = await olderDatabase(17);
+    const { older, newer } = database;
+    const tables = await tablesOf(older);
+    const before = await rowsOf(older, tables);
+    expect(Object.entries(before).filter(([, rows]) => rows.length === 0)).toEqual([]);
+    await migrate(newer);
+    expect(await rowsOf(newer, tables)).toMatchObject(before);
+
+    const ledger = new Ledger(newer);
+    const head = await ledger.head();
+    const [schedule]: { id: string; account_id: string; instance_id: string }[] = await newer.query(
+      'select id, account_id, instance_id from schedule_view',
+    );
+    if (!schedule) throw new Error('the version before left no schedule');
+    const { id: scheduleId, account_id: accountId, instance_id: instanceId } = schedule;
+    const request = {
+      ...{ stream: streamOf('schedule', scheduleId), accountId, instanceId, claims: [], releases: [] },
+      context: { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' },
+      events: [{ type: 'ScheduleDeleted' as const, id: ids.next(), data: { scheduleId, instanceId } }],
+    };
+    const claims = [{ kind: 'schedule-of-instance', key: instanceId }];
+    expect(await ledger.append({ ...request, expectedVersion: 1 })).toMatchObject({ outcome: 'conflict' });
+    expect(await ledger.append({ ...request, expectedVersion: 2, claims })).toMatchObject({ outcome: 'claimed' });
+    expect(await ledger.append({ ...request, expectedVersion: 2, releases: claims })).toMatchObject({
+      outcome: 'appended',
+      position: head + 1,
+    });
+  });
+
+  it('leaves an older process at work beside it, and one that starts beside it changes nothing', async () => {
+    database = await olderDatabase(17);
+    const { older, newer } = database;
+    await migrate(newer);
+    const functions = () =>
+      newer.query(`select oid, xmin, prosrc from pg_proc where pronamespace = 'public'::regnamespace order by oid`);
+    const installed: unknown = await functions();
+    await migrate(older);
+    expect(await functions()).toEqual(installed);
+    const append = `select outcome from ledger_append(jsonb_build_array(jsonb_build_object(
+      'request', 0, 'stream', 'backup-older', 'expectedVersion', 0, 'accountId', 'acme', 'instanceId', $1::uuid, 'aggregate', 'backup',
+      'context', '{}'::jsonb, 'events', jsonb_build_array(jsonb_build_object('id', $1, 'type', 'SlotSkipped', 'data', '{}'::jsonb)),
+      'claims', '[]'::jsonb, 'releases', '[]'::jsonb)))`;
+    expect(await older.query(append, [ids.next()])).toEqual([{ outcome: 'appended' }]);
+    await older.query(
+      `insert into slot_timer (schedule_id, account_id, instance_id, hour, minute, day_of_week, paused, copy_to, version, next_slot_at)
+       values ($1, 'acme', $1, 1, 2, 3, false, '{}', 1, now())`,
+      [ids.next()],
+    );
+  });
+
+  it('is never taken back: each migration says what to do instead', async () => {
+    database = await olderDatabase(17);
+    for (const migration of migrations) {
+      await expect(new migration().down()).rejects.toThrow(/restore a backup of the database/);
+    }
+  });
 });

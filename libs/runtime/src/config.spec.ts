@@ -116,6 +116,17 @@ describe('the configuration', () => {
     ]);
   });
 
+  it.each(['postBackup=5/60', 'GET=9/60,getmetrics=5/60', 'getMetrics=5/60', 'PATCH=5/60'])(
+    'refuses a limit of %s, which would limit nothing, and says what there is',
+    (value) => {
+      const name = /([A-Za-z]+)=5/.exec(value)?.[1];
+      const { STRONGROOM_RATE_LIMITS: problem } = problemsOf('api', { ...environment, STRONGROOM_RATE_LIMITS: value });
+      expect(problem).toContain(`${name} is neither a method nor an operation of an account`);
+      expect(problem).toContain('postBackups, getBackups');
+      expect(problem).not.toContain(', getMetrics');
+    },
+  );
+
   it('reads the limits of pages, and keeps those that are not named', () => {
     const limits = (value: string) => loadConfig('api', { ...environment, STRONGROOM_PAGE_LIMITS: value }).pageLimits;
     expect(limits('backups=50, instances=1000')).toEqual({

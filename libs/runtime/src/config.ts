@@ -2,40 +2,25 @@
  * An app's configuration, read once from its environment. Every wrong variable is told at once, by name and with what
  * it may be; the value of a secret is never told.
  */
-import { readFileSync } from 'node:fs';
-import { defaultNamespace, regionName } from '@strongroom/contracts';
-import { z } from 'zod';
-import {
-  brokerList,
-  brokersForm,
-  defaultKeystoneRoles,
-  defaultPageLimits,
-  defaultRateLimits,
-  integer,
-  keystoneForm,
-  keystoneRoles,
-  keystoneUrl,
-  type PageLimits,
-  pageLimits,
-  postgresUrl,
-  publicUrl,
-  type RateLimit,
-  rateLimits,
-  seconds,
-  secretKey,
-  tokensFile,
-  tokensForm,
-  vaultList,
-} from './config-forms.js';
+import { Fault } from '@strongroom/contracts';
+import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
+import * as identity from './settings/identity.js';
+import * as ledgerAndFeed from './settings/ledger-and-feed.js';
+import * as limits from './settings/limits.js';
+import * as service from './settings/process.js';
+import type { AppName } from './settings/setting.js';
+import { settings } from './settings/settings.js';
+import * as regions from './settings/vaults.js';
+import * as work from './settings/work.js';
 
-export type { PageLimits, RateLimit } from './config-forms.js';
-
-export type AppName = 'api' | 'scheduler' | 'replicator';
+export type { ConfigProblem } from './settings/given-settings.js';
+export type { PageLimits, RateLimit } from './settings/limits.js';
+export { type LogLevel, logLevels } from './settings/process.js';
+export { type AppName, appNames, type Setting } from './settings/setting.js';
+export { settings } from './settings/settings.js';
+export { noCopiesTo, vaultAddresses } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedded' };
-
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Where tokens are looked up. */
 export type IdentityConfig =
@@ -69,7 +54,7 @@ export interface AppConfig {
   identity?: IdentityConfig;
   /** 32 bytes that credentials are sealed with. */
   secretKey?: Buffer;
-  logLevel: LogLevel;
+  logLevel: service.LogLevel;
   leaseMs: number;
   /** How late a slot may still be made up for. */
   catchUpMs: number;
@@ -87,9 +72,9 @@ export interface AppConfig {
   instancesFolder?: string;
   /** Schedules that an account may have. */
   mostSchedules: number;
-  pageLimits: Readonly<PageLimits>;
+  pageLimits: Readonly<limits.PageLimits>;
   /** How many requests of an operation an account may make, counted over all processes of the API; first match counts. */
-  rateLimits: readonly RateLimit[];
+  rateLimits: readonly limits.RateLimit[];
   /** The process ends itself when its standard input closes, so that it never outlives who started it. */
   supervised: boolean;
 }
@@ -101,80 +86,18 @@ export interface ConfigOf extends Record<AppName, AppConfig> {
   replicator: AppConfig;
 }
 
-export interface ConfigProblem {
-  variable: string;
-  problem: string;
-}
-
 /** The environment is not a configuration. Never retryable: somebody has to change it. */
-export class ConfigFault extends Error {
+export class ConfigFault extends Fault<'config-invalid'> {
   override readonly name = 'ConfigFault';
-  readonly code = 'config-invalid';
-  readonly retryable = false;
 
   constructor(
     app: AppName,
     readonly problems: readonly ConfigProblem[],
   ) {
     const lines = problems.map(({ variable, problem }) => `  ${variable} ${problem}`);
-    super(`strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`);
+    const message = `strongroom ${app} can't start with this environment; change and start again:\n${lines.join('\n')}`;
+    super('config-invalid', false, message);
   }
-}
-
-const defaultPorts: Readonly<Record<AppName, number>> = { api: 8779, scheduler: 8780, replicator: 8781 };
-/** The reference of the API has it that no copy goes there, whatever a deployment would like. */
-export const noCopiesTo = 'LON';
-const mayBeFiles = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY', 'STRONGROOM_KEYSTONE_PASSWORD'];
-/** Their values are never told: they hold a password or a key. */
-const untold = new Set([...mayBeFiles, 'STRONGROOM_VAULTS']);
-function environmentOf(app: AppName) {
-  return z.object({
-    STRONGROOM_DATABASE_URL: postgresUrl,
-    STRONGROOM_FEED: z.enum(['kafka', 'embedded'], { error: 'must be kafka or embedded' }).default('kafka'),
-    STRONGROOM_NAMESPACE: z
-      .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, { error: 'must be 1 to 64 characters of A-Z a-z 0-9 _ -' })
-      .default(defaultNamespace),
-    KAFKA_BROKERS: brokerList.optional(),
-    STRONGROOM_HTTP_HOST: z.string().default('127.0.0.1'),
-    STRONGROOM_HTTP_PORT: integer(0, 65_535, '; 0 takes any free port').default(defaultPorts[app]),
-    STRONGROOM_PUBLIC_URL: publicUrl.optional(),
-    STRONGROOM_HOME_REGION: regionName.default('DFW'),
-    STRONGROOM_VAULTS: vaultList,
-    STRONGROOM_IDENTITY: z.enum(['static', 'keystone'], { error: 'must be static or keystone' }).default('static'),
-    STRONGROOM_TOKENS_FILE: tokensFile.optional(),
-    STRONGROOM_KEYSTONE_URL: keystoneUrl.optional(),
-    STRONGROOM_KEYSTONE_USER: z.string().default('strongroom'),
-    STRONGROOM_KEYSTONE_USER_DOMAIN: z.string().default('Default'),
-    STRONGROOM_KEYSTONE_PASSWORD: z.string().optional(),
-    STRONGROOM_KEYSTONE_PROJECT: z.string().default('service'),
-    STRONGROOM_KEYSTONE_PROJECT_DOMAIN: z.string().default('Default'),
-    STRONGROOM_KEYSTONE_ACCOUNT: z
-      .enum(['project-id', 'project-name'], { error: 'must be project-id or project-name' })
-      .default('project-id'),
-    STRONGROOM_KEYSTONE_ROLES: keystoneRoles.default(() => keystoneRoles.parse(defaultKeystoneRoles)),
-    STRONGROOM_KEYSTONE_CACHE_SECONDS: seconds(0, 3_600).default(60_000),
-    STRONGROOM_KEYSTONE_TIMEOUT_SECONDS: seconds(0.1, 60).default(5_000),
-    STRONGROOM_SECRET_KEY: app === 'replicator' ? secretKey.optional() : secretKey,
-    STRONGROOM_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
-    STRONGROOM_LEASE_SECONDS: seconds(1, 3_600).default(15_000),
-    STRONGROOM_CATCH_UP_MINUTES: integer(0, 525_600)
-      .transform((minutes) => minutes * 60_000)
-      .default(720 * 60_000),
-    STRONGROOM_BACKUP_CONCURRENCY: integer(1, 64).default(2),
-    STRONGROOM_COPY_CONCURRENCY: integer(1, 64).default(2),
-    STRONGROOM_COPY_RETRY_SECONDS: seconds(0, 300).default(5_000),
-    STRONGROOM_COPY_STALL_SECONDS: seconds(1, 86_400).default(600_000),
-    STRONGROOM_SWEEP_GRACE_HOURS: integer(1, 8_760)
-      .transform((hours) => hours * 3_600_000)
-      .default(24 * 3_600_000),
-    STRONGROOM_MAX_COPY_ATTEMPTS: integer(1, 100_000).default(100),
-    STRONGROOM_MAX_SCHEDULES: integer(0, 10_000_000).default(10_000),
-    STRONGROOM_PAGE_LIMITS: pageLimits.default(defaultPageLimits),
-    STRONGROOM_RATE_LIMITS: rateLimits.default(() => rateLimits.parse(defaultRateLimits)),
-    STRONGROOM_INSTANCES_DIR: z.string().optional(),
-    STRONGROOM_SUPERVISED: z.enum(['0', '1'], { error: 'must be 0 or 1' }).default('0'),
-  });
 }
 
 /**
@@ -183,126 +106,83 @@ function environmentOf(app: AppName) {
  */
 export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): ConfigOf[A];
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
-  const problems: ConfigProblem[] = [];
-  const given = withFilesRead(env, problems);
-  if (app === 'api') requireIdentity(given, problems);
-  const inFiles = new Set(problems.map(({ variable }) => variable.replace(/_FILE$/, '')));
-  const parsed = environmentOf(app).safeParse(given);
-  if (!parsed.success) {
-    const told = new Set<string>();
-    for (const { path, message } of parsed.error.issues) {
-      const variable = String(path[0]);
-      if (told.has(variable) || inFiles.has(variable)) continue;
-      told.add(variable);
-      problems.push({ variable, problem: `${stateOf(variable, given[variable])}; it ${message}` });
-    }
-    throw new ConfigFault(app, problems);
-  }
-  const read = parsed.data;
-  if (read.STRONGROOM_FEED === 'kafka' && !read.KAFKA_BROKERS) {
-    const problem = `is not set; it ${brokersForm} when STRONGROOM_FEED is kafka`;
-    problems.push({ variable: 'KAFKA_BROKERS', problem });
-  }
-  const regions = [...read.STRONGROOM_VAULTS.keys()];
-  if (!regions.includes(read.STRONGROOM_HOME_REGION)) {
-    const problem = `is ${read.STRONGROOM_HOME_REGION}; it must be a region of STRONGROOM_VAULTS: ${regions.join(', ')}`;
-    problems.push({ variable: 'STRONGROOM_HOME_REGION', problem });
-  }
-  if (regions.includes(noCopiesTo) && read.STRONGROOM_HOME_REGION !== noCopiesTo) {
-    const problem = `has a vault for ${noCopiesTo}; copies to that region are not supported: it may be the home region only`;
-    problems.push({ variable: 'STRONGROOM_VAULTS', problem });
-  }
-  if (problems.length > 0) throw new ConfigFault(app, problems);
+  const given = new GivenSettings(app, env, settings);
+  refuse(app, given.problems);
+  const vaults = given.value(regions.vaults);
+  const homeRegion = given.value(regions.homeRegion);
+  refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
+  const publicUrl = given.valueIfSet(service.publicUrl);
+  const secretKey = given.valueIfSet(work.secretKey);
+  const instancesFolder = given.valueIfSet(work.instancesFolder);
   return {
     app,
-    databaseUrl: read.STRONGROOM_DATABASE_URL,
-    feed:
-      read.STRONGROOM_FEED === 'kafka' ? { kind: 'kafka', brokers: read.KAFKA_BROKERS ?? [] } : { kind: 'embedded' },
-    namespace: read.STRONGROOM_NAMESPACE,
-    http: { host: read.STRONGROOM_HTTP_HOST, port: read.STRONGROOM_HTTP_PORT },
-    ...(read.STRONGROOM_PUBLIC_URL !== undefined && { publicUrl: read.STRONGROOM_PUBLIC_URL }),
-    homeRegion: read.STRONGROOM_HOME_REGION,
-    vaults: read.STRONGROOM_VAULTS,
-    copyRegions: regions.filter((region) => region !== read.STRONGROOM_HOME_REGION),
-    ...(app === 'api' && { identity: identityOf(read) }),
-    ...(read.STRONGROOM_SECRET_KEY !== undefined && { secretKey: read.STRONGROOM_SECRET_KEY }),
-    logLevel: read.STRONGROOM_LOG_LEVEL,
-    leaseMs: read.STRONGROOM_LEASE_SECONDS,
-    catchUpMs: read.STRONGROOM_CATCH_UP_MINUTES,
-    backupConcurrency: read.STRONGROOM_BACKUP_CONCURRENCY,
-    copyConcurrency: read.STRONGROOM_COPY_CONCURRENCY,
-    copyRetryMs: read.STRONGROOM_COPY_RETRY_SECONDS,
-    copyStallMs: read.STRONGROOM_COPY_STALL_SECONDS,
-    sweepGraceMs: read.STRONGROOM_SWEEP_GRACE_HOURS,
-    maxCopyAttempts: read.STRONGROOM_MAX_COPY_ATTEMPTS,
-    ...(read.STRONGROOM_INSTANCES_DIR !== undefined && { instancesFolder: read.STRONGROOM_INSTANCES_DIR }),
-    mostSchedules: read.STRONGROOM_MAX_SCHEDULES,
-    pageLimits: read.STRONGROOM_PAGE_LIMITS,
-    rateLimits: read.STRONGROOM_RATE_LIMITS,
-    supervised: read.STRONGROOM_SUPERVISED === '1',
+    databaseUrl: given.value(ledgerAndFeed.databaseUrl),
+    feed: feedOf(given),
+    namespace: given.value(ledgerAndFeed.namespace),
+    http: { host: given.value(service.httpHost), port: given.value(service.httpPort) },
+    ...(publicUrl !== undefined && { publicUrl }),
+    homeRegion,
+    vaults,
+    copyRegions: [...vaults.keys()].filter((region) => region !== homeRegion),
+    ...(app === 'api' && { identity: identityOf(given) }),
+    ...(secretKey !== undefined && { secretKey }),
+    logLevel: given.value(service.logLevel),
+    leaseMs: given.value(work.lease),
+    catchUpMs: given.value(work.catchUp),
+    backupConcurrency: given.value(work.backupConcurrency),
+    copyConcurrency: given.value(work.copyConcurrency),
+    copyRetryMs: given.value(work.copyRetry),
+    copyStallMs: given.value(work.copyStall),
+    sweepGraceMs: given.value(regions.sweepGrace),
+    maxCopyAttempts: given.value(work.mostCopyAttempts),
+    ...(instancesFolder !== undefined && { instancesFolder }),
+    mostSchedules: given.value(limits.mostSchedules),
+    pageLimits: given.value(limits.pageLimits),
+    rateLimits: given.value(limits.rateLimits),
+    supervised: given.value(service.supervised) === '1',
   };
 }
 
-/** What the chosen way of telling who asks can't do without. */
-function requireIdentity(given: NodeJS.ProcessEnv, problems: ConfigProblem[]): void {
-  const kind = given.STRONGROOM_IDENTITY === 'keystone' ? 'keystone' : 'static';
-  const required = {
-    static: { STRONGROOM_TOKENS_FILE: tokensForm },
-    keystone: {
-      STRONGROOM_KEYSTONE_URL: keystoneForm,
-      STRONGROOM_KEYSTONE_PASSWORD: "must be the service user's password",
-    },
-  };
-  for (const [variable, form] of Object.entries(required[kind])) {
-    if (given[variable] !== undefined) continue;
-    problems.push({ variable, problem: `is not set; it ${form} when STRONGROOM_IDENTITY is ${kind}` });
+function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
+  if (problems.length > 0) throw new ConfigFault(app, problems);
+}
+
+function problemsOfRegions(withVault: readonly string[], homeRegion: string): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (!withVault.includes(homeRegion)) {
+    const problem = `is ${homeRegion}; it must be a region of STRONGROOM_VAULTS: ${withVault.join(', ')}`;
+    problems.push({ variable: regions.homeRegion.name, problem });
   }
+  if (withVault.includes(regions.noCopiesTo) && homeRegion !== regions.noCopiesTo) {
+    const problem = `has a vault for ${regions.noCopiesTo}; copies to that region are not supported: it may be the home region only`;
+    problems.push({ variable: regions.vaults.name, problem });
+  }
+  return problems;
 }
 
-function identityOf(read: z.output<ReturnType<typeof environmentOf>>): IdentityConfig {
-  const { STRONGROOM_KEYSTONE_URL: url, STRONGROOM_KEYSTONE_PASSWORD: password } = read;
-  if (read.STRONGROOM_IDENTITY === 'static' || !url) {
-    return { kind: 'static', tokensFile: read.STRONGROOM_TOKENS_FILE ?? '' };
+function feedOf(given: GivenSettings): FeedConfig {
+  const isKafka = given.value(ledgerAndFeed.feed) === 'kafka';
+  return isKafka ? { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [] } : { kind: 'embedded' };
+}
+
+function identityOf(given: GivenSettings): IdentityConfig {
+  const url = given.valueIfSet(identity.keystoneUrl);
+  if (given.value(identity.identity) === 'static' || !url) {
+    return { kind: 'static', tokensFile: given.valueIfSet(identity.tokensPath) ?? '' };
   }
   return {
     kind: 'keystone',
     url,
     user: {
-      name: read.STRONGROOM_KEYSTONE_USER,
-      domain: read.STRONGROOM_KEYSTONE_USER_DOMAIN,
-      password: password ?? '',
-      project: read.STRONGROOM_KEYSTONE_PROJECT,
-      projectDomain: read.STRONGROOM_KEYSTONE_PROJECT_DOMAIN,
+      name: given.value(identity.keystoneUser),
+      domain: given.value(identity.keystoneUserDomain),
+      password: given.valueIfSet(identity.keystonePassword) ?? '',
+      project: given.value(identity.keystoneProject),
+      projectDomain: given.value(identity.keystoneProjectDomain),
     },
-    account: read.STRONGROOM_KEYSTONE_ACCOUNT,
-    roles: read.STRONGROOM_KEYSTONE_ROLES,
-    cacheMs: read.STRONGROOM_KEYSTONE_CACHE_SECONDS,
-    timeoutMs: read.STRONGROOM_KEYSTONE_TIMEOUT_SECONDS,
+    account: given.value(identity.keystoneAccount),
+    roles: given.value(identity.keystoneRoles),
+    cacheMs: given.value(identity.keystoneCache),
+    timeoutMs: given.value(identity.keystoneTimeout),
   };
-}
-
-/** The environment without its empty variables, and with what `…_FILE` variables point to. */
-function withFilesRead(env: NodeJS.ProcessEnv, problems: ConfigProblem[]): NodeJS.ProcessEnv {
-  const given: NodeJS.ProcessEnv = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
-  for (const variable of mayBeFiles) {
-    const pointer = `${variable}_FILE`;
-    const path = given[pointer];
-    if (path === undefined) continue;
-    if (given[variable] !== undefined) {
-      problems.push({ variable: pointer, problem: `and ${variable} are both set; set one of them` });
-      continue;
-    }
-    try {
-      given[variable] = readFileSync(path, 'utf8').trim();
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      problems.push({ variable: pointer, problem: `can't be read: ${why}` });
-    }
-  }
-  return given;
-}
-
-function stateOf(variable: string, value: string | undefined): string {
-  if (value === undefined) return 'is not set';
-  return untold.has(variable) ? 'is not of the right form' : `is ${JSON.stringify(value)}`;
 }

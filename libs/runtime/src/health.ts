@@ -3,6 +3,7 @@
  * the event loop turns: what the process only depends on never gets it restarted.
  */
 import { Controller, Get, Inject, type OnModuleDestroy, Res } from '@nestjs/common';
+import { messageOf } from '@strongroom/contracts';
 import type { FastifyReply } from 'fastify';
 import type { Logger } from './log.js';
 import { Metrics, within } from './metrics.js';
@@ -73,7 +74,7 @@ async function judge(one: ReadinessCheck): Promise<CheckResult> {
     await within(one.withinMs, () => inHand);
     return { ok: true, ms: ms() };
   } catch (error) {
-    return { ok: false, ms: ms(), problem: error instanceof Error ? error.message : String(error) };
+    return { ok: false, ms: ms(), problem: messageOf(error) };
   }
 }
 

@@ -1,13 +1,15 @@
 /** What every app runs on: configuration, clock, ids, logs, metrics, health, leased jobs, work loops, start and end. */
+
+export { Fault, faultOf, messageOf, type ToldFault } from '@strongroom/contracts';
 export * from './bootstrap.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './health.js';
 export * from './http-requests.js';
 export * from './ids.js';
-export * from './jobs.js';
+export * from './jobs/jobs.js';
+export * from './jobs/leased-worker.js';
 export * from './known-vaults.js';
-export * from './leased-worker.js';
 export * from './log.js';
 export * from './metrics.js';
 export * from './persist.js';

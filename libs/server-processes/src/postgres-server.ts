@@ -4,6 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '@strongroom/contracts';
 import pg from 'pg';
 import { ChildService, lastLines, logSince } from './child-service.js';
 import { freePort } from './free-port.js';
@@ -198,7 +199,7 @@ export class PostgresServer {
       return undefined;
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      return { code, message: error instanceof Error ? error.message : String(error) };
+      return { code, message: messageOf(error) };
     } finally {
       await client.end().catch(() => {});
     }

@@ -1,4 +1,5 @@
 /** A service that was to run on this machine does not: says what is missing, or where its log is. */
+import { Fault } from '@strongroom/contracts';
 
 const retryableByCode = {
   /** Its programs are not installed, or not for this machine. */
@@ -17,19 +18,11 @@ const retryableByCode = {
 
 export type ServiceFaultCode = keyof typeof retryableByCode;
 
-export class ServiceFault extends Error {
+export class ServiceFault extends Fault<ServiceFaultCode> {
   override readonly name = 'ServiceFault';
 
-  constructor(
-    readonly code: ServiceFaultCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-
-  get retryable(): boolean {
-    return retryableByCode[this.code];
+  constructor(code: ServiceFaultCode, message: string, options?: { cause?: unknown }) {
+    super(code, retryableByCode[code], message, options);
   }
 }
 

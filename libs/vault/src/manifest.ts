@@ -1,6 +1,6 @@
 /** A manifest as a vault's bytes: written, digested, and parsed again. */
 import { createHash } from 'node:crypto';
-import { manifestObjectName, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
+import { manifestObjectName, messageOf, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
 import type { SealedManifest } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
@@ -18,7 +18,7 @@ export function parseManifest(bytes: Buffer, backupId: string, region: string): 
     if (manifest.backupId !== backupId) throw new Error(`it is that of backup ${manifest.backupId}`);
     return { manifest, bytes, sha256 };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new VaultFault(
       'manifest-invalid',
       region,

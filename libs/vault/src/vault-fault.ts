@@ -1,4 +1,6 @@
 /** What can break in a vault, from a closed list, each saying whether another attempt can help. */
+import { Fault } from '@strongroom/contracts';
+
 export const vaultFaultCodes = {
   /** The store can't be reached, refuses access, or failed an operation. */
   'vault-unavailable': true,
@@ -27,18 +29,16 @@ export function isOutageOfVault(code: string): boolean {
   return outages.has(code);
 }
 
-export class VaultFault extends Error {
+export class VaultFault extends Fault<VaultFaultCode> {
   override readonly name = 'VaultFault';
-  readonly retryable: boolean;
 
   constructor(
-    readonly code: VaultFaultCode,
+    code: VaultFaultCode,
     readonly region: string,
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(message, options);
-    this.retryable = vaultFaultCodes[code];
+    super(code, vaultFaultCodes[code], message, options);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The vaults of a deployment, opened from its configuration: by region, each of the kind that its URL names. */
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
 import { DirectoryVault } from './directory/directory-vault.js';
 import type { Vault, VaultIdentity, VaultMemory } from './vault.js';
@@ -92,7 +93,7 @@ function openVault(region: string, url: URL): Vault {
   try {
     if (open) return open(region, url);
   } catch (error) {
-    throw misconfigured(region, url, error instanceof Error ? error.message : String(error));
+    throw misconfigured(region, url, messageOf(error));
   }
   throw misconfigured(region, url, `there are vaults of these kinds: ${[...kinds.keys()].join(', ')}`);
 }

@@ -3,10 +3,15 @@
  * size of the content, so what a frame may ask for is bounded by its blocks.
  * Source: RFC 8878, sections 3.1.1 and 3.1.1.2.
  */
+import { Fault } from '@strongroom/contracts';
 
 /** What is read as zstd is not. */
-export class FrameFault extends Error {
+export class FrameFault extends Fault<'frame-invalid'> {
   override readonly name = 'FrameFault';
+
+  constructor(message: string) {
+    super('frame-invalid', false, message);
+  }
 }
 
 export interface Frame {

@@ -2,7 +2,9 @@
  * Compression as a row of zstd frames of at most 1 MiB of content each: memory stays flat, two frames are compressed at
  * a time on the thread pool, and the whole is a standard `.zst` that every zstd reads.
  */
+
 import { compress, decompress } from '@mongodb-js/zstd';
+import { messageOf } from '@strongroom/contracts';
 import { FrameFault, frameAt, smallestFrameBytes } from './zstd-format.js';
 
 const contentBytes = 1_048_576;
@@ -87,6 +89,6 @@ async function contentOf(frame: Buffer): Promise<Buffer> {
   try {
     return await decompress(frame);
   } catch (error) {
-    throw new FrameFault(`a zstd frame can't be decompressed: ${error instanceof Error ? error.message : error}`);
+    throw new FrameFault(`a zstd frame can't be decompressed: ${messageOf(error)}`);
   }
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { idInBody, links, optional, regions, text, utcTime } from './fields.js';
+import { accountPath, exampleId, type Operation } from './operation.js';
 
 const name = text(1, 64).refine((value) => /[\p{L}\p{N}]/u.test(value), {
   error: 'must have at least one letter or digit',
@@ -105,3 +106,88 @@ export type BackupResource = z.infer<typeof backupResource>;
 export const backupResponse = z.object({ backup: backupResource });
 export const backupsResponse = z.object({ backups: z.array(backupResource), links });
 export const copiesResponse = z.object({ copies: z.array(copyResource), links });
+
+export const postBackups = {
+  name: 'postBackups',
+  method: 'POST',
+  path: `${accountPath}/backups`,
+  summary: 'Take a backup now',
+  notes:
+    'An incremental is built on the newest completed backup of its instance: a parent_id that names another is a 422.',
+  status: 202,
+  request: createBackupRequest,
+  response: backupResponse,
+  faults: ['itemNotFound', 'unprocessableEntity'],
+  examples: [
+    {
+      name: 'backup',
+      request: {
+        backup: {
+          name: 'before-migration',
+          instance: exampleId,
+          description: 'Before the new columns',
+          copy_to: ['IAD'],
+        },
+      },
+    },
+  ],
+} as const satisfies Operation;
+
+export const getBackups = {
+  name: 'getBackups',
+  method: 'GET',
+  path: `${accountPath}/backups`,
+  summary: 'List the backups, newest first',
+  status: 200,
+  response: backupsResponse,
+  query: ['limit', 'marker', 'instance_id', 'datastore', 'status'],
+  faults: ['itemNotFound'],
+} as const satisfies Operation;
+
+export const getBackupsId = {
+  name: 'getBackupsId',
+  method: 'GET',
+  path: `${accountPath}/backups/{id}`,
+  summary: 'Show a backup with its copies',
+  status: 200,
+  response: backupResponse,
+} as const satisfies Operation;
+
+export const deleteBackupsId = {
+  name: 'deleteBackupsId',
+  method: 'DELETE',
+  path: `${accountPath}/backups/{id}`,
+  summary: 'Delete a backup, everything made from it, and all their copies',
+  status: 202,
+  faults: ['unprocessableEntity'],
+  changes: true,
+} as const satisfies Operation;
+
+export const postBackupsIdAction = {
+  name: 'postBackupsIdAction',
+  method: 'POST',
+  path: `${accountPath}/backups/{id}/action`,
+  summary: 'Copy a backup to a region, or put it back into the one where it was made',
+  status: 202,
+  request: backupActionRequest,
+  faults: ['unprocessableEntity'],
+  examples: [{ name: 'copy', request: { 'copy-backup': { target_backup_region: 'IAD' } } }],
+} as const satisfies Operation;
+
+export const getBackupsIdCopies = {
+  name: 'getBackupsIdCopies',
+  method: 'GET',
+  path: `${accountPath}/backups/{id}/copies`,
+  summary: 'List the copies of a backup, by region',
+  status: 200,
+  response: copiesResponse,
+} as const satisfies Operation;
+
+export const backupOperations: readonly Operation[] = [
+  postBackups,
+  getBackups,
+  getBackupsId,
+  deleteBackupsId,
+  postBackupsIdAction,
+  getBackupsIdCopies,
+];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { eventType } from '../events.js';
 import { aggregate } from '../streams.js';
 import { links, utcTime } from './fields.js';
+import { accountPath, type Operation } from './operation.js';
 
 export const eventResource = z.object({
   id: z.string(),
@@ -22,3 +23,17 @@ export const eventResource = z.object({
 export type EventResource = z.infer<typeof eventResource>;
 
 export const eventsResponse = z.object({ events: z.array(eventResource), links });
+
+export const getEvents = {
+  name: 'getEvents',
+  method: 'GET',
+  path: `${accountPath}/events`,
+  summary: 'List the events of the account, oldest first; with Accept: text/event-stream, stream them as they happen',
+  status: 200,
+  response: eventsResponse,
+  query: ['limit', 'marker'],
+  streams: true,
+  faults: ['overLimit'],
+} as const satisfies Operation;
+
+export const eventOperations: readonly Operation[] = [getEvents];

@@ -1,8 +1,9 @@
 /** Instances over HTTP: an existing database server is registered with how to reach it, and shown without its password. */
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
-import { anotherServer } from './backups.js';
+import { anotherServer, backupsResponse } from './backups.js';
 import { idInBody, integer, links, optional, text, utcTime } from './fields.js';
+import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
 /** No path of a socket: a client's server is reached over the network and not by a door of this one's. */
@@ -107,3 +108,88 @@ export type InstanceResource = z.infer<typeof instanceResource>;
 
 export const instanceResponse = z.object({ instance: instanceResource });
 export const instancesResponse = z.object({ instances: z.array(instanceResource), links });
+
+export const postInstances = {
+  name: 'postInstances',
+  method: 'POST',
+  path: `${accountPath}/instances`,
+  summary: 'Register an existing database server; or, with restorePoint, have one built from a backup',
+  status: 200,
+  request: z.union([registerInstanceRequest, restoreInstanceRequest]),
+  response: instanceResponse,
+  faults: ['itemNotFound', 'conflict', 'notImplemented'],
+  examples: [
+    {
+      name: 'register',
+      request: {
+        instance: {
+          name: 'orders',
+          datastore: { type: 'postgresql', version: '18' },
+          connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret', tls: 'require' },
+        },
+      },
+    },
+    { name: 'restore', request: { instance: { name: 'orders-restored', restorePoint: { backupRef: exampleId } } } },
+  ],
+} as const satisfies Operation;
+
+export const getInstances = {
+  name: 'getInstances',
+  method: 'GET',
+  path: `${accountPath}/instances`,
+  summary: 'List the registered instances, by id',
+  status: 200,
+  response: instancesResponse,
+  query: ['limit', 'marker'],
+} as const satisfies Operation;
+
+export const getInstancesId = {
+  name: 'getInstancesId',
+  method: 'GET',
+  path: `${accountPath}/instances/{id}`,
+  summary: 'Show an instance',
+  status: 200,
+  response: instanceResponse,
+} as const satisfies Operation;
+
+export const deleteInstancesId = {
+  name: 'deleteInstancesId',
+  method: 'DELETE',
+  path: `${accountPath}/instances/{id}`,
+  summary: 'Forget an instance; its schedule goes, its backups stay',
+  status: 202,
+  faults: ['unprocessableEntity'],
+  changes: true,
+} as const satisfies Operation;
+
+export const postInstancesIdAction = {
+  name: 'postInstancesIdAction',
+  method: 'POST',
+  path: `${accountPath}/instances/{id}/action`,
+  summary: 'Accept another server behind the address of an instance',
+  notes:
+    "The server of the lineage is the one that is meant: once the lineage has as many cycles of its own as are kept, retention lets go of what the instance's other lineages have that is older. For a role that may DELETE. Any other action is none of a service of backups: 501, and 422 while a backup runs.",
+  status: 202,
+  request: instanceActionRequest,
+  faults: ['unprocessableEntity', 'notImplemented'],
+  examples: [{ name: 'accept', request: { 'accept-lineage': { lineage: exampleId } } }],
+} as const satisfies Operation;
+
+export const getInstancesIdBackups = {
+  name: 'getInstancesIdBackups',
+  method: 'GET',
+  path: `${accountPath}/instances/{id}/backups`,
+  summary: 'List the backups of an instance, newest first',
+  status: 200,
+  response: backupsResponse,
+  query: ['limit', 'marker', 'datastore', 'status'],
+} as const satisfies Operation;
+
+export const instanceOperations: readonly Operation[] = [
+  postInstances,
+  getInstances,
+  getInstancesId,
+  deleteInstancesId,
+  postInstancesIdAction,
+  getInstancesIdBackups,
+];

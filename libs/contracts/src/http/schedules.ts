@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { madeFull } from './backups.js';
 import { idInBody, integer, links, optional, regions, scheduleTime } from './fields.js';
+import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);
 const hour = integer(0, 23);
@@ -97,3 +98,111 @@ export const runResource = z.object({
 });
 export type RunResource = z.infer<typeof runResource>;
 export const runsResponse = z.object({ runs: z.array(runResource), links });
+
+export const postSchedules = {
+  name: 'postSchedules',
+  method: 'POST',
+  path: `${accountPath}/schedules`,
+  summary: 'Create a schedule',
+  status: 202,
+  request: createScheduleRequest,
+  response: scheduleResponse,
+  faults: ['itemNotFound', 'unprocessableEntity', 'notImplemented'],
+  examples: [
+    {
+      name: 'schedule',
+      request: {
+        schedule: {
+          action: 'backup',
+          day_of_week: 0,
+          hour: 14,
+          instance_id: exampleId,
+          minute: 30,
+          copy_to: ['IAD', 'ORD'],
+        },
+      },
+      response: {
+        schedule: {
+          action: 'backup',
+          created: '2020-11-14T07:28:17',
+          day_of_month: null,
+          day_of_week: 0,
+          full_backup_retention: 2,
+          hour: 14,
+          id: '88b277eb-39be-4921-be31-3d61b43651d7',
+          instance_id: exampleId,
+          last_scheduled: null,
+          minute: 30,
+          month: null,
+          next_run: '2020-11-14T14:30:00',
+          running: 0,
+          source: { id: exampleId, type: 'instance' },
+          updated: '2020-11-14T07:28:17',
+          copy_to: ['IAD', 'ORD'],
+          paused: false,
+          version: 1,
+        },
+      },
+    },
+  ],
+} as const satisfies Operation;
+
+export const getSchedules = {
+  name: 'getSchedules',
+  method: 'GET',
+  path: `${accountPath}/schedules`,
+  summary: 'List the schedules, by id',
+  status: 200,
+  response: schedulesResponse,
+  query: ['limit', 'marker', 'instance_id'],
+} as const satisfies Operation;
+
+export const getSchedulesId = {
+  name: 'getSchedulesId',
+  method: 'GET',
+  path: `${accountPath}/schedules/{id}`,
+  summary: 'Show a schedule',
+  status: 200,
+  response: scheduleResponse,
+} as const satisfies Operation;
+
+export const putSchedulesId = {
+  name: 'putSchedulesId',
+  method: 'PUT',
+  path: `${accountPath}/schedules/{id}`,
+  summary: 'Change a schedule, or run it now',
+  status: 202,
+  request: updateScheduleRequest,
+  faults: ['unprocessableEntity'],
+  changes: true,
+  examples: [{ name: 'change', request: { schedule: { hour: 3, minute: 15, copy_to: ['IAD'], run_now: false } } }],
+} as const satisfies Operation;
+
+export const deleteSchedulesId = {
+  name: 'deleteSchedulesId',
+  method: 'DELETE',
+  path: `${accountPath}/schedules/{id}`,
+  summary: 'Delete a schedule; its backups stay',
+  status: 202,
+  changes: true,
+} as const satisfies Operation;
+
+export const getSchedulesIdRuns = {
+  name: 'getSchedulesIdRuns',
+  method: 'GET',
+  path: `${accountPath}/schedules/{id}/runs`,
+  summary: 'List what became of the slots of a schedule, newest first, the coming one before them',
+  notes: 'A run that was asked for with run_now is of no slot: its backup is in the list of backups.',
+  status: 200,
+  response: runsResponse,
+  query: ['limit', 'marker'],
+} as const satisfies Operation;
+
+export const scheduleOperations: readonly Operation[] = [
+  postSchedules,
+  getSchedules,
+  getSchedulesId,
+  putSchedulesId,
+  deleteSchedulesId,
+  getSchedulesIdRuns,
+];

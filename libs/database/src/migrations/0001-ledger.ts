@@ -1,5 +1,6 @@
 /** The ledger: append-only events in commit order, the claims that keep things unique, and the one way to append. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Ledger1700000000001 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -90,11 +91,5 @@ export class Ledger1700000000001 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      drop function ledger_append(jsonb);
-      drop table ledger_event, ledger_claim;
-      drop function ledger_refuses_change();
-    `);
-  }
+  down = noWayBack;
 }

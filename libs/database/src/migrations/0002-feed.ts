@@ -1,5 +1,6 @@
 /** How far events have been carried and handled: the relay's cursor, each consumer group's offsets, and what was set aside. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Feed1700000000002 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -49,7 +50,5 @@ export class Feed1700000000002 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('drop table relay_cursor, feed_offset, dead_letter');
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** Long work and who holds it: a job is leased, never locked, so that no transaction is open across I/O. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Jobs1700000000003 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -23,7 +24,5 @@ export class Jobs1700000000003 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('drop table job');
-  }
+  down = noWayBack;
 }

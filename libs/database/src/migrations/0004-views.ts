@@ -1,5 +1,6 @@
 /** The read model: one table a view, foldable from the ledger, and how far each account's views are folded. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Views1700000000004 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -110,7 +111,5 @@ export class Views1700000000004 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('drop table view_head, instance_view, schedule_view, backup_view, copy_view, run_view');
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** The scheduler's timers: one row a schedule, with the next slot to fire. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class SlotTimers1700000000005 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -21,7 +22,5 @@ export class SlotTimers1700000000005 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('drop table slot_timer');
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** The credentials of instances: ciphertext only. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Credentials1700000000006 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -12,7 +13,5 @@ export class Credentials1700000000006 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('drop table instance_credential');
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** Quotas that the ledger counts with its events, requests with a key of their own, counts of requests, events by id, and jobs asked for again. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Limits1700000000007 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -111,12 +112,5 @@ export class Limits1700000000007 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      drop index backup_view_of_parent, backup_view_stored_fulls;
-      alter table job drop column asked;
-      drop table request_count, idempotent_request, ledger_quota;
-      drop index ledger_event_by_id;
-    `);
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** Instances that are built from backups: they have no endpoint until they are there, and may fail to be. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class BuiltInstances1700000000008 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -11,10 +12,5 @@ export class BuiltInstances1700000000008 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      delete from instance_view where endpoint is null;
-      alter table instance_view drop column status, drop column fault, alter column endpoint set not null;
-    `);
-  }
+  down = noWayBack;
 }

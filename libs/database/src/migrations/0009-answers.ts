@@ -1,12 +1,11 @@
 /** The answers of idempotent requests as they were sent: a jsonb would lose their order, and takes not every text. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Answers1700000000009 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
     await run.query('alter table idempotent_request alter column body type json using body::json');
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('alter table idempotent_request alter column body type jsonb using body::jsonb');
-  }
+  down = noWayBack;
 }

@@ -3,6 +3,7 @@
  * when its backup is gone. Accounts whose views were folded before get theirs as the fold makes them.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class RunsAskedFor1700000000010 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -19,11 +20,5 @@ export class RunsAskedFor1700000000010 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      delete from run_view where slot_at is null;
-      drop index run_view_that_ran;
-      alter table run_view alter column slot_at set not null;
-    `);
-  }
+  down = noWayBack;
 }

@@ -1,12 +1,11 @@
 /** How often a job came to nothing, apart from how often it was leased: a lease that was given back is no failure. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class JobFailures1700000000011 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
     await run.query('alter table job add column failures integer not null default 0');
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('alter table job drop column failures');
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** What mends itself: deletions without a job are found, and views that an older version folded are known to lack something. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Mending1700000000012 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -10,10 +11,5 @@ export class Mending1700000000012 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      alter table view_head drop column passed_over;
-      drop index backup_view_deleting;
-    `);
-  }
+  down = noWayBack;
 }

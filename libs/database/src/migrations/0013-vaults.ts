@@ -1,5 +1,6 @@
 /** Which vault each region has: one that is missing, or another in its place, is told from a new one after a restart too. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Vaults1700000000013 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -12,7 +13,5 @@ export class Vaults1700000000013 implements MigrationInterface {
       )`);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query('drop table known_vault');
-  }
+  down = noWayBack;
 }

@@ -4,6 +4,7 @@
  * an older process folds meanwhile is folded anew.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Lineages1700000000014 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -18,12 +19,5 @@ export class Lineages1700000000014 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      alter table instance_view drop column accepted_lineages;
-      alter table run_view drop column made_full;
-      alter table backup_view
-        drop column made_full, drop column lineage, drop column facts, drop column another_server;
-    `);
-  }
+  down = noWayBack;
 }

@@ -1,5 +1,6 @@
 /** Regions come and go: since when a copy is owed, and what is stranded or left behind where a region has no vault. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class Regions1700000000015 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -16,13 +17,5 @@ export class Regions1700000000015 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      drop index backup_view_left_behind;
-      drop index copy_view_stranded;
-      drop index copy_view_unended;
-      create index copy_view_unended on copy_view (region, created_at) where status in ('PENDING', 'COPYING');
-      alter table copy_view drop column owed_at;
-    `);
-  }
+  down = noWayBack;
 }

@@ -3,6 +3,7 @@
  * lease is and when a pause began, so that those that a wrong clock has made are known.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class SecondLook1700000000016 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -37,12 +38,5 @@ export class SecondLook1700000000016 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      drop index instance_view_building;
-      alter table relay_cursor drop column held_ms, drop column ends;
-      alter table job drop column lease_ms, drop column paused_at;
-      drop table second_look, feed_handled, feed_handled_since;
-    `);
-  }
+  down = noWayBack;
 }

@@ -3,6 +3,7 @@
  * and of each backup its place in the ledger, which says what is newest whatever a clock said.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { noWayBack } from '../no-way-back.js';
 
 export class SteadyTime1700000000017 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
@@ -33,14 +34,5 @@ export class SteadyTime1700000000017 implements MigrationInterface {
     `);
   }
 
-  async down(run: QueryRunner): Promise<void> {
-    await run.query(`
-      drop index backup_view_of_instance_in_order;
-      drop trigger backup_view_has_its_place on backup_view;
-      drop function backup_view_place();
-      alter table backup_view drop column position;
-      alter table slot_timer drop column ahead;
-      drop table steady_time;
-    `);
-  }
+  down = noWayBack;
 }

@@ -1,4 +1,5 @@
 /** What a PostgreSQL server, or the way to it, says went wrong, as a fault that says what to do. */
+import { messageOf } from '@strongroom/contracts';
 import { EngineFault, type EngineFaultCode } from '../engine-fault.js';
 
 interface Known {
@@ -95,11 +96,4 @@ function inTable(table: readonly [RegExp, Known][], text: string): Known | undef
 function hintOf(error: unknown): string | undefined {
   const isOne = typeof error === 'object' && error !== null && 'hint' in error && typeof error.hint === 'string';
   return isOne ? String(error.hint) : undefined;
-}
-
-/** A host with several addresses fails with all their errors, in an error that says nothing itself. */
-function messageOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return String(error);
-  if ('message' in error && error.message !== '') return String(error.message);
-  return 'errors' in error && Array.isArray(error.errors) ? error.errors.map(messageOf).join(', ') : String(error);
 }

@@ -13,7 +13,15 @@ const typeSuffix = 'v1';
 const { requestId, correlationId } = eventContext.shape;
 const traced = z.object({ context: z.object({ requestId, correlationId }) });
 
-export function messageOf({ position, id, type, stream, instanceId, at, event }: TailRow): Message & { value: string } {
+export function cloudEventOf({
+  position,
+  id,
+  type,
+  stream,
+  instanceId,
+  at,
+  event,
+}: TailRow): Message & { value: string } {
   // An event that can't be read is carried all the same: it is its consumers' to set aside.
   const { data: trace } = traced.safeParse(event);
   return {

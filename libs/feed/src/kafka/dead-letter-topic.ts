@@ -1,5 +1,5 @@
 /** The topic that tells others of messages set aside; the table `dead_letter` is what they are replayed from. */
-import { deadLetterTopic } from '@strongroom/contracts';
+import { deadLetterTopic, messageOf } from '@strongroom/contracts';
 import { type Kafka, Partitioners, type Producer } from 'kafkajs';
 import { FeedFault } from '../feed-fault.js';
 import type { FeedMessage } from '../feed-message.js';
@@ -23,7 +23,7 @@ export class DeadLetterTopic {
   async publish({ topic, partition, offset, value, headers }: FeedMessage, error: unknown): Promise<void> {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     const fits = Buffer.byteLength(text) <= mostBytes;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     try {
       const producer = await this.connected();
       await producer.send({

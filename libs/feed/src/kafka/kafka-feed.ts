@@ -3,7 +3,7 @@
  * serves its tools only. A consumer that was fenced or frozen finds the offset's row moved, and skips.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { aggregates, topicName } from '@strongroom/contracts';
+import { aggregates, messageOf, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
@@ -182,7 +182,9 @@ export class KafkaFeed extends FeedServer {
     const handling = new Batch(parts, { group: this.options.group, source, topic, partition });
     if (!(await this.persist(() => this.goBack(life, batch), payload)) || isStale()) return;
     for (let from = 0; from < batch.messages.length; from += chunkSize) {
-      const messages = batch.messages.slice(from, from + chunkSize).map((each) => messageOf(topic, partition, each));
+      const messages = batch.messages
+        .slice(from, from + chunkSize)
+        .map((each) => feedMessageOf(topic, partition, each));
       const last = messages.at(-1);
       if (!last || !(await this.persist(() => handling.handle(messages), payload))) return;
       resolveOffset(String(last.offset));
@@ -230,8 +232,7 @@ export class KafkaFeed extends FeedServer {
         return true;
       } catch (error) {
         // The client takes a TypeError for the end of the consumer: what it gets to see is a plain error.
-        if (!passesByItself(error))
-          throw new Error(error instanceof Error ? error.message : String(error), { cause: error });
+        if (!passesByItself(error)) throw new Error(messageOf(error), { cause: error });
         failures += 1;
         if (failures === 1) log.warn({ err: error }, 'events wait for an outage to end; tried again until it does');
       } finally {
@@ -267,7 +268,7 @@ export class KafkaFeed extends FeedServer {
   }
 }
 
-function messageOf(topic: string, partition: number, { offset, value, headers = {} }: KafkaMessage): FeedMessage {
+function feedMessageOf(topic: string, partition: number, { offset, value, headers = {} }: KafkaMessage): FeedMessage {
   const texts = Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, String(header)]));
   const position = Number(texts[positionHeader]);
   return {

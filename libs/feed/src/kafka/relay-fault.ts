@@ -1,12 +1,10 @@
 /** The relay can't send now, and tries again by itself. */
-export class RelayFault extends Error {
-  override readonly name = 'RelayFault';
-  readonly retryable = true;
+import { Fault } from '@strongroom/contracts';
 
-  constructor(
-    readonly code: 'topic-without-partitions' | 'topic-seems-shorter',
-    message: string,
-  ) {
-    super(message);
+export class RelayFault extends Fault<'topic-without-partitions' | 'topic-seems-shorter'> {
+  override readonly name = 'RelayFault';
+
+  constructor(code: RelayFault['code'], message: string) {
+    super(code, true, message);
   }
 }

@@ -11,7 +11,7 @@ import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { beginAnew } from '../feed-offsets.js';
-import { messageOf } from './cloud-event.js';
+import { cloudEventOf } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
 import { RelayFault } from './relay-fault.js';
 import { type Sent, TopicSender } from './topic-sender.js';
@@ -115,7 +115,7 @@ export class TopicRelay {
     try {
       const sender = await this.connected();
       if (this.hasLost(sender, ends)) return await this.refill(source);
-      sent = await sender.send(rows.map((row) => ({ position: row.position, message: messageOf(row) })));
+      sent = await sender.send(rows.map((row) => ({ position: row.position, message: cloudEventOf(row) })));
       // The broker gives an offset that it gave before: what was there is lost.
       if (sent.taken.some(({ partition, baseOffset }) => baseOffset < endOf(ends, partition))) {
         return await this.refill(source);

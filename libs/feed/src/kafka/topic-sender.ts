@@ -4,12 +4,12 @@
  * messages without a word. So no request is over more than one.
  */
 import { type Kafka, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
-import type { messageOf } from './cloud-event.js';
+import type { cloudEventOf } from './cloud-event.js';
 import { RelayFault } from './relay-fault.js';
 
 export interface Placed {
   position: number;
-  message: ReturnType<typeof messageOf>;
+  message: ReturnType<typeof cloudEventOf>;
 }
 
 export interface Sent {

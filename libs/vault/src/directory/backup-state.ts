@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { basename, join } from 'node:path';
-import { manifestObjectName, sha256Hex, uuid } from '@strongroom/contracts';
+import { manifestObjectName, messageOf, sha256Hex, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
 import { VaultFault } from '../vault-fault.js';
 import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
@@ -206,7 +206,7 @@ export class BackupStates {
       return backupState.parse(JSON.parse(bytes.toString('utf8')));
     } catch (cause) {
       const { region } = this.root;
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new VaultFault(
         'manifest-invalid',
         region,

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { instant, regionName, uuid } from '@strongroom/contracts';
+import { instant, messageOf, regionName, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
 import type { VaultIdentity, VaultMemory } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
@@ -65,7 +65,7 @@ export class VaultMarker {
     try {
       return marker.parse(JSON.parse(bytes.toString('utf8')));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw this.misconfigured(`has a ${markerName} in ${this.root.path} that can't be used: ${why}`);
     }
   }

@@ -3,6 +3,7 @@
  * here makes the root itself: a disk that is not mounted must not look like an empty vault.
  */
 import { join } from 'node:path';
+import { messageOf } from '@strongroom/contracts';
 import { VaultFault } from '../vault-fault.js';
 import { VaultFiles } from './vault-files.js';
 
@@ -90,7 +91,7 @@ export class VaultRoot {
       const message = `The vault of ${region} could not ${what}: its folder ${path} is not there. Mount its disk; if the vault is new, make the folder.`;
       return new VaultFault('vault-unavailable', region, message, { cause: error });
     }
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const message = `The vault of ${region} (${path}) could not ${what}: ${why}. See that its disk is sound and that this process may read and write there.`;
     return new VaultFault('vault-unavailable', region, message, { cause: error });
   }

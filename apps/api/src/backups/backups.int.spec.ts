@@ -1,0 +1,372 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { copyId } from '@strongroom/domain';
+import { z } from 'zod';
+import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+
+const nothing = '00000000-0000-4000-8000-000000000000';
+const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await Gateway.open();
+});
+afterAll(() => gateway.close());
+
+const backups = z.object({
+  backups: z.array(z.looseObject({ id: z.string() })),
+  links: z.array(z.object({ rel: z.string(), href: z.string() })),
+});
+const faultOf = ({ status, body }: Answer) => {
+  const { type, message } = faultIn(body);
+  return [status, type, message];
+};
+const create = (backup: object) => gateway.call('POST', '/backups', { body: { backup } });
+const shown = async (id: string) =>
+  z.object({ backup: z.looseObject({}) }).parse((await gateway.call('GET', `/backups/${id}`)).body).backup;
+const listed = async (query = '') => backups.parse((await gateway.call('GET', `/backups${query}`)).body);
+
+describe('a new backup', () => {
+  it('is answered whole, with nothing that a client would stumble over', async () => {
+    const instanceId = await gateway.register();
+    const answer = await create({ name: 'before the migration', instance: instanceId, copy_to: ['ORD', 'IAD'] });
+    expect(answer.status).toBe(202);
+    const { backup } = z.object({ backup: z.looseObject({ id: z.string(), created: z.string() }) }).parse(answer.body);
+    const pending = (region: string) => ({
+      id: copyId(backup.id, region),
+      region,
+      source_region: null,
+      status: 'PENDING',
+      progress: 0,
+      attempt: 0,
+      size_bytes: null,
+      checksum: null,
+      verified: false,
+      locationRef: null,
+      fault: null,
+      retry_at: null,
+      created: time,
+      updated: time,
+      started: null,
+      completed: null,
+    });
+    expect(backup).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      name: 'before the migration',
+      description: null,
+      status: 'NEW',
+      created: time,
+      updated: time,
+      instance_id: instanceId,
+      source: { id: instanceId, type: 'instance' },
+      parent_id: null,
+      size: null,
+      size_bytes: null,
+      locationRef: null,
+      datastore: { type: 'postgresql', version: '18', version_id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+      is_automated: 0,
+      type: 'full',
+      schedule_id: null,
+      checksum: null,
+      made_full: null,
+      lineage: null,
+      another_server: null,
+      progress: 0,
+      fault: null,
+      started: null,
+      completed: null,
+      copies: [pending('IAD'), pending('ORD')],
+    });
+    expect(await shown(backup.id)).toEqual(backup);
+    expect((await gateway.call('GET', `/backups/${backup.id}/copies`)).body).toEqual({
+      copies: backup.copies,
+      links: [],
+    });
+  });
+
+  it('takes what known clients send and does not obey all of it', async () => {
+    const answer = await create({
+      name: 'x',
+      instance: (await gateway.register()).toUpperCase(),
+      description: 'two\nlines',
+      incremental: 0,
+      parent_id: null,
+      is_automated: 1,
+      backup_type: 'snapshot',
+      swift_container: 'mine',
+      source: { id: nothing, type: 'replica' },
+    });
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { backup: { description: 'two\nlines', is_automated: 0, type: 'full', copies: [] } },
+    });
+  });
+
+  it('is the only one that runs of its instance, though many ask at once', async () => {
+    const instanceId = await gateway.register();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => create({ name: 'x', instance: instanceId })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 422, 422, 422, 422, 422, 422, 422]);
+    const [running] = (await listed(`?instance_id=${instanceId}`)).backups;
+    expect(faultOf(await create({ name: 'x', instance: instanceId }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringContaining(running?.id ?? 'none'),
+    ]);
+    await gateway.run(running?.id ?? '', instanceId, 'completed');
+    expect((await create({ name: 'x', instance: instanceId })).status).toBe(202);
+  });
+
+  it('needs an instance of this account and regions that there are', async () => {
+    const instance = await gateway.register();
+    const text = expect.any(String);
+    expect(faultOf(await create({ name: 'x', instance: nothing }))).toEqual([
+      404,
+      'itemNotFound',
+      expect.stringContaining(nothing),
+    ]);
+    expect(faultOf(await create({ name: 'x', instance: await gateway.register('other') }))).toEqual([
+      404,
+      'itemNotFound',
+      text,
+    ]);
+    for (const region of ['DFW', 'LON', 'x']) {
+      expect(faultOf(await create({ name: 'x', instance, copy_to: [region] }))).toEqual([
+        400,
+        'badRequest',
+        expect.stringMatching(`^backup\\.copy_to: "${region}" .* Allowed: IAD, ORD\\.$`),
+      ]);
+    }
+    expect((await listed(`?instance_id=${instance}`)).backups).toEqual([]);
+  });
+});
+
+describe('an incremental backup', () => {
+  const completed = async (instance: string) => {
+    const id = await gateway.backup(instance);
+    await gateway.run(id, instance, 'completed');
+    return id;
+  };
+
+  it('is built on the parent that is named, or on the newest that has completed; on nothing, it is full and says why', async () => {
+    const instance = await gateway.register();
+    const first = await gateway.backup(instance, { incremental: 1 });
+    expect(await shown(first)).toMatchObject({
+      type: 'full',
+      parent_id: null,
+      made_full: { planned_parent_id: null, ground: 'nothing-to-build-on', reason: expect.any(String) },
+    });
+    await gateway.run(first, instance, 'completed');
+    const second = await gateway.backup(instance, { incremental: true });
+    expect(await shown(second)).toMatchObject({ type: 'incremental', parent_id: first, made_full: null });
+    await gateway.run(second, instance, 'completed');
+    const third = await gateway.backup(instance, { parent_id: second });
+    expect(await shown(third)).toMatchObject({ type: 'incremental', parent_id: second });
+    await gateway.run(third, instance, 'failed');
+    const fourth = await gateway.backup(instance, { incremental: 0 });
+    expect(await shown(fourth)).toMatchObject({ type: 'full', parent_id: null, made_full: null });
+  });
+
+  it('needs a parent of the instance that has completed', async () => {
+    const instance = await gateway.register();
+    const running = await gateway.backup(instance);
+    expect(faultOf(await create({ name: 'x', instance, parent_id: running }))[0]).toBe(422);
+    await gateway.run(running, instance, 'failed');
+    expect(faultOf(await create({ name: 'x', instance, parent_id: running }))[0]).toBe(422);
+    expect(faultOf(await create({ name: 'x', instance, parent_id: nothing }))[0]).toBe(404);
+    const ofOther = await completed(await gateway.register());
+    expect(faultOf(await create({ name: 'x', instance, parent_id: ofOther }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringContaining('another instance'),
+    ]);
+  });
+
+  it('is built on the newest only: another parent is a 422 that names the newest', async () => {
+    const instance = await gateway.register();
+    const [first, second] = [await completed(instance), await completed(instance)];
+    expect(faultOf(await create({ name: 'x', instance, parent_id: first }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(`^backup\\.parent_id: Backup ${first} is not the newest .*${second}.* take a full backup`),
+    ]);
+    expect((await create({ name: 'x', instance, parent_id: second })).status).toBe(202);
+  });
+
+  it('is refused by what is known here before its server is asked anything', async () => {
+    const asked: Socket[] = [];
+    const listener = createServer((socket) => asked.push(socket.end()));
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    try {
+      const address = listener.address();
+      const port = typeof address === 'object' ? address?.port : undefined;
+      const connection = { host: '127.0.0.1', port, user: 'backup', password: 'x' };
+      const instance = await gateway.register('admin', { connection });
+      const ofOther = await completed(await gateway.register());
+      const [older, newest] = [await completed(instance), await completed(instance)];
+      for (const parent_id of [ofOther, older, nothing]) {
+        expect((await create({ name: 'x', instance, parent_id })).status).toBeGreaterThanOrEqual(400);
+      }
+      expect((await create({ name: 'x', instance, parent_id: newest, copy_to: ['IAD'] })).status).toBe(400);
+      expect(asked).toEqual([]);
+      expect((await create({ name: 'x', instance, parent_id: newest })).status).toBe(202);
+      expect(asked).toHaveLength(1);
+    } finally {
+      listener.close();
+    }
+  });
+
+  it('is a 422 with the reason where the server can take none', async () => {
+    const old = await gateway.register('admin', { datastore: { type: 'postgresql', version: '16.4' } });
+    expect(faultOf(await create({ name: 'x', instance: old, parent_id: await completed(old) }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(/^backup\.parent_id: The server is PostgreSQL 16\.4/),
+    ]);
+    const { hostname: host, port, username: user, password } = new URL(gateway.database.url);
+    const connection = { host, port: Number(port), user, password };
+    const withoutSummaries = await gateway.register('admin', { connection });
+    await completed(withoutSummaries);
+    expect(faultOf(await create({ name: 'x', instance: withoutSummaries, incremental: 1 }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),
+    ]);
+  });
+
+  it('is copied to no region that does not hold its parent', async () => {
+    const instance = await gateway.register();
+    const parent = await completed(instance);
+    expect(faultOf(await create({ name: 'x', instance, parent_id: parent, copy_to: ['IAD'] }))).toEqual([
+      400,
+      'badRequest',
+      expect.stringMatching(`^backup\\.copy_to: IAD does not hold backup ${parent}`),
+    ]);
+    const child = await gateway.backup(instance, { parent_id: parent });
+    await gateway.run(child, instance, 'completed');
+    const body = { 'copy-backup': { target_backup_region: 'IAD' } };
+    expect(faultOf(await gateway.call('POST', `/backups/${child}/action`, { body }))[0]).toBe(400);
+  });
+
+  it('goes when what it was built on is deleted, and so does what was built on it', async () => {
+    const instance = await gateway.register();
+    const root = await completed(instance);
+    const child = await gateway.backup(instance, { parent_id: root });
+    await gateway.run(child, instance, 'completed');
+    const grandchild = await gateway.backup(instance, { parent_id: child });
+    expect(faultOf(await gateway.call('DELETE', `/backups/${root}`))[0]).toBe(422);
+    expect(await shown(root)).toMatchObject({ status: 'COMPLETED' });
+    await gateway.run(grandchild, instance, 'completed');
+    expect((await gateway.call('DELETE', `/backups/${child}`)).status).toBe(202);
+    expect((await listed(`?instance_id=${instance}`)).backups.map(({ id }) => id)).toEqual([root]);
+  });
+});
+
+describe('a backup', () => {
+  it('is shown as it goes: building, completed, and where it is', async () => {
+    const instanceId = await gateway.register();
+    const id = await gateway.backup(instanceId, { copy_to: ['IAD'] });
+    await gateway.run(id, instanceId, 'started');
+    expect(await shown(id)).toMatchObject({ status: 'BUILDING', started: time, completed: null, size: null });
+    const instance = () => gateway.call('GET', `/instances/${instanceId}`);
+    expect((await instance()).body).toMatchObject({ instance: { status: 'BACKUP' } });
+
+    const other = await gateway.register();
+    const done = await gateway.backup(other, { copy_to: ['IAD'] });
+    await gateway.run(done, other, 'completed');
+    expect(await shown(done)).toMatchObject({
+      status: 'COMPLETED',
+      size: 5,
+      size_bytes: 5_000_000_000,
+      checksum: 'a'.repeat(64),
+      locationRef: `strongroom://DFW/backups/${done}`,
+      progress: 100,
+      completed: time,
+      fault: null,
+      // Not planned yet, and not forgotten: a client that waits for all copies does not take none for all.
+      copies: [{ region: 'IAD', status: 'PENDING', verified: false }],
+    });
+  });
+
+  it('that failed says why, and owes no copies', async () => {
+    const instanceId = await gateway.register();
+    const id = await gateway.backup(instanceId, { copy_to: ['IAD'] });
+    await gateway.run(id, instanceId, 'failed');
+    expect(await shown(id)).toMatchObject({
+      status: 'FAILED',
+      fault: { code: 'server-unreachable', message: 'The server does not answer.' },
+      size: null,
+      checksum: null,
+      copies: [],
+    });
+    expect((await gateway.call('GET', `/instances/${instanceId}`)).body).toMatchObject({
+      instance: { status: 'ACTIVE' },
+    });
+  });
+
+  it('stays when its schedule goes', async () => {
+    const instanceId = await gateway.register();
+    const scheduleId = await gateway.schedule(instanceId);
+    await gateway.call('PUT', `/schedules/${scheduleId}`, { body: { schedule: { run_now: true } } });
+    await gateway.call('DELETE', `/schedules/${scheduleId}`);
+    expect((await listed(`?instance_id=${instanceId}`)).backups).toMatchObject([{ schedule_id: scheduleId }]);
+  });
+});
+
+describe('the list of backups', () => {
+  it('comes newest first in pages of twenty, whose links keep every filter and lead to all of them once', async () => {
+    const instanceId = await gateway.register();
+    const made: string[] = [];
+    for (let count = 0; count < 23; count += 1) {
+      const id = await gateway.backup(instanceId);
+      await gateway.run(id, instanceId, count % 2 === 0 ? 'completed' : 'failed');
+      made.unshift(id);
+    }
+    const first = await listed(`?instance_id=${instanceId}&limit=1000`);
+    expect(first.backups.map(({ id }) => id)).toEqual(made.slice(0, 20));
+    const query = `instance_id=${instanceId}&limit=1000&marker=${made[19]}`;
+    expect(first.links).toEqual([{ rel: 'next', href: `${gateway.url}/v1.0/1234/backups?${query}` }]);
+    const second = await listed(`?${query}`);
+    expect(second.backups.map(({ id }) => id)).toEqual(made.slice(20));
+    expect(second.links).toEqual([]);
+
+    const completed = await listed(`?status=COMPLETED&datastore=postgresql&instance_id=${instanceId}&limit=5`);
+    expect(completed.backups.map(({ id }) => id)).toEqual(made.filter((_, index) => index % 2 === 0).slice(0, 5));
+    expect(completed.links[0]?.href).toMatch(
+      /\?status=COMPLETED&datastore=postgresql&instance_id=[^&]+&limit=5&marker=/,
+    );
+
+    const own = await gateway.call('GET', `/instances/${instanceId}/backups?limit=2&status=FAILED`);
+    expect(backups.parse(own.body).backups.map(({ id }) => id)).toEqual([made[1], made[3]]);
+  });
+
+  it('is of one account', async () => {
+    const instanceId = await gateway.register('other');
+    const id = await gateway.backup(instanceId, {}, 'other');
+    const ofOther = backups.parse((await gateway.call('GET', '/backups', { as: 'other' })).body);
+    expect(ofOther.backups.map((each) => each.id)).toEqual([id]);
+    expect(JSON.stringify(await listed())).not.toContain(id);
+  });
+
+  it.each([
+    ['datastore=mysql', 404, 'itemNotFound'],
+    ['datastore=', 404, 'itemNotFound'],
+    ['status=completed', 400, 'badRequest'],
+    ['status=', 400, 'badRequest'],
+    ['limit=0', 400, 'badRequest'],
+    [`marker=${nothing}`, 400, 'badRequest'],
+    ['marker=nightly', 400, 'badRequest'],
+  ])('is not asked for with %s', async (query, status, type) => {
+    expect(faultOf(await gateway.call('GET', `/backups?${query}`)).slice(0, 2)).toEqual([status, type]);
+  });
+
+  it('is empty for a filter that nothing meets, and takes what it does not know for nothing', async () => {
+    expect(await listed('?status=DELETE_FAILED&datastore=postgresql')).toEqual({ backups: [], links: [] });
+    expect(await listed(`?instance_id=${nothing}&include_clustered=False`)).toEqual({ backups: [], links: [] });
+    expect(faultOf(await gateway.call('GET', `/instances/${nothing}/backups`)).slice(0, 2)).toEqual([
+      404,
+      'itemNotFound',
+    ]);
+  });
+});

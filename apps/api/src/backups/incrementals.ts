@@ -1,0 +1,74 @@
+/** Whether a backup can be incremental, found out before it is accepted: what is known here first, then what the server says. */
+import type { Credentials } from '@strongroom/credentials';
+import { EngineFault, type EngineFor } from '@strongroom/engines';
+import type { InstanceRow } from '@strongroom/read-model';
+import type { Logger } from '@strongroom/runtime';
+import { HttpFault } from '../edge/http-fault.js';
+import type { Reads } from '../reads.js';
+
+interface Asked {
+  parent_id?: string | undefined;
+  incremental?: boolean | undefined;
+}
+
+const askMs = 3_000;
+
+export class Incrementals {
+  constructor(
+    private readonly reads: Reads,
+    private readonly credentials: Credentials,
+    private readonly engineFor: EngineFor,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * The backup to build on; null for a full one, which is also what comes of `incremental` where there is nothing yet.
+   * Nobody is asked but the views.
+   * @throws {HttpFault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
+   */
+  async parentFor({ accountId, id }: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
+    const newest = await this.reads.newestCompleted(accountId, id);
+    if (parent_id === undefined) return incremental ? (newest ?? null) : null;
+    const parent = await this.reads.backup(accountId, parent_id);
+    const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
+    if (parent.instanceId !== id) {
+      throw refuse(`Backup ${parent_id} is of another instance: nothing can be built on it here.`);
+    }
+    if (parent.status !== 'COMPLETED') {
+      throw refuse(`Backup ${parent_id} is ${parent.status}: nothing can be built on what has not completed.`);
+    }
+    if (parent_id !== newest) {
+      const onNewest = newest === undefined ? '' : `Build on backup ${newest}, the newest, or `;
+      throw refuse(
+        `Backup ${parent_id} is not the newest of its instance, and no server can prove any more that it is the one it was taken of. ${onNewest || 'To go on, '}take a full backup.`,
+      );
+    }
+    return parent_id;
+  }
+
+  /** @throws {HttpFault} unprocessableEntity when the server can take no incrementals */
+  async mustBePossible(instance: InstanceRow, { parent_id }: Asked): Promise<void> {
+    const why = await this.whyNot(instance);
+    if (why !== undefined) {
+      throw new HttpFault('unprocessableEntity', `backup.${parent_id ? 'parent_id' : 'incremental'}: ${why}`);
+    }
+  }
+
+  /** A server that can't be asked now may be there when the backup is taken, which then tells. */
+  private async whyNot({ id, datastoreType, datastoreVersion, endpoint }: InstanceRow): Promise<string | undefined> {
+    const engine = this.engineFor(datastoreType);
+    const byVersion = engine.abilitiesOf(datastoreVersion).incremental;
+    if (!byVersion.isPossible) return byVersion.why;
+    if (!endpoint) return 'The instance is not there yet.';
+    const { password = '' } = (await this.credentials.get(id)) ?? {};
+    try {
+      const target = { instanceId: id, endpoint, password };
+      const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
+      return incremental.isPossible ? undefined : incremental.why;
+    } catch (error) {
+      if (!(error instanceof EngineFault)) throw error;
+      this.log.info({ err: error, instance: id }, 'whether the server takes incrementals could not be asked');
+      return undefined;
+    }
+  }
+}

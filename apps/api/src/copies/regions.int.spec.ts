@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CopyResource } from '@strongroom/contracts';
+import { backupDecider, type CopyCommand, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
+import { execute } from '@strongroom/ledger';
+import { RandomIds } from '@strongroom/runtime';
+import { z } from 'zod';
+import { type Answer, accountId, faultIn, Gateway } from '../../fixtures/gateway.js';
+
+const ids = new RandomIds();
+const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };
+const startedAt = '2026-11-24T00:00:00.000Z';
+
+let dfw: Gateway;
+/** On the same database, after its home region was moved. */
+let iad: Gateway;
+beforeAll(async () => {
+  dfw = await Gateway.open();
+  iad = await Gateway.open({ database: dfw.database, env: { STRONGROOM_HOME_REGION: 'IAD' } });
+});
+afterAll(async () => {
+  await iad.end();
+  await dfw.close();
+});
+
+const faultOf = ({ status, body }: Answer) => [status, faultIn(body).message];
+const copiesOf = async (gateway: Gateway, backupId: string): Promise<CopyResource[]> => {
+  const { body } = await gateway.call('GET', `/backups/${backupId}/copies`);
+  return z.object({ copies: z.array(z.custom<CopyResource>()) }).parse(body).copies;
+};
+const copy = (gateway: Gateway, backupId: string, region: string) =>
+  gateway.call('POST', `/backups/${backupId}/action`, { body: { 'copy-backup': { target_backup_region: region } } });
+const typesOf = async (backupId: string, region: string) =>
+  (await dfw.ledger.readStream(`copy-${copyId(backupId, region)}`)).map(({ type }) => type);
+const change = (gateway: Gateway, scheduleId: string, schedule: object) =>
+  gateway.call('PUT', `/schedules/${scheduleId}`, { body: { schedule } });
+
+async function completed(fields: Record<string, unknown> = {}): Promise<string> {
+  const instance = await dfw.register();
+  const backupId = await dfw.backup(instance, fields);
+  await dfw.run(backupId, instance, 'completed');
+  return backupId;
+}
+
+async function onCopy(backupId: string, region: string, ...commands: CopyCommand[]): Promise<void> {
+  const history = await dfw.ledger.readStream(`backup-${backupId}`);
+  const backup = fold(backupDecider, history);
+  if (backup.is !== 'completed') throw new Error('the backup has not completed');
+  const target = { id: copyId(backupId, region), accountId, instanceId: backup.request.instanceId, context };
+  for (const command of commands) {
+    expect(await execute({ ledger: dfw.ledger, ids }, copyDecider, target, command)).not.toHaveProperty('refused');
+  }
+}
+
+async function copyThere(backupId: string, region: string, location = `backups/${backupId}`): Promise<void> {
+  const history = await dfw.ledger.readStream(`backup-${backupId}`);
+  const backup = fold(backupDecider, history);
+  if (backup.is !== 'completed' || !backup.completed) throw new Error('the backup has not completed');
+  const request = copyRequest(backup.completed, region);
+  const { copyId: id, sizeBytes, sha256 } = request;
+  const done = { location, sizeBytes, sha256, startedAt };
+  await onCopy(
+    backupId,
+    region,
+    { type: 'RequestCopy', request },
+    { type: 'StartCopy', copyId: id, attempt: 1, replicator: 'spec' },
+    { type: 'CompleteCopy', copyId: id, attempt: 1, ...done },
+  );
+}
+
+describe('copying a backup', () => {
+  it('to the region where it was made has that looked at, and the backup put back there from a region that has it', async () => {
+    const backup = await completed();
+    await copyThere(backup, 'ORD');
+    expect(await copy(dfw, backup, 'DFW')).toMatchObject({ status: 202, body: '' });
+    expect(await copiesOf(dfw, backup)).toMatchObject([
+      { region: 'DFW', source_region: 'ORD', status: 'PENDING' },
+      { region: 'ORD', source_region: 'DFW', status: 'COMPLETED' },
+    ]);
+    // The backup stays what it is meanwhile.
+    expect((await dfw.call('GET', `/backups/${backup}`)).body).toMatchObject({ backup: { status: 'COMPLETED' } });
+    expect((await copy(dfw, backup, 'DFW')).status).toBe(202);
+    expect(await typesOf(backup, 'DFW')).toEqual(['CopyRequested']);
+  });
+
+  it('back to the region where it was made has the backup say where it lies there now', async () => {
+    const backup = await completed();
+    const shown = async () =>
+      z
+        .object({ backup: z.object({ locationRef: z.string() }) })
+        .parse((await dfw.call('GET', `/backups/${backup}`)).body);
+    const before = await shown();
+    await copyThere(backup, 'ORD');
+    expect(await shown()).toEqual(before);
+    await copyThere(backup, 'DFW', 'backups/put-back');
+    expect(await shown()).toEqual({ backup: { locationRef: 'strongroom://DFW/backups/put-back' } });
+  });
+
+  it('to a region that has it has it read back there, and changes nothing that is shown', async () => {
+    const backup = await completed();
+    await copyThere(backup, 'ORD');
+    const before = await copiesOf(dfw, backup);
+    expect((await copy(dfw, backup, 'ORD')).status).toBe(202);
+    expect((await typesOf(backup, 'ORD')).at(-1)).toBe('CopyCheckRequested');
+    expect(await copiesOf(dfw, backup)).toMatchObject(before.map(({ updated: _, ...rest }) => rest));
+  });
+
+  it('that was lost there shows it as owed again, with the reason', async () => {
+    const backup = await completed();
+    await copyThere(backup, 'ORD');
+    await onCopy(backup, 'ORD', { type: 'LoseCopy', code: 'object-missing', reason: 'base.tar.zst is missing' });
+    expect(await copiesOf(dfw, backup)).toMatchObject([
+      {
+        status: 'PENDING',
+        verified: false,
+        locationRef: null,
+        fault: { code: 'object-missing', message: 'base.tar.zst is missing' },
+      },
+    ]);
+  });
+
+  it('that is being deleted is shown to nobody', async () => {
+    const backup = await completed();
+    await copyThere(backup, 'ORD');
+    await onCopy(backup, 'ORD', { type: 'RequestCopyDeletion' });
+    expect(await copiesOf(dfw, backup)).toEqual([]);
+  });
+
+  it('which was made before the home region was moved goes to what is the home region now, and to every other', async () => {
+    const backup = await completed();
+    for (const region of ['IAD', 'ORD', 'DFW']) expect((await copy(iad, backup, region)).status).toBe(202);
+    expect(faultOf(await copy(iad, backup, 'HKG'))).toEqual([
+      400,
+      'copy-backup.target_backup_region: "HKG" is no region of this deployment. Allowed: IAD, DFW, ORD.',
+    ]);
+  });
+});
+
+describe('a schedule that was made before the home region was moved', () => {
+  const scheduled = async () => dfw.schedule(await dfw.register(), { copy_to: ['IAD', 'ORD'] });
+
+  it('can be changed and run, and can keep its regions, be it that they are sent along', async () => {
+    const schedule = await scheduled();
+    expect((await change(iad, schedule, { hour: 5 })).status).toBe(202);
+    expect((await change(iad, schedule, { hour: 6, copy_to: 'ORD,IAD' })).status).toBe(202);
+    expect((await change(iad, schedule, { copy_to: ['IAD', 'ORD'], run_now: true })).status).toBe(202);
+    expect((await iad.call('GET', `/schedules/${schedule}`)).body).toMatchObject({
+      schedule: { hour: 6, running: 1 },
+    });
+  });
+
+  it('takes regions that are right now, and no other list with the home region', async () => {
+    const schedule = await scheduled();
+    expect(faultOf(await change(iad, schedule, { copy_to: ['IAD'] }))).toEqual([
+      400,
+      'schedule.copy_to: "IAD" is the home region, where the backup is made. Allowed: DFW, ORD.',
+    ]);
+    expect((await change(iad, schedule, { copy_to: ['DFW', 'ORD'] })).status).toBe(202);
+    expect(faultOf(await change(iad, schedule, { copy_to: ['IAD', 'ORD'] }))[0]).toBe(400);
+  });
+
+  it('owes no copy to the region where its backups are made', async () => {
+    const schedule = await scheduled();
+    expect((await change(iad, schedule, { run_now: true })).status).toBe(202);
+    const { body } = await iad.call('GET', '/backups?limit=1');
+    expect(body).toMatchObject({
+      backups: [{ schedule_id: schedule, copies: [{ region: 'ORD', status: 'PENDING' }] }],
+    });
+  });
+});
+
+describe('an incremental backup', () => {
+  it('is copied to a region where its parent was made, for that holds it', async () => {
+    const instance = await dfw.register();
+    const parent = await dfw.backup(instance);
+    await dfw.run(parent, instance, 'completed');
+    const child = await dfw.backup(instance, { parent_id: parent });
+    await dfw.run(child, instance, 'completed');
+    expect((await copy(iad, child, 'DFW')).status).toBe(202);
+    expect(faultOf(await copy(iad, child, 'ORD'))[0]).toBe(400);
+    await copyThere(parent, 'ORD');
+    expect((await copy(iad, child, 'ORD')).status).toBe(202);
+  });
+
+  it('is not, where its parent is known to be lost', async () => {
+    const instance = await dfw.register();
+    const parent = await dfw.backup(instance);
+    await dfw.run(parent, instance, 'completed');
+    await copyThere(parent, 'ORD');
+    const child = await dfw.backup(instance, { parent_id: parent });
+    await dfw.run(child, instance, 'completed');
+    expect((await copy(dfw, parent, 'DFW')).status).toBe(202);
+    expect(faultOf(await copy(dfw, child, 'DFW'))[0]).toBe(400);
+  });
+});

@@ -1,0 +1,356 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { operations } from '@strongroom/contracts';
+import { z } from 'zod';
+import { type Answer, accountId, faultIn, Gateway, otherAccountId } from '../../fixtures/gateway.js';
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await Gateway.open();
+});
+afterAll(() => gateway.close());
+
+const nothing = '00000000-0000-4000-8000-000000000000';
+const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
+const concrete = (path: string) => path.replace('{accountId}', accountId).replace('{id}', nothing);
+const ofAccount = operations.filter(({ path }) => path.includes('{accountId}'));
+
+/** The last response on a wire: status, headers as one text, and the fault in its body. */
+function answered(wire: string) {
+  const [head = '', body = ''] = wire.split('\r\n\r\n');
+  return {
+    status: Number(/^HTTP\/1\.1 (\d+)/.exec(head)?.[1]),
+    head: head.toLowerCase(),
+    fault: faultIn(JSON.parse(body)),
+  };
+}
+
+describe('who calls', () => {
+  it.each(ofAccount)('$method $path is for nobody without a token, or with a wrong one', async ({ method, path }) => {
+    expect(faultOf(await gateway.request(method, concrete(path), { as: 'nobody' }))).toEqual([401, 'unauthorized']);
+    for (const token of ['', 'x', `${gateway.tokenOf('admin')}x`, `${gateway.tokenOf('admin')}, x`]) {
+      const headers = { 'x-auth-token': token };
+      expect(faultOf(await gateway.request(method, concrete(path), { as: 'nobody', headers }))).toEqual([
+        401,
+        'unauthorized',
+      ]);
+    }
+  });
+
+  it.each(ofAccount)('$method $path is not for a token of another account', async ({ method, path }) => {
+    expect(faultOf(await gateway.request(method, concrete(path), { as: 'other' }))).toEqual([403, 'forbidden']);
+  });
+
+  it('an observer may look, a creator may do all but delete, another role nothing', async () => {
+    const refusedTo = async (as: 'creator' | 'observer' | 'roleless') => {
+      const refused = new Set<string>();
+      for (const { method, path } of ofAccount) {
+        const { status } = await gateway.request(method, concrete(path), { as });
+        if (status === 403) refused.add(method);
+        else expect(status).not.toBe(401);
+      }
+      return [...refused].sort();
+    };
+    expect(await refusedTo('creator')).toEqual(['DELETE']);
+    expect(await refusedTo('observer')).toEqual(['DELETE', 'POST', 'PUT']);
+    expect(await refusedTo('roleless')).toEqual(['DELETE', 'GET', 'POST', 'PUT']);
+  });
+
+  it('is asked before a word of the body is read', async () => {
+    const bytes = '{"schedule": '.repeat(10_000);
+    expect(faultOf(await gateway.call('POST', '/schedules', { as: 'nobody', bytes }))).toEqual([401, 'unauthorized']);
+    expect(faultOf(await gateway.call('POST', '/schedules', { as: 'observer', bytes }))).toEqual([403, 'forbidden']);
+  });
+
+  it('need not be said for what tells of nobody', async () => {
+    for (const path of ['/', '/v1.0', '/v1.0/', '/openapi.json', '/health/live', '/health/ready', '/metrics']) {
+      expect([path, (await gateway.request('GET', path, { as: 'nobody' })).status]).toEqual([path, 200]);
+    }
+  });
+
+  it('never comes to light: no token and no password is in the log', () => {
+    const log = gateway.lines.join('\n');
+    expect(log).toContain('answered');
+    for (const as of ['admin', 'creator', 'observer', 'other'] as const) expect(log).not.toContain(gateway.tokenOf(as));
+  });
+});
+
+describe('two accounts', () => {
+  it('never see, change or use what is the other’s', async () => {
+    const instanceId = await gateway.register();
+    const scheduleId = await gateway.schedule(instanceId);
+    const backupId = await gateway.backup(instanceId, { copy_to: ['IAD'] });
+    const asOther = (method: string, path: string, body?: object) => gateway.call(method, path, { as: 'other', body });
+    const put = { schedule: { hour: 1 } };
+    const hidden = await Promise.all([
+      asOther('GET', `/instances/${instanceId}`),
+      asOther('GET', `/instances/${instanceId}/backups`),
+      asOther('POST', `/instances/${instanceId}/action`, { resize: {} }),
+      asOther('GET', `/schedules/${scheduleId}`),
+      asOther('GET', `/schedules/${scheduleId}/runs`),
+      asOther('PUT', `/schedules/${scheduleId}`, put),
+      asOther('DELETE', `/schedules/${scheduleId}`),
+      asOther('GET', `/backups/${backupId}`),
+      asOther('GET', `/backups/${backupId}/copies`),
+      asOther('POST', '/backups', { backup: { name: 'mine', instance: instanceId } }),
+      asOther('POST', '/schedules', {
+        schedule: { action: 'backup', instance_id: instanceId, day_of_week: 1, hour: 1, minute: 1 },
+      }),
+    ]);
+    expect(hidden.map(faultOf)).toEqual(hidden.map(() => [404, 'itemNotFound']));
+    expect((await asOther('GET', '/instances')).body).toEqual({ instances: [], links: [] });
+    expect((await asOther('GET', `/schedules?instance_id=${instanceId}`)).body).toEqual({ schedules: [], links: [] });
+    expect((await asOther('GET', `/backups?instance_id=${instanceId}`)).body).toEqual({ backups: [], links: [] });
+    // A marker of the other's is no marker.
+    for (const [list, marker] of [
+      ['instances', instanceId],
+      ['schedules', scheduleId],
+      ['backups', backupId],
+    ]) {
+      expect(faultOf(await asOther('GET', `/${list}?marker=${marker}`))).toEqual([400, 'badRequest']);
+    }
+    expect((await gateway.call('GET', `/schedules/${scheduleId}`)).body).toMatchObject({
+      schedule: { hour: 14, version: 1 },
+    });
+    expect((await gateway.call('GET', '/instances', { as: 'admin', account: otherAccountId })).status).toBe(403);
+  });
+});
+
+describe('what there is not', () => {
+  it.each(['/nothing', '/v1.0/1234', '/v1.0/1234/nothing', '/v1.0/1234/schedules/x/y', '/v2.0/1234/schedules'])(
+    'is a 404: %s',
+    async (path) => {
+      expect(faultOf(await gateway.request('GET', path))).toEqual([404, 'itemNotFound']);
+      expect(faultOf(await gateway.request('POST', path, { body: {} }))).toEqual([404, 'itemNotFound']);
+    },
+  );
+
+  it.each(['instances', 'schedules', 'backups'])('is a 404 also where an id is none: %s', async (list) => {
+    for (const id of [
+      nothing,
+      'nightly',
+      'NIGHTLY%20backup',
+      '%00',
+      '%F0%9F%90%98',
+      "'%20or%20true--",
+      'x'.repeat(90),
+      'x'.repeat(2_000),
+    ]) {
+      expect(faultOf(await gateway.call('GET', `/${list}/${id}`))).toEqual([404, 'itemNotFound']);
+    }
+  });
+
+  it('is a 400 where a path is no text', async () => {
+    for (const id of ['%ff', '%c3%28', '%', '%zz', '%ed%a0%80']) {
+      expect(faultOf(await gateway.call('GET', `/backups/${id}`))).toEqual([400, 'badRequest']);
+    }
+  });
+
+  it.each(operations)('is every other method on $path: a 405 that says which there are', async ({ path }) => {
+    const here = operations.filter((each) => each.path === path).map(({ method }) => method);
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
+      if (here.some((each) => each === method)) continue;
+      const answer = await gateway.request(method, concrete(path));
+      expect([method, ...faultOf(answer)]).toEqual([method, 405, 'badMethod']);
+      expect(answer.headers.get('allow')).toBe(here.join(', '));
+    }
+  });
+
+  it('is told apart from what there is, however its path is spelled', async () => {
+    for (const path of ['/%73chedules', '/schedules/', '/schedules?x']) {
+      const answer = await gateway.call('PATCH', path);
+      expect([path, ...faultOf(answer)]).toEqual([path, 405, 'badMethod']);
+      expect(answer.headers.get('allow')).toBe('POST, GET');
+    }
+  });
+
+  it.each(operations.filter(({ path }) => path.includes('{')))(
+    "is a 400 where its path can't be read: $method $path",
+    async ({ method, path }) => {
+      const unreadable = concrete(path).replace(/(?<=^\/v1\.0\/)\w+|[\da-f-]{36}/g, '%ff');
+      expect(faultOf(await gateway.request(method, unreadable))).toEqual([400, 'badRequest']);
+    },
+  );
+
+  it('is asked for by HEAD as by GET, and answered without a body', async () => {
+    expect(await gateway.call('HEAD', '/instances')).toMatchObject({ status: 200, body: '' });
+    expect(await gateway.call('HEAD', '/nothing')).toMatchObject({ status: 404, body: '' });
+    expect(await gateway.call('HEAD', '/instances', { as: 'nobody' })).toMatchObject({ status: 401, body: '' });
+  });
+});
+
+describe('a body', () => {
+  const send = (bytes: string | Uint8Array, type = 'application/json', more: Record<string, string> = {}) =>
+    gateway.call('POST', '/schedules', { bytes, headers: { 'content-type': type, ...more } });
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/xml',
+    'application/json+x',
+    'application/problem+json',
+    'application/json; charset=latin1',
+    'json',
+    ' ',
+  ])('of another type is a 415: %s', async (type) => {
+    expect(faultOf(await send('{"schedule": {}}', type))).toEqual([415, 'badMediaType']);
+  });
+
+  it('without a type, or packed, is a 415', async () => {
+    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
+    const { status, fault } = answered(await gateway.wire(`${head}Content-Length: 2\r\n\r\n{}`));
+    expect([status, fault.type]).toEqual([415, 'badMediaType']);
+    expect(faultOf(await send('{}', 'application/json', { 'content-encoding': 'gzip' }))).toEqual([
+      415,
+      'badMediaType',
+    ]);
+  });
+
+  it.each([
+    'application/json',
+    'Application/JSON',
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+  ])('of %s is read', async (type) => {
+    expect(faultIn((await send('{"schedule": {}}', type)).body).message).toMatch(/^schedule\.action: is required/);
+  });
+
+  it('may be named and not be there, where none is needed', async () => {
+    const headers = { 'content-type': 'application/json' };
+    expect((await gateway.call('GET', '/schedules', { headers })).status).toBe(200);
+    expect(faultOf(await gateway.call('DELETE', `/schedules/${nothing}`, { headers }))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await gateway.call('POST', '/schedules', { headers }))).toEqual([400, 'badRequest']);
+    expect(faultOf(await gateway.call('POST', '/schedules'))).toEqual([400, 'badRequest']);
+  });
+
+  it('of more than 64 KiB is a 413, said or found out', async () => {
+    const large = JSON.stringify({ schedule: { action: 'x'.repeat(65_536) } });
+    expect(faultOf(await send(large))).toEqual([413, 'overLimit']);
+    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
+    const chunk = 'x'.repeat(65_535);
+    const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n${chunk.length.toString(16)}\r\n${chunk}\r\n0\r\n\r\n`;
+    const { status, fault } = answered(await gateway.wire(chunked));
+    expect([status, fault.type]).toEqual([413, 'overLimit']);
+  });
+
+  it('that is no JSON, no UTF-8, ambiguous or endless is a 400', async () => {
+    const bodies = [
+      '{',
+      'null',
+      '[]',
+      '"x"',
+      '{"schedule": 1, "schedule": 2}',
+      '['.repeat(60_000),
+      `{"schedule": ${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
+      Uint8Array.of(0x22, 0xff, 0x22),
+    ];
+    for (const bytes of bodies) {
+      expect(faultOf(await send(bytes))).toEqual([400, 'badRequest']);
+      const keyed = await send(bytes, 'application/json', { 'idempotency-key': randomUUID() });
+      expect(faultOf(keyed)).toEqual([400, 'badRequest']);
+    }
+  });
+
+  it('is as long as it says, or a 400', async () => {
+    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
+    for (const length of ['-1', '1e3', 'x', '5\r\nContent-Length: 6']) {
+      const { status, fault } = answered(await gateway.wire(`${head}Content-Length: ${length}\r\n\r\n{}`));
+      expect([length, status, fault.type]).toEqual([length, 400, 'badRequest']);
+    }
+  });
+});
+
+describe('what is hardly HTTP', () => {
+  it.each([
+    ['hello\r\n\r\n', 400, 'badRequest'],
+    ['GET /v1.0/a b HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'badRequest'],
+    ['GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n', 400, 'badRequest'],
+    [`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`, 413, 'overLimit'],
+    ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
+    ['GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
+    ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'itemNotFound'],
+    [`TRACE /v1.0/${accountId}/backups HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 405, 'badMethod'],
+  ])('is answered by a fault with a request id all the same: %j', async (bytes, expected, type) => {
+    const { status, head, fault } = answered(await gateway.wire(bytes));
+    expect([status, fault.type]).toEqual([expected, type]);
+    expect(head).toMatch(/\r\nx-request-id: [\w-]+/);
+    expect(head).toMatch(/\r\ncontent-type: application\/json/);
+  });
+
+  it('may wait for a 100 before its body, and for nothing else', async () => {
+    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\nContent-Length: 2\r\n`;
+    const wire = await gateway.wire(`${head}Expect: 100-continue\r\n\r\n{}`);
+    expect(wire).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 .*schedule: is required/s);
+    const { fault } = answered(await gateway.wire(`${head}Expect: 200-ok\r\n\r\n{}`));
+    expect(fault.message).toContain('"200-ok"');
+  });
+
+  it('gets links to where it came, however it names the host', async () => {
+    for (const host of ['', 'Host: a b"<script>\r\n']) {
+      const wire = await gateway.wire(`GET / HTTP/1.0\r\n${host}\r\n`);
+      expect(wire).toMatch(`"href":"${gateway.url}/v1.0"`);
+    }
+    expect(await gateway.wire('GET / HTTP/1.0\r\nHost: strongroom.example.com:80\r\n\r\n')).toMatch(
+      '"href":"http://strongroom.example.com:80/v1.0"',
+    );
+  });
+});
+
+describe('a request', () => {
+  const line = z.looseObject({ msg: z.string(), requestId: z.string().optional() });
+  const linesOf = (requestId: string) =>
+    gateway.lines.map((each) => line.parse(JSON.parse(each))).filter((each) => each.requestId === requestId);
+
+  it('has an id, its own or a new one, in the answer and in the log', async () => {
+    const own = await gateway.call('GET', '/nothing', { headers: { 'x-request-id': 'req-7' } });
+    expect(own.headers.get('x-request-id')).toBe('req-7');
+    expect(linesOf('req-7')).toMatchObject([{ msg: 'answered', status: 404 }]);
+    const made = (await gateway.call('GET', '/backups/%ff')).headers.get('x-request-id') ?? '';
+    expect(linesOf(made)).toMatchObject([{ msg: 'answered', status: 400 }]);
+  });
+
+  it('carries its id and its caller into the events that follow from it', async () => {
+    const headers = { 'x-request-id': 'req-8', 'x-correlation-id': 'order-9' };
+    const body = {
+      instance: {
+        name: 'traced',
+        datastore: { type: 'postgresql', version: '18' },
+        connection: { host: 'h', port: 1, user: 'u', password: 'p' },
+      },
+    };
+    const answer = await gateway.call('POST', '/instances', { as: 'creator', headers, body });
+    const { instance } = z.object({ instance: z.object({ id: z.string() }) }).parse(answer.body);
+    const events = await gateway.ledger.readStream(`instance-${instance.id}`);
+    expect(events.map(({ context }) => context)).toEqual([
+      { requestId: 'req-8', correlationId: 'order-9', causationId: null, actor: 'creator' },
+    ]);
+  });
+});
+
+describe('the service', () => {
+  it('tells its versions as OpenStack clients look for them', async () => {
+    const version = {
+      id: 'v1.0',
+      status: 'CURRENT',
+      updated: expect.stringMatching(/Z$/),
+      links: [{ rel: 'self', href: `${gateway.url}/v1.0` }],
+    };
+    expect((await gateway.request('GET', '/', { as: 'nobody' })).body).toEqual({ versions: [version] });
+    expect((await gateway.request('GET', '/v1.0', { as: 'nobody' })).body).toEqual({ version });
+  });
+
+  it('tells its regions, and to which of them copies may go', async () => {
+    expect((await gateway.call('GET', '/regions', { as: 'observer' })).body).toEqual({
+      regions: [
+        { name: 'DFW', home: true, copies: false },
+        { name: 'IAD', home: false, copies: true },
+        { name: 'ORD', home: false, copies: true },
+      ],
+    });
+  });
+
+  it('tells its document', async () => {
+    expect((await gateway.request('GET', '/openapi.json', { as: 'nobody' })).body).toMatchObject({ openapi: '3.1.0' });
+  });
+});

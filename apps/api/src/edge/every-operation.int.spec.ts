@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { isOfAccount, type Operation, operations } from '@strongroom/contracts';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+
+const nothing = '00000000-0000-4000-8000-000000000000';
+const ofAccount = operations.filter(isOfAccount);
+const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
+
+/** As its example has it, of what is not there. */
+function ask(gateway: Gateway, { method, path, examples }: Operation, headers: Record<string, string> = {}) {
+  const below = path.replace('/v1.0/{accountId}', '').replace('{id}', nothing);
+  const body = method === 'GET' || method === 'DELETE' ? undefined : (examples?.[0]?.request ?? {});
+  return gateway.call(method, below, { headers, ...(body !== undefined && { body }) });
+}
+
+describe('every operation', () => {
+  let gateway: Gateway;
+  let limited: Gateway;
+  beforeAll(async () => {
+    gateway = await Gateway.open();
+    limited = await Gateway.open({ env: { STRONGROOM_RATE_LIMITS: '*=1/3600' } });
+  });
+  afterAll(async () => {
+    await limited.close();
+    await gateway.close();
+  });
+
+  it.each(ofAccount.filter(({ path }) => path.includes('{id}')))(
+    'is a 404 of what is not there: $method $path',
+    async (operation) => {
+      expect(faultOf(await ask(gateway, operation))).toEqual([404, 'itemNotFound']);
+    },
+  );
+
+  it.each(ofAccount.filter(({ method }) => method !== 'GET'))(
+    'is a 415 with a body of another type: $method $path',
+    async ({ method, path }) => {
+      const below = path.replace('/v1.0/{accountId}', '').replace('{id}', nothing);
+      const sent = { bytes: '<backup/>', headers: { 'content-type': 'application/xml' } };
+      expect(faultOf(await gateway.call(method, below, sent))).toEqual([415, 'badMediaType']);
+    },
+  );
+
+  it.each(ofAccount)('is a 413 with Retry-After when it is asked too often: $method $path', async (operation) => {
+    await ask(limited, operation);
+    const answer = await ask(limited, operation);
+    expect(faultOf(answer)).toEqual([413, 'overLimit']);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+});
+
+describe('every operation, when the service fails', () => {
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await Gateway.open();
+    await gateway.sql('drop table request_count');
+  });
+  afterAll(() => gateway.close());
+
+  it.each(ofAccount)('is a 500 that tells nothing but the id of the request: $method $path', async (operation) => {
+    const answer = await ask(gateway, operation, { 'x-request-id': 'req-500' });
+    expect(faultOf(answer)).toEqual([500, 'instanceFault']);
+    expect(faultIn(answer.body).message).toContain('req-500');
+    expect(faultIn(answer.body).message).not.toMatch(/request_count|relation|select/i);
+  });
+});
+
+describe('every operation, when the database is away', () => {
+  let database: TestDatabase;
+  let gateway: Gateway;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await database.cut();
+    gateway = await Gateway.open({ database });
+  });
+  afterAll(async () => {
+    await database.restore();
+    await gateway.close();
+  });
+
+  it.each(ofAccount)('is a 503 with Retry-After: $method $path', async (operation) => {
+    const answer = await ask(gateway, operation);
+    expect(faultOf(answer)).toEqual([503, 'serviceUnavailable']);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  });
+});

@@ -1,0 +1,85 @@
+/** Everything that is thrown on the way of a request becomes a fault of the contract; what was not foreseen is a 500 and a log line. */
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { allowedOn } from '@strongroom/contracts';
+import { IdentityFault } from '@strongroom/identity';
+import { ConflictFault, isOutage } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HttpFault, unavailable } from './http-fault.js';
+import { pathAsked } from './routing.js';
+
+@Catch()
+export class HttpFaultFilter implements ExceptionFilter {
+  constructor(private readonly log: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    if (!reply.sent) answer(reply, this.faultOf(error, request));
+  }
+
+  private faultOf(error: unknown, request: FastifyRequest): HttpFault {
+    if (error instanceof HttpFault) return error;
+    if (isOutage(error) || isNotConnected(error)) {
+      this.log.warn({ err: error }, 'answered 503');
+      const look = request.method === 'GET' ? '' : ' Look whether the request took effect.';
+      return unavailable(`The ledger's database does not answer at the moment.${look} Try again.`);
+    }
+    if (error instanceof ConflictFault) {
+      this.log.warn({ err: error }, 'answered 503');
+      return unavailable('Others were changing the same thing all the time: nothing was changed. Try again.');
+    }
+    if (error instanceof IdentityFault) {
+      this.log.error({ err: error }, 'answered 503');
+      return unavailable('Whose token this is could not be found out. Try again.');
+    }
+    const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
+    if (status !== undefined && status < 500) return ofClient(status, request);
+    this.log.error({ err: error }, 'answered 500: this was not foreseen');
+    return new HttpFault(
+      'instanceFault',
+      `The service failed on this request. Its id, ${request.id}, is in the log with the reason.`,
+    );
+  }
+}
+
+export function answer(reply: FastifyReply, { status, headers, body }: HttpFault): void {
+  void reply.status(status).headers(headers).type('application/json').send(body);
+}
+
+/** What Nest and Fastify say no to before a controller is reached. */
+function ofClient(status: number, request: FastifyRequest): HttpFault {
+  switch (status) {
+    case 404:
+      return noRoute(request);
+    case 413:
+      return new HttpFault('overLimit', 'The body is larger than this service takes (64 KiB).');
+    case 415:
+      return new HttpFault('badMediaType', 'Send the body as application/json.');
+    default:
+      return new HttpFault('badRequest', 'The request is not one that can be read: its length or encoding is wrong.');
+  }
+}
+
+function noRoute(request: FastifyRequest): HttpFault {
+  const path = pathAsked(request);
+  const allow = allowedOn(path);
+  if (allow.length === 0) return new HttpFault('itemNotFound', `There is nothing at ${path.slice(0, 200)}.`);
+  return new HttpFault('badMethod', `${request.method} is not allowed here; allowed: ${allow.join(', ')}.`, {
+    allow: allow.join(', '),
+  });
+}
+
+/** The client's errors as Fastify and Node find them, with the status that they mean. */
+function statusOfFramework(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
+  return typeof error.statusCode === 'number' ? error.statusCode : undefined;
+}
+
+/** TypeORM before its first connection and after its last. */
+function isNotConnected(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /CannotExecuteNotConnected|Driver not Connected|pool after calling end/i.test(error.message)
+  );
+}

@@ -1,0 +1,103 @@
+/** `Idempotency-Key` on what changes something: the same request again gets the first one's answer. */
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FaultType, Operation } from '@strongroom/contracts';
+import type { Logger } from '@strongroom/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import type { Reads } from '../reads.js';
+import { shownAsMade } from '../shown.js';
+import { type Caller, callerOf, rememberCaller } from './caller.js';
+import { HttpFault } from './http-fault.js';
+import { type IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
+import { withFractionsForFloats } from './json-body.js';
+import { operationOf, pathAsked } from './routing.js';
+
+const changing = ['POST', 'PUT', 'DELETE'];
+/** What decides on the request; anything else says that it was not decided, and may be tried again. */
+const decisions: readonly FaultType[] = [
+  'badRequest',
+  'itemNotFound',
+  'conflict',
+  'preconditionFailed',
+  'unprocessableEntity',
+];
+
+interface KeyedCall {
+  caller: Caller;
+  keyed: KeyedRequest;
+  operation: Operation;
+  request: FastifyRequest;
+  reply: FastifyReply;
+}
+
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(
+    private readonly requests: IdempotentRequests,
+    private readonly reads: Reads,
+    private readonly log: Logger,
+  ) {}
+
+  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = execution.switchToHttp().getRequest<FastifyRequest>();
+    const caller = callerOf(request);
+    const key = keyOf(request);
+    if (!caller || key === undefined) return next.handle();
+    const operation = operationOf(request);
+    if (!operation) throw new TypeError(`${request.method} ${request.url} is not in the table of operations`);
+    const { accountId } = caller;
+    const keyed = { accountId, key, method: request.method, path: pathAsked(request), body: asWritten(request.body) };
+    const reply = execution.switchToHttp().getResponse<FastifyReply>();
+    return from(this.once({ caller, keyed, operation, request, reply }, next));
+  }
+
+  private async once(call: KeyedCall, next: CallHandler): Promise<unknown> {
+    const { caller, keyed, request } = call;
+    const begun = await this.requests.begin(keyed);
+    if (begun.is !== 'open') return this.again(call, begun);
+    rememberCaller(request, { ...caller, repeatable: begun.repeatable });
+    let body: unknown;
+    try {
+      body = await lastValueFrom(next.handle(), { defaultValue: undefined });
+    } catch (error) {
+      if (!(error instanceof HttpFault) || !decisions.includes(error.type)) throw error;
+      const instead = await this.requests.refuse(keyed, error);
+      if (!instead) throw error;
+      return this.again(call, instead);
+    }
+    return this.kept(call, body);
+  }
+
+  /** @throws {HttpFault} the first refusal; itemNotFound when what was made is gone, and nobody noted how it was answered */
+  private async again(call: KeyedCall, settled: Settled): Promise<unknown> {
+    if (settled.is === 'refused') throw settled.fault;
+    const { keyed, operation, reply } = call;
+    void reply.headers(replayed);
+    if (settled.is === 'answered') return settled.body ?? undefined;
+    return this.kept(call, await shownAsMade(this.reads, operation, keyed.accountId, settled.resourceId));
+  }
+
+  /** The effect is on disk: an answer that can't be kept is made anew for whoever asks again. */
+  private async kept({ keyed, operation }: KeyedCall, body: unknown): Promise<unknown> {
+    try {
+      const first = await this.requests.end(keyed, operation.status, body);
+      if (first.is === 'answered') return first.body ?? undefined;
+    } catch (error) {
+      this.log.warn({ err: error }, "an idempotent request's answer was not kept");
+    }
+    return body;
+  }
+}
+
+/** A number that is written as 14.0 is another one than 14: the one may be refused where the other is taken. */
+function asWritten(body: unknown): unknown {
+  return typeof body === 'object' && body !== null ? (withFractionsForFloats(body) ?? body) : body;
+}
+
+/** @throws {HttpFault} badRequest */
+function keyOf({ method, headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined || !changing.includes(method)) return undefined;
+  if (typeof key === 'string' && /^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new HttpFault('badRequest', 'Idempotency-Key: must be 1 to 255 visible ASCII characters, such as a UUID.');
+}

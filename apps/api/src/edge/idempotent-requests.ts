@@ -1,0 +1,182 @@
+/**
+ * Requests that carry a key of their own, so that one whose answer got lost can be sent again. What makes the key count
+ * is a claim that the ledger takes with the effect, or that is taken with the refusal: however often the request comes,
+ * and wherever a process dies, it has its effect or its refusal, and either once. The answer is kept for a day beside it.
+ */
+import { createHmac, hkdfSync } from 'node:crypto';
+import { faultBody, faultTypes } from '@strongroom/contracts';
+import { idempotencyKey, type Ledger } from '@strongroom/ledger';
+import type { Clock, Ids } from '@strongroom/runtime';
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { Repeatable } from './caller.js';
+import { HttpFault } from './http-fault.js';
+
+export interface KeyedRequest {
+  accountId: string;
+  key: string;
+  method: string;
+  path: string;
+  body: unknown;
+}
+
+export type Settled =
+  | { is: 'answered'; body: unknown }
+  | { is: 'refused'; fault: HttpFault }
+  /** It has had its effect, though nobody noted its answer. */
+  | { is: 'done'; resourceId: string };
+
+export type Begun = Settled | { is: 'open'; repeatable: Repeatable };
+
+export interface IdempotentRequestsParts {
+  dataSource: DataSource;
+  ledger: Ledger;
+  ids: Ids;
+  clock: Clock;
+  secretKey: Buffer;
+}
+
+/** In an answer that was given before. */
+export const replayed = { 'idempotent-replayed': 'true' };
+
+/** A day from the answer; the age counts from when the attempt began that was answered. */
+const keptHours = 25;
+
+const rows = z.array(
+  z.object({
+    fingerprint: z.instanceof(Buffer),
+    resource_id: z.string(),
+    status: z.int().nullable(),
+    body: z.unknown(),
+    had_effect: z.boolean(),
+  }),
+);
+
+export class IdempotentRequests {
+  private readonly fingerprintKey: Buffer;
+
+  constructor(private readonly parts: IdempotentRequestsParts) {
+    this.fingerprintKey = Buffer.from(hkdfSync('sha256', parts.secretKey, '', 'strongroom idempotent requests', 32));
+  }
+
+  /**
+   * @returns what became of the request with the key, or that it is still to be done
+   * @throws {HttpFault} unprocessableEntity when the key came with another request before
+   */
+  async begin(request: KeyedRequest): Promise<Begun> {
+    const { dataSource, ids } = this.parts;
+    await this.forgetIfOld(request);
+    // Its day begins anew as long as it is not answered: nobody may take its claim for forgotten while it is tried.
+    await dataSource.query(
+      `insert into idempotent_request as r (account_id, key, fingerprint, resource_id) values ($1, $2, $3, $4)
+       on conflict (account_id, key) do update set begun_at = now()
+         where r.status is null and r.fingerprint = excluded.fingerprint`,
+      [request.accountId, request.key, this.fingerprintOf(request), ids.next()],
+    );
+    return this.look(request);
+  }
+
+  /**
+   * Keeps the body of the success for whoever sends the request again.
+   * @returns what is kept: perhaps that of another, who was faster
+   */
+  async end(request: KeyedRequest, status: number, body: unknown): Promise<Begun> {
+    await this.keep(this.parts.dataSource, request, status, body);
+    return this.look(request);
+  }
+
+  /**
+   * Keeps the refusal, by which the request can have its effect no more.
+   * @returns what became of it instead, when it had its effect or its answer already
+   */
+  async refuse(request: KeyedRequest, { status, body }: HttpFault): Promise<Settled | undefined> {
+    const isRefused = await this.parts.dataSource.transaction(async (manager) => {
+      if (!(await this.parts.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
+      return this.keep(manager, request, status, body);
+    });
+    const now = await this.look(request);
+    return isRefused || now.is === 'open' ? undefined : now;
+  }
+
+  /** Forgets what is older than a day. */
+  async purge(): Promise<void> {
+    await this.forget('true', []);
+  }
+
+  private async look(request: KeyedRequest): Promise<Begun> {
+    const { accountId, key } = request;
+    const claim = claimOf(request);
+    const found: unknown = await this.parts.dataSource.query(
+      `select fingerprint, resource_id, status, body,
+         exists (select from ledger_claim where kind = $3 and key = $4) as had_effect
+       from idempotent_request where account_id = $1 and key = $2`,
+      [accountId, key, claim.kind, claim.key],
+    );
+    const [row] = rows.parse(found);
+    if (!row) throw new Error(`the idempotency key ${key} vanished while it was in use`);
+    if (!row.fingerprint.equals(this.fingerprintOf(request))) {
+      throw new HttpFault(
+        'unprocessableEntity',
+        'Idempotency-Key: was sent with another request within the last 24 hours. Use a new key for a new request.',
+      );
+    }
+    if (row.status !== null) {
+      return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: faultOf(row.body) };
+    }
+    if (row.had_effect) return { is: 'done', resourceId: row.resource_id };
+    return { is: 'open', repeatable: { resourceId: row.resource_id, claim } };
+  }
+
+  /** @returns whether it was the first */
+  private async keep(
+    on: DataSource | EntityManager,
+    { accountId, key }: KeyedRequest,
+    status: number,
+    body: unknown,
+  ): Promise<boolean> {
+    const kept: unknown = await on.query(
+      `with kept as (
+         update idempotent_request set status = $3, body = $4 where account_id = $1 and key = $2 and status is null returning 1
+       ) select from kept`,
+      [accountId, key, status, JSON.stringify(body ?? null)],
+    );
+    return z.array(z.unknown()).parse(kept).length > 0;
+  }
+
+  private forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
+    return this.forget('account_id = $3 and key = $4', [accountId, key]);
+  }
+
+  /** Only what is old by the database's clock and by the process's: one that is ahead would let a request have its effect twice. */
+  private async forget(which: string, values: unknown[]): Promise<void> {
+    await this.parts.dataSource.query(
+      `with gone as (
+         delete from idempotent_request
+         where ${which} and begun_at < least(now(), $2::timestamptz) - interval '${keptHours} hours' returning account_id, key
+       )
+       delete from ledger_claim using gone
+       where ledger_claim.kind = $1 and ledger_claim.key = gone.account_id || '/' || gone.key`,
+      [idempotencyKey, this.parts.clock.now(), ...values],
+    );
+  }
+
+  /** A digest only, and with a key that the database never sees: a body may hold a password, and one that can be guessed. */
+  private fingerprintOf({ method, path, body }: KeyedRequest): Buffer {
+    return createHmac('sha256', this.fingerprintKey)
+      .update(`${method} ${path}\n${JSON.stringify(body ?? null)}`)
+      .digest();
+  }
+}
+
+function claimOf({ accountId, key }: KeyedRequest): Repeatable['claim'] {
+  return { kind: idempotencyKey, key: `${accountId}/${key}` };
+}
+
+function faultOf(body: unknown): HttpFault {
+  const faults = faultBody.parse(body);
+  for (const type of faultTypes) {
+    const told = faults[type];
+    if (told) return new HttpFault(type, told.message, replayed);
+  }
+  throw new TypeError('an idempotent request was kept as refused, without its fault');
+}

@@ -1,0 +1,93 @@
+/**
+ * Reads a body as JSON, and strictly: it is UTF-8, it is nested no deeper than the contract needs, and no object has a
+ * name twice, since readers differ on which of the two values holds.
+ */
+import { HttpFault } from './http-fault.js';
+
+/** A body that is nested deeper could exhaust the stack of the code that walks through it. */
+const deepest = 64;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** @throws {HttpFault} badRequest. The body is never quoted: there may be a password in it. */
+export function readJson(body: Buffer): unknown {
+  // A client may name the type of a body that it does not send.
+  if (body.length === 0) return undefined;
+  const text = decoded(body);
+  const value = parsed(text);
+  judge(text);
+  return value;
+}
+
+function decoded(body: Buffer): string {
+  try {
+    return utf8.decode(body);
+  } catch {
+    throw new HttpFault('badRequest', 'The body is not UTF-8.');
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    const withFractions = text.replaceAll(numbers, fractionForFloat);
+    if (withFractions !== text && typeof value === 'object' && value !== null) {
+      fractions.set(value, JSON.parse(withFractions));
+    }
+    return value;
+  } catch (error) {
+    const [where = ''] = error instanceof Error ? (/ at position \d+/.exec(error.message) ?? []) : [];
+    throw new HttpFault('badRequest', `The body is not JSON: it breaks off or goes wrong${where}.`);
+  }
+}
+
+const fractions = new WeakMap<object, unknown>();
+
+/**
+ * JavaScript reads 14.0 as the integer 14. This is the body with a fraction in place of each number that is written so,
+ * which no schema of an integer takes; undefined for a body in which no number is.
+ */
+export function withFractionsForFloats(body: object): unknown {
+  return fractions.get(body);
+}
+
+const numbers = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+
+function fractionForFloat(token: string): string {
+  const isFloat = !token.startsWith('"') && /[.eE]/.test(token);
+  return isFloat && Number.isInteger(Number(token)) ? '0.5' : token;
+}
+
+const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
+
+/** @throws {HttpFault} badRequest for a well-formed text that is too deep, or has a name twice in an object */
+function judge(text: string): void {
+  const open: (Set<string> | undefined)[] = [];
+  let string = '""';
+  for (const [token] of text.matchAll(tokens)) {
+    switch (token) {
+      case '{':
+      case '[':
+        open.push(token === '{' ? new Set() : undefined);
+        if (open.length > deepest) throw new HttpFault('badRequest', `The body is nested more than ${deepest} deep.`);
+        break;
+      case '}':
+      case ']':
+        open.pop();
+        break;
+      case ':': {
+        const name: unknown = JSON.parse(string);
+        const names = open.at(-1);
+        if (typeof name !== 'string' || names?.has(name)) {
+          throw new HttpFault(
+            'badRequest',
+            `The body is ambiguous: ${JSON.stringify(name)} is there twice in one object.`,
+          );
+        }
+        names?.add(name);
+        break;
+      }
+      default:
+        string = token;
+    }
+  }
+}

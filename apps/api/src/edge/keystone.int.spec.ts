@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Keystone } from '../../../../test/services/keystone.js';
+import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+
+const password = 'correct horse';
+let keystone: Keystone | undefined;
+let gateway: Gateway;
+let account: string;
+
+beforeAll(async () => {
+  keystone = await Keystone.start({ tokenSeconds: 300 });
+  if (!keystone) return;
+  account = await keystone.project('acme');
+  const service = await keystone.project('service');
+  await keystone.grant(await keystone.user('strongroom', 'service secret'), service, 'admin');
+  for (const role of ['member', 'reader']) {
+    await keystone.grant(await keystone.user(`${role}-of-acme`, password), account, role);
+  }
+  gateway = await Gateway.open({
+    env: {
+      STRONGROOM_IDENTITY: 'keystone',
+      STRONGROOM_KEYSTONE_URL: keystone.url.href,
+      STRONGROOM_KEYSTONE_PASSWORD: 'service secret',
+      STRONGROOM_KEYSTONE_CACHE_SECONDS: '0',
+    },
+  });
+}, 300_000);
+afterAll(async () => {
+  await gateway?.close();
+  await keystone?.stop();
+});
+
+const ask = async (user: string, method: string, path: string, body?: unknown, as = account): Promise<Answer> => {
+  const token = (await keystone?.token({ user, project: 'acme' }, password)) ?? '';
+  const headers = { 'x-auth-token': token, 'content-type': 'application/json' };
+  const bytes = body === undefined ? {} : { bytes: JSON.stringify(body) };
+  return gateway.request(method, `/v1.0/${as}${path}`, { as: 'nobody', headers, ...bytes });
+};
+const registration = {
+  instance: {
+    name: 'orders',
+    datastore: { type: 'postgresql', version: '18' },
+    connection: { host: 'db', port: 5432, user: 'backup', password: 'secret' },
+  },
+};
+
+describe('a deployment whose users are Keystone’s', () => {
+  it('lets a project’s users do what their roles allow, in their account alone', async () => {
+    if (!keystone) return;
+    expect((await ask('member-of-acme', 'POST', '/instances', registration)).status).toBe(200);
+    expect((await ask('reader-of-acme', 'GET', '/instances')).body).toMatchObject({ instances: [{ name: 'orders' }] });
+    expect((await ask('reader-of-acme', 'POST', '/instances', registration)).status).toBe(403);
+    expect((await ask('reader-of-acme', 'GET', '/instances', undefined, 'another')).status).toBe(403);
+    const [event] = await gateway.ledger.followAccount(account, 0, 1);
+    expect(event?.context.actor).toBe('member-of-acme');
+  }, 60_000);
+
+  it('lets nobody in while Keystone is away, says so, and goes on when it is back', async () => {
+    if (!keystone) return;
+    const token = await keystone.token({ user: 'reader-of-acme', project: 'acme' }, password);
+    const list = () =>
+      gateway.request('GET', `/v1.0/${account}/instances`, { as: 'nobody', headers: { 'x-auth-token': token } });
+    await keystone.kill();
+    const away = await list();
+    expect([away.status, faultIn(away.body).type, away.headers.get('retry-after')]).toEqual([
+      503,
+      'serviceUnavailable',
+      '5',
+    ]);
+    await keystone.restart();
+    expect((await list()).status).toBe(200);
+  }, 60_000);
+});

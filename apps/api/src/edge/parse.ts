@@ -1,0 +1,74 @@
+/** Parses what a client sent with the contract's schema; a field that does not fit is a 400 that names it. */
+import { uuid } from '@strongroom/contracts';
+import type { z } from 'zod';
+import { HttpFault, notFound } from './http-fault.js';
+import { withFractionsForFloats } from './json-body.js';
+
+type Path = readonly PropertyKey[];
+
+const mostProblems = 10;
+
+/** @throws {HttpFault} badRequest naming every field that is wrong, up to ten */
+export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
+  if (!isObject(body)) throw new HttpFault('badRequest', 'The body must be a JSON object.');
+  const parsed = schema.safeParse(body, { error: rule });
+  const issues = [...(parsed.error?.issues ?? []), ...floatsForIntegers(schema, body)];
+  if (parsed.success && issues.length === 0) return parsed.data;
+  const problems = new Set(issues.flatMap((issue) => problemsOf(issue, body)));
+  throw new HttpFault('badRequest', `${[...problems].slice(0, mostProblems).join('; ')}.`);
+}
+
+/** The fields that are written as 14.0 where the schema wants an integer: a fraction is of the wrong kind there. */
+function floatsForIntegers(schema: z.ZodType, body: object): z.core.$ZodIssue[] {
+  const withFractions = withFractionsForFloats(body);
+  if (withFractions === undefined) return [];
+  const { error } = schema.safeParse(withFractions, { error: rule });
+  return (error?.issues ?? []).filter(({ code }) => ofWrongKind.includes(code));
+}
+
+/** Not among them: what is wrong with a number's size, which the number itself has been judged by. */
+const ofWrongKind: readonly z.core.$ZodIssue['code'][] = ['invalid_type', 'invalid_value', 'invalid_union'];
+
+/** What a field must be, where its schema does not say it in words of its own. */
+function rule(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') return `must be ${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
+  if (issue.code === 'invalid_value')
+    return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`;
+  return undefined;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, body: object): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => `${named([...issue.path, key.slice(0, 64)])}: there is no such field`);
+  }
+  const missing = valueAt(body, issue.path) === undefined;
+  return [`${named(issue.path)}: ${missing ? 'is required, and ' : ''}${issue.message}`];
+}
+
+function named(path: Path): string {
+  return path.map(String).join('.');
+}
+
+function valueAt(body: object, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null ? Object.getOwnPropertyDescriptor(value, key)?.value : undefined,
+    body,
+  );
+}
+
+function isObject(body: unknown): body is object {
+  return typeof body === 'object' && body !== null && !Array.isArray(body);
+}
+
+/** The text as an id; undefined when it is none. */
+export function uuidOf(text: string): string | undefined {
+  return uuid.safeParse(text).data;
+}
+
+/** An id in a path names something or nothing: one that is malformed names nothing. */
+export function idInPath(what: string, id: string): string {
+  const parsed = uuid.safeParse(id);
+  if (!parsed.success) throw notFound(what, id);
+  return parsed.data;
+}

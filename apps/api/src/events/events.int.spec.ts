@@ -1,0 +1,205 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { eventually } from '../../../../test/services/eventually.js';
+import { faultIn, Gateway } from '../../fixtures/gateway.js';
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await Gateway.open();
+});
+afterAll(() => gateway.close());
+
+const page = z.object({
+  events: z.array(z.looseObject({ id: z.string(), type: z.string(), subject: z.looseObject({ id: z.string() }) })),
+  links: z.array(z.object({ href: z.string() })),
+});
+const list = async (query = '') => page.parse((await gateway.call('GET', `/events${query}`)).body);
+
+describe('the list of events', () => {
+  it('is of the account alone, oldest first, each with the request that led to it', async () => {
+    const instance = await gateway.register('admin');
+    await gateway.register('other', { name: 'a secret of the other' });
+    await gateway.call('POST', '/schedules', {
+      headers: { 'x-request-id': 'my-own-id' },
+      body: { schedule: { action: 'backup', day_of_week: 0, hour: 1, minute: 2, instance_id: instance } },
+    });
+    const { events } = await list();
+    expect(events).toMatchObject([
+      { type: 'InstanceRegistered', subject: { kind: 'instance', id: instance }, version: 1, actor: 'admin' },
+      {
+        type: 'ScheduleCreated',
+        subject: { kind: 'schedule' },
+        instance_id: instance,
+        request_id: 'my-own-id',
+        data: { hour: 1, minute: 2, instanceId: instance },
+      },
+    ]);
+    expect(JSON.stringify(events)).not.toMatch(/secret|open sesame/);
+  });
+
+  it('goes on after a marker, page by page', async () => {
+    for (let n = 0; n < 5; n += 1) await gateway.register();
+    const whole = (await list()).events.map(({ id }) => id);
+    const seen: string[] = [];
+    for (let query: string | undefined = '?limit=2'; query !== undefined; ) {
+      const { events, links }: z.infer<typeof page> = await list(query);
+      seen.push(...events.map(({ id }) => id));
+      const next: string | undefined = links[0]?.href;
+      query = next === undefined ? undefined : new URL(next).search;
+    }
+    expect(seen).toEqual(whole);
+    expect((await list(`?marker=${whole.at(-1)}`)).events).toEqual([]);
+  });
+
+  it('knows no marker but the id of an event of the account', async () => {
+    const ofOther = page.parse((await gateway.call('GET', '/events', { as: 'other' })).body).events[0]?.id;
+    for (const marker of ['nothing', '00000000-0000-4000-8000-000000000000', ofOther]) {
+      const answer = await gateway.call('GET', `/events?marker=${marker}`);
+      expect([answer.status, faultIn(answer.body).type]).toEqual([400, 'badRequest']);
+    }
+  });
+});
+
+interface Told {
+  id: string;
+  event: string;
+  data: string;
+}
+
+/** A client of the stream, as a browser's EventSource is one. */
+class Listener {
+  readonly told: Told[] = [];
+  lastId: string | undefined;
+  private readonly closing = new AbortController();
+  private buffered = '';
+
+  static async open(headers: Record<string, string> = {}, query = ''): Promise<Listener> {
+    const listener = new Listener();
+    const response = await fetch(`${gateway.url}/v1.0/1234/events${query}`, {
+      headers: { 'x-auth-token': gateway.tokenOf('admin'), accept: 'text/event-stream', ...headers },
+      signal: listener.closing.signal,
+    });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(response.headers.get('x-request-id')).toBeTruthy();
+    void listener.read(response).catch(() => {});
+    await eventually(() => expect(listener.lastId).toBeDefined(), { withinMs: 10_000 });
+    return listener;
+  }
+
+  close(): void {
+    this.closing.abort();
+  }
+
+  private async read(response: Response): Promise<void> {
+    for await (const chunk of response.body ?? []) {
+      this.buffered += Buffer.from(chunk).toString();
+      const blocks = this.buffered.split('\n\n');
+      this.buffered = blocks.pop() ?? '';
+      for (const block of blocks) this.take(block);
+    }
+  }
+
+  private take(block: string): void {
+    const fields = new Map(block.split('\n').map((line) => [line.split(': ')[0], line.slice(line.indexOf(': ') + 2)]));
+    this.lastId = fields.get('id') ?? this.lastId;
+    const data = fields.get('data');
+    if (data !== undefined) this.told.push({ id: fields.get('id') ?? '', event: fields.get('event') ?? '', data });
+  }
+}
+
+describe('the stream of events', () => {
+  const listeners: Listener[] = [];
+  const listen = async (headers: Record<string, string> = {}, query = '') => {
+    const listener = await Listener.open(headers, query);
+    listeners.push(listener);
+    return listener;
+  };
+  afterEach(() => {
+    for (const listener of listeners.splice(0)) listener.close();
+  });
+  const heard = (listener: Listener, count: number) =>
+    eventually(() => expect(listener.told).toHaveLength(count), { withinMs: 10_000 });
+
+  it('tells of each event as it happens, and of none before or of another account', async () => {
+    const listener = await listen();
+    const instance = await gateway.register();
+    await gateway.register('other');
+    const schedule = await gateway.schedule(instance);
+    await heard(listener, 2);
+    expect(listener.told.map(({ event }) => event)).toEqual(['InstanceRegistered', 'ScheduleCreated']);
+    expect(JSON.parse(listener.told[1]?.data ?? '')).toMatchObject({ subject: { id: schedule } });
+  });
+
+  it('goes on after the last event seen, with none lost or repeated, also when none was seen', async () => {
+    const whole = (await list('?limit=100')).events.length;
+    const first = await listen();
+    first.close();
+    await gateway.register();
+    const second = await listen({ 'last-event-id': first.lastId ?? '' });
+    await heard(second, 1);
+    second.close();
+    await gateway.register();
+    await gateway.register();
+    const third = await listen({ 'last-event-id': second.lastId ?? '' });
+    await heard(third, 2);
+    const all = (await list('?limit=100')).events.map(({ id }) => id);
+    expect([...second.told, ...third.told].map(({ id }) => id)).toEqual(all.slice(whole));
+  });
+
+  it('begins at the beginning when asked to, and tells all of it', async () => {
+    for (let n = 0; n < 120; n += 10) await Promise.all(Array.from({ length: 10 }, () => gateway.register()));
+    const listener = await listen({}, '?marker=0');
+    const whole: string[] = [];
+    for (let marker = '0'; ; ) {
+      const { events } = await list(`?marker=${marker}`);
+      if (events.length === 0) break;
+      whole.push(...events.map(({ id }) => id));
+      marker = whole.at(-1) ?? '';
+    }
+    await heard(listener, whole.length);
+    expect(listener.told.map(({ id }) => id)).toEqual(whole);
+  });
+
+  it('waits while the database is away, and then goes on', async () => {
+    const listener = await listen();
+    await gateway.database.cut();
+    await gateway.database.restore();
+    await eventually(() => gateway.register(), { withinMs: 20_000 });
+    await heard(listener, 1);
+  }, 40_000);
+
+  it('is not for nobody, nor for another account', async () => {
+    for (const [as, status] of [
+      ['nobody', 401],
+      ['other', 403],
+    ] as const) {
+      const answer = await gateway.call('GET', '/events', {
+        as,
+        account: '1234',
+        headers: { accept: 'text/event-stream' },
+      });
+      expect(answer.status).toBe(status);
+    }
+  });
+
+  it('is asked for by HEAD as by GET, and answered at once, without a body', async () => {
+    const accept = { accept: 'text/event-stream' };
+    for (let n = 0; n < 21; n += 1) {
+      const answer = await gateway.call('HEAD', '/events', { headers: accept });
+      expect(answer).toMatchObject({ status: 200, body: '' });
+      expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    }
+    expect((await gateway.call('HEAD', '/events?marker=nothing', { headers: accept })).status).toBe(400);
+    expect((await gateway.call('HEAD', '/events', { headers: accept, as: 'nobody' })).status).toBe(401);
+    // None of them holds a place.
+    await listen();
+  });
+
+  it('is open only so many times for an account', async () => {
+    for (let n = 0; n < 20; n += 1) await listen();
+    const answer = await gateway.call('GET', '/events', { headers: { accept: 'text/event-stream' } });
+    expect([answer.status, faultIn(answer.body).type]).toEqual([413, 'overLimit']);
+    expect(answer.headers.get('retry-after')).toBe('60');
+  });
+});

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+
+const nothing = '00000000-0000-4000-8000-000000000000';
+const password = 'open sesame, and never tell';
+const connection = { host: 'db.example.com', port: 5432, user: 'backup', password };
+const right = { name: 'orders', datastore: { type: 'postgresql', version: '18' }, connection };
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await Gateway.open();
+});
+afterAll(() => gateway.close());
+
+const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
+const register = (instance: object) => gateway.call('POST', '/instances', { body: { instance } });
+const resource = z.object({ instance: z.looseObject({ id: z.string(), created: z.string() }) });
+
+describe('a server', () => {
+  it('is registered, and shown as known clients read an instance', async () => {
+    const answer = await register(right);
+    expect(answer.status).toBe(200);
+    const { instance } = resource.parse(answer.body);
+    expect(instance).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      name: 'orders',
+      status: 'ACTIVE',
+      datastore: { type: 'postgresql', version: '18' },
+      fault: null,
+      flavor: { id: '0', links: [] },
+      volume: { size: 0 },
+      hostname: 'db.example.com',
+      port: 5432,
+      created: expect.stringMatching(/Z$/),
+      updated: instance.created,
+      schedule: null,
+      lineages: [],
+      warning: null,
+      links: [],
+    });
+    expect((await gateway.call('GET', `/instances/${instance.id}`)).body).toEqual({ instance });
+    expect((await gateway.call('GET', '/instances?include_clustered=False')).body).toMatchObject({
+      instances: [instance],
+      links: [],
+    });
+  });
+
+  it('keeps its password to itself: it is in no answer, no log line and no event', async () => {
+    const answer = await register(right);
+    const { instance } = resource.parse(answer.body);
+    const events = await gateway.ledger.readStream(`instance-${instance.id}`);
+    expect(events).toMatchObject([
+      { type: 'InstanceRegistered', data: { endpoint: { database: 'postgres', tls: 'disable', user: 'backup' } } },
+    ]);
+    const wrong = await register({ ...right, connection: { ...connection, port: password, host: 1 } });
+    const broken = await gateway.call('POST', '/instances', {
+      bytes: `{"instance": {"password": "${password}" nonsense`,
+    });
+    expect([faultOf(wrong), faultOf(broken)]).toEqual([
+      [400, 'badRequest'],
+      [400, 'badRequest'],
+    ]);
+    expect(JSON.stringify([answer.body, events, wrong.body, broken.body, gateway.lines])).not.toContain('sesame');
+  });
+
+  it('may say how it is connected to', async () => {
+    const { instance } = resource.parse(
+      (await register({ ...right, connection: { ...connection, host: '::1', database: 'orders', tls: 'verify-full' } }))
+        .body,
+    );
+    expect(await gateway.ledger.readStream(`instance-${instance.id}`)).toMatchObject([
+      { data: { endpoint: { host: '::1', database: 'orders', tls: 'verify-full' } } },
+    ]);
+  });
+
+  it('is not resized or restarted by a service of backups, least of all while it is backed up', async () => {
+    const { instance } = resource.parse((await register(right)).body);
+    const act = () =>
+      gateway.call('POST', `/instances/${instance.id}/action`, { body: { resize: { volume: { size: 4 } } } });
+    expect(faultOf(await act())).toEqual([501, 'notImplemented']);
+    await gateway.backup(instance.id);
+    expect(faultOf(await act())).toEqual([422, 'unprocessableEntity']);
+  });
+});
+
+describe('the list of instances', () => {
+  const listed = z.object({
+    instances: z.array(z.object({ id: z.string() })),
+    links: z.array(z.object({ href: z.string() })),
+  });
+  const list = async (query: string) => listed.parse((await gateway.call('GET', `/instances${query}`)).body);
+
+  it('comes in order of id in pages of at most twenty', async () => {
+    for (let count = 0; count < 21; count += 1) await register({ ...right, name: `orders ${count}` });
+    const first = await list('?limit=50');
+    const ids = first.instances.map(({ id }) => id);
+    expect(ids).toHaveLength(20);
+    expect(ids).toEqual([...ids].sort());
+    const { pathname, search } = new URL(first.links[0]?.href ?? '');
+    const rest = listed.parse((await gateway.request('GET', `${pathname}${search}`)).body);
+    expect(rest.instances.length).toBeGreaterThan(0);
+    expect(rest.instances.map(({ id }) => id).some((id) => ids.includes(id))).toBe(false);
+    expect(rest.links).toEqual([]);
+  });
+
+  it('takes no marker that is none', async () => {
+    expect(faultOf(await gateway.call('GET', `/instances?marker=${nothing}`))).toEqual([400, 'badRequest']);
+  });
+});

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createDataSource } from '@strongroom/database';
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { eventually } from '../../../../test/services/eventually.js';
+import { Gateway } from '../../fixtures/gateway.js';
+import { removeLeftCredentials } from './left-credentials.js';
+
+let gateway: Gateway;
+let dataSource: DataSource;
+beforeAll(async () => {
+  gateway = await Gateway.open();
+  const { url } = gateway.database;
+  dataSource = await createDataSource({ url, applicationName: 'left-credentials-spec' }).initialize();
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await gateway.close();
+});
+beforeEach(() => dataSource.query('delete from instance_credential'));
+
+const rows = z.array(z.object({ instance_id: z.string() }));
+const kept = async () =>
+  rows.parse(await dataSource.query('select instance_id from instance_credential')).map((row) => row.instance_id);
+const age = (instanceId: string) =>
+  dataSource.query(`update instance_credential set stored_at = now() - interval '2 hours' where instance_id = $1`, [
+    instanceId,
+  ]);
+
+/** As when the process died between the password and the registration. */
+async function leave(): Promise<string> {
+  const instanceId = randomUUID();
+  await dataSource.query('insert into instance_credential (instance_id, ciphertext) values ($1, $2)', [
+    instanceId,
+    Buffer.from('sealed'),
+  ]);
+  return instanceId;
+}
+
+describe('the password of an instance', () => {
+  it('that was never registered is removed after an hour, by whichever gateway looks', async () => {
+    const [left, recent, registered] = [await leave(), await leave(), await gateway.register()];
+    await age(left);
+    await age(registered);
+    const another = await Gateway.open({ database: gateway.database });
+    try {
+      await eventually(async () => expect((await kept()).sort()).toEqual([recent, registered].sort()), {
+        withinMs: 20_000,
+      });
+      expect(another.lines.join('\n')).toContain(left);
+    } finally {
+      await another.end();
+    }
+  });
+
+  it('that was forgotten is kept for who tidies up on its server, and then removed', async () => {
+    const [forgotten, registered] = [await gateway.register(), await gateway.register()];
+    await age(forgotten);
+    await age(registered);
+    expect((await gateway.call('DELETE', `/instances/${forgotten}`)).status).toBe(202);
+    expect(await removeLeftCredentials(dataSource)).toEqual([]);
+    expect(await removeLeftCredentials(dataSource, 0)).toEqual([forgotten]);
+    expect(await kept()).toEqual([registered]);
+  });
+});

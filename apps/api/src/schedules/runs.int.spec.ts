@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { scheduledBackupId } from '@strongroom/domain';
+import { FixedClock } from '@strongroom/runtime';
+import { z } from 'zod';
+import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+
+const clock = new FixedClock(new Date('2020-11-14T07:28:17Z'));
+const nothing = '00000000-0000-4000-8000-000000000000';
+
+let gateway: Gateway;
+beforeAll(async () => {
+  gateway = await Gateway.open({ clock });
+});
+afterAll(() => gateway.close());
+
+const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
+const put = (id: string, schedule: object) => gateway.call('PUT', `/schedules/${id}`, { body: { schedule } });
+const shown = async (id: string) =>
+  z.object({ schedule: z.looseObject({}) }).parse((await gateway.call('GET', `/schedules/${id}`)).body).schedule;
+
+describe('the runs of a schedule', () => {
+  const page = z.object({
+    runs: z.array(z.looseObject({ id: z.string(), slot: z.string(), outcome: z.string() })),
+    links: z.array(z.object({ rel: z.literal('next'), href: z.string() })),
+  });
+  const runsOf = async (id: string, query = '') =>
+    page.parse((await gateway.call('GET', `/schedules/${id}/runs${query}`)).body);
+  const slotOf = (daysAgo: number) => new Date(Date.UTC(2020, 10, 14 - daysAgo, 14, 30));
+  const comingOf = (id: string) => ({
+    id: scheduledBackupId(id, slotOf(0)),
+    slot: '2020-11-14T14:30:00.000Z',
+    outcome: 'coming',
+    reason: null,
+    made_full: null,
+    backup_id: null,
+    backup_status: null,
+    copies: [],
+  });
+
+  /** A schedule whose slot of yesterday was run, of the day before skipped, of the one before that missed. */
+  async function past() {
+    const instanceId = await gateway.register();
+    const id = await gateway.schedule(instanceId, { copy_to: ['IAD', 'ORD'] });
+    const [ran, skipped, missed] = [1, 2, 3].map((daysAgo) => scheduledBackupId(id, slotOf(daysAgo))) as [
+      string,
+      string,
+      string,
+    ];
+    const of = (daysAgo: number) => ({ scheduleId: id, instanceId, slotAt: slotOf(daysAgo).toISOString() });
+    await gateway.onBackup(missed, instanceId, { type: 'MissSlot', slot: { ...of(3), reason: 'nobody was there' } });
+    await gateway.onBackup(skipped, instanceId, { type: 'SkipSlot', slot: { ...of(2), reason: 'a backup ran' } });
+    await gateway.onBackup(ran, instanceId, {
+      type: 'RequestBackup',
+      request: {
+        ...of(1),
+        backupId: ran,
+        trigger: 'slot',
+        type: 'full',
+        parentId: null,
+        name: 'orders-nightly',
+        description: null,
+        datastore: { type: 'postgresql', version: '18' },
+        copyTo: ['IAD', 'ORD'],
+      },
+    });
+    return { instanceId, id, ran, skipped, missed };
+  }
+
+  it('say why one is full that was to be incremental, also when its backup is gone', async () => {
+    const { instanceId, id, ran } = await past();
+    await gateway.run(ran, instanceId, 'completed');
+    const [run, child] = [scheduledBackupId(id, slotOf(4)), scheduledBackupId(id, slotOf(5))];
+    const request = {
+      scheduleId: id,
+      instanceId,
+      trigger: 'slot' as const,
+      type: 'incremental' as const,
+      parentId: ran,
+      name: 'orders-nightly',
+      description: null,
+      datastore: { type: 'postgresql' as const, version: '18' },
+      copyTo: [],
+    };
+    const parent = { is: 'completed' as const, accountId: '1234', attempt: 1 };
+    const why = { ground: 'parent-slot-gone', reason: 'The server does not know it.' };
+    const shownRun = async (backupId: string) => (await runsOf(id)).runs.find((each) => each.id === backupId);
+    for (const [backupId, day] of [
+      [run, 4],
+      [child, 5],
+    ] as const) {
+      const full = { ...request, backupId, slotAt: slotOf(day).toISOString() };
+      await gateway.onBackup(backupId, instanceId, {
+        type: 'RequestBackup',
+        request: full,
+        parent: { ...parent, request: full },
+      });
+      await gateway.run(backupId, instanceId, 'started');
+      await gateway.onBackup(backupId, instanceId, { type: 'MakeFull', backupId, attempt: 1, ...why });
+      const made_full = { planned_parent_id: ran, ...why };
+      expect(await shownRun(backupId)).toMatchObject({ made_full });
+      expect((await gateway.call('GET', `/backups/${backupId}`)).body).toMatchObject({
+        backup: { type: 'full', parent_id: null, made_full },
+      });
+      await gateway.onBackup(backupId, instanceId, {
+        type: 'FailBackup',
+        backupId,
+        attempt: 1,
+        code: 'x',
+        reason: 'y',
+      });
+    }
+    await gateway.call('DELETE', `/backups/${run}`);
+    expect(await shownRun(run)).toMatchObject({ made_full: { ground: why.ground }, backup_status: null });
+  });
+
+  it('begin with the coming one, which has its id already', async () => {
+    const id = await gateway.schedule(await gateway.register());
+    expect(await runsOf(id)).toEqual({ runs: [comingOf(id)], links: [] });
+    for (const marker of [nothing, id, 'nightly']) {
+      expect(faultOf(await gateway.call('GET', `/schedules/${id}/runs?marker=${marker}`))).toEqual([400, 'badRequest']);
+    }
+  });
+
+  it('tell what became of each slot: run with its backup and copies, skipped or missed with the reason', async () => {
+    const { instanceId, id, ran, skipped, missed } = await past();
+    await gateway.run(ran, instanceId, 'completed');
+    const none = { made_full: null, backup_id: null, backup_status: null, copies: [] };
+    expect(await runsOf(id)).toEqual({
+      runs: [
+        comingOf(id),
+        {
+          id: ran,
+          slot: '2020-11-13T14:30:00.000Z',
+          outcome: 'ran',
+          reason: null,
+          made_full: null,
+          backup_id: ran,
+          backup_status: 'COMPLETED',
+          copies: [
+            { region: 'IAD', status: 'PENDING' },
+            { region: 'ORD', status: 'PENDING' },
+          ],
+        },
+        { id: skipped, slot: '2020-11-12T14:30:00.000Z', outcome: 'skipped', reason: 'a backup ran', ...none },
+        { id: missed, slot: '2020-11-11T14:30:00.000Z', outcome: 'missed', reason: 'nobody was there', ...none },
+      ],
+      links: [],
+    });
+  });
+
+  it.each([1, 2, 3, 4])(
+    'come in pages of %i, the coming one counted, whose links lead to all of them once',
+    async (limit) => {
+      const { id } = await past();
+      const all = (await runsOf(id)).runs;
+      expect(all).toHaveLength(4);
+      const seen: unknown[] = [];
+      for (let query: string | undefined = `?limit=${limit}`; query !== undefined; ) {
+        const { runs, links }: z.infer<typeof page> = await runsOf(id, query);
+        expect(runs).toHaveLength(Math.min(limit, all.length - seen.length));
+        seen.push(...runs);
+        const next: string | undefined = links[0]?.href;
+        query = next === undefined ? undefined : new URL(next).search;
+      }
+      expect(seen).toEqual(all);
+      for (const [index, { id: marker }] of all.entries()) {
+        expect((await runsOf(id, `?marker=${marker}`)).runs).toEqual(all.slice(index + 1));
+      }
+    },
+  );
+
+  it('go on after the coming one also when that is due in between, and nobody has decided on it yet', async () => {
+    const { id, ran } = await past();
+    const [coming] = (await runsOf(id, '?limit=1')).runs;
+    const later = await Gateway.open({ database: gateway.database, clock: new FixedClock(slotOf(0)) });
+    try {
+      const answer = await later.call('GET', `/schedules/${id}/runs?limit=1&marker=${coming?.id}`);
+      expect(page.parse(answer.body).runs).toMatchObject([{ id: ran }]);
+    } finally {
+      await later.end();
+    }
+  });
+
+  it('are of slots: one that was asked for is told by its backup', async () => {
+    const { instanceId, id, ran } = await past();
+    await gateway.run(ran, instanceId, 'failed');
+    const before = await runsOf(id);
+    expect((await put(id, { run_now: true })).status).toBe(202);
+    expect(await runsOf(id)).toEqual(before);
+  });
+
+  it('stay told when their backups are deleted, and so does when the last one was', async () => {
+    const { instanceId, id, ran } = await past();
+    await gateway.run(ran, instanceId, 'completed');
+    const { last_scheduled: lastScheduled } = await shown(id);
+    expect(lastScheduled).toMatch(/^\d{4}-/);
+    expect((await gateway.call('DELETE', `/backups/${ran}`)).status).toBe(202);
+    await gateway.onBackup(ran, instanceId, { type: 'ConfirmDeletion', backupId: ran });
+    expect((await gateway.call('GET', `/backups/${ran}`)).status).toBe(404);
+    expect((await runsOf(id)).runs[1]).toMatchObject({ id: ran, outcome: 'ran', backup_id: ran, backup_status: null });
+    expect(await shown(id)).toMatchObject({ last_scheduled: lastScheduled });
+  });
+});

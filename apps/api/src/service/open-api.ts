@@ -1,0 +1,208 @@
+/** The OpenAPI 3.1 document, made from the schemas that validate. */
+import * as contract from '@strongroom/contracts';
+import { type Example, faultsOf, isOfAccount, type Operation, operations } from '@strongroom/contracts';
+import { mayDo } from '@strongroom/identity';
+import { z } from 'zod';
+
+/** What the document names once and refers to. */
+const components = {
+  Schedule: contract.scheduleResource,
+  Run: contract.runResource,
+  Backup: contract.backupResource,
+  Copy: contract.copyResource,
+  Instance: contract.instanceResource,
+  Fault: contract.faultBody,
+} as const;
+
+const parameterTexts = {
+  limit: 'The most items of a page; more than the maximum is cut to it.',
+  marker: 'The id of the last item seen; 0: from the start.',
+  instance_id: 'Only those of this instance.',
+  datastore: 'Only those of this kind of server.',
+  status: 'Only those with this status.',
+} as const;
+
+const ofString = { type: 'string' };
+
+const requestHeaders = {
+  id: {
+    name: 'X-Request-Id',
+    in: 'header',
+    required: false,
+    description: 'The id of the request, in the answer, the log and every event that follows; one is made otherwise.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$' },
+  },
+  place: {
+    name: 'Last-Event-ID',
+    in: 'header',
+    required: false,
+    description: 'Of a stream: the id of the last event seen, after which it goes on; 0: from the start.',
+    schema: ofString,
+  },
+  key: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'The same key with the same request within 24 hours gets the first answer again, and does nothing.',
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+  },
+  match: {
+    name: 'If-Match',
+    in: 'header',
+    required: false,
+    description: 'The ETag that was read: 412 when the resource has changed since.',
+    schema: ofString,
+  },
+};
+
+const answerHeaders = {
+  id: { 'X-Request-Id': { description: 'The id of the request.', required: true, schema: ofString } },
+  tag: { ETag: { description: 'The version of the resource, for If-Match.', required: true, schema: ofString } },
+  replayed: { 'Idempotent-Replayed': { description: 'true: this is the first answer again.', schema: ofString } },
+  retry: { 'Retry-After': { description: 'When to ask again, in seconds.', schema: { type: 'integer' } } },
+};
+
+const streamExample = [
+  'retry: 2000\nid: 0\n\n',
+  'id: 0c8b1a3e-5d0f-4c5e-9c39-0d4d5f0d9f55\nevent: ScheduleDeleted\n',
+  'data: {"id": "0c8b1a3e-5d0f-4c5e-9c39-0d4d5f0d9f55", "type": "ScheduleDeleted", …}\n\n',
+].join('');
+
+export function openApiDocument() {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: documented(operation) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Strongroom',
+      version: '1.0',
+      description: 'Scheduled backups of database servers, every one copied to other regions.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    security: [{ token: [] }],
+    components: {
+      securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } },
+      schemas: Object.fromEntries(
+        Object.entries(components).map(([name, schema]) => [name, shapeOf(schema, 'output', name)]),
+      ),
+    },
+    paths,
+  };
+}
+
+function documented(operation: Operation) {
+  const { method, path, summary, notes, status, request, response, query = [], examples, changes, streams } = operation;
+  const ofAccount = isOfAccount(operation);
+  const takesKey = ofAccount && method !== 'GET';
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const inQuery = query.map((name) => ({
+    name,
+    in: 'query',
+    required: false,
+    description: parameterTexts[name],
+    schema: { type: 'string' },
+  }));
+  return {
+    operationId: operation.name,
+    summary,
+    ...(ofAccount
+      ? { description: `${notes ? `${notes} ` : ''}Roles: ${rolesFor(method).join(', ')}.` }
+      : { ...(notes && { description: notes }), security: [] }),
+    parameters: [
+      ...inPath,
+      ...inQuery,
+      requestHeaders.id,
+      ...(takesKey ? [requestHeaders.key] : []),
+      ...(changes ? [requestHeaders.match] : []),
+      ...(streams ? [requestHeaders.place] : []),
+    ],
+    ...(request && {
+      requestBody: { required: true, content: json(shapeOf(request, 'input'), examplesOf(examples, 'request')) },
+    }),
+    responses: {
+      [status]: {
+        description: status === 202 ? 'Accepted: it is on disk.' : 'OK',
+        headers: {
+          ...answerHeaders.id,
+          ...(method === 'GET' && path.endsWith('/{id}') && answerHeaders.tag),
+          ...(takesKey && answerHeaders.replayed),
+        },
+        ...(response && {
+          content: {
+            ...json(shapeOf(response, 'output'), examplesOf(examples, 'response')),
+            ...(streams && {
+              'text/event-stream': { schema: ofString, examples: { stream: { value: streamExample } } },
+            }),
+          },
+        }),
+      },
+      ...Object.fromEntries(
+        faultsOf(operation).map((type) => [
+          contract.faultCodes[type],
+          {
+            description: type,
+            headers: { ...answerHeaders.id, ...(mayPass.includes(type) && answerHeaders.retry) },
+            content: json(ref('Fault')),
+          },
+        ]),
+      ),
+    },
+  };
+}
+
+function rolesFor(method: Operation['method']): string[] {
+  return ['admin', 'creator', 'observer'].filter((role) => mayDo({ name: role, accountId: '', roles: [role] }, method));
+}
+
+/** Tells when to ask again; too large a body or a full quota can't. */
+const mayPass: readonly contract.FaultType[] = ['serviceUnavailable', 'overLimit'];
+
+function json(schema: object, examples: Record<string, { value: unknown }> = {}) {
+  return { 'application/json': { schema, ...(Object.keys(examples).length > 0 && { examples }) } };
+}
+
+function examplesOf(examples: readonly Example[] = [], side: 'request' | 'response') {
+  return Object.fromEntries(
+    examples.filter((each) => each[side] !== undefined).map((each) => [each.name, { value: each[side] }]),
+  );
+}
+
+function ref(name: keyof typeof components) {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** @param self the component that is being spelled out and not referred to */
+function shapeOf(schema: z.ZodType, io: 'input' | 'output', self?: string): object {
+  const { $schema: _, ...shape } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-2020-12',
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      const name = nameOf(zodSchema);
+      if (name === undefined || name === self) return readable(jsonSchema, io);
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      Object.assign(jsonSchema, ref(name));
+    },
+  });
+  return shape;
+}
+
+/** Leaves out what is true of every number or time, and that an answer has no further fields: later ones may have. */
+function readable(shape: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
+  if (shape.minimum === Number.MIN_SAFE_INTEGER) delete shape.minimum;
+  if (shape.maximum === Number.MAX_SAFE_INTEGER) delete shape.maximum;
+  if (shape.format === 'date-time') delete shape.pattern;
+  if (io === 'output' && shape.additionalProperties === false) delete shape.additionalProperties;
+}
+
+function nameOf(schema: object): keyof typeof components | undefined {
+  const names = Object.keys(components) as (keyof typeof components)[];
+  return names.find((name) => components[name] === schema);
+}

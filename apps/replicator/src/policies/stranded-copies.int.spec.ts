@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
+import { FeedContext } from '@strongroom/feed';
+import { accountId, CopyingWorld } from '../../fixtures/copying-world.js';
+
+let world: CopyingWorld;
+beforeAll(async () => {
+  world = await CopyingWorld.create();
+});
+afterAll(() => world.remove());
+
+const rowOf = async (backupId: string, region: string) => {
+  await world.views.catchUp(accountId);
+  return (await world.copies.ofBackups([backupId])).get(backupId)?.find((copy) => copy.region === region);
+};
+const owedIn = async (region: string) => {
+  await world.views.catchUp(accountId);
+  return (await world.copies.owed()).find((each) => each.region === region);
+};
+
+describe('a copy to a region that has no vault any more', () => {
+  it('is given up with the reason and what to do, counted, and made when the region is there again', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'ORD');
+    await world.lookForStranded('DFW', 'IAD');
+    expect(await rowOf(backup.backupId, 'ORD')).toMatchObject({
+      status: 'FAILED',
+      fault: { code: 'region-retired', reason: expect.stringMatching(/ORD.*STRONGROOM_VAULTS/) },
+    });
+    expect(await owedIn('ORD')).toMatchObject({ copies: 0, stranded: 1, oldestMs: 0 });
+    await world.lookForStranded('DFW', 'IAD');
+    expect(await world.typesOf(backup, 'ORD')).toEqual(['CopyRequested', 'CopyStranded']);
+
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect(await world.typesOf(backup, 'ORD')).toEqual(['CopyRequested', 'CopyStranded', 'CopyRequested']);
+    expect(await world.attempt(backup, 'ORD')).toBe('finished');
+    expect(await world.isWhole(backup, 'ORD')).toBe(true);
+    expect(await owedIn('ORD')).toBeUndefined();
+  });
+
+  it('is left to whoever is making it', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'ORD');
+    const [requested] = await world.eventsOf(backup, 'ORD');
+    if (requested?.type !== 'CopyRequested') throw new Error('not requested');
+    await world.planning().queueCopy(requested, new FeedContext(world.dataSource.manager, 'copies', 0, 1));
+    await world.jobs.lease('copy', 'ORD', 'another', 10, 60_000);
+    await world.lookForStranded('DFW', 'IAD');
+    expect(await world.typesOf(backup, 'ORD')).toEqual(['CopyRequested']);
+  });
+
+  it('or from one is told when no other has the backup, and made when one has', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'ORD');
+    expect(await world.attempt(backup, 'ORD', 'IAD', 'ORD')).toBe('finished');
+    expect(await rowOf(backup.backupId, 'ORD')).toMatchObject({
+      status: 'FAILED',
+      fault: { code: 'region-retired', reason: expect.stringContaining('DFW') },
+    });
+    for (let count = 0; count < 3; count += 1) await world.lookForStranded('IAD', 'ORD');
+    expect((await world.typesOf(backup, 'ORD')).at(-1)).toBe('CopyStranded');
+    await world.lookForStranded('IAD', 'ORD', 'DFW');
+    expect(await world.attempt(backup, 'ORD')).toBe('finished');
+    expect(await world.isWhole(backup, 'ORD')).toBe(true);
+  });
+
+  it('of a backup that is deleted meanwhile is not asked for again', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'ORD');
+    await world.lookForStranded('DFW', 'IAD');
+    const { backupId, instanceId } = backup;
+    await world.onBackup(backupId, instanceId, { type: 'RequestDeletion', backupId, accountId, trigger: 'request' });
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect((await world.typesOf(backup, 'ORD')).at(-1)).toBe('CopyStranded');
+  });
+});
+
+describe('the region where a backup was made', () => {
+  it('is owed no copy, though the schedule names it since before it was the home region', async () => {
+    const backup = await world.backUp('IAD', { copyTo: ['IAD', 'ORD'] });
+    const history = await world.ledger.readStream(streamOf('backup', backup.backupId));
+    const completed = history.at(-1);
+    if (completed?.type !== 'BackupCompleted') throw new Error('not completed');
+    await world.planning().planCopies(completed);
+    expect(await world.typesOf(backup, 'IAD')).toEqual([]);
+    expect(await world.eventsOf(backup, 'ORD')).toMatchObject([{ data: { sourceRegion: 'IAD' } }]);
+  });
+});
+
+it('what a region has lost is queued in its lane, and so is what is to be read back', async () => {
+  const backup = await world.backUp('DFW');
+  await world.copied(backup, 'IAD');
+  const planning = world.planning();
+  const context = new FeedContext(world.dataSource.manager, 'copies', 0, 1);
+  await world.onCopy(backup, 'IAD', { type: 'CheckCopy' });
+  const asked = (await world.eventsOf(backup, 'IAD')).at(-1);
+  if (asked?.type !== 'CopyCheckRequested') throw new Error('not asked');
+  await planning.queueCheck(asked, context);
+  expect(await world.jobs.lease('copy', 'IAD', 'spec', 10, 60_000)).toMatchObject([{ id: asked.data.copyId }]);
+  await world.onCopy(backup, 'IAD', { type: 'LoseCopy', code: 'object-missing', reason: 'gone' });
+  const lost = (await world.eventsOf(backup, 'IAD')).at(-1);
+  if (lost?.type !== 'CopyLost') throw new Error('not lost');
+  await planning.queueCopy(lost, context);
+  expect(await rowOf(backup.backupId, 'IAD')).toMatchObject({ status: 'PENDING', location: null });
+  expect((await owedIn('IAD'))?.oldestMs).toBeLessThan(60_000);
+});

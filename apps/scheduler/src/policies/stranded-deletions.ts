@@ -1,0 +1,73 @@
+/**
+ * Takes up deletions that were stranded because a region had no vault: once every region of the backup, and of what was
+ * built on it, has one again, they are asked for again. As long as one is missing nothing is tried.
+ */
+import { type EventContext, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { backupDecider } from '@strongroom/domain';
+import { commandOn, executeTogether } from '@strongroom/ledger';
+import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
+import type { Ids, Logger } from '@strongroom/runtime';
+import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
+
+export interface StrandedDeletionsParts extends BackupRegionsParts {
+  views: Views;
+  ids: Ids;
+  log: Logger;
+}
+
+const actor = 'strongroom-scheduler';
+const batchSize = 100;
+
+export class StrandedDeletions {
+  private readonly backups: Backups;
+  private readonly regions: BackupRegions;
+  private roundAt: string | undefined;
+
+  constructor(private readonly parts: StrandedDeletionsParts) {
+    this.backups = new Backups(parts.dataSource);
+    this.regions = new BackupRegions(parts);
+  }
+
+  /** A few at a time, in order of id; the next look goes on from there, and begins anew at the end. */
+  async look(): Promise<void> {
+    const found = await this.backups.leftBehind(this.roundAt, batchSize);
+    this.roundAt = found.length < batchSize ? undefined : found.at(-1)?.id;
+    for (const each of found) await this.takeUp(each.accountId, each.id);
+  }
+
+  private async takeUp(accountId: string, backupId: string): Promise<void> {
+    const { ledger, ids, views, log, vaults } = this.parts;
+    await views.catchUp(accountId);
+    const chain = await this.backups.chainBelow(accountId, backupId);
+    const history = await ledger.readStream(streamOf('backup', backupId));
+    const last = history.findLast(isAsked);
+    if (!last || chain[0]?.status !== 'DELETE_FAILED') return;
+    for (const row of chain) {
+      if (!(await this.everyRegionOf(row)).every((region) => vaults.regions.includes(region))) return;
+    }
+    const context: EventContext = { ...last.context, causationId: last.id, actor };
+    const trigger = last.data.trigger === 'cascade' ? 'request' : last.data.trigger;
+    const outcome = await executeTogether(
+      { ledger, ids },
+      chain.map(({ id, instanceId }) =>
+        commandOn(
+          backupDecider,
+          { id, accountId, instanceId, context },
+          { type: 'RequestDeletion', backupId: id, accountId, trigger: id === backupId ? trigger : 'cascade' },
+        ),
+      ),
+    );
+    if (isRefusal(outcome)) log.info({ backup: backupId }, `deletion not taken up now: ${outcome.message}`);
+    else log.info({ backup: backupId }, 'deletion taken up: every region has a vault again');
+  }
+
+  /** Where nobody ever began a copy nothing is left. */
+  private async everyRegionOf(row: BackupRow): Promise<string[]> {
+    const begun = [...(await this.regions.askedForCopies(row))].filter(([, attempt]) => attempt > 0);
+    return [...(await this.regions.attempted(row)).keys(), ...begun.map(([region]) => region)];
+  }
+}
+
+function isAsked(event: RecordedEvent): event is RecordedEvent<'BackupDeletionRequested'> {
+  return event.type === 'BackupDeletionRequested';
+}

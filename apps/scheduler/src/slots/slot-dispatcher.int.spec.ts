@@ -1,0 +1,344 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { scheduledBackupId } from '@strongroom/domain';
+import { Ledger } from '@strongroom/ledger';
+import { viewTables } from '@strongroom/read-model';
+import { createLogger, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
+import { DueClock } from './due-clock.js';
+import { SlotDispatcher } from './slot-dispatcher.js';
+import { removeTimer, setTimer } from './slot-timers.js';
+
+const ids = new RandomIds();
+const log = createLogger({ app: 'spec', level: 'silent' });
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+const hourMs = 3_600_000;
+
+/** A clock turned by dispatcher. */
+class HandTurnedClock extends DueClock {
+  at = new Date();
+
+  now(): Promise<Date> {
+    return Promise.resolve(this.at);
+  }
+}
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let dataSource: DataSource;
+let ledger: Ledger;
+const clock = new HandTurnedClock();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const options = { url: database.url, applicationName: 'slot-dispatcher-spec', entities: viewTables };
+  dataSource = await createDataSource(options).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+// Earlier tests' schedules would come due as well.
+beforeEach(() => dataSource.query('delete from slot_timer'));
+
+const dispatcher = () => new SlotDispatcher(dataSource, ledger, ids, clock, log, 12 * hourMs);
+
+async function record(
+  stream: ReturnType<typeof streamOf>,
+  instanceId: string,
+  event: NewEvent,
+  releases: { kind: string; key: string }[] = [],
+): Promise<RecordedEvent> {
+  const history = await ledger.readStream(stream);
+  const outcome = await ledger.append({
+    stream,
+    expectedVersion: history.length,
+    accountId: 'acme',
+    instanceId,
+    context,
+    events: [{ ...event, id: ids.next() }],
+    claims: [],
+    releases,
+  });
+  expect(outcome).toMatchObject({ outcome: 'appended' });
+  const recorded = (await ledger.readStream(stream)).at(-1);
+  if (!recorded) throw new Error('nothing was recorded');
+  return recorded;
+}
+
+/** Records an event as it was recorded then. */
+async function recordAt(at: Date, stream: ReturnType<typeof streamOf>, instanceId: string, event: NewEvent) {
+  const { length } = await ledger.readStream(stream);
+  await dataSource.query(
+    `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+     values ($1, $2, $3, 'schedule', $4, 'acme', $5, $6, $7, $8)`,
+    [ids.next(), stream, length + 1, event.type, instanceId, at, event.data, context],
+  );
+  return (await ledger.readStream(stream)).at(-1) as RecordedEvent<'ScheduleCreated' | 'ScheduleUpdated'>;
+}
+
+/** A schedule of a registered instance, its timer set; its first slot is the first 02:00 after now, or after its creation. */
+async function schedule({ paused = false, hour = 2, dayOfWeek = 7, at = undefined as Date | undefined } = {}) {
+  const [instanceId, scheduleId] = [ids.next(), ids.next()];
+  const definition = { dayOfWeek, hour, minute: 0, fullBackupRetention: 2, copyTo: ['IAD'], paused };
+  await record(streamOf('instance', instanceId), instanceId, {
+    type: 'InstanceRegistered',
+    data: {
+      instanceId,
+      name: 'orders',
+      datastore: { type: 'postgresql', version: '18' },
+      endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
+    },
+  });
+  const stream = streamOf('schedule', scheduleId);
+  const change = async (
+    type: 'ScheduleCreated' | 'ScheduleUpdated',
+    changes: Partial<typeof definition> = {},
+    changedAt = at,
+  ) => {
+    const event: NewEvent = { type, data: { scheduleId, instanceId, ...definition, ...changes } };
+    const recorded = changedAt
+      ? await recordAt(changedAt, stream, instanceId, event)
+      : await record(stream, instanceId, event);
+    return recorded as RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>;
+  };
+  const created = await change('ScheduleCreated');
+  await setTimer(dataSource.manager, created);
+  const createdAt = new Date(created.at);
+  const slotAt = new Date(createdAt);
+  slotAt.setUTCHours(hour, 0, 0, 0);
+  if (slotAt <= createdAt) slotAt.setUTCDate(slotAt.getUTCDate() + 1);
+  return { instanceId, scheduleId, stream, slotAt, change };
+}
+
+const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 24 * hourMs);
+const outcomeOf = async (scheduleId: string, slotAt: Date) =>
+  (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
+
+/** A way to the database on which nothing of the client's gets through any more after it has begun to append. */
+async function freezingDatabase() {
+  const { hostname, port } = new URL(database.url);
+  const proxy = createServer((client) => {
+    const server = connect(Number(port), hostname);
+    let isFrozen = false;
+    client.on('data', (chunk) => {
+      if (!isFrozen) server.write(chunk);
+      isFrozen ||= chunk.includes('ledger_append');
+    });
+    server.on('data', (chunk) => client.write(chunk));
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on('error', () => {});
+      one.on('close', () => other.destroy());
+    }
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const url = new URL(database.url);
+  url.hostname = '127.0.0.1';
+  url.port = String((proxy.address() as AddressInfo).port);
+  const frozen = await createDataSource({ url: url.href, applicationName: 'freezing' }).initialize();
+  return {
+    frozen,
+    async close() {
+      await frozen.destroy();
+      proxy.close();
+    },
+  };
+}
+
+async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
+  const backupId = scheduledBackupId(scheduleId, slotAt);
+  await record(
+    streamOf('backup', backupId),
+    instanceId,
+    {
+      type: 'BackupFailed',
+      data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' },
+    },
+    [{ kind: 'running-backup-of-instance', key: instanceId }],
+  );
+}
+
+describe('the slot dispatcher', () => {
+  it('fires a slot when it is due and not before, with everything the backup needs', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = new Date(slotAt.getTime() - 1);
+    await dispatcher().decideDue();
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
+
+    clock.at = slotAt;
+    expect(await dispatcher().decideDue()).toEqual({ fired: 1, skipped: 0, missed: 0, lagMs: 0 });
+    const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
+    expect(requested?.data).toMatchObject({
+      scheduleId,
+      instanceId,
+      slotAt: slotAt.toISOString(),
+      trigger: 'slot',
+      type: 'full',
+      copyTo: ['IAD'],
+    });
+    expect(requested?.accountId).toBe('acme');
+  });
+
+  it('fires a slot once though eight schedulers see it due', async () => {
+    const made = await Promise.all(Array.from({ length: 20 }, () => schedule()));
+    clock.at = new Date(Math.max(...made.map(({ slotAt }) => slotAt.getTime())));
+    const decided = await Promise.all(Array.from({ length: 8 }, () => dispatcher().decideDue()));
+    expect(decided.reduce((sum, { fired }) => sum + fired, 0)).toBe(20);
+    for (const { scheduleId, slotAt } of made) expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
+  });
+
+  it('skips a slot while a backup of the instance is running, and fires the next', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = slotAt;
+    await dispatcher().decideDue();
+    clock.at = dayAfter(slotAt);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt))).toEqual(['SlotSkipped']);
+    await endBackup(scheduleId, instanceId, slotAt);
+    clock.at = dayAfter(slotAt, 2);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
+  });
+
+  it('makes up for one slot after an outage and says of the others that they were missed', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    clock.at = new Date(dayAfter(slotAt, 3).getTime() + hourMs);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotMissed']);
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested']);
+  });
+
+  it('fires nothing for a paused schedule, nor when it is resumed', async () => {
+    const { scheduleId, slotAt, change } = await schedule({ paused: true });
+    clock.at = slotAt;
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
+    const resumed = await change('ScheduleUpdated', { paused: false });
+    await setTimer(dataSource.manager, resumed);
+    clock.at = new Date(slotAt.getTime() + hourMs);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 0, missed: 0 });
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotSkipped']);
+  });
+
+  it('does not fire a schedule that was paused or deleted though the feed has not told yet', async () => {
+    const paused = await schedule();
+    const deleted = await schedule();
+    await paused.change('ScheduleUpdated', { paused: true });
+    await record(deleted.stream, deleted.instanceId, {
+      type: 'ScheduleDeleted',
+      data: { scheduleId: deleted.scheduleId, instanceId: deleted.instanceId },
+    });
+    clock.at = paused.slotAt;
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
+    expect(await outcomeOf(deleted.scheduleId, deleted.slotAt)).toEqual([]);
+  });
+
+  it('does not fire a slot that fell into a pause, though the schedule was resumed before anybody looked', async () => {
+    const { scheduleId, slotAt, change } = await schedule({ paused: true, at: new Date('2026-03-02T00:00:00Z') });
+    const resumed = await change('ScheduleUpdated', { paused: false }, new Date('2026-03-02T02:00:00.500Z'));
+    await setTimer(dataSource.manager, resumed);
+    clock.at = new Date('2026-03-02T02:00:01Z');
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1, missed: 0 });
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotSkipped']);
+    clock.at = dayAfter(slotAt);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
+  });
+
+  it('decides a slot that was due before the time of day was changed, though nobody was there to fire it', async () => {
+    const { scheduleId, instanceId, slotAt, change } = await schedule({ at: new Date('2026-03-02T00:00:00Z') });
+    const changed = await change('ScheduleUpdated', { hour: 10, copyTo: ['ORD'] }, new Date('2026-03-02T08:00:00Z'));
+    await setTimer(dataSource.manager, changed);
+    clock.at = new Date('2026-03-02T09:00:00Z');
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, lagMs: 7 * hourMs });
+    const [requested] = await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
+    expect(requested).toMatchObject({ type: 'BackupRequested', data: { copyTo: ['IAD'] } });
+    await endBackup(scheduleId, instanceId, slotAt);
+    clock.at = new Date('2026-03-02T10:00:00Z');
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
+  });
+
+  it('holds up nobody for more than seconds, though the scheduler freezes while it decides', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    const { frozen, close } = await freezingDatabase();
+    try {
+      clock.at = slotAt;
+      const ticking = new SlotDispatcher(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).decideDue();
+      const ended = expect(ticking).rejects.toThrow();
+      await eventually(
+        async () => {
+          const held = await dataSource.query(
+            "select 1 from pg_locks where locktype = 'advisory' and objid = 7236001 and granted",
+          );
+          expect(held).not.toEqual([]);
+        },
+        { withinMs: 10_000 },
+      );
+      const begunAt = performance.now();
+      await schedule();
+      expect(performance.now() - begunAt).toBeLessThan(15_000);
+      await ended;
+    } finally {
+      await close();
+    }
+    // Nothing of it was written, and another scheduler decides.
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
+    await dispatcher().decideDue();
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
+  });
+
+  it('holds up no schedule but the one whose history has something that it can not read', async () => {
+    const [unreadable, other] = [await schedule(), await schedule()];
+    await dataSource.query(
+      `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+       values ($1, $2, 2, 'schedule', 'ScheduleTeleported', 'acme', $3, now(), '{}', $4)`,
+      [ids.next(), unreadable.stream, unreadable.instanceId, context],
+    );
+    clock.at = other.slotAt;
+    const one = dispatcher();
+    expect(await one.decideDue()).toMatchObject({ fired: 1 });
+    expect(one.heldBack).toBe(1);
+    expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
+    expect(await outcomeOf(unreadable.scheduleId, unreadable.slotAt)).toEqual([]);
+  });
+
+  it('goes by the new time of day though the feed has not told of it yet', async () => {
+    // Both slots lie in the same 24 hours after now, whatever the hour is.
+    const hourFromNow = (hours: number) => new Date(Date.now() + hours * hourMs).getUTCHours();
+    const { scheduleId, slotAt, change } = await schedule({ hour: hourFromNow(2) });
+    await change('ScheduleUpdated', { hour: hourFromNow(4) });
+    const newSlot = new Date(slotAt.getTime() + 2 * hourMs);
+    clock.at = newSlot;
+    await dispatcher().decideDue();
+    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
+    expect(await outcomeOf(scheduleId, newSlot)).toEqual(['BackupRequested']);
+  });
+});
+
+describe('a timer', () => {
+  it('is set and removed once, however often and in whatever state its events come again', async () => {
+    const { scheduleId, instanceId, slotAt, stream, change } = await schedule();
+    const timers = () =>
+      dataSource.query('select hour, next_slot_at from slot_timer where schedule_id = $1', [scheduleId]);
+    const [created] = await ledger.readStream(stream);
+    const updated = await change('ScheduleUpdated', { hour: 5 });
+    await setTimer(dataSource.manager, updated);
+    const [changed] = await timers();
+    await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
+    expect(await timers()).toEqual([changed]);
+    expect(changed).toMatchObject({ hour: 5 });
+    expect(slotAt.getUTCHours()).toBe(2);
+    const deleted = await record(stream, instanceId, { type: 'ScheduleDeleted', data: { scheduleId, instanceId } });
+    await removeTimer(dataSource.manager, deleted as RecordedEvent<'ScheduleDeleted'>);
+    expect(await timers()).toEqual([]);
+  });
+});

@@ -1,0 +1,334 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { Ledger } from '@strongroom/ledger';
+import { viewTables } from '@strongroom/read-model';
+import { createLogger, FixedClock, Metrics, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { DueClock, SteadyDueClock } from './due-clock.js';
+import { SlotDispatcher } from './slot-dispatcher.js';
+import { setTimer } from './slot-timers.js';
+
+const ids = new RandomIds();
+const log = createLogger({ app: 'spec', level: 'silent' });
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+const minuteMs = 60_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const catchUpMs = 12 * hourMs;
+
+/** A database's clock turned by dispatcher. */
+class HandTurnedClock extends DueClock {
+  at = new Date();
+
+  now(): Promise<Date> {
+    return Promise.resolve(this.at);
+  }
+}
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let ledger: Ledger;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const options = { url: database.url, applicationName: 'wrong-clocks-spec', entities: viewTables };
+  dataSource = await createDataSource(options).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+beforeEach(() => dataSource.query('delete from slot_timer; delete from steady_time'));
+
+async function recordAt(at: Date, aggregate: 'schedule' | 'instance', id: string, instanceId: string, event: NewEvent) {
+  const stream = streamOf(aggregate, id);
+  const { length } = await ledger.readStream(stream);
+  await dataSource.query(
+    `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+     values ($1, $2, $3, $4, $5, 'acme', $6, $7, $8, $9)`,
+    [ids.next(), stream, length + 1, aggregate, event.type, instanceId, at, event.data, context],
+  );
+  return (await ledger.readStream(stream)).at(-1);
+}
+
+/** One schedule, and time as it truly is; the clocks are set as the test wants them. */
+class World {
+  readonly scheduleId = ids.next();
+  readonly instanceId = ids.next();
+  private readonly beganAt: number;
+  private readonly databaseClock = new HandTurnedClock();
+  private readonly processClock: FixedClock;
+  private dispatcher: SlotDispatcher;
+  private other: { dispatcher: SlotDispatcher; processClock: FixedClock } | undefined;
+  databaseOffMs = 0;
+  processOffMs = 0;
+  trueMs: number;
+
+  private constructor(beginAt: Date) {
+    this.beganAt = beginAt.getTime();
+    this.trueMs = this.beganAt;
+    this.processClock = new FixedClock(beginAt);
+    this.dispatcher = this.start();
+  }
+
+  /** Whose first slot comes two hours after its beginning. */
+  static async begin({ toldAheadMs = 0, knowsTime = true } = {}): Promise<World> {
+    // In the future of the real ledger's clock, for what is told now was told before.
+    const beginAt = new Date(Math.ceil(Date.now() / dayMs + 1) * dayMs);
+    const world = new World(beginAt);
+    await recordAt(beginAt, 'instance', world.instanceId, world.instanceId, {
+      type: 'InstanceRegistered',
+      data: {
+        instanceId: world.instanceId,
+        name: 'orders',
+        datastore: { type: 'postgresql', version: '18' },
+        endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' },
+      },
+    });
+    if (knowsTime) await world.decideDue();
+    await world.tell('ScheduleCreated', 2, toldAheadMs);
+    return world;
+  }
+
+  async tell(type: 'ScheduleCreated' | 'ScheduleUpdated', hour: number, aheadMs = 0): Promise<void> {
+    const { scheduleId, instanceId } = this;
+    const definition = { dayOfWeek: 7, hour, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
+    const data = { scheduleId, instanceId, ...definition };
+    const told = await recordAt(new Date(this.trueMs + aheadMs), 'schedule', scheduleId, instanceId, { type, data });
+    await setTimer(dataSource.manager, told as RecordedEvent<'ScheduleCreated'>);
+  }
+
+  /** The processes are killed and others begin: what is known is what they wrote down. */
+  restart(): void {
+    this.dispatcher = this.start();
+  }
+
+  /** A scheduler on another host, whose own clock is right. */
+  joinAnother(): void {
+    const processClock = new FixedClock(new Date(this.trueMs));
+    this.other = { processClock, dispatcher: this.start(`${this.scheduleId} other`, processClock) };
+  }
+
+  /** The scheduler works, looking every so often. */
+  async goOn(ms: number, stepMs = 10 * minuteMs): Promise<void> {
+    for (const end = this.trueMs + ms; this.trueMs < end; ) {
+      this.trueMs += Math.min(stepMs, end - this.trueMs);
+      await this.decideDue();
+    }
+  }
+
+  /** Nobody is there. */
+  passBy(ms: number): void {
+    this.trueMs += ms;
+  }
+
+  async decideDue(): Promise<void> {
+    this.databaseClock.at = new Date(this.trueMs + this.databaseOffMs);
+    this.processClock.set(new Date(this.trueMs + this.processOffMs));
+    this.other?.processClock.set(new Date(this.trueMs));
+    const ticks = await Promise.all([this.dispatcher.decideDue(), this.other?.dispatcher.decideDue()]);
+    if (ticks.some((tick) => tick && tick.fired > 0)) await this.endBackups();
+  }
+
+  setAll(offMs: number): void {
+    this.databaseOffMs = offMs;
+    this.processOffMs = offMs;
+  }
+
+  /** What is recorded of each slot, by the hours from the beginning to it. */
+  async outcomes(): Promise<Record<string, string[]>> {
+    const rows: { type: string; slotAt: string }[] = await dataSource.query(
+      `select type, data ->> 'slotAt' as "slotAt" from ledger_event
+       where data ->> 'scheduleId' = $1 and type in ('BackupRequested', 'SlotSkipped', 'SlotMissed') order by position`,
+      [this.scheduleId],
+    );
+    const found: Record<string, string[]> = {};
+    for (const { type, slotAt } of rows) {
+      const hours = (Date.parse(slotAt) - this.beganAt) / hourMs;
+      found[hours] = [...(found[hours] ?? []), type];
+    }
+    return found;
+  }
+
+  private start(boot = this.scheduleId, process = this.processClock): SlotDispatcher {
+    const clock = new SteadyDueClock({
+      ...{ database: this.databaseClock, process, catchUpMs, log, metrics: new Metrics() },
+      ...{ uptimeMs: () => this.trueMs - this.beganAt + 5_000_000, boot },
+    });
+    return new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
+  }
+
+  private async endBackups(): Promise<void> {
+    const { scheduleId, instanceId } = this;
+    const open: { key: string; stream: string }[] = await dataSource.query(
+      `select stream from ledger_claim where kind = 'running-backup-of-instance' and key = $1`,
+      [instanceId],
+    );
+    for (const { stream } of open) {
+      const backupId = stream.slice('backup-'.length);
+      const failed = { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' };
+      await ledger.append({
+        stream: streamOf('backup', backupId),
+        expectedVersion: 1,
+        accountId: 'acme',
+        instanceId,
+        context,
+        events: [{ id: ids.next(), type: 'BackupFailed', data: failed }],
+        claims: [],
+        releases: [{ kind: 'running-backup-of-instance', key: instanceId }],
+      });
+    }
+  }
+}
+
+const ran = ['BackupRequested'];
+/** The slots of so many days, each run once. */
+const eachRan = (days: number, hour = 2) =>
+  Object.fromEntries(Array.from({ length: days }, (_, day) => [String(day * 24 + hour), ran]));
+
+describe('while a clock is wrong', () => {
+  it.each([3 * dayMs, -8 * hourMs, 20 * 365 * dayMs, -20 * 365 * dayMs])(
+    'by %d ms, the ledger’s or the process’s, every slot runs once and at its time',
+    async (offMs) => {
+      for (const clock of ['databaseOffMs', 'processOffMs'] as const) {
+        await dataSource.query('delete from slot_timer; delete from steady_time');
+        const world = await World.begin();
+        await world.goOn(hourMs);
+        world[clock] = offMs;
+        await world.decideDue();
+        world[clock] = 0;
+        await world.goOn(dayMs);
+        world[clock] = offMs;
+        await world.goOn(20 * hourMs);
+        world.restart();
+        await world.goOn(20 * hourMs);
+        world[clock] = 0;
+        await world.goOn(7 * hourMs);
+        expect(await world.outcomes()).toEqual(eachRan(3));
+      }
+    },
+    60_000,
+  );
+
+  it('all of them, for hours and through a restart, every slot runs once', async () => {
+    for (const offMs of [3 * dayMs, -8 * hourMs]) {
+      await dataSource.query('delete from slot_timer; delete from steady_time');
+      const world = await World.begin();
+      await world.goOn(hourMs);
+      world.setAll(offMs);
+      await world.goOn(2 * hourMs);
+      world.restart();
+      await world.goOn(3 * hourMs);
+      world.setAll(0);
+      await world.goOn(2 * dayMs);
+      expect(await world.outcomes()).toEqual(eachRan(3));
+    }
+  }, 60_000);
+
+  it('all of them, for so long that they are believed, the slots still to come run at their true time when they are right', async () => {
+    const world = await World.begin();
+    await world.goOn(hourMs);
+    world.setAll(3 * dayMs);
+    await world.goOn(10 * hourMs);
+    world.setAll(0);
+    await world.goOn(4 * dayMs);
+    const outcomes = await world.outcomes();
+    // Decided ahead were those of the three days that the clock had passed over.
+    for (const day of [1, 2, 3, 4]) expect(outcomes[day * 24 + 2]?.at(-1)).toBe('BackupRequested');
+    expect(outcomes['2']).toEqual(ran);
+    expect(outcomes[4 * 24 + 2]).toEqual(ran);
+    for (const told of Object.values(outcomes)) expect(told.length).toBeLessThanOrEqual(2);
+  }, 60_000);
+
+  it.each([3 * dayMs, -8 * hourMs])(
+    'by %d ms, the ledger’s and with it that of one of two hosts, for longer than a jump is doubted, every slot runs once and at its time',
+    async (offMs) => {
+      const world = await World.begin();
+      world.joinAnother();
+      await world.goOn(hourMs);
+      world.setAll(offMs);
+      await world.goOn(28 * hourMs, minuteMs);
+      world.setAll(0);
+      await world.goOn(30 * hourMs);
+      expect(await world.outcomes()).toEqual(eachRan(3));
+    },
+    120_000,
+  );
+
+  it('a schedule that is made or moved keeps its slots', async () => {
+    const world = await World.begin({ toldAheadMs: 3 * dayMs });
+    world.databaseOffMs = 3 * dayMs;
+    await world.goOn(5 * hourMs);
+    // Before the next slot by the old time of day.
+    await world.tell('ScheduleUpdated', 10, 3 * dayMs);
+    await world.goOn(hourMs);
+    world.databaseOffMs = 0;
+    await world.goOn(2 * dayMs);
+    expect(await world.outcomes()).toEqual({ '2': ran, '10': ran, '34': ran });
+  }, 60_000);
+
+  it('at a start that knows nothing of before, nothing is fired early and nothing is called missed', async () => {
+    const world = await World.begin({ knowsTime: false });
+    world.passBy(hourMs);
+    world.databaseOffMs = 3 * dayMs;
+    await world.goOn(5 * hourMs);
+    world.databaseOffMs = 0;
+    await world.goOn(dayMs);
+    expect(await world.outcomes()).toEqual(eachRan(2));
+  });
+
+  it('whatever clock is wrong, by how much and for how long, one at a time: every slot runs once', async () => {
+    for (let history = 0; history < 4; history += 1) {
+      await dataSource.query('delete from slot_timer; delete from steady_time');
+      const world = await World.begin();
+      const told: string[] = [];
+      for (let left = 4 * dayMs; left > 0; ) {
+        const ms = Math.min(left, Math.ceil(Math.random() * 30) * hourMs);
+        left -= ms;
+        const clock = Math.random() < 0.5 ? 'databaseOffMs' : 'processOffMs';
+        world.setAll(0);
+        // Both are right for a moment in between: two wrong ones at a time are another story.
+        await world.decideDue();
+        world[clock] = Math.round((Math.random() - 0.5) * 10 ** (4 + Math.random() * 8));
+        if (Math.random() < 0.3) world.restart();
+        told.push(`${ms / hourMs} h ${clock} ${world[clock]} ms`);
+        await world.goOn(ms, 30 * minuteMs);
+      }
+      try {
+        expect(await world.outcomes()).toEqual(eachRan(4));
+      } catch (error) {
+        throw new Error(`after ${told.join(', ')}`, { cause: error });
+      }
+    }
+  }, 120_000);
+});
+
+describe('a clock that says itself when slots are due', () => {
+  it('and is days ahead for one look: the slots of those days run all the same, once', async () => {
+    const clock = new HandTurnedClock();
+    const world = await World.begin();
+    const dispatcher = new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
+    const begin = world.trueMs;
+    const tickAt = async (ms: number) => {
+      clock.at = new Date(begin + ms);
+      await dispatcher.decideDue();
+    };
+    await tickAt(hourMs);
+    await tickAt(3 * dayMs + hourMs);
+    expect(await world.outcomes()).toMatchObject({ '2': ['SlotMissed'], '26': ['SlotMissed'] });
+    // The backup that was begun too early has ended.
+    await dataSource.query(`delete from ledger_claim where kind = 'running-backup-of-instance'`);
+    for (let hour = 1; hour < 4 * 24; hour += 1) {
+      await tickAt(hour * hourMs + minuteMs);
+      await tickAt(hour * hourMs + 2 * minuteMs);
+      await dataSource.query(`delete from ledger_claim where kind = 'running-backup-of-instance'`);
+    }
+    const outcomes = await world.outcomes();
+    for (const day of [0, 1, 2]) expect(outcomes[day * 24 + 2]).toHaveLength(2);
+    for (const day of [0, 1, 2, 3]) expect(outcomes[day * 24 + 2]?.at(-1)).toBe('BackupRequested');
+    expect(outcomes[3 * 24 + 2]).toEqual(ran);
+  });
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { Fault, faultOf, messageOf } from './fault.js';
+
+class DiskFault extends Fault<'disk-full' | 'disk-broken'> {
+  override readonly name = 'DiskFault';
+}
+
+describe('what is told of an error', () => {
+  it('is a fault’s own code and message, and whether another attempt can help', () => {
+    const cause = new Error('ENOSPC');
+    const full = new DiskFault('disk-full', true, 'The disk is full.', { cause });
+    expect(faultOf(full)).toEqual({ code: 'disk-full', message: 'The disk is full.', retryable: true });
+    expect(faultOf(new DiskFault('disk-broken', false, 'The disk is broken.'))).toMatchObject({ retryable: false });
+    expect(full).toMatchObject({ name: 'DiskFault', cause });
+  });
+
+  it('is one sentence for what nobody foresaw, which may be tried again', () => {
+    expect(faultOf(new TypeError('x is not a function'))).toEqual({
+      code: 'unexpected',
+      message: 'The work broke off unexpectedly: x is not a function.',
+      retryable: true,
+    });
+  });
+});
+
+/** As Node throws it when a host has several addresses. */
+const manyAddresses = Object.assign(new Error('none'), {
+  message: '',
+  errors: [new Error('connect ::1'), new Error('connect 127.0.0.1')],
+});
+
+describe('the message of what was thrown', () => {
+  it.each([
+    [new Error('it broke'), 'it broke'],
+    ['a text', 'a text'],
+    [undefined, 'undefined'],
+    [manyAddresses, 'connect ::1, connect 127.0.0.1'],
+  ])('%p says %s', (error, message) => {
+    expect(messageOf(error)).toBe(message);
+  });
+});

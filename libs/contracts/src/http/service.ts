@@ -1,0 +1,97 @@
+/** What the service says of itself: its versions, its documents, its health, and the regions of the deployment. */
+import { z } from 'zod';
+import { regionName } from '../primitives.js';
+import { link } from './fields.js';
+import { accountPath, apiVersion, type Operation } from './operation.js';
+
+const version = z.object({
+  id: z.literal(apiVersion),
+  status: z.literal('CURRENT'),
+  updated: z.string(),
+  links: z.array(link),
+});
+export const versionsResponse = z.object({ versions: z.array(version) });
+export const versionResponse = z.object({ version });
+
+export const regionsResponse = z.object({
+  regions: z.array(z.object({ name: regionName, home: z.boolean(), copies: z.boolean() })),
+});
+
+export const getVersions = {
+  name: 'getVersions',
+  method: 'GET',
+  path: '/',
+  summary: 'List the API versions',
+  status: 200,
+  response: versionsResponse,
+} as const satisfies Operation;
+
+export const getV10 = {
+  name: 'getV10',
+  method: 'GET',
+  path: `/${apiVersion}`,
+  summary: 'Show this version',
+  status: 200,
+  response: versionResponse,
+} as const satisfies Operation;
+
+export const getOpenapiJson = {
+  name: 'getOpenapiJson',
+  method: 'GET',
+  path: '/openapi.json',
+  summary: 'Show this document',
+  status: 200,
+} as const satisfies Operation;
+
+export const getDocs = {
+  name: 'getDocs',
+  method: 'GET',
+  path: '/docs',
+  summary: 'Show the reference, for people',
+  status: 200,
+} as const satisfies Operation;
+
+export const getHealthLive = {
+  name: 'getHealthLive',
+  method: 'GET',
+  path: '/health/live',
+  summary: 'Tell that the process lives',
+  status: 200,
+} as const satisfies Operation;
+
+export const getHealthReady = {
+  name: 'getHealthReady',
+  method: 'GET',
+  path: '/health/ready',
+  summary: 'Tell whether the service can do its work',
+  notes: 'When it can not, the same as a 503.',
+  status: 200,
+} as const satisfies Operation;
+
+export const getMetrics = {
+  name: 'getMetrics',
+  method: 'GET',
+  path: '/metrics',
+  summary: 'Tell the measurements, to Prometheus',
+  status: 200,
+} as const satisfies Operation;
+
+export const getRegions = {
+  name: 'getRegions',
+  method: 'GET',
+  path: `${accountPath}/regions`,
+  summary: 'List the regions',
+  status: 200,
+  response: regionsResponse,
+} as const satisfies Operation;
+
+export const serviceOperations: readonly Operation[] = [
+  getVersions,
+  getV10,
+  getOpenapiJson,
+  getDocs,
+  getHealthLive,
+  getHealthReady,
+  getMetrics,
+  getRegions,
+];

@@ -1,0 +1,77 @@
+-- Appends events to the ledger: the one way in which an event is written. Owner: libs/ledger.
+--
+-- Input: a JSON array of requests. Each request appends to one stream:
+--   {request, stream, expectedVersion, accountId, instanceId, aggregate, context,
+--    events: [{id, type, data}], claims: [{kind, key}], releases: [{kind, key}], quotas: [{kind, key, by, most}]}
+-- "request" is the caller's number for it. "quotas" may be absent: an older process does not send it.
+--
+-- Answer: one row for each request, with its number and its outcome:
+--   appended  its events are written, from first_position on, at appended_at
+--   conflict  the stream has another version than was expected; nothing is written
+--   claimed   another stream, claim_stream, holds a claim of the kind claim_kind; nothing is written
+--   used-up   the quota of the kind claim_kind has no room; nothing is written
+--
+-- Guards:
+--   * The transaction holds lock 7236001 from before the first position is drawn until it ends. Position order is
+--     therefore commit order, and a reader never finds a position that is smaller than one it has read.
+--   * The statement after the lock takes a snapshot of its own, and so sees every append before it.
+--   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
+--   * A claim is given back only by the stream that holds it.
+create or replace function ledger_append(requests jsonb)
+  returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)
+  language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(7236001);
+  return query
+  with asked as (
+    select r.* from jsonb_to_recordset(requests) as r(
+      request integer, stream text, "expectedVersion" integer, "accountId" text, "instanceId" uuid,
+      aggregate text, context jsonb, events jsonb, claims jsonb, releases jsonb, quotas jsonb)
+  ), judged as (
+    select a.*, coalesce(taken.kind, used_up.kind) as taken_kind, taken.stream as taken_stream,
+      case when head.version <> a."expectedVersion" then 'conflict'
+           when taken.kind is not null then 'claimed'
+           when used_up.kind is not null then 'used-up'
+           else 'appended' end as verdict
+    from asked a
+    cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head
+    left join lateral (
+      select c.kind, c.stream from jsonb_to_recordset(a.claims) as wanted(kind text, key text)
+      join ledger_claim c on c.kind = wanted.kind and c.key = wanted.key
+      order by c.kind limit 1
+    ) taken on true
+    left join lateral (
+      select wanted.kind from jsonb_to_recordset(a.quotas) as wanted(kind text, key text, "by" integer, most integer)
+      left join ledger_quota q on q.kind = wanted.kind and q.key = wanted.key
+      where wanted."by" > 0 and coalesce(q.used, 0) + wanted."by" > wanted.most
+      order by wanted.kind limit 1
+    ) used_up on true
+  ), recorded as (
+    insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+    select (e.event->>'id')::uuid, j.stream, j."expectedVersion" + e.ordinal, j.aggregate, e.event->>'type', j."accountId",
+           j."instanceId", date_trunc('milliseconds', clock_timestamp()), e.event->'data', j.context
+    from judged j cross join lateral jsonb_array_elements(j.events) with ordinality as e(event, ordinal)
+    where j.verdict = 'appended'
+    order by j.request, e.ordinal
+    returning ledger_event.stream, ledger_event.position, ledger_event.at
+  ), claimed as (
+    insert into ledger_claim (kind, key, stream)
+    select c.kind, c.key, j.stream from judged j
+    cross join lateral jsonb_to_recordset(j.claims) as c(kind text, key text)
+    where j.verdict = 'appended'
+  ), released as (
+    delete from ledger_claim c using judged j
+    cross join lateral jsonb_to_recordset(j.releases) as r(kind text, key text)
+    where j.verdict = 'appended' and c.kind = r.kind and c.key = r.key and c.stream = j.stream
+  ), counted as (
+    insert into ledger_quota as q (kind, key, used)
+    select c.kind, c.key, greatest(c."by", 0) from judged j
+    cross join lateral jsonb_to_recordset(j.quotas) as c(kind text, key text, "by" integer)
+    where j.verdict = 'appended'
+    on conflict (kind, key) do update set used = greatest(q.used + case when excluded.used > 0 then excluded.used else -1 end, 0)
+  )
+  select j.request, j.verdict, j.taken_kind, j.taken_stream, min(r.position), min(r.at)
+  from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'
+  group by j.request, j.verdict, j.taken_kind, j.taken_stream;
+  perform pg_notify('strongroom_ledger', '');
+end $$;

@@ -1,0 +1,27 @@
+/** What this project uses of a class that kafkajs does not describe in its own types. */
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  interface Request {
+    entry: { correlationId: number; apiName: string; apiKey: number; apiVersion: number };
+    expectResponse: boolean;
+    sendRequest(): void;
+  }
+
+  export default class RequestQueue {
+    constructor(options: {
+      maxInFlightRequests: number;
+      /** In milliseconds. */
+      requestTimeout: number;
+      enforceRequestTimeout: boolean;
+      clientId: string;
+      broker: string;
+      logger: { debug(): void; warn(): void };
+    });
+    /** Requests that were not sent yet. */
+    readonly pending: readonly unknown[];
+    /** Sends the request, or keeps it when as many as may be are on their way. */
+    push(request: Request): void;
+    /** Sets a timer to look at `pending` again. */
+    scheduleCheckPendingRequests(): void;
+    destroy(): void;
+  }
+}

@@ -1,0 +1,184 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createDataSource, migrate } from '@strongroom/database';
+import type { DataSource } from 'typeorm';
+import { v7 } from 'uuid';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
+import { createLogger } from '../log.js';
+import { Jobs, type LeasedJob } from './jobs.js';
+import { type Hold, type LeasedWork, LeasedWorker, type Performed } from './leased-worker.js';
+
+describe('a worker of leased jobs', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  let jobs: Jobs;
+  let workers: LeasedWorker[];
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    dataSource = await createDataSource({ url: database.url, applicationName: 'worker-spec' }).initialize();
+    await migrate(dataSource);
+    jobs = new Jobs(dataSource);
+  });
+  beforeEach(async () => {
+    workers = [];
+    await dataSource.query('truncate job');
+  });
+  afterEach(() => Promise.all(workers.map((worker) => worker.stop())));
+  afterAll(async () => {
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  const log = createLogger({ app: 'test', level: 'silent' });
+  const soon = { withinMs: 10_000 };
+
+  async function add(count: number): Promise<string[]> {
+    const ids = Array.from({ length: count }, () => v7());
+    await dataSource.transaction((manager) =>
+      jobs.add(
+        manager,
+        ids.map((id) => ({ kind: 'copy', id, accountId: '1' })),
+      ),
+    );
+    return ids;
+  }
+  function start(owner: string, perform: LeasedWork['perform'], more: Partial<LeasedWork> = {}): LeasedWorker {
+    const work = { kind: 'copy', lane: '', owner, concurrency: 2, leaseMs: 60_000, pollMs: 20, perform, ...more };
+    const worker = new LeasedWorker(jobs, work, log);
+    workers.push(worker);
+    worker.start();
+    return worker;
+  }
+  const left = async () => (await dataSource.query('select 1 from job')).length;
+
+  it('does every job once, and no more at a time than it may', async () => {
+    const ids = await add(20);
+    const done: string[] = [];
+    let atOnce = 0;
+    let most = 0;
+    const perform = async ({ id }: LeasedJob): Promise<Performed> => {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      await new Promise(setImmediate);
+      atOnce -= 1;
+      done.push(id);
+      return 'finished';
+    };
+    start('a', perform, { concurrency: 3 });
+    await eventually(async () => expect(await left()).toBe(0), soon);
+    expect(done.sort()).toEqual(ids.sort());
+    expect(most).toBe(3);
+  });
+
+  it('keeps a job for as long as its work takes, however short the lease', async () => {
+    const [id = ''] = await add(1);
+    const holders: string[] = [];
+    const long =
+      (owner: string) =>
+      async (_job: LeasedJob, { progress }: Hold): Promise<Performed> => {
+        holders.push(owner);
+        progress(7, 70);
+        // Five leases long, by the database's clock.
+        await dataSource.query('select pg_sleep(1.5)');
+        return 'finished';
+      };
+    start('a', long('a'), { leaseMs: 300 });
+    start('b', long('b'), { leaseMs: 300 });
+    await eventually(async () => {
+      expect((await jobs.progress('copy', [id])).get(id)).toEqual({ doneBytes: 7, totalBytes: 70 });
+    }, soon);
+    await eventually(async () => expect(await left()).toBe(0), soon);
+    expect(holders).toHaveLength(1);
+  });
+
+  it('ends work whose lease was lost, and changes nothing of what the new holder does', async () => {
+    const [id = ''] = await add(1);
+    let begun = () => {};
+    const atWork = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const ended: string[] = [];
+    start('a', async (_job, { signal }) => {
+      begun();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      ended.push(String(signal.reason?.message));
+      return 'finished';
+    });
+    await atWork;
+    // As when the process was frozen for longer than its lease, and another took the job meanwhile.
+    await dataSource.query(`update job set lease_owner = 'b', attempt = attempt + 1`);
+    await eventually(() => expect(ended).toEqual(['the lease was lost to another process']), soon);
+    const held: LeasedJob = {
+      kind: 'copy',
+      id,
+      lane: '',
+      accountId: '1',
+      owner: 'b',
+      attempt: 2,
+      failures: 0,
+      asked: 1,
+    };
+    expect(await jobs.renew(held, 60_000)).toBe(true);
+  });
+
+  it('gives its jobs back when it stops, so that another takes them at once', async () => {
+    const [id] = await add(1);
+    let begun = () => {};
+    const atWork = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const stopping = start('a', async (_job, { signal }) => {
+      begun();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw signal.reason;
+    });
+    await atWork;
+    await stopping.stop();
+    expect(stopping.busy).toBe(0);
+    const [next] = await jobs.lease('copy', '', 'b', 1, 60_000);
+    expect(next).toMatchObject({ id, attempt: 2 });
+  });
+
+  it('keeps work in hand whose lease has lapsed, and does not begin it a second time', async () => {
+    const [id = ''] = await add(1);
+    const attempts: number[] = [];
+    let finish = () => {};
+    const over = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const worker = start('a', async ({ attempt }) => {
+      attempts.push(attempt);
+      await over;
+      return 'finished';
+    });
+    await eventually(() => expect(attempts).toEqual([1]), soon);
+    // As when the process or the database was away for longer than the lease.
+    await dataSource.query(`update job set lease_until = now() - interval '1 ms'`);
+    await eventually(async () => {
+      const [row] = await dataSource.query('select attempt, lease_until > now() as held from job where id = $1', [id]);
+      expect(row).toEqual({ attempt: 1, held: true });
+    }, soon);
+    expect(worker.busy).toBe(1);
+    finish();
+    await eventually(async () => expect(await left()).toBe(0), soon);
+    expect(attempts).toEqual([1]);
+  });
+
+  it('does a job again when its work asks for that, or failed', async () => {
+    await add(1);
+    const attempts: number[] = [];
+    start(
+      'a',
+      async ({ attempt }) => {
+        attempts.push(attempt);
+        if (attempt === 1) return { retryInMs: 0 };
+        if (attempt === 2) throw new Error('nothing could be recorded');
+        return 'finished';
+      },
+      { leaseMs: 200 },
+    );
+    await eventually(async () => expect(await left()).toBe(0), soon);
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+});

@@ -1,0 +1,132 @@
+/**
+ * Works off leased jobs of one kind and lane: up to `concurrency` at a time, each under a lease that is renewed while
+ * the work goes on. Work whose lease is lost is ended, for somebody else has it; no transaction is open meanwhile.
+ */
+import { setInterval as every } from 'node:timers/promises';
+import type { Logger } from '../log.js';
+import { WorkLoop } from '../work-loop.js';
+import type { Jobs, LeasedJob } from './jobs.js';
+
+/** What the work in hand is given. */
+export interface Hold {
+  /** Aborted when the lease is lost or the process is to stop: the work ends as soon as it can and records nothing. */
+  signal: AbortSignal;
+  /** Tells how far the work is; stored with the next renewal. */
+  progress(doneBytes: number, totalBytes: number | null): void;
+}
+
+/** What becomes of the job: over, or ready again after a while. What came to nothing is counted in the job's `failures`. */
+export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean };
+
+export interface LeasedWork {
+  kind: string;
+  lane: string;
+  /** Who holds the leases: unique to the process. */
+  owner: string;
+  concurrency: number;
+  leaseMs: number;
+  /** How often to look for jobs, in milliseconds. */
+  pollMs: number;
+  /** Throws only when nothing could be recorded; the job is then left to its lease and leased anew when that lapses. */
+  perform(job: LeasedJob, hold: Hold): Promise<Performed>;
+}
+
+export class LeasedWorker {
+  private readonly running = new Map<string, { ended: Promise<void>; stop: AbortController }>();
+  private readonly loop: WorkLoop;
+
+  constructor(
+    private readonly jobs: Jobs,
+    private readonly work: LeasedWork,
+    private readonly log: Logger,
+  ) {
+    this.loop = new WorkLoop({
+      name: `${work.kind} jobs${work.lane ? ` to ${work.lane}` : ''}`,
+      intervalMs: work.pollMs,
+      log,
+      pass: () => this.lease(),
+    });
+  }
+
+  /** How many jobs are in hand. */
+  get busy(): number {
+    return this.running.size;
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Ends the work in hand, gives its leases back, and returns when all is quiet. */
+  async stop(): Promise<void> {
+    await this.loop.stop();
+    for (const { stop } of this.running.values()) stop.abort(new Error('the process is stopping'));
+    await Promise.all([...this.running.values()].map(({ ended }) => ended));
+  }
+
+  private async lease(): Promise<void> {
+    const { kind, lane, owner, concurrency, leaseMs } = this.work;
+    const free = concurrency - this.running.size;
+    if (free <= 0) return;
+    // What is in hand stays with its hold, which renews it late: two holds of one job would end each other.
+    const inHand = [...this.running.keys()];
+    for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs, inHand)) {
+      const stop = new AbortController();
+      const ended = this.hold(job, stop).finally(() => {
+        this.running.delete(job.id);
+        this.loop.wake();
+      });
+      this.running.set(job.id, { ended, stop });
+    }
+  }
+
+  private async hold(job: LeasedJob, stop: AbortController): Promise<void> {
+    const over = new AbortController();
+    let at: { doneBytes: number; totalBytes: number | null } | undefined;
+    const renewing = this.renew(job, stop, over.signal, () => at);
+    try {
+      const performed = await this.work.perform(job, {
+        signal: stop.signal,
+        progress: (doneBytes, totalBytes) => {
+          at = { doneBytes, totalBytes };
+        },
+      });
+      if (performed === 'finished') await this.jobs.finish(job);
+      else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed);
+    } catch (error) {
+      if (stop.signal.aborted) {
+        this.log.info(
+          { job: job.id, attempt: job.attempt },
+          `${job.kind} given up: ${String(stop.signal.reason?.message)}`,
+        );
+        await this.jobs.retryIn(job, 0).catch(() => {});
+      } else {
+        this.log.error(
+          { err: error, job: job.id, attempt: job.attempt },
+          `${job.kind} is left to its lease, to be tried again`,
+        );
+      }
+    } finally {
+      over.abort();
+      await renewing;
+    }
+  }
+
+  /** Renews until the work is over. A database that is away loses nobody a lease: whoever asks first when it is back has it. */
+  private async renew(
+    job: LeasedJob,
+    stop: AbortController,
+    over: AbortSignal,
+    progress: () => { doneBytes: number; totalBytes: number | null } | undefined,
+  ): Promise<void> {
+    const intervalMs = Math.min(1_000, this.work.leaseMs / 3);
+    try {
+      for await (const _ of every(intervalMs, undefined, { signal: over })) {
+        const held = await this.jobs.renew(job, this.work.leaseMs, progress()).catch(() => true);
+        if (!held && !over.aborted) stop.abort(new Error('the lease was lost to another process'));
+      }
+    } catch (error) {
+      if (!over.aborted) throw error;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/** What an environment gives for the settings: checked as a whole first, then read one by one. */
+import { readFileSync } from 'node:fs';
+import { messageOf } from '@strongroom/contracts';
+import { mustBe } from './forms.js';
+import { type AppName, type DefaultedSetting, defaultOf, type RequiredSetting, type Setting } from './setting.js';
+
+export interface ConfigProblem {
+  variable: string;
+  problem: string;
+}
+
+export class GivenSettings {
+  /** A variable that is empty counts as absent. */
+  private readonly given: Map<string, string>;
+  private readonly fileProblems: ConfigProblem[] = [];
+
+  constructor(
+    private readonly app: AppName,
+    env: NodeJS.ProcessEnv,
+    private readonly settings: readonly Setting<unknown>[],
+  ) {
+    this.given = new Map(Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value]] : [])));
+    for (const setting of settings) if (setting.mayBeFile) this.readFile(setting.name);
+  }
+
+  /** Each wrong setting once. */
+  get problems(): ConfigProblem[] {
+    const inFiles = new Set(this.fileProblems.map(({ variable }) => variable.replace(/_FILE$/, '')));
+    const inSettings = this.settings
+      .filter(({ name }) => !inFiles.has(name))
+      .flatMap((setting) => this.problemOf(setting) ?? []);
+    return [...this.fileProblems, ...inSettings];
+  }
+
+  /** @throws when the setting has a problem */
+  value<T>(setting: DefaultedSetting<T> | RequiredSetting<T>): T {
+    return setting.form.schema.parse(this.textOf(setting));
+  }
+
+  /** @throws when the setting has a problem */
+  valueIfSet<T>(setting: Setting<T>): T | undefined {
+    return this.textOf(setting) === undefined ? undefined : setting.form.schema.parse(this.textOf(setting));
+  }
+
+  private textOf(setting: Setting<unknown>): string | undefined {
+    return this.given.get(setting.name) ?? defaultOf(setting, this.app);
+  }
+
+  private problemOf(setting: Setting<unknown>): ConfigProblem | undefined {
+    const { name: variable, form, isSecret } = setting;
+    const text = this.textOf(setting);
+    if (text === undefined) {
+      const need = this.needOf(setting);
+      return need === undefined ? undefined : { variable, problem: `is not set; it ${mustBe(form.says)}${need}` };
+    }
+    const parsed = form.schema.safeParse(text);
+    if (parsed.success) return undefined;
+    const state = isSecret ? 'is not of the right form' : `is ${JSON.stringify(text)}`;
+    return { variable, problem: `${state}; it ${parsed.error.issues[0]?.message}` };
+  }
+
+  /** When the setting must be there: '' for always, undefined for not now. */
+  private needOf({ usedBy, isRequired, requiredWhen }: Setting<unknown>): string | undefined {
+    if (!usedBy.includes(this.app)) return undefined;
+    if (isRequired) return '';
+    const other = this.settings.find(({ name }) => name === requiredWhen?.name);
+    if (!other || !requiredWhen || this.textOf(other) !== requiredWhen.is) return undefined;
+    return ` when ${requiredWhen.name} is ${requiredWhen.is}`;
+  }
+
+  private readFile(variable: string): void {
+    const pointer = `${variable}_FILE`;
+    const path = this.given.get(pointer);
+    if (path === undefined) return;
+    if (this.given.has(variable)) {
+      this.fileProblems.push({ variable: pointer, problem: `and ${variable} are both set; set one of them` });
+      return;
+    }
+    try {
+      this.given.set(variable, readFileSync(path, 'utf8').trim());
+    } catch (error) {
+      const why = messageOf(error);
+      this.fileProblems.push({ variable: pointer, problem: `can't be read: ${why}` });
+    }
+  }
+}

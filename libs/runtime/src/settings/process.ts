@@ -1,0 +1,61 @@
+/** How a process of a service is reached, and what it says. */
+import { anyText, integer, mustBe, oneOf, text } from './forms.js';
+import { appNames, type Setting } from './setting.js';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export const httpHost = {
+  name: 'STRONGROOM_HTTP_HOST',
+  meaning:
+    'The address that the service listens on. `0.0.0.0` is every address of the host, and the default in the image.',
+  form: text('an address or the name of a host'),
+  usedBy: appNames,
+  default: '127.0.0.1',
+} satisfies Setting<string>;
+
+export const httpPort = {
+  name: 'STRONGROOM_HTTP_PORT',
+  meaning:
+    'The port that the service listens on. The API serves its operations there. Every service serves its health at `/health/live` and `/health/ready`, and its metrics at `/metrics`. In the image the default is 8779 for every service.',
+  form: integer(0, 65_535, '; 0 takes any free port'),
+  usedBy: appNames,
+  default: { api: '8779', scheduler: '8780', replicator: '8781' },
+} satisfies Setting<number>;
+
+const publicUrlForm = 'like https://backups.example.com, with a path behind it at most';
+
+export const publicUrl = {
+  name: 'STRONGROOM_PUBLIC_URL',
+  meaning:
+    'Where clients reach the API, such as a proxy that ends TLS. The links in its answers begin so. Without it they begin as the request came.',
+  form: {
+    says: publicUrlForm,
+    schema: anyText(publicUrlForm)
+      .refine(isPublicUrl, { error: mustBe(publicUrlForm), abort: true })
+      .transform((value) => new URL(value).href.replace(/\/+$/, '')),
+  },
+  usedBy: ['api'],
+} satisfies Setting<string>;
+
+export const logLevel = {
+  name: 'STRONGROOM_LOG_LEVEL',
+  meaning: 'The least grave level that is logged. A log is JSON, a line for each entry, on the standard output.',
+  form: oneOf(logLevels),
+  usedBy: appNames,
+  default: 'info',
+} satisfies Setting<LogLevel>;
+
+export const supervised = {
+  name: 'STRONGROOM_SUPERVISED',
+  meaning:
+    'With 1, the process ends when its standard input closes. A program that starts it can thus not leave it behind.',
+  form: oneOf(['0', '1']),
+  usedBy: appNames,
+  default: '0',
+} satisfies Setting<string>;
+
+function isPublicUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url !== undefined && /^https?:$/.test(url.protocol) && `${url.origin}${url.pathname}` === url.href;
+}

@@ -1,0 +1,47 @@
+/** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as identity from './identity.js';
+import * as ledgerAndFeed from './ledger-and-feed.js';
+import * as limits from './limits.js';
+import * as service from './process.js';
+import type { Setting } from './setting.js';
+import * as vaults from './vaults.js';
+import * as work from './work.js';
+
+export const settings: readonly Setting<unknown>[] = [
+  ledgerAndFeed.databaseUrl,
+  ledgerAndFeed.feed,
+  ledgerAndFeed.brokers,
+  ledgerAndFeed.namespace,
+  vaults.vaults,
+  vaults.homeRegion,
+  service.httpHost,
+  service.httpPort,
+  service.logLevel,
+  service.supervised,
+  service.publicUrl,
+  identity.identity,
+  identity.tokensPath,
+  identity.keystoneUrl,
+  identity.keystoneUser,
+  identity.keystoneUserDomain,
+  identity.keystonePassword,
+  identity.keystoneProject,
+  identity.keystoneProjectDomain,
+  identity.keystoneAccount,
+  identity.keystoneRoles,
+  identity.keystoneCache,
+  identity.keystoneTimeout,
+  limits.mostSchedules,
+  limits.rateLimits,
+  limits.pageLimits,
+  work.secretKey,
+  work.instancesFolder,
+  work.catchUp,
+  work.backupConcurrency,
+  work.lease,
+  vaults.sweepGrace,
+  work.copyConcurrency,
+  work.copyRetry,
+  work.mostCopyAttempts,
+  work.copyStall,
+];

@@ -1,0 +1,49 @@
+/** The regions, and where the vault of each is. */
+import { regionName } from '@strongroom/contracts';
+import { mustBe, parsedText, wholeTime } from './forms.js';
+import { appNames, type Setting } from './setting.js';
+
+/** No copy may go to this region, whatever a deployment would like: the reference of the API says so. */
+export const noCopiesTo = 'LON';
+
+const vaultsForm = 'like DFW=file:///var/lib/strongroom/DFW,IAD=file:///var/lib/strongroom/IAD';
+
+export const vaults = {
+  name: 'STRONGROOM_VAULTS',
+  meaning: `Each region with the URL of its vault. Copies may go to every one of these regions but the home region. \`${noCopiesTo}\` can be the home region only. In a path, a comma is written \`%2C\`. An address may hold a password.`,
+  form: parsedText(vaultsForm, (value) => vaultAddresses(value.split(','))),
+  usedBy: appNames,
+  isRequired: true,
+  isSecret: true,
+} satisfies Setting<ReadonlyMap<string, URL>>;
+
+export const homeRegion = {
+  name: 'STRONGROOM_HOME_REGION',
+  meaning: `The region where backups are made. It is one of the regions of \`${vaults.name}\`. The page on [operations](operations.md) says how the home region is moved and how a region is taken out.`,
+  form: { says: 'the name of a region, such as "IAD"', schema: regionName },
+  usedBy: appNames,
+  default: 'DFW',
+} satisfies Setting<string>;
+
+export const sweepGrace = {
+  name: 'STRONGROOM_SWEEP_GRACE_HOURS',
+  meaning: 'For how long the remains of a lost attempt must not have changed before they are removed from a vault.',
+  form: wholeTime('hours', 1, 8_760),
+  usedBy: ['scheduler', 'replicator'],
+  default: '24',
+} satisfies Setting<number>;
+
+/**
+ * Reads entries such as `DFW=file:///vaults/DFW`. Of the environment, and of the command line's `--vault`.
+ * @returns each region's vault, or what is wrong, as a text that begins with `must`
+ */
+export function vaultAddresses(entries: readonly string[]): Map<string, URL> | string {
+  const found = new Map<string, URL>();
+  for (const entry of entries) {
+    const [, region = '', address = ''] = /^([^=]*)=(.*)$/.exec(entry.trim()) ?? [];
+    if (!regionName.safeParse(region).success || !URL.canParse(address)) return mustBe(vaultsForm);
+    if (found.has(region)) return `must name each region once, and names ${region} twice`;
+    found.set(region, new URL(address));
+  }
+  return found;
+}

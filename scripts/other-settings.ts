@@ -1,0 +1,132 @@
+/** The settings that no service parses: those of Node and glibc, of the local stack, of the containers and of the tests. */
+
+export interface OtherSetting {
+  name: string;
+  /** Whole sentences: the meaning, the form and the default. */
+  meaning: string;
+}
+
+export interface OtherGroup {
+  title: string;
+  introduction: string;
+  settings: readonly OtherSetting[];
+}
+
+export const otherSettings: readonly OtherGroup[] = [
+  {
+    title: 'Node and glibc',
+    introduction: 'The environment of a service sets these for the process that runs it.',
+    settings: [
+      {
+        name: 'UV_THREADPOOL_SIZE',
+        meaning:
+          "How many threads Node has for files. A replicator needs 4, and 4 more for each region with a vault: then a vault that hangs holds up no other. Node's default is 4, the image's is 32.",
+      },
+      {
+        name: 'MALLOC_ARENA_MAX',
+        meaning:
+          "How many arenas glibc allocates memory in. With many threads, freed memory piles up in many arenas; 2 keeps a service's memory flat. It is 2 in the image and under `npm start`.",
+      },
+    ],
+  },
+  {
+    title: 'The command line',
+    introduction: '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one.',
+    settings: [
+      {
+        name: 'STRONGROOM_VAULTS',
+        meaning:
+          'Where the vaults are, in the form that the services take. The option `--vault` goes before it. Without both, the command reads `.strongroom/stack.json` of the local stack.',
+      },
+    ],
+  },
+  {
+    title: 'The local stack',
+    introduction:
+      '`npm start` hands every variable that begins with `STRONGROOM_` on to the services. It sets the database, the vaults, the home region, the tokens, the key and the folder of built servers itself.',
+    settings: [
+      {
+        name: 'KAFKA_BROKERS',
+        meaning:
+          'The stack uses this Kafka instead of one of its own. `--broker embedded` goes before it. Without it, the stack fetches a Kafka by Maven, and without Java or Maven it uses the embedded feed.',
+      },
+      {
+        name: 'STRONGROOM_NAMESPACE',
+        meaning:
+          'The prefix of topics on the Kafka of `KAFKA_BROKERS`. Without it, the stack takes `strongroom`, or a name of its own where somebody else has that.',
+      },
+      { name: 'JAVA_HOME', meaning: 'The Java that runs Kafka. Without it, the first Java of `PATH` does.' },
+      { name: 'NO_COLOR', meaning: 'With any value, the terminal shows no colours.' },
+    ],
+  },
+  {
+    title: 'Docker Compose',
+    introduction: '`docker compose up` reads these from its environment or from a file `.env`.',
+    settings: [
+      { name: 'STRONGROOM_PORT', meaning: 'The port of the API on the host. The default is 8779.' },
+      {
+        name: 'STRONGROOM_ACCOUNT',
+        meaning: 'The account of the tokens that the first start makes. The default is `demo`.',
+      },
+      {
+        name: 'STRONGROOM_IMAGE',
+        meaning: 'The name of the image of the services. The default is `strongroom:local`.',
+      },
+    ],
+  },
+  {
+    title: 'The tests',
+    introduction:
+      'Each `REQUIRE_…` makes it a failure when something that tests need cannot be had; without it the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`. The others make a random test longer.',
+    settings: [
+      { name: 'REQUIRE_KAFKA', meaning: 'With 1, there must be a Kafka, that is Java 17 and Maven.' },
+      {
+        name: 'REQUIRE_PG_VERSIONS',
+        meaning: 'With 1, PostgreSQL 15, 16 and 17 must be there beside version 18. They come from npm.',
+      },
+      {
+        name: 'REQUIRE_PG_TOOLS',
+        meaning:
+          "With 1, PostgreSQL's own `pg_verifybackup` and `pg_combinebackup` must be there. They come from PyPI.",
+      },
+      { name: 'REQUIRE_OPENSTACK', meaning: 'With 1, the `openstack` command must be there. It comes from PyPI.' },
+      { name: 'REQUIRE_KEYSTONE', meaning: 'With 1, a Keystone must be there. It comes from PyPI.' },
+      {
+        name: 'REQUIRE_SMALL_DISK',
+        meaning: 'With 1, the tests must be able to mount a small disk, as root or by a `sudo` without a password.',
+      },
+      { name: 'REQUIRE_COMPOSE', meaning: 'With 1, `.ci/run` fails when there is no Docker engine.' },
+      {
+        name: 'DOCKER_HOST',
+        meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
+      },
+      {
+        name: 'STRONGROOM_RETENTION_HISTORIES',
+        meaning: 'How many random histories the test of retention runs. The default is 100.',
+      },
+      {
+        name: 'STRONGROOM_VAULT_HISTORIES',
+        meaning: 'How many random histories the test of vaults runs. The default is 200.',
+      },
+      {
+        name: 'STRONGROOM_VAULT_SEED',
+        meaning: 'The seed of the first of those histories, to run one again. The default is 1.',
+      },
+      { name: 'STRONGROOM_FUZZ_REQUESTS', meaning: 'How many random requests the API gets. The default is 1000.' },
+      {
+        name: 'STRONGROOM_ALL_FAILURES',
+        meaning: 'With any value, the tests of late attempts fail each operation of a file with every kind of error.',
+      },
+    ],
+  },
+];
+
+/** The tests set these for each other. Nobody else does. */
+export const innerSettings: readonly string[] = [
+  'STRONGROOM_CONTRACT_NOTES',
+  'STRONGROOM_TEST_KAFKA',
+  'STRONGROOM_TEST_KAFKA_JARS',
+  'STRONGROOM_TEST_KAFKA_REASON',
+  'STRONGROOM_TEST_PATIENCE',
+  'STRONGROOM_TEST_POSTGRES_URL',
+];

@@ -1,0 +1,7 @@
+/** `npm run docs`: writes the pages that are made from the code. */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { settings } from '@strongroom/runtime';
+import { configurationPage } from './configuration-page.js';
+
+writeFileSync(resolve('docs/configuration.md'), configurationPage(settings));
