@@ -105,7 +105,8 @@ describe('a restore that is killed', () => {
       await expect(serverOn(to)).rejects.toMatchObject({ code: expect.any(Number) });
       const [, howToEmpty = ''] = /restore again: (find .*)$/m.exec(again.err) ?? [];
       await execute('sh', ['-c', howToEmpty]);
-      await expect(restored(to)).resolves.toEqual({ code: 0, err: '' });
+      // A slow machine sees how far the restore is.
+      await expect(restored(to)).resolves.toEqual({ code: 0, err: expect.stringMatching(/^(restoring: .*\n)*$/) });
       await verifiedByPostgres(to);
       await rm(to, { recursive: true });
     }

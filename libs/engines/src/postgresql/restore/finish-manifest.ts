@@ -35,6 +35,8 @@ export interface FinishOptions {
 export async function finishManifest(tree: TargetTree, options: FinishOptions): Promise<string[]> {
   const { newest, isCombined, pages } = options;
   const inspecting = new Inspecting(tree, options);
+  // Before it is there: what is cut off while it is written leaves nothing.
+  tree.note(manifestName);
   if (isCombined) {
     const frame: ManifestFrame = { head: '', tail: '' };
     const text = manifestText(inspecting.combined(listedFiles(newest.open(manifestName), frame)), frame);
@@ -43,7 +45,6 @@ export async function finishManifest(tree: TargetTree, options: FinishOptions): 
     await write(newest.open(manifestName), tree.at(manifestName));
     if (pages) for await (const _ of inspecting.combined(listedFiles(newest.open(manifestName))));
   }
-  tree.note(manifestName);
   return inspecting.told;
 }
 
