@@ -65,6 +65,8 @@ export interface DeploymentOptions {
   feed: { kind: 'embedded' } | { kind: 'kafka'; brokers: string };
   /** More environment for every app. */
   env?: Record<string, string>;
+  /** A folder with another build of the apps. */
+  project?: string;
 }
 
 export class Deployment {
@@ -122,6 +124,7 @@ export class Deployment {
         ...env,
       },
       this.logFile(app),
+      this.options.project,
     );
     this.processes.add(started);
     return started;
