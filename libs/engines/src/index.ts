@@ -1,4 +1,4 @@
-/** The engines' door: what an engine does, which there are, and how a backup goes into a vault and out of it. */
+/** The engines' door: what an engine does, which engines there are, and how a backup goes into a vault and comes out of it. */
 export {
   type Abilities,
   type BackupOptions,

@@ -1,11 +1,11 @@
-/** A restored folder, tried out: a server that nobody else can reach has read every table of it. */
+/** What trying a restored folder out means: a server on it, which nobody else can reach, reads every table. */
 
 export interface TrialOptions {
   /** The restored folder. */
   directory: string;
-  /** A folder of the caller's own for what the server needs besides; `directory` may lie in it. */
+  /** A folder of the caller's own for whatever else the server needs. `directory` may lie in it. */
   scratch: string;
-  /** Of the server that the backup was taken of, such as `18.4`. */
+  /** The version of the server that the backup was taken of, such as `18.4`. */
   version: string;
   /** A folder with the programs of such a server. Default: those that come with Strongroom. */
   programs?: string | undefined;
@@ -23,7 +23,7 @@ export interface ReadDatabase {
 
 export interface ReadTable {
   name: string;
-  /** How many, in decimal digits. */
+  /** The number of rows, in decimal digits. */
   rows: string;
   /** The same for the same rows, in whatever order they lie. */
   digest: string;

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL 15 and newer: full backups of all of them, incremental ones of 17 and newer, and servers of version 18 built
- * from backups. This file is the way in: each act has a file of its own in backup/, chain/, restore/ or host/.
+ * The engine of PostgreSQL 15 and newer. Incremental backups need version 17, and servers of version 18 are built from
+ * backups. This file is the way in: what it calls lies in backup/, chain/, restore/ and host/.
  */
 import type { Endpoint, EngineFacts } from '@strongroom/contracts';
 import type pg from 'pg';
@@ -41,7 +41,7 @@ const usualPatience: ServerPatience = {
   answerMs: 120_000,
 };
 
-/** A server writes its log for itself; there is no vault yet that takes it. */
+/** There is no place in a vault for log batches yet. */
 const noLog: Possibility = { isPossible: false, why: 'Strongroom does not take the WAL of PostgreSQL yet.' };
 
 export class PostgresqlEngine extends Engine {
@@ -113,7 +113,7 @@ export class PostgresqlEngine extends Engine {
     return new PostgresqlHost(folder);
   }
 
-  /** What the server says of itself, and then whether its summaries can be read. */
+  /** Judges what the server says of itself, and then tries whether its WAL summaries can be read. */
   private async incrementalOf(server: Server, target: EngineTarget, signal: AbortSignal): Promise<Possibility> {
     const against = againstServer(server);
     if (against) return { isPossible: false, why: notPossible(against).message };
@@ -126,7 +126,7 @@ export class PostgresqlEngine extends Engine {
     }
   }
 
-  /** @throws {EngineFault} */
+  /** Connects, asks, and closes the connection. @throws {EngineFault} */
   private async asking<T>(
     target: EngineTarget,
     signal: AbortSignal,

@@ -11,14 +11,14 @@ export interface Server {
   versionNumber: number;
   systemId: string;
   timeline: number;
-  /** How far its WAL has come, on a standby what it has got of it. */
+  /** How far its WAL has come. On a standby: how much of it the standby has. */
   lsn: string;
   blockSize: number;
-  /** Blocks of a whole segment of a relation's file. */
+  /** How many blocks a whole segment of a relation's file has. */
   segmentBlocks: number;
   dataChecksums: string;
   walLogHints: string;
-  /** Since version 17: whether it keeps what incrementals need to know. */
+  /** Whether it notes what incrementals need to know. Never before version 17. */
   summarizesWal: boolean;
 }
 
@@ -27,7 +27,7 @@ const oldestSummarizing = 170_000;
 const undefinedFile = '58P01';
 const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 
-/** @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
+/** Asks the server. @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
 export async function describe(client: pg.Client): Promise<Server> {
   const show = async (name: string) =>
     String(Object.values((await client.query<Record<string, unknown>>(`SHOW ${name}`)).rows[0] ?? {})[0] ?? '');
@@ -55,7 +55,7 @@ export async function describe(client: pg.Client): Promise<Server> {
   };
 }
 
-/** What of the server a backup's manifest keeps. @param history of its timeline; undefined when it is not known */
+/** What a backup's manifest keeps of the server. @param history of its timeline; undefined when it is not known */
 export function factsOf(server: Server, history: readonly LeftTimeline[] | undefined) {
   return {
     serverVersion: server.version,
@@ -71,7 +71,7 @@ export function factsOf(server: Server, history: readonly LeftTimeline[] | undef
   } satisfies EngineFacts;
 }
 
-/** The timelines that led to this one, the oldest first; undefined when the server has not kept them. */
+/** The timelines that led to this one, the oldest first. Undefined when the server has not kept them. */
 export async function historyOf(client: pg.Client, timeline: number): Promise<LeftTimeline[] | undefined> {
   if (timeline === 1) return [];
   try {
@@ -83,7 +83,7 @@ export async function historyOf(client: pg.Client, timeline: number): Promise<Le
   }
 }
 
-/** Each line: the timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c. */
+/** Each line has a timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c. */
 export function historyInFile(content: string): LeftTimeline[] {
   return content.split('\n').flatMap((line) => {
     const [, timeline, switchLsn] = /^\s*(\d+)\s+(\S+)/.exec(line) ?? [];
@@ -91,7 +91,7 @@ export function historyInFile(content: string): LeftTimeline[] {
   });
 }
 
-/** A size as SHOW gives it, such as `1GB`. */
+/** The bytes of a size that SHOW gives, such as `1GB`. */
 function bytes(size: string): number {
   const [, count, unit = ''] = /^(\d+)([kMGT]?B)$/.exec(size) ?? [];
   return Number(count) * (bytesOf[unit] ?? Number.NaN);

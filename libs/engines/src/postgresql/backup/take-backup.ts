@@ -1,6 +1,6 @@
 /**
- * A physical backup over the replication protocol, full or incremental, by nothing but a connection. The server keeps the
- * WAL that the backup needs by a temporary replication slot, which ends with the connection however that ends.
+ * Takes a physical backup, full or incremental, over the replication protocol: it needs a connection and nothing else. A
+ * temporary replication slot keeps the WAL that the backup needs. It ends with the connection, however that ends.
  */
 import { randomBytes } from 'node:crypto';
 import type { VaultManifest } from '@strongroom/contracts';
@@ -87,7 +87,7 @@ export async function takeBackup(
   }
 }
 
-/** What of the parent's content counts no more, as an object of the backup. */
+/** The object of the backup that says what of the parent's content counts no more. */
 async function limitsOf(
   summaries: WalSummaries,
   server: Server,
@@ -105,7 +105,7 @@ async function limitsOf(
   return { name: limitBlocksName, source: limitBlocksObject(limits, span) };
 }
 
-/** The small one first: what it needs of the server is soon done with. */
+/** The small object comes first, so that the connection that it needs is soon closed. */
 async function* all(
   first: EngineObject | undefined,
   others: AsyncIterable<EngineObject>,
@@ -120,7 +120,7 @@ interface Left {
   noSlot: Ground | undefined;
 }
 
-/** When the server has said that the backup is good, nothing makes it bad: without a slot nothing can be built on it. */
+/** The backup is good by now, and a failure here does not change that: without its replication slot nothing can be built on it. */
 async function afterwards(
   client: pg.Client,
   server: Server,

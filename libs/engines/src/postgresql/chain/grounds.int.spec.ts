@@ -14,7 +14,7 @@ import { WalSummaries } from './wal-summaries.js';
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
-/** The project's own 18, and the newest 17 that can be had. */
+/** The project's own version 18, and the newest 17 that is available. */
 const versions: [string, PostgresVersion | undefined][] = [
   ['18', undefined],
   ['17', '17'],
@@ -26,7 +26,7 @@ afterEach(async () => {
   running.clear();
 });
 
-/** Undefined where the version can't be had, which is said aloud. */
+/** Undefined, with a message, where the version is not available. */
 async function start(options: BackedUpOptions = {}): Promise<BackedUpServer | undefined> {
   const server = await BackedUpServer.start(options);
   if (server) running.add(server);
@@ -40,7 +40,7 @@ async function filled(options: BackedUpOptions = {}): Promise<BackedUpServer | u
   return server;
 }
 
-/** Takes the server's WAL well beyond where it is. */
+/** Has the server write more WAL than any state before has. */
 async function goOn(server: BackedUpServer): Promise<void> {
   for (let time = 0; time < 3; time += 1) {
     await server.query("update t set filling = repeat('y', 100) where id % 4 = 0");
@@ -61,17 +61,17 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     // The server does not know the newest backup yet, nor what came before it.
     await expect(server.take(first)).rejects.toMatchObject({ ground: 'snapshot-put-back' });
     await goOn(server);
-    // Now its WAL has come further; system id, timeline and the full backup's slot are as they were.
+    // Now its WAL has come further. System id, timeline and the full backup's replication slot are as they were.
     const refused = server.take(first);
     await expect(refused).rejects.toMatchObject({ ground: 'parent-slot-gone' });
     await expect(refused).rejects.toThrow(/put back to an earlier state/);
-    // On what it does hold can be built.
+    // It does hold this one, so this one can be built on.
     const second = await server.take(full);
     const restored = await server.restored(second);
     expect(await contentsOf(restored.url())).toEqual(await contentsOf(server.server.url()));
   });
 
-  it('a backup leaves its slot when it has ended, not before: a snapshot that was made meanwhile has none', async () => {
+  it('a backup leaves its replication slot when it has ended, not before: a snapshot that was made meanwhile has none', async () => {
     const server = await filled({ version });
     if (!server) return;
     const backupId = randomUUID();
@@ -84,11 +84,11 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     expect(await server.slots()).toEqual([replicationSlotOf(backupId)]);
   });
 
-  it('a slot that a dead attempt left is dropped and made anew', async () => {
+  it('a replication slot that a dead attempt left is dropped and made anew', async () => {
     const server = await filled({ version });
     if (!server) return;
     const backupId = randomUUID();
-    // Known by the WAL that it keeps.
+    // The test knows the old one by the WAL that it keeps.
     await server.query(`select pg_create_physical_replication_slot('${replicationSlotOf(backupId)}', true)`);
     await server.take(null, { backupId });
     const kept = 'select slot_name::text from pg_replication_slots where restart_lsn is not null';
@@ -96,7 +96,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await expect(server.take(backupId)).resolves.toBeDefined();
   });
 
-  it('only the newest backup is built on, once the slots of those before it have been dropped', async () => {
+  it('only the newest backup is built on, once the replication slots of those before it have been dropped', async () => {
     const server = await filled({ version });
     if (!server) return;
     const full = await server.take();
@@ -120,7 +120,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await expect(server.take(second)).resolves.toBeDefined();
   });
 
-  it('a full backup completes without a slot free, and says that nothing can be built on it; the next one completes too', async () => {
+  it('a full backup completes without a replication slot free, and says that nothing can be built on it; the next one completes too', async () => {
     const server = await filled({ version, settings: { max_replication_slots: 1 } });
     if (!server) return;
     const full = await server.take();
@@ -132,7 +132,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     expect(await server.slots()).toEqual([]);
   });
 
-  it('two slots do for a chain', async () => {
+  it('two replication slots are enough for a chain', async () => {
     const server = await filled({ version, settings: { max_replication_slots: 2 } });
     if (!server) return;
     let newest = await server.take();
@@ -245,7 +245,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     const full = await server.take();
     await server.engine.release(server.target, [], never);
     const minimal = { wal_level: 'minimal', max_wal_senders: 0, summarize_wal: 'off' };
-    // A server with slots does not start at that level: whoever does it drops them, and with them what is built on.
+    // A server with replication slots does not start at that level. Whoever sets it drops them first, and with them the chain.
     await server.query(`select pg_drop_replication_slot('${replicationSlotOf(full)}')`);
     await server.restart(undefined, minimal);
     await server.query('create table unlogged_in_effect as select n from generate_series(1, 1000) n');

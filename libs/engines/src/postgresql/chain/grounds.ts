@@ -1,6 +1,6 @@
 /**
- * The grounds on which nothing can be built on a backup, as far as they can be told from what the server says of itself
- * and what the parent's manifest says of it. Looked for before anything is sent; a full backup is right on each of them.
+ * The grounds on which nothing can be built on a backup, as far as the server's own facts and the parent's manifest tell
+ * them. They are looked for before anything is sent. On each of them a full backup can still be taken.
  */
 import type { VaultManifest } from '@strongroom/contracts';
 import { IncrementalNotPossible } from '../../engine-fault.js';
@@ -8,7 +8,7 @@ import { compareLsn, isLsn } from '../lsn.js';
 import type { Server } from '../server.js';
 import { flawOf } from './flawed-versions.js';
 
-/** Why nothing can be built on a backup, from a closed list: docs/incremental-grounds.md tells how each is found. */
+/** The closed list of grounds. docs/incremental-grounds.md tells how each is found. */
 export const incrementalGrounds = [
   'version-too-old',
   'server-version-flawed',
@@ -31,7 +31,7 @@ export const incrementalGrounds = [
 
 export type IncrementalGround = (typeof incrementalGrounds)[number];
 
-/** The reason is whole sentences, but for the last one, which all share: take a full backup. */
+/** The reason lacks the last sentence, which all grounds share: take a full backup. */
 export interface Ground {
   ground: IncrementalGround;
   reason: string;
@@ -40,7 +40,7 @@ export interface Ground {
 /** The oldest major version with incremental backups. */
 const oldestMajor = 17;
 
-/** A backup of this kind leaves its slot when it has ended; those before left one when their full backup began. */
+/** The fact of backups that leave their replication slot when they have ended. Older ones left it when their full backup began. */
 export const madeAtEnd = 'end';
 
 export function notPossible({ ground, reason }: Ground, cause?: unknown): IncrementalNotPossible {
@@ -48,7 +48,7 @@ export function notPossible({ ground, reason }: Ground, cause?: unknown): Increm
 }
 
 /**
- * What speaks against incremental backups of a version, before anything else is known of its server.
+ * Why no incremental backup can be taken of a version, whatever its server is like. Undefined when one can.
  * @param major such as 17
  */
 export function againstVersion(version: string, major: number): Ground | undefined {
@@ -59,7 +59,7 @@ export function againstVersion(version: string, major: number): Ground | undefin
   };
 }
 
-/** Why no incremental backup can be taken of this server, whatever it is built on; undefined when it can. */
+/** Why no incremental backup can be taken of this server, whatever its parent is. Undefined when one can. */
 export function againstServer(server: Server): Ground | undefined {
   const { version, versionNumber } = server;
   const tooOld = againstVersion(version, Math.floor(versionNumber / 10_000));
@@ -89,7 +89,7 @@ export function againstServer(server: Server): Ground | undefined {
   return undefined;
 }
 
-/** Why nothing can be built on this parent here, as far as facts tell; undefined when it can. */
+/** Why nothing can be built on this parent here, as far as facts tell. Undefined when they say nothing against it. */
 export function againstParent(server: Server, { backupId, engine: parent }: VaultManifest): Ground | undefined {
   if (parent.chainSlot === null && parent.chainSlotGround !== undefined) {
     return {
@@ -127,7 +127,7 @@ export function againstParent(server: Server, { backupId, engine: parent }: Vaul
   return changedSince(server, backupId, parent);
 }
 
-/** What must be as it was, and what must have been as it is now. */
+/** Compares what must not have changed since the parent. */
 function changedSince(server: Server, backupId: string, parent: VaultManifest['engine']): Ground | undefined {
   if (parent.dataChecksums !== server.dataChecksums) {
     return {

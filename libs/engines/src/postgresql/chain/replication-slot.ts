@@ -1,10 +1,10 @@
 /**
- * What proves that a server holds the state that a backup holds, or a later one: a replication slot that the backup left
- * on it after its end. Slots are in no backup, so a server that was restored has none; its system id and timeline may
- * well be the same, and PostgreSQL would build on the wrong parent without a word. A snapshot of the server's storage
- * does carry its slots: one that was made before the backup had ended does not have this one, and one that was made
- * afterwards holds all that the backup holds. (A slot that was made when the backup began may be in a snapshot that was
- * made during the backup, and lacks what was written until its end.) It reserves no WAL and costs nothing but its place.
+ * The replication slot that a backup leaves on its server proves that the server holds the backup's state or a later one.
+ *
+ * No backup contains replication slots, so a restored server has none. Its system id and timeline may be the same, and
+ * PostgreSQL would build on the wrong parent without an error. A snapshot of the storage does contain them: one from before
+ * the backup's end lacks this one, and one from after it holds all that the backup holds. For that reason it is made when the
+ * backup has ended, and not when it begins. It reserves no WAL, and costs nothing but its place.
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
@@ -20,25 +20,25 @@ export function replicationSlotOf(backupId: string): string {
 }
 
 /**
- * Leaves the slot of a backup that has ended. A dead attempt's is dropped: it is older than what this one holds. The
- * backup's temporary slot is given up first, so that the server needs no place for both; but a place must be left for
- * that of the next backup, which fails without. A parent's slot that was there beside it says that there is one.
+ * Leaves the replication slot of a backup that has ended. One that a dead attempt left is dropped, since it is older. The
+ * backup's temporary one is dropped first, so that the server needs no place for both. A place must stay free for the next
+ * backup, which fails without it. An incremental has its parent's beside its own, so for that one there is a place.
  * @returns why there is none; undefined when there is one
  */
 export async function leaveReplicationSlot(
   client: pg.Client,
   server: Server,
-  slots: { backupId: string; temporary: string; isIncremental: boolean },
+  { backupId, temporary, isIncremental }: { backupId: string; temporary: string; isIncremental: boolean },
 ): Promise<Ground | undefined> {
-  const slot = replicationSlotOf(slots.backupId);
-  await dropReplicationSlot(client, slots.temporary);
+  const slot = replicationSlotOf(backupId);
+  await dropReplicationSlot(client, temporary);
   await dropReplicationSlot(client, slot);
   const against = againstServer(server);
   if (against) return against;
   if (!(await isMade(client, `"${slot}" PHYSICAL`))) return noneFree;
-  if (slots.isIncremental) return undefined;
-  const isPlaceLeft = await isMade(client, `"${slots.temporary}" TEMPORARY PHYSICAL`);
-  await dropReplicationSlot(client, isPlaceLeft ? slots.temporary : slot);
+  if (isIncremental) return undefined;
+  const isPlaceLeft = await isMade(client, `"${temporary}" TEMPORARY PHYSICAL`);
+  await dropReplicationSlot(client, isPlaceLeft ? temporary : slot);
   return isPlaceLeft ? undefined : noneFree;
 }
 
@@ -64,7 +64,7 @@ export async function hasReplicationSlot(client: pg.Client, slot: string): Promi
   return (rows[0]?.slot_type ?? null) !== null;
 }
 
-/** One that is not there is dropped already. */
+/** Does nothing when it is not there. */
 export async function dropReplicationSlot(client: pg.Client, slot: string): Promise<void> {
   try {
     await client.query(`DROP_REPLICATION_SLOT "${slot}"`);

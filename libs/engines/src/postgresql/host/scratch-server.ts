@@ -1,6 +1,6 @@
 /**
- * A server on a restored folder that nobody else can reach, for as long as its tables are read: on a socket in a folder of
- * its own, without a network, without this process's environment, and acting for nobody.
+ * A server on a restored folder that nobody else can reach. It listens on a socket in a folder of its own and on no network,
+ * gets nothing of this process's environment, and acts for nobody.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -16,11 +16,11 @@ const run = promisify(execFile);
 const port = 5432;
 const lookMs = 50;
 const stopMs = 60_000;
-/** As long as it says that it recovers, it is waited for. */
+/** Counts anew as long as the server says that it recovers. */
 const silentMs = 120_000;
 const startingUp = '57P03';
 const firstWithLoginTriggers = 17;
-/** Whom the server is made with: it is called otherwise where initdb was told so. */
+/** Asks for the role that the server was made with. initdb may have been told to give it another name. */
 const superuserQuery = 'select rolname from pg_authid where oid = 10';
 
 export interface Programs {
@@ -29,7 +29,11 @@ export interface Programs {
   user: SystemUser | undefined;
 }
 
-/** Of the major version that is wanted; else why there is none. @param bin a folder with `postgres`; default: that of npm */
+/**
+ * Finds the programs of a major version.
+ * @param bin a folder with `postgres`; default: the one that npm has installed
+ * @returns or why there are none, as a sentence for people
+ */
 export async function programsFor(major: number, bin?: string): Promise<Programs | string> {
   const user = insteadOfRoot();
   try {
@@ -43,7 +47,7 @@ export async function programsFor(major: number, bin?: string): Promise<Programs
   }
 }
 
-/** Nothing of ours is a tenant's to see: what is restored may hold code. */
+/** What is restored may hold a tenant's code, which must see nothing of ours. */
 const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C', TZ: 'UTC' };
 
 export class ScratchServer {
@@ -70,7 +74,7 @@ export class ScratchServer {
       string,
       string,
     ];
-    // Who can open the socket is who started this.
+    // Only whoever started this can open the socket.
     await writeFile(hba, 'local all all trust\n');
     for (const file of [ident, logFile]) await writeFile(file, '');
     if (user) {
@@ -112,14 +116,14 @@ export class ScratchServer {
     }
   }
 
-  /** As the superuser. */
+  /** Connects as the superuser. */
   async connect(database: string): Promise<pg.Client> {
     const client = new pg.Client({
       host: this.sockets,
       port,
       user: this.superuser,
       database,
-      // What a role or a database sets for itself comes after the command line, and before this.
+      // The settings of a role or a database override the command line, and these override them.
       options: '-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 -c row_security=off',
     });
     client.on('error', () => {});
@@ -151,7 +155,7 @@ export class ScratchServer {
   }
 }
 
-/** Asked of the server without a connection, for which the name would be needed. It recovers the folder on the way. */
+/** Asks in single-user mode, since a connection would need the name. The server recovers the folder on the way. */
 async function superuserOf(
   postgres: string,
   args: string[],

@@ -1,4 +1,4 @@
-/** A server on a restored folder, for as long as every table is read. Nothing of it runs when this returns. */
+/** Runs a server on a restored folder until every table is read. Nothing of it runs when this returns. */
 import type { Trial, TrialOptions } from '../../trial.js';
 import { readTables } from './read-tables.js';
 import { programsFor, ScratchServer } from './scratch-server.js';
