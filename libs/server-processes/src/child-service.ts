@@ -1,6 +1,6 @@
 /**
- * A server as a child process, with its output in a file: started, watched, asked to stop, or killed. When whoever started
- * it ends without having stopped it, it is asked to stop.
+ * Runs a server as a child process, with its output in a file. It is asked to stop when its parent ends without having
+ * stopped it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,15 +10,15 @@ import { open } from 'node:fs/promises';
 export interface Command {
   program: string;
   args: string[];
-  /** Gets the program's output, appended. */
+  /** The program's output is appended to it. */
   logFile: string;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** The operating system's user to run as; only root may name another. */
+  /** The operating system's user to run as. Only root may name another. */
   user?: { uid: number; gid: number } | undefined;
   /** The signal that asks it to stop. */
   stopSignal: NodeJS.Signals;
-  /** A session of its own: a Ctrl-C on the terminal reaches only whoever started it, who then stops things in order. */
+  /** Whether it gets a session of its own: a Ctrl-C then reaches only its parent, who stops everything in order. */
   ownSession?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ export class ChildService {
   private constructor(
     private readonly child: ChildProcess,
     private readonly stopSignal: NodeJS.Signals,
-    /** Settles when the process has ended, with how. */
+    /** Settles when the process has ended, with how it ended. */
     readonly ended: Promise<string>,
   ) {}
 
@@ -69,7 +69,7 @@ export class ChildService {
     this.child.kill(signal);
   }
 
-  /** Asks it to stop, and sends each further signal when that takes longer than `graceMs`; SIGKILL is the last. */
+  /** Asks it to stop. Each time that takes longer than `graceMs` it sends the next signal, and SIGKILL in the end. */
   async stop(graceMs: number, ...harder: NodeJS.Signals[]): Promise<void> {
     for (const signal of [this.stopSignal, ...harder]) if (await this.endsBy(signal, graceMs)) return;
     await this.kill();
@@ -98,7 +98,7 @@ export class ChildService {
 
 const tailBytes = 16_384;
 
-/** What a log holds from a place on; all of it when it was cut since. */
+/** What a log holds from a place on. All of it when it was cut since. */
 export async function logSince(logFile: string, from: number): Promise<string> {
   const file = await open(logFile, 'r').catch(() => undefined);
   if (!file) return '';

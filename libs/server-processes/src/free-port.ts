@@ -1,7 +1,6 @@
 /**
- * A TCP port of the loopback interface that nobody listens on at the moment of asking. From below the range that systems
- * take the ports of outgoing connections from, so that none of those takes it before it is used; and not one that this
- * process was given lately.
+ * Finds a TCP port of the loopback interface that nobody listens on now. It is below the range of outgoing connections, so that
+ * none of those takes it before it is used. This process is not given the same port twice in a row.
  */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';

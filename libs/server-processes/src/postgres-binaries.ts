@@ -1,6 +1,6 @@
 /**
- * The PostgreSQL that an npm package brings: where its programs are. For a user who may not see the package's folder they
- * are copied, whole or not at all, to where that user can run them.
+ * Finds the programs of the PostgreSQL that an npm package brings. For a user who can't reach the package's folder they are
+ * copied, whole or not at all, to a place where that user can run them.
  */
 import {
   chmodSync,
@@ -25,13 +25,13 @@ const linkList = z.array(z.object({ source: z.string(), target: z.string() }));
 export interface PostgresPrograms {
   /** The folder with `initdb` and `postgres`. */
   bin: string;
-  /** Of the server, such as 18. */
+  /** The server's major version, such as 18. */
   major: number;
 }
 
 /**
- * @param folder of the npm package; default: the PostgreSQL 18 that is installed with Strongroom
- * @throws {ServiceFault} where npm brought none for this machine
+ * @param folder of the npm package; default: that of the PostgreSQL 18 that is installed with Strongroom
+ * @throws {ServiceFault} where npm has installed none for this machine
  */
 export function postgresPrograms(user: SystemUser | undefined, folder = packageFolder()): PostgresPrograms {
   const { version } = described.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
@@ -75,7 +75,7 @@ function packageFolder(): string {
   );
 }
 
-/** npm packs no links: the package's install script makes them, where install scripts may run. */
+/** Makes the links that npm does not pack. The package's install script makes them only where install scripts may run. */
 function link(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;

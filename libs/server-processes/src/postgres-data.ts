@@ -1,6 +1,6 @@
 /**
- * A PostgreSQL server's data folder: made whole or not at all, found again by the next start, and freed of a server that
- * still runs on it.
+ * Prepares the data folder of a PostgreSQL server. It is made whole or not at all, the next start finds it again, and a server
+ * that still runs on it is stopped.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -40,8 +40,8 @@ export interface NewData {
 }
 
 /**
- * Where the data of a folder really is, with no server running there. Where the user can't reach the folder, it becomes
- * a link to a place outside; who deletes the link, with the folder around it, has deleted the data.
+ * Where the data of a folder really is. No server runs there when this returns. Where the user can't reach the folder, it
+ * becomes a link to a place outside. Whoever deletes the link, with the folder around it, has deleted the data.
  */
 export async function dataFolder(directory: string, user: SystemUser | undefined): Promise<string> {
   const path = resolve(directory);
@@ -66,12 +66,12 @@ export async function dataFolder(directory: string, user: SystemUser | undefined
   return place;
 }
 
-/** Stops a server that runs on the folder, or on the one that stands in for it. */
+/** Stops a server that runs on the folder, or on the place outside that the folder links to. */
 export async function endLeftoverOf(directory: string): Promise<void> {
   for (const data of [resolve(directory), placeOf(resolve(directory))]) await endLeftover(data);
 }
 
-/** Fills the data folder unless it is. @throws {ServiceFault} with what initdb said */
+/** Fills the data folder, unless it has data already. @throws {ServiceFault} with what initdb said */
 export async function initialise(
   data: string,
   { programs, password, user, sync, checksums, signal }: NewData,
@@ -110,7 +110,7 @@ export async function initialise(
   }
 }
 
-/** Since version 18 a server has them unless it is told not to. */
+/** Since version 18 a server has checksums unless it is told not to. */
 function checksumsAsked(checksums: boolean, major: number): string[] {
   if (checksums) return ['--data-checksums'];
   return major >= 18 ? ['--no-data-checksums'] : [];
@@ -120,7 +120,7 @@ function placeOf(path: string): string {
   return join(placeOutside(path), 'data');
 }
 
-/** A server that still runs on this folder, left behind by whoever was killed, is stopped by its pid. */
+/** Stops, by its pid, a server that still runs on this folder because its parent was killed. */
 async function endLeftover(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');
   if (!existsSync(file)) return;

@@ -1,4 +1,4 @@
-/** A real PostgreSQL as a child process: made on first start, carried on with afterwards, as root or as a user. */
+/** Runs a PostgreSQL server as a child process, also as root. Its data folder is made at the first start and kept. */
 import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,22 +16,22 @@ import { insteadOfRoot, type SystemUser } from './unprivileged.js';
 const execute = promisify(execFile);
 
 export interface PostgresOptions {
-  /** Kept between starts. When root's user can't reach it, a folder outside stands in for it; see `dataDirectory`. */
+  /** Kept between starts. When the user can't reach it, a folder outside takes its place; see `dataDirectory`. */
   directory: string;
-  /** Of the superuser `postgres`; taken at the first start only. */
+  /** The superuser's password. It is set at the first start only. */
   password: string;
   /** The folder of the npm package that brings the server's programs. Default: the PostgreSQL 18 of this project. */
   programs?: string;
   /** Whether a new data folder has page checksums; default: it has. */
   checksums?: boolean;
-  /** Any free one when absent. */
+  /** Default: any that is free. */
   port?: number;
   /** With `fsync: 'off'` the new data folder is not flushed either. */
   settings?: Record<string, string | number>;
   logFile: string;
-  /** The users are another server's: that it answers is enough, and it need not let us in. */
+  /** Whether its users are another server's: then it is enough that it answers, and it need not let us in. */
   isOthers?: boolean;
-  /** Out of reach of a Ctrl-C on the terminal: whoever starts it stops it. */
+  /** Whether a Ctrl-C on the terminal does not reach it: whoever starts it stops it. */
   ownSession?: boolean;
   /** Calls the start off. */
   signal?: AbortSignal;
@@ -42,11 +42,11 @@ const stopMs = 10_000;
 const lookMs = 30;
 const tries = 40;
 const againMs = 250;
-/** SQLSTATEs of a server that answers: it starts, or it does not let us in. */
+/** The SQLSTATEs of a server that starts, and of one that does not let us in. */
 const startingUp = '57P03';
 const notLetIn = ['28000', '28P01'];
 const portTaken = /could not bind [^\n]*: Address already in use/;
-/** The children of a server that was killed hold its memory until they notice. */
+/** The log has this while the children of a killed server still hold its memory. */
 const childrenLeft = 'pre-existing shared memory block';
 
 export class PostgresServer {
@@ -58,7 +58,7 @@ export class PostgresServer {
     private readonly options: PostgresOptions,
   ) {}
 
-  /** Returns when the server lets us in. @throws {ServiceFault} with the end of the log */
+  /** Starts a server, and returns when it lets us in. @throws {ServiceFault} with the end of the log */
   static async start(options: PostgresOptions): Promise<PostgresServer> {
     const { directory, password, settings = {}, checksums = true, programs, signal } = options;
     const user = insteadOfRoot();
@@ -69,8 +69,8 @@ export class PostgresServer {
   }
 
   /**
-   * Starts a server on a folder that was restored, with its tablespaces: its own settings hold, but for where it listens.
-   * @throws {ServiceFault} `no-data` when the folder holds none: an empty server must not stand in for one that was lost
+   * Starts a server on a restored folder, with its tablespaces. The folder's settings hold, but for where it listens.
+   * @throws {ServiceFault} `no-data` when the folder holds none: an empty server must not take the place of a lost one
    */
   static async startOn(dataDirectory: string, options: Omit<PostgresOptions, 'directory'>): Promise<PostgresServer> {
     if (!existsSync(join(dataDirectory, 'PG_VERSION'))) {
@@ -86,12 +86,12 @@ export class PostgresServer {
     return PostgresServer.run(data, user, { ...options, directory: dataDirectory });
   }
 
-  /** Where the data of a folder is to be, so that a server can run there; nothing runs there when it returns. */
+  /** Where the data of a folder must lie so that a server can run there. Nothing runs there when this returns. */
   static placeFor(directory: string): Promise<string> {
     return dataFolder(directory, insteadOfRoot());
   }
 
-  /** Stops a server that an earlier process left running on the folder; its port is free then. */
+  /** Stops a server that an earlier process left running on the folder. Its port is free then. */
   static endLeftover(directory: string): Promise<void> {
     return endLeftoverOf(directory);
   }
@@ -104,27 +104,27 @@ export class PostgresServer {
     return this.service.running;
   }
 
-  /** Settles when the process has ended, with how. */
+  /** Settles when the process has ended, with how it ended. */
   get ended(): Promise<string> {
     return this.service.ended;
   }
 
-  /** As the superuser. */
+  /** The URL to connect with as the superuser. */
   url(database = 'postgres'): string {
     return `postgres://postgres:${encodeURIComponent(this.options.password)}@127.0.0.1:${this.port}/${database}`;
   }
 
-  /** Fast shutdown: connections are ended, nothing is lost. When that hangs, as after a crash. */
+  /** Stops it by a fast shutdown: connections are ended, and nothing is lost. When that hangs it is stopped as by a crash. */
   stop(): Promise<void> {
     return this.service.stop(stopMs, 'SIGQUIT');
   }
 
-  /** As a power cut would. The server's own children notice and end. */
+  /** Ends it as a power cut would. The server's own children notice and end. */
   kill(): Promise<void> {
     return this.service.kill();
   }
 
-  /** Stops it if it runs; a new process on the same data and port. */
+  /** Stops it if it runs, and starts a new process on the same data and port. */
   async restart(): Promise<PostgresServer> {
     await this.stop();
     return PostgresServer.start({ ...this.options, port: this.port });
@@ -177,7 +177,7 @@ export class PostgresServer {
           `PostgreSQL in ${this.dataDirectory} runs, but does not let us in: ${refusal.message}. The password is that of the first start.`,
         );
       }
-      // It may have much to recover; as long as it says so, it is waited for.
+      // It may have much to recover. As long as it says so, the time counts anew.
       if (refusal.code === startingUp) deadline = Date.now() + silentMs;
       if (ended !== undefined || Date.now() > deadline) {
         const why = ended ?? `did not answer within ${silentMs / 1_000} s: ${refusal.message}`;
@@ -190,7 +190,7 @@ export class PostgresServer {
     }
   }
 
-  /** Why a connection is not to be had now; undefined when it is. */
+  /** Why nobody can connect now. Undefined when one can. */
   private async refusal(): Promise<{ code: string; message: string } | undefined> {
     const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
     client.on('error', () => {});

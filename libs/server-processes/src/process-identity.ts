@@ -1,6 +1,6 @@
 /**
- * Which process a number means. A pid alone may by now be another program's; a pid with the instant at which its process
- * began is one process for ever.
+ * Identifies a process by its pid and the instant at which it began. Another program may get the same pid later, but not with
+ * the same instant.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,20 +11,20 @@ const hasProc = existsSync('/proc/self/stat');
 const lookMs = 25;
 const forceMs = 5_000;
 
-/** `pid start`, or undefined when no such process runs. One that ended and was not buried by its parent runs no more. */
+/** `pid start`, or undefined when no such process runs. A process that its parent has not reaped yet does not run any more. */
 export function identityOf(pid: number): string | undefined {
   if (!Number.isSafeInteger(pid) || pid < 1) return undefined;
   const start = hasProc ? startInProc(pid) : startInPs(pid);
   return start === undefined ? undefined : `${pid} ${start}`;
 }
 
-/** The pid of an identity whose process still runs. */
+/** The pid of an identity. Undefined when its process does not run any more. */
 export function pidOf(identity: string): number | undefined {
   const pid = Number(identity.split(' ')[0]);
   return identityOf(pid) === identity ? pid : undefined;
 }
 
-/** Program and arguments, separated by spaces; undefined when no such process runs. */
+/** Program and arguments, separated by spaces. Undefined when no such process runs. */
 export function commandLineOf(pid: number): string | undefined {
   if (identityOf(pid) === undefined) return undefined;
   try {
@@ -35,7 +35,7 @@ export function commandLineOf(pid: number): string | undefined {
 }
 
 /**
- * Ends a process that is not a child of this one: asks with one signal, forces with SIGKILL after `graceMs`.
+ * Ends a process that need not be a child of this one: it asks with a signal, and after `graceMs` it uses SIGKILL.
  * @throws {ServiceFault} when it does not end
  */
 export async function endProcess(
@@ -65,7 +65,7 @@ export async function endProcess(
   throw new ServiceFault('still-runs', `${what} runs as pid ${pidOf(identity)} and does not end, not even by SIGKILL.`);
 }
 
-/** The boot counts too: after it the same numbers come again. */
+/** The identity of the boot is part of it, since the same numbers come again after a boot. */
 function startInProc(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

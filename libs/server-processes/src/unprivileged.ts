@@ -1,7 +1,7 @@
 /**
- * Where and as whom a server runs that refuses root. PostgreSQL does; and the user it then runs as cannot enter root's
- * home, nor anything below a folder that is closed to others. What that user can't reach lies in a folder of this user's
- * own under /var/tmp, always the same for the same path.
+ * Says where and as whom a server runs that refuses root, as PostgreSQL does. The user that it runs as then can't enter root's
+ * home, nor anything below a folder that is closed to others. What that user can't reach lies in a folder under /var/tmp that
+ * belongs to this process's user. For the same path it is always the same folder.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
@@ -18,7 +18,7 @@ const outside = '/var/tmp';
 const open = 0o755;
 const writableByOthers = 0o022;
 
-/** The user to run as instead of root: `postgres` where there is one, else `nobody`. Undefined when this is not root. */
+/** The user to run as in place of root: `postgres` where there is one, else `nobody`. Undefined when this is not root. */
 export function insteadOfRoot(): SystemUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const users = readFileSync('/etc/passwd', 'utf8')
@@ -34,7 +34,7 @@ export function insteadOfRoot(): SystemUser | undefined {
   return user;
 }
 
-/** Whether the user may pass through every folder above the path and the nearest existing one itself. */
+/** Whether the user may enter the path, or where it is not there yet, the nearest folder above, and every folder above that. */
 export function canReach(path: string, { uid, gid }: SystemUser): boolean {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     const found = statSync(folder, { throwIfNoEntry: false });
@@ -46,15 +46,15 @@ export function canReach(path: string, { uid, gid }: SystemUser): boolean {
   }
 }
 
-/** What the folder that stands in for a path is called; it need not be there. */
+/** The name of the folder that takes a path's place. It need not be there. */
 export function placeOutside(path: string): string {
   const mark = createHash('sha256').update(resolve(path)).digest('hex').slice(0, 12);
   return join(outside, `strongroom-${mark}`);
 }
 
 /**
- * Makes the folder that stands in for a path.
- * @throws {ServiceFault} when one of that name is somebody else's: anyone may make folders there
+ * Makes the folder that takes a path's place.
+ * @throws {ServiceFault} when one of that name is somebody else's: anybody may make folders there
  */
 export function makePlaceOutside(path: string): string {
   const place = placeOutside(path);
@@ -66,7 +66,7 @@ export function makePlaceOutside(path: string): string {
       `${place} is not a folder that only this user can change. Remove it and start again.`,
     );
   }
-  // Whatever the umask: that others may pass through is what the folder is for.
+  // Whatever the umask is, others must be able to pass through.
   chmodSync(place, open);
   return place;
 }

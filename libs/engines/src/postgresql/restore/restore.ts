@@ -1,10 +1,10 @@
 /**
- * Restores a chain of backups into a data folder: the full one, then what was built on it in place. Every file is compared
- * with the server's own manifests as it is written, and the folder with the newest one in the end. The result is what
- * `pg_verifybackup` calls good and a server starts from; before that no server does.
+ * Restores a chain of backups into a data folder: the full one, and in place what was built on it. Every file is compared
+ * with the server's own manifests while it is written, and in the end the folder with the newest manifest. `pg_verifybackup`
+ * calls the result good, and a server starts from it. No server starts on it before.
  *
- * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them, with links to them in
- * pg_tblspc. The links are absolute: who moves the folders makes them anew.
+ * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them. pg_tblspc has links to them.
+ * The links are absolute: whoever moves the folders makes new ones.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -43,7 +43,7 @@ export async function restoreDataDirectory(
   }
 }
 
-/** @returns the last one @throws {EngineFault} when one is not built on the one before it, or is of another server */
+/** @returns the last backup @throws {EngineFault} when one is not built on the one before it, or is of another server */
 function checkChain(chain: readonly RestoreSource[]): RestoreSource {
   for (const [index, { manifest }] of chain.entries()) {
     const parent = chain[index - 1]?.manifest;
@@ -104,7 +104,7 @@ async function restoreInto(
   };
 }
 
-/** Incrementals that were taken before the limits of relations were kept. */
+/** Warns of incrementals that were taken before the limits of relations were kept. */
 function unlimited([, ...incrementals]: readonly RestoreSource[]): string[] {
   const without = incrementals.filter(({ manifest }) => limitBlocksOf(manifest) === undefined);
   if (without.length === 0) return [];

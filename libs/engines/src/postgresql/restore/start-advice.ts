@@ -1,4 +1,4 @@
-/** How a server is started on a restored folder, with a command that works as it is printed. */
+/** Says how to start a server on a restored folder, with a command that works as it is printed. */
 import { dirname } from 'node:path';
 import { quoted } from './held-folder.js';
 
@@ -8,9 +8,9 @@ export interface StartAdvice {
   outside: readonly string[];
   /** Such as `18.4`. */
   version: string;
-  /** False when the source kept its settings elsewhere: they are not in the backup. */
+  /** False when the source kept its settings elsewhere, so that the backup does not have them. */
   hasSettings: boolean;
-  /** Whether the restore has put settings in their place with which a server starts. */
+  /** Whether the restore has written settings with which a server starts. */
   standsAlone: boolean;
 }
 
@@ -19,7 +19,7 @@ export function startAdvice({ directory, outside, version, hasSettings, standsAl
   const settings = hasSettings ? [] : [takeSettingsOver(standsAlone), ''];
   const major = version.split('.')[0];
   const start = `postgres -D ${quoted(directory)}`;
-  // PostgreSQL refuses root, to whom the folder belongs then.
+  // The folder belongs to root then, as whom PostgreSQL does not run.
   if (process.getuid?.() !== 0) {
     return [...settings, `Start a server of version ${major} on it, as the user who owns the folder:`, `  ${start}`];
   }
