@@ -6,6 +6,7 @@
 /** Of production code. Anything that is not here imports nothing of ours. */
 const arrows = {
   contracts: [],
+  client: ['contracts'],
   runtime: ['contracts'],
   database: ['runtime'],
   domain: ['contracts'],
@@ -21,7 +22,7 @@ const arrows = {
 };
 
 /** What a library may have from elsewhere; those that are not here may have any dependency of package.json. */
-const packages = { contracts: ['zod'], domain: ['uuid'] };
+const packages = { client: ['zod'], contracts: ['zod'], domain: ['uuid'] };
 
 const tests = '\\.(spec|contract)\\.ts$|^(?:libs|apps)/[^/]+/fixtures/|^libs/domain/src/given\\.ts$|^test/|^bench/';
 const ours = '^(libs|apps|test|bench|scripts)/';

@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# One image for the three apps: a container runs one of them, named by its command. Two small targets beside it are
-# the PostgreSQL servers of docker-compose.yml. Nothing of the build and no secret is in any of them.
+# One image has the three apps. A container's command names the one that it runs. Two small targets beside it are the
+# PostgreSQL servers of docker-compose.yml. No image holds a secret, or anything that only the build needs.
 
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
@@ -9,19 +9,19 @@ FROM base AS build
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY . .
-# The launcher of `npm start` has no place here. The modes are those of the clone's files: a
-# strict umask there must not make them unreadable here.
+# The launcher of `npm start` is not needed here. A clone that was made under a strict umask has files that only its
+# owner can read; the apps run as another user.
 RUN npm run build && rm -rf dist/apps/stack && chmod -R a+rX dist
 
 FROM base AS production-dependencies
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev
 
-# Strongroom's own database: a role that owns it and is not a superuser.
+# Strongroom's own database. The role that owns it is not a superuser.
 FROM postgres:18 AS database
 COPY --chmod=755 docker/database/ /docker-entrypoint-initdb.d/
 
-# The demo customer's server: sample data, and a role that may take physical backups.
+# The demo customer's server has sample data and a role that may take physical backups.
 FROM postgres:18 AS demo-customer
 COPY --chmod=755 docker/demo-customer/ /docker-entrypoint-initdb.d/
 
@@ -35,7 +35,7 @@ COPY --chmod=644 package.json ./
 COPY --chmod=644 docker/init.mjs docker/
 COPY --from=production-dependencies /app/node_modules/ node_modules/
 COPY --from=build /app/dist/ dist/
-# The user `node` of the base image, as a number: a cluster that refuses root can then tell that this is not root.
+# The user `node` of the base image. A cluster that refuses root can tell only by a number that this is not root.
 USER 1000:1000
 EXPOSE 8779
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --start-interval=1s --retries=6 \

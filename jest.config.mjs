@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const { compilerOptions } = JSON.parse(readFileSync(new URL('./tsconfig.json', import.meta.url), 'utf8'));
 
-// The packages below ship ES modules only; Jest on Node 20 cannot require them, so they are transformed like our own code.
+// These packages ship ES modules only. Jest cannot require them before Node 24.9, so it transforms them as it does our code.
 const esmOnly = [
   '@nestjs',
   'file-type',
@@ -46,7 +46,7 @@ const project = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.strongroom'],
 };
 
-/** Three suites: unit beside the code, integration on real services beside the code, e2e in test/. */
+/** There are three suites. Unit and integration tests lie beside the code, end-to-end tests in test/. */
 export default {
   projects: [
     {

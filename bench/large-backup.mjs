@@ -1,12 +1,12 @@
 /**
- * Memory and speed of a large backup and its two copies, by the whole stack as `npm start` runs it: of rows that compress
- * as databases do, and of random bytes, whose copies are as large as the server.
+ * Measures memory and speed of a large backup and its two copies, in the stack that `npm start` runs. One server has rows that
+ * compress as databases do; the other has random bytes, whose copies are as large as the server.
  *
  *     npm run build && node bench/large-backup.mjs [GIGABYTES]
  *
- * The resident memory of each service is read from the system four times a second from before the backup to after the
- * copies. Beside the times stand peers of the same run on the same bytes: reading all of the server's data folder,
- * pg_basebackup where it can be had, and `cp` with a sync, read back by a SHA-256.
+ * The resident memory of each service is read four times a second, from before the backup to after the copies. The times are
+ * compared with those of other tools on the same bytes: reading the server's data folder, pg_basebackup where it is installed,
+ * and `cp` with a sync and a SHA-256 of what was written.
  */
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -26,7 +26,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { freePort, PostgresServer } from '../dist/libs/local-services/src/index.js';
+import { Client } from '../dist/libs/client/src/index.js';
+import { freePort, PostgresServer } from '../dist/libs/server-processes/src/index.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -64,7 +65,7 @@ async function startStack() {
   throw new Error('the stack did not start within two minutes');
 }
 
-/** Some 2 KB a row; a tenth of it is text that compresses no further, the rest repeats. */
+/** A row has some 2 KB: a tenth of it does not compress, the rest repeats. */
 async function fillWithRows(client) {
   await client.query('create table filling (id bigint primary key, text text not null)');
   await client.query('alter table filling alter column text set storage plain');
@@ -160,24 +161,13 @@ async function peers(server, vaultFolder) {
 async function backUpAndCopy(stack, name, fill) {
   say(`Filling a server with ${gigabytes} GB: ${name} …`);
   const { server, password } = await startCustomer(name.replace(' ', '-'), fill);
-  const call = async (method, path, body) => {
-    const response = await fetch(`${stack.api}/v1.0/${stack.accountId}${path}`, {
-      method,
-      headers: { 'x-auth-token': stack.tokens.admin, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    const text = await response.text();
-    return text ? JSON.parse(text) : undefined;
-  };
+  const client = new Client({ baseUrl: stack.api, accountId: stack.accountId, token: stack.tokens.admin });
   const connection = { host: '127.0.0.1', port: server.port, user: 'postgres', password, database: 'postgres' };
-  const { instance } = await call('POST', '/instances', {
-    instance: { name: 'bench', datastore: { type: 'postgresql', version: '18' }, connection },
-  });
+  const datastore = { type: 'postgresql', version: '18' };
+  const instance = await client.instances.register({ name: 'bench', datastore, connection });
   const idle = Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
-  const { backup } = await call('POST', '/backups', {
-    backup: { name: 'bench', instance: instance.id, copy_to: ['IAD', 'ORD'] },
-  });
+  const asked = { name: 'bench', instance: instance.id, copy_to: ['IAD', 'ORD'] };
+  const backup = await client.backups.create(asked);
   const samples = [];
   let seen = backup;
   const isOver = () =>
@@ -186,7 +176,7 @@ async function backUpAndCopy(stack, name, fill) {
   while (!isOver()) {
     await delay(sampleMs);
     samples.push(Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])])));
-    if (samples.length % 4 === 0) seen = (await call('GET', `/backups/${backup.id}`)).backup;
+    if (samples.length % 4 === 0) seen = await client.backups.get(backup.id);
   }
   if (seen.status === 'FAILED') throw new Error(seen.fault.message);
   const seconds = ({ started, completed }) => (Date.parse(completed) - Date.parse(started)) / 1_000;

@@ -1,9 +1,9 @@
 /**
- * Runs once before the stack's services: makes the secrets that are missing, gives each service the ones it needs and
- * no others, and hands the vaults' volumes to the apps' user. Run again it changes nothing.
+ * Runs once before the stack's services. It makes the secrets that are missing, gives each service only those that it
+ * needs, and makes the apps' user the owner of the vaults' volumes. A second run changes nothing.
  *
  * node init.mjs                prepares
- * node init.mjs show [NAME]    prints one secret, or the names there are
+ * node init.mjs show [NAME]    prints one secret, or the names of all
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -23,7 +23,7 @@ const keptIn = '/init/secrets';
 const readersIn = '/init/for';
 const vaultsIn = '/vaults';
 
-/** The user of this image, and the one that the official PostgreSQL image runs its server as. */
+/** The user of this image, and the user of the server in the official PostgreSQL image. */
 const apps = 1000;
 const postgres = 999;
 
@@ -78,7 +78,7 @@ function handedOut(secret) {
   };
 }
 
-/** Whole or not at all: a stop half-way leaves no half secret, and the next run carries on. */
+/** The file is written whole or not at all: the run after one that was stopped finds no half of a secret. */
 function write(file, content, owner) {
   writeFileSync(`${file}.new`, content, { mode: 0o400, flush: true });
   if (owner !== undefined) chownSync(`${file}.new`, owner, owner);

@@ -1,4 +1,4 @@
-/** Builds everything into dist/, and remembers of what: `node scripts/build.mjs [--if-stale]`. */
+/** Builds everything into dist/ and keeps a digest of the sources there: `node scripts/build.mjs [--if-stale]`. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built-of');
-/** SQL that the migrations read as they run. */
+/** The migrations read SQL files when they run. */
 const functions = join('libs', 'database', 'src', 'functions');
 
-/** What the build is made of, as one digest: names, sizes and contents of every source. */
+/** One digest of the names and contents of all that the build is made of. */
 function digestOfSources() {
   const hash = createHash('sha256');
   const add = (path) => {
@@ -35,7 +35,7 @@ export function build() {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
-  // The compiler carries TypeScript only.
+  // The compiler copies nothing but TypeScript.
   cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
   writeFileSync(stamp, digest);
 }

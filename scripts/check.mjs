@@ -1,6 +1,6 @@
 /**
- * `npm run check`: format, lint, types, arrows, schema and unit tests, two at a time; says what failed, and how long each took.
- * `--no-tests` leaves the unit tests out, for a run that comes to them later.
+ * `npm run check`: runs format, lint, types, arrows, schema and unit tests, two at a time. It says what failed and how
+ * long each took. `--no-tests` leaves the unit tests out.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));
 
-/** The longest first, so that none is left to run alone at the end. */
+/** The longest comes first. It would run alone if it came last. */
 const steps = [
   {
     name: 'unit tests',

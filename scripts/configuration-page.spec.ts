@@ -8,7 +8,7 @@ import { innerSettings, otherSettings } from './other-settings.js';
 const root = join(__dirname, '..');
 const page = readFileSync(join(root, 'docs', 'configuration.md'), 'utf8');
 
-/** All that can read or set a setting. Not the page's own writer. */
+/** Every file that can read or set a setting, without the writer of the page. */
 function sources(): string[] {
   const folders = ['apps', 'libs', 'test', 'scripts', 'docker'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })

@@ -21,7 +21,7 @@ the services read their environment.`,
 checks every setting of this page's first part, its own and the others'. It names each wrong one with what it must be, and
 ends with code 78.`,
     `A setting that may be a file takes its value from the file that \`NAME_FILE\` names. Only one of \`NAME\` and \`NAME_FILE\` may be
-set. A secret is shown by no log and no error.`,
+set. No log and no error shows a secret. A form completes the sentence “it must be …”, which is what an error says.`,
     ['| Setting | Used by | Default |', '| --- | --- | --- |', ...settings.map(rowOf)].join('\n'),
     ...groups.flatMap((group) => [
       `## ${capital(group)}`,

@@ -1,8 +1,8 @@
 /**
- * Writes docs/contract.md: every operation of the API and every way in which it ends, each with a test that has seen it;
- * and every rule of the contract with the tests that show it. Fails when an ending was seen by no test, or when a test
- * that shows a rule is not there or did not pass.
- * `contract-table.ts NOTES REPORT…`: what the tests noted of the answers they saw, and Jest's reports of all suites.
+ * Writes docs/contract.md. It lists every operation of the API and every way in which it ends, each with a test that has
+ * seen it, and every rule of the contract with the tests that show it. It fails when no test has seen an ending, and when
+ * a test that shows a rule is missing or did not pass.
+ * `contract-table.ts NOTES REPORT…` takes the answers that the tests have noted, and Jest's reports of all suites.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const note = z.object({
 });
 type Note = z.infer<typeof note>;
 
-/** What came of the requests that nobody thought of. */
+/** The outcome of the random requests. */
 const fuzz = z.object({ fuzz: z.object({ requests: z.int(), of5xx: z.int(), leaks: z.int() }) });
 
 const root = join(__dirname, '..');
@@ -37,11 +37,11 @@ const figures = noted.flatMap((each) => fuzz.safeParse(each).data?.fuzz ?? [])[0
 const endingOf = ({ method, path, status, fault }: Note) => `${method} ${path} ${status} ${fault}`;
 const nameOf = ({ spec, test }: Note) => `${spec} ${test}`;
 
-/** How many ways to end each test has seen: one that saw few is about them. */
+/** The ways to end that each test has seen. A test that has seen few of them is about these. */
 const seenBy = new Map<string, Set<string>>();
 for (const each of notes) seenBy.set(nameOf(each), (seenBy.get(nameOf(each)) ?? new Set()).add(endingOf(each)));
 
-/** The test that says most clearly what it has seen: the status by its title, the operation too, or else little besides. */
+/** The test that is most clearly about what it has seen: its title has the status and the operation, or it has seen little else. */
 function seen(of: (each: Note) => boolean): Note | undefined {
   const clarity = ({ test, status, method, path }: Note) =>
     (new RegExp(`\\b${status}\\b`).test(test) ? 2 : 0) + (test.includes(`${method} ${path}`) ? 1 : 0);

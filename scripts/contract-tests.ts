@@ -1,10 +1,10 @@
-/** The tests of a run, as Jest's reports tell them, and how one is found by its title in the source. */
+/** The tests of a run, read from Jest's reports, and the search for one by its title in the source. */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { z } from 'zod';
 
 export interface TestRun {
-  /** Its path in the repository. */
+  /** The path of its file in the repository. */
   spec: string;
   title: string;
   status: string;
@@ -26,7 +26,7 @@ export function testsIn(root: string, reports: readonly string[]): TestRun[] {
   );
 }
 
-/** Those that ran under the title; a `%s` or `$name` in it stands for anything. */
+/** Finds the tests that ran under the title. A `%s` or `$name` in the title stands for any text. */
 export function matching(tests: readonly TestRun[], [spec, title]: readonly [string, string]): TestRun[] {
   const pattern = title
     .split(/%[sji]|\$[a-z]+/)

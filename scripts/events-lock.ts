@@ -1,6 +1,6 @@
 /**
- * The lock of the events' forms. What was released lies in ledgers for ever, so it may not change: a new form is a new
- * event. The lock holds every event's JSON Schema, and the envelope's.
+ * The lock of the events' forms. A released event lies in ledgers for ever, so its form may not change: a new form is a
+ * new event. The lock holds the JSON Schema of every event and of the envelope.
  */
 import { envelope, eventSchemas } from '@strongroom/contracts';
 import { z } from 'zod';
@@ -15,17 +15,17 @@ export function formOf(schema: z.ZodType): Form {
   return form.parse(JSON.parse(JSON.stringify(z.toJSONSchema(schema))));
 }
 
-/** The forms as the contracts spell them now. */
+/** The forms of events in the contracts of today. */
 export function currentForms(): EventForms {
   const events = Object.entries(eventSchemas).map(([type, schema]) => [type, formOf(schema)] as const);
-  // The envelope names every event type; which there are is another question, so that adding one changes nothing.
+  // The envelope lists all event types. The list is left out, because a new type changes no form.
   return { envelope: formOf(envelope.omit({ type: true })), events: Object.fromEntries(events) };
 }
 
 export interface Comparison {
-  /** What was changed or removed though it is locked: one sentence each, with the name and what to do. */
+  /** One sentence for each locked form that was changed or removed, with its name and what to do. */
   breaches: string[];
-  /** What is new, and is to be locked: events, and values that an enum has more. */
+  /** The new events and the new values of enums, which are not locked yet. */
   additions: string[];
 }
 
@@ -61,8 +61,8 @@ interface Differences {
 }
 
 /**
- * Where two forms differ: `properties.sizeBytes.minimum`. An enum may get more values: it still reads what it read, and an
- * older version passes over an event with a value that it does not know.
+ * Where two forms differ, such as `properties.sizeBytes.minimum`. An enum may get more values: it still reads what it read
+ * before, and an older version passes over an event with a value that it does not know.
  */
 function differences(was: Form | undefined, is: Form | undefined, at = ''): Differences {
   if (isBranch(was) && isBranch(is)) {

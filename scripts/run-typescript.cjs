@@ -1,4 +1,4 @@
-/** Runs a TypeScript file without a build before it, for scripts and for specs that start a process: `node run-typescript.cjs file.ts`. */
+/** Runs a TypeScript file that was not built: `node run-typescript.cjs file.ts`. Scripts, and specs that start a process, use it. */
 const { readFileSync } = require('node:fs');
 const { Module } = require('node:module');
 const { resolve } = require('node:path');

@@ -31,7 +31,7 @@ export function isInstalled(folder = root) {
   return Object.entries(wanted).every(([path, { version, integrity, optional, link }]) => {
     if (path === '' || link) return true;
     const found = there[path];
-    // What is for other machines is not installed.
+    // npm does not install a package that is for other machines.
     if (!found) return optional === true;
     return found.version === version && found.integrity === integrity;
   });
@@ -54,7 +54,7 @@ function install() {
   if (status !== 0) throw new Error(`npm ci failed:\n${error?.message ?? ''}${stdout}${stderr}`);
 }
 
-/** Says what is being done and how long it took; ends the process when it fails. */
+/** Says what is done and how long it took. Ends the process when that fails. */
 function step(what, work) {
   process.stdout.write(`${what} … `);
   const begun = performance.now();
@@ -68,7 +68,7 @@ function step(what, work) {
   process.stdout.write(`${((performance.now() - begun) / 1_000).toFixed(1)} s\n`);
 }
 
-/** Waits for whoever is at it, and lets go at the end, however the process ends. */
+/** Waits until no other process works, then works. The lock is gone when this process ends, however it ends. */
 async function oneAtATime(work) {
   const folder = join(root, '.strongroom');
   const lock = join(folder, 'set-up.pid');

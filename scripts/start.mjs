@@ -1,4 +1,4 @@
-/** `npm start`: installs and builds what is missing, then starts the stack in this very process. */
+/** `npm start`: installs and builds what is missing, then starts the stack in this process. */
 import { setUp } from './set-up.mjs';
 
 await setUp();

@@ -1,11 +1,16 @@
 /**
- * `npm run test:compose`: the stack of docker-compose.yml from nothing to two verified copies, through a restart of every
- * service and a deletion, and down again. It leaves nothing behind: no container, volume, network or image, however it ends.
+ * `npm run test:compose` brings the stack of docker-compose.yml up, makes two verified copies, restarts every service, deletes a
+ * backup, and takes the stack down. However it ends, it leaves no container, volume, network or image behind.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { build, isBuilt } from './build.mjs';
+
+// The client is one of the built libraries.
+if (!isBuilt()) build();
+const { Client } = await import('../dist/libs/client/src/index.js');
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const project = `strongroom-test-${process.pid}`;
@@ -19,7 +24,7 @@ const startedAt = Date.now();
 const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
 const interrupted = new AbortController();
 
-/** Resolves to what the command wrote to stdout. It has a process group of its own: Ctrl-C reaches it only through us. */
+/** Resolves to what the command wrote to stdout. The command has a process group of its own, so Ctrl-C does not reach it. */
 function run(command, args, { env = process.env, signal = interrupted.signal } = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -57,7 +62,7 @@ function freePort() {
   });
 }
 
-/** Why the stack cannot be brought up here, or undefined. */
+/** Why the stack cannot be brought up here; undefined when it can. */
 async function missing() {
   const install = 'Install Docker Engine with the Compose plugin (https://docs.docker.com/engine/install/)';
   try {
@@ -98,7 +103,7 @@ const stack = (port) => {
         console.log(`\n--- the last of ${service} ---\n${lines}`);
       }
     },
-    /** Ends even after Ctrl-C, so it listens to no signal. */
+    /** It runs to its end even after Ctrl-C, so it listens to no signal. */
     async down() {
       await compose(['down', '--volumes', '--remove-orphans', '--timeout', '10'], { signal: null });
       const images = await run('docker', ['image', 'ls', '--quiet', '--filter', `reference=${project}*`], {
@@ -121,28 +126,23 @@ const stack = (port) => {
   };
 };
 
-/** The API as a client sees it, through the published port. */
-const client = (port, token) => {
-  const call = async (method, path, expected, body) => {
-    const response = await fetch(`http://127.0.0.1:${port}/v1.0/${account}${path}`, {
-      method,
-      headers: { 'x-auth-token': token, ...(body && { 'content-type': 'application/json' }) },
-      ...(body && { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(15_000)]),
-    });
-    const text = await response.text();
-    assert.equal(response.status, expected, `${method} ${path} answered ${response.status}: ${text}`);
-    return text === '' ? undefined : JSON.parse(text);
-  };
-  return {
-    get: (path) => call('GET', path, 200),
-    post: (path, expected, body) => call('POST', path, expected, body),
-    put: (path, expected, body) => call('PUT', path, expected, body),
-    delete: (path, expected) => call('DELETE', path, expected),
-  };
-};
+/** The client of the API, through the published port. */
+const clientOf = (port, token) =>
+  new Client({
+    baseUrl: `http://127.0.0.1:${port}`,
+    accountId: account,
+    token,
+    fetch: (url, init) =>
+      fetch(url, { ...init, signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(15_000)]) }),
+  });
 
-/** Asks again and again until there is an answer. @param ask gives undefined as long as there is none */
+async function listOf(items) {
+  const list = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** Asks again and again until there is an answer. @param ask resolves to undefined while there is none */
 async function eventually(what, withinMs, ask) {
   const until = Date.now() + withinMs;
   for (;;) {
@@ -154,14 +154,14 @@ async function eventually(what, withinMs, ask) {
   }
 }
 
-/** Follows a backup that is not among `known` until it and all its copies are COMPLETED, telling each change. */
+/** Waits until a backup that is not among `known`, and all its copies, are COMPLETED. It prints each change. */
 async function completedBackup(api, instanceId, known) {
   let told = '';
   return eventually('a backup and its copies COMPLETED', 120_000, async () => {
-    const { backups } = await api.get(`/backups?instance_id=${instanceId}`);
+    const backups = await listOf(api.backups.list({ instance_id: instanceId }));
     const backup = backups.find(({ id }) => !known.includes(id));
     if (backup === undefined) return undefined;
-    const { copies } = await api.get(`/backups/${backup.id}/copies`);
+    const copies = await api.backups.copies(backup.id);
     const state = `backup ${backup.id} ${backup.status}; ${copies.map(({ region, status }) => `${region} ${status}`).join(', ')}`;
     if (state !== told) say(`  ${state}`);
     told = state;
@@ -205,33 +205,29 @@ async function drive(own, port) {
     }
   });
 
-  const api = client(port, await own.secret('admin-token'));
+  const api = clientOf(port, await own.secret('admin-token'));
   const password = await own.secret('demo-backup-password');
   const instanceId = await check("the demo customer's server is registered as an instance", async () => {
-    const { instance } = await api.post('/instances', 200, {
-      instance: {
-        name: 'demo-customer',
-        datastore: { type: 'postgresql', version: '18' },
-        connection: { host: 'demo-customer', port: 5432, user: 'backup', password, database: 'shop', tls: 'disable' },
-      },
+    const { id } = await api.instances.register({
+      name: 'demo-customer',
+      datastore: { type: 'postgresql', version: '18' },
+      connection: { host: 'demo-customer', port: 5432, user: 'backup', password, database: 'shop', tls: 'disable' },
     });
-    return instance.id;
+    return id;
   });
   const scheduleId = await check(`a schedule with copies to ${copyTo.join(' and ')} is accepted`, async () => {
     const inTwelveHours = new Date(Date.now() + 12 * 3_600_000);
-    const { schedule } = await api.post('/schedules', 202, {
-      schedule: {
-        action: 'backup',
-        instance_id: instanceId,
-        day_of_week: 0,
-        hour: inTwelveHours.getUTCHours(),
-        minute: inTwelveHours.getUTCMinutes(),
-        copy_to: copyTo,
-      },
+    const { id } = await api.schedules.create({
+      action: 'backup',
+      instance_id: instanceId,
+      day_of_week: 0,
+      hour: inTwelveHours.getUTCHours(),
+      minute: inTwelveHours.getUTCMinutes(),
+      copy_to: copyTo,
     });
-    return schedule.id;
+    return id;
   });
-  const runNow = () => api.put(`/schedules/${scheduleId}`, 202, { schedule: { run_now: true } });
+  const runNow = () => api.schedules.runNow(scheduleId);
 
   const first = await check('run_now makes a backup and two copies, all COMPLETED', async () => {
     await runNow();
@@ -252,10 +248,10 @@ async function drive(own, port) {
   await check("the bytes in three regions' vaults have the backup's SHA-256", () => proveVaults(first));
 
   const everything = async () => ({
-    instance: await api.get(`/instances/${instanceId}`),
-    schedule: await api.get(`/schedules/${scheduleId}`),
-    backup: await api.get(`/backups/${first.backup.id}`),
-    copies: await api.get(`/backups/${first.backup.id}/copies`),
+    instance: await api.instances.get(instanceId),
+    schedule: await api.schedules.get(scheduleId),
+    backup: await api.backups.get(first.backup.id),
+    copies: await api.backups.copies(first.backup.id),
   });
   const before = await everything();
   await check('every service restarts and is healthy again', async () => {
@@ -276,12 +272,12 @@ async function drive(own, port) {
   });
   await check('its bytes in three regions have its SHA-256', () => proveVaults(second));
   await check('a backup that is deleted is gone from the vaults of three regions, and the other is whole', async () => {
-    await api.delete(`/backups/${first.backup.id}`, 202);
+    await api.backups.delete(first.backup.id);
     await eventually('nothing of the deleted backup in any vault', 60_000, async () => {
-      const { backups } = await api.get(`/backups?instance_id=${instanceId}`);
+      const backups = await listOf(api.backups.list({ instance_id: instanceId }));
       const shown = backups.find(({ id }) => id === first.backup.id);
       assert.equal(shown, undefined, `shown again: ${JSON.stringify(shown?.fault)}`);
-      // That it was removed is remembered for a day.
+      // The vault remembers for a day that the backup was removed.
       const left = await own.inside(
         'replicator',
         `find /vaults -path '*${first.backup.id}*' -type f ! -name 'state.*'`,

@@ -1,33 +1,40 @@
 /**
  * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with one line that counts
- * all tests. `npm test -- integration` runs one suite. With `--other-node` the tests run on the other tested Node.
+ * all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
+ * instead of this one.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fetchNode, otherNode } from './node-versions.mjs';
+import { parseArgs } from 'node:util';
+import { nodeOf, testedNodes } from './node-versions.mjs';
 import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const suites = ['unit', 'integration', 'e2e'];
-/** Tests on real services wait more than they compute. */
-const workersOf = (suite) => availableParallelism() + (suite === 'unit' ? 0 : 1);
+/**
+ * How many spec files more than there are cores run at a time. Tests on real services wait more than they compute; those of
+ * e2e start many processes, which compute more.
+ */
+const beyondCores = { unit: 0, integration: 2, e2e: 1 };
+const suites = Object.keys(beyondCores);
 
-const words = process.argv.slice(2);
-const onOther = words.includes('--other-node');
-const asked = words.filter((word) => word !== '--other-node');
+const { values, positionals: asked } = parseArgs({ options: { node: { type: 'string' } }, allowPositionals: true });
 const unknown = asked.filter((name) => !suites.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`There is no suite ${unknown.join(', ')}; there are ${suites.join(', ')}.\n`);
   process.exit(2);
 }
+if (values.node !== undefined && !Object.hasOwn(testedNodes, values.node)) {
+  process.stderr.write(`--node takes ${Object.keys(testedNodes).join(' or ')}, not ${values.node}.\n`);
+  process.exit(2);
+}
 
 await setUp();
-const node = onOther ? fetchNode(otherNode()) : process.execPath;
+const node = values.node === undefined ? process.execPath : nodeOf(testedNodes[values.node]);
 const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
-process.stdout.write(`On Node ${version}\n`);
+process.stdout.write(`Tests run on Node ${version}.\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
 writeFileSync(contractNotes, '');
@@ -42,7 +49,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
     '--json',
     `--outputFile=${results}`,
   ];
-  const { status } = spawnSync(node, [...jest, `--maxWorkers=${workersOf(suite)}`], {
+  const { status } = spawnSync(node, [...jest, `--maxWorkers=${availableParallelism() + beyondCores[suite]}`], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
@@ -60,13 +67,13 @@ for (const suite of asked.length > 0 ? asked : suites) {
     total.failed += numFailedTests + numRuntimeErrorTestSuites;
     total.skipped += numPendingTests + numTodoTests;
   } catch {
-    // Jest ended before it could count: a set-up failed.
+    // A set-up failed, and Jest ended before it could count.
     total.failed += 1;
   }
   clean &&= status === 0;
 }
-// The contract is shown by all suites together.
-if (clean && !onOther && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
+// The table needs what the tests of all suites have seen.
+if (clean && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
   const table = [
     join(root, 'scripts', 'run-typescript.cjs'),
     join(root, 'scripts', 'contract-table.ts'),

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { getMetrics } from '@strongroom/contracts';
 
 export type App = 'api' | 'scheduler' | 'replicator';
 
@@ -11,7 +12,7 @@ export class AppProcess {
   private constructor(
     readonly app: App,
     private readonly child: ChildProcess,
-    /** Where its HTTP port is. */
+    /** The origin of its HTTP port. */
     readonly url: string,
   ) {}
 
@@ -42,11 +43,18 @@ export class AppProcess {
     return new AppProcess(app, child, url);
   }
 
+  /** The value of a metric; undefined when the process does not export it. @param name with its labels, if it has any */
+  async metric(name: string): Promise<number | undefined> {
+    const lines = (await (await fetch(new URL(getMetrics.path, this.url))).text()).split('\n');
+    const line = lines.find((each) => each.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  }
+
   get pid(): number | undefined {
     return this.child.pid;
   }
 
-  /** Ends it as a power cut would. */
+  /** Ends it at once, as a power cut would. */
   kill(): Promise<void> {
     return this.end('SIGKILL');
   }

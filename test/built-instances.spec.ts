@@ -23,7 +23,7 @@ afterAll(() => customer.stop());
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-instances-'));
-  // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+  // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   await chmod(folder, 0o711);
   strongroom = await Deployment.create({ feed: feedForTests(), env: { STRONGROOM_INSTANCES_DIR: folder } });
   [api, scheduler] = await strongroom.startAll();
@@ -72,7 +72,7 @@ describe('an instance that is built from a backup', () => {
 
     const id = await restore(child);
     expect(await until(id, 'BUILD')).toMatchObject({ port: null });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(422);
+    await expect(strongroom.client(api).instances.delete(id)).rejects.toMatchObject({ status: 422 });
     const built = await until(id, 'ACTIVE');
     expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 });
 
@@ -91,10 +91,10 @@ describe('an instance that is built from a backup', () => {
     const ofBuilt = await strongroom.backUp(api, id);
     await strongroom.until(api, ofBuilt, ({ status }) => status === 'COMPLETED');
 
-    // Also one that cannot come up any more can be forgotten.
+    // An instance that can no longer come up can be forgotten too.
     await rm(join(folder, id, 'data', 'global', 'pg_control'));
     await killServer(id);
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(id);
     await eventually(async () => expect(await readdir(folder)).not.toContain(id), { withinMs: 60_000 });
     await eventually(() => expect(rows(built.port)).rejects.toThrow('ECONNREFUSED'), { withinMs: 30_000 });
   }, 240_000);
@@ -130,12 +130,17 @@ describe('an instance that is built from a backup', () => {
     await eventually(async () => expect(await readdir(folder)).toContain(id), { withinMs: 60_000 });
     const { ino } = await stat(join(folder, id, 'data'));
     await strongroom.cutDatabase();
-    await eventually(
-      async () =>
-        expect(await readFile(strongroom.logFile('scheduler'), 'utf8')).toContain('instance is left to its lease'),
-      { withinMs: 60_000 },
-    );
-    await strongroom.restoreDatabase();
+    try {
+      await eventually(
+        async () =>
+          expect(await readFile(strongroom.logFile('scheduler'), 'utf8')).toContain(
+            `for the server of instance ${id} failed for now`,
+          ),
+        { withinMs: 60_000 },
+      );
+    } finally {
+      await strongroom.restoreDatabase();
+    }
     const { port } = await until(id, 'ACTIVE');
     await eventually(async () => expect(await rows(port)).toMatchObject({ count: 5_000 }), { withinMs: 30_000 });
     expect((await stat(join(folder, id, 'data'))).ino).toBe(ino);
@@ -151,7 +156,7 @@ describe('an instance that is built from a backup', () => {
       await plain.query('alter subscription news enable');
       const [shown] = await plain.query('show data_directory');
       const directory = z.object({ data_directory: z.string() }).parse(shown).data_directory;
-      // As they are when the server is not the one that its files were written for: it goes on without having read them.
+      // The server was started without these files, so it goes on as if they were not there.
       await writeFile(join(directory, 'standby.signal'), '');
       await writeFile(join(directory, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n');
       await appendFile(
@@ -201,7 +206,7 @@ ssl = on
     expect(failed).toMatchObject({
       fault: { code: expect.stringMatching(/altered|invalid|missing/) },
     });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(id);
   }, 120_000);
 
   it('is never of another backup than the one that the ledger has recorded, though the vault says so', async () => {
@@ -213,6 +218,6 @@ ssl = on
     expect(await until(id, 'ERROR')).toMatchObject({
       fault: { code: 'object-altered', message: expect.stringContaining('is another than was stored') },
     });
-    expect((await strongroom.call(api, 'DELETE', `/instances/${id}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(id);
   }, 120_000);
 });

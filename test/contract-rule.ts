@@ -1,4 +1,4 @@
-/** A rule of the contract, and how a test that shows it is named: by its spec, and its title as the source has it. */
+/** A rule of the contract, and the tests that show it. A test is named by its spec and by its title in the source. */
 export interface Rule {
   rule: string;
   shown: readonly (readonly [spec: string, title: string])[];

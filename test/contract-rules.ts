@@ -1,6 +1,6 @@
 /**
- * The rules of the contract, each with the tests that show it, for docs/contract.md. A test is named by its spec and its
- * title as the source has it; one that is not there, or did not pass, fails the run.
+ * The rules of the contract, each with the tests that show it, for docs/contract.md. A test is named by its spec and by its
+ * title in the source. The run fails when such a test does not exist or did not pass.
  */
 import {
   api,
@@ -23,55 +23,58 @@ const newestFirst = 'comes newest first in pages of twenty, whose links keep eve
 export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   'The response codes of the reference page': [
     {
-      rule: '202: the request has been accepted',
+      rule: '202: the request was accepted.',
       shown: [schedules('is answered as the reference page has it, and runs first on the day that it is made')],
     },
     {
-      rule: '400: an element is missing, or a value is wrong; the answer names it',
+      rule: '400: an element is missing or a value is wrong. The answer names it.',
       shown: [parse('is refused without %s, by name'), whole('http-api', 'with %s is a 400 that names it')],
     },
     {
-      rule: '401: no token, or a wrong one',
+      rule: '401: the request has no token, or a wrong one.',
       shown: [edge('$method $path is for nobody without a token, or with a wrong one')],
     },
     {
-      rule: '403: a token of another account, or a role that may not',
+      rule: '403: the token is of another account, or its role may not do this.',
       shown: [
         edge('$method $path is not for a token of another account'),
         edge('an observer may look, a creator may do all but delete, another role nothing'),
       ],
     },
-    { rule: '404: what was asked for is not there', shown: [every('is a 404 of what is not there: $method $path')] },
     {
-      rule: '405: the method is not allowed; `Allow` has those that are',
+      rule: '404: the thing that was asked for is not there.',
+      shown: [every('is a 404 of what is not there: $method $path')],
+    },
+    {
+      rule: '405: the path does not have the method. `Allow` lists those that it has.',
       shown: [edge('is every other method on $path: a 405 that says which there are')],
     },
     {
-      rule: '413: the quota of schedules is reached',
+      rule: '413: the quota of schedules is reached.',
       shown: [limits('is never exceeded, however many ask at once and wherever')],
     },
     {
-      rule: '413: asked too often; `Retry-After` says when to ask again',
+      rule: '413: the account has asked too often. `Retry-After` says when to ask again.',
       shown: [every('is a 413 with Retry-After when it is asked too often: $method $path')],
     },
-    { rule: '413: the body is too large', shown: [edge('of more than 64 KiB is a 413, said or found out')] },
+    { rule: '413: the body is too large.', shown: [edge('of more than 64 KiB is a 413, said or found out')] },
     {
-      rule: '415: the body is no JSON in UTF-8',
+      rule: '415: the body is not JSON in UTF-8.',
       shown: [edge('of another type is a 415: %s'), edge('without a type, or packed, is a 415')],
     },
     {
-      rule: '422: a second schedule of an instance; a run while a backup runs',
+      rule: '422: the instance has a schedule already, or a backup of it runs already.',
       shown: [
         schedules('is the only one of its instance: a second is refused, and names the first'),
         schedules('is refused while a backup of the instance runs, and changes nothing then'),
       ],
     },
     {
-      rule: '500: the service failed; the answer has the id that its log has the reason under',
+      rule: '500: the service failed. Its log has the reason under the request id of the answer.',
       shown: [every('is a 500 that tells nothing but the id of the request: $method $path')],
     },
     {
-      rule: '501: HA groups; what a service of backups does not do to a server',
+      rule: '501: HA groups do not exist yet, and a service of backups does not resize or restart a server.',
       shown: [
         schedules('needs an instance of this account, said once or twice the same'),
         api(
@@ -81,7 +84,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: "503: the ledger's database is away; `Retry-After` says when to ask again",
+      rule: "503: the ledger's database is away. `Retry-After` says when to ask again.",
       shown: [
         every('is a 503 with Retry-After: $method $path'),
         whole('faults', 'makes the API answer 503 with Retry-After, and 202 again when it is back'),
@@ -91,26 +94,26 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   ...rulesOfResources,
   Identity: [
     {
-      rule: 'No token is asked for by versions, health, metrics and documents',
+      rule: 'Versions, health, metrics and documents need no token.',
       shown: [edge('need not be said for what tells of nobody')],
     },
     {
-      rule: 'No or bad token: 401; a token of another account: 403',
+      rule: 'A request without a token or with a wrong one is a 401. One with a token of another account is a 403.',
       shown: [
         edge('$method $path is for nobody without a token, or with a wrong one'),
         edge('$method $path is not for a token of another account'),
       ],
     },
     {
-      rule: 'Roles: admin all, creator all but DELETE, observer GET only',
+      rule: 'The role admin may do everything, creator everything but DELETE, and observer only GET.',
       shown: [edge('an observer may look, a creator may do all but delete, another role nothing')],
     },
     {
-      rule: 'Accounts never see, change or use what is another’s',
+      rule: 'An account never sees, changes or uses what belongs to another.',
       shown: [edge('never see, change or use what is the other’s')],
     },
     {
-      rule: 'Keystone fails closed',
+      rule: 'While Keystone does not answer, nobody is let in.',
       shown: [
         api('edge/keystone.int.spec.ts', 'lets nobody in while Keystone is away, says so, and goes on when it is back'),
       ],
@@ -118,21 +121,21 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   ],
   Faults: [
     {
-      rule: 'One shape for every fault, with a request id, also for what is hardly HTTP',
+      rule: 'Every fault has one shape and a request id, even the answer to a request that is hardly HTTP.',
       shown: [edge('is answered by a fault with a request id all the same: %j')],
     },
     {
-      rule: 'The request id is in the answer and in the log',
+      rule: 'The request id is in the answer and in the log.',
       shown: [edge('has an id, its own or a new one, in the answer and in the log')],
     },
     {
-      rule: 'A 202 means: on disk; it survives the death of every process',
+      rule: 'A 202 means that the request is on the disk. It survives the death of every process.',
       shown: [
         whole('killed-processes', 'right after its 202 loses nothing: what the API accepted is there and is done'),
       ],
     },
     {
-      rule: 'Anything else means: nothing was written',
+      rule: 'Any other answer means that nothing was written.',
       shown: [
         schedules('is not changed at all when part of the change is wrong'),
         api(
@@ -142,13 +145,13 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'A broker that is down is no 503',
+      rule: 'A broker that is down causes no 503.',
       shown: [whole('broker-outage', 'stops no 202: everything that was accepted meanwhile arrives when it is back')],
     },
   ],
   Lists: [
     {
-      rule: '`limit`: a default and a maximum that a deployment configures; more is cut to it',
+      rule: '`limit` has a default and a maximum, which a deployment configures. A larger limit is cut to the maximum.',
       shown: [
         api(
           'edge/paging.int.spec.ts',
@@ -158,14 +161,14 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: '`marker` is the id of the last item seen; 0: from the start',
+      rule: '`marker` is the id of the last item seen. With 0, a list begins at its start.',
       shown: [
         schedules(oneAndEach),
         runs('come in pages of %i, the coming one counted, whose links lead to all of them once'),
       ],
     },
     {
-      rule: 'Schedules and instances by id; backups and runs newest first',
+      rule: 'Schedules and instances are listed by id, backups and runs with the newest first.',
       shown: [
         schedules(oneAndEach),
         api('instances/instances.int.spec.ts', 'comes in order of id in pages of at most twenty'),
@@ -173,49 +176,49 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'A next link keeps every filter, and leads to where clients reach the service',
+      rule: 'A next link keeps every filter, and leads to where clients reach the service.',
       shown: [
         schedules('keeps its filters in its links'),
         api('edge/paging.int.spec.ts', 'links to the next where clients reach the service, however the request came'),
       ],
     },
     {
-      rule: 'A whole list has no next link; a bare `?` is nothing',
+      rule: 'A whole list has no next link. A bare `?` at the end of a URL means nothing.',
       shown: [schedules('has no next link when it ends just where the page does')],
     },
     {
-      rule: 'An unknown marker or a bad limit is a 400',
+      rule: 'An unknown marker or a wrong limit is a 400.',
       shown: [schedules('takes no %s'), backups('is not asked for with %s')],
     },
   ],
   'Promises to a client': [
     {
-      rule: 'Read your writes, through any process',
+      rule: 'A read that starts after a 202 shows the change, through any process.',
       shown: [
         whole('http-api', 'reflects a change at once through another API process, and is gone when it was deleted'),
       ],
     },
     {
-      rule: '`Idempotency-Key`: the first answer again within 24 h',
+      rule: 'A repeated `Idempotency-Key` gets the first answer again within 24 hours.',
       shown: [limits('gives the first answer again, through any process, and does nothing twice')],
     },
     {
-      rule: 'The same key with another body is a 422',
+      rule: 'The same key with another body is a 422.',
       shown: [limits('with another body, or of another operation, is a 422')],
     },
     {
-      rule: '`If-Match`: 412 when it has changed',
+      rule: '`If-Match` answers 412 when the resource has changed.',
       shown: [limits('lets a change pass only on what the client has read'), limits('holds for backups and instances')],
     },
     {
-      rule: '`X-Request-Id` is carried through every event that follows',
+      rule: 'Every event that follows from a request carries its `X-Request-Id`.',
       shown: [
         edge('carries its id and its caller into the events that follow from it'),
         whole('request-ids', "a request's id is in what every process logs of what follows from it"),
       ],
     },
     {
-      rule: 'Events by marker, and live, resumable by `Last-Event-ID`',
+      rule: 'Events are listed by marker, and streamed live. A stream goes on after `Last-Event-ID`.',
       shown: [
         api('events/events.int.spec.ts', 'goes on after a marker, page by page'),
         api(
@@ -227,21 +230,21 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   ],
   'What known clients do': [
     {
-      rule: 'The `openstack` command works unchanged',
+      rule: 'The `openstack` command works unchanged.',
       shown: [whole('openstack-client', 'creates, shows, lists and deletes a backup, by name and by id')],
     },
     {
-      rule: 'troveclient looks a backup up by name first, and re-reads a new one at once',
+      rule: 'troveclient looks a backup up by its name first, and reads a new one again at once.',
       shown: [
         clients('creates a backup with all that it knows, looks it up by name first, and reads it again at once'),
       ],
     },
     {
-      rule: 'troveclient reads flavor, volume and datastore of instances',
+      rule: 'troveclient reads the flavor, the volume and the datastore of instances.',
       shown: [clients('lists instances with a filter of its own, and reads their flavor, volume and datastore')],
     },
     {
-      rule: 'cdbclient sends nulls, `run_now` on every PUT, regions as one text, a null name',
+      rule: 'cdbclient sends nulls, `run_now` with every PUT, the regions as one text, and a name that is null.',
       shown: [
         clients('creates a schedule with explicit nulls'),
         clients('sends run_now with every update, and regions as one text'),
@@ -249,11 +252,11 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'gophercloud wants 202 for POST and DELETE, and RFC 3339 times',
+      rule: 'gophercloud expects 202 for POST and DELETE, and times in RFC 3339.',
       shown: [clients('finds times that it can read, and 202 for what it creates and deletes')],
     },
     {
-      rule: 'Fault bodies are objects of one key whose value is an object',
+      rule: 'The body of a fault is an object with one key, whose value is an object.',
       shown: [edge('is answered by a fault with a request id all the same: %j')],
     },
   ],

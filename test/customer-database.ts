@@ -1,4 +1,4 @@
-/** A customer's PostgreSQL server to back up, with data in it and a role that may take backups. */
+/** A customer's PostgreSQL server, with data to back up and a role that may take backups. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -24,10 +24,10 @@ export class CustomerDatabase {
     readonly server: CustomerServer,
   ) {}
 
-  /** @param megabytes of data, beside the server's own 30 or so */
+  /** @param megabytes of data, in addition to the server's own 30 or so */
   static async start({ megabytes, settings }: { megabytes: number; settings?: Record<string, string> }) {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-customer-'));
-    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
     const password = randomBytes(8).toString('hex');
     const postgres = await PostgresServer.start({
@@ -48,17 +48,17 @@ export class CustomerDatabase {
     return customer;
   }
 
-  /** Of the superuser. */
+  /** The URL for the superuser. */
   get password(): string {
     return this.server.password;
   }
 
-  /** As the superuser, in database postgres. */
+  /** Runs a statement as the superuser, in the database postgres. */
   get url(): string {
     return this.postgres.url();
   }
 
-  /** As the superuser, in database postgres. */
+  /** Runs a statement as the superuser, in the database postgres. */
   async query(sql: string): Promise<unknown[]> {
     const client = new pg.Client({ connectionString: this.postgres.url() });
     await client.connect();
@@ -77,19 +77,19 @@ export class CustomerDatabase {
     return rows.map((row) => slotRow.parse(row).slot_name);
   }
 
-  /** As a power cut would. */
+  /** Ends the server at once, as a power cut would. */
   kill(): Promise<void> {
     return this.postgres.kill();
   }
 
-  /** On the same data and port. */
+  /** Starts the server again, on the same data and port. */
   async restart(): Promise<void> {
     this.postgres = await this.postgres.restart();
   }
 
   /**
-   * Another server, just made, answers on the port from now on, with the same users; the data of the one before stay.
-   * @returns puts that one back
+   * Puts a new, empty server on the port, with the same users. The data of the former server stay.
+   * @returns a function that puts the former server back
    */
   async replace(): Promise<() => Promise<void>> {
     const former = this.postgres;
@@ -108,7 +108,7 @@ export class CustomerDatabase {
     };
   }
 
-  /** Keeps the server's storage as it is now. @returns puts the server back to that */
+  /** Keeps the server's storage as it is now. @returns a function that sets the server back to it */
   async snapshot(): Promise<() => Promise<void>> {
     const { dataDirectory } = this.postgres;
     const kept = `${dataDirectory}.kept-${randomBytes(4).toString('hex')}`;
@@ -123,7 +123,7 @@ export class CustomerDatabase {
     };
   }
 
-  /** As a standby is that takes over: it goes on with the same data on a timeline of its own. */
+  /** Makes the server go on with the same data on a new timeline, as a standby does that takes over. */
   async promote(): Promise<void> {
     await this.postgres.stop();
     await writeFile(join(this.postgres.dataDirectory, 'standby.signal'), '');

@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { getBackupsId } from '@strongroom/contracts';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
-import { regions } from './vault-folders.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -25,14 +25,10 @@ beforeEach(async () => {
 });
 afterEach(() => strongroom.remove());
 
-const remove = (backupId: string) => strongroom.call(api, 'DELETE', `/backups/${backupId}`);
-const statusOf = async (backupId: string) => (await strongroom.call(api, 'GET', `/backups/${backupId}`)).status;
-const heldIn = async (backupId: string) => {
-  const holding = await Promise.all(regions.map((region) => strongroom.vaults.holds(backupId, region)));
-  return regions.filter((_, index) => holding[index]);
-};
+const remove = (backupId: string) => strongroom.client(api).backups.delete(backupId);
+const statusOf = async (backupId: string) => (await strongroom.client(api).send(getBackupsId, { id: backupId })).status;
 const goneEverywhere = (backupId: string) =>
-  eventually(async () => expect(await heldIn(backupId)).toEqual([]), { withinMs: 30_000 });
+  eventually(async () => expect(await strongroom.vaults.holding(backupId)).toEqual([]), { withinMs: 30_000 });
 
 async function copied(fields: Record<string, unknown> = {}): Promise<{ scheduleId: string; backupId: string }> {
   const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server), fields);
@@ -44,8 +40,8 @@ async function copied(fields: Record<string, unknown> = {}): Promise<{ scheduleI
 describe('a backup that is deleted', () => {
   it('is really gone from the home vault and from every region', async () => {
     const { backupId } = await copied();
-    expect(await heldIn(backupId)).toEqual(['DFW', 'IAD', 'ORD']);
-    expect((await remove(backupId)).status).toBe(202);
+    expect(await strongroom.vaults.holding(backupId)).toEqual(['DFW', 'IAD', 'ORD']);
+    await remove(backupId);
     expect(await statusOf(backupId)).toBe(404);
     await goneEverywhere(backupId);
     await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
@@ -56,9 +52,11 @@ describe('a backup that is deleted', () => {
   it('though the scheduler is killed while it goes', async () => {
     const { backupId } = await copied();
     await scheduler.kill();
-    expect((await remove(backupId)).status).toBe(202);
+    await remove(backupId);
     const second = await strongroom.start('scheduler');
-    await eventually(async () => expect((await heldIn(backupId)).length).toBeLessThan(3), { withinMs: 30_000 });
+    await eventually(async () => expect((await strongroom.vaults.holding(backupId)).length).toBeLessThan(3), {
+      withinMs: 30_000,
+    });
     await second.kill();
     await strongroom.start('scheduler');
     await goneEverywhere(backupId);
@@ -78,11 +76,11 @@ describe('a backup that is deleted', () => {
     );
     await replicator.kill();
     await strongroom.vaults.bringBack('IAD', 'ORD');
-    // As one leaves it that is killed while it writes.
+    // A runner that is killed while it writes leaves this.
     const unfinished = join(strongroom.vaults.of('IAD'), 'partial', `${backupId}.1`);
     await mkdir(unfinished, { recursive: true });
     await writeFile(join(unfinished, 'base.tar.zst'), 'half of it');
-    expect((await remove(backupId)).status).toBe(202);
+    await remove(backupId);
     await strongroom.start('replicator');
     await eventually(async () => expect(await strongroom.eventTypesOf(backupId)).toContain('BackupDeleted'), {
       withinMs: 30_000,
@@ -95,12 +93,12 @@ describe('a backup that is deleted', () => {
   it('from a region that is away is shown as DELETE_FAILED, and goes when it is deleted again', async () => {
     const { backupId } = await copied();
     await strongroom.vaults.takeAway('ORD');
-    expect((await remove(backupId)).status).toBe(202);
+    await remove(backupId);
     await eventually(async () => expect(await statusOf(backupId)).toBe(200), { withinMs: 30_000 });
     const shown = await strongroom.backup(api, backupId);
     expect(shown).toMatchObject({ status: 'DELETE_FAILED', fault: { code: 'vault-unavailable' } });
     await strongroom.vaults.bringBack('ORD');
-    expect((await remove(backupId)).status).toBe(202);
+    await remove(backupId);
     await goneEverywhere(backupId);
     await eventually(async () => expect(await statusOf(backupId)).toBe(404), { withinMs: 30_000 });
   }, 90_000);
@@ -118,7 +116,7 @@ describe('retention', () => {
     const schedule = await daily();
     const first = await strongroom.runSlot(schedule, minutesAgo(60));
     await strongroom.untilCopied(api, first);
-    // Nobody's run by hand takes the place of a planned one.
+    // A run by hand does not count as a planned one.
     const byHand = await strongroom.runNow(api, schedule.scheduleId);
     await strongroom.untilCopied(api, byHand);
     await strongroom.vaults.takeAway('ORD');
@@ -131,7 +129,7 @@ describe('retention', () => {
     await strongroom.untilCopied(api, second);
     await goneEverywhere(first);
     await eventually(async () => expect(await statusOf(first)).toBe(404), { withinMs: 30_000 });
-    for (const kept of [byHand, second]) expect(await heldIn(kept)).toEqual(['DFW', 'IAD', 'ORD']);
+    for (const kept of [byHand, second]) expect(await strongroom.vaults.holding(kept)).toEqual(['DFW', 'IAD', 'ORD']);
   }, 120_000);
 
   it('lets nothing go of a server whose address another has taken', async () => {
@@ -143,15 +141,14 @@ describe('retention', () => {
       const [first, second] = [minutesAgo(40), minutesAgo(20)];
       const ofOther = await strongroom.runSlot(schedule, first);
       await strongroom.untilCopied(api, ofOther);
-      const { body } = await strongroom.call(api, 'GET', `/instances/${schedule.instanceId}`);
-      expect(body).toMatchObject({ instance: { warning: expect.stringContaining(real) } });
+      const { warning } = await strongroom.client(api).instances.get(schedule.instanceId);
+      expect(warning).toContain(real);
       await strongroom.untilCopied(api, await strongroom.runSlot(schedule, second));
-      // It is not for want of looking that the real one is there.
+      // Retention has run, and the real backup is still there.
       await goneEverywhere(ofOther);
-      expect(await heldIn(real)).toEqual(['DFW', 'IAD', 'ORD']);
+      expect(await strongroom.vaults.holding(real)).toEqual(['DFW', 'IAD', 'ORD']);
       expect(await statusOf(real)).toBe(200);
-      const metrics = await (await fetch(`${scheduler.url}/metrics`)).text();
-      expect(metrics).toMatch(/^strongroom_another_server_total 1$/m);
+      expect(await scheduler.metric('strongroom_another_server_total')).toBe(1);
     } finally {
       await putBack();
     }
@@ -165,8 +162,7 @@ describe('a region that was not asked for at first', () => {
     });
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.until(api, backupId, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
-    const action = { 'copy-backup': { target_backup_region: 'ORD' } };
-    expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
+    await strongroom.client(api).backups.copy(backupId, 'ORD');
     await strongroom.untilCopied(api, backupId);
     await strongroom.vaults.proveCopy(backupId, 'ORD');
   }, 90_000);

@@ -6,14 +6,21 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isRefusal } from '@strongroom/contracts';
+import { type BodyOf, Client } from '@strongroom/client';
+import {
+  type BackupResource,
+  type InstanceResource,
+  isRefusal,
+  type postBackups,
+  type postSchedules,
+} from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { backupDecider, copyId, scheduledBackupId } from '@strongroom/domain';
 import { execute, Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import pg from 'pg';
-import { z } from 'zod';
 import { type App, AppProcess } from './app-process.js';
+import { allOf } from './services/all-of.js';
 import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 import { VaultFolders } from './vault-folders.js';
@@ -26,44 +33,12 @@ export interface CustomerServer {
   password: string;
 }
 
-const backupAnswer = z.object({
-  backup: z.looseObject({
-    id: z.string(),
-    status: z.string(),
-    checksum: z.string().nullable(),
-    fault: z.unknown(),
-    schedule_id: z.string().nullable(),
-    copies: z.array(z.looseObject({ region: z.string(), status: z.string(), checksum: z.string().nullable() })),
-  }),
-});
-export type BackupSeen = z.infer<typeof backupAnswer>['backup'];
-
-const instanceAnswer = z.object({
-  instance: z.looseObject({
-    id: z.string(),
-    status: z.string(),
-    port: z.int().nullable(),
-    fault: z.looseObject({ code: z.string() }).nullable(),
-  }),
-});
-export type InstanceSeen = z.infer<typeof instanceAnswer>['instance'];
-
-const backupsAnswer = z.object({ backups: z.array(z.looseObject({ id: z.string() })) });
-const created = z.object({
-  instance: z.object({ id: z.string() }).optional(),
-  schedule: z.object({ id: z.string() }).optional(),
-  backup: z.object({ id: z.string() }).optional(),
-});
-
-export interface Answer {
-  status: number;
-  headers: Headers;
-  body: unknown;
-}
+type Schedule = BodyOf<typeof postSchedules>['schedule'];
+type Backup = BodyOf<typeof postBackups>['backup'];
 
 export interface DeploymentOptions {
   feed: { kind: 'embedded' } | { kind: 'kafka'; brokers: string };
-  /** More environment for every app. */
+  /** Added to the environment of every app. */
   env?: Record<string, string>;
   /** A folder with another build of the apps. */
   project?: string;
@@ -85,7 +60,7 @@ export class Deployment {
 
   static async create(options: DeploymentOptions): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
-    const deployment = new Deployment(folder, await createTestDatabase(), options);
+    const deployment = new Deployment(folder, await createTestDatabase({ empty: true }), options);
     await deployment.vaults.make();
     const tokens = Object.entries(deployment.tokens).map(([role, token]) => ({
       name: role,
@@ -149,83 +124,66 @@ export class Deployment {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** The header with the token of a role. */
-  token(role: 'admin' | 'observer' = 'admin'): { 'x-auth-token': string } {
-    return { 'x-auth-token': this.tokens[role] };
+  token(role: 'admin' | 'observer' = 'admin'): string {
+    return this.tokens[role];
   }
 
-  /** One call to the API, as the admin of the account. */
-  async call(api: AppProcess, method: string, path: string, body?: unknown): Promise<Answer> {
-    const response = await fetch(`${api.url}/v1.0/${this.accountId}${path}`, {
-      method,
-      headers: {
-        ...this.token(),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+  /** The client of one API process, as the admin of the account unless said otherwise. */
+  client(api: AppProcess, role: 'admin' | 'observer' = 'admin'): Client {
+    return new Client({ baseUrl: api.url, accountId: this.accountId, token: this.token(role) });
   }
 
   /** Registers a server and returns the instance's id. */
   async register(api: AppProcess, server: CustomerServer): Promise<string> {
     const { host, port, user, password } = server;
-    const answer = await this.call(api, 'POST', '/instances', {
-      instance: {
-        name: `customer-${randomUUID().slice(0, 8)}`,
-        datastore: { type: 'postgresql', version: '18' },
-        connection: { host, port, user, password, database: 'postgres', tls: 'disable' },
-      },
+    const { id } = await this.client(api).instances.register({
+      name: `customer-${randomUUID().slice(0, 8)}`,
+      datastore: { type: 'postgresql', version: '18' },
+      connection: { host, port, user, password, database: 'postgres', tls: 'disable' },
     });
-    return this.idOf(answer, 200, 'instance');
+    return id;
   }
 
   /** Creates a schedule and returns its id. By default its slots are far from now. */
-  async schedule(api: AppProcess, instanceId: string, fields: Record<string, unknown> = {}): Promise<string> {
+  async schedule(api: AppProcess, instanceId: string, fields: Partial<Schedule> = {}): Promise<string> {
     const away = new Date(Date.now() - 3_600_000);
-    const answer = await this.call(api, 'POST', '/schedules', {
-      schedule: {
-        action: 'backup',
-        instance_id: instanceId,
-        day_of_week: 7,
-        hour: away.getUTCHours(),
-        minute: away.getUTCMinutes(),
-        copy_to: ['IAD', 'ORD'],
-        ...fields,
-      },
+    const { id } = await this.client(api).schedules.create({
+      action: 'backup',
+      instance_id: instanceId,
+      day_of_week: 7,
+      hour: away.getUTCHours(),
+      minute: away.getUTCMinutes(),
+      copy_to: ['IAD', 'ORD'],
+      ...fields,
     });
-    return this.idOf(answer, 202, 'schedule');
+    return id;
   }
 
   /** Runs a schedule now and returns the backup's id. */
   async runNow(api: AppProcess, scheduleId: string): Promise<string> {
     const before = new Set((await this.backups(api)).map(({ id }) => id));
-    const answer = await this.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
-    if (answer.status !== 202) throw new Error(`run_now answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    await this.client(api).schedules.runNow(scheduleId);
     const made = (await this.backups(api)).find(({ id }) => !before.has(id));
     if (!made) throw new Error('run_now answered 202 and the list shows no new backup');
     return made.id;
   }
 
   /** Takes a backup of the instance and returns its id. */
-  async backUp(api: AppProcess, instanceId: string, fields: Record<string, unknown> = {}): Promise<string> {
-    const backup = { name: 'by hand', instance: instanceId, ...fields };
-    return this.idOf(await this.call(api, 'POST', '/backups', { backup }), 202, 'backup');
+  async backUp(api: AppProcess, instanceId: string, fields: Partial<Backup> = {}): Promise<string> {
+    const { id } = await this.client(api).backups.create({ name: 'by hand', instance: instanceId, ...fields });
+    return id;
   }
 
   /** Asks for a server to be built from a backup and returns the instance's id. */
   async restore(api: AppProcess, backupId: string): Promise<string> {
-    const restorePoint = { backupRef: backupId };
-    const asked = { name: 'restored', restorePoint, flavorRef: '1', volume: { size: 1 } };
-    return this.idOf(await this.call(api, 'POST', '/instances', { instance: asked }), 200, 'instance');
+    return (await this.client(api).instances.restore('restored', backupId)).id;
   }
 
   /** Waits until the instance has the status. */
-  untilInstance(api: AppProcess, id: string, status: string, withinMs = 60_000): Promise<InstanceSeen> {
+  untilInstance(api: AppProcess, id: string, status: string, withinMs = 60_000): Promise<InstanceResource> {
     return eventually(
       async () => {
-        const { instance } = instanceAnswer.parse((await this.call(api, 'GET', `/instances/${id}`)).body);
+        const instance = await this.client(api).instances.get(id);
         if (instance.status !== status) throw new Error(`the instance is ${JSON.stringify(instance)}`);
         return instance;
       },
@@ -233,24 +191,21 @@ export class Deployment {
     );
   }
 
-  async backups(api: AppProcess): Promise<{ id: string }[]> {
-    const { body } = await this.call(api, 'GET', '/backups');
-    return backupsAnswer.parse(body).backups;
+  backups(api: AppProcess): Promise<BackupResource[]> {
+    return allOf(this.client(api).backups.list());
   }
 
-  async backup(api: AppProcess, backupId: string): Promise<BackupSeen> {
-    const { status, body } = await this.call(api, 'GET', `/backups/${backupId}`);
-    if (status !== 200) throw new Error(`GET backup ${backupId} answered ${status}: ${JSON.stringify(body)}`);
-    return backupAnswer.parse(body).backup;
+  backup(api: AppProcess, backupId: string): Promise<BackupResource> {
+    return this.client(api).backups.get(backupId);
   }
 
   /** Waits until the backup is as it should be. */
   until(
     api: AppProcess,
     backupId: string,
-    holds: (backup: BackupSeen) => boolean,
+    holds: (backup: BackupResource) => boolean,
     withinMs = 60_000,
-  ): Promise<BackupSeen> {
+  ): Promise<BackupResource> {
     return eventually(
       async () => {
         const backup = await this.backup(api, backupId);
@@ -261,8 +216,8 @@ export class Deployment {
     );
   }
 
-  /** Waits until the backup is completed and every region it is owed to holds a completed copy of the same digest. */
-  untilCopied(api: AppProcess, backupId: string, withinMs = 60_000): Promise<BackupSeen> {
+  /** Waits until the backup is completed, and two regions have a completed copy of the same digest. */
+  untilCopied(api: AppProcess, backupId: string, withinMs = 60_000): Promise<BackupResource> {
     return this.until(
       api,
       backupId,
@@ -274,7 +229,7 @@ export class Deployment {
     );
   }
 
-  /** Has a slot run that was due at some time, as the hand of the clock does. @returns the backup's id */
+  /** Requests the backup of a slot that was due at the time, as the scheduler does. @returns the backup's id */
   async runSlot({ instanceId, scheduleId }: { instanceId: string; scheduleId: string }, slotAt: Date): Promise<string> {
     const dataSource = await createDataSource({ url: this.database.url, applicationName: 'spec' }).initialize();
     try {
@@ -332,7 +287,7 @@ export class Deployment {
     );
   }
 
-  /** The ends of the attempts at a copy, in their order. */
+  /** The codes with which the attempts at a copy failed, in their order. */
   async attemptsAt(backupId: string, region: string): Promise<string[]> {
     const rows = await this.query(
       `select data->>'code' as code from ledger_event
@@ -341,18 +296,18 @@ export class Deployment {
     return rows.map(({ code }) => String(code));
   }
 
-  /** How often the copy to a region has been taken in hand since it was asked for. */
+  /** How often the copy to a region has been leased since it was requested. */
   async leasesOf(backupId: string, region: string): Promise<number> {
     const [row] = await this.query(`select attempt from job where id = '${copyId(backupId, region)}'`);
     return Number(row?.attempt ?? 0);
   }
 
-  /** Puts off what waits in a lane, as when it has waited for long. */
+  /** Puts off the jobs that wait in a lane, as if they had failed many times. */
   async putOff(lane: string): Promise<void> {
     await this.query(`update job set ready_at = now() + interval '1 day' where lane = '${lane}' and ready_at > now()`);
   }
 
-  /** Makes every row of a view look as if nothing had happened to it for long. */
+  /** Makes every row of a view ten minutes older. */
   async age(view: 'copy_view'): Promise<void> {
     await this.query(`update ${view} set updated_at = updated_at - interval '10 minutes'`);
   }
@@ -361,7 +316,7 @@ export class Deployment {
     await this.query(`update job set ready_at = now() where id = '${copyId(backupId, region)}'`);
   }
 
-  /** Every event, as text. */
+  /** Every event of the ledger, as text. */
   async everythingStored(): Promise<string> {
     return JSON.stringify(await this.query('select * from ledger_event'));
   }
@@ -376,19 +331,12 @@ export class Deployment {
     }
   }
 
-  /** Refuses the apps their database and ends their connections, until `restoreDatabase`. */
+  /** Takes the database away from the apps, and ends their connections, until `restoreDatabase`. */
   async cutDatabase(): Promise<void> {
     await this.database.cut();
   }
 
   async restoreDatabase(): Promise<void> {
     await this.database.restore();
-  }
-
-  private idOf({ status, body }: Answer, expected: number, key: 'instance' | 'schedule' | 'backup'): string {
-    if (status !== expected) throw new Error(`expected ${expected}, got ${status}: ${JSON.stringify(body)}`);
-    const id = created.parse(body)[key]?.id;
-    if (id === undefined) throw new Error(`no ${key} in the answer: ${JSON.stringify(body)}`);
-    return id;
   }
 }

@@ -6,7 +6,7 @@ import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 import { canMount, SmallDisk } from './services/small-disk.js';
 
-/** Small enough to be full in the middle of a backup. */
+/** The disk is so small that it is full in the middle of a backup. */
 const megabytes = 4;
 
 let customer: CustomerDatabase;
@@ -45,7 +45,7 @@ describe('a disk that is full in the middle of a backup', () => {
     expect(failed.fault).toMatchObject({ code: 'vault-full' });
     expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
     expect(await strongroom.vaults.holds(failed.id, 'DFW')).toBe(false);
-    // Nor does the server keep anything for a backup that nothing can be built on.
+    // The server keeps nothing for a backup that nothing can be built on.
     await eventually(async () => expect(await slots()).toEqual([]), { withinMs: 10_000 });
 
     disk.growTo(500);

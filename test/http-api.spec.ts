@@ -1,4 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from '@strongroom/client';
+import {
+  getInstancesId,
+  getOpenapiJson,
+  getSchedules,
+  getSchedulesId,
+  pathOf,
+  postBackups,
+  postSchedules,
+  scheduleResponse,
+} from '@strongroom/contracts';
+import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
@@ -7,10 +19,12 @@ let strongroom: Deployment;
 let api: AppProcess;
 let instanceId: string;
 
+const nothing = '00000000-0000-4000-8000-000000000000';
 const server = { host: '127.0.0.1', port: 1, user: 'backup', password: 'never to be seen' };
-const ask = (fields: Record<string, unknown>) => ({
-  schedule: { action: 'backup', day_of_week: 0, hour: 14, minute: 30, copy_to: ['IAD', 'ORD'], ...fields },
-});
+const asked = { action: 'backup', day_of_week: 0, hour: 14, minute: 30, copy_to: ['IAD', 'ORD'] } as const;
+/** Sends fields that the types of the client would not allow. */
+const create = (fields: Record<string, unknown>) =>
+  strongroom.client(api).send(postSchedules, { body: { schedule: { ...asked, ...fields } } });
 
 beforeAll(async () => {
   strongroom = await Deployment.create({ feed: { kind: 'embedded' } });
@@ -21,7 +35,7 @@ afterAll(() => strongroom.remove());
 
 describe('a schedule', () => {
   it('is answered with just the fields of the reference page, and ours beside them', async () => {
-    const { status, body } = await strongroom.call(api, 'POST', '/schedules', ask({ instance_id: instanceId }));
+    const { status, body } = await create({ instance_id: instanceId });
     expect(status).toBe(202);
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);
     const schedule = {
@@ -45,14 +59,15 @@ describe('a schedule', () => {
       version: 1,
     };
     expect(body).toEqual({ schedule });
-    const { id } = (body as { schedule: { id: string } }).schedule;
-    expect((await strongroom.call(api, 'GET', `/schedules/${id}`)).body).toEqual({ schedule });
-    expect((await strongroom.call(api, 'GET', `/schedules?instance_id=${instanceId}`)).body).toEqual({
+    const { id } = scheduleResponse.parse(body).schedule;
+    expect((await strongroom.client(api).send(getSchedulesId, { id })).body).toEqual({ schedule });
+    const query = { instance_id: instanceId };
+    expect((await strongroom.client(api).send(getSchedules, { query })).body).toEqual({
       schedules: [schedule],
       links: [],
     });
 
-    const second = await strongroom.call(api, 'POST', '/schedules', ask({ instance_id: instanceId }));
+    const second = await create({ instance_id: instanceId });
     expect(second).toMatchObject({
       status: 422,
       body: { unprocessableEntity: { code: 422, message: expect.stringContaining(id) } },
@@ -62,27 +77,26 @@ describe('a schedule', () => {
   it('reflects a change at once through another API process, and is gone when it was deleted', async () => {
     const another = await strongroom.start('api');
     const id = await strongroom.schedule(api, await strongroom.register(api, server));
-    const change = { schedule: { hour: 5, copy_to: 'ORD,IAD', paused: true, run_now: null } };
-    expect((await strongroom.call(api, 'PUT', `/schedules/${id}`, change)).status).toBe(202);
-    expect((await strongroom.call(another, 'GET', `/schedules/${id}`)).body).toMatchObject({
-      schedule: { hour: 5, copy_to: ['ORD', 'IAD'], paused: true, version: 2 },
-    });
-    expect((await strongroom.call(api, 'PUT', `/schedules/${id}`, change)).status).toBe(400);
-    expect((await strongroom.call(another, 'DELETE', `/schedules/${id}`)).status).toBe(202);
-    for (const process of [api, another])
-      expect((await strongroom.call(process, 'GET', `/schedules/${id}`)).status).toBe(404);
+    const [here, there] = [strongroom.client(api).schedules, strongroom.client(another).schedules];
+    const change = { hour: 5, copy_to: 'ORD,IAD', paused: true, run_now: null };
+    await here.update(id, change);
+    expect(await there.get(id)).toMatchObject({ hour: 5, copy_to: ['ORD', 'IAD'], paused: true, version: 2 });
+    await expect(here.update(id, change)).rejects.toMatchObject({ status: 400 });
+    await there.delete(id);
+    for (const schedules of [here, there]) await expect(schedules.get(id)).rejects.toMatchObject({ status: 404 });
     await another.stop();
   });
 
   it('is not run while a backup of its instance runs', async () => {
     const id = await strongroom.schedule(api, await strongroom.register(api, server));
     await strongroom.runNow(api, id);
-    const again = await strongroom.call(api, 'PUT', `/schedules/${id}`, { schedule: { run_now: 'true' } });
-    expect(again).toMatchObject({
+    const { schedules } = strongroom.client(api);
+    await expect(schedules.update(id, { run_now: 'true' })).rejects.toMatchObject({
       status: 422,
-      body: { unprocessableEntity: { message: expect.stringContaining('still running') } },
+      code: 'unprocessableEntity',
+      message: expect.stringContaining('still running'),
     });
-    expect((await strongroom.call(api, 'GET', `/schedules/${id}`)).body).toMatchObject({ schedule: { running: 1 } });
+    expect(await schedules.get(id)).toMatchObject({ running: 1 });
   });
 });
 
@@ -98,17 +112,12 @@ describe('a request that is wrong', () => {
     ['the home region', { copy_to: ['DFW'] }, 'DFW'],
     ['LON', { copy_to: ['LON'] }, 'LON'],
     ['a region twice', { copy_to: ['IAD', 'IAD'] }, 'schedule.copy_to'],
-    ['ids that do not agree', { source_id: '00000000-0000-4000-8000-000000000000' }, 'schedule.source_id'],
+    ['ids that do not agree', { source_id: nothing }, 'schedule.source_id'],
     ['a retention of none', { full_backup_retention: 0 }, 'schedule.full_backup_retention'],
     ['a malformed id', { instance_id: 'x' }, 'schedule.instance_id'],
   ];
   it.each(wrong)('with %s is a 400 that names it', async (_, fields, named) => {
-    const { status, body } = await strongroom.call(
-      api,
-      'POST',
-      '/schedules',
-      ask({ instance_id: instanceId, ...fields }),
-    );
+    const { status, body } = await create({ instance_id: instanceId, ...fields });
     expect({ status, body }).toMatchObject({
       status: 400,
       body: { badRequest: { code: 400, message: expect.stringContaining(named) } },
@@ -116,18 +125,15 @@ describe('a request that is wrong', () => {
   });
 
   it('for an instance that is not there is a 404, and for an HA group a 501', async () => {
-    const unknown = '00000000-0000-4000-8000-000000000000';
-    expect((await strongroom.call(api, 'POST', '/schedules', ask({ instance_id: unknown }))).status).toBe(404);
-    expect(
-      (await strongroom.call(api, 'POST', '/schedules', ask({ instance_id: instanceId, source_type: 'ha' }))).status,
-    ).toBe(501);
+    expect((await create({ instance_id: nothing })).status).toBe(404);
+    expect((await create({ instance_id: instanceId, source_type: 'ha' })).status).toBe(501);
   });
 
   it('that is no JSON, too large, of another type or of another method is the fault that says so', async () => {
     const raw = (init: RequestInit) =>
-      fetch(`${api.url}/v1.0/${strongroom.accountId}/schedules`, {
+      fetch(new URL(pathOf(postSchedules, { accountId: strongroom.accountId }), api.url), {
         ...init,
-        headers: { ...strongroom.token(), ...init.headers },
+        headers: { 'x-auth-token': strongroom.token(), ...init.headers },
       });
     const json = { 'content-type': 'application/json' };
     const answers = [
@@ -150,34 +156,32 @@ describe('a request that is wrong', () => {
 
 describe('who calls', () => {
   it('needs a token of the account, with a role that allows it', async () => {
-    const call = (account: string, method: string, headers: Record<string, string>) =>
-      fetch(`${api.url}/v1.0/${account}/schedules/00000000-0000-4000-8000-000000000000`, { method, headers });
-    expect((await call('acme', 'GET', {})).status).toBe(401);
-    expect((await call('acme', 'GET', { 'x-auth-token': 'guessed' })).status).toBe(401);
-    expect((await call('other', 'GET', strongroom.token())).status).toBe(403);
-    expect((await call('acme', 'GET', strongroom.token('observer'))).status).toBe(404);
-    expect((await call('acme', 'DELETE', strongroom.token('observer'))).status).toBe(403);
+    const as = (accountId: string, token?: string) => new Client({ baseUrl: api.url, accountId, token }).schedules;
+    const { accountId } = strongroom;
+    const observer = as(accountId, strongroom.token('observer'));
+    await expect(as(accountId).get(nothing)).rejects.toMatchObject({ status: 401 });
+    await expect(as(accountId, 'guessed').get(nothing)).rejects.toMatchObject({ status: 401 });
+    await expect(as('other', strongroom.token()).get(nothing)).rejects.toMatchObject({ status: 403 });
+    await expect(observer.get(nothing)).rejects.toMatchObject({ status: 404 });
+    await expect(observer.delete(nothing)).rejects.toMatchObject({ status: 403 });
   });
 
   it('is told the request’s id, which is in every event that follows', async () => {
-    const answer = await fetch(`${api.url}/v1.0/${strongroom.accountId}/backups`, {
-      method: 'POST',
-      headers: { ...strongroom.token(), 'content-type': 'application/json', 'x-request-id': 'from-the-client-1' },
-      body: JSON.stringify({ backup: { name: 'one', instance: await strongroom.register(api, server) } }),
-    });
-    expect(answer.status).toBe(202);
-    expect(answer.headers.get('x-request-id')).toBe('from-the-client-1');
-    const { backup } = (await answer.json()) as { backup: { id: string } };
+    const requestId = 'from-the-client-1';
+    const body = { backup: { name: 'one', instance: await strongroom.register(api, server) } };
+    const answer = await strongroom.client(api).call(postBackups, { requestId, body });
+    expect(answer.headers.get('x-request-id')).toBe(requestId);
+    const { backup } = answer.body;
     const scheduler = await strongroom.start('scheduler');
     await strongroom.until(api, backup.id, ({ status }) => status === 'FAILED');
-    await eventually(async () => expect(await strongroom.requestIdsOf(backup.id)).toEqual(['from-the-client-1']), {
+    await eventually(async () => expect(await strongroom.requestIdsOf(backup.id)).toEqual([requestId]), {
       withinMs: 5_000,
     });
     await scheduler.stop();
   });
 
   it('never sees a password', async () => {
-    const { body } = await strongroom.call(api, 'GET', `/instances/${instanceId}`);
+    const { body } = await strongroom.client(api).send(getInstancesId, { id: instanceId });
     expect(JSON.stringify(body)).not.toContain(server.password);
     expect(await strongroom.everythingStored()).not.toContain(server.password);
   });
@@ -185,12 +189,10 @@ describe('who calls', () => {
 
 describe('the document of the API', () => {
   it('tells every operation that is there, with its schemas', async () => {
-    const document = (await (await fetch(`${api.url}/openapi.json`)).json()) as {
-      openapi: string;
-      paths: Record<string, object>;
-    };
+    const { body } = await strongroom.client(api).call(getOpenapiJson);
+    const document = z.object({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) }).parse(body);
     expect(document.openapi).toBe('3.1.0');
-    expect(Object.keys(document.paths)).toContain('/v1.0/{accountId}/schedules/{id}');
-    expect(document.paths['/v1.0/{accountId}/schedules']).toMatchObject({ post: { requestBody: { required: true } } });
+    expect(Object.keys(document.paths)).toContain(getSchedulesId.path);
+    expect(document.paths[postSchedules.path]).toMatchObject({ post: { requestBody: { required: true } } });
   });
 });

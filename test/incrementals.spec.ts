@@ -2,16 +2,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
 import { feedForTests } from './services/feed.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
 import { regions } from './vault-folders.js';
-
-const listed = z.object({ backups: z.array(z.looseObject({ id: z.string() })) });
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -28,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => strongroom.remove());
 
-/** A slot that comes up within the next minute or so, on a day whose backup is incremental. */
+/** A slot that is due in about a minute, on a day whose backup is incremental. */
 function soon(): { hour: number; minute: number; day_of_week: number } {
   const slotAt = new Date(Math.ceil((Date.now() + 15_000) / 60_000) * 60_000);
   return {
@@ -58,7 +56,7 @@ describe('incremental backups', () => {
       await rm(folder, { recursive: true, force: true });
     }
 
-    expect((await strongroom.call(api, 'DELETE', `/backups/${full}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(full);
     expect(await strongroom.backups(api)).toEqual([]);
     await eventually(
       async () => {
@@ -77,9 +75,9 @@ describe('incremental backups', () => {
     const first = await strongroom.backUp(api, instanceId, { copy_to: ['IAD', 'ORD'] });
     await strongroom.untilCopied(api, first);
     await untilSlots(first);
-    // Its deletion fails: from now on it is neither completed nor gone.
+    // Its deletion fails: from now on the backup is neither completed nor deleted.
     await strongroom.vaults.takeAway('ORD');
-    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(first);
     await eventually(
       async () => expect(await strongroom.backup(api, first)).toMatchObject({ status: 'DELETE_FAILED' }),
       { withinMs: 30_000 },
@@ -90,7 +88,7 @@ describe('incremental backups', () => {
     const third = await strongroom.backUp(api, instanceId);
     await strongroom.until(api, third, ({ status }) => status === 'COMPLETED');
     await untilSlots(third);
-    expect((await strongroom.call(api, 'DELETE', `/backups/${third}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(third);
     await untilSlots();
     expect((await strongroom.backup(api, second)).status).toBe('COMPLETED');
   }, 120_000);
@@ -105,7 +103,7 @@ describe('incremental backups', () => {
     const child = await runOf({ instanceId, scheduleId, full });
     await strongroom.until(api, child, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     expect(await strongroom.backup(api, child)).toMatchObject({ type: 'incremental', parent_id: full });
-    // That the region is away is recorded once; it is tried again all the same.
+    // The ledger records once that the region is away; the attempts go on.
     await eventually(
       async () => {
         expect(await strongroom.attemptsAt(full, 'IAD')).toHaveLength(1);
@@ -126,11 +124,11 @@ describe('incremental backups', () => {
     const full = await strongroom.backUp(api, instanceId);
     await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
     expect(await customer.chainMarkers()).toContain(chainMarker(full));
-    expect((await strongroom.call(api, 'DELETE', `/instances/${instanceId}`)).status).toBe(202);
+    await strongroom.client(api).instances.delete(instanceId);
     await eventually(
       async () => {
         const log = await readFile(strongroom.logFile('scheduler'), 'utf8');
-        // When its password is gone already.
+        // By now, the password of the instance is gone.
         const isNamed = log.includes(`replication slot ${chainMarker(full)} may be left`);
         if (!isNamed) expect(await customer.chainMarkers()).not.toContain(chainMarker(full));
       },
@@ -147,8 +145,7 @@ describe('incremental backups', () => {
       const [able, unable] = await Promise.all([customer, plain].map((each) => fullOf(each, timing)));
       if (!able || !unable) throw new Error('there are two schedules');
       await change();
-      const both = { schedule: { copy_to: ['IAD', 'ORD'] } };
-      expect((await strongroom.call(api, 'PUT', `/schedules/${able.scheduleId}`, both)).status).toBe(202);
+      await strongroom.client(api).schedules.update(able.scheduleId, { copy_to: ['IAD', 'ORD'] });
 
       const run = await runOf(able);
       expect(await strongroom.untilCopied(api, run)).toMatchObject({ type: 'incremental', parent_id: able.full });
@@ -164,7 +161,7 @@ describe('incremental backups', () => {
   }, 180_000);
 });
 
-/** Waits until the server keeps the slots of these full backups, and of no others. */
+/** Waits until the server has the replication slots of these full backups, and no others. */
 const untilSlots = (...fulls: string[]) =>
   eventually(async () => expect(await customer.chainMarkers()).toEqual(fulls.map(chainMarker)), { withinMs: 30_000 });
 
@@ -177,15 +174,13 @@ interface Scheduled {
 async function fullOf({ server }: CustomerDatabase, timing: Record<string, number>): Promise<Scheduled> {
   const instanceId = await strongroom.register(api, server);
   const scheduleId = await strongroom.schedule(api, instanceId, { ...timing, copy_to: [] });
-  expect((await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } })).status).toBe(
-    202,
-  );
+  await strongroom.client(api).schedules.runNow(scheduleId);
   const [full = ''] = await backupsOf(instanceId);
   await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
   return { instanceId, scheduleId, full };
 }
 
-/** The backup of the slot. */
+/** Waits for the backup of the slot. @returns its id */
 function runOf({ instanceId, full }: Scheduled): Promise<string> {
   return eventually(
     async () => {
@@ -198,6 +193,6 @@ function runOf({ instanceId, full }: Scheduled): Promise<string> {
 }
 
 async function backupsOf(instanceId: string): Promise<string[]> {
-  const { body } = await strongroom.call(api, 'GET', `/instances/${instanceId}/backups`);
-  return listed.parse(body).backups.map(({ id }) => id);
+  const backups = await allOf(strongroom.client(api).instances.backups(instanceId));
+  return backups.map(({ id }) => id);
 }

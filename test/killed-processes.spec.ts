@@ -13,7 +13,7 @@ let customer: CustomerDatabase;
 let strongroom: Deployment;
 
 beforeAll(async () => {
-  // Enough that a backup takes seconds: there must be a middle to kill in.
+  // A backup of so much takes seconds, so that it can be killed in the middle.
   customer = await CustomerDatabase.start({ megabytes: 300, settings: { summarize_wal: 'on' } });
 }, 120_000);
 afterAll(() => customer.stop());
@@ -69,9 +69,8 @@ describe('a process that is killed', () => {
     const [api] = await strongroom.startAll();
     const instanceId = await strongroom.register(api, customer.server);
     const scheduleId = await strongroom.schedule(api, instanceId);
-    const run = await strongroom.call(api, 'PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
+    await strongroom.client(api).schedules.runNow(scheduleId);
     await api.kill();
-    expect(run.status).toBe(202);
 
     const another = await strongroom.start('api');
     const [backup, ...more] = await strongroom.backups(another);
@@ -94,13 +93,13 @@ describe('a process that is killed', () => {
     expect(await strongroom.backup(api, backupId)).toEqual(done);
     expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
     await strongroom.vaults.proveCopy(backupId, 'ORD');
-    // What the next incremental is built on: the runner that came too late has not dropped it.
+    // The next incremental is built on this: the runner that came too late has not dropped it.
     expect(await customer.chainMarkers()).toContain(chainMarker(backupId));
   }, 120_000);
 
   it('or only frozen while it builds a server: one that wakes up touches nothing of the server that was built meanwhile', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-frozen-'));
-    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
     const env = { STRONGROOM_INSTANCES_DIR: folder };
     const api = await strongroom.start('api', env);

@@ -6,6 +6,7 @@ import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger, type TailRow } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from './services/database.js';
+import { eventually } from './services/eventually.js';
 
 const writers = 4;
 const streams = 8;
@@ -40,7 +41,7 @@ describe('a reader of the ledger', () => {
       return code;
     });
 
-    // One number is the reader's whole place: whatever is committed later must be beyond it.
+    // The reader's place is one number, so whatever is committed later must have a higher one.
     const ledger = new Ledger(dataSource);
     const seen: TailRow[] = [];
     for (;;) {
@@ -61,4 +62,31 @@ describe('a reader of the ledger', () => {
     const positions = seen.map(({ position }) => position);
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
   }, 60_000);
+});
+
+describe('a process that is killed while it appends', () => {
+  it('leaves an event with the job that it asks for, or neither', async () => {
+    const script = join(__dirname, 'processes', 'ledger-writer.mjs');
+    const children = Array.from({ length: writers }, () =>
+      spawn(process.execPath, [script, database.url, '1000', '1', 'instance'], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }),
+    );
+    const exits = children.map((child) => once(child, 'exit'));
+    const count = async (query: string) => Number((await dataSource.query(query))[0].count);
+    const events = () => count(`select count(*) from ledger_event where type = 'InstanceForgotten'`);
+    await eventually(async () => expect(await events()).toBeGreaterThan(100), { withinMs: 30_000 });
+    for (const child of children) child.kill('SIGKILL');
+    await Promise.all(exits);
+    // What the server had begun for a killed process ends one way or the other.
+    await eventually(
+      async () =>
+        expect(await count(`select count(*) from pg_stat_activity where application_name = 'ledger-writer'`)).toBe(0),
+      { withinMs: 30_000 },
+    );
+    expect(await events()).toBeLessThan(writers * 1_000);
+    const unmatched = `select count(*) from (select * from ledger_event where type = 'InstanceForgotten') e
+      full join (select * from job where kind = 'instance') j on j.id = e.instance_id where j.id is null or e.id is null`;
+    expect(await count(unmatched)).toBe(0);
+  }, 90_000);
 });

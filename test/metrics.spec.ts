@@ -23,15 +23,8 @@ beforeEach(async () => {
 });
 afterEach(() => strongroom.remove());
 
-/** A metric as a process tells it, or undefined. */
-async function metric({ url }: AppProcess, name: string): Promise<number | undefined> {
-  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
-  const line = lines.find((each) => each.startsWith(`${name} `));
-  return line === undefined ? undefined : Number(line.split(' ').at(-1));
-}
-
 const expectMore = (of: AppProcess, name: string, than: number) =>
-  eventually(async () => expect(await metric(of, name)).toBeGreaterThan(than), { withinMs: 30_000 });
+  eventually(async () => expect(await of.metric(name)).toBeGreaterThan(than), { withinMs: 30_000 });
 
 describe('what operators watch', () => {
   it('shows which region is away: the age of what it is owed grows while attempts fail, and of no other', async () => {
@@ -40,19 +33,19 @@ describe('what operators watch', () => {
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.until(api, backupId, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     await expectMore(replicator, 'strongroom_copy_lag_seconds{region="ORD"}', 3);
-    expect(await metric(replicator, 'strongroom_copies_owed{region="ORD"}')).toBe(1);
+    expect(await replicator.metric('strongroom_copies_owed{region="ORD"}')).toBe(1);
     await expectMore(replicator, 'strongroom_copy_lag_seconds{region="ORD"}', 6);
-    expect(await metric(replicator, 'strongroom_copy_lag_seconds{region="IAD"}')).toBe(0);
+    expect(await replicator.metric('strongroom_copy_lag_seconds{region="IAD"}')).toBe(0);
 
     await strongroom.vaults.bringBack('ORD');
     await strongroom.untilCopied(api, backupId);
-    expect(await metric(replicator, 'strongroom_copy_lag_seconds{region="ORD"}')).toBe(0);
-    expect(await metric(replicator, 'strongroom_copies_owed{region="ORD"}')).toBe(0);
+    expect(await replicator.metric('strongroom_copy_lag_seconds{region="ORD"}')).toBe(0);
+    expect(await replicator.metric('strongroom_copies_owed{region="ORD"}')).toBe(0);
   }, 90_000);
 
   it('shows a slot that nobody decides, and how many backups run and wait', async () => {
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
-    const slotOverdue = () => metric(scheduler, 'strongroom_slot_overdue_seconds');
+    const slotOverdue = () => scheduler.metric('strongroom_slot_overdue_seconds');
     const client = new pg.Client({ connectionString: strongroom.databaseUrl });
     await client.connect();
     try {
@@ -64,11 +57,11 @@ describe('what operators watch', () => {
         { withinMs: 30_000 },
       );
       expect(await slotOverdue()).toBe(0);
-      expect(await metric(scheduler, 'strongroom_backups_running')).toBe(0);
-      expect(await metric(scheduler, 'strongroom_backups_waiting')).toBe(0);
+      expect(await scheduler.metric('strongroom_backups_running')).toBe(0);
+      expect(await scheduler.metric('strongroom_backups_waiting')).toBe(0);
       await client.query(`update slot_timer set next_slot_at = now() + interval '1 second'`);
       await client.query('begin');
-      // As a scheduler that took the slot and froze.
+      // A scheduler that took the slot and froze would leave it so.
       await client.query('select from slot_timer for update');
       await expectMore(scheduler, 'strongroom_slot_overdue_seconds', 2);
       await client.query('rollback');

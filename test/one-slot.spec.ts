@@ -22,7 +22,7 @@ describe('a slot', () => {
     await strongroom.start('scheduler');
     await strongroom.start('scheduler');
     const instanceId = await strongroom.register(api, customer.server);
-    // At least five seconds ahead, so that the timer is set before its slot.
+    // The slot is at least five seconds ahead, so that its timer is set before it is due.
     const slotAt = new Date(Math.ceil((Date.now() + 5_000) / 60_000) * 60_000);
     const scheduleId = await strongroom.schedule(api, instanceId, {
       hour: slotAt.getUTCHours(),
@@ -46,7 +46,6 @@ describe('a slot', () => {
     const done = await strongroom.untilCopied(api, backup.id);
     expect(done.schedule_id).toBe(scheduleId);
     expect(await strongroom.backups(api)).toHaveLength(1);
-    const { body } = await strongroom.call(api, 'GET', `/schedules/${scheduleId}`);
-    expect(body).toMatchObject({ schedule: { running: 0 } });
+    expect(await strongroom.client(api).schedules.get(scheduleId)).toMatchObject({ running: 0 });
   }, 150_000);
 });

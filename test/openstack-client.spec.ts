@@ -1,8 +1,10 @@
 /** The `openstack database` commands, of the versions that Debian 12 packages, against the API as they find it. */
+
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { accountPath } from '@strongroom/contracts';
 import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
@@ -40,9 +42,9 @@ async function openstack(...command: string[]): Promise<string> {
     '--os-auth-type',
     'admin_token',
     '--os-token',
-    strongroom.token()['x-auth-token'],
+    strongroom.token(),
     '--os-endpoint',
-    `${api.url}/v1.0/${strongroom.accountId}`,
+    api.url + accountPath.replace('{accountId}', strongroom.accountId),
   ];
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONPATH: client.path };
   const { stdout } = await run('python3', [join(client.bin, 'openstack'), ...how, 'database', 'backup', ...command], {

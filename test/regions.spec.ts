@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => strongroom.remove());
 
-/** Every service anew, with these regions and this home region. */
+/** Starts every service again, with these regions and this home region. */
 async function restart(homeRegion: Region, served: readonly Region[]): Promise<AppProcess[]> {
   await strongroom.stopAll();
   const env = { STRONGROOM_HOME_REGION: homeRegion, STRONGROOM_VAULTS: strongroom.vaults.urlsOf(served) };
@@ -32,18 +32,6 @@ async function restart(homeRegion: Region, served: readonly Region[]): Promise<A
   [api = api] = started;
   return started;
 }
-
-const heldIn = async (backupId: string) => {
-  const holding = await Promise.all(regions.map((region) => strongroom.vaults.holds(backupId, region)));
-  return regions.filter((_, index) => holding[index]);
-};
-const metric = async ({ url }: AppProcess, name: string) => {
-  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
-  return lines
-    .find((line) => line.startsWith(name))
-    ?.split(' ')
-    .at(-1);
-};
 
 describe('a home region that is moved', () => {
   it('goes on with its schedules, copies and deletions, also of what was made before', async () => {
@@ -59,12 +47,11 @@ describe('a home region that is moved', () => {
     const second = await strongroom.runNow(api, scheduleId);
     const made = await strongroom.until(api, second, ({ status }) => status === 'COMPLETED');
     expect(made.copies).toEqual([]);
-    expect(await heldIn(second)).toEqual(['IAD']);
-    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
-    await eventually(async () => expect(await heldIn(first)).toEqual([]), { withinMs: 60_000 });
+    expect(await strongroom.vaults.holding(second)).toEqual(['IAD']);
+    await strongroom.client(api).backups.delete(first);
+    await eventually(async () => expect(await strongroom.vaults.holding(first)).toEqual([]), { withinMs: 60_000 });
 
-    const action = { 'copy-backup': { target_backup_region: 'IAD' } };
-    expect((await strongroom.call(api, 'POST', `/backups/${byHand}/action`, action)).status).toBe(202);
+    await strongroom.client(api).backups.copy(byHand, 'IAD');
     await strongroom.until(api, byHand, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     await strongroom.vaults.proveCopy(byHand, 'IAD');
   }, 180_000);
@@ -79,14 +66,14 @@ describe('a region that is retired', () => {
 
     const [, scheduler, replicator] = await restart('DFW', ['DFW', 'IAD']);
     const second = await strongroom.runNow(api, scheduleId);
-    expect((await strongroom.call(api, 'DELETE', `/backups/${first}`)).status).toBe(202);
+    await strongroom.client(api).backups.delete(first);
     const left = await strongroom.until(api, first, ({ status }) => status === 'DELETE_FAILED');
     expect(left.fault).toMatchObject({ code: 'region-retired' });
-    expect(await heldIn(first)).toEqual(['ORD']);
+    expect(await strongroom.vaults.holding(first)).toEqual(['ORD']);
     expect(await strongroom.eventTypesOf(first)).not.toContain('BackupDeleted');
-    expect(scheduler && (await metric(scheduler, 'strongroom_deletions_stranded{region="ORD"}'))).toBe('1');
+    expect(await scheduler?.metric('strongroom_deletions_stranded{region="ORD"}')).toBe(1);
 
-    // Planned, and not only shown as owed.
+    // The copy is planned by now, and not only shown as owed.
     await strongroom.until(api, second, ({ copies }) =>
       copies.some(({ region, size_bytes }) => region === 'ORD' && size_bytes !== null),
     );
@@ -95,11 +82,11 @@ describe('a region that is retired', () => {
       copies.some(({ region, status }) => region === 'ORD' && status === 'FAILED'),
     );
     expect(stranded.copies.find(({ region }) => region === 'ORD')).toMatchObject({ fault: { code: 'region-retired' } });
-    expect(replicator && (await metric(replicator, 'strongroom_copies_stranded{region="ORD"}'))).toBe('1');
+    expect(await replicator?.metric('strongroom_copies_stranded{region="ORD"}')).toBe(1);
 
     await restart('DFW', regions);
     await strongroom.untilCopied(api, second);
-    await eventually(async () => expect(await heldIn(first)).toEqual([]), { withinMs: 60_000 });
+    await eventually(async () => expect(await strongroom.vaults.holding(first)).toEqual([]), { withinMs: 60_000 });
     await eventually(async () => expect((await strongroom.eventTypesOf(first)).at(-1)).toBe('BackupDeleted'), {
       withinMs: 30_000,
     });
@@ -113,15 +100,14 @@ describe('a home region that has lost a backup', () => {
     });
     await strongroom.untilCopied(api, backupId);
     await rm(join(strongroom.vaults.of('DFW'), 'backups'), { recursive: true });
-    expect(await heldIn(backupId)).toEqual(['IAD', 'ORD']);
-    const action = { 'copy-backup': { target_backup_region: 'DFW' } };
-    expect((await strongroom.call(api, 'POST', `/backups/${backupId}/action`, action)).status).toBe(202);
+    expect(await strongroom.vaults.holding(backupId)).toEqual(['IAD', 'ORD']);
+    await strongroom.client(api).backups.copy(backupId, 'DFW');
     const put = await strongroom.until(api, backupId, ({ copies }) =>
       copies.some(({ region, status }) => region === 'DFW' && status === 'COMPLETED'),
     );
     expect(put.copies.find(({ region }) => region === 'DFW')).toMatchObject({ checksum: put.checksum });
     await strongroom.vaults.restore(backupId, 'DFW', join(strongroom.vaults.of('DFW'), '..', '..', 'restored'));
-    expect((await strongroom.call(api, 'DELETE', `/backups/${backupId}`)).status).toBe(202);
-    await eventually(async () => expect(await heldIn(backupId)).toEqual([]), { withinMs: 60_000 });
+    await strongroom.client(api).backups.delete(backupId);
+    await eventually(async () => expect(await strongroom.vaults.holding(backupId)).toEqual([]), { withinMs: 60_000 });
   }, 120_000);
 });

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { putSchedulesId } from '@strongroom/contracts';
 import { z } from 'zod';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
@@ -23,12 +24,9 @@ it("a request's id is in what every process logs of what follows from it", async
   const [api] = await strongroom.startAll();
   const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
   const requestId = 'follow-me-1';
-  const response = await fetch(`${api.url}/v1.0/${strongroom.accountId}/schedules/${scheduleId}`, {
-    method: 'PUT',
-    headers: { ...strongroom.token(), 'content-type': 'application/json', 'x-request-id': requestId },
-    body: JSON.stringify({ schedule: { run_now: true } }),
-  });
-  expect(response.headers.get('x-request-id')).toBe(requestId);
+  const asked = { id: scheduleId, requestId, body: { schedule: { run_now: true } } };
+  const { headers } = await strongroom.client(api).call(putSchedulesId, asked);
+  expect(headers.get('x-request-id')).toBe(requestId);
   const [backup] = await strongroom.backups(api);
   await strongroom.untilCopied(api, backup?.id ?? '');
 

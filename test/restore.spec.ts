@@ -25,7 +25,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Every table of the public schema with its rows and a digest of their content. */
+/** Every table of the public schema, with its number of rows and a digest of their content. */
 async function contentOf(url: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -63,7 +63,7 @@ describe('a schedule', () => {
     const expected = await contentOf(customer.url);
     expect(expected).toHaveLength(2);
 
-    // A change after the backup, and then everything that made it is gone.
+    // The server changes after the backup, and then the whole of Strongroom is gone.
     await customer.query('delete from account where id > 10');
     await Promise.all(processes.map((each) => each.kill()));
     await strongroom.vaults.lose('DFW');

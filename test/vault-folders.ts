@@ -1,4 +1,4 @@
-/** The vaults of a test's deployment as folders: looked into and damaged behind its back, and read by the command line. */
+/** The vaults of a test's deployment, as folders. A test looks into them, damages them, and has the command line read them. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -24,7 +24,7 @@ export class VaultFolders {
     return join(this.folder, region);
   }
 
-  /** `REGION=url,…` as the environment wants it. */
+  /** The value of `STRONGROOM_VAULTS` for all regions. */
   get urls(): string {
     return this.urlsOf(regions);
   }
@@ -33,7 +33,7 @@ export class VaultFolders {
     return some.map((region) => `${region}=${pathToFileURL(this.of(region)).href}`).join(',');
   }
 
-  /** As when their disks are not there, until `bringBack`. */
+  /** Makes regions look as if their disks were not mounted, until `bringBack`. */
   async takeAway(...away: Region[]): Promise<void> {
     for (const region of away) await rename(this.of(region), `${this.of(region)}.away`);
   }
@@ -42,12 +42,12 @@ export class VaultFolders {
     for (const region of away) await rename(`${this.of(region)}.away`, this.of(region));
   }
 
-  /** What is left in a region's vault and is not sealed. */
+  /** The places in a region's vault that are not sealed. */
   async leftovers(region: Region): Promise<string[]> {
     return unsealedPlaces(this.of(region), this.vault(region));
   }
 
-  /** Has the command line prove every byte of a backup in a region's vault; it needs no service. */
+  /** Has the command line prove every byte of a backup in a region's vault. It needs no service. */
   async proveCopy(backupId: string, region: Region): Promise<void> {
     await this.cli(['verify', backupId], region);
   }
@@ -61,12 +61,18 @@ export class VaultFolders {
     await rm(this.of(region), { recursive: true });
   }
 
+  /** The regions that hold the backup. */
+  async holding(backupId: string): Promise<Region[]> {
+    const holds = await Promise.all(regions.map((region) => this.holds(backupId, region)));
+    return regions.filter((_, index) => holds[index]);
+  }
+
   /** Whether a region's vault shows the backup. */
   async holds(backupId: string, region: Region): Promise<boolean> {
     return (await this.vault(region).locationOf(backupId)) !== undefined;
   }
 
-  /** Does to a backup what somebody does who may write to the vault: all of it agrees with itself, and is another. */
+  /** Replaces a backup by another one that agrees with itself, as somebody can who may write to the vault. */
   async rewrite(backupId: string, region: Region): Promise<void> {
     const folder = join(this.of(region), (await this.vault(region).locationOf(backupId)) ?? 'nowhere');
     const path = join(folder, 'manifest.json');
@@ -79,7 +85,7 @@ export class VaultFolders {
     await writeFile(state, (await readFile(state, 'utf8')).replace(sha256Of(text), sha256Of(other)));
   }
 
-  /** Does to the base archive of a backup what a bad disk does. */
+  /** Damages the base archive of a backup, as a bad disk does. */
   async damage(backupId: string, region: Region, how: 'altered' | 'truncated' | 'removed'): Promise<void> {
     const folder = join(this.of(region), (await this.vault(region).locationOf(backupId)) ?? 'nowhere');
     const archive = (await readdir(folder)).find((name) => name.startsWith('base.tar'));
@@ -99,16 +105,16 @@ export class VaultFolders {
     }
   }
 
-  /** Has whoever looks for the backup in a region wait for an answer, until it is released. */
+  /** Makes every read of the backup's state in a region hang, until it is released. */
   async hang(backupId: string, region: Region): Promise<{ release: () => Promise<void> }> {
-    // As an older version would have sealed it.
+    // An older version would have sealed it so.
     const folder = join(this.of(region), 'backups', backupId.slice(-2), backupId);
     const pipe = join(folder, 'manifest.json');
     await mkdir(folder, { recursive: true });
     await promisify(execFile)('mkfifo', [pipe]);
     return {
       release: async () => {
-        // For those who wait there; it fails when nobody does.
+        // This wakes the readers that wait; it fails when none does.
         const writer = await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
         await rm(folder, { recursive: true });
         await writer?.close();

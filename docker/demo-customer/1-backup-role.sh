@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# All that a customer gives Strongroom: a role with LOGIN and REPLICATION, a line that lets it in for replication, and one
-# for its database, over which incremental backups ask what has changed.
+# A customer gives Strongroom a role with LOGIN and REPLICATION, a line in pg_hba.conf for replication, and one for the
+# role's database. Incremental backups ask there what has changed.
 set -euo pipefail
 
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'

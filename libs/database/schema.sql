@@ -1,11 +1,13 @@
 -- The schema that the migrations make: `npm run schema` writes it, and `npm run check` compares it.
 -- Tables come first, by name, then functions. TypeORM's own table, schema_migration, is left out.
 
+-- One row for each backup that was asked for and is not deleted.
 create table backup_view (
   id uuid not null,
   account_id text not null,
   instance_id uuid not null,
   schedule_id uuid,
+  -- The slot that the backup is for; null when a client asked for it.
   slot_at timestamp with time zone,
   trigger text not null,
   type text not null,
@@ -19,7 +21,9 @@ create table backup_view (
   attempt integer not null,
   region text,
   location text,
+  -- The bytes in the vault.
   size_bytes bigint,
+  -- The bytes before compression.
   raw_bytes bigint,
   sha256 text,
   fault jsonb,
@@ -27,15 +31,22 @@ create table backup_view (
   started_at timestamp with time zone,
   ended_at timestamp with time zone,
   updated_at timestamp with time zone not null,
+  -- The version of the stream that the row reflects.
   version integer not null,
+  -- Why the backup is full though an incremental one was planned.
   made_full jsonb,
+  -- The history of one server that the backup is a state of; null until it is known.
   lineage uuid,
+  -- What the engine says of the server, to know it again.
   facts jsonb,
+  -- Why the server is another one than that of the backup before.
   another_server jsonb,
+  -- The position of the event that begins the backup. It tells what is newest, whatever a clock said.
   "position" bigint,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
+CREATE INDEX backup_view_deleting_by_id ON backup_view USING btree (id) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_left_behind ON backup_view USING btree (id) WHERE ((status = 'DELETE_FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
 CREATE INDEX backup_view_of_account ON backup_view USING btree (account_id, created_at DESC, id DESC);
 CREATE INDEX backup_view_of_instance ON backup_view USING btree (instance_id, created_at DESC, id DESC);
@@ -44,8 +55,10 @@ CREATE INDEX backup_view_of_parent ON backup_view USING btree (parent_id) WHERE 
 CREATE INDEX backup_view_of_schedule ON backup_view USING btree (schedule_id, created_at DESC) WHERE (schedule_id IS NOT NULL);
 CREATE INDEX backup_view_stored_fulls ON backup_view USING btree (schedule_id, created_at DESC) WHERE ((type = 'full'::text) AND (status = ANY (ARRAY['COMPLETED'::text, 'DELETE_FAILED'::text])));
 CREATE INDEX backup_view_unended ON backup_view USING btree (instance_id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
+CREATE INDEX backup_view_unended_by_id ON backup_view USING btree (id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE TRIGGER backup_view_has_its_place BEFORE INSERT ON backup_view FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION backup_view_place();
 
+-- One row for each copy of a backup that another region is to have.
 create table copy_view (
   id uuid not null,
   account_id text not null,
@@ -59,19 +72,23 @@ create table copy_view (
   sha256 text not null,
   location text,
   fault jsonb,
+  -- When a copy that failed is tried again.
   retry_at timestamp with time zone,
   created_at timestamp with time zone not null,
   started_at timestamp with time zone,
   ended_at timestamp with time zone,
   updated_at timestamp with time zone not null,
   version integer not null,
+  -- Since when the region has been owed the copy.
   owed_at timestamp with time zone not null default now(),
   constraint copy_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX copy_view_of_backup ON copy_view USING btree (backup_id, region);
 CREATE INDEX copy_view_stranded ON copy_view USING btree (region, owed_at) WHERE ((status = 'FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
 CREATE INDEX copy_view_unended ON copy_view USING btree (region, owed_at) WHERE (status = ANY (ARRAY['PENDING'::text, 'COPYING'::text]));
+CREATE INDEX copy_view_unended_by_id ON copy_view USING btree (id) WHERE (status = ANY (ARRAY['PENDING'::text, 'COPYING'::text]));
 
+-- Messages that no handler could take.
 create table dead_letter (
   id uuid not null,
   consumer_group text not null,
@@ -83,45 +100,58 @@ create table dead_letter (
   message jsonb not null,
   error text not null,
   set_aside_at timestamp with time zone not null default now(),
+  -- An operator sets it to have the message handled again.
   replay_asked_at timestamp with time zone,
   replayed_at timestamp with time zone,
   constraint dead_letter_pkey PRIMARY KEY (id),
   constraint dead_letter_consumer_group_source_topic_partition_offset_key UNIQUE (consumer_group, source, topic, partition, "offset")
 );
 
+-- The events that a consumer group has handled since its second look. It is written with the effects of the handlers. It is not logged: after a crash the events are handled again.
 create unlogged table feed_handled (
   consumer_group text not null,
   "position" bigint not null,
   constraint feed_handled_pkey PRIMARY KEY (consumer_group, "position")
 );
 
+-- One row: the events beyond this position have a row in feed_handled when they are handled.
 create table feed_handled_since (
   "position" bigint not null
 );
 
+-- How far a consumer group has handled a partition. A lock on the row keeps other consumers away.
 create table feed_offset (
   consumer_group text not null,
+  -- The broker cluster, or the ledger itself.
   source text not null,
   topic text not null,
   partition integer not null,
+  -- The offset of the last message that was handled; -1 before the first.
   "offset" bigint not null default '-1'::integer,
+  -- The position of the last event that was handled. A message at or below it is a repetition.
   "position" bigint not null default 0,
   moved_at timestamp with time zone not null default now(),
   constraint feed_offset_pkey PRIMARY KEY (consumer_group, source, topic, partition)
 );
 
+-- Requests with an idempotency key, and their answers, for a day.
 create table idempotent_request (
   account_id text not null,
   key text not null,
+  -- A digest of method, path and body. A body may hold a password.
   fingerprint bytea not null,
+  -- The id of what the request makes: the same one however often it is sent.
   resource_id uuid not null,
   begun_at timestamp with time zone not null default now(),
+  -- The status of the answer; null until the request has had its effect.
   status smallint,
+  -- The answer as it was sent. As jsonb it would lose its order.
   body json,
   constraint idempotent_request_pkey PRIMARY KEY (account_id, key)
 );
 CREATE INDEX idempotent_request_by_age ON idempotent_request USING btree (begun_at);
 
+-- The passwords of instances, as ciphertext. Its key is never in the database.
 create table instance_credential (
   instance_id uuid not null,
   ciphertext bytea not null,
@@ -129,44 +159,64 @@ create table instance_credential (
   constraint instance_credential_pkey PRIMARY KEY (instance_id)
 );
 
+-- One row for each instance that was not forgotten.
 create table instance_view (
   id uuid not null,
   account_id text not null,
   name text not null,
   datastore_type text not null,
   datastore_version text not null,
+  -- How the server is reached; null until a server that is built from a backup runs.
   endpoint jsonb,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   version integer not null,
   status text not null default 'ACTIVE'::text,
   fault jsonb,
+  -- The lineages that somebody has accepted.
   accepted_lineages jsonb not null default '[]'::jsonb,
   constraint instance_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX instance_view_building ON instance_view USING btree (id) WHERE (status = 'BUILD'::text);
 CREATE INDEX instance_view_of_account ON instance_view USING btree (account_id, id);
 
+-- Long work and who does it. A job is leased, and no transaction stays open while it is done.
 create table job (
   kind text not null,
   id uuid not null,
+  -- What the work contends for. Jobs of one lane never hold up those of another.
   lane text not null default ''::text,
   account_id text not null,
   ready_at timestamp with time zone not null default now(),
+  -- How often the job was leased.
   attempt integer not null default 0,
   lease_owner text,
   lease_until timestamp with time zone,
   done_bytes bigint not null default 0,
   total_bytes bigint,
+  -- How often the job was added. A job that is added while it is done is done again.
   asked integer not null default 1,
+  -- How often the job came to nothing. A lease that was given back is no failure.
   failures integer not null default 0,
+  -- The length of the lease; null when an older version wrote it.
   lease_ms bigint,
+  -- When ready_at was set.
   paused_at timestamp with time zone not null default now(),
   constraint job_pkey PRIMARY KEY (kind, id)
 );
 CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);
 CREATE INDEX job_ready ON job USING btree (kind, lane, ready_at);
 
+-- Jobs that were added in the transaction of their event. The feed takes the row when it brings the event, and adds no job then.
+create unlogged table job_news (
+  "position" bigint not null,
+  kind text not null,
+  added_at timestamp with time zone not null default now(),
+  constraint job_news_pkey PRIMARY KEY ("position", kind)
+);
+CREATE INDEX job_news_by_age ON job_news USING btree (added_at);
+
+-- Which vault each region has. It tells a vault that is missing, or another in its place, from a new one.
 create table known_vault (
   region text not null,
   vault_id uuid not null,
@@ -175,24 +225,31 @@ create table known_vault (
   constraint known_vault_vault_id_key UNIQUE (vault_id)
 );
 
+-- What one stream holds at a time, such as the running backup of an instance.
 create table ledger_claim (
   kind text not null,
   key text not null,
+  -- The stream that holds the claim.
   stream text not null,
   constraint ledger_claim_pkey PRIMARY KEY (kind, key)
 );
 
+-- Everything that happened. Rows are only added, by ledger_append.
 create table ledger_event (
+  -- The order of positions is the order of commits.
   "position" bigint not null generated always as identity,
   id uuid not null,
   stream text not null,
+  -- The version that the event gave its stream: 1 for the first event.
   version integer not null,
+  -- The kind of aggregate that the stream is of; it chooses the topic.
   aggregate text not null,
   type text not null,
   account_id text not null,
   instance_id uuid not null,
   at timestamp with time zone not null,
   data jsonb not null,
+  -- The request that led to the event, and who made it.
   context jsonb not null,
   constraint ledger_event_pkey PRIMARY KEY (stream, version),
   constraint ledger_event_version_check CHECK ((version > 0))
@@ -204,6 +261,7 @@ CREATE INDEX ledger_event_of_aggregate ON ledger_event USING btree (aggregate, "
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_event FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses_change();
 revoke delete, truncate, update on ledger_event from its owner;
 
+-- How much of each quota is used. It is counted in the transaction of the events.
 create table ledger_quota (
   kind text not null,
   key text not null,
@@ -212,18 +270,25 @@ create table ledger_quota (
   constraint ledger_quota_used_check CHECK ((used >= 0))
 );
 
+-- How far the relay has sent the events of a topic to a broker cluster.
 create table relay_cursor (
+  -- The broker cluster. A new cluster is filled from the start of the ledger.
   source text not null,
   topic text not null,
+  -- The position of the last event that the broker has acknowledged.
   "position" bigint not null default 0,
   moved_at timestamp with time zone not null default now(),
+  -- The process that relays the topic, until held_until.
   holder text,
   held_until timestamp with time zone,
+  -- The length of the lease; null when an older version wrote it.
   held_ms bigint,
+  -- By partition, the offset after the newest message that the broker has acknowledged.
   ends jsonb not null default '{}'::jsonb,
   constraint relay_cursor_pkey PRIMARY KEY (source, topic)
 );
 
+-- How many requests of an operation an account has made in the period. It is not logged: a crash may lose it.
 create unlogged table request_count (
   account_id text not null,
   operation text not null,
@@ -232,26 +297,33 @@ create unlogged table request_count (
   constraint request_count_pkey PRIMARY KEY (account_id, operation)
 ) with (fillfactor=50);
 
+-- What became of each slot, and the runs that were asked for. A row stays when its backup is deleted.
 create table run_view (
+  -- The id of the run's backup, also when there is no backup.
   id uuid not null,
   account_id text not null,
   instance_id uuid not null,
   schedule_id uuid not null,
+  -- Null for a run that was asked for.
   slot_at timestamp with time zone,
   outcome text not null,
+  -- Why there is no backup.
   reason text,
   created_at timestamp with time zone not null,
   version integer not null,
+  -- Why the backup is full though an incremental one was planned.
   made_full jsonb,
   constraint run_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX run_view_of_schedule ON run_view USING btree (schedule_id, slot_at DESC);
 CREATE INDEX run_view_that_ran ON run_view USING btree (schedule_id, created_at DESC) WHERE (outcome = 'ran'::text);
 
+-- One row for each schedule.
 create table schedule_view (
   id uuid not null,
   account_id text not null,
   instance_id uuid not null,
+  -- The day of the full backup: 0 is Sunday, 6 is Saturday, and 7 is every day.
   day_of_week smallint not null,
   hour smallint not null,
   minute smallint not null,
@@ -266,38 +338,50 @@ create table schedule_view (
 CREATE INDEX schedule_view_of_account ON schedule_view USING btree (account_id, id);
 CREATE INDEX schedule_view_of_instance ON schedule_view USING btree (instance_id);
 
+-- Up to which position each consumer group has looked a second time.
 create table second_look (
   consumer_group text not null,
   "position" bigint not null,
   constraint second_look_pkey PRIMARY KEY (consumer_group)
 );
 
+-- One row for each schedule: the next slot that is to be decided.
 create table slot_timer (
   schedule_id uuid not null,
   account_id text not null,
   instance_id uuid not null,
   hour smallint not null,
   minute smallint not null,
+  -- Nothing reads it; the next version drops it.
   day_of_week smallint,
+  -- Nothing reads it; the next version drops it.
   paused boolean,
+  -- Nothing reads it; the next version drops it.
   copy_to text[],
+  -- The version of the schedule that the row reflects. An older event changes nothing.
   version integer not null,
   next_slot_at timestamp with time zone not null,
+  -- Slots to come that were decided before their time, each as often as it was.
   ahead timestamp with time zone[] not null default '{}'::timestamp with time zone[],
   constraint slot_timer_pkey PRIMARY KEY (schedule_id)
 ) with (fillfactor=80);
 CREATE INDEX slot_timer_due ON slot_timer USING btree (next_slot_at);
 
+-- What each host has told the time by, one row for each boot.
 create table steady_time (
   boot text not null,
+  -- When the host booted. With the time since then it gives the time that its schedulers go by.
   booted_at_ms double precision not null,
+  -- The newest time that the host has given.
   seen_at_ms double precision not null,
   constraint steady_time_pkey PRIMARY KEY (boot)
 );
 
+-- Up to which position the views of an account are folded. Whoever folds them locks the row.
 create table view_head (
   account_id text not null,
   "position" bigint not null default 0,
+  -- The types of events that the version which folded them did not know.
   passed_over text[] not null default '{}'::text[],
   constraint view_head_pkey PRIMARY KEY (account_id)
 );
@@ -307,9 +391,26 @@ CREATE OR REPLACE FUNCTION backup_view_place()
  LANGUAGE plpgsql
 AS $function$
 begin
-  select e.position into new.position from ledger_event e where e.stream = 'backup-' || new.id and e.version = 1;
+  new.position := ledger_position_of('backup-' || new.id, 1);
   return new;
 end $function$;
+
+CREATE OR REPLACE FUNCTION job_add(jobs jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
+  select distinct on (kind, id) kind, id, coalesce(lane, ''), "accountId", coalesce("readyAt", now()), now(), "totalBytes"
+  from jsonb_to_recordset(jobs) as added(
+    kind text, id uuid, lane text, "accountId" text, "readyAt" timestamptz, "totalBytes" bigint)
+  order by kind, id
+  on conflict (kind, id) do update set asked = job.asked + 1;
+
+  insert into job_news (position, kind)
+  select distinct position, kind from jsonb_to_recordset(jobs) as added(position bigint, kind text)
+  where position is not null
+  on conflict do nothing;
+$function$;
 
 CREATE OR REPLACE FUNCTION ledger_append(requests jsonb)
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
@@ -369,6 +470,42 @@ begin
   from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'
   group by j.request, j.verdict, j.taken_kind, j.taken_stream;
   perform pg_notify('strongroom_ledger', '');
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_head()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(e.position), 0) from ledger_event e);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_is_claimed(claim_kind text, claim_key text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return exists (select from ledger_claim c where c.kind = claim_kind and c.key = claim_key);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_newest_of(account text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select coalesce(max(e.position), 0) from ledger_event e where e.account_id = account);
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return (select e.position from ledger_event e where e.stream = stream_name and e.version = event_version);
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_refuses_change()

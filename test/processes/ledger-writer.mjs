@@ -1,9 +1,9 @@
-/** Appends events to the ledger as fast as it can: node ledger-writer.mjs DATABASE_URL STREAMS EVENTS_A_STREAM. Built code. */
+/** Appends events to the ledger as fast as it can: node ledger-writer.mjs DATABASE_URL STREAMS EVENTS_A_STREAM [schedule|instance]. Built code. */
 import { randomUUID } from 'node:crypto';
 import { createDataSource } from '../../dist/libs/database/src/index.js';
 import { Ledger } from '../../dist/libs/ledger/src/index.js';
 
-const [url, streams, eventsOfEach] = process.argv.slice(2);
+const [url, streams, eventsOfEach, aggregate = 'schedule'] = process.argv.slice(2);
 const dataSource = await createDataSource({ url, applicationName: 'ledger-writer', poolSize: 4 }).initialize();
 const ledger = new Ledger(dataSource);
 const context = { requestId: 'r', correlationId: 'r', causationId: null, actor: 'ledger-writer' };
@@ -12,9 +12,14 @@ async function writeStream() {
   const scheduleId = randomUUID();
   const instanceId = randomUUID();
   for (let version = 0; version < Number(eventsOfEach); version += 1) {
-    const events = [{ id: randomUUID(), type: 'ScheduleDeleted', data: { scheduleId, instanceId } }];
+    // The event of an instance asks for a job.
+    const event =
+      aggregate === 'schedule'
+        ? { type: 'ScheduleDeleted', data: { scheduleId, instanceId } }
+        : { type: 'InstanceForgotten', data: { instanceId } };
+    const events = [{ id: randomUUID(), ...event }];
     const { outcome } = await ledger.append({
-      stream: `schedule-${scheduleId}`,
+      stream: aggregate === 'schedule' ? `schedule-${scheduleId}` : `instance-${instanceId}`,
       expectedVersion: version,
       accountId: 'acme',
       instanceId,

@@ -1,23 +1,24 @@
-/** A database of its own for each spec file, on the PostgreSQL server of the run. */
+/** Makes a database for a spec file, on the PostgreSQL server of the test run. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
 export interface TestDatabase {
   name: string;
   url: string;
-  /** Refuses new connections and ends the ones there are, until `restore`. */
+  /** Ends all connections and refuses new ones until `restore`. */
   cut(): Promise<void>;
   restore(): Promise<void>;
   drop(): Promise<void>;
 }
 
-export async function createTestDatabase(): Promise<TestDatabase> {
+/** It has the schema already, which saves a test the migrations. With `empty`, who connects has to make the schema. */
+export async function createTestDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const server = process.env.STRONGROOM_TEST_POSTGRES_URL;
   if (!server) throw new Error('STRONGROOM_TEST_POSTGRES_URL is not set: run the tests with npm test');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const url = new URL(server);
   url.pathname = `/${name}`;
-  await onServer(server, `create database ${name}`);
+  await onServer(server, `create database ${name} template ${empty ? 'template1' : 'strongroom_template'}`);
   return {
     name,
     url: url.href,

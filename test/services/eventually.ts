@@ -1,6 +1,6 @@
 /**
- * Waits for what is to come true, by looking again and again; fails with the last reason when the time is over, which is
- * longer where the machine is slower.
+ * Tries again and again until a check passes. When the time is over, it fails with the last reason. The time is longer where
+ * the machine is slower.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

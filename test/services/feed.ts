@@ -1,4 +1,4 @@
-/** The feed that a test runs on: Kafka where the run has one, else the embedded feed. */
+/** The feed that a test runs on: Kafka if the run has one, else the embedded feed. */
 import type { DeploymentOptions } from '../deployment.js';
 import { kafkaForTests } from './kafka.js';
 

@@ -1,4 +1,4 @@
-/** The Kafka of the run, or why there is none; and a Kafka of a test's own. */
+/** The Kafka of the run, or the reason why there is none; and a Kafka for one test alone. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export function kafkaForTests(): KafkaForTests {
   return { reason: process.env.STRONGROOM_TEST_KAFKA_REASON || 'the tests were not run with npm test' };
 }
 
-/** A `describe` of what only a Kafka can show. Without one it is listed as not run, with the reason. */
+/** A `describe` of what only a Kafka can show. Without a Kafka it is listed as not run, with the reason. */
 export function describeWithKafka(title: string, tests: (brokers: string) => void): void {
   const kafka = kafkaForTests();
   describe(title, () => {
@@ -44,12 +44,12 @@ export class OwnKafka {
     return this.broker.address;
   }
 
-  /** As a power cut would. */
+  /** Ends the broker at once, as a power cut would. */
   kill(): Promise<void> {
     return this.broker.kill();
   }
 
-  /** On the same data and port. */
+  /** Starts the broker again, on the same data and port. */
   async restart(): Promise<void> {
     this.broker = await this.broker.restart();
   }

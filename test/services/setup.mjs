@@ -1,6 +1,6 @@
 /**
- * Jest's global set-up: a real PostgreSQL and, where it can be had, a real Kafka for the run, both of the built code.
- * With REQUIRE_KAFKA=1 a Kafka that can't be had ends the run. What a run that was killed left behind is ended first.
+ * Jest's global set-up: a real PostgreSQL for the run and, where one is found, a real Kafka; the built code starts both. With
+ * REQUIRE_KAFKA=1 the run ends when there is no Kafka. Before that, what a killed run has left is ended.
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,12 +14,12 @@ const sources = join(root, 'libs', 'local-services', 'kafka');
 const prefix = 'strongroom-services-';
 
 export default async function setup() {
-  // Called once for each project of a run.
+  // Jest calls this once for each project of a run.
   if (process.env.STRONGROOM_TEST_POSTGRES_URL) return;
   const services = { ...(await built('server-processes')), ...(await built('local-services')) };
   await endLeftovers(services);
   const folder = mkdtempSync(join(tmpdir(), prefix));
-  // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+  // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   chmodSync(folder, 0o711);
   writeFileSync(join(folder, 'owner'), services.identityOf(process.pid) ?? '');
   globalThis.strongroomServices = { folder, stops: [] };
@@ -32,7 +32,7 @@ export default async function setup() {
       STRONGROOM_TEST_KAFKA_REASON: kafka.reason ?? '',
     });
   } catch (error) {
-    // Jest calls no tear-down when a set-up fails.
+    // Jest does not call the tear-down when a set-up fails.
     await teardown();
     throw error;
   }
@@ -48,11 +48,25 @@ async function startPostgres({ PostgresServer }, folder) {
   const server = await PostgresServer.start({
     directory: join(folder, 'postgres'),
     password: randomBytes(8).toString('hex'),
-    settings: { wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
+    // Nothing that a test stores has to outlive a crash of the host.
+    settings: { fsync: 'off', wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
     logFile: join(folder, 'postgres.log'),
   });
   globalThis.strongroomServices.stops.push(() => server.stop());
+  await makeTemplate(server);
   return server;
+}
+
+/** Makes a database with the schema of the built code. It can be copied as long as nobody is connected to it. */
+async function makeTemplate(server) {
+  const { createDataSource, migrate } = await built('database');
+  const withDatabase = async (name, work) => {
+    const dataSource = createDataSource({ url: server.url(name), applicationName: 'strongroom-tests', poolSize: 2 });
+    await dataSource.initialize();
+    await work(dataSource).finally(() => dataSource.destroy());
+  };
+  await withDatabase('postgres', (dataSource) => dataSource.query('create database strongroom_template'));
+  await withDatabase('strongroom_template', migrate);
 }
 
 async function startKafka({ findKafka, KafkaBroker }, folder) {
@@ -71,7 +85,7 @@ async function startKafka({ findKafka, KafkaBroker }, folder) {
   return { jars, broker };
 }
 
-/** Waits for all, also when one fails, so that nothing is still starting when what runs is stopped. */
+/** Waits for all even when one fails, so that nothing is still starting when the rest is stopped. */
 async function all(starts) {
   const outcomes = await Promise.allSettled(starts);
   const failed = outcomes.find(({ status }) => status === 'rejected');
@@ -79,7 +93,7 @@ async function all(starts) {
   return outcomes.map(({ value }) => value);
 }
 
-/** The servers and folders of runs whose process is gone. */
+/** Ends the servers and removes the folders of runs whose process is gone. */
 async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
   for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
     const folder = join(tmpdir(), name);
@@ -98,7 +112,7 @@ async function endLeftovers({ commandLineOf, endProcess, identityOf, pidOf }) {
       }
       rmSync(folder, { recursive: true, force: true });
     } catch {
-      // Another user's, or another run is at it: nothing that this run depends on.
+      // It belongs to another user, or another run is removing it: this run does not depend on it.
     }
   }
 }

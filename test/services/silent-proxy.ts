@@ -1,6 +1,6 @@
 /**
- * A way to a server that can fall silent: nothing is refused or reset, what is sent gets no answer, as from a host that
- * has vanished. What was connected then stays dead when the way is open again.
+ * A proxy that can fall silent, as a host that has vanished: it refuses and resets nothing, and gives no answer. Connections
+ * of that time stay dead when the proxy is open again.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -11,7 +11,7 @@ export class SilentProxy {
 
   private constructor(
     private readonly server: Server,
-    /** The server's URL, by way of the proxy. */
+    /** The server's URL through the proxy. */
     readonly url: string,
   ) {}
 

@@ -1,16 +1,16 @@
 /**
- * A disk of a few megabytes, mounted over a folder, so that it can be full. Only root can mount one, or a sudo that asks
- * for no password. With REQUIRE_SMALL_DISK=1 it is a failure when neither can be had.
+ * A disk of a few megabytes, mounted over a folder, so that a test can fill it. Mounting needs root, or a sudo that asks for
+ * no password. With REQUIRE_SMALL_DISK=1 the run fails when there is neither.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 
-/** What goes before `mount`; undefined when nobody here may mount. */
+/** The words before `mount` in the command; undefined when nobody here may mount. */
 function mountedBy(): string[] | undefined {
   if (process.getuid?.() === 0) return [];
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
-/** Whether the run has one. @throws when it has none though it is required */
+/** Whether the run has a small disk. @throws when it is required and there is none */
 export function canMount(): boolean {
   if (mountedBy()) return true;
   if (process.env.REQUIRE_SMALL_DISK === '1')

@@ -1,4 +1,4 @@
-/** Jest's global tear-down: ends what the set-up started. */
+/** The global tear-down of Jest, which ends what the set-up has started. */
 import { rmSync } from 'node:fs';
 
 export default async function teardown() {

@@ -1,4 +1,4 @@
-/** A vault that passes everything on to a real one: what happens otherwise is for whoever extends it to say. */
+/** A vault that passes everything on to a real one. A test extends it and changes single operations. */
 import type { Readable } from 'node:stream';
 import {
   type HeldBackup,

@@ -1,4 +1,4 @@
-/** A ledger in memory: the real deciders decide, and what they decide is there at once. */
+/** A ledger in memory. The real deciders decide, and their events are there at once. */
 import { type Aggregate, isRefusal, type NewEvent, type RecordedEvent, type Refusal } from '@strongroom/contracts';
 import { type Decider, decide, fold } from '@strongroom/domain';
 
@@ -14,7 +14,7 @@ export class SimulatedLedger {
     return this.streams.get(stream) ?? [];
   }
 
-  /** @returns the refusal, when there is one */
+  /** @returns the refusal, if there is one */
   execute<A extends Aggregate, State, Command extends { type: string }>(
     decider: Decider<A, State, Command>,
     stream: string,

@@ -1,4 +1,4 @@
-/** A backup of a few random bytes, put into a vault as an engine's are. */
+/** Stores a backup of a few random bytes in a vault, in the form that an engine's backups have. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { VaultObject } from '@strongroom/contracts';
 import { manifestBytes, type SealedManifest, type Vault } from '@strongroom/vault';

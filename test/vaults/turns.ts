@@ -1,12 +1,12 @@
 /**
- * Processes of which one at a time does one operation: who is next is drawn, so that a history can be had again by its
- * seed. One that is not drawn for long is frozen; one that is drawn no more has died.
+ * Simulated processes, of which one at a time does one operation. The next one is drawn at random from a seed, so a history
+ * can be repeated. A process that is not drawn for long is frozen, and one that is never drawn again has died.
  */
 
 import { DirectoryVault, type Vault, VaultFiles, VaultRoot } from '@strongroom/vault';
 import { isOpenFile } from './gated-files.js';
 
-/** Numbers from 0 to below 1 that follow from a seed (mulberry32). */
+/** Random numbers from 0 to below 1 that depend on a seed alone (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -17,16 +17,16 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** What becomes of an operation when its turn has come. */
+/** Whether an operation fails when its turn has come. */
 type Turn = { fails?: { code: string; when: 'before' | 'after' } };
 
 export class Process {
   hasEnded = false;
-  /** Draws no turn any more. */
+  /** Whether the process gets no turn any more. */
   hasDied = false;
-  /** More than one where it reads ahead of what it writes. */
+  /** The operations that wait. There are more than one when the process reads ahead of what it writes. */
   private readonly waiting: ((turn: Turn) => void)[] = [];
-  /** The files that it has opened, which its host closes when it has died. */
+  /** The files that the process has open. Its host closes them when it has died. */
   readonly open: { close: () => Promise<void> }[] = [];
   private quiet: (() => void) | undefined;
 
@@ -40,24 +40,24 @@ export class Process {
     });
   }
 
-  /** The vault in a folder as this process sees it: every operation waits for its turn. */
+  /** The vault in a folder as this process sees it. Every operation waits for its turn. */
   vault(region: string, path: string): Vault {
     return new DirectoryVault(region, path, new VaultRoot(region, path, new FilesInTurns(this)));
   }
 
-  /** Does it when its turn has come, be it that others fail then: a runner waits for its ledger. */
+  /** Performs when its turn has come, and never fails: a runner waits until its ledger is back. */
   async surely<T>(perform: () => T): Promise<T> {
     await this.myTurn();
     return perform();
   }
 
-  /** Does it when its turn has come. */
+  /** Performs when its turn has come. */
   async inTurn<T>(perform: () => Promise<T> | T): Promise<T> {
     const { fails } = await this.myTurn();
     if (fails?.when === 'before') throw madeUp(fails.code);
     const done = await settledOf(perform);
     if (fails) {
-      // Nobody else will close a file that was opened though it is said that it was not.
+      // Nobody else closes a file that was opened though the operation seems to have failed.
       if ('value' in done && isOpenFile(done.value)) await done.value.close();
       throw madeUp(fails.code);
     }
@@ -65,7 +65,7 @@ export class Process {
     return done.value;
   }
 
-  /** Lets it do one operation, and waits until it is at the next one or has ended. */
+  /** Lets the process do one operation, and waits until it is at the next one or has ended. */
   async turn(turn: Turn = {}): Promise<void> {
     await this.settled();
     this.waiting.shift()?.(turn);
@@ -100,7 +100,7 @@ class FilesInTurns extends VaultFiles {
   }
 
   protected override step<T>(operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
-    // Nobody cuts the power here.
+    // A sync does nothing, because no power is cut here.
     return this.process.inTurn(operation === 'sync' ? () => undefined as T : perform);
   }
 }

@@ -1,108 +1,138 @@
-/** The gateway's parts. */
-import { type DynamicModule, Module } from '@nestjs/common';
+/**
+ * The gateway's parts. A class of the gateway says with `@Inject` what it needs; a library's class is made here, by a
+ * factory.
+ */
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { postBackups, postInstances, postSchedules } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { engineFor } from '@strongroom/engines';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
-import { Views, viewTables } from '@strongroom/read-model';
-import type { ConfigOf, IdentityConfig, RuntimeParts } from '@strongroom/runtime';
+import {
+  Backups,
+  Copies,
+  Instances,
+  Lineages,
+  Schedules,
+  Runs as SlotRuns,
+  Views,
+  viewTables,
+} from '@strongroom/read-model';
+import { type ConfigOf, type IdentityConfig, Jobs, type RuntimeParts } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
+import { BackupCommands } from './backups/commands.js';
 import { Incrementals } from './backups/incrementals.js';
-import { BackupsController } from './backups/routes.js';
-import { Commands } from './commands.js';
+import { BackupResources } from './backups/resource.js';
+import { BackupRoutes } from './backups/routes.js';
+import { CopyCommands } from './copies/commands.js';
+import { Regions } from './copies/regions.js';
+import { CopyResources } from './copies/resource.js';
+import { CopyRoutes } from './copies/routes.js';
+import { IdempotencyInterceptor, type Made, madeToken } from './edge/idempotency.interceptor.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { LateDatabase } from './edge/late-database.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
-import { EventStreams } from './events/event-streams.js';
-import { EventsController } from './events/routes.js';
-import { InstancesController } from './instances/routes.js';
-import { Reads } from './reads.js';
-import { SchedulesController } from './schedules/routes.js';
+import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
+import { EventRoutes } from './events/routes.js';
+import { InstanceCommands } from './instances/commands.js';
+import { InstanceResources } from './instances/resource.js';
+import { InstanceRoutes } from './instances/routes.js';
+import { ScheduleCommands } from './schedules/commands.js';
+import { ScheduleResources } from './schedules/resource.js';
+import { ScheduleRoutes } from './schedules/routes.js';
+import { Runs } from './schedules/runs.js';
 import { Housekeeping } from './service/housekeeping.js';
-import { ServiceController } from './service/routes.js';
+import { ServiceRoutes } from './service/routes.js';
 
 @Module({})
 class ApiModule {}
+
+export const routes = [ServiceRoutes, ScheduleRoutes, BackupRoutes, CopyRoutes, InstanceRoutes, EventRoutes];
+
+const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
+const ofNouns = [
+  ...[ScheduleCommands, ScheduleResources, Runs],
+  ...[BackupCommands, BackupResources],
+  ...[CopyCommands, CopyResources, Regions],
+  ...[InstanceCommands, InstanceResources],
+  ...[EventStreams, { provide: streamTimingsToken, useValue: usualTimings }],
+  Housekeeping,
+];
+
+/** A request that is made again with its key is shown what it has made. */
+const made: Provider = {
+  provide: madeToken,
+  inject: [ScheduleResources, BackupResources, InstanceResources],
+  useFactory: (schedules: ScheduleResources, backups: BackupResources, instances: InstanceResources): Made =>
+    new Map<string, ScheduleResources | BackupResources | InstanceResources>([
+      [postSchedules.name, schedules],
+      [postBackups.name, backups],
+      [postInstances.name, instances],
+    ]),
+};
+
+/** The library classes that need the database and nothing else. */
+const ofDatabase: Provider[] = [Ledger, Jobs, Schedules, SlotRuns, Backups, Copies, Instances, Lineages].map(
+  (type) => ({
+    provide: type,
+    inject: [DataSource],
+    useFactory: (dataSource: DataSource) => new type(dataSource),
+  }),
+);
+
+/** A client is told that the database does not answer while it still listens. */
+const longestStatementMs = 8_000;
+
+function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
+  const { config, log, health } = parts;
+  return [
+    { provide: Identity, useFactory: () => identityOf(config.identity, parts) },
+    {
+      provide: DataSource,
+      useFactory: () => {
+        const applicationName = `strongroom-${config.app}`;
+        const dataSource = createDataSource({
+          url: config.databaseUrl,
+          applicationName,
+          entities: viewTables,
+          longestStatementMs,
+        });
+        // The broker may be away: the ledger holds the events until it is back, and the gateway is ready all the same.
+        health.addReadiness('database', async () => void (await dataSource.query('select 1')));
+        return dataSource;
+      },
+    },
+    ...ofDatabase,
+    {
+      provide: Views,
+      inject: [DataSource, Ledger],
+      useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+    },
+    {
+      provide: Credentials,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new Credentials(dataSource, config.secretKey),
+    },
+    {
+      provide: Incrementals,
+      inject: [BackupResources, Credentials],
+      useFactory: (backups: BackupResources, credentials: Credentials) =>
+        new Incrementals(backups, credentials, engineFor, log),
+    },
+  ];
+}
 
 function identityOf(config: IdentityConfig, { clock, log }: RuntimeParts): Identity | Promise<Identity> {
   if (config.kind === 'keystone') return new KeystoneTokens({ ...config, clock });
   return StaticTokens.open({ path: config.tokensFile, clock, log });
 }
 
-/** A client is told that the database does not answer while it still listens. */
-const longestStatementMs = 8_000;
-
 export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
-  const { config, log, clock, ids, health } = parts;
   return {
     module: ApiModule,
-    controllers: [ServiceController, SchedulesController, BackupsController, InstancesController, EventsController],
-    providers: [
-      { provide: Identity, useFactory: () => identityOf(config.identity, parts) },
-      {
-        provide: DataSource,
-        useFactory: () => {
-          const applicationName = `strongroom-${config.app}`;
-          const dataSource = createDataSource({
-            url: config.databaseUrl,
-            applicationName,
-            entities: viewTables,
-            longestStatementMs,
-          });
-          // A broker that is away is no reason not to be asked: the ledger holds the events until it is back.
-          health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          return dataSource;
-        },
-      },
-      {
-        provide: LateDatabase,
-        inject: [DataSource],
-        useFactory: (dataSource: DataSource) => new LateDatabase(dataSource, parts),
-      },
-      { provide: Paging, useFactory: () => new Paging(config) },
-      { provide: Ledger, inject: [DataSource], useFactory: (dataSource: DataSource) => new Ledger(dataSource) },
-      {
-        provide: Reads,
-        inject: [DataSource, Ledger],
-        useFactory: (dataSource: DataSource, ledger: Ledger) =>
-          new Reads(dataSource, new Views(dataSource, ledger), clock, config.homeRegion),
-      },
-      {
-        provide: Commands,
-        inject: [DataSource, Ledger],
-        useFactory: (dataSource: DataSource, ledger: Ledger) =>
-          new Commands(ledger, ids, new Credentials(dataSource, config.secretKey), config),
-      },
-      {
-        provide: Incrementals,
-        inject: [DataSource, Reads],
-        useFactory: (dataSource: DataSource, reads: Reads) =>
-          new Incrementals(reads, new Credentials(dataSource, config.secretKey), engineFor, log),
-      },
-      {
-        provide: RateLimits,
-        inject: [DataSource],
-        useFactory: (dataSource: DataSource) => new RateLimits(dataSource, config.rateLimits),
-      },
-      {
-        provide: IdempotentRequests,
-        inject: [DataSource, Ledger],
-        useFactory: (dataSource: DataSource, ledger: Ledger) =>
-          new IdempotentRequests({ dataSource, ledger, ids, clock, secretKey: config.secretKey }),
-      },
-      {
-        provide: Housekeeping,
-        inject: [IdempotentRequests, DataSource],
-        useFactory: (requests: IdempotentRequests, dataSource: DataSource) =>
-          new Housekeeping(requests, dataSource, log),
-      },
-      {
-        provide: EventStreams,
-        inject: [Ledger, Identity],
-        useFactory: (ledger: Ledger, identity: Identity) => new EventStreams({ ledger, identity, log }),
-      },
-    ],
+    controllers: routes,
+    providers: [...ofLibraries(parts), ...ofEdge, ...ofNouns, made],
   };
 }

@@ -1,7 +1,7 @@
 /** The gateway as a service that can be opened: by its process, or by a test in its own. */
 import type { ConfigOf, ServiceOptions } from '@strongroom/runtime';
 import { apiModule } from './api.module.js';
-import { bodyLimit, configureApi } from './edge/configure-api.js';
+import { bodyLimit, configureApi } from './edge/every-request.js';
 import { httpServer } from './edge/http-server.js';
 
 export const api: ServiceOptions<ConfigOf['api']> = {

@@ -1,9 +1,9 @@
-/** `strongroom list`: the backups that a vault holds, found with nothing but the vault. */
+/** `strongroom list`: lists the backups that a vault holds, with nothing but the vault. */
 import { type ListedBackup, storedBytes } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
-/** What `--json` prints, a line a backup. Never changes but by what is added. */
+/** One line of `--json`, for one backup. Fields may be added, and none ever changes. */
 interface Line {
   backupId: string;
   instanceName?: string;
@@ -15,7 +15,7 @@ interface Line {
   sizeBytes?: number;
   sha256?: string;
   location?: string;
-  /** Why it can't be read. */
+  /** Why the backup cannot be read. */
   fault?: { code: string; message: string };
 }
 
@@ -29,7 +29,7 @@ export function addList(program: Command): void {
       let unreadable = 0;
       for await (const listed of vault.list()) {
         if ('fault' in listed) unreadable += 1;
-        // Lines are printed as they are found; a table is put in order first.
+        // JSON is printed as backups are found. A table has to be sorted first.
         if (options.json) process.stdout.write(`${JSON.stringify(lineOf(listed))}\n`);
         else rows.push(rowOf(listed));
       }
@@ -76,7 +76,7 @@ function rowOf(listed: ListedBackup): Row {
   };
 }
 
-/** By time, so that what a backup is built on stands above it. */
+/** Sorts by time, so that each backup is below the one that it is built on. */
 function table(rows: Row[], region: string): string {
   if (rows.length === 0) return `The vault of ${region} holds no backups.\n`;
   const there = new Set(rows.map(({ id }) => id));

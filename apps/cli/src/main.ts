@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line. Exit codes: 0 done, 1 it could not be done, 2 the call was wrong, 3 restored for verify, and no server to try it on. */
+/** The command line. It ends with 0 when done, 1 when it failed, 2 when the call was wrong, 3 when verify had no server to try. */
 import { Command, CommanderError } from 'commander';
 import { addList } from './list-command.js';
 import { addRestore } from './restore-command.js';

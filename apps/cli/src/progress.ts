@@ -1,4 +1,4 @@
-/** How far a long command is: one line that is written over on a terminal, a line now and then elsewhere. */
+/** Shows how far a long command is: on a terminal by one line that is drawn again, elsewhere by a line now and then. */
 const redrawMs = 200;
 const lineMs = 5_000;
 
@@ -19,7 +19,7 @@ export class Progress {
     process.stderr.write(process.stderr.isTTY ? `\r${this.line()}\u001b[K` : `${this.line()}\n`);
   };
 
-  /** Takes the line away. */
+  /** Removes the line. */
   end(): void {
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   }

@@ -1,4 +1,4 @@
-/** `strongroom restore`: a backup from a vault into a folder. */
+/** `strongroom restore`: restores a backup from a vault into a folder. */
 import { resolve } from 'node:path';
 import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
 import type { Command } from 'commander';

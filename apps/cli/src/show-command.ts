@@ -1,4 +1,4 @@
-/** `strongroom show`: what a backup in a vault says of itself. */
+/** `strongroom show`: prints what a backup in a vault says of itself. */
 import { notHeld } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';

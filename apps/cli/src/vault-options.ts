@@ -1,4 +1,4 @@
-/** Which vault a command works on: given in the call, else by the environment, else that of the local stack. */
+/** Finds the vault that a command reads: from the call, else from the environment, else from the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
 import { Fault, regionName, uuid } from '@strongroom/contracts';
 import { vaultAddresses } from '@strongroom/runtime';
@@ -6,7 +6,7 @@ import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
-/** The call can't be carried out as it is written. */
+/** The call cannot be carried out as it is written. */
 export class UsageFault extends Fault<'usage-invalid'> {
   override readonly name = 'UsageFault';
 
@@ -23,12 +23,12 @@ export interface VaultOptions {
 const stackFile = '.strongroom/stack.json';
 const stack = z.object({ vaults: z.record(regionName, z.url()) });
 
-/** What a command on one backup takes: the backup, the region, and where vaults are. */
+/** Adds what a command on one backup takes: the backup, the region, and where the vaults are. */
 export function withVault(command: Command): Command {
   return fromVault(command.argument('<backup-id>', 'the backup, a UUID', backupIdArgument));
 }
 
-/** What every command takes: the region, and where vaults are. */
+/** Adds what every command takes: the region, and where the vaults are. */
 export function fromVault(command: Command): Command {
   return command
     .requiredOption('--from <region>', 'the region whose vault to read, such as IAD', regionArgument)

@@ -1,6 +1,6 @@
 /**
- * `strongroom verify`: every byte of a backup, and of what it is built on, read where it lies and compared with its manifest;
- * when asked, restored and read as tables, too.
+ * `strongroom verify`: reads every byte of a backup, and of the backups that it is built on, and compares them with the
+ * manifests. With `--restore` it also restores the backup and reads its tables.
  */
 import { openChain } from '@strongroom/engines';
 import { notHeld, storedBytes } from '@strongroom/vault';
@@ -18,7 +18,7 @@ interface Options extends VaultOptions {
   json?: boolean;
 }
 
-/** Everything is right, and could not be tried on a server. */
+/** Everything that was read is right, and there was no server to try it on. */
 const notStartedCode = 3;
 
 export function addVerify(program: Command): void {
@@ -44,7 +44,7 @@ export function addVerify(program: Command): void {
       const say = (text: string) => {
         if (!options.json) process.stdout.write(`${text}\n`);
       };
-      // An incremental is worth nothing without its parents: one that is missing is found before anything is read.
+      // An incremental is worth nothing without its parents, so a missing parent is found before anything is read.
       const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
       const backups: { backupId: string; region: string; sha256: string; objects: number; sizeBytes: number }[] = [];
       for (const { manifest } of chain) {

@@ -2,12 +2,14 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type EventContext, type NewEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { copyDecider, copyId } from '@strongroom/domain';
-import { execute, Ledger } from '@strongroom/ledger';
-import { Views, viewTables } from '@strongroom/read-model';
-import { createLogger, Jobs, Metrics, RandomIds } from '@strongroom/runtime';
+import { execute } from '@strongroom/ledger';
+import { viewTables } from '@strongroom/read-model';
+import { MissingJobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { MissingCopies } from './missing-copies.js';
+import { SpecRuntime } from '../../../test/services/runtime-parts.js';
+import { replicatorJobs } from './replicator-jobs.js';
+import { replicatorParts } from './replicator-parts.js';
 
 const ids = new RandomIds();
 const context: EventContext = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
@@ -15,8 +17,10 @@ const accountId = 'acme';
 
 let database: TestDatabase;
 let dataSource: DataSource;
+let runtime: SpecRuntime;
 beforeAll(async () => {
   database = await createTestDatabase();
+  runtime = await SpecRuntime.create('DFW');
   const options = { url: database.url, applicationName: 'missing-copies-spec', entities: viewTables };
   dataSource = await createDataSource(options).initialize();
   await migrate(dataSource);
@@ -24,15 +28,16 @@ beforeAll(async () => {
 afterAll(async () => {
   await dataSource.destroy();
   await database.drop();
+  await runtime.remove();
 });
 
+async function replicator() {
+  const parts = await replicatorParts(runtime.partsOf('replicator', database.url, ['DFW']), dataSource);
+  return { ...parts, missing: new MissingJobs(replicatorJobs, parts) };
+}
+
 it('a copy that is owed and has no job gets one again in the lane of its region, and one that has ended does not', async () => {
-  const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
-  const jobs = new Jobs(dataSource);
-  const metrics = new Metrics();
-  const log = createLogger({ app: 'spec', level: 'silent' });
-  const missing = new MissingCopies({ dataSource, ledger, views, jobs, metrics, log, plan: async () => {} });
+  const { ledger, views, jobs, metrics, missing } = await replicator();
   const [backupId, instanceId] = [ids.next(), ids.next()];
   const targets = ['IAD', 'ORD'].map((region) => {
     const request = { backupId, instanceId, region, sourceRegion: 'DFW', parentId: null, sizeBytes: 5_000_000_000 };
@@ -43,7 +48,8 @@ it('a copy that is owed and has no job gets one again in the lane of its region,
     await execute({ ledger, ids }, copyDecider, target, { type: 'RequestCopy', request });
   }
   await views.catchUp(accountId);
-  await missing.look();
+  await dataSource.query('delete from job');
+  await missing.putBackMissing();
   expect(await jobs.load('copy')).toEqual([]);
 
   await dataSource.query(`update copy_view set updated_at = updated_at - interval '1 hour'`);
@@ -51,25 +57,15 @@ it('a copy that is owed and has no job gets one again in the lane of its region,
   await execute({ ledger, ids }, copyDecider, ended, { type: 'RequestCopyDeletion' });
   await execute({ ledger, ids }, copyDecider, ended, { type: 'ConfirmCopyDeletion' });
   expect(await ledger.readStream(streamOf('copy', ended.id))).toHaveLength(3);
-  await missing.look();
-  await missing.look();
+  await missing.putBackMissing();
+  await missing.putBackMissing();
   expect(await jobs.load('copy')).toMatchObject([{ lane: 'IAD', waiting: 1 }]);
   expect(await jobs.lease('copy', 'IAD', 'spec', 5, 1_000)).toMatchObject([{ id: copyId(backupId, 'IAD'), accountId }]);
   expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="copy"} 1');
 });
 
-it('backups whose copies can not be planned hold up none that come after them, however many they are', async () => {
-  const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
-  const asked: string[] = [];
-  const missing = new MissingCopies({
-    ...{ dataSource, ledger, views, jobs: new Jobs(dataSource), metrics: new Metrics() },
-    log: createLogger({ app: 'spec', level: 'silent' }),
-    plan: async ({ data: { backupId } }) => {
-      asked.push(backupId);
-      if (asked.length === 1) throw new Error('this one can not be planned');
-    },
-  });
+it('a plan that is missing is put back, however many there are', async () => {
+  const { ledger, views, jobs, missing } = await replicator();
   const instanceId = ids.next();
   const made: string[] = [];
   for (let n = 0; n < 120; n += 1) {
@@ -100,7 +96,7 @@ it('backups whose copies can not be planned hold up none that come after them, h
   }
   await views.catchUp(accountId);
   await dataSource.query(`update backup_view set updated_at = updated_at - interval '1 hour'`);
-  await expect(missing.look()).rejects.toThrow('can not be planned');
-  for (let n = 0; n < 2; n += 1) await missing.look();
-  expect(new Set(asked)).toEqual(new Set(made));
+  await dataSource.query('delete from job');
+  for (let n = 0; n < 2; n += 1) await missing.putBackMissing();
+  expect((await jobs.lease('plan', '', 'spec', 1_000, 60_000)).map(({ id }) => id).sort()).toEqual(made.sort());
 });

@@ -1,81 +1,69 @@
-/** The replicator's parts: plans a copy for each region, and makes it. */
-import { hostname } from 'node:os';
+/** The replicator's parts, put together: handlers of the feed's events, and what the process does by itself. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
-import { groupOf } from '@strongroom/feed';
-import { heldVerdicts, Ledger } from '@strongroom/ledger';
-import { Backups, Copies, Views, viewTables } from '@strongroom/read-model';
-import { type AppConfig, Jobs, KnownVaults, type Logger, type RuntimeParts } from '@strongroom/runtime';
-import { openVaults, Sweep } from '@strongroom/vault';
+import { jobNews } from '@strongroom/feed';
+import { Ledger } from '@strongroom/ledger';
+import { Backups, Views, viewTables } from '@strongroom/read-model';
+import {
+  type AppConfig,
+  AppWork,
+  type ConfigOf,
+  Jobs,
+  jobWork,
+  type Logger,
+  type RuntimeParts,
+  WorkLoop,
+} from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
-import { CopyAttempt } from './jobs/copy/copy-attempt.js';
-import { CopyPlanning } from './jobs/plan/copy-planning.js';
-import { UnplannedCopies } from './jobs/plan/unplanned-copies.js';
-import { StallWatch } from './jobs/stall-watch.js';
-import { MissingCopies } from './missing-copies.js';
 import { StrandedCopies } from './policies/stranded-copies.js';
-import { ReplicatorWork } from './replicator-work.js';
+import { WaitingChildren } from './policies/waiting-children.js';
+import { replicatorJobs } from './replicator-jobs.js';
+import { type ReplicatorParts, replicatorParts } from './replicator-parts.js';
 
 /** Node's own. */
 const defaultThreads = 4;
+const strandedCopiesMs = 10_000;
+const partsToken = Symbol('ReplicatorParts');
 
 @Module({})
 class ReplicatorModule {}
 
-export function replicatorModule({ config, log, clock, ids, metrics, health }: RuntimeParts<AppConfig>): DynamicModule {
-  const vaults = openVaults(config.vaults);
-  const stalls = new StallWatch(config.copyStallMs, log);
-  warnOfFewThreads(config, log);
-  const replicator = `replicator-${hostname()}-${process.pid}`;
+export function replicatorModule(runtime: RuntimeParts<ConfigOf['replicator']>): DynamicModule {
+  warnOfFewThreads(runtime.config, runtime.log);
+  const fromParts = <Part>(part: (parts: ReplicatorParts) => Part) => ({ inject: [partsToken], useFactory: part });
   return {
     module: ReplicatorModule,
-    imports: [databaseModule(config, viewTables)],
-    controllers: [CopyPlanning],
+    imports: [databaseModule(runtime.config, viewTables)],
+    controllers: [jobNews(replicatorJobs), WaitingChildren],
     providers: [
-      { provide: Ledger, inject: [DataSource], useFactory: (dataSource: DataSource) => new Ledger(dataSource) },
-      { provide: Jobs, inject: [DataSource], useFactory: (dataSource: DataSource) => new Jobs(dataSource) },
       {
-        provide: Views,
-        inject: [DataSource, Ledger],
-        useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+        provide: partsToken,
+        inject: [DataSource],
+        useFactory: (dataSource: DataSource) => replicatorParts(runtime, dataSource),
       },
-      { provide: Backups, inject: [DataSource], useFactory: (dataSource: DataSource) => new Backups(dataSource) },
-      {
-        provide: ReplicatorWork,
-        inject: [DataSource, Ledger, Views, Jobs],
-        useFactory: async (dataSource: DataSource, ledger: Ledger, views: Views, jobs: Jobs) => {
-          await vaults.identify(log, new KnownVaults(dataSource));
-          const { copyRetryMs: retryMs, maxCopyAttempts: mostAttempts } = config;
-          const parts = { ledger, ids, clock, log, vaults, stalls, replicator, retryMs, mostAttempts };
-          // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
-          health.addReadiness('database', async () => void (await dataSource.query('select 1')));
-          const planning = new CopyPlanning(ledger, ids, jobs, views, new Backups(dataSource));
-          const missing = new MissingCopies({
-            ...{ dataSource, ledger, views, jobs, metrics, log },
-            plan: (event) => planning.planCopies(event),
-          });
-          const unplanned = new UnplannedCopies({ dataSource, ledger, clock, group: groupOf(config) });
-          const copies = new Copies(dataSource);
-          const stranded = new StrandedCopies({ ledger, views, copies, ids, log, served: vaults.regions });
-          const sweep = new Sweep({
-            ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
-            clock,
-            log,
-            metrics,
-            graceMs: config.sweepGraceMs,
-          });
-          const work = { dataSource, jobs, missing, stranded, copies, unplanned, metrics, log };
-          return new ReplicatorWork(work, config, replicator, {
-            copy: (job, hold) => new CopyAttempt(parts, job, hold).perform(),
-            sweep: ({ lane, attempt }, { signal: ends }) =>
-              sweep.tryPass(lane, () =>
-                stalls.over(lane, ends, (signal, moved) => sweep.pass(vaults.of(lane), attempt, signal, moved)),
-              ),
-          });
-        },
-      },
+      { provide: Ledger, ...fromParts(({ ledger }) => ledger) },
+      { provide: Views, ...fromParts(({ views }) => views) },
+      { provide: Backups, ...fromParts(({ backups }) => backups) },
+      { provide: Jobs, ...fromParts(({ jobs }) => jobs) },
+      { provide: AppWork, ...fromParts((parts) => workOf(runtime, parts)) },
     ],
   };
+}
+
+function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts): AppWork {
+  const { dataSource, log } = parts;
+  // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
+  health.addReadiness('database', async () => void (await dataSource.query('select 1')));
+  const stranded = new StrandedCopies(parts);
+  return new AppWork([
+    new WorkLoop({
+      name: 'search for stranded copies',
+      intervalMs: strandedCopiesMs,
+      log,
+      pass: () => stranded.followRegions(),
+    }),
+    ...jobWork(replicatorJobs, parts),
+  ]);
 }
 
 /**

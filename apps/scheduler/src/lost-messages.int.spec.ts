@@ -112,32 +112,44 @@ it('a backup, a deletion and a server to build are begun though their messages w
   }
 });
 
-it('retention and the ends of chains are seen to though the messages were lost', async () => {
-  const instanceId = await instance();
-  const scheduleId = lost.ids.next();
-  const created: NewEvent = {
-    type: 'ScheduleCreated',
-    data: { scheduleId, instanceId, ...definition, dayOfWeek: 7 },
-  };
-  await lost.record('schedule', scheduleId, instanceId, created);
-  const [older, newer] = [lost.ids.next(), lost.ids.next()];
-  for (const [day, backupId] of [older, newer].entries()) {
-    const slotAt = new Date(Date.UTC(2026, 0, day + 1, definition.hour)).toISOString();
-    await lost.record(
-      'backup',
-      backupId,
-      instanceId,
-      requested(backupId, instanceId, { scheduleId, trigger: 'slot', slotAt }),
-      { type: 'BackupIdentified', data: { backupId, instanceId, scheduleId, lineage: older, facts: null } },
-      completed(backupId, instanceId, { scheduleId }),
-    );
-  }
-  await lost.loseAll('scheduler');
-  await lost.start('scheduler', schedulerModule);
-  await eventually(async () => {
-    expect(await lost.told('backup', older)).toContain('BackupDeleted');
-    const jobs = await lost.dataSource.query(`select id from job where kind = 'chain-end'`);
-    expect(jobs).toContainEqual({ id: older });
-  }, soon);
-  expect(await lost.told('backup', newer)).toEqual(['BackupRequested', 'BackupIdentified', 'BackupCompleted']);
-});
+/** The scheduler, with its handlers of events in the opposite order. */
+function handlersReversed(parts: Parameters<typeof schedulerModule>[0]): ReturnType<typeof schedulerModule> {
+  const module = schedulerModule(parts);
+  return { ...module, controllers: [...(module.controllers ?? [])].reverse() };
+}
+
+it.each([
+  ['in the order that they have', schedulerModule],
+  ['in the opposite order', handlersReversed],
+])(
+  'retention and the ends of chains are seen to though the messages were lost, with the handlers %s',
+  async (_, module) => {
+    const instanceId = await instance();
+    const scheduleId = lost.ids.next();
+    const created: NewEvent = {
+      type: 'ScheduleCreated',
+      data: { scheduleId, instanceId, ...definition, dayOfWeek: 7 },
+    };
+    await lost.record('schedule', scheduleId, instanceId, created);
+    const [older, newer] = [lost.ids.next(), lost.ids.next()];
+    for (const [day, backupId] of [older, newer].entries()) {
+      const slotAt = new Date(Date.UTC(2026, 0, day + 1, definition.hour)).toISOString();
+      await lost.record(
+        'backup',
+        backupId,
+        instanceId,
+        requested(backupId, instanceId, { scheduleId, trigger: 'slot', slotAt }),
+        { type: 'BackupIdentified', data: { backupId, instanceId, scheduleId, lineage: older, facts: null } },
+        completed(backupId, instanceId, { scheduleId }),
+      );
+    }
+    await lost.loseAll('scheduler');
+    await lost.start('scheduler', module);
+    await eventually(async () => {
+      expect(await lost.told('backup', older)).toContain('BackupDeleted');
+      const jobs = await lost.dataSource.query(`select id from job where kind = 'chain-end'`);
+      expect(jobs).toContainEqual({ id: older });
+    }, soon);
+    expect(await lost.told('backup', newer)).toEqual(['BackupRequested', 'BackupIdentified', 'BackupCompleted']);
+  },
+);

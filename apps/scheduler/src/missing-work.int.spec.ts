@@ -3,10 +3,13 @@ import { type EventData, type NewEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
-import { createLogger, Jobs, Metrics, RandomIds } from '@strongroom/runtime';
+import { type Metrics, MissingJobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { MissingWork } from './missing-work.js';
+import { SpecRuntime } from '../../../test/services/runtime-parts.js';
+import { schedulerJobs } from './scheduler-jobs.js';
+import { schedulerParts } from './scheduler-parts.js';
+import { MissingTimers } from './slots/missing-timers.js';
 
 const ids = new RandomIds();
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
@@ -18,10 +21,13 @@ let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 let metrics: Metrics;
-let missing: MissingWork;
+let runtime: SpecRuntime;
+let missingJobs: { putBackMissing(): Promise<void> };
+let missingTimers: MissingTimers;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  runtime = await SpecRuntime.create('DFW');
   const options = { url: database.url, applicationName: 'missing-work-spec', entities: viewTables };
   dataSource = await createDataSource(options).initialize();
   await migrate(dataSource);
@@ -31,16 +37,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await dataSource.destroy();
   await database.drop();
+  await runtime.remove();
 });
 beforeEach(async () => {
   for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view', 'instance_view'])
     await dataSource.query(`delete from ${table}`);
-  metrics = new Metrics();
-  const log = createLogger({ app: 'spec', level: 'silent' });
-  missing = new MissingWork({
-    ...{ dataSource, ledger, views, jobs: new Jobs(dataSource), metrics, log },
-    buildsServers: true,
-  });
+  const parts = await schedulerParts(runtime.partsOf('scheduler', database.url, ['DFW']), dataSource);
+  metrics = parts.metrics;
+  missingJobs = new MissingJobs(schedulerJobs, parts);
+  missingTimers = new MissingTimers(parts);
 });
 
 async function record(stream: ReturnType<typeof streamOf>, instanceId: string, events: NewEvent[]): Promise<void> {
@@ -77,8 +82,9 @@ async function backup(fields: Partial<EventData<'BackupRequested'>> = {}) {
   return { backupId, tell, fail, remove };
 }
 
-/** As the views are when nothing has happened for an hour. */
+/** As it is when nothing has happened for an hour, and every job was lost. */
 async function anHourLater(): Promise<void> {
+  await dataSource.query('delete from job');
   await views.catchUp(accountId);
   for (const view of ['backup_view', 'schedule_view', 'instance_view']) {
     await dataSource.query(`update ${view} set updated_at = updated_at - interval '1 hour'`);
@@ -94,8 +100,8 @@ describe('a job that is missing', () => {
     const ended = await backup();
     await ended.tell(ended.fail());
     await anHourLater();
-    await missing.look();
-    await missing.look();
+    await missingJobs.putBackMissing();
+    await missingJobs.putBackMissing();
     expect(await jobs('backup')).toEqual([{ id: backupId }]);
     expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="backup"} 1');
   });
@@ -109,7 +115,7 @@ describe('a job that is missing', () => {
     const data = { instanceId: failed, backupId, code: 'server-did-not-start', reason: 'down' };
     await record(streamOf('instance', failed), failed, [{ type: 'InstanceBuildFailed', data }]);
     await anHourLater();
-    await missing.look();
+    await missingJobs.putBackMissing();
     expect(await jobs('instance')).toEqual([{ id: building }]);
   });
 
@@ -117,7 +123,7 @@ describe('a job that is missing', () => {
     const { backupId } = await backup();
     await views.catchUp(accountId);
     await dataSource.query(`update backup_view set updated_at = updated_at + interval '3 days'`);
-    await missing.look();
+    await missingJobs.putBackMissing();
     expect(await jobs('backup')).toEqual([{ id: backupId }]);
   });
 
@@ -126,7 +132,8 @@ describe('a job that is missing', () => {
     await anHourLater();
     await ended.tell(ended.fail());
     await backup();
-    await missing.look();
+    await dataSource.query('delete from job');
+    await missingJobs.putBackMissing();
     expect(await jobs('backup')).toEqual([]);
   });
 
@@ -145,7 +152,7 @@ describe('a job that is missing', () => {
        from ledger_event where stream = $3 and version = 1`,
       [ids.next(), streamOf('backup', unreadable), streamOf('backup', backupId)],
     );
-    await missing.look();
+    await missingJobs.putBackMissing();
     expect((await jobs('backup')).map(({ id }) => id)).toContain(backupId);
   });
 
@@ -156,7 +163,7 @@ describe('a job that is missing', () => {
     await child.tell(child.fail(), child.remove('cascade'));
     await parent.tell(parent.remove('request'));
     await anHourLater();
-    await missing.look();
+    await missingJobs.putBackMissing();
     expect(await jobs('deletion')).toEqual([{ id: parent.backupId }]);
   });
 });
@@ -175,7 +182,7 @@ describe('a timer that is missing, or has missed a change', () => {
     await anHourLater();
     const deletion: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId: deletedId, instanceId } };
     await record(streamOf('schedule', deletedId), instanceId, [deletion]);
-    await missing.look();
+    await missingTimers.putBackMissing();
     const [first, ...others] = await timers();
     expect(others).toEqual([]);
     expect(first).toMatchObject({ schedule_id: scheduleId });
@@ -187,8 +194,8 @@ describe('a timer that is missing, or has missed a change', () => {
     await views.catchUp(accountId);
     await dataSource.query('delete from slot_timer');
     // The round has come to its end and begins again.
-    await missing.look();
-    await missing.look();
+    await missingTimers.putBackMissing();
+    await missingTimers.putBackMissing();
     expect(await timers()).toEqual([{ schedule_id: scheduleId, next_slot_at: new Date(slotAt.getTime() + dayMs) }]);
   });
 
@@ -198,14 +205,14 @@ describe('a timer that is missing, or has missed a change', () => {
     const data = { scheduleId, instanceId, ...definition, hour: inHours(20) };
     await record(streamOf('schedule', scheduleId), instanceId, [{ type: 'ScheduleCreated', data }]);
     await anHourLater();
-    await missing.look();
-    await missing.look();
+    await missingTimers.putBackMissing();
+    await missingTimers.putBackMissing();
     const [created] = await timers();
     const change = { ...data, hour: inHours(4) };
     await record(streamOf('schedule', scheduleId), instanceId, [{ type: 'ScheduleUpdated', data: change }]);
     await anHourLater();
-    await missing.look();
-    await missing.look();
+    await missingTimers.putBackMissing();
+    await missingTimers.putBackMissing();
     const [changed] = await timers();
     expect(created?.next_slot_at.getTime()).toBe((changed?.next_slot_at.getTime() ?? 0) + 16 * 3_600_000);
     expect(await metrics.text()).toContain('strongroom_missing_work_total{kind="timer"} 2');

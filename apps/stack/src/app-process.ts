@@ -1,6 +1,6 @@
 /**
- * One of the three services as a process. It ends with this one, however this one ends: its standard input closes then.
- * Its pid is written down, for the next launcher to end one that hangs all the same.
+ * One of the three services as a process. It ends when this process ends, however that happens, because its standard
+ * input closes then. Its pid is written down, so that the next launcher can end a service that hangs all the same.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -20,13 +20,13 @@ export interface AppProcess extends Running {
 
 export interface AppOptions {
   app: AppName;
-  /** Its program. */
+  /** The path of its program. */
   main: string;
   env: NodeJS.ProcessEnv;
   logs: LogFolder;
-  /** Where pids are written down. */
+  /** The folder that pids are written to. */
   runFolder: string;
-  /** Calls the start off. */
+  /** Cancels the start. */
   signal: AbortSignal;
 }
 
@@ -35,16 +35,16 @@ const startMs = 60_000;
 const stopMs = 10_000;
 const grave = ['error', 'fatal'];
 
-/** Returns when it serves. @throws with the gravest thing it said when it does not */
+/** Returns when the service serves. @throws with the gravest line of its log when it does not */
 export async function startApp({ app, main, env, logs, runFolder, signal }: AppOptions): Promise<AppProcess> {
   signal.throwIfAborted();
-  // In a session of its own, a Ctrl-C on the terminal reaches only the launcher, which stops things in order.
+  // The service has a session of its own, so that a Ctrl-C reaches only the launcher, which stops everything in order.
   const child = spawn(process.execPath, ['--enable-source-maps', main], {
     env,
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
   });
-  // It may be gone before its standard input is closed.
+  // The process may be gone before its standard input is closed.
   child.stdin.on('error', () => {});
   const log = logs.stream(app);
   child.stdout.pipe(log, { end: false });
@@ -77,7 +77,7 @@ export async function startApp({ app, main, env, logs, runFolder, signal }: AppO
   }
 }
 
-/** Ends the services that a launcher left behind which was killed. */
+/** Ends the services that a killed launcher left behind. */
 export async function endLeftoverApps(runFolder: string): Promise<void> {
   mkdirSync(runFolder, { recursive: true });
   await Promise.all(
@@ -89,7 +89,7 @@ export async function endLeftoverApps(runFolder: string): Promise<void> {
   );
 }
 
-/** @returns the URL that the app says it serves at */
+/** @returns the URL at which the service says that it serves */
 function served(child: ChildProcess, app: AppName, ended: Promise<string>, logFile: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let gravest = '';

@@ -1,4 +1,4 @@
-/** What is starting, a row for each part in an order of its own: what it is doing, then what has come of it and how long it took. */
+/** Shows what is starting: one row for each part, in a fixed order, with what it does, how it ended and how long it took. */
 import type { Terminal } from './terminal.js';
 
 const labelWidth = 16;
@@ -7,10 +7,10 @@ const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const frameMs = 120;
 
 export interface Row {
-  /** What goes on, where that takes a while. */
+  /** Says what the part does now, when that takes a while. */
   doing(what: string): void;
   done(detail: string): void;
-  /** Done, with something to know about it. */
+  /** The part is done, and there is something to know about it. */
   noted(detail: string): void;
 }
 
@@ -41,7 +41,7 @@ export class Board {
     this.draw();
   }
 
-  /** The row's work begins. */
+  /** The part of this row begins to start. */
   begin(label: string): Row {
     const row = this.rows.find((each) => each.label === label);
     if (!row) throw new Error(`the board has no row ${label}`);
@@ -58,7 +58,7 @@ export class Board {
     };
   }
 
-  /** Lets the board stay; what was still going on has failed, or was called off. */
+  /** Leaves the board as it is. A part that was still starting has failed, or was cancelled. */
   end(): void {
     clearInterval(this.timer);
     for (const row of this.rows) if (row.state === 'doing') row.state = 'failed';
@@ -69,7 +69,7 @@ export class Board {
   private draw(): void {
     const shown = this.terminal.isLive ? this.rows : this.rows.filter(({ state }) => state !== 'waiting');
     const lines = shown.flatMap((row) => {
-      // Elsewhere than on a terminal, that something begins is said only when there is a reason to.
+      // Without a terminal, a part that begins is shown only when it has something to say.
       if (!this.terminal.isLive && row.state === 'doing' && row.detail === '') return [];
       return [this.line(row)];
     });
@@ -88,7 +88,7 @@ export class Board {
     const isOver = state === 'done' || state === 'noted';
     const time = isOver ? `${((endedAt - begunAt) / 1_000).toFixed(1)} s` : '';
     const text = state === 'waiting' ? dim(label.padEnd(labelWidth)) : label.padEnd(labelWidth);
-    // A note is worth its whole length; only the time gives way.
+    // A long note is shown whole, and the time is left out for it.
     const rest = detail.length > detailWidth ? detail : `${detail.padEnd(detailWidth)} ${time.padStart(7)}`;
     return `  ${mark} ${text} ${state === 'noted' ? rest : dim(rest)}`.trimEnd();
   }

@@ -1,4 +1,4 @@
-/** Which broker the stack runs on: one that is there, a Kafka of its own, or none, and then why. */
+/** Chooses the broker of the stack: a Kafka that was given, a Kafka of its own, or none with the reason why. */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ export type BrokerChoice =
   | { kind: 'embedded'; because: string };
 
 export interface BrokerWishes {
-  /** Undefined: whichever can be had. */
+  /** Without a wish, the first that can be had. */
   wanted: 'kafka' | 'embedded' | undefined;
   env: NodeJS.ProcessEnv;
   /** The stack's data folder. */
@@ -29,7 +29,7 @@ export interface BrokerWishes {
 const namespaces = z.record(z.string(), z.string());
 const answerMs = 5_000;
 
-/** @throws when a Kafka is insisted on and can't be had, or when the one given does not answer */
+/** @throws when a wanted Kafka cannot be had, or when the given one does not answer */
 export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> {
   const { wanted, env, data, projectFolder, logFile, onFetch, signal } = wishes;
   if (wanted === 'embedded') return { kind: 'embedded', because: 'as asked by --broker embedded' };
@@ -58,8 +58,8 @@ export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> 
 }
 
 /**
- * The prefix of topics and groups on a Kafka that others may use too: the usual one where nobody has it, else one of this
- * stack's own; the same at every start.
+ * The prefix of topics and groups on a Kafka that others may use too. It is the usual prefix where nobody has it, else one
+ * of this stack's own, and it is the same at every start.
  */
 async function namespaceOn(brokers: string, { env, data }: BrokerWishes): Promise<string> {
   const asked = env.STRONGROOM_NAMESPACE?.trim();

@@ -1,4 +1,4 @@
-/** The demo customer's database: a shop with some forty megabytes of orders, and a role that may take backups. */
+/** Makes the demo customer's database: a shop with about forty megabytes of orders, and a role that may take backups. */
 import pg from 'pg';
 
 const givenNames = [
@@ -51,10 +51,10 @@ const customers = 20_000;
 const products = 600;
 const orders = 100_000;
 
-/** One of a list, by an expression that counts. */
+/** An SQL expression that takes the members of a list in turn, by a number. */
 const oneOf = (list: string[], by: string) => `(array['${list.join("','")}'])[1 + (${by}) % ${list.length}]`;
 
-/** Keys come last: checked and sorted at once, not row by row. */
+/** Keys come last, so that they are checked and sorted at once and not row by row. */
 const statements = [
   'create table customer (id integer, name text not null, email text not null, city text not null, joined_at timestamptz not null)',
   `insert into customer
@@ -85,7 +85,7 @@ const statements = [
   'create index line_of_product on order_line (product_id)',
 ];
 
-/** Fills an empty server, told before; does nothing to one that has the shop already. */
+/** Fills an empty server, and calls `onFill` before. It does nothing to a server that has the shop already. */
 export async function fillDemo(serverUrl: string, backupPassword: string, onFill: () => void): Promise<void> {
   await on(serverUrl, async (server) => {
     const databases = await server.query("select 1 from pg_database where datname = 'shop'");
@@ -100,7 +100,7 @@ export async function fillDemo(serverUrl: string, backupPassword: string, onFill
     const { rows } = await shop.query("select to_regclass('order_line') is not null as filled");
     if (rows[0]?.filled === true) return;
     onFill();
-    // Whole or not at all, so that a start that is cut short is made up for by the next.
+    // One transaction, so that after a start that was cut short the next start fills the shop whole.
     await shop.query('begin');
     for (const statement of statements) await shop.query(statement);
     await shop.query('commit');
@@ -110,7 +110,7 @@ export async function fillDemo(serverUrl: string, backupPassword: string, onFill
 
 async function on(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
-  // A server that is stopped meanwhile fails the query; the connection has nothing to add.
+  // When the server is stopped meanwhile, the query fails. The error of the connection says nothing more.
   client.on('error', () => {});
   await client.connect();
   try {

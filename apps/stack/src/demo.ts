@@ -1,7 +1,7 @@
 /** The demo: register the demo database, schedule it with copies to two regions, run it now, and show what happens. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BackupResource } from '@strongroom/contracts';
-import { ApiClient, type ScheduleSeen } from './api-client.js';
+import { ApiFault, Client } from '@strongroom/client';
+import { type BackupResource, getInstancesIdBackups, getSchedules, type ScheduleResource } from '@strongroom/contracts';
 import type { StackFile } from './stack-file.js';
 import { bar, ends, table } from './table.js';
 import type { Terminal } from './terminal.js';
@@ -19,18 +19,18 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<BackupResource | undefined> {
   const { api, accountId, tokens, homeRegion } = file.current;
-  const client = new ApiClient(`${api}/v1.0/${accountId}`, tokens.admin);
+  const client = new Client({ baseUrl: api, accountId, token: tokens.admin });
   const instanceId = await instanceOf(file, client);
-  const schedule = (await client.scheduleOf(instanceId)) ?? (await newSchedule(client, instanceId));
-  const before = await client.newestRun(instanceId, schedule.id);
+  const schedule = (await scheduleOf(client, instanceId)) ?? (await newSchedule(client, instanceId));
+  const before = await newestRun(client, schedule);
   // One that an earlier start left running is shown to its end in place of a new one.
   const isLeft = before !== undefined && !hasEnded(before, schedule);
-  if (!isLeft) await client.runNow(schedule.id);
+  if (!isLeft) await client.schedules.runNow(schedule.id);
 
   terminal.say('', `  ${titleOf(schedule, homeRegion, isLeft, terminal)}`, '');
   const deadline = performance.now() + longestMs;
   while (!signal.aborted) {
-    const backup = await client.newestRun(instanceId, schedule.id);
+    const backup = await newestRun(client, schedule);
     if (backup && (isLeft || backup.id !== before?.id)) {
       terminal.draw(progressOf(backup, schedule, homeRegion, terminal));
       if (hasEnded(backup, schedule)) return backup;
@@ -68,18 +68,18 @@ export function report(backup: BackupResource, homeRegion: string, terminal: Ter
     if (fault) terminal.say(`  ${terminal.red('✗')} ${fault.message}`);
 }
 
-async function instanceOf(file: StackFile, client: ApiClient): Promise<string> {
+async function instanceOf(file: StackFile, client: Client): Promise<string> {
   const { instanceId: known, demo } = file.current;
   if (!demo) throw new Error('there is no demo database');
   const { host: address, hostname: host, port, password } = new URL(demo.postgres);
-  const where = known === null ? undefined : await client.addressOfInstance(known);
+  const where = known === null ? undefined : await addressOf(client, known);
   if (known !== null && where === address) return known;
   if (known !== null && where !== undefined) {
     // Its port was taken by another program: where it was, there is nothing to back up any more.
-    const schedule = await client.scheduleOf(known);
-    if (schedule) await client.deleteSchedule(schedule.id);
+    const schedule = await scheduleOf(client, known);
+    if (schedule) await client.schedules.delete(schedule.id);
   }
-  const instanceId = await client.registerInstance({
+  const { id: instanceId } = await client.instances.register({
     name: 'demo-shop',
     datastore: { type: 'postgresql', version: '18' },
     connection: {
@@ -95,23 +95,50 @@ async function instanceOf(file: StackFile, client: ApiClient): Promise<string> {
   return instanceId;
 }
 
-function newSchedule(client: ApiClient, instanceId: string): Promise<ScheduleSeen> {
-  return client.createSchedule({ action: 'backup', instance_id: instanceId, ...slot, copy_to: copyTo });
+/** `host:port` of a registered server; undefined when there is no such instance. */
+async function addressOf(client: Client, instanceId: string): Promise<string | undefined> {
+  try {
+    const { hostname, port } = await client.instances.get(instanceId);
+    return `${hostname}:${port}`;
+  } catch (error) {
+    if (error instanceof ApiFault && error.code === 'itemNotFound') return undefined;
+    throw error;
+  }
 }
 
-function hasEnded({ status, copies }: BackupResource, schedule: ScheduleSeen): boolean {
+async function scheduleOf(client: Client, instanceId: string): Promise<ScheduleResource | undefined> {
+  const { body } = await client.call(getSchedules, { query: { instance_id: instanceId } });
+  return body.schedules[0];
+}
+
+/** The schedule's newest backup: what somebody took by hand is no run of it. */
+async function newestRun(client: Client, { id, instance_id }: ScheduleResource): Promise<BackupResource | undefined> {
+  const { body } = await client.call(getInstancesIdBackups, { id: instance_id });
+  return body.backups.find(({ schedule_id }) => schedule_id === id);
+}
+
+function newSchedule(client: Client, instanceId: string): Promise<ScheduleResource> {
+  return client.schedules.create({ action: 'backup', instance_id: instanceId, ...slot, copy_to: copyTo });
+}
+
+function hasEnded({ status, copies }: BackupResource, schedule: ScheduleResource): boolean {
   if (status !== 'COMPLETED') return isOver(status);
   return copies.length >= schedule.copy_to.length && copies.every((copy) => isOver(copy.status));
 }
 
-function titleOf({ id, copy_to }: ScheduleSeen, homeRegion: string, isLeft: boolean, { bold, dim }: Terminal): string {
+function titleOf(
+  { id, copy_to }: ScheduleResource,
+  homeRegion: string,
+  isLeft: boolean,
+  { bold, dim }: Terminal,
+): string {
   const what = isLeft ? 'The run that was interrupted goes on' : 'The schedule runs now';
   return `${bold(`${what}: backup in ${homeRegion}, copies to ${copy_to.join(' and ')}`)}  ${dim(id)}`;
 }
 
 function progressOf(
   backup: BackupResource,
-  { copy_to }: ScheduleSeen,
+  { copy_to }: ScheduleResource,
   homeRegion: string,
   { dim, green, red }: Terminal,
 ): string[] {

@@ -37,19 +37,15 @@ describeWithKafka('npm start with a Kafka', (brokers) => {
   });
 
   it('starts a broker that dies again, says so, and events go on where they were', async () => {
-    const { api, accountId, tokens, instanceId, pids } = own.described;
+    const { pids } = own.described;
     process.kill(pids.kafka ?? -1, 'SIGKILL');
-    const asked = await fetch(`${api}/v1.0/${accountId}/backups`, {
-      method: 'POST',
-      headers: { 'x-auth-token': tokens.admin, 'content-type': 'application/json' },
-      body: JSON.stringify({ backup: { name: 'while-the-broker-is-away', instance: instanceId, copy_to: ['ORD'] } }),
-    });
-    expect(asked.status).toBe(202);
+    const name = 'while-the-broker-is-away';
+    await own.client.backups.create({ name, instance: own.described.instanceId ?? '', copy_to: ['ORD'] });
     await own.says('kafka runs again');
     expect(own.described.pids.kafka).not.toBe(pids.kafka);
     await eventually(async () => {
       const [newest] = await own.backups();
-      expect(newest).toMatchObject({ name: 'while-the-broker-is-away', copies: [{ region: 'ORD', verified: true }] });
+      expect(newest).toMatchObject({ name, copies: [{ region: 'ORD', verified: true }] });
     }, long);
   }, 120_000);
 

@@ -1,4 +1,4 @@
-/** One launcher a data folder: a second one is told who has it. */
+/** A data folder has one launcher. A second launcher learns who has the folder. */
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identityOf, pidOf } from '@strongroom/server-processes';
@@ -41,7 +41,7 @@ export class LauncherLock {
   }
 }
 
-/** A file that appears under its name whole, or does not because another is there. */
+/** Makes the file appear whole under its name. @returns false when another file is there */
 function linked(from: string, to: string): boolean {
   try {
     linkSync(from, to);

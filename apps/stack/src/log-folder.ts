@@ -1,4 +1,4 @@
-/** A log file for each process, none of which grows for ever: at its limit it is kept as `.1`, in place of the one before. */
+/** A log file for each process. At its limit a file is kept as `.1`, which replaces the one before, and begins anew. */
 import {
   copyFileSync,
   createWriteStream,
@@ -29,14 +29,14 @@ export class LogFolder {
     return join(this.path, `${name}.log`);
   }
 
-  /** Appends, as all who write here must: what is cut off then leaves no hole. */
+  /** Every writer must append: then a file that was emptied has no hole at its start. */
   stream(name: string): WriteStream {
     return createWriteStream(this.file(name), { flags: 'a' });
   }
 
   /**
-   * Copied and emptied in place, for a server holds its log open. What it writes in between is lost; that is a few lines
-   * at most, once in ten megabytes.
+   * A server holds its log open, so the file is copied and emptied in place. Lines that are written in between are lost:
+   * a few at most, once in ten megabytes.
    */
   bound(): void {
     for (const name of readdirSync(this.path).filter((each) => each.endsWith('.log'))) {

@@ -3,7 +3,10 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from '@strongroom/client';
+import { getHealthLive } from '@strongroom/contracts';
 import { freePort } from '@strongroom/server-processes';
+import { allOf } from '../../../test/services/all-of.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { folderForStack, Launcher, long, running } from '../fixtures/launcher.js';
 import type { StackDescription } from './stack-file.js';
@@ -49,17 +52,22 @@ describe('npm start', () => {
       'replicator',
       'scheduler',
     ]);
-    for (const url of Object.values(first.health)) expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    for (const baseUrl of Object.values(first.health)) {
+      await new Client({ baseUrl, accountId: first.accountId }).call(getHealthLive);
+    }
   }, 120_000);
 
   it('gives each token its own rights: an observer may not create, another account sees nothing', async () => {
     const { api, accountId, otherAccountId, tokens } = launcher.described;
-    const call = (account: string, token: string, method = 'GET') =>
-      fetch(`${api}/v1.0/${account}/instances`, { method, headers: { 'x-auth-token': token } });
-    expect((await call(accountId, tokens.observer)).status).toBe(200);
-    expect((await call(accountId, tokens.observer, 'POST')).status).toBe(403);
-    expect(await (await call(otherAccountId, tokens.other)).json()).toMatchObject({ instances: [] });
-    expect((await call(accountId, tokens.other)).status).not.toBe(200);
+    const instancesOf = (account: string, token: string) =>
+      new Client({ baseUrl: api, accountId: account, token }).instances;
+    const asObserver = instancesOf(accountId, tokens.observer);
+    const connection = { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret' };
+    const server = { name: 'shop', datastore: { type: 'postgresql', version: '18' }, connection } as const;
+    await expect(allOf(asObserver.list())).resolves.toHaveLength(1);
+    await expect(asObserver.register(server)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(allOf(instancesOf(otherAccountId, tokens.other).list())).resolves.toEqual([]);
+    await expect(allOf(instancesOf(accountId, tokens.other).list())).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   it('refuses a second one on the same data, naming the first', async () => {

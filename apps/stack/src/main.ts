@@ -1,7 +1,7 @@
-/** `npm start`: the whole stack on this machine, until Ctrl-C. */
+/** `npm start`: runs the whole stack on this machine until Ctrl-C. */
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { messageOf } from '@strongroom/contracts';
+import { getBackups, messageOf, pathOf } from '@strongroom/contracts';
 import { report, runDemo } from './demo.js';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
@@ -10,7 +10,7 @@ import { Terminal } from './terminal.js';
 
 const exitFault = 1;
 const exitUsage = 2;
-/** A Ctrl-C under npm comes twice: from the terminal, and from npm, which passes it on. */
+/** Under npm a Ctrl-C comes twice: from the terminal, and from npm, which passes it on. */
 const sameAskMs = 1_000;
 
 const projectFolder = join(import.meta.dirname, '..', '..', '..', '..');
@@ -58,7 +58,7 @@ async function run(options: StackOptions, stop: AbortSignal): Promise<void> {
   }
 }
 
-/** A demo that fails is told, and the stack stays up to look into why. */
+/** When the demo fails, the reason is printed, and the stack stays up so that one can look for the cause. */
 async function demonstrate(running: Stack, options: StackOptions, stop: AbortSignal): Promise<void> {
   try {
     const backup = await runDemo(running.file, terminal, stop);
@@ -83,13 +83,13 @@ function howToGoOn({ file, logs }: Stack, { data }: StackOptions, backupId: stri
     `  ${bold('Serving')}   ${api}   ${dim('reference: /openapi.json')}`,
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
-    `            curl -H "X-Auth-Token: $TOKEN" ${api}/v1.0/${accountId}/backups`,
+    `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,
     `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault IAD=${vaults.IAD}`}`,
     '',
   );
 }
 
-/** Aborted by the first signal; a second one ends everything at once. */
+/** The first signal aborts it. A second one ends everything at once. */
 function askedToStop(): AbortSignal {
   const stop = new AbortController();
   let askedAt = 0;
@@ -105,7 +105,7 @@ function askedToStop(): AbortSignal {
       }
     });
   }
-  // A terminal that was closed is no reason to leave servers behind.
+  // A write to a closed terminal must not end this process, or it would leave the servers behind.
   process.stdout.on('error', () => {});
   return stop.signal;
 }

@@ -1,13 +1,13 @@
-/** What `npm start` can be told, and the help it gives. */
+/** The options of `npm start`, and its help. */
 import { parseArgs } from 'node:util';
 import { Fault, messageOf } from '@strongroom/contracts';
 
 export interface StackOptions {
   demo: boolean;
-  /** Undefined: whichever can be had. */
+  /** Without it, the first that can be had. */
   broker: 'kafka' | 'embedded' | undefined;
   port: number;
-  /** Everything that lasts. */
+  /** The folder of everything that outlives a start. */
   data: string;
 }
 
@@ -24,7 +24,7 @@ Starts the whole of Strongroom on this machine: PostgreSQL, a broker, the three 
 Ctrl-C stops everything; the next start carries on with the same data. To begin anew, delete the data directory.
 `;
 
-/** The call is not one of those that the help tells. */
+/** The call is none of those that the help describes. */
 export class UsageFault extends Fault<'usage-invalid'> {
   override readonly name = 'UsageFault';
 

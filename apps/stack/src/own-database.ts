@@ -1,10 +1,10 @@
-/** Strongroom's own database on its server: a role that owns it and is no superuser, for whom the ledger's refusals hold. */
+/** Makes Strongroom's own database. Its owner is not a superuser, so the rules that protect the ledger apply to it. */
 import pg from 'pg';
 
 /** @returns the URL that the services use */
 export async function ensureOwnDatabase(serverUrl: string, password: string): Promise<string> {
   const client = new pg.Client({ connectionString: serverUrl });
-  // A server that is stopped meanwhile fails the query; the connection has nothing to add.
+  // When the server is stopped meanwhile, the query fails. The error of the connection says nothing more.
   client.on('error', () => {});
   await client.connect();
   try {

@@ -1,9 +1,9 @@
-/** The ports of a stack's own servers: free ones at the first start, the same ones afterwards, for they are known outside. */
+/** The ports of a stack's own servers. They are free ports at the first start and stay the same, because others know them. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, isFree } from '@strongroom/server-processes';
 
-/** @returns the port that the server had before, or another when that is taken by now */
+/** @returns the port that the server had before, or another when that one is taken now */
 export async function portOf(name: string, folder: string): Promise<number> {
   const path = join(folder, `${name}.port`);
   const before = existsSync(path) ? Number(readFileSync(path, 'utf8')) : undefined;

@@ -1,4 +1,4 @@
-/** The secrets of a local stack: made at the first start, kept in its data folder, readable by its owner only. */
+/** The secrets of a local stack. The first start makes them, and only the owner of the data folder can read them. */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export function readOrMakeSecrets(folder: string): Secrets {
   return made;
 }
 
-/** The API's tokens file: digests only. */
+/** Writes the tokens file of the API. It holds digests only. */
 export function writeTokensFile(folder: string, { accountId, otherAccountId, tokens }: Secrets): string {
   const path = join(folder, 'tokens.json');
   const entry = (name: string, token: string, account: string, role: string) => ({

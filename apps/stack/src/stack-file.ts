@@ -1,7 +1,7 @@
 /**
- * `stack.json`: what runs and how to reach it, for scripts and tests. Kept true as processes come and go, never half
- * written, readable by its owner only. It appears when everything in it is known but for the services' processes, whose
- * pids come as they begin to serve.
+ * `stack.json` says what runs and how to reach it, for scripts and tests. It follows the processes as they come and go, is
+ * never half written, and only its owner can read it. It appears when everything but the services' pids is known; each
+ * pid is added when its service begins to serve.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ const stack = z.object({
   api: z.string(),
   accountId: z.string(),
   otherAccountId: z.string(),
-  /** The demo customer's database; null when none was ever registered. */
+  /** The instance of the demo customer's database; null when none was ever registered. */
   instanceId: z.string().nullable(),
   homeRegion: z.string(),
   tokens: z.object({ admin: z.string(), creator: z.string(), observer: z.string(), other: z.string() }),
@@ -24,9 +24,9 @@ const stack = z.object({
   /** Strongroom's own database. */
   postgres: z.string(),
   vaults: z.record(z.string(), z.string()),
-  /** Only of what runs; the services' only while they serve. */
+  /** The pids of what runs. A service is here only while it serves. */
   pids: z.record(z.string(), z.int()),
-  /** Of the services beside the API: `/health/ready`, `/metrics`. */
+  /** Where the scheduler and the replicator serve `/health/ready` and `/metrics`. */
   health: z.record(z.string(), z.string()),
   demo: z.object({ postgres: z.string() }).optional(),
 });
@@ -40,11 +40,11 @@ export class StackFile {
     this.path = join(folder, 'stack.json');
     const before = this.read();
     this.content = { instanceId: before?.instanceId ?? null, pids: {}, health: {} };
-    // A launcher that was killed left it saying what is no longer so.
+    // A launcher that was killed left pids here that are no longer true.
     if (before) writeJson(this.path, { ...before, pids: {}, health: {} });
   }
 
-  /** @throws before it is whole */
+  /** @throws before everything in it is known */
   get current(): StackDescription {
     return stack.parse(this.content);
   }

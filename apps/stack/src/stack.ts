@@ -1,4 +1,4 @@
-/** The stack: what it is made of, in the order in which it starts; it stops in the opposite one. */
+/** The stack: its parts, in the order in which they start. They stop in the opposite order. */
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -22,14 +22,14 @@ const homeRegion = 'DFW';
 const rows = { postgres: 'PostgreSQL', broker: 'Broker', demo: 'Demo customer', api: 'API' } as const;
 const appRows: Readonly<Record<AppName, string>> = { api: rows.api, scheduler: 'Scheduler', replicator: 'Replicator' };
 
-/** Something supervised, whatever it runs. */
+/** A supervised process of any kind. */
 type Part = Pick<Supervised<Running>, 'expectEnd' | 'stop' | 'kill'>;
 
 export interface Surroundings {
-  /** Where the built services and the sources of Kafka are. */
+  /** The folder with the built services and the sources of Kafka. */
   projectFolder: string;
   terminal: Terminal;
-  /** Ends the start. */
+  /** Cancels the start. */
   signal: AbortSignal;
 }
 
@@ -53,7 +53,7 @@ export class Stack {
     this.file = new StackFile(this.data);
   }
 
-  /** @throws when a part can't be started or the signal ends it; what was started by then is stopped */
+  /** @throws when a part cannot be started or the signal cancels the start; everything that was started is stopped */
   static async start(options: StackOptions, { projectFolder, terminal, signal }: Surroundings): Promise<Stack> {
     const stack = new Stack(options, projectFolder, terminal);
     const labels = [rows.postgres, rows.broker, ...(options.demo ? [rows.demo] : []), ...Object.values(appRows)];
@@ -68,7 +68,7 @@ export class Stack {
     } catch (error) {
       board.end();
       await stack.stop();
-      // What was just coming up when it was called off.
+      // Some parts may have come up after the first stop.
       await starting.catch(() => {});
       await stack.stop();
       throw error;
@@ -77,7 +77,7 @@ export class Stack {
     }
   }
 
-  /** The services first, then what they stand on. */
+  /** Stops the services first, and then the servers that they use. */
   async stop(): Promise<void> {
     this.stopping.abort();
     for (const part of [...this.services, ...this.servers]) part.expectEnd();
@@ -86,7 +86,7 @@ export class Stack {
     this.file.runsNot('launcher');
   }
 
-  /** Ends every process without asking. */
+  /** Kills every process. */
   kill(): void {
     this.stopping.abort();
     for (const part of [...this.services, ...this.servers]) part.kill();
@@ -183,15 +183,15 @@ export class Stack {
     ]);
   }
 
-  /** What the services are told; anything else of Strongroom's that the launcher was told goes with it. */
+  /** The environment of the services. Every other `STRONGROOM_` variable of the launcher is handed on. */
   private environment(): NodeJS.ProcessEnv {
     const { postgres, vaults, broker, kafka, namespace } = this.file.current;
     const asked = Object.entries(process.env).filter(([name]) => name.startsWith('STRONGROOM_'));
     return {
       PATH: process.env.PATH,
-      // A region whose file system hangs keeps four threads.
+      // A region whose file system hangs blocks four threads.
       UV_THREADPOOL_SIZE: String(4 + 4 * Object.keys(vaults).length),
-      // glibc keeps what is freed in an arena of the thread that asked for it: with many threads, far more than is in use.
+      // glibc keeps freed memory in an arena of each thread: with many threads that is far more than is in use.
       MALLOC_ARENA_MAX: '2',
       ...Object.fromEntries(asked),
       STRONGROOM_DATABASE_URL: postgres,
@@ -220,7 +220,7 @@ export class Stack {
     );
   }
 
-  /** @returns what runs first */
+  /** @returns the first process that runs */
   private async supervise<T extends Running>(
     group: Set<Part>,
     name: string,
@@ -257,12 +257,12 @@ export class Stack {
     return first;
   }
 
-  /** Waits for all, also when one fails, which calls the others off: nothing is still starting when what runs is stopped. */
+  /** Waits for all. A failure cancels the others, so that nothing is still starting when the stack is stopped. */
   private async every(starts: Promise<void>[]): Promise<void> {
     const outcomes = await Promise.allSettled(
       starts.map((start) =>
         start.catch((error: unknown) => {
-          // Once aborted it stays so, with the first reason.
+          // Only the first reason counts: a signal that is aborted stays so.
           this.stopping.abort(error);
           throw error;
         }),
@@ -275,7 +275,7 @@ export class Stack {
   private vault(region: string): string {
     const folder = join(this.data, 'vaults', region);
     mkdirSync(folder, { recursive: true });
-    // In a list of vaults the comma stands between them.
+    // A comma separates the vaults in a list, so a path must not have one.
     return pathToFileURL(folder).href.replaceAll(',', '%2C');
   }
 }

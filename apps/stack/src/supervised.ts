@@ -1,24 +1,24 @@
 /**
- * Something that is to run until it is told to stop: started again when it ends by itself, after a pause that grows while
- * it keeps ending, and is short again after a minute of life.
+ * A process that runs until it is told to stop. When it ends by itself it is started again after a pause. The pause grows
+ * while the process keeps ending, and is short again after the process has lived for a minute.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Running {
   pid: number;
-  /** Settles when it has ended, with how. */
+  /** Resolves to how it ended, when it has ended. */
   ended: Promise<string>;
   stop(): Promise<void>;
-  /** Ends it without asking. */
+  /** Kills it. */
   kill(): Promise<void>;
 }
 
 export interface SupervisedOptions<T extends Running> {
-  /** The signal calls the start off. */
+  /** The signal cancels the start. */
   start(signal: AbortSignal): Promise<T>;
-  /** It runs, again. */
+  /** It runs, for the first time or again. */
   onStarted(running: T): void;
-  /** It ended by itself, or could not be started; another try follows. */
+  /** It ended by itself, or could not be started. Another try follows. */
   onLost(how: string, pauseMs: number): void;
   onStopped?(): void;
   firstPauseMs?: number;
@@ -40,17 +40,17 @@ export class Supervised<T extends Running> {
     this.watching = this.watch(first);
   }
 
-  /** Returns when it runs for the first time. @throws when that fails: then nothing is watched */
+  /** Returns when it runs for the first time. @throws when it does not start: then nothing is supervised */
   static async start<T extends Running>(options: SupervisedOptions<T>, signal: AbortSignal): Promise<Supervised<T>> {
     return new Supervised(options, await options.start(signal));
   }
 
-  /** Undefined between an end and the next start. */
+  /** The process that runs now; undefined between an end and the next start. */
   get current(): T | undefined {
     return this.running;
   }
 
-  /** From here on its end is no loss. */
+  /** From now on, its end is expected and nothing starts it again. */
   expectEnd(): void {
     this.stopping.abort();
   }
@@ -62,7 +62,7 @@ export class Supervised<T extends Running> {
     this.options.onStopped?.();
   }
 
-  /** Asks nothing and waits for nothing. */
+  /** Kills it, and waits for nothing. */
   kill(): void {
     this.expectEnd();
     void this.running?.kill();

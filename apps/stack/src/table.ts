@@ -1,15 +1,15 @@
-/** Tables with aligned columns, numbers to the right, that fit the terminal; and bars. */
+/** Draws bars, and tables that fit the terminal: their columns are aligned, with numbers to the right. */
 
 export interface Column {
   title: string;
-  /** What the column becomes when the table is too wide; the first such column gives way first. */
+  /** Shortens the column when the table is too wide. The first column that has this is shortened first. */
   shorten?: (text: string) => string;
 }
 
 const gap = '  ';
 const barWidth = 24;
 
-/** The lines of a table no wider than `width`, as far as its columns can be shortened. */
+/** @returns the lines of a table that is no wider than `width`, as far as its columns can be shortened */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
   let cells = rows;
   for (const [index, { shorten }] of columns.entries()) {
@@ -27,7 +27,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   ];
 }
 
-/** The beginning and the end of a long word. */
+/** Shortens a long word to its beginning and its end. */
 export function ends(head: number, tail: number): (text: string) => string {
   return (text) =>
     text.length > head + tail + 1 ? `${text.slice(0, head)}…${tail > 0 ? text.slice(-tail) : ''}` : text;

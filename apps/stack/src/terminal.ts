@@ -1,6 +1,6 @@
 /**
- * What the terminal shows: lines that stay, and below them a few that are drawn over while something goes on. Where it is
- * no terminal, the latter are written once they say something new.
+ * Shows lines that stay, and below them a few lines that are drawn again and again while something goes on. Where the
+ * output is no terminal, those lines are written only when they say something new.
  */
 import { stripVTControlCharacters } from 'node:util';
 
@@ -32,7 +32,7 @@ export class Terminal {
     return this.screen.isTTY === true;
   }
 
-  /** Characters in a line; without end where there is no terminal to break it. */
+  /** How many characters a line has; infinite where no terminal breaks it. */
   get width(): number {
     return this.isLive ? (this.screen.columns ?? narrow) : Number.POSITIVE_INFINITY;
   }
@@ -43,7 +43,7 @@ export class Terminal {
   readonly yellow = (text: string) => this.styled('33', text);
   readonly red = (text: string) => this.styled('31', text);
 
-  /** A line that stays, above what is drawn. */
+  /** Writes lines that stay, above the drawn ones. */
   say(...lines: string[]): void {
     const drawn = this.drawn;
     this.clear();
@@ -51,7 +51,7 @@ export class Terminal {
     if (this.isLive) this.draw(drawn);
   }
 
-  /** Draws lines over those drawn before; without a terminal, writes those that were not written since the last `settle`. */
+  /** Draws lines over those drawn before. Without a terminal it writes those that are new since the last `settle`. */
   draw(lines: readonly string[]): void {
     if (!this.isLive) {
       for (const line of lines) {
@@ -61,13 +61,13 @@ export class Terminal {
       return;
     }
     this.clear();
-    // A line that broke would count as two when it is drawn over.
+    // A line that the terminal breaks would count as two when it is drawn over.
     const fitting = lines.map((line) => clipped(line, this.width - 1));
     if (fitting.length > 0) this.screen.write(`${fitting.join('\n')}\n`);
     this.drawn = fitting;
   }
 
-  /** Lets what is drawn stay. */
+  /** Leaves the drawn lines where they are. */
   settle(): void {
     this.drawn = [];
     this.written.clear();
@@ -83,7 +83,7 @@ export class Terminal {
   }
 }
 
-/** The line without what is beyond the width. */
+/** @returns the line, cut to the width */
 function clipped(line: string, width: number): string {
   if (stripVTControlCharacters(line).length <= width) return line;
   let left = width - 1;

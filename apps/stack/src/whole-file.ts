@@ -1,7 +1,7 @@
-/** A file that is there whole or not at all, whoever reads it and whenever the writer is killed. */
+/** Writes a file that is there whole or not at all, even when the writer is killed. */
 import { renameSync, writeFileSync } from 'node:fs';
 
-/** Readable by its owner only. */
+/** Only the owner of the file can read it. */
 export function writeWhole(path: string, text: string): void {
   const unfinished = `${path}.${process.pid}`;
   writeFileSync(unfinished, text, { mode: 0o600 });

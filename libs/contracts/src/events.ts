@@ -256,6 +256,17 @@ export type EventData<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
 /** An event as it is decided: what happened, not yet where in the ledger. */
 export type NewEvent<T extends EventType = EventType> = { [K in T]: { type: K; data: EventData<K> } }[T];
 
+/** By type of event, what follows from an event's data; from a type that is not named, nothing follows. */
+export type PerEvent<Result> = { readonly [T in EventType]?: (data: EventData<T>) => Result };
+
+/** What follows from an event. */
+export function perEvent<Result, T extends EventType>(
+  rules: PerEvent<Result>,
+  { type, data }: { type: T; data: EventData<T> },
+): Result | undefined {
+  return rules[type]?.(data);
+}
+
 /** Who caused an event and by which request, carried from the first request through everything that follows. */
 export const eventContext = z.strictObject({
   requestId: z.string().min(1).max(128),

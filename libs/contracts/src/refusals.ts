@@ -1,8 +1,9 @@
-/** What the domain can say no to. A refusal is a value with a code from this closed list; the gateway maps each to a fault. */
+/** How the domain says no: a refusal is a value with a code from this closed list. The gateway maps each code to an answer. */
 export const refusalCodes = [
   'instance-unknown',
   'instance-exists',
   'instance-being-built',
+  'instance-not-there-yet',
   'lineage-unknown',
   'schedule-unknown',
   'schedule-exists-for-instance',

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
@@ -91,6 +91,47 @@ describe('the credentials of instances', () => {
     for (const error of [wrongKey, noTable]) {
       expect(inspect(error, { depth: 10 })).not.toContain('horse');
     }
+  });
+
+  describe('of instances that need none', () => {
+    const old = async (count: number) => {
+      const rows: { id: string }[] = await dataSource.query(
+        `insert into instance_credential (instance_id, ciphertext, stored_at)
+         select gen_random_uuid(), 'sealed', now() - interval '2 hours' from generate_series(1, $1) returning instance_id as id`,
+        [count],
+      );
+      return rows.map(({ id }) => id);
+    };
+    const hour = 3_600_000;
+    const kept = async (): Promise<number> =>
+      (await dataSource.query('select count(*)::int as kept from instance_credential'))[0].kept;
+    beforeEach(() => dataSource.query('delete from instance_credential'));
+
+    it('are removed, a thousand at a question, and the others are kept', async () => {
+      const instanceIds = await old(2_500);
+      const needed = new Set(instanceIds.slice(0, 1_200));
+      const asked: number[] = [];
+      const removed = await credentials.removeOrphans(hour, async (some) => {
+        asked.push(some.length);
+        return some.filter((id) => !needed.has(id));
+      });
+      expect(asked).toEqual([1_000, 1_000, 500]);
+      expect(removed.sort()).toEqual(instanceIds.slice(1_200).sort());
+      expect(await kept()).toBe(1_200);
+    });
+
+    it('are kept when they were stored of late, also when that was while it was asked', async () => {
+      await credentials.put(randomUUID(), { password });
+      const [left = ''] = await old(1);
+      const removed = await credentials.removeOrphans(hour, async (some, until) => {
+        expect(some).toEqual([left]);
+        expect(Math.abs(Date.now() - hour - until.getTime())).toBeLessThan(60_000);
+        await credentials.put(left, { password });
+        return some;
+      });
+      expect(removed).toEqual([]);
+      expect(await kept()).toBe(2);
+    });
   });
 
   it.each([0, 16, 31, 33])('need a key of 32 bytes: one of %d is refused', (length) => {

@@ -1,6 +1,6 @@
 /**
- * The credentials of instances at rest: sealed by AES-256-GCM with a random nonce, bound to their instance, under a key
- * that the database never sees. What is in a sealed credential is in no log, answer or error.
+ * Keeps the credentials of instances. Each is sealed by AES-256-GCM with a random nonce, is bound to its instance, and needs a
+ * key that the database never sees. What is inside a sealed credential comes into no log, answer or error.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Fault } from '@strongroom/contracts';
@@ -25,9 +25,14 @@ const algorithm = 'aes-256-gcm';
 const keyBytes = 32;
 const nonceBytes = 12;
 const tagBytes = 16;
-/** Of the layout: version, nonce, tag, ciphertext. */
+/** The version of the layout, which is version, nonce, tag, ciphertext. */
 const version = 1;
 
+/** How many credentials are judged in one step. */
+const atOnce = 1_000;
+
+const instances = z.array(z.object({ instance_id: z.string() }));
+const old = z.array(z.object({ instance_id: z.string(), until: z.date() }));
 const stored = z.array(z.object({ ciphertext: z.instanceof(Buffer) }));
 const credential = z.strictObject({ password: z.string() });
 
@@ -44,7 +49,7 @@ export class Credentials {
       );
   }
 
-  /** Keeps the credential of an instance, in place of an earlier one. */
+  /** Keeps the credential of an instance. It replaces an earlier one. */
   async put(instanceId: string, { password }: Credential): Promise<void> {
     await this.dataSource.query(
       `insert into instance_credential (instance_id, ciphertext) values ($1, $2)
@@ -53,7 +58,7 @@ export class Credentials {
     );
   }
 
-  /** @throws {CredentialFault} `credential-unreadable`: sealed with another key, or changed */
+  /** @throws {CredentialFault} `credential-unreadable`, when it was sealed with another key or was changed */
   async get(instanceId: string): Promise<Credential | undefined> {
     const rows: unknown = await this.dataSource.query(
       'select ciphertext from instance_credential where instance_id = $1',
@@ -65,6 +70,41 @@ export class Credentials {
 
   async remove(instanceId: string): Promise<void> {
     await this.dataSource.query('delete from instance_credential where instance_id = $1', [instanceId]);
+  }
+
+  /**
+   * Removes credentials that no instance has. The question is asked of a thousand instances at once, however many there are.
+   * @param olderThanMs a credential that was stored later is kept
+   * @param orphansAmong tells those of the instances that need no credential since `until`, by the database's clock
+   * @returns the instances whose credentials were removed
+   */
+  async removeOrphans(
+    olderThanMs: number,
+    orphansAmong: (instanceIds: string[], until: Date) => Promise<string[]>,
+  ): Promise<string[]> {
+    const removed: string[] = [];
+    for (let after: string | null = null; ; ) {
+      const rows: unknown = await this.dataSource.query(
+        `select instance_id, now() - $1 * interval '1 ms' as until from instance_credential
+         where stored_at < now() - $1 * interval '1 ms' and ($2::uuid is null or instance_id > $2) order by instance_id limit $3`,
+        [olderThanMs, after, atOnce],
+      );
+      const found = old.parse(rows);
+      const last = found.at(-1);
+      if (!last) return removed;
+      const orphans = await orphansAmong(
+        found.map(({ instance_id }) => instance_id),
+        last.until,
+      );
+      // One that was stored anew meanwhile is wanted again.
+      const gone: unknown = await this.dataSource.query(
+        `with gone as (delete from instance_credential where instance_id = any($1) and stored_at < $2 returning instance_id)
+         select instance_id from gone`,
+        [orphans, last.until],
+      );
+      removed.push(...instances.parse(gone).map(({ instance_id }) => instance_id));
+      after = last.instance_id;
+    }
   }
 
   private seal(instanceId: string, text: string): Buffer {
@@ -83,7 +123,7 @@ export class Credentials {
       const text = Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
       return credential.parse(JSON.parse(text.toString('utf8')));
     } catch {
-      // The cause is kept back: it could quote what was being opened.
+      // The cause is left out, because it could quote what was opened.
       throw new CredentialFault(
         'credential-unreadable',
         `The credential of instance ${instanceId} can't be opened: STRONGROOM_SECRET_KEY is not the key it was sealed with, or it was changed. Register the instance again.`,

@@ -1,2 +1,2 @@
-/** How an instance's password is kept. */
+/** Keeps the passwords of instances, sealed. */
 export { type Credential, CredentialFault, type CredentialFaultCode, Credentials } from './credentials.js';

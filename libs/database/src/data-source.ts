@@ -1,4 +1,4 @@
-/** The one database of a deployment: how it is connected to, and how its schema comes to be. */
+/** The one database of a deployment: how a process connects to it, and how its schema is brought up to date. */
 import { Socket } from 'node:net';
 import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
@@ -21,6 +21,8 @@ import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
 import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
 import { Functions1700000000018 } from './migrations/0018-functions.js';
 import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
+import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
+import { Comments1700000000021 } from './migrations/0021-comments.js';
 
 /** Every migration, in order: a new one goes to the end. */
 export const migrations = [
@@ -43,21 +45,23 @@ export const migrations = [
   SteadyTime1700000000017,
   Functions1700000000018,
   UnreadColumns1700000000019,
+  JobsWithEvents1700000000020,
+  Comments1700000000021,
 ] as const;
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
   url: string;
-  /** Shown in pg_stat_activity. */
+  /** The name that pg_stat_activity shows. */
   applicationName: string;
   entities?: EntitySchema[];
-  /** Connections kept at most. Default 20: a handler's transaction may wait for another of its own process. */
+  /** The most connections of the pool. Default 20: a handler's transaction may wait for another one of its own process. */
   poolSize?: number;
-  /** How long a statement may take, in milliseconds. Default a minute; 0: without end, for migrations. */
+  /** How long a statement may take, in milliseconds. Default: a minute. 0, for migrations, sets no limit. */
   longestStatementMs?: number;
 }
 
-/** The server ends a statement itself, and says so; only a server that says nothing at all is given up after this. */
+/** The server ends a slow statement itself and says so. A server that says nothing is given up this much later. */
 const silenceMs = 2_000;
 
 export function dataSourceOptions({
@@ -80,7 +84,7 @@ export function dataSourceOptions({
     migrationsTransactionMode: 'each',
     migrations: [...migrations],
     extra: {
-      // A hung connection must not hold the ledger's lock for ever.
+      // A process that hangs in a transaction must not hold the ledger's lock for ever.
       idle_in_transaction_session_timeout: 30_000,
       statement_timeout: longestStatementMs,
       keepAlive: true,
@@ -91,8 +95,8 @@ export function dataSourceOptions({
 }
 
 /**
- * A socket that is ended when nothing has come or gone for so long. A host that vanishes resets no connection, and TCP
- * alone would wait a quarter of an hour for it; the client's own `query_timeout` would leave the dead connection in the pool.
+ * A socket that ends when nothing was sent or received for so long. A host that vanishes resets no connection, and TCP alone
+ * would wait for it for a quarter of an hour. The client's own `query_timeout` would leave the dead connection in the pool.
  */
 function impatient(ms: number): Socket {
   const socket = new Socket();
@@ -107,7 +111,7 @@ export function createDataSource(options: DatabaseOptions): DataSource {
 
 const migrationLock = 7_236_000;
 
-/** Brings the schema up to date. Any number of processes may call it at once: TypeORM takes no lock here, so this does. */
+/** Brings the schema up to date. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. */
 export async function migrate(dataSource: DataSource): Promise<void> {
   const holder = dataSource.createQueryRunner();
   try {

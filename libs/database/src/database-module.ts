@@ -1,11 +1,11 @@
-/** Gives an app its data source, connected, over a schema that is up to date. */
+/** Gives an app a connected data source, on a schema that is up to date. */
 import type { DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { type AppConfig, type RuntimeParts, waitFor } from '@strongroom/runtime';
 import type { EntitySchema } from 'typeorm';
 import { createDataSource, dataSourceOptions, migrate } from './data-source.js';
 
-/** For an app's modules: `DataSource` can be injected. */
+/** The module by which an app's `DataSource` can be injected. */
 export function databaseModule({ app, databaseUrl }: AppConfig, entities: EntitySchema[] = []): DynamicModule {
   return TypeOrmModule.forRoot({
     ...dataSourceOptions({ url: databaseUrl, applicationName: `strongroom-${app}`, entities }),
@@ -14,8 +14,11 @@ export function databaseModule({ app, databaseUrl }: AppConfig, entities: Entity
   });
 }
 
-/** For an app's `prepare`: waits for the database, then migrates it. */
-export async function prepareDatabase({ config, log }: RuntimeParts, stopping: AbortSignal): Promise<void> {
+/** Waits for the database, then migrates it. An app calls it as `prepare`, before its module is made. */
+export async function prepareDatabase(
+  { config, log }: Pick<RuntimeParts, 'config' | 'log'>,
+  stopping: AbortSignal,
+): Promise<void> {
   await waitFor(
     'the database',
     async () => {
@@ -23,7 +26,7 @@ export async function prepareDatabase({ config, log }: RuntimeParts, stopping: A
         url: config.databaseUrl,
         applicationName: `strongroom-${config.app}`,
         poolSize: 2,
-        // A migration takes as long as the ledger is large, and whoever waits for its lock waits with it.
+        // A migration may take long on a large ledger, and other processes wait for its lock meanwhile.
         longestStatementMs: 0,
       });
       await dataSource.initialize();

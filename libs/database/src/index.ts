@@ -1,3 +1,3 @@
-/** The schema's history and the way to the database. */
+/** The history of the schema, and the connection to the database. */
 export * from './data-source.js';
 export * from './database-module.js';

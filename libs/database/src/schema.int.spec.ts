@@ -33,7 +33,7 @@ async function connected<Result>(url: string, use: (client: pg.Client) => Promis
 describe('the schema', () => {
   let database: TestDatabase;
   beforeAll(async () => {
-    database = await createTestDatabase();
+    database = await createTestDatabase({ empty: true });
     await Promise.all([1, 2, 3].map(() => migrated(database.url)));
   });
   afterAll(() => database.drop());
@@ -79,6 +79,12 @@ describe('the schema', () => {
       "create or replace function ledger_refuses_change() returns trigger language plpgsql as 'begin end'",
       /ledger|begin/,
     ],
+    [
+      'a comment of a table',
+      "comment on table job is 'Nothing.'",
+      /the file: .*-- Long work.*\n.*the migrations: -- Nothing\./,
+    ],
+    ['a comment of a column', 'comment on column job.lane is null', /the file: .*-- What the work contends for/],
     ['a table', 'create table attic (id int)', /the migrations: create table attic/],
   ];
   it.each(changes)('is told from one with another form of %s', async (_what, change, told) => {

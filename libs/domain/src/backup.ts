@@ -1,7 +1,7 @@
 /**
- * A backup, or what took the place of one: its stream's first event says whether its slot was run, skipped or missed, so
- * a slot has exactly one outcome. A backup is worked on in numbered attempts; only the newest may end it. One that has
- * ended can be deleted, and a deletion that failed can be asked for again.
+ * A backup, or what became of a slot instead of one. The first event of the stream says whether the slot was run, skipped or
+ * missed, so a slot has exactly one outcome. A backup is worked on in numbered attempts, and only the newest may end it. A
+ * backup that has ended can be deleted, and a deletion that failed can be asked for again.
  */
 import { type BackupType, type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
@@ -11,25 +11,26 @@ export type BackupState =
   | { is: 'absent' }
   | { is: 'passed'; outcome: 'skipped' | 'missed' }
   | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' | 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
+  | ({ is: 'completed' } & Work & CompletedBackup)
+  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
 
 interface Work {
   accountId: string;
-  /** The newest attempt; 0 before the first. */
+  /** The number of the newest attempt; 0 before the first. */
   attempt: number;
   request: EventData<'BackupRequested'>;
-  /** Why it is full though an incremental was planned. */
+  /** Why the backup is full though an incremental was planned. */
   madeFull?: MadeFull;
-  /** What it is a state of, once that is known. */
+  /** The lineage that the backup is a state of, once that is known. */
   lineage?: string;
-  /** What came of it, once it has completed. */
+  /** The event of its completion, once it has completed. */
   completed?: EventData<'BackupCompleted'>;
 }
 
 /** Why a backup is full though an incremental was planned. */
 export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
 
-/** Which history of which server a backup is a state of, and whether that is another one than the backup before was of. */
+/** The lineage of a backup, and whether it is another one than that of the backup before. */
 export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
   another?: Pick<EventData<'AnotherServerFound'>, 'formerLineage' | 'formerBackupId' | 'reason'> | undefined;
 }
@@ -40,15 +41,15 @@ export type BackupCommand =
   | {
       type: 'RequestBackup';
       request: EventData<'BackupRequested'>;
-      /** The state of the backup that it is to be built on, when it is to be built on one. */
+      /** The state of the backup that this one is to be built on, if there is one. */
       parent?: BackupState;
-      /** Why there is none, though one was planned. */
+      /** Why there is no parent, though an incremental was planned. */
       madeFull?: MadeFull;
     }
   | { type: 'SkipSlot'; slot: EventData<'SlotSkipped'> }
   | { type: 'MissSlot'; slot: EventData<'SlotMissed'> }
   | { type: 'StartBackup'; backupId: string; attempt: number; region: string; runner: string }
-  /** What was to be incremental is going to be full: in this attempt, and in those that follow. */
+  /** A backup that was to be incremental becomes full, in this attempt and in those that follow. */
   | ({ type: 'MakeFull'; backupId: string; attempt: number } & MadeFull)
   | {
       type: 'CompleteBackup';
@@ -59,12 +60,12 @@ export type BackupCommand =
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
       > & {
-        /** What it came to be: a run that can't build on its parent is full. Default: what was requested. */
+        /** The type that the backup has in the end: a run that can't build on its parent is full. Default: what was requested. */
         type?: BackupType;
         parentId?: string | null;
       };
     }
-  /** Of one that completed before identities were recorded. */
+  /** For a backup that completed before lineages were recorded. */
   | { type: 'IdentifyBackup'; backupId: string; identity: BackupIdentity }
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
   | {
@@ -154,7 +155,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     },
     RequestDeletion({ backupId, accountId, trigger }, state) {
       if (!isRequested(state) || state.accountId !== accountId) return unknown(backupId);
-      // One that goes with its parent may be gone already.
+      // A backup that is deleted with its parent may be gone already.
       if (state.is === 'deleted') return trigger === 'cascade' ? nothing : unknown(backupId);
       if (isOpen(state)) {
         return refuse(
@@ -210,7 +211,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
   },
 };
 
-/** Of an attempt that an older version made, and that died between its seal and its event. */
+/** For an attempt of an older version, which was lost between its seal and its event. */
 const lostReason: MadeFull = {
   ground: 'not-told',
   reason: 'An earlier attempt could not build on the parent, and died before it said why.',
@@ -245,19 +246,43 @@ function notToBeBuiltOn(
   instanceId: string,
   parent: BackupState = { is: 'absent' },
 ): Refusal | undefined {
-  if (!isRequested(parent) || parent.is === 'deleting' || parent.is === 'deleted') {
-    return refuse('backup-unknown', `Backup ${parentId}, the parent, was not found in this account.`);
-  }
-  if (parent.request.instanceId !== instanceId) {
+  const found = completedBackup({ backupId: parentId, otherwise: 'nothing can be built on it' }, parent);
+  if ('request' in found && found.request.instanceId !== instanceId) {
     return refuse(
       'backup-not-completed',
       `Backup ${parentId} is of another instance: nothing can be built on it here.`,
     );
   }
-  if (parent.is !== 'completed') {
-    return refuse('backup-not-completed', `Backup ${parentId} has not completed: nothing can be built on it.`);
-  }
-  return undefined;
+  return 'refused' in found ? found : undefined;
+}
+
+function backupUnknown(backupId: string): Refusal {
+  return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
+}
+
+/** A backup that has completed, and what came of it. */
+export interface CompletedBackup {
+  request: EventData<'BackupRequested'>;
+  completed: EventData<'BackupCompleted'>;
+}
+
+interface WantedBackup {
+  backupId: string;
+  /** To any other account the backup is unknown. Default: its account is known to be the right one. */
+  accountId?: string;
+  /** What can't be done with a backup that has not completed: the end of the refusal's sentence. */
+  otherwise: string;
+}
+
+/** The backup as one that can be used, or why it can't be. */
+export function completedBackup(
+  { backupId, accountId, otherwise }: WantedBackup,
+  state: BackupState,
+): CompletedBackup | Refusal {
+  if (!isRequested(state) || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
+  if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
+  if (state.is === 'completed') return state;
+  return refuse('backup-not-completed', `Backup ${backupId} has not completed: ${otherwise}.`);
 }
 
 function isRequested(state: BackupState): state is Requested {

@@ -1,8 +1,8 @@
-/** What is asked for when a completed backup is owed to a region. */
+/** Makes the request for the copy of a completed backup that a region is owed. */
 import type { EventData } from '@strongroom/contracts';
 import { copyId } from './identities.js';
 
-/** @param sourceRegion where the bytes are to come from first. Default: where the backup was made */
+/** @param sourceRegion the region to copy from first. Default: where the backup was made */
 export function copyRequest(
   { backupId, instanceId, region: madeIn, parentId, sizeBytes, sha256 }: EventData<'BackupCompleted'>,
   region: string,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { EventData, NewEvent } from '@strongroom/contracts';
+import { historyOfCompleted } from '../fixtures/completed-backup.js';
+import { backupDecider } from './backup.js';
 import { copyDecider } from './copy.js';
-import { given } from './given.js';
+import { account, given } from './given.js';
 import { copyId as copyIdOf } from './identities.js';
 
 const backupId = '0e7a5d5c-6b6f-5d0a-9d3f-5f9a7f1a2b3c';
@@ -73,6 +75,27 @@ describe('a copy', () => {
     expect(given(copyDecider, [requested]).when({ type: 'RequestCopy', request }).gives).toBe('copy-exists');
     expect(copyIdOf(backupId, 'IAD')).toBe(copyId);
     expect(copyIdOf(backupId, 'ORD')).not.toBe(copyId);
+  });
+
+  it('that somebody asks for is owed where it is not, and is read back where it is', () => {
+    const ask = (events: NewEvent[], backup = given(backupDecider, historyOfCompleted(backupId)).state) =>
+      given(copyDecider, events).when({
+        type: 'CopyBackup',
+        accountId: account,
+        backupId,
+        backup,
+        region: 'IAD',
+        sourceRegion: undefined,
+      }).gives;
+    expect(ask([])).toMatchObject([{ type: 'CopyRequested', data: { region: 'IAD', sourceRegion: 'DFW' } }]);
+    const stranded: NewEvent = { type: 'CopyStranded', data: { ...named, reason: 'no vault' } };
+    expect(ask([requested, stranded])).toMatchObject([{ type: 'CopyRequested' }]);
+    for (const underWay of [[requested], [requested, started(1)], [requested, deletionRequested]]) {
+      expect(ask(underWay)).toEqual([]);
+    }
+    expect(ask([requested, started(1), completed(1)])).toMatchObject([{ type: 'CopyCheckRequested' }]);
+    expect(ask([], given(backupDecider, historyOfCompleted(backupId).slice(0, 1)).state)).toBe('backup-not-completed');
+    expect(ask([], given(backupDecider).state)).toBe('backup-unknown');
   });
 
   it('can be asked for again when it was given up, and begins anew, its attempts numbered on', () => {

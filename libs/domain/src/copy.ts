@@ -1,10 +1,12 @@
 /**
- * A copy: a backup's bytes in another region, or in the one where it was made, when that has lost them. Worked on in
- * numbered attempts until it is there, or is given up; one that was given up can be asked for again, and one that was
- * lost is owed again. It goes with its backup: no attempt may end it from the moment that its deletion is asked for, and
- * it is deleted when the region has been emptied, not before.
+ * A copy: the bytes of a backup in another region, or in the region where it was made when that has lost them. A copy is
+ * worked on in numbered attempts until it is there or is given up. A copy that was given up can be asked for again, and one
+ * that was lost is owed again. A copy is deleted with its backup: once the deletion is asked for, no attempt may end the
+ * copy, and it counts as deleted only when the region has been emptied.
  */
 import { type EventData, type NewEvent, refuse } from '@strongroom/contracts';
+import { type BackupState, completedBackup } from './backup.js';
+import { copyRequest } from './copy-request.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
 
@@ -15,11 +17,11 @@ export type CopyState =
 
 interface Work {
   accountId: string;
-  /** The newest attempt; 0 before the first. Never goes back, also when it is asked for again. */
+  /** The number of the newest attempt; 0 before the first. It never goes back, also when the copy is asked for again. */
   attempt: number;
-  /** How many attempts have failed since it was asked for. */
+  /** How many attempts have failed since the copy was asked for. */
   failures: number;
-  /** Whether it is to be read back once more. */
+  /** Whether the copy is to be read back once more. */
   isCheckAsked: boolean;
   request: EventData<'CopyRequested'>;
 }
@@ -30,12 +32,22 @@ interface OfAttempt {
 }
 
 export type CopyCommand =
+  /** Somebody wants the region to have the backup: one that was made there already is read back once more. */
+  | {
+      type: 'CopyBackup';
+      accountId: string;
+      backupId: string;
+      backup: BackupState;
+      region: string;
+      /** Where the bytes can be had. Default: where the backup was made. */
+      sourceRegion: string | undefined;
+    }
   | { type: 'RequestCopy'; request: EventData<'CopyRequested'> }
   | ({ type: 'StartCopy'; replicator: string } & OfAttempt)
   | ({ type: 'FailCopyAttempt'; code: string; reason: string; retryAt: string } & OfAttempt)
   | ({ type: 'CompleteCopy' } & OfAttempt &
       Pick<EventData<'CopyCompleted'>, 'location' | 'sizeBytes' | 'sha256' | 'startedAt'> & {
-        /** Where the bytes came from. Default: where they were asked for from, or they were there already. */
+        /** The region that the bytes came from. Left out when it is the one that was asked for, or they were there already. */
         sourceRegion?: string | undefined;
       })
   | ({ type: 'FailCopy'; code: string; reason: string } & OfAttempt)
@@ -51,7 +63,7 @@ type Requested = Exclude<CopyState, { is: 'absent' }>;
 const superseded = ({ copyId, attempt }: OfAttempt, newest: number) =>
   refuse('attempt-superseded', `Attempt ${attempt} at copy ${copyId} was superseded by attempt ${newest}.`);
 
-/** The copy an attempt may still act on, or why it may not. */
+/** Why no attempt may act on the copy any more; undefined when one may. */
 function open(command: OfAttempt, state: CopyState) {
   if (state.is === 'absent') return refuse('copy-unknown', `Copy ${command.copyId} was never requested.`);
   if (state.is === 'deleting' || state.is === 'deleted') {
@@ -63,7 +75,7 @@ function open(command: OfAttempt, state: CopyState) {
   return undefined;
 }
 
-/** As `open`, for the attempt in hand: it must be the newest. */
+/** As `open`, but the attempt must be the newest as well. */
 function current(command: OfAttempt, state: CopyState) {
   const refusal = open(command, state);
   if (refusal || state.is === 'absent') return refusal;
@@ -82,7 +94,7 @@ const ofInstance = (state: CopyState) => ({
 
 const nothing = { events: [] };
 
-/** Told only where it is otherwise than asked for: most copies come from where their backup was made. */
+/** Told only when the source is another one than was asked for. Most copies come from where their backup was made. */
 function sourceChanged(
   { attempt, sourceRegion }: Extract<CopyCommand, { type: 'CompleteCopy' }>,
   state: Requested,
@@ -100,6 +112,13 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
   aggregate: 'copy',
   initial: { is: 'absent' },
   decide: {
+    CopyBackup({ accountId, backupId, backup, region, sourceRegion }, state) {
+      const found = completedBackup({ accountId, backupId, otherwise: 'there is nothing to copy' }, backup);
+      if ('refused' in found) return found;
+      if (state.is === 'completed') return { events: [{ type: 'CopyCheckRequested', data: ofInstance(state) }] };
+      if (state.is !== 'absent' && state.is !== 'failed') return nothing;
+      return { events: [{ type: 'CopyRequested', data: copyRequest(found.completed, region, sourceRegion) }] };
+    },
     RequestCopy: ({ request }, state) =>
       state.is === 'absent' || state.is === 'failed'
         ? { events: [{ type: 'CopyRequested', data: request }] }
@@ -188,7 +207,7 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
     CopyRequested: (state, { accountId, data }) => ({
       is: 'pending',
       accountId,
-      // What the one before left in the vault has a number too.
+      // Numbers go on: what earlier attempts left in the vault has numbers too.
       attempt: state.is === 'absent' ? 0 : state.attempt,
       failures: 0,
       isCheckAsked: false,

@@ -1,27 +1,27 @@
 /**
- * How a decision is written down: as data. `decide` and `evolve` are total tables over the command and event types of
- * one kind of aggregate, so that a type without its rule does not compile.
+ * How decisions are written down: as tables. `decide` has a rule for each type of command and `evolve` one for each type of
+ * event of an aggregate, so a type without its rule does not compile.
  */
 import type { Aggregate, EventTypeOf, NewEvent, RecordedEvent, Refusal } from '@strongroom/contracts';
 
-/** Something that at most one stream may hold at a time, such as an instance's running backup. */
+/** Something that only one stream may hold at a time, such as the running backup of an instance. */
 export interface Claim {
   kind: ClaimKind;
   key: string;
 }
 export type ClaimKind = 'schedule-of-instance' | 'running-backup-of-instance' | 'idempotency-key';
 
-/** How many of something there may be, such as an account's schedules: counted with the events that make one more or less. */
+/** A limit to how many there may be of something, such as an account's schedules. It is counted together with the events. */
 export interface Quota {
   kind: QuotaKind;
   key: string;
   by: 1 | -1;
-  /** More than this many there may not be; without meaning where one is given back. */
+  /** There may not be more than this many. It means nothing where one is given back. */
   most: number;
 }
 export type QuotaKind = 'schedules-of-account';
 
-/** What a command leads to: facts to record, and what becomes taken or free with them. */
+/** What a command leads to: events to record, and claims and quotas that are taken or released with them. */
 export interface Decision {
   events: NewEvent[];
   claims?: Claim[];
@@ -31,19 +31,19 @@ export interface Decision {
 
 export interface Decider<A extends Aggregate, State, Command extends { type: string }> {
   aggregate: A;
-  /** Before the first event. */
+  /** The state before the first event. */
   initial: State;
   decide: {
     [T in Command['type']]: (command: Extract<Command, { type: T }>, state: State) => Decision | Refusal;
   };
   evolve: { [T in EventTypeOf<A>]: (state: State, event: RecordedEvent<T>) => State };
-  /** What to answer when a claim that the decision needs is held by another stream. */
+  /** The refusal when another stream holds a claim that the decision needs. */
   claimed: { [K in ClaimKind]?: (key: string, holder: string) => Refusal };
-  /** What to answer when a quota is used up. */
+  /** The refusal when a quota is used up. */
   usedUp?: { [K in QuotaKind]?: (key: string, most: number) => Refusal };
 }
 
-/** The state after the given events. Events of other aggregates are a fault of the caller. */
+/** The state after the given events, which must all be of the decider's aggregate. */
 export function fold<A extends Aggregate, State, Command extends { type: string }>(
   decider: Decider<A, State, Command>,
   events: readonly RecordedEvent[],
@@ -62,7 +62,7 @@ function evolveOne<A extends Aggregate, State, Command extends { type: string }>
   return rule(state, event as never);
 }
 
-/** Applies the rule of the command's type. */
+/** Decides a command by the rule of its type. */
 export function decide<A extends Aggregate, State, Command extends { type: string }>(
   decider: Decider<A, State, Command>,
   command: Command,

@@ -1,11 +1,11 @@
-/** For specs: given(events).when(command).then(events or refusal), for any decider. */
+/** For specs of deciders: given(events).when(command) gives events or a refusal. */
 import type { Aggregate, Envelope, NewEvent, RecordedEvent } from '@strongroom/contracts';
 import { type Decider, type Decision, decide, fold } from './decider.js';
 
 export const account = 'acme';
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
-/** Events as the ledger would give them back, all of one stream. */
+/** Events of one stream, as the ledger would give them back. */
 export function recorded(events: NewEvent[], stream = 'stream', accountId = account): RecordedEvent[] {
   return events.map((event, index) => {
     const envelope: Envelope = {
@@ -33,7 +33,7 @@ export function given<A extends Aggregate, State, Command extends { type: string
       const outcome = decide(decider, command, state);
       return {
         outcome,
-        /** The decision’s events, or the refusal's code. */
+        /** The events that were decided, or the code of the refusal. */
         get gives(): NewEvent[] | string {
           return 'refused' in outcome ? outcome.refused : outcome.events;
         },

@@ -1,6 +1,6 @@
 /**
- * What the ledger says of something that a region's vault holds: whether it is kept and where it lies, is in somebody's
- * hand, or has ended there. Whatever is not known is nobody's to remove.
+ * What the ledger says of a backup that a region's vault holds: whether it is kept and where, whether an attempt may be
+ * working on it, or whether it has ended there. What the ledger does not know must not be removed.
  */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { backupDecider } from './backup.js';
@@ -9,20 +9,20 @@ import { fold } from './decider.js';
 import { attemptsByRegion } from './regions.js';
 
 export type HeldVerdict =
-  /** The ledger has never heard of it, or not in this region. */
+  /** The ledger does not know the backup, or not in this region. */
   | { is: 'unknown' }
-  /** An attempt or a deletion may be at it. */
+  /** An attempt or a deletion may be working on it. */
   | { is: 'in-hand' }
-  /** Completed; no attempt will ever begin again. */
+  /** It is completed, and no attempt will ever begin again. */
   | { is: 'kept'; attempt: number; location: string }
-  /** Nothing of it is to stay. @property forGood no attempt will ever begin again */
+  /** Nothing of it is to stay. @property forGood whether no attempt will ever begin again */
   | { is: 'ended'; attempt: number; forGood: boolean };
 
 export interface HeldHistories {
   region: string;
-  /** The stream of the backup. */
+  /** The events of the backup. */
   backup: readonly RecordedEvent[];
-  /** The stream of its copy to the region. */
+  /** The events of its copy to the region. */
   copy: readonly RecordedEvent[];
 }
 
@@ -37,18 +37,18 @@ export function verdictOn({ region, backup: ofBackup, copy: ofCopy }: HeldHistor
   if (backup.is === 'deleted' || backup.is === 'failed') {
     return { is: 'ended', attempt: Math.max(backup.attempt, attempt), forGood: true };
   }
-  if (backup.is !== 'completed' || !backup.completed) return inHand;
+  if (backup.is !== 'completed') return inHand;
   const isHome = backup.completed.region === region;
   if (copy.is === 'absent') {
     if (isHome) return { is: 'kept', attempt: backup.attempt, location: backup.completed.location };
-    // An attempt had begun there when another region was the home region.
+    // An attempt began there when this region was the home region.
     return attempted > 0 ? { is: 'ended', attempt: attempted, forGood: false } : { is: 'unknown' };
   }
   const completed = ofCopy.findLast(isCopyCompleted);
   if (copy.is === 'completed') {
     return completed ? { is: 'kept', attempt, location: completed.data.location } : inHand;
   }
-  // What was whole once and could not be put back may be the best that there is left.
+  // A copy that was whole once and could not be put back may still be the best that is left.
   if (isHome || (completed && copy.is === 'failed')) return inHand;
   if (copy.is === 'failed' || copy.is === 'deleted') {
     return { is: 'ended', attempt, forGood: copy.is === 'deleted' };

@@ -4,7 +4,7 @@ import { copyId, scheduledBackupId } from './identities.js';
 const scheduleId = '88b277eb-39be-4921-be31-3d61b43651d7';
 
 describe('identities that follow from what they name', () => {
-  // Frozen: another value would make yesterday's slots run again.
+  // These values are frozen: with others, slots that have run would run again.
   it('stay what they were in every release', () => {
     expect(scheduledBackupId(scheduleId, new Date('2026-11-23T14:30:00Z'))).toMatchInlineSnapshot(
       `"b5addafb-097f-5478-9c51-1008574b1f64"`,

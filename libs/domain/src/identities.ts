@@ -1,19 +1,20 @@
-/** Identities that follow from what they name, so that two who decide the same thing decide it about one stream. */
+/** Ids that are made from what they name. Two processes that decide about the same thing decide it on the same stream. */
 import { v5 } from 'uuid';
 
 const scheduledBackups = 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11';
 const copies = '6f2d3c55-7b0a-5c7e-8a55-51b1d0d8a9c2';
 
 /**
- * The id of the backup, or of what took its place, for one slot of a schedule: a slot runs once whoever fires it.
- * @param again how often the slot was decided before its time, by a clock that was wrong: such an outcome is not its own
+ * The id of the backup for one slot of a schedule, or of what became of the slot instead. So a slot runs once, whoever
+ * decides it.
+ * @param again how often the slot was decided before its time because a clock was wrong; such an outcome does not count
  */
 export function scheduledBackupId(scheduleId: string, slotAt: Date, again = 0): string {
   const slot = `${scheduleId} ${slotAt.toISOString()}`;
   return v5(again === 0 ? slot : `${slot} ${again}`, scheduledBackups);
 }
 
-/** The id of a backup's copy in a region: a region is owed one copy however often it is asked for. */
+/** The id of a backup's copy in a region. A region is owed one copy, however often it is asked for. */
 export function copyId(backupId: string, region: string): string {
   return v5(`${backupId} ${region}`, copies);
 }

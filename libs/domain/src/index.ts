@@ -1,4 +1,5 @@
-/** Pure decisions: no clock, no randomness, no framework, no database. */
+/** Decisions that depend on their arguments alone: no clock, no randomness, no framework, no database. */
+export * from './asked-work.js';
 export * from './backup.js';
 export * from './backup-name.js';
 export * from './copy.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NewEvent } from '@strongroom/contracts';
+import { historyOfCompleted } from '../fixtures/completed-backup.js';
 import { backupDecider } from './backup.js';
 import { account, given } from './given.js';
 import { instanceDecider } from './instance.js';
@@ -88,9 +89,27 @@ describe('an instance that is built from a backup', () => {
     data: { instanceId, name, datastore, backupId, region: 'IAD', endpoint },
   };
   const failed: NewEvent = { type: 'InstanceBuildFailed', data: { instanceId, backupId, code: 'x', reason: 'y' } };
-  const build = { type: 'BuildInstance' as const, instanceId, name, datastore, backupId };
+  const history = historyOfCompleted(backupId);
+  const build = {
+    type: 'BuildInstance' as const,
+    accountId: account,
+    instanceId,
+    name,
+    backupId,
+    backup: given(backupDecider, history).state,
+  };
   const complete = { type: 'CompleteBuild' as const, region: 'IAD', endpoint };
   const fail = { type: 'FailBuild' as const, code: 'x', reason: 'y' };
+
+  it('needs a backup of its account that has completed, and is a server of that kind', () => {
+    const from = (events: NewEvent[], accountId = account) =>
+      given(instanceDecider).when({ ...build, accountId, backup: given(backupDecider, events).state }).gives;
+    expect(from(history)).toEqual([requested]);
+    expect(from(history, 'other')).toBe('backup-unknown');
+    expect(from([])).toBe('backup-unknown');
+    expect(from(history.slice(0, 1))).toBe('backup-not-completed');
+    expect(from(history.slice(0, 1), 'other')).toBe('backup-unknown');
+  });
 
   it('is asked for once, and ends once', () => {
     expect(given(instanceDecider).when(build).gives).toEqual([requested]);

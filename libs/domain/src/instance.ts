@@ -1,5 +1,6 @@
-/** An instance: a database server that backups are taken of; a customer's own, or one that was built from a backup. */
+/** An instance: a database server that backups are taken of, either a customer's own or one that was built from a backup. */
 import { type Datastore, type Endpoint, type EventData, type Refusal, refuse } from '@strongroom/contracts';
+import { type BackupState, completedBackup } from './backup.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
 
@@ -10,9 +11,9 @@ export interface RegisteredInstance {
   name: string;
   datastore: Datastore;
   endpoint: Endpoint;
-  /** The backup that it was built from; null for a server that was there before. */
+  /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
-  /** In place of which other lineages each lineage was accepted that was. */
+  /** The lineages that were accepted, each with the lineages in whose place it was. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -33,7 +34,15 @@ export type InstanceState =
 
 export type InstanceCommand =
   | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
-  | ({ type: 'BuildInstance' } & Omit<InstanceToBuild, 'accountId' | 'is'>)
+  | {
+      type: 'BuildInstance';
+      accountId: string;
+      instanceId: string;
+      name: string;
+      backupId: string;
+      /** The state of the backup that it is to be built from. */
+      backup: BackupState;
+    }
   | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
   | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
   | {
@@ -41,7 +50,7 @@ export type InstanceCommand =
       accountId: string;
       instanceId: string;
       lineage: string;
-      /** Every lineage that there are backups of. */
+      /** Every lineage of which there are backups. */
       lineages: readonly string[];
     }
   | { type: 'ForgetInstance'; accountId: string; instanceId: string };
@@ -54,10 +63,14 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       state.is !== 'absent'
         ? refuse('instance-exists', `Instance ${instanceId} is registered already.`)
         : { events: [{ type: 'InstanceRegistered', data: { instanceId, name, datastore, endpoint } }] },
-    BuildInstance: ({ instanceId, name, datastore, backupId }, state) =>
-      state.is !== 'absent'
-        ? refuse('instance-exists', `Instance ${instanceId} is there already.`)
-        : { events: [{ type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } }] },
+    BuildInstance({ accountId, instanceId, name, backupId, backup }, state) {
+      if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
+      const otherwise = 'only one that has completed can be restored';
+      const found = completedBackup({ accountId, backupId, otherwise }, backup);
+      if ('refused' in found) return found;
+      const { datastore } = found.request;
+      return { events: [{ type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } }] };
+    },
     CompleteBuild({ endpoint, region }, state) {
       if (state.is !== 'building') return { events: [] };
       const { instanceId, name, datastore, backupId } = state;
@@ -85,7 +98,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const inPlaceOf = [...new Set([...already, ...others])];
       return { events: [{ type: 'LineageAccepted', data: { instanceId, lineage, inPlaceOf } }] };
     },
-    // Held for ever: nothing can be begun any more that was decided on what the instance was.
+    // The claims are never given back: what was decided on the instance as it was can begin no more.
     ForgetInstance({ accountId, instanceId }, state) {
       if (state.is === 'absent' || state.is === 'forgotten' || state.accountId !== accountId) {
         return instanceUnknown(instanceId);
@@ -140,7 +153,29 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
   },
 };
 
-/** For commands that need an instance of their account. */
+/** The instance as a server of the account that backups can be taken of, or why it is none. */
+export function serverToBackUp(
+  accountId: string,
+  instanceId: string,
+  state: InstanceState,
+): RegisteredInstance | Refusal {
+  switch (state.is) {
+    case 'registered':
+      return state.accountId === accountId ? state : instanceUnknown(instanceId);
+    case 'building':
+    case 'build-failed':
+      if (state.accountId !== accountId) return instanceUnknown(instanceId);
+      return refuse(
+        'instance-not-there-yet',
+        `Instance ${instanceId} ${notBuilt[state.is]}: there is no server to back up.`,
+      );
+    default:
+      return instanceUnknown(instanceId);
+  }
+}
+
+const notBuilt = { building: 'is being built', 'build-failed': 'could not be built' };
+
 export function instanceUnknown(instanceId: string): Refusal {
   return refuse(
     'instance-unknown',

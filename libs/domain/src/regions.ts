@@ -1,20 +1,20 @@
 /**
- * Which regions count for a backup: those that the deployment has a vault of. One that was taken out of the configuration
- * holds nobody up, and what lies only there is not relied on.
+ * Which regions count for a backup: those for which the deployment has a vault. A region that was taken out of the
+ * configuration holds nothing up, and what lies only there does not count.
  */
 
 import type { RecordedEvent } from '@strongroom/contracts';
 
-/** A completed backup and what the ledger knows of its copies. */
+/** A backup and what the ledger knows of its copies. */
 export interface BackupAndCopies {
-  /** The region it was made in; null before it is. */
+  /** The region where it was made; null before it has completed. */
   madeIn: string | null;
   copies: readonly { region: string; isCompleted: boolean }[];
 }
 
 /**
- * The regions that hold the backup whole, as far as is known: where it was made comes first. A copy that is owed there
- * tells that the region has lost it.
+ * The regions that hold the whole backup, as far as the ledger knows. The region where it was made comes first, unless a
+ * copy is owed to it: then that region has lost the backup.
  */
 export function regionsHolding({ madeIn, copies }: BackupAndCopies): string[] {
   const isLost = copies.some(({ region, isCompleted }) => region === madeIn && !isCompleted);
@@ -23,8 +23,8 @@ export function regionsHolding({ madeIn, copies }: BackupAndCopies): string[] {
 }
 
 /**
- * Whether every region that is owed the backup holds it, of those that count, and at least one that counts does.
- * @param served the regions that the deployment has a vault of
+ * Whether every region that counts and is owed the backup holds it, and at least one region that counts does.
+ * @param served the regions for which the deployment has a vault
  */
 export function isWhereOwed(
   { copyTo, ...backup }: BackupAndCopies & { copyTo: readonly string[] },
@@ -35,8 +35,8 @@ export function isWhereOwed(
 }
 
 /**
- * The newest attempt at a backup itself by the region where it began, from the backup's history. In the vault of such a
- * region the attempts at a copy are numbered on from there, so that of any two the later one has the higher number.
+ * The number of the newest attempt at the backup itself, for each region where one began. In the vault of such a region the
+ * attempts at a copy go on with the next numbers, so that of any two attempts the later one has the higher number.
  */
 export function attemptsByRegion(history: readonly RecordedEvent[]): Map<string, number> {
   const attempts = new Map<string, number>();

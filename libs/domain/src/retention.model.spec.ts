@@ -1,8 +1,8 @@
 /**
- * Random histories of an instance: slots that run as planned, come to be full, fail or are skipped; backups that somebody
- * asks for; another server behind the address, and the former back again; copies that arrive late or never, deletions that
- * fail, a client that deletes by hand, edits of the schedule, a schedule in the place of a deleted one, lineages that are
- * accepted. The deciders do every step, as they do in the ledger. What may go is told by the plan that the history keeps.
+ * Random histories of an instance. Slots run as planned, become full, fail or are skipped. Backups are asked for; another
+ * server comes behind the address, or the former comes back. Copies arrive late or never; deletions fail; a client deletes
+ * by hand. Schedules are edited or replaced, and lineages are accepted. The deciders decide every step, as they do in the
+ * ledger. What retention may delete follows from the plan that the history has kept.
  */
 import { describe, expect, it } from '@jest/globals';
 import { type BackupType, type EventData, isRefusal, type NewEvent } from '@strongroom/contracts';
@@ -11,10 +11,10 @@ import { type Outcome, type Step, step } from '../fixtures/retention-steps.js';
 import { type BackupCommand, type BackupState, backupDecider } from './backup.js';
 import { decide, fold } from './decider.js';
 import { account, recorded } from './given.js';
-import { beyondRetention, type HeldBackup } from './retention.js';
+import { beyondRetention, type JudgedBackup } from './retention.js';
 import { type DefinedSince, definitionAt, plannedType } from './slots.js';
 
-/** More of them by night: each history has about 60 steps. */
+/** The number of histories, of about 60 steps each. A nightly run has more. */
 const histories = Number(process.env.STRONGROOM_RETENTION_HISTORIES ?? 100);
 const shortest = 50;
 const regions = ['IAD', 'ORD'];
@@ -24,13 +24,13 @@ const dayMs = 86_400_000;
 
 interface Making {
   id: string;
-  /** Which one made it; undefined for one that was asked for. */
+  /** The schedule that made it; undefined when it was asked for. */
   schedule: number | undefined;
   slotAt: Date | null;
-  /** What its slot was planned to be. */
+  /** What was planned for its slot. */
   plan: BackupType | undefined;
   parent: Backup | undefined;
-  /** Whose state it is. */
+  /** The server that it is a state of. */
   server: number;
 }
 
@@ -63,7 +63,7 @@ class Backup {
     return true;
   }
 
-  /** What the vaults hold of it. */
+  /** Whether the vaults hold anything of it. */
   get isStored(): boolean {
     return ['completed', 'deleting', 'delete-failed'].includes(this.state.is);
   }
@@ -85,7 +85,7 @@ const nameOf = (server: number) => `00000000-0000-4000-8000-00000000000${server}
 
 class History {
   readonly backups: Backup[] = [];
-  /** How many of each reason there were to keep or to let go: a history in which nothing happens shows nothing. */
+  /** How often each reason to keep or to delete came up: a history in which nothing happens shows nothing. */
   readonly seen = { goes: 0, protected: 0, accepted: 0 };
   private retention = 2;
   private server = 0;
@@ -138,7 +138,7 @@ class History {
     }
   }
 
-  /** Nothing is away any more: what is meant to go goes. */
+  /** Ends every outage, so that every deletion succeeds. */
   settle(): void {
     for (const region of regions) {
       for (const backup of this.backups) if (backup.isGood) backup.copied.add(region);
@@ -178,7 +178,7 @@ class History {
     this.make({ schedule: by === 'run-now' ? this.schedule : undefined, slotAt: null, plan: undefined, parent }, true);
   }
 
-  /** The newest, where the server can prove that it is its own. */
+  /** The newest backup, if it is of the same server. */
   private toBuildOn(): Backup | undefined {
     const newest = this.backups.findLast(({ isGood }) => isGood);
     return newest?.made.server === this.server ? newest : undefined;
@@ -213,7 +213,7 @@ class History {
     if (succeeds) this.retain();
   }
 
-  /** The newest that misses the region gets it, its ancestors first. */
+  /** Copies the newest backup that the region does not have, its ancestors first. */
   private copy(region: string, succeeds: boolean): void {
     const missing = this.backups.findLast((backup) => backup.isGood && !backup.copied.has(region));
     if (!missing || !succeeds) return;
@@ -263,7 +263,7 @@ class History {
     this.seen.accepted += gone.filter((backup) => !this.isReplacedBy(backup.made.server, backup, left)).length;
   }
 
-  /** By so many newer cycles, each whole, as are to be kept: of its own server, or of one that was accepted in its place. */
+  /** Whether there are as many newer whole cycles as are to be kept, of its server or of one accepted in its place. */
   private isReplaced(backup: Backup, left: Backup[]): boolean {
     return [0, 1, 2].some((server) => this.isReplacedBy(server, backup, left));
   }
@@ -278,7 +278,7 @@ class History {
     );
   }
 
-  /** Whether it has had its time, were nothing built on it. */
+  /** Whether it may go, if nothing is built on it. */
   private isPast(backup: Backup): boolean {
     const { plan, schedule } = backup.made;
     if (plan === undefined || schedule !== this.schedule || !backup.isGood) return false;
@@ -296,7 +296,7 @@ class History {
     return ['requested', 'running', 'completed', 'delete-failed'].includes(state.is);
   }
 
-  private judged(backup: Backup): HeldBackup {
+  private judged(backup: Backup): JudgedBackup {
     const { id, made, type, state } = backup;
     const slotAt = made.schedule === this.schedule ? made.slotAt : null;
     return {
@@ -311,7 +311,7 @@ class History {
     };
   }
 
-  /** With everything made from it, or not at all. */
+  /** Deletes a backup together with everything that is built on it, or not at all. */
   private delete(root: Backup, trigger: 'request' | 'retention'): Backup[] {
     const chain = this.below(root);
     const command = (backupId: string): BackupCommand => ({
@@ -325,7 +325,7 @@ class History {
     return chain;
   }
 
-  /** The backup and what was made from it that is still there, parents first. */
+  /** The backup and what is still there of what was built on it, parents first. */
   private below(root: Backup): Backup[] {
     const chain = [root];
     for (const backup of this.backups) {
@@ -348,7 +348,7 @@ describe('retention, over random histories', () => {
           steps += 1;
           for (const backup of history.backups) {
             const { parent } = backup;
-            // Whatever is stored stands on something that is stored; whatever is good, on something good.
+            // The parent of a stored backup is stored, and the parent of a good backup is good.
             if (backup.isStored && parent) expect([backup.id, parent.isStored]).toEqual([backup.id, true]);
             if (backup.isGood && parent) expect([backup.id, parent.isGood]).toEqual([backup.id, true]);
           }
@@ -363,7 +363,7 @@ describe('retention, over random histories', () => {
       { numRuns: histories },
     );
     expect(steps).toBeGreaterThanOrEqual(histories * shortest);
-    // It is not for want of deletions that nothing went wrong, nor of anything to keep from them.
+    // The histories held enough deletions, and enough that had to be kept from them.
     expect(seen.goes).toBeGreaterThan(histories);
     expect(seen.protected).toBeGreaterThan(histories / 10);
     expect(seen.accepted).toBeGreaterThan(0);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { beyondRetention, type HeldBackup } from './retention.js';
+import { beyondRetention, type JudgedBackup } from './retention.js';
 
 const server = '00000000-0000-4000-8000-0000000000a1';
 const another = '00000000-0000-4000-8000-0000000000b1';
 const dayMs = 86_400_000;
 
-/** @param day of its slot */
-const backup = (backupId: string, day: number, more: Partial<HeldBackup> = {}): HeldBackup => ({
+/** @param day the day of its slot */
+const backup = (backupId: string, day: number, more: Partial<JudgedBackup> = {}): JudgedBackup => ({
   backupId,
   parentId: null,
   slotAt: new Date(day * dayMs),
@@ -17,13 +17,13 @@ const backup = (backupId: string, day: number, more: Partial<HeldBackup> = {}): 
   isCopied: true,
   ...more,
 });
-const incremental = (backupId: string, day: number, parentId: string, more: Partial<HeldBackup> = {}) =>
+const incremental = (backupId: string, day: number, parentId: string, more: Partial<JudgedBackup> = {}) =>
   backup(backupId, day, { parentId, planned: 'incremental', type: 'incremental', ...more });
-const promoted = (backupId: string, day: number, more: Partial<HeldBackup> = {}) =>
+const promoted = (backupId: string, day: number, more: Partial<JudgedBackup> = {}) =>
   backup(backupId, day, { planned: 'incremental', ...more });
-const askedFor = (backupId: string, more: Partial<HeldBackup> = {}) => backup(backupId, 0, { slotAt: null, ...more });
+const askedFor = (backupId: string, more: Partial<JudgedBackup> = {}) => backup(backupId, 0, { slotAt: null, ...more });
 
-const goes = (held: HeldBackup[], cycles: number, accepted: Record<string, string[]> = {}) =>
+const goes = (held: JudgedBackup[], cycles: number, accepted: Record<string, string[]> = {}) =>
   beyondRetention(held, { cycles, accepted: new Map(Object.entries(accepted)) }).join('');
 
 describe('retention', () => {
@@ -46,7 +46,7 @@ describe('retention', () => {
   it('tries again what could not be deleted, but not before there are enough', () => {
     expect(goes([backup('a', 0), backup('b', 7, { is: 'delete-failed' }), backup('c', 14)], 2)).toBe('b');
     expect(goes([backup('b', 7, { is: 'delete-failed' }), backup('c', 14)], 2)).toBe('');
-    // It failed before it was known of which server it is.
+    // It failed before its server was known.
     expect(goes([backup('a', 0, { is: 'delete-failed', lineage: null }), backup('b', 7)], 1)).toBe('a');
   });
 
@@ -70,7 +70,7 @@ describe('retention', () => {
 
   it('keeps what something is built on that stays: asked for, running, or of a cycle that is kept', () => {
     const week = [backup('a', 0), incremental('b', 1, 'a'), incremental('c', 2, 'b')];
-    const of = (last: HeldBackup) => goes([...week, last, backup('d', 7)], 1);
+    const of = (last: JudgedBackup) => goes([...week, last, backup('d', 7)], 1);
     expect(of(askedFor('x', { type: 'incremental', parentId: 'b' }))).toBe('c');
     expect(of(askedFor('x', { type: 'incremental', parentId: 'c', is: 'unended' }))).toBe('');
     expect(goes([...week, backup('d', 7), incremental('e', 8, 'a')], 1)).toBe('bc');
@@ -98,7 +98,7 @@ describe('retention', () => {
     const now = [backup('n', 14, { lineage: another }), backup('o', 21, { lineage: another })];
     expect(goes([...former, ...now.slice(0, 1)], 2, { [another]: [server] })).toBe('');
     expect(goes([...former, ...now], 2, { [another]: [server] })).toBe('ab');
-    // The former server is back: what it makes now is newer than anything of the other.
+    // The former server is back, and its new backups are newer than all of the other server.
     expect(goes([...former, ...now, backup('c', 28)], 2, { [another]: [server] })).toBe('ab');
     expect(goes([...former, ...now, backup('c', 28)], 2, { [server]: [another] })).toBe('a');
   });

@@ -1,52 +1,51 @@
 /**
- * Which of a schedule's backups have had their time. What is counted are cycles: a slot that was planned full and whose
- * backup is there begins one, and the slots up to the next belong to it. A full that was not planned, be it promoted or
- * asked for, is no cycle: it neither counts nor takes another's place.
+ * Which of a schedule's backups are beyond its retention. Cycles are counted: a slot that was planned full and has its
+ * backup begins a cycle, and the slots up to the next such slot belong to it. A full backup that was not planned begins no
+ * cycle: it does not count, and it takes the place of no other.
  *
- * What is older is what was made before, not what is of an earlier slot: a clock that was wrong may have run slots of next
- * year.
+ * Older means made before, and not of an earlier slot, because a wrong clock may have run slots of next year.
  *
- * Only a newer cycle that is proven takes the place of an older one of its own lineage: as long as the newest is not in
- * every region where it is owed nothing goes, and failing runs take nothing with them. Nothing goes that somebody asked
- * for, that is of an unknown lineage, or that something which stays is built on.
+ * Only a newer cycle of the same lineage takes the place of an older one. Nothing goes as long as the newest cycle is not in
+ * every region that is owed it, so runs that fail remove nothing. Nothing goes that somebody asked for, that is of an unknown
+ * lineage, or that a backup which stays is built on.
  */
 import type { BackupType } from '@strongroom/contracts';
 
-/** A backup of the instance. */
-export interface HeldBackup {
+/** A backup of the instance, as retention looks at it. */
+export interface JudgedBackup {
   backupId: string;
   parentId: string | null;
-  /** Null for one that is of no slot of the schedule: asked for, or of another schedule. It stays. */
+  /** Null when the backup is of no slot of the schedule: it was asked for, or is of another schedule. Such a backup stays. */
   slotAt: Date | null;
-  /** What its schedule asked of its slot, whatever it came to be. */
+  /** What the schedule planned for the slot, whatever type the backup has. */
   planned: BackupType;
   type: BackupType;
-  /** Which history of which server it is a state of; null when that is not known. */
+  /** Null when it is not known. */
   lineage: string | null;
-  /** `unended` is running; `delete-failed` was to go already, and is not to be relied on. */
+  /** An `unended` backup is running. A `delete-failed` one was to go already, and does not count. */
   is: 'unended' | 'completed' | 'delete-failed';
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
 }
 
 export interface Retention {
-  /** How many cycles of a lineage are kept at least, each begun by a full that is completed and copied. */
+  /** How many cycles of a lineage are kept at least. Each begins with a full backup that is completed and copied. */
   cycles: number;
-  /** In place of which other lineages a lineage was accepted: as soon as it has its cycles, theirs that are older go. */
+  /** For each lineage that was accepted, those whose place it takes. Their older backups go when it has its own cycles. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
 
-interface OfSlot extends HeldBackup {
+interface OfSlot extends JudgedBackup {
   slotAt: Date;
-  /** Rises with the order of making. */
+  /** The place in the order of making. */
   place: number;
 }
 
 /**
- * @param held everything of the instance that the vaults hold or that is running, in the order of its making
- * @returns the ids of those to delete, in that order: with a backup goes everything that is built on it
+ * @param held the backups of the instance that the vaults hold or that are running, in the order of their making
+ * @returns the ids of the backups to delete, in that order. What is built on one of them goes with it
  */
-export function beyondRetention(held: readonly HeldBackup[], retention: Retention): string[] {
+export function beyondRetention(held: readonly JudgedBackup[], retention: Retention): string[] {
   const ofSlots = held.flatMap(({ slotAt, ...backup }, place) => (slotAt ? [{ ...backup, slotAt, place }] : []));
   const goes = new Set<string>();
   for (const lineage of new Set(ofSlots.flatMap((backup) => backup.lineage ?? []))) {
@@ -57,7 +56,7 @@ export function beyondRetention(held: readonly HeldBackup[], retention: Retentio
       const { is, place, backupId } = backup;
       const isOwn = backup.lineage === lineage;
       const isCounted = isOwn || (backup.lineage !== null && replaced.includes(backup.lineage));
-      // What failed before anything was known of its server, and could not be removed, is of no lineage.
+      // A backup that failed before its server was known, and could not be removed, is of no lineage.
       const isAgain = is === 'delete-failed' && (isOwn || backup.lineage === null);
       if (isAgain || (isCounted && is !== 'unended' && place < keptSince)) goes.add(backupId);
     }
@@ -70,21 +69,21 @@ export function beyondRetention(held: readonly HeldBackup[], retention: Retentio
   return held.flatMap(({ backupId }) => (goes.has(backupId) ? backupId : []));
 }
 
-/** The place where the oldest cycle begins that a lineage keeps; undefined when it has no more than it keeps, or the newest is not copied. */
+/** Where the oldest cycle begins that a lineage keeps; undefined when it has too few cycles, or the newest is not copied. */
 function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number): number | undefined {
   const begun = ofSlots
     .filter((each) => each.lineage === lineage && each.is === 'completed')
     .filter(({ planned, type }) => planned === 'full' && type === 'full')
     .reverse();
   if (!begun[0]?.isCopied) return undefined;
-  // A slot that a wrong clock had run before its time has run twice, and begins one cycle: where it ran first.
+  // A slot that a wrong clock ran before its time has run twice. It begins one cycle, where it ran first.
   const whole = new Map<number, number>();
   for (const { slotAt, place, isCopied } of begun) if (isCopied) whole.set(slotAt.getTime(), place);
   return whole.size < cycles ? undefined : Math.min(...[...whole.values()].slice(0, cycles));
 }
 
 /** Everything that the backups are built on. */
-function neededBy(backups: readonly HeldBackup[], held: readonly HeldBackup[]): Set<string> {
+function neededBy(backups: readonly JudgedBackup[], held: readonly JudgedBackup[]): Set<string> {
   const parents = new Map(held.map(({ backupId, parentId }) => [backupId, parentId]));
   const needed = new Set<string>();
   for (const { parentId } of backups) {

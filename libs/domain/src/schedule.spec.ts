@@ -14,11 +14,14 @@ const definition: ScheduleDefinition = {
   paused: false,
 };
 const instance = {
+  is: 'registered' as const,
   instanceId,
   accountId: account,
   name: 'orders',
   datastore: { type: 'postgresql' as const, version: '18' },
   endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' as const },
+  builtFrom: null,
+  accepted: new Map(),
 };
 const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
 const deleted: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId, instanceId } };
@@ -47,10 +50,24 @@ describe('a schedule', () => {
   });
 
   it('is refused for an instance that is not there, or is another account’s', () => {
-    expect(given(scheduleDecider).when({ ...create, instance: undefined }).gives).toBe('instance-unknown');
+    const forgotten = { is: 'forgotten' as const, builtFrom: null, endpoint: undefined };
+    for (const gone of [{ is: 'absent' as const }, forgotten]) {
+      expect(given(scheduleDecider).when({ ...create, instance: gone }).gives).toBe('instance-unknown');
+    }
     expect(given(scheduleDecider).when({ ...create, instance: { ...instance, accountId: 'other' } }).gives).toBe(
       'instance-unknown',
     );
+  });
+
+  it('is refused for an instance that is still to be built, and for one that could not be', () => {
+    const { name, datastore } = instance;
+    for (const is of ['building', 'build-failed'] as const) {
+      const toBuild = { is, instanceId, accountId: account, name, datastore, backupId: scheduleId };
+      expect(given(scheduleDecider).when({ ...create, instance: toBuild }).gives).toBe('instance-not-there-yet');
+      expect(given(scheduleDecider).when({ ...create, instance: { ...toBuild, accountId: 'other' } }).gives).toBe(
+        'instance-unknown',
+      );
+    }
   });
 
   it('tells its whole definition when a part of it changes', () => {

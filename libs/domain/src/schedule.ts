@@ -1,7 +1,7 @@
-/** A schedule: when an instance is backed up and where its backups are copied. At most one for an instance. */
+/** A schedule says when an instance is backed up and where its backups are copied. An instance has at most one. */
 import { type EventData, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
-import { instanceUnknown, type RegisteredInstance } from './instance.js';
+import { type InstanceState, instanceUnknown, serverToBackUp } from './instance.js';
 
 export type ScheduleDefinition = Pick<
   EventData<'ScheduleCreated'>,
@@ -19,8 +19,7 @@ export type ScheduleCommand =
       accountId: string;
       scheduleId: string;
       instanceId: string;
-      /** The instance as it is known, if it is. */
-      instance: Pick<RegisteredInstance, 'accountId'> | undefined;
+      instance: InstanceState;
       definition: ScheduleDefinition;
       /** How many schedules the account may have. */
       mostSchedules: number;
@@ -40,7 +39,8 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
   initial: { is: 'absent' },
   decide: {
     CreateSchedule({ accountId, scheduleId, instanceId, instance, definition, mostSchedules }) {
-      if (instance?.accountId !== accountId) return instanceUnknown(instanceId);
+      const server = serverToBackUp(accountId, instanceId, instance);
+      if ('refused' in server) return server;
       return {
         events: [{ type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } }],
         claims: claimOn(instanceId),
@@ -83,7 +83,7 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
   },
   claimed: {
     'schedule-of-instance': (instanceId, holder) =>
-      // An instance that was forgotten holds the claim itself, for ever.
+      // An instance that was forgotten holds the claim itself for ever.
       holder === instanceId
         ? instanceUnknown(instanceId)
         : refuse(

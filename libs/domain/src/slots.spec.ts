@@ -169,7 +169,7 @@ describe('slots that came due', () => {
       afterMs: fc.integer({ min: 1, max: 2 * dayMs }),
       heardAfterMs: fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: dayMs })),
       hour: fc.integer({ min: 0, max: 23 }),
-      // Few, so that edits to and from the same time come up.
+      // There are few minutes, so that some edits return to an earlier time.
       minute: fc.constantFrom(0, 1, 30),
       paused: fc.boolean(),
     });
@@ -204,7 +204,7 @@ describe('slots that came due', () => {
           const look = (now: Date) => {
             while (timer && timer <= now) {
               const { paused, missed, fire, next } = dueSlots(spans, timer, now, catchUpMs, limit);
-              // The identity of the slot is its lock: whoever is second changes nothing.
+              // The id of the slot is its lock: a second decision changes nothing.
               const decide = (outcome: 'paused' | 'missed' | 'fired', slots: { slotAt: Date }[]) => {
                 for (const { slotAt } of slots) {
                   if (slotAt > now) throw new Error(`the slot of ${slotAt.toISOString()} was decided before its time`);
@@ -225,7 +225,7 @@ describe('slots that came due', () => {
           }
           const endMs = Math.max(...events.map((event) => event.atMs)) + dayMs;
           events.push({ atMs: endMs, do: () => look(new Date(endMs)) });
-          // Stable: what happened at one instant happens in the order above.
+          // The sort is stable: events of one instant keep the order above.
           for (const event of events.toSorted((a, b) => a.atMs - b.atMs)) event.do();
 
           const nominal: number[] = [];

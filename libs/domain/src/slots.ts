@@ -1,9 +1,9 @@
 /**
- * The arithmetic of slots: the instants, named by their nominal time in UTC, at which a schedule is due. A schedule is due
- * every day at its hour and minute; the day of the week only says which day's backup is full.
+ * The arithmetic of slots. A slot is an instant at which a schedule is due, named by its nominal time in UTC. A schedule is
+ * due every day at its hour and minute; the day of the week only says on which day the backup is full.
  *
- * Each slot is judged by what the schedule said at its time, so an edit or a pause neither adds nor takes away a slot that
- * was due before it.
+ * Each slot is judged by what the schedule said at the slot's time. So an edit or a pause neither adds nor removes a slot
+ * that was due before it.
  */
 import type { BackupType, RecordedEvent } from '@strongroom/contracts';
 import type { ScheduleDefinition } from './schedule.js';
@@ -15,7 +15,7 @@ export interface DailyTime {
   minute: number;
 }
 
-/** What a schedule has said since an instant, until the next one. */
+/** A definition of a schedule and the instant since when it has been in force. */
 export interface DefinedSince {
   since: Date;
   definition: ScheduleDefinition;
@@ -23,7 +23,7 @@ export interface DefinedSince {
 
 export interface Slot {
   slotAt: Date;
-  /** In force at that time. */
+  /** The definition that was in force at that time. */
   definition: ScheduleDefinition;
 }
 
@@ -35,21 +35,21 @@ export function nextSlot({ hour, minute }: DailyTime, after: Date): Date {
   return new Date(sameDay > after.getTime() ? sameDay : sameDay + dayMs);
 }
 
-/** What the definition asks of a slot: full on its day of the week, every day when that is 7, else incremental. */
+/** What is planned for a slot: a full backup on the schedule's day of the week (7: every day), else an incremental. */
 export function plannedType(dayOfWeek: number, slotAt: Date): BackupType {
   return dayOfWeek === 7 || slotAt.getUTCDay() === dayOfWeek ? 'full' : 'incremental';
 }
 
-/** The time by which a stream is read, when it is known better than by the events themselves. */
+/** The time at which a stream is read, for callers who know it better than the events tell. */
 export interface ReadAt {
   now: Date;
-  /** Since when at the latest what was told under a later time than now is in force. */
+  /** The latest instant since when a definition may be in force that was recorded under a time to come. */
   latest: Date;
 }
 
 /**
- * What a schedule has said over time, from its stream. The database's clock may have been put back: no span begins before
- * the one before it, and none in the future.
+ * The definitions of a schedule over time, from its stream. Since the database's clock may have been put back, no definition
+ * begins before the one before it, and none begins in the future.
  */
 export function definitionsOf(told: readonly RecordedEvent[], read?: ReadAt): DefinedSince[] {
   const spans: DefinedSince[] = [];
@@ -64,14 +64,14 @@ export function definitionsOf(told: readonly RecordedEvent[], read?: ReadAt): De
   return spans;
 }
 
-/** What was in force at a slot: one at the very instant of an edit is of what was before. @param spans at least one */
+/** The definition in force at a slot. At the very instant of an edit that is the former one. @param spans at least one */
 export function definitionAt(spans: readonly DefinedSince[], slotAt: Date): ScheduleDefinition {
   const span = spans.findLast(({ since }) => since < slotAt) ?? spans[0];
   if (!span) throw new RangeError('a schedule that was never defined has no slots');
   return span.definition;
 }
 
-/** Every slot from an instant on, in order, without an end. A slot at the very instant of an edit is of what was before. */
+/** Every slot from an instant on, in order and without end. A slot at the very instant of an edit is of the former definition. */
 export function* slotsOf(spans: readonly DefinedSince[], from: Date): Generator<Slot> {
   for (const [index, { since, definition }] of spans.entries()) {
     const until = spans[index + 1]?.since.getTime() ?? Number.POSITIVE_INFINITY;
@@ -81,23 +81,22 @@ export function* slotsOf(spans: readonly DefinedSince[], from: Date): Generator<
 }
 
 export interface DueSlots {
-  /** Slots that came due while the schedule was paused, oldest first; and the one to fire, when it is paused now. */
+  /** Slots that were due while the schedule was paused, oldest first, and the one to fire, if it is paused now. */
   paused: Slot[];
-  /** Slots that passed unfired and are not made up for, oldest first. */
+  /** Slots that passed without a backup and get none any more, oldest first. */
   missed: Slot[];
-  /** The slot to fire now, if the newest that was not paused is not too old. */
+  /** The slot to fire now: the newest one that was not paused, unless it is too old. */
   fire: Slot | undefined;
   /** The first slot that is not judged yet. */
   next: Date;
 }
 
 /**
- * Judges the slots from an instant up to now. After an outage at most one slot is made up for, the newest, and only
- * within the catch-up window; every other one is missed.
- *
+ * Judges the slots from an instant up to now. After an outage only the newest slot is made up for, and only within the
+ * catch-up window. Every other slot is missed.
  * @param spans at least one
  * @param catchUpMs how old a slot may be and still be fired, in milliseconds
- * @param limit the most slots judged at once; the rest stay due
+ * @param limit how many slots are judged at once; the others stay due
  */
 export function dueSlots(
   spans: readonly DefinedSince[],
@@ -118,7 +117,7 @@ export function dueSlots(
     const isInTime = newest && !isDue && now.getTime() - newest.slotAt.getTime() <= catchUpMs;
     if (!isInTime) return { paused, missed: due, fire: undefined, next: slot.slotAt };
     const missed = due.slice(0, -1);
-    // Whoever has paused since does not want a backup now, though one was due before.
+    // Whoever has paused the schedule since then wants no backup now, though one was due before.
     return spans.at(-1)?.definition.paused
       ? { paused: [...paused, newest], missed, fire: undefined, next: slot.slotAt }
       : { paused, missed, fire: newest, next: slot.slotAt };

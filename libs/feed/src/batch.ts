@@ -1,7 +1,7 @@
 /**
- * Handles messages exactly once in effect: what the handlers write and the group's offset move in one transaction, and
- * what was handled before, or is not in the ledger, is skipped. A message that cannot be handled is set aside; an outage
- * is the caller's to wait out.
+ * Handles messages with effect exactly once. What the handlers write and the group's offset change in one transaction. A
+ * message that was handled before is skipped, and so is one that is not in the ledger. A message that can't be handled is
+ * set aside. An outage is thrown, and the caller waits for its end.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@strongroom/contracts';
@@ -25,7 +25,7 @@ import {
 import { recordHandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
 
-/** How often a message is tried alone before it is set aside. */
+/** How often a message is tried by itself before it is set aside. */
 const triesAlone = 3;
 const firstPauseMs = 100;
 
@@ -36,16 +36,16 @@ export interface BatchParts {
   handlers: Handlers;
   deadLetters: Pick<DeadLetters, 'setAside'>;
   metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded'>;
-  /** Default: the group's offsets of its feed. */
+  /** Default: the offsets of the group in its feed. */
   offsets?: Offsets;
   /**
-   * Tells others of a message that is about to be set aside.
-   * @throws {FeedFault}
+   * Publishes a message that is about to be set aside.
+   * @throws {FeedFault} when it was not taken
    */
   publishDeadLetter(message: FeedMessage, error: unknown): Promise<void>;
 }
 
-/** Whether it passes by itself, so that the message has to wait rather than be set aside. */
+/** Whether an error passes by itself. Then the message waits, and is not set aside. */
 export function passesByItself(error: unknown): boolean {
   return error instanceof FeedFault || isOutage(error);
 }
@@ -62,7 +62,7 @@ export class Batch {
 
   /**
    * Returns when every message is handled or set aside.
-   * @throws only what passes by itself, such as a database that is away; and what stops setting aside
+   * @throws what passes by itself, such as an outage of the database, and what prevents a message from being set aside
    */
   async handle(messages: readonly FeedMessage[]): Promise<void> {
     const read = messages.map(readMessage);
@@ -71,7 +71,7 @@ export class Batch {
     } catch (error) {
       if (passesByItself(error)) throw error;
     }
-    // One of them spoils the transaction of all: alone each shows what it is.
+    // One message has spoilt the transaction of all. Each is tried alone, so that it shows which.
     for (const each of read) await this.alone(each);
   }
 
@@ -113,8 +113,8 @@ export class Batch {
   }
 
   /**
-   * Events that the ledger does not hold at their place: a stranger's, or of a ledger that was since restored to an
-   * earlier point. They happened to nobody, and their positions must not fence off the events that did.
+   * The events that the ledger does not hold at their position. They come from another client of the broker, or from a
+   * ledger that was restored to an earlier point since. They are skipped, and their positions must not hide real events.
    */
   private async unrecorded(
     manager: EntityManager,
@@ -145,14 +145,14 @@ export class Batch {
         return await this.together([message]);
       } catch (error) {
         if (passesByItself(error)) throw error;
-        // What can't be read will not be readable the next time.
+        // A message that can't be read can't be read the next time either.
         if (!message.event || attempt >= triesAlone) return this.setAside(message, error);
       }
       await delay(firstPauseMs * 2 ** (attempt - 1));
     }
   }
 
-  /** The topic is told first: told twice is better than not at all. */
+  /** The dead-letter topic comes first: a letter there twice is better than none. */
   private async setAside(read: ReadMessage, error: unknown): Promise<void> {
     await this.parts.publishDeadLetter(read.message, error);
     const isNews = await this.parts.dataSource.transaction(async (manager) => {

@@ -1,4 +1,4 @@
-/** Connects an app to its feed: the one way to do it, so that nothing of what belongs to it can be forgotten. */
+/** Connects an app to its feed. This is the only way to do it, so that no part of the feed is left out. */
 import type { INestApplication } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { Ledger } from '@strongroom/ledger';
@@ -13,18 +13,18 @@ import { KafkaFeed } from './kafka/kafka-feed.js';
 import { KafkaRelay } from './kafka/kafka-relay.js';
 
 export interface ConnectOptions {
-  /** Whether the app is unready while no events come in. Not for one that answers without them. */
+  /** Whether the app is unready while no events come in. It is false for an app that can answer without them. */
   readinessNeedsFeed: boolean;
-  /** How long an event may be on its way before the second look handles it, in milliseconds. Default: five minutes. */
+  /** After this time, in milliseconds, the second look handles an event that the feed has not. Default: five minutes. */
   feedTakesMs?: number;
 }
 
-/** The consumer group of an app: its processes share the events. */
+/** The consumer group of an app. The processes of the app share its events. */
 export function groupOf({ namespace, app }: Pick<RuntimeParts['config'], 'namespace' | 'app'>): string {
   return `${namespace}.${app}`;
 }
 
-/** Begins with `app.startAllMicroservices()`, ends with the app. The app must provide `Ledger` and `DataSource`. */
+/** The feed begins with `app.startAllMicroservices()` and ends with the app. The app must provide `Ledger` and `DataSource`. */
 export function connectFeed(app: INestApplication, parts: RuntimeParts, options: ConnectOptions): void {
   const feed = makeFeed(app, parts, options);
   app

@@ -1,4 +1,4 @@
-/** Messages that no attempt could get handled: set aside, so that their partition goes on, and kept to be replayed. */
+/** Keeps messages that could not be handled. They are set aside so that their partition goes on, and can be replayed. */
 import { isOutage } from '@strongroom/ledger';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -20,7 +20,7 @@ export class DeadLetters {
     private readonly log: Logger,
   ) {}
 
-  /** Within the transaction that moves the offset beyond the message. */
+  /** Sets a message aside, within the transaction that moves the offset beyond it. */
   async setAside(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const { value, headers, offset, position } = message;
@@ -47,7 +47,7 @@ export class DeadLetters {
     );
   }
 
-  /** As `setAside`, unless a letter of the same event waits already, be it from elsewhere. */
+  /** As `setAside`, unless a letter of the same event is kept already, whatever partition it came from. */
   async setAsideOnce(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
     const found: unknown = await manager.query(
       'select id from dead_letter where consumer_group = $1 and position = $2 and replayed_at is null limit 1',
@@ -56,7 +56,7 @@ export class DeadLetters {
     if (z.array(z.unknown()).parse(found).length === 0) await this.setAside(manager, key, message, error);
   }
 
-  /** Letters of events that have been handled since need no replay. What a letter says of its place is not believed. */
+  /** Letters of events that have been handled since need no replay. The place that a letter tells is not trusted. */
   async handledAfterAll(events: readonly { position: number; id: string }[]): Promise<void> {
     await this.dataSource.query(
       `update dead_letter l set replayed_at = now()
@@ -68,7 +68,7 @@ export class DeadLetters {
     );
   }
 
-  /** Handles the letters of this group that an operator has asked to be replayed. */
+  /** Handles the group's letters that an operator has marked for replay. */
   async replayAsked(handlers: Handlers): Promise<void> {
     const found: unknown = await this.dataSource.query(
       `select id, topic, partition, message from dead_letter
@@ -89,7 +89,7 @@ export class DeadLetters {
         });
         this.log.info({ deadLetter: id }, 'dead letter replayed');
       } catch (error) {
-        // The wish stays: it is looked at again when the database is back.
+        // The mark stays, and the letter is replayed when the database is back.
         if (isOutage(error)) throw error;
         await this.dataSource.query('update dead_letter set replay_asked_at = null where id = $1', [id]);
         this.log.error(

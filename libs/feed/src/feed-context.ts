@@ -1,13 +1,13 @@
-/** What a handler is given beside the event. */
+/** What a handler gets besides the event. */
 import type { EntityManager } from 'typeorm';
 
 export class FeedContext {
   constructor(
-    /** The transaction that moves the feed's offset: what is written through it happens with the offset, or not at all. */
+    /** The transaction that moves the feed's offset. What is written through it is committed with the offset, or not at all. */
     readonly manager: EntityManager,
     readonly topic: string,
     readonly partition: number,
-    /** The event's place in the ledger. */
+    /** The event's position in the ledger. */
     readonly position: number,
   ) {}
 }

@@ -1,4 +1,4 @@
-/** The dead-letter topic did not take a message. The message is not set aside yet: it waits, and so does its partition. */
+/** The dead-letter topic did not take a message. The message is not set aside yet: it waits, and its partition with it. */
 import { Fault, messageOf } from '@strongroom/contracts';
 
 export class FeedFault extends Fault<'dead-letter-not-published'> {

@@ -1,4 +1,4 @@
-/** What a feed with handlers measures, the same over Kafka and without it. */
+/** The metrics of a feed with handlers, which are the same with Kafka and without it. */
 import type { RecordedEvent } from '@strongroom/contracts';
 import type { Clock, Metrics } from '@strongroom/runtime';
 import type { DeadLetters } from './dead-letters.js';
@@ -7,7 +7,7 @@ export interface FeedMetricsOptions {
   metrics: Metrics;
   clock: Clock;
   deadLetters: DeadLetters;
-  /** Events not handled yet, by topic. */
+  /** How many events are not handled yet, by topic. */
   behind(): Promise<Map<string, number>>;
 }
 

@@ -1,33 +1,33 @@
-/** How far a consumer group has handled each partition: a row whose lock fences every other consumer of the partition. */
+/** How far a consumer group has handled each partition. It is kept in a row, whose lock keeps other consumers out. */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { FeedMessage, ReadMessage } from './feed-message.js';
 
 export interface PartitionKey {
   group: string;
-  /** The broker cluster, or the ledger. */
+  /** Where the messages come from: a cluster of the broker, or the ledger. */
   source: string;
   topic: string;
   partition: number;
 }
 
 export interface Handled {
-  /** Of the last message handled; -1 before the first. */
+  /** The offset of the last message handled; -1 before the first. */
   offset: bigint;
   /** The ledger position of the last event handled. */
   position: number;
 }
 
-/** Where it is kept how far a group is. */
+/** Keeps how far a group is. */
 export interface Offsets {
-  /** Takes the place for the length of the transaction. */
+  /** Locks the row until the transaction ends. */
   lock(manager: EntityManager, key: PartitionKey): Promise<Handled>;
   move(manager: EntityManager, key: PartitionKey, handled: Handled): Promise<void>;
 }
 
 const rows = z.array(z.object({ partition: z.int(), offset: z.coerce.bigint(), position: z.coerce.number() }));
 
-/** Takes the partition for the length of the transaction. */
+/** Locks the partition until the transaction ends. */
 async function lockHandled(
   manager: EntityManager,
   { group, source, topic, partition }: PartitionKey,
@@ -57,10 +57,10 @@ async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, 
 
 export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };
 
-/** Takes back the group's offsets that lie beyond the end of the ledger: nothing that comes would be handled. @returns the topics */
+/** Takes back the group's offsets beyond the end of the ledger, which would hide all events to come. @returns their topics */
 export async function takeBackBeyondEnd(dataSource: DataSource, group: string): Promise<string[]> {
   const found: unknown = await dataSource.query(
-    `with ledger as (select coalesce(max(position), 0) as last from ledger_event), taken as (
+    `with ledger as (select ledger_head() as last), taken as (
        -- Of the ledger itself an offset is a place in it.
        update feed_offset set position = least(position, last),
          "offset" = case when source = 'ledger' then least("offset", position, last) else "offset" end, moved_at = now()
@@ -74,7 +74,7 @@ export async function takeBackBeyondEnd(dataSource: DataSource, group: string): 
     .map(({ topic }) => topic);
 }
 
-/** Every partition of a topic that the group has begun. */
+/** How far the group is in every partition of a topic that it has begun. */
 export async function handledOf(
   manager: EntityManager,
   { group, source, topic }: Omit<PartitionKey, 'partition'>,
@@ -87,30 +87,30 @@ export async function handledOf(
 }
 
 /**
- * Whether the message was handled before. The event's place in the ledger tells it, also of one that a relay sent twice
- * or that lies in a topic made anew; a message without an event has only its offset.
+ * Whether the message was handled before. The position of its event tells that, also when a relay has sent the event twice
+ * or the topic was made anew. A message without an event has only its offset.
  */
 export function isRepetition({ message, event }: ReadMessage, handled: Handled): boolean {
   return event ? event.position <= handled.position : message.offset <= handled.offset;
 }
 
 /**
- * How far the group is after the message. Only an event moves the position: what a header claims could skip events unseen.
- * An event that is news takes its offset with it, be it a lower one: its topic was made anew.
+ * How far the group is after the message. Only an event moves the position, because the position in a header could be wrong
+ * and skip events. A new event moves the offset even to a lower one: its topic was made anew then.
  */
 export function after({ message, event }: ReadMessage, handled: Handled): Handled {
   if (event && event.position > handled.position) return { offset: message.offset, position: event.position };
   return passedOver(message, handled);
 }
 
-/** How far the group is after a message that it only passes over. */
+/** How far the group is after a message that it skips. */
 export function passedOver({ offset }: FeedMessage, handled: Handled): Handled {
   return offset > handled.offset ? { ...handled, offset } : handled;
 }
 
 /**
- * Has topics that are made anew filled from the start of the ledger, and read from their start. Positions stay: what was
- * handled is skipped. @returns those that had been filled before
+ * Makes the relay fill topics from the start of the ledger, and the groups read them from their start. Positions stay, so
+ * events that were handled are skipped. @returns the topics that had been filled before
  */
 export async function beginAnew(dataSource: DataSource, source: string, topics: string[]): Promise<string[]> {
   return dataSource.transaction(async (manager) => {
@@ -123,7 +123,7 @@ export async function beginAnew(dataSource: DataSource, source: string, topics: 
       place,
     );
     await manager.query(`update feed_offset set "offset" = -1 where source = $1 and topic = any($2)`, place);
-    // Their offsets will be given again, to other messages.
+    // Other messages will get the same offsets.
     await manager.query(
       `update dead_letter set source = source || ' until ' || now() where source = $1 and topic = any($2)`,
       place,

@@ -1,4 +1,4 @@
-/** What every feed promises, shown on real services. A handler here has no guard of its own: each effect is counted. */
+/** What every feed promises, tested on real services. The handler has no guard against repetition: each effect is counted. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { FeedConfig } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';

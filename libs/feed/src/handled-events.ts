@@ -1,6 +1,6 @@
 /**
- * Which events a group has handled, beside its offsets: an offset says how far it is, and what it was moved past it does
- * not say. A row stands from the transaction of the handlers until the second look has passed it.
+ * Which events a group has handled. The offsets say only how far the group is, and not which events it was moved past. A row
+ * is written in the transaction of the handlers, and is removed when the second look has passed its event.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ export async function recordHandled(manager: EntityManager, group: string, place
   );
 }
 
-/** Those of the places whose events the group has not handled, in order. */
+/** Those of the positions whose events the group has not handled, in order. */
 export async function unhandledOf(dataSource: DataSource, group: string, places: readonly number[]): Promise<number[]> {
   const rows: unknown = await dataSource.query(
     `select position from unnest($2::bigint[]) as places(position)

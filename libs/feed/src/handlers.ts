@@ -1,4 +1,4 @@
-/** The handlers of an app by event type, run one after another in the order in which they were registered. */
+/** The handlers of an app by type of event. They run one after another, in the order in which they were registered. */
 import { Catch, type RpcExceptionFilter } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { RecordedEvent } from '@strongroom/contracts';
@@ -23,12 +23,12 @@ export class Handlers {
     return this.byType.size > 0;
   }
 
-  /** Events of a type that nobody handles are passed over. */
+  /** Does nothing for an event of a type that has no handler. */
   async handle(event: RecordedEvent, context: FeedContext): Promise<void> {
     const { requestId, correlationId } = event.context;
     await runInContext({ requestId, correlationId, eventId: event.id }, async () => {
       for (const handler of this.byType.get(event.type) ?? []) {
-        // A Nest handler that fails does not throw: it gives an Observable that does.
+        // A handler of Nest that fails does not throw: it returns an Observable that does.
         const outcome: unknown = await handler(event, context);
         if (isObservable(outcome)) await lastValueFrom(outcome, { defaultValue: undefined });
       }
@@ -36,7 +36,7 @@ export class Handlers {
   }
 }
 
-/** Lets errors through as they are: Nest's own filter would hide the database's code, by which an outage is known. */
+/** Passes errors on as they are. Nest's own filter would hide the database's code, which tells an outage. */
 @Catch()
 export class ErrorsAsTheyAre implements RpcExceptionFilter {
   catch(error: unknown): Observable<never> {

@@ -1,4 +1,5 @@
-/** Events to handlers: over Kafka, or from the ledger itself. */
+/** Brings events to handlers: over Kafka, or from the ledger itself. */
 export { type ConnectOptions, connectFeed, groupOf } from './connect-feed.js';
 export { FeedContext } from './feed-context.js';
+export { jobNews } from './job-news.js';
 export { unhandledEvents } from './unhandled-events.js';

@@ -1,6 +1,6 @@
 /**
- * Where a group's second look is: up to there every event has been handled, or set aside. It stands apart from the group's
- * offsets, for those are what it looks after.
+ * How far a group's second look is: up to there every event has been handled or set aside. It is kept apart from the group's
+ * offsets, because the second look checks on these.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -22,7 +22,7 @@ export async function secondLookAt(dataSource: DataSource, group: string): Promi
   return positions.parse(rows)[0]?.position ?? 0;
 }
 
-/** Its offset is its place in the ledger. */
+/** The offsets of the second look, which are positions in the ledger. */
 export const secondLookOffsets: Offsets = {
   async lock(manager: EntityManager, { group }: PartitionKey): Promise<Handled> {
     await manager.query(
@@ -39,7 +39,7 @@ export const secondLookOffsets: Offsets = {
   async move(manager: EntityManager, { group }: PartitionKey, { position, offset }: Handled): Promise<void> {
     await manager.query('update second_look set position = $2 where consumer_group = $1', [
       group,
-      // What can't be read has only its offset.
+      // An event that can't be read has only its offset.
       Math.max(position, Number(offset)),
     ]);
   },

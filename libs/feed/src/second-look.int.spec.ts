@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.remove());
 
-/** One whose time is turned by hand, as if no feed ever handled anything. */
+/** A second look with a clock that is turned by hand, and without a feed that handles anything. */
 function look(group: string) {
   const { dataSource, ledger, ids } = world;
   const log = createLogger({ app: 'spec', level: 'silent' });
@@ -115,7 +115,7 @@ it('asks as often about a long history as about a short one', async () => {
     await secondLook.look();
     clock.ms += 5 * minuteMs;
     while ((await secondLook.look()) === 'again');
-    // From here on all that was is passed, and one event is new.
+    // Everything before is passed now, and one event is new.
     const before = handled.length;
     await world.append(world.ids.next());
     await secondLook.look();

@@ -1,10 +1,10 @@
 /**
- * Looks once more at every event that has been in the ledger for longer than a feed needs, and handles what the feed did
- * not, whatever was in the broker or in the offsets. Each event is looked at once, so the cost does not grow with history;
- * handlers bear an event that the feed brings later all the same.
+ * Looks at every event again that has been in the ledger for longer than a feed needs. It handles the events that the feed
+ * has not, whatever the broker and the offsets say. Each event is looked at once, so the cost does not grow with the
+ * history. When the feed still brings such an event later, the handlers can bear it.
  *
- * How long an event has been there is measured by the process's steady clock against where the ledger ended then: the
- * ledger's own clock may be wrong.
+ * How long an event has been there is measured by the steady clock of the process, from the time when the ledger ended there.
+ * The ledger's own clock may be wrong.
  */
 import type { Ledger } from '@strongroom/ledger';
 import { type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
@@ -24,18 +24,18 @@ export interface SecondLookOptions {
   group: string;
   handlers: Handlers;
   deadLetters: DeadLetters;
-  /** What a feed needs to bring the news by itself, a broker's restart included, in milliseconds. */
+  /** How long a feed may take to bring an event, a restart of the broker included, in milliseconds. */
   feedTakesMs?: number | undefined;
-  /** Milliseconds that only ever rise, from any beginning. */
+  /** A clock in milliseconds that only rises. It may begin at any value. */
   elapsedMs?: () => number;
 }
 
 const defaultFeedTakesMs = 300_000;
 const mostLookMs = 15_000;
-/** Events whose places are asked for at once; of those that were lost so many are handled in one transaction. */
+/** How many events are looked at in one pass. The lost ones among them are handled in one transaction. */
 const windowSize = 5_000;
 const batchSize = 100;
-/** How many places a gauge looks at. */
+/** How many events a gauge looks at. */
 const mostCounted = 20_000;
 
 export class SecondLook {
@@ -101,7 +101,7 @@ export class SecondLook {
       name: 'strongroom_second_look_behind_events',
       help: `Events that are due for the second look and have not had it, counted up to ${mostCounted}.`,
       measure: async (gauge) => {
-        const due = await ledger.placesBetween(await secondLookAt(dataSource, group), this.horizon, mostCounted);
+        const due = await ledger.positionsBetween(await secondLookAt(dataSource, group), this.horizon, mostCounted);
         gauge.set(due.length);
       },
     });
@@ -115,7 +115,7 @@ export class SecondLook {
     return this.loop.stop();
   }
 
-  /** Looks at the next events that are due for it. */
+  /** Handles what is missing among the next events. */
   async look(): Promise<'again' | 'done'> {
     const { ledger, dataSource, group, deadLetters } = this.options;
     const beyond = await takeBackBeyondEnd(dataSource, group);
@@ -124,7 +124,7 @@ export class SecondLook {
     this.horizon = this.passed(await ledger.head());
     const cursor = await secondLookAt(dataSource, group);
     if (this.horizon <= cursor) return 'done';
-    const window = await ledger.placesBetween(cursor, this.horizon, windowSize);
+    const window = await ledger.positionsBetween(cursor, this.horizon, windowSize);
     const lost = await unhandledOf(dataSource, group, this.own(window));
     const now = lost.slice(0, batchSize);
     if (now.length > 0) {
@@ -144,10 +144,10 @@ export class SecondLook {
     return end < this.horizon ? 'again' : 'done';
   }
 
-  /** How many of the newest events nobody has handled, by type: those that are just on their way among them. */
+  /** How many of the newest events are not handled, by type. Events that are on their way are counted too. */
   private async unhandled(): Promise<Map<string, number>> {
     const { ledger, dataSource, group, handlers } = this.options;
-    const places = await ledger.placesBetween(
+    const places = await ledger.positionsBetween(
       await secondLookAt(dataSource, group),
       Number.MAX_SAFE_INTEGER,
       mostCounted,
@@ -158,16 +158,16 @@ export class SecondLook {
     return counts;
   }
 
-  /** What is handled here at all. */
+  /** The positions of events that have a handler here. */
   private own(places: readonly { position: number; type: string }[]): number[] {
     const { types } = this.options.handlers;
     return places.filter(({ type }) => types.has(type)).map(({ position }) => position);
   }
 
-  /** Where the ledger ended as long ago as a feed needs. */
+  /** The position where the ledger ended as long ago as a feed may take. */
   private passed(head: number): number {
     const now = this.elapsedMs();
-    // A standby that took over may lack the newest events: their places are given anew, to others.
+    // A standby that has taken over may lack the newest events, and gives their positions to others.
     while ((this.heads.at(-1)?.position ?? 0) > head) this.heads.pop();
     this.horizon = Math.min(this.horizon, head);
     if (head !== this.heads.at(-1)?.position) this.heads.push({ position: head, atMs: now });

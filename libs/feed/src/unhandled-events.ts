@@ -1,4 +1,4 @@
-/** The events that a group has yet to handle, whatever its offsets say: on their way, lost, or set aside. */
+/** The events that a group has not handled, whatever its offsets say: they are on their way, lost, or set aside. */
 import { parseEvent, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
@@ -6,18 +6,18 @@ import { z } from 'zod';
 import { unhandledOf } from './handled-events.js';
 import { secondLookAt } from './second-look-cursor.js';
 
-/** How many places are looked at, at most. */
+/** How many events are looked at, at most. */
 const mostPlaces = 20_000;
 const letters = z.array(z.object({ position: z.coerce.number() }));
 
-/** @returns in order; those that can't be read are left out */
+/** @returns the events in order, without those that can't be read */
 export async function unhandledEvents(
   { dataSource, ledger }: { dataSource: DataSource; ledger: Ledger },
   group: string,
   type: string,
 ): Promise<RecordedEvent[]> {
   const after = await secondLookAt(dataSource, group);
-  const places = (await ledger.placesBetween(after, Number.MAX_SAFE_INTEGER, mostPlaces)).filter(
+  const places = (await ledger.positionsBetween(after, Number.MAX_SAFE_INTEGER, mostPlaces)).filter(
     (place) => place.type === type,
   );
   const unhandled = await unhandledOf(

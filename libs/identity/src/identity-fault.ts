@@ -1,12 +1,12 @@
-/** What can break in telling who asks, from a closed list, each saying whether another attempt can help. */
+/** What can break while a caller is identified. Each fault has a code from a closed list, which says whether to try again. */
 import { Fault } from '@strongroom/contracts';
 
 export const identityFaultCodes = {
-  /** The file of tokens can't be read, or is not one. */
+  /** The file of tokens can't be read, or is not in the right form. */
   'tokens-file-invalid': false,
-  /** Keystone does not answer, or not as Keystone does. */
+  /** Keystone does not answer, or its answer is not one of Keystone's. */
   'keystone-unavailable': true,
-  /** Keystone does not let this service in. */
+  /** Keystone does not accept this service's own user. */
   'keystone-refused': false,
 } as const;
 

@@ -1,17 +1,17 @@
-/** The port to who is asking: a token in, the principal whose token it is out. */
+/** The port to an identity provider: it gives the principal of a token. */
 
 export interface Principal {
-  /** What the token is called; the actor of the events that follow from its requests. */
+  /** The name of the token, which is the actor of the events that its requests lead to. */
   readonly name: string;
   /** The account whose resources the principal may reach. */
   readonly accountId: string;
-  /** As the provider names them; see `mayDo` for those that mean something here. */
+  /** The roles as the provider names them. `mayDo` knows those that mean something here. */
   readonly roles: readonly string[];
 }
 
 export abstract class Identity {
   /**
-   * The principal of a token; undefined when there is no token or it is nobody's.
+   * @returns undefined when there is no token, or it belongs to nobody
    * @throws {IdentityFault} when that can't be found out; nobody is let in then
    */
   abstract authenticate(token: string | undefined): Promise<Principal | undefined>;

@@ -1,4 +1,4 @@
-/** Who asks, and what they may do. */
+/** Tells who asks, and what they may do. */
 export * from './identity.js';
 export * from './identity-fault.js';
 export { type KeystoneOptions, KeystoneTokens } from './keystone-tokens.js';

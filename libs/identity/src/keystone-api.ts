@@ -1,6 +1,6 @@
 /**
- * The two calls of Keystone's Identity API v3 that telling who asks takes: a token for ourselves, and what another token
- * is. Source: OpenStack Identity API v3, "Authentication and token management".
+ * The two calls of Keystone's Identity API v3 that are needed: one gets a token for this service, the other describes the
+ * token of a caller. Source: OpenStack Identity API v3, "Authentication and token management".
  */
 import { messageOf } from '@strongroom/contracts';
 import { z } from 'zod';
@@ -15,10 +15,10 @@ export interface KeystoneUser {
 }
 
 export interface KeystoneServer {
-  /** Without `/v3`. */
+  /** The address of Keystone without `/v3`. */
   url: URL;
   user: KeystoneUser;
-  /** How long Keystone may take to answer. */
+  /** How long Keystone may take to answer, in milliseconds. */
   timeoutMs: number;
 }
 
@@ -35,7 +35,7 @@ export interface OwnToken {
   expiresAt: Date;
 }
 
-/** Keystone did not accept the token that we asked with. */
+/** Keystone did not accept this service's own token. */
 export class OwnTokenRefused extends Error {}
 
 const mostBytes = 1_048_576;
@@ -77,7 +77,7 @@ export class KeystoneApi {
   }
 
   /**
-   * @returns undefined when the token is nobody's, has expired, was revoked, or is of no project
+   * @returns undefined when the token belongs to nobody, has expired, was revoked, or is of no project
    * @throws {OwnTokenRefused | IdentityFault}
    */
   async describe(token: string, own: string): Promise<KeystoneToken | undefined> {

@@ -135,7 +135,7 @@ describe('what Keystone answers', () => {
   });
 
   it('is kept for ten thousand tokens and no more, those used last', async () => {
-    // Fifty at once: on a busy machine the last of them waits.
+    // On a busy machine the last of fifty requests at once has to wait.
     const one = identity({ timeoutMs: 60_000 });
     for (let n = 0; n < 10_050; n += 50) {
       await Promise.all(Array.from({ length: 50 }, (_, k) => one.authenticate(`t${n + k}`)));

@@ -1,6 +1,6 @@
 /**
- * Identity from OpenStack's Keystone: a token is whoever Keystone says it is, as of a moment ago. What can't be found
- * out lets nobody in. Tokens are kept by their digest only.
+ * Identity from OpenStack's Keystone. Keystone says whose a token is, and its answer counts for a short time. When Keystone
+ * can't be asked, nobody is let in. Only digests of tokens are kept.
  */
 import { createHash } from 'node:crypto';
 import { accountId } from '@strongroom/contracts';
@@ -17,11 +17,11 @@ import {
 
 export interface KeystoneOptions extends KeystoneServer {
   clock: Clock;
-  /** What of a token's project is the account in our paths: one of them, for two names of one account would be two accounts. */
+  /** Which of the project's two names is the account in our paths. It can't be both: they would be two accounts. */
   account: 'project-id' | 'project-name';
-  /** Our role for each of Keystone's; one that is not here means nothing. */
+  /** Our role for each of Keystone's roles. A role that is not here means nothing. */
   roles: ReadonlyMap<string, string>;
-  /** How long what Keystone said counts: so long a revoked token may still be let in. */
+  /** How long an answer of Keystone counts, in milliseconds. For this time a revoked token may still be let in. */
   cacheMs: number;
 }
 
@@ -31,15 +31,15 @@ interface Known {
 }
 
 const mostKnown = 10_000;
-/** A token that is refused is soon asked about again: it may be news that travels. */
+/** How long a refusal counts. It is short, because a new token may not be known everywhere in Keystone yet. */
 const refusedMs = 5_000;
-/** Keystone's own are below 300 characters; nothing that is no token is sent there. */
+/** Keystone's tokens are shorter than 300 characters. Nothing much longer is sent there. */
 const longestToken = 8_192;
 const renewBeforeMs = 60_000;
 
 export class KeystoneTokens extends Identity {
   private readonly api: KeystoneApi;
-  /** In the order of their last use. */
+  /** The tokens that are known, in the order of their last use. */
   private readonly known = new Map<string, Known>();
   private readonly asking = new Map<string, Promise<Principal | undefined>>();
   private own: Promise<OwnToken> | undefined;
@@ -77,7 +77,7 @@ export class KeystoneTokens extends Identity {
     return principal;
   }
 
-  /** Our own token may have been revoked, or Keystone has forgotten it: then once more with a new one. */
+  /** When Keystone has revoked or forgotten our own token, this asks once more with a new one. */
   private async describe(token: string): Promise<KeystoneToken | undefined> {
     try {
       return await this.api.describe(token, await this.ownToken());

@@ -10,7 +10,7 @@ const allowed: ReadonlyMap<string, readonly string[]> = new Map([
   ['observer', reading],
 ]);
 
-/** Whether any of the principal's roles allows the HTTP method. Which account it may reach is another question. */
+/** Whether one of the principal's roles allows the HTTP method. It does not say which account the principal may reach. */
 export function mayDo(principal: Principal, method: string): boolean {
   return principal.roles.some((role) => allowed.get(role)?.includes(method) ?? false);
 }

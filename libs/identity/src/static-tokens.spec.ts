@@ -27,7 +27,7 @@ describe('a file of tokens', () => {
     return StaticTokens.open({ path, clock, log });
   };
   const write = (tokens: HashedTokens) => writeFile(path, JSON.stringify(tokens));
-  /** As an operator's tool does it: a new file in the old one's place. */
+  /** Puts a new file in place of the old one, as an operator's tool does. */
   const replace = async (text: string) => {
     await writeFile(`${path}.new`, text);
     await rename(`${path}.new`, path);

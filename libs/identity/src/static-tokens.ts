@@ -1,6 +1,6 @@
 /**
- * Identity from a file of hashed tokens. The file and this process hold SHA-256 digests only: whoever reads either
- * learns no token. A changed file is read again without a restart; a broken one changes nothing until it is mended.
+ * Identity from a file of hashed tokens. The file and this process hold only SHA-256 digests, so nobody learns a token from
+ * them. A changed file is read again without a restart. A broken file changes nothing until it is repaired.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -25,7 +25,7 @@ export const hashedTokens = z
   });
 export type HashedTokens = z.infer<typeof hashedTokens>;
 
-/** A token as the file has it: lower-case hexadecimal of its SHA-256. Fit for random tokens, not for passwords. */
+/** The SHA-256 of a token in lower-case hexadecimal, as the file has it. It is fit for random tokens, not for passwords. */
 export function hashToken(token: string): string {
   return digestOf(token).toString('hex');
 }
@@ -60,7 +60,7 @@ export class StaticTokens extends Identity {
     this.lookedAt = options.clock.now().getTime();
   }
 
-  /** @throws {IdentityFault} when the file can't be read or is not of the form */
+  /** @throws {IdentityFault} when the file can't be read or is not in the right form */
   static async open(options: StaticTokensOptions): Promise<StaticTokens> {
     const version = await versionOf(options.path);
     return new StaticTokens(options, await readTokens(options.path), version);
@@ -70,14 +70,14 @@ export class StaticTokens extends Identity {
     if (!token) return undefined;
     await this.lookAtFile();
     const digest = digestOf(token);
-    // Every token is compared, each in constant time, so that how long it takes tells nothing of how near a guess was
-    // or whose it was. A file holds few enough: a thousand take a third of a millisecond.
+    // Every token is compared, and each in constant time: the time taken does not tell how near a guess was
+    // or whose token it was. A file holds few tokens, and a thousand take a third of a millisecond.
     let found: Principal | undefined;
     for (const known of this.tokens) if (timingSafeEqual(known.digest, digest)) found = known.principal;
     return found;
   }
 
-  /** Looks once a second at most, one request for all that come meanwhile. */
+  /** Looks at the file once a second at most. Requests that come meanwhile wait for the same look. */
   private async lookAtFile(): Promise<void> {
     const now = this.options.clock.now().getTime();
     if (this.looking === undefined && Math.abs(now - this.lookedAt) >= lookAgainMs) {
@@ -93,7 +93,7 @@ export class StaticTokens extends Identity {
     const { path, log } = this.options;
     const version = await versionOf(path);
     if (version === this.version) return;
-    // Also when it turns out broken: that is told of once, and the file is read again when it changes again.
+    // This counts for a broken file as well: it is told once, and the file is read again when it changes again.
     this.version = version;
     try {
       this.tokens = await readTokens(path);
@@ -105,7 +105,7 @@ export class StaticTokens extends Identity {
   }
 }
 
-/** Differs whenever the file was written, replaced or made readable. */
+/** A value that differs whenever the file was written, replaced or made readable. */
 async function versionOf(path: string): Promise<string> {
   try {
     const { ctimeMs, size, ino } = await stat(path);

@@ -1,4 +1,4 @@
-/** Hears PostgreSQL's notices of appends on a connection of its own, and takes up a new one when that is lost. */
+/** Listens to PostgreSQL's notices of appends on its own connection, and makes a new connection when that one is lost. */
 import type { Client } from 'pg';
 
 const reconnectMs = 1_000;
@@ -30,7 +30,7 @@ export class AppendNotices {
     client
       .connect()
       .then(() => client.query('listen strongroom_ledger'))
-      // What was appended while nobody listened is found by looking once.
+      // Events may have been appended while nobody listened: the reader looks once.
       .then(this.wake, lost);
   }
 

@@ -139,6 +139,15 @@ export function commandOn<A extends Aggregate, State, Command extends { type: st
   };
 }
 
+/** The state of an aggregate that a command looks at beside its own stream. */
+export async function stateOf<A extends Aggregate, State, Command extends { type: string }>(
+  ledger: Ledger,
+  decider: Decider<A, State, Command>,
+  id: string,
+): Promise<State> {
+  return fold(decider, await ledger.readStream(streamOf(decider.aggregate, id)));
+}
+
 /** One request that stands alone shares a flush with others; anything else needs a transaction of its own. */
 async function append(
   ledger: Ledger,

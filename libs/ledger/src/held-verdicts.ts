@@ -1,4 +1,4 @@
-/** Asks the ledger about backups that a region's vault holds. */
+/** Asks the ledger what it knows of the backups that a region's vault holds. */
 import { type StreamName, streamOf } from '@strongroom/contracts';
 import { copyId, type HeldVerdict, verdictOn } from '@strongroom/domain';
 import type { EntityManager } from 'typeorm';

@@ -1,17 +1,21 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
+export type { TailRow } from './event-row.js';
 export {
   type BoundCommand,
   ConflictFault,
   claimRefusal,
   commandOn,
   type Executed,
+  type ExecuteParts,
   execute,
   executeTogether,
   idempotencyKey,
   plan,
+  stateOf,
   type Target,
 } from './execute.js';
 export { heldVerdicts } from './held-verdicts.js';
-export { Ledger, type TailRow } from './ledger.js';
+export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
+export { Ledger } from './ledger.js';
 export { isOutage, LedgerFault } from './ledger-fault.js';

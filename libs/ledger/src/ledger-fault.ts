@@ -1,4 +1,7 @@
-/** The ledger's database can't be reached, or can't write. The caller may try again; whether the append took place is not known. */
+/**
+ * The fault of a ledger whose database can't be reached or can't write. Whether the append took place is not known, and the
+ * caller may try again.
+ */
 import { Fault, messageOf } from '@strongroom/contracts';
 
 export class LedgerFault extends Fault<'ledger-unavailable'> {
@@ -10,8 +13,8 @@ export class LedgerFault extends Fault<'ledger-unavailable'> {
 }
 
 /**
- * Connections lost or refused, a server that starts or stops, that is too slow (57014) or was demoted to a standby
- * (25006), resources that ran out: what passes by itself.
+ * The errors of an outage that ends by itself: a connection is lost or refused, a server starts or stops, is too slow
+ * (57014) or became a standby (25006), or a resource ran out.
  */
 const passing = /^(08|53|57P0|57014|25P03|25006|40001|40P01|55P03)/;
 const connectionErrors = new Set([
@@ -25,14 +28,14 @@ const connectionErrors = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Whether a database error is an outage that passes, rather than a mistake in what was asked. */
+/** Whether a database error is an outage that ends by itself. Any other error is a mistake in the statement. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof LedgerFault) return true;
   if (error instanceof AggregateError) return error.errors.some(isOutage);
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (passing.test(code) || connectionErrors.has(code)) return true;
-  // A fatal error is of the session, not of what was asked in it: it could not begin, or it was ended.
+  // A fatal error ends the session or keeps it from beginning. It says nothing about the statement.
   if ('severity' in error && (error.severity === 'FATAL' || error.severity === 'PANIC')) return true;
   if (
     /Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|not queryable/.test(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type StreamName, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
-import { type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
+import { type RegisteredInstance, type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
@@ -44,6 +44,12 @@ function deletion(scheduleId: string, expectedVersion: number, more: Partial<App
   };
 }
 
+function registered(instanceId: string): RegisteredInstance {
+  const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' as const };
+  const server = { instanceId, accountId: 'acme', name: 'orders', endpoint, builtFrom: null, accepted: new Map() };
+  return { is: 'registered', datastore: { type: 'postgresql', version: '18' }, ...server };
+}
+
 describe('the ledger', () => {
   it('gives back what was appended, and nothing else', async () => {
     const scheduleId = ids.next();
@@ -83,7 +89,7 @@ describe('the ledger', () => {
     ]);
   });
 
-  it('gives a claim free with the append that releases it, and only to its holder', async () => {
+  it('gives a claim back with the append that releases it, and only for its holder', async () => {
     const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
     const [holder, stranger, next] = [ids.next(), ids.next(), ids.next()];
     await ledger.append(deletion(holder, 0, { claims }));
@@ -124,7 +130,7 @@ describe('the ledger', () => {
       accountId: 'acme',
       scheduleId,
       instanceId,
-      instance: { accountId: 'acme' },
+      instance: registered(instanceId),
       mostSchedules: 1,
       definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
     });
@@ -224,7 +230,7 @@ describe('the ledger', () => {
         accountId: 'acme',
         scheduleId,
         instanceId,
-        instance: { accountId: 'acme' },
+        instance: registered(instanceId),
         mostSchedules: 10,
         definition: { dayOfWeek: 0, hour: 1, minute: 2, fullBackupRetention: 2, copyTo: [], paused: false },
       });

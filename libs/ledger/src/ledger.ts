@@ -1,6 +1,6 @@
 /**
- * The ledger: the append-only record of everything that happened, in PostgreSQL. Position order is commit order, so one
- * number is a reader's whole place in it.
+ * The ledger: the append-only record of everything that happened, in PostgreSQL. The order of positions is the order of
+ * commits, so one number tells how far a reader is.
  */
 import {
   type Aggregate,
@@ -11,6 +11,7 @@ import {
   type RecordedEvent,
   type StreamName,
 } from '@strongroom/contracts';
+import { workAskedBy } from '@strongroom/domain';
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -24,55 +25,29 @@ import {
   isAppended,
   parseAnswers,
 } from './append-request.js';
+import { eventColumns, eventRows, type TailRow, tailRows } from './event-row.js';
 import { isOutage, LedgerFault } from './ledger-fault.js';
 
-/** A committed event as the ledger gives it, not parsed yet: whoever handles it judges its form. */
-export interface TailRow {
-  position: number;
-  id: string;
-  type: string;
-  stream: string;
-  instanceId: string;
-  /** ISO 8601, UTC. */
-  at: string;
-  /** The envelope, for `parseEvent`. */
-  event: unknown;
-}
-
-/** An account's events beyond a position, as far as they were read. */
+/** The events of an account beyond a position, as far as they were read. */
 export interface AccountTail {
   events: RecordedEvent[];
-  /** Of those that a newer version recorded and this one does not know, as `parseEventOrNewer` tells them. */
+  /** The types of the events that a newer version recorded and this version does not know, as `parseEventOrNewer` tells them. */
   newerTypes: string[];
-  /** How many were read, of known types or not. */
+  /** How many events were read, of known types and of newer ones. */
   read: number;
-  /** The place of the last one read; where the reading began when there was none. */
+  /** The position of the last event that was read; the position where the reading began when there was none. */
   end: number;
 }
 
-/** Of `ledger_append`. */
+/** The lock that `ledger_append` takes. */
 const appendLock = 7_236_001;
-const eventColumns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
 
-const eventRow = z
-  .object({
-    position: z.coerce.number(),
-    id: z.string(),
-    stream: z.string(),
-    version: z.int(),
-    type: z.string(),
-    account_id: z.string(),
-    instance_id: z.string(),
-    at: z.date().transform((at) => at.toISOString()),
-    data: z.unknown(),
-    context: z.unknown(),
-  })
-  .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
-
+const accountIds = z.array(z.object({ account_id: z.string() }));
+const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
-const typesOfPlaces = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
+const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
 const versionsOfStreams = z.array(z.object({ stream: z.string(), version: z.int() }));
-const idsOfPlaces = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
+const idsOfPositions = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
   private readonly queue: AppendQueue;
@@ -85,8 +60,8 @@ export class Ledger {
   }
 
   /**
-   * Appends one stream's events, grouped with what other callers of this process append at the time.
-   * When it resolves with `appended` the events are on disk.
+   * Appends the events of one stream, together with what other callers of this process append at that time. The events are
+   * on disk when it resolves with `appended`.
    * @throws {LedgerFault} when the database can't be reached
    */
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -96,9 +71,9 @@ export class Ledger {
   }
 
   /**
-   * Appends within the caller's transaction, for a caller who changes rows of its own with it. It must be the last
-   * statement before the commit: it holds the lock that every other append waits for. No two requests may share a
-   * stream or a claim.
+   * Appends within the caller's transaction, for a caller that changes rows of its own with the events. It must be the last
+   * statement before the commit, because every other append waits for its lock. No two requests may share a stream or a
+   * claim.
    */
   async appendWithin(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
     if (requests.length === 0) return [];
@@ -107,8 +82,8 @@ export class Ledger {
   }
 
   /**
-   * Appends to several streams, to all or to none. No two requests may share a stream; a claim that one gives back the
-   * next may take.
+   * Appends to several streams, to all or to none. No two requests may share a stream. A request may take the claim that
+   * an earlier one gives back.
    * @param expects streams that the requests rely on; none of them may be one that is appended to
    * @returns the outcome of each request, up to the first group in which one is not appended: nothing was written then.
    * When an expected stream is at another version, nothing was written either, and each outcome is a conflict.
@@ -121,7 +96,7 @@ export class Ledger {
     const run = this.dataSource.createQueryRunner();
     try {
       await run.startTransaction();
-      // A process that freezes before its commit keeps the lock from all others for seconds, not for the session's half minute.
+      // A process that freezes before its commit keeps all others from the lock for two seconds, not for half a minute.
       await run.query(`set local idle_in_transaction_session_timeout = '2s'`);
       const outcomes: AppendOutcome[] = [];
       for (const turn of inTurns(requests)) {
@@ -144,7 +119,7 @@ export class Ledger {
     }
   }
 
-  /** An account's events beyond a position, in order: of every kind that this version knows. */
+  /** The events of an account beyond a position, in order. Types that this version does not know are left out. */
   async followAccount(accountId: string, after: number, limit: number): Promise<RecordedEvent[]> {
     const found: RecordedEvent[] = [];
     for (let from = after; ; ) {
@@ -156,7 +131,7 @@ export class Ledger {
     }
   }
 
-  /** The place of an account's event in the ledger; undefined when the account has no such event. */
+  /** The position of an event of an account; undefined when the account has no such event. */
   async positionOf(accountId: string, eventId: string): Promise<number | undefined> {
     const rows: unknown = await this.dataSource.query(
       'select position from ledger_event where id = $1 and account_id = $2',
@@ -165,32 +140,29 @@ export class Ledger {
     return positions.parse(rows)[0]?.position;
   }
 
-  /** The place of an account's newest event; 0 before the first. */
+  /** The position of an account's newest event; 0 before its first. */
   async newestOf(accountId: string): Promise<number> {
-    const rows: unknown = await this.dataSource.query(
-      'select coalesce(max(position), 0) as position from ledger_event where account_id = $1',
-      [accountId],
-    );
+    const rows: unknown = await this.dataSource.query('select ledger_newest_of($1) as position', [accountId]);
     return positions.parse(rows)[0]?.position ?? 0;
   }
 
-  /** A stream's events, oldest first; none for a stream that is not there. */
+  /** The events of a stream, the oldest first; none for a stream that does not exist. */
   async readStream(stream: StreamName): Promise<RecordedEvent[]> {
     const rows: unknown = await this.dataSource.query(
       `select ${eventColumns} from ledger_event where stream = $1 order by version`,
       [stream],
     );
-    return z.array(eventRow).parse(rows).map(parseEvent);
+    return eventRows.parse(rows).map(parseEvent);
   }
 
-  /** Several streams at once, as the caller's transaction sees them; a stream that is not there is not in the answer. */
+  /** The events of several streams, as the caller's transaction sees them. A stream that does not exist is left out. */
   async readStreams(manager: EntityManager, streams: StreamName[]): Promise<Map<string, RecordedEvent[]>> {
     const rows: unknown = await manager.query(
       `select ${eventColumns} from ledger_event where stream = any($1) order by stream, version`,
       [streams],
     );
     const found = new Map<string, RecordedEvent[]>();
-    for (const event of z.array(eventRow).parse(rows).map(parseEvent)) {
+    for (const event of eventRows.parse(rows).map(parseEvent)) {
       const events = found.get(event.stream);
       if (events) events.push(event);
       else found.set(event.stream, [event]);
@@ -198,56 +170,69 @@ export class Ledger {
     return found;
   }
 
-  /** The ids of the events at these places, by place; a place that holds no event is left out. */
-  async idsAt(manager: EntityManager, places: readonly number[]): Promise<Map<number, string>> {
-    const rows: unknown = await manager.query('select position, id from ledger_event where position = any($1)', [
-      places,
-    ]);
-    return new Map(idsOfPlaces.parse(rows).map(({ position, id }) => [position, id]));
+  /** The ids of the events at these positions, by position. A position without an event is left out. */
+  async idsAt(manager: EntityManager, at: readonly number[]): Promise<Map<number, string>> {
+    const rows: unknown = await manager.query('select position, id from ledger_event where position = any($1)', [at]);
+    return new Map(idsOfPositions.parse(rows).map(({ position, id }) => [position, id]));
   }
 
-  /** The place of the newest event of all; 0 before the first. */
-  async head(): Promise<number> {
+  /** The ids of all accounts that have an event, in order. */
+  async accounts(): Promise<string[]> {
+    const rows: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
+    return accountIds.parse(rows).map(({ account_id }) => account_id);
+  }
+
+  /** By stream, the type of its newest event and when it happened. A stream that does not exist is left out. */
+  async newestOfStreams(streams: readonly StreamName[]): Promise<Map<string, { type: string; at: Date }>> {
     const rows: unknown = await this.dataSource.query(
-      'select coalesce(max(position), 0) as position from ledger_event',
+      `select newest.* from unnest($1::text[]) as asked(stream) cross join lateral (
+         select stream, type, at from ledger_event e where e.stream = asked.stream order by version desc limit 1
+       ) newest`,
+      [streams],
     );
+    return new Map(newestRows.parse(rows).map(({ stream, type, at }) => [stream, { type, at }]));
+  }
+
+  /** The position of the newest event of the ledger; 0 before the first. */
+  async head(): Promise<number> {
+    const rows: unknown = await this.dataSource.query('select ledger_head() as position');
     return positions.parse(rows)[0]?.position ?? 0;
   }
 
-  /** The places and types of the events beyond a position, up to another one, in order. */
-  async placesBetween(after: number, upTo: number, limit: number): Promise<{ position: number; type: string }[]> {
+  /** The positions and types of the events beyond one position and up to another one, in order. */
+  async positionsBetween(after: number, upTo: number, limit: number): Promise<{ position: number; type: string }[]> {
     const rows: unknown = await this.dataSource.query(
       'select position, type from ledger_event where position > $1 and position <= $2 order by position limit $3',
       [after, upTo, limit],
     );
-    return typesOfPlaces.parse(rows);
+    return typesOfPositions.parse(rows);
   }
 
-  /** The events at these places, in order; a place that holds no event is left out. */
-  async eventsAt(places: readonly number[]): Promise<TailRow[]> {
+  /** The events at these positions, in order. A position without an event is left out. */
+  async eventsAt(at: readonly number[]): Promise<TailRow[]> {
     const rows: unknown = await this.dataSource.query(
       `select ${eventColumns} from ledger_event where position = any($1) order by position`,
-      [places],
+      [at],
     );
-    return tailRows(rows);
+    return tailRows.parse(rows);
   }
 
-  /** Committed events of one kind of aggregate beyond a position, in order. */
+  /** The committed events of one kind of aggregate beyond a position, in order. */
   async tail(aggregate: Aggregate, after: number, limit: number): Promise<TailRow[]> {
     const rows: unknown = await this.dataSource.query(
       `select ${eventColumns} from ledger_event where aggregate = $1 and position > $2 order by position limit $3`,
       [aggregate, after, limit],
     );
-    return tailRows(rows);
+    return tailRows.parse(rows);
   }
 
-  /** An account's events beyond a position, in order, as the caller's transaction sees them. */
+  /** The events of an account beyond a position, in order, as the caller's transaction sees them. */
   async tailOfAccount(manager: EntityManager, accountId: string, after: number, limit: number): Promise<AccountTail> {
     const found: unknown = await manager.query(
       `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 order by position limit $3`,
       [accountId, after, limit],
     );
-    const rows = z.array(eventRow).parse(found);
+    const rows = eventRows.parse(found);
     const parsed = rows.map(parseEventOrNewer);
     return {
       events: parsed.flatMap((each) => ('newerType' in each ? [] : each)),
@@ -257,7 +242,7 @@ export class Ledger {
     };
   }
 
-  /** How far behind a reader at `after` is: the events beyond it, counted up to 100,000, and when the oldest happened. */
+  /** How far behind a reader at `after` is: how many events are beyond it, up to 100,000, and when the oldest of them happened. */
   async lag(aggregate: Aggregate, after: number): Promise<{ events: number; oldestAt: Date | null }> {
     const rows: unknown = await this.dataSource.query(
       `select count(*)::int as events, min(at) as "oldestAt" from
@@ -272,9 +257,9 @@ export class Ledger {
   }
 
   /**
-   * Takes a claim without an event, within the caller's transaction: no append can take it any more. From here to the
-   * commit it holds the lock that every append waits for.
-   * @returns whether it was free
+   * Takes a claim without an event, within the caller's transaction. From this call to the commit, every append waits for
+   * the lock that it holds; after the commit no append can take the claim.
+   * @returns whether the claim was free
    */
   async claimWithin(
     manager: EntityManager,
@@ -291,7 +276,13 @@ export class Ledger {
     return z.array(z.unknown()).parse(rows).length > 0;
   }
 
-  /** Those of the keys whose claim of a kind some stream holds, as the caller's transaction sees it. */
+  /** Gives back claims of one kind without an event, whoever holds them, within the caller's transaction. */
+  async releaseClaims(manager: EntityManager, kind: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
+  }
+
+  /** Which of the keys have a claim of this kind that is held, as the caller's transaction sees it. */
   async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Set<string>> {
     const rows: unknown = await manager.query('select key from ledger_claim where kind = $1 and key = any($2)', [
       kind,
@@ -305,7 +296,10 @@ export class Ledger {
     );
   }
 
-  /** Calls `wake` after appends by any process. Only a hint that may be lost: a reader polls as well. Returns its end. */
+  /**
+   * Calls `wake` after appends by any process. A call may be lost, so a reader must also poll.
+   * @returns a function that ends the calls
+   */
   async onAppend(wake: () => void): Promise<() => Promise<void>> {
     const { options } = this.dataSource;
     const connectionString = 'url' in options && typeof options.url === 'string' ? options.url : undefined;
@@ -316,7 +310,7 @@ export class Ledger {
           connectionString,
           application_name: 'strongroom-append-notices',
           connectionTimeoutMillis: 5_000,
-          // Nothing is asked on it: only this shows that the other end is gone.
+          // No query runs on this connection, so only keep-alive notices that the server is gone.
           keepAlive: true,
           keepAliveInitialDelayMillis: 10_000,
         }),
@@ -326,7 +320,7 @@ export class Ledger {
     return () => notices.stop();
   }
 
-  /** After an append of the same transaction: its lock keeps the streams as they are until the commit. */
+  /** To be called after an append of the same transaction, whose lock keeps the streams unchanged until the commit. */
   private async areAsExpected(manager: EntityManager, expects: readonly ExpectedStream[]): Promise<boolean> {
     if (expects.length === 0) return true;
     const rows: unknown = await manager.query(
@@ -337,16 +331,27 @@ export class Ledger {
     return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
   }
 
+  /** Events and the jobs that they ask for are one statement: both are there, or neither. */
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
     const asked = requests.map((request, index) => ({
       ...request,
       request: index,
       aggregate: aggregateOf(request.stream),
     }));
-    return parseAnswers(
-      await manager.query('select * from ledger_append($1)', [JSON.stringify(asked)]),
-      requests.length,
+    const work = requests.flatMap(({ accountId, events }, request) =>
+      events.flatMap((event, place) =>
+        workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } })),
+      ),
     );
+    const answer: unknown = await manager.query(
+      `with appended as materialized (select * from ledger_append($1)), added as materialized (
+         select job_add(coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
+         from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
+         where appended.outcome = 'appended'
+       ) select appended.* from appended cross join added`,
+      [JSON.stringify(asked), JSON.stringify(work)],
+    );
+    return parseAnswers(answer, requests.length);
   }
 
   private async holds({ stream, expectedVersion, events }: AppendRequest): Promise<AppendOutcome | undefined> {
@@ -355,19 +360,4 @@ export class Ledger {
     const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
     return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
   }
-}
-
-function tailRows(rows: unknown): TailRow[] {
-  return z
-    .array(eventRow)
-    .parse(rows)
-    .map((event) => ({
-      position: event.position,
-      id: event.id,
-      type: event.type,
-      stream: event.stream,
-      instanceId: event.instanceId,
-      at: event.at,
-      event,
-    }));
 }

@@ -1,4 +1,4 @@
-/** The Java that a Kafka can run on: that of JAVA_HOME, else the first of the path. */
+/** Finds a Java that Kafka can run on: that of JAVA_HOME, else the first one in PATH. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

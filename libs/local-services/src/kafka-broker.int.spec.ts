@@ -62,7 +62,7 @@ describeWithKafka('a Kafka broker', () => {
     expect(second.address).toBe(first.address);
     await send(second, 'before it was left running');
 
-    // As by a launcher that was killed: another takes over, at any port.
+    // The first launcher was killed, and another takes the broker over, at any port.
     const third = started(await KafkaBroker.start(options()));
     expect(second.running).toBe(false);
     await send(third, 'before the stop');

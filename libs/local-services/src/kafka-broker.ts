@@ -1,4 +1,4 @@
-/** A real Apache Kafka of one node (KRaft, broker and controller in one) as a child process. */
+/** A real Apache Kafka as a child process. It has one node, which is broker and controller in one (KRaft). */
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -17,20 +17,20 @@ import { findJava } from './java.js';
 import { formatStorage, writeSettings } from './kafka-settings.js';
 
 export interface KafkaOptions {
-  /** Of `findKafka`. */
+  /** The folder with the jars, from `findKafka`. */
   jars: string;
   /** The folder with `log4j2.properties`. */
   sources: string;
-  /** Kept between starts. */
+  /** The folder with the data, which stays between starts. */
   directory: string;
-  /** Any free one when absent. A broker's address is part of what clients know of it, so it stays over restarts. */
+  /** Default: any free port. Clients know a broker by its address, so the port stays over restarts. */
   port?: number;
-  /** Any free one when absent. */
+  /** Default: any free port. */
   controllerPort?: number;
   logFile: string;
-  /** Out of reach of a Ctrl-C on the terminal: whoever starts it stops it. */
+  /** Whether a Ctrl-C on the terminal does not reach it. Whoever has started it stops it then. */
   ownSession?: boolean;
-  /** Calls the start off. */
+  /** Ends the start when it is aborted. */
   signal?: AbortSignal;
 }
 
@@ -86,7 +86,7 @@ export class KafkaBroker {
     return this.service.running;
   }
 
-  /** Settles when the process has ended, with how. */
+  /** Settles when the process has ended, and tells how it ended. */
   get ended(): Promise<string> {
     return this.service.ended;
   }
@@ -100,12 +100,12 @@ export class KafkaBroker {
     return this.service.stop(stopMs);
   }
 
-  /** As a power cut would. */
+  /** Ends the process as a power cut would. */
   kill(): Promise<void> {
     return this.service.kill();
   }
 
-  /** Stops it if it runs; a new process on the same data and port. */
+  /** Stops the broker if it runs, and starts a new process on the same data and port. */
   async restart(): Promise<KafkaBroker> {
     await this.stop();
     return KafkaBroker.start(this.options);
@@ -151,7 +151,7 @@ function pidFile(directory: string): string {
   return join(directory, 'pid');
 }
 
-/** A broker that still runs on this folder, left behind by whoever was killed, is stopped by its pid. */
+/** Stops a broker that still runs on this folder because the process that started it was killed. */
 async function endLeftover(directory: string): Promise<void> {
   const file = pidFile(directory);
   if (!existsSync(file)) return;

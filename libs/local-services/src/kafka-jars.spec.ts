@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A program on the path that does what a line of shell says. */
+/** Puts a program into PATH that does what a line of shell says. */
 function program(name: string, line: string): void {
   const path = join(folder, 'bin', name);
   writeFileSync(path, `#!/bin/sh\n${line}\n`);

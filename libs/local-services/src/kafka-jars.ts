@@ -1,4 +1,4 @@
-/** The jars of a real Kafka, fetched once by Maven, whole or not at all; or the reason why they can't be had here. */
+/** Finds the jars of a real Kafka. Maven fetches them once, all or none; else there is a reason why they are not here. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -14,10 +14,10 @@ const fetchMs = 300_000;
 export type KafkaFound = { jars: string; java: string; reason?: undefined } | { jars?: undefined; reason: string };
 
 export interface FindOptions {
-  /** Told before jars are fetched, which takes some seconds. */
+  /** Called before jars are fetched, which takes some seconds. */
   onFetch?: () => void;
   signal?: AbortSignal;
-  /** Where `PATH` and `JAVA_HOME` lead to Java and Maven. */
+  /** The environment whose `PATH` and `JAVA_HOME` lead to Java and Maven. */
   env?: NodeJS.ProcessEnv;
 }
 
@@ -54,13 +54,13 @@ export async function findKafka(
     renameSync(unfinished, jars);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
-    // Another process may have been as quick.
+    // Another process may have fetched them meanwhile.
     if (!existsSync(jars)) return { reason: `Maven could not fetch Kafka ${version}: ${firstLine(error)}` };
   }
   return { jars, java };
 }
 
-/** The first thing that Maven calls an error. */
+/** The first line that Maven calls an error. */
 function firstLine(error: unknown): string {
   const { message, stdout } = outputOf(error);
   const line = stdout.split('\n').find((each) => each.includes('[ERROR]'));

@@ -1,4 +1,4 @@
-/** A node's settings: broker and controller in one (KRaft), for one machine; and its storage, formatted once. */
+/** Writes the settings of a Kafka for one machine, which is broker and controller in one (KRaft), and formats its storage once. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ export function writeSettings(directory: string, { port, controllerPort }: NodeA
     'share.coordinator.state.topic.min.isr=1',
     'group.initial.rebalance.delay.ms=0',
     'auto.create.topics.enable=false',
-    // A broker that was killed is let in again when its session has lapsed: 5 s instead of 12.
+    // A broker that was killed may register again when its session has lapsed, which takes 5 s so and 12 s else.
     'broker.session.timeout.ms=3000',
     'broker.heartbeat.interval.ms=500',
     '',
@@ -44,7 +44,7 @@ export function writeSettings(directory: string, { port, controllerPort }: NodeA
   return path;
 }
 
-/** Formats the storage unless it is. @throws {ServiceFault} with what the tool said */
+/** Formats the storage unless it is formatted. @throws {ServiceFault} with what the tool said */
 export async function formatStorage(
   directory: string,
   { java, jvm, settings, signal }: { java: string; jvm: string[]; settings: string; signal?: AbortSignal | undefined },
@@ -61,7 +61,7 @@ export async function formatStorage(
   }
 }
 
-/** 16 random bytes in base64url, not beginning with a dash, which a command line would take for an option. */
+/** 16 random bytes in base64url. They do not begin with a dash, which a command line would take for an option. */
 function clusterId(): string {
   for (;;) {
     const id = randomBytes(16).toString('base64url');

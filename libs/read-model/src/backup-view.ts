@@ -1,20 +1,20 @@
-/** The backups of an account, from request to end: the table and its fold. What is asked of it is in `backups.ts`. */
+/** The view of an account's backups, from request to end: its table and its fold. Its queries are in `backups.ts`. */
 import type { BackupType, DatastoreType, EngineFacts, EventData } from '@strongroom/contracts';
 import { EntitySchema } from 'typeorm';
 import { bigintAsNumber, changing, unchanged, type View, type ViewRow } from './view.js';
 
 export const backupStatuses = ['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED'] as const;
-/** While it is being deleted a backup is shown to nobody. */
+/** A backup that is `DELETING` is shown to nobody. */
 export type BackupStatus = (typeof backupStatuses)[number] | 'DELETING';
 export type ShownStatus = (typeof backupStatuses)[number];
 
-/** Why something failed: a code of a closed list, and a sentence for people. */
+/** Why something failed: a code from a closed list, and a sentence for people. */
 export interface FaultOfRow {
   code: string;
   reason: string;
 }
 
-/** That a backup is of another server than the one before it, or not of that one's later state. */
+/** Tells that a backup is of another server than the backup before it, or not of a later state of the same server. */
 export interface AnotherServerOfRow {
   formerLineage: string;
   formerBackupId: string;
@@ -49,16 +49,16 @@ export interface BackupRow extends ViewRow {
   sha256: string | null;
   fault: FaultOfRow | null;
   madeFull: MadeFullOfRow | null;
-  /** Null until it is known. */
+  /** Null until the lineage is known. */
   lineage: string | null;
-  /** What its engine says of it, by which it is known again; null when that can't be told. */
+  /** What the engine tells of the server, by which it is recognised; null when that is not kept. */
   facts: EngineFacts | null;
   anotherServer: AnotherServerOfRow | null;
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
   updatedAt: Date;
-  /** The place in the ledger of the event that began it. It says what is newest: clocks may have been wrong. */
+  /** The position of its first event. It says which backup is newest, because clocks may have been wrong. */
   position: number;
 }
 
@@ -140,7 +140,7 @@ export const backupView: View<'backup', BackupRow> = {
       region,
       startedAt: new Date(at),
     })),
-    // Until it has ended it keeps hold of its parent: bytes of an attempt before this one may turn out to be built on that.
+    // The parent stays in the row until the backup has ended: an earlier attempt may have built on it.
     BackupMadeFull: change<'BackupMadeFull'>(({ data: { plannedParentId, ground, reason } }) => ({
       type: 'full',
       madeFull: { plannedParentId, ground, reason },
@@ -152,7 +152,7 @@ export const backupView: View<'backup', BackupRow> = {
     BackupCompleted: change<'BackupCompleted'>(
       ({ at, data: { type, parentId, attempt, region, location, sizeBytes, rawBytes, sha256 } }) => ({
         status: 'COMPLETED',
-        // A run that could not build on its parent came to be full; one whose bytes were there already, what they are.
+        // A run that could not build on its parent is full. When the bytes were there already, their type counts.
         type,
         parentId,
         ...(type === 'incremental' && { madeFull: null }),

@@ -1,14 +1,14 @@
-/** What is asked of the view of backups. */
+/** The queries of the view of backups. */
 import { regionRetired } from '@strongroom/contracts';
 import { type DataSource, type EntityManager, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import { type BackupRow, backupTable, type ShownStatus } from './backup-view.js';
 import { cut, type Page, type PageRequest } from './view.js';
 
-/** As the index has it. */
+/** The same condition as in the index. */
 const leftBehind = `b.status = 'DELETE_FAILED' and b.fault->>'code' = '${regionRetired}'`;
 
-/** A backup that is not being deleted. */
+/** A backup that may be shown: it is not being deleted. */
 export interface ShownBackup extends BackupRow {
   status: ShownStatus;
 }
@@ -17,7 +17,7 @@ function isShown(row: BackupRow): row is ShownBackup {
   return row.status !== 'DELETING';
 }
 
-/** As much of a backup as it takes to judge whether it has had its time. */
+/** The columns that retention needs to judge a backup. */
 const heldColumns = {
   id: true,
   instanceId: true,
@@ -37,11 +37,11 @@ export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
 
 export interface NewestBackup {
   id: string;
-  /** Whether everything that it is built on is there, and nobody is deleting it. */
+  /** Whether everything that it is built on is there and is not being deleted. */
   isWhole: boolean;
 }
 
-/** What came before an event of an instance. */
+/** Names an event of an instance, to ask what came before it. */
 export interface BeforeEvent {
   instanceId: string;
   position: number;
@@ -67,7 +67,7 @@ export class Backups {
     return (await this.dataSource.manager.findBy(backupTable, { accountId, id: In(ids) })).filter(isShown);
   }
 
-  /** The backup and everything made from it, also what is being deleted: parents before their children. */
+  /** The backup and everything built on it, parents before children. What is being deleted is included. */
   async chainBelow(accountId: string, id: string): Promise<BackupRow[]> {
     const found: unknown = await this.dataSource.query(
       `with recursive made as (
@@ -84,7 +84,7 @@ export class Backups {
     return ids.flatMap((each) => rows.find((row) => row.id === each) ?? []);
   }
 
-  /** The ids of what is built on the backup itself. */
+  /** The ids of the backups whose parent is this backup. */
   async childrenOf(instanceId: string, parentId: string): Promise<string[]> {
     const rows = await this.dataSource.manager.find(backupTable, {
       where: { instanceId, parentId },
@@ -94,10 +94,10 @@ export class Backups {
   }
 
   /**
-   * The instance's backups that were begun before an event of it and have completed, also what is being deleted: the newest
-   * of all, of the full ones, and of a lineage, which may lie further back.
-   * @param before the event's place in the ledger, and its own backup, which is left out
-   * @param limit how many of each at most
+   * The instance's backups that began before an event and have completed: the newest of all, the newest full ones, and the
+   * newest of a lineage, which may lie further back. What is being deleted is included.
+   * @param before the position of the event, and its own backup, which is left out
+   * @param limit how many of each kind at most
    */
   async endedBefore({ instanceId, position, lineage, except }: BeforeEvent, limit: number): Promise<string[]> {
     const find = (more: FindOptionsWhere<BackupRow>) =>
@@ -117,7 +117,7 @@ export class Backups {
     return [...new Set(rows.map(({ id }) => id))];
   }
 
-  /** The instance's backups that are there or may come to be, oldest first: not what failed or is being deleted. */
+  /** The instance's backups that are there or are running, oldest first, without those that failed or are being deleted. */
   heldOf(instanceId: string): Promise<HeldBackupRow[]> {
     return this.dataSource.manager.find(backupTable, {
       select: heldColumns,
@@ -127,8 +127,8 @@ export class Backups {
   }
 
   /**
-   * Backups whose deletion waits for a region that has no vault, in order of id; without those that go with what they
-   * were built on.
+   * Backups whose deletion waits for a region without a vault, in order of id. Those that are deleted with a parent are left
+   * out.
    */
   async leftBehind(after: string | undefined, limit: number): Promise<{ id: string; accountId: string }[]> {
     const found: unknown = await this.dataSource.query(
@@ -142,7 +142,7 @@ export class Backups {
   }
 
   /**
-   * By region: of how many backups it may have something that could not be removed because it has no vault.
+   * For each region without a vault, how many deleted backups it may still have something of.
    * @param served the regions with a vault
    */
   async leftBehindIn(served: readonly string[]): Promise<{ region: string; backups: number }[]> {
@@ -157,7 +157,7 @@ export class Backups {
     return z.array(z.object({ region: z.string(), backups: z.int() })).parse(found);
   }
 
-  /** By instance: the newest of its backups that has completed, as the caller's transaction sees it. */
+  /** The newest completed backup of each instance, by instance, as the caller's transaction sees it. */
   async newestCompletedOf(manager: EntityManager, instanceIds: string[]): Promise<Map<string, NewestBackup>> {
     const found: unknown = await manager.query(
       `with recursive newest as (
@@ -187,7 +187,7 @@ export class Backups {
     return (await this.newestCompletedOf(this.dataSource.manager, [instanceId])).get(instanceId);
   }
 
-  /** Newest first, after the marker. Undefined when the marker names no backup of the account. */
+  /** The page after the marker, newest first; undefined when the marker names no backup of the account. */
   async page(
     accountId: string,
     { limit, marker, instanceId, status, datastoreType }: PageRequest & BackupFilter,

@@ -1,4 +1,4 @@
-/** The copies of backups in other regions, from request to end. */
+/** The view of copies of backups in other regions, from request to end. */
 import { regionRetired } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
@@ -6,7 +6,7 @@ import type { FaultOfRow } from './backup-view.js';
 import { bigintAsNumber, changing, type View, type ViewRow } from './view.js';
 
 export const copyStatuses = ['PENDING', 'COPYING', 'COMPLETED', 'FAILED'] as const;
-/** While it is being deleted a copy is shown to nobody. */
+/** A copy that is `DELETING` is shown to nobody. */
 export type CopyStatus = (typeof copyStatuses)[number] | 'DELETING';
 
 export interface CopyRow extends ViewRow {
@@ -19,12 +19,12 @@ export interface CopyRow extends ViewRow {
   sizeBytes: number;
   sha256: string;
   location: string | null;
-  /** Why the copy, or its newest attempt, failed. */
+  /** Why the copy or its newest attempt has failed. */
   fault: FaultOfRow | null;
   /** When it is tried again after a failed attempt. */
   retryAt: Date | null;
   createdAt: Date;
-  /** Since when the region is owed it: later than its creation when it was lost. */
+  /** Since when the region is owed the copy. It is later than the creation when the region has lost the copy. */
   owedAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
@@ -58,7 +58,7 @@ export const copyTable = new EntitySchema<CopyRow>({
 });
 
 const change = changing<CopyRow>();
-/** As the index has it. */
+/** The same condition as in the index. */
 const stranded = `status = 'FAILED' and fault->>'code' = '${regionRetired}'`;
 
 export const copyView: View<'copy', CopyRow> = {
@@ -127,7 +127,7 @@ export const copyView: View<'copy', CopyRow> = {
   },
 };
 
-/** A copy that is not being deleted. */
+/** A copy that may be shown: it is not being deleted. */
 export interface ShownCopy extends CopyRow {
   status: (typeof copyStatuses)[number];
 }
@@ -136,25 +136,25 @@ function isShown(row: CopyRow): row is ShownCopy {
   return row.status !== 'DELETING';
 }
 
-/** What a region has yet to get. */
+/** The copies that a region is owed. */
 export interface Owed {
   region: string;
   copies: number;
   /** How long the copy that is owed longest has been owed. */
   oldestMs: number;
-  /** Those that nobody can make, since the region has no vault: they are not among `copies`. */
+  /** How many copies nobody can make because a region has no vault. They are not counted in `copies`. */
   stranded: number;
 }
 
 const owedRow = z.object({ region: z.string(), copies: z.int(), oldestMs: z.number(), stranded: z.int() });
 const copyOfRegion = z.object({ id: z.string(), accountId: z.string(), region: z.string() });
-/** A copy, as far as it takes to act on it. */
+/** What is needed of a copy to act on it. */
 export type CopyOfRegion = z.infer<typeof copyOfRegion>;
 
 export class Copies {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** By region: every copy that has not ended, also those that failed and are tried again, and those that are stranded. A region that is owed none is left out. */
+  /** The copies that have not ended, by region, with those that are tried again or stranded. A region that is owed none is left out. */
   async owed(): Promise<Owed[]> {
     const rows: unknown = await this.dataSource.query(
       `select region, count(*) filter (where status <> 'FAILED')::int as copies,
@@ -166,7 +166,7 @@ export class Copies {
     return z.array(owedRow).parse(rows);
   }
 
-  /** The copies of each backup, in order of region, without those that are being deleted; a backup without any is not in it. */
+  /** The copies of each backup, in order of region, without those that are being deleted. A backup without copies is left out. */
   async ofBackups(backupIds: string[]): Promise<Map<string, ShownCopy[]>> {
     const rows = await this.dataSource.manager.find(copyTable, {
       where: { backupId: In(backupIds) },
@@ -184,23 +184,21 @@ export class Copies {
   }
 
   /**
-   * Copies that are owed to regions without a vault, and that nobody holds: no process that has one of the region does.
-   * After a minute, so that processes that are given a new region one by one do not undo each other's doing for long.
+   * Copies that have been owed to regions without a vault for a minute: so processes that are given a new region one by one
+   * do not undo each other's doing for long.
    * @param served the regions with a vault
    */
   async unservable(served: readonly string[], limit: number): Promise<CopyOfRegion[]> {
     const rows: unknown = await this.dataSource.query(
-      `select c.id, c.account_id as "accountId", c.region from copy_view c
-       where c.status in ('PENDING', 'COPYING') and c.region <> all($1)
-         and c.updated_at < now() - interval '1 minute'
-         and not exists (select from job j where j.kind = 'copy' and j.id = c.id and j.lease_until > now())
-       order by c.owed_at limit $2`,
+      `select id, account_id as "accountId", region from copy_view
+       where status in ('PENDING', 'COPYING') and region <> all($1) and updated_at < now() - interval '1 minute'
+       order by owed_at limit $2`,
       [served, limit],
     );
     return z.array(copyOfRegion).parse(rows);
   }
 
-  /** Copies that were stranded and can be made again: their region has a vault, and another one that has the backup. */
+  /** Stranded copies that can be made again: their region has a vault now, and so has another region with the backup. */
   async servableAgain(served: readonly string[], limit: number): Promise<CopyOfRegion[]> {
     const rows: unknown = await this.dataSource.query(
       `select c.id, c.account_id as "accountId", c.region

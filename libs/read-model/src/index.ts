@@ -1,4 +1,4 @@
-/** The read model: one file a view, with its table, its fold and its queries, which have a file of their own where they are many. */
+/** The read model. Each view has a file with its table, its fold and its queries; many queries have a file of their own. */
 export * from './backup-view.js';
 export * from './backups.js';
 export * from './copy-view.js';
@@ -6,5 +6,6 @@ export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
+export * from './unfinished.js';
 export type { Page, PageRequest } from './view.js';
 export { Views, viewTables } from './views.js';

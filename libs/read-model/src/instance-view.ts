@@ -1,10 +1,10 @@
-/** The registered instances of an account. */
+/** The view of an account's instances. */
 import type { DatastoreType, Endpoint, EventData, RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, MoreThan } from 'typeorm';
 import type { FaultOfRow } from './backup-view.js';
 import { changing, cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
 
-/** Whether there is a server: one that is to be built from a backup is not there yet. */
+/** Whether there is a server. In `BUILD` it is still to be built from a backup, and in `ERROR` that has failed. */
 export type InstanceStatus = 'BUILD' | 'ACTIVE' | 'ERROR';
 
 export interface InstanceRow extends ViewRow {
@@ -12,11 +12,11 @@ export interface InstanceRow extends ViewRow {
   datastoreType: DatastoreType;
   datastoreVersion: string;
   status: InstanceStatus;
-  /** Null until it is built. */
+  /** Null until the server is built. */
   endpoint: Endpoint | null;
-  /** Why it could not be built. */
+  /** Why the server could not be built. */
   fault: FaultOfRow | null;
-  /** The lineages that were accepted, each with those in whose place it is. */
+  /** The lineages that were accepted, each with those whose place it takes. */
   accepted: { lineage: string; inPlaceOf: string[] }[];
   createdAt: Date;
   updatedAt: Date;
@@ -96,7 +96,7 @@ export class Instances {
     return (await this.dataSource.manager.findOneBy(instanceTable, { accountId, id })) ?? undefined;
   }
 
-  /** In order of id, after the marker. */
+  /** The page after the marker, in order of id. */
   async page(accountId: string, { limit, marker }: PageRequest): Promise<Page<InstanceRow>> {
     const rows = await this.dataSource.manager.find(instanceTable, {
       where: { accountId, ...(marker === undefined ? {} : { id: MoreThan(marker) }) },

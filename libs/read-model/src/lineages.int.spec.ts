@@ -93,11 +93,11 @@ describe('the views', () => {
       },
     ]);
     await record(streamOf('backup', full), eventsOf(full, 'full'));
-    // Bytes that an attempt before had sealed were what it came to be.
+    // The bytes that an earlier attempt had sealed say what the backup is.
     await record(streamOf('backup', incremental), eventsOf(incremental, 'incremental'));
     const accepted = { lineage: full, inPlaceOf: [old] };
     await record(streamOf('instance', instanceId), [{ type: 'LineageAccepted', data: { instanceId, ...accepted } }], 1);
-    // From before lineages were recorded: identified afterwards.
+    // This backup is from before lineages were recorded, and is identified afterwards.
     const late = { backupId: old, instanceId, scheduleId, lineage: old, facts: null };
     await record(streamOf('backup', old), [{ type: 'BackupIdentified', data: late }], 3);
     await views.catchUp(accountId);
@@ -132,7 +132,7 @@ describe('the views', () => {
         ),
       );
     const before = await rowsOf();
-    // As an older version left them, which knew none of these events.
+    // The rows are as an older version left them, which knew none of these events.
     await dataSource.query(
       `update backup_view set made_full = null, lineage = null, facts = null, another_server = null where account_id = $1`,
       [accountId],

@@ -1,29 +1,29 @@
-/** The lineages of an instance: which of its backups are states of one history of one server, and which are not. */
+/** The lineages of an instance. The backups of one lineage are states of one history of one server. */
 import { engineFacts } from '@strongroom/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 
-/** A backup that has completed, and what is known of the server that it was taken of. */
+/** A completed backup and what is known of its server. */
 export interface IdentifiableBackup {
   id: string;
-  /** Null until it is identified. */
+  /** Null until the backup is identified. */
   lineage: string | null;
   facts: z.infer<typeof engineFacts> | null;
-  /** Of the region that it was made in; its manifest has its facts. */
+  /** Whether it is deleted where it was made. Its manifest, which has its facts, is gone then. */
   isDeleted: boolean;
 }
 
 export interface LineageRow {
   instanceId: string;
   id: string;
-  /** Those that are there. */
+  /** How many backups of the lineage are there. */
   backups: number;
   newestBackupId: string;
   firstCompletedAt: Date;
   lastCompletedAt: Date;
-  /** Whether the newest backup of the instance is of it. */
+  /** Whether the newest backup of the instance is of this lineage. */
   isNewest: boolean;
-  /** Why the newest switch to it was one, where a backup that tells is there. */
+  /** Why the newest switch to this lineage was one, if a backup that tells it is still there. */
   anotherServer: { backupId: string; formerLineage: string; formerBackupId: string; reason: string } | null;
 }
 
@@ -49,7 +49,7 @@ const lineageRows = z.array(
 export class Lineages {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** The instance's backups that completed, oldest first: also what is being deleted, by which a server is known as well. */
+  /** The instance's completed backups, oldest first. Those that are being deleted are included: they tell of the server too. */
   async completedOf(instanceId: string): Promise<IdentifiableBackup[]> {
     const found: unknown = await this.dataSource.query(
       `select id, lineage, facts, status <> 'COMPLETED' as "isDeleted" from backup_view
@@ -59,7 +59,7 @@ export class Lineages {
     return identifiable.parse(found).reverse();
   }
 
-  /** Of each instance those that a backup is there of, the one with the newest backup first. */
+  /** The lineages of each instance that have a backup. The one with the newest backup comes first. */
   async ofInstances(instanceIds: string[]): Promise<LineageRow[]> {
     const found: unknown = await this.dataSource.query(
       `with ranked as (

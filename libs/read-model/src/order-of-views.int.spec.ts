@@ -95,7 +95,7 @@ it('a backup’s place in the ledger says which is newest, whatever a clock said
     made.unshift(backupId);
   }
   await views.catchUp(accountId);
-  // As if the clock had been ahead while the older one was made.
+  // The clock was ahead while the older backup was made.
   await dataSource.query(
     `update backup_view set created_at = created_at + interval '3 days', ended_at = ended_at + interval '3 days' where id = $1`,
     [made[1]],

@@ -1,4 +1,4 @@
-/** The runs of schedules: what became of each slot, and beside them the runs that were asked for. A run stays told when its backup is deleted. */
+/** The view of schedules' runs: what became of each slot, and the runs that were asked for. A run stays when its backup is deleted. */
 import { idOf, type RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema } from 'typeorm';
 import type { MadeFullOfRow } from './backup-view.js';
@@ -6,11 +6,11 @@ import { cut, type Page, unchanged, type View, type ViewRow } from './view.js';
 
 export type RunOutcome = 'ran' | 'skipped' | 'missed';
 
-/** A run's id is its backup's id, whether there came to be a backup or not. */
+/** The id of a run is that of its backup, whether there is a backup or not. */
 export interface RunRow extends ViewRow {
   instanceId: string;
   scheduleId: string;
-  /** Null for a run that was asked for, which is of no slot. */
+  /** Null for a run that was asked for. */
   slotAt: Date | null;
   outcome: RunOutcome;
   /** Why there is no backup. */
@@ -109,8 +109,8 @@ export class Runs {
   }
 
   /**
-   * What became of a schedule's slots, newest first. A slot that a wrong clock decided before its time has a run for that, too.
-   * @param before only of runs after that one, of that slot, in this order
+   * What became of a schedule's slots, newest first. A slot that a wrong clock decided before its time has a run for that too.
+   * @param before the run after which the page begins, in this order
    */
   async page(
     scheduleId: string,

@@ -1,4 +1,4 @@
-/** The schedules of an account, each with what became of it lately. */
+/** The view of an account's schedules, and what their runs tell. */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In, MoreThan } from 'typeorm';
 import { z } from 'zod';
@@ -16,11 +16,11 @@ export interface ScheduleRow extends ViewRow {
   updatedAt: Date;
 }
 
-/** What the schedule's runs say of it. */
+/** What the runs of a schedule tell of it. */
 export interface ScheduleActivity {
   /** Whether a backup of the schedule is requested or running. */
   running: boolean;
-  /** When its newest backup was requested, whether that is still there or not. */
+  /** When its newest backup was requested, even when that backup is not there any more. */
   lastRunAt: Date | null;
 }
 
@@ -74,7 +74,7 @@ export class Schedules {
     return this.dataSource.manager.find(scheduleTable, { where: { accountId, instanceId: In(instanceIds) } });
   }
 
-  /** In order of id, after the marker. */
+  /** The page after the marker, in order of id. */
   async page(
     accountId: string,
     { limit, marker, instanceId }: PageRequest & { instanceId?: string | undefined },
@@ -91,7 +91,7 @@ export class Schedules {
     return cut(rows, limit);
   }
 
-  /** By schedule id; a schedule that never ran is in it too. */
+  /** The activity of each schedule, by its id. A schedule that never ran is included. */
   async activity(scheduleIds: string[]): Promise<Map<string, ScheduleActivity>> {
     const rows: unknown = await this.dataSource.query(
       `select asked.id as schedule_id,

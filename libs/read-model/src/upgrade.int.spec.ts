@@ -13,7 +13,7 @@ const views = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'cop
 let database: Awaited<ReturnType<typeof olderDatabase>>;
 afterEach(() => database.drop());
 
-/** By table, its rows. */
+/** The rows of each table. */
 async function rowsOf(dataSource: DataSource, tables: string[]): Promise<Record<string, unknown[]>> {
   const rows: Record<string, unknown[]> = {};
   for (const table of tables) {

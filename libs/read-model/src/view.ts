@@ -1,8 +1,8 @@
-/** What a view is: a table, and the pure rules by which the events of one kind of aggregate make its rows. */
+/** What a view is: a table, and the pure rules that make its rows from the events of one kind of aggregate. */
 import type { Aggregate, EventType, EventTypeOf, RecordedEvent } from '@strongroom/contracts';
 import type { EntitySchema, ValueTransformer } from 'typeorm';
 
-/** A row's identity is its stream's id; `version` is the stream's version that the row reflects. */
+/** The id of a row is that of its stream, and `version` is the version of the stream that the row reflects. */
 export interface ViewRow {
   id: string;
   accountId: string;
@@ -12,11 +12,11 @@ export interface ViewRow {
 export interface View<A extends Aggregate = Aggregate, Row extends ViewRow = ViewRow> {
   aggregate: A;
   table: EntitySchema<Row>;
-  /** From the row so far to the row after the event; undefined when there is no such row (any more). */
+  /** Gives the row after the event from the row before it. Undefined means that there is no row. */
   fold: { [T in EventTypeOf<A>]: (row: Row | undefined, event: RecordedEvent<T>) => Row | undefined };
 }
 
-/** For events that a view does not tell of. */
+/** The rule for events that do not change a view. */
 export function unchanged<Row>(row: Row | undefined): Row | undefined {
   return row;
 }
@@ -46,7 +46,7 @@ export interface Page<Row> {
   more: boolean;
 }
 
-/** Cuts the one row too many, by which a query tells that more follow. */
+/** Cuts off the last row when there is one too many, which tells that more follow. */
 export function cut<Row>(rows: Row[], limit: number): Page<Row> {
   return { items: rows.slice(0, limit), more: rows.length > limit };
 }

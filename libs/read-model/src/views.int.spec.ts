@@ -346,7 +346,7 @@ describe('the views', () => {
     expect(await ledger.followAccount(accountId, 0, 12)).toHaveLength(12);
     expect(await ledger.followAccount(accountId, 0, 1_000)).toHaveLength(13);
 
-    // As a version left it that did not know this type, or this value.
+    // The account is as a version left it that did not know this type, or this value.
     for (const newer of ['BackupCompleted', 'InstanceRegistered datastore.type=postgresql']) {
       await dataSource.query('update view_head set passed_over = array_append(passed_over, $2) where account_id = $1', [
         accountId,

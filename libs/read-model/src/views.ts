@@ -1,14 +1,16 @@
 /**
- * Folds the ledger into the views: each account's events in ledger order, under the row lock of the account's head.
+ * Folds the ledger into the views. The events of an account are folded in the order of the ledger, under the lock of the
+ * account's row in `view_head`.
  *
- * Whoever has news folds it: the projection when the feed brings an event, a reader whose account is behind before it
- * reads. Both go the same way, so a read reflects every append before it, and a repetition changes nothing.
+ * The projection folds when the feed brings an event, and a reader folds what is missing before it reads. Both do the same,
+ * so a read reflects every append before it, and a repetition changes nothing.
  *
- * An older version passes over the events that a newer one has added, by their type or by a value in them, and notes which.
- * A version that knows them folds the account anew.
+ * An older version skips events of which only a newer version knows the type, or a value in them, and notes which. A version
+ * that knows them folds the account again from the start.
  */
 import { aggregateOfEvent, idOf, isKnownType, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
 import { backupView } from './backup-view.js';
@@ -39,10 +41,8 @@ export class Views {
   /** Returns when the account's views reflect every event appended before the call. */
   async catchUp(accountId: string): Promise<void> {
     const rows: unknown = await this.dataSource.query(
-      `select coalesce((select max(position) from ledger_event where account_id = $1), 0)
-            > coalesce((select position from view_head where account_id = $1), 0)
-          as behind,
-        coalesce((select passed_over from view_head where account_id = $1), '{}') as passed_over`,
+      `select ledger_newest_of($1) > coalesce((select position from view_head where account_id = $1), 0) as behind,
+         coalesce((select passed_over from view_head where account_id = $1), '{}') as passed_over`,
       [accountId],
     );
     const [state] = states.parse(rows);
@@ -51,38 +51,35 @@ export class Views {
   }
 
   /**
-   * As `catchUp`, of each account once. One with an event that this version can't read holds up no other.
-   * @param onUnreadable told of each such account, whose views show what came before that event
+   * As `catchUp`, of each account once. An account with an event that this version can't read holds up no other: its views
+   * show what came before that event, and the log tells.
    */
-  async catchUpEach(
-    accountIds: Iterable<string>,
-    onUnreadable: (accountId: string, error: z.ZodError) => void,
-  ): Promise<void> {
+  async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {
       try {
         await this.catchUp(accountId);
       } catch (error) {
         if (!(error instanceof z.ZodError)) throw error;
-        onUnreadable(accountId, error);
+        log.error(
+          { err: error, accountId },
+          `account ${accountId} has an event that can't be read: its views stop there`,
+        );
       }
     }
   }
 
-  /** Drops every row and folds the ledger anew. The views come out equal. */
+  /** Drops every row and folds the whole ledger again. The views are the same after it. */
   async rebuild(): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
-      // The lock keeps projections and readers away until the empty views are the committed ones.
+      // The lock keeps projections and readers out until the empty views are committed.
       await manager.query('lock table view_head in access exclusive mode');
       for (const { table } of views) await manager.clear(table as EntitySchema);
       await manager.query('delete from view_head');
     });
-    const accounts: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
-    for (const { account_id } of z.array(z.object({ account_id: z.string() })).parse(accounts)) {
-      await this.catchUp(account_id);
-    }
+    for (const accountId of await this.ledger.accounts()) await this.catchUp(accountId);
   }
 
-  /** Folds the account's next events and returns how many there were. */
+  /** Folds the account's next events. @returns how many there were */
   private async foldNext(manager: EntityManager, accountId: string): Promise<number> {
     await manager.query('insert into view_head (account_id) values ($1) on conflict do nothing', [accountId]);
     const rows: unknown = await manager.query(

@@ -1,6 +1,6 @@
 /**
- * The process around an app: it starts with a whole configuration or not at all, ends when asked to within a deadline,
- * and dies at once of an error that nobody handled, for what it would do after that is anyone's guess.
+ * The process around an app. It starts with a complete configuration or not at all, and ends within a deadline when it is
+ * asked to. It ends at once on an error that nobody handled, because nobody knows what it would do after that.
  */
 import type { Readable } from 'node:stream';
 import { type AppName, ConfigFault, type ConfigOf, loadConfig } from './config.js';
@@ -11,24 +11,24 @@ import { openService, type Service, type ServiceOptions } from './service.js';
 
 export interface BootstrapOptions<A extends AppName> extends ServiceOptions<ConfigOf[A]> {
   app: A;
-  /** Default: read from the process's environment. */
+  /** Default: the configuration from the environment of the process. */
   config?: ConfigOf[A];
   /**
-   * What must be there before the app is opened, such as an up-to-date schema.
+   * Prepares what must be there before the app is opened, such as an up-to-date schema.
    * @param stopping aborted when the process is asked to end meanwhile
    */
   prepare?: (parts: RuntimeParts<ConfigOf[A]>, stopping: AbortSignal) => Promise<void>;
-  /** How long the end may take before the process ends all the same. Default 8 s: less than Docker's 10. */
+  /** How long closing may take before the process ends all the same, in milliseconds. Default 8 s, since Docker gives 10. */
   endWithinMs?: number;
 }
 
-/** The exit code of a process whose configuration is wrong (sysexits' EX_CONFIG): starting it again is of no use. */
+/** The exit code of a process whose configuration is wrong (EX_CONFIG of sysexits). Another start does not help. */
 export const exitConfigInvalid = 78;
 const exitFault = 1;
 const defaultEndWithinMs = 8_000;
 const lingerMs = 1_000;
 
-/** Runs an app as this process. Returns when it serves; from then on the process ends by a signal or a fault. */
+/** Runs an app as this process, and returns when it serves. After that the process ends by a signal or by a fault. */
 export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>): Promise<void> {
   const { app, prepare, endWithinMs = defaultEndWithinMs } = options;
   const config = options.config ?? configOrEnd(app);
@@ -79,7 +79,7 @@ function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
   }
 }
 
-/** The log is written synchronously, so the line is out before the process is gone. */
+/** The log is written synchronously, so the line is written before the process ends. */
 function dieOfUnhandled(log: Logger): void {
   const die = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, `${kind}: the process ends, to be started anew`);
@@ -93,7 +93,7 @@ function onAsk(stdin: Readable, supervised: boolean, end: (why: string) => void)
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   if (!supervised) return;
-  // Whoever started the process holds the other end and never writes: it closes when they are gone, however they went.
+  // The process that started this one holds the other end and never writes. The end closes when that process is gone.
   let told = false;
   const gone = () => {
     if (told) return;
@@ -103,7 +103,7 @@ function onAsk(stdin: Readable, supervised: boolean, end: (why: string) => void)
   stdin.on('end', gone).on('close', gone).on('error', gone).resume();
 }
 
-/** With everything closed the process ends by itself; what still holds it is named, for it is a leak. */
+/** When everything is closed the process ends by itself. Whatever still keeps it is a leak, and is named. */
 function endWhenQuiet(log: Logger): void {
   process.exitCode = 0;
   process.stdin.destroy();

@@ -1,4 +1,4 @@
-/** Time as something that is given: production reads the system's clock, a test turns its own by hand. */
+/** Gives the time. In production it is the system's clock; a test turns its own clock by hand. */
 
 export abstract class Clock {
   abstract now(): Date;

@@ -1,6 +1,6 @@
 /**
- * An app's configuration, read once from its environment. Every wrong variable is told at once, by name and with what
- * it may be; the value of a secret is never told.
+ * Reads the configuration of an app once, from its environment. One error names every wrong variable with what it must
+ * be, and never shows the value of a secret.
  */
 import { Fault } from '@strongroom/contracts';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
@@ -22,7 +22,7 @@ export { noCopiesTo, vaultAddresses } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedded' };
 
-/** Where tokens are looked up. */
+/** Where the API looks tokens up. */
 export type IdentityConfig =
   | { kind: 'static'; tokensFile: string }
   | {
@@ -30,63 +30,56 @@ export type IdentityConfig =
       url: URL;
       user: { name: string; domain: string; password: string; project: string; projectDomain: string };
       account: 'project-id' | 'project-name';
-      /** Our role by Keystone's. */
+      /** Our role for each of Keystone's. */
       roles: ReadonlyMap<string, string>;
       cacheMs: number;
       timeoutMs: number;
     };
 
+/** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
   feed: FeedConfig;
-  /** The prefix of topics and consumer groups, so that several deployments can share a broker. */
   namespace: string;
   http: { host: string; port: number };
-  /** Where clients reach the API, for the links in its answers. Without it: where each request says that it came. */
+  /** Without a slash at its end. */
   publicUrl?: string;
   homeRegion: string;
-  /** Where each region's backups lie, the home region's included. */
+  /** The vault of each region, the home region's too. */
   vaults: ReadonlyMap<string, URL>;
-  /** The regions that a backup may be copied to: those with a vault, without the home region. */
+  /** The regions that a backup may be copied to: all with a vault but the home region. */
   copyRegions: readonly string[];
-  /** Of the API alone. */
+  /** Only the API has it. */
   identity?: IdentityConfig;
-  /** 32 bytes that credentials are sealed with. */
+  /** 32 bytes. */
   secretKey?: Buffer;
   logLevel: service.LogLevel;
   leaseMs: number;
-  /** How late a slot may still be made up for. */
   catchUpMs: number;
   backupConcurrency: number;
-  /** Copies to one region at a time. */
   copyConcurrency: number;
   copyRetryMs: number;
-  /** After so long without a byte moved, a copy's vault is taken to be away. */
   copyStallMs: number;
-  /** What attempts left in a vault is removed after so long. */
   sweepGraceMs: number;
-  /** Of those that fail for another reason than their region's outage. */
   maxCopyAttempts: number;
-  /** Where servers that are built from backups are kept; without it none are built. */
   instancesFolder?: string;
-  /** Schedules that an account may have. */
   mostSchedules: number;
   pageLimits: Readonly<limits.PageLimits>;
-  /** How many requests of an operation an account may make, counted over all processes of the API; first match counts. */
+  /** An operation has the limit of its own name, else that of its method, else that of `*`. */
   rateLimits: readonly limits.RateLimit[];
-  /** The process ends itself when its standard input closes, so that it never outlives who started it. */
+  /** The process ends when its standard input closes. */
   supervised: boolean;
 }
 
-/** What an app can't do without, beyond what all need. */
+/** The settings that one app cannot do without, beside those that every app needs. */
 export interface ConfigOf extends Record<AppName, AppConfig> {
   api: AppConfig & { identity: IdentityConfig; secretKey: Buffer };
   scheduler: AppConfig & { secretKey: Buffer };
   replicator: AppConfig;
 }
 
-/** The environment is not a configuration. Never retryable: somebody has to change it. */
+/** The environment is not a configuration. It is not retryable, because somebody has to change the environment. */
 export class ConfigFault extends Fault<'config-invalid'> {
   override readonly name = 'ConfigFault';
 

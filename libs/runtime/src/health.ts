@@ -1,6 +1,6 @@
 /**
- * Whether the process lives, whether it can do its work, and what it measures, over HTTP. Alive means no more than that
- * the event loop turns: what the process only depends on never gets it restarted.
+ * Tells over HTTP whether the process is alive, whether it can do its work, and what it measures. Alive means only that the
+ * event loop runs, so an outage of something that the process depends on never gets it restarted.
  */
 import { Controller, Get, Inject, type OnModuleDestroy, Res } from '@nestjs/common';
 import { messageOf } from '@strongroom/contracts';
@@ -31,8 +31,8 @@ export class Health implements OnModuleDestroy {
   constructor(private readonly log?: Logger) {}
 
   /**
-   * Adds something without which the process can't do its work.
-   * @param check throws when it is not there; its message is shown to whoever asks
+   * Adds a check of something that the process needs for its work.
+   * @param check throws when it is not there; the message is shown to everybody who asks
    */
   addReadiness(name: string, check: () => Promise<void>, { withinMs = defaultWithinMs } = {}): void {
     if (this.checks.has(name))
@@ -62,7 +62,7 @@ export class Health implements OnModuleDestroy {
   }
 }
 
-/** A check that hangs is not begun a second time; it is waited for again. */
+/** A check that hangs is not begun a second time: the next caller waits for the same one. */
 async function judge(one: ReadinessCheck): Promise<CheckResult> {
   const begun = performance.now();
   const ms = () => Math.round(performance.now() - begun);

@@ -1,6 +1,6 @@
 /**
- * Every HTTP request has an id, carried into each log line and event that follows from it and told in the answer; and
- * every request ends in one log line and one measurement.
+ * Gives every HTTP request an id, which is in the answer and in each log line and event that follows from the request. Every
+ * request ends in one log line and one measurement.
  */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -8,7 +8,7 @@ import type { Ids } from './ids.js';
 import { type LogContext, type Logger, runInContext } from './log.js';
 import type { Metrics } from './metrics.js';
 
-/** What a client may choose as its id; anything else is replaced, for it goes into headers, logs and events. */
+/** The ids that a client may choose. Any other is replaced, because ids go into headers, logs and events. */
 const givenId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const ownRoutes = /^\/(health\/|metrics$)/;
 
@@ -42,7 +42,7 @@ export function followRequests(server: FastifyInstance, log: Logger, metrics: Me
     reply.header('X-Request-Id', request.id);
     runInContext(contextOf(request), done);
   });
-  // Parsing a body goes through the socket's events, which belong to no request: the context is taken up again after it.
+  // A body is parsed in events of the socket, which belong to no request. So the context is set again after that.
   server.addHook('preValidation', (request, _reply, done) => runInContext(contextOf(request), done));
   server.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';

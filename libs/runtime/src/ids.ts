@@ -1,4 +1,4 @@
-/** New identities. UUIDv7: later ids sort later, so the indexes that they land in stay compact. */
+/** Gives new ids. They are UUIDv7: later ids sort later, which keeps indexes compact. */
 import { v7 } from 'uuid';
 
 export abstract class Ids {

@@ -1,14 +1,18 @@
 /** What every app runs on: configuration, clock, ids, logs, metrics, health, leased jobs, work loops, start and end. */
-
 export { Fault, faultOf, messageOf, type ToldFault } from '@strongroom/contracts';
+export * from './app-work.js';
 export * from './bootstrap.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './health.js';
 export * from './http-requests.js';
 export * from './ids.js';
+export * from './jobs/job-kind.js';
+export * from './jobs/job-work.js';
 export * from './jobs/jobs.js';
 export * from './jobs/leased-worker.js';
+export * from './jobs/missing-jobs.js';
+export * from './jobs/put-back.js';
 export * from './known-vaults.js';
 export * from './log.js';
 export * from './metrics.js';

@@ -1,6 +1,6 @@
 /**
- * Which vault each region has, as any process has seen it first: so that a disk that is not mounted, or another in its
- * place, is told from a new vault after a restart too.
+ * Remembers which vault each region has, as the first process has seen it. So a disk that is not mounted, or another disk in
+ * its place, is told apart from a new vault even after a restart.
  */
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -17,7 +17,7 @@ export class KnownVaults {
     return rows.parse(found)[0]?.vault_id;
   }
 
-  /** @returns the regions that have this vault or whose vault it was to be; more than one, or another id, is a mistake */
+  /** @returns the regions that have this vault, and this region's own vault. More than one, or another id, is a mistake */
   async remember({
     region,
     vaultId,

@@ -1,6 +1,6 @@
 /**
- * Logs: JSON lines, each with the app, the process and the request that it belongs to. A password, token or key that
- * gets into a line by its name is blacked out.
+ * The log: lines of JSON, each with the app, the process and the request that it belongs to. A field whose name is that of a
+ * password, token or key is blacked out.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LoggerService } from '@nestjs/common';
@@ -9,12 +9,12 @@ import type { LogLevel } from './config.js';
 
 export type Logger = PinoLogger;
 
-/** What every line written meanwhile carries. */
+/** The fields that are in every line written meanwhile. */
 export type LogContext = { requestId: string; correlationId: string } & { readonly [detail: string]: string | null };
 
 const contexts = new AsyncLocalStorage<LogContext>();
 
-/** Runs `work`, and everything it starts, with `context` in each of its log lines. */
+/** Runs `work` and everything that it starts, with `context` in each of their log lines. */
 export function runInContext<T>(context: LogContext, work: () => T): T {
   return contexts.run(context, work);
 }
@@ -39,10 +39,10 @@ const secretPaths = secretNames.flatMap((name) => {
 });
 
 export interface LogOptions {
-  /** The name of the process's app, in each line. */
+  /** The name of the app, which is in each line. */
   app: string;
   level: LogLevel;
-  /** Where lines go; standard output when absent. */
+  /** Where lines are written. Default: standard output. */
   to?: DestinationStream;
 }
 
@@ -56,12 +56,12 @@ export function createLogger({ app, level, to }: LogOptions): Logger {
       mixin: () => ({ ...contexts.getStore() }),
       redact: { paths: secretPaths, censor: '[secret]' },
     },
-    // Written at once: a line lost in a buffer is the line that tells why the process died.
+    // Lines are written at once: a line that is lost in a buffer is the one that tells why the process died.
     to ?? destination({ fd: 1, sync: true }),
   );
 }
 
-/** Nest's own messages, in the log of the app. Its start-up narration is of interest to a developer only. */
+/** Writes Nest's own messages into the log of the app. What Nest tells of its start is for developers only. */
 export class NestLog implements LoggerService {
   constructor(private readonly logger: Logger) {}
 
@@ -95,7 +95,7 @@ function sentence(message: unknown): string {
   return typeof message === 'string' ? message : JSON.stringify(message);
 }
 
-/** Nest gives the name of what speaks as the last detail, and an error's stack before it. */
+/** Nest gives the name of the speaker as the last detail, and the stack of an error before it. */
 function bindings(message: unknown, details: unknown[]): { nest?: unknown; err?: unknown; details?: unknown[] } {
   const nest = details.at(-1);
   const rest = details.slice(0, -1).filter((detail) => detail !== undefined);

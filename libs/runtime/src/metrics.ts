@@ -1,18 +1,18 @@
 /**
- * The measurements of one process. They have a registry of their own, not the library's global one, so that two apps in
- * one process (a test) never meet.
+ * The metrics of one app. They have a registry of their own, and not the library's global one, so that two apps in the
+ * process of a test stay apart.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface MetricOptions<L extends string> {
-  /** With its unit: `…_seconds`, `…_bytes`, `…_total`. */
+  /** The name ends in the unit: `…_seconds`, `…_bytes`, `…_total`. */
   name: `strongroom_${string}`;
   help: string;
   labels?: readonly L[];
 }
 
 export interface GaugeOptions<L extends string> extends MetricOptions<L> {
-  /** Measures when asked. What can't be measured is left out of the answer, and counted as a fault. */
+  /** Measures when the metrics are read. What can't be measured is left out of the answer, and counted as a fault. */
   measure?: (gauge: Gauge<L>) => Promise<void> | void;
 }
 
@@ -66,7 +66,7 @@ export class Metrics {
     try {
       await within(longestMeasureMs, async () => measure(gauge));
     } catch {
-      // A gauge without labels would be reset to 0, which reads like all is well.
+      // A gauge without labels would be reset to 0, which would look as if all were well.
       if (labelled) gauge.reset();
       else gauge.remove();
       this.faults.inc({ metric: name });
@@ -74,7 +74,7 @@ export class Metrics {
   }
 }
 
-/** Rejects when the work takes longer; the work itself goes on, unheard. */
+/** Rejects when the work takes longer. The work goes on, but nobody hears of its end. */
 export async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {

@@ -1,13 +1,13 @@
-/** Repeats an action whose outcome must not be lost, while what stops it is something that passes. */
+/** Repeats an action whose outcome must not be lost, as long as its errors are of a kind that passes. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
 export interface Persistence {
-  /** What is being done, for the log: `recording that backup 91ae… is complete`. */
+  /** What is done, for the log: `recording CompleteBackup for backup 91ae…`. */
   what: string;
   /** Whether an error passes by itself. Any other is thrown at once. */
   passes(error: unknown): boolean;
-  /** Ends the repeating: the last error is thrown. */
+  /** Ends the repetition when it is aborted. The last error is thrown then. */
   signal: AbortSignal;
   log: Logger;
 }

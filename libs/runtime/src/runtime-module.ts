@@ -1,4 +1,4 @@
-/** Gives every part of an app what it runs on: configuration, log, clock, ids, metrics, health. */
+/** Provides what every part of an app needs: configuration, log, clock, ids, metrics and health. */
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock, SystemClock } from './clock.js';
 import type { AppConfig } from './config.js';
@@ -7,7 +7,7 @@ import { Ids, RandomIds } from './ids.js';
 import type { Logger } from './log.js';
 import { Metrics } from './metrics.js';
 
-/** Nest's tokens of what has no class of its own: `@Inject(configToken) config: AppConfig`. */
+/** The tokens of Nest for what has no class: `@Inject(configToken) config: AppConfig`. */
 export const configToken = Symbol('AppConfig');
 export const loggerToken = Symbol('Logger');
 
@@ -20,7 +20,7 @@ export interface RuntimeParts<C extends AppConfig = AppConfig> {
   health: Health;
 }
 
-/** The parts of a process that runs for real; a test gives its own in their place. */
+/** The parts of a real process. A test replaces them by its own. */
 export function runtimeParts<C extends AppConfig>(
   config: C,
   log: Logger,

@@ -144,7 +144,7 @@ describe('an app', () => {
     const { hostname, port } = new URL(service.url);
     const silent = connect(Number(port), hostname);
     await once(silent, 'connect');
-    // Its connection was accepted after the other's.
+    // The connection of this call was accepted after the other one.
     await call('/health/live');
     const ended = once(silent, 'close');
     await Promise.all([service.close(), ended]);

@@ -1,6 +1,6 @@
 /**
- * An app as something that is opened and closed: Nest on Fastify, with requests followed, health and metrics served.
- * Touches nothing of the process, so a test can open several in one; `bootstrap` is the process around it.
+ * Opens and closes an app: Nest on Fastify, with ids for requests, health and metrics. It changes nothing of the process, so
+ * a test can open several apps in one; `bootstrap` is the process around an app.
  */
 import type { IncomingMessage, Server } from 'node:http';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
@@ -14,13 +14,13 @@ import { type RuntimeParts, runtimeModule } from './runtime-module.js';
 import { SilentConnections } from './silent-connections.js';
 
 export interface ServiceOptions<C extends AppConfig = AppConfig> {
-  /** Makes the app's own module. The parts are there for injection too. */
+  /** Makes the app's own module. The parts can also be injected. */
   module: (parts: RuntimeParts<C>) => Type | DynamicModule;
-  /** Connects what else there is (the feed, filters, pipes), before anything begins. */
+  /** Connects the feed, filters and pipes before anything begins. */
   configure?: (app: NestFastifyApplication, parts: RuntimeParts<C>) => void | Promise<void>;
   /** The most bytes that a request's body may have. Default 1 MiB. */
   bodyLimit?: number;
-  /** How the server routes, and answers what comes to no route: Fastify answers in a form of its own otherwise. */
+  /** How the server routes, and how it answers requests without a route. By default Fastify answers in its own form. */
   server?: (
     parts: RuntimeParts<C>,
   ) => Pick<
@@ -31,9 +31,9 @@ export interface ServiceOptions<C extends AppConfig = AppConfig> {
 
 export interface Service {
   readonly app: NestFastifyApplication;
-  /** Where it is served: `http://127.0.0.1:8779`. */
+  /** The address of the app, such as `http://127.0.0.1:8779`. */
   readonly url: string;
-  /** Ends the work in hand and closes everything, the HTTP server last but for what Nest's hooks close after it. */
+  /** Ends the work in hand and closes everything. Only what Nest's last hooks close comes after the HTTP server. */
   close(): Promise<void>;
 }
 
@@ -44,8 +44,8 @@ const defaultBodyLimit = 1_048_576;
 const slowestRequestMs = 30_000;
 
 /**
- * Opens the app: it answers HTTP first, so that it can say how it is, and takes up the feed then.
- * @param stopping gives the opening up: what is open is closed, and the signal's reason thrown
+ * Opens the app. It answers HTTP first, so that it can tell its health, and then it begins with the feed.
+ * @param stopping ends the opening when it is aborted: what is open is closed, and the signal's reason is thrown
  */
 export async function openService<C extends AppConfig>(
   parts: RuntimeParts<C>,
@@ -58,7 +58,7 @@ export async function openService<C extends AppConfig>(
     trustProxy: false,
     requestTimeout: slowestRequestMs,
     genReqId: (request: IncomingMessage) => requestIdOf(request, ids),
-    // Its faults only: that it listens and whom it answered is said by us.
+    // Fastify logs only its faults, because we log ourselves that it listens and whom it has answered.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
     ...server?.(parts),

@@ -1,7 +1,7 @@
 /**
- * The connections of an HTTP server that no request is on. Node closes those that have had one when the server is to
- * close, and waits for one that has had none until the time for its headers is over: a client that connects ahead of its
- * requests would hold up the end of the process.
+ * The connections of an HTTP server that have had no request yet. When the server closes, Node ends the idle connections that
+ * have had a request, but waits for the others until their time for headers is over. A client that connects before it needs
+ * to would hold up the end of the process.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -23,7 +23,7 @@ export class SilentConnections {
     });
   }
 
-  /** Ends them, and those that come from now on. */
+  /** Ends these connections, and those that come from now on. */
   end(): void {
     this.ending = true;
     for (const socket of this.sockets) socket.destroy();

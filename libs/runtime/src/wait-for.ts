@@ -1,11 +1,11 @@
-/** Waits for something that the process can't do without, saying what it waits for and why it is not there yet. */
+/** Waits for something that the process needs, and logs what it waits for and why that is not there yet. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
 export interface WaitOptions {
-  /** Ends the waiting: the last error is thrown. */
+  /** Ends the waiting when it is aborted. The last error is thrown then. */
   signal?: AbortSignal;
-  /** Which errors are worth waiting out; any other is thrown at once. Default: all. */
+  /** Which errors pass by themselves. Any other is thrown at once. Default: all pass. */
   passes?: (error: unknown) => boolean;
   firstPauseMs?: number;
   longestPauseMs?: number;
@@ -13,7 +13,7 @@ export interface WaitOptions {
 
 const sayAgainMs = 30_000;
 
-/** @param what as in `waiting for the database` */
+/** @param what completes `waiting for …` in the log, such as `the database` */
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<T>,

@@ -86,7 +86,7 @@ describe('a work loop', () => {
       }),
     );
     await passed(0);
-    // 250, 500, 1000, 2000, 4000, 8000, 10000 ms, less an eighth: wakes don't hurry them.
+    // The pauses are 250, 500, 1000, 2000, 4000, 8000 and 10000 ms, less an eighth. Wakes do not shorten them.
     for (let second = 0; second < 24; second += 1) {
       wake();
       await passed(1_000);

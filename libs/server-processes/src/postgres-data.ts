@@ -1,6 +1,6 @@
 /**
- * Prepares the data folder of a PostgreSQL server. It is made whole or not at all, the next start finds it again, and a server
- * that still runs on it is stopped.
+ * The data folder of a PostgreSQL server. It is made whole or not at all, the next start finds it again, and a server that
+ * still runs on it is stopped.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -40,8 +40,8 @@ export interface NewData {
 }
 
 /**
- * Where the data of a folder really is. No server runs there when this returns. Where the user can't reach the folder, it
- * becomes a link to a place outside. Whoever deletes the link, with the folder around it, has deleted the data.
+ * Where the data of a folder really is; no server runs there when this returns. When the user can't reach the folder, it
+ * becomes a link to a place outside. When the link is deleted, the data there counts as deleted.
  */
 export async function dataFolder(directory: string, user: SystemUser | undefined): Promise<string> {
   const path = resolve(directory);
@@ -66,12 +66,12 @@ export async function dataFolder(directory: string, user: SystemUser | undefined
   return place;
 }
 
-/** Stops a server that runs on the folder, or on the place outside that the folder links to. */
+/** Stops a server that runs on the folder, or on the folder that stands in for it. */
 export async function endLeftoverOf(directory: string): Promise<void> {
   for (const data of [resolve(directory), placeOf(resolve(directory))]) await endLeftover(data);
 }
 
-/** Fills the data folder, unless it has data already. @throws {ServiceFault} with what initdb said */
+/** Fills the data folder unless it is filled. @throws {ServiceFault} with what initdb said */
 export async function initialise(
   data: string,
   { programs, password, user, sync, checksums, signal }: NewData,
@@ -80,7 +80,7 @@ export async function initialise(
   const unfinished = `${data}.unfinished`;
   const passwordFile = `${data}.password-${randomBytes(4).toString('hex')}`;
   const made = mkdirSync(dirname(data), { recursive: true });
-  // Whatever the umask, the user must be able to pass through what was just made.
+  // Whatever the umask is, the user must be able to pass through the new folders.
   for (let folder = dirname(data); made && folder.startsWith(made); folder = dirname(folder)) chmodSync(folder, 0o755);
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { mode: 0o700 });
@@ -120,7 +120,7 @@ function placeOf(path: string): string {
   return join(placeOutside(path), 'data');
 }
 
-/** Stops, by its pid, a server that still runs on this folder because its parent was killed. */
+/** Stops a server that still runs on this folder because the process that started it was killed. */
 async function endLeftover(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');
   if (!existsSync(file)) return;

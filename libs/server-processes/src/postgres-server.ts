@@ -1,4 +1,4 @@
-/** Runs a PostgreSQL server as a child process, also as root. Its data folder is made at the first start and kept. */
+/** A real PostgreSQL as a child process. The first start makes its data, and later starts go on with them. Root may start it too. */
 import { execFile } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,24 +16,24 @@ import { insteadOfRoot, type SystemUser } from './unprivileged.js';
 const execute = promisify(execFile);
 
 export interface PostgresOptions {
-  /** Kept between starts. When the user can't reach it, a folder outside takes its place; see `dataDirectory`. */
+  /** The folder, which stays between starts. When the server's user can't reach it, another stands in for it: `dataDirectory`. */
   directory: string;
-  /** The superuser's password. It is set at the first start only. */
+  /** The password of the superuser `postgres`. Only the first start uses it. */
   password: string;
   /** The folder of the npm package that brings the server's programs. Default: the PostgreSQL 18 of this project. */
   programs?: string;
-  /** Whether a new data folder has page checksums; default: it has. */
+  /** Whether a new data folder has page checksums. Default: it has. */
   checksums?: boolean;
-  /** Default: any that is free. */
+  /** Default: any free port. */
   port?: number;
-  /** With `fsync: 'off'` the new data folder is not flushed either. */
+  /** Settings of the server. With `fsync: 'off'` the new data folder is not flushed to the disk either. */
   settings?: Record<string, string | number>;
   logFile: string;
-  /** Whether its users are another server's: then it is enough that it answers, and it need not let us in. */
+  /** Whether the users are those of another server. Then it need not let us in; an answer is enough. */
   isOthers?: boolean;
-  /** Whether a Ctrl-C on the terminal does not reach it: whoever starts it stops it. */
+  /** Whether a Ctrl-C on the terminal does not reach it. Whoever has started it stops it then. */
   ownSession?: boolean;
-  /** Calls the start off. */
+  /** Ends the start when it is aborted. */
   signal?: AbortSignal;
 }
 
@@ -42,23 +42,23 @@ const stopMs = 10_000;
 const lookMs = 30;
 const tries = 40;
 const againMs = 250;
-/** The SQLSTATEs of a server that starts, and of one that does not let us in. */
+/** The SQLSTATEs of a server that answers, but is still starting or does not let us in. */
 const startingUp = '57P03';
 const notLetIn = ['28000', '28P01'];
 const portTaken = /could not bind [^\n]*: Address already in use/;
-/** The log has this while the children of a killed server still hold its memory. */
+/** The children of a server that was killed keep its memory until they notice. */
 const childrenLeft = 'pre-existing shared memory block';
 
 export class PostgresServer {
   private constructor(
     private readonly service: ChildService,
     readonly port: number,
-    /** Where the data really is. */
+    /** Where the data really are. */
     readonly dataDirectory: string,
     private readonly options: PostgresOptions,
   ) {}
 
-  /** Starts a server, and returns when it lets us in. @throws {ServiceFault} with the end of the log */
+  /** Returns when the server lets us in. @throws {ServiceFault} with the end of the log */
   static async start(options: PostgresOptions): Promise<PostgresServer> {
     const { directory, password, settings = {}, checksums = true, programs, signal } = options;
     const user = insteadOfRoot();
@@ -69,8 +69,8 @@ export class PostgresServer {
   }
 
   /**
-   * Starts a server on a restored folder, with its tablespaces. The folder's settings hold, but for where it listens.
-   * @throws {ServiceFault} `no-data` when the folder holds none: an empty server must not take the place of a lost one
+   * Starts a server on a folder that was restored, with its tablespaces. It has its own settings, except for its address.
+   * @throws {ServiceFault} `no-data`, when the folder holds no data: an empty server must not stand in for one that was lost
    */
   static async startOn(dataDirectory: string, options: Omit<PostgresOptions, 'directory'>): Promise<PostgresServer> {
     if (!existsSync(join(dataDirectory, 'PG_VERSION'))) {
@@ -86,12 +86,12 @@ export class PostgresServer {
     return PostgresServer.run(data, user, { ...options, directory: dataDirectory });
   }
 
-  /** Where the data of a folder must lie so that a server can run there. Nothing runs there when this returns. */
+  /** Where the data of a folder are to be, so that a server can run on them. Nothing runs there when this returns. */
   static placeFor(directory: string): Promise<string> {
     return dataFolder(directory, insteadOfRoot());
   }
 
-  /** Stops a server that an earlier process left running on the folder. Its port is free then. */
+  /** Stops a server that an earlier process left running on the folder; its port is free then. */
   static endLeftover(directory: string): Promise<void> {
     return endLeftoverOf(directory);
   }
@@ -104,27 +104,27 @@ export class PostgresServer {
     return this.service.running;
   }
 
-  /** Settles when the process has ended, with how it ended. */
+  /** Settles when the process has ended, and tells how it ended. */
   get ended(): Promise<string> {
     return this.service.ended;
   }
 
-  /** The URL to connect with as the superuser. */
+  /** The address of a database for the superuser. */
   url(database = 'postgres'): string {
     return `postgres://postgres:${encodeURIComponent(this.options.password)}@127.0.0.1:${this.port}/${database}`;
   }
 
-  /** Stops it by a fast shutdown: connections are ended, and nothing is lost. When that hangs it is stopped as by a crash. */
+  /** Shuts down fast: connections are ended and nothing is lost. When that hangs, the server is ended as by a crash. */
   stop(): Promise<void> {
     return this.service.stop(stopMs, 'SIGQUIT');
   }
 
-  /** Ends it as a power cut would. The server's own children notice and end. */
+  /** Ends the server as a power cut would. Its children notice that and end. */
   kill(): Promise<void> {
     return this.service.kill();
   }
 
-  /** Stops it if it runs, and starts a new process on the same data and port. */
+  /** Stops the server if it runs, and starts a new process on the same data and port. */
   async restart(): Promise<PostgresServer> {
     await this.stop();
     return PostgresServer.start({ ...this.options, port: this.port });
@@ -177,7 +177,7 @@ export class PostgresServer {
           `PostgreSQL in ${this.dataDirectory} runs, but does not let us in: ${refusal.message}. The password is that of the first start.`,
         );
       }
-      // It may have much to recover. As long as it says so, the time counts anew.
+      // The server may have much to recover. It is waited for as long as it says so.
       if (refusal.code === startingUp) deadline = Date.now() + silentMs;
       if (ended !== undefined || Date.now() > deadline) {
         const why = ended ?? `did not answer within ${silentMs / 1_000} s: ${refusal.message}`;
@@ -190,7 +190,7 @@ export class PostgresServer {
     }
   }
 
-  /** Why nobody can connect now. Undefined when one can. */
+  /** Why no connection is possible now; undefined when one is. */
   private async refusal(): Promise<{ code: string; message: string } | undefined> {
     const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
     client.on('error', () => {});

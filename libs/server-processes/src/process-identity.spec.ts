@@ -22,7 +22,7 @@ describe('the identity of a process', () => {
   it('is not that of another process which has the same number by now', () => {
     const mine = identityOf(process.pid) ?? '';
     expect(pidOf(mine)).toBe(process.pid);
-    // Its first digit may be any.
+    // The first digit of the start may be any.
     const anothers = mine.replace(/ \d/, (digit) => ` ${(Number(digit) + 1) % 10}`);
     expect(pidOf(anothers)).toBeUndefined();
     expect(pidOf('')).toBeUndefined();

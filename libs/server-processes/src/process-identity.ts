@@ -1,6 +1,6 @@
 /**
- * Identifies a process by its pid and the instant at which it began. Another program may get the same pid later, but not with
- * the same instant.
+ * Identifies a process. A pid alone may belong to another program by now. A pid together with the start of its process
+ * means one process for ever.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -11,20 +11,20 @@ const hasProc = existsSync('/proc/self/stat');
 const lookMs = 25;
 const forceMs = 5_000;
 
-/** `pid start`, or undefined when no such process runs. A process that its parent has not reaped yet does not run any more. */
+/** Gives `pid start`; undefined when no such process runs. A process that has ended does not run, even as a zombie. */
 export function identityOf(pid: number): string | undefined {
   if (!Number.isSafeInteger(pid) || pid < 1) return undefined;
   const start = hasProc ? startInProc(pid) : startInPs(pid);
   return start === undefined ? undefined : `${pid} ${start}`;
 }
 
-/** The pid of an identity. Undefined when its process does not run any more. */
+/** The pid of an identity; undefined when its process does not run any more. */
 export function pidOf(identity: string): number | undefined {
   const pid = Number(identity.split(' ')[0]);
   return identityOf(pid) === identity ? pid : undefined;
 }
 
-/** Program and arguments, separated by spaces. Undefined when no such process runs. */
+/** The program and its arguments, separated by spaces; undefined when no such process runs. */
 export function commandLineOf(pid: number): string | undefined {
   if (identityOf(pid) === undefined) return undefined;
   try {
@@ -35,7 +35,7 @@ export function commandLineOf(pid: number): string | undefined {
 }
 
 /**
- * Ends a process that need not be a child of this one: it asks with a signal, and after `graceMs` it uses SIGKILL.
+ * Ends a process that is not a child of this one. It sends one signal, and SIGKILL after `graceMs`.
  * @throws {ServiceFault} when it does not end
  */
 export async function endProcess(
@@ -65,11 +65,11 @@ export async function endProcess(
   throw new ServiceFault('still-runs', `${what} runs as pid ${pidOf(identity)} and does not end, not even by SIGKILL.`);
 }
 
-/** The identity of the boot is part of it, since the same numbers come again after a boot. */
+/** The start tells the boot as well, because the same numbers come again after another boot. */
 function startInProc(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may hold spaces and parentheses itself.
+    // The name is in parentheses, and may hold spaces and parentheses itself.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, start] = [fields[0], fields[19]];
     if (state === 'Z' || state === 'X' || start === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** What a failed program had printed, from the error that `execFile` throws. */
+/** Reads what a failed program has said from the error that `execFile` throws. */
 import { z } from 'zod';
 
 const failure = z.object({ message: z.string(), stdout: z.string().catch(''), stderr: z.string().catch('') });

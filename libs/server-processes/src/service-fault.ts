@@ -1,18 +1,18 @@
-/** A service that was to run on this machine does not: says what is missing, or where its log is. */
+/** A service can't run on this machine. The message says what is missing, or where the log is. */
 import { Fault } from '@strongroom/contracts';
 
 const retryableByCode = {
-  /** Its programs are not installed, or not for this machine. */
+  /** The programs are not installed, or not for this machine. */
   'not-installed': false,
-  /** It can't be run as, or reached by, the user that it has to run as. */
+  /** The service can't run as the user that it has to run as, or that user can't reach its folder. */
   'no-place': false,
-  /** The folder that it was to carry on with holds no data. */
+  /** The folder that the service was to go on with holds no data. */
   'no-data': true,
-  /** It ended, or did not answer, before it was ready. */
+  /** The service ended before it was ready, or did not answer in time. */
   'did-not-start': true,
-  /** One from before runs on its data and does not end. */
+  /** An earlier process runs on the data and does not end. */
   'still-runs': true,
-  /** Whoever asked for the start has called it off. */
+  /** The start was called off by its caller. */
   'called-off': false,
 } as const;
 

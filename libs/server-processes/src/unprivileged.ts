@@ -1,7 +1,7 @@
 /**
- * Says where and as whom a server runs that refuses root, as PostgreSQL does. The user that it runs as then can't enter root's
- * home, nor anything below a folder that is closed to others. What that user can't reach lies in a folder under /var/tmp that
- * belongs to this process's user. For the same path it is always the same folder.
+ * Says as which user a server runs that refuses root, as PostgreSQL does, and where its files are. That user can't enter the
+ * home of root, nor anything below a folder that is closed to others. What it can't reach lies in a folder of its own under
+ * /var/tmp, which is always the same for the same path.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
@@ -18,7 +18,7 @@ const outside = '/var/tmp';
 const open = 0o755;
 const writableByOthers = 0o022;
 
-/** The user to run as in place of root: `postgres` where there is one, else `nobody`. Undefined when this is not root. */
+/** The user to run as instead of root: `postgres` if there is one, else `nobody`. Undefined when this process is not root's. */
 export function insteadOfRoot(): SystemUser | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const users = readFileSync('/etc/passwd', 'utf8')
@@ -34,7 +34,7 @@ export function insteadOfRoot(): SystemUser | undefined {
   return user;
 }
 
-/** Whether the user may enter the path, or where it is not there yet, the nearest folder above, and every folder above that. */
+/** Whether the user may pass through the nearest folder of the path that exists, and through every folder above it. */
 export function canReach(path: string, { uid, gid }: SystemUser): boolean {
   for (let folder = resolve(path); ; folder = dirname(folder)) {
     const found = statSync(folder, { throwIfNoEntry: false });
@@ -46,15 +46,15 @@ export function canReach(path: string, { uid, gid }: SystemUser): boolean {
   }
 }
 
-/** The name of the folder that takes a path's place. It need not be there. */
+/** The name of the folder that stands in for a path. The folder need not be there. */
 export function placeOutside(path: string): string {
   const mark = createHash('sha256').update(resolve(path)).digest('hex').slice(0, 12);
   return join(outside, `strongroom-${mark}`);
 }
 
 /**
- * Makes the folder that takes a path's place.
- * @throws {ServiceFault} when one of that name is somebody else's: anybody may make folders there
+ * Makes the folder that stands in for a path.
+ * @throws {ServiceFault} when a folder of that name belongs to somebody else, since anybody may make folders there
  */
 export function makePlaceOutside(path: string): string {
   const place = placeOutside(path);
@@ -66,7 +66,7 @@ export function makePlaceOutside(path: string): string {
       `${place} is not a folder that only this user can change. Remove it and start again.`,
     );
   }
-  // Whatever the umask is, others must be able to pass through.
+  // The folder is there for others to pass through, so the umask must not change its mode.
   chmodSync(place, open);
   return place;
 }

@@ -1,4 +1,4 @@
-/** What a copy from one vault to another promises, whatever kinds they are, shown on real ones. */
+/** What a copy from one vault to another promises, for every kind of vault. The suite runs on real ones. */
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type SampleBackup, storeSample } from '../fixtures/sample-backup.js';

@@ -1,6 +1,6 @@
 /**
- * A backup from one vault to another: streamed, hashed on the way, read back at the target before it counts there. Ends
- * with the target holding the very bytes, or as it was.
+ * Copies a backup from one vault to another. The bytes are streamed, hashed on the way, and read back at the target before
+ * they count there. In the end the target holds the same bytes, or what it held before.
  */
 import { manifestObjectName } from '@strongroom/contracts';
 import { storedBytes } from './manifest.js';
@@ -12,27 +12,27 @@ export interface CopyOptions {
   to: Vault;
   backupId: string;
   attempt: number;
-  /** The backup's SHA-256, as the ledger has it. */
+  /** The backup's SHA-256 as it is in the ledger. */
   expectedSha256: string;
-  /** Gets the bytes written since the last call. */
+  /** Called with the number of bytes written since the last call. */
   progress?: (bytes: number) => void;
-  /** Called whenever bytes have moved, also those that are read back. */
+  /** Called whenever bytes have moved, also while they are read back. */
   moved?: () => void;
   signal: AbortSignal;
 }
 
 export interface CopiedBackup {
   location: string;
-  /** Bytes that the copy takes, its manifest included. */
+  /** The bytes that the copy takes in the vault, its manifest included. */
   sizeBytes: number;
   sha256: string;
-  /** False when the target held it already. */
+  /** False when the target held the backup already. */
   transferred: boolean;
 }
 
-/** @throws {VaultFault} naming the region where something is wrong; the signal's reason when it is aborted */
+/** @throws {VaultFault} which names the region where something is wrong; the signal's reason when it is aborted */
 export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
-  // Begun before anything is looked at: from here on no earlier attempt can seal.
+  // This comes before anything is looked at: from here on no earlier attempt can seal.
   const upload = await options.to.begin(options.backupId, options.attempt);
   try {
     const there = await alreadyThere(options);
@@ -48,7 +48,7 @@ export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
   }
 }
 
-/** What is sealed at the end was read back before. */
+/** Sealing reads everything back first. */
 async function transfer(upload: VaultUpload, options: CopyOptions): Promise<SealedManifest> {
   const { from, backupId, expectedSha256, moved, signal } = options;
   const source = await from.manifest(backupId);
@@ -62,7 +62,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   return upload.seal(source.bytes, { progress: moved, signal });
 }
 
-/** What a dead attempt, or an earlier copy, has left sealed: taken when every byte is right, replaced when not. */
+/** What an earlier attempt has sealed is taken when every byte is right, and replaced when one is not. */
 async function alreadyThere({
   to,
   backupId,

@@ -1,4 +1,4 @@
-/** A region's object store, and copies between two of them. */
+/** The object store of a region, and copies from one to another. */
 export { type CopiedBackup, type CopyOptions, copyBackup } from './copy-backup.js';
 export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';

@@ -1,4 +1,4 @@
-/** A manifest as a vault's bytes: written, digested, and parsed again. */
+/** Writes, digests and parses the bytes that a vault keeps as a backup's manifest. */
 import { createHash } from 'node:crypto';
 import { manifestObjectName, messageOf, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
 import type { SealedManifest } from './vault.js';
@@ -10,7 +10,7 @@ export function manifestBytes(manifest: VaultManifest): Buffer {
 
 type ManifestOfBackup = Omit<SealedManifest, 'location'>;
 
-/** @throws {VaultFault} `manifest-invalid`, also when it is another backup's */
+/** @throws {VaultFault} `manifest-invalid`, also when it is the manifest of another backup */
 export function parseManifest(bytes: Buffer, backupId: string, region: string): ManifestOfBackup {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   try {
@@ -28,12 +28,12 @@ export function parseManifest(bytes: Buffer, backupId: string, region: string): 
   }
 }
 
-/** The bytes that a sealed backup takes in a vault, its manifest included. */
+/** How many bytes a sealed backup takes in a vault, its manifest included. */
 export function storedBytes({ manifest, bytes }: SealedManifest): number {
   return manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, bytes.length);
 }
 
-/** A name that can be nothing but a file beside the manifest. */
+/** Makes sure that an object's name can only be that of a file beside the manifest. @throws {VaultFault} */
 export function checkedObjectName(name: string, region: string): string {
   if (name === manifestObjectName || vaultObject.shape.name.safeParse(name).success) return name;
   throw new VaultFault('manifest-invalid', region, `"${name}" can't be the name of an object.`);

@@ -1,7 +1,7 @@
 /**
- * Removes from a vault what runners that were lost or came late have left there, one part of the vault at a time. The
- * ledger says what is kept; what it does not know is never removed, and what an attempt may be at is not looked at. Every
- * removal is one that the vault refuses when a newer attempt has begun, so that a sweep that sleeps does no harm.
+ * Removes from a vault what lost or late runners have left there, one part of the vault at a time. The ledger says what is
+ * kept. What the ledger does not know is never removed, and what an attempt may be working on is left alone. The vault
+ * refuses every removal when a newer attempt has begun, so a sweep that falls asleep does no harm.
  */
 import type { Clock, Logger, Metrics, NewJob } from '@strongroom/runtime';
 import { v5 } from 'uuid';
@@ -20,16 +20,16 @@ export interface SweepParts {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
-  /** What has changed within so many milliseconds is left alone. */
+  /** What has changed within this time, in milliseconds, is left alone. */
   graceMs: number;
 }
 
-/** From one part to the next: a round takes about four hours. */
+/** The time from one part to the next. A round over all parts takes about four hours. */
 const sweepEveryMs = 60_000;
 const batchSize = 100;
 const sweeps = '0d6b7d8e-3f0d-5b8a-9c5f-6f0e4f6e2b17';
 
-/** The job of sweeping a region's vault, which never ends: whoever has leased it sweeps, and nobody else. */
+/** The job of sweeping the vault of a region. It never ends, and whoever has leased it is the only one to sweep. */
 export function sweepJob(region: string): NewJob {
   return { kind: 'sweep', id: v5(region, sweeps), lane: region, accountId: '' };
 }
@@ -37,7 +37,7 @@ export function sweepJob(region: string): NewJob {
 export class Sweep {
   private readonly sweptPlaces;
   private readonly sweptBytes;
-  /** By region and part, how many backups the ledger does not know. */
+  /** How many backups the ledger does not know, by region and part. */
   private readonly unknown = new Map<string, Map<number, number>>();
 
   constructor(private readonly parts: SweepParts) {
@@ -68,7 +68,7 @@ export class Sweep {
     });
   }
 
-  /** For a job that never ends: a vault that is away is swept when it is back. */
+  /** The job goes on whatever happens: a vault that is away is swept when it is back. */
   async tryPass(region: string, pass: () => Promise<void>): Promise<{ retryInMs: number }> {
     try {
       await pass();
@@ -81,7 +81,7 @@ export class Sweep {
 
   /**
    * Sweeps one part of a vault.
-   * @param round counts up; each goes to the next part
+   * @param round the number of the pass, which says which part is swept
    * @param moved called after every backup that was looked at
    * @throws {VaultFault} when the vault can't be reached
    */
@@ -101,7 +101,7 @@ export class Sweep {
     this.unknown.set(vault.region, parts.set(shard, unknown));
   }
 
-  /** @returns how many of them the ledger does not know */
+  /** @returns how many of the backups the ledger does not know */
   private async batch(vault: Vault, batch: HeldBackup[], signal?: AbortSignal, moved?: () => void): Promise<number> {
     const { ask, clock, graceMs, log } = this.parts;
     const verdicts = await ask(

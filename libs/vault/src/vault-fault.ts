@@ -1,4 +1,4 @@
-/** What can break in a vault, from a closed list, each saying whether another attempt can help. */
+/** What can break in a vault. Each fault has a code from a closed list, which says whether another attempt can help. */
 import { Fault } from '@strongroom/contracts';
 
 export const vaultFaultCodes = {
@@ -6,17 +6,17 @@ export const vaultFaultCodes = {
   'vault-unavailable': true,
   /** No space left, or a quota. */
   'vault-full': true,
-  /** The configuration names no vault of the region, or one of a kind that there is none of. */
+  /** The configuration names no vault for the region, or a kind of vault that does not exist. */
   'vault-misconfigured': false,
-  /** The backup, or an object its manifest names, is not there. */
+  /** The backup is not there, or an object that its manifest names. */
   'object-missing': false,
-  /** An object's bytes are not those of its manifest. */
+  /** The bytes of an object are not those that its manifest tells. */
   'object-altered': false,
   /** The disk fails to give back an object's bytes; another read may succeed. */
   'object-unreadable': true,
-  /** Another attempt has taken this one's place. */
+  /** Another attempt has taken the place of this one. */
   'upload-superseded': false,
-  /** The manifest can't be read as one. */
+  /** The manifest can't be parsed. */
   'manifest-invalid': false,
 } as const;
 
@@ -24,7 +24,7 @@ export type VaultFaultCode = keyof typeof vaultFaultCodes;
 
 const outages: ReadonlySet<string> = new Set<VaultFaultCode>(['vault-unavailable', 'vault-full']);
 
-/** Whether a fault of that code, as it was recorded, is of the store as a whole: it passes with the store's outage. */
+/** Whether a recorded code tells that the store as a whole was away or full. It passes when the store's outage ends. */
 export function isOutageOfVault(code: string): boolean {
   return outages.has(code);
 }
@@ -49,7 +49,7 @@ const spoilt: ReadonlySet<VaultFaultCode> = new Set([
   'manifest-invalid',
 ]);
 
-/** Whether what a vault holds is no good: where it can be made anew, it is removed and written again. */
+/** Whether what a vault holds of a backup is damaged. Where it can be written again, it is removed and replaced. */
 export function isSpoilt(error: unknown): boolean {
   return error instanceof VaultFault && spoilt.has(error.code);
 }

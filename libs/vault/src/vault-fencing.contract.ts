@@ -1,6 +1,6 @@
 /**
- * What every kind of vault promises to attempts that cross each other: whoever comes late neither changes nor removes
- * what counts.
+ * What every kind of vault promises when attempts at one backup overlap: a late attempt neither changes nor removes what
+ * counts.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';

@@ -1,4 +1,4 @@
-/** What every kind of vault promises, shown on a real one. */
+/** What every kind of vault promises. The suite runs on a real one. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -122,7 +122,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.begin(backupId, 2)).rejects.toMatchObject(away);
       await expect(vault.purge(backupId, 2)).rejects.toMatchObject(away);
       await expect(vault.probe()).rejects.toMatchObject(away);
-      // It is not said that there is none.
+      // A vault that is away never says that it does not hold the backup.
       await expect(vault.manifest(randomUUID())).rejects.toMatchObject(away);
     });
 

@@ -1,13 +1,13 @@
 /**
- * The port to a region's object store. A backup is there whole or not at all: each attempt writes in a place of its own,
- * which is read back before it counts, and one small state object a backup, changed by compare-and-set, says which place
- * counts. So whoever wakes up late can neither change nor remove what counts.
+ * The port to a region's object store. A backup is there whole or not at all. Each attempt writes in a place of its own,
+ * and what it wrote is read back before it counts. One small state object for each backup says which place counts. It is
+ * changed by compare-and-set alone, so a late attempt can neither change nor remove what counts.
  */
 import type { Readable } from 'node:stream';
 import type { VaultManifest, VaultObject } from '@strongroom/contracts';
 import type { VaultFault } from './vault-fault.js';
 
-/** A backup's manifest as stored: the parsed form, the very bytes, and their SHA-256, which is the backup's SHA-256. */
+/** A backup's manifest as it is stored: parsed, as bytes, and the SHA-256 of the bytes, which is the backup's SHA-256. */
 export interface SealedManifest {
   manifest: VaultManifest;
   bytes: Buffer;
@@ -16,60 +16,60 @@ export interface SealedManifest {
   location: string;
 }
 
-/** What a vault was rid of. */
+/** How much was removed from a vault. */
 export interface Removed {
-  /** Places of attempts. */
+  /** How many places of attempts. */
   places: number;
   bytes: number;
 }
 
-/** What a vault holds of a backup, be it sealed or not, as the vault has it. */
+/** What a vault holds of a backup, sealed or not. Only the ledger says whether it is still wanted. */
 export interface HeldBackup {
   backupId: string;
-  /** Why it can't be told what counts of it: then the rest says nothing. */
+  /** Why the vault can't tell what counts. When it is there, the other fields mean nothing. */
   fault?: VaultFault;
-  /** The newest attempt that has begun; 0 for what an older version stored. */
+  /** The number of the newest attempt that has begun; 0 for a backup that an older version stored. */
   attempt: number;
-  /** Of what is sealed. */
+  /** Where the sealed backup lies. */
   location?: string;
-  /** It was removed, and only that is remembered. */
+  /** Whether the backup was removed, and the vault remembers only that. */
   isGone: boolean;
-  /** There may be something to `tidy`: a place that is not sealed, or what an attempt that was cut off has left. */
+  /** Whether there may be something to `tidy`: a place that is not sealed, or the remains of an attempt that was cut off. */
   hasLeftovers: boolean;
-  /** When its newest attempt began or ended, or it was removed, by the store's clock. */
+  /** When the newest attempt began or ended, or the backup was removed, by the store's clock. */
   changedAt: Date;
 }
 
-/** A sealed backup in a list, or why it can't be read. */
+/** A sealed backup in a list, or the reason why it can't be read. */
 export type ListedBackup = { backupId: string } & ({ sealed: SealedManifest } | { fault: VaultFault });
 
-/** Who a vault is, as it says itself. Never changes. */
+/** The identity that a vault has written down for itself. It never changes. */
 export interface VaultIdentity {
   vaultId: string;
   region: string;
   createdAt: string;
-  /** Of the file system it is on, where it is on one: equal ones share their fate. */
+  /** The number of the file system that the vault is on, if it is on one. What breaks that breaks all vaults on it. */
   device?: number;
 }
 
-/** What is known of vaults from before, and of the others. */
+/** Remembers which vault each region has had. */
 export interface VaultMemory {
-  /** The id of the region's vault; undefined when it was never seen. */
+  /** The id of the region's vault; undefined when the region's vault was never seen. */
   vaultIdOf(region: string): Promise<string | undefined>;
-  /** @returns every region that it knows under this id, and what it knows of this region */
+  /** @returns every region that is known to have this vault, and the vault that this region is known to have */
   remember(identity: VaultIdentity): Promise<{ region: string; vaultId: string }[]>;
 }
 
-/** Into so many parts a vault is divided for `held`. */
+/** The number of parts that `held` divides a vault into. */
 export const shards = 256;
 
-/** One attempt at putting a backup into a vault. Ends with `seal` or `discard`. */
+/** One attempt at putting a backup into a vault. It ends with `seal` or `discard`. */
 export abstract class VaultUpload {
   /**
-   * Streams one object in, hashing on the way. Memory stays flat. An error of the source comes out as it is, and when
-   * the vault fails, the source is ended by its iterator's `return`.
-   * @returns bytes as stored and their SHA-256 (before any compression is the caller's business)
-   * @throws {VaultFault} also `upload-superseded` when another attempt has taken this one's place
+   * Streams one object into the vault and hashes it on the way; memory use does not grow with its size. An error of the
+   * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`.
+   * @returns the number of bytes stored, and their SHA-256. Compression is the caller's business
+   * @throws {VaultFault} also `upload-superseded`, when another attempt has taken the place of this one
    */
   abstract put(
     name: string,
@@ -77,11 +77,11 @@ export abstract class VaultUpload {
   ): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>>;
 
   /**
-   * Reads back everything that was put and compares it with the manifest, then makes the backup visible under its id, in
-   * place of what an earlier attempt may have sealed. Durable when it returns.
-   * @throws {VaultFault} `object-altered` and the like when it can't be read back: then it is not sealed;
-   *   `upload-superseded` when a later attempt has begun, or the backup was removed. Any other does not tell whether it
-   *   was sealed
+   * Reads back everything that was put and compares it with the manifest. Then the backup is visible under its id, in
+   * place of what an earlier attempt may have sealed. It is durable when this returns.
+   * @throws {VaultFault} `object-altered` or another code of an object, when it can't be read back: it is not sealed then.
+   *   `upload-superseded`, when a later attempt has begun or the backup was removed. After any other fault it is not
+   *   known whether the backup was sealed
    */
   abstract seal(
     manifestBytes: Buffer,
@@ -89,8 +89,8 @@ export abstract class VaultUpload {
   ): Promise<SealedManifest>;
 
   /**
-   * Removes everything this attempt wrote, unless it is sealed or might come to be. Never throws: the next attempt's
-   * `begin`, or the sweep, removes the rest.
+   * Removes everything that this attempt wrote, unless it is sealed or may still become so. Never throws: the next
+   * attempt's `begin` or the sweep removes what is left.
    */
   abstract discard(): Promise<void>;
 }
@@ -99,50 +99,50 @@ export abstract class Vault {
   abstract readonly region: string;
 
   /**
-   * Begins an attempt: from here on no earlier one can seal, nor one of the same number that began before. What earlier
-   * ones left and did not seal is removed; what they sealed stays until this one seals its own.
-   * @throws {VaultFault} `upload-superseded` when an attempt with a higher number has begun, or the backup was removed
-   *   with this number or a higher one
+   * Begins an attempt. From now on no earlier attempt can seal, nor one of the same number that began before. What
+   * earlier attempts left unsealed is removed; what they sealed stays until this attempt seals its own.
+   * @throws {VaultFault} `upload-superseded`, when an attempt with a higher number has begun, or the backup was removed
+   *   under this number or a higher one
    */
   abstract begin(backupId: string, attempt: number): Promise<VaultUpload>;
 
   /**
    * The sealed backup's manifest, or undefined when the vault does not hold the backup.
-   * @throws {VaultFault} also when it is not the one that was sealed
+   * @throws {VaultFault} also when the manifest is not the one that was sealed
    */
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
 
   /**
-   * As `manifest`, and looks whether every object lies there in its size. Reads none of them: cheap, and no proof.
-   * @throws {VaultFault} also `object-missing`, `object-altered` naming the object
+   * As `manifest`, and looks whether every object is there in its size. It reads no object, so it is cheap and no proof.
+   * @throws {VaultFault} also `object-missing` and `object-altered`, which name the object
    */
   abstract glance(backupId: string): Promise<SealedManifest | undefined>;
 
-  /** Where in the vault a sealed backup lies, be it that it can't be read; undefined when none is sealed. */
+  /** Where in the vault a sealed backup lies, even when it can't be read; undefined when none is sealed. */
   abstract locationOf(backupId: string): Promise<string | undefined>;
 
   /**
-   * Reads one object of a sealed backup in chunks of at most 128 KiB.
-   * The stream fails with a {VaultFault}: `object-missing` when the object is not there, `object-unreadable` when the
-   * disk can't give it back.
+   * Reads one object of a sealed backup in chunks of at most 128 KiB. The stream fails with a {VaultFault}:
+   * `object-missing` when the object is not there, `object-unreadable` when the disk can't give it back.
    */
   abstract read(backupId: string, objectName: string): Readable;
 
   /**
    * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them.
    * @param progress called with the bytes read since the last call
-   * @throws {VaultFault} `object-missing`, `object-altered`, `object-unreadable` naming the object; the signal's reason when it is aborted
+   * @throws {VaultFault} `object-missing`, `object-altered` or `object-unreadable`, which name the object; the signal's
+   *   reason when it is aborted
    */
   abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
 
-  /** Every sealed backup, each with what it says of itself; nothing else is needed to find one. Memory stays flat. */
+  /** Every sealed backup with its manifest. The vault alone is enough to find them; memory use does not grow with it. */
   abstract list(signal?: AbortSignal): AsyncIterable<ListedBackup>;
 
   /**
-   * Removes everything of a backup that has ended: what is sealed, and what any attempt left. From here on no attempt up
-   * to that number can begin, put or seal (`upload-superseded`); that much is remembered until it is forgotten.
-   * @param attempt the newest that the ledger knows
-   * @throws {VaultFault} `upload-superseded` when a higher one has begun: then nothing is removed
+   * Removes everything of a backup that has ended: what is sealed, and what any attempt left. From now on no attempt up
+   * to that number can begin, put or seal (`upload-superseded`). The vault remembers this until `forget`.
+   * @param attempt the newest attempt that the ledger knows
+   * @throws {VaultFault} `upload-superseded`, when a higher attempt has begun: nothing is removed then
    */
   abstract purge(backupId: string, attempt: number): Promise<Removed>;
 
@@ -153,29 +153,31 @@ export abstract class Vault {
   abstract held(shard: number, signal?: AbortSignal): AsyncIterable<HeldBackup>;
 
   /**
-   * Removes what attempts left beside a sealed backup that has completed, and keeps all of them from ever sealing.
-   * @param kept what the ledger says: its newest attempt, and where the backup lies
-   * @param before only what has not changed since, by the store's clock
-   * @throws {VaultFault} `upload-superseded` when a higher attempt has begun, or another place is sealed: nothing is removed
+   * Removes what attempts left beside a sealed backup that has completed. None of them can ever seal after that.
+   * @param kept the newest attempt and the place of the backup, as the ledger has them
+   * @param before only what has not changed since then is removed, by the store's clock
+   * @throws {VaultFault} `upload-superseded`, when a higher attempt has begun or another place is sealed: nothing is
+   *   removed then
    */
   abstract tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed>;
 
   /**
-   * Forgets that a backup was purged. Only for one that nobody will ever begin an attempt at again.
-   * @param before only if it was purged earlier, by the store's clock
-   * @returns whether nothing is left of it
+   * Forgets that a backup was purged. It may only be called when no attempt at the backup will ever begin again.
+   * @param before the backup is forgotten only if it was purged before then, by the store's clock
+   * @returns whether nothing is left of the backup
    */
   abstract forget(backupId: string, attempt: number, before: Date): Promise<boolean>;
 
   /**
-   * Reads who the vault is; one that is new is told, once. From here on it is asked before it is written to and before it
-   * says that it does not hold a backup, so that another one in its place, or none, is not taken for it.
-   * @returns undefined while it has no identity and may only be read
-   * @throws {VaultFault} `vault-misconfigured` when it is another region's; `vault-unavailable` when it can't be reached,
-   *   or is not the one that is remembered. It is asked anew then whenever it is used
+   * Reads the identity of the vault, and gives one to a vault that is new. From now on the identity is checked before
+   * every write, and before the vault says that it does not hold a backup: another vault in its place is never mistaken
+   * for it, nor an empty folder.
+   * @returns undefined while the vault has no identity and may only be read
+   * @throws {VaultFault} `vault-misconfigured`, when it is another region's vault; `vault-unavailable`, when it can't be
+   *   reached or is not the vault that is remembered. Its identity is read again whenever it is used after that
    */
   abstract identify(memory?: VaultMemory): Promise<VaultIdentity | undefined>;
 
-  /** Cheap check that the vault can be reached and written to; for readiness. @throws {VaultFault} */
+  /** Checks cheaply that the vault can be reached and written to. @throws {VaultFault} */
   abstract probe(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The vaults of a deployment, opened from its configuration: by region, each of the kind that its URL names. */
+/** The vaults of a deployment, by region. Each is of the kind that its URL in the configuration names. */
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
@@ -6,12 +6,12 @@ import { DirectoryVault } from './directory/directory-vault.js';
 import type { Vault, VaultIdentity, VaultMemory } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
-/** By the scheme of the URL. */
+/** The kinds of vaults, by the scheme of their URL. */
 const kinds: ReadonlyMap<string, (region: string, url: URL) => Vault> = new Map([
   ['file:', (region: string, url: URL) => new DirectoryVault(region, fileURLToPath(url))],
 ]);
 
-/** How long a vault may take to say who it is when a service starts. */
+/** How long reading the identity of a vault may take when a service starts. */
 const identifyMs = 10_000;
 
 export class Vaults {
@@ -33,14 +33,14 @@ export class Vaults {
   }
 
   /**
-   * Has every vault say who it is, as a service does at its start. One that can't be reached is asked when it is back,
-   * before anything is written to it.
-   * @param memory what is known from before
-   * @throws {VaultFault} `vault-misconfigured` when a region's vault is another's
+   * Reads the identity of every vault, as a service does when it starts. For a vault that can't be reached this is done
+   * when it is back, before anything is written to it.
+   * @param memory the vaults that the regions have had before
+   * @throws {VaultFault} `vault-misconfigured`, when the vault of one region is that of another
    */
   async identify(log: Logger, memory?: VaultMemory): Promise<void> {
     const together = new SeenTogether(memory, log);
-    // One after the other: of two that are one, the second is told which the first is.
+    // They are asked one after the other: when two are the same vault, the second fault names the first region.
     for (const vault of this.byRegion.values()) {
       try {
         const identity = await within(identifyMs, vault.identify(together), vault.region);
@@ -54,7 +54,7 @@ export class Vaults {
   }
 }
 
-/** No two regions' vaults are one; what is known from before counts as well. */
+/** Remembers the vaults of this start as well, so that no two regions have the same vault. */
 class SeenTogether implements VaultMemory {
   private readonly seen = new Map<string, VaultIdentity>();
 
@@ -83,7 +83,7 @@ class SeenTogether implements VaultMemory {
   }
 }
 
-/** @throws {VaultFault} `vault-misconfigured` for a URL that there is no vault for */
+/** @throws {VaultFault} `vault-misconfigured`, when there is no kind of vault for a URL */
 export function openVaults(urls: ReadonlyMap<string, URL>): Vaults {
   return new Vaults(new Map([...urls].map(([region, url]) => [region, openVault(region, url)])));
 }
@@ -99,7 +99,7 @@ function openVault(region: string, url: URL): Vault {
 }
 
 function misconfigured(region: string, url: URL, why: string): VaultFault {
-  // Without user and password, which the URL of another kind of vault may carry.
+  // The user and the password are left out: the URL of another kind of vault may hold them.
   const shown = `${url.protocol}//${url.host}${url.pathname}`;
   return new VaultFault('vault-misconfigured', region, `The vault of ${region} can't be ${shown}: ${why}.`);
 }
@@ -114,7 +114,7 @@ async function within<T>(ms: number, asked: Promise<T>, region: string): Promise
     return await Promise.race([asked, late]);
   } finally {
     clearTimeout(timer);
-    // It may still fail, after nobody waits for it.
+    // It may fail when nobody waits for it any more.
     asked.catch(() => {});
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Where a zstd frame ends and how much it can hold, read from its headers alone: the compressor does not declare the
- * size of the content, so what a frame may ask for is bounded by its blocks.
+ * Finds where a zstd frame ends and how much it can hold, from its headers alone. The compressor does not declare the size
+ * of the content, so the blocks say how much memory a frame may ask for.
  * Source: RFC 8878, sections 3.1.1 and 3.1.1.2.
  */
 import { Fault } from '@strongroom/contracts';
 
-/** What is read as zstd is not. */
+/** What is read as zstd is no zstd, or no frame that ours could be. */
 export class FrameFault extends Fault<'frame-invalid'> {
   override readonly name = 'FrameFault';
 
@@ -17,7 +17,7 @@ export class FrameFault extends Fault<'frame-invalid'> {
 export interface Frame {
   /** False while the end of the buffer comes before the end of the frame. */
   isWhole: boolean;
-  /** Of the frame when it is whole; else how many bytes it takes to tell more. */
+  /** The length of a frame that is whole; else how many bytes are needed to tell more. */
   bytes: number;
   /** The most that the frame's content can be, as far as it could be read. */
   contentBytes: number;
@@ -25,10 +25,10 @@ export interface Frame {
 
 const magic = 0xfd2fb528;
 const largestBlockBytes = 131_072;
-/** Magic, descriptor, one more byte of the header, and one block's header. */
+/** The magic number, the descriptor, one more byte of the header, and the header of one block. */
 export const smallestFrameBytes = 9;
 
-/** The frame that the buffer begins with. @throws {FrameFault} */
+/** Tells of the frame that the buffer begins with. @throws {FrameFault} */
 export function frameAt(buffer: Buffer): Frame {
   if (buffer.length < smallestFrameBytes) return { isWhole: false, bytes: smallestFrameBytes, contentBytes: 0 };
   if (buffer.readUInt32LE(0) !== magic) throw new FrameFault('this is no zstd frame');
@@ -43,7 +43,7 @@ export function frameAt(buffer: Buffer): Frame {
     isLast = (block & 1) === 1;
     if (size > largestBlockBytes || kind === 3)
       throw new FrameFault('a zstd frame has a block that zstd does not allow');
-    // Raw and run-length blocks say what they hold; a compressed one says how long it is.
+    // Raw and run-length blocks say how much they hold; a compressed block says only how long it is.
     contentBytes += kind === 2 ? largestBlockBytes : size;
     at += 3 + (kind === 1 ? 1 : size);
   }

@@ -1,6 +1,6 @@
 /**
- * Compression as a row of zstd frames of at most 1 MiB of content each: memory stays flat, two frames are compressed at
- * a time on the thread pool, and the whole is a standard `.zst` that every zstd reads.
+ * Compresses into a row of zstd frames of at most 1 MiB of content each. Memory use does not grow with the size, two frames
+ * are compressed at a time on the thread pool, and the result is a standard `.zst` that every zstd reads.
  */
 
 import { compress, decompress } from '@mongodb-js/zstd';
@@ -8,18 +8,18 @@ import { messageOf } from '@strongroom/contracts';
 import { FrameFault, frameAt, smallestFrameBytes } from './zstd-format.js';
 
 const contentBytes = 1_048_576;
-/** Content that can't be compressed grows by a few bytes a block. */
+/** Content that can't be compressed grows by a few bytes for each block. */
 const largestFrameBytes = contentBytes + 65_536;
-/** Room for frames of another compressor than ours, of which more than 1 MiB need not be expected. */
+/** Frames of another compressor than ours may hold a little more than 1 MiB. */
 const largestContentBytes = 4 * contentBytes;
 
-/** Yields a frame for each MiB of the source, in order; an empty one for an empty source. */
+/** Yields a frame for each MiB of the source, in order. An empty source gives one empty frame. */
 export async function* compressFrames(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let before: Promise<Buffer> | undefined;
   try {
     for await (const piece of pieces(source, contentBytes)) {
       const frame = compress(piece);
-      // Until it is its turn nobody awaits it: a failure then must not count as unhandled.
+      // Nobody awaits a frame until it is its turn, and a failure before that must not count as unhandled.
       frame.catch(() => {});
       if (before !== undefined) yield await before;
       before = frame;
@@ -30,7 +30,7 @@ export async function* compressFrames(source: AsyncIterable<Buffer>): AsyncGener
   }
 }
 
-/** Joins and cuts the source's chunks into pieces of just the size, but for the last. */
+/** Joins and cuts the source's chunks into pieces of exactly this size; the last piece may be smaller. */
 async function* pieces(source: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
   let held: Buffer[] = [];
   let heldBytes = 0;
@@ -54,12 +54,12 @@ async function* pieces(source: AsyncIterable<Buffer>, size: number): AsyncGenera
 
 /**
  * Yields the content of each frame, in order.
- * @throws {FrameFault} for what is no zstd, is cut short, or asks for more memory than a frame of ours ever needs
+ * @throws {FrameFault} when it is no zstd, is cut short, or asks for more memory than a frame of ours ever needs
  */
 export async function* decompressFrames(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let held: Buffer[] = [];
   let heldBytes = 0;
-  // Chunks are joined only when there are enough of them to tell more.
+  // Chunks are joined only when there are enough bytes to tell more.
   let wantedBytes = smallestFrameBytes;
   for await (const chunk of source) {
     held.push(chunk);

@@ -1,11 +1,24 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  deleteBackupsId,
+  deleteSchedulesId,
+  getBackups,
+  getBackupsId,
+  getBackupsIdCopies,
+  getInstancesId,
+  getInstancesIdBackups,
+  pathOf,
+  postBackups,
+  postBackupsIdAction,
+  putSchedulesId,
+} from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { z } from 'zod';
-import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf, fullFaultOf, nothing } from '../../fixtures/answers.js';
+import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
-const nothing = '00000000-0000-4000-8000-000000000000';
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 
 let gateway: Gateway;
@@ -18,14 +31,10 @@ const backups = z.object({
   backups: z.array(z.looseObject({ id: z.string() })),
   links: z.array(z.object({ rel: z.string(), href: z.string() })),
 });
-const faultOf = ({ status, body }: Answer) => {
-  const { type, message } = faultIn(body);
-  return [status, type, message];
-};
-const create = (backup: object) => gateway.call('POST', '/backups', { body: { backup } });
+const create = (backup: object) => gateway.call(postBackups, { body: { backup } });
 const shown = async (id: string) =>
-  z.object({ backup: z.looseObject({}) }).parse((await gateway.call('GET', `/backups/${id}`)).body).backup;
-const listed = async (query = '') => backups.parse((await gateway.call('GET', `/backups${query}`)).body);
+  z.object({ backup: z.looseObject({}) }).parse((await gateway.call(getBackupsId, { id })).body).backup;
+const listed = async (query: Call['query'] = {}) => backups.parse((await gateway.call(getBackups, { query })).body);
 
 describe('a new backup', () => {
   it('is answered whole, with nothing that a client would stumble over', async () => {
@@ -79,7 +88,7 @@ describe('a new backup', () => {
       copies: [pending('IAD'), pending('ORD')],
     });
     expect(await shown(backup.id)).toEqual(backup);
-    expect((await gateway.call('GET', `/backups/${backup.id}/copies`)).body).toEqual({
+    expect((await gateway.call(getBackupsIdCopies, { id: backup.id })).body).toEqual({
       copies: backup.copies,
       links: [],
     });
@@ -107,8 +116,8 @@ describe('a new backup', () => {
     const instanceId = await gateway.register();
     const answers = await Promise.all(Array.from({ length: 8 }, () => create({ name: 'x', instance: instanceId })));
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 422, 422, 422, 422, 422, 422, 422]);
-    const [running] = (await listed(`?instance_id=${instanceId}`)).backups;
-    expect(faultOf(await create({ name: 'x', instance: instanceId }))).toEqual([
+    const [running] = (await listed({ instance_id: instanceId })).backups;
+    expect(fullFaultOf(await create({ name: 'x', instance: instanceId }))).toEqual([
       422,
       'unprocessableEntity',
       expect.stringContaining(running?.id ?? 'none'),
@@ -120,24 +129,24 @@ describe('a new backup', () => {
   it('needs an instance of this account and regions that there are', async () => {
     const instance = await gateway.register();
     const text = expect.any(String);
-    expect(faultOf(await create({ name: 'x', instance: nothing }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance: nothing }))).toEqual([
       404,
       'itemNotFound',
       expect.stringContaining(nothing),
     ]);
-    expect(faultOf(await create({ name: 'x', instance: await gateway.register('other') }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance: await gateway.register('other') }))).toEqual([
       404,
       'itemNotFound',
       text,
     ]);
     for (const region of ['DFW', 'LON', 'x']) {
-      expect(faultOf(await create({ name: 'x', instance, copy_to: [region] }))).toEqual([
+      expect(fullFaultOf(await create({ name: 'x', instance, copy_to: [region] }))).toEqual([
         400,
         'badRequest',
         expect.stringMatching(`^backup\\.copy_to: "${region}" .* Allowed: IAD, ORD\\.$`),
       ]);
     }
-    expect((await listed(`?instance_id=${instance}`)).backups).toEqual([]);
+    expect((await listed({ instance_id: instance })).backups).toEqual([]);
   });
 });
 
@@ -175,7 +184,7 @@ describe('an incremental backup', () => {
     expect(faultOf(await create({ name: 'x', instance, parent_id: running }))[0]).toBe(422);
     expect(faultOf(await create({ name: 'x', instance, parent_id: nothing }))[0]).toBe(404);
     const ofOther = await completed(await gateway.register());
-    expect(faultOf(await create({ name: 'x', instance, parent_id: ofOther }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance, parent_id: ofOther }))).toEqual([
       422,
       'unprocessableEntity',
       expect.stringContaining('another instance'),
@@ -185,7 +194,7 @@ describe('an incremental backup', () => {
   it('is built on the newest only: another parent is a 422 that names the newest', async () => {
     const instance = await gateway.register();
     const [first, second] = [await completed(instance), await completed(instance)];
-    expect(faultOf(await create({ name: 'x', instance, parent_id: first }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance, parent_id: first }))).toEqual([
       422,
       'unprocessableEntity',
       expect.stringMatching(`^backup\\.parent_id: Backup ${first} is not the newest .*${second}.* take a full backup`),
@@ -219,7 +228,7 @@ describe('an incremental backup', () => {
 
   it('is a 422 with the reason where the server can take none', async () => {
     const old = await gateway.register('admin', { datastore: { type: 'postgresql', version: '16.4' } });
-    expect(faultOf(await create({ name: 'x', instance: old, parent_id: await completed(old) }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance: old, parent_id: await completed(old) }))).toEqual([
       422,
       'unprocessableEntity',
       expect.stringMatching(/^backup\.parent_id: The server is PostgreSQL 16\.4/),
@@ -228,7 +237,7 @@ describe('an incremental backup', () => {
     const connection = { host, port: Number(port), user, password };
     const withoutSummaries = await gateway.register('admin', { connection });
     await completed(withoutSummaries);
-    expect(faultOf(await create({ name: 'x', instance: withoutSummaries, incremental: 1 }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance: withoutSummaries, incremental: 1 }))).toEqual([
       422,
       'unprocessableEntity',
       expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),
@@ -238,7 +247,7 @@ describe('an incremental backup', () => {
   it('is copied to no region that does not hold its parent', async () => {
     const instance = await gateway.register();
     const parent = await completed(instance);
-    expect(faultOf(await create({ name: 'x', instance, parent_id: parent, copy_to: ['IAD'] }))).toEqual([
+    expect(fullFaultOf(await create({ name: 'x', instance, parent_id: parent, copy_to: ['IAD'] }))).toEqual([
       400,
       'badRequest',
       expect.stringMatching(`^backup\\.copy_to: IAD does not hold backup ${parent}`),
@@ -246,7 +255,7 @@ describe('an incremental backup', () => {
     const child = await gateway.backup(instance, { parent_id: parent });
     await gateway.run(child, instance, 'completed');
     const body = { 'copy-backup': { target_backup_region: 'IAD' } };
-    expect(faultOf(await gateway.call('POST', `/backups/${child}/action`, { body }))[0]).toBe(400);
+    expect(faultOf(await gateway.call(postBackupsIdAction, { id: child, body }))[0]).toBe(400);
   });
 
   it('goes when what it was built on is deleted, and so does what was built on it', async () => {
@@ -255,11 +264,11 @@ describe('an incremental backup', () => {
     const child = await gateway.backup(instance, { parent_id: root });
     await gateway.run(child, instance, 'completed');
     const grandchild = await gateway.backup(instance, { parent_id: child });
-    expect(faultOf(await gateway.call('DELETE', `/backups/${root}`))[0]).toBe(422);
+    expect(faultOf(await gateway.call(deleteBackupsId, { id: root }))[0]).toBe(422);
     expect(await shown(root)).toMatchObject({ status: 'COMPLETED' });
     await gateway.run(grandchild, instance, 'completed');
-    expect((await gateway.call('DELETE', `/backups/${child}`)).status).toBe(202);
-    expect((await listed(`?instance_id=${instance}`)).backups.map(({ id }) => id)).toEqual([root]);
+    expect((await gateway.call(deleteBackupsId, { id: child })).status).toBe(202);
+    expect((await listed({ instance_id: instance })).backups.map(({ id }) => id)).toEqual([root]);
   });
 });
 
@@ -269,7 +278,7 @@ describe('a backup', () => {
     const id = await gateway.backup(instanceId, { copy_to: ['IAD'] });
     await gateway.run(id, instanceId, 'started');
     expect(await shown(id)).toMatchObject({ status: 'BUILDING', started: time, completed: null, size: null });
-    const instance = () => gateway.call('GET', `/instances/${instanceId}`);
+    const instance = () => gateway.call(getInstancesId, { id: instanceId });
     expect((await instance()).body).toMatchObject({ instance: { status: 'BACKUP' } });
 
     const other = await gateway.register();
@@ -284,7 +293,7 @@ describe('a backup', () => {
       progress: 100,
       completed: time,
       fault: null,
-      // Not planned yet, and not forgotten: a client that waits for all copies does not take none for all.
+      // The copies are not planned yet, but they are shown: a client that waits for all copies must not take none for all.
       copies: [{ region: 'IAD', status: 'PENDING', verified: false }],
     });
   });
@@ -300,7 +309,7 @@ describe('a backup', () => {
       checksum: null,
       copies: [],
     });
-    expect((await gateway.call('GET', `/instances/${instanceId}`)).body).toMatchObject({
+    expect((await gateway.call(getInstancesId, { id: instanceId })).body).toMatchObject({
       instance: { status: 'ACTIVE' },
     });
   });
@@ -308,9 +317,9 @@ describe('a backup', () => {
   it('stays when its schedule goes', async () => {
     const instanceId = await gateway.register();
     const scheduleId = await gateway.schedule(instanceId);
-    await gateway.call('PUT', `/schedules/${scheduleId}`, { body: { schedule: { run_now: true } } });
-    await gateway.call('DELETE', `/schedules/${scheduleId}`);
-    expect((await listed(`?instance_id=${instanceId}`)).backups).toMatchObject([{ schedule_id: scheduleId }]);
+    await gateway.call(putSchedulesId, { id: scheduleId, body: { schedule: { run_now: true } } });
+    await gateway.call(deleteSchedulesId, { id: scheduleId });
+    expect((await listed({ instance_id: instanceId })).backups).toMatchObject([{ schedule_id: scheduleId }]);
   });
 });
 
@@ -323,28 +332,29 @@ describe('the list of backups', () => {
       await gateway.run(id, instanceId, count % 2 === 0 ? 'completed' : 'failed');
       made.unshift(id);
     }
-    const first = await listed(`?instance_id=${instanceId}&limit=1000`);
+    const first = await listed({ instance_id: instanceId, limit: 1000 });
     expect(first.backups.map(({ id }) => id)).toEqual(made.slice(0, 20));
-    const query = `instance_id=${instanceId}&limit=1000&marker=${made[19]}`;
-    expect(first.links).toEqual([{ rel: 'next', href: `${gateway.url}/v1.0/1234/backups?${query}` }]);
-    const second = await listed(`?${query}`);
+    const query = { instance_id: instanceId, limit: '1000', marker: made[19] ?? '' };
+    const href = `${gateway.url}${pathOf(getBackups, { accountId })}?${new URLSearchParams(query)}`;
+    expect(first.links).toEqual([{ rel: 'next', href }]);
+    const second = await listed(query);
     expect(second.backups.map(({ id }) => id)).toEqual(made.slice(20));
     expect(second.links).toEqual([]);
 
-    const completed = await listed(`?status=COMPLETED&datastore=postgresql&instance_id=${instanceId}&limit=5`);
+    const completed = await listed({ status: 'COMPLETED', datastore: 'postgresql', instance_id: instanceId, limit: 5 });
     expect(completed.backups.map(({ id }) => id)).toEqual(made.filter((_, index) => index % 2 === 0).slice(0, 5));
     expect(completed.links[0]?.href).toMatch(
       /\?status=COMPLETED&datastore=postgresql&instance_id=[^&]+&limit=5&marker=/,
     );
 
-    const own = await gateway.call('GET', `/instances/${instanceId}/backups?limit=2&status=FAILED`);
+    const own = await gateway.call(getInstancesIdBackups, { id: instanceId, query: { limit: 2, status: 'FAILED' } });
     expect(backups.parse(own.body).backups.map(({ id }) => id)).toEqual([made[1], made[3]]);
   });
 
   it('is of one account', async () => {
     const instanceId = await gateway.register('other');
     const id = await gateway.backup(instanceId, {}, 'other');
-    const ofOther = backups.parse((await gateway.call('GET', '/backups', { as: 'other' })).body);
+    const ofOther = backups.parse((await gateway.call(getBackups, { as: 'other' })).body);
     expect(ofOther.backups.map((each) => each.id)).toEqual([id]);
     expect(JSON.stringify(await listed())).not.toContain(id);
   });
@@ -358,15 +368,15 @@ describe('the list of backups', () => {
     [`marker=${nothing}`, 400, 'badRequest'],
     ['marker=nightly', 400, 'badRequest'],
   ])('is not asked for with %s', async (query, status, type) => {
-    expect(faultOf(await gateway.call('GET', `/backups?${query}`)).slice(0, 2)).toEqual([status, type]);
+    expect(faultOf(await gateway.call(getBackups, { query: Object.fromEntries(new URLSearchParams(query)) }))).toEqual([
+      status,
+      type,
+    ]);
   });
 
   it('is empty for a filter that nothing meets, and takes what it does not know for nothing', async () => {
-    expect(await listed('?status=DELETE_FAILED&datastore=postgresql')).toEqual({ backups: [], links: [] });
-    expect(await listed(`?instance_id=${nothing}&include_clustered=False`)).toEqual({ backups: [], links: [] });
-    expect(faultOf(await gateway.call('GET', `/instances/${nothing}/backups`)).slice(0, 2)).toEqual([
-      404,
-      'itemNotFound',
-    ]);
+    expect(await listed({ status: 'DELETE_FAILED', datastore: 'postgresql' })).toEqual({ backups: [], links: [] });
+    expect(await listed({ instance_id: nothing, include_clustered: 'False' })).toEqual({ backups: [], links: [] });
+    expect(faultOf(await gateway.call(getInstancesIdBackups, { id: nothing }))).toEqual([404, 'itemNotFound']);
   });
 });

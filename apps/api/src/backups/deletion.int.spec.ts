@@ -1,18 +1,28 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  deleteBackupsId,
+  deleteInstancesId,
+  deleteSchedulesId,
+  getBackups,
+  getBackupsId,
+  getBackupsIdCopies,
+  getInstancesId,
+  getInstancesIdBackups,
+  getSchedulesId,
+  postBackups,
+  postBackupsIdAction,
+} from '@strongroom/contracts';
 import { copyDecider, copyId, copyRequest } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
-import { type Answer, accountId, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultIn, faultOf } from '../../fixtures/answers.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
   gateway = await Gateway.open();
 });
 afterAll(() => gateway.close());
-
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
-const remove = (path: string, headers: Record<string, string> = {}) => gateway.call('DELETE', path, { headers });
-const get = (path: string) => gateway.call('GET', path);
 
 async function completed(fields: Record<string, unknown> = {}): Promise<{ instance: string; backup: string }> {
   const instance = await gateway.register();
@@ -42,61 +52,63 @@ async function copyThere(backupId: string, instanceId: string, region: string): 
 describe('deleting a backup', () => {
   it('takes it out of sight at once, in every list', async () => {
     const { instance, backup } = await completed();
-    expect(await remove(`/backups/${backup}`)).toMatchObject({ status: 202, body: '' });
-    expect(faultOf(await get(`/backups/${backup}`))).toEqual([404, 'itemNotFound']);
-    expect((await get(`/instances/${instance}/backups`)).body).toMatchObject({ backups: [] });
-    expect(JSON.stringify((await get('/backups')).body)).not.toContain(backup);
-    expect(faultOf(await remove(`/backups/${backup}`))).toEqual([404, 'itemNotFound']);
+    expect(await gateway.call(deleteBackupsId, { id: backup })).toMatchObject({ status: 202, body: undefined });
+    expect(faultOf(await gateway.call(getBackupsId, { id: backup }))).toEqual([404, 'itemNotFound']);
+    expect((await gateway.call(getInstancesIdBackups, { id: instance })).body).toMatchObject({ backups: [] });
+    expect(JSON.stringify((await gateway.call(getBackups)).body)).not.toContain(backup);
+    expect(faultOf(await gateway.call(deleteBackupsId, { id: backup }))).toEqual([404, 'itemNotFound']);
   });
 
   it('is of one that has ended, be it that it failed', async () => {
     const instance = await gateway.register();
     const backup = await gateway.backup(instance);
-    expect(faultOf(await remove(`/backups/${backup}`))).toEqual([422, 'unprocessableEntity']);
+    expect(faultOf(await gateway.call(deleteBackupsId, { id: backup }))).toEqual([422, 'unprocessableEntity']);
     await gateway.run(backup, instance, 'failed');
-    expect((await remove(`/backups/${backup}`)).status).toBe(202);
+    expect((await gateway.call(deleteBackupsId, { id: backup })).status).toBe(202);
   });
 
   it('shows it again, with the reason, when it failed; and can be asked for again', async () => {
     const { instance, backup } = await completed({ copy_to: ['IAD'] });
-    await remove(`/backups/${backup}`);
+    await gateway.call(deleteBackupsId, { id: backup });
     await gateway.onBackup(backup, instance, {
       type: 'FailDeletion',
       backupId: backup,
       code: 'vault-unavailable',
       reason: 'The vault of DFW is away.',
     });
-    expect((await get(`/backups/${backup}`)).body).toMatchObject({
+    expect((await gateway.call(getBackupsId, { id: backup })).body).toMatchObject({
       backup: {
         status: 'DELETE_FAILED',
         fault: { code: 'vault-unavailable', message: 'The vault of DFW is away.' },
-        // What is on its way out is owed to no region.
+        // A backup that is being deleted is owed to no region.
         copies: [],
       },
     });
-    expect((await get('/backups?status=DELETE_FAILED')).body).toMatchObject({ backups: [{ id: backup }] });
-    expect((await remove(`/backups/${backup}`)).status).toBe(202);
+    expect((await gateway.call(getBackups, { query: { status: 'DELETE_FAILED' } })).body).toMatchObject({
+      backups: [{ id: backup }],
+    });
+    expect((await gateway.call(deleteBackupsId, { id: backup })).status).toBe(202);
     await gateway.onBackup(backup, instance, { type: 'ConfirmDeletion', backupId: backup });
-    expect(faultOf(await get(`/backups/${backup}`))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await gateway.call(getBackupsId, { id: backup }))).toEqual([404, 'itemNotFound']);
   });
 
   it('is not for a creator, nor for another account', async () => {
     const { backup } = await completed();
-    expect(faultOf(await gateway.call('DELETE', `/backups/${backup}`, { as: 'creator' }))).toEqual([403, 'forbidden']);
-    expect(faultOf(await gateway.call('DELETE', `/backups/${backup}`, { as: 'other' }))).toEqual([404, 'itemNotFound']);
-    expect((await get(`/backups/${backup}`)).status).toBe(200);
+    expect(faultOf(await gateway.call(deleteBackupsId, { id: backup, as: 'creator' }))).toEqual([403, 'forbidden']);
+    expect(faultOf(await gateway.call(deleteBackupsId, { id: backup, as: 'other' }))).toEqual([404, 'itemNotFound']);
+    expect((await gateway.call(getBackupsId, { id: backup })).status).toBe(200);
   });
 });
 
 describe('copying a backup', () => {
-  const copy = (backup: string, body: object) => gateway.call('POST', `/backups/${backup}/action`, { body });
+  const copy = (backup: string, body: object) => gateway.call(postBackupsIdAction, { id: backup, body });
   const to = (region: unknown, more: object = {}) => ({ 'copy-backup': { target_backup_region: region, ...more } });
 
   it('owes the region a copy, once, and says so at once', async () => {
     const { backup } = await completed();
-    expect(await copy(backup, to('IAD', { name: null }))).toMatchObject({ status: 202, body: '' });
+    expect(await copy(backup, to('IAD', { name: null }))).toMatchObject({ status: 202, body: undefined });
     expect(await copy(backup, to('IAD'))).toMatchObject({ status: 202 });
-    expect((await get(`/backups/${backup}/copies`)).body).toMatchObject({
+    expect((await gateway.call(getBackupsIdCopies, { id: backup })).body).toMatchObject({
       copies: [{ region: 'IAD', status: 'PENDING' }],
     });
   });
@@ -105,7 +117,9 @@ describe('copying a backup', () => {
     const { instance, backup } = await completed();
     await copyThere(backup, instance, 'ORD');
     expect((await copy(backup, to('ORD'))).status).toBe(202);
-    expect((await get(`/backups/${backup}/copies`)).body).toMatchObject({ copies: [{ status: 'COMPLETED' }] });
+    expect((await gateway.call(getBackupsIdCopies, { id: backup })).body).toMatchObject({
+      copies: [{ status: 'COMPLETED' }],
+    });
   });
 
   it.each([
@@ -134,34 +148,40 @@ describe('forgetting an instance', () => {
   it('takes its schedule with it, and leaves its backups', async () => {
     const { instance, backup } = await completed();
     const schedule = await gateway.schedule(instance);
-    expect(await remove(`/instances/${instance}`)).toMatchObject({ status: 202, body: '' });
-    expect(faultOf(await get(`/instances/${instance}`))).toEqual([404, 'itemNotFound']);
-    expect(faultOf(await get(`/schedules/${schedule}`))).toEqual([404, 'itemNotFound']);
-    expect(faultOf(await remove(`/instances/${instance}`))).toEqual([404, 'itemNotFound']);
-    expect((await get(`/backups/${backup}`)).body).toMatchObject({ backup: { instance_id: instance } });
-    expect((await get(`/backups?instance_id=${instance}`)).body).toMatchObject({ backups: [{ id: backup }] });
+    expect(await gateway.call(deleteInstancesId, { id: instance })).toMatchObject({ status: 202, body: undefined });
+    expect(faultOf(await gateway.call(getInstancesId, { id: instance }))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await gateway.call(getSchedulesId, { id: schedule }))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await gateway.call(deleteInstancesId, { id: instance }))).toEqual([404, 'itemNotFound']);
+    expect((await gateway.call(getBackupsId, { id: backup })).body).toMatchObject({
+      backup: { instance_id: instance },
+    });
+    expect((await gateway.call(getBackups, { query: { instance_id: instance } })).body).toMatchObject({
+      backups: [{ id: backup }],
+    });
   });
 
   it('waits for the end of its backup, and lets nothing begin afterwards', async () => {
     const instance = await gateway.register();
     const backup = await gateway.backup(instance);
     const schedule = await gateway.schedule(instance);
-    expect(faultOf(await remove(`/instances/${instance}`))).toEqual([422, 'unprocessableEntity']);
-    expect((await get(`/schedules/${schedule}`)).body).toMatchObject({ schedule: { version: 1 } });
+    expect(faultOf(await gateway.call(deleteInstancesId, { id: instance }))).toEqual([422, 'unprocessableEntity']);
+    expect((await gateway.call(getSchedulesId, { id: schedule })).body).toMatchObject({ schedule: { version: 1 } });
     await gateway.run(backup, instance, 'failed');
-    expect((await remove(`/instances/${instance}`)).status).toBe(202);
-    expect((await get(`/schedules/${schedule}`)).status).toBe(404);
+    expect((await gateway.call(deleteInstancesId, { id: instance })).status).toBe(202);
+    expect((await gateway.call(getSchedulesId, { id: schedule })).status).toBe(404);
     const again = { backup: { name: 'again', instance } };
-    expect(faultOf(await gateway.call('POST', '/backups', { body: again }))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await gateway.call(postBackups, { body: again }))).toEqual([404, 'itemNotFound']);
   });
 
   it('is done once, be it that others delete its schedule meanwhile', async () => {
     for (let round = 0; round < 5; round += 1) {
       const instance = await gateway.register();
       const schedule = await gateway.schedule(instance);
-      const [, ...forgets] = await Promise.all(
-        [`/schedules/${schedule}`, `/instances/${instance}`, `/instances/${instance}`].map((path) => remove(path)),
-      );
+      const [, ...forgets] = await Promise.all([
+        gateway.call(deleteSchedulesId, { id: schedule }),
+        gateway.call(deleteInstancesId, { id: instance }),
+        gateway.call(deleteInstancesId, { id: instance }),
+      ]);
       expect(forgets.map(({ status }) => status).sort()).toEqual([202, 404]);
       expect((await gateway.ledger.readStream(`schedule-${schedule}`)).map(({ type }) => type)).toEqual([
         'ScheduleCreated',

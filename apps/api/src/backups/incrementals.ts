@@ -4,7 +4,7 @@ import { EngineFault, type EngineFor } from '@strongroom/engines';
 import type { InstanceRow } from '@strongroom/read-model';
 import type { Logger } from '@strongroom/runtime';
 import { HttpFault } from '../edge/http-fault.js';
-import type { Reads } from '../reads.js';
+import type { BackupResources } from './resource.js';
 
 interface Asked {
   parent_id?: string | undefined;
@@ -15,7 +15,7 @@ const askMs = 3_000;
 
 export class Incrementals {
   constructor(
-    private readonly reads: Reads,
+    private readonly backups: BackupResources,
     private readonly credentials: Credentials,
     private readonly engineFor: EngineFor,
     private readonly log: Logger,
@@ -27,9 +27,9 @@ export class Incrementals {
    * @throws {HttpFault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
    */
   async parentFor({ accountId, id }: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
-    const newest = await this.reads.newestCompleted(accountId, id);
+    const newest = await this.backups.newestCompleted(accountId, id);
     if (parent_id === undefined) return incremental ? (newest ?? null) : null;
-    const parent = await this.reads.backup(accountId, parent_id);
+    const parent = await this.backups.find(accountId, parent_id);
     const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
     if (parent.instanceId !== id) {
       throw refuse(`Backup ${parent_id} is of another instance: nothing can be built on it here.`);

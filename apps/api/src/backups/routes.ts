@@ -1,130 +1,76 @@
-/** Backups: take one now, list, show, copy, delete; and their copies. */
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { backupActionRequest, createBackupRequest, datastoreType } from '@strongroom/contracts';
-import type { BackupFilter } from '@strongroom/read-model';
-import { backupStatuses } from '@strongroom/read-model';
+/** The routes of backups: each parses what it was sent, runs a command, and answers with a resource. */
+import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
+import {
+  createBackupRequest,
+  datastoreType,
+  deleteBackupsId,
+  getBackups,
+  getBackupsId,
+  getInstancesIdBackups,
+  postBackups,
+} from '@strongroom/contracts';
+import { type BackupFilter, backupStatuses } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Commands } from '../commands.js';
 import { CalledBy, type Caller } from '../edge/caller.js';
 import { HttpFault, quoted } from '../edge/http-fault.js';
-import { instanceFilter, Paging, queryValue, unknownMarker } from '../edge/paging.js';
+import { instanceFilter, Paging, queryValue } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
-import { expectedVersion, tagWith } from '../edge/preconditions.js';
-import { Reads } from '../reads.js';
-import { shownBackup } from '../shown.js';
-import { Incrementals } from './incrementals.js';
+import { tagWith } from '../edge/preconditions.js';
+import { Handles } from '../edge/routing.js';
+import { InstanceResources } from '../instances/resource.js';
+import { BackupCommands } from './commands.js';
+import { BackupResources } from './resource.js';
 
-const nothingThere = {
-  ground: 'nothing-to-build-on',
-  reason: 'When it was asked for there was no completed backup of the instance to build on.',
-};
-
-@Controller('v1.0/:accountId')
-export class BackupsController {
+@Controller()
+export class BackupRoutes {
   constructor(
-    @Inject(Commands) private readonly commands: Commands,
-    @Inject(Reads) private readonly reads: Reads,
-    @Inject(Incrementals) private readonly incrementals: Incrementals,
+    @Inject(BackupCommands) private readonly commands: BackupCommands,
+    @Inject(BackupResources) private readonly resources: BackupResources,
+    @Inject(InstanceResources) private readonly instances: InstanceResources,
     @Inject(Paging) private readonly paging: Paging,
   ) {}
 
-  @Post('backups')
-  @HttpCode(202)
+  @Handles(postBackups)
   async create(@CalledBy() caller: Caller, @Body() body: unknown) {
-    const asked = parseBody(createBackupRequest, body).backup;
-    const copyTo = asked.copy_to ?? [];
-    this.commands.checkRegions('backup.copy_to', copyTo);
-    const instance = await this.reads.activeInstance(caller.accountId, asked.instance);
-    const parentId = await this.incrementals.parentFor(instance, asked);
-    await this.parentIsIn(caller, parentId, copyTo, 'backup.copy_to');
-    if (parentId !== null) await this.incrementals.mustBePossible(instance, asked);
-    const id = await this.commands.requestBackup(caller, instance, {
-      scheduleId: null,
-      trigger: 'request',
-      name: asked.name,
-      description: asked.description ?? null,
-      copyTo,
-      type: parentId === null ? 'full' : 'incremental',
-      parentId,
-      ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
-    });
-    return shownBackup(this.reads, caller.accountId, id);
+    const id = await this.commands.request(caller, parseBody(createBackupRequest, body).backup);
+    return this.resources.show(caller.accountId, id);
   }
 
-  @Get('backups')
+  @Handles(getBackups)
   list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    return this.page(accountId, request, { instanceId: instanceFilter(request) });
+    return this.page(accountId, request, instanceFilter(request));
   }
 
-  @Get('instances/:id/backups')
+  @Handles(getInstancesIdBackups)
   async ofInstance(@CalledBy() { accountId }: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
-    const { id: instanceId } = await this.reads.instance(accountId, idInPath('Instance', id));
-    return this.page(accountId, request, { instanceId });
+    const { id: instanceId } = await this.instances.find(accountId, idInPath('Instance', id));
+    return this.page(accountId, request, instanceId);
   }
 
-  @Get('backups/:id')
+  @Handles(getBackupsId)
   async show(
     @CalledBy() { accountId }: Caller,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const row = await this.reads.backup(accountId, idInPath('Backup', id));
+    const row = await this.resources.find(accountId, idInPath('Backup', id));
     tagWith(reply, row);
-    const [backup] = await this.reads.backupResources([row]);
-    return { backup };
+    return this.resources.of(row);
   }
 
-  @Delete('backups/:id')
-  @HttpCode(202)
-  async remove(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
-    const row = await this.reads.backup(caller.accountId, idInPath('Backup', id));
-    const chain = await this.reads.chainBelow(row);
-    await this.commands.deleteBackup(caller, chain, expectedVersion(request, row));
-  }
-
-  @Post('backups/:id/action')
-  @HttpCode(202)
-  async act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
-    const { target_backup_region: region } = parseBody(backupActionRequest, body)['copy-backup'];
-    const field = 'copy-backup.target_backup_region';
-    this.commands.checkTarget(field, region);
-    const row = await this.reads.backup(caller.accountId, idInPath('Backup', id));
-    this.commands.checkTarget(field, region, row);
-    await this.parentIsIn(caller, row.parentId, [region], field);
-    const holding = await this.reads.regionsHolding(caller.accountId, row.id);
-    const source = holding.find((each) => each !== region);
-    await this.commands.requestCopy(caller, row, region, source);
-  }
-
-  @Get('backups/:id/copies')
-  async copies(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
-    const row = await this.reads.backup(accountId, idInPath('Backup', id));
-    return { copies: (await this.reads.copyResources([row])).get(row.id) ?? [], links: [] };
-  }
-
-  /** @throws {HttpFault} badRequest when a region does not hold the backup that a copy would be built on */
-  private async parentIsIn(
-    { accountId }: Caller,
-    parentId: string | null,
-    regions: readonly string[],
-    field: string,
+  @Handles(deleteBackupsId)
+  remove(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
   ): Promise<void> {
-    if (parentId === null || regions.length === 0) return;
-    const held = await this.reads.regionsHolding(accountId, parentId);
-    const wrong = regions.find((region) => !held.includes(region));
-    if (wrong === undefined) return;
-    throw new HttpFault(
-      'badRequest',
-      `${field}: ${wrong} does not hold backup ${parentId}, which this one is built on. Copy that one there first.`,
-    );
+    return this.commands.remove(caller, idInPath('Backup', id), ifMatch);
   }
 
-  private async page(accountId: string, request: FastifyRequest, filter: BackupFilter) {
-    const asked = this.paging.asked(request, 'backups');
-    const page = await this.reads.backupPage(accountId, { ...asked, ...filter, ...filtersOf(request) });
-    if (!page) throw unknownMarker(asked.marker ?? '');
-    const backups = await this.reads.backupResources(page.items);
-    return { backups, links: this.paging.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
+  private page(accountId: string, request: FastifyRequest, instanceId: string | undefined) {
+    return this.paging.answer(request, 'backups', (page) =>
+      this.resources.page(accountId, { ...page, instanceId, ...filtersOf(request) }),
+    );
   }
 }
 
@@ -138,7 +84,8 @@ function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'data
   }
   const asked = queryValue(request, 'status');
   const status = backupStatuses.find((each) => each === asked);
-  if (asked !== undefined && !status)
+  if (asked !== undefined && !status) {
     throw new HttpFault('badRequest', `status: must be one of ${backupStatuses.join(', ')}.`);
+  }
   return { datastoreType: datastore, status };
 }

@@ -1,10 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Answer } from '@strongroom/client';
 import type { CopyResource } from '@strongroom/contracts';
+import {
+  getBackups,
+  getBackupsId,
+  getBackupsIdCopies,
+  getSchedulesId,
+  postBackupsIdAction,
+  putSchedulesId,
+} from '@strongroom/contracts';
 import { backupDecider, type CopyCommand, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import { z } from 'zod';
-import { type Answer, accountId, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultIn } from '../../fixtures/answers.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
 
 const ids = new RandomIds();
 const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };
@@ -24,15 +34,15 @@ afterAll(async () => {
 
 const faultOf = ({ status, body }: Answer) => [status, faultIn(body).message];
 const copiesOf = async (gateway: Gateway, backupId: string): Promise<CopyResource[]> => {
-  const { body } = await gateway.call('GET', `/backups/${backupId}/copies`);
+  const { body } = await gateway.call(getBackupsIdCopies, { id: backupId });
   return z.object({ copies: z.array(z.custom<CopyResource>()) }).parse(body).copies;
 };
 const copy = (gateway: Gateway, backupId: string, region: string) =>
-  gateway.call('POST', `/backups/${backupId}/action`, { body: { 'copy-backup': { target_backup_region: region } } });
+  gateway.call(postBackupsIdAction, { id: backupId, body: { 'copy-backup': { target_backup_region: region } } });
 const typesOf = async (backupId: string, region: string) =>
   (await dfw.ledger.readStream(`copy-${copyId(backupId, region)}`)).map(({ type }) => type);
 const change = (gateway: Gateway, scheduleId: string, schedule: object) =>
-  gateway.call('PUT', `/schedules/${scheduleId}`, { body: { schedule } });
+  gateway.call(putSchedulesId, { id: scheduleId, body: { schedule } });
 
 async function completed(fields: Record<string, unknown> = {}): Promise<string> {
   const instance = await dfw.register();
@@ -54,7 +64,7 @@ async function onCopy(backupId: string, region: string, ...commands: CopyCommand
 async function copyThere(backupId: string, region: string, location = `backups/${backupId}`): Promise<void> {
   const history = await dfw.ledger.readStream(`backup-${backupId}`);
   const backup = fold(backupDecider, history);
-  if (backup.is !== 'completed' || !backup.completed) throw new Error('the backup has not completed');
+  if (backup.is !== 'completed') throw new Error('the backup has not completed');
   const request = copyRequest(backup.completed, region);
   const { copyId: id, sizeBytes, sha256 } = request;
   const done = { location, sizeBytes, sha256, startedAt };
@@ -71,13 +81,13 @@ describe('copying a backup', () => {
   it('to the region where it was made has that looked at, and the backup put back there from a region that has it', async () => {
     const backup = await completed();
     await copyThere(backup, 'ORD');
-    expect(await copy(dfw, backup, 'DFW')).toMatchObject({ status: 202, body: '' });
+    expect(await copy(dfw, backup, 'DFW')).toMatchObject({ status: 202, body: undefined });
     expect(await copiesOf(dfw, backup)).toMatchObject([
       { region: 'DFW', source_region: 'ORD', status: 'PENDING' },
       { region: 'ORD', source_region: 'DFW', status: 'COMPLETED' },
     ]);
-    // The backup stays what it is meanwhile.
-    expect((await dfw.call('GET', `/backups/${backup}`)).body).toMatchObject({ backup: { status: 'COMPLETED' } });
+    // Meanwhile the backup stays as it is.
+    expect((await dfw.call(getBackupsId, { id: backup })).body).toMatchObject({ backup: { status: 'COMPLETED' } });
     expect((await copy(dfw, backup, 'DFW')).status).toBe(202);
     expect(await typesOf(backup, 'DFW')).toEqual(['CopyRequested']);
   });
@@ -87,7 +97,7 @@ describe('copying a backup', () => {
     const shown = async () =>
       z
         .object({ backup: z.object({ locationRef: z.string() }) })
-        .parse((await dfw.call('GET', `/backups/${backup}`)).body);
+        .parse((await dfw.call(getBackupsId, { id: backup })).body);
     const before = await shown();
     await copyThere(backup, 'ORD');
     expect(await shown()).toEqual(before);
@@ -143,7 +153,7 @@ describe('a schedule that was made before the home region was moved', () => {
     expect((await change(iad, schedule, { hour: 5 })).status).toBe(202);
     expect((await change(iad, schedule, { hour: 6, copy_to: 'ORD,IAD' })).status).toBe(202);
     expect((await change(iad, schedule, { copy_to: ['IAD', 'ORD'], run_now: true })).status).toBe(202);
-    expect((await iad.call('GET', `/schedules/${schedule}`)).body).toMatchObject({
+    expect((await iad.call(getSchedulesId, { id: schedule })).body).toMatchObject({
       schedule: { hour: 6, running: 1 },
     });
   });
@@ -161,7 +171,7 @@ describe('a schedule that was made before the home region was moved', () => {
   it('owes no copy to the region where its backups are made', async () => {
     const schedule = await scheduled();
     expect((await change(iad, schedule, { run_now: true })).status).toBe(202);
-    const { body } = await iad.call('GET', '/backups?limit=1');
+    const { body } = await iad.call(getBackups, { query: { limit: 1 } });
     expect(body).toMatchObject({
       backups: [{ schedule_id: schedule, copies: [{ region: 'ORD', status: 'PENDING' }] }],
     });

@@ -1,24 +1,30 @@
-/** Who calls, for which account, and the context that every event of the call carries. */
+/** Who calls, for which account, and what a command of the call is executed with. */
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { EventContext } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
+import type { Target } from '@strongroom/ledger';
 import type { FastifyRequest } from 'fastify';
 
 export interface Caller {
   accountId: string;
+  /** Every event of the call carries it. */
   context: EventContext;
   /** Whether the caller's role may have backups deleted. */
   mayDelete: boolean;
-  /** Of a call with an Idempotency-Key. */
-  repeatable?: Repeatable | undefined;
+  /** The id of what the call makes: the same one when the call is made again with its Idempotency-Key. */
+  newId: string;
+  /** The claim on the call's Idempotency-Key, if it has one: it is taken with the effect, which happens once by that. */
+  keyClaims: Claim[];
 }
 
-/** What makes a call that is made again the same call. */
-export interface Repeatable {
-  /** The id of the resource that it makes. */
-  resourceId: string;
-  /** Taken with its effect. */
-  claim: Claim;
+/** One aggregate's stream, as the target of a command of the caller. */
+export function targetOf({ accountId, context, keyClaims }: Caller, id: string, instanceId: string): Target {
+  return { id, accountId, instanceId, context, claims: keyClaims };
+}
+
+/** The caller for a second command of the same call: one of them takes the claim on the key. */
+export function withoutKey(caller: Caller): Caller {
+  return { ...caller, keyClaims: [] };
 }
 
 const callers = new WeakMap<FastifyRequest, Caller>();
@@ -27,14 +33,14 @@ export function rememberCaller(request: FastifyRequest, caller: Caller): void {
   callers.set(request, caller);
 }
 
-/** Who the access guard let in; nobody on a route without one. */
+/** The caller whom the edge has let in; undefined on a route that belongs to no account. */
 export function callerOf(request: FastifyRequest): Caller | undefined {
   return callers.get(request);
 }
 
-/** The caller of the request, as the access guard let it in. */
+/** The caller of the request, as a parameter of a route that belongs to an account. */
 export const CalledBy = createParamDecorator((_: unknown, execution: ExecutionContext): Caller => {
   const caller = callerOf(execution.switchToHttp().getRequest<FastifyRequest>());
-  if (!caller) throw new TypeError('the route has no access guard');
+  if (!caller) throw new TypeError('the route belongs to no account');
   return caller;
 });

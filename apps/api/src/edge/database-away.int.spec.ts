@@ -1,8 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  deleteSchedulesId,
+  getBackups,
+  getHealthLive,
+  getHealthReady,
+  getInstances,
+  getInstancesId,
+  getSchedules,
+  getSchedulesId,
+  getSchedulesIdRuns,
+  getV10,
+  type Operation,
+  postBackups,
+  postInstances,
+  putSchedulesId,
+} from '@strongroom/contracts';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { SilentProxy } from '../../../../test/services/silent-proxy.js';
-import { faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultIn, faultOf } from '../../fixtures/answers.js';
+import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 let database: TestDatabase;
 let gateway: Gateway;
@@ -17,11 +34,13 @@ afterEach(async () => {
 const open = async () => {
   gateway = await Gateway.open({ database });
 };
-const expectUnavailable = async (method: string, path: string, body?: object) => {
-  const answer = await gateway.call(method, path, { body });
-  expect([method, path, answer.status, faultIn(answer.body).type]).toEqual([method, path, 503, 'serviceUnavailable']);
+const expectUnavailable = async (operation: Operation, call: Call = {}) => {
+  const answer = await gateway.call(operation, call);
+  expect([operation.name, ...faultOf(answer)]).toEqual([operation.name, 503, 'serviceUnavailable']);
   expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
 };
+/** A probe reads only the status; the body of its 503 is no fault. */
+const isReady = async () => (await fetch(`${gateway.url}${getHealthReady.path}`)).ok;
 const instance = {
   name: 'orders',
   datastore: { type: 'postgresql', version: '18' },
@@ -32,19 +51,19 @@ describe('a database that is away', () => {
   it('does not keep the gateway from starting: it lives, says 503, and serves as soon as the database is there', async () => {
     await database.cut();
     await open();
-    expect((await gateway.request('GET', '/health/live')).status).toBe(200);
-    expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(503);
-    expect((await gateway.request('GET', '/v1.0')).status).toBe(200);
-    expect((await gateway.call('GET', '/instances', { as: 'nobody' })).status).toBe(401);
-    await expectUnavailable('GET', '/instances');
-    await expectUnavailable('POST', '/instances', { instance });
+    expect((await gateway.call(getHealthLive)).status).toBe(200);
+    expect(await isReady()).toBe(false);
+    expect((await gateway.call(getV10)).status).toBe(200);
+    expect((await gateway.call(getInstances, { as: 'nobody' })).status).toBe(401);
+    await expectUnavailable(getInstances);
+    await expectUnavailable(postInstances, { body: { instance } });
 
     await database.restore();
-    await eventually(async () => expect((await gateway.request('GET', '/health/ready')).status).toBe(200), {
+    await eventually(async () => expect((await gateway.call(getHealthReady)).status).toBe(200), {
       withinMs: 20_000,
     });
-    expect((await gateway.call('GET', '/instances')).body).toEqual({ instances: [], links: [] });
-    expect((await gateway.call('POST', '/instances', { body: { instance } })).status).toBe(200);
+    expect((await gateway.call(getInstances)).body).toEqual({ instances: [], links: [] });
+    expect((await gateway.call(postInstances, { body: { instance } })).status).toBe(200);
   });
 
   it('makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself', async () => {
@@ -52,29 +71,27 @@ describe('a database that is away', () => {
     const id = await gateway.register();
     const scheduleId = await gateway.schedule(id);
     await database.cut();
-    await expectUnavailable('GET', '/instances');
-    await expectUnavailable('GET', `/instances/${id}`);
-    await expectUnavailable('POST', '/instances', { instance });
-    await expectUnavailable('GET', '/backups');
-    await expectUnavailable('GET', `/schedules/${scheduleId}/runs`);
-    await expectUnavailable('PUT', `/schedules/${scheduleId}`, { schedule: { hour: 3 } });
-    await expectUnavailable('PUT', `/schedules/${scheduleId}`, { schedule: { run_now: true } });
-    await expectUnavailable('DELETE', `/schedules/${scheduleId}`);
-    await expectUnavailable('POST', '/backups', { backup: { name: 'x', instance: id } });
-    expect((await gateway.request('GET', '/health/live')).status).toBe(200);
-    expect((await fetch(`${gateway.url}/health/ready`)).status).toBe(503);
+    await expectUnavailable(getInstances);
+    await expectUnavailable(getInstancesId, { id });
+    await expectUnavailable(postInstances, { body: { instance } });
+    await expectUnavailable(getBackups);
+    await expectUnavailable(getSchedulesIdRuns, { id: scheduleId });
+    await expectUnavailable(putSchedulesId, { id: scheduleId, body: { schedule: { hour: 3 } } });
+    await expectUnavailable(putSchedulesId, { id: scheduleId, body: { schedule: { run_now: true } } });
+    await expectUnavailable(deleteSchedulesId, { id: scheduleId });
+    await expectUnavailable(postBackups, { body: { backup: { name: 'x', instance: id } } });
+    expect((await gateway.call(getHealthLive)).status).toBe(200);
+    expect(await isReady()).toBe(false);
 
     await database.restore();
-    await eventually(async () => expect((await gateway.call('GET', '/instances')).status).toBe(200), {
+    await eventually(async () => expect((await gateway.call(getInstances)).status).toBe(200), {
       withinMs: 20_000,
     });
-    expect((await gateway.call('GET', '/instances')).body).toMatchObject({ instances: [{ id, status: 'ACTIVE' }] });
-    expect((await gateway.call('GET', `/schedules/${scheduleId}`)).body).toMatchObject({
+    expect((await gateway.call(getInstances)).body).toMatchObject({ instances: [{ id, status: 'ACTIVE' }] });
+    expect((await gateway.call(getSchedulesId, { id: scheduleId })).body).toMatchObject({
       schedule: { hour: 14, running: 0 },
     });
-    expect((await gateway.call('PUT', `/schedules/${scheduleId}`, { body: { schedule: { hour: 3 } } })).status).toBe(
-      202,
-    );
+    expect((await gateway.call(putSchedulesId, { id: scheduleId, body: { schedule: { hour: 3 } } })).status).toBe(202);
   });
 
   it('is a 503 within seconds also when its host has vanished without a word, for everybody who waits', async () => {
@@ -84,14 +101,14 @@ describe('a database that is away', () => {
       const id = await gateway.register();
       proxy.silence();
       const begun = performance.now();
-      const post = () => expectUnavailable('POST', '/backups', { backup: { name: 'x', instance: id } });
-      await Promise.all([post(), post(), expectUnavailable('POST', '/instances', { instance })]);
-      await expectUnavailable('GET', '/instances');
+      const post = () => expectUnavailable(postBackups, { body: { backup: { name: 'x', instance: id } } });
+      await Promise.all([post(), post(), expectUnavailable(postInstances, { body: { instance } })]);
+      await expectUnavailable(getInstances);
       expect(performance.now() - begun).toBeLessThan(30_000);
 
       proxy.speak();
       await eventually(
-        async () => expect((await gateway.call('POST', '/instances', { body: { instance } })).status).toBe(200),
+        async () => expect((await gateway.call(postInstances, { body: { instance } })).status).toBe(200),
         { withinMs: 20_000 },
       );
     } finally {
@@ -103,13 +120,13 @@ describe('a database that is away', () => {
     await open();
     const id = await gateway.register();
     await gateway.sql(`alter database ${database.name} set default_transaction_read_only = on`);
-    // Held by sessions from their beginning.
+    // Every session holds this lock from its beginning.
     await database.cut();
     await database.restore();
     await eventually(
       async () => {
-        await expectUnavailable('POST', '/backups', { backup: { name: 'x', instance: id } });
-        expect((await gateway.request('GET', '/health/ready')).status).toBe(200);
+        await expectUnavailable(postBackups, { body: { backup: { name: 'x', instance: id } } });
+        expect((await gateway.call(getHealthReady)).status).toBe(200);
       },
       { withinMs: 20_000 },
     );
@@ -120,11 +137,11 @@ describe('a database that is away', () => {
     await open();
     await gateway.backup(await gateway.register());
     await gateway.sql('drop table job');
-    const answer = await gateway.call('GET', '/backups', { headers: { 'x-request-id': 'req-500' } });
-    expect([answer.status, faultIn(answer.body).type]).toEqual([500, 'instanceFault']);
+    const answer = await gateway.call(getBackups, { requestId: 'req-500' });
+    expect(faultOf(answer)).toEqual([500, 'instanceFault']);
     expect(faultIn(answer.body).message).toContain('req-500');
     expect(JSON.stringify(answer.body)).not.toMatch(/job|select|relation/i);
     expect(gateway.lines.find((line) => line.includes('req-500') && line.includes('relation'))).toBeDefined();
-    expect((await gateway.call('GET', '/schedules')).status).toBe(200);
+    expect((await gateway.call(getSchedules)).status).toBe(200);
   });
 });

@@ -1,8 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { operations } from '@strongroom/contracts';
+import {
+  apiVersion,
+  deleteSchedulesId,
+  getBackups,
+  getBackupsId,
+  getBackupsIdCopies,
+  getInstances,
+  getInstancesId,
+  getInstancesIdBackups,
+  getOpenapiJson,
+  getRegions,
+  getSchedules,
+  getSchedulesId,
+  getSchedulesIdRuns,
+  getV10,
+  getVersions,
+  isOfAccount,
+  type Operation,
+  operations,
+  pathOf,
+  postBackups,
+  postInstances,
+  postInstancesIdAction,
+  postSchedules,
+  putSchedulesId,
+} from '@strongroom/contracts';
 import { z } from 'zod';
-import { type Answer, accountId, faultIn, Gateway, otherAccountId } from '../../fixtures/gateway.js';
+import { faultIn, faultOf, nothing } from '../../fixtures/answers.js';
+import { type As, accountId, type Call, Gateway, otherAccountId } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -10,10 +36,9 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const nothing = '00000000-0000-4000-8000-000000000000';
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
-const concrete = (path: string) => path.replace('{accountId}', accountId).replace('{id}', nothing);
-const ofAccount = operations.filter(({ path }) => path.includes('{accountId}'));
+const concrete = (operation: Operation) => pathOf(operation, { accountId, id: nothing });
+const ofAccount = operations.filter(isOfAccount);
+const schedules = pathOf(getSchedules, { accountId });
 
 /** The last response on a wire: status, headers as one text, and the fault in its body. */
 function answered(wire: string) {
@@ -26,27 +51,30 @@ function answered(wire: string) {
 }
 
 describe('who calls', () => {
-  it.each(ofAccount)('$method $path is for nobody without a token, or with a wrong one', async ({ method, path }) => {
-    expect(faultOf(await gateway.request(method, concrete(path), { as: 'nobody' }))).toEqual([401, 'unauthorized']);
+  it.each(ofAccount)('$method $path is for nobody without a token, or with a wrong one', async (operation) => {
+    expect(faultOf(await gateway.call(operation, { id: nothing, as: 'nobody' }))).toEqual([401, 'unauthorized']);
     for (const token of ['', 'x', `${gateway.tokenOf('admin')}x`, `${gateway.tokenOf('admin')}, x`]) {
       const headers = { 'x-auth-token': token };
-      expect(faultOf(await gateway.request(method, concrete(path), { as: 'nobody', headers }))).toEqual([
+      expect(faultOf(await gateway.call(operation, { id: nothing, as: 'nobody', headers }))).toEqual([
         401,
         'unauthorized',
       ]);
     }
   });
 
-  it.each(ofAccount)('$method $path is not for a token of another account', async ({ method, path }) => {
-    expect(faultOf(await gateway.request(method, concrete(path), { as: 'other' }))).toEqual([403, 'forbidden']);
+  it.each(ofAccount)('$method $path is not for a token of another account', async (operation) => {
+    expect(faultOf(await gateway.call(operation, { id: nothing, as: 'other', account: accountId }))).toEqual([
+      403,
+      'forbidden',
+    ]);
   });
 
   it('an observer may look, a creator may do all but delete, another role nothing', async () => {
     const refusedTo = async (as: 'creator' | 'observer' | 'roleless') => {
       const refused = new Set<string>();
-      for (const { method, path } of ofAccount) {
-        const { status } = await gateway.request(method, concrete(path), { as });
-        if (status === 403) refused.add(method);
+      for (const operation of ofAccount) {
+        const { status } = await gateway.call(operation, { id: nothing, as });
+        if (status === 403) refused.add(operation.method);
         else expect(status).not.toBe(401);
       }
       return [...refused].sort();
@@ -58,14 +86,15 @@ describe('who calls', () => {
 
   it('is asked before a word of the body is read', async () => {
     const bytes = '{"schedule": '.repeat(10_000);
-    expect(faultOf(await gateway.call('POST', '/schedules', { as: 'nobody', bytes }))).toEqual([401, 'unauthorized']);
-    expect(faultOf(await gateway.call('POST', '/schedules', { as: 'observer', bytes }))).toEqual([403, 'forbidden']);
+    expect(faultOf(await gateway.call(postSchedules, { as: 'nobody', bytes }))).toEqual([401, 'unauthorized']);
+    expect(faultOf(await gateway.call(postSchedules, { as: 'observer', bytes }))).toEqual([403, 'forbidden']);
   });
 
   it('need not be said for what tells of nobody', async () => {
-    for (const path of ['/', '/v1.0', '/v1.0/', '/openapi.json', '/health/live', '/health/ready', '/metrics']) {
-      expect([path, (await gateway.request('GET', path, { as: 'nobody' })).status]).toEqual([path, 200]);
+    for (const operation of operations.filter((each) => !isOfAccount(each))) {
+      expect([operation.path, (await gateway.call(operation, { as: 'nobody' })).status]).toEqual([operation.path, 200]);
     }
+    expect((await gateway.request('GET', `${getV10.path}/`, { as: 'nobody' })).status).toBe(200);
   });
 
   it('never comes to light: no token and no password is in the log', () => {
@@ -80,39 +109,47 @@ describe('two accounts', () => {
     const instanceId = await gateway.register();
     const scheduleId = await gateway.schedule(instanceId);
     const backupId = await gateway.backup(instanceId, { copy_to: ['IAD'] });
-    const asOther = (method: string, path: string, body?: object) => gateway.call(method, path, { as: 'other', body });
+    const asOther = (operation: Operation, call: Call = {}) => gateway.call(operation, { ...call, as: 'other' });
     const put = { schedule: { hour: 1 } };
     const hidden = await Promise.all([
-      asOther('GET', `/instances/${instanceId}`),
-      asOther('GET', `/instances/${instanceId}/backups`),
-      asOther('POST', `/instances/${instanceId}/action`, { resize: {} }),
-      asOther('GET', `/schedules/${scheduleId}`),
-      asOther('GET', `/schedules/${scheduleId}/runs`),
-      asOther('PUT', `/schedules/${scheduleId}`, put),
-      asOther('DELETE', `/schedules/${scheduleId}`),
-      asOther('GET', `/backups/${backupId}`),
-      asOther('GET', `/backups/${backupId}/copies`),
-      asOther('POST', '/backups', { backup: { name: 'mine', instance: instanceId } }),
-      asOther('POST', '/schedules', {
-        schedule: { action: 'backup', instance_id: instanceId, day_of_week: 1, hour: 1, minute: 1 },
+      asOther(getInstancesId, { id: instanceId }),
+      asOther(getInstancesIdBackups, { id: instanceId }),
+      asOther(postInstancesIdAction, { id: instanceId, body: { resize: {} } }),
+      asOther(getSchedulesId, { id: scheduleId }),
+      asOther(getSchedulesIdRuns, { id: scheduleId }),
+      asOther(putSchedulesId, { id: scheduleId, body: put }),
+      asOther(deleteSchedulesId, { id: scheduleId }),
+      asOther(getBackupsId, { id: backupId }),
+      asOther(getBackupsIdCopies, { id: backupId }),
+      asOther(postBackups, { body: { backup: { name: 'mine', instance: instanceId } } }),
+      asOther(postSchedules, {
+        body: {
+          schedule: { action: 'backup', instance_id: instanceId, day_of_week: 1, hour: 1, minute: 1 },
+        },
       }),
     ]);
     expect(hidden.map(faultOf)).toEqual(hidden.map(() => [404, 'itemNotFound']));
-    expect((await asOther('GET', '/instances')).body).toEqual({ instances: [], links: [] });
-    expect((await asOther('GET', `/schedules?instance_id=${instanceId}`)).body).toEqual({ schedules: [], links: [] });
-    expect((await asOther('GET', `/backups?instance_id=${instanceId}`)).body).toEqual({ backups: [], links: [] });
-    // A marker of the other's is no marker.
+    expect((await asOther(getInstances)).body).toEqual({ instances: [], links: [] });
+    expect((await asOther(getSchedules, { query: { instance_id: instanceId } })).body).toEqual({
+      schedules: [],
+      links: [],
+    });
+    expect((await asOther(getBackups, { query: { instance_id: instanceId } })).body).toEqual({
+      backups: [],
+      links: [],
+    });
+    // An id of the other account is no marker.
     for (const [list, marker] of [
-      ['instances', instanceId],
-      ['schedules', scheduleId],
-      ['backups', backupId],
-    ]) {
-      expect(faultOf(await asOther('GET', `/${list}?marker=${marker}`))).toEqual([400, 'badRequest']);
+      [getInstances, instanceId],
+      [getSchedules, scheduleId],
+      [getBackups, backupId],
+    ] as const) {
+      expect(faultOf(await asOther(list, { query: { marker } }))).toEqual([400, 'badRequest']);
     }
-    expect((await gateway.call('GET', `/schedules/${scheduleId}`)).body).toMatchObject({
+    expect((await gateway.call(getSchedulesId, { id: scheduleId })).body).toMatchObject({
       schedule: { hour: 14, version: 1 },
     });
-    expect((await gateway.call('GET', '/instances', { as: 'admin', account: otherAccountId })).status).toBe(403);
+    expect((await gateway.call(getInstances, { as: 'admin', account: otherAccountId })).status).toBe(403);
   });
 });
 
@@ -121,44 +158,47 @@ describe('what there is not', () => {
     'is a 404: %s',
     async (path) => {
       expect(faultOf(await gateway.request('GET', path))).toEqual([404, 'itemNotFound']);
-      expect(faultOf(await gateway.request('POST', path, { body: {} }))).toEqual([404, 'itemNotFound']);
+      expect(faultOf(await gateway.request('POST', path, { bytes: '{}' }))).toEqual([404, 'itemNotFound']);
     },
   );
 
-  it.each(['instances', 'schedules', 'backups'])('is a 404 also where an id is none: %s', async (list) => {
-    for (const id of [
-      nothing,
-      'nightly',
-      'NIGHTLY%20backup',
-      '%00',
-      '%F0%9F%90%98',
-      "'%20or%20true--",
-      'x'.repeat(90),
-      'x'.repeat(2_000),
-    ]) {
-      expect(faultOf(await gateway.call('GET', `/${list}/${id}`))).toEqual([404, 'itemNotFound']);
-    }
-  });
+  it.each([getInstancesId, getSchedulesId, getBackupsId])(
+    'is a 404 also where an id is none: $path',
+    async (operation) => {
+      for (const id of [
+        nothing,
+        'nightly',
+        'NIGHTLY backup',
+        '\0',
+        '🐘',
+        "' or true--",
+        'x'.repeat(90),
+        'x'.repeat(2_000),
+      ]) {
+        expect(faultOf(await gateway.call(operation, { id }))).toEqual([404, 'itemNotFound']);
+      }
+    },
+  );
 
   it('is a 400 where a path is no text', async () => {
     for (const id of ['%ff', '%c3%28', '%', '%zz', '%ed%a0%80']) {
-      expect(faultOf(await gateway.call('GET', `/backups/${id}`))).toEqual([400, 'badRequest']);
+      expect(faultOf(await gateway.request('GET', `${schedules}/${id}`))).toEqual([400, 'badRequest']);
     }
   });
 
-  it.each(operations)('is every other method on $path: a 405 that says which there are', async ({ path }) => {
-    const here = operations.filter((each) => each.path === path).map(({ method }) => method);
+  it.each(operations)('is every other method on $path: a 405 that says which there are', async (operation) => {
+    const here = operations.filter(({ path }) => path === operation.path).map(({ method }) => method);
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']) {
       if (here.some((each) => each === method)) continue;
-      const answer = await gateway.request(method, concrete(path));
+      const answer = await gateway.request(method, concrete(operation));
       expect([method, ...faultOf(answer)]).toEqual([method, 405, 'badMethod']);
       expect(answer.headers.get('allow')).toBe(here.join(', '));
     }
   });
 
   it('is told apart from what there is, however its path is spelled', async () => {
-    for (const path of ['/%73chedules', '/schedules/', '/schedules?x']) {
-      const answer = await gateway.call('PATCH', path);
+    for (const path of [schedules.replace('/s', '/%73'), `${schedules}/`, `${schedules}?x`]) {
+      const answer = await gateway.request('PATCH', path);
       expect([path, ...faultOf(answer)]).toEqual([path, 405, 'badMethod']);
       expect(answer.headers.get('allow')).toBe('POST, GET');
     }
@@ -167,21 +207,22 @@ describe('what there is not', () => {
   it.each(operations.filter(({ path }) => path.includes('{')))(
     "is a 400 where its path can't be read: $method $path",
     async ({ method, path }) => {
-      const unreadable = concrete(path).replace(/(?<=^\/v1\.0\/)\w+|[\da-f-]{36}/g, '%ff');
+      const unreadable = path.replaceAll(/\{\w+\}/g, '%ff');
       expect(faultOf(await gateway.request(method, unreadable))).toEqual([400, 'badRequest']);
     },
   );
 
   it('is asked for by HEAD as by GET, and answered without a body', async () => {
-    expect(await gateway.call('HEAD', '/instances')).toMatchObject({ status: 200, body: '' });
-    expect(await gateway.call('HEAD', '/nothing')).toMatchObject({ status: 404, body: '' });
-    expect(await gateway.call('HEAD', '/instances', { as: 'nobody' })).toMatchObject({ status: 401, body: '' });
+    const head = (path: string, as: As = 'admin') => gateway.request('HEAD', path, { as });
+    expect(await head(schedules)).toMatchObject({ status: 200, body: undefined });
+    expect(await head('/nothing')).toMatchObject({ status: 404, body: undefined });
+    expect(await head(schedules, 'nobody')).toMatchObject({ status: 401, body: undefined });
   });
 });
 
 describe('a body', () => {
   const send = (bytes: string | Uint8Array, type = 'application/json', more: Record<string, string> = {}) =>
-    gateway.call('POST', '/schedules', { bytes, headers: { 'content-type': type, ...more } });
+    gateway.call(postSchedules, { bytes, headers: { 'content-type': type, ...more } });
 
   it.each([
     'text/plain',
@@ -198,7 +239,7 @@ describe('a body', () => {
   });
 
   it('without a type, or packed, is a 415', async () => {
-    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
+    const head = `POST ${schedules} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
     const { status, fault } = answered(await gateway.wire(`${head}Content-Length: 2\r\n\r\n{}`));
     expect([status, fault.type]).toEqual([415, 'badMediaType']);
     expect(faultOf(await send('{}', 'application/json', { 'content-encoding': 'gzip' }))).toEqual([
@@ -218,16 +259,16 @@ describe('a body', () => {
 
   it('may be named and not be there, where none is needed', async () => {
     const headers = { 'content-type': 'application/json' };
-    expect((await gateway.call('GET', '/schedules', { headers })).status).toBe(200);
-    expect(faultOf(await gateway.call('DELETE', `/schedules/${nothing}`, { headers }))).toEqual([404, 'itemNotFound']);
-    expect(faultOf(await gateway.call('POST', '/schedules', { headers }))).toEqual([400, 'badRequest']);
-    expect(faultOf(await gateway.call('POST', '/schedules'))).toEqual([400, 'badRequest']);
+    expect((await gateway.call(getSchedules, { headers })).status).toBe(200);
+    expect(faultOf(await gateway.call(deleteSchedulesId, { id: nothing, headers }))).toEqual([404, 'itemNotFound']);
+    expect(faultOf(await gateway.call(postSchedules, { headers }))).toEqual([400, 'badRequest']);
+    expect(faultOf(await gateway.call(postSchedules))).toEqual([400, 'badRequest']);
   });
 
   it('of more than 64 KiB is a 413, said or found out', async () => {
     const large = JSON.stringify({ schedule: { action: 'x'.repeat(65_536) } });
     expect(faultOf(await send(large))).toEqual([413, 'overLimit']);
-    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
+    const head = `POST ${schedules} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
     const chunk = 'x'.repeat(65_535);
     const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n${chunk.length.toString(16)}\r\n${chunk}\r\n0\r\n\r\n`;
     const { status, fault } = answered(await gateway.wire(chunked));
@@ -253,7 +294,7 @@ describe('a body', () => {
   });
 
   it('is as long as it says, or a 400', async () => {
-    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
+    const head = `POST ${schedules} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n`;
     for (const length of ['-1', '1e3', 'x', '5\r\nContent-Length: 6']) {
       const { status, fault } = answered(await gateway.wire(`${head}Content-Length: ${length}\r\n\r\n{}`));
       expect([length, status, fault.type]).toEqual([length, 400, 'badRequest']);
@@ -270,7 +311,7 @@ describe('what is hardly HTTP', () => {
     ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
     ['GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
     ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'itemNotFound'],
-    [`TRACE /v1.0/${accountId}/backups HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 405, 'badMethod'],
+    [`TRACE ${schedules} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 405, 'badMethod'],
   ])('is answered by a fault with a request id all the same: %j', async (bytes, expected, type) => {
     const { status, head, fault } = answered(await gateway.wire(bytes));
     expect([status, fault.type]).toEqual([expected, type]);
@@ -279,7 +320,7 @@ describe('what is hardly HTTP', () => {
   });
 
   it('may wait for a 100 before its body, and for nothing else', async () => {
-    const head = `POST /v1.0/${accountId}/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\nContent-Length: 2\r\n`;
+    const head = `POST ${schedules} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\nContent-Length: 2\r\n`;
     const wire = await gateway.wire(`${head}Expect: 100-continue\r\n\r\n{}`);
     expect(wire).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 .*schedule: is required/s);
     const { fault } = answered(await gateway.wire(`${head}Expect: 200-ok\r\n\r\n{}`));
@@ -289,7 +330,7 @@ describe('what is hardly HTTP', () => {
   it('gets links to where it came, however it names the host', async () => {
     for (const host of ['', 'Host: a b"<script>\r\n']) {
       const wire = await gateway.wire(`GET / HTTP/1.0\r\n${host}\r\n`);
-      expect(wire).toMatch(`"href":"${gateway.url}/v1.0"`);
+      expect(wire).toMatch(`"href":"${gateway.url}${getV10.path}"`);
     }
     expect(await gateway.wire('GET / HTTP/1.0\r\nHost: strongroom.example.com:80\r\n\r\n')).toMatch(
       '"href":"http://strongroom.example.com:80/v1.0"',
@@ -303,10 +344,10 @@ describe('a request', () => {
     gateway.lines.map((each) => line.parse(JSON.parse(each))).filter((each) => each.requestId === requestId);
 
   it('has an id, its own or a new one, in the answer and in the log', async () => {
-    const own = await gateway.call('GET', '/nothing', { headers: { 'x-request-id': 'req-7' } });
+    const own = await gateway.request('GET', '/nothing', { headers: { 'x-request-id': 'req-7' } });
     expect(own.headers.get('x-request-id')).toBe('req-7');
     expect(linesOf('req-7')).toMatchObject([{ msg: 'answered', status: 404 }]);
-    const made = (await gateway.call('GET', '/backups/%ff')).headers.get('x-request-id') ?? '';
+    const made = (await gateway.request('GET', `${schedules}/%ff`)).headers.get('x-request-id') ?? '';
     expect(linesOf(made)).toMatchObject([{ msg: 'answered', status: 400 }]);
   });
 
@@ -319,7 +360,7 @@ describe('a request', () => {
         connection: { host: 'h', port: 1, user: 'u', password: 'p' },
       },
     };
-    const answer = await gateway.call('POST', '/instances', { as: 'creator', headers, body });
+    const answer = await gateway.call(postInstances, { as: 'creator', headers, body });
     const { instance } = z.object({ instance: z.object({ id: z.string() }) }).parse(answer.body);
     const events = await gateway.ledger.readStream(`instance-${instance.id}`);
     expect(events.map(({ context }) => context)).toEqual([
@@ -331,17 +372,17 @@ describe('a request', () => {
 describe('the service', () => {
   it('tells its versions as OpenStack clients look for them', async () => {
     const version = {
-      id: 'v1.0',
+      id: apiVersion,
       status: 'CURRENT',
       updated: expect.stringMatching(/Z$/),
-      links: [{ rel: 'self', href: `${gateway.url}/v1.0` }],
+      links: [{ rel: 'self', href: `${gateway.url}${getV10.path}` }],
     };
-    expect((await gateway.request('GET', '/', { as: 'nobody' })).body).toEqual({ versions: [version] });
-    expect((await gateway.request('GET', '/v1.0', { as: 'nobody' })).body).toEqual({ version });
+    expect((await gateway.call(getVersions, { as: 'nobody' })).body).toEqual({ versions: [version] });
+    expect((await gateway.call(getV10, { as: 'nobody' })).body).toEqual({ version });
   });
 
   it('tells its regions, and to which of them copies may go', async () => {
-    expect((await gateway.call('GET', '/regions', { as: 'observer' })).body).toEqual({
+    expect((await gateway.call(getRegions, { as: 'observer' })).body).toEqual({
       regions: [
         { name: 'DFW', home: true, copies: false },
         { name: 'IAD', home: false, copies: true },
@@ -351,6 +392,6 @@ describe('the service', () => {
   });
 
   it('tells its document', async () => {
-    expect((await gateway.request('GET', '/openapi.json', { as: 'nobody' })).body).toMatchObject({ openapi: '3.1.0' });
+    expect((await gateway.call(getOpenapiJson, { as: 'nobody' })).body).toMatchObject({ openapi: '3.1.0' });
   });
 });

@@ -1,17 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isOfAccount, type Operation, operations } from '@strongroom/contracts';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
-import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultIn, faultOf, nothing } from '../../fixtures/answers.js';
+import { type Call, Gateway } from '../../fixtures/gateway.js';
 
-const nothing = '00000000-0000-4000-8000-000000000000';
 const ofAccount = operations.filter(isOfAccount);
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 
 /** As its example has it, of what is not there. */
-function ask(gateway: Gateway, { method, path, examples }: Operation, headers: Record<string, string> = {}) {
-  const below = path.replace('/v1.0/{accountId}', '').replace('{id}', nothing);
+function ask(gateway: Gateway, operation: Operation, call: Call = {}) {
+  const { method, examples } = operation;
   const body = method === 'GET' || method === 'DELETE' ? undefined : (examples?.[0]?.request ?? {});
-  return gateway.call(method, below, { headers, ...(body !== undefined && { body }) });
+  return gateway.call(operation, { id: nothing, body, ...call });
 }
 
 describe('every operation', () => {
@@ -35,10 +34,9 @@ describe('every operation', () => {
 
   it.each(ofAccount.filter(({ method }) => method !== 'GET'))(
     'is a 415 with a body of another type: $method $path',
-    async ({ method, path }) => {
-      const below = path.replace('/v1.0/{accountId}', '').replace('{id}', nothing);
+    async (operation) => {
       const sent = { bytes: '<backup/>', headers: { 'content-type': 'application/xml' } };
-      expect(faultOf(await gateway.call(method, below, sent))).toEqual([415, 'badMediaType']);
+      expect(faultOf(await gateway.call(operation, { id: nothing, ...sent }))).toEqual([415, 'badMediaType']);
     },
   );
 
@@ -59,7 +57,7 @@ describe('every operation, when the service fails', () => {
   afterAll(() => gateway.close());
 
   it.each(ofAccount)('is a 500 that tells nothing but the id of the request: $method $path', async (operation) => {
-    const answer = await ask(gateway, operation, { 'x-request-id': 'req-500' });
+    const answer = await ask(gateway, operation, { requestId: 'req-500' });
     expect(faultOf(answer)).toEqual([500, 'instanceFault']);
     expect(faultIn(answer.body).message).toContain('req-500');
     expect(faultIn(answer.body).message).not.toMatch(/request_count|relation|select/i);

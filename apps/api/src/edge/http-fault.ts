@@ -1,5 +1,8 @@
-/** What the gateway answers instead of a success, as something that is thrown and becomes the contract's fault. */
-import { type FaultType, faultCodes, type Refusal, type RefusalCode } from '@strongroom/contracts';
+/** An answer that is no success: it is thrown anywhere on the way of a request, and becomes the contract's fault body. */
+import { type FaultType, faultCodes, isRefusal, type Refusal, type RefusalCode } from '@strongroom/contracts';
+import type { BackupCommand, CopyCommand, InstanceCommand, ScheduleCommand } from '@strongroom/domain';
+
+type Command = BackupCommand | CopyCommand | InstanceCommand | ScheduleCommand;
 
 export class HttpFault extends Error {
   override readonly name = 'HttpFault';
@@ -25,20 +28,24 @@ export function notFound(what: string, id: string): HttpFault {
   return new HttpFault('itemNotFound', `${what} ${quoted(id)} was not found in this account.`);
 }
 
-/** For what passes by itself. */
+/** The answer to what passes by itself: it tells when to ask again. */
 export function unavailable(message: string): HttpFault {
   return new HttpFault('serviceUnavailable', message, { 'retry-after': '5' });
 }
 
-/** What a client sent, fit to be told back: no longer than it is worth. */
+/** What a client sent, cut to a length that a message can quote. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }
 
-const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
+type Answers = FaultType | ({ [C in Command['type']]?: FaultType } & { otherwise: FaultType });
+
+/** How each refusal is answered; where the contract answers one command in another way, by the command. */
+const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'instance-unknown': 'itemNotFound',
   'instance-exists': 'unprocessableEntity',
   'instance-being-built': 'unprocessableEntity',
+  'instance-not-there-yet': 'unprocessableEntity',
   'lineage-unknown': 'itemNotFound',
   'schedule-unknown': 'itemNotFound',
   'schedule-exists-for-instance': 'unprocessableEntity',
@@ -49,7 +56,7 @@ const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
   'backup-running-for-instance': 'unprocessableEntity',
   'backup-already-ended': 'unprocessableEntity',
   'backup-still-running': 'unprocessableEntity',
-  'backup-not-completed': 'unprocessableEntity',
+  'backup-not-completed': { BuildInstance: 'conflict', otherwise: 'unprocessableEntity' },
   'attempt-superseded': 'unprocessableEntity',
   'slot-already-decided': 'unprocessableEntity',
   'copy-exists': 'unprocessableEntity',
@@ -60,6 +67,12 @@ const faultOfRefusal: Readonly<Record<RefusalCode, FaultType>> = {
   'key-in-use': 'unprocessableEntity',
 };
 
-export function refused({ refused: code, message }: Refusal): HttpFault {
-  return new HttpFault(faultOfRefusal[code], message);
+/**
+ * What a command came to, unless it was refused.
+ * @throws {HttpFault} the refusal, as the contract answers it
+ */
+export function unlessRefused<T>(command: Command['type'], outcome: T | Refusal): T {
+  if (!isRefusal(outcome)) return outcome;
+  const answer = answerTo[outcome.refused];
+  throw new HttpFault(typeof answer === 'string' ? answer : (answer[command] ?? answer.otherwise), outcome.message);
 }

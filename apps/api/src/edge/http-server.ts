@@ -1,4 +1,4 @@
-/** The server below the routes: faults for what Fastify and Node answer by themselves, with no body or one of their own. */
+/** The server below the routes: what Fastify and Node would answer by themselves is answered as a fault of the contract. */
 import { STATUS_CODES } from 'node:http';
 import type { RuntimeParts, ServiceOptions } from '@strongroom/runtime';
 import type { FastifyInstance } from 'fastify';
@@ -11,7 +11,7 @@ export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
   return {
     http: { requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true },
-    // What comes while the gateway stops is served to its end.
+    // A request that comes while the gateway stops is answered.
     return503OnClosing: false,
     frameworkErrors: ({ code }, request, reply) => {
       const fault = code === 'FST_ERR_MAX_PARAM_LENGTH' ? tooLong() : unreadablePath();
@@ -29,8 +29,8 @@ export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
   };
 }
 
-/** What Node would refuse without a word becomes a request like any other, and is refused as one. */
-export function refuseAsFaults(server: FastifyInstance): void {
+/** A request whose Host or Expect header Node would refuse without a body is refused like any other request. */
+export function refuseUnmetHeaders(server: FastifyInstance): void {
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
   server.addHook('onRequest', async ({ raw: { httpVersion, headers } }) => {
     if (httpVersion === '1.1' && headers.host === undefined) {

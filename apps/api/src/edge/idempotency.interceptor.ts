@@ -1,19 +1,17 @@
-/** `Idempotency-Key` on what changes something: the same request again gets the first one's answer. */
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+/** `Idempotency-Key` on a request that changes something: the same request, made again, gets the first one's answer. */
+import { type CallHandler, type ExecutionContext, Inject, type NestInterceptor } from '@nestjs/common';
 import type { FaultType, Operation } from '@strongroom/contracts';
-import type { Logger } from '@strongroom/runtime';
+import { type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import type { Reads } from '../reads.js';
-import { shownAsMade } from '../shown.js';
 import { type Caller, callerOf, rememberCaller } from './caller.js';
 import { HttpFault } from './http-fault.js';
-import { type IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
+import { IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
 import { withFractionsForFloats } from './json-body.js';
 import { operationOf, pathAsked } from './routing.js';
 
 const changing = ['POST', 'PUT', 'DELETE'];
-/** What decides on the request; anything else says that it was not decided, and may be tried again. */
+/** These answers decide on the request. Any other says that the request was not decided, and may be made again. */
 const decisions: readonly FaultType[] = [
   'badRequest',
   'itemNotFound',
@@ -30,12 +28,15 @@ interface KeyedCall {
   reply: FastifyReply;
 }
 
-@Injectable()
+/** By the name of each operation that makes a resource: what shows that resource, as the operation's answer does. */
+export type Made = ReadonlyMap<string, { show(accountId: string, id: string): Promise<object> }>;
+export const madeToken = Symbol('Made');
+
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(
-    private readonly requests: IdempotentRequests,
-    private readonly reads: Reads,
-    private readonly log: Logger,
+    @Inject(IdempotentRequests) private readonly requests: IdempotentRequests,
+    @Inject(madeToken) private readonly made: Made,
+    @Inject(loggerToken) private readonly log: Logger,
   ) {}
 
   intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -55,7 +56,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const { caller, keyed, request } = call;
     const begun = await this.requests.begin(keyed);
     if (begun.is !== 'open') return this.again(call, begun);
-    rememberCaller(request, { ...caller, repeatable: begun.repeatable });
+    rememberCaller(request, { ...caller, newId: begun.resourceId, keyClaims: [begun.claim] });
     let body: unknown;
     try {
       body = await lastValueFrom(next.handle(), { defaultValue: undefined });
@@ -68,16 +69,24 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return this.kept(call, body);
   }
 
-  /** @throws {HttpFault} the first refusal; itemNotFound when what was made is gone, and nobody noted how it was answered */
+  /** @throws {HttpFault} the first refusal; itemNotFound when what was made is gone, and the first answer was not kept */
   private async again(call: KeyedCall, settled: Settled): Promise<unknown> {
     if (settled.is === 'refused') throw settled.fault;
     const { keyed, operation, reply } = call;
     void reply.headers(replayed);
     if (settled.is === 'answered') return settled.body ?? undefined;
-    return this.kept(call, await shownAsMade(this.reads, operation, keyed.accountId, settled.resourceId));
+    return this.kept(call, await this.shown(operation, keyed.accountId, settled.resourceId));
   }
 
-  /** The effect is on disk: an answer that can't be kept is made anew for whoever asks again. */
+  /** What the operation answers that has made the resource; nothing, where its answer is empty. */
+  private async shown({ name, response }: Operation, accountId: string, resourceId: string): Promise<unknown> {
+    if (!response) return undefined;
+    const made = this.made.get(name);
+    if (!made) throw new TypeError(`nothing shows what ${name} makes`);
+    return made.show(accountId, resourceId);
+  }
+
+  /** The effect is on disk: an answer that can't be kept is made anew when the request is made again. */
   private async kept({ keyed, operation }: KeyedCall, body: unknown): Promise<unknown> {
     try {
       const first = await this.requests.end(keyed, operation.status, body);

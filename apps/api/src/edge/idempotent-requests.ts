@@ -4,12 +4,13 @@
  * and wherever a process dies, it has its effect or its refusal, and either once. The answer is kept for a day beside it.
  */
 import { createHmac, hkdfSync } from 'node:crypto';
+import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
-import { idempotencyKey, type Ledger } from '@strongroom/ledger';
-import type { Clock, Ids } from '@strongroom/runtime';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { Claim } from '@strongroom/domain';
+import { idempotencyKey, Ledger } from '@strongroom/ledger';
+import { Clock, type ConfigOf, configToken, Ids } from '@strongroom/runtime';
+import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { Repeatable } from './caller.js';
 import { HttpFault } from './http-fault.js';
 
 export interface KeyedRequest {
@@ -26,15 +27,10 @@ export type Settled =
   /** It has had its effect, though nobody noted its answer. */
   | { is: 'done'; resourceId: string };
 
-export type Begun = Settled | { is: 'open'; repeatable: Repeatable };
-
-export interface IdempotentRequestsParts {
-  dataSource: DataSource;
-  ledger: Ledger;
-  ids: Ids;
-  clock: Clock;
-  secretKey: Buffer;
-}
+export type Begun =
+  | Settled
+  /** It is still to be done: it makes the resource with this id, and takes the claim with its effect. */
+  | { is: 'open'; resourceId: string; claim: Claim };
 
 /** In an answer that was given before. */
 export const replayed = { 'idempotent-replayed': 'true' };
@@ -52,11 +48,19 @@ const rows = z.array(
   }),
 );
 
+const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
+
 export class IdempotentRequests {
   private readonly fingerprintKey: Buffer;
 
-  constructor(private readonly parts: IdempotentRequestsParts) {
-    this.fingerprintKey = Buffer.from(hkdfSync('sha256', parts.secretKey, '', 'strongroom idempotent requests', 32));
+  constructor(
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(Ledger) private readonly ledger: Ledger,
+    @Inject(Ids) private readonly ids: Ids,
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(configToken) { secretKey }: ConfigOf['api'],
+  ) {
+    this.fingerprintKey = Buffer.from(hkdfSync('sha256', secretKey, '', 'strongroom idempotent requests', 32));
   }
 
   /**
@@ -64,14 +68,13 @@ export class IdempotentRequests {
    * @throws {HttpFault} unprocessableEntity when the key came with another request before
    */
   async begin(request: KeyedRequest): Promise<Begun> {
-    const { dataSource, ids } = this.parts;
     await this.forgetIfOld(request);
     // Its day begins anew as long as it is not answered: nobody may take its claim for forgotten while it is tried.
-    await dataSource.query(
+    await this.dataSource.query(
       `insert into idempotent_request as r (account_id, key, fingerprint, resource_id) values ($1, $2, $3, $4)
        on conflict (account_id, key) do update set begun_at = now()
          where r.status is null and r.fingerprint = excluded.fingerprint`,
-      [request.accountId, request.key, this.fingerprintOf(request), ids.next()],
+      [request.accountId, request.key, this.fingerprintOf(request), this.ids.next()],
     );
     return this.look(request);
   }
@@ -81,7 +84,7 @@ export class IdempotentRequests {
    * @returns what is kept: perhaps that of another, who was faster
    */
   async end(request: KeyedRequest, status: number, body: unknown): Promise<Begun> {
-    await this.keep(this.parts.dataSource, request, status, body);
+    await this.keep(this.dataSource, request, status, body);
     return this.look(request);
   }
 
@@ -90,8 +93,8 @@ export class IdempotentRequests {
    * @returns what became of it instead, when it had its effect or its answer already
    */
   async refuse(request: KeyedRequest, { status, body }: HttpFault): Promise<Settled | undefined> {
-    const isRefused = await this.parts.dataSource.transaction(async (manager) => {
-      if (!(await this.parts.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
+    const isRefused = await this.dataSource.transaction(async (manager) => {
+      if (!(await this.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
       return this.keep(manager, request, status, body);
     });
     const now = await this.look(request);
@@ -106,9 +109,8 @@ export class IdempotentRequests {
   private async look(request: KeyedRequest): Promise<Begun> {
     const { accountId, key } = request;
     const claim = claimOf(request);
-    const found: unknown = await this.parts.dataSource.query(
-      `select fingerprint, resource_id, status, body,
-         exists (select from ledger_claim where kind = $3 and key = $4) as had_effect
+    const found: unknown = await this.dataSource.query(
+      `select fingerprint, resource_id, status, body, ledger_is_claimed($3, $4) as had_effect
        from idempotent_request where account_id = $1 and key = $2`,
       [accountId, key, claim.kind, claim.key],
     );
@@ -124,7 +126,7 @@ export class IdempotentRequests {
       return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: faultOf(row.body) };
     }
     if (row.had_effect) return { is: 'done', resourceId: row.resource_id };
-    return { is: 'open', repeatable: { resourceId: row.resource_id, claim } };
+    return { is: 'open', resourceId: row.resource_id, claim };
   }
 
   /** @returns whether it was the first */
@@ -144,20 +146,21 @@ export class IdempotentRequests {
   }
 
   private forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
-    return this.forget('account_id = $3 and key = $4', [accountId, key]);
+    return this.forget('account_id = $2 and key = $3', [accountId, key]);
   }
 
   /** Only what is old by the database's clock and by the process's: one that is ahead would let a request have its effect twice. */
   private async forget(which: string, values: unknown[]): Promise<void> {
-    await this.parts.dataSource.query(
-      `with gone as (
-         delete from idempotent_request
-         where ${which} and begun_at < least(now(), $2::timestamptz) - interval '${keptHours} hours' returning account_id, key
-       )
-       delete from ledger_claim using gone
-       where ledger_claim.kind = $1 and ledger_claim.key = gone.account_id || '/' || gone.key`,
-      [idempotencyKey, this.parts.clock.now(), ...values],
-    );
+    await this.dataSource.transaction(async (manager) => {
+      const gone: unknown = await manager.query(
+        `with gone as (
+           delete from idempotent_request
+           where ${which} and begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours' returning account_id, key
+         ) select account_id as "accountId", key from gone`,
+        [this.clock.now(), ...values],
+      );
+      await this.ledger.releaseClaims(manager, idempotencyKey, keys.parse(gone).map(claimKeyOf));
+    });
   }
 
   /** A digest only, and with a key that the database never sees: a body may hold a password, and one that can be guessed. */
@@ -168,8 +171,12 @@ export class IdempotentRequests {
   }
 }
 
-function claimOf({ accountId, key }: KeyedRequest): Repeatable['claim'] {
-  return { kind: idempotencyKey, key: `${accountId}/${key}` };
+function claimOf(request: KeyedRequest): Claim {
+  return { kind: idempotencyKey, key: claimKeyOf(request) };
+}
+
+function claimKeyOf({ accountId, key }: Pick<KeyedRequest, 'accountId' | 'key'>): string {
+  return `${accountId}/${key}`;
 }
 
 function faultOf(body: unknown): HttpFault {

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Answer } from '@strongroom/client';
+import { getInstances, type Operation, postInstances } from '@strongroom/contracts';
 import { Keystone } from '../../../../test/services/keystone.js';
-import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf } from '../../fixtures/answers.js';
+import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 const password = 'correct horse';
 let keystone: Keystone | undefined;
@@ -30,11 +33,9 @@ afterAll(async () => {
   await keystone?.stop();
 });
 
-const ask = async (user: string, method: string, path: string, body?: unknown, as = account): Promise<Answer> => {
+const ask = async (user: string, operation: Operation, call: Call = {}): Promise<Answer> => {
   const token = (await keystone?.token({ user, project: 'acme' }, password)) ?? '';
-  const headers = { 'x-auth-token': token, 'content-type': 'application/json' };
-  const bytes = body === undefined ? {} : { bytes: JSON.stringify(body) };
-  return gateway.request(method, `/v1.0/${as}${path}`, { as: 'nobody', headers, ...bytes });
+  return gateway.call(operation, { as: 'nobody', account, headers: { 'x-auth-token': token }, ...call });
 };
 const registration = {
   instance: {
@@ -47,10 +48,10 @@ const registration = {
 describe('a deployment whose users are Keystone’s', () => {
   it('lets a project’s users do what their roles allow, in their account alone', async () => {
     if (!keystone) return;
-    expect((await ask('member-of-acme', 'POST', '/instances', registration)).status).toBe(200);
-    expect((await ask('reader-of-acme', 'GET', '/instances')).body).toMatchObject({ instances: [{ name: 'orders' }] });
-    expect((await ask('reader-of-acme', 'POST', '/instances', registration)).status).toBe(403);
-    expect((await ask('reader-of-acme', 'GET', '/instances', undefined, 'another')).status).toBe(403);
+    expect((await ask('member-of-acme', postInstances, { body: registration })).status).toBe(200);
+    expect((await ask('reader-of-acme', getInstances)).body).toMatchObject({ instances: [{ name: 'orders' }] });
+    expect((await ask('reader-of-acme', postInstances, { body: registration })).status).toBe(403);
+    expect((await ask('reader-of-acme', getInstances, { account: 'another' })).status).toBe(403);
     const [event] = await gateway.ledger.followAccount(account, 0, 1);
     expect(event?.context.actor).toBe('member-of-acme');
   }, 60_000);
@@ -58,15 +59,11 @@ describe('a deployment whose users are Keystone’s', () => {
   it('lets nobody in while Keystone is away, says so, and goes on when it is back', async () => {
     if (!keystone) return;
     const token = await keystone.token({ user: 'reader-of-acme', project: 'acme' }, password);
-    const list = () =>
-      gateway.request('GET', `/v1.0/${account}/instances`, { as: 'nobody', headers: { 'x-auth-token': token } });
+    const headers = { 'x-auth-token': token };
+    const list = () => gateway.call(getInstances, { as: 'nobody', account, headers });
     await keystone.kill();
     const away = await list();
-    expect([away.status, faultIn(away.body).type, away.headers.get('retry-after')]).toEqual([
-      503,
-      'serviceUnavailable',
-      '5',
-    ]);
+    expect([...faultOf(away), away.headers.get('retry-after')]).toEqual([503, 'serviceUnavailable', '5']);
     await keystone.restart();
     expect((await list()).status).toBe(200);
   }, 60_000);

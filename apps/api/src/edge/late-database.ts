@@ -1,14 +1,14 @@
 /**
- * The database as the gateway has it: perhaps not yet. The process starts and says that it lives while the database is
- * away; it answers 503 until the database has been there once, and what comes later is the connection pool's to mend.
+ * The gateway's database, which may be away when the process starts. The process says that it lives, and answers 503 until
+ * the database has been there once; the connection pool copes with every later outage.
  */
-import type { OnApplicationShutdown, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import { Inject, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { prepareDatabase } from '@strongroom/database';
-import { type RuntimeParts, waitFor } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
+import { type AppConfig, configToken, type Logger, loggerToken, waitFor } from '@strongroom/runtime';
+import { DataSource } from 'typeorm';
 import { unavailable } from './http-fault.js';
 
-/** A database that is there is ready well within this, and then the gateway is ready as soon as it listens. */
+/** A database that is there is ready well within this time, and then the gateway is ready as soon as it listens. */
 const startsWithoutMs = 5_000;
 
 export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
@@ -16,8 +16,9 @@ export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicatio
   private connecting: Promise<void> | undefined;
 
   constructor(
-    private readonly dataSource: DataSource,
-    private readonly parts: RuntimeParts,
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(configToken) private readonly config: AppConfig,
+    @Inject(loggerToken) private readonly log: Logger,
   ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
@@ -49,10 +50,10 @@ export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicatio
   private async connect(): Promise<void> {
     const { signal } = this.stopping;
     try {
-      await prepareDatabase(this.parts, signal);
-      await waitFor('the database', () => this.dataSource.initialize(), this.parts.log, { signal });
+      await prepareDatabase({ config: this.config, log: this.log }, signal);
+      await waitFor('the database', () => this.dataSource.initialize(), this.log, { signal });
     } catch (error) {
-      // While it waits every error is told of; what is left is the end of the waiting.
+      // Every error was logged while it waited; what arrives here when the gateway stops is only the end of the waiting.
       if (!signal.aborted) throw error;
     }
   }

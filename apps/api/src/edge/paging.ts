@@ -1,20 +1,43 @@
 /** Lists in pages: `limit`, `marker` and filters in, `links` out. */
+import { Inject } from '@nestjs/common';
 import { uuid } from '@strongroom/contracts';
-import type { AppConfig, PageLimits } from '@strongroom/runtime';
+import { type AppConfig, configToken, type PageLimits } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
 import { HttpFault, quoted } from './http-fault.js';
 
 export interface PageAsked {
   limit: number;
+  /** The id of the last item that the client has seen; undefined: from the start. */
   marker: string | undefined;
 }
 
-/** Pages as the deployment has them. */
+/** Pages, in the sizes that the deployment has configured. */
 export class Paging {
-  constructor(private readonly config: Pick<AppConfig, 'pageLimits' | 'publicUrl'>) {}
+  constructor(@Inject(configToken) private readonly config: AppConfig) {}
 
-  /** @throws {HttpFault} badRequest; more than the most is cut to it */
-  asked(request: FastifyRequest, list: keyof PageLimits): PageAsked {
+  /**
+   * One page of a list, under the list's name, with a link to the next page.
+   * @param read gives the page; undefined when the marker is the id of nothing in the list
+   * @throws {HttpFault} badRequest for a limit or a marker that is none
+   */
+  async answer<List extends keyof PageLimits, Item extends { id: string }>(
+    request: FastifyRequest,
+    list: List,
+    read: (asked: PageAsked) => Promise<{ items: Item[]; more: boolean } | undefined>,
+  ) {
+    const asked = this.asked(request, list);
+    const page = await read(asked);
+    if (!page) throw unknownMarker(asked.marker ?? '');
+    return { [list]: page.items, links: this.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
+  }
+
+  /** Where clients reach the service: as the deployment says, else as the request came. */
+  origin(request: FastifyRequest): string {
+    return this.config.publicUrl ?? originOf(request);
+  }
+
+  /** A limit above the most is cut to it. */
+  private asked(request: FastifyRequest, list: keyof PageLimits): PageAsked {
     const most = this.config.pageLimits[list];
     const limit = queryValue(request, 'limit') ?? String(most);
     const marker = queryValue(request, 'marker') ?? fromTheStart;
@@ -24,8 +47,8 @@ export class Paging {
     return { limit: Math.min(most, Number(limit)), marker };
   }
 
-  /** The link to the next page, with every other part of the query kept. */
-  links(
+  /** The link to the next page keeps every other part of the query. */
+  private links(
     request: FastifyRequest,
     { more, last }: { more: boolean; last: string | undefined },
   ): { rel: string; href: string }[] {
@@ -35,14 +58,9 @@ export class Paging {
     query.set('marker', last);
     return [{ rel: 'next', href: `${this.origin(request)}${path}?${query}` }];
   }
-
-  /** Where clients reach the service: as the deployment has it, else as the request came. */
-  origin(request: FastifyRequest): string {
-    return this.config.publicUrl ?? originOf(request);
-  }
 }
 
-/** A query's value; of one that is given twice the last counts. */
+/** A query's value; when it is given twice, the last one counts. */
 export function queryValue({ query }: FastifyRequest, name: string): string | undefined {
   if (typeof query !== 'object' || query === null) return undefined;
   const value: unknown = Object.getOwnPropertyDescriptor(query, name)?.value;
@@ -58,13 +76,13 @@ export function unknownMarker(marker: string): HttpFault {
 
 const nobody = '00000000-0000-0000-0000-000000000000';
 
-/** The instance that a list is asked of. One that can be no id finds nothing, as an unknown id does. */
+/** The instance whose items a list is asked for. A value that is no id finds nothing, as an unknown id does. */
 export function instanceFilter(request: FastifyRequest): string | undefined {
   const id = queryValue(request, 'instance_id')?.toLowerCase();
   return id === undefined || uuid.safeParse(id).success ? id : nobody;
 }
 
-/** Where the client reached this service, as it says itself; where the connection ended, when it does not or raves. */
+/** Where the client says that it has reached the service; where the connection ended, when it says nothing that can be right. */
 function originOf({ protocol, headers, socket }: FastifyRequest): string {
   const { host = '' } = headers;
   const own = `${socket.localFamily === 'IPv6' ? `[${socket.localAddress}]` : socket.localAddress}:${socket.localPort}`;

@@ -1,5 +1,5 @@
-/** `ETag` and `If-Match`: a resource's version, by which a client changes just what it has read. RFC 9110, 8.8.3 and 13.1.1. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+/** `ETag` and `If-Match`: a resource's version, by which a client changes exactly what it has read. RFC 9110, 8.8.3 and 13.1.1. */
+import type { FastifyReply } from 'fastify';
 import { HttpFault } from './http-fault.js';
 
 interface Versioned {
@@ -7,16 +7,16 @@ interface Versioned {
   version: number;
 }
 
-export function tagWith(reply: FastifyReply, { version }: Versioned): void {
+export function tagWith(reply: FastifyReply, { version }: Pick<Versioned, 'version'>): void {
   void reply.header('etag', tagOf(version));
 }
 
 /**
- * The version that the resource must still have when the command is decided; undefined when the client does not mind.
- * @throws {HttpFault} preconditionFailed when it has another one already, badRequest for what is no list of tags
+ * The version that the resource must still have when the command is decided; undefined when the client asks for none.
+ * @throws {HttpFault} preconditionFailed when it has another version already, badRequest for what is no list of tags
  */
-export function expectedVersion({ headers }: FastifyRequest, { id, version }: Versioned): number | undefined {
-  const wanted = headers['if-match']?.trim();
+export function expectedVersion(ifMatch: string | undefined, { id, version }: Versioned): number | undefined {
+  const wanted = ifMatch?.trim();
   if (wanted === undefined || wanted === '*') return undefined;
   const tags = wanted.split(',').map((tag) => tag.trim());
   if (!tags.every((tag) => /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag))) {

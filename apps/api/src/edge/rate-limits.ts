@@ -3,9 +3,10 @@
  * permits from the common count some at a time, so that most requests cost no query: the limit is never exceeded, and an
  * account may find it reached a few requests early, those that another process holds.
  */
+import { Inject } from '@nestjs/common';
 import type { Operation } from '@strongroom/contracts';
-import type { RateLimit } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
+import { type AppConfig, configToken, type RateLimit } from '@strongroom/runtime';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
 
 /** What a process holds of an account's permits until the period ends. */
@@ -29,8 +30,8 @@ export class RateLimits {
   private readonly taking = new Map<string, Promise<void>>();
 
   constructor(
-    private readonly dataSource: DataSource,
-    private readonly limits: readonly RateLimit[],
+    @Inject(DataSource) private readonly dataSource: DataSource,
+    @Inject(configToken) private readonly config: AppConfig,
   ) {}
 
   /** Takes a permit. @returns undefined, or after how many seconds to ask again */
@@ -54,7 +55,7 @@ export class RateLimits {
 
   private limitOf({ name, method }: LimitedOperation): RateLimit | undefined {
     return [name, method, '*']
-      .map((each) => this.limits.find(({ of }) => of === each))
+      .map((each) => this.config.rateLimits.find(({ of }) => of === each))
       .find((limit) => limit !== undefined);
   }
 

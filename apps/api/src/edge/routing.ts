@@ -1,20 +1,27 @@
 /**
- * What a request is for, as the router has read it: it decodes a path and ends it at a `#`, so whoever matches the raw
- * path with patterns of his own takes for unknown what a controller answers.
+ * Routes and their operations: a route's method, path and status are those of its operation, and a request is of the
+ * operation whose route the router has chosen. The router decodes a path and ends it at a `#`; to match the raw path
+ * with patterns of our own would miss some of what a route answers.
  */
+import { applyDecorators, Delete, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { type Operation, operations } from '@strongroom/contracts';
 import type { FastifyRequest } from 'fastify';
 
-const ofRoutes = new Map(
-  operations.map((operation) => [`${operation.method} ${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}`, operation]),
-);
+const decorators = { GET: Get, POST: Post, PUT: Put, DELETE: Delete };
 
-/** The operation that the request was routed to; none when the API has no such. HEAD is GET without its body. */
+/** The decorator of the route that answers the operation. */
+export function Handles({ method, path, status }: Operation): MethodDecorator {
+  return applyDecorators(decorators[method](routeOf(path)), HttpCode(status));
+}
+
+const ofRoutes = new Map(operations.map((operation) => [`${operation.method} ${routeOf(operation.path)}`, operation]));
+
+/** The operation that the request was routed to, or undefined when the API has none. HEAD is GET without the body. */
 export function operationOf({ method, routeOptions }: FastifyRequest): Operation | undefined {
   return ofRoutes.get(`${method === 'HEAD' ? 'GET' : method} ${routeOptions.url}`);
 }
 
-/** The path of the request, decoded; as it came where it can't be. */
+/** The path of the request, decoded; one that can't be decoded stays as it came. */
 export function pathAsked({ url }: Pick<FastifyRequest, 'url'>): string {
   const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
   try {
@@ -22,4 +29,9 @@ export function pathAsked({ url }: Pick<FastifyRequest, 'url'>): string {
   } catch {
     return path;
   }
+}
+
+/** OpenAPI writes a parameter as `{id}`, the router as `:id`. */
+function routeOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }

@@ -53,14 +53,14 @@ beforeEach(async () => {
   await writeFile(tokensFile, JSON.stringify([right]));
   identity = await StaticTokens.open({ path: tokensFile, clock: new SystemClock(), log });
   const timings = { pollMs: 20, heartbeatMs: 100, trustMs: 100 };
-  streams = new EventStreams({ ledger, identity, log, timings });
+  streams = new EventStreams(ledger, identity, log, timings);
   await streams.onModuleInit();
   server = createServer();
   server.setErrorHandler((error, _, reply) => {
     if (!(error instanceof HttpFault)) throw error;
     answer(reply, error);
   });
-  server.get('/events', async (request, reply) => {
+  server.get('/stream', async (request, reply) => {
     raw = reply.raw;
     await streams.open({ accountId: 'acme', after: 0, request, reply });
   });
@@ -71,7 +71,7 @@ afterEach(async () => {
   await server.close();
 });
 
-const url = () => `${server.listeningOrigin}/events`;
+const url = () => `${server.listeningOrigin}/stream`;
 const open = () => fetch(url(), { headers: { 'x-auth-token': token } });
 
 describe('a stream of events', () => {
@@ -92,7 +92,7 @@ describe('a stream of events', () => {
   ])('ends when its token %s', async (_, tokens) => {
     const response = await open();
     await writeFile(tokensFile, JSON.stringify(tokens));
-    // To its end.
+    // The text is there when the stream has ended.
     await expect(response.text()).resolves.toContain('retry: 2000');
   });
 
@@ -119,7 +119,7 @@ describe('a stream of events', () => {
     }
     const { hostname, port } = new URL(url());
     const socket = connect(Number(port), hostname).pause();
-    socket.write(`GET /events HTTP/1.1\r\nHost: x\r\nX-Auth-Token: ${token}\r\n\r\n`);
+    socket.write(`GET /stream HTTP/1.1\r\nHost: x\r\nX-Auth-Token: ${token}\r\n\r\n`);
     let most = 0;
     let sent = 0;
     let looksAtStandstill = 0;

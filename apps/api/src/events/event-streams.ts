@@ -1,44 +1,38 @@
 /**
- * Live streams of an account's events, as Server-Sent Events (HTML Standard, 9.2). Each event carries its id, so that a
- * client that reconnects with `Last-Event-ID` goes on after it: no event is lost or repeated. A client that does not
- * read is waited for and costs no memory.
+ * Live streams of an account's events, as Server-Sent Events (HTML Standard, 9.2). Each event carries its id: a client that
+ * reconnects with `Last-Event-ID` goes on after it, and no event is lost or repeated. A client that reads slowly costs no
+ * memory, since the stream waits for it.
  */
 import { once } from 'node:events';
-import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
+import { Inject, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
-import { type Identity, mayDo } from '@strongroom/identity';
-import { isOutage, type Ledger } from '@strongroom/ledger';
-import type { Logger } from '@strongroom/runtime';
+import { Identity, mayDo } from '@strongroom/identity';
+import { isOutage, Ledger } from '@strongroom/ledger';
+import { type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpFault, unavailable } from '../edge/http-fault.js';
 import { eventResource } from './resource.js';
 
-export interface EventStreamParts {
-  ledger: Ledger;
-  identity: Identity;
-  log: Logger;
-  timings?: StreamTimings;
-}
-
 export interface StreamTimings {
-  /** Events are told of as they are appended; this is for a notice that got lost. */
+  /** A stream is woken when events are appended; after this time it looks without a notice, which may be lost. */
   pollMs: number;
-  /** What is silent for longer would be taken for dead on its way. */
+  /** A proxy on the way may end a connection that is silent for longer. */
   heartbeatMs: number;
-  /** A token that was revoked, or has lost its role, gets to see no more than this. */
+  /** A token that was revoked, or has lost its role, sees no events after this time. */
   trustMs: number;
 }
 
 export interface StreamAsked {
   accountId: string;
-  /** The place in the ledger that the stream begins after. */
+  /** The position in the ledger after which the stream begins. */
   after: number;
   request: FastifyRequest;
   reply: FastifyReply;
 }
 
 const batchSize = 100;
-const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 60_000 };
+export const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 60_000 };
+export const streamTimingsToken = Symbol('StreamTimings');
 const mostOfAccount = 20;
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -51,11 +45,16 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
   private notices: Promise<() => Promise<void>> | undefined;
   private stopped = false;
 
-  constructor(private readonly parts: EventStreamParts) {}
+  constructor(
+    @Inject(Ledger) readonly ledger: Ledger,
+    @Inject(Identity) readonly identity: Identity,
+    @Inject(loggerToken) readonly log: Logger,
+    @Inject(streamTimingsToken) readonly timings: StreamTimings,
+  ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
   async onModuleInit(): Promise<void> {
-    this.notices ??= this.parts.ledger.onAppend(() => {
+    this.notices ??= this.ledger.onAppend(() => {
       for (const stream of this.running.keys()) stream.wake();
     });
     await this.notices;
@@ -69,8 +68,8 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
   }
 
   /**
-   * Takes the reply over, and returns when the stream has begun; a HEAD is left to be answered without a body.
-   * @throws {HttpFault} overLimit; serviceUnavailable once the gateway stops, for who would end it then
+   * Takes the reply over, and returns when the stream has begun. A HEAD is answered without a body, by the route.
+   * @throws {HttpFault} overLimit; serviceUnavailable once the gateway stops, when nothing would end the stream
    */
   async open(asked: StreamAsked): Promise<void> {
     const { accountId, request, reply } = asked;
@@ -82,7 +81,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
         'retry-after': '60',
       });
     }
-    const stream = new EventStream(this.parts, asked);
+    const stream = new EventStream(this, asked);
     this.running.set(stream, accountId);
     void stream.run().finally(() => this.running.delete(stream));
   }
@@ -94,13 +93,9 @@ class EventStream {
   private isNews = false;
 
   constructor(
-    private readonly parts: EventStreamParts,
+    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings'>,
     private readonly asked: StreamAsked,
   ) {}
-
-  private get timings(): StreamTimings {
-    return this.parts.timings ?? usualTimings;
-  }
 
   wake(): void {
     this.isNews = true;
@@ -120,7 +115,7 @@ class EventStream {
     raw.on('error', () => this.end());
     raw.writeHead(200, {
       ...headers,
-      // The stream is all that the connection was for: its end must not wait for the client.
+      // The connection serves this stream only, and ends with it: a stop of the gateway must not wait for the client.
       connection: 'close',
       'x-request-id': request.id,
     });
@@ -135,10 +130,10 @@ class EventStream {
 
   private async follow(): Promise<void> {
     let { after } = this.asked;
-    const { trustMs, heartbeatMs } = this.timings;
+    const { trustMs, heartbeatMs } = this.parts.timings;
     let heardAt = performance.now();
     let trustedUntil = performance.now() + trustMs;
-    // A client that is cut off before the first event comes back with this.
+    // A client that is cut off before the first event reconnects with this id.
     await this.write(`retry: 2000\nid: ${await this.idAt(after)}\n\n`);
     while (!this.over.signal.aborted) {
       if (performance.now() > trustedUntil) {
@@ -161,7 +156,7 @@ class EventStream {
     }
   }
 
-  /** A database that is away is waited for: the connection stays, and nothing is lost. */
+  /** While the database is away the stream waits: the connection stays, and no event is lost. */
   private async next(after: number): Promise<RecordedEvent[]> {
     try {
       return await this.parts.ledger.followAccount(this.asked.accountId, after, batchSize);
@@ -172,7 +167,7 @@ class EventStream {
     }
   }
 
-  /** Of the event at the place; `0` before the first. */
+  /** The id of the event at the position; `0` before the first event. */
   private async idAt(position: number): Promise<string> {
     if (position === 0) return '0';
     const [event] = await this.parts.ledger.followAccount(this.asked.accountId, position - 1, 1);
@@ -195,7 +190,7 @@ class EventStream {
   private news(): Promise<void> {
     if (this.isNews || this.over.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.woken(), this.timings.pollMs);
+      const timer = setTimeout(() => this.woken(), this.parts.timings.pollMs);
       this.woken = () => {
         clearTimeout(timer);
         this.woken = () => {};

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { getEvents, pathOf, postSchedules } from '@strongroom/contracts';
 import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
-import { faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf, nothing } from '../../fixtures/answers.js';
+import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -9,18 +11,19 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
+const asStream = { accept: 'text/event-stream' };
 const page = z.object({
   events: z.array(z.looseObject({ id: z.string(), type: z.string(), subject: z.looseObject({ id: z.string() }) })),
   links: z.array(z.object({ href: z.string() })),
 });
-const list = async (query = '') => page.parse((await gateway.call('GET', `/events${query}`)).body);
+const list = async (query: Call['query'] = {}) => page.parse((await gateway.call(getEvents, { query })).body);
 
 describe('the list of events', () => {
   it('is of the account alone, oldest first, each with the request that led to it', async () => {
     const instance = await gateway.register('admin');
     await gateway.register('other', { name: 'a secret of the other' });
-    await gateway.call('POST', '/schedules', {
-      headers: { 'x-request-id': 'my-own-id' },
+    await gateway.call(postSchedules, {
+      requestId: 'my-own-id',
       body: { schedule: { action: 'backup', day_of_week: 0, hour: 1, minute: 2, instance_id: instance } },
     });
     const { events } = await list();
@@ -41,21 +44,19 @@ describe('the list of events', () => {
     for (let n = 0; n < 5; n += 1) await gateway.register();
     const whole = (await list()).events.map(({ id }) => id);
     const seen: string[] = [];
-    for (let query: string | undefined = '?limit=2'; query !== undefined; ) {
-      const { events, links }: z.infer<typeof page> = await list(query);
+    for await (const { events } of gateway.client().pages(getEvents, { query: { limit: 2 } })) {
+      expect(events.length).toBeLessThanOrEqual(2);
       seen.push(...events.map(({ id }) => id));
-      const next: string | undefined = links[0]?.href;
-      query = next === undefined ? undefined : new URL(next).search;
     }
     expect(seen).toEqual(whole);
-    expect((await list(`?marker=${whole.at(-1)}`)).events).toEqual([]);
+    expect((await list({ marker: whole.at(-1) })).events).toEqual([]);
   });
 
   it('knows no marker but the id of an event of the account', async () => {
-    const ofOther = page.parse((await gateway.call('GET', '/events', { as: 'other' })).body).events[0]?.id;
-    for (const marker of ['nothing', '00000000-0000-4000-8000-000000000000', ofOther]) {
-      const answer = await gateway.call('GET', `/events?marker=${marker}`);
-      expect([answer.status, faultIn(answer.body).type]).toEqual([400, 'badRequest']);
+    const ofOther = page.parse((await gateway.call(getEvents, { as: 'other' })).body).events[0]?.id;
+    for (const marker of ['nothing', nothing, ofOther]) {
+      const answer = await gateway.call(getEvents, { query: { marker } });
+      expect(faultOf(answer)).toEqual([400, 'badRequest']);
     }
   });
 });
@@ -66,17 +67,18 @@ interface Told {
   data: string;
 }
 
-/** A client of the stream, as a browser's EventSource is one. */
+/** A client of the stream that works as a browser's EventSource does. */
 class Listener {
   readonly told: Told[] = [];
   lastId: string | undefined;
   private readonly closing = new AbortController();
   private buffered = '';
 
-  static async open(headers: Record<string, string> = {}, query = ''): Promise<Listener> {
+  static async open({ headers, query }: Pick<Call, 'headers' | 'query'> = {}): Promise<Listener> {
     const listener = new Listener();
-    const response = await fetch(`${gateway.url}/v1.0/1234/events${query}`, {
-      headers: { 'x-auth-token': gateway.tokenOf('admin'), accept: 'text/event-stream', ...headers },
+    const response = await gateway.client().open(getEvents, {
+      query,
+      headers: { ...asStream, ...headers },
       signal: listener.closing.signal,
     });
     expect(response.status).toBe(200);
@@ -110,8 +112,8 @@ class Listener {
 
 describe('the stream of events', () => {
   const listeners: Listener[] = [];
-  const listen = async (headers: Record<string, string> = {}, query = '') => {
-    const listener = await Listener.open(headers, query);
+  const listen = async (call: Pick<Call, 'headers' | 'query'> = {}) => {
+    const listener = await Listener.open(call);
     listeners.push(listener);
     return listener;
   };
@@ -132,27 +134,27 @@ describe('the stream of events', () => {
   });
 
   it('goes on after the last event seen, with none lost or repeated, also when none was seen', async () => {
-    const whole = (await list('?limit=100')).events.length;
+    const whole = (await list({ limit: 100 })).events.length;
     const first = await listen();
     first.close();
     await gateway.register();
-    const second = await listen({ 'last-event-id': first.lastId ?? '' });
+    const second = await listen({ headers: { 'last-event-id': first.lastId ?? '' } });
     await heard(second, 1);
     second.close();
     await gateway.register();
     await gateway.register();
-    const third = await listen({ 'last-event-id': second.lastId ?? '' });
+    const third = await listen({ headers: { 'last-event-id': second.lastId ?? '' } });
     await heard(third, 2);
-    const all = (await list('?limit=100')).events.map(({ id }) => id);
+    const all = (await list({ limit: 100 })).events.map(({ id }) => id);
     expect([...second.told, ...third.told].map(({ id }) => id)).toEqual(all.slice(whole));
   });
 
   it('begins at the beginning when asked to, and tells all of it', async () => {
     for (let n = 0; n < 120; n += 10) await Promise.all(Array.from({ length: 10 }, () => gateway.register()));
-    const listener = await listen({}, '?marker=0');
+    const listener = await listen({ query: { marker: '0' } });
     const whole: string[] = [];
     for (let marker = '0'; ; ) {
-      const { events } = await list(`?marker=${marker}`);
+      const { events } = await list({ marker });
       if (events.length === 0) break;
       whole.push(...events.map(({ id }) => id));
       marker = whole.at(-1) ?? '';
@@ -174,32 +176,28 @@ describe('the stream of events', () => {
       ['nobody', 401],
       ['other', 403],
     ] as const) {
-      const answer = await gateway.call('GET', '/events', {
-        as,
-        account: '1234',
-        headers: { accept: 'text/event-stream' },
-      });
+      const answer = await gateway.call(getEvents, { as, account: accountId, headers: asStream });
       expect(answer.status).toBe(status);
     }
   });
 
   it('is asked for by HEAD as by GET, and answered at once, without a body', async () => {
-    const accept = { accept: 'text/event-stream' };
+    const path = pathOf(getEvents, { accountId });
     for (let n = 0; n < 21; n += 1) {
-      const answer = await gateway.call('HEAD', '/events', { headers: accept });
-      expect(answer).toMatchObject({ status: 200, body: '' });
+      const answer = await gateway.request('HEAD', path, { headers: asStream });
+      expect(answer).toMatchObject({ status: 200, body: undefined });
       expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     }
-    expect((await gateway.call('HEAD', '/events?marker=nothing', { headers: accept })).status).toBe(400);
-    expect((await gateway.call('HEAD', '/events', { headers: accept, as: 'nobody' })).status).toBe(401);
-    // None of them holds a place.
+    expect((await gateway.request('HEAD', `${path}?marker=nothing`, { headers: asStream })).status).toBe(400);
+    expect((await gateway.request('HEAD', path, { headers: asStream, as: 'nobody' })).status).toBe(401);
+    // A HEAD holds none of the account's places.
     await listen();
   });
 
   it('is open only so many times for an account', async () => {
     for (let n = 0; n < 20; n += 1) await listen();
-    const answer = await gateway.call('GET', '/events', { headers: { accept: 'text/event-stream' } });
-    expect([answer.status, faultIn(answer.body).type]).toEqual([413, 'overLimit']);
+    const answer = await gateway.call(getEvents, { headers: asStream });
+    expect(faultOf(answer)).toEqual([413, 'overLimit']);
     expect(answer.headers.get('retry-after')).toBe('60');
   });
 });

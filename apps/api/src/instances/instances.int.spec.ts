@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { getInstances, getInstancesId, postInstances, postInstancesIdAction } from '@strongroom/contracts';
 import { z } from 'zod';
-import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf, nothing } from '../../fixtures/answers.js';
+import { type Call, Gateway } from '../../fixtures/gateway.js';
 
-const nothing = '00000000-0000-4000-8000-000000000000';
 const password = 'open sesame, and never tell';
 const connection = { host: 'db.example.com', port: 5432, user: 'backup', password };
 const right = { name: 'orders', datastore: { type: 'postgresql', version: '18' }, connection };
@@ -13,8 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
-const register = (instance: object) => gateway.call('POST', '/instances', { body: { instance } });
+const register = (instance: object) => gateway.call(postInstances, { body: { instance } });
 const resource = z.object({ instance: z.looseObject({ id: z.string(), created: z.string() }) });
 
 describe('a server', () => {
@@ -39,8 +39,8 @@ describe('a server', () => {
       warning: null,
       links: [],
     });
-    expect((await gateway.call('GET', `/instances/${instance.id}`)).body).toEqual({ instance });
-    expect((await gateway.call('GET', '/instances?include_clustered=False')).body).toMatchObject({
+    expect((await gateway.call(getInstancesId, { id: instance.id })).body).toEqual({ instance });
+    expect((await gateway.call(getInstances, { query: { include_clustered: 'False' } })).body).toMatchObject({
       instances: [instance],
       links: [],
     });
@@ -54,9 +54,7 @@ describe('a server', () => {
       { type: 'InstanceRegistered', data: { endpoint: { database: 'postgres', tls: 'disable', user: 'backup' } } },
     ]);
     const wrong = await register({ ...right, connection: { ...connection, port: password, host: 1 } });
-    const broken = await gateway.call('POST', '/instances', {
-      bytes: `{"instance": {"password": "${password}" nonsense`,
-    });
+    const broken = await gateway.call(postInstances, { bytes: `{"instance": {"password": "${password}" nonsense` });
     expect([faultOf(wrong), faultOf(broken)]).toEqual([
       [400, 'badRequest'],
       [400, 'badRequest'],
@@ -77,7 +75,7 @@ describe('a server', () => {
   it('is not resized or restarted by a service of backups, least of all while it is backed up', async () => {
     const { instance } = resource.parse((await register(right)).body);
     const act = () =>
-      gateway.call('POST', `/instances/${instance.id}/action`, { body: { resize: { volume: { size: 4 } } } });
+      gateway.call(postInstancesIdAction, { id: instance.id, body: { resize: { volume: { size: 4 } } } });
     expect(faultOf(await act())).toEqual([501, 'notImplemented']);
     await gateway.backup(instance.id);
     expect(faultOf(await act())).toEqual([422, 'unprocessableEntity']);
@@ -89,11 +87,11 @@ describe('the list of instances', () => {
     instances: z.array(z.object({ id: z.string() })),
     links: z.array(z.object({ href: z.string() })),
   });
-  const list = async (query: string) => listed.parse((await gateway.call('GET', `/instances${query}`)).body);
+  const list = async (query: Call['query']) => listed.parse((await gateway.call(getInstances, { query })).body);
 
   it('comes in order of id in pages of at most twenty', async () => {
     for (let count = 0; count < 21; count += 1) await register({ ...right, name: `orders ${count}` });
-    const first = await list('?limit=50');
+    const first = await list({ limit: 50 });
     const ids = first.instances.map(({ id }) => id);
     expect(ids).toHaveLength(20);
     expect(ids).toEqual([...ids].sort());
@@ -105,6 +103,6 @@ describe('the list of instances', () => {
   });
 
   it('takes no marker that is none', async () => {
-    expect(faultOf(await gateway.call('GET', `/instances?marker=${nothing}`))).toEqual([400, 'badRequest']);
+    expect(faultOf(await gateway.call(getInstances, { query: { marker: nothing } }))).toEqual([400, 'badRequest']);
   });
 });

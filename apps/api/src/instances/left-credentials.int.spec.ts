@@ -1,6 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { deleteInstancesId } from '@strongroom/contracts';
+import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
+import { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
@@ -58,9 +61,10 @@ describe('the password of an instance', () => {
     const [forgotten, registered] = [await gateway.register(), await gateway.register()];
     await age(forgotten);
     await age(registered);
-    expect((await gateway.call('DELETE', `/instances/${forgotten}`)).status).toBe(202);
-    expect(await removeLeftCredentials(dataSource)).toEqual([]);
-    expect(await removeLeftCredentials(dataSource, 0)).toEqual([forgotten]);
+    expect((await gateway.call(deleteInstancesId, { id: forgotten })).status).toBe(202);
+    const parts = { credentials: new Credentials(dataSource, randomBytes(32)), ledger: new Ledger(dataSource) };
+    expect(await removeLeftCredentials(parts)).toEqual([]);
+    expect(await removeLeftCredentials(parts, 0)).toEqual([forgotten]);
     expect(await kept()).toEqual([registered]);
   });
 });

@@ -1,27 +1,30 @@
 /**
- * Removes credentials that no instance has: of a registration that broke off, and of an instance that was forgotten.
- * Judged by the ledger, which is never behind, so that none is removed that is still needed.
+ * Removes the credentials of registrations that broke off, and of instances that were forgotten. The ledger judges, because
+ * it is never behind: a credential that is still needed is never removed.
  */
-import type { DataSource } from 'typeorm';
-import { z } from 'zod';
+import { streamOf } from '@strongroom/contracts';
+import type { Credentials } from '@strongroom/credentials';
+import type { Ledger } from '@strongroom/ledger';
 
-/** Long enough for a registration that is under way, and for who still has to tidy up on a forgotten server. */
+export interface LeftCredentialsParts {
+  credentials: Credentials;
+  ledger: Ledger;
+}
+
+/** Long enough for a registration that is under way, and for work that still has to tidy up on a forgotten instance's server. */
 const keptMs = 3_600_000;
 
-const removed = z.array(z.object({ instance_id: z.string() }));
-
-/** @returns whose they were */
-export async function removeLeftCredentials(dataSource: DataSource, olderThanMs = keptMs): Promise<string[]> {
-  const rows: unknown = await dataSource.query(
-    `with past as (select now() - $1 * interval '1 ms' as until), gone as (
-       delete from instance_credential c using past
-       where c.stored_at < past.until and (
-         not exists (select from ledger_event e where e.stream = 'instance-' || c.instance_id)
-         or exists (select from ledger_event e where e.stream = 'instance-' || c.instance_id
-                    and e.type = 'InstanceForgotten' and e.at < past.until))
-       returning c.instance_id
-     ) select instance_id from gone`,
-    [olderThanMs],
-  );
-  return removed.parse(rows).map(({ instance_id }) => instance_id);
+/** @returns the instances whose credentials were removed */
+export async function removeLeftCredentials(
+  { credentials, ledger }: LeftCredentialsParts,
+  olderThanMs = keptMs,
+): Promise<string[]> {
+  return credentials.removeOrphans(olderThanMs, async (instanceIds, until) => {
+    const newest = await ledger.newestOfStreams(instanceIds.map((id) => streamOf('instance', id)));
+    // An instance that was forgotten has no event after that.
+    return instanceIds.filter((id) => {
+      const event = newest.get(streamOf('instance', id));
+      return !event || (event.type === 'InstanceForgotten' && event.at < until);
+    });
+  });
 }

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  deleteBackupsId,
+  getBackupsId,
+  getInstances,
+  getInstancesId,
+  postInstancesIdAction,
+} from '@strongroom/contracts';
 import { z } from 'zod';
-import { type Answer, type As, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf, nothing } from '../../fixtures/answers.js';
+import { type As, Gateway } from '../../fixtures/gateway.js';
 
-const nothing = '00000000-0000-4000-8000-000000000000';
 const reason = 'It is of the server with another system id.';
 
 let gateway: Gateway;
@@ -12,11 +19,10 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 const shownInstance = async (id: string) =>
-  z.object({ instance: z.looseObject({}) }).parse((await gateway.call('GET', `/instances/${id}`)).body).instance;
+  z.object({ instance: z.looseObject({}) }).parse((await gateway.call(getInstancesId, { id })).body).instance;
 const accept = (instance: string, lineage: unknown, as: As = 'admin', headers: Record<string, string> = {}) =>
-  gateway.call('POST', `/instances/${instance}/action`, { as, headers, body: { 'accept-lineage': { lineage } } });
+  gateway.call(postInstancesIdAction, { id: instance, as, headers, body: { 'accept-lineage': { lineage } } });
 
 async function completed(
   instance: string,
@@ -42,10 +48,10 @@ describe('another server behind the address of an instance', () => {
   it('is told on the backup and on the instance, with what to do', async () => {
     const { instance, former, second, now } = await switched();
     const another_server = { backup_id: now, former_lineage: former, former_backup_id: second, reason };
-    expect((await gateway.call('GET', `/backups/${now}`)).body).toMatchObject({
+    expect((await gateway.call(getBackupsId, { id: now })).body).toMatchObject({
       backup: { lineage: now, another_server },
     });
-    expect((await gateway.call('GET', `/backups/${second}`)).body).toMatchObject({
+    expect((await gateway.call(getBackupsId, { id: second })).body).toMatchObject({
       backup: { lineage: former, another_server: null },
     });
     const time = expect.stringMatching(/Z$/);
@@ -57,7 +63,7 @@ describe('another server behind the address of an instance', () => {
       ],
       warning: expect.stringMatching(`lineage ${former}.*${now}.*accept-lineage`),
     });
-    expect((await gateway.call('GET', '/instances')).body).toMatchObject({
+    expect((await gateway.call(getInstances)).body).toMatchObject({
       instances: expect.arrayContaining([expect.objectContaining({ id: instance, warning: expect.any(String) })]),
     });
   });
@@ -68,13 +74,13 @@ describe('another server behind the address of an instance', () => {
     const backup = await completed(instance);
     expect(await shownInstance(instance)).toMatchObject({ lineages: [{ id: backup }], warning: null });
     const one = await switched();
-    await gateway.call('DELETE', `/backups/${one.now}`);
+    await gateway.call(deleteBackupsId, { id: one.now });
     expect(await shownInstance(one.instance)).toMatchObject({ lineages: [{ id: one.former }], warning: null });
   });
 
   it('is accepted once, however often it is asked for, and then it is as said', async () => {
     const { instance, former, now } = await switched();
-    expect(await accept(instance, now)).toMatchObject({ status: 202, body: '' });
+    expect(await accept(instance, now)).toMatchObject({ status: 202, body: undefined });
     expect((await accept(instance, now.toUpperCase())).status).toBe(202);
     const told = (await gateway.events()).filter(
       ({ type, instanceId }) => type === 'LineageAccepted' && instanceId === instance,

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { deleteInstancesId, getInstancesId, postBackups, postInstances, postSchedules } from '@strongroom/contracts';
 import { instanceDecider } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
-import { type Answer, accountId, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultIn, faultOf, nothing } from '../../fixtures/answers.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -10,10 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const nothing = '00000000-0000-4000-8000-000000000000';
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
 const restore = (backupRef: unknown, more: object = {}, where = gateway) =>
-  where.call('POST', '/instances', { body: { instance: { name: 'again', restorePoint: { backupRef }, ...more } } });
+  where.call(postInstances, { body: { instance: { name: 'again', restorePoint: { backupRef }, ...more } } });
 const idIn = (body: unknown) => /"id":"([^"]+)"/.exec(JSON.stringify(body))?.[1] ?? '';
 async function completed(): Promise<string> {
   const instance = await gateway.register();
@@ -42,22 +42,22 @@ describe('an instance that is to be built from a backup', () => {
       },
     });
     const id = idIn(answer.body);
-    expect((await gateway.call('GET', `/instances/${id}`)).body).toEqual(answer.body);
+    expect((await gateway.call(getInstancesId, { id })).body).toEqual(answer.body);
     const timing = { action: 'backup', day_of_week: 0, hour: 1, minute: 1 };
-    for (const [path, body] of [
-      ['/schedules', { schedule: { ...timing, instance_id: id } }],
-      ['/backups', { backup: { name: 'too soon', instance: id } }],
+    for (const [operation, body] of [
+      [postSchedules, { schedule: { ...timing, instance_id: id } }],
+      [postBackups, { backup: { name: 'too soon', instance: id } }],
     ] as const) {
-      expect(faultOf(await gateway.call('POST', path, { body }))).toEqual([422, 'unprocessableEntity']);
+      expect(faultOf(await gateway.call(operation, { body }))).toEqual([422, 'unprocessableEntity']);
     }
-    expect(faultOf(await gateway.call('DELETE', `/instances/${id}`))).toEqual([422, 'unprocessableEntity']);
+    expect(faultOf(await gateway.call(deleteInstancesId, { id }))).toEqual([422, 'unprocessableEntity']);
   });
 
   it('or registered: of the two fields that say which, the one that is null counts as absent', async () => {
     const connection = { host: 'db', port: 5432, user: 'backup', password: 'secret' };
     const datastore = { type: 'postgresql', version: '18' };
     const ask = (instance: object) =>
-      gateway.call('POST', '/instances', { body: { instance: { name: 'either', datastore, ...instance } } });
+      gateway.call(postInstances, { body: { instance: { name: 'either', datastore, ...instance } } });
     const backupRef = await completed();
     expect((await ask({ connection, restorePoint: null })).body).toMatchObject({ instance: { status: 'ACTIVE' } });
     expect((await ask({ connection: null, restorePoint: { backupRef } })).body).toMatchObject({
@@ -79,10 +79,10 @@ describe('an instance that is to be built from a backup', () => {
       code: 'object-missing',
       reason: 'No region holds the backup.',
     });
-    expect((await gateway.call('GET', `/instances/${id}`)).body).toMatchObject({
+    expect((await gateway.call(getInstancesId, { id })).body).toMatchObject({
       instance: { status: 'ERROR', fault: { code: 'object-missing', message: 'No region holds the backup.' } },
     });
-    expect((await gateway.call('DELETE', `/instances/${id}`)).status).toBe(202);
+    expect((await gateway.call(deleteInstancesId, { id })).status).toBe(202);
   });
 
   it('needs a backup of the account that has completed', async () => {

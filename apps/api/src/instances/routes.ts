@@ -1,88 +1,95 @@
-/** Instances: register an existing server or have one built from a backup, list, show, forget. */
-import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { instanceActionRequest, registerInstanceRequest, restoreInstanceRequest } from '@strongroom/contracts';
+/** The routes of instances: each parses what it was sent, runs a command, and answers with a resource. */
+import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
+import {
+  deleteInstancesId,
+  getInstances,
+  getInstancesId,
+  instanceActionRequest,
+  postInstances,
+  postInstancesIdAction,
+  registerInstanceRequest,
+  restoreInstanceRequest,
+} from '@strongroom/contracts';
 import { engineFor } from '@strongroom/engines';
-import type { InstanceRow } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Commands } from '../commands.js';
 import { CalledBy, type Caller } from '../edge/caller.js';
 import { HttpFault } from '../edge/http-fault.js';
-import { Paging, unknownMarker } from '../edge/paging.js';
+import { Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
-import { expectedVersion, tagWith } from '../edge/preconditions.js';
-import { Reads } from '../reads.js';
-import { shownInstance } from '../shown.js';
+import { tagWith } from '../edge/preconditions.js';
+import { Handles } from '../edge/routing.js';
+import { InstanceCommands } from './commands.js';
+import { InstanceResources } from './resource.js';
 
 const defaultTls = 'disable';
 
-@Controller('v1.0/:accountId/instances')
-export class InstancesController {
+@Controller()
+export class InstanceRoutes {
   constructor(
-    @Inject(Commands) private readonly commands: Commands,
-    @Inject(Reads) private readonly reads: Reads,
+    @Inject(InstanceCommands) private readonly commands: InstanceCommands,
+    @Inject(InstanceResources) private readonly resources: InstanceResources,
     @Inject(Paging) private readonly paging: Paging,
   ) {}
 
-  @Post()
-  @HttpCode(200)
-  async register(@CalledBy() caller: Caller, @Body() body: unknown) {
-    if (asksForRestore(body)) return this.restore(caller, body);
-    const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
-    const { usual } = engineFor(datastore.type);
-    const { password, database = usual.database, tls = defaultTls, ...address } = connection;
-    const instanceId = this.commands.newId(caller);
-    const endpoint = { ...address, database, tls };
-    await this.commands.registerInstance(
-      caller,
-      { type: 'RegisterInstance', instanceId, name, datastore, endpoint },
-      password,
-    );
-    return shownInstance(this.reads, caller.accountId, instanceId);
+  @Handles(postInstances)
+  async create(@CalledBy() caller: Caller, @Body() body: unknown) {
+    const id = await (asksForRestore(body) ? this.restore(caller, body) : this.register(caller, body));
+    return this.resources.show(caller.accountId, id);
   }
 
-  @Get()
-  async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    const asked = this.paging.asked(request, 'instances');
-    if (asked.marker !== undefined) await this.knownMarker(accountId, asked.marker);
-    const { items, more } = await this.reads.instancePage(accountId, asked);
-    const instances = await this.reads.instanceResources(accountId, items);
-    return { instances, links: this.paging.links(request, { more, last: items.at(-1)?.id }) };
+  @Handles(getInstances)
+  list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
+    return this.paging.answer(request, 'instances', (page) => this.resources.page(accountId, page));
   }
 
-  @Get(':id')
+  @Handles(getInstancesId)
   async show(
     @CalledBy() { accountId }: Caller,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const row = await this.reads.instance(accountId, idInPath('Instance', id));
+    const row = await this.resources.find(accountId, idInPath('Instance', id));
     tagWith(reply, row);
-    const [instance] = await this.reads.instanceResources(accountId, [row]);
-    return { instance };
+    return this.resources.of(row);
   }
 
-  @Delete(':id')
-  @HttpCode(202)
-  async remove(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
-    const row = await this.reads.instance(caller.accountId, idInPath('Instance', id));
-    const ifVersion = expectedVersion(request, row);
-    await this.commands.forgetInstance(caller, row, await this.reads.scheduleOf(row), ifVersion);
+  @Handles(deleteInstancesId)
+  remove(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    return this.commands.forget(caller, idInPath('Instance', id), ifMatch);
   }
 
-  @Post(':id/action')
-  @HttpCode(202)
+  @Handles(postInstancesIdAction)
   async act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
-    const row = await this.reads.instance(caller.accountId, idInPath('Instance', id));
-    if (!asksFor('accept-lineage', body)) return this.refuseAction(row);
+    const { id: instanceId } = await this.resources.find(caller.accountId, idInPath('Instance', id));
+    if (!has(body, 'accept-lineage')) return this.refuseAction(instanceId);
     const { lineage } = parseBody(instanceActionRequest, body)['accept-lineage'];
-    // What it leads to is that backups are deleted, in time.
-    if (!caller.mayDelete)
+    // It leads, in time, to the deletion of backups.
+    if (!caller.mayDelete) {
       throw new HttpFault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
-    await this.commands.acceptLineage(caller, row, lineage, await this.reads.lineagesOf(row.id));
+    }
+    await this.commands.acceptLineage(caller, instanceId, lineage);
   }
 
-  private async refuseAction({ id }: InstanceRow): Promise<never> {
-    if (await this.reads.isBackedUp(id)) {
+  private register(caller: Caller, body: unknown): Promise<string> {
+    const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
+    const { usual } = engineFor(datastore.type);
+    const { password, database = usual.database, tls = defaultTls, ...address } = connection;
+    const endpoint = { ...address, database, tls };
+    return this.commands.register(caller, { name, datastore, endpoint }, password);
+  }
+
+  private restore(caller: Caller, body: unknown): Promise<string> {
+    const { name, restorePoint } = parseBody(restoreInstanceRequest, body).instance;
+    return this.commands.build(caller, name, restorePoint.backupRef);
+  }
+
+  /** What other services do to a server is refused: with a 422 while a backup runs, as known clients expect, else with a 501. */
+  private async refuseAction(id: string): Promise<never> {
+    if (await this.resources.isBackedUp(id)) {
       throw new HttpFault('unprocessableEntity', `Instance ${id} is being backed up: its status is BACKUP.`);
     }
     throw new HttpFault(
@@ -90,34 +97,12 @@ export class InstancesController {
       'Strongroom backs servers up; to resize, restart or change one is not its to do. It has accept-lineage.',
     );
   }
-
-  private async restore(caller: Caller, body: unknown) {
-    const { name, restorePoint } = parseBody(restoreInstanceRequest, body).instance;
-    const backup = await this.reads.backup(caller.accountId, restorePoint.backupRef);
-    if (backup.status !== 'COMPLETED') {
-      throw new HttpFault(
-        'conflict',
-        `Backup ${backup.id} is ${backup.status}: only one that has completed can be restored.`,
-      );
-    }
-    const instanceId = await this.commands.buildInstance(caller, backup, name);
-    return shownInstance(this.reads, caller.accountId, instanceId);
-  }
-
-  private async knownMarker(accountId: string, marker: string): Promise<void> {
-    await this.reads.instance(accountId, marker).catch((error: unknown) => {
-      throw error instanceof HttpFault && error.type === 'itemNotFound' ? unknownMarker(marker) : error;
-    });
-  }
-}
-
-function asksFor(action: string, body: unknown): boolean {
-  return typeof body === 'object' && body !== null && action in body;
 }
 
 function asksForRestore(body: unknown): boolean {
-  if (typeof body !== 'object' || body === null || !('instance' in body)) return false;
-  const { instance } = body;
-  if (typeof instance !== 'object' || instance === null || !('restorePoint' in instance)) return false;
-  return instance.restorePoint !== null;
+  return has(body, 'instance') && has(body.instance, 'restorePoint') && body.instance.restorePoint !== null;
+}
+
+function has<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
+  return typeof value === 'object' && value !== null && name in value;
 }

@@ -1,11 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  deleteBackupsId,
+  getBackupsId,
+  getSchedulesId,
+  getSchedulesIdRuns,
+  putSchedulesId,
+} from '@strongroom/contracts';
 import { scheduledBackupId } from '@strongroom/domain';
 import { FixedClock } from '@strongroom/runtime';
 import { z } from 'zod';
-import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf, nothing } from '../../fixtures/answers.js';
+import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 const clock = new FixedClock(new Date('2020-11-14T07:28:17Z'));
-const nothing = '00000000-0000-4000-8000-000000000000';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -13,18 +20,17 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const faultOf = ({ status, body }: Answer) => [status, faultIn(body).type];
-const put = (id: string, schedule: object) => gateway.call('PUT', `/schedules/${id}`, { body: { schedule } });
+const put = (id: string, schedule: object) => gateway.call(putSchedulesId, { id, body: { schedule } });
 const shown = async (id: string) =>
-  z.object({ schedule: z.looseObject({}) }).parse((await gateway.call('GET', `/schedules/${id}`)).body).schedule;
+  z.object({ schedule: z.looseObject({}) }).parse((await gateway.call(getSchedulesId, { id })).body).schedule;
 
 describe('the runs of a schedule', () => {
   const page = z.object({
     runs: z.array(z.looseObject({ id: z.string(), slot: z.string(), outcome: z.string() })),
     links: z.array(z.object({ rel: z.literal('next'), href: z.string() })),
   });
-  const runsOf = async (id: string, query = '') =>
-    page.parse((await gateway.call('GET', `/schedules/${id}/runs${query}`)).body);
+  const runsOf = async (id: string, query: Call['query'] = {}) =>
+    page.parse((await gateway.call(getSchedulesIdRuns, { id, query })).body);
   const slotOf = (daysAgo: number) => new Date(Date.UTC(2020, 10, 14 - daysAgo, 14, 30));
   const comingOf = (id: string) => ({
     id: scheduledBackupId(id, slotOf(0)),
@@ -81,6 +87,14 @@ describe('the runs of a schedule', () => {
       datastore: { type: 'postgresql' as const, version: '18' },
       copyTo: [],
     };
+    const made = {
+      attempt: 1,
+      region: 'DFW',
+      location: 'backups/x',
+      sizeBytes: 1,
+      rawBytes: 1,
+      sha256: 'a'.repeat(64),
+    };
     const parent = { is: 'completed' as const, accountId: '1234', attempt: 1 };
     const why = { ground: 'parent-slot-gone', reason: 'The server does not know it.' };
     const shownRun = async (backupId: string) => (await runsOf(id)).runs.find((each) => each.id === backupId);
@@ -92,13 +106,13 @@ describe('the runs of a schedule', () => {
       await gateway.onBackup(backupId, instanceId, {
         type: 'RequestBackup',
         request: full,
-        parent: { ...parent, request: full },
+        parent: { ...parent, request: full, completed: { ...full, ...made, startedAt: full.slotAt } },
       });
       await gateway.run(backupId, instanceId, 'started');
       await gateway.onBackup(backupId, instanceId, { type: 'MakeFull', backupId, attempt: 1, ...why });
       const made_full = { planned_parent_id: ran, ...why };
       expect(await shownRun(backupId)).toMatchObject({ made_full });
-      expect((await gateway.call('GET', `/backups/${backupId}`)).body).toMatchObject({
+      expect((await gateway.call(getBackupsId, { id: backupId })).body).toMatchObject({
         backup: { type: 'full', parent_id: null, made_full },
       });
       await gateway.onBackup(backupId, instanceId, {
@@ -109,7 +123,7 @@ describe('the runs of a schedule', () => {
         reason: 'y',
       });
     }
-    await gateway.call('DELETE', `/backups/${run}`);
+    await gateway.call(deleteBackupsId, { id: run });
     expect(await shownRun(run)).toMatchObject({ made_full: { ground: why.ground }, backup_status: null });
   });
 
@@ -117,7 +131,7 @@ describe('the runs of a schedule', () => {
     const id = await gateway.schedule(await gateway.register());
     expect(await runsOf(id)).toEqual({ runs: [comingOf(id)], links: [] });
     for (const marker of [nothing, id, 'nightly']) {
-      expect(faultOf(await gateway.call('GET', `/schedules/${id}/runs?marker=${marker}`))).toEqual([400, 'badRequest']);
+      expect(faultOf(await gateway.call(getSchedulesIdRuns, { id, query: { marker } }))).toEqual([400, 'badRequest']);
     }
   });
 
@@ -155,26 +169,23 @@ describe('the runs of a schedule', () => {
       const all = (await runsOf(id)).runs;
       expect(all).toHaveLength(4);
       const seen: unknown[] = [];
-      for (let query: string | undefined = `?limit=${limit}`; query !== undefined; ) {
-        const { runs, links }: z.infer<typeof page> = await runsOf(id, query);
+      for await (const { runs } of gateway.client().pages(getSchedulesIdRuns, { id, query: { limit } })) {
         expect(runs).toHaveLength(Math.min(limit, all.length - seen.length));
         seen.push(...runs);
-        const next: string | undefined = links[0]?.href;
-        query = next === undefined ? undefined : new URL(next).search;
       }
       expect(seen).toEqual(all);
       for (const [index, { id: marker }] of all.entries()) {
-        expect((await runsOf(id, `?marker=${marker}`)).runs).toEqual(all.slice(index + 1));
+        expect((await runsOf(id, { marker })).runs).toEqual(all.slice(index + 1));
       }
     },
   );
 
   it('go on after the coming one also when that is due in between, and nobody has decided on it yet', async () => {
     const { id, ran } = await past();
-    const [coming] = (await runsOf(id, '?limit=1')).runs;
+    const [coming] = (await runsOf(id, { limit: 1 })).runs;
     const later = await Gateway.open({ database: gateway.database, clock: new FixedClock(slotOf(0)) });
     try {
-      const answer = await later.call('GET', `/schedules/${id}/runs?limit=1&marker=${coming?.id}`);
+      const answer = await later.call(getSchedulesIdRuns, { id, query: { limit: 1, marker: coming?.id } });
       expect(page.parse(answer.body).runs).toMatchObject([{ id: ran }]);
     } finally {
       await later.end();
@@ -194,9 +205,9 @@ describe('the runs of a schedule', () => {
     await gateway.run(ran, instanceId, 'completed');
     const { last_scheduled: lastScheduled } = await shown(id);
     expect(lastScheduled).toMatch(/^\d{4}-/);
-    expect((await gateway.call('DELETE', `/backups/${ran}`)).status).toBe(202);
+    expect((await gateway.call(deleteBackupsId, { id: ran })).status).toBe(202);
     await gateway.onBackup(ran, instanceId, { type: 'ConfirmDeletion', backupId: ran });
-    expect((await gateway.call('GET', `/backups/${ran}`)).status).toBe(404);
+    expect((await gateway.call(getBackupsId, { id: ran })).status).toBe(404);
     expect((await runsOf(id)).runs[1]).toMatchObject({ id: ran, outcome: 'ran', backup_id: ran, backup_status: null });
     expect(await shown(id)).toMatchObject({ last_scheduled: lastScheduled });
   });

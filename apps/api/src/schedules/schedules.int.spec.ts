@@ -1,10 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  deleteSchedulesId,
+  getInstancesId,
+  getInstancesIdBackups,
+  getSchedules,
+  getSchedulesId,
+  getSchedulesIdRuns,
+  pathOf,
+  postSchedules,
+  putSchedulesId,
+} from '@strongroom/contracts';
 import { FixedClock } from '@strongroom/runtime';
 import { z } from 'zod';
-import { type Answer, faultIn, Gateway } from '../../fixtures/gateway.js';
+import { faultOf, fullFaultOf, nothing } from '../../fixtures/answers.js';
+import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
 const clock = new FixedClock(new Date('2020-11-14T07:28:17Z'));
-const nothing = '00000000-0000-4000-8000-000000000000';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -16,21 +27,17 @@ const schedules = z.object({
   schedules: z.array(z.looseObject({ id: z.string() })),
   links: z.array(z.object({ rel: z.string(), href: z.string() })),
 });
-const faultOf = ({ status, body }: Answer) => {
-  const { type, message } = faultIn(body);
-  return [status, type, message];
-};
-const create = (schedule: object) => gateway.call('POST', '/schedules', { body: { schedule } });
-const put = (id: string, schedule: object) => gateway.call('PUT', `/schedules/${id}`, { body: { schedule } });
+const create = (schedule: object) => gateway.call(postSchedules, { body: { schedule } });
+const put = (id: string, schedule: object) => gateway.call(putSchedulesId, { id, body: { schedule } });
 const shown = async (id: string) =>
-  z.object({ schedule: z.looseObject({}) }).parse((await gateway.call('GET', `/schedules/${id}`)).body).schedule;
-const listed = async (query = '') => schedules.parse((await gateway.call('GET', `/schedules${query}`)).body);
+  z.object({ schedule: z.looseObject({}) }).parse((await gateway.call(getSchedulesId, { id })).body).schedule;
+const listed = async (query: Call['query'] = {}) => schedules.parse((await gateway.call(getSchedules, { query })).body);
 const timing = { action: 'backup', day_of_week: 0, hour: 14, minute: 30 };
 
 describe('a new schedule', () => {
   it('is answered as the reference page has it, and runs first on the day that it is made', async () => {
     const instanceId = await gateway.register();
-    // The request of the page, byte for byte but for the instance.
+    // The request of the reference page, byte for byte, except for the instance.
     const bytes = `{
        "schedule": {
            "action": "backup",
@@ -41,7 +48,7 @@ describe('a new schedule', () => {
            "copy_to": ["IAD", "ORD"]
        }
    }`;
-    const answer = await gateway.call('POST', '/schedules', { bytes, headers: { accept: 'application/json' } });
+    const answer = await gateway.call(postSchedules, { bytes, headers: { accept: 'application/json' } });
     expect(answer.status).toBe(202);
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);
     const { schedule } = z
@@ -59,7 +66,7 @@ describe('a new schedule', () => {
       last_scheduled: null,
       minute: 30,
       month: null,
-      // A Saturday's, though the day is Sunday: that one only says which day's backup is full.
+      // The next run is on a Saturday: `day_of_week` (Sunday) only says which day's backup is full.
       next_run: '2020-11-14T14:30:00',
       running: 0,
       source: { id: instanceId, type: 'instance' },
@@ -92,8 +99,8 @@ describe('a new schedule', () => {
     const instanceId = await gateway.register();
     const first = await gateway.schedule(instanceId);
     const second = await create({ ...timing, instance_id: instanceId });
-    expect(faultOf(second)).toEqual([422, 'unprocessableEntity', expect.stringContaining(first)]);
-    expect((await listed(`?instance_id=${instanceId}`)).schedules).toHaveLength(1);
+    expect(fullFaultOf(second)).toEqual([422, 'unprocessableEntity', expect.stringContaining(first)]);
+    expect((await listed({ instance_id: instanceId })).schedules).toHaveLength(1);
   });
 
   it('is the only one though many ask at once', async () => {
@@ -111,22 +118,22 @@ describe('a new schedule', () => {
     ['IAD\0', 'is no region of this deployment'],
   ])('cannot copy to %j: the answer names it and the regions there are', async (region, why) => {
     const instanceId = await gateway.register();
-    const fault = faultOf(await create({ ...timing, instance_id: instanceId, copy_to: ['ORD', region] }));
+    const fault = fullFaultOf(await create({ ...timing, instance_id: instanceId, copy_to: ['ORD', region] }));
     expect(fault).toEqual([400, 'badRequest', expect.stringContaining(`${JSON.stringify(region)} ${why}`)]);
     expect(fault[2]).toContain('Allowed: IAD, ORD.');
-    expect((await listed(`?instance_id=${instanceId}`)).schedules).toEqual([]);
+    expect((await listed({ instance_id: instanceId })).schedules).toEqual([]);
   });
 
   it.each(['14.0', '14.5', '1.4e1', '"14"', 'true'])('takes no %s for an integer', async (hour) => {
     const bytes = JSON.stringify({ schedule: { ...timing, instance_id: await gateway.register() } });
-    const answer = await gateway.call('POST', '/schedules', { bytes: bytes.replace('"hour":14', `"hour":${hour}`) });
-    expect(faultOf(answer)).toEqual([400, 'badRequest', 'schedule.hour: must be an integer from 0 to 23.']);
+    const answer = await gateway.call(postSchedules, { bytes: bytes.replace('"hour":14', `"hour":${hour}`) });
+    expect(fullFaultOf(answer)).toEqual([400, 'badRequest', 'schedule.hour: must be an integer from 0 to 23.']);
   });
 
   it('needs an instance of this account, said once or twice the same', async () => {
     const instanceId = await gateway.register();
     const other = await gateway.register('other');
-    const refused = async (schedule: object) => faultOf(await create({ ...timing, ...schedule }));
+    const refused = async (schedule: object) => fullFaultOf(await create({ ...timing, ...schedule }));
     const text = expect.any(String);
     expect(await refused({})).toEqual([400, 'badRequest', expect.stringContaining('schedule.instance_id')]);
     expect(await refused({ instance_id: 'orders' })).toEqual([400, 'badRequest', text]);
@@ -151,7 +158,7 @@ describe('a schedule', () => {
     const id = await gateway.schedule(await gateway.register(), { copy_to: ['IAD'] });
     const before = await shown(id);
     const answer = await put(id, { hour: 3, minute: null, copy_to: 'ORD,IAD', run_now: false });
-    expect(answer).toMatchObject({ status: 202, body: '' });
+    expect(answer).toMatchObject({ status: 202, body: undefined });
     expect(await shown(id)).toEqual({
       ...before,
       hour: 3,
@@ -174,7 +181,7 @@ describe('a schedule', () => {
     const id = await gateway.schedule(await gateway.register());
     await put(id, { paused: true });
     expect(await shown(id)).toMatchObject({ paused: true, next_run: null });
-    expect((await gateway.call('GET', `/schedules/${id}/runs`)).body).toEqual({ runs: [], links: [] });
+    expect((await gateway.call(getSchedulesIdRuns, { id })).body).toEqual({ runs: [], links: [] });
     await put(id, { paused: false });
     expect(await shown(id)).toMatchObject({ paused: false, next_run: '2020-11-14T14:30:00' });
   });
@@ -187,7 +194,7 @@ describe('a schedule', () => {
     { hour: 14, copy_to: ['IAD'], run_now: 'false' },
   ])('is not changed by %j, and the answer says so', async (nothingNew) => {
     const id = await gateway.schedule(await gateway.register(), { copy_to: ['IAD'] });
-    expect(faultOf(await put(id, nothingNew)).slice(0, 2)).toEqual([400, 'badRequest']);
+    expect(faultOf(await put(id, nothingNew))).toEqual([400, 'badRequest']);
     expect(await shown(id)).toMatchObject({ version: 1 });
   });
 
@@ -198,7 +205,7 @@ describe('a schedule', () => {
       { hour: 3, copy_to: 'LON' },
       { hour: 3, source_id: nothing },
     ]) {
-      expect(faultOf(await put(id, wrong)).slice(0, 2)).toEqual([400, 'badRequest']);
+      expect(faultOf(await put(id, wrong))).toEqual([400, 'badRequest']);
     }
     expect(await shown(id)).toMatchObject({ hour: 14, version: 1 });
   });
@@ -206,23 +213,23 @@ describe('a schedule', () => {
   it('is gone when it is deleted, and another may take its place', async () => {
     const instanceId = await gateway.register();
     const id = await gateway.schedule(instanceId);
-    expect(await gateway.call('DELETE', `/schedules/${id}`)).toMatchObject({ status: 202, body: '' });
+    expect(await gateway.call(deleteSchedulesId, { id })).toMatchObject({ status: 202, body: undefined });
     for (const again of [
-      await gateway.call('GET', `/schedules/${id}`),
-      await gateway.call('DELETE', `/schedules/${id}`),
+      await gateway.call(getSchedulesId, { id }),
+      await gateway.call(deleteSchedulesId, { id }),
       await put(id, { hour: 3 }),
       await put(id, { run_now: true }),
     ]) {
-      expect(faultOf(again).slice(0, 2)).toEqual([404, 'itemNotFound']);
+      expect(faultOf(again)).toEqual([404, 'itemNotFound']);
     }
-    expect((await listed(`?instance_id=${instanceId}`)).schedules).toEqual([]);
+    expect((await listed({ instance_id: instanceId })).schedules).toEqual([]);
     expect(await gateway.schedule(instanceId)).not.toBe(id);
   });
 
   it('is shown with its instance', async () => {
     const instanceId = await gateway.register();
     const id = await gateway.schedule(instanceId);
-    expect((await gateway.call('GET', `/instances/${instanceId}`)).body).toMatchObject({
+    expect((await gateway.call(getInstancesId, { id: instanceId })).body).toMatchObject({
       instance: { schedule: await shown(id) },
     });
   });
@@ -233,12 +240,12 @@ describe('a run now', () => {
     backups: z.array(z.looseObject({ id: z.string(), name: z.string(), schedule_id: z.string().nullable() })),
   });
   const backupsOf = async (instanceId: string) =>
-    ofSchedule.parse((await gateway.call('GET', `/instances/${instanceId}/backups`)).body).backups;
+    ofSchedule.parse((await gateway.call(getInstancesIdBackups, { id: instanceId })).body).backups;
 
   it.each([true, 'true'])('is a backup of the schedule, there as soon as it is answered: %j', async (runNow) => {
     const instanceId = await gateway.register('admin', { name: '🐘'.repeat(100) });
     const id = await gateway.schedule(instanceId, { copy_to: ['ORD', 'IAD'] });
-    expect(await put(id, { run_now: runNow })).toMatchObject({ status: 202, body: '' });
+    expect(await put(id, { run_now: runNow })).toMatchObject({ status: 202, body: undefined });
     const [backup] = await backupsOf(instanceId);
     expect(backup).toMatchObject({
       schedule_id: id,
@@ -259,7 +266,7 @@ describe('a run now', () => {
     const id = await gateway.schedule(instanceId);
     const running = await gateway.backup(instanceId);
     const refused = await put(id, { run_now: true, hour: 3 });
-    expect(faultOf(refused)).toEqual([422, 'unprocessableEntity', expect.stringContaining(running)]);
+    expect(fullFaultOf(refused)).toEqual([422, 'unprocessableEntity', expect.stringContaining(running)]);
     expect(await shown(id)).toMatchObject({ hour: 14, version: 1, running: 0 });
     await gateway.run(running, instanceId, 'failed');
     expect((await put(id, { run_now: true, hour: 3 })).status).toBe(202);
@@ -271,10 +278,7 @@ describe('a run now', () => {
     for (let round = 0; round < 10; round += 1) {
       const instanceId = await gateway.register();
       const id = await gateway.schedule(instanceId);
-      const [run, removed] = await Promise.all([
-        put(id, { run_now: true }),
-        gateway.call('DELETE', `/schedules/${id}`),
-      ]);
+      const [run, removed] = await Promise.all([put(id, { run_now: true }), gateway.call(deleteSchedulesId, { id })]);
       expect([202, 404]).toContain(run.status);
       expect(removed.status).toBe(202);
       const events = (await gateway.events()).filter((event) => event.instanceId === instanceId);
@@ -289,10 +293,7 @@ describe('a run now', () => {
       const instanceId = await gateway.register();
       const id = await gateway.schedule(instanceId);
       const [run] = await Promise.all([
-        gateway.call('PUT', `/schedules/${id}`, {
-          body: { schedule: { run_now: true } },
-          headers: { 'if-match': '"1"' },
-        }),
+        gateway.call(putSchedulesId, { id, body: { schedule: { run_now: true } }, ifMatch: '"1"' }),
         put(id, { hour: 3 }),
       ]);
       expect([202, 412]).toContain(run.status);
@@ -320,6 +321,8 @@ describe('a run now', () => {
 });
 
 describe('the list of schedules', () => {
+  const path = pathOf(getSchedules, { accountId });
+
   it('comes in pages in order of id, whose links lead to all of them once', async () => {
     const made: string[] = [];
     for (let count = 0; count < 5; count += 1) made.push(await gateway.schedule(await gateway.register()));
@@ -328,7 +331,7 @@ describe('the list of schedules', () => {
     expect(all).toEqual(expect.arrayContaining(made));
 
     const seen: string[] = [];
-    let next: string | undefined = `${gateway.url}/v1.0/1234/schedules?limit=2&marker=0`;
+    let next: string | undefined = `${gateway.url}${path}?limit=2&marker=0`;
     while (next !== undefined) {
       const { pathname, search } = new URL(next);
       const page = schedules.parse((await gateway.request('GET', `${pathname}${search}`)).body);
@@ -343,19 +346,22 @@ describe('the list of schedules', () => {
   it('keeps its filters in its links', async () => {
     const instanceId = await gateway.register();
     const id = await gateway.schedule(instanceId);
-    expect(await listed(`?instance_id=${instanceId}`)).toMatchObject({ schedules: [{ id }], links: [] });
+    expect(await listed({ instance_id: instanceId })).toMatchObject({ schedules: [{ id }], links: [] });
     for (const other of [nothing, 'orders', '', "'"]) {
-      expect(await listed(`?instance_id=${encodeURIComponent(other)}`)).toEqual({ schedules: [], links: [] });
+      expect(await listed({ instance_id: other })).toEqual({ schedules: [], links: [] });
     }
-    const { links } = await listed('?limit=1&unknown=a%26b&limit=1');
-    expect(links[0]?.href).toMatch(/\/v1\.0\/1234\/schedules\?limit=1&unknown=a%26b&limit=1&marker=[0-9a-f-]{36}$/);
+    const query = 'limit=1&unknown=a%26b&limit=1';
+    const { links } = schedules.parse((await gateway.request('GET', `${path}?${query}`)).body);
+    const [href, marker] = links[0]?.href.split('&marker=') ?? [];
+    expect(href).toBe(`${gateway.url}${path}?${query}`);
+    expect(marker).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it('has no next link when it ends just where the page does', async () => {
     const { schedules: all } = await listed();
-    expect((await listed(`?limit=${all.length}`)).links).toEqual([]);
-    expect((await listed('?')).schedules).toHaveLength(all.length);
-    expect((await listed(`?limit=${'9'.repeat(30)}`)).schedules).toHaveLength(all.length);
+    expect((await listed({ limit: all.length })).links).toEqual([]);
+    expect(schedules.parse((await gateway.request('GET', `${path}?`)).body).schedules).toHaveLength(all.length);
+    expect((await listed({ limit: '9'.repeat(30) })).schedules).toHaveLength(all.length);
   });
 
   it.each([
@@ -369,7 +375,9 @@ describe('the list of schedules', () => {
     'marker=x',
     `marker=${nothing}`,
   ])('takes no %s', async (query) => {
-    const fault = faultOf(await gateway.call('GET', `/schedules?${query}`));
+    const fault = fullFaultOf(
+      await gateway.call(getSchedules, { query: Object.fromEntries(new URLSearchParams(query)) }),
+    );
     expect(fault).toEqual([400, 'badRequest', expect.stringContaining(query.split('=')[0] ?? '')]);
   });
 });

@@ -1,8 +1,16 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { exampleId, operations } from '@strongroom/contracts';
+import {
+  deleteSchedulesId,
+  exampleId,
+  getDocs,
+  getEvents,
+  getOpenapiJson,
+  operations,
+  pathOf,
+} from '@strongroom/contracts';
 import { z } from 'zod';
-import { Gateway } from '../../fixtures/gateway.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
 import { openApiDocument } from './open-api.js';
 
 let gateway: Gateway;
@@ -13,9 +21,9 @@ afterAll(() => gateway.close());
 
 describe('the documents of the API', () => {
   it('are there for whoever asks, without a token', async () => {
-    const document = await gateway.request('GET', '/openapi.json', { as: 'nobody' });
+    const document = await gateway.call(getOpenapiJson, { as: 'nobody' });
     expect(document).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
-    const page = await gateway.request('GET', '/docs', { as: 'nobody' });
+    const page = await gateway.call(getDocs, { as: 'nobody' });
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
@@ -30,10 +38,16 @@ describe('every example in them', () => {
   const resource = z.record(z.string(), z.looseObject({ id: z.string().optional() }));
 
   const examples = operations.flatMap((operation) =>
-    (operation.examples ?? []).map((example) => ({ ...operation, example, name: example.name })),
+    (operation.examples ?? []).map((example) => ({
+      operation,
+      example,
+      method: operation.method,
+      path: operation.path,
+      name: example.name,
+    })),
   );
 
-  it.each(examples)('is answered as it says: $method $path, $name', async ({ example, ...operation }) => {
+  it.each(examples)('is answered as it says: $method $path, $name', async ({ example, operation }) => {
     const instance = await gateway.register();
     const completed = async () => {
       const backup = await gateway.backup(instance);
@@ -47,11 +61,10 @@ describe('every example in them', () => {
     };
     const [, kind = ''] = /(\w+)\/\{id\}/.exec(operation.path) ?? [];
     const id = (await ids[kind]?.()) ?? '';
-    const path = operation.path.replace('/v1.0/{accountId}', '').replace('{id}', id);
-    // The id in the example is of nothing here: this is of what it stands for.
+    // The id in the example names nothing here, so it is replaced by the id of such a thing.
     const there = ['restore', 'accept'].includes(example.name) ? await completed() : instance;
     const body: unknown = JSON.parse(JSON.stringify(example.request).replaceAll(exampleId, there));
-    const answer = await gateway.call(operation.method, path, { body });
+    const answer = await gateway.call(operation, { id, body });
     expect(answer.status).toBe(operation.status);
     const { response } = example;
     if (response === undefined) return;
@@ -66,18 +79,20 @@ describe('every example in them', () => {
   it('is told as it says by the stream of events, after the last that was seen', async () => {
     const schedule = await gateway.schedule(await gateway.register());
     const seen = (await gateway.events()).at(-1)?.id ?? '';
-    await gateway.call('DELETE', `/schedules/${schedule}`);
+    await gateway.call(deleteSchedulesId, { id: schedule });
     const { hostname, port } = new URL(gateway.url);
     const socket = connect(Number(port), hostname);
     const head = ['Host: x', `X-Auth-Token: ${gateway.tokenOf('admin')}`, 'Accept: text/event-stream'];
-    socket.write(`GET /v1.0/1234/events HTTP/1.0\r\n${head.join('\r\n')}\r\nLast-Event-ID: ${seen}\r\n\r\n`);
+    socket.write(
+      `GET ${pathOf(getEvents, { accountId })} HTTP/1.0\r\n${head.join('\r\n')}\r\nLast-Event-ID: ${seen}\r\n\r\n`,
+    );
     let wire = '';
     for await (const chunk of socket) {
       wire += chunk;
       if (wire.split('\n\n').length > 2) break;
     }
     const [, told = ''] = wire.split('\r\n\r\n');
-    const content = openApiDocument().paths['/v1.0/{accountId}/events']?.get;
+    const content = openApiDocument().paths[getEvents.path]?.get;
     const [{ examples }] = z
       .object({ responses: z.object({ 200: z.object({ content: z.object({ 'text/event-stream': stream }) }) }) })
       .transform(({ responses }) => [responses[200].content['text/event-stream']] as const)

@@ -1,8 +1,9 @@
-/** What the gateway does by itself: forgets requests whose day is over, and removes credentials that no instance has. */
-import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
-import { type Logger, WorkLoop } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
-import type { IdempotentRequests } from '../edge/idempotent-requests.js';
+/** What the gateway does by itself: it forgets idempotent requests after a day, and removes credentials that no instance has. */
+import { type BeforeApplicationShutdown, Inject, type OnApplicationBootstrap } from '@nestjs/common';
+import { Credentials } from '@strongroom/credentials';
+import { Ledger } from '@strongroom/ledger';
+import { type Logger, loggerToken, WorkLoop } from '@strongroom/runtime';
+import { IdempotentRequests } from '../edge/idempotent-requests.js';
 import { removeLeftCredentials } from '../instances/left-credentials.js';
 
 const intervalMs = 600_000;
@@ -10,7 +11,12 @@ const intervalMs = 600_000;
 export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loops: WorkLoop[];
 
-  constructor(requests: IdempotentRequests, dataSource: DataSource, log: Logger) {
+  constructor(
+    @Inject(IdempotentRequests) requests: IdempotentRequests,
+    @Inject(Credentials) credentials: Credentials,
+    @Inject(Ledger) ledger: Ledger,
+    @Inject(loggerToken) log: Logger,
+  ) {
     this.loops = [
       new WorkLoop({ name: 'forgetting idempotent requests', intervalMs, log, pass: () => requests.purge() }),
       new WorkLoop({
@@ -18,7 +24,7 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
         intervalMs,
         log,
         pass: async () => {
-          const instances = await removeLeftCredentials(dataSource);
+          const instances = await removeLeftCredentials({ credentials, ledger });
           if (instances.length > 0) log.info({ instances }, 'removed credentials that no instance has');
         },
       }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { operations } from '@strongroom/contracts';
+import { operations, postInstances, postSchedules } from '@strongroom/contracts';
 import { z } from 'zod';
 import { openApiDocument } from './open-api.js';
 
@@ -68,7 +68,7 @@ describe('the document of the API', () => {
     for (const { path, responses } of documented.filter((each) => each.path.includes('{accountId}'))) {
       expect([path, Object.keys(responses)]).toEqual([path, expect.arrayContaining(['401', '403', '503'])]);
     }
-    const creation = document.paths['/v1.0/{accountId}/schedules']?.post?.responses ?? {};
+    const creation = document.paths[postSchedules.path]?.post?.responses ?? {};
     // Those of the reference page, but for 405, which is of no operation, and 500, which is of all.
     expect(Object.keys(creation)).toEqual(
       expect.arrayContaining(['202', '400', '401', '403', '404', '413', '415', '422', '501', '503']),
@@ -77,7 +77,7 @@ describe('the document of the API', () => {
   });
 
   it('has both forms of a new instance: registered, and built from a backup', () => {
-    const content = document.paths['/v1.0/{accountId}/instances']?.post?.requestBody?.content?.['application/json'];
+    const content = document.paths[postInstances.path]?.post?.requestBody?.content?.['application/json'];
     const forms = z.object({ anyOf: z.array(z.unknown()) }).parse(content?.schema).anyOf;
     expect(forms.map((form) => /"(connection|restorePoint)":{"type":"object"/.exec(JSON.stringify(form))?.[1])).toEqual(
       ['connection', 'restorePoint'],

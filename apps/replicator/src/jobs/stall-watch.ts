@@ -1,6 +1,6 @@
 /**
- * Ends the waiting for a vault whose file system hangs. Nothing can call such an operation off, and it keeps a thread of
- * the process until it comes back: as long as one does, the process begins no other in its region.
+ * Ends the waiting for a vault whose file system hangs. Nothing can cancel such an operation, and it keeps a thread of the
+ * process until it comes back. As long as one hangs, the process begins no other in that region.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@strongroom/runtime';
@@ -9,7 +9,7 @@ import { VaultFault } from '@strongroom/vault';
 /** Called whenever something has moved. */
 type Moved = () => void;
 
-/** How long what is told to end may take before it counts as hanging. */
+/** How long an operation that is told to end may take before it counts as hanging. */
 const graceMs = 5_000;
 
 export class StallWatch {
@@ -22,6 +22,7 @@ export class StallWatch {
   ) {}
 
   /**
+   * Runs an operation on a region's vault.
    * @throws {VaultFault} `vault-unavailable` when nothing has moved for the limit, or an earlier operation hangs; the
    *   signal's reason when it is aborted
    */

@@ -1,38 +1,52 @@
 /**
- * Copies owed to regions that the deployment has no vault of any more: each is told and given up, for nobody can make it
- * and nothing is to wait for it; and it is asked for again as soon as its region has a vault.
+ * Gives up copies that are owed to a region without a vault: nobody can make them, and nothing is to wait for them. Such a copy is
+ * asked for again as soon as its region has a vault.
  */
 import { type EventContext, streamOf, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';
 import { execute, type Ledger } from '@strongroom/ledger';
 import type { Copies, CopyOfRegion, Views } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
+import type { Ids, Jobs, Logger } from '@strongroom/runtime';
+import type { Vaults } from '@strongroom/vault';
 
 export interface StrandedCopiesParts {
   ledger: Ledger;
   views: Views;
   copies: Copies;
+  jobs: Jobs;
   ids: Ids;
   log: Logger;
-  /** The regions with a vault. */
-  served: readonly string[];
+  vaults: Pick<Vaults, 'regions'>;
 }
 
 const actor = 'strongroom-replicator';
 const batchSize = 100;
+/** Far more than the copies of a region that are held at a time. */
+const mostLookedAt = 1_000;
 
 export class StrandedCopies {
   constructor(private readonly parts: StrandedCopiesParts) {}
 
-  /** A few at a time: the rest is found by the next look. */
-  async look(): Promise<void> {
-    const { copies, served, log } = this.parts;
-    const unservable = await copies.unservable(served, batchSize);
+  /** Gives up what no vault can take and asks again for what a vault can take again: a few at a time. */
+  async followRegions(): Promise<void> {
+    const { copies, vaults, log } = this.parts;
+    const unservable = await this.unservable();
     await this.each(unservable, ({ region }) => ({ type: 'StrandCopy', reason: whyRetired(region) }));
     for (const { id, region } of unservable) log.error({ copy: id, region }, `copy not made: ${whyRetired(region)}`);
-    const again = await copies.servableAgain(served, batchSize);
+    const again = await copies.servableAgain(vaults.regions, batchSize);
     await this.each(again, (_, state) => state.is === 'failed' && { type: 'RequestCopy', request: state.request });
     for (const { id, region } of again) log.info({ copy: id, region }, 'copy asked for again: its region has a vault');
+  }
+
+  /** Those that nobody holds: no process that has a vault of the region is at them. */
+  private async unservable(): Promise<CopyOfRegion[]> {
+    const { copies, jobs, vaults } = this.parts;
+    const found = await copies.unservable(vaults.regions, mostLookedAt);
+    const held = await jobs.heldOf(
+      'copy',
+      found.map(({ id }) => id),
+    );
+    return found.filter(({ id }) => !held.has(id)).slice(0, batchSize);
   }
 
   private async each(

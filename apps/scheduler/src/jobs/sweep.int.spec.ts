@@ -31,7 +31,7 @@ beforeEach(async () => {
 const attempt = (backupId: string, vault = world.vault) =>
   new BackupAttempt({ ...world, vault }, world.job('backup', backupId), world.hold()).perform();
 
-/** Everything, two days from now. */
+/** Sweeps the whole vault as of two days from now. */
 async function sweep(): Promise<void> {
   const { ledger, log, vault } = world;
   const parts = {

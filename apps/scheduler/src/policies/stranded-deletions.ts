@@ -1,6 +1,6 @@
 /**
- * Takes up deletions that were stranded because a region had no vault: once every region of the backup, and of what was
- * built on it, has one again, they are asked for again. As long as one is missing nothing is tried.
+ * Takes up deletions that were stranded because a region had no vault. A deletion is asked for again once every region of the
+ * backup, and of what is built on it, has a vault again. As long as one vault is missing, nothing is tried.
  */
 import { type EventContext, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
@@ -28,8 +28,8 @@ export class StrandedDeletions {
     this.regions = new BackupRegions(parts);
   }
 
-  /** A few at a time, in order of id; the next look goes on from there, and begins anew at the end. */
-  async look(): Promise<void> {
+  /** Takes up a few at a time, in order of id; the next call goes on from there, and begins anew at the end. */
+  async takeUpStranded(): Promise<void> {
     const found = await this.backups.leftBehind(this.roundAt, batchSize);
     this.roundAt = found.length < batchSize ? undefined : found.at(-1)?.id;
     for (const each of found) await this.takeUp(each.accountId, each.id);
@@ -61,7 +61,7 @@ export class StrandedDeletions {
     else log.info({ backup: backupId }, 'deletion taken up: every region has a vault again');
   }
 
-  /** Where nobody ever began a copy nothing is left. */
+  /** Without regions where a copy was asked for and never begun: nothing is left there. */
   private async everyRegionOf(row: BackupRow): Promise<string[]> {
     const begun = [...(await this.regions.askedForCopies(row))].filter(([, attempt]) => attempt > 0);
     return [...(await this.regions.attempted(row)).keys(), ...begun.map(([region]) => region)];

@@ -8,18 +8,18 @@ import { type Known, type SteadyReading, SteadyTime } from './steady-time.js';
 
 export interface DueTime {
   now: Date;
-  /** Clocks contradict each other: nothing may be called missed. */
+  /** Whether clocks contradict each other: no slot may be called missed then. */
   isInDoubt: boolean;
-  /** How long the time was in doubt lately, in milliseconds: not to be held against any slot. */
+  /** How long the time was in doubt lately, in milliseconds. A slot may be late by so much more. */
   doubtMs: number;
-  /** Some clock is wrong, though perhaps not the time that is told here: what it has set is to be looked through. */
+  /** Whether some clock is wrong, though perhaps not the time told here. What that clock has set is looked through. */
   isSuspect: boolean;
 }
 
 export abstract class DueClock {
   abstract now(manager: EntityManager): Promise<Date>;
 
-  /** The time, and how far it can be relied on. A clock that does not know better relies on itself. */
+  /** The time, and how far it can be relied on. By default a clock relies on itself. */
   async time(manager: EntityManager): Promise<DueTime> {
     return { now: await this.now(manager), isInDoubt: false, doubtMs: 0, isSuspect: false };
   }
@@ -39,7 +39,7 @@ export interface SteadyDueClockParts {
   process: Clock;
   /** Milliseconds since the host was booted. */
   uptimeMs: () => number;
-  /** Names the boot that the time counts from; undefined when that is not known. */
+  /** Names the boot that the time counts from. Undefined when the boot is not known. */
   boot: string | undefined;
   catchUpMs: number;
   metrics: Metrics;
@@ -47,11 +47,11 @@ export interface SteadyDueClockParts {
 }
 
 const keepEachMs = 60_000;
-/** By so much the time may have been moved, slowly, since it was kept. */
+/** So far the time may have moved, slowly, since it was written down. */
 const longestSlewMs = 60_000;
-/** Hosts that are gone for so long are forgotten. */
+/** A host that is gone for so long is forgotten. */
 const keptForMs = 30 * 86_400_000;
-/** How long a host counts that has told nothing new. */
+/** A host that has told nothing new for so long does not count. */
 const toldForMs = 3 * keepEachMs;
 const tellings = z.array(z.object({ boot: z.string(), seenAtMs: z.number() }));
 const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.number().nullable() })).length(1);
@@ -61,7 +61,7 @@ export class SteadyDueClock extends DueClock {
   private steady: SteadyTime | undefined;
   private keptAt: { uptimeMs: number; bootedAtMs: number } | undefined;
   private problem: SteadyReading['problem'] = 'none';
-  /** By boot: what each other host told last, and when that was news. */
+  /** By boot, what each other host told last and when that was new. */
   private readonly told = new Map<string, { seenAtMs: number; uptimeMs: number | undefined }>();
   private readonly disagreement;
 
@@ -90,7 +90,7 @@ export class SteadyDueClock extends DueClock {
     return { now: new Date(nowMs), isInDoubt, doubtMs, isSuspect: isInDoubt || problem !== 'none' };
   }
 
-  /** A time since boot that is shorter than it was before counts from another moment. */
+  /** What an earlier process wrote down. A time since boot that has become shorter counts from another moment. */
   private async before(manager: EntityManager, uptimeMs: number): Promise<Known> {
     const rows: unknown = await manager.query(
       `select (select booted_at_ms from steady_time where boot = $1 and seen_at_ms - booted_at_ms <= $2) as "bootedAtMs",
@@ -101,7 +101,7 @@ export class SteadyDueClock extends DueClock {
     return { bootedAtMs: bootedAtMs ?? undefined, seenAtMs: seenAtMs ?? undefined };
   }
 
-  /** Asked only while a clock is wrong. Another host that is sure of its time tells a later one each minute. */
+  /** Other hosts are asked only while a clock is wrong. A host that is sure of its time tells a later one each minute. */
   private async others(manager: EntityManager, uptimeMs: number): Promise<number[]> {
     if (this.problem === 'none') return [];
     const rows: unknown = await manager.query(
@@ -153,12 +153,12 @@ const sentences: Record<Exclude<SteadyReading['problem'], 'none'>, string> = {
     'the clocks contradict each other: the earlier time counts and no slot is called missed; set them right',
 };
 
-/** What Linux calls its running since the last boot, and this host in it: a container may count its time from its own start. */
+/** The id that Linux gives to the boot, with the name of the host: a container may count its time from its own start. */
 export function bootOfHost(): string | undefined {
   try {
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${hostname()}`;
   } catch {
-    // Elsewhere each start finds its time anew.
+    // Other systems have no such id: each start finds its time anew.
     return undefined;
   }
 }

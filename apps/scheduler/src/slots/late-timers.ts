@@ -1,7 +1,7 @@
 /**
- * Puts timers back that ring after the next slot of their schedule: a clock that was ahead has moved them, or has told of
- * the schedule. The slots in between that have an outcome already had it before their time; it is not their own, and when
- * their time comes they are decided again. Which they are is written down with the timer while that can be known.
+ * Puts timers back that ring after the next slot of their schedule. A clock that was ahead has moved such a timer, or has
+ * dated the schedule. The slots in between may have an outcome that they were given before their time. That outcome is not
+ * their own: they are decided again when their time comes. Which slots they are is written down with the timer.
  */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { type DefinedSince, definitionsOf, scheduledBackupId, slotsOf } from '@strongroom/domain';
@@ -12,19 +12,19 @@ import { ZodError } from 'zod';
 import type { DueTime } from './due-clock.js';
 import { claimLate, putBackTimer, type SlotTimer } from './slot-timers.js';
 
-/** Schedulers of several hosts go by times that differ by less: what one has just decided is not early for another. */
+/** The times of schedulers on several hosts differ by less: what one has just decided is not early for another. */
 const marginMs = 120_000;
-/** So often a slot is decided again: two that contradict each other for long must not go on for ever. */
+/** How often a slot is decided again. Two hosts whose clocks contradict each other must not go on for ever. */
 const mostAgain = 3;
 const batchSize = 20;
-/** Years of slots: a clock that was farther ahead has decided no more of them at a time. */
+/** How many slots are looked at for one timer: those of some years. */
 const mostSlots = 1_000;
 const lookThroughMs = 60_000;
-/** A timer is put back within seconds of the clock; what was told under the wrong time is in force since then. */
+/** A timer is put back within seconds of the clock. A change that was recorded under the wrong time counts from then on. */
 const soonMs = 60_000;
 
 export class LateTimers {
-  /** Not looked through since the start. */
+  /** Undefined until all timers have been looked through once. */
   private lookedThroughAt: number | undefined;
   private wasSuspect = true;
 
@@ -35,7 +35,7 @@ export class LateTimers {
     private readonly catchUpMs: number,
   ) {}
 
-  /** While the time is in doubt nobody can say what is early. */
+  /** Nothing is put back while the time is in doubt: nobody can say then what is early. */
   async putBack({ now, isSuspect, isInDoubt }: DueTime): Promise<void> {
     if (isInDoubt) {
       this.wasSuspect = true;
@@ -47,7 +47,7 @@ export class LateTimers {
     this.wasSuspect = isSuspect;
   }
 
-  /** At the start, now and then while a clock is wrong, and when all are right again. */
+  /** All timers are looked through at the start, once a minute while a clock is wrong, and when all clocks are right again. */
   private isToLookThrough(isSuspect: boolean): boolean {
     if (this.lookedThroughAt === undefined) return true;
     if (!isSuspect) return this.wasSuspect;
@@ -64,7 +64,7 @@ export class LateTimers {
         const told = (await this.ledger.readStreams(manager, [stream])).get(stream) ?? [];
         if (await this.putBackOne(manager, timer, told, now)) moved += 1;
       } catch (error) {
-        // It holds up no other: the slot dispatcher tells of it when it is due.
+        // This timer holds up no other. The slot dispatcher tells of it when it is due.
         if (!(error instanceof ZodError)) throw error;
       }
     }
@@ -110,7 +110,7 @@ function idOf({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
   return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
 }
 
-/** What passed while the clock was ahead and was called missed by it is made up for; what ran has run. */
+/** A slot that was called missed only because the clock was ahead is made up for. A slot whose backup ran has run. */
 function wasAhead({ type, at }: RecordedEvent, slotAt: Date, now: Date): boolean {
   return slotAt > now || (type === 'SlotMissed' && new Date(at) > now);
 }

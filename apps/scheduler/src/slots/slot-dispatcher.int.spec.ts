@@ -19,7 +19,7 @@ const log = createLogger({ app: 'spec', level: 'silent' });
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 const hourMs = 3_600_000;
 
-/** A clock turned by dispatcher. */
+/** A clock turned by hand. */
 class HandTurnedClock extends DueClock {
   at = new Date();
 
@@ -74,7 +74,7 @@ async function record(
   return recorded;
 }
 
-/** Records an event as it was recorded then. */
+/** Records an event with the time at which it happened. */
 async function recordAt(at: Date, stream: ReturnType<typeof streamOf>, instanceId: string, event: NewEvent) {
   const { length } = await ledger.readStream(stream);
   await dataSource.query(
@@ -85,7 +85,7 @@ async function recordAt(at: Date, stream: ReturnType<typeof streamOf>, instanceI
   return (await ledger.readStream(stream)).at(-1) as RecordedEvent<'ScheduleCreated' | 'ScheduleUpdated'>;
 }
 
-/** A schedule of a registered instance, its timer set; its first slot is the first 02:00 after now, or after its creation. */
+/** Makes a schedule of a registered instance and sets its timer. Its first slot is the first 02:00 after its creation. */
 async function schedule({ paused = false, hour = 2, dayOfWeek = 7, at = undefined as Date | undefined } = {}) {
   const [instanceId, scheduleId] = [ids.next(), ids.next()];
   const definition = { dayOfWeek, hour, minute: 0, fullBackupRetention: 2, copyTo: ['IAD'], paused };
@@ -123,7 +123,7 @@ const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 
 const outcomeOf = async (scheduleId: string, slotAt: Date) =>
   (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
 
-/** A way to the database on which nothing of the client's gets through any more after it has begun to append. */
+/** A way to the database that lets nothing of the client through once the client has begun to append. */
 async function freezingDatabase() {
   const { hostname, port } = new URL(database.url);
   const proxy = createServer((client) => {
@@ -290,7 +290,7 @@ describe('the slot dispatcher', () => {
     } finally {
       await close();
     }
-    // Nothing of it was written, and another scheduler decides.
+    // Nothing was written, and another scheduler decides the slot.
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
     await dispatcher().decideDue();
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);

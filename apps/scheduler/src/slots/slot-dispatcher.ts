@@ -1,12 +1,12 @@
 /**
- * The slot dispatcher: decides every slot that has come due. Any number of schedulers may run it at once; the slot's
- * own identity is the lock, so a slot has one outcome whoever decides it and however often.
+ * The slot dispatcher decides every slot that has come due. Any number of schedulers may run it at once. The slot's own
+ * identity is the lock: a slot has one outcome, whoever decides it and however often.
  *
  * A clock that was wrong may have decided slots before their time and moved timers beyond them. Such timers are put back,
  * and the slots are decided again when their time has come, under a further identity.
  *
- * What a schedule said at a slot's time is read from the ledger, not from the timer: a schedule that was paused or deleted
- * a second ago does not fire, though the news has not come through the feed yet.
+ * What a schedule said at a slot's time is read from the ledger, not from the timer. So a schedule that was paused or
+ * deleted a second ago does not fire, though the feed has not brought the news yet.
  */
 import { type EventContext, type EventData, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
@@ -43,7 +43,7 @@ export interface Decided {
 
 type Told = Map<string, RecordedEvent[]>;
 
-/** What is to be recorded of one slot. */
+/** What is to be recorded about one slot. */
 interface SlotDecision {
   timer: SlotTimer;
   slotAt: Date;
@@ -131,7 +131,7 @@ export class SlotDispatcher {
     return { claimed: claimed.length, decided: await this.record(manager, decisions, now) };
   }
 
-  /** One history that can't be read, such as one with events of a newer version, holds up its own schedule and no other. */
+  /** A history that can't be read, such as one with events of a newer version, holds up its own schedule and no other. */
   private async readable(
     manager: EntityManager,
     claimed: SlotTimer[],
@@ -172,7 +172,7 @@ export class SlotDispatcher {
     return [...this.held.keys()];
   }
 
-  /** An incremental is built on the instance's newest backup that has completed, whoever asked for it; a run that has none is full. */
+  /** An incremental is built on the newest completed backup of the instance, whoever asked for that. Without one the run is full. */
   private async findParents(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
     const incremental = decisions.flatMap(({ timer, command }) =>
       command.type === 'RequestBackup' && command.request.type === 'incremental' ? [{ timer, command }] : [],
@@ -184,7 +184,7 @@ export class SlotDispatcher {
     const history = await this.ledger.readStreams(manager, streams);
     for (const { timer, command } of incremental) {
       const { id: parentId = '', isWhole } = newest.get(timer.instanceId) ?? {};
-      // The view may be a moment behind the ledger: what was just deleted is no parent.
+      // The view may be a moment behind the ledger: a backup that was just deleted is no parent.
       const parent = fold(backupDecider, history.get(streamOf('backup', parentId)) ?? []);
       if (isWhole && parent.is === 'completed') {
         Object.assign(command, { parent, request: { ...command.request, parentId } });
@@ -196,8 +196,8 @@ export class SlotDispatcher {
   }
 
   /**
-   * Appends the decisions. From the first statement on it holds the lock that every other append waits for: a process
-   * that freezes there loses its session, and with it the lock, within two seconds.
+   * Appends the decisions. From its first statement on it holds the lock that every other append waits for. A process that
+   * freezes there loses its session within two seconds, and the lock with it.
    */
   private async record(manager: EntityManager, decisions: SlotDecision[], now: Date): Promise<Decided> {
     const decided = { ...nothing };
@@ -205,12 +205,12 @@ export class SlotDispatcher {
     await this.skipBusy(manager, decisions);
     await manager.query(`set local idle_in_transaction_session_timeout = '2s'`);
     const busy = await this.append(manager, decisions, decided, now);
-    // Those whose backup another request has begun since they were looked at.
+    // Another request has begun a backup of these instances since they were looked at.
     if (busy.length > 0) await this.append(manager, busy.map(skipRunning), decided, now);
     return decided;
   }
 
-  /** A backup that can't begin because one of the instance is running becomes a skipped slot. */
+  /** A slot whose backup can't begin, because another of the instance is running, is skipped. */
   private async skipBusy(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
     const asked = decisions.flatMap(({ timer, command }) => (command.type === 'RequestBackup' ? timer.instanceId : []));
     const busy = await this.ledger.claimedOf(manager, 'running-backup-of-instance', asked);
@@ -246,7 +246,7 @@ export class SlotDispatcher {
       causationId: null,
       actor: 'strongroom-scheduler',
     };
-    // Decided on an empty history: whoever was there before makes this append a conflict, which is just as well.
+    // It is decided on an empty history. When another scheduler was faster this append is a conflict, and that outcome stays.
     const request = plan({ ids: this.ids }, backupDecider, { ...timer, id, context }, command, noHistory);
     if (isRefusal(request)) throw new TypeError(`a slot without a history was refused: ${request.message}`);
     return request;
@@ -264,12 +264,12 @@ const beingDeleted = (parentId: string): MadeFull => ({
   reason: `When the slot came backup ${parentId}, the newest of the instance, or what it is built on, was being deleted.`,
 });
 
-/** An outcome that the slot has had before its time is not its own. */
+/** An outcome that the slot was given before its time is not its own, so the slot has another identity then. */
 function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
   return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
 }
 
-/** A run that has nothing to build on, or whose server can take no incremental, is full: that is found out when it is taken. */
+/** Asks for the backup that is planned. Whether its server can give an incremental is found out when the backup is taken. */
 function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): BackupCommand {
   const request: EventData<'BackupRequested'> = {
     backupId: idOfSlot(timer, slotAt),

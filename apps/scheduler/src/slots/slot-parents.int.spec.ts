@@ -8,7 +8,7 @@ import { setTimer } from './slot-timers.js';
 
 const dayMs = 86_400_000;
 
-/** A clock turned by dispatcher. */
+/** A clock turned by hand. */
 class HandTurnedClock extends DueClock {
   at = new Date();
 
@@ -40,7 +40,7 @@ async function incrementals(version = '18') {
   return { instanceId, scheduleId, slotAt: nextSlot(definition, new Date()) };
 }
 
-/** What the slot dispatcher asks for at the slot, and what it says besides. */
+/** What the slot dispatcher records at the slot: the request, and what it tells besides. */
 async function askedOf(scheduleId: string, slotAt: Date) {
   clock.at = slotAt;
   await new SlotDispatcher(world.dataSource, world.ledger, world.ids, clock, world.log, dayMs / 2).decideDue();
@@ -49,7 +49,7 @@ async function askedOf(scheduleId: string, slotAt: Date) {
   return { asked: requested?.data, told: more.map(({ type, data }) => ({ type, data })) };
 }
 
-/** As a runner ends the backup: its instance is free for another. */
+/** Ends the backup as a runner does. Another backup of the instance can begin then. */
 async function end(instanceId: string, event: Extract<NewEvent, { type: 'BackupCompleted' | 'BackupFailed' }>) {
   await world.record(streamOf('backup', event.data.backupId), instanceId, event);
   await world.dataSource.query('delete from ledger_claim where key = $1', [instanceId]);
@@ -68,7 +68,7 @@ async function completed(
   return backupId;
 }
 
-/** One that a client asked for by itself. */
+/** A backup that a client has asked for. */
 async function byHand(instanceId: string, parentId: string | null = null): Promise<string> {
   const type = parentId === null ? 'full' : 'incremental';
   return completed(await world.request(instanceId, { type, parentId }), instanceId, { parentId });
@@ -127,7 +127,7 @@ describe('a slot', () => {
       data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' },
     });
     const alone = await byHand(instanceId);
-    // The views have not heard of it.
+    // The views do not show it yet.
     await world.record(streamOf('backup', alone), instanceId, {
       type: 'BackupDeletionRequested',
       data: { backupId: alone, instanceId, scheduleId: null, trigger: 'request' },

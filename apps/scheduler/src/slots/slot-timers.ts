@@ -1,7 +1,7 @@
 /**
- * The scheduler's own projection: one timer a schedule, at or before the first slot that nobody has decided yet. News of a
- * change may have it ring earlier, never later: a slot that is due is decided whatever the schedule says by then. What was
- * decided already is found out by its identity.
+ * The table of timers, which is the scheduler's own: one timer for each schedule, at or before the first slot that nobody
+ * has decided yet. News of a change may make a timer ring earlier, never later: a slot that is due is decided, whatever the
+ * schedule says by then. A slot that is decided already is known by its identity.
  */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
@@ -13,7 +13,7 @@ export interface SlotTimer {
   accountId: string;
   instanceId: string;
   nextSlotAt: Date;
-  /** Slots that were decided before their time and are still to come, each as often as it was. */
+  /** Slots that were decided before their time and are still to come. Each is in the list as often as it was decided. */
   ahead: Date[];
 }
 
@@ -35,36 +35,41 @@ const timerRow = z
     }),
   );
 
-/** Sets the timer of a new schedule, or has that of a changed one ring for the first slot of the change, if that comes first. */
+/** Sets the timer of a new schedule. The timer of a changed one rings for the first slot of the change, if that comes first. */
 export async function setTimer(
   manager: EntityManager,
   { accountId, version, at, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
 ): Promise<void> {
   await manager.query(
-    `insert into slot_timer as t
-       (schedule_id, account_id, instance_id, hour, minute, day_of_week, paused, copy_to, version, next_slot_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    `insert into slot_timer as t (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at)
+     values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (schedule_id) do update set
-       hour = excluded.hour, minute = excluded.minute, day_of_week = excluded.day_of_week, paused = excluded.paused,
-       copy_to = excluded.copy_to, version = excluded.version,
+       hour = excluded.hour, minute = excluded.minute, version = excluded.version,
        next_slot_at = least(t.next_slot_at, excluded.next_slot_at)
      where t.version < excluded.version`,
-    [
-      data.scheduleId,
-      accountId,
-      data.instanceId,
-      data.hour,
-      data.minute,
-      data.dayOfWeek,
-      data.paused,
-      data.copyTo,
-      version,
-      nextSlot(data, new Date(at)),
-    ],
+    [data.scheduleId, accountId, data.instanceId, data.hour, data.minute, version, nextSlot(data, new Date(at))],
   );
 }
 
-/** Keeps it from being moved until the end of the transaction. */
+/** Tells which of the schedules have no timer, or a timer that has missed the news of a change. */
+export async function schedulesBehind(
+  manager: EntityManager,
+  schedules: readonly { id: string; version: number }[],
+): Promise<Set<string>> {
+  const rows: unknown = await manager.query(
+    `select id from unnest($1::uuid[], $2::integer[]) as asked(id, version)
+     where not exists (select from slot_timer t where t.schedule_id = asked.id and t.version >= asked.version)`,
+    [schedules.map(({ id }) => id), schedules.map(({ version }) => version)],
+  );
+  return new Set(
+    z
+      .array(z.object({ id: z.string() }))
+      .parse(rows)
+      .map(({ id }) => id),
+  );
+}
+
+/** Tells whether the schedule has a timer, and keeps others from moving it until the end of the transaction. */
 export async function hasTimer(manager: EntityManager, scheduleId: string): Promise<boolean> {
   const rows: unknown = await manager.query('select 1 from slot_timer where schedule_id = $1 for update', [scheduleId]);
   return z.array(z.unknown()).parse(rows).length > 0;
@@ -77,8 +82,8 @@ export async function removeTimer(manager: EntityManager, { data }: RecordedEven
 const columns = 'schedule_id, account_id, instance_id, next_slot_at, ahead';
 
 /**
- * Takes due timers for the length of the transaction; those that another process has taken are passed over.
- * @param except schedules that are not to be taken
+ * Takes due timers until the end of the transaction. Timers that another process has taken are passed over.
+ * @param except schedules whose timers are not taken
  */
 export async function claimDue(
   manager: EntityManager,
@@ -95,9 +100,9 @@ export async function claimDue(
 }
 
 /**
- * Takes timers that ring after the next slot of their schedule, for the length of the transaction: a clock that was ahead
- * has set them. A schedule has a slot in every 24 hours, so those that ring later still are found by the index alone.
- * @param all also those that ring within the next 24 hours, which takes a look at every timer
+ * Takes timers that ring after the next slot of their schedule, until the end of the transaction: a clock that was ahead has
+ * set them. Every schedule has a slot within 24 hours, so a timer that rings later is found by the index alone.
+ * @param all whether to find those that ring within 24 hours too, for which every timer is read
  */
 export async function claimLate(manager: EntityManager, now: Date, limit: number, all: boolean): Promise<SlotTimer[]> {
   const rows: unknown = await manager.query(
@@ -137,7 +142,7 @@ export async function moveTimers(
   );
 }
 
-/** Removes timers whose schedules are gone, though the news of it has not arrived yet. */
+/** Removes the timers of schedules that are gone, before the news of it arrives. */
 export async function dropTimers(manager: EntityManager, scheduleIds: string[]): Promise<void> {
   await manager.query('delete from slot_timer where schedule_id = any($1)', [scheduleIds]);
 }

@@ -90,7 +90,7 @@ describe('the steady time', () => {
     Object.assign(clocks, { databaseOffMs: 72 * hourMs, processOffMs: 72 * hourMs, otherOffMs: 2_000 });
     expect(goOn(48 * hourMs)).toMatchObject({ isInDoubt: false, doubtMs: 0, problem: 'both-wrong' });
     expect(Math.abs(read().errorMs)).toBeLessThan(toleranceMs);
-    // One that goes by the new time, or is gone, holds nothing up.
+    // A host that goes by the new time, or is gone, holds nothing up.
     clocks.otherOffMs = 72 * hourMs;
     expect(goOn(minuteMs)).toMatchObject({ isInDoubt: true, problem: 'both-jumped' });
     expect(goOn(catchUpMs / 2)).toMatchObject({ isInDoubt: false, problem: 'none', errorMs: 72 * hourMs });

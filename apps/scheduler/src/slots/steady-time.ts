@@ -1,50 +1,50 @@
 /**
- * The time that slots are judged by: two clocks, the database's and the process's own, held against the time since the host
- * was booted, which nobody can set and which goes on while the host sleeps. No clock that is wrong for a while makes a slot
- * come early or pass.
+ * The time that slots are judged by. Two clocks, the database's and the process's own, are compared with the time since the
+ * host was booted. Nobody can set that time, and it goes on while the host sleeps. So a clock that is wrong for a while makes
+ * no slot come early or pass.
  *
- * - While both agree with the steady time, it follows them slowly.
- * - When one jumps away, the steady time goes on.
- * - When both jump together, as on one host, the earlier time counts and nothing is called missed: for as long as the jump
- *   is wide, and at most for half the catch-up window. Then the new time is believed. But as long as another host, whose
- *   own clock did not jump, tells the steady time too, that goes on.
- * - At a start that knows no time of before, while the clocks disagree, the earlier of them counts; after half the window
- *   the database's.
+ * - While both clocks agree with the steady time, it follows them slowly.
+ * - When one clock jumps away, the steady time goes on.
+ * - When both jump together, as on one host, the earlier time counts and no slot is called missed. This lasts as long as the
+ *   jump is wide, and at most half the catch-up window. Then the new time is believed. But while another host, whose own
+ *   clock did not jump, tells the steady time too, the steady time goes on.
+ * - A start that knows no earlier time, while the clocks disagree, goes by the earlier of them, and by the database's after
+ *   half the window.
  */
 
 export interface ClockTimes {
   /** Milliseconds since 1970. */
   databaseMs: number;
   processMs: number;
-  /** Since the host was booted. */
+  /** Milliseconds since the host was booted. */
   uptimeMs: number;
-  /** What time schedulers of other hosts go by that are sure of theirs. */
+  /** The times of schedulers on other hosts that are sure of theirs. */
   othersMs?: readonly number[];
 }
 
-/** What is known of before. */
+/** What an earlier process has written down. */
 export interface Known {
-  /** When the host was booted, by the steady time, if it is the same boot. */
+  /** When the host was booted, by the steady time; undefined after another boot. */
   bootedAtMs?: number | undefined;
-  /** It was this late already. */
+  /** The latest time that was seen. */
   seenAtMs?: number | undefined;
 }
 
 export interface SteadyReading {
   nowMs: number;
-  /** Nothing may be called missed. */
+  /** Whether the time is in doubt: no slot may be called missed then. */
   isInDoubt: boolean;
-  /** How long the time was in doubt lately: not to be held against any slot. */
+  /** How long the time was in doubt lately. A slot may be late by so much more. */
   doubtMs: number;
-  /** By how far the clock that is farthest from the steady time differs from it. */
+  /** How far the worse of the two clocks is from the steady time. */
   disagreementMs: number;
-  /** For people: what is wrong, or nothing. */
+  /** What is wrong, for people. */
   problem: 'none' | 'database-clock' | 'process-clock' | 'both-wrong' | 'both-jumped' | 'clocks-disagree';
 }
 
-/** What two clocks that are kept by NTP never differ by. */
+/** Two clocks that NTP keeps never differ by so much. */
 export const toleranceMs = 30_000;
-/** Of the time that has passed: how fast the steady time follows two clocks, and one. */
+/** How fast the steady time follows two clocks, and one: as a part of the time that has passed. */
 const slewOfTwo = 0.05;
 const slewOfOne = 0.000_2;
 
@@ -64,7 +64,7 @@ export class SteadyTime {
     this.seenAtMs = seenAtMs;
   }
 
-  /** What a later process of the same boot should know. */
+  /** What is written down for a later process of the same boot. */
   get known(): Required<Known> {
     return { bootedAtMs: this.bootedAtMs, seenAtMs: this.seenAtMs };
   }
@@ -76,13 +76,13 @@ export class SteadyTime {
     const { isInDoubt } = judged;
     this.countDoubt(uptimeMs, isInDoubt);
     const nowMs = uptimeMs + judged.bootedAtMs;
-    // Who needs another host to tell is none to tell it: two of them would hold each other up for ever.
+    // A host that relies on what another tells does not tell it on: two of them would hold each other up for ever.
     if (!isInDoubt && judged.problem !== 'both-wrong') this.seenAtMs = Math.max(this.seenAtMs, nowMs);
     const disagreementMs = Math.max(Math.abs(times.databaseMs - nowMs), Math.abs(times.processMs - nowMs));
     return { nowMs, isInDoubt, doubtMs: this.doubt.ms, disagreementMs, problem: judged.problem };
   }
 
-  /** @param database when the host was booted, as that clock has it; `process` alike */
+  /** @param database when the host was booted by the database's clock; `process` is the same by the process's own */
   private judge(
     database: number,
     process: number,
@@ -120,7 +120,7 @@ export class SteadyTime {
     return this.believe(database, uptimeMs);
   }
 
-  /** Without a steady time of before. */
+  /** The first reading, when no earlier time is known. */
   private begin(database: number, process: number, uptimeMs: number) {
     this.startedAt ??= uptimeMs;
     const wentBackMs = this.seenAtMs - (uptimeMs + database);
@@ -136,7 +136,7 @@ export class SteadyTime {
 
   private believe(database: number, uptimeMs: number) {
     this.bootedAtMs = database;
-    // What was seen under a time that is not believed any more counts no longer.
+    // The time that was believed before was wrong, and so was the latest time that was seen by it.
     this.seenAtMs = uptimeMs + database;
     this.jump = undefined;
     return { bootedAtMs: database, isInDoubt: false, problem: 'none' as const };

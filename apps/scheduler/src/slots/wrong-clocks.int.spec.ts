@@ -18,7 +18,7 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 const catchUpMs = 12 * hourMs;
 
-/** A database's clock turned by dispatcher. */
+/** A database's clock turned by hand. */
 class HandTurnedClock extends DueClock {
   at = new Date();
 
@@ -54,7 +54,7 @@ async function recordAt(at: Date, aggregate: 'schedule' | 'instance', id: string
   return (await ledger.readStream(stream)).at(-1);
 }
 
-/** One schedule, and time as it truly is; the clocks are set as the test wants them. */
+/** One schedule, and the true time. The test sets the clocks as it wants. */
 class World {
   readonly scheduleId = ids.next();
   readonly instanceId = ids.next();
@@ -74,9 +74,9 @@ class World {
     this.dispatcher = this.start();
   }
 
-  /** Whose first slot comes two hours after its beginning. */
+  /** Begins a world whose first slot comes after two hours. */
   static async begin({ toldAheadMs = 0, knowsTime = true } = {}): Promise<World> {
-    // In the future of the real ledger's clock, for what is told now was told before.
+    // It lies in the future of the real clock: what is recorded by the real clock was recorded before.
     const beginAt = new Date(Math.ceil(Date.now() / dayMs + 1) * dayMs);
     const world = new World(beginAt);
     await recordAt(beginAt, 'instance', world.instanceId, world.instanceId, {
@@ -101,18 +101,18 @@ class World {
     await setTimer(dataSource.manager, told as RecordedEvent<'ScheduleCreated'>);
   }
 
-  /** The processes are killed and others begin: what is known is what they wrote down. */
+  /** Kills the scheduler and begins another, which knows only what was written down. */
   restart(): void {
     this.dispatcher = this.start();
   }
 
-  /** A scheduler on another host, whose own clock is right. */
+  /** Adds a scheduler on another host, whose own clock is right. */
   joinAnother(): void {
     const processClock = new FixedClock(new Date(this.trueMs));
     this.other = { processClock, dispatcher: this.start(`${this.scheduleId} other`, processClock) };
   }
 
-  /** The scheduler works, looking every so often. */
+  /** Has the scheduler work for a time, with a look every so often. */
   async goOn(ms: number, stepMs = 10 * minuteMs): Promise<void> {
     for (const end = this.trueMs + ms; this.trueMs < end; ) {
       this.trueMs += Math.min(stepMs, end - this.trueMs);
@@ -120,7 +120,7 @@ class World {
     }
   }
 
-  /** Nobody is there. */
+  /** Lets time pass without any scheduler. */
   passBy(ms: number): void {
     this.trueMs += ms;
   }
@@ -236,7 +236,7 @@ describe('while a clock is wrong', () => {
     world.setAll(0);
     await world.goOn(4 * dayMs);
     const outcomes = await world.outcomes();
-    // Decided ahead were those of the three days that the clock had passed over.
+    // The clock had passed over three days: their slots were decided before their time.
     for (const day of [1, 2, 3, 4]) expect(outcomes[day * 24 + 2]?.at(-1)).toBe('BackupRequested');
     expect(outcomes['2']).toEqual(ran);
     expect(outcomes[4 * 24 + 2]).toEqual(ran);
@@ -262,7 +262,7 @@ describe('while a clock is wrong', () => {
     const world = await World.begin({ toldAheadMs: 3 * dayMs });
     world.databaseOffMs = 3 * dayMs;
     await world.goOn(5 * hourMs);
-    // Before the next slot by the old time of day.
+    // The next slot by the old time of day has not come yet.
     await world.tell('ScheduleUpdated', 10, 3 * dayMs);
     await world.goOn(hourMs);
     world.databaseOffMs = 0;
@@ -290,7 +290,7 @@ describe('while a clock is wrong', () => {
         left -= ms;
         const clock = Math.random() < 0.5 ? 'databaseOffMs' : 'processOffMs';
         world.setAll(0);
-        // Both are right for a moment in between: two wrong ones at a time are another story.
+        // Both clocks are right for a moment in between: two that are wrong at the same time are tested elsewhere.
         await world.decideDue();
         world[clock] = Math.round((Math.random() - 0.5) * 10 ** (4 + Math.random() * 8));
         if (Math.random() < 0.3) world.restart();

@@ -1,4 +1,4 @@
-/** Backups and their copies over HTTP. */
+/** The schemas and the operations of backups and their copies. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { idInBody, links, optional, regions, text, utcTime } from './fields.js';
@@ -18,7 +18,7 @@ export const createBackupRequest = z.strictObject({
       z.union([z.literal(0), z.literal(1), z.boolean()], { error: 'must be 0, 1, true or false' }).transform(Boolean),
     ),
     copy_to: optional(regions),
-    // Sent by known clients; accepted, and not obeyed.
+    // Known clients send these fields. They are accepted and have no effect.
     is_automated: z.unknown().optional(),
     backup_type: z.unknown().optional(),
     swift_container: z.unknown().optional(),
@@ -30,7 +30,7 @@ export type CreateBackupRequest = z.output<typeof createBackupRequest>['backup']
 export const backupActionRequest = z.strictObject({
   'copy-backup': z.strictObject({
     target_backup_region: z.string({ error: 'must be the name of a region, as a string' }),
-    // A copy is the backup's very bytes, its name and description among them: taken, and not obeyed.
+    // Known clients send these fields. They have no effect: a copy has the bytes of the backup, with its name and description.
     name: optional(text(1, 64)),
     description: optional(text(0, 1_000, 'text')),
   }),
@@ -38,7 +38,7 @@ export const backupActionRequest = z.strictObject({
 
 const fault = z.object({ code: z.string(), message: z.string() });
 
-/** That a backup is of another server than the one before it, or not of that one's later state. */
+/** Why a backup does not continue the history of the one before it: its server is another one, or was set back. */
 export const anotherServer = z.object({
   backup_id: z.string(),
   former_lineage: z.string(),
@@ -46,16 +46,16 @@ export const anotherServer = z.object({
   reason: z.string(),
 });
 
-/** Why a backup is full though an incremental was planned: a word for programs, and a sentence for people. */
+/** Why a backup is full though an incremental was planned: `ground` is for programs, `reason` is for people. */
 export const madeFull = z.object({ planned_parent_id: z.string().nullable(), ground: z.string(), reason: z.string() });
 
 export const copyResource = z.object({
   id: z.string(),
   region: regionName,
-  /** Where its bytes come from; as far as is known while it is not completed. */
+  /** The region that its bytes come from. It can change until the copy is completed. */
   source_region: regionName.nullable(),
   status: z.enum(['PENDING', 'COPYING', 'COMPLETED', 'FAILED']),
-  /** Percent. */
+  /** In percent. */
   progress: z.int().min(0).max(100),
   attempt: z.int(),
   size_bytes: z.int().nullable(),
@@ -81,7 +81,7 @@ export const backupResource = z.object({
   instance_id: z.string(),
   source: z.object({ id: z.string(), type: z.literal('instance') }),
   parent_id: z.string().nullable(),
-  /** GB. */
+  /** In GB. */
   size: z.number().nullable(),
   size_bytes: z.int().nullable(),
   locationRef: z.string().nullable(),
@@ -91,10 +91,10 @@ export const backupResource = z.object({
   schedule_id: z.string().nullable(),
   checksum: z.string().nullable(),
   made_full: madeFull.nullable(),
-  /** Which history of which server it is a state of, by the id of the first backup of that; null until it is known. */
+  /** The history of a server that the backup is a state of: the id of the first backup of it. Null until it is known. */
   lineage: z.string().nullable(),
   another_server: anotherServer.nullable(),
-  /** Percent. */
+  /** In percent. */
   progress: z.int().min(0).max(100),
   fault: fault.nullable(),
   started: utcTime.nullable(),
@@ -113,7 +113,7 @@ export const postBackups = {
   path: `${accountPath}/backups`,
   summary: 'Take a backup now',
   notes:
-    'An incremental is built on the newest completed backup of its instance: a parent_id that names another is a 422.',
+    'An incremental is built on the newest completed backup of its instance. A parent_id that names another backup is a 422.',
   status: 202,
   request: createBackupRequest,
   response: backupResponse,

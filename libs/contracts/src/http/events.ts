@@ -1,4 +1,4 @@
-/** The account's events over HTTP: what subscribers of the broker get, for those who have none. */
+/** The schema and the operation of the account's events: over HTTP, a client without a broker reads what subscribers get. */
 import { z } from 'zod';
 import { eventType } from '../events.js';
 import { aggregate } from '../streams.js';
@@ -9,11 +9,11 @@ export const eventResource = z.object({
   id: z.string(),
   type: eventType,
   at: utcTime,
-  /** What it happened to, and the how manieth event of that it is. */
+  /** What the event happened to. `version` counts the events of that subject, from 1. */
   subject: z.object({ kind: aggregate, id: z.string() }),
   version: z.int(),
   instance_id: z.string(),
-  /** As the event's schema says. */
+  /** Its shape is that of the event's type. */
   data: z.unknown(),
   request_id: z.string(),
   correlation_id: z.string(),

@@ -1,4 +1,4 @@
-/** The faults of the HTTP contract: a name, its code, and one shape. Known clients crash on any other. */
+/** The faults of the HTTP contract. Each has a type, a status and one shape; known clients crash on any other shape. */
 import { z } from 'zod';
 
 export const faultCodes = {
@@ -20,7 +20,7 @@ export const faultCodes = {
 export type FaultType = keyof typeof faultCodes;
 export const faultTypes = Object.keys(faultCodes) as FaultType[];
 
-/** `{"itemNotFound": {"code": 404, "message": "…"}}`: one name, and an object under it. */
+/** `{"itemNotFound": {"code": 404, "message": "…"}}`: the type is the only key, and an object stands under it. */
 export const faultBody = z.partialRecord(
   z.enum(faultTypes as [FaultType, ...FaultType[]]),
   z.object({ code: z.int(), message: z.string(), details: z.string().optional() }),

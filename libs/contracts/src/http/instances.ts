@@ -1,4 +1,4 @@
-/** Instances over HTTP: an existing database server is registered with how to reach it, and shown without its password. */
+/** The schemas and the operations of instances: registered servers, and servers built from backups. No answer has a password. */
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
 import { anotherServer, backupsResponse } from './backups.js';
@@ -6,12 +6,12 @@ import { idInBody, integer, links, optional, text, utcTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
-/** No path of a socket: a client's server is reached over the network and not by a door of this one's. */
+/** A host name or an address. The path of a socket is refused: it would lead to a server on the runner's own host. */
 const host = text(1, 255).refine((value) => /^[\p{L}\p{N}._:%-]+$/u.test(value), {
   error: 'must be a host name or an IP address',
 });
 
-/** A server is registered or built: of the two fields that say which, one is there. */
+/** An instance has either `connection` (registered) or `restorePoint` (built). The other one can only be null. */
 function beside(other: string) {
   return optional(z.null({ error: `can only be null beside ${other}` }));
 }
@@ -29,7 +29,7 @@ export const registerInstanceRequest = z.strictObject({
       host,
       port: integer(1, 65_535),
       user: text(1, 63),
-      /** Kept sealed; in no answer, event or log. */
+      /** It is kept sealed, and stands in no answer, event or log. */
       password: text(0, 1_024, 'text'),
       database: optional(text(1, 63)),
       tls: optional(
@@ -45,7 +45,7 @@ export const restoreInstanceRequest = z.strictObject({
     name: text(1, 255),
     restorePoint: z.strictObject({ backupRef: idInBody }),
     connection: beside('restorePoint'),
-    // Sent by known clients; accepted, and not obeyed: the server is as the backup has it.
+    // Known clients send these fields. They have no effect: the server is as the backup has it.
     flavorRef: z.unknown().optional(),
     volume: z.unknown().optional(),
     datastore: z.unknown().optional(),
@@ -61,23 +61,23 @@ export const restoreInstanceRequest = z.strictObject({
   }),
 });
 
-/** One of the actions that the API's known clients send too; those are not a service of backups' to do. */
+/** Known clients send other actions here, such as `resize`. A service of backups does none of them. */
 export const instanceActionRequest = z.strictObject({
   'accept-lineage': z.strictObject({ lineage: idInBody }),
 });
 
-/** Which of the instance's backups are states of one history of one server. Retention counts each lineage apart. */
+/** A lineage: the backups that are states of one history of one server. Retention counts each lineage apart. */
 export const lineageResource = z.object({
   /** The id of its first backup. */
   id: z.string(),
-  /** Those that are there. */
+  /** How many of its backups exist. */
   backups: z.int(),
   newest_backup_id: z.string(),
   first_completed: utcTime,
   last_completed: utcTime,
-  /** Whether the newest backup of the instance is of it. */
+  /** Whether the newest backup of the instance belongs to it. */
   current: z.boolean(),
-  /** The lineages in whose place it was accepted: what they have that is older goes when it has as many cycles as are kept. */
+  /** The lineages that it replaces. Their older backups go once it has as many cycles as are kept. */
   in_place_of: z.array(z.string()),
   another_server: anotherServer.nullable(),
 });
@@ -86,7 +86,7 @@ export type LineageResource = z.infer<typeof lineageResource>;
 export const instanceResource = z.object({
   id: z.string(),
   name: z.string(),
-  /** `BUILD` and `ERROR` are of one that is built from a backup. */
+  /** Only an instance that is built from a backup has the status `BUILD` or `ERROR`. */
   status: z.enum(['BUILD', 'ACTIVE', 'BACKUP', 'ERROR']),
   fault: z.object({ code: z.string(), message: z.string() }).nullable(),
   datastore: z.object({ type: z.string(), version: z.string() }),
@@ -98,9 +98,9 @@ export const instanceResource = z.object({
   created: utcTime,
   updated: utcTime,
   schedule: scheduleResource.nullable(),
-  /** The one with the newest backup first. */
+  /** The lineage with the newest backup comes first. */
   lineages: z.array(lineageResource),
-  /** What is to be done about a server that is another one than before. */
+  /** What to do when the server is another one than before; null when nothing is to be done. */
   warning: z.string().nullable(),
   links,
 });
@@ -113,7 +113,7 @@ export const postInstances = {
   name: 'postInstances',
   method: 'POST',
   path: `${accountPath}/instances`,
-  summary: 'Register an existing database server; or, with restorePoint, have one built from a backup',
+  summary: 'Register an existing database server; with restorePoint, have a server built from a backup',
   status: 200,
   request: z.union([registerInstanceRequest, restoreInstanceRequest]),
   response: instanceResponse,
@@ -168,7 +168,7 @@ export const postInstancesIdAction = {
   path: `${accountPath}/instances/{id}/action`,
   summary: 'Accept another server behind the address of an instance',
   notes:
-    "The server of the lineage is the one that is meant: once the lineage has as many cycles of its own as are kept, retention lets go of what the instance's other lineages have that is older. For a role that may DELETE. Any other action is none of a service of backups: 501, and 422 while a backup runs.",
+    "Says that the server of this lineage is the right one. Once the lineage has as many cycles of its own as are kept, retention deletes the older backups of the instance's other lineages. It needs a role that may DELETE. Any other action is a 501, and a 422 while a backup runs.",
   status: 202,
   request: instanceActionRequest,
   faults: ['unprocessableEntity', 'notImplemented'],

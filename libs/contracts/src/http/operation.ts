@@ -1,6 +1,7 @@
 /** What the contract says of one operation. Each operation is a value beside its schemas, and is spelled nowhere else. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { FaultType } from './faults.js';
+import { links } from './fields.js';
 
 export const apiVersion = 'v1.0';
 
@@ -25,7 +26,7 @@ export interface Operation {
   /** As OpenAPI writes it: a name in braces stands for a parameter. */
   readonly path: string;
   readonly summary: string;
-  /** What a reader of the document should know besides. */
+  /** What else a reader of the OpenAPI document should know. */
   readonly notes?: string;
   /** The status of the success. */
   readonly status: 200 | 202;
@@ -33,7 +34,7 @@ export interface Operation {
   /** The body of the success; without it, the body is empty or is not JSON. */
   readonly response?: z.ZodType;
   readonly query?: readonly QueryName[];
-  /** Faults beyond those that follow from the rest. */
+  /** Faults beyond those that follow from the other fields. */
   readonly faults?: readonly FaultType[];
   readonly examples?: readonly Example[];
   /** It changes or deletes one resource, and takes If-Match. */
@@ -41,3 +42,12 @@ export interface Operation {
   /** It is a stream too, for a client that accepts text/event-stream. */
   readonly streams?: true;
 }
+
+/** What every page of a list has beside its items. */
+export const listPage = z.object({ links });
+
+/** An operation that answers a list in pages. */
+export type PagedOperation = Operation & {
+  readonly query: readonly QueryName[];
+  readonly response: z.ZodType<z.output<typeof listPage>>;
+};

@@ -83,4 +83,8 @@ describe('the table of operations', () => {
     expect(path).toBe('/v1.0/1234/schedules/a%2Fb%20c/runs');
     expect(pathOf(getV10, {})).toBe('/v1.0');
   });
+
+  it.each(['', '.', '..'])('makes no other path of a parameter that is "%s"', (id) => {
+    expect(() => pathOf(getSchedulesIdRuns, { accountId: '1234', id })).toThrow('cannot stand for id');
+  });
 });

@@ -43,15 +43,16 @@ export type PathParameter<Path extends string> = Path extends `${string}{${infer
   ? Name | PathParameter<Rest>
   : never;
 
-/** The path of one call: the parameters stand in it percent-encoded. */
+/** The path of one call, with its parameters percent-encoded. @throws {TypeError} when one is missing, or is a dot segment */
 export function pathOf<const O extends Pick<Operation, 'path'>>(
   { path }: O,
   parameters: Readonly<Record<PathParameter<O['path']>, string>>,
 ): string {
   const values = new Map<string, string>(Object.entries(parameters));
   return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values.get(name);
-    if (value === undefined) throw new TypeError(`${path} needs a value for ${name}`);
+    const value = values.get(name) ?? '';
+    // A URL with one of these as a segment resolves to another path.
+    if (['', '.', '..'].includes(value)) throw new TypeError(`${path}: "${value}" cannot stand for ${name}`);
     return encodeURIComponent(value);
   });
 }

@@ -1,4 +1,4 @@
-/** Schedules over HTTP. The response is the reference page's; `paused` and `version` stand beside it. */
+/** The schemas and the operations of schedules. A response has the fields of the reference page, and `paused` and `version`. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { madeFull } from './backups.js';
@@ -28,7 +28,7 @@ export const createScheduleRequest = z.strictObject({
 });
 export type CreateScheduleRequest = z.output<typeof createScheduleRequest>['schedule'];
 
-/** A known client sends the regions of an update as `"DFW,IAD"`. */
+/** A known client sends the regions of an update as one text: `"DFW,IAD"`. */
 const regionsOrText = z.preprocess(
   (value) =>
     typeof value === 'string'
@@ -81,18 +81,18 @@ export type ScheduleResource = z.infer<typeof scheduleResource>;
 export const scheduleResponse = z.object({ schedule: scheduleResource });
 export const schedulesResponse = z.object({ schedules: z.array(scheduleResource), links });
 
-/** A run is what became of a slot; one that was asked for with `run_now` is of no slot, and is told by its backup. */
+/** A run is what became of a slot. What `run_now` asks for has no slot, so it is shown as a backup and not as a run. */
 export const runResource = z.object({
-  /** The slot's, from before it is due: of its backup too, when there is one. */
+  /** The id of the slot, known before the slot is due. The backup of the slot has the same id. */
   id: z.string(),
   slot: z.string(),
   outcome: z.enum(['ran', 'skipped', 'missed', 'coming']),
-  /** Why there is no backup. */
+  /** Why there is no backup; null when there is one. */
   reason: z.string().nullable(),
   /** Why the backup is full though an incremental was planned. */
   made_full: madeFull.nullable(),
   backup_id: z.string().nullable(),
-  /** Null when there never was one, and when it was deleted. */
+  /** Null when there never was a backup, and when it was deleted. */
   backup_status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']).nullable(),
   copies: z.array(z.object({ region: regionName, status: z.enum(['PENDING', 'COPYING', 'COMPLETED', 'FAILED']) })),
 });
@@ -191,8 +191,8 @@ export const getSchedulesIdRuns = {
   name: 'getSchedulesIdRuns',
   method: 'GET',
   path: `${accountPath}/schedules/{id}/runs`,
-  summary: 'List what became of the slots of a schedule, newest first, the coming one before them',
-  notes: 'A run that was asked for with run_now is of no slot: its backup is in the list of backups.',
+  summary: 'List what became of the slots of a schedule, the newest first, after the coming one',
+  notes: 'What run_now asks for has no slot: its backup is in the list of backups.',
   status: 200,
   response: runsResponse,
   query: ['limit', 'marker'],

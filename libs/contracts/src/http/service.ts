@@ -47,7 +47,7 @@ export const getDocs = {
   name: 'getDocs',
   method: 'GET',
   path: '/docs',
-  summary: 'Show the reference, for people',
+  summary: 'Show the reference as a page',
   status: 200,
 } as const satisfies Operation;
 
@@ -55,7 +55,7 @@ export const getHealthLive = {
   name: 'getHealthLive',
   method: 'GET',
   path: '/health/live',
-  summary: 'Tell that the process lives',
+  summary: 'Say that the process lives',
   status: 200,
 } as const satisfies Operation;
 
@@ -63,8 +63,8 @@ export const getHealthReady = {
   name: 'getHealthReady',
   method: 'GET',
   path: '/health/ready',
-  summary: 'Tell whether the service can do its work',
-  notes: 'When it can not, the same as a 503.',
+  summary: 'Say whether the service can do its work',
+  notes: 'When it cannot, the same answer has the status 503.',
   status: 200,
 } as const satisfies Operation;
 
@@ -72,7 +72,7 @@ export const getMetrics = {
   name: 'getMetrics',
   method: 'GET',
   path: '/metrics',
-  summary: 'Tell the measurements, to Prometheus',
+  summary: 'Show the metrics, for Prometheus',
   status: 200,
 } as const satisfies Operation;
 

@@ -5,6 +5,6 @@
 -- Guard: an older process beside this one does not write the position. Its rows must be in order all the same.
 create or replace function backup_view_place() returns trigger language plpgsql as $$
 begin
-  select e.position into new.position from ledger_event e where e.stream = 'backup-' || new.id and e.version = 1;
+  new.position := ledger_position_of('backup-' || new.id, 1);
   return new;
 end $$;

@@ -1,4 +1,4 @@
-/** The ledger: append-only events in commit order, the claims that keep things unique, and the one way to append. */
+/** Makes the ledger: append-only events in commit order, the claims that keep things unique, and the one way to append. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 
@@ -38,10 +38,7 @@ export class Ledger1700000000001 implements MigrationInterface {
         for each statement execute function ledger_refuses_change();
       revoke update, delete, truncate on ledger_event from public, current_user;
     `);
-    // A request is {request, stream, expectedVersion, accountId, instanceId, context, events: [{id, type, data}],
-    // claims: [{kind, key}], releases: [{kind, key}]}. No two requests of one call may share a stream or a claim.
-    // The lock is taken before any position is drawn and held to the end of the transaction, so that position order
-    // is commit order; the statement after it has a snapshot of its own and so sees every append before it.
+    // The first form of the function. The form in force is functions/ledger_append.sql, which says how it works.
     await run.query(`
       create function ledger_append(requests jsonb)
         returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)

@@ -1,11 +1,11 @@
-/** How far events have been carried and handled: the relay's cursor, each consumer group's offsets, and what was set aside. */
+/** Keeps how far events were sent and handled: the relay's cursor, the offsets of each consumer group, and the dead letters. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 
 export class Feed1700000000002 implements MigrationInterface {
   async up(run: QueryRunner): Promise<void> {
-    // A source is one broker cluster (kafka:<cluster id>) or the ledger itself. A new cluster is a new source: it is
-    // filled from the start of the ledger and handled anew, which handlers bear because identity makes them idempotent.
+    // A source is one broker cluster (kafka:<cluster id>) or the ledger itself. A new cluster is a new source: it is filled
+    // from the start of the ledger, and its events are handled again. Handlers are idempotent, because ids say what was done.
     await run.query(`
       create table relay_cursor (
         source text not null,

@@ -1,4 +1,4 @@
-/** Long work and who holds it: a job is leased, never locked, so that no transaction is open across I/O. */
+/** Keeps long work and who holds it. A job is leased and never locked, so that no transaction is open across I/O. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

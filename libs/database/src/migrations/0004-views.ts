@@ -1,4 +1,4 @@
-/** The read model: one table a view, foldable from the ledger, and how far each account's views are folded. */
+/** Makes the read model: a table for each view, which can be folded from the ledger, and how far each account is folded. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

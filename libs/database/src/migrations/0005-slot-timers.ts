@@ -1,4 +1,4 @@
-/** The scheduler's timers: one row a schedule, with the next slot to fire. */
+/** Makes the scheduler's timers: one row for each schedule, with the next slot to fire. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

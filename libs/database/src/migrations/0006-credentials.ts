@@ -1,4 +1,4 @@
-/** The credentials of instances: ciphertext only. */
+/** Keeps the credentials of instances, as ciphertext only. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

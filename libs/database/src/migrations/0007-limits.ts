@@ -1,4 +1,7 @@
-/** Quotas that the ledger counts with its events, requests with a key of their own, counts of requests, events by id, and jobs asked for again. */
+/**
+ * Adds quotas that the ledger counts with its events, requests with an idempotency key, and counts of requests. Events are
+ * found by id, and a job that is asked for again is done again.
+ */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 
@@ -48,8 +51,7 @@ export class Limits1700000000007 implements MigrationInterface {
         where type = 'full' and status in ('COMPLETED', 'DELETE_FAILED');
       create index backup_view_of_parent on backup_view (parent_id) where parent_id is not null;
     `);
-    // As before, and with each request {…, quotas: [{kind, key, by, most}]}; a request may have none. No two requests of
-    // one call may share a quota.
+    // The second form of the function, with quotas. The form in force is functions/ledger_append.sql.
     await run.query(`
       create or replace function ledger_append(requests jsonb)
         returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)

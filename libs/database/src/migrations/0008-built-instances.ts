@@ -1,4 +1,4 @@
-/** Instances that are built from backups: they have no endpoint until they are there, and may fail to be. */
+/** Has instances that are built from backups: they have no endpoint until their server runs, and the build may fail. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

@@ -1,4 +1,4 @@
-/** The answers of idempotent requests as they were sent: a jsonb would lose their order, and takes not every text. */
+/** Keeps the answers of idempotent requests as they were sent. As jsonb they lose their order, and some texts are refused. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

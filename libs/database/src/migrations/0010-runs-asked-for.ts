@@ -1,6 +1,6 @@
 /**
- * The runs that were asked for, which are of no slot, stand beside those of slots, so that a schedule's last run is known
- * when its backup is gone. Accounts whose views were folded before get theirs as the fold makes them.
+ * Keeps the runs that were asked for beside those of slots, so that a schedule's last run is known when its backup is gone.
+ * Accounts whose views were folded before get the rows that the fold would have made.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';

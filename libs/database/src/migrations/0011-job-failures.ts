@@ -1,4 +1,4 @@
-/** How often a job came to nothing, apart from how often it was leased: a lease that was given back is no failure. */
+/** Counts how often a job came to nothing, apart from how often it was leased. A lease that was given back is no failure. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

@@ -1,4 +1,4 @@
-/** What mends itself: deletions without a job are found, and views that an older version folded are known to lack something. */
+/** Lets faults mend themselves: deletions without a job are found, and so are views that lack events of newer types. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

@@ -1,4 +1,4 @@
-/** Which vault each region has: one that is missing, or another in its place, is told from a new one after a restart too. */
+/** Keeps which vault each region has. After a restart too, a missing vault or another in its place is told from a new one. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

@@ -1,7 +1,7 @@
 /**
- * Which server's history a backup is a state of, why one is full that was to be incremental, and which lineages were
- * accepted. All of it comes from events that no version before this one has recorded, so what is empty now is right; what
- * an older process folds meanwhile is folded anew.
+ * Shows which server's history a backup is a state of, why a backup is full that was planned incremental, and which lineages
+ * were accepted. No version before this one recorded such events, so empty columns are right. What an older process folds
+ * meanwhile is folded anew.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';

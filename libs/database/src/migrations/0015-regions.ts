@@ -1,4 +1,4 @@
-/** Regions come and go: since when a copy is owed, and what is stranded or left behind where a region has no vault. */
+/** Lets regions come and go: it shows since when a copy is owed, and what a region without a vault holds up. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';
 

@@ -1,6 +1,6 @@
 /**
- * What a second look needs: which events each group has handled, as far as nobody has looked after it; and how long a
- * lease is and when a pause began, so that those that a wrong clock has made are known.
+ * Keeps what a second look needs: which events each consumer group has handled since the last one. Leases get their length and
+ * pauses their beginning, so that those that a wrong clock has made are found.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';

@@ -1,6 +1,6 @@
 /**
- * What stands when clocks are wrong: the time that each host has gone by, the slots that were decided before their time,
- * and of each backup its place in the ledger, which says what is newest whatever a clock said.
+ * Keeps what is right when clocks are wrong: the time that each host goes by, the slots that were decided before their time,
+ * and the position of each backup, which tells what is newest.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';

@@ -1,12 +1,16 @@
-/** The functions come from files of their own, so that each is read whole, in the form that is in force. */
+/** Installs the functions from their files, so that a reader finds each of them whole, in the form that is in force. */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { installFunctions } from '../functions.js';
 import { noWayBack } from '../no-way-back.js';
 
 export class Functions1700000000018 implements MigrationInterface {
   static readonly installs = {
-    backup_view_place: 'd8edd8bf818d55c953acc5e01965c53c1cd80f3ba87fe66507a9016d69c60219',
+    backup_view_place: '01a458b74cddb1abdc0b36077b892d12d84f95dd95020d768ec86118c2ed94a1',
     ledger_append: 'cc8a4b20e00faa4e482c03e993c5f9ee66f4fbeb5b7df0aa04e598095f76bc75',
+    ledger_head: 'b3ab00d778d28261a19cfe57798a03ea8241fd54e4008a7857ea31db313ca831',
+    ledger_is_claimed: '50ec4bed17b1cd0bc9ba3c6f746389580016d0c60a71aec34c9cdc7d4ec6bf64',
+    ledger_newest_of: '062ad9d36e16e87307ddd3279ab7d28b3cd9b74d83d6893414909f4bf40269ea',
+    ledger_position_of: 'e7ec8d8988bf3053a4d334391ad9484b444507b221d1e75aed1b4b287e544513',
     ledger_refuses_change: '189cfebec4183e68e5fee8c52a3e8c67f5f7de8a8610bb19b59168277293d4b0',
   };
 

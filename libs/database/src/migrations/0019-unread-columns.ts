@@ -1,6 +1,6 @@
 /**
- * Three columns of `slot_timer` that nothing reads may be null: an older process still writes them, this version need not,
- * and the next version drops them.
+ * Lets three columns of `slot_timer` be null, because nothing reads them. An older process still writes them, this version
+ * need not, and the next version drops them.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { noWayBack } from '../no-way-back.js';

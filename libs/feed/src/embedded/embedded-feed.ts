@@ -1,6 +1,7 @@
 /**
- * The feed without a broker: tails the ledger itself. For one machine; the same handlers and guarantees as over Kafka.
- * Any number of processes may run it: they take turns at the offset's row, and each event is handled by one of them.
+ * The feed without a broker: it reads the ledger itself. It is meant for one machine, and has the same handlers and
+ * guarantees as the feed over Kafka. Any number of processes may run it: they take turns at the row of the offset, and each
+ * event is handled by one of them.
  */
 import { type Aggregate, aggregates, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
@@ -40,7 +41,7 @@ export class EmbeddedFeed extends FeedServer {
   }
 
   async listen(callback: () => void): Promise<void> {
-    // An app without handlers has nothing to follow: without a broker there is nothing to relay either.
+    // An app without handlers has nothing to do here, because without a broker there is nothing to relay either.
     if (this.handlers.any) await this.follow();
     callback();
   }
@@ -108,7 +109,7 @@ export class EmbeddedFeed extends FeedServer {
     return 'again';
   }
 
-  /** The place in the ledger of the last event handled or set aside; here it is the offset too. */
+  /** The position of the last event that was handled or set aside. In this feed it is the offset as well. */
   private async handled(aggregate: Aggregate): Promise<number> {
     const { offset = 0n } = (await handledOf(this.options.dataSource.manager, this.keyOf(aggregate))).get(0) ?? {};
     return Math.max(0, Number(offset));

@@ -1,4 +1,4 @@
-/** An event of the ledger as a Kafka message: CloudEvents 1.0 in binary content mode, the place in the ledger beside it. */
+/** Makes a Kafka message of an event: CloudEvents 1.0 in binary content mode, with the position in a header. */
 import { eventContext, idOf } from '@strongroom/contracts';
 import type { TailRow } from '@strongroom/ledger';
 import type { Message } from 'kafkajs';
@@ -6,10 +6,10 @@ import { z } from 'zod';
 
 export const positionHeader = 'strongroom-position';
 
-/** The version of an event's form is in its type: an event that changes gets a new one. */
+/** The version of an event's form, which is part of the type: an event that changes gets a new one. */
 const typeSuffix = 'v1';
 
-/** Whoever follows a request through the broker finds it here without reading the value. */
+/** The parts of the context that are also headers, so that a request can be followed without reading the values. */
 const { requestId, correlationId } = eventContext.shape;
 const traced = z.object({ context: z.object({ requestId, correlationId }) });
 
@@ -22,10 +22,10 @@ export function cloudEventOf({
   at,
   event,
 }: TailRow): Message & { value: string } {
-  // An event that can't be read is carried all the same: it is its consumers' to set aside.
+  // An event that can't be read is sent all the same, and its consumers set it aside.
   const { data: trace } = traced.safeParse(event);
   return {
-    // Events of one instance keep their order.
+    // Events of one instance keep their order, because they are in one partition.
     key: instanceId,
     value: JSON.stringify(event),
     headers: {

@@ -1,7 +1,7 @@
 /**
- * The broker's cluster: its identity, which names the source, and its topics, made where they are missing and then filled
- * from the start of the ledger. After a failure it is looked at anew: an empty cluster may have taken the place of the
- * one that was there, under another identity or under the same.
+ * The cluster of the broker: its id, which names the source, and its topics. Topics that are missing are made and filled from
+ * the start of the ledger. After a failure the cluster is looked at again, because an empty cluster may have taken its place,
+ * under another id or the same.
  */
 import { aggregates, deadLetterTopic, topicName } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
@@ -23,7 +23,7 @@ export class Cluster {
     private readonly namespace: string,
   ) {}
 
-  /** `kafka:<cluster id>`, once the topics are there. */
+  /** Returns `kafka:<cluster id>` when the topics are there. */
   source(): Promise<string> {
     this.known ??= this.look().catch((error: unknown) => {
       this.forget();
@@ -50,7 +50,7 @@ export class Cluster {
       ];
       const missing = wanted.filter(({ topic }) => !there.has(topic));
       if (missing.length > 0) {
-        // First: who dies in between leaves topics that are still missing, and no relay goes on behind the gap.
+        // This comes first: if the process ends in between, the topics are still missing, and no relay goes on beyond the gap.
         const lost = await beginAnew(
           this.dataSource,
           source,

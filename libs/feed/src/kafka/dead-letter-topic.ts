@@ -1,10 +1,10 @@
-/** The topic that tells others of messages set aside; the table `dead_letter` is what they are replayed from. */
+/** Publishes the messages that were set aside. They are replayed from the table `dead_letter`, and not from this topic. */
 import { deadLetterTopic, messageOf } from '@strongroom/contracts';
 import { type Kafka, Partitioners, type Producer } from 'kafkajs';
 import { FeedFault } from '../feed-fault.js';
 import type { FeedMessage } from '../feed-message.js';
 
-/** A broker takes 1 MiB, headers included. */
+/** A broker takes messages of at most 1 MiB, headers included. */
 const mostBytes = 900_000;
 
 export class DeadLetterTopic {
@@ -19,7 +19,7 @@ export class DeadLetterTopic {
     this.topic = deadLetterTopic(namespace);
   }
 
-  /** @throws {FeedFault} when the broker did not take it */
+  /** @throws {FeedFault} when the broker did not take the message */
   async publish({ topic, partition, offset, value, headers }: FeedMessage, error: unknown): Promise<void> {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     const fits = Buffer.byteLength(text) <= mostBytes;

@@ -1,9 +1,9 @@
-/** The Kafka client as Strongroom uses it: its log is ours, and how often it tries is said here, not left to its defaults. */
+/** The Kafka client with our log, and with our own limits to its retries. */
 import type { Logger } from '@strongroom/runtime';
 import { Kafka, type LogEntry, logLevel } from 'kafkajs';
 import './idle-request-queue.js';
 
-/** What the client calls an error and then gets over by itself: a group or a broker that is just starting. */
+/** What the client logs as an error though it passes by itself: a group or a broker that is just starting. */
 const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;
 
 export function kafkaClient(brokers: string[], clientId: string, log: Logger): Kafka {

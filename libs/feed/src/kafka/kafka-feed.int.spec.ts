@@ -85,7 +85,7 @@ describe('the Kafka feed, on a topic that others can write to', () => {
     const [real] = await witness.messages(world.topic('schedule'));
     if (!real) throw new Error('nothing was relayed');
     const { position } = JSON.parse(real.value);
-    // What a broker keeps that outlives a ledger restored to an earlier point, and what a stranger can put there.
+    // Positions that a broker may hold after the ledger was restored to an earlier point, or that another client may send.
     const places = [position + 2, position + 3, position + 4, Number.MAX_SAFE_INTEGER];
     for (const place of places) {
       const value = JSON.stringify({ ...JSON.parse(real.value), id: world.ids.next(), position: place });

@@ -1,6 +1,7 @@
 /**
- * The feed over Kafka. Where a group is, PostgreSQL says, in the transaction of the handlers; what Kafka keeps of it
- * serves its tools only. A consumer that was fenced or frozen finds the offset's row moved, and skips.
+ * The feed over Kafka. How far a group is stands in PostgreSQL, and changes in the transaction of the handlers. What is
+ * committed to Kafka serves only Kafka's tools. A consumer that was fenced or frozen finds that the row of the offset has
+ * moved on, and skips the messages.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { aggregates, messageOf, topicName } from '@strongroom/contracts';
@@ -41,12 +42,12 @@ const outagePauseMs = 500;
 const restartMs = 1_000;
 const heartbeatMs = 1_000;
 
-/** One life of a consumer: what its batches need to know of it. */
+/** What the batches need to know of one life of a consumer, from its connection to its crash. */
 interface Life {
   consumer: Consumer;
   source: string;
   parts: BatchParts;
-  /** By partition: the offset after which it went back to read again. */
+  /** By partition, the offset after which it has gone back to read again. */
   sought: Map<string, bigint>;
 }
 
@@ -114,7 +115,7 @@ export class KafkaFeed extends FeedServer {
     for (const loop of [...this.loops, this.secondLook]) loop.start();
   }
 
-  /** One life of a consumer: from its connection to its crash, or to the stop. */
+  /** Lives one life of a consumer, from its connection to its crash or to the stop. */
   private async consume(parts: BatchParts, signal: AbortSignal): Promise<void> {
     const { kafka, group, cluster, log } = this.options;
     const source = await cluster.source();
@@ -126,7 +127,7 @@ export class KafkaFeed extends FeedServer {
       rebalanceTimeout: 20_000,
       maxWaitTimeInMs: 250,
       allowAutoTopicCreation: false,
-      // After a crash this loop begins another life; one that restarts itself as well would be a second member.
+      // After a crash this loop begins another life. A client that restarted itself would be a second member.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
     const life: Life = { consumer, source, parts, sought: new Map() };
@@ -163,7 +164,7 @@ export class KafkaFeed extends FeedServer {
     }
   }
 
-  /** Only saves work: the offset's row is what counts. */
+  /** Skips what was handled before. It only saves work, because the row of the offset is what counts. */
   private async seek({ consumer, source }: Life, assignment: Record<string, number[]>): Promise<void> {
     const { dataSource, group } = this.options;
     for (const [topic, partitions] of Object.entries(assignment)) {
@@ -200,8 +201,8 @@ export class KafkaFeed extends FeedServer {
   }
 
   /**
-   * What was handled may have been lost with its database's last commits: the consumer reads from there again. Once for
-   * each place, for what lies between may be gone from the topic.
+   * The database may have lost its last commits, and with them what was handled: then the consumer goes back and reads
+   * from there again. It goes back once for each offset, because the messages between may be gone from the topic.
    */
   private async goBack({ consumer, source, sought }: Life, batch: Batched): Promise<void> {
     const { topic, partition, messages } = batch;
@@ -216,7 +217,7 @@ export class KafkaFeed extends FeedServer {
     consumer.seek({ topic, partition, offset: String(handled + 1n) });
   }
 
-  /** Waits an outage out, with heartbeats, so that the partition stays ours. False when it is ours no longer. */
+  /** Waits for the end of an outage, with heartbeats so that the partition is kept. @returns whether it was kept */
   private async persist(
     handle: () => Promise<void>,
     { isRunning, isStale, heartbeat }: EachBatchPayload,
@@ -224,14 +225,14 @@ export class KafkaFeed extends FeedServer {
     const { log } = this.options;
     let failures = 0;
     while (isRunning() && !isStale()) {
-      // What a missed heartbeat means is found out by the next one that is waited for.
+      // A heartbeat that fails here has no effect: the next one that is awaited shows what it means.
       const beating = setInterval(() => void heartbeat().catch(() => {}), heartbeatMs);
       try {
         await handle();
         if (failures > 0) log.info({ failures }, 'events are handled again');
         return true;
       } catch (error) {
-        // The client takes a TypeError for the end of the consumer: what it gets to see is a plain error.
+        // The client ends the consumer on a TypeError, so it is given a plain error.
         if (!passesByItself(error)) throw new Error(messageOf(error), { cause: error });
         failures += 1;
         if (failures === 1) log.warn({ err: error }, 'events wait for an outage to end; tried again until it does');

@@ -10,7 +10,7 @@ import { KafkaWitness, kafkaForTests, type Witnessed } from '../../fixtures/kafk
 
 const positionOf = ({ headers }: Witnessed) => Number(headers['strongroom-position']);
 
-/** The ids of the events in the order of their first coming, checked to be in ledger order within each partition. */
+/** The ids of the events in the order of their arrival. It checks that each partition is in the order of the ledger. */
 function inOrder(messages: Witnessed[]): string[] {
   const news = new Map<number, number>();
   const ids: string[] = [];
@@ -83,7 +83,7 @@ describe('the relay', () => {
     const events = await world.append(instance, 5);
     await world.settled(events);
     await first.close();
-    // What such a death leaves.
+    // A process that ends at this point leaves this.
     await world.dataSource.query('update relay_cursor set position = 0, holder = null, held_until = null');
 
     await world.member({ name: 'second' });
@@ -138,7 +138,7 @@ describe('the relay', () => {
     const first = await world.member({ name: 'first' });
     const handled = await world.append(instance, 3);
     await world.settled(handled);
-    // Sent twice, so that the events have other offsets in the new topic.
+    // The events are sent twice, so that they have other offsets in the new topic.
     await world.dataSource.query('update relay_cursor set position = 0');
     await inKafka(6);
     await eventually(async () => expect(await world.waiting(first)).toBe(0), { withinMs: 20_000 });
@@ -184,7 +184,7 @@ describe('the relay and the feed, with a broker that fails', () => {
   let broker: KafkaBroker;
   let world: FeedWorld;
 
-  /** On the same port; on the same data unless it is to be empty. */
+  /** Starts a broker on the same port when one is given, and on the data that is named. */
   const start = async (data: string, port?: number) => {
     const jars = process.env.STRONGROOM_TEST_KAFKA_JARS;
     if (!jars) throw new Error(`this test needs a Kafka: ${process.env.STRONGROOM_TEST_KAFKA_REASON}`);
@@ -236,7 +236,7 @@ describe('the relay and the feed, with a broker that fails', () => {
 
     await broker.kill();
     await world.append(world.ids.next(), 3);
-    // Of a process that has never seen the broker as well.
+    // This holds for a process that has never seen the broker as well.
     const late = await world.member({ name: 'late', handles: false });
     await eventually(async () => expect(await oldest()).toBeGreaterThan(2), { withinMs: 20_000 });
     expect(await waiting()).toBe(3);

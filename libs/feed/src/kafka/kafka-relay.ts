@@ -1,4 +1,4 @@
-/** The relay of a process: a lane for each topic, woken by appends. Every app runs one; one at a time does the work. */
+/** The relay of a process, with a loop for each topic, which appends wake up. Every app runs one, and one at a time works. */
 import { aggregates } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import type { Clock, Logger, Metrics } from '@strongroom/runtime';
@@ -15,7 +15,7 @@ export interface KafkaRelayOptions {
   log: Logger;
   metrics: Metrics;
   namespace: string;
-  /** Who holds the leases: unique to the process. */
+  /** Who holds the leases. It is unique to the process. */
   holder: string;
   cluster: Cluster;
 }
@@ -61,7 +61,7 @@ export class KafkaRelay {
     await Promise.all(this.relays.map((relay) => relay.stop()));
   }
 
-  /** Both gauges are asked for at the same time, and counted once. */
+  /** Counts once for both gauges, which are read at the same time. */
   private lags(): Promise<TopicLag[]> {
     this.measuring ??= Promise.all(this.relays.map((relay) => relay.lag())).finally(() => {
       this.measuring = undefined;

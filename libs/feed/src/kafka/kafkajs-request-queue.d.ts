@@ -1,4 +1,4 @@
-/** What this project uses of a class that kafkajs does not describe in its own types. */
+/** The parts that this project uses of a class that kafkajs has no types for. */
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   interface Request {
     entry: { correlationId: number; apiName: string; apiKey: number; apiVersion: number };
@@ -16,9 +16,9 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
       broker: string;
       logger: { debug(): void; warn(): void };
     });
-    /** Requests that were not sent yet. */
+    /** Requests that are not sent yet. */
     readonly pending: readonly unknown[];
-    /** Sends the request, or keeps it when as many as may be are on their way. */
+    /** Sends the request, or keeps it when as many requests are on their way as may be. */
     push(request: Request): void;
     /** Sets a timer to look at `pending` again. */
     scheduleCheckPendingRequests(): void;

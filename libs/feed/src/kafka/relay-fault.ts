@@ -1,4 +1,4 @@
-/** The relay can't send now, and tries again by itself. */
+/** The relay can't send now. It tries again by itself. */
 import { Fault } from '@strongroom/contracts';
 
 export class RelayFault extends Fault<'topic-without-partitions' | 'topic-seems-shorter'> {

@@ -1,8 +1,8 @@
 /**
- * Carries one topic's events from the ledger to Kafka, in order. Of any number of processes the one that holds the
- * cursor's lease does it. A lease and not a lock: a process that is frozen keeps its connections, and with them its locks.
+ * Sends the events of one topic from the ledger to Kafka, in order. Of all processes only the one that holds the lease of the
+ * cursor does it. It is a lease and not a lock, because a frozen process keeps its connections and with them its locks.
  *
- * What was sent when a relay dies or freezes is sent again by the next: in order, and known to consumers by its position.
+ * When a relay dies or freezes, the next one sends the last events again, in order. Consumers recognise them by position.
  */
 import { type Aggregate, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
@@ -23,16 +23,16 @@ export interface TopicRelayOptions {
   log: Logger;
   aggregate: Aggregate;
   namespace: string;
-  /** Who holds the lease: unique to the process. */
+  /** Who holds the lease. It is unique to the process. */
   holder: string;
   cluster: Cluster;
 }
 
-/** What a topic has yet to be sent. */
+/** What is still to be sent to a topic. */
 export interface TopicLag {
   topic: string;
   events: number;
-  /** Since when the oldest waits. */
+  /** The time of the oldest event that waits. */
   oldestAt: Date | null;
 }
 
@@ -42,7 +42,7 @@ const leaseMs = 5_000;
 const lossIsSureMs = 10_000;
 
 const cursors = z.array(z.object({ position: z.coerce.number() }));
-/** By partition: the offset after the newest message that it has acknowledged. */
+/** By partition, the offset after the newest message that the partition has acknowledged. */
 const ends = z.record(z.string(), z.coerce.bigint());
 type Ends = z.infer<typeof ends>;
 const heldCursors = z.array(z.object({ position: z.coerce.number(), ends }));
@@ -79,7 +79,7 @@ export class TopicRelay {
     await this.loop.stop();
     await this.dropSender();
     if (this.source !== undefined) {
-      // The next one need not wait for the lease to lapse.
+      // The next relay need not wait for the lease to lapse.
       await this.options.dataSource
         .query('update relay_cursor set held_until = null where source = $1 and topic = $2 and holder = $3', [
           this.source,
@@ -90,7 +90,7 @@ export class TopicRelay {
     }
   }
 
-  /** Asks the database only: a broker that is away is what the lag is to show. Its source is the one last relayed to. */
+  /** Asks the database alone, so that the lag shows an outage of the broker. The source is the one of the last relay. */
   async lag(): Promise<TopicLag> {
     const { dataSource, ledger, aggregate } = this.options;
     const { topic, source = null } = this;
@@ -116,7 +116,7 @@ export class TopicRelay {
       const sender = await this.connected();
       if (this.hasLost(sender, ends)) return await this.refill(source);
       sent = await sender.send(rows.map((row) => ({ position: row.position, message: cloudEventOf(row) })));
-      // The broker gives an offset that it gave before: what was there is lost.
+      // The broker has given an offset for the second time, so the first message is lost.
       if (sent.taken.some(({ partition, baseOffset }) => baseOffset < endOf(ends, partition))) {
         return await this.refill(source);
       }
@@ -131,7 +131,7 @@ export class TopicRelay {
     throw sent.error;
   }
 
-  /** A producer that does not know what arrived must not go on in its numbering, nor towards a cluster that was replaced. */
+  /** Replaces the producer: one that does not know what arrived must not go on with its numbers, nor with another cluster. */
   private async beginAnew(): Promise<void> {
     await this.dropSender();
     this.options.cluster.forget();
@@ -146,14 +146,14 @@ export class TopicRelay {
     await this.options.dataSource.query(
       `update relay_cursor set position = $4, ends = ends || $6::jsonb, moved_at = now()
        where source = $1 and topic = $2 and holder = $3 and position = $5`,
-      // Only from where it was: it is set back when the topic was lost meanwhile.
+      // The cursor moves only from where it was: it is set back when the topic was lost meanwhile.
       [source, this.topic, this.holder, position, from, JSON.stringify(ends)],
     );
   }
 
   /**
-   * Whether a partition ends before what it has acknowledged: an unclean election, or a disk that was wiped. A leader that
-   * is new tells an older end for a moment, so it is looked at again for a while.
+   * Whether a partition ends before what it has acknowledged, after an unclean election or the loss of a disk. A new leader
+   * tells an older end for a moment, so the end is looked at again for a while.
    * @throws {RelayFault} as long as that may pass
    */
   private hasLost(sender: TopicSender, ends: Ends): boolean {
@@ -178,7 +178,7 @@ export class TopicRelay {
     return 'again';
   }
 
-  /** Takes or prolongs the lease: the cursor, or undefined while another process holds it. */
+  /** Takes or prolongs the lease. @returns the cursor; undefined while another process holds the lease */
   private async lease(source: string): Promise<{ position: number; ends: Ends } | undefined> {
     const { dataSource } = this.options;
     const taken: unknown = await dataSource.query(

@@ -1,7 +1,7 @@
 /**
- * Sends a topic's messages to Kafka, each partition's by itself and in order. The client believes of a request over several
- * partitions that what one broker has acknowledged was all that it leads; a leader that changes in between would lose
- * messages without a word. So no request is over more than one.
+ * Sends the messages of a topic to Kafka, those of each partition by themselves and in order. A request for several
+ * partitions could lose messages without an error: when a leader changes meanwhile, the client takes the answer of one broker
+ * for the answer of all. So each request is for one partition.
  */
 import { type Kafka, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
 import type { cloudEventOf } from './cloud-event.js';
@@ -13,15 +13,15 @@ export interface Placed {
 }
 
 export interface Sent {
-  /** Everything before it was acknowledged; undefined when everything was. */
+  /** The position of the first message that was not acknowledged; undefined when all were. */
   firstUnsent: number | undefined;
-  /** Why not. */
+  /** Why it was not acknowledged. */
   error: unknown;
-  /** Of each partition that took something: the offset of the first message, and how many there were. */
+  /** For each partition that took messages: the offset of the first, and how many there were. */
   taken: { partition: number; baseOffset: bigint; count: number }[];
 }
 
-/** Of values; half of what a broker takes in one batch. */
+/** The bytes of values in one batch, which is half of what a broker takes. */
 const batchBytes = 500_000;
 
 export class TopicSender {
@@ -61,7 +61,7 @@ export class TopicSender {
     }
   }
 
-  /** Returns when every partition has acknowledged its messages, or could not. */
+  /** Returns when every partition has acknowledged its messages or has failed to. */
   async send(messages: readonly Placed[]): Promise<Sent> {
     const byPartition = new Map<number, Placed[]>();
     for (const placed of messages) {

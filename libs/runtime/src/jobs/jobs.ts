@@ -1,10 +1,10 @@
 /**
- * Long work and who does it. A job is held by lease: one holder at a time, by the database's clock, and a holder whose
+ * Long work and who does it. A job is held by a lease: it has one holder at a time, by the database's clock. A holder whose
  * lease has passed on is fenced: what it does to the job has no effect, because owner and attempt no longer match.
  *
- * That clock may be wrong and be put right. A lease that ends further ahead than it is long is over, and so is a pause that
- * will only begin: a wrong clock made them. So no lease lasts longer than its length and a few seconds from the moment when
- * the clock was put back.
+ * That clock may be wrong and be put right. A lease whose end is further ahead than its length is over, and so is a pause that
+ * begins in the future: a wrong clock made them. So, once the clock is put back, no lease lasts longer than its length and a
+ * few seconds.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -26,11 +26,11 @@ export interface LeasedJob {
   readonly id: string;
   readonly lane: string;
   readonly accountId: string;
-  /** How often the job has been leased, this time included: of two who hold it, the one with the higher number does. */
+  /** How often the job has been leased, this time included. Of two who believe that they hold it, the higher number does. */
   readonly attempt: number;
-  /** How often it came to nothing: its holder was lost, or gave it back as failed. A holder that was told to end is no failure. */
+  /** How often the job came to nothing: its holder was lost, or gave it back as failed. A holder that was told to end did not fail. */
   readonly failures: number;
-  /** How often it had been added when it was leased. */
+  /** How often the job had been added when it was leased. */
   readonly asked: number;
   readonly owner: string;
 }
@@ -42,10 +42,10 @@ export interface JobProgress {
 
 export interface LaneLoad {
   lane: string;
-  /** Ready, and held by nobody. */
+  /** How many are ready and held by nobody. */
   waiting: number;
   held: number;
-  /** Not ready before some later time. */
+  /** How many are ready only at some later time. */
   deferred: number;
   /** How long the job that has waited longest has been ready. */
   oldestWaitMs: number;
@@ -64,14 +64,15 @@ const progressRows = z.array(z.object({ id: z.string(), done_bytes: bytes, total
 const loadRows = z.array(
   z.object({ lane: z.string(), waiting: z.int(), held: z.int(), deferred: z.int(), oldest_wait_ms: z.coerce.number() }),
 );
-/** Of a lease whose length an older version did not tell; none of its was longer. */
+/** The length of a lease whose length an older version did not write: no lease of that version was longer. */
 const longestUntoldMs = 3_600_000;
-/** Statements that run at the same time do not go by the very same time. */
+/** Statements that run at the same time may differ a little in the time that they go by. */
 const slack = `interval '5 s'`;
 const isFree = `(lease_until is null or lease_until < now()
   or lease_until > now() + coalesce(lease_ms, ${longestUntoldMs}) * interval '1 ms' + ${slack})`;
 const wasMistaken = `paused_at > now() + ${slack}`;
 
+const idRows = z.array(z.object({ id: z.string() }));
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
 export class Jobs {
@@ -80,28 +81,51 @@ export class Jobs {
   /** Adds jobs within a transaction; one that is there already stays as it is, and is done again if it is held. */
   async add(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
+    await manager.query('select job_add($1)', [JSON.stringify(jobs)]);
+  }
+
+  /**
+   * Adds what the event at a position asks for, within a transaction that hears of the event. Nothing happens when the
+   * event's own transaction has added it: the job may have been done since.
+   */
+  async addUnlessThere(manager: EntityManager, position: number, job: NewJob): Promise<void> {
     await manager.query(
-      // In order of the key, so that two transactions that add the same jobs wait for each other and never deadlock.
-      `insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
-       select kind, id, lane, account_id, coalesce(ready_at, now()), now(), total_bytes
-       from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::bigint[])
-         as added(kind, id, lane, account_id, ready_at, total_bytes)
-       order by kind, id
-       on conflict (kind, id) do update set asked = job.asked + 1`,
-      [
-        jobs.map(({ kind }) => kind),
-        jobs.map(({ id }) => id),
-        jobs.map(({ lane = '' }) => lane),
-        jobs.map(({ accountId }) => accountId),
-        jobs.map(({ readyAt }) => readyAt?.toISOString() ?? null),
-        jobs.map(({ totalBytes }) => totalBytes ?? null),
-      ],
+      `with there as (delete from job_news where position = $1 and kind = $2 returning 1)
+       select job_add($3) where not exists (select from there)`,
+      [position, job.kind, JSON.stringify([job])],
     );
+  }
+
+  /** Forgets which jobs came with events that the feed has not brought in a day. News after that adds them again; they are found done. */
+  async forgetOldNews(): Promise<void> {
+    await this.dataSource.query(`delete from job_news where added_at < now() - interval '1 day'`);
+  }
+
+  /** Tells which of the ids have no job of the kind. */
+  async absent(kind: string, ids: readonly string[]): Promise<Set<string>> {
+    return this.idsOf(
+      `select id from unnest($2::uuid[]) as wanted(id)
+       where not exists (select from job where job.kind = $1 and job.id = wanted.id)`,
+      [kind, ids],
+    );
+  }
+
+  /** Tells for which of the ids somebody holds the job. */
+  async heldOf(kind: string, ids: readonly string[]): Promise<Set<string>> {
+    return this.idsOf('select id from job where kind = $1 and id = any($2::uuid[]) and lease_until > now()', [
+      kind,
+      ids,
+    ]);
+  }
+
+  /** The ids of some jobs of a kind. */
+  async some(kind: string, limit: number): Promise<Set<string>> {
+    return this.idsOf('select id from job where kind = $1 limit $2', [kind, limit]);
   }
 
   /**
    * Leases up to `limit` jobs that are ready and held by nobody, those that have been ready longest first.
-   * @param inHand ids that the caller still works on under an earlier lease: not leased to it, be it that the lease has lapsed
+   * @param inHand ids that the caller still works on under an earlier lease: not leased to it, even when that lease has lapsed
    */
   async lease(
     kind: string,
@@ -138,7 +162,7 @@ export class Jobs {
     return rows.map((row) => ({ kind, lane, owner, ...row }));
   }
 
-  /** Prolongs the lease from now on. False: the job is no longer this holder's, and its work must end. */
+  /** Prolongs the lease from now on. @returns false when the job is no longer this holder's, and its work must end */
   async renew(
     job: LeasedJob,
     leaseMs: number,
@@ -152,7 +176,7 @@ export class Jobs {
     );
   }
 
-  /** Takes the job off the list, or gives it free when it was added anew meanwhile. Without effect when it is no longer this holder's. */
+  /** Takes the job off the list, or makes it ready again when it was added anew meanwhile. Without effect when it is no longer this holder's. */
   async finish(job: LeasedJob): Promise<void> {
     await this.dataSource.query(
       `with done as (
@@ -177,7 +201,7 @@ export class Jobs {
     );
   }
 
-  /** Makes those of the jobs that wait ready at once, within a transaction; one that is held, as soon as it is given back. */
+  /** Makes jobs that wait ready at once, within a transaction. A job that is held is ready as soon as it is given back. */
   async wake(manager: EntityManager, kind: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await manager.query(
@@ -201,7 +225,7 @@ export class Jobs {
     );
   }
 
-  /** How many jobs wait and how many are held, lane by lane; lanes without jobs are left out. */
+  /** How many jobs wait and how many are held, by lane. Lanes without jobs are left out. */
   async load(kind: string): Promise<LaneLoad[]> {
     const rows = loadRows.parse(
       await this.dataSource.query(
@@ -216,6 +240,11 @@ export class Jobs {
       ),
     );
     return rows.map(({ oldest_wait_ms, ...rest }) => ({ ...rest, oldestWaitMs: oldest_wait_ms }));
+  }
+
+  private async idsOf(query: string, values: unknown[]): Promise<Set<string>> {
+    const rows: unknown = await this.dataSource.query(query, values);
+    return new Set(idRows.parse(rows).map(({ id }) => id));
   }
 
   /** Runs an update or delete on the job if it is still this holder's; tells whether it was. */

@@ -7,21 +7,21 @@ import type { Logger } from '../log.js';
 import { WorkLoop } from '../work-loop.js';
 import type { Jobs, LeasedJob } from './jobs.js';
 
-/** What the work in hand is given. */
+/** What each work is given with its job. */
 export interface Hold {
   /** Aborted when the lease is lost or the process is to stop: the work ends as soon as it can and records nothing. */
   signal: AbortSignal;
-  /** Tells how far the work is; stored with the next renewal. */
+  /** Tells how far the work is. It is stored with the next renewal. */
   progress(doneBytes: number, totalBytes: number | null): void;
 }
 
-/** What becomes of the job: over, or ready again after a while. What came to nothing is counted in the job's `failures`. */
+/** What becomes of the job: it is over, or ready again after a while. `hasFailed` counts it in the job's `failures`. */
 export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean };
 
 export interface LeasedWork {
   kind: string;
   lane: string;
-  /** Who holds the leases: unique to the process. */
+  /** Who holds the leases. The name is unique to the process. */
   owner: string;
   concurrency: number;
   leaseMs: number;
@@ -68,7 +68,7 @@ export class LeasedWorker {
     const { kind, lane, owner, concurrency, leaseMs } = this.work;
     const free = concurrency - this.running.size;
     if (free <= 0) return;
-    // What is in hand stays with its hold, which renews it late: two holds of one job would end each other.
+    // A job in hand stays with its work, even when its renewal is late: two works of one job would end each other.
     const inHand = [...this.running.keys()];
     for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs, inHand)) {
       const stop = new AbortController();
@@ -112,7 +112,7 @@ export class LeasedWorker {
     }
   }
 
-  /** Renews until the work is over. A database that is away loses nobody a lease: whoever asks first when it is back has it. */
+  /** Renews until the work is over. An outage of the database takes no lease away: whoever asks first when it is back has it. */
   private async renew(
     job: LeasedJob,
     stop: AbortController,

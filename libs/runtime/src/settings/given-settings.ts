@@ -1,4 +1,4 @@
-/** What an environment gives for the settings: checked as a whole first, then read one by one. */
+/** The settings that an environment gives. They are checked as a whole first, and then read one by one. */
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { mustBe } from './forms.js';

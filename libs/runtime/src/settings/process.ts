@@ -40,7 +40,8 @@ export const publicUrl = {
 
 export const logLevel = {
   name: 'STRONGROOM_LOG_LEVEL',
-  meaning: 'The least grave level that is logged. A log is JSON, a line for each entry, on the standard output.',
+  meaning:
+    'Entries of a lower level are not logged. The log is on the standard output, as JSON with one entry on each line.',
   form: oneOf(logLevels),
   usedBy: appNames,
   default: 'info',
@@ -49,7 +50,7 @@ export const logLevel = {
 export const supervised = {
   name: 'STRONGROOM_SUPERVISED',
   meaning:
-    'With 1, the process ends when its standard input closes. A program that starts it can thus not leave it behind.',
+    'With 1, the process ends when its standard input closes. So it never outlives the program that has started it.',
   form: oneOf(['0', '1']),
   usedBy: appNames,
   default: '0',

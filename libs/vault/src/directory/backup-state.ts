@@ -1,11 +1,11 @@
 /**
- * What counts of a backup in a directory vault: one small object a backup, changed by compare-and-set alone.
+ * The state of a backup in a directory vault, which says what counts: one small object, changed by compare-and-set alone.
  *
  *     ROOT/backups/<last two digits of the id>/<backup id>/state.<number>
  *
- * The highest number counts. A change is written under a temporary name and linked to the next number, which fails when
- * somebody else has linked it first; then the folder is looked at again, since one that slept may have linked a number
- * that had been passed and removed long ago. Numbers below the one that counts are never looked at again.
+ * The highest number counts. A change is written under a temporary name and linked to the next number. This fails when
+ * somebody else has linked that number first. After the link the folder is read again: a process that slept may have
+ * linked a number that was passed and removed long ago. Numbers below the one that counts are never read again.
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { VaultFault } from '../vault-fault.js';
 import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
 
-/** The place of a backup that an older version stored: the backup's folder itself. */
+/** Where an older version stored a backup: in the backup's folder itself. */
 export const oldPlace = '.';
 const place = z.string().regex(/^(\.|\d+\.\d+)$/);
 const attempt = z.int().min(0);
@@ -23,41 +23,41 @@ const attempt = z.int().min(0);
 const sealedState = z.strictObject({
   attempt,
   place,
-  /** Of what an older version has sealed it is not known. */
+  /** Not known when an older version has sealed the backup. */
   manifestSha256: sha256Hex.optional(),
 });
 export type SealedState = z.infer<typeof sealedState>;
 
 const backupState = z.strictObject({
   format: z.literal('strongroom-state/1'),
-  /** Of this change alone: whoever linked it and did not hear the outcome knows it again. */
+  /** The id of this change. Whoever linked it and did not hear the outcome recognises it by that. */
   change: uuid,
-  /** The newest attempt that has begun. */
+  /** The number of the newest attempt that has begun. */
   attempt,
-  /** The one place that may be sealed: the newest attempt's. */
+  /** The only place that may be sealed, which is that of the newest attempt. */
   open: place.optional(),
   sealed: sealedState.optional(),
-  /** It was removed for good as far as this attempt and those before it go. */
+  /** The backup was removed: neither this attempt nor an earlier one may put anything here again. */
   gone: z.literal(true).optional(),
 });
 export type BackupState = z.infer<typeof backupState>;
 
 export interface FoundState {
-  /** 0: there is none. */
+  /** The number of the state that counts; 0 when there is none. */
   seq: number;
   state: BackupState;
-  /** What lies in the backup's folder. */
+  /** The names in the backup's folder. */
   names: string[];
 }
 
 type Next = Pick<BackupState, 'attempt' | 'open' | 'sealed' | 'gone'>;
 
-/** In error the change may have been made all the same, now or later. */
+/** After an error it is not known whether the change was made, or will still be made. */
 export type Changed = { outcome: 'changed' | 'conflict'; now: FoundState };
 
 const stateName = /^state\.(\d{12})$/;
 const placeName = /^(\d+)\.(\d+)$/;
-/** What a change is called before it counts. */
+/** The name of a change that does not count yet. */
 const changeName = /^\.state\.[0-9a-f-]{36}$/;
 const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 const mostLooks = 20;
@@ -65,14 +65,14 @@ const mostLooks = 20;
 export class BackupStates {
   constructor(private readonly root: VaultRoot) {}
 
-  /** @throws {VaultFault} `manifest-invalid` when the state can't be used */
+  /** @throws {VaultFault} `manifest-invalid`, when the state can't be used */
   async read(backupId: string): Promise<FoundState> {
     return this.find(backupId, (bytes) => this.parsed(bytes, backupId));
   }
 
   /**
-   * As `read`, for who puts another state in its place: of one that can't be used it is told what may count. What has a
-   * manifest is taken for sealed, for whoever uses it compares every byte.
+   * As `read`, for a caller who puts another state in its place. When the state can't be used, this tells what may count:
+   * a place with a manifest is taken for sealed, because whoever uses it compares every byte.
    */
   async readToReplace(backupId: string): Promise<FoundState> {
     return this.find(backupId, async (bytes, names) => {
@@ -98,7 +98,7 @@ export class BackupStates {
         const bytes = await this.root.files.readFile(join(folder, nameOf(seq)));
         return { seq, names, state: await parse(bytes, names) };
       } catch (error) {
-        // Passed and removed between the two looks. A network file system may say so otherwise.
+        // The state was passed and removed between the two looks. A network file system may use the other code.
         if (!['ENOENT', 'ESTALE'].includes(codeOf(error)) || look === mostLooks) throw error;
       }
     }
@@ -106,7 +106,7 @@ export class BackupStates {
 
   /**
    * Changes the state if it is still what was found.
-   * @param doubtful called when from here on an error does not tell whether the change was made
+   * @param doubtful called when an error from now on does not tell whether the change was made
    */
   async change(backupId: string, from: FoundState, next: Next, doubtful = () => {}): Promise<Changed> {
     const { files } = this.root;
@@ -122,7 +122,7 @@ export class BackupStates {
         failure = error ?? new Error('unknown');
       });
       if (withoutLinks.has(codeOf(failure))) throw this.noLinks(failure);
-      // A network file system may have done what it says has failed: what is there tells.
+      // A network file system may have made a change that it says has failed, so the folder is read.
       const now = await this.read(backupId);
       if (now.state.change !== change) {
         if (now.seq > from.seq) return { outcome: 'conflict', now };
@@ -137,8 +137,8 @@ export class BackupStates {
   }
 
   /**
-   * Removes the state of a backup that nobody will ever begin an attempt at again, if it is still the one found and
-   * nothing else is there. Numbers begin anew after it, so that nobody may come who still knows an old one.
+   * Removes the state of a backup, if it is still the state that was found and nothing else is there. Numbers begin anew
+   * after that, so no attempt at the backup may ever begin again.
    */
   async forget(backupId: string, found: FoundState): Promise<boolean> {
     const folder = this.root.folderOf(backupId);
@@ -157,7 +157,7 @@ export class BackupStates {
     }
   }
 
-  /** As an older version left it: what is sealed has its manifest in the backup's folder, what is not lies apart. */
+  /** As an older version left it: the manifest of a sealed backup is in its folder, and other attempts lie elsewhere. */
   private async withoutState(backupId: string, folder: string): Promise<BackupState> {
     const manifest = this.root.files.access(join(folder, manifestObjectName), constants.F_OK).then(() => true);
     const isSealed = await absentAs(false, manifest);
@@ -193,7 +193,7 @@ export class BackupStates {
     return guess;
   }
 
-  /** What attempts of an older version have left under temporary names. */
+  /** What attempts of an older version left under temporary names. */
   async oldAttempts(backupId: string): Promise<{ number: number; path: string }[]> {
     const names = await absentAs<string[]>([], this.root.files.list(this.root.partials));
     return names
@@ -223,7 +223,7 @@ export class BackupStates {
   }
 }
 
-/** The place that an attempt opens with the change of that number: no two ever have the same. */
+/** The name of the place that an attempt opens by the change of that number. No two attempts ever have the same. */
 export function placeOf(attemptNumber: number, seq: number): string {
   return `${attemptNumber}.${seq}`;
 }
@@ -233,9 +233,9 @@ function isPlace(name: string): boolean {
 }
 
 /**
- * Places that hold nothing that counts, nor ever will. A place may be removed only by one who has seen a state, later
- * than the change that opened the place, under which it is neither sealed nor open: only what is open can be sealed,
- * and what is opened is always new.
+ * The places that do not count and never will. A place may be removed only by a process that has seen a state that is later
+ * than the change that opened the place, and under which the place is neither sealed nor open. This is safe because only
+ * an open place can be sealed, and every place that is opened is new.
  */
 export function deadPlaces(found: FoundState): string[] {
   return found.names.filter((name) => isPlace(name) && isDead(found, name));
@@ -246,18 +246,18 @@ export function isDead({ seq, state }: FoundState, name: string): boolean {
   return opened <= seq && name !== state.open && name !== state.sealed?.place;
 }
 
-/** Whether what an older version has sealed, or half removed, counts no more; it lies beside the places. */
+/** What an older version has sealed or half removed, and what counts no more. It lies beside the places. */
 export function oldNames({ seq, state, names }: FoundState): string[] {
   if (seq === 0 || state.sealed?.place === oldPlace) return [];
   return names.filter((name) => !isOurs(name)).sort(manifestFirst);
 }
 
-/** What changes that were cut off have left, and states that were passed. */
+/** What was left by changes that were cut off, and the states that were passed. */
 export function passedNames({ seq, names }: FoundState): string[] {
   return names.filter((name) => changeName.test(name) || (seqOfState(name) > 0 && seqOfState(name) < seq));
 }
 
-/** What is no object, where the backup's folder is itself the place. */
+/** Whether a name is not that of an object, in a backup's folder that is itself the place. */
 export function isOurs(name: string): boolean {
   return stateName.test(name) || changeName.test(name) || placeName.test(name);
 }

@@ -1,6 +1,6 @@
 /**
- * One attempt at putting a backup into a directory: a place of its own, in which nobody else writes and which never
- * moves. What it holds is read back before it can be sealed, and sealing is one change of the backup's state.
+ * One attempt at putting a backup into a directory vault. It has a place of its own, which never moves and in which nobody
+ * else writes. What it wrote is read back before it can be sealed, and sealing is one change of the backup's state.
  */
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
@@ -19,13 +19,13 @@ export interface UploadParts {
   root: VaultRoot;
   states: BackupStates;
   places: Places;
-  /** @throws {VaultFault} when what is there is not the vault that was */
+  /** @throws {VaultFault} when what is there is not the vault that was there */
   checkVault(): Promise<void>;
 }
 
 export class DirectoryUpload extends VaultUpload {
   private readonly folder: string;
-  /** Whether the place may be sealed without this attempt's having heard of it. */
+  /** Whether the place may be sealed though this attempt has not heard of it. */
   private mayBeSealed = false;
 
   constructor(
@@ -52,7 +52,7 @@ export class DirectoryUpload extends VaultUpload {
         }
         sizeBytes += chunk.length;
       }
-      // A failed sync voids the file: what the disk holds then is not known.
+      // After a failed sync it is not known what the disk holds of the file.
       await root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
     } finally {
       await file.close();
@@ -75,7 +75,7 @@ export class DirectoryUpload extends VaultUpload {
     reading.signal?.throwIfAborted();
     await root.doing(`seal backup ${this.backupId}`, async () => {
       const backups = dirname(root.folderOf(this.backupId));
-      // Before the state says so: then everything that it names is on its disk.
+      // This comes before the change of the state, so that everything that the state names is on the disk.
       await this.notSuperseded(() => root.files.syncFolder(this.folder));
       for (const folder of [backups, dirname(backups), root.path]) await root.files.syncFolder(folder);
       await this.makeVisible(proven.sha256);
@@ -92,7 +92,7 @@ export class DirectoryUpload extends VaultUpload {
     }
   }
 
-  /** What lies there, read back: a backup that can't be read is never sealed. */
+  /** Reads everything back: a backup that can't be read is never sealed. */
   private async proven(written: Buffer, reading: Reading) {
     const { root } = this.parts;
     const reader = new PlaceReader(root, this.backupId, this.folder);
@@ -120,7 +120,7 @@ export class DirectoryUpload extends VaultUpload {
     }
   }
 
-  /** Only a state under which the place does not count, nor can any more, allows to remove it. */
+  /** The place may be removed only under a state by which it does not count and never can. */
   private async discardUnlessItCounts(): Promise<void> {
     const found = await this.parts.states.read(this.backupId);
     if (isDead(found, this.place)) await this.parts.places.removePlace(this.folder);
@@ -133,7 +133,7 @@ export class DirectoryUpload extends VaultUpload {
     );
   }
 
-  /** That our place is gone while the vault is there is a later attempt's doing, or that of whoever removed the backup. */
+  /** When the place is gone and the vault is there, a later attempt has removed it, or somebody has removed the backup. */
   private async notSuperseded<T>(operation: () => Promise<T>): Promise<T> {
     const { root } = this.parts;
     try {

@@ -1,15 +1,15 @@
 /**
  * A vault in a directory:
  *
- *     ROOT/vault.json                                                    who the vault is
+ *     ROOT/vault.json                                                    the vault's identity
  *     ROOT/.spare                                                        room to remove something when the disk is full
  *     ROOT/backups/<last two digits of the id>/<backup id>/state.<n>     what counts of the backup; the highest n does
  *     ROOT/backups/<last two digits of the id>/<backup id>/<attempt>.<n>/   the objects and manifest.json of an attempt
  *
- * An older version sealed a backup by renaming its folder: there the objects and manifest.json lie in the backup's folder
- * itself, without a state, and ROOT/partial/<backup id>.<attempt>/ is what was not sealed. That is read and removed as before.
+ * An older version sealed a backup by renaming its folder. The objects and manifest.json lie in the backup's folder itself
+ * then, without a state, and ROOT/partial/<backup id>.<attempt>/ is what was not sealed. Both are read and removed as before.
  *
- * Whoever deploys makes the root. It is best a folder within the mounted file system, so that it is missed when the disk
+ * The operator makes the root. It should be a folder within the mounted file system, so that it is missing when the disk
  * is not mounted.
  */
 import { constants, type Stats } from 'node:fs';
@@ -36,7 +36,7 @@ import { VaultMarker } from './vault-marker.js';
 import { absentAs, chunkBytes, isBackupId, VaultRoot } from './vault-root.js';
 
 const endOfTime = new Date(8_640_000_000_000_000);
-/** So many others may come between before this one gives up: each of them is an attempt, and they are few. */
+/** After this many changes by others, a change gives up. Each of them is an attempt, and attempts are few. */
 const mostConflicts = 20;
 
 export class DirectoryVault extends Vault {
@@ -68,7 +68,7 @@ export class DirectoryVault extends Vault {
           const { sealed } = found.state;
           return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
         });
-      // What an earlier attempt has filled the disk with is removed by this one, if it can begin.
+      // If an earlier attempt has filled the disk, this one removes what is there, provided that it can begin.
       const { state: before } = await this.states.readToReplace(backupId);
       const now = await (before.open ? this.root.evenIfFull(opened) : opened());
       await this.places.clear(backupId, now).catch(() => {});
@@ -138,7 +138,7 @@ export class DirectoryVault extends Vault {
       await this.root.evenIfFull(() => this.root.makeFolder(location));
       const found = await this.states.readToReplace(backupId);
       const isDone = found.state.gone && found.state.attempt >= attempt;
-      // Before anything is removed: what begins or seals after it is refused.
+      // This comes before anything is removed: whatever begins or seals after it is refused.
       const gone = isDone
         ? found
         : await this.root.evenIfFull(() =>
@@ -147,7 +147,7 @@ export class DirectoryVault extends Vault {
               return { attempt, gone: true };
             }),
           );
-      // Whoever is changing the state now meets the removal, and has no need of what it was about to link.
+      // Whoever is changing the state now will find the removal, and no longer needs what it was about to link.
       const removed = await this.places.clear(backupId, gone, endOfTime);
       await this.root.keepRoom();
       return removed;
@@ -210,7 +210,7 @@ export class DirectoryVault extends Vault {
     await this.marker.check();
   }
 
-  /** @param next what it is to be, of what was found; throws when it may not */
+  /** @param next gives the new state for the one that was found, or throws when it may not be changed */
   private async changeState(
     backupId: string,
     next: (found: FoundState) => Parameters<BackupStates['change']>[2],
@@ -224,7 +224,7 @@ export class DirectoryVault extends Vault {
     throw new Error(`the state of backup ${backupId} was changed by others ${mostConflicts} times`);
   }
 
-  /** Nobody can seal any more: what is sealed is what the ledger names. */
+  /** Closes the open place, so that nobody can seal any more. What is sealed is what the ledger names. */
   private closed(backupId: string, kept: { attempt: number; location: string }): Promise<FoundState> {
     return this.changeState(backupId, (found) => {
       this.refuseUnlessKept(backupId, found, kept);
@@ -256,7 +256,7 @@ export class DirectoryVault extends Vault {
     throw new VaultFault('upload-superseded', this.region, message);
   }
 
-  /** Before it is said that there is none: is this the vault? */
+  /** Before this says that no backup is sealed, it checks that this is still the vault. */
   private async sealedState(backupId: string): Promise<SealedState | undefined> {
     return this.root.doing(`look for backup ${backupId}`, async () => {
       const { state } = await this.states.read(backupId);
@@ -267,7 +267,7 @@ export class DirectoryVault extends Vault {
     });
   }
 
-  /** Once more where another place was sealed meanwhile, or the backup was removed: what is missing then is not missed. */
+  /** Tries again when another place was sealed meanwhile, or the backup was removed: nothing is lost then. */
   private async onSealed<T>(backupId: string, use: (state: SealedState) => Promise<T>): Promise<T | undefined> {
     for (let state = await this.sealedState(backupId); state; ) {
       try {
@@ -296,7 +296,7 @@ export class DirectoryVault extends Vault {
     try {
       yield* this.readerAt(backupId, state).chunks(objectName);
     } catch (error) {
-      // Before it is said that it is lost: is this the vault?
+      // Before this says that the backup is lost, it checks that this is still the vault.
       if (isSpoilt(error)) await this.marker.check();
       throw error;
     }
@@ -311,7 +311,7 @@ export class DirectoryVault extends Vault {
     return place === oldPlace ? location : `${location}/${place}`;
   }
 
-  /** What can't be told of one backup keeps nobody from looking at the others. */
+  /** A fault of one backup does not keep the others from being looked at. */
   private async heldOrFault(backupId: string): Promise<HeldBackup> {
     try {
       return await this.heldOf(backupId);
@@ -335,7 +335,7 @@ export class DirectoryVault extends Vault {
     };
   }
 
-  /** The ids of one part of the vault, by their last two digits. */
+  /** The ids of the backups in one part of the vault, which is named by their last two digits. */
   private async idsOf(shard: number, unsealed = false): Promise<string[]> {
     const digits = shard.toString(16).padStart(2, '0');
     return this.root.doing('be listed', async () => {

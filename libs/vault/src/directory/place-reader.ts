@@ -1,6 +1,6 @@
 /**
- * Reads what lies in one place of a directory vault, sealed or not yet, and compares it with its manifest. What can't be
- * read, is missing or differs is named, with the backup and the region.
+ * Reads one place of a directory vault, sealed or not, and compares what lies there with its manifest. A fault names the
+ * object that can't be read, is missing or differs, with its backup and its region.
  */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -11,11 +11,11 @@ import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
 import { absentAs, chunkBytes, codeOf, type VaultRoot } from './vault-root.js';
 
-/** A network file system keeps a file that is removed while it is open under such a name. */
+/** The name under which a network file system keeps a file that was removed while it was open. */
 const stillOpen = /^\.nfs/;
 
 export interface Reading {
-  /** Called with the bytes read since the last call. */
+  /** Called with the number of bytes read since the last call. */
   progress?: ((bytes: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -27,7 +27,7 @@ export class PlaceReader {
     private readonly folder: string,
   ) {}
 
-  /** @throws {VaultFault} `object-missing`, `object-unreadable` */
+  /** @throws {VaultFault} `object-missing` or `object-unreadable` */
   async manifest(): Promise<Buffer> {
     const path = join(this.folder, manifestObjectName);
     const bytes = await this.root.doing(`read the manifest of backup ${this.backupId}`, async () => {
@@ -61,7 +61,7 @@ export class PlaceReader {
     }
   }
 
-  /** Reads every object, and looks whether anything else lies beside them. */
+  /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
   async compare({ objects }: VaultManifest, reading: Reading = {}): Promise<void> {
     const expected = new Set([manifestObjectName, ...objects.map(({ name }) => name)]);
     const present = await this.root.doing(`list backup ${this.backupId}`, () =>
@@ -72,7 +72,7 @@ export class PlaceReader {
     for (const object of objects) await this.compareObject(object, reading);
   }
 
-  /** Whether every object is there in its size, none of them read. @throws {VaultFault} `object-missing`, `object-altered` */
+  /** Looks whether every object is there in its size, and reads none. @throws {VaultFault} `object-missing`, `object-altered` */
   async lookAt({ objects }: VaultManifest): Promise<void> {
     for (const object of objects) await this.lookAtObject(object);
   }
@@ -110,7 +110,7 @@ export class PlaceReader {
     return new VaultFault('object-missing', region, message);
   }
 
-  /** What of an error of the disk is this object's alone. */
+  /** Makes a fault of this object from those errors of the disk that concern it alone. */
   private unreadable(name: string): (error: unknown) => never {
     return (cause) => {
       if (codeOf(cause) !== 'EIO') throw cause;

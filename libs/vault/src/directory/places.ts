@@ -1,6 +1,6 @@
 /**
- * Takes places out of a directory vault: those that count no more (see `deadPlaces`), and what an older version left.
- * Nothing here decides; what is removed is counted.
+ * Removes places from a directory vault: those that count no more (see `deadPlaces`), and what an older version left. It
+ * decides nothing, and it counts what it removes.
  */
 
 import type { Stats } from 'node:fs';
@@ -9,7 +9,7 @@ import type { Removed } from '../vault.js';
 import { type BackupStates, deadPlaces, type FoundState, oldNames, passedNames } from './backup-state.js';
 import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
 
-/** Again where an attempt that is still open puts one more object into it meanwhile. */
+/** A removal is tried again when an attempt that is still open puts one more object into the place meanwhile. */
 const mostTries = 5;
 
 export class Places {
@@ -19,9 +19,9 @@ export class Places {
   ) {}
 
   /**
-   * Removes what of the backup counts no more under the state that was found.
-   * @param before only what has not changed since; default: whatever it is, but for changes that may be under way
-   * @throws the first error, when everything else is removed
+   * Removes everything of the backup that counts no more under the state that was found.
+   * @param before only what has not changed since then is removed. Default: everything, except changes that may be under way
+   * @throws the first error, after everything else was removed
    */
   async clear(backupId: string, found: FoundState, before?: Date): Promise<Removed> {
     const folder = this.root.folderOf(backupId);
@@ -52,7 +52,7 @@ export class Places {
     return names.length > 0 || (await this.states.oldAttempts(backupId)).length > 0;
   }
 
-  /** Removes a place and tells its bytes; nothing when it has changed since. */
+  /** @returns how many bytes were removed; undefined when the place has changed since, and stays */
   async removePlace(path: string, before?: Date): Promise<number | undefined> {
     const { files } = this.root;
     if (before && (await this.changedAt(path)) >= before) return undefined;
@@ -79,7 +79,7 @@ export class Places {
     return found.isDirectory() ? 0 : found.size;
   }
 
-  /** When something was last written in a folder, by its file system's clock. */
+  /** When something was last written in a folder, by the file system's clock. */
   private async changedAt(path: string): Promise<Date> {
     const { files } = this.root;
     const paths = [path, ...(await absentAs<string[]>([], files.list(path))).map((name) => join(path, name))];

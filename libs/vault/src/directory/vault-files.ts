@@ -1,6 +1,6 @@
 /**
- * Every operation of a directory vault on the file system, one by one: each goes through `step`, so that what follows
- * when a disk hangs, fails, or answers late after any of them can be tried.
+ * Every operation of a directory vault on the file system. Each goes through `step`, so that a test can let the disk hang,
+ * fail or answer late at any of them.
  */
 
 import type { Stats } from 'node:fs';
@@ -34,7 +34,7 @@ export class OpenFile {
     });
   }
 
-  /** @returns the bytes read, 0 at the end */
+  /** @returns the number of bytes read; 0 at the end */
   async read(into: Buffer): Promise<number> {
     return this.step('read', this.path, async () => (await this.file.read(into, 0, into.length)).bytesRead);
   }
@@ -53,7 +53,7 @@ export class VaultFiles {
     return perform();
   }
 
-  /** @param flags `r` to read, `wx` to make a file that is not there */
+  /** @param flags `r` reads a file, `wx` makes a file that is not there yet */
   async open(path: string, flags: 'r' | 'wx'): Promise<OpenFile> {
     const file = await this.step(flags === 'r' ? 'open' : 'create', path, () => open(path, flags, 0o600));
     return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform));
@@ -63,7 +63,7 @@ export class VaultFiles {
     return this.step('read', path, () => readFile(path));
   }
 
-  /** Makes a file that is not there, whole on its disk. */
+  /** Makes a file that is not there yet. All of it is on the disk when this returns. */
   async writeNew(path: string, bytes: Buffer): Promise<void> {
     const file = await this.open(path, 'wx');
     try {
@@ -74,7 +74,7 @@ export class VaultFiles {
     }
   }
 
-  /** Gives a file a second name that must not be there yet. */
+  /** Gives a file a second name, which must not be taken yet. */
   link(path: string, name: string): Promise<void> {
     return this.step('link', name, () => link(path, name));
   }
@@ -103,12 +103,12 @@ export class VaultFiles {
     return this.step('rmdir', path, () => rmdir(path));
   }
 
-  /** Whatever it is, with everything in it. */
+  /** Removes a file, or a folder with everything in it. */
   removeTree(path: string): Promise<void> {
     return this.step('remove', path, () => rm(path, { recursive: true, force: true }));
   }
 
-  /** Makes the names in a folder durable: a file's own sync does not. */
+  /** Makes the names in a folder durable, which the sync of a file does not. */
   async syncFolder(path: string): Promise<void> {
     const folder = await this.open(path, 'r');
     try {

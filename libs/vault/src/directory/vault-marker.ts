@@ -1,6 +1,6 @@
 /**
- * Who a directory vault is: `ROOT/vault.json`, made once and never changed. A disk that is not mounted, another one in
- * its place, or another region's folder is told apart from the vault before anything is written to it.
+ * The identity of a directory vault: `ROOT/vault.json`, made once and never changed. By it a vault is told apart from a disk
+ * that is not mounted, from another disk in its place and from another region's folder, before anything is written.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const marker = z.object({ vaultId: uuid, region: regionName, createdAt: instant 
 type Marker = z.infer<typeof marker>;
 const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
 
-/** Of a vault that nobody has told anything of. */
+/** Remembers nothing. */
 const nothing: VaultMemory = { vaultIdOf: async () => undefined, remember: async () => [] };
 
 export class VaultMarker {
@@ -30,7 +30,7 @@ export class VaultMarker {
     return this.look(memory);
   }
 
-  /** Whether what is there is the vault that was there before; without effect when nobody has asked who it is. */
+  /** Checks that this is the vault that was identified. It checks nothing when the vault was never identified. */
   async check(): Promise<void> {
     if (this.memory) await this.look(this.memory);
   }
@@ -79,7 +79,7 @@ export class VaultMarker {
       await files.link(written, join(path, markerName));
       await files.syncFolder(path);
     } catch (error) {
-      // Whoever may write to it says who it is; the rest tells the reading.
+      // A process that may only read gives the vault no identity; what else is wrong shows when it reads.
       if (readOnly.has(codeOf(error))) return undefined;
       if (codeOf(error) !== 'EEXIST') throw error;
     } finally {

@@ -1,16 +1,16 @@
 /**
- * The folder that a directory vault is kept in: where things lie in it, and what the file system's errors mean. Nothing
- * here makes the root itself: a disk that is not mounted must not look like an empty vault.
+ * The folder of a directory vault: where things lie in it, and what the errors of the file system mean. Nothing here makes
+ * the root itself, because a disk that is not mounted must not look like an empty vault.
  */
 import { join } from 'node:path';
 import { messageOf } from '@strongroom/contracts';
 import { VaultFault } from '../vault-fault.js';
 import { VaultFiles } from './vault-files.js';
 
-/** Copies and hashes faster than in larger pieces, which fall out of the processor's cache. */
+/** Larger pieces fall out of the processor's cache, and are copied and hashed more slowly. */
 export const chunkBytes = 131_072;
 
-/** Given up when the disk is full, so that what is to be removed can be: that it was removed has to be written down first. */
+/** Removed when the disk is full. A removal has to be written down before it begins, and needs room for that. */
 const spareName = '.spare';
 const spareBytes = 65_536;
 const backupIdForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -22,12 +22,12 @@ export class VaultRoot {
     readonly files = new VaultFiles(),
   ) {}
 
-  /** Where versions before the state objects kept what was not sealed yet. */
+  /** Where versions without state objects kept what was not sealed yet. */
   get partials(): string {
     return join(this.path, 'partial');
   }
 
-  /** Everything of a backup, from the root. */
+  /** The folder of a backup, relative to the root. */
   locationOf(backupId: string): string {
     return `backups/${backupId.slice(-2)}/${this.checked(backupId)}`;
   }
@@ -36,7 +36,7 @@ export class VaultRoot {
     return join(this.path, this.locationOf(backupId));
   }
 
-  /** Makes a folder and those between it and the root, never the root. */
+  /** Makes a folder and the folders between it and the root, but never the root. */
   async makeFolder(location: string): Promise<string> {
     let path = this.path;
     for (const name of location.split('/')) {
@@ -52,7 +52,7 @@ export class VaultRoot {
     return (await this.files.stat(this.path).catch(() => undefined))?.isDirectory() ?? false;
   }
 
-  /** Runs operations of the file system and makes a fault of their error. @param what such as "write base.tar.zst" */
+  /** Runs operations of the file system and makes a fault of their error. @param what is done, such as "write base.tar.zst" */
   async doing<T>(what: string, operations: () => Promise<T>): Promise<T> {
     try {
       return await operations();
@@ -61,7 +61,7 @@ export class VaultRoot {
     }
   }
 
-  /** Makes a small change again with the room that was kept for it, when the disk is full; `keepRoom` when more is free. */
+  /** Makes a small change. When the disk is full, it uses the room that `keepRoom` has set aside. */
   async evenIfFull<T>(change: () => Promise<T>): Promise<T> {
     try {
       return await change();
@@ -72,11 +72,11 @@ export class VaultRoot {
     }
   }
 
-  /** Without effect where it is kept already, or where there is no room for it. */
+  /** Sets room aside for `evenIfFull`, unless it is there already or the disk is full. */
   async keepRoom(): Promise<void> {
     const spare = join(this.path, spareName);
     await this.files.writeNew(spare, Buffer.alloc(spareBytes, '.')).catch(async (error: unknown) => {
-      // What is too small gives no room, and would be taken for what is kept.
+      // A file that is too small gives no room, and would be mistaken for the room set aside.
       if (codeOf(error) !== 'EEXIST') await this.files.unlink(spare).catch(() => {});
     });
   }
@@ -96,7 +96,7 @@ export class VaultRoot {
     return new VaultFault('vault-unavailable', region, message, { cause: error });
   }
 
-  /** An id comes from outside (the command line): it must not lead anywhere else. */
+  /** An id may come from the command line, and must not lead out of the vault. */
   private checked(backupId: string): string {
     if (isBackupId(backupId)) return backupId;
     throw new VaultFault(
@@ -115,12 +115,12 @@ export function isBackupId(name: string): boolean {
   return backupIdForm.test(name);
 }
 
-/** The system's name for an error, such as `ENOENT`, or nothing. */
+/** The system's name of an error, such as `ENOENT`; empty when it has none. */
 export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
-/** What an operation finds, or `value` when there is nothing at its path. */
+/** What an operation finds; `value` when there is nothing at its path. */
 export async function absentAs<T>(value: T, found: Promise<T>): Promise<T> {
   try {
     return await found;

@@ -1,11 +1,9 @@
 /**
- * What a copy is built on comes first: an incremental is of no use in a region that does not hold its parent. A parent
- * that nobody has asked there is asked there now, unless it was made there; one that is not there any more, as well.
+ * Brings what a copy is built on first: an incremental is of no use in a region that does not hold its parent. A parent that
+ * nobody has asked for there is asked for now, unless it was made there. So is one that the region has lost.
  */
-import { type EventContext, streamOf } from '@strongroom/contracts';
-import { backupDecider, type CopyState, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
-import { execute, type Ledger } from '@strongroom/ledger';
-import type { Ids } from '@strongroom/runtime';
+import { backupDecider, type CopyState, copyDecider, copyId, copyRequest } from '@strongroom/domain';
+import type { CausedLedger } from '@strongroom/ledger';
 import { isSpoilt, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
 
@@ -14,14 +12,14 @@ export const parentNotCopied = 'parent-not-copied';
 /** A copy that is still to be made. */
 export type OpenCopy = Extract<CopyState, { is: 'pending' | 'copying' }>;
 
-/** Whether the parent is in the region, will be, would be if it were asked for again, or why it never will. */
+/** Whether the parent is in the region, will be there, would be if it were asked for again, or why it never will be. */
 export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; code: string; reason: string };
 
 export class Ancestor {
   constructor(
-    private readonly parts: { ledger: Ledger; ids: Ids; vaults: Vaults; stalls: StallWatch },
+    private readonly parts: { vaults: Vaults; stalls: StallWatch },
     private readonly copy: OpenCopy,
-    private readonly context: EventContext,
+    private readonly ledger: CausedLedger,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -29,7 +27,7 @@ export class Ancestor {
     const { parentId, region } = this.copy.request;
     if (parentId === null) return 'there';
     const id = copyId(parentId, region);
-    const parent = fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', id)));
+    const parent = await this.ledger.stateOf(copyDecider, id);
     switch (parent.is) {
       case 'completed':
         return (await this.isStillThere(parentId)) ? 'there' : this.lose(id, parentId);
@@ -47,16 +45,15 @@ export class Ancestor {
   }
 
   private async ask(id: string, parentId: string): Promise<AncestorFound> {
-    const { accountId, request } = this.copy;
-    const backup = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', parentId)));
+    const { request } = this.copy;
+    const backup = await this.ledger.stateOf(backupDecider, parentId);
     if (backup.is === 'completed' && backup.completed) {
       if (backup.completed.region === request.region && (await this.isStillThere(parentId))) return 'there';
-      const target = { id, accountId, instanceId: request.instanceId, context: this.context };
       const asked = copyRequest(backup.completed, request.region);
-      await execute(this.parts, copyDecider, target, { type: 'RequestCopy', request: asked });
+      await this.ledger.record(copyDecider, id, { type: 'RequestCopy', request: asked });
       return 'awaited';
     }
-    // Its deletion takes this backup with it.
+    // The deletion of the parent deletes this backup too.
     return {
       is: 'gone',
       code: 'parent-missing',
@@ -65,15 +62,13 @@ export class Ancestor {
   }
 
   private async lose(id: string, parentId: string): Promise<AncestorFound> {
-    const { accountId, request } = this.copy;
-    const { region, instanceId } = request;
+    const { region } = this.copy.request;
     const reason = `The vault of ${region} does not hold all of backup ${parentId} any more: it is put back.`;
-    const target = { id, accountId, instanceId, context: this.context };
-    await execute(this.parts, copyDecider, target, { type: 'LoseCopy', code: 'object-missing', reason });
+    await this.ledger.record(copyDecider, id, { type: 'LoseCopy', code: 'object-missing', reason });
     return 'awaited';
   }
 
-  /** A vault that can't say so now will not take the copy either. */
+  /** A vault that can't tell now can't take the copy either. */
   private async isStillThere(parentId: string): Promise<boolean> {
     const { region } = this.copy.request;
     const { vaults, stalls } = this.parts;

@@ -171,7 +171,7 @@ describe('a region that has lost a backup', () => {
     for (let count = 0; count < 3; count += 1) await world.attempt(backup, 'DFW');
     expect(await rowOf(backup.backupId, 'DFW')).toMatchObject({ status: 'FAILED' });
     expect(await world.vaults().of('DFW').manifest(backup.backupId)).toBeDefined();
-    // A byte that was changed once more is what it was.
+    // Damaging the same byte twice restores it.
     await world.damage(backup, 'DFW', 'altered');
     expect(await world.isWhole(backup, 'DFW')).toBe(true);
   });

@@ -2,7 +2,7 @@
  * One attempt at a copy: vault → vault, hashed on the way and read back at the target. A copy is called completed only
  * when every byte at the target is the backup's; whatever fails delays this copy alone.
  */
-import { type EventContext, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
+import { type EventData, faultOf, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
 import {
   attemptsByRegion,
   backupDecider,
@@ -11,27 +11,17 @@ import {
   copyDecider,
   fold,
 } from '@strongroom/domain';
-import { type Executed, execute, isOutage, type Ledger } from '@strongroom/ledger';
-import {
-  type Clock,
-  type Hold,
-  type Ids,
-  type LeasedJob,
-  type Logger,
-  type Performed,
-  persist,
-} from '@strongroom/runtime';
+import { type CausedLedger, type Executed, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
-import { Ancestor, type AncestorFound, parentNotCopied } from './ancestor.js';
-import { CopyBytes, SourcesRetired } from './copy-bytes.js';
+import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
+import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
+import { attemptsInVain, countsInVain, isAsking, isTold } from './copy-history.js';
 import { CopySources } from './copy-sources.js';
 
-export interface CopyAttemptParts {
-  ledger: Ledger;
-  ids: Ids;
+export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
-  log: Logger;
   vaults: Vaults;
   stalls: StallWatch;
   /** Who makes it: the process. */
@@ -44,6 +34,22 @@ export interface CopyAttemptParts {
 
 type RequestedCopy = Exclude<CopyState, { is: 'absent' }>;
 
+/** A copy as its stream tells of it. */
+interface Asked<Copy extends RequestedCopy = RequestedCopy> {
+  copy: Copy;
+  history: readonly RecordedEvent[];
+  ledger: CausedLedger;
+  log: Logger;
+}
+
+/** A copy that this attempt is to make. */
+interface ToMake extends Asked<OpenCopy> {
+  backup: EventData<'BackupCompleted'>;
+  thisAttempt: { copyId: string; attempt: number };
+  /** Its number in the target's vault, where attempts at the backup itself count as well. */
+  attemptInVault: number;
+}
+
 const longestPauseMs = 300_000;
 const outageToldMs = 3_600_000;
 /** Of one that waits for its parent, doubled each time: the parent's completion wakes it. */
@@ -52,100 +58,177 @@ const ancestorPauseMs = 1_000;
 const attemptsAtHopeless = 3;
 
 export class CopyAttempt {
+  private readonly ledger: LeasedLedger;
+
   constructor(
     private readonly parts: CopyAttemptParts,
     private readonly job: LeasedJob,
     private readonly hold: Hold,
-  ) {}
+  ) {
+    this.ledger = new LeasedLedger(parts, { what: `copy ${job.id}`, signal: hold.signal });
+  }
 
   /** Ends with the copy completed, failed, due again, or gone; or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
     const { job, parts } = this;
-    const { id: copyId } = job;
-    const history = await parts.ledger.readStream(streamOf('copy', copyId));
+    const history = await this.ledger.history(streamOf('copy', job.id));
     const copy = fold(copyDecider, history);
-    if (copy.is === 'absent') return 'finished';
-    const asked = history.findLast(isAsking);
-    if (!asked) return 'finished';
+    const request = history.findLast(isAsking);
+    if (copy.is === 'absent' || !request) return 'finished';
     const { backupId, region } = copy.request;
-    const context: EventContext = { ...asked.context, causationId: asked.id, actor: parts.replicator };
-    const record = (command: CopyCommand) => this.record(copy, context, command);
-    if (copy.is === 'deleting' || copy.is === 'deleted') return this.clear(copy, context);
-    if (copy.is === 'completed' && copy.isCheckAsked) return this.check(copy, record);
-    if (copy.is !== 'pending' && copy.is !== 'copying') return 'finished';
-    // The stream serialises the attempts: of two that begin at once, one is refused.
-    const attempt = copy.attempt + 1;
-    const log = parts.log.child({ copy: copyId, backup: backupId, region, attempt, ...asked.context });
+    const log = parts.log.child({ copy: job.id, backup: backupId, region, ...request.context });
+    return this.performOn({ copy, history, ledger: this.ledger.causedBy(request, parts.replicator), log });
+  }
 
-    const historyOfBackup = await parts.ledger.readStream(streamOf('backup', backupId));
-    const backup = fold(backupDecider, historyOfBackup);
-    if (backup.is !== 'completed' || !backup.completed) {
-      log.info('copy not made: its backup is being deleted');
-      await record({ type: 'RequestCopyDeletion' });
-      return this.clear(copy, context);
-    }
-    const ancestor = await new Ancestor(parts, copy, context, this.hold.signal).look();
-    if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
-    if (await this.isAwayStill(region, history)) {
-      log.debug(`copy not begun: the vault of ${region} is away still`);
-      const retryInMs = Math.min(parts.retryMs * 2 ** Math.min(job.failures, 20), longestPauseMs);
-      return { retryInMs, hasFailed: true };
-    }
-
-    const begun = await record({ type: 'StartCopy', copyId, attempt, replicator: parts.replicator });
-    if (isRefusal(begun)) {
-      log.info(`copy not begun: ${begun.message}`);
-      if (begun.refused === 'copy-deleted') return this.clear(copy, context);
-      return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
-    }
-    const after = (outcome: Executed | Refusal) => this.after(outcome, copy, context);
-    if (ancestor !== 'there') {
-      const { is, code, reason } = ancestor;
-      if (is === 'gone') return after(await record({ type: 'FailCopy', copyId, attempt, code, reason }));
-      const retryAt = this.inMs(longestPauseMs);
-      const told = await record({ type: 'FailCopyAttempt', copyId, attempt, code, reason, retryAt });
-      return isRefusal(told) ? after(told) : this.park();
-    }
-    const startedAt = parts.clock.now();
-    const sources = new CopySources(parts, copy, backup.completed, context, this.hold.signal);
-    const numbered = attempt + (attemptsByRegion(historyOfBackup).get(region) ?? 0);
-    const bytes = new CopyBytes(parts, copy.request, this.hold);
-    try {
-      const { location, sizeBytes, sha256, sourceRegion } = await bytes.bring(sources, backup.completed, numbered);
-      const result = { location, sizeBytes, sha256, sourceRegion, startedAt: startedAt.toISOString() };
-      const completed = await record({ type: 'CompleteCopy', copyId, attempt, ...result });
-      const ms = parts.clock.now().getTime() - startedAt.getTime();
-      if (isRefusal(completed)) log.warn(`copy not completed: ${completed.message}`);
-      else log.info({ sizeBytes, sha256, source: sourceRegion, ms }, 'copy completed');
-      return after(completed);
-    } catch (error) {
-      if (this.hold.signal.aborted || isOutage(error)) throw error;
-      if (error instanceof SourcesRetired) {
-        log.error({ err: error }, `copy of backup ${backupId} to ${region} can't be made: ${error.message}`);
-        return after(await record({ type: 'StrandCopy', reason: error.message }));
-      }
-      const { code, message, retryable } = faultOf(error);
-      const inVain = attemptsInVain(history) + (countsInVain(code) ? 1 : 0);
-      if (inVain >= parts.mostAttempts || (!retryable && inVain >= attemptsAtHopeless)) {
-        const reason = `The copy is given up after ${inVain} attempts that came to nothing, the last because: ${message}`;
-        log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
-        return after(await record({ type: 'FailCopy', copyId, attempt, code, reason }));
-      }
-      const pauseMs = Math.min(parts.retryMs * 2 ** copy.failures, longestPauseMs);
-      const retryAt = this.inMs(pauseMs);
-      log.warn(
-        { err: error },
-        `copy of backup ${backupId} to ${region} failed: ${message} Tried again in ${pauseMs / 1_000} s`,
-      );
-      const failed = { type: 'FailCopyAttempt', copyId, attempt, code, reason: message } as const;
-      const recorded = await record({ ...failed, retryAt });
-      return isRefusal(recorded) ? after(recorded) : { retryInMs: pauseMs };
+  private performOn(asked: Asked): Performed | Promise<Performed> {
+    const { copy } = asked;
+    switch (copy.is) {
+      case 'pending':
+      case 'copying':
+        return this.make({ ...asked, copy });
+      case 'completed':
+        return copy.isCheckAsked ? this.check(asked) : 'finished';
+      case 'deleting':
+      case 'deleted':
+        return this.clear(asked);
+      case 'failed':
+        return 'finished';
     }
   }
 
+  private async make(asked: Asked<OpenCopy>): Promise<Performed> {
+    const { copyId, backupId, region } = asked.copy.request;
+    const history = await this.ledger.history(streamOf('backup', backupId));
+    const backup = fold(backupDecider, history);
+    if (backup.is !== 'completed' || !backup.completed) return this.drop(asked);
+    // The stream serialises the attempts: of two that begin at once, one is refused.
+    const attempt = asked.copy.attempt + 1;
+    return this.prepare({
+      ...asked,
+      log: asked.log.child({ attempt }),
+      backup: backup.completed,
+      thisAttempt: { copyId, attempt },
+      attemptInVault: attempt + (attemptsByRegion(history).get(region) ?? 0),
+    });
+  }
+
+  private async drop(asked: Asked<OpenCopy>): Promise<Performed> {
+    asked.log.info('copy not made: its backup is being deleted');
+    await this.record(asked, { type: 'RequestCopyDeletion' });
+    return this.clear(asked);
+  }
+
+  /** What the copy is built on comes before it, and a region that is known to be away is not tried in earnest. */
+  private async prepare(toMake: ToMake): Promise<Performed> {
+    const { copy, history, ledger } = toMake;
+    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).look();
+    if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
+    if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
+    return this.begin(toMake, ancestor);
+  }
+
+  private waitForRegion({ copy, log }: ToMake): Performed {
+    log.debug(`copy not begun: the vault of ${copy.request.region} is away still`);
+    const retryInMs = Math.min(this.parts.retryMs * 2 ** Math.min(this.job.failures, 20), longestPauseMs);
+    return { retryInMs, hasFailed: true };
+  }
+
+  private async begin(toMake: ToMake, ancestor: Exclude<AncestorFound, 'awaited'>): Promise<Performed> {
+    const { replicator } = this.parts;
+    const begun = await this.record(toMake, { type: 'StartCopy', ...toMake.thisAttempt, replicator });
+    if (isRefusal(begun)) return this.notBegun(toMake, begun);
+    return ancestor === 'there' ? this.bring(toMake) : this.tellOfAncestor(toMake, ancestor);
+  }
+
+  private async notBegun(toMake: ToMake, refusal: Refusal): Promise<Performed> {
+    toMake.log.info(`copy not begun: ${refusal.message}`);
+    return refusal.refused === 'attempt-superseded' ? { retryInMs: 0 } : this.afterRefusal(toMake, refusal);
+  }
+
+  private tellOfAncestor(
+    toMake: ToMake,
+    { is, code, reason }: Exclude<AncestorFound, 'awaited' | 'there'>,
+  ): Promise<Performed> {
+    const told = { ...toMake.thisAttempt, code, reason };
+    if (is === 'gone') return this.end(toMake, { type: 'FailCopy', ...told });
+    return this.end(toMake, { type: 'FailCopyAttempt', ...told, retryAt: this.inMs(longestPauseMs) }, this.park());
+  }
+
+  private async bring(toMake: ToMake): Promise<Performed> {
+    const { parts, hold } = this;
+    const { copy, backup, ledger } = toMake;
+    const startedAt = parts.clock.now();
+    const sources = new CopySources(parts, { copy, backup }, ledger, hold.signal);
+    try {
+      const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
+      return await this.complete(toMake, made, startedAt);
+    } catch (error) {
+      if (hold.signal.aborted) throw error;
+      return error instanceof SourcesRetired ? this.strand(toMake, error) : this.fail(toMake, error);
+    }
+  }
+
+  private async complete(toMake: ToMake, made: CopyMade, startedAt: Date): Promise<Performed> {
+    const { log, thisAttempt } = toMake;
+    const { sizeBytes, sha256, sourceRegion } = made;
+    const result = { ...made, startedAt: startedAt.toISOString() };
+    const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
+    if (isRefusal(completed)) {
+      log.warn(`copy not completed: ${completed.message}`);
+      return this.afterRefusal(toMake, completed);
+    }
+    const ms = this.parts.clock.now().getTime() - startedAt.getTime();
+    log.info({ sizeBytes, sha256, source: sourceRegion, ms }, 'copy completed');
+    return 'finished';
+  }
+
+  private strand(toMake: ToMake, error: SourcesRetired): Promise<Performed> {
+    const { backupId, region } = toMake.copy.request;
+    toMake.log.error({ err: error }, `copy of backup ${backupId} to ${region} can't be made: ${error.message}`);
+    return this.end(toMake, { type: 'StrandCopy', reason: error.message });
+  }
+
+  private fail(toMake: ToMake, error: unknown): Promise<Performed> {
+    const { code, retryable } = faultOf(error);
+    const inVain = attemptsInVain(toMake.history) + (countsInVain(code) ? 1 : 0);
+    const isGivenUp = inVain >= this.parts.mostAttempts || (!retryable && inVain >= attemptsAtHopeless);
+    return isGivenUp ? this.giveUp(toMake, error, inVain) : this.tryAgain(toMake, error);
+  }
+
+  private giveUp(toMake: ToMake, error: unknown, inVain: number): Promise<Performed> {
+    const { backupId, region } = toMake.copy.request;
+    const { code, message } = faultOf(error);
+    const reason = `The copy is given up after ${inVain} attempts that came to nothing, the last because: ${message}`;
+    toMake.log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
+    return this.end(toMake, { type: 'FailCopy', ...toMake.thisAttempt, code, reason });
+  }
+
+  private tryAgain(toMake: ToMake, error: unknown): Promise<Performed> {
+    const { copy, log, thisAttempt } = toMake;
+    const { backupId, region } = copy.request;
+    const { code, message } = faultOf(error);
+    const pauseMs = Math.min(this.parts.retryMs * 2 ** copy.failures, longestPauseMs);
+    const next = `Tried again in ${pauseMs / 1_000} s`;
+    log.warn({ err: error }, `copy of backup ${backupId} to ${region} failed: ${message} ${next}`);
+    const failed = { type: 'FailCopyAttempt', ...thisAttempt, code, reason: message } as const;
+    return this.end(toMake, { ...failed, retryAt: this.inMs(pauseMs) }, { retryInMs: pauseMs });
+  }
+
+  /** Records how the attempt ends. */
+  private async end(asked: Asked, command: CopyCommand, then: Performed = 'finished'): Promise<Performed> {
+    const outcome = await this.record(asked, command);
+    return isRefusal(outcome) ? this.afterRefusal(asked, outcome) : then;
+  }
+
+  /** A copy that was deleted while it was made must not stay. */
+  private afterRefusal(asked: Asked, { refused }: Refusal): Performed | Promise<Performed> {
+    return refused === 'copy-deleted' ? this.clear(asked) : 'finished';
+  }
+
   /** A region may be away for weeks: that is recorded once an hour, not with every attempt. */
-  private async isAwayStill(region: string, history: readonly RecordedEvent[]): Promise<boolean> {
+  private async isAwayStill({ copy, history }: ToMake): Promise<boolean> {
     const { clock, stalls, vaults } = this.parts;
+    const { region } = copy.request;
     const last = history.at(-1);
     if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
     if (clock.now().getTime() - new Date(last.at).getTime() > outageToldMs) return false;
@@ -158,56 +241,42 @@ export class CopyAttempt {
     }
   }
 
-  /** One that is whole stays what it is; one that is not is owed again. */
-  private async check(
-    { request }: RequestedCopy,
-    record: (command: CopyCommand) => Promise<Executed | Refusal>,
-  ): Promise<Performed> {
-    const { log, retryMs } = this.parts;
-    const { backupId, region } = request;
+  /** Reads a completed copy back: one that is whole stays what it is, and one that is not is owed again. */
+  private async check(asked: Asked): Promise<Performed> {
+    const { copy, log } = asked;
+    const { backupId, region } = copy.request;
     try {
-      const found = await new CopyBytes(this.parts, request, this.hold).look();
+      const found = await new CopyBytes(this.parts, copy.request, this.hold).look();
       if (!(found instanceof VaultFault)) {
-        await record({ type: 'PassCheck' });
+        await this.record(asked, { type: 'PassCheck' });
         return 'finished';
       }
-      log.warn({ err: found, backup: backupId, region }, `${region} has lost backup ${backupId}: it is put back`);
-      await record({ type: 'LoseCopy', code: found.code, reason: found.message });
+      log.warn({ err: found }, `${region} has lost backup ${backupId}: it is put back`);
+      await this.record(asked, { type: 'LoseCopy', code: found.code, reason: found.message });
       return { retryInMs: 0 };
     } catch (error) {
       if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;
-      log.warn({ err: error, backup: backupId, region }, `copy not read back: ${error.message} Tried again`);
-      return { retryInMs: Math.min(retryMs * 2 ** this.job.attempt, longestPauseMs) };
+      log.warn({ err: error }, `copy not read back: ${error.message} Tried again`);
+      return { retryInMs: Math.min(this.parts.retryMs * 2 ** this.job.attempt, longestPauseMs) };
     }
   }
 
-  /** A copy that was deleted while it was made must not stay. */
-  private after(
-    outcome: Executed | Refusal,
-    copy: RequestedCopy,
-    context: EventContext,
-  ): Performed | Promise<Performed> {
-    return isRefusal(outcome) && outcome.refused === 'copy-deleted' ? this.clear(copy, context) : 'finished';
-  }
-
   /** Of one whose end was asked for: no attempt can begin or complete it any more. It is deleted when the region is empty. */
-  private async clear(
-    { request: { copyId, backupId, region } }: RequestedCopy,
-    context: EventContext,
-  ): Promise<Performed> {
-    const { ledger, stalls, vaults, log, retryMs } = this.parts;
+  private async clear(asked: Asked): Promise<Performed> {
+    const { stalls, vaults, retryMs } = this.parts;
+    const { copyId, backupId, region } = asked.copy.request;
     // Read anew: the newest attempt that there ever will be.
-    const copy = fold(copyDecider, await ledger.readStream(streamOf('copy', copyId)));
-    const history = await ledger.readStream(streamOf('backup', backupId));
+    const copy = await this.ledger.stateOf(copyDecider, copyId);
+    const history = await this.ledger.history(streamOf('backup', backupId));
     if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
     const attempt = copy.attempt + (attemptsByRegion(history).get(region) ?? 0);
     try {
       await stalls.over(region, this.hold.signal, () => vaults.of(region).purge(backupId, attempt));
     } catch (error) {
-      log.warn({ err: error, backup: backupId, region }, 'a deleted copy could not be removed; tried again');
+      asked.log.warn({ err: error }, 'a deleted copy could not be removed; tried again');
       return { retryInMs: retryMs };
     }
-    await this.record(copy, context, { type: 'ConfirmCopyDeletion' });
+    await this.record(asked, { type: 'ConfirmCopyDeletion' });
     return 'finished';
   }
 
@@ -221,52 +290,7 @@ export class CopyAttempt {
     return new Date(this.parts.clock.now().getTime() + ms).toISOString();
   }
 
-  private record(
-    { accountId, request }: RequestedCopy,
-    context: EventContext,
-    command: CopyCommand,
-  ): Promise<Executed | Refusal> {
-    const target = { id: request.copyId, accountId, instanceId: request.instanceId, context };
-    return persist(() => execute(this.parts, copyDecider, target, command), {
-      what: `recording ${command.type} of copy ${request.copyId}`,
-      passes: isOutage,
-      signal: this.hold.signal,
-      log: this.parts.log,
-    });
+  private record({ ledger }: Asked, command: CopyCommand): Promise<Executed | Refusal> {
+    return ledger.record(copyDecider, this.job.id, command);
   }
-}
-
-/** Whether the copy shows already that it waits for a parent that was given up. */
-function isTold(ancestor: AncestorFound, history: readonly RecordedEvent[]): boolean {
-  const last = history.at(-1);
-  return (
-    typeof ancestor === 'object' &&
-    ancestor.is === 'given-up' &&
-    last?.type === 'CopyAttemptFailed' &&
-    last.data.code === ancestor.code
-  );
-}
-
-function isAsking(event: RecordedEvent): event is RecordedEvent<'CopyRequested' | 'CopyLost'> {
-  return event.type === 'CopyRequested' || event.type === 'CopyLost';
-}
-
-/** Since it was asked for; what passes with an outage does not count, nor does the parent's failing. */
-function attemptsInVain(history: readonly RecordedEvent[]): number {
-  const asked = history.findLastIndex(isAsking);
-  return history.slice(asked).filter((event) => event.type === 'CopyAttemptFailed' && countsInVain(event.data.code))
-    .length;
-}
-
-function countsInVain(code: string): boolean {
-  return !isOutageOfVault(code) && code !== parentNotCopied;
-}
-
-function faultOf(error: unknown): { code: string; message: string; retryable: boolean } {
-  if (error instanceof VaultFault) return error;
-  return {
-    code: 'unexpected',
-    message: `The copy broke off unexpectedly: ${error instanceof Error ? error.message : String(error)}.`,
-    retryable: true,
-  };
 }

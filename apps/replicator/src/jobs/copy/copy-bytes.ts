@@ -1,6 +1,6 @@
 /**
- * The bytes of a copy: looked for where they are to be, and brought from wherever the backup is whole. Says what is
- * there; what becomes of the copy is its attempt's to record.
+ * Finds the bytes of a copy at its target, or brings them from a region where the backup is whole. It tells what is there; the
+ * attempt records what becomes of the copy.
  */
 import { type EventData, Fault, regionRetired, whyRetired } from '@strongroom/contracts';
 import type { Hold } from '@strongroom/runtime';
@@ -18,11 +18,11 @@ import type { CopySources, CopySourcesParts } from './copy-sources.js';
 
 /** What is at the target now. */
 export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 'sha256'> {
-  /** Where the bytes came from; undefined when they were there already. */
+  /** The region that the bytes came from. Undefined when they were there already. */
   sourceRegion: string | undefined;
 }
 
-/** Whatever region has the backup has no vault any more. */
+/** No region that has the backup has a vault any more. */
 export class SourcesRetired extends Fault<typeof regionRetired> {
   override readonly name = 'SourcesRetired';
 
@@ -41,7 +41,7 @@ export class CopyBytes {
   /**
    * Reads the copy back at its target.
    * @returns what is there, or what is wrong with it
-   * @throws {VaultFault} when that can't be said now
+   * @throws {VaultFault} when the vault can't tell now
    */
   async look(): Promise<SealedManifest | VaultFault> {
     const { vaults, stalls } = this.parts;
@@ -60,10 +60,10 @@ export class CopyBytes {
   }
 
   /**
-   * Where the backup was made it may be whole for all that is known here: it is looked at before anything is brought, and
-   * by an attempt that has begun in the vault. Else an earlier one could still seal in place of what was found there, and
-   * who knows of no newer one than that remove it.
-   * @param attempt as it is numbered in the target's vault
+   * The region where the backup was made may still hold it whole. So its vault is read before anything is brought there, and
+   * by an attempt that has begun in that vault. Otherwise an earlier attempt could still seal another place than the one that
+   * was found, and a process that knows of no newer attempt could remove what was found.
+   * @param attempt the number of the attempt in the target's vault
    * @throws {SourcesRetired | VaultFault}
    */
   async bring(sources: CopySources, backup: EventData<'BackupCompleted'>, attempt: number): Promise<CopyMade> {
@@ -85,7 +85,7 @@ export class CopyBytes {
     return { ...made, sourceRegion: made.transferred ? from : undefined };
   }
 
-  /** From here on no earlier attempt counts; what is sealed stays. */
+  /** Begins the attempt in the vault: no earlier attempt counts from then on, and what is sealed stays. */
   private async begin(attempt: number): Promise<void> {
     const { vaults, stalls } = this.parts;
     const { backupId, region } = this.request;

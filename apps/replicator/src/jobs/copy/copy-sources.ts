@@ -1,19 +1,17 @@
 /**
- * Where a copy can be made from: every region that holds the backup. One that is away, or whose object is missing or
- * altered, is passed over and told of; whatever the source, the ledger's digest proves the bytes. What a region is found
- * to have lost is asked for anew there, once, as soon as another region is seen to have it.
+ * Finds where a copy can be made from: any region that holds the backup. A region that is away, or whose object is missing or
+ * altered, is passed over and named in the log. Whatever the source, the ledger's digest proves the bytes. What a region is
+ * found to have lost is asked for again there, once, as soon as another region is seen to have it.
  */
-import { type EventContext, type EventData, isRefusal, streamOf } from '@strongroom/contracts';
-import { type CopyCommand, copyDecider, copyId, copyRequest, fold, regionsHolding } from '@strongroom/domain';
-import { execute, type Ledger } from '@strongroom/ledger';
-import type { Ids, Logger } from '@strongroom/runtime';
+import { type EventData, isRefusal } from '@strongroom/contracts';
+import { type CopyCommand, type CopyState, copyDecider, copyId, copyRequest, regionsHolding } from '@strongroom/domain';
+import type { CausedLedger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
 import type { OpenCopy } from './ancestor.js';
 
 export interface CopySourcesParts {
-  ledger: Ledger;
-  ids: Ids;
   log: Logger;
   vaults: Vaults;
   stalls: StallWatch;
@@ -22,21 +20,20 @@ export interface CopySourcesParts {
 export class CopySources {
   constructor(
     private readonly parts: CopySourcesParts,
-    private readonly copy: OpenCopy,
-    private readonly backup: EventData<'BackupCompleted'>,
-    private readonly context: EventContext,
+    private readonly wanted: { copy: OpenCopy; backup: EventData<'BackupCompleted'> },
+    private readonly ledger: CausedLedger,
     private readonly signal: AbortSignal,
   ) {}
 
   /**
-   * The regions to copy from, in the order in which to try them: the one that the copy was asked for from, then as the
-   * configuration has them; where the backup was made and is known to be lost comes last. Those without a vault are
-   * left out.
+   * The regions to copy from, in the order in which they are tried. The region that the request names comes first, then the
+   * others as the configuration has them. The region where the backup was made comes last when it is known to have lost it.
+   * Regions without a vault are left out.
    */
   async regions(): Promise<string[]> {
-    const { region, sourceRegion } = this.copy.request;
+    const { region, sourceRegion } = this.wanted.copy.request;
     const { vaults } = this.parts;
-    const madeIn = this.backup.region;
+    const madeIn = this.wanted.backup.region;
     const others = vaults.regions.filter((each) => each !== region);
     const states = await Promise.all(others.map(async (each) => ({ region: each, ...(await this.stateIn(each)) })));
     const copies = states.flatMap(({ region, is }) =>
@@ -49,7 +46,7 @@ export class CopySources {
 
   /**
    * Makes the copy from the first region that can give it.
-   * @throws {VaultFault} of the target, as it comes; when no region can give it, why not: an outage before all else
+   * @throws {VaultFault} the target's own, as it comes; or, when no region can give the backup, why: an outage comes first
    */
   async useFirst<T>(regions: readonly string[], make: (from: Vault) => Promise<T>): Promise<{ made: T; from: string }> {
     const passed: VaultFault[] = [];
@@ -61,7 +58,7 @@ export class CopySources {
         return { made: await make(vault), from: region };
       } catch (error) {
         if (this.signal.aborted || !(error instanceof VaultFault) || error.region !== region) throw error;
-        const { backupId, region: target } = this.copy.request;
+        const { backupId, region: target } = this.wanted.copy.request;
         this.parts.log.warn(
           { err: error, backup: backupId, region: target, source: region },
           `${region} is passed over as a source: ${error.message}`,
@@ -72,9 +69,9 @@ export class CopySources {
     throw whyNone(passed);
   }
 
-  /** A region that hangs is found out here, and not taken for one where the target does. */
+  /** Finds out here that a source hangs. Later it could not be told from a target that hangs. */
   private async look(vault: Vault): Promise<void> {
-    const { backupId, sha256 } = this.copy.request;
+    const { backupId, sha256 } = this.wanted.copy.request;
     const sealed = await this.parts.stalls.over(vault.region, this.signal, () => vault.manifest(backupId));
     if (!sealed) throw notHeld(backupId, vault.region);
     if (sealed.sha256 === sha256) return;
@@ -82,27 +79,21 @@ export class CopySources {
     throw new VaultFault('object-altered', vault.region, message);
   }
 
-  /** Whoever puts it back looks first: a region that has only failed to give back an object has lost nothing. */
+  /** Whoever puts the copy back reads it first: a region that has only failed to read an object has lost nothing. */
   private async tellLosses(passed: readonly VaultFault[], good: string): Promise<void> {
     for (const { code, region, message } of passed.filter(isSpoilt)) {
       const state = await this.stateIn(region);
       if (state.is === 'completed') await this.record(region, { type: 'LoseCopy', code, reason: message });
-      // One that was given up there stays so until somebody asks for it.
+      // A copy that was given up there stays so until somebody asks for it.
       if (state.is !== 'absent') continue;
-      const request = copyRequest(this.backup, region, good);
+      const request = copyRequest(this.wanted.backup, region, good);
       await this.record(region, { type: 'RequestCopy', request });
     }
   }
 
   private async record(region: string, command: CopyCommand): Promise<void> {
-    const { backupId, instanceId } = this.copy.request;
-    const target = {
-      id: copyId(backupId, region),
-      accountId: this.copy.accountId,
-      instanceId,
-      context: this.context,
-    };
-    const outcome = await execute(this.parts, copyDecider, target, command);
+    const { backupId } = this.wanted.copy.request;
+    const outcome = await this.ledger.record(copyDecider, copyId(backupId, region), command);
     if (isRefusal(outcome) || outcome.events.length === 0) return;
     this.parts.log.warn(
       { backup: backupId, region },
@@ -110,13 +101,12 @@ export class CopySources {
     );
   }
 
-  private async stateIn(region: string) {
-    const stream = streamOf('copy', copyId(this.copy.request.backupId, region));
-    return fold(copyDecider, await this.parts.ledger.readStream(stream));
+  private stateIn(region: string): Promise<CopyState> {
+    return this.ledger.stateOf(copyDecider, copyId(this.wanted.copy.request.backupId, region));
   }
 }
 
-/** A region that is away may have it: it is waited for. */
+/** A region that is away may have the backup, so it is waited for. */
 function whyNone(passed: readonly VaultFault[]): VaultFault {
   const [first] = passed;
   if (!first) throw new TypeError('a copy needs a region to be made from');

@@ -1,38 +1,39 @@
-/** The copies that are owed and that nobody has planned: of completed backups whose message is on its way, lost or set aside. */
-import { streamOf } from '@strongroom/contracts';
+/** The copies that are owed and that nobody has planned: the news of the backup is on its way, lost or set aside, or its plan waits. */
+import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { unhandledEvents } from '@strongroom/feed';
 import type { Ledger } from '@strongroom/ledger';
 import type { Owed } from '@strongroom/read-model';
-import type { Clock } from '@strongroom/runtime';
+import type { Clock, Jobs } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
+import { owedRegions } from './copy-planning.js';
 
 export interface UnplannedCopiesParts {
   dataSource: DataSource;
   ledger: Ledger;
+  jobs: Jobs;
   clock: Clock;
-  /** Of the replicators. */
+  /** The consumer group of the replicators. */
   group: string;
 }
+
+/** Of plans that wait, so many are looked at. */
+const mostPlans = 20_000;
 
 export class UnplannedCopies {
   constructor(private readonly parts: UnplannedCopiesParts) {}
 
   async owed(): Promise<Owed[]> {
-    const { dataSource, ledger, clock, group } = this.parts;
+    const { dataSource, ledger, clock } = this.parts;
     const now = clock.now().getTime();
-    const owed = (await unhandledEvents(this.parts, group, 'BackupCompleted')).flatMap((event) =>
-      event.type === 'BackupCompleted'
-        ? event.data.copyTo
-            .filter((region) => region !== event.data.region)
-            .map((region) => ({
-              region,
-              copies: 1,
-              oldestMs: Math.max(0, now - Date.parse(event.at)),
-              stranded: 0,
-              stream: streamOf('copy', copyId(event.data.backupId, region)),
-            }))
-        : [],
+    const owed = (await this.unplanned()).flatMap(({ at, data }) =>
+      owedRegions(data).map((region) => ({
+        region,
+        copies: 1,
+        oldestMs: Math.max(0, now - Date.parse(at)),
+        stranded: 0,
+        stream: streamOf('copy', copyId(data.backupId, region)),
+      })),
     );
     if (owed.length === 0) return [];
     const planned = await ledger.readStreams(
@@ -40,5 +41,16 @@ export class UnplannedCopies {
       owed.map(({ stream }) => stream),
     );
     return owed.filter(({ stream }) => !planned.has(stream));
+  }
+
+  /** The completions of backups whose plan may not have been made yet, each once. */
+  private async unplanned(): Promise<RecordedEvent<'BackupCompleted'>[]> {
+    const { dataSource, ledger, jobs, group } = this.parts;
+    const waiting = await jobs.some('plan', mostPlans);
+    const streams = [...waiting].map((backupId) => streamOf('backup', backupId));
+    const told = [...(await ledger.readStreams(dataSource.manager, streams)).values()].flat();
+    const unheard = await unhandledEvents(this.parts, group, 'BackupCompleted');
+    const completions = [...told, ...unheard].filter((event) => event.type === 'BackupCompleted');
+    return [...new Map(completions.map((event) => [event.data.backupId, event])).values()];
   }
 }

@@ -25,7 +25,7 @@ afterAll(async () => {
   await customer.stop();
 });
 beforeEach(async () => {
-  // Those of the tests before: a server has few.
+  // The tests before have left replication slots, and a server has few.
   await customer.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active');
   instanceId = await world.register(customer.server);
 });

@@ -1,28 +1,26 @@
 /**
- * Whether an incremental may be built on a backup: only when that one, and everything that it was built on itself, lies in
- * the home region's vault. What the home region has lost is asked back there from a region that has it.
+ * Checks whether an incremental may be built on a backup: only when that backup, and everything that it is built on, lies in
+ * the home region's vault. What the home region has lost is asked for again, from a region that has it.
  */
-import { type EventContext, type EventData, streamOf } from '@strongroom/contracts';
+import type { EventData } from '@strongroom/contracts';
 import {
   type BackupState,
   backupDecider,
   type CopyCommand,
+  type CopyState,
   copyDecider,
   copyId,
   copyRequest,
-  fold,
 } from '@strongroom/domain';
 import { IncrementalNotPossible } from '@strongroom/engines';
-import { execute, type Ledger } from '@strongroom/ledger';
-import type { Ids, Logger } from '@strongroom/runtime';
+import type { CausedLedger } from '@strongroom/ledger';
+import type { Logger } from '@strongroom/runtime';
 import { isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface ParentCheckParts {
-  ledger: Ledger;
-  ids: Ids;
   log: Logger;
   vaults: Pick<Vaults, 'regions'>;
-  /** The home region's. */
+  /** The vault of the home region. */
   vault: Vault;
 }
 
@@ -31,19 +29,18 @@ type Made = EventData<'BackupCompleted'>;
 export class ParentCheck {
   constructor(
     private readonly parts: ParentCheckParts,
-    private readonly accountId: string,
-    private readonly context: EventContext,
+    private readonly ledger: CausedLedger,
   ) {}
 
   /**
-   * Looks whether everything is there in its size, and reads nothing but manifests.
-   * @throws {IncrementalNotPossible} when one was deleted since, or the home vault can't give it
-   * @throws {VaultFault} when that can't be said now
+   * Checks that everything is there in its size. It reads nothing but manifests.
+   * @throws {IncrementalNotPossible} when a backup of the chain was deleted, or the home vault can't give it
+   * @throws {VaultFault} when the vault can't tell now
    */
   async check(parentId: string): Promise<void> {
     const { vault } = this.parts;
     for (let id: string | null = parentId; id !== null; ) {
-      const backup: BackupState = fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', id)));
+      const backup: BackupState = await this.ledger.stateOf(backupDecider, id);
       const subject = subjectOf(id, parentId);
       if (backup.is !== 'completed' || !backup.completed) {
         throw notThere(`${subject} is not there any more. Take a full backup.`);
@@ -72,13 +69,13 @@ export class ParentCheck {
       const message = `The manifest of backup ${backupId} in the vault of ${vault.region} is not what was backed up: its SHA-256 differs.`;
       return new VaultFault('object-altered', vault.region, message);
     } catch (error) {
-      // A disk that fails to read one object fails the next run of the schedule as well.
+      // A disk that fails to read an object would fail the next run of the schedule as well.
       if (error instanceof VaultFault && isSpoilt(error)) return error;
       throw error;
     }
   }
 
-  /** Nothing when the region was never to have it, or no other region is known to. */
+  /** Asks for nothing when the region was never to have the backup, or when no other region is known to have it. */
   private async askBack(made: Made, fault: VaultFault | 'not-there'): Promise<void> {
     const { region } = this.parts.vault;
     const copy = await this.copyIn(made.backupId, region);
@@ -95,15 +92,13 @@ export class ParentCheck {
     }
   }
 
-  private async copyIn(backupId: string, region: string) {
-    return fold(copyDecider, await this.parts.ledger.readStream(streamOf('copy', copyId(backupId, region))));
+  private copyIn(backupId: string, region: string): Promise<CopyState> {
+    return this.ledger.stateOf(copyDecider, copyId(backupId, region));
   }
 
-  private async onCopy({ backupId, instanceId }: Made, command: CopyCommand): Promise<void> {
-    const { ledger, ids, log, vault } = this.parts;
-    const { accountId, context } = this;
-    const id = copyId(backupId, vault.region);
-    await execute({ ledger, ids }, copyDecider, { id, accountId, instanceId, context }, command);
+  private async onCopy({ backupId }: Made, command: CopyCommand): Promise<void> {
+    const { log, vault } = this.parts;
+    await this.ledger.record(copyDecider, copyId(backupId, vault.region), command);
     log.warn(
       { backup: backupId, region: vault.region },
       `backup ${backupId} is put back into ${vault.region}, which has lost it`,

@@ -37,7 +37,7 @@ describe('a server', () => {
       const [first, second, third] = [await instance.slot(), await instance.slot(), await instance.slot()];
       expect(await instance.shown(real)).toMatchObject({ status: 'COMPLETED' });
       expect(await instance.heldIn(real)).toEqual(both);
-      // Among its own it counts as any does.
+      // It counts like any other among the backups of its own lineage.
       expect([await instance.heldIn(first), await instance.heldIn(second)]).toEqual([[], []]);
       expect(await instance.heldIn(third)).toEqual(both);
     } finally {
@@ -128,7 +128,7 @@ describe('a server', () => {
 });
 
 describe('a backup from before lineages were recorded', () => {
-  /** As an older version has left it. */
+  /** Leaves the backup as an older version has left it. */
   const unidentified = async () => {
     const { instanceId } = instance;
     const backupId = await world.request(instanceId);

@@ -1,9 +1,9 @@
 /**
- * Tells which lineage a backup is of: that of the newest backup of which it holds a later state, else one of its own. An
- * instance has one running backup, so what is judged here is judged one after the other, and by the ledger's order.
+ * Tells which lineage a backup belongs to: that of the newest backup of which it holds a later state, else one of its own. An
+ * instance has one running backup, so backups are judged one after the other, in the ledger's order.
  *
- * A backup from before lineages were recorded is identified first, from its manifest at home. One whose manifest can't be
- * had stays of no lineage: it takes nothing's place, and nothing takes its.
+ * A backup from before lineages were recorded is identified first, from its manifest in the home region. When that can't be
+ * read the backup has no lineage: it takes the place of no other, and no other takes its place.
  */
 import { type DatastoreType, type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
@@ -21,7 +21,7 @@ export interface ServerLineageParts {
   ids: Ids;
   log: Logger;
   engineFor: EngineFor;
-  /** The home region's. */
+  /** The vault of the home region. */
   vault: Vault;
 }
 
@@ -30,7 +30,7 @@ export interface Identified {
   accountId: string;
   instanceId: string;
   datastoreType: DatastoreType;
-  /** As it is sealed in the vault. */
+  /** As they are sealed in the vault. */
   facts: EngineFacts;
 }
 
@@ -41,7 +41,7 @@ interface Head {
   facts: EngineFacts;
 }
 
-/** More than any server says of itself: what is longer is not kept with the event. */
+/** No server tells so much of itself. What is longer is not kept with the event. */
 const mostCharacters = 65_536;
 
 export class ServerLineage {
@@ -52,8 +52,8 @@ export class ServerLineage {
   }
 
   /**
-   * @param context of what is recorded of earlier backups
-   * @throws {VaultFault} an outage, when the home vault is away and an earlier backup's manifest is needed
+   * @param context the context of the events that are recorded about earlier backups
+   * @throws {VaultFault} an outage, when the home vault is away and the manifest of an earlier backup is needed
    */
   async identify(
     { backupId, accountId, instanceId, datastoreType, facts }: Identified,
@@ -70,7 +70,7 @@ export class ServerLineage {
     return judge(engine, backupId, facts, heads);
   }
 
-  /** What is known of an earlier backup, which is identified when it is not yet. */
+  /** What is known of an earlier backup. One that is not identified yet is identified now. */
   private async headOf(
     engine: Engine,
     { id, lineage, facts, isDeleted }: IdentifiableBackup,
@@ -121,7 +121,7 @@ function putFirst(heads: Head[], head: Head): void {
   heads.unshift(head);
 }
 
-/** Without what the ledger's database takes in no text; null when there is more of them than an event should hold. */
+/** The facts without characters that the ledger's database can't store. Null when there is more than an event should hold. */
 function tellable(facts: EngineFacts): EngineFacts | null {
   const text = JSON.stringify(facts, (_, value: unknown) =>
     typeof value === 'string' ? value.replaceAll(/\0|\p{Cs}/gu, '\u{fffd}') : value,

@@ -3,13 +3,11 @@
  * lease over takes the server over. It ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, type EventContext, streamOf } from '@strongroom/contracts';
+import { type Endpoint, faultOf, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
-  type BackupState,
   backupDecider,
   fold,
-  type InstanceCommand,
   type InstanceState,
   type InstanceToBuild,
   instanceDecider,
@@ -23,14 +21,11 @@ import {
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
-import { execute, isOutage, type Ledger } from '@strongroom/ledger';
-import type { Hold, Ids, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import type { Hold, LeasedJob, Performed } from '@strongroom/runtime';
 import { VaultFault, type Vaults } from '@strongroom/vault';
 
-export interface BuiltServerParts {
-  ledger: Ledger;
-  ids: Ids;
-  log: Logger;
+export interface BuiltServerParts extends LeasedLedgerParts {
   credentials: Credentials;
   vaults: Vaults;
   homeRegion: string;
@@ -45,25 +40,28 @@ const longestPauseMs = 30_000;
 const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
+  private readonly ledger: LeasedLedger;
+
   constructor(
     private readonly parts: BuiltServerParts,
     private readonly job: LeasedJob,
     private readonly hold: Hold,
-  ) {}
+  ) {
+    this.ledger = new LeasedLedger(parts, { what: `the server of instance ${job.id}`, signal: hold.signal });
+  }
 
   /** Ends when the instance is forgotten or could not be built; or with an error when the lease is lost or the process stops. */
   async perform(): Promise<Performed> {
-    const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
+    const history = await this.ledger.history(streamOf('instance', this.job.id));
     const [requested] = history;
     if (requested?.type !== 'InstanceBuildRequested') return 'finished';
     const host = this.parts.engineFor(requested.data.datastore.type).serve(this.parts.folder);
     const instance = fold(instanceDecider, history);
     if (instance.is !== 'building') return this.carryOn(host, instance);
-    const context = { ...requested.context, causationId: requested.id, actor: this.parts.actor };
-    return this.build(host, instance, context);
+    return this.build(host, instance, this.ledger.causedBy(requested, this.parts.actor));
   }
 
-  private async build(host: ServerHost, instance: InstanceToBuild, context: EventContext): Promise<Performed> {
+  private async build(host: ServerHost, instance: InstanceToBuild, ledger: CausedLedger): Promise<Performed> {
     const { log, actor } = this.parts;
     // An attempt may have died after it, or lost the answer to what it recorded.
     const left = await host.find(this.job.id);
@@ -77,7 +75,7 @@ export class BuiltServer {
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
       server = await host.start(this.job.id, { signal: this.hold.signal });
       const endpoint = await this.endpointOf(instance, server.port);
-      await this.record(instance, context, { type: 'CompleteBuild', endpoint, region });
+      await ledger.record(instanceDecider, this.job.id, { type: 'CompleteBuild', endpoint, region });
       log.info(
         { instance: instance.instanceId, backup: instance.backupId, port: server.port, region, actor },
         'instance built',
@@ -86,10 +84,10 @@ export class BuiltServer {
       await server?.stop();
       server = undefined;
       // It may be built for all that can be known here, or be another attempt's by now: the next lease looks again.
-      if (this.hold.signal.aborted || isOutage(error) || attempt?.isCurrent === false) throw error;
+      if (this.hold.signal.aborted || attempt?.isCurrent === false) throw error;
       const { code, message } = faultOf(error);
       log.error({ err: error, instance: instance.instanceId }, `instance not built: ${message}`);
-      await this.record(instance, context, { type: 'FailBuild', code, reason: message });
+      await ledger.record(instanceDecider, this.job.id, { type: 'FailBuild', code, reason: message });
     } finally {
       await attempt?.discard();
     }
@@ -115,7 +113,7 @@ export class BuiltServer {
    */
   private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
     const { vaults, homeRegion, log } = this.parts;
-    const backup = await this.backup(backupId);
+    const backup = await this.ledger.stateOf(backupDecider, backupId);
     const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     let why: unknown;
@@ -197,16 +195,18 @@ export class BuiltServer {
   /** While the ledger can't be asked the server goes on as it is. */
   private async isForgotten(): Promise<boolean> {
     try {
-      return (await this.look()).is === 'forgotten';
+      const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
+      return fold(instanceDecider, history).is === 'forgotten';
     } catch (error) {
       if (!isOutage(error)) throw error;
       return false;
     }
   }
 
+  /** Nothing runs on when it can't be said what became of the instance. */
   private async look(running?: HostedServer): Promise<InstanceState> {
     try {
-      return fold(instanceDecider, await this.parts.ledger.readStream(streamOf('instance', this.job.id)));
+      return await this.ledger.stateOf(instanceDecider, this.job.id);
     } catch (error) {
       await running?.stop();
       throw error;
@@ -218,39 +218,22 @@ export class BuiltServer {
     const { credentials } = this.parts;
     const source = await this.sourceOf(instance);
     const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
-    const credential = source && (await credentials.get(source.instanceId));
-    if (credential) await credentials.put(instance.instanceId, credential);
+    await this.ledger.outlast('keeping the credential', async () => {
+      const credential = source && (await credentials.get(source.instanceId));
+      if (credential) await credentials.put(instance.instanceId, credential);
+    });
     return { ...local, port, user, database };
   }
 
   private async sourceOf({ backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {
-    const backup = await this.backup(backupId);
+    const backup = await this.ledger.stateOf(backupDecider, backupId);
     if (!('request' in backup)) return undefined;
-    const source = fold(
-      instanceDecider,
-      await this.parts.ledger.readStream(streamOf('instance', backup.request.instanceId)),
-    );
+    const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
     return source.is === 'registered' ? source : undefined;
-  }
-
-  private async backup(backupId: string): Promise<BackupState> {
-    return fold(backupDecider, await this.parts.ledger.readStream(streamOf('backup', backupId)));
-  }
-
-  private async record({ instanceId, accountId }: InstanceToBuild, context: EventContext, command: InstanceCommand) {
-    await execute(this.parts, instanceDecider, { id: instanceId, accountId, instanceId, context }, command);
   }
 }
 
 /** Another region may hold what this one has lost. */
 function isOfVault(error: unknown): error is VaultFault | EngineFault {
   return error instanceof VaultFault || (error instanceof EngineFault && error.code === 'backup-content-invalid');
-}
-
-function faultOf(error: unknown): { code: string; message: string } {
-  if (error instanceof EngineFault || error instanceof VaultFault) return { code: error.code, message: error.message };
-  return {
-    code: 'unexpected',
-    message: `It broke off unexpectedly: ${error instanceof Error ? error.message : String(error)}`,
-  };
 }

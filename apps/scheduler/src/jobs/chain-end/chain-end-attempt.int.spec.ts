@@ -111,7 +111,7 @@ describe('the slot of a backup that is not the newest', () => {
 
   it('of an attempt that failed is dropped', async () => {
     const failed = await world.request(instanceId);
-    // As an attempt leaves it that made its slot and was killed.
+    // An attempt that made its replication slot and was killed leaves the server like this.
     await customer.query(`select pg_create_physical_replication_slot('${chainMarker(failed)}')`);
     await world.record(streamOf('backup', failed), instanceId, {
       type: 'BackupFailed',

@@ -1,4 +1,4 @@
-/** Every region that may have something of a backup, whatever became of it there. */
+/** Tells every region that may have something of a backup, whatever became of it there. */
 import { streamOf } from '@strongroom/contracts';
 import { attemptsByRegion, copyDecider, copyId, fold } from '@strongroom/domain';
 import type { Ledger } from '@strongroom/ledger';
@@ -20,14 +20,14 @@ export class BackupRegions {
     this.copies = new Copies(parts.dataSource);
   }
 
-  /** Of the backup itself: the newest attempt by region. Another one may have been the home region for an earlier attempt. */
+  /** By region, the newest attempt at the backup itself. An earlier attempt may have had another home region. */
   async attempted({ id, region }: BackupRow): Promise<Map<string, number>> {
     const attempts = attemptsByRegion(await this.parts.ledger.readStream(streamOf('backup', id)));
     const last = region ?? this.parts.homeRegion;
     return attempts.set(last, attempts.get(last) ?? 0);
   }
 
-  /** Of copies: the newest attempt by region that ever was asked for one, be it that an earlier deletion has seen to it. */
+  /** By region that was ever asked for a copy, the newest attempt at it: also where an earlier deletion has removed the copy. */
   async askedForCopies({ id }: BackupRow): Promise<Map<string, number>> {
     const { dataSource, ledger, vaults } = this.parts;
     const regions = [...new Set([...vaults.regions, ...(await this.copies.regionsOf(id))])];

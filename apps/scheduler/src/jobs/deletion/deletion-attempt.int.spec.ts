@@ -3,7 +3,10 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import type { LeasedJob } from '@strongroom/runtime';
+import { type Removed, Vaults } from '@strongroom/vault';
 import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { eventually } from '../../../../../test/services/eventually.js';
+import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from '../backup/backup-attempt.js';
 import { DeletionAttempt } from './deletion-attempt.js';
@@ -31,10 +34,37 @@ beforeEach(async () => {
   });
 });
 
-const remove = (job: Partial<LeasedJob> = {}) =>
-  new DeletionAttempt({ ...world, actor: 'spec' }, world.job('deletion', backupId, job), world.hold()).perform();
+const remove = (job: Partial<LeasedJob> = {}, vaults = world.vaults) =>
+  new DeletionAttempt(
+    { ...world, vaults, actor: 'spec' },
+    world.job('deletion', backupId, job),
+    world.hold(),
+  ).perform();
+
+/** A vault whose emptying Strongroom's own database does not survive. */
+class CuttingVault extends PassingVault {
+  override async purge(id: string, attempt: number): Promise<Removed> {
+    const removed = await super.purge(id, attempt);
+    await world.database.cut();
+    return removed;
+  }
+}
 
 describe('a deletion', () => {
+  it("is not given up in an outage of Strongroom's own database: it waits, and what is gone is called deleted", async () => {
+    const removing = remove({}, new Vaults(new Map([['DFW', new CuttingVault(world.vault)]])));
+    try {
+      await eventually(
+        () => expect(world.told.join('')).toContain(`for the deletion of backup ${backupId} failed for now`),
+        { withinMs: 30_000 },
+      );
+    } finally {
+      await world.database.restore();
+    }
+    expect(await removing).toBe('finished');
+    expect((await world.eventTypesOf(backupId)).at(-1)).toBe('BackupDeleted');
+  });
+
   it('is tried three times though it has waited for others many times before', async () => {
     await rename(world.folder, `${world.folder}.away`);
     try {

@@ -46,7 +46,7 @@ describe('a deletion', () => {
   it('goes on wherever it was cut off', async () => {
     const backup = await world.store({ copies: ['IAD', 'ORD'] });
     await world.askForDeletion(backup);
-    // Cut off after the fence of one copy, after the emptying of another, after the end of neither.
+    // The attempt is cut off when one copy is fenced and another's region is emptied; neither is recorded as deleted.
     await world.onCopy(backup, 'IAD', { type: 'RequestCopyDeletion' });
     await world.onCopy(backup, 'ORD', { type: 'RequestCopyDeletion' });
     await world.vaults().of('ORD').purge(backup.backupId, 1);
@@ -78,7 +78,7 @@ describe('a deletion', () => {
       await world.bringBack('ORD');
     }
     expect([await world.heldIn(parent), await world.heldIn(child)]).toEqual([[], ['ORD']]);
-    // What a backup was built on is not called deleted before it.
+    // A parent is not recorded as deleted before what is built on it.
     expect(await world.shown(parent)).toMatchObject({ status: 'DELETE_FAILED' });
     expect(await world.shown(child)).toMatchObject({ status: 'DELETE_FAILED' });
   });

@@ -1,18 +1,15 @@
 /**
- * Empties every region of a backup that is being deleted, whatever stands in the way of one of them. A copy is fenced
- * before its region is emptied and called deleted only afterwards, so that nothing is recorded as deleted that is still
- * there.
+ * Empties every region of a backup that is being deleted; a region that can't be emptied stops no other. A copy is fenced
+ * before its region is emptied, and is recorded as deleted only afterwards: what is recorded as deleted is gone.
  */
-import { type EventContext, regionRetired, whyRetired } from '@strongroom/contracts';
+import { Fault, faultOf, regionRetired, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, copyDecider, copyId } from '@strongroom/domain';
-import { execute } from '@strongroom/ledger';
+import type { CausedLedger } from '@strongroom/ledger';
 import type { BackupRow } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
-import { VaultFault } from '@strongroom/vault';
+import type { Logger } from '@strongroom/runtime';
 import { BackupRegions, type BackupRegionsParts } from './backup-regions.js';
 
 export interface EmptiedRegionsParts extends BackupRegionsParts {
-  ids: Ids;
   log: Logger;
 }
 
@@ -29,29 +26,28 @@ export class EmptiedRegions {
 
   constructor(
     private readonly parts: EmptiedRegionsParts,
-    private readonly context: EventContext,
+    private readonly ledger: CausedLedger,
     private readonly signal: AbortSignal,
   ) {
     this.regions = new BackupRegions(parts);
   }
 
   /**
-   * @param row the views must reflect its deletion
-   * @param spared regions that hold something yet which was built on it: nothing is taken away from under that
+   * @param row the backup; the views must reflect its deletion
+   * @param spared regions that still hold something that is built on the backup: it stays there
    * @returns the regions that could not be emptied
-   * @throws {LedgerFault} when the ledger's database can't be reached
    */
   async of(row: BackupRow, spared: readonly NotEmptied[]): Promise<NotEmptied[]> {
-    const asked = await this.regions.askedForCopies(row);
+    const asked = await this.askedForCopies(row);
     for (const region of asked.keys()) await this.onCopy(row, region, { type: 'RequestCopyDeletion' });
     // From here on no attempt begins any more: these numbers are the last.
-    const copied = await this.regions.askedForCopies(row);
-    const attempted = await this.regions.attempted(row);
+    const copied = await this.askedForCopies(row);
+    const attempted = await this.ledger.outlast('reading where the backup was made', () => this.regions.attempted(row));
     const left: NotEmptied[] = [];
     for (const region of new Set([...copied.keys(), ...attempted.keys()])) {
       this.signal.throwIfAborted();
       const attempt = (attempted.get(region) ?? 0) + (copied.get(region) ?? 0);
-      // Nobody ever began anything there, nor can any more: a vault that is gone has nothing of it.
+      // Nobody ever began anything there, and nobody can begin now: a vault that is gone has nothing of the backup.
       const isUntouched = attempt === 0 && !attempted.has(region) && !this.parts.vaults.regions.includes(region);
       const why =
         spared.find((each) => each.region === region) ??
@@ -73,16 +69,16 @@ export class EmptiedRegions {
     } catch (error) {
       if (this.signal.aborted) throw error;
       log.warn({ err: error, backup: backupId, region }, `backup ${backupId} could not be removed from ${region}`);
-      if (error instanceof VaultFault) {
-        return { region, code: error.code, reason: error.message, retryable: error.retryable };
-      }
-      const why = error instanceof Error ? error.message : String(error);
-      return { region, code: 'unexpected', reason: `${region}: it broke off unexpectedly: ${why}.`, retryable: true };
+      const { code, message, retryable } = faultOf(error);
+      return { region, code, reason: error instanceof Fault ? message : `${region}: ${message}`, retryable };
     }
   }
 
-  private async onCopy({ id, accountId, instanceId }: BackupRow, region: string, command: CopyCommand): Promise<void> {
-    const target = { id: copyId(id, region), accountId, instanceId, context: this.context };
-    await execute(this.parts, copyDecider, target, command);
+  private askedForCopies(row: BackupRow): Promise<Map<string, number>> {
+    return this.ledger.outlast('reading its copies', () => this.regions.askedForCopies(row));
+  }
+
+  private async onCopy({ id }: BackupRow, region: string, command: CopyCommand): Promise<void> {
+    await this.ledger.record(copyDecider, copyId(id, region), command);
   }
 }

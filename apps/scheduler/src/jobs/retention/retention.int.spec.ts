@@ -91,7 +91,7 @@ describe('retention', () => {
     await instance.change({ dayOfWeek: 7, fullBackupRetention: 2 });
     const [wednesdays, thursdays] = [await instance.slot(), await instance.slot()];
     expect(await held(mondays, tuesdays, wednesdays, thursdays)).toEqual([wednesdays, thursdays]);
-    // As if every day had begun a cycle only until here, and Wednesday's and Thursday's none.
+    // Until here every day began a cycle. Wednesday's and Thursday's slots begin none.
     await instance.change({ dayOfWeek: 5 });
     const fridays = await instance.slot();
     expect(await held(wednesdays, thursdays, fridays)).toEqual([thursdays, fridays]);

@@ -1,6 +1,6 @@
 /**
- * Lets go of a schedule's backups that have had their time. Looked at whenever a backup or a copy completes; deciding
- * twice decides the same.
+ * Lets go of a schedule's backups that have had their time. It is applied whenever a backup or a copy completes; applying
+ * it twice decides the same.
  */
 import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
@@ -9,20 +9,30 @@ import {
   type DefinedSince,
   definitionAt,
   definitionsOf,
-  type HeldBackup,
   isWhereOwed,
+  type JudgedBackup,
   plannedType,
 } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
 import { Backups, Copies, type HeldBackupRow, Instances, Schedules } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
+import type { Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
-const states: Partial<Record<HeldBackupRow['status'], HeldBackup['is']>> = {
+const states: Partial<Record<HeldBackupRow['status'], JudgedBackup['is']>> = {
   COMPLETED: 'completed',
   DELETE_FAILED: 'delete-failed',
 };
+
+export interface RetentionParts {
+  dataSource: DataSource;
+  ledger: Ledger;
+  ids: Ids;
+  log: Logger;
+  /** The regions with a vault: no other region holds anything up. */
+  vaults: Pick<Vaults, 'regions'>;
+}
 
 export class Retention {
   private readonly backups: Backups;
@@ -30,25 +40,19 @@ export class Retention {
   private readonly instances: Instances;
   private readonly schedules: Schedules;
 
-  constructor(
-    dataSource: DataSource,
-    private readonly ledger: Ledger,
-    private readonly ids: Ids,
-    private readonly log: Logger,
-    /** Those with a vault: no other holds anything up. */
-    private readonly regions: readonly string[],
-  ) {
-    this.backups = new Backups(dataSource);
-    this.copies = new Copies(dataSource);
-    this.instances = new Instances(dataSource);
-    this.schedules = new Schedules(dataSource);
+  constructor(private readonly parts: RetentionParts) {
+    this.backups = new Backups(parts.dataSource);
+    this.copies = new Copies(parts.dataSource);
+    this.instances = new Instances(parts.dataSource);
+    this.schedules = new Schedules(parts.dataSource);
   }
 
   /**
-   * @param backupId the backup whose completion, or whose copy's, is the reason to look. The views must reflect it.
+   * Asks for the deletion of what has had its time.
+   * @param backupId the backup that has completed, or has a copy that has. The views must reflect it.
    * @throws {LedgerFault} when the ledger's database can't be reached
    */
-  async look(accountId: string, backupId: string, cause: { id: string; context: EventContext }): Promise<void> {
+  async apply(accountId: string, backupId: string, cause: { id: string; context: EventContext }): Promise<void> {
     const backup = await this.backups.find(accountId, backupId);
     if (!backup?.scheduleId) return;
     // A schedule that was deleted keeps what it has made.
@@ -65,8 +69,8 @@ export class Retention {
     }
   }
 
-  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<HeldBackup[]> {
-    const spans = definitionsOf(await this.ledger.readStream(streamOf('schedule', scheduleId)));
+  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<JudgedBackup[]> {
+    const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', scheduleId)));
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     return rows.map((row) => {
       const { id, copyTo, status, region: madeIn, fault } = row;
@@ -74,7 +78,7 @@ export class Retention {
         region: copy.region,
         isCompleted: copy.status === 'COMPLETED',
       }));
-      // One that waits for a region that has no vault is taken up by itself when there is one again.
+      // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
       const isWaiting = fault?.code === regionRetired;
       const isOfSlot = row.scheduleId === scheduleId && row.trigger === 'slot' && !isWaiting;
       return {
@@ -85,13 +89,13 @@ export class Retention {
         type: row.type,
         lineage: row.lineage,
         is: states[status] ?? 'unended',
-        isCopied: isWhereOwed({ madeIn, copyTo, copies: known }, this.regions),
+        isCopied: isWhereOwed({ madeIn, copyTo, copies: known }, this.parts.vaults.regions),
       };
     });
   }
 
   private async letGo(accountId: string, rootId: string, context: EventContext): Promise<void> {
-    const { ledger, ids } = this;
+    const { ledger, ids, log } = this.parts;
     const chain = await this.backups.chainBelow(accountId, rootId);
     const outcome = await executeTogether(
       { ledger, ids },
@@ -103,13 +107,13 @@ export class Retention {
         ),
       ),
     );
-    if (isRefusal(outcome)) this.log.info({ backup: rootId }, `retention: not deleted now: ${outcome.message}`);
-    else this.log.info({ backup: rootId, backups: chain.length }, 'retention: deletion asked for');
+    if (isRefusal(outcome)) log.info({ backup: rootId }, `retention: not deleted now: ${outcome.message}`);
+    else log.info({ backup: rootId, backups: chain.length }, 'retention: deletion asked for');
   }
 }
 
-/** By what the schedule said at the slot: the request is of a full too where there was nothing to build on. */
-function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): HeldBackup['planned'] {
+/** What the schedule planned for the slot. The request can't tell: it is of a full, too, when there was nothing to build on. */
+function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
 }

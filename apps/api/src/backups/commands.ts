@@ -1,0 +1,83 @@
+/**
+ * What can be asked of a backup. When a method returns, its effect is on disk; when the domain refuses, the method throws
+ * the refusal as the contract answers it, and nothing has changed.
+ */
+import { Inject } from '@nestjs/common';
+import type { CreateBackupRequest } from '@strongroom/contracts';
+import { backupDecider, instanceDecider, serverToBackUp } from '@strongroom/domain';
+import { commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
+import { Ids } from '@strongroom/runtime';
+import { Regions } from '../copies/regions.js';
+import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
+import { unlessRefused } from '../edge/http-fault.js';
+import { expectedVersion } from '../edge/preconditions.js';
+import { InstanceResources } from '../instances/resource.js';
+import { Incrementals } from './incrementals.js';
+import { BackupResources } from './resource.js';
+
+const nothingThere = {
+  ground: 'nothing-to-build-on',
+  reason: 'When it was asked for there was no completed backup of the instance to build on.',
+};
+
+export class BackupCommands {
+  constructor(
+    @Inject(Ledger) readonly ledger: Ledger,
+    @Inject(Ids) readonly ids: Ids,
+    @Inject(Regions) private readonly regions: Regions,
+    @Inject(Incrementals) private readonly incrementals: Incrementals,
+    @Inject(InstanceResources) private readonly instances: InstanceResources,
+    @Inject(BackupResources) private readonly backups: BackupResources,
+  ) {}
+
+  /** @returns the id of the new backup */
+  async request(caller: Caller, asked: CreateBackupRequest): Promise<string> {
+    const { accountId, newId: backupId } = caller;
+    const { instance: instanceId, copy_to: copyTo = [] } = asked;
+    this.regions.check('backup.copy_to', copyTo);
+    const instance = await stateOf(this.ledger, instanceDecider, instanceId);
+    const { datastore } = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));
+    const row = await this.instances.find(accountId, instanceId);
+    const parentId = await this.incrementals.parentFor(row, asked);
+    await this.regions.checkParent('backup.copy_to', copyTo, { accountId, parentId });
+    if (parentId !== null) await this.incrementals.mustBePossible(row, asked);
+    const outcome = await execute(this, backupDecider, targetOf(caller, backupId, instanceId), {
+      type: 'RequestBackup',
+      request: {
+        backupId,
+        instanceId,
+        scheduleId: null,
+        slotAt: null,
+        trigger: 'request',
+        type: parentId === null ? 'full' : 'incremental',
+        parentId,
+        name: asked.name,
+        description: asked.description ?? null,
+        datastore,
+        copyTo,
+      },
+      ...(parentId !== null && { parent: await stateOf(this.ledger, backupDecider, parentId) }),
+      ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
+    });
+    unlessRefused('RequestBackup', outcome);
+    return backupId;
+  }
+
+  /** Has the backup deleted, and everything made from it. */
+  async remove(caller: Caller, id: string, ifMatch: string | undefined): Promise<void> {
+    const { accountId } = caller;
+    const row = await this.backups.find(accountId, id);
+    const chain = await this.backups.chainBelow(row);
+    const ifVersion = expectedVersion(ifMatch, row);
+    const commands = chain.map(({ id: backupId, instanceId }, index) => {
+      const isAsked = index === 0;
+      const target = targetOf(isAsked ? caller : withoutKey(caller), backupId, instanceId);
+      return commandOn(
+        backupDecider,
+        { ...target, ...(isAsked && { ifVersion }) },
+        { type: 'RequestDeletion', backupId, accountId, trigger: isAsked ? 'request' : 'cascade' },
+      );
+    });
+    unlessRefused('RequestDeletion', await executeTogether(this, commands));
+  }
+}

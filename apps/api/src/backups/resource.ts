@@ -1,0 +1,135 @@
+/** Backups as the API shows them, with their copies. What is read is up to date with every event appended before the call. */
+import { Inject } from '@nestjs/common';
+import type { BackupResource, CopyResource } from '@strongroom/contracts';
+import {
+  type BackupFilter,
+  type BackupRow,
+  Backups,
+  type LineageRow,
+  type Page,
+  type PageRequest,
+  type ShownBackup,
+  Views,
+} from '@strongroom/read-model';
+import { type JobProgress, Jobs } from '@strongroom/runtime';
+import { v5 } from 'uuid';
+import { CopyResources, locationRef, percent } from '../copies/resource.js';
+import { notFound } from '../edge/http-fault.js';
+import { utc, utcOrNull } from '../edge/times.js';
+
+const datastoreVersions = '3c1e9c1c-2a55-5a86-8a5c-6d6a2f6d2b0f';
+const bytesOfGb = 1_000_000_000;
+
+export class BackupResources {
+  constructor(
+    @Inject(Views) private readonly views: Views,
+    @Inject(Backups) private readonly backups: Backups,
+    @Inject(CopyResources) private readonly copies: CopyResources,
+    @Inject(Jobs) private readonly jobs: Jobs,
+  ) {}
+
+  /** @throws {HttpFault} itemNotFound */
+  async find(accountId: string, id: string): Promise<ShownBackup> {
+    await this.views.catchUp(accountId);
+    const row = await this.backups.find(accountId, id);
+    if (!row) throw notFound('Backup', id);
+    return row;
+  }
+
+  /** @throws {HttpFault} itemNotFound */
+  async show(accountId: string, id: string): Promise<{ backup: BackupResource }> {
+    return this.of(await this.find(accountId, id));
+  }
+
+  async of(row: ShownBackup): Promise<{ backup: BackupResource }> {
+    const copies = await this.copies.ofBackups([row]);
+    const progress = await this.jobs.progress('backup', [row.id]);
+    return { backup: backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)) };
+  }
+
+  /** @returns undefined when the marker is the id of no backup */
+  async page(accountId: string, page: PageRequest & BackupFilter): Promise<Page<BackupResource> | undefined> {
+    await this.views.catchUp(accountId);
+    const found = await this.backups.page(accountId, page);
+    return found && { items: await this.ofAll(found.items), more: found.more };
+  }
+
+  /** Those of the backups that exist, by id. */
+  async findAll(accountId: string, ids: readonly string[]): Promise<Map<string, BackupResource>> {
+    const resources = await this.ofAll(await this.backups.findAll(accountId, [...ids]));
+    return new Map(resources.map((resource) => [resource.id, resource]));
+  }
+
+  /** The backup, and everything made from it. */
+  chainBelow({ accountId, id }: ShownBackup): Promise<BackupRow[]> {
+    return this.backups.chainBelow(accountId, id);
+  }
+
+  /** The id of the instance's newest backup that has completed; undefined before the first. */
+  async newestCompleted(accountId: string, instanceId: string): Promise<string | undefined> {
+    await this.views.catchUp(accountId);
+    return (await this.backups.newestCompleted(instanceId))?.id;
+  }
+
+  private async ofAll(rows: ShownBackup[]): Promise<BackupResource[]> {
+    const copies = await this.copies.ofBackups(rows);
+    const progress = await this.jobs.progress(
+      'backup',
+      rows.map(({ id }) => id),
+    );
+    return rows.map((row) => backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)));
+  }
+}
+
+function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobProgress | undefined): BackupResource {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    status: row.status,
+    created: utc(row.createdAt),
+    updated: utc(row.updatedAt),
+    instance_id: row.instanceId,
+    source: { id: row.instanceId, type: 'instance' },
+    parent_id: row.type === 'full' ? null : row.parentId,
+    size: row.sizeBytes === null ? null : row.sizeBytes / bytesOfGb,
+    size_bytes: row.sizeBytes,
+    locationRef: whereItLies(row, copies),
+    datastore: {
+      type: row.datastoreType,
+      version: row.datastoreVersion,
+      version_id: v5(`${row.datastoreType} ${row.datastoreVersion}`, datastoreVersions),
+    },
+    is_automated: row.scheduleId === null ? 0 : 1,
+    type: row.type,
+    schedule_id: row.scheduleId,
+    checksum: row.sha256,
+    made_full: madeFullResource(row.madeFull),
+    lineage: row.lineage,
+    another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
+    progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    started: utcOrNull(row.startedAt),
+    completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
+    copies,
+  };
+}
+
+/** A backup that was put back into the region where it was made lies elsewhere in its vault than before. */
+function whereItLies({ region, location }: ShownBackup, copies: readonly CopyResource[]): string | null {
+  const putBack = copies.find((copy) => copy.region === region && copy.status === 'COMPLETED');
+  return putBack ? putBack.locationRef : locationRef(region, location);
+}
+
+export function madeFullResource(madeFull: ShownBackup['madeFull']): BackupResource['made_full'] {
+  return madeFull && { planned_parent_id: madeFull.plannedParentId, ground: madeFull.ground, reason: madeFull.reason };
+}
+
+export function anotherServerResource({
+  backupId,
+  formerLineage,
+  formerBackupId,
+  reason,
+}: NonNullable<LineageRow['anotherServer']>): NonNullable<BackupResource['another_server']> {
+  return { backup_id: backupId, former_lineage: formerLineage, former_backup_id: formerBackupId, reason };
+}

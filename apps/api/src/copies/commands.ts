@@ -1,0 +1,38 @@
+/** What can be asked of a copy. When the method returns, its effect is on disk; a refusal is thrown as its answer. */
+import { Inject } from '@nestjs/common';
+import { backupDecider, copyDecider, copyId } from '@strongroom/domain';
+import { execute, Ledger, stateOf } from '@strongroom/ledger';
+import { Ids } from '@strongroom/runtime';
+import { BackupResources } from '../backups/resource.js';
+import { type Caller, targetOf } from '../edge/caller.js';
+import { unlessRefused } from '../edge/http-fault.js';
+import { Regions } from './regions.js';
+
+export class CopyCommands {
+  constructor(
+    @Inject(Ledger) readonly ledger: Ledger,
+    @Inject(Ids) readonly ids: Ids,
+    @Inject(Regions) private readonly regions: Regions,
+    @Inject(BackupResources) private readonly backups: BackupResources,
+  ) {}
+
+  /** Has the region hold the backup: a copy that is on its way stays, and one that is there is read back once more. */
+  async request(caller: Caller, backupId: string, region: string): Promise<void> {
+    const field = 'copy-backup.target_backup_region';
+    this.regions.checkTarget(field, region);
+    const row = await this.backups.find(caller.accountId, backupId);
+    this.regions.checkTarget(field, region, row);
+    await this.regions.checkParent(field, [region], row);
+    const holding = await this.regions.holding(caller.accountId, backupId);
+    const target = targetOf(caller, copyId(backupId, region), row.instanceId);
+    const outcome = await execute(this, copyDecider, target, {
+      type: 'CopyBackup',
+      accountId: caller.accountId,
+      backupId,
+      backup: await stateOf(this.ledger, backupDecider, backupId),
+      region,
+      sourceRegion: holding.find((each) => each !== region),
+    });
+    unlessRefused('CopyBackup', outcome);
+  }
+}

@@ -1,0 +1,96 @@
+/** Copies as the API shows them, in order of region: those that exist, and those that a region is owed. */
+import { Inject } from '@nestjs/common';
+import type { CopyResource } from '@strongroom/contracts';
+import { copyId } from '@strongroom/domain';
+import { Copies, type ShownBackup, type ShownCopy } from '@strongroom/read-model';
+import { type AppConfig, configToken, type JobProgress, Jobs } from '@strongroom/runtime';
+import { utc, utcOrNull } from '../edge/times.js';
+
+export class CopyResources {
+  constructor(
+    @Inject(Copies) private readonly copies: Copies,
+    @Inject(Jobs) private readonly jobs: Jobs,
+    @Inject(configToken) private readonly config: AppConfig,
+  ) {}
+
+  /** The copies of each backup, by the backup's id. */
+  async ofBackups(backups: readonly ShownBackup[]): Promise<Map<string, CopyResource[]>> {
+    const rows = await this.copies.ofBackups(backups.map(({ id }) => id));
+    const progress = await this.jobs.progress(
+      'copy',
+      [...rows.values()].flat().map(({ id }) => id),
+    );
+    return new Map(
+      backups.map((backup) => {
+        const copies = rows.get(backup.id) ?? [];
+        const shown = [
+          ...copies.map((copy) => copyResource(copy, progress.get(copy.id))),
+          ...owedTo(backup, copies, this.config.homeRegion).map((region) => owedCopyResource(backup, region)),
+        ];
+        return [backup.id, shown.sort((a, b) => (a.region < b.region ? -1 : 1))];
+      }),
+    );
+  }
+}
+
+/** The regions that are owed a copy and have none yet. A backup that failed, or was to be deleted, owes none. */
+function owedTo({ status, copyTo, region: madeIn }: ShownBackup, copies: ShownCopy[], home: string): string[] {
+  if (status === 'FAILED' || status === 'DELETE_FAILED') return [];
+  const there = [madeIn ?? home, ...copies.map(({ region }) => region)];
+  return copyTo.filter((region) => !there.includes(region));
+}
+
+function copyResource(row: ShownCopy, progress: JobProgress | undefined): CopyResource {
+  const completed = row.status === 'COMPLETED';
+  return {
+    id: row.id,
+    region: row.region,
+    source_region: row.sourceRegion,
+    status: row.status,
+    progress: completed ? 100 : row.status === 'COPYING' ? percent(progress) : 0,
+    attempt: row.attempt,
+    size_bytes: row.sizeBytes,
+    checksum: completed ? row.sha256 : null,
+    verified: completed,
+    locationRef: locationRef(row.region, row.location),
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    retry_at: utcOrNull(row.retryAt),
+    created: utc(row.createdAt),
+    updated: utc(row.updatedAt),
+    started: utcOrNull(row.startedAt),
+    completed: completed ? utcOrNull(row.endedAt) : null,
+  };
+}
+
+/** A copy that is owed and not planned yet is shown from the request on: a list without it would pass for a whole one. */
+function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: string): CopyResource {
+  return {
+    id: copyId(id, region),
+    region,
+    source_region: null,
+    status: 'PENDING',
+    progress: 0,
+    attempt: 0,
+    size_bytes: null,
+    checksum: null,
+    verified: false,
+    locationRef: null,
+    fault: null,
+    retry_at: null,
+    created: utc(createdAt),
+    updated: utc(updatedAt),
+    started: null,
+    completed: null,
+  };
+}
+
+/** Work that has not completed is shown with 99 at most. */
+export function percent(progress: JobProgress | undefined): number {
+  if (!progress?.totalBytes) return 0;
+  return Math.min(99, Math.floor((progress.doneBytes / progress.totalBytes) * 100));
+}
+
+/** Where bytes lie in a region's vault, as a client sees it. */
+export function locationRef(region: string | null, location: string | null): string | null {
+  return region && location && `strongroom://${region}/${location}`;
+}

@@ -1,0 +1,112 @@
+/**
+ * What every request passes before its route, in order. Nobody's body is read before it is known who sends it, and every
+ * way in which a request ends is an answer of the contract.
+ */
+
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { connectFeed } from '@strongroom/feed';
+import { Identity, mayDo } from '@strongroom/identity';
+import { currentContext, type RuntimeParts } from '@strongroom/runtime';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Caller, rememberCaller } from './caller.js';
+import { HttpFaultFilter } from './http-fault.filter.js';
+import { HttpFault, quoted } from './http-fault.js';
+import { refuseUnmetHeaders } from './http-server.js';
+import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { readJson } from './json-body.js';
+import { LateDatabase } from './late-database.js';
+import { RateLimits } from './rate-limits.js';
+import { operationOf } from './routing.js';
+
+/** The largest body that is read, in bytes. */
+export const bodyLimit = 65_536;
+
+export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
+  const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  const [identity, database, limits] = [app.get(Identity), app.get(LateDatabase), app.get(RateLimits)];
+  // 1. The request has its id, by which the log and every event name it, before any of this: `openService` gives it.
+  refuseUnmetHeaders(server);
+  server.addHook('onRequest', async (request) => {
+    const accountId = accountIn(request);
+    if (accountId === undefined) return;
+    // 2. The token is one of the account, with a role that allows the method.
+    const caller = await callerOf(request, accountId, identity);
+    rememberCaller(request, { ...caller, newId: parts.ids.next() });
+    // 3. The ledger's database has been there.
+    database.require();
+    // 4. The account has not asked this too often.
+    await notTooMany(request, accountId, limits);
+  });
+  // 5. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
+  server.addHook('preParsing', async (request) => {
+    if (hasBody(request)) onlyJson(request);
+  });
+  app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
+  // 6. A request that was made before with the same Idempotency-Key gets the first answer again, and goes no further.
+  app.useGlobalInterceptors(app.get(IdempotencyInterceptor));
+  // 7. The route parses the body with the contract's schema, runs a command, and answers with a resource.
+  // 8. Whatever is thrown on the way is answered as a fault of the contract.
+  app.useGlobalFilters(new HttpFaultFilter(parts.log));
+  // The gateway handles no events itself; without a broker it relays to nobody what is appended.
+  connectFeed(app, parts, { readinessNeedsFeed: false });
+}
+
+/** The account in the path of a route; undefined on a route without one, and where there is no route. */
+function accountIn({ params }: FastifyRequest): string | undefined {
+  if (typeof params !== 'object' || params === null || !('accountId' in params)) return undefined;
+  return String(params.accountId);
+}
+
+/** @throws {HttpFault} unauthorized, forbidden */
+async function callerOf(
+  request: FastifyRequest,
+  accountId: string,
+  identity: Identity,
+): Promise<Omit<Caller, 'newId'>> {
+  const token = request.headers['x-auth-token'];
+  const principal = await identity.authenticate(typeof token === 'string' ? token : undefined);
+  if (!principal) {
+    const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
+    throw new HttpFault('unauthorized', message);
+  }
+  if (principal.accountId !== accountId) throw new HttpFault('forbidden', 'The token is of another account.');
+  if (!mayDo(principal, request.method)) {
+    throw new HttpFault('forbidden', `The token's roles do not allow ${request.method}.`);
+  }
+  const correlationId = currentContext()?.correlationId ?? request.id;
+  return {
+    accountId,
+    context: { requestId: request.id, correlationId, causationId: null, actor: principal.name },
+    mayDelete: mayDo(principal, 'DELETE'),
+    keyClaims: [],
+  };
+}
+
+/** @throws {HttpFault} overLimit, telling when to ask again */
+async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
+  const operation = operationOf(request);
+  if (!operation) return;
+  const seconds = await limits.take(accountId, operation);
+  if (seconds === undefined) return;
+  throw new HttpFault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
+    'retry-after': String(seconds),
+  });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** @throws {HttpFault} badMediaType */
+function onlyJson({ headers }: FastifyRequest): void {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
+  if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?$/i.test(type)) {
+    throw new HttpFault(
+      'badMediaType',
+      `A body of type ${quoted(type)} can't be read. Send application/json, in UTF-8.`,
+    );
+  }
+  if (encoding !== 'identity') {
+    throw new HttpFault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
+  }
+}

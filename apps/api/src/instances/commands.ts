@@ -1,0 +1,87 @@
+/**
+ * What can be asked of an instance. When a method returns, its effect is on disk; when the domain refuses, the method
+ * throws the refusal as the contract answers it, and nothing has changed.
+ */
+import { Inject } from '@nestjs/common';
+import { isRefusal } from '@strongroom/contracts';
+import { Credentials } from '@strongroom/credentials';
+import { backupDecider, type InstanceCommand, instanceDecider, scheduleDecider } from '@strongroom/domain';
+import { commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
+import { type AppConfig, configToken, Ids } from '@strongroom/runtime';
+import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
+import { HttpFault, unlessRefused } from '../edge/http-fault.js';
+import { expectedVersion } from '../edge/preconditions.js';
+import { ScheduleResources } from '../schedules/resource.js';
+import { InstanceResources } from './resource.js';
+
+type Registration = Extract<InstanceCommand, { type: 'RegisterInstance' }>;
+
+export class InstanceCommands {
+  constructor(
+    @Inject(Ledger) readonly ledger: Ledger,
+    @Inject(Ids) readonly ids: Ids,
+    @Inject(Credentials) private readonly credentials: Credentials,
+    @Inject(configToken) private readonly config: AppConfig,
+    @Inject(InstanceResources) private readonly instances: InstanceResources,
+    @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+  ) {}
+
+  /** @returns the id of the new instance */
+  async register(
+    caller: Caller,
+    server: Pick<Registration, 'name' | 'datastore' | 'endpoint'>,
+    password: string,
+  ): Promise<string> {
+    const { newId: instanceId } = caller;
+    // The password goes first: an instance without one could not be backed up, and a password without an instance is
+    // removed in time.
+    await this.credentials.put(instanceId, { password });
+    await this.run(caller, { type: 'RegisterInstance', instanceId, ...server }, instanceId);
+    return instanceId;
+  }
+
+  /** @returns the id of the instance that is to be built */
+  async build(caller: Caller, name: string, backupId: string): Promise<string> {
+    const { accountId, newId: instanceId } = caller;
+    if (this.config.instancesFolder === undefined) {
+      throw new HttpFault(
+        'notImplemented',
+        'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
+      );
+    }
+    const backup = await stateOf(this.ledger, backupDecider, backupId);
+    await this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
+    return instanceId;
+  }
+
+  async acceptLineage(caller: Caller, instanceId: string, lineage: string): Promise<void> {
+    const { accountId } = caller;
+    const lineages = await this.instances.lineagesOf(instanceId);
+    await this.run(caller, { type: 'AcceptLineage', accountId, instanceId, lineage, lineages }, instanceId);
+  }
+
+  /** Forgets the instance and deletes its schedule, or neither. */
+  async forget(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<void> {
+    const { accountId } = caller;
+    const row = await this.instances.find(accountId, instanceId);
+    const target = { ...targetOf(caller, instanceId, instanceId), ifVersion: expectedVersion(ifMatch, row) };
+    const forget = commandOn(instanceDecider, target, { type: 'ForgetInstance', accountId, instanceId });
+    const scheduleId = (await this.schedules.ofInstances(accountId, [instanceId])).get(instanceId)?.id;
+    const remove =
+      scheduleId !== undefined &&
+      commandOn(scheduleDecider, targetOf(withoutKey(caller), scheduleId, instanceId), {
+        type: 'DeleteSchedule',
+        accountId,
+        scheduleId,
+      });
+    let outcome = await executeTogether(this, remove ? [remove, forget] : [forget]);
+    // Somebody else has deleted the schedule meanwhile.
+    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, [forget]);
+    unlessRefused('ForgetInstance', outcome);
+  }
+
+  private async run(caller: Caller, command: InstanceCommand, instanceId: string): Promise<void> {
+    const target = targetOf(caller, instanceId, instanceId);
+    unlessRefused(command.type, await execute(this, instanceDecider, target, command));
+  }
+}

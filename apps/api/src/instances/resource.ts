@@ -1,0 +1,125 @@
+/** Instances as the API shows them. What is read is up to date with every event appended before the call. */
+import { Inject } from '@nestjs/common';
+import type { InstanceResource, LineageResource, ScheduleResource } from '@strongroom/contracts';
+import {
+  Backups,
+  type InstanceRow,
+  Instances,
+  type LineageRow,
+  Lineages,
+  type Page,
+  type PageRequest,
+  Views,
+} from '@strongroom/read-model';
+import { anotherServerResource } from '../backups/resource.js';
+import { notFound } from '../edge/http-fault.js';
+import { utc } from '../edge/times.js';
+import { ScheduleResources } from '../schedules/resource.js';
+
+export class InstanceResources {
+  constructor(
+    @Inject(Views) private readonly views: Views,
+    @Inject(Instances) private readonly instances: Instances,
+    @Inject(Lineages) private readonly lineages: Lineages,
+    @Inject(Backups) private readonly backups: Backups,
+    @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+  ) {}
+
+  /** @throws {HttpFault} itemNotFound */
+  async find(accountId: string, id: string): Promise<InstanceRow> {
+    await this.views.catchUp(accountId);
+    const row = await this.instances.find(accountId, id);
+    if (!row) throw notFound('Instance', id);
+    return row;
+  }
+
+  /** @throws {HttpFault} itemNotFound */
+  async show(accountId: string, id: string): Promise<{ instance: InstanceResource }> {
+    return this.of(await this.find(accountId, id));
+  }
+
+  async of(row: InstanceRow): Promise<{ instance: InstanceResource }> {
+    const schedules = await this.schedules.ofInstances(row.accountId, [row.id]);
+    const lineages = await this.lineages.ofInstances([row.id]);
+    return { instance: instanceResource(row, await this.isBackedUp(row.id), schedules.get(row.id) ?? null, lineages) };
+  }
+
+  /** @returns undefined when the marker is the id of no instance */
+  async page(accountId: string, page: PageRequest): Promise<Page<InstanceResource> | undefined> {
+    await this.views.catchUp(accountId);
+    if (page.marker !== undefined && !(await this.instances.find(accountId, page.marker))) return undefined;
+    const { items, more } = await this.instances.page(accountId, page);
+    const ids = items.map(({ id }) => id);
+    const running = await this.backups.runningInstances(ids);
+    const schedules = await this.schedules.ofInstances(accountId, ids);
+    const lineages = await this.lineages.ofInstances(ids);
+    return {
+      items: items.map((row) =>
+        instanceResource(
+          row,
+          running.has(row.id),
+          schedules.get(row.id) ?? null,
+          lineages.filter(({ instanceId }) => instanceId === row.id),
+        ),
+      ),
+      more,
+    };
+  }
+
+  /** The ids of the lineages of which there is a backup. */
+  async lineagesOf(instanceId: string): Promise<string[]> {
+    return (await this.lineages.ofInstances([instanceId])).map(({ id }) => id);
+  }
+
+  /** Whether a backup of the instance is running. */
+  async isBackedUp(instanceId: string): Promise<boolean> {
+    return (await this.backups.runningInstances([instanceId])).has(instanceId);
+  }
+}
+
+function instanceResource(
+  row: InstanceRow,
+  isBackedUp: boolean,
+  schedule: ScheduleResource | null,
+  lineages: LineageRow[],
+): InstanceResource {
+  const shown = lineages.map((lineage) => lineageResource(lineage, row));
+  return {
+    id: row.id,
+    name: row.name,
+    status: isBackedUp ? 'BACKUP' : row.status,
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    datastore: { type: row.datastoreType, version: row.datastoreVersion },
+    // Known clients read these of every instance; a registered server has neither.
+    flavor: { id: '0', links: [] },
+    volume: { size: 0 },
+    hostname: row.endpoint?.host ?? null,
+    port: row.endpoint?.port ?? null,
+    created: utc(row.createdAt),
+    updated: utc(row.updatedAt),
+    schedule,
+    lineages: shown,
+    warning: warningOf(shown),
+    links: [],
+  };
+}
+
+function lineageResource(lineage: LineageRow, { accepted }: InstanceRow): LineageResource {
+  return {
+    id: lineage.id,
+    backups: lineage.backups,
+    newest_backup_id: lineage.newestBackupId,
+    first_completed: utc(lineage.firstCompletedAt),
+    last_completed: utc(lineage.lastCompletedAt),
+    current: lineage.isNewest,
+    in_place_of: accepted.find((each) => each.lineage === lineage.id)?.inPlaceOf ?? [],
+    another_server: lineage.anotherServer && anotherServerResource(lineage.anotherServer),
+  };
+}
+
+function warningOf([current, ...others]: LineageResource[]): string | null {
+  if (!current?.current) return null;
+  const apart = others.filter(({ id }) => !current.in_place_of.includes(id)).map(({ id }) => id);
+  if (apart.length === 0) return null;
+  return `The server behind the instance is another one than that of lineage ${apart.join(', ')}, of which there are backups. Retention counts each lineage apart. If this server, lineage ${current.id}, is the one that is meant, accept-lineage lets the others' backups go in time; if it is not, mend the address.`;
+}

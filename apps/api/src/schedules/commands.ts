@@ -1,0 +1,148 @@
+/**
+ * What can be asked of a schedule. When a method returns, its effect is on disk; when the domain refuses, the method
+ * throws the refusal as the contract answers it, and nothing has changed.
+ */
+import { Inject } from '@nestjs/common';
+import { streamOf } from '@strongroom/contracts';
+import {
+  backupDecider,
+  backupName,
+  instanceDecider,
+  type ScheduleDefinition,
+  scheduleDecider,
+  serverToBackUp,
+} from '@strongroom/domain';
+import { type BoundCommand, commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
+import type { ScheduleRow } from '@strongroom/read-model';
+import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
+import { Regions } from '../copies/regions.js';
+import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
+import { HttpFault, unlessRefused } from '../edge/http-fault.js';
+import { expectedVersion } from '../edge/preconditions.js';
+import { ScheduleResources } from './resource.js';
+
+/** What is asked of a schedule: a change, a run, or both. */
+export interface ScheduleChange {
+  scheduleId: string;
+  changes: Partial<ScheduleDefinition>;
+  runNow: boolean;
+  ifMatch: string | undefined;
+}
+
+export class ScheduleCommands {
+  constructor(
+    @Inject(Ledger) readonly ledger: Ledger,
+    @Inject(Ids) readonly ids: Ids,
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(configToken) private readonly config: AppConfig,
+    @Inject(Regions) private readonly regions: Regions,
+    @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+  ) {}
+
+  /** @returns the id of the new schedule */
+  async create(caller: Caller, instanceId: string, definition: ScheduleDefinition): Promise<string> {
+    const { accountId, newId: scheduleId } = caller;
+    this.regions.check('schedule.copy_to', definition.copyTo);
+    const outcome = await execute(this, scheduleDecider, targetOf(caller, scheduleId, instanceId), {
+      type: 'CreateSchedule',
+      accountId,
+      scheduleId,
+      instanceId,
+      instance: await stateOf(this.ledger, instanceDecider, instanceId),
+      definition,
+      mostSchedules: this.config.mostSchedules,
+    });
+    unlessRefused('CreateSchedule', outcome);
+    return scheduleId;
+  }
+
+  /** Makes the change and the run, or neither. Both are decided anew when the schedule has changed since it was read. */
+  async change(caller: Caller, asked: ScheduleChange): Promise<void> {
+    const { changes, runNow, ifMatch } = asked;
+    const outcome = await executeTogether(this, async () => {
+      const schedule = await this.schedules.find(caller.accountId, asked.scheduleId);
+      // A list that was right when it was made is no mistake of a client that sends it back with another field.
+      if (changes.copyTo && !sameRegions(changes.copyTo, schedule.copyTo)) {
+        this.regions.check('schedule.copy_to', changes.copyTo);
+      }
+      if (Object.keys(changes).length === 0 && !runNow) {
+        throw new HttpFault(
+          'badRequest',
+          'schedule: nothing is asked for. Send a field to change, or "run_now": true.',
+        );
+      }
+      const ifVersion = expectedVersion(ifMatch, schedule);
+      // A client that sends every field with each run changes nothing by that.
+      if (runNow && !differs(changes, schedule)) return [await this.run(caller, schedule, schedule.version)];
+      const change = this.update(caller, schedule, changes, ifVersion);
+      return runNow ? [change, await this.run(withoutKey(caller), { ...schedule, ...changes })] : [change];
+    });
+    unlessRefused('UpdateSchedule', outcome);
+  }
+
+  async remove(caller: Caller, scheduleId: string, ifMatch: string | undefined): Promise<void> {
+    const { accountId } = caller;
+    const schedule = await this.schedules.find(accountId, scheduleId);
+    const target = {
+      ...targetOf(caller, scheduleId, schedule.instanceId),
+      ifVersion: expectedVersion(ifMatch, schedule),
+    };
+    const command = { type: 'DeleteSchedule', accountId, scheduleId } as const;
+    unlessRefused(command.type, await execute(this, scheduleDecider, target, command));
+  }
+
+  private update(
+    caller: Caller,
+    { id: scheduleId, instanceId, accountId }: ScheduleRow,
+    changes: Partial<ScheduleDefinition>,
+    ifVersion: number | undefined,
+  ): BoundCommand {
+    const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
+    return commandOn(scheduleDecider, target, { type: 'UpdateSchedule', accountId, scheduleId, changes });
+  }
+
+  /** @param version what the schedule must still be at; undefined for a run that goes with a change of it */
+  private async run(
+    caller: Caller,
+    { id: scheduleId, instanceId, accountId, copyTo }: ScheduleRow,
+    version?: number,
+  ): Promise<BoundCommand> {
+    const instance = await stateOf(this.ledger, instanceDecider, instanceId);
+    const { name, datastore } = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));
+    const expects = version === undefined ? [] : [{ stream: streamOf('schedule', scheduleId), version }];
+    return commandOn(
+      backupDecider,
+      { ...targetOf(caller, caller.newId, instanceId), expects },
+      {
+        type: 'RequestBackup',
+        request: {
+          backupId: caller.newId,
+          instanceId,
+          scheduleId,
+          slotAt: null,
+          trigger: 'run-now',
+          type: 'full',
+          parentId: null,
+          name: backupName(name, toSecond(this.clock.now())),
+          description: null,
+          datastore,
+          copyTo,
+        },
+      },
+    );
+  }
+}
+
+/** `20261123T143000Z` */
+function toSecond(at: Date): string {
+  return `${at.toISOString().replaceAll(/[-:]/g, '').slice(0, 15)}Z`;
+}
+
+function sameRegions(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((region) => others.includes(region));
+}
+
+function differs(changes: Partial<ScheduleDefinition>, schedule: ScheduleDefinition): boolean {
+  const current = new Map<string, unknown>(Object.entries(schedule));
+  return Object.entries(changes).some(([field, value]) => JSON.stringify(current.get(field)) !== JSON.stringify(value));
+}

@@ -1,0 +1,87 @@
+/** Schedules as the API shows them. What is read is up to date with every event appended before the call. */
+import { Inject } from '@nestjs/common';
+import type { ScheduleResource } from '@strongroom/contracts';
+import { nextSlot } from '@strongroom/domain';
+import {
+  type Page,
+  type PageRequest,
+  type ScheduleActivity,
+  type ScheduleRow,
+  Schedules,
+  Views,
+} from '@strongroom/read-model';
+import { Clock } from '@strongroom/runtime';
+import { notFound } from '../edge/http-fault.js';
+
+export class ScheduleResources {
+  constructor(
+    @Inject(Views) private readonly views: Views,
+    @Inject(Schedules) private readonly schedules: Schedules,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {}
+
+  /** @throws {HttpFault} itemNotFound */
+  async find(accountId: string, id: string): Promise<ScheduleRow> {
+    await this.views.catchUp(accountId);
+    const row = await this.schedules.find(accountId, id);
+    if (!row) throw notFound('Schedule', id);
+    return row;
+  }
+
+  /** @throws {HttpFault} itemNotFound */
+  async show(accountId: string, id: string): Promise<{ schedule: ScheduleResource }> {
+    const row = await this.find(accountId, id);
+    const activity = await this.schedules.activity([id]);
+    return { schedule: scheduleResource(row, activity.get(id), this.clock.now()) };
+  }
+
+  /** @returns undefined when the marker is the id of no schedule */
+  async page(
+    accountId: string,
+    page: PageRequest & { instanceId?: string | undefined },
+  ): Promise<Page<ScheduleResource> | undefined> {
+    await this.views.catchUp(accountId);
+    if (page.marker !== undefined && !(await this.schedules.find(accountId, page.marker))) return undefined;
+    const { items, more } = await this.schedules.page(accountId, page);
+    return { items: await this.of(items), more };
+  }
+
+  /** The schedules of instances, by the instance's id. */
+  async ofInstances(accountId: string, instanceIds: readonly string[]): Promise<Map<string, ScheduleResource>> {
+    const resources = await this.of(await this.schedules.ofInstances(accountId, [...instanceIds]));
+    return new Map(resources.map((resource) => [resource.instance_id, resource]));
+  }
+
+  private async of(rows: ScheduleRow[]): Promise<ScheduleResource[]> {
+    const activity = await this.schedules.activity(rows.map(({ id }) => id));
+    return rows.map((row) => scheduleResource(row, activity.get(row.id), this.clock.now()));
+  }
+}
+
+function scheduleResource(row: ScheduleRow, activity: ScheduleActivity | undefined, now: Date): ScheduleResource {
+  return {
+    action: 'backup',
+    created: toSecond(row.createdAt),
+    day_of_month: null,
+    day_of_week: row.dayOfWeek,
+    full_backup_retention: row.fullBackupRetention,
+    hour: row.hour,
+    id: row.id,
+    instance_id: row.instanceId,
+    last_scheduled: activity?.lastRunAt ? toSecond(activity.lastRunAt) : null,
+    minute: row.minute,
+    month: null,
+    next_run: row.paused ? null : toSecond(nextSlot(row, now)),
+    running: activity?.running ? 1 : 0,
+    source: { id: row.instanceId, type: 'instance' },
+    updated: toSecond(row.updatedAt),
+    copy_to: row.copyTo,
+    paused: row.paused,
+    version: row.version,
+  };
+}
+
+/** Schedules write UTC without a zone, to the second, as the reference page does. */
+function toSecond(at: Date): string {
+  return at.toISOString().slice(0, 19);
+}

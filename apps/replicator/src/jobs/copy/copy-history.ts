@@ -1,0 +1,32 @@
+/** What the events of a copy say of the attempts at it: what asked for them, and how many came to nothing since. */
+import type { RecordedEvent } from '@strongroom/contracts';
+import { isOutageOfVault } from '@strongroom/vault';
+import { type AncestorFound, parentNotCopied } from './ancestor.js';
+
+/** Whether the newest event tells already that the copy waits for a parent that was given up. */
+export function isTold(ancestor: AncestorFound, history: readonly RecordedEvent[]): boolean {
+  const last = history.at(-1);
+  return (
+    typeof ancestor === 'object' &&
+    ancestor.is === 'given-up' &&
+    last?.type === 'CopyAttemptFailed' &&
+    last.data.code === ancestor.code
+  );
+}
+
+/** Whether the event makes the copy owed: it was asked for, or its region has lost it. */
+export function isAsking(event: RecordedEvent): event is RecordedEvent<'CopyRequested' | 'CopyLost'> {
+  return event.type === 'CopyRequested' || event.type === 'CopyLost';
+}
+
+/** How many attempts have failed since the copy was asked for, as far as they count. */
+export function attemptsInVain(history: readonly RecordedEvent[]): number {
+  const asked = history.findLastIndex(isAsking);
+  return history.slice(asked).filter((event) => event.type === 'CopyAttemptFailed' && countsInVain(event.data.code))
+    .length;
+}
+
+/** A region's outage does not count, since it passes by itself. Nor does a parent that was not copied. */
+export function countsInVain(code: string): boolean {
+  return !isOutageOfVault(code) && code !== parentNotCopied;
+}

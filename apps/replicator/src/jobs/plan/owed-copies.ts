@@ -1,0 +1,68 @@
+/** Measures what each region is owed: the copies that were planned, and those that nobody has planned yet. */
+import type { Copies, Owed } from '@strongroom/read-model';
+import type { Metrics } from '@strongroom/runtime';
+import type { Vaults } from '@strongroom/vault';
+import { UnplannedCopies, type UnplannedCopiesParts } from './unplanned-copies.js';
+
+export interface OwedCopiesParts extends UnplannedCopiesParts {
+  copies: Copies;
+  metrics: Metrics;
+  vaults: Pick<Vaults, 'regions'>;
+}
+
+export function measureOwed(parts: OwedCopiesParts): void {
+  const { copies, metrics, vaults } = parts;
+  const unplanned = new UnplannedCopies(parts);
+  let asking: Promise<Owed[]> | undefined;
+  // The gauges are asked for at the same time.
+  const owed = () => {
+    asking ??= Promise.all([copies.owed(), unplanned.owed()])
+      .then(([planned, others]) => together([...planned, ...others]))
+      .finally(() => {
+        asking = undefined;
+      });
+    return asking;
+  };
+  const byRegion = (name: `strongroom_${string}`, help: string, value: (owed: Owed) => number) =>
+    metrics.gauge({
+      name,
+      help,
+      labels: ['region'],
+      measure: async (gauge) => {
+        // A region without a vault that is owed nothing any more is not shown with what it was owed.
+        const found = await owed();
+        gauge.reset();
+        for (const region of vaults.regions) gauge.set({ region }, 0);
+        for (const each of found) gauge.set({ region: each.region }, value(each));
+      },
+    });
+  byRegion(
+    'strongroom_copies_owed',
+    'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and of regions without a vault.',
+    (each) => each.copies,
+  );
+  byRegion(
+    'strongroom_copy_lag_seconds',
+    'How long the copy that is owed longest has been owed, by region; 0 when none is.',
+    ({ oldestMs }) => oldestMs / 1_000,
+  );
+  byRegion(
+    'strongroom_copies_stranded',
+    'Copies that can not be made, since their region or that of the backup has no vault any more, by region.',
+    ({ stranded }) => stranded,
+  );
+}
+
+function together(owed: readonly Owed[]): Owed[] {
+  const sum = new Map<string, Owed>();
+  for (const { region, copies, oldestMs, stranded } of owed) {
+    const before = sum.get(region);
+    sum.set(region, {
+      region,
+      copies: copies + (before?.copies ?? 0),
+      oldestMs: Math.max(oldestMs, before?.oldestMs ?? 0),
+      stranded: stranded + (before?.stranded ?? 0),
+    });
+  }
+  return [...sum.values()];
+}

@@ -1,0 +1,28 @@
+/** Wakes the copies that have waited in a region for what they are built on, when that has come there. */
+import { Controller } from '@nestjs/common';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
+import type { EventType, RecordedEvent } from '@strongroom/contracts';
+import { copyId } from '@strongroom/domain';
+import { FeedContext } from '@strongroom/feed';
+import { Backups, Views } from '@strongroom/read-model';
+import { Jobs } from '@strongroom/runtime';
+
+@Controller()
+export class WaitingChildren {
+  constructor(
+    private readonly views: Views,
+    private readonly backups: Backups,
+    private readonly jobs: Jobs,
+  ) {}
+
+  @EventPattern<EventType[]>(['CopyCompleted'])
+  async wake(
+    @Payload() { accountId, data: { instanceId, backupId, region } }: RecordedEvent<'CopyCompleted'>,
+    @Ctx() { manager }: FeedContext,
+  ): Promise<void> {
+    await this.views.catchUp(accountId);
+    const children = await this.backups.childrenOf(instanceId, backupId);
+    const ids = children.map((child) => copyId(child, region));
+    await this.jobs.wake(manager, 'copy', ids);
+  }
+}

@@ -1,0 +1,57 @@
+/** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
+import { hostname } from 'node:os';
+import { groupOf } from '@strongroom/feed';
+import { heldVerdicts, Ledger } from '@strongroom/ledger';
+import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
+import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
+import type { DataSource } from 'typeorm';
+import { StallWatch } from './jobs/stall-watch.js';
+
+type Runtime = RuntimeParts<ConfigOf['replicator']>;
+
+export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
+  config: Runtime['config'];
+  dataSource: DataSource;
+  ledger: Ledger;
+  views: Views;
+  backups: Backups;
+  copies: Copies;
+  unfinished: Unfinished;
+  jobs: Jobs;
+  vaults: Vaults;
+  stalls: StallWatch;
+  sweep: Sweep;
+  /** The consumer group of the replicators. */
+  group: string;
+  /** Who makes copies: the process. */
+  replicator: string;
+  /** The pause after the first failed attempt at a copy, in milliseconds. */
+  retryMs: number;
+  /** After so many attempts in vain a copy is given up. */
+  mostAttempts: number;
+}
+
+export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
+  const { config, log, clock, ids, metrics } = runtime;
+  const vaults = openVaults(config.vaults);
+  await vaults.identify(log, new KnownVaults(dataSource));
+  const ledger = new Ledger(dataSource);
+  const views = new Views(dataSource, ledger);
+  const replicator = `replicator-${hostname()}-${process.pid}`;
+  return {
+    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, vaults, replicator, owner: replicator },
+    ...{ group: groupOf(config), retryMs: config.copyRetryMs, mostAttempts: config.maxCopyAttempts },
+    backups: new Backups(dataSource),
+    copies: new Copies(dataSource),
+    unfinished: new Unfinished(dataSource),
+    jobs: new Jobs(dataSource),
+    putBack: new PutBack(metrics, log),
+    catchUp: (accountIds) => views.catchUpEach(accountIds, log),
+    stalls: new StallWatch(config.copyStallMs, log),
+    sweep: new Sweep({
+      ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
+      ...{ clock, log, metrics, graceMs: config.sweepGraceMs },
+    }),
+  };
+}

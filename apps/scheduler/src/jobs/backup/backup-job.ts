@@ -1,0 +1,25 @@
+/** The job of a requested backup. */
+import { askedWork } from '@strongroom/domain';
+import type { JobKind } from '@strongroom/runtime';
+import type { SchedulerParts } from '../../scheduler-parts.js';
+import { BackupAttempt } from './backup-attempt.js';
+
+export const backupJob: JobKind<SchedulerParts> = {
+  kind: 'backup',
+  queuedBy: askedWork.backup,
+  concurrency: ({ config }) => config.backupConcurrency,
+  missing: ({ unfinished }, after) => unfinished.backups(after),
+  perform: (parts, job, hold) => new BackupAttempt(parts, job, hold).perform(),
+  measure({ jobs, metrics }, inHand) {
+    metrics.gauge({
+      name: 'strongroom_backups_running',
+      help: 'Backups that this process is running.',
+      measure: (gauge) => gauge.set(inHand('')),
+    });
+    metrics.gauge({
+      name: 'strongroom_backups_waiting',
+      help: 'Requested backups that no runner has leased.',
+      measure: async (gauge) => gauge.set((await jobs.load('backup')).reduce((sum, { waiting }) => sum + waiting, 0)),
+    });
+  },
+};

@@ -1,0 +1,43 @@
+/** The job of a server that is built from a backup. It never ends as long as the server is wanted. */
+import { streamOf } from '@strongroom/contracts';
+import { askedWork, fold, instanceDecider } from '@strongroom/domain';
+import type { JobKind, Performed } from '@strongroom/runtime';
+import type { SchedulerParts } from '../../scheduler-parts.js';
+import { BuiltServer } from './built-server.js';
+
+/** How many servers one process keeps running. */
+const mostServers = 16;
+/** A process that keeps no servers leaves the jobs to those that do, which look far more often. */
+const idlePollMs = 60_000;
+
+export const builtServerJob: JobKind<SchedulerParts> = {
+  kind: 'instance',
+  queuedBy: askedWork.instance,
+  concurrency: () => mostServers,
+  pollMs: ({ config }) => (config.instancesFolder === undefined ? idlePollMs : 500),
+  missing: async ({ config, unfinished }, after) =>
+    config.instancesFolder === undefined ? { found: [], end: undefined } : unfinished.builds(after),
+  perform(parts, job, hold) {
+    const { instancesFolder: folder } = parts.config;
+    if (folder === undefined) return performWithoutServers(parts, job.id);
+    return new BuiltServer({ ...parts, folder }, job, hold).perform();
+  },
+  measure({ config, jobs, metrics }) {
+    if (config.instancesFolder === undefined) return;
+    metrics.gauge({
+      name: 'strongroom_instances_waiting',
+      help: 'Built servers that no scheduler has: none has room for them, or none has their data.',
+      measure: async (gauge) => {
+        const lanes = await jobs.load('instance');
+        gauge.set(lanes.reduce((sum, { waiting, deferred }) => sum + waiting + deferred, 0));
+      },
+    });
+  },
+};
+
+/** Every instance that is forgotten asks for a job; where it was never built, nothing is to be removed. */
+async function performWithoutServers({ ledger }: SchedulerParts, instanceId: string): Promise<Performed> {
+  const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
+  const wasBuilt = instance.is === 'building' || ('builtFrom' in instance && instance.builtFrom !== null);
+  return wasBuilt ? { retryInMs: idlePollMs } : 'finished';
+}

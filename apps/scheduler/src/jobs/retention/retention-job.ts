@@ -1,0 +1,38 @@
+/** The job of letting go of what has had its time, when a backup or one of its copies has completed. */
+import { type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { askedWork, copyId } from '@strongroom/domain';
+import type { JobKind } from '@strongroom/runtime';
+import type { SchedulerParts } from '../../scheduler-parts.js';
+import { Retention } from './retention.js';
+
+type Completion = RecordedEvent<'BackupCompleted' | 'CopyCompleted'>;
+
+export const retentionJob: JobKind<SchedulerParts> = {
+  kind: 'retention',
+  queuedBy: askedWork.retention,
+  concurrency: () => 2,
+  async perform(parts, { id: backupId, accountId }) {
+    await parts.views.catchUp(accountId);
+    const cause = await newestCompletion(parts, backupId);
+    if (cause) await new Retention(parts).apply(accountId, backupId, cause);
+    return 'finished';
+  },
+};
+
+/** The newest completion of the backup or of one of its copies: the deletions follow from it. */
+async function newestCompletion(
+  { dataSource, ledger, copies }: SchedulerParts,
+  backupId: string,
+): Promise<Completion | undefined> {
+  const regions = await copies.regionsOf(backupId);
+  const streams = [
+    streamOf('backup', backupId),
+    ...regions.map((region) => streamOf('copy', copyId(backupId, region))),
+  ];
+  const events = [...(await ledger.readStreams(dataSource.manager, streams)).values()].flat();
+  return events.filter(isCompletion).sort((one, other) => other.position - one.position)[0];
+}
+
+function isCompletion(event: RecordedEvent): event is Completion {
+  return event.type === 'BackupCompleted' || event.type === 'CopyCompleted';
+}

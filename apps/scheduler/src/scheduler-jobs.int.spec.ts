@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import type { JobKind } from '@strongroom/runtime';
+import { eventually } from '../../../test/services/eventually.js';
+import { LostMessages } from '../../../test/services/lost-messages.js';
+import { schedulerModule } from './scheduler.module.js';
+import { schedulerJobs } from './scheduler-jobs.js';
+import type { SchedulerParts } from './scheduler-parts.js';
+
+const soon = { withinMs: 30_000 };
+
+let world: LostMessages;
+beforeEach(async () => {
+  world = await LostMessages.create();
+});
+afterEach(() => world.remove());
+
+it('a kind of job that is added to the list is queued by its event, put back when missing, performed and measured', async () => {
+  const [registered, lost] = [world.ids.next(), world.ids.next()];
+  const drilled: string[] = [];
+  const drillJob: JobKind<SchedulerParts> = {
+    kind: 'drill',
+    queuedBy: { InstanceRegistered: ({ instanceId }) => ({ id: instanceId }) },
+    concurrency: () => 1,
+    pollMs: () => 50,
+    missing: async () => ({ found: [{ id: lost, accountId: 'acme' }], end: undefined }),
+    async perform({ log }, { id }) {
+      log.info({ instance: id }, 'drilled');
+      drilled.push(id);
+      return 'finished';
+    },
+    measure({ metrics }, inHand) {
+      metrics.gauge({
+        name: 'strongroom_drills_running',
+        help: 'Drills that this process is at.',
+        measure: (gauge) => gauge.set(inHand('')),
+      });
+    },
+  };
+  const metrics = await world.start('scheduler', (parts) => schedulerModule(parts, [...schedulerJobs, drillJob]));
+  await world.record('instance', registered, registered, {
+    type: 'InstanceRegistered',
+    data: {
+      ...{ instanceId: registered, name: 'orders', datastore: { type: 'postgresql', version: '18' } },
+      endpoint: { host: '127.0.0.1', port: 1, user: 'backup', database: 'postgres', tls: 'disable' },
+    },
+  });
+  await eventually(async () => expect(new Set(drilled)).toEqual(new Set([registered, lost])), soon);
+  expect(drilled.filter((id) => id === registered)).toHaveLength(1);
+  await eventually(async () => {
+    const text = await metrics();
+    expect(text).toContain('strongroom_jobs_running{kind="drill",lane=""} 0');
+    expect(text).toContain('strongroom_missing_work_total{kind="drill"} 1');
+    expect(text).toContain('strongroom_drills_running 0');
+  }, soon);
+});

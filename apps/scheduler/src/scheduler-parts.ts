@@ -1,0 +1,67 @@
+/** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
+import { hostname } from 'node:os';
+import { Credentials } from '@strongroom/credentials';
+import { type EngineFor, engineFor } from '@strongroom/engines';
+import { heldVerdicts, Ledger } from '@strongroom/ledger';
+import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
+import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
+import type { DataSource } from 'typeorm';
+import { ServerLineage } from './jobs/backup/server-lineage.js';
+
+type Runtime = RuntimeParts<ConfigOf['scheduler']>;
+
+export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
+  config: Runtime['config'];
+  dataSource: DataSource;
+  ledger: Ledger;
+  views: Views;
+  backups: Backups;
+  copies: Copies;
+  unfinished: Unfinished;
+  jobs: Jobs;
+  credentials: Credentials;
+  engineFor: EngineFor;
+  vaults: Vaults;
+  homeRegion: string;
+  /** The home region's. */
+  vault: Vault;
+  lineage: ServerLineage;
+  onAnotherServer: () => void;
+  sweep: Sweep;
+  /** The process, by the name that its events have: who runs a backup, and who acts. */
+  runner: string;
+  actor: string;
+}
+
+export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
+  const { config, log, clock, ids, metrics } = runtime;
+  const { homeRegion } = config;
+  const vaults = openVaults(config.vaults);
+  await vaults.identify(log, new KnownVaults(dataSource));
+  const ledger = new Ledger(dataSource);
+  const views = new Views(dataSource, ledger);
+  const vault = vaults.of(homeRegion);
+  const runner = `scheduler-${hostname()}-${process.pid}`;
+  const anotherServer = metrics.counter({
+    name: 'strongroom_another_server_total',
+    help: 'Backups by this process that came to be of another server than the backup before of the instance.',
+  });
+  return {
+    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engineFor, vaults, vault, homeRegion },
+    ...{ runner, actor: runner, owner: runner },
+    backups: new Backups(dataSource),
+    copies: new Copies(dataSource),
+    unfinished: new Unfinished(dataSource),
+    jobs: new Jobs(dataSource),
+    credentials: new Credentials(dataSource, config.secretKey),
+    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
+    onAnotherServer: () => anotherServer.inc(),
+    putBack: new PutBack(metrics, log),
+    catchUp: (accountIds) => views.catchUpEach(accountIds, log),
+    sweep: new Sweep({
+      ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
+      ...{ clock, log, metrics, graceMs: config.sweepGraceMs },
+    }),
+  };
+}

@@ -1,0 +1,93 @@
+/**
+ * Makes the calls of any operation: one call, the pages of a list, or one request whose answer is taken as it came. The
+ * token goes to `baseUrl`, and to no address that an answer names.
+ */
+import { listPage, type Operation, type PagedOperation, pathOf } from '@strongroom/contracts';
+import { type Answer, read } from './answer.js';
+import { ApiFault } from './api-fault.js';
+import type { Asked, CallOptions, RequestParts, ResponseOf } from './call.js';
+
+export interface ClientOptions {
+  /** Scheme, host, port and, behind a proxy, the prefix of every path: `https://backups.example.com`. */
+  baseUrl: string;
+  accountId: string;
+  /** Not needed for what the service says of itself. */
+  token?: string | undefined;
+  /** Default: the global `fetch`. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** The second argument of a call; it may be left out when the operation needs nothing. */
+type AskedOf<O extends Operation> =
+  Record<never, never> extends Asked<O> ? [asked?: Asked<O> & CallOptions] : [asked: Asked<O> & CallOptions];
+
+export class OperationCaller {
+  constructor(private readonly options: ClientOptions) {}
+
+  /**
+   * Makes one call: `call(getBackups, { query: { limit: 5 } })`, `call(deleteBackupsId, { id, ifMatch })`. The body is
+   * parsed with the operation's schema, which leaves out the fields that it does not know.
+   * @throws {ApiFault} on every answer but the operation's success
+   */
+  async call<const O extends Operation>(operation: O, ...[asked]: AskedOf<O>): Promise<Answer<ResponseOf<O>>> {
+    const answer = await this.succeed(operation, asked);
+    return { ...answer, body: answer.body as ResponseOf<O> };
+  }
+
+  /** The pages of a list, to its end; each is read when it is asked for. @throws {ApiFault} */
+  async *pages<const O extends PagedOperation>(
+    operation: O,
+    ...[asked]: AskedOf<O>
+  ): AsyncGenerator<ResponseOf<O>, void, undefined> {
+    let parts: RequestParts = { ...asked };
+    for (;;) {
+      const { body } = await this.succeed(operation, parts);
+      yield body as ResponseOf<O>;
+      const next = listPage.parse(body).links.find(({ rel }) => rel === 'next');
+      if (!next) return;
+      const marker = new URL(next.href).searchParams.get('marker') ?? undefined;
+      parts = { ...parts, query: { ...parts.query, marker } };
+    }
+  }
+
+  /** Sends one request, and gives its answer as it came, whatever its status. */
+  async send(operation: Operation, parts: RequestParts = {}): Promise<Answer> {
+    return read(await this.open(operation, parts));
+  }
+
+  /** Sends one request; the body of the answer is still to be read. */
+  open(operation: Operation, parts: RequestParts = {}): Promise<Response> {
+    const { baseUrl, accountId, token, fetch = globalThis.fetch } = this.options;
+    const { id, query = {}, body, signal, requestId, idempotencyKey, ifMatch, headers } = parts;
+    const url = new URL(baseUrl.replace(/\/$/, '') + pathOf(operation, { accountId, ...(id !== undefined && { id }) }));
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return fetch(url, {
+      method: operation.method,
+      headers: {
+        ...(token !== undefined && { 'x-auth-token': token }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(requestId !== undefined && { 'x-request-id': requestId }),
+        ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+        ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+        ...headers,
+      },
+      // A redirect would take the token along.
+      redirect: 'manual',
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    });
+  }
+
+  /** @throws {ApiFault} */
+  private async succeed(operation: Operation, parts: RequestParts | undefined): Promise<Answer> {
+    const answer = await this.send(operation, parts);
+    const call = `${operation.method} ${operation.path}`;
+    if (answer.status !== operation.status) throw ApiFault.of(call, answer);
+    if (!operation.response) return answer;
+    const { data, error } = operation.response.safeParse(answer.body);
+    if (error) throw ApiFault.foreign(call, answer, error);
+    return { ...answer, body: data };
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The work that events ask for: the one place that says which event asks for which kind of job. The ledger adds these jobs
+ * in the transaction that records the event, and whoever hears of the event later finds them there.
+ */
+import { type EventType, type NewEvent, type PerEvent, perEvent } from '@strongroom/contracts';
+
+/** A job that an event asks for. Within a kind its id is a UUID of what the work is about; asking twice asks once. */
+export interface AskedJob {
+  id: string;
+  /** What the work contends for. Default: the one lane `''`. */
+  lane?: string;
+  /** How many bytes there are to do, where that is known. */
+  totalBytes?: number;
+}
+
+/** By type of event, the job that it asks for; undefined when this one asks for none. */
+export type AskedBy = PerEvent<AskedJob | undefined>;
+
+export const askedWork = {
+  backup: { BackupRequested: ({ backupId }) => ({ id: backupId }) },
+  deletion: {
+    // What was made from the backup goes by the same job.
+    BackupDeletionRequested: ({ backupId, trigger }) => (trigger === 'cascade' ? undefined : { id: backupId }),
+  },
+  'chain-end': {
+    BackupFailed: ({ backupId }) => ({ id: backupId }),
+    BackupDeleted: ({ backupId }) => ({ id: backupId }),
+  },
+  retention: {
+    BackupCompleted: ({ backupId }) => ({ id: backupId }),
+    CopyCompleted: ({ backupId }) => ({ id: backupId }),
+  },
+  instance: {
+    InstanceBuildRequested: ({ instanceId }) => ({ id: instanceId }),
+    // Whoever keeps the server running removes it.
+    InstanceForgotten: ({ instanceId }) => ({ id: instanceId }),
+  },
+  plan: { BackupCompleted: ({ backupId }) => ({ id: backupId }) },
+  copy: {
+    CopyRequested: ({ copyId, region, sizeBytes }) => ({ id: copyId, lane: region, totalBytes: sizeBytes }),
+    CopyLost: ({ copyId, region, sizeBytes }) => ({ id: copyId, lane: region, totalBytes: sizeBytes }),
+    CopyCheckRequested: ({ copyId, region }) => ({ id: copyId, lane: region }),
+  },
+} satisfies Record<string, AskedBy>;
+
+/** The jobs that an event asks for, each with its kind. */
+export function workAskedBy<T extends EventType>(event: NewEvent<T>): (AskedJob & { kind: string })[] {
+  return Object.entries<AskedBy>(askedWork).flatMap(([kind, askedBy]) => {
+    const job = perEvent(askedBy, event);
+    return job ? [{ kind, ...job }] : [];
+  });
+}

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { Jobs, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase } from '../../../test/services/database.js';
+import type { AppendRequest } from './append-request.js';
+import { Ledger } from './ledger.js';
+
+const ids = new RandomIds();
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let dataSource: DataSource;
+let ledger: Ledger;
+let jobs: Jobs;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'events-with-jobs' }).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+  jobs = new Jobs(dataSource);
+});
+beforeEach(() => dataSource.query('truncate job, job_news'));
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+/** Asks for a job of the kind `instance`. */
+function forgetting(instanceId: string, more: Partial<AppendRequest> = {}): AppendRequest {
+  return {
+    ...{ stream: streamOf('instance', instanceId), expectedVersion: 0, accountId: 'acme', instanceId, context },
+    events: [{ id: ids.next(), type: 'InstanceForgotten', data: { instanceId } }],
+    ...{ claims: [], releases: [], ...more },
+  };
+}
+
+const lease = async () => (await jobs.lease('instance', '', 'spec', 100, 60_000)).map(({ id }) => id).sort();
+
+describe('an event that asks for work', () => {
+  it('is appended with its job, whoever appends it and however many go together', async () => {
+    const [alone, first, second, within] = [ids.next(), ids.next(), ids.next(), ids.next()];
+    await ledger.append(forgetting(alone));
+    await ledger.appendTogether([forgetting(first), forgetting(second)]);
+    await dataSource.transaction((manager) => ledger.appendWithin(manager, [forgetting(within)]));
+    expect(await lease()).toEqual([alone, first, second, within].sort());
+  });
+
+  it('that was not appended leaves no job', async () => {
+    const [there, holder, claimant] = [ids.next(), ids.next(), ids.next()];
+    const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
+    await ledger.append(forgetting(there));
+    await ledger.append(forgetting(holder, { claims }));
+    await lease();
+    await dataSource.query('truncate job, job_news');
+    expect(await ledger.append(forgetting(there))).toEqual({ outcome: 'conflict' });
+    expect(await ledger.append(forgetting(claimant, { claims }))).toMatchObject({ outcome: 'claimed' });
+    // The first of the two could be appended, and is taken back with the other.
+    await ledger.appendTogether([forgetting(ids.next()), forgetting(there)]);
+    const broken = dataSource.transaction(async (manager) => {
+      await ledger.appendWithin(manager, [forgetting(ids.next())]);
+      throw new Error('the caller failed');
+    });
+    await expect(broken).rejects.toThrow('the caller failed');
+    expect(await lease()).toEqual([]);
+    expect(await dataSource.query('select * from job_news')).toEqual([]);
+  });
+
+  it('has its job done once, though the news of it comes while the job is held, or when it is done', async () => {
+    const [held, done] = [ids.next(), ids.next()];
+    const placeOf = async (instanceId: string) =>
+      (await ledger.readStream(streamOf('instance', instanceId)))[0]?.position ?? 0;
+    const news = async (instanceId: string) =>
+      jobs.addUnlessThere(dataSource.manager, await placeOf(instanceId), {
+        ...{ kind: 'instance', id: instanceId, accountId: 'acme' },
+      });
+    for (const instanceId of [held, done]) await ledger.append(forgetting(instanceId));
+    const leased = await jobs.lease('instance', '', 'spec', 10, 60_000);
+    for (const job of leased.filter(({ id }) => id === done)) await jobs.finish(job);
+    await news(held);
+    await news(done);
+    for (const job of leased.filter(({ id }) => id === held)) await jobs.finish(job);
+    expect(await lease()).toEqual([]);
+  });
+
+  it('has its job added by the news of it when an older process has recorded the event alone', async () => {
+    const instanceId = ids.next();
+    await dataSource.query('select ledger_append($1)', [
+      JSON.stringify([{ ...forgetting(instanceId), request: 0, aggregate: 'instance' }]),
+    ]);
+    expect(await lease()).toEqual([]);
+    const [event] = await ledger.readStream(streamOf('instance', instanceId));
+    const job = { kind: 'instance', id: instanceId, accountId: 'acme' };
+    await jobs.addUnlessThere(dataSource.manager, event?.position ?? 0, job);
+    expect(await lease()).toEqual([instanceId]);
+  });
+});

@@ -1,0 +1,105 @@
+/**
+ * The ledger for whoever holds a lease. An outage of the ledger's database is no reason to give up work whose bytes may be
+ * safe already: whatever is read or recorded is tried again until the database is back, the lease is lost or the process stops.
+ */
+import {
+  type Aggregate,
+  type EventContext,
+  type RecordedEvent,
+  type Refusal,
+  type StreamName,
+  streamOf,
+} from '@strongroom/contracts';
+import { type Decider, fold } from '@strongroom/domain';
+import { type Ids, type Logger, persist } from '@strongroom/runtime';
+import { commandOn, type Executed, execute, executeTogether, type Target } from './execute.js';
+import type { Ledger } from './ledger.js';
+import { isOutage } from './ledger-fault.js';
+
+export interface LeasedLedgerParts {
+  ledger: Ledger;
+  ids: Ids;
+  log: Logger;
+}
+
+/** What the lease is held for. */
+export interface LeasedUse {
+  /** As the log tells it: `backup 91ae…`. */
+  what: string;
+  /** Aborted when the lease is lost or the process is to stop: the outage is thrown then. */
+  signal: AbortSignal;
+}
+
+export class LeasedLedger {
+  constructor(
+    protected readonly parts: LeasedLedgerParts,
+    protected readonly use: LeasedUse,
+  ) {}
+
+  /** A stream's events, oldest first; none for a stream that is not there. */
+  history(stream: StreamName): Promise<RecordedEvent[]> {
+    return this.outlast(`reading ${stream}`, () => this.parts.ledger.readStream(stream));
+  }
+
+  /** The state of one aggregate after all its events. */
+  async stateOf<A extends Aggregate, State, Command extends { type: string }>(
+    decider: Decider<A, State, Command>,
+    id: string,
+  ): Promise<State> {
+    return fold(decider, await this.history(streamOf(decider.aggregate, id)));
+  }
+
+  /** @param actor who does what that event asks for: the process */
+  causedBy(cause: RecordedEvent, actor: string): CausedLedger {
+    return new CausedLedger(this.parts, this.use, cause, actor);
+  }
+
+  /**
+   * Does what needs the ledger's database, again until it succeeds.
+   * @param passes whether an error passes by itself; any other is thrown at once
+   */
+  outlast<T>(what: string, action: () => Promise<T>, passes: (error: unknown) => boolean = isOutage): Promise<T> {
+    const { signal } = this.use;
+    return persist(action, { what: `${what} for ${this.use.what}`, passes, signal, log: this.parts.log });
+  }
+}
+
+/** Records with one cause: the event that asked for the work. What is recorded is of its account and its instance. */
+export class CausedLedger extends LeasedLedger {
+  /** Of everything that is recorded. */
+  readonly context: EventContext;
+
+  constructor(
+    parts: LeasedLedgerParts,
+    use: LeasedUse,
+    private readonly cause: RecordedEvent,
+    actor: string,
+  ) {
+    super(parts, use);
+    this.context = { ...cause.context, causationId: cause.id, actor };
+  }
+
+  /** As `execute`, on the aggregate of that id. @throws {ConflictFault} after five lost races */
+  record<A extends Aggregate, State, Command extends { type: string }>(
+    decider: Decider<A, State, Command>,
+    id: string,
+    command: Command,
+  ): Promise<Executed | Refusal> {
+    return this.outlast(`recording ${command.type}`, () => execute(this.parts, decider, this.target(id), command));
+  }
+
+  /** As `executeTogether`: every command is recorded, or none. @throws {ConflictFault} after five lost races */
+  recordTogether<A extends Aggregate, State, Command extends { type: string }>(
+    decider: Decider<A, State, Command>,
+    commands: readonly { id: string; command: Command }[],
+  ): Promise<Executed | Refusal> {
+    const bound = commands.map(({ id, command }) => commandOn(decider, this.target(id), command));
+    const types = [...new Set(commands.map(({ command }) => command.type))].join(', ');
+    return this.outlast(`recording ${types}`, () => executeTogether(this.parts, bound));
+  }
+
+  private target(id: string): Target {
+    const { accountId, instanceId } = this.cause;
+    return { id, accountId, instanceId, context: this.context };
+  }
+}

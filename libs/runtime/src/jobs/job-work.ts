@@ -1,0 +1,89 @@
+/** What goes over an app's list of kinds of jobs while it runs: workers, standing jobs, the look-out, metrics. */
+import type { Logger } from '../log.js';
+import type { Metrics } from '../metrics.js';
+import { WorkLoop } from '../work-loop.js';
+import type { JobKind } from './job-kind.js';
+import { LeasedWorker } from './leased-worker.js';
+import { MissingJobs, type MissingJobsParts } from './missing-jobs.js';
+
+export interface JobWorkParts extends MissingJobsParts {
+  config: { leaseMs: number };
+  metrics: Metrics;
+  log: Logger;
+  /** Who holds the leases: unique to the process. */
+  owner: string;
+}
+
+const defaultPollMs = 500;
+const missingJobsMs = 60_000;
+const standingJobsMs = 3_600_000;
+
+/** What begins with the app and ends with it: a loop or a worker. */
+export interface Running {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** The loops and workers of an app's kinds of jobs. */
+export function jobWork<Parts extends JobWorkParts>(kinds: readonly JobKind<Parts>[], parts: Parts): Running[] {
+  const { dataSource, jobs, log } = parts;
+  const workers = kinds.map((kind) => ({ kind, byLane: workersOf(kind, parts) }));
+  measure(workers, parts);
+  const missing = new MissingJobs(kinds, parts);
+  const standing = kinds.flatMap((kind) => kind.standing?.(parts) ?? []);
+  return [
+    ...workers.flatMap(({ byLane }) => [...byLane.values()]),
+    new WorkLoop({
+      name: 'search for missing jobs',
+      intervalMs: missingJobsMs,
+      log,
+      pass: () => missing.putBackMissing(),
+    }),
+    new WorkLoop({
+      name: 'adding of standing jobs',
+      intervalMs: standingJobsMs,
+      log,
+      pass: () => jobs.add(dataSource.manager, standing),
+    }),
+  ];
+}
+
+function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Parts): Map<string, LeasedWorker> {
+  const { config, jobs, owner, log } = parts;
+  const worker = (lane: string) => {
+    const work = {
+      ...{ kind: kind.kind, lane, owner, concurrency: kind.concurrency(parts), leaseMs: config.leaseMs },
+      pollMs: kind.pollMs?.(parts) ?? defaultPollMs,
+      perform: kind.perform.bind(kind, parts),
+    };
+    return new LeasedWorker(jobs, work, log);
+  };
+  return new Map((kind.lanes?.(parts) ?? ['']).map((lane) => [lane, worker(lane)]));
+}
+
+function measure<Parts extends JobWorkParts>(
+  workers: readonly { kind: JobKind<Parts>; byLane: ReadonlyMap<string, LeasedWorker> }[],
+  parts: Parts,
+): void {
+  const { jobs, metrics } = parts;
+  metrics.gauge({
+    name: 'strongroom_jobs_running',
+    help: 'Jobs that this process works on, by kind and lane.',
+    labels: ['kind', 'lane'],
+    measure: (gauge) => {
+      for (const { kind, byLane } of workers)
+        for (const [lane, worker] of byLane) gauge.set({ kind: kind.kind, lane }, worker.busy);
+    },
+  });
+  metrics.gauge({
+    name: 'strongroom_jobs_waiting',
+    help: 'Jobs that are ready and that nobody has leased, by kind and lane; of the kinds that this process works on.',
+    labels: ['kind', 'lane'],
+    measure: async (gauge) => {
+      gauge.reset();
+      for (const { kind } of workers)
+        for (const { lane, waiting } of await jobs.load(kind.kind)) gauge.set({ kind: kind.kind, lane }, waiting);
+    },
+  });
+  for (const { kind, byLane } of workers) kind.measure?.(parts, (lane) => byLane.get(lane)?.busy ?? 0);
+}

@@ -1,0 +1,39 @@
+/** The runtime's parts of an app that a spec works with itself, without opening the app: a vault for each region, silent. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type ConfigOf, createLogger, loadConfig, type RuntimeParts, runtimeParts } from '@strongroom/runtime';
+
+export class SpecRuntime {
+  private constructor(private readonly folder: string) {}
+
+  static async create(...regions: string[]): Promise<SpecRuntime> {
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-spec-'));
+    for (const region of regions) await mkdir(join(folder, region));
+    return new SpecRuntime(folder);
+  }
+
+  /** With metrics of their own each time. */
+  partsOf<App extends 'scheduler' | 'replicator'>(
+    app: App,
+    databaseUrl: string,
+    regions: string[],
+  ): RuntimeParts<ConfigOf[App]> {
+    const config = loadConfig(app, {
+      STRONGROOM_DATABASE_URL: databaseUrl,
+      STRONGROOM_FEED: 'embedded',
+      STRONGROOM_VAULTS: regions
+        .map((region) => `${region}=${pathToFileURL(join(this.folder, region)).href}`)
+        .join(','),
+      STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
+      ...(app === 'scheduler' && { STRONGROOM_INSTANCES_DIR: this.folder }),
+    });
+    return runtimeParts(config, createLogger({ app, level: 'silent', to: { write() {} } }));
+  }
+
+  remove(): Promise<void> {
+    return rm(this.folder, { recursive: true, force: true });
+  }
+}
