@@ -60,7 +60,10 @@ interface Differences {
   widened: string[];
 }
 
-/** Where two forms differ, such as `properties.sizeBytes.minimum`. An enum with more values still reads what it read before. */
+/**
+ * Where two forms differ, such as `properties.sizeBytes.minimum`. An enum may get more values: it still reads what it read
+ * before, and an older version passes over an event with a value that it does not know.
+ */
 function differences(was: Form | undefined, is: Form | undefined, at = ''): Differences {
   if (isBranch(was) && isBranch(is)) {
     const keys = [...new Set([...Object.keys(was), ...Object.keys(is)])];

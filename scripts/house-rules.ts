@@ -6,6 +6,24 @@ export interface SourceFile {
   text: string;
 }
 
+/**
+ * Files that may speak of PostgreSQL outside of its engine. What libraries below the engines say of it is of Strongroom's own
+ * database, so the rule leaves them out as well.
+ */
+export const speakOfPostgresql: Readonly<Record<string, string>> = {
+  'libs/contracts/src/primitives.ts': 'holds the enum of the kinds of servers',
+  'libs/engines/src/engines.ts': 'names the engines',
+  'apps/stack/src/demo-data.ts': 'fills the server of a demo customer',
+  'apps/stack/src/demo.ts': 'registers the server of a demo customer',
+  'apps/stack/src/options.ts': "says that Strongroom's own database is started",
+  'apps/stack/src/own-database.ts': "makes Strongroom's own database",
+  'apps/stack/src/stack-file.ts': "remembers where Strongroom's own database and the demo customer are",
+  'apps/stack/src/stack.ts': "starts Strongroom's own database and the server of a demo customer",
+};
+/** An example of a request or an event holds a kind of server that there is. */
+const exampleOfDatastore = /\bdatastore: \{ type: 'postgresql'/g;
+const wordsOfPostgresql = /postgres|\bpg[_']|\bwal(_\w+)?\b|tablespace|replication[ -]slot|pgdata/i;
+
 interface HouseRule {
   /** The reason of the rule, and what to do instead. */
   says: string;
@@ -55,6 +73,13 @@ const rules: readonly HouseRule[] = [
     // A variable of the environment says how long a model test runs.
     except: /\.model\.spec\.ts$/,
     brokenBy: /new Date\(\)|Date\.now\(|Math\.random\(|randomUUID\(|\bprocess\./,
+  },
+  {
+    says: 'speaks of PostgreSQL: have its engine say it (libs/engines/src/postgresql)',
+    of: /^(apps\/[^/]+|libs\/(contracts|domain))\/src\/|^libs\/engines\/src\/[^/]+$/,
+    except: /\.spec\.ts$/,
+    brokenBy: ({ path, text }) =>
+      !(path in speakOfPostgresql) && wordsOfPostgresql.test(text.replaceAll(exampleOfDatastore, '')),
   },
   {
     says: 'spells a path of the API: take it from its operation, with pathOf()',

@@ -16,8 +16,14 @@ export class AppProcess {
     readonly url: string,
   ) {}
 
-  static async start(app: App, env: NodeJS.ProcessEnv, logFile: string): Promise<AppProcess> {
-    const main = join(__dirname, '..', 'dist', 'apps', app, 'src', 'main.js');
+  /** @param project whose built apps are meant; default: this one's */
+  static async start(
+    app: App,
+    env: NodeJS.ProcessEnv,
+    logFile: string,
+    project = join(__dirname, '..'),
+  ): Promise<AppProcess> {
+    const main = join(project, 'dist', 'apps', app, 'src', 'main.js');
     const child = spawn(process.execPath, ['--enable-source-maps', main], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const log = createWriteStream(logFile, { flags: 'a' });
     child.stderr.pipe(log, { end: false });

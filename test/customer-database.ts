@@ -5,6 +5,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { engineFor } from '@strongroom/engines';
 import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
 import { z } from 'zod';
@@ -12,6 +13,9 @@ import type { CustomerServer } from './deployment.js';
 
 const run = promisify(execFile);
 const slotRow = z.object({ slot_name: z.string() });
+
+/** What a backup leaves on its server, as `chainMarkers` names it. */
+export const chainMarker = (backupId: string) => engineFor('postgresql').chainMarker(backupId);
 
 export class CustomerDatabase {
   private constructor(
@@ -65,8 +69,8 @@ export class CustomerDatabase {
     }
   }
 
-  /** The replication slots of chains that the server keeps. */
-  async chainSlots(): Promise<string[]> {
+  /** What backups have left on the server: replication slots. */
+  async chainMarkers(): Promise<string[]> {
     const rows = await this.query(
       "select slot_name::text from pg_replication_slots where slot_name like 'strongroom_chain_%' order by 1",
     );

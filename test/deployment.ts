@@ -42,6 +42,8 @@ export interface DeploymentOptions {
   feed?: Feed;
   /** Added to the environment of every app. */
   env?: Record<string, string>;
+  /** A folder with another build of the apps. */
+  project?: string;
 }
 
 export class Deployment {
@@ -99,6 +101,7 @@ export class Deployment {
         ...env,
       },
       this.logFile(app),
+      this.options.project,
     );
     this.processes.add(started);
     return started;

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { chainSlotOf } from '@strongroom/engines';
 import type { AppProcess } from './app-process.js';
-import { CustomerDatabase } from './customer-database.js';
+import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 
@@ -69,7 +68,7 @@ describe('a server that is killed while it is backed up', () => {
       await large.restart();
       const next = await strongroom.runNow(api, scheduleId);
       await strongroom.untilCopied(api, next);
-      await eventually(async () => expect(await large.chainSlots()).toEqual([chainSlotOf(next)]), {
+      await eventually(async () => expect(await large.chainMarkers()).toEqual([chainMarker(next)]), {
         withinMs: 60_000,
       });
     } finally {

@@ -2,9 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { chainSlotOf } from '@strongroom/engines';
 import type { AppProcess } from './app-process.js';
-import { CustomerDatabase } from './customer-database.js';
+import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
@@ -64,7 +63,7 @@ describe('incremental backups', () => {
           for (const region of regions) expect(await strongroom.vaults.holds(id, region)).toBe(false);
         }
         expect(await strongroom.eventTypesOf(full)).toContain('BackupDeleted');
-        expect(await customer.chainSlots()).toEqual([]);
+        expect(await customer.chainMarkers()).toEqual([]);
       },
       { withinMs: 30_000 },
     );
@@ -123,18 +122,19 @@ describe('incremental backups', () => {
     const instanceId = await strongroom.register(api, customer.server);
     const full = await strongroom.backUp(api, instanceId);
     await strongroom.until(api, full, ({ status }) => status === 'COMPLETED');
-    expect(await customer.chainSlots()).toContain(chainSlotOf(full));
+    expect(await customer.chainMarkers()).toContain(chainMarker(full));
     await strongroom.client(api).instances.delete(instanceId);
     await eventually(
       async () => {
         const log = await readFile(strongroom.logFile('scheduler'), 'utf8');
         // By now, the password of the instance is gone.
-        const isNamed = log.includes(`replication slot ${chainSlotOf(full)} may be left`);
-        if (!isNamed) expect(await customer.chainSlots()).not.toContain(chainSlotOf(full));
+        const isNamed = log.includes(`replication slot ${chainMarker(full)} may be left`);
+        if (!isNamed) expect(await customer.chainMarkers()).not.toContain(chainMarker(full));
       },
       { withinMs: 30_000 },
     );
-    for (const slot of await customer.chainSlots()) await customer.query(`select pg_drop_replication_slot('${slot}')`);
+    for (const slot of await customer.chainMarkers())
+      await customer.query(`select pg_drop_replication_slot('${slot}')`);
   }, 60_000);
 
   it('are what a schedule takes on the days between its full ones, ancestors copied first; and full ones where the server can take none', async () => {
@@ -162,7 +162,7 @@ describe('incremental backups', () => {
 
 /** Waits until the server has the replication slots of these full backups, and no others. */
 const untilSlots = (...fulls: string[]) =>
-  eventually(async () => expect(await customer.chainSlots()).toEqual(fulls.map(chainSlotOf)), { withinMs: 30_000 });
+  eventually(async () => expect(await customer.chainMarkers()).toEqual(fulls.map(chainMarker)), { withinMs: 30_000 });
 
 interface Scheduled {
   instanceId: string;

@@ -2,10 +2,9 @@ import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { chainSlotOf } from '@strongroom/engines';
 import pg from 'pg';
 import type { AppProcess } from './app-process.js';
-import { CustomerDatabase } from './customer-database.js';
+import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 
@@ -39,7 +38,7 @@ describe('a process that is killed', () => {
     expect(await strongroom.backups(api)).toHaveLength(1);
     expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
     await strongroom.vaults.proveCopy(backupId, 'IAD');
-    expect(await customer.chainSlots()).toContain(chainSlotOf(backupId));
+    expect(await customer.chainMarkers()).toContain(chainMarker(backupId));
   }, 120_000);
 
   it('mid-copy leaves no half copy: another replicator makes it whole', async () => {
@@ -94,7 +93,7 @@ describe('a process that is killed', () => {
     expect(await strongroom.vaults.leftovers('DFW')).toEqual([]);
     await strongroom.vaults.proveCopy(backupId, 'ORD');
     // The next incremental is built on this: the runner that came too late has not dropped it.
-    expect(await customer.chainSlots()).toContain(chainSlotOf(backupId));
+    expect(await customer.chainMarkers()).toContain(chainMarker(backupId));
   }, 120_000);
 
   it('or only frozen while it builds a server: one that wakes up touches nothing of the server that was built meanwhile', async () => {

@@ -13,7 +13,7 @@ export const regions = ['DFW', 'IAD', 'ORD'] as const;
 export type Region = (typeof regions)[number];
 
 export class VaultFolders {
-  constructor(private readonly folder: string) {}
+  constructor(readonly folder: string) {}
 
   async make(): Promise<void> {
     for (const region of regions) await mkdir(this.of(region), { recursive: true });

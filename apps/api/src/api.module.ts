@@ -6,7 +6,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { postBackups, postInstances, postSchedules } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
-import { PostgresqlEngine } from '@strongroom/engines';
+import { engineFor } from '@strongroom/engines';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import {
@@ -119,7 +119,7 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
       provide: Incrementals,
       inject: [BackupResources, Credentials],
       useFactory: (backups: BackupResources, credentials: Credentials) =>
-        new Incrementals(backups, credentials, new PostgresqlEngine(), log),
+        new Incrementals(backups, credentials, engineFor, log),
     },
   ];
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PostgresqlEngine, type StoreOptions, storeBackup } from '@strongroom/engines';
+import { engineFor, type StoreOptions, storeBackup } from '@strongroom/engines';
 import { SystemClock } from '@strongroom/runtime';
 import { PostgresServer } from '@strongroom/server-processes';
 import { copyBackup, openVaults, type Vaults } from '@strongroom/vault';
@@ -44,7 +44,7 @@ describe('strongroom', () => {
     const ofOrders = { accountId: 'acme', instanceId: randomUUID(), instanceName: 'orders', startedAt: new Date() };
     const take = (backup: Pick<StoreOptions['backup'], 'backupId' | 'type' | 'parentId'>) =>
       storeBackup({
-        engine: new PostgresqlEngine(),
+        engine: engineFor('postgresql'),
         vault: vaults.of('DFW'),
         clock: new SystemClock(),
         target: { instanceId: randomUUID(), endpoint: { ...endpoint, tls: 'disable' }, password },

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PostgresqlEngine, storeBackup } from '@strongroom/engines';
+import { engineFor, storeBackup } from '@strongroom/engines';
 import { SystemClock } from '@strongroom/runtime';
 import { insteadOfRoot, PostgresServer, postgresPrograms } from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
@@ -46,7 +46,7 @@ describe('a restore that is killed', () => {
     } as const;
     const ids = { backupId, accountId: 'acme', instanceId: randomUUID(), instanceName: 'orders' };
     await storeBackup({
-      engine: new PostgresqlEngine(),
+      engine: engineFor('postgresql'),
       vault: openVaults(new Map([['IAD', url]])).of('IAD'),
       clock: new SystemClock(),
       target: { instanceId: ids.instanceId, endpoint, password },
@@ -105,7 +105,8 @@ describe('a restore that is killed', () => {
       await expect(serverOn(to)).rejects.toMatchObject({ code: expect.any(Number) });
       const [, howToEmpty = ''] = /restore again: (find .*)$/m.exec(again.err) ?? [];
       await execute('sh', ['-c', howToEmpty]);
-      await expect(restored(to)).resolves.toEqual({ code: 0, err: '' });
+      // A slow machine sees how far the restore is.
+      await expect(restored(to)).resolves.toEqual({ code: 0, err: expect.stringMatching(/^(restoring: .*\n)*$/) });
       await verifiedByPostgres(to);
       await rm(to, { recursive: true });
     }

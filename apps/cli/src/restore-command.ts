@@ -1,15 +1,14 @@
 /** `strongroom restore`: restores a backup from a vault into a folder. */
 import { resolve } from 'node:path';
-import { openChain, type RestoredBackup, restoreBackup, startAdvice } from '@strongroom/engines';
+import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
 import { Progress } from './progress.js';
-import { tablespacesOf, withDigest, withTablespaces } from './restore-options.js';
+import { withDigest, withPlaces } from './restore-options.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 interface Options extends VaultOptions {
   to: string;
   sha256?: string;
-  tablespace: [string, string][];
   asIs?: boolean;
   acceptBadPages?: boolean;
 }
@@ -20,13 +19,13 @@ export function addRestore(program: Command): void {
       'Restore a backup from a vault into a folder, with what it is built on, checking every file. Needs no service. The restored server does not act for its source: it does not archive, follow, subscribe or listen for it; what is changed for that is told.',
     )
     .requiredOption('--to <directory>', 'an empty or new folder');
-  withTablespaces(withDigest(command))
+  const places = withPlaces(withDigest(command));
+  command
     .option('--as-is', 'change nothing: the server archives, follows and subscribes as its source does')
     .option('--accept-bad-pages', 'restore an incremental backup though pages of it are no good, and tell which')
     .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
-      const tablespaces = tablespacesOf(options.tablespace);
       const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
       const total = chain.flatMap(({ manifest }) => manifest.objects).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
       const progress = new Progress('restoring', total);
@@ -38,7 +37,7 @@ export function addRestore(program: Command): void {
         backupId,
         directory,
         expectedSha256: options.sha256,
-        tablespaces,
+        places,
         standsAlone: !options.asIs,
         acceptsBadPages: options.acceptBadPages ?? false,
         progress: progress.add,
@@ -49,14 +48,14 @@ export function addRestore(program: Command): void {
 }
 
 function report(restored: RestoredBackup, to: string, { from, asIs }: Options, summary: string): string {
-  const { manifest, chain, files, outside, hasSettings, changed, warnings } = restored;
+  const { manifest, chain, files, outside, changed, warnings, advice } = restored;
   const { backupId, datastore, completedAt, instanceName } = manifest;
   const lines = [
     `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})`,
     `from ${from} to ${to}: ${summary}. All ${files} files match the server's manifest.`,
   ];
   if (chain.length > 1) lines.push(`Put together, in this order: ${chain.join(', ')}`);
-  if (outside.length > 0) lines.push(`Tablespaces lie beside it: ${outside.join(', ')}`);
+  if (outside.length > 0) lines.push(`What lies outside of it: ${outside.join(', ')}`);
   if (changed.length > 0) {
     lines.push(
       '',
@@ -71,13 +70,6 @@ function report(restored: RestoredBackup, to: string, { from, asIs }: Options, s
     );
   }
   for (const warning of warnings) lines.push('', `Mind: ${warning}`);
-  if (!hasSettings) {
-    lines.push(
-      '',
-      `The server kept its settings elsewhere, as Debian does in /etc/postgresql: take what you need of its postgresql.conf, pg_hba.conf and pg_ident.conf over into those in the folder, but not data_directory, hba_file, ident_file and external_pid_file.${asIs ? ' It does not start without them.' : ''}`,
-    );
-  }
-  const isRoot = process.getuid?.() === 0;
-  lines.push('', ...startAdvice({ directory: to, outside, version: datastore.version, isRoot }));
+  lines.push('', ...advice);
   return `${lines.join('\n')}\n`;
 }

@@ -1,7 +1,7 @@
 /** Options that the commands share that restore a backup. */
 import { sha256Hex } from '@strongroom/contracts';
+import { allEngines } from '@strongroom/engines';
 import { type Command, InvalidArgumentError } from 'commander';
-import { UsageFault } from './vault-options.js';
 
 export function withDigest(command: Command): Command {
   return command.option(
@@ -11,21 +11,19 @@ export function withDigest(command: Command): Command {
   );
 }
 
-export function withTablespaces(command: Command): Command {
-  return command.option(
-    '--tablespace <old=new>',
-    'where a tablespace goes, by its oid or by where the server had it; may be given more than once. Without it: TO.tablespaces/OID. A = in a path is written \\=',
-    collectTablespace,
-    [],
-  );
-}
-
-/** @throws {UsageFault} when one is given twice */
-export function tablespacesOf(given: readonly [string, string][]): Map<string, string> {
+/**
+ * Adds an option for each engine whose servers have something outside of their folder.
+ * @returns where it goes, by what it is called or by where it was; filled while the call is parsed
+ */
+export function withPlaces(command: Command): ReadonlyMap<string, string> {
   const places = new Map<string, string>();
-  for (const [old, place] of given) {
-    if (places.has(old)) throw new UsageFault(`--tablespace has ${old} twice.`);
-    places.set(old, place);
+  for (const { outside } of allEngines) {
+    if (!outside) continue;
+    command.option(`--${outside.name} <old=new>`, outside.help, (text: string) => {
+      const [old, place] = placeArgument(text, outside.example);
+      if (places.has(old)) throw new InvalidArgumentError(`--${outside.name} has ${old} twice.`);
+      places.set(old, place);
+    });
   }
   return places;
 }
@@ -36,8 +34,8 @@ function digestArgument(text: string): string {
   return digest.data;
 }
 
-function collectTablespace(text: string, before: [string, string][]): [string, string][] {
+function placeArgument(text: string, example: string): [old: string, place: string] {
   const [, old = '', place = ''] = /^((?:[^=\\]|\\.)+)=((?:[^=\\]|\\.)+)$/.exec(text) ?? [];
-  if (old === '') throw new InvalidArgumentError('It must be like 16413=/fast/restored or /fast/data=/fast/restored.');
-  return [...before, [old.replace(/\\(.)/g, '$1'), place.replace(/\\(.)/g, '$1')]];
+  if (old === '') throw new InvalidArgumentError(`It must be like ${example}.`);
+  return [old.replace(/\\(.)/g, '$1'), place.replace(/\\(.)/g, '$1')];
 }

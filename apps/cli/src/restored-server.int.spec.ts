@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PostgresqlEngine, storeBackup } from '@strongroom/engines';
+import { engineFor, storeBackup } from '@strongroom/engines';
 import { SystemClock } from '@strongroom/runtime';
 import {
   endProcess,
@@ -111,7 +111,7 @@ describe('a server that strongroom restored', () => {
       tls: 'disable',
     } as const;
     ({ sha256 } = await storeBackup({
-      engine: new PostgresqlEngine(),
+      engine: engineFor('postgresql'),
       vault: vaults.of('IAD'),
       clock: new SystemClock(),
       target: { instanceId: randomUUID(), endpoint, password },

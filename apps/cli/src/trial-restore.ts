@@ -1,42 +1,34 @@
-/** A restore into a folder that is removed again, and a server on it whose tables are read: that a backup can be restored, shown. */
+/** Shows that a backup can be restored: restores it into a folder that is removed again, and has its engine read every table. */
 import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import {
-  programsFor,
-  type ReadDatabase,
-  type RestoredBackup,
-  readTables,
-  restoreBackup,
-  ScratchServer,
-} from '@strongroom/engines';
+import { engineFor, type RestoredBackup, restoreBackup, type Trial } from '@strongroom/engines';
 import type { Vault } from '@strongroom/vault';
 
-export interface TrialOptions {
+export interface TriedBackup {
   vault: Vault;
   backupId: string;
   expectedSha256?: string | undefined;
-  /** A folder with room for all of the backup; default: where the system keeps temporary files. */
+  /** A folder with room for all of the backup. Default: where the system keeps temporary files. */
   scratch?: string | undefined;
-  /** A folder with the program `postgres`. */
+  /** A folder with the server's programs. Default: those that come with Strongroom. */
   programs?: string | undefined;
-  /** Of the whole chain, uncompressed: at most as much is needed. */
+  /** Of the whole chain, uncompressed. The restore needs no more. */
   totalBytes: number;
   progress: (bytes: number) => void;
   signal: AbortSignal;
 }
 
-export interface Trial {
+export interface TriedRestore {
   restored: RestoredBackup;
-  /** What was read; or why no server was started. */
-  read: ReadDatabase[] | { notStarted: string };
+  read: Trial;
 }
 
-/** WAL, and what a server writes when it starts. */
+/** A server writes as much when it starts and recovers. */
 const spareBytes = 256 * 1_048_576;
 
 /** @throws when it can't be restored, started or read, and leaves nothing behind */
-export async function tryRestore(options: TrialOptions): Promise<Trial> {
+export async function tryRestore(options: TriedBackup): Promise<TriedRestore> {
   const { vault, backupId, expectedSha256, programs, progress, signal } = options;
   const parent = resolve(options.scratch ?? tmpdir());
   await refuseUnlessRoom(parent, options.totalBytes + spareBytes);
@@ -50,19 +42,9 @@ export async function tryRestore(options: TrialOptions): Promise<Trial> {
       standsAlone: true,
       checksPages: true,
     });
-    const major = Number.parseInt(restored.manifest.datastore.version, 10);
-    const found = await programsFor(major, programs);
-    if (typeof found === 'string') return { restored, read: { notStarted: found } };
-    const outside = restored.outside.length > 0 ? [`${data}.tablespaces`] : [];
-    const server = await ScratchServer.start(found, scratch, { data, outside }, major);
-    const stop = () => void server.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      return { restored, read: await readTables(server) };
-    } finally {
-      signal.removeEventListener('abort', stop);
-      await server.stop();
-    }
+    const { type, version } = restored.manifest.datastore;
+    const read = await engineFor(type).tryOut({ directory: data, scratch, version, programs, signal });
+    return { restored, read };
   } finally {
     await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -7,7 +7,7 @@ import { notHeld, storedBytes } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { Progress } from './progress.js';
 import { withDigest } from './restore-options.js';
-import { type Trial, tryRestore } from './trial-restore.js';
+import { type TriedRestore, tryRestore } from './trial-restore.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 interface Options extends VaultOptions {
@@ -36,7 +36,7 @@ export function addVerify(program: Command): void {
     )
     .option(
       '--programs <directory>',
-      "where --restore finds PostgreSQL's programs; default: those of version 18 that come with Strongroom",
+      "where --restore finds the server's programs; default: those that come with Strongroom",
     )
     .option('--json', 'print what was found as JSON')
     .action(async (backupId: string, options: Options) => {
@@ -68,7 +68,7 @@ export function addVerify(program: Command): void {
     });
 }
 
-async function tried(backupId: string, options: Options, totalBytes: number): Promise<Trial> {
+async function tried(backupId: string, options: Options, totalBytes: number): Promise<TriedRestore> {
   const interruption = new AbortController();
   process.once('SIGINT', () => interruption.abort());
   process.once('SIGTERM', () => interruption.abort());
@@ -85,7 +85,7 @@ async function tried(backupId: string, options: Options, totalBytes: number): Pr
   }).finally(() => progress.end());
 }
 
-function told({ restored, read }: Trial): string[] {
+function told({ restored, read }: TriedRestore): string[] {
   const lines = [`Restored: all ${restored.files} files match the server's manifest, and every page was looked at.`];
   lines.push(...restored.warnings.map((warning) => `Mind: ${warning}`));
   if ('notStarted' in read) return [...lines, `Not started: ${read.notStarted}`];
@@ -101,7 +101,7 @@ function told({ restored, read }: Trial): string[] {
   return lines;
 }
 
-function inJson({ restored, read }: Trial) {
+function inJson({ restored, read }: TriedRestore) {
   const { files, bytes, warnings } = restored;
   const found = 'notStarted' in read ? { started: false, why: read.notStarted } : { started: true, databases: read };
   return { restored: { files, bytes, warnings, ...found } };

@@ -1,7 +1,7 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
-import { type Engine, type EngineFor, engineFor, PostgresqlEngine } from '@strongroom/engines';
+import { type EngineFor, engineFor } from '@strongroom/engines';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
@@ -21,7 +21,6 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   credentials: Credentials;
-  engine: Engine;
   engineFor: EngineFor;
   vaults: Vaults;
   homeRegion: string;
@@ -42,7 +41,6 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const views = new Views(dataSource, ledger);
-  const engine = new PostgresqlEngine();
   const vault = vaults.of(homeRegion);
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
@@ -50,14 +48,14 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     help: 'Backups by this process that came to be of another server than the backup before of the instance.',
   });
   return {
-    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engine, engineFor, vaults, vault, homeRegion },
+    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engineFor, vaults, vault, homeRegion },
     ...{ runner, actor: runner, owner: runner },
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),
     jobs: new Jobs(dataSource),
     credentials: new Credentials(dataSource, config.secretKey),
-    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engine, vault }),
+    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
     putBack: new PutBack(metrics, log),
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkNewEvent, parseEvent, parseEventOrNewer } from './events.js';
+import { checkNewEvent, isKnownType, parseEvent, parseEventOrNewer } from './events.js';
 
 const id = '01a21329-c1dc-77af-a7f4-d076faf211d0';
 const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'shop', tls: 'disable' } as const;
@@ -29,6 +29,35 @@ describe('an event', () => {
     const unreadable = [{ type: 'InstanceTeleported' }, { ...recorded, data: { ...data, name: 1, mood: 'fine' } }];
     for (const each of unreadable) expect(() => parseEventOrNewer(each)).toThrow();
     expect(() => parseEvent({ ...recorded, type: 'InstanceTeleported' })).toThrow();
+  });
+
+  describe('with a value that a newer version has added', () => {
+    const newer = { ...recorded, data: { ...data, datastore: { type: 'mariadb', version: '11' }, mood: 'fine' } };
+    const newerType = 'InstanceRegistered datastore.type=mariadb';
+
+    it('counts as one of a newer type', () => {
+      expect(parseEventOrNewer(newer)).toEqual({ newerType });
+      expect(() => parseEvent(newer)).toThrow(/datastore/);
+    });
+
+    it('is known again as soon as a version knows the value', () => {
+      expect(isKnownType(newerType)).toBe(false);
+      expect(isKnownType('InstanceRegistered datastore.type=postgresql')).toBe(true);
+      expect(isKnownType('BackupRequested trigger=by-hand')).toBe(false);
+      expect(isKnownType('BackupRequested trigger=run-now')).toBe(true);
+      expect(isKnownType('InstanceTeleported')).toBe(false);
+      expect(isKnownType('InstanceRegistered')).toBe(true);
+    });
+
+    it('is told from one that is not of its form', () => {
+      for (const wrong of [
+        { datastore: { type: 7, version: '11' } },
+        { datastore: { type: 'mariadb' } },
+        { name: 1 },
+      ]) {
+        expect(() => parseEventOrNewer({ ...newer, data: { ...newer.data, ...wrong } })).toThrow();
+      }
+    });
   });
 
   it('is recorded in its form and no other', () => {

@@ -1,4 +1,4 @@
-/** What can break between Strongroom and a database server, from a closed list, each saying whether another attempt can help. */
+/** What can break between Strongroom and a database server: a closed list that says of each whether another attempt can help. */
 import { Fault } from '@strongroom/contracts';
 
 export const engineFaultCodes = {
@@ -10,13 +10,13 @@ export const engineFaultCodes = {
   'backup-not-permitted': false,
   /** The server's version can't be backed up. */
   'version-unsupported': false,
-  /** The server said during or after the transfer that the backup is no good. */
+  /** The server said, during or after the transfer, that the backup is no good. */
   'backup-aborted-by-server': true,
   /** The server said nothing for longer than it may. */
   'server-stalled': true,
-  /** Nobody took the server's bytes for longer than it may be held back: the vault hangs. */
+  /** The vault hangs: nobody took the server's bytes for longer than the server may be held back. */
   'reader-stalled': true,
-  /** Nothing can be built on the parent, or the server can't do it: a full backup can be taken all the same. */
+  /** Nothing can be built on the parent, or the server takes no incrementals. A full backup is still possible. */
   'incremental-not-possible': false,
   /** The server sent what the protocol does not allow here. */
   'protocol-violation': false,
@@ -32,29 +32,6 @@ export const engineFaultCodes = {
 
 export type EngineFaultCode = keyof typeof engineFaultCodes;
 
-/** Why nothing can be built on a backup, from a closed list: docs/incremental-grounds.md tells how each is found. */
-export const incrementalGrounds = [
-  'version-too-old',
-  'server-version-flawed',
-  'wal-not-summarized',
-  'pages-change-without-wal',
-  'no-database-connection',
-  'another-server',
-  'timeline-changed',
-  'snapshot-put-back',
-  'parent-slot-gone',
-  'parent-not-there',
-  'parent-unreadable',
-  'parent-of-older-format',
-  'no-slot-free',
-  'data-checksums-changed',
-  'page-layout-changed',
-  'summaries-missing',
-  'refused-by-server',
-] as const;
-
-export type IncrementalGround = (typeof incrementalGrounds)[number];
-
 export class EngineFault extends Fault<EngineFaultCode> {
   override readonly name = 'EngineFault';
 
@@ -63,10 +40,11 @@ export class EngineFault extends Fault<EngineFaultCode> {
   }
 }
 
-/** Nothing is wrong with the server for a full backup, which is what its message advises. */
+/** The server is fit for a full backup, and the message advises to take one. */
 export class IncrementalNotPossible extends EngineFault {
   constructor(
-    readonly ground: IncrementalGround,
+    /** A kebab word for programs, from a closed list of the engine's; the message is for people. */
+    readonly ground: string,
     message: string,
     options?: { cause?: unknown },
   ) {

@@ -1,7 +1,11 @@
-/** The port to one kind of database server: takes its backups, and restores them into a folder. */
+/**
+ * The port to one kind of database server: takes its backups, and restores them into a folder. Everything that only holds
+ * for one kind of server stands behind it, the sentences for people included.
+ */
 import type { Readable } from 'node:stream';
-import type { Datastore, DatastoreType, Endpoint, VaultManifest } from '@strongroom/contracts';
+import type { Datastore, DatastoreType, Endpoint, EngineFacts, VaultManifest } from '@strongroom/contracts';
 import type { ServerHost } from './server-host.js';
+import type { Trial, TrialOptions } from './trial.js';
 
 /** How to reach the server, the credential included. Never logged. */
 export interface EngineTarget {
@@ -10,25 +14,43 @@ export interface EngineTarget {
   password: string;
 }
 
-/** One stream of the server's bytes, to be read to its end before the next one begins. */
+/** Whether something can be done; the reason is sentences for people, and says what to change. */
+export type Possibility = { isPossible: true } | { isPossible: false; why: string };
+
+/** What can be taken of a server besides full backups. */
+export interface Abilities {
+  /** Backups that are built on a parent. */
+  incremental: Possibility;
+  /** The log of changes, in batches between the backups. */
+  log: Possibility;
+}
+
+/** What a server says of itself. */
+export interface ServerDescription extends Abilities {
+  datastore: Datastore;
+  /** By which `whyNoDescendant` tells whether the server holds a later state of what a backup holds. */
+  facts: EngineFacts;
+}
+
+/** One stream of the server's bytes. Each is read to its end before the next one begins. */
 export interface EngineObject {
   /** A file name without a compression suffix, such as `base.tar`. */
   name: string;
   source: AsyncIterable<Buffer>;
 }
 
-/** What is known when the server has sent everything and said that it was good. */
+/** What is known when the server has sent everything and has said that it is good. */
 export interface EngineResult {
   /** As the server calls itself. */
   datastore: Datastore;
-  /** What a restore, or an incremental on top, needs to know. Goes into the vault's manifest. */
-  facts: VaultManifest['engine'];
+  /** What a restore, or an incremental on top, needs to know. The vault's manifest keeps it. */
+  facts: EngineFacts;
 }
 
 /** What an incremental backup is built on. */
 export interface ParentBackup {
   manifest: VaultManifest;
-  /** An object of the parent, as the server sent it: decompressed and checked against the manifest. */
+  /** An object of the parent, as the server sent it: decompressed, and checked against the manifest while it is read. */
   open(objectName: string): Readable;
 }
 
@@ -44,7 +66,7 @@ export interface BackupOptions {
 /** A backup in progress. The bytes are good only once `result` resolves: servers report errors after the last byte. */
 export interface EngineBackup {
   objects: AsyncIterable<EngineObject>;
-  /** The server's own estimate of the bytes to come, when it gives one; WAL is not in it. */
+  /** The server's own estimate of the bytes to come, without its log of changes; null when it gives none. */
   estimatedBytes: number | null;
   result: Promise<EngineResult>;
 }
@@ -58,32 +80,60 @@ export interface RestoredFolder {
   files: number;
   /** Bytes written. */
   bytes: number;
-  /** Where files of the server lie that belong outside of its folder, such as PostgreSQL's tablespaces. */
+  /** Where files of the server lie that belong outside of its folder. */
   outside: string[];
-  /** False when the server keeps its settings elsewhere: they are not in the backup. */
-  hasSettings: boolean;
   /** What in the folder was made otherwise than it is in the backup, each a line for people. */
   changed: string[];
   /** What is not as it should be, or can't be known to be, each a sentence for people. */
   warnings: string[];
+  /** How a server is started on it, as lines for people. The last one is the command. */
+  advice: string[];
 }
 
 export interface RestoreOptions {
   /** Where what belongs outside of the folder goes, by what the server calls it or by where the server had it. */
-  tablespaces?: ReadonlyMap<string, string>;
+  places?: ReadonlyMap<string, string>;
   /** Called with the bytes written since the last call. */
   progress?: (bytes: number) => void;
   signal?: AbortSignal;
-  /** The server is not to act for its source: what does is turned off, and `changed` says so. Default: all stays as it is. */
+  /** Turns off whatever the server would do in its source's place; `changed` says what. Default: everything stays as it is. */
   standsAlone?: boolean;
-  /** Whether the data's own checksums are looked at, which takes one more reading of all; default: of what was put together. */
+  /** Whether the data's own checksums are looked at, which reads everything once more. Default: only after a chain. */
   checksPages?: boolean;
   /** Data that are no good by their own checksums are told in `warnings`, and don't end the restore. */
   acceptsBadPages?: boolean;
 }
 
+/** What of a server may lie outside of its folder. The command line has an option for where it goes. */
+export interface OutsideOption {
+  /** Without dashes. */
+  name: string;
+  /** What `--help` says of it. */
+  help: string;
+  /** An example of what it takes, of the form OLD=NEW. */
+  example: string;
+}
+
 export abstract class Engine {
   abstract readonly datastoreType: DatastoreType;
+
+  /** Who connects to a server, and to which database, where nobody has said so. */
+  abstract readonly usual: { readonly user: string; readonly database: string };
+
+  /** Undefined when a server never has anything outside of its folder. */
+  abstract readonly outside: OutsideOption | undefined;
+
+  /**
+   * What is possible with servers of a version at all. No server is asked.
+   * @param version as the instance was registered with, such as `18` or `18.4`
+   */
+  abstract abilitiesOf(version: string): Abilities;
+
+  /**
+   * Asks a server what it is and what it can do.
+   * @throws {EngineFault} when the server can't be asked, or its version can't be backed up
+   */
+  abstract describe(target: EngineTarget, signal: AbortSignal): Promise<ServerDescription>;
 
   /**
    * Starts a backup.
@@ -93,37 +143,31 @@ export abstract class Engine {
   abstract backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup>;
 
   /**
-   * Why the server can't take incremental backups; undefined when it can.
-   * @throws {EngineFault} when the server can't be asked
-   */
-  abstract whyNotIncremental(target: EngineTarget, signal: AbortSignal): Promise<string | undefined>;
-
-  /**
-   * Gives free what the server keeps for backups, so that nothing can be built on them any more. Every backup leaves
-   * something, also one that failed may; what is there for the newest is all that is needed.
-   * @throws {EngineFault} when the server can't be asked
-   */
-  abstract endChains(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void>;
-
-  /**
    * Why a backup does not hold a later state of what another one holds, as a sentence: it is of another server, or of
    * another history of the same one. Undefined when it does.
    * @param former the facts of the earlier of the two
    */
-  abstract whyNoDescendant(former: VaultManifest['engine'], now: VaultManifest['engine']): string | undefined;
+  abstract whyNoDescendant(former: EngineFacts, now: EngineFacts): string | undefined;
 
   /**
-   * Where servers are built from backups.
-   * @param folder in which each instance's server has its data
+   * The name of what a backup leaves on its server, by which the next incremental knows that the server holds the
+   * backup's state. A backup that failed may have left it too.
    */
-  abstract serve(folder: string): ServerHost;
-
-  /** Who connects to a server, and to which database, where nothing is known of it. */
-  abstract readonly usual: { readonly user: string; readonly database: string };
+  abstract chainMarker(backupId: string): string;
 
   /**
-   * Restores a backup into an empty or missing folder, from which a server of the same major version starts. Until it is
-   * whole none does, and no other restore gets into it. On failure the folder is left empty.
+   * Removes what the server keeps for these backups, so that nothing can be built on them any more. Only what is kept for
+   * the newest backup of a server is ever needed.
+   * @throws {EngineFault} when the server can't be asked
+   */
+  abstract release(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void>;
+
+  /** What of a backup may be left on a server that can't be asked any more, and how somebody removes it: text for people. */
+  abstract describeLeftover(backupId: string, endpoint: Endpoint): string;
+
+  /**
+   * Restores a backup into an empty or missing folder, from which a server of the same major version starts. No server
+   * starts on it before it is whole, and no other restore gets into it. On failure the folder is left empty.
    * @param chain the full backup, then what was built on it, oldest first; the last is the one that is wanted
    * @throws {EngineFault} before anything is written when the chain is not one
    */
@@ -132,4 +176,16 @@ export abstract class Engine {
     directory: string,
     options?: RestoreOptions,
   ): Promise<RestoredFolder>;
+
+  /**
+   * Starts a server on a restored folder that nobody else can reach, reads every table, and stops it.
+   * @throws when the server does not start, or a table can't be read
+   */
+  abstract tryOut(restored: TrialOptions): Promise<Trial>;
+
+  /**
+   * Where servers are built from backups.
+   * @param folder in which each instance's server has its data
+   */
+  abstract serve(folder: string): ServerHost;
 }

@@ -1,4 +1,4 @@
-/** Which engine takes care of which kind of server. Nothing else names an engine: a new one is its folder and a line here. */
+/** Says which engine takes care of which kind of server. Nothing else names an engine: a new one is its folder and a line here. */
 import type { DatastoreType } from '@strongroom/contracts';
 import type { Engine } from './engine.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';

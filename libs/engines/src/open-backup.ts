@@ -1,4 +1,4 @@
-/** A backup in a vault as an engine reads it: each object decompressed, and checked against the manifest while it is read. */
+/** Opens a backup in a vault for an engine: each object is decompressed, and checked against the manifest while it is read. */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { VaultObject } from '@strongroom/contracts';
@@ -6,13 +6,13 @@ import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@
 import type { RestoreSource } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 
-/** As a restore needs it, with the SHA-256 of its manifest, which proves the whole. */
+/** A backup as a restore needs it. The SHA-256 of its manifest proves the whole. */
 export interface OpenedBackup extends RestoreSource {
   sha256: string;
 }
 
 /**
- * @param signal ends the reading of whatever is open
+ * @param signal ends the reading of every object that is open
  * @throws {VaultFault} when the vault does not hold the backup
  */
 export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<OpenedBackup> {
@@ -37,7 +37,7 @@ interface Where {
   signal: AbortSignal | undefined;
 }
 
-/** Decompresses an object; at its end it was the one that the manifest names, or an error is thrown. */
+/** Decompresses an object. When it ends without an error, it was the object that the manifest names. */
 async function* checked(object: VaultObject, { vault, backupId, signal }: Where): AsyncGenerator<Buffer> {
   const { name, sha256, rawBytes, compression } = object;
   const hash = createHash('sha256');

@@ -26,7 +26,7 @@ const ofFull = {
   completedAt: '2026-11-14T14:31:00.000Z',
   engine: { systemId: '7000000000000000001', timeline: 1 },
 } as const;
-/** Of a tar archive: a block for the header of each file here, and one for its content. */
+/** The size of a block of a tar archive. Each file here has one for its header and one for its content. */
 const block = 512;
 
 describe('a restore from a vault', () => {
@@ -42,7 +42,7 @@ describe('a restore from a vault', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  /** Uncompressed, so that it is known what is met first in an altered object. */
+  /** Stored without compression, so that the tests know what is met first in an altered object. */
   async function stored(ofServer = manifest, more: Partial<VaultManifest> = {}): Promise<string> {
     const backupId = more.backupId ?? String(randomUUID());
     const upload = await vault.begin(backupId, 1);

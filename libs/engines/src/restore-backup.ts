@@ -1,4 +1,4 @@
-/** A backup from a vault into a folder, with everything that it was built on. */
+/** Restores a backup from a vault into a folder, with everything that it was built on. */
 import type { VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import type { RestoredFolder, RestoreOptions } from './engine.js';
@@ -6,22 +6,22 @@ import { EngineFault } from './engine-fault.js';
 import { engineFor } from './engines.js';
 import { type OpenedBackup, openBackup } from './open-backup.js';
 
-/** Longer than any chain that a schedule makes. */
+/** No schedule makes a chain that is as long. */
 const longestChain = 1_000;
 
 export interface RestoreBackupOptions extends RestoreOptions {
   vault: Vault;
   backupId: string;
-  /** Empty, or not there yet. */
+  /** An empty folder, or one that is not there yet. */
   directory: string;
-  /** The backup's SHA-256, as whoever asks for it knows it: what is restored is that backup, and no other of its name. */
+  /** The backup's SHA-256, when the caller knows it. Another backup with the same id is not restored. */
   expectedSha256?: string | undefined;
 }
 
 export interface RestoredBackup extends RestoredFolder {
   manifest: VaultManifest;
   sha256: string;
-  /** The ids of what was put together, the full backup first. */
+  /** The ids of the backups that were put together, the full one first. */
   chain: string[];
 }
 
@@ -29,7 +29,7 @@ export interface RestoredBackup extends RestoredFolder {
  * @throws {VaultFault} `object-altered` when the vault no longer has what was stored
  * @throws {EngineFault} when what was stored is no backup that can be restored
  *
- * Either leaves the folder empty.
+ * The folder is left empty then.
  */
 export async function restoreBackup({
   vault,
@@ -47,7 +47,7 @@ export async function restoreBackup({
     const restored = await engine.restore(chain, directory, options);
     return { ...restored, manifest: newest.manifest, sha256: newest.sha256, chain: ids };
   } catch (error) {
-    // What unpacks altered bytes may stumble over them before the object was read to its end and its digest is known.
+    // Unpacking altered bytes may fail before the object was read to its end, and before its digest is known.
     const isUnusable = error instanceof EngineFault && error.code === 'backup-content-invalid';
     if (isUnusable) for (const id of ids) await vault.verify(id, undefined, signal);
     throw error;
@@ -56,14 +56,14 @@ export async function restoreBackup({
 
 export interface ChainOptions {
   signal?: AbortSignal | undefined;
-  /** Of the backup that is asked for. */
+  /** The SHA-256 of the backup that is asked for. */
   expectedSha256?: string | undefined;
 }
 
 /**
- * The backup and everything that it was built on, the full one first. Each is the one that what is built on it names, where
- * that names it by its digest.
- * @throws {VaultFault} naming the link that the vault does not hold; `object-altered` for one that is another than it should be
+ * Opens a backup and everything that it was built on, the full one first. Where a backup names its parent by its digest,
+ * the parent is that one.
+ * @throws {VaultFault} naming the backup that the vault does not hold; `object-altered` when one has another digest than it should
  */
 export async function openChain(
   vault: Vault,

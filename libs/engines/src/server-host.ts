@@ -12,7 +12,7 @@ export interface HostedData {
 
 /** What one attempt builds: a folder to restore into, which becomes the server's when the attempt finishes. */
 export interface Build {
-  /** Where to restore to. */
+  /** The folder to restore into. */
   readonly directory: string;
   /** False when a later attempt has taken the folder away. */
   readonly isCurrent: boolean;
@@ -28,17 +28,17 @@ export interface Build {
 
 /** A server that runs. */
 export interface HostedServer {
-  /** Of the loopback interface. */
+  /** A port of the loopback interface. */
   readonly port: number;
   readonly isRunning: boolean;
   /** Settles when the server's process has ended, with how it ended. */
   readonly ended: Promise<string>;
-  /** Loses nothing that the server has confirmed. */
+  /** Stops it. Nothing that the server has confirmed is lost. */
   stop(): Promise<void>;
 }
 
 export interface HostOptions {
-  /** Default: any that is free. */
+  /** Default: any port that is free. */
   port?: number;
   /** Calls the start off. */
   signal: AbortSignal;

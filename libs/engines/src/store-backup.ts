@@ -1,6 +1,6 @@
 /**
- * A backup from its server into a vault: engine → zstd → vault, hashed on the way, sealed only when the server has said
- * that it is good and what lies there was read back. Memory stays flat.
+ * Takes a backup of a server into a vault: engine → zstd → vault, hashed on the way. It is sealed only when the server has
+ * said that it is good, and when everything was read back from the vault. Memory stays flat.
  */
 import type { BackupType, Datastore, VaultManifest, VaultObject } from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
@@ -18,7 +18,7 @@ import { EngineFault } from './engine-fault.js';
 import { openBackup } from './open-backup.js';
 
 export interface StoreOptions {
-  engine: Engine;
+  engine: Pick<Engine, 'backup'>;
   vault: Vault;
   clock: Clock;
   target: EngineTarget;
@@ -32,21 +32,21 @@ export interface StoreOptions {
     startedAt: Date;
   };
   attempt: number;
-  /** Ends it: nothing of the attempt stays. */
+  /** Ends the attempt, of which nothing stays. */
   signal: AbortSignal;
-  /** Bytes that the server has sent, and its estimate of all. */
+  /** Called with the bytes that the server has sent, and with its estimate of all of them. */
   progress?: (doneBytes: number, totalBytes: number | null) => void;
 }
 
 export interface StoredBackup {
-  /** Where in the vault what is sealed lies. */
+  /** Where the sealed backup lies in the vault. */
   location: string;
-  /** As it is in the vault: a dead attempt may have made it otherwise than this one was to. */
+  /** As it is in the vault: an attempt that died may have made another type than was asked of this one. */
   type: BackupType;
   parentId: string | null;
-  /** The server, as it called itself. */
+  /** The server as it called itself. */
   datastore: Datastore;
-  /** What the engine said of it, as it is in the vault's manifest. */
+  /** What the engine said of the backup, as the vault's manifest has it. */
   facts: VaultManifest['engine'];
   /** Bytes in the vault, the manifest included. */
   sizeBytes: number;
@@ -58,13 +58,13 @@ export interface StoredBackup {
 const extension = '.zst';
 
 /**
- * On failure nothing of the attempt counts in the vault, nor will, unless it failed while it was sealed: then a later
- * attempt may find it, and whoever records the failure purges it.
- * @throws {EngineFault | VaultFault} the signal's reason when it is aborted outside of the transfer
+ * When it fails, nothing of the attempt counts in the vault. Only where the sealing itself failed may a later attempt find
+ * the backup sealed; whoever records the failure purges it.
+ * @throws {EngineFault | VaultFault} or the signal's reason, when it is aborted outside of the transfer
  */
 export async function storeBackup(options: StoreOptions): Promise<StoredBackup> {
   const { vault, backup, attempt, signal } = options;
-  // Begun before anything is looked at: from here on no earlier attempt can seal.
+  // The upload begins before anything is looked at: from here on no earlier attempt can seal.
   const upload = await vault.begin(backup.backupId, attempt);
   try {
     const there = await leftByDeadAttempt(options);
@@ -75,7 +75,7 @@ export async function storeBackup(options: StoreOptions): Promise<StoredBackup> 
   }
 }
 
-/** Puts everything into the vault but the manifest, which it returns. */
+/** Puts everything but the manifest into the vault, and returns the manifest. */
 async function transfer(upload: VaultUpload, options: StoreOptions): Promise<VaultManifest> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
@@ -113,13 +113,13 @@ async function transfer(upload: VaultUpload, options: StoreOptions): Promise<Vau
       engine: facts,
     };
   } catch (error) {
-    // The server must not go on sending to nobody.
+    // Otherwise the server goes on sending, and nobody reads.
     ending.abort(error);
     throw error;
   }
 }
 
-/** A vault that hangs ends nothing by itself, not even when its source breaks. */
+/** Rejects when the engine gives the backup up because the vault hangs: the upload itself does not end then. */
 function stalled(running: Promise<unknown>): Promise<never> {
   return new Promise((_, reject) => {
     running.catch((error: unknown) => {
@@ -129,9 +129,9 @@ function stalled(running: Promise<unknown>): Promise<never> {
 }
 
 /**
- * An attempt that died between its seal and its event has done the work: it is taken when every byte is right, and when it
- * is full or built on what this one is to be built on, for what is to be full by now can't be. When not, this attempt makes
- * its own; when that can't be told, it ends, and removes nothing.
+ * Finds the backup of an attempt that died between its seal and its event. It is taken when every byte is right, and when
+ * it is full or has the parent that is wanted now. Otherwise this attempt makes its own. When the vault can't tell, this
+ * attempt ends and removes nothing.
  */
 async function leftByDeadAttempt({ vault, backup, signal }: StoreOptions): Promise<SealedManifest | undefined> {
   try {

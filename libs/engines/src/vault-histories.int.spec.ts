@@ -1,14 +1,14 @@
 /**
- * Random histories of attempts, deletions and sweeps that freeze, fail, die and wake up: what the ledger calls completed
- * is whole where it says, and of what it calls gone nothing stays.
+ * Random histories of attempts, deletions and sweeps that freeze, fail, die and wake up. What the ledger calls completed is
+ * whole where the ledger says, and nothing stays of what it calls gone.
  */
 import { expect, it } from '@jest/globals';
 import { live } from '../fixtures/vault-history.js';
 
-/** More of them by night. */
+/** The nightly run asks for more. */
 const histories = Number(process.env.STRONGROOM_VAULT_HISTORIES ?? 200);
 const firstSeed = Number(process.env.STRONGROOM_VAULT_SEED ?? 1);
-/** The disk takes its time, and does so for many at once. */
+/** Histories wait for the disk, so many of them run at once. */
 const atOnce = 8;
 
 it('no history of attempts ends with a completed backup or copy that is not whole, or with one that is gone and stays', async () => {

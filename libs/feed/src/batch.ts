@@ -94,7 +94,11 @@ export class Batch {
           if (each.event) {
             await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
             news.push(each.event);
-          } else log.debug({ topic, type: each.newerType }, 'event passed over: only a newer version knows its type');
+          } else
+            log.debug(
+              { topic, type: each.newerType },
+              'event passed over: only a newer version knows its type or a value in it',
+            );
         }
         handled = after(each, handled);
       }

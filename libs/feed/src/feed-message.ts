@@ -13,7 +13,7 @@ export interface FeedMessage {
   headers: Record<string, string>;
 }
 
-/** A message that was parsed: its event, or why it has none. An event of a type that a newer version has added is no problem. */
+/** A message that was parsed: its event, or why it has none. An event that only a newer version knows is no problem. */
 export type ReadMessage = { message: FeedMessage } & (
   | { event: RecordedEvent }
   | { event?: undefined; newerType: string }

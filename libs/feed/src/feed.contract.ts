@@ -128,10 +128,11 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(await world.deadLetters()).toHaveLength(1);
     });
 
-    it('passes over what a newer version has added, types and fields, and handles what it knows', async () => {
+    it('passes over what a newer version has added, types, values and fields, and handles what it knows', async () => {
       const instance = world.ids.next();
       const events = await world.append(instance, 2);
       await world.appendNewer(instance);
+      await world.appendNewerValue(instance);
       events.push(await world.appendWider(instance), ...(await world.append(instance, 2)));
       const handed: object[] = [];
       const member = await world.member({ also: async ({ data }) => void handed.push(data) });

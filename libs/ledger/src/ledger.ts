@@ -31,7 +31,7 @@ import { isOutage, LedgerFault } from './ledger-fault.js';
 /** The events of an account beyond a position, as far as they were read. */
 export interface AccountTail {
   events: RecordedEvent[];
-  /** The types of the events that a newer version recorded and this version does not know. */
+  /** The types of the events that a newer version recorded and this version does not know, as `parseEventOrNewer` tells them. */
   newerTypes: string[];
   /** How many events were read, of known types and of newer ones. */
   read: number;

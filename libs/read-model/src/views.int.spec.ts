@@ -327,8 +327,12 @@ describe('the views', () => {
           },
         ]),
       ]);
-    const wider = ids.next();
+    const [wider, newerServer] = [ids.next(), ids.next()];
     await recordNewer('ScheduleTeleported', { to: 'nowhere' });
+    await recordNewer('InstanceRegistered', {
+      ...{ instanceId: newerServer, name: 'orders', datastore: { type: 'of a newer kind', version: '1' } },
+      endpoint: { host: 'db', port: 1, user: 'backup', database: 'orders', tls: 'disable' },
+    });
     await recordNewer('ScheduleCreated', {
       ...{ scheduleId: wider, instanceId, dayOfWeek: 0, hour: 5, minute: 0, fullBackupRetention: 2, copyTo: [] },
       ...{ paused: false, mood: 'fine' },
@@ -338,19 +342,22 @@ describe('the views', () => {
     await views.catchUp(accountId);
     expect(await new Schedules(dataSource).find(accountId, scheduleId)).toBeUndefined();
     expect((await ledger.followAccount(accountId, 0, 100)).map(({ type }) => type)).not.toContain('ScheduleTeleported');
+    expect(await new Instances(dataSource).find(accountId, newerServer)).toBeUndefined();
     expect(await ledger.followAccount(accountId, 0, 12)).toHaveLength(12);
     expect(await ledger.followAccount(accountId, 0, 1_000)).toHaveLength(13);
 
-    // The account is as a version left it that did not know this type.
-    await dataSource.query(
-      `update view_head set passed_over = passed_over || '{BackupCompleted}' where account_id = $1`,
-      [accountId],
-    );
-    await dataSource.query(`update backup_view set status = 'BUILDING' where id = $1`, [backupId]);
-    await views.catchUp(accountId);
-    expect(await new Backups(dataSource).find(accountId, backupId)).toMatchObject({ status: 'COMPLETED' });
-    expect(await dataSource.query('select passed_over from view_head where account_id = $1', [accountId])).toEqual([
-      { passed_over: ['ScheduleTeleported'] },
-    ]);
+    // The account is as a version left it that did not know this type, or this value.
+    for (const newer of ['BackupCompleted', 'InstanceRegistered datastore.type=postgresql']) {
+      await dataSource.query('update view_head set passed_over = array_append(passed_over, $2) where account_id = $1', [
+        accountId,
+        newer,
+      ]);
+      await dataSource.query(`update backup_view set status = 'BUILDING' where id = $1`, [backupId]);
+      await views.catchUp(accountId);
+      expect(await new Backups(dataSource).find(accountId, backupId)).toMatchObject({ status: 'COMPLETED' });
+      expect(await dataSource.query('select passed_over from view_head where account_id = $1', [accountId])).toEqual([
+        { passed_over: ['ScheduleTeleported', 'InstanceRegistered datastore.type=of a newer kind'] },
+      ]);
+    }
   });
 });

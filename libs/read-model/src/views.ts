@@ -5,10 +5,10 @@
  * The projection folds when the feed brings an event, and a reader folds what is missing before it reads. Both do the same,
  * so a read reflects every append before it, and a repetition changes nothing.
  *
- * An older version skips events of types that a newer version has added, and notes the types. A version that knows them folds
- * the account again from the start.
+ * An older version skips events of which only a newer version knows the type, or a value in them, and notes which. A version
+ * that knows them folds the account again from the start.
  */
-import { aggregateOfEvent, eventTypes, idOf, type RecordedEvent } from '@strongroom/contracts';
+import { aggregateOfEvent, idOf, isKnownType, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
@@ -30,7 +30,7 @@ const head = z
   .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()) }))
   .length(1)
   .transform(([row]) => ({ position: row?.position ?? 0, passedOver: row?.passed_over ?? [] }));
-const behind = z.array(z.object({ behind: z.boolean() })).length(1);
+const states = z.array(z.object({ behind: z.boolean(), passed_over: z.array(z.string()) })).length(1);
 
 export class Views {
   constructor(
@@ -41,11 +41,12 @@ export class Views {
   /** Returns when the account's views reflect every event appended before the call. */
   async catchUp(accountId: string): Promise<void> {
     const rows: unknown = await this.dataSource.query(
-      `select ledger_newest_of($1) > coalesce((select position from view_head where account_id = $1), 0)
-          or exists (select from view_head where account_id = $1 and passed_over && $2) as behind`,
-      [accountId, eventTypes],
+      `select ledger_newest_of($1) > coalesce((select position from view_head where account_id = $1), 0) as behind,
+         coalesce((select passed_over from view_head where account_id = $1), '{}') as passed_over`,
+      [accountId],
     );
-    if (!behind.parse(rows)[0]?.behind) return;
+    const [state] = states.parse(rows);
+    if (!state?.behind && !state?.passed_over.some(isKnownType)) return;
     while ((await this.dataSource.transaction((manager) => this.foldNext(manager, accountId))) === batchSize);
   }
 
@@ -86,7 +87,7 @@ export class Views {
       [accountId],
     );
     let { position, passedOver } = head.parse(rows);
-    if (passedOver.some(isKnown)) {
+    if (passedOver.some(isKnownType)) {
       for (const { table } of views) await manager.delete(table as EntitySchema, { accountId });
       [position, passedOver] = [0, []];
     }
@@ -99,10 +100,6 @@ export class Views {
     ]);
     return read;
   }
-}
-
-function isKnown(type: string): boolean {
-  return eventTypes.some((known) => known === type);
 }
 
 async function foldInto(manager: EntityManager, view: View, events: readonly RecordedEvent[]): Promise<void> {

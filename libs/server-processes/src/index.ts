@@ -1,4 +1,4 @@
-/** Database servers and other servers as child processes of ours: built servers, the local stack and the tests run on them. */
+/** Servers as child processes of ours. Built servers, trial restores, the local stack and the tests run on them. */
 export { ChildService, lastLines, logSince } from './child-service.js';
 export { freePort, isFree } from './free-port.js';
 export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js';

@@ -1,6 +1,6 @@
 /** Whether a backup can be incremental, found out before it is accepted: what is known here first, then what the server says. */
 import type { Credentials } from '@strongroom/credentials';
-import { type Engine, EngineFault } from '@strongroom/engines';
+import { EngineFault, type EngineFor } from '@strongroom/engines';
 import type { InstanceRow } from '@strongroom/read-model';
 import type { Logger } from '@strongroom/runtime';
 import { HttpFault } from '../edge/http-fault.js';
@@ -12,13 +12,12 @@ interface Asked {
 }
 
 const askMs = 3_000;
-const oldestVersion = 17;
 
 export class Incrementals {
   constructor(
     private readonly backups: BackupResources,
     private readonly credentials: Credentials,
-    private readonly engine: Engine,
+    private readonly engineFor: EngineFor,
     private readonly log: Logger,
   ) {}
 
@@ -56,14 +55,16 @@ export class Incrementals {
   }
 
   /** A server that can't be asked now may be there when the backup is taken, which then tells. */
-  private async whyNot({ id, datastoreVersion, endpoint }: InstanceRow): Promise<string | undefined> {
-    if (Number.parseInt(datastoreVersion, 10) < oldestVersion) {
-      return `The server is PostgreSQL ${datastoreVersion}; incremental backups are taken of version ${oldestVersion} and newer.`;
-    }
+  private async whyNot({ id, datastoreType, datastoreVersion, endpoint }: InstanceRow): Promise<string | undefined> {
+    const engine = this.engineFor(datastoreType);
+    const byVersion = engine.abilitiesOf(datastoreVersion).incremental;
+    if (!byVersion.isPossible) return byVersion.why;
     if (!endpoint) return 'The instance is not there yet.';
     const { password = '' } = (await this.credentials.get(id)) ?? {};
     try {
-      return await this.engine.whyNotIncremental({ instanceId: id, endpoint, password }, AbortSignal.timeout(askMs));
+      const target = { instanceId: id, endpoint, password };
+      const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
+      return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error;
       this.log.info({ err: error, instance: id }, 'whether the server takes incrementals could not be asked');

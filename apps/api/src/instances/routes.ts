@@ -10,6 +10,7 @@ import {
   registerInstanceRequest,
   restoreInstanceRequest,
 } from '@strongroom/contracts';
+import { engineFor } from '@strongroom/engines';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from '../edge/caller.js';
 import { HttpFault } from '../edge/http-fault.js';
@@ -20,7 +21,6 @@ import { Handles } from '../edge/routing.js';
 import { InstanceCommands } from './commands.js';
 import { InstanceResources } from './resource.js';
 
-const defaultDatabase = 'postgres';
 const defaultTls = 'disable';
 
 @Controller()
@@ -76,7 +76,8 @@ export class InstanceRoutes {
 
   private register(caller: Caller, body: unknown): Promise<string> {
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
-    const { password, database = defaultDatabase, tls = defaultTls, ...address } = connection;
+    const { usual } = engineFor(datastore.type);
+    const { password, database = usual.database, tls = defaultTls, ...address } = connection;
     const endpoint = { ...address, database, tls };
     return this.commands.register(caller, { name, datastore, endpoint }, password);
   }

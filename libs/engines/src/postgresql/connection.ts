@@ -1,18 +1,27 @@
-/** Connections to a customer's server: for the replication protocol, or for SQL; each with a limit to its silence. */
+/** Connections to a customer's server, for the replication protocol or for SQL. Each has a limit to its silence. */
 import { Socket } from 'node:net';
 import pg from 'pg';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
+import type { Patience } from './backup/base-backup.js';
 import { SilenceLimit } from './silence-limit.js';
+
+/** How long the engine waits, in milliseconds. */
+export interface ServerPatience extends Patience {
+  /** Until a connection is there. */
+  connectMs: number;
+  /** Until the server answers anything but the backup itself. */
+  answerMs: number;
+}
 
 export interface ServerConnection {
   client: pg.Client;
   silence: SilenceLimit;
-  /** Rejects whatever waits for an answer; `client.end()` would leave a connect waiting for ever. */
+  /** Rejects whatever waits for an answer. `client.end()` would leave a connect waiting for ever. */
   destroy(): void;
 }
 
-/** Not connected yet. @param connectMs how long that may take */
+/** Makes a connection, without connecting yet. @param connectMs how long connecting may take */
 export function connectionTo(
   { endpoint, password }: EngineTarget,
   speaks: 'replication' | 'sql',
@@ -34,7 +43,7 @@ export function connectionTo(
     stream: () => socket,
   };
   const client = new pg.Client(config);
-  // Errors of the connection reach whoever waits for an answer; outside of that there is nobody to tell.
+  // Whoever waits for an answer is told of errors. At other times there is nobody to tell.
   client.on('error', () => {});
   return { client, silence: new SilenceLimit(socket), destroy: () => socket.destroy() };
 }
@@ -44,4 +53,8 @@ export function unanswered(seconds: number): EngineFault {
     'server-stalled',
     `The server did not answer for ${seconds} s. See whether the server or the network hangs.`,
   );
+}
+
+export function cancelled(cause?: unknown): EngineFault {
+  return new EngineFault('cancelled', 'The backup was cancelled.', { cause });
 }

@@ -6,13 +6,13 @@ export function isLsn(value: unknown): value is string {
   return typeof value === 'string' && form.test(value);
 }
 
-/** Negative when the first lies before the second. @throws {SyntaxError} when one is no LSN */
+/** Compares two places: negative when the first lies before the second. @throws {SyntaxError} when one is no LSN */
 export function compareLsn(first: string, second: string): number {
   const [a, b] = [positionOf(first), positionOf(second)];
   return a < b ? -1 : Number(a > b);
 }
 
-/** As pages carry it. @throws {SyntaxError} when it is no LSN */
+/** The number that a page's header has for it. @throws {SyntaxError} when it is no LSN */
 export function positionOf(text: string): bigint {
   const [high = '', low = ''] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);

@@ -8,7 +8,8 @@ import { manifestOfParent } from '../../fixtures/parent-manifest.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
 import type { EngineBackup, ParentBackup } from '../engine.js';
-import { PostgresqlEngine, type PostgresqlEngineOptions } from './postgresql-engine.js';
+import type { ServerPatience } from './connection.js';
+import { PostgresqlEngine } from './postgresql-engine.js';
 
 const mebibyte = 1_048_576;
 const never = new AbortController().signal;
@@ -37,7 +38,7 @@ describe('a backup over the replication protocol', () => {
   let server: ScriptedServer | undefined;
   afterEach(() => server?.stop());
 
-  async function engineOf(script: Script, options: PostgresqlEngineOptions = {}) {
+  async function engineOf(script: Script, options: Partial<ServerPatience> = {}) {
     server = await ScriptedServer.start(script);
     const endpoint = {
       host: '127.0.0.1',
@@ -104,7 +105,7 @@ describe('a backup over the replication protocol', () => {
         segmentBlocks: 131_072,
         dataChecksums: 'on',
         walLogHints: 'off',
-        // A server that does not summarize its WAL: nothing can be built on the backup.
+        // The server does not summarize its WAL, so nothing can be built on the backup.
         chainSlot: null,
         chainSlotGround: 'wal-not-summarized',
         chainSlotReason: expect.stringContaining('summarize_wal = on'),
@@ -115,7 +116,7 @@ describe('a backup over the replication protocol', () => {
         tablespaces: [{ oid: '16413', location: '/spaces/fast' }],
       },
     });
-    // The WAL is kept by a slot before the backup begins.
+    // A replication slot keeps the WAL before the backup begins.
     const at = server.commands.findIndex((command) => command.startsWith('BASE_BACKUP'));
     expect(server.commands[at - 1]).toMatch(
       /^CREATE_REPLICATION_SLOT "strongroom_\w+" TEMPORARY PHYSICAL \(RESERVE_WAL\)$/,
@@ -132,7 +133,7 @@ describe('a backup over the replication protocol', () => {
     for (const archives of [[large, inPieces(randomBytes(32 * mebibyte))], small]) {
       const { server, begin } = await engineOf(sending(start, ...archives, end));
       const backup = await begin();
-      // The system's socket buffers take their share; what matters is that it comes to a stop.
+      // The system's socket buffers take some of it too. What matters is that the server comes to a stop.
       let sent = -1;
       await eventually(
         () => {

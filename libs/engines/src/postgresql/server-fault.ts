@@ -1,4 +1,4 @@
-/** What a PostgreSQL server, or the way to it, says went wrong, as a fault that says what to do. */
+/** Turns what a PostgreSQL server, or the network, says went wrong into a fault that says what to do. */
 import { messageOf } from '@strongroom/contracts';
 import { EngineFault, type EngineFaultCode } from '../engine-fault.js';
 
@@ -13,7 +13,7 @@ const hbaLine: Known = {
 };
 const mayNotLogIn: Known = { fault: 'credentials-refused', next: 'See that the user exists and may log in.' };
 
-/** By SQLSTATE (source: PostgreSQL documentation, appendix "PostgreSQL Error Codes"). */
+/** What each SQLSTATE means. Source: PostgreSQL documentation, appendix "PostgreSQL Error Codes". */
 const bySqlState: readonly [RegExp, Known][] = [
   [/^28P01$/, { fault: 'credentials-refused', next: 'Register the instance again with the right user and password.' }],
   [/^42501$/, { fault: 'backup-not-permitted', next: 'Give the user the right to: ALTER ROLE … REPLICATION.' }],
@@ -37,7 +37,7 @@ const bySqlState: readonly [RegExp, Known][] = [
 
 const notInState = '55000';
 
-/** By what Node and `pg` say when no answer of the server was got. */
+/** What Node and `pg` say when the server gave no answer. */
 const byMessage: readonly [RegExp, Known][] = [
   [
     /does not support SSL/,
@@ -52,7 +52,7 @@ const byMessage: readonly [RegExp, Known][] = [
   ],
 ];
 
-/** What the server called the error; undefined when it was not the server that said it. */
+/** The SQLSTATE of the error. Undefined when it is not the server's. */
 export function sqlStateOf(error: unknown): string | undefined {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   return /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) ? code : undefined;
@@ -72,7 +72,7 @@ export function faultOfServer(error: unknown): EngineFault {
   if (code !== undefined) {
     const known = code === '28000' ? (/pg_hba/.test(message) ? hbaLine : mayNotLogIn) : inTable(bySqlState, code);
     if (known) {
-      // It may be on another server that something is to be set, and the hint says so.
+      // The setting may have to change on another server, and the hint says so.
       const next = (code === notInState && hintOf(error)) || known.next;
       return new EngineFault(known.fault, `The server refuses: ${message} (${code}). ${next}`, { cause: error });
     }

@@ -1,7 +1,8 @@
 /** What a PostgreSQL server says of itself over a replication connection. */
+import type { EngineFacts } from '@strongroom/contracts';
 import type pg from 'pg';
 import { EngineFault } from '../engine-fault.js';
-import type { LeftTimeline } from './chain/lineage.js';
+import { historyText, type LeftTimeline } from './chain/lineage.js';
 import { isLsn } from './lsn.js';
 import { sqlStateOf } from './server-fault.js';
 
@@ -10,23 +11,23 @@ export interface Server {
   versionNumber: number;
   systemId: string;
   timeline: number;
-  /** How far its WAL has come, on a standby what it has got of it. */
+  /** How far its WAL has come. On a standby: how much of it the standby has. */
   lsn: string;
   blockSize: number;
-  /** Blocks of a whole segment of a relation's file. */
+  /** How many blocks a whole segment of a relation's file has. */
   segmentBlocks: number;
   dataChecksums: string;
   walLogHints: string;
-  /** Since version 17: whether it keeps what incrementals need to know. */
+  /** Whether it notes what incrementals need to know. Never before version 17. */
   summarizesWal: boolean;
 }
 
 const oldestVersion = 150_000;
-export const oldestIncremental = 170_000;
+const oldestSummarizing = 170_000;
 const undefinedFile = '58P01';
 const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
 
-/** @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
+/** Asks the server. @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
 export async function describe(client: pg.Client): Promise<Server> {
   const show = async (name: string) =>
     String(Object.values((await client.query<Record<string, unknown>>(`SHOW ${name}`)).rows[0] ?? {})[0] ?? '');
@@ -50,11 +51,27 @@ export async function describe(client: pg.Client): Promise<Server> {
     segmentBlocks: bytes(await show('segment_size')) / blockSize,
     dataChecksums: await show('data_checksums'),
     walLogHints: await show('wal_log_hints'),
-    summarizesWal: versionNumber >= oldestIncremental && (await show('summarize_wal')) === 'on',
+    summarizesWal: versionNumber >= oldestSummarizing && (await show('summarize_wal')) === 'on',
   };
 }
 
-/** The timelines that led to this one, the oldest first; undefined when the server has not kept them. */
+/** What a backup's manifest keeps of the server. @param history of its timeline; undefined when it is not known */
+export function factsOf(server: Server, history: readonly LeftTimeline[] | undefined) {
+  return {
+    serverVersion: server.version,
+    serverVersionNumber: server.versionNumber,
+    systemId: server.systemId,
+    timeline: server.timeline,
+    timelineHistory: history ? historyText(history) : null,
+    serverLsn: server.lsn,
+    blockSize: server.blockSize,
+    segmentBlocks: server.segmentBlocks,
+    dataChecksums: server.dataChecksums,
+    walLogHints: server.walLogHints,
+  } satisfies EngineFacts;
+}
+
+/** The timelines that led to this one, the oldest first. Undefined when the server has not kept them. */
 export async function historyOf(client: pg.Client, timeline: number): Promise<LeftTimeline[] | undefined> {
   if (timeline === 1) return [];
   try {
@@ -66,7 +83,7 @@ export async function historyOf(client: pg.Client, timeline: number): Promise<Le
   }
 }
 
-/** Each line: the timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c. */
+/** Each line has a timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c. */
 export function historyInFile(content: string): LeftTimeline[] {
   return content.split('\n').flatMap((line) => {
     const [, timeline, switchLsn] = /^\s*(\d+)\s+(\S+)/.exec(line) ?? [];
@@ -74,7 +91,7 @@ export function historyInFile(content: string): LeftTimeline[] {
   });
 }
 
-/** A size as SHOW gives it, such as `1GB`. */
+/** The bytes of a size that SHOW gives, such as `1GB`. */
 function bytes(size: string): number {
   const [, count, unit = ''] = /^(\d+)([kMGT]?B)$/.exec(size) ?? [];
   return Number(count) * (bytesOf[unit] ?? Number.NaN);

@@ -1,4 +1,4 @@
-/** How long nothing may come over a connection: after that it is closed, and there is a fault that says why. */
+/** Closes a connection over which nothing has come for too long, and keeps the fault that says why. */
 import type { Socket } from 'node:net';
 import type { EngineFault } from '../engine-fault.js';
 
@@ -6,7 +6,7 @@ export class SilenceLimit {
   private why: ((seconds: number) => EngineFault) | undefined;
   private closedBy: EngineFault | undefined;
 
-  /** @param socket the innermost, whose own clock begins anew with every byte, be it wrapped in TLS */
+  /** @param socket the innermost one: its timer begins anew with every byte, also beneath TLS */
   constructor(private readonly socket: Socket) {
     socket.on('timeout', () => {
       this.closedBy = this.why?.(Math.round((socket.timeout ?? 0) / 1_000));
@@ -14,12 +14,12 @@ export class SilenceLimit {
     });
   }
 
-  /** Why the connection was closed; undefined unless it was by this. */
+  /** Why this has closed the connection. Undefined when it has not. */
   get fault(): EngineFault | undefined {
     return this.closedBy;
   }
 
-  /** From now on, in place of what was set before. */
+  /** Sets the limit from now on, in place of the one before. */
   set(ms: number, why: (seconds: number) => EngineFault): void {
     this.why = why;
     this.socket.setTimeout(ms);

@@ -12,7 +12,13 @@ import {
   instanceDecider,
   type RegisteredInstance,
 } from '@strongroom/domain';
-import { type Engine, EngineFault, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
+import {
+  EngineFault,
+  type EngineFor,
+  IncrementalNotPossible,
+  type StoredBackup,
+  storeBackup,
+} from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { type Vault, VaultFault, type Vaults } from '@strongroom/vault';
@@ -25,7 +31,7 @@ const mostLost = 5;
 export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   credentials: Credentials;
-  engine: Engine;
+  engineFor: EngineFor;
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;
@@ -157,12 +163,12 @@ export class BackupAttempt {
     { accountId, request }: OpenBackup,
     startedAt: Date,
   ): Promise<StoredBackup> {
-    const { credentials, engine, vault, clock } = this.parts;
+    const { credentials, engineFor, vault, clock } = this.parts;
     const { instanceId } = request;
     const { endpoint, name: instanceName } = await this.instance(instanceId);
     const password = await this.ledger.outlast('reading the credential', () => credentials.get(instanceId));
     return storeBackup({
-      engine,
+      engine: engineFor(request.datastore.type),
       vault,
       clock,
       target: { instanceId, endpoint, password: password?.password ?? '' },
@@ -208,7 +214,8 @@ export class BackupAttempt {
   /** Identifies the server of the backup. Since the bytes are safe by now, this waits for a vault that is away. */
   private identify({ backup, ledger }: Asked, { facts }: StoredBackup): Promise<BackupIdentity> {
     const { accountId, request } = backup;
-    const identified = { backupId: this.backupId, accountId, instanceId: request.instanceId, facts };
+    const { instanceId, datastore } = request;
+    const identified = { backupId: this.backupId, accountId, instanceId, datastoreType: datastore.type, facts };
     return ledger.outlast(
       'telling the server',
       () => this.parts.lineage.identify(identified, ledger.context),

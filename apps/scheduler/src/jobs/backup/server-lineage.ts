@@ -5,9 +5,9 @@
  * A backup from before lineages were recorded is identified first, from its manifest in the home region. When that can't be
  * read the backup has no lineage: it takes the place of no other, and no other takes its place.
  */
-import { type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
+import { type DatastoreType, type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
-import type { Engine } from '@strongroom/engines';
+import type { Engine, EngineFor } from '@strongroom/engines';
 import { execute, type Ledger } from '@strongroom/ledger';
 import { type IdentifiableBackup, Lineages, type Views } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
@@ -20,7 +20,7 @@ export interface ServerLineageParts {
   views: Views;
   ids: Ids;
   log: Logger;
-  engine: Pick<Engine, 'whyNoDescendant'>;
+  engineFor: EngineFor;
   /** The vault of the home region. */
   vault: Vault;
 }
@@ -29,6 +29,7 @@ export interface Identified {
   backupId: string;
   accountId: string;
   instanceId: string;
+  datastoreType: DatastoreType;
   /** As they are sealed in the vault. */
   facts: EngineFacts;
 }
@@ -55,21 +56,23 @@ export class ServerLineage {
    * @throws {VaultFault} an outage, when the home vault is away and the manifest of an earlier backup is needed
    */
   async identify(
-    { backupId, accountId, instanceId, facts }: Identified,
+    { backupId, accountId, instanceId, datastoreType, facts }: Identified,
     context: EventContext,
   ): Promise<BackupIdentity> {
     await this.parts.views.catchUp(accountId);
+    const engine = this.parts.engineFor(datastoreType);
     const heads: Head[] = [];
     for (const earlier of await this.lineages.completedOf(instanceId)) {
       if (earlier.id === backupId) continue;
-      const head = await this.headOf(earlier, heads, { accountId, instanceId, context });
+      const head = await this.headOf(engine, earlier, heads, { accountId, instanceId, context });
       if (head) putFirst(heads, head);
     }
-    return this.judge(backupId, tellable(facts), facts, heads);
+    return judge(engine, backupId, facts, heads);
   }
 
   /** What is known of an earlier backup. One that is not identified yet is identified now. */
   private async headOf(
+    engine: Engine,
     { id, lineage, facts, isDeleted }: IdentifiableBackup,
     heads: readonly Head[],
     of: { accountId: string; instanceId: string; context: EventContext },
@@ -79,26 +82,10 @@ export class ServerLineage {
     const found = await this.factsInVault(id);
     if (!found) return undefined;
     if (lineage !== null) return { lineage, backupId: id, facts: found };
-    const identity = this.judge(id, tellable(found), found, heads);
+    const identity = judge(engine, id, found, heads);
     const { ledger, ids } = this.parts;
     await execute({ ledger, ids }, backupDecider, { id, ...of }, { type: 'IdentifyBackup', backupId: id, identity });
     return { lineage: identity.lineage, backupId: id, facts: found };
-  }
-
-  /** @param heads the newest backup of every lineage, the newest first */
-  private judge(
-    backupId: string,
-    told: EngineFacts | null,
-    facts: EngineFacts,
-    heads: readonly Head[],
-  ): BackupIdentity {
-    const [newest] = heads;
-    if (!newest) return { lineage: backupId, facts: told };
-    const reason = this.parts.engine.whyNoDescendant(newest.facts, facts);
-    if (reason === undefined) return { lineage: newest.lineage, facts: told };
-    const own = heads.find((head) => this.parts.engine.whyNoDescendant(head.facts, facts) === undefined);
-    const another = { formerLineage: newest.lineage, formerBackupId: newest.backupId, reason };
-    return { lineage: own?.lineage ?? backupId, facts: told, another };
   }
 
   private async factsInVault(backupId: string): Promise<EngineFacts | undefined> {
@@ -116,13 +103,25 @@ export class ServerLineage {
   }
 }
 
+/** @param heads of every lineage the newest backup, the newest first */
+function judge(engine: Engine, backupId: string, facts: EngineFacts, heads: readonly Head[]): BackupIdentity {
+  const told = tellable(facts);
+  const [newest] = heads;
+  if (!newest) return { lineage: backupId, facts: told };
+  const reason = engine.whyNoDescendant(newest.facts, facts);
+  if (reason === undefined) return { lineage: newest.lineage, facts: told };
+  const own = heads.find((head) => engine.whyNoDescendant(head.facts, facts) === undefined);
+  const another = { formerLineage: newest.lineage, formerBackupId: newest.backupId, reason };
+  return { lineage: own?.lineage ?? backupId, facts: told, another };
+}
+
 function putFirst(heads: Head[], head: Head): void {
   const at = heads.findIndex(({ lineage }) => lineage === head.lineage);
   if (at >= 0) heads.splice(at, 1);
   heads.unshift(head);
 }
 
-/** The facts without characters that PostgreSQL can't store. Null when there is more than an event should hold. */
+/** The facts without characters that the ledger's database can't store. Null when there is more than an event should hold. */
 function tellable(facts: EngineFacts): EngineFacts | null {
   const text = JSON.stringify(facts, (_, value: unknown) =>
     typeof value === 'string' ? value.replaceAll(/\0|\p{Cs}/gu, '\u{fffd}') : value,

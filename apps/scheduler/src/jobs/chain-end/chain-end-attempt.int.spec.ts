@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { chainSlotOf } from '@strongroom/engines';
 import type { LeasedJob } from '@strongroom/runtime';
-import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { CustomerDatabase, chainMarker } from '../../../../../test/customer-database.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from '../backup/backup-attempt.js';
 import { ChainEndAttempt } from './chain-end-attempt.js';
@@ -22,11 +21,11 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  for (const slot of await customer.chainSlots()) await customer.query(`select pg_drop_replication_slot('${slot}')`);
+  for (const slot of await customer.chainMarkers()) await customer.query(`select pg_drop_replication_slot('${slot}')`);
   instanceId = await world.register(customer.server);
   backupId = await world.request(instanceId);
   await new BackupAttempt(world, world.job('backup', backupId), world.hold()).perform();
-  expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
+  expect(await customer.chainMarkers()).toEqual([chainMarker(backupId)]);
 });
 
 /** As a newer backup of the instance leaves it; its own slot is left out. */
@@ -62,7 +61,7 @@ const lastLine = () => world.told.at(-1) ?? '';
 describe('the slot of a backup', () => {
   it('stays as long as it is the newest of its instance, whatever is asked for in error', async () => {
     expect(await end()).toBe('finished');
-    expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
+    expect(await customer.chainMarkers()).toEqual([chainMarker(backupId)]);
   });
 
   it('goes when it is deleted, though it was the newest', async () => {
@@ -71,7 +70,7 @@ describe('the slot of a backup', () => {
     await world.record(stream, instanceId, { type: 'BackupDeletionRequested', data: { ...of, trigger: 'request' } });
     await world.record(stream, instanceId, { type: 'BackupDeleted', data: of });
     expect(await end()).toBe('finished');
-    expect(await customer.chainSlots()).toEqual([]);
+    expect(await customer.chainMarkers()).toEqual([]);
   });
 
   it('goes when it is an incremental that another was built on', async () => {
@@ -85,7 +84,7 @@ describe('the slot of a backup', () => {
     for (const id of [backupId, child, grandchild]) {
       await new ChainEndAttempt(world, world.job('chain-end', id), world.hold()).perform();
     }
-    expect(await customer.chainSlots()).toEqual([chainSlotOf(grandchild)]);
+    expect(await customer.chainMarkers()).toEqual([chainMarker(grandchild)]);
   });
 });
 
@@ -98,7 +97,7 @@ describe('the slot of a backup that is not the newest', () => {
     expect(await end({ failures: 100 })).toEqual({ retryInMs: 3_600_000, hasFailed: true });
     await customer.restart();
     expect(await end({ failures: 101 })).toBe('finished');
-    expect(await customer.chainSlots()).toEqual([]);
+    expect(await customer.chainMarkers()).toEqual([]);
   });
 
   it('is named in the log, with its server, when the server stayed away for a week', async () => {
@@ -106,33 +105,33 @@ describe('the slot of a backup that is not the newest', () => {
     await customer.kill();
     expect(await end({ failures: 175 })).toBe('finished');
     await customer.restart();
-    expect(lastLine()).toContain(`pg_drop_replication_slot('${chainSlotOf(backupId)}')`);
+    expect(lastLine()).toContain(`pg_drop_replication_slot('${chainMarker(backupId)}')`);
     expect(lastLine()).toContain(`127.0.0.1:${customer.server.port}`);
   });
 
   it('of an attempt that failed is dropped', async () => {
     const failed = await world.request(instanceId);
     // An attempt that made its replication slot and was killed leaves the server like this.
-    await customer.query(`select pg_create_physical_replication_slot('${chainSlotOf(failed)}')`);
+    await customer.query(`select pg_create_physical_replication_slot('${chainMarker(failed)}')`);
     await world.record(streamOf('backup', failed), instanceId, {
       type: 'BackupFailed',
       data: { backupId: failed, instanceId, scheduleId: null, attempt: 1, code: 'x', reason: 'y' },
     });
     await new ChainEndAttempt(world, world.job('chain-end', failed), world.hold()).perform();
-    expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
+    expect(await customer.chainMarkers()).toEqual([chainMarker(backupId)]);
   });
 
   it('goes though its instance has been forgotten, as long as the password is there', async () => {
     await forget();
     expect(await end()).toBe('finished');
-    expect(await customer.chainSlots()).toEqual([]);
+    expect(await customer.chainMarkers()).toEqual([]);
   });
 
   it('of a forgotten instance whose password is gone is named in the log', async () => {
     await forget();
     await world.credentials.remove(instanceId);
     expect(await end()).toBe('finished');
-    expect(await customer.chainSlots()).toEqual([chainSlotOf(backupId)]);
-    expect(lastLine()).toContain(chainSlotOf(backupId));
+    expect(await customer.chainMarkers()).toEqual([chainMarker(backupId)]);
+    expect(lastLine()).toContain(chainMarker(backupId));
   });
 });

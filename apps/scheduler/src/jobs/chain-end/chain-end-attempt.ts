@@ -1,12 +1,12 @@
 /**
- * One attempt at giving free what a server keeps for a backup that nothing can be built on any more; never what it keeps
- * for the newest completed one of its instance, by which the next incremental knows its server. A server that can't be
- * asked is asked again, ever more seldom, for a week; what it may keep after that is told in the log, by its name.
+ * One attempt at releasing what a server keeps for a backup that nothing can be built on any more. What it keeps for the
+ * newest completed backup of its instance stays: by that the next incremental knows its server. A server that can't be
+ * asked is asked again, with growing pauses, for a week. The log then names what it may keep.
  */
 import { type Endpoint, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import { backupDecider, fold, instanceDecider } from '@strongroom/domain';
-import { chainSlotOf, type Engine, EngineFault } from '@strongroom/engines';
+import { type Engine, EngineFault, type EngineFor } from '@strongroom/engines';
 import type { Ledger } from '@strongroom/ledger';
 import { Backups, type Views } from '@strongroom/read-model';
 import type { Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
@@ -17,14 +17,14 @@ export interface ChainEndAttemptParts {
   ledger: Ledger;
   views: Views;
   credentials: Credentials;
-  engine: Engine;
+  engineFor: EngineFor;
   log: Logger;
 }
 
 const askMs = 5_000;
 const firstPauseMs = 5_000;
 const longestPauseMs = 3_600_000;
-/** A week of them. */
+/** With the longest pauses they take a week. */
 const mostTries = 176;
 
 export class ChainEndAttempt {
@@ -34,14 +34,18 @@ export class ChainEndAttempt {
     private readonly hold: Hold,
   ) {}
 
-  /** Ends with the server keeping nothing, due again, or given up; or with an error when the lease is lost or the process stops. */
+  /**
+   * Ends with the server keeping nothing, with another attempt due, or given up.
+   * @throws when the lease is lost or the process stops
+   */
   async perform(): Promise<Performed> {
-    const { ledger, credentials, engine, log } = this.parts;
+    const { ledger, credentials, engineFor, log } = this.parts;
     const { id: backupId, failures } = this.job;
     const backup = fold(backupDecider, await ledger.readStream(streamOf('backup', backupId)));
-    // Also a backup that failed or was deleted may have left its slot.
+    // A backup that failed or was deleted may have left something too.
     if (!('request' in backup)) return 'finished';
-    const { instanceId } = backup.request;
+    const { instanceId, datastore } = backup.request;
+    const engine = engineFor(datastore.type);
     const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
     const isForgotten = instance.is === 'forgotten';
     if (!isForgotten && backup.is === 'completed' && (await this.isNewest(instanceId))) return 'finished';
@@ -52,24 +56,24 @@ export class ChainEndAttempt {
     try {
       const credential = await credentials.get(instanceId);
       if (!credential && isForgotten) {
-        this.giveUp(endpoint, 'its instance is forgotten, and so is the password');
+        this.giveUp(engine, endpoint, 'its instance is forgotten, and so is the password');
         return 'finished';
       }
       const target = { instanceId, endpoint, password: credential?.password ?? '' };
       const signal = AbortSignal.any([this.hold.signal, AbortSignal.timeout(askMs)]);
-      await engine.endChains(target, [backupId], signal);
+      await engine.release(target, [backupId], signal);
       return 'finished';
     } catch (error) {
       const isOfServer = error instanceof EngineFault || error instanceof CredentialFault;
       if (this.hold.signal.aborted || !isOfServer) throw error;
       if (failures + 1 >= mostTries) {
-        this.giveUp(endpoint, error.message);
+        this.giveUp(engine, endpoint, error.message);
         return 'finished';
       }
       const pauseMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
       log.info(
         { err: error, instance: instanceId, backup: backupId },
-        `the server keeps the slot of an ended chain: ${error.message} Asked again in ${pauseMs / 1_000} s`,
+        `the server was not asked to release an ended chain: ${error.message} Asked again in ${pauseMs / 1_000} s`,
       );
       return { retryInMs: pauseMs, hasFailed: true };
     }
@@ -81,11 +85,12 @@ export class ChainEndAttempt {
     return (await new Backups(dataSource).newestCompleted(instanceId))?.id === this.job.id;
   }
 
-  private giveUp({ host, port }: Endpoint, why: string): void {
-    const slot = chainSlotOf(this.job.id);
+  private giveUp(engine: Engine, endpoint: Endpoint, why: string): void {
+    const { host, port } = endpoint;
+    const backup = this.job.id;
     this.parts.log.warn(
-      { backup: this.job.id, slot, host, port },
-      `replication slot ${slot} may be left on ${host}:${port}: ${why}. If it is there, drop it: select pg_drop_replication_slot('${slot}')`,
+      { backup, marker: engine.chainMarker(backup), host, port },
+      `the server is not asked any more to release backup ${backup}: ${why}. ${engine.describeLeftover(backup, endpoint)}`,
     );
   }
 }

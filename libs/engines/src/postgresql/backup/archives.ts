@@ -1,7 +1,7 @@
 /**
- * The archives of a backup, each a stream, handed out one after the other. The server is held back while a reader is
- * behind, so that memory stays flat however many archives come, and never once the last of them is through: what the
- * server says after it decides whether the backup is good.
+ * Hands out the archives of a backup, each a stream, one after the other. The server is held back while a reader is behind,
+ * so that memory stays flat however many archives come. It is not held back after the last archive: what the server says
+ * then decides whether the backup is good.
  */
 import { Readable } from 'node:stream';
 import type { EngineObject } from '../../engine.js';
@@ -19,7 +19,7 @@ const bufferBytes = 1_048_576;
 export class Archives {
   readonly objects = new Handover<EngineObject>();
   private current: Readable | undefined;
-  /** Begun, and not read to the end. */
+  /** The archives that have begun and were not read to the end. */
   private readonly unread = new Set<Readable>();
   private isFull = false;
   private isHeld = false;
@@ -36,7 +36,7 @@ export class Archives {
         this.steer();
       },
     });
-    // Whoever reads it gets the error; that nobody does is no fault of the process.
+    // Its reader gets the error. Without a reader it must not end the process.
     archive.on('error', () => {});
     archive.once('close', () => {
       this.unread.delete(archive);
@@ -49,7 +49,7 @@ export class Archives {
     this.steer();
   }
 
-  /** @param part is kept, not copied. What comes outside of an archive is dropped. */
+  /** What comes outside of an archive is dropped. @param part is kept and not copied */
   add(part: Buffer): void {
     if (!this.current || this.current.push(part)) return;
     this.isFull = true;

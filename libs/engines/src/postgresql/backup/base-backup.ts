@@ -1,7 +1,7 @@
 /**
- * The BASE_BACKUP command as a query of `pg`. While it runs it reads the socket itself: `pg` has no notion of a result
- * that is a stream of archives, and its parser gives out views of a buffer that it uses again. When the server is ready
- * for the next query the socket is handed back. This leans on the inside of `pg`, whose version is pinned for it.
+ * The BASE_BACKUP command as a query of `pg`. While it runs it reads the socket itself: `pg` has no result that is a stream
+ * of archives, and its parser gives out views of a buffer that it uses again. It hands the socket back when the server is
+ * ready for the next query. This depends on internals of `pg`, whose version is pinned for that reason.
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", BASE_BACKUP.
  */
 import type { Duplex } from 'node:stream';
@@ -18,18 +18,18 @@ export interface Tablespace {
   location: string;
 }
 
-/** Known before the first archive. */
+/** What is known before the first archive. */
 export interface BackupStart {
   startLsn: string;
   timeline: number;
   tablespaces: Tablespace[];
-  /** Without WAL. */
+  /** The server's estimate, without WAL. */
   estimatedBytes: number | null;
 }
 
 export interface BaseBackupOptions {
   label: string;
-  /** Built on the backup whose manifest was uploaded before. */
+  /** Whether it is built on the backup whose manifest was uploaded before. */
   isIncremental?: boolean;
   silence: SilenceLimit;
   patience: Patience;
@@ -39,9 +39,9 @@ export interface BaseBackupOptions {
 export interface Patience {
   /** Before the first archive, while the server makes a checkpoint and looks at how much it has. */
   beginMs: number;
-  /** From then on, as long as we are reading. */
+  /** After that, as long as somebody reads. */
   stallMs: number;
-  /** While we are not: all that time the server keeps its WAL for us. */
+  /** While nobody reads. All that time the server keeps its WAL for us. */
   heldMs: number;
 }
 
@@ -77,18 +77,18 @@ export class BaseBackup implements Submittable, CopySink {
     return this.end.promise;
   }
 
-  /** The archives and, last, the server's manifest; to be read one after the other. */
+  /** The archives and then the server's manifest. Each is read to its end before the next. */
   get objects(): Archives['objects'] {
     return this.archives.objects;
   }
 
-  /** Ends the backup from our side; the server notices and cleans up. */
+  /** Ends the backup from our side. The server notices and cleans up. */
   abort(error: Error): void {
     this.fail(error);
     this.socket?.destroy();
   }
 
-  // As a query of pg.
+  // What `pg` calls of a query.
 
   submit(connection: Connection): void {
     const socket: Duplex = connection.stream;
@@ -102,9 +102,9 @@ export class BaseBackup implements Submittable, CopySink {
     socket.on('data', this.take);
     socket.once('close', this.connectionClosed);
     this.options.silence.set(this.options.patience.beginMs, silent);
-    // WAIT false: the archive has the WAL that it needs, and whether the server's own archiver works is not our business.
-    // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest holds for
-    // every file. With it a file of it names the old places, and changing that file would break the manifest.
+    // WAIT false: the archive has the WAL that it needs, so the server's own archiver need not work.
+    // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest is right for
+    // every file. With the option a file of the backup names the old places, and changing it would break the manifest.
     const label = this.options.label.replaceAll("'", "''");
     const incremental = this.options.isIncremental ? ', INCREMENTAL' : '';
     connection.query(
@@ -118,7 +118,7 @@ export class BaseBackup implements Submittable, CopySink {
 
   handleReadyForQuery(): void {}
 
-  // The socket.
+  // What the socket gives.
 
   private readonly take = (chunk: Buffer): void => {
     try {
@@ -144,7 +144,7 @@ export class BaseBackup implements Submittable, CopySink {
     else this.socket?.resume();
   }
 
-  /** Lets `pg` have the socket again, with the message that tells it that the server is ready. */
+  /** Gives the socket back to `pg`, with the message that says that the server is ready. */
   private handBack(ready: Buffer): void {
     const { socket, parser } = this;
     this.release();
@@ -161,7 +161,7 @@ export class BaseBackup implements Submittable, CopySink {
     this.socket?.off('close', this.connectionClosed);
   }
 
-  // Messages.
+  // What the messages say.
 
   message(type: string, body: Buffer): void {
     switch (type) {
@@ -225,7 +225,7 @@ export class BaseBackup implements Submittable, CopySink {
     this.kind = undefined;
   }
 
-  // The end.
+  // How it ends.
 
   private finish(): void {
     const endLsn = this.rows.at(-1)?.[0];
@@ -261,7 +261,7 @@ function violation(what: string): EngineFault {
   return new EngineFault('protocol-violation', `What the server sent is no backup of PostgreSQL: ${what}.`);
 }
 
-/** A promise to be settled later. Whoever awaits it gets the failure; that nobody does is no fault of the process. */
+/** A promise that is settled later. Whoever awaits it gets the failure; without anybody it must not end the process. */
 function outcome<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
   let resolve: (value: T) => void = () => {};
   let reject: (error: Error) => void = () => {};

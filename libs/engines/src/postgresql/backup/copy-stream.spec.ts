@@ -14,7 +14,7 @@ import {
 } from '../../../fixtures/protocol.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
 
-/** What was heard, with the parts of a CopyData message joined. */
+/** What the stream told, with the parts of a CopyData message joined. */
 class Heard implements CopySink {
   readonly all: [string, string][] = [];
   private copy: { kind: string; parts: Buffer[] } = { kind: '', parts: [] };

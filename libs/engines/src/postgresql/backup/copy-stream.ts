@@ -1,6 +1,6 @@
 /**
- * Takes PostgreSQL's messages from a socket's chunks, wherever these are cut. The data of CopyData messages is passed on
- * in parts as it comes, without being put together or copied; every other message is given whole.
+ * Takes PostgreSQL's messages out of a socket's chunks, wherever the chunks are cut. The data of CopyData messages is passed
+ * on in parts as it comes, and neither joined nor copied. Every other message is given whole.
  * Source: PostgreSQL documentation, "Message Formats".
  */
 
@@ -16,12 +16,12 @@ export interface CopySink {
 
 const copyData = 'd'.charCodeAt(0);
 const headerBytes = 5;
-/** Anything but CopyData is small; more is not PostgreSQL. */
+/** Every message but CopyData is small. A longer one is not PostgreSQL's. */
 const largestMessage = 16_777_216;
 
 export class CopyStream {
   private held: Buffer = Buffer.alloc(0);
-  /** Bytes of the current CopyData message that have not come yet; undefined between messages. */
+  /** How many bytes of the current CopyData message have not come yet. Undefined between messages. */
   private copyLeft: number | undefined;
   private copyBegun = false;
 

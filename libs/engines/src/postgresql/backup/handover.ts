@@ -1,4 +1,4 @@
-/** Hands things from one who has them when they come to one who asks when ready: an async iterable with an end or a failure. */
+/** An async iterable that is filled from outside: it keeps what comes until it is asked for, and ends or fails once. */
 export class Handover<T> implements AsyncIterable<T> {
   private readonly waiting: T[] = [];
   private over: { error?: Error } | undefined;
@@ -14,7 +14,7 @@ export class Handover<T> implements AsyncIterable<T> {
     this.wake?.();
   }
 
-  /** What is waiting is not handed out any more. */
+  /** Ends it with a failure. What still waits is not handed out any more. */
   fail(error: Error): void {
     this.over = { error };
     this.wake?.();

@@ -1,6 +1,6 @@
 /**
- * What makes backups a chain: an incremental is built on its parent only where the server is known to hold the parent's
- * state or a later one, and to know all that has changed since. Whatever speaks against it is found before the backup.
+ * Builds an incremental on its parent. The server must be known to hold the parent's state or a later one, and to know all
+ * that has changed since. Whatever speaks against it is found before the backup begins.
  */
 import { messageOf, type VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
@@ -9,9 +9,9 @@ import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
 import { manifestName } from '../backup/base-backup.js';
 import type { Server } from '../server.js';
 import { sqlStateOf } from '../server-fault.js';
-import { chainSlotOf, hasChainSlot } from './chain-slot.js';
 import { againstParent, againstServer, type Ground, notPossible } from './grounds.js';
 import { ManifestUpload, UnreadableManifest } from './manifest-upload.js';
+import { hasReplicationSlot, replicationSlotOf } from './replication-slot.js';
 
 /** The part of a backup's facts that says what it is built on. */
 export type ParentFacts = { parentStartLsn: string | null; parentTimeline: number | null };
@@ -23,15 +23,15 @@ export function parentFacts({ engine: { startLsn, timeline } }: VaultManifest): 
 }
 
 /**
- * Has the server take the parent's manifest, as it is read from the vault. No WAL is kept meanwhile: that the vault is
- * slow must not fill the server's disk.
+ * Has the server take the parent's manifest while it is read from the vault. The server keeps no WAL meanwhile: a slow vault
+ * must not fill the server's disk.
  * @throws {IncrementalNotPossible} unless the server is the parent's, and nothing speaks against building on it
  */
 export async function buildOn(client: pg.Client, server: Server, parent: ParentBackup): Promise<void> {
   const against =
     againstServer(server) ??
     againstParent(server, parent.manifest) ??
-    (await againstSlot(client, parent.manifest.backupId));
+    (await againstReplicationSlot(client, parent.manifest.backupId));
   if (against) throw notPossible(against);
   let upload: ManifestUpload;
   try {
@@ -45,12 +45,12 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
   });
 }
 
-/** A slot that the parent left is the proof. */
-async function againstSlot(client: pg.Client, parentId: string): Promise<Ground | undefined> {
-  if (await hasChainSlot(client, chainSlotOf(parentId))) return undefined;
+/** The replication slot that the parent left proves that the server holds the parent's state. */
+async function againstReplicationSlot(client: pg.Client, parentId: string): Promise<Ground | undefined> {
+  if (await hasReplicationSlot(client, replicationSlotOf(parentId))) return undefined;
   return {
     ground: 'parent-slot-gone',
-    reason: `The server does not have the replication slot that backup ${parentId} left on it (${chainSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the slot was dropped.`,
+    reason: `The server does not have the replication slot that backup ${parentId} left on it (${replicationSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the replication slot was dropped.`,
   };
 }
 
@@ -59,7 +59,7 @@ function unreadable(cause: unknown): IncrementalNotPossible {
   return notPossible({ ground: 'parent-unreadable', reason: `The parent can't be read: ${message}` }, cause);
 }
 
-/** What the server has against the parent is nothing against a full backup. */
+/** What the server says against the parent does not speak against a full backup. */
 export function notBuiltOn(error: unknown): unknown {
   if (error instanceof IncrementalNotPossible) return error;
   const cause = error instanceof EngineFault ? error.cause : error;

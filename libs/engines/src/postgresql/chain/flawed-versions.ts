@@ -1,21 +1,21 @@
 /**
- * Versions of PostgreSQL whose incremental backups are known to be wrong in a way that can't be mended when they are
- * restored. Nothing is built on or by such a server.
+ * The versions of PostgreSQL whose incremental backups are known to be wrong, in a way that a restore can't mend. Such a
+ * server takes no incrementals, and nothing is built on its backups.
  */
 export interface FlawedVersions {
-  /** As `server_version_num`: the first that has the fault, and the first that has it no more. */
+  /** The first version that has the fault, and the first that does not have it any more, as `server_version_num`. */
   from: number;
   fixedIn: number;
   /** What is wrong, as a part of a sentence. */
   fault: string;
-  /** The version that is needed. */
+  /** The version to upgrade to. */
   remedy: string;
 }
 
 /**
- * A table of several segments that vacuum cuts: the length that is sent for a segment is the table's, not the segment's,
- * and that of the visibility map is the table's too. A file beyond its segment's size is one that the server will not
- * read. The summaries of the WAL are wrong themselves, so that an upgrade between two backups does not mend the second.
+ * The fault shows when vacuum cuts a table of several segments: the server sends the table's length as that of a segment,
+ * and also as that of the visibility map. A server does not read a file that is longer than its segment may be. The WAL
+ * summaries are wrong themselves, so an upgrade between two backups does not mend the second one.
  */
 const beyondSegment = 'sends segments of relations beyond their size after a large table was cut';
 

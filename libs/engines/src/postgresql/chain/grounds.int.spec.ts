@@ -9,12 +9,12 @@ import { postgresTools } from '../../../../../test/services/postgres-tools.js';
 import type { PostgresVersion } from '../../../../../test/services/postgres-versions.js';
 import { contentsOf } from '../../../../../test/services/tables.js';
 import { type BackedUpOptions, BackedUpServer } from '../../../fixtures/backed-up-server.js';
-import { chainSlotOf } from './chain-slot.js';
+import { replicationSlotOf } from './replication-slot.js';
 import { WalSummaries } from './wal-summaries.js';
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
-/** The project's own 18, and the newest 17 that can be had. */
+/** The project's own version 18, and the newest 17 that is available. */
 const versions: [string, PostgresVersion | undefined][] = [
   ['18', undefined],
   ['17', '17'],
@@ -26,7 +26,7 @@ afterEach(async () => {
   running.clear();
 });
 
-/** Undefined where the version can't be had, which is said aloud. */
+/** Undefined, with a message, where the version is not available. */
 async function start(options: BackedUpOptions = {}): Promise<BackedUpServer | undefined> {
   const server = await BackedUpServer.start(options);
   if (server) running.add(server);
@@ -40,7 +40,7 @@ async function filled(options: BackedUpOptions = {}): Promise<BackedUpServer | u
   return server;
 }
 
-/** Takes the server's WAL well beyond where it is. */
+/** Has the server write more WAL than any state before has. */
 async function goOn(server: BackedUpServer): Promise<void> {
   for (let time = 0; time < 3; time += 1) {
     await server.query("update t set filling = repeat('y', 100) where id % 4 = 0");
@@ -61,17 +61,17 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     // The server does not know the newest backup yet, nor what came before it.
     await expect(server.take(first)).rejects.toMatchObject({ ground: 'snapshot-put-back' });
     await goOn(server);
-    // Now its WAL has come further; system id, timeline and the full backup's slot are as they were.
+    // Now its WAL has come further. System id, timeline and the full backup's replication slot are as they were.
     const refused = server.take(first);
     await expect(refused).rejects.toMatchObject({ ground: 'parent-slot-gone' });
     await expect(refused).rejects.toThrow(/put back to an earlier state/);
-    // On what it does hold can be built.
+    // It does hold this one, so this one can be built on.
     const second = await server.take(full);
     const restored = await server.restored(second);
     expect(await contentsOf(restored.url())).toEqual(await contentsOf(server.server.url()));
   });
 
-  it('a backup leaves its slot when it has ended, not before: a snapshot that was made meanwhile has none', async () => {
+  it('a backup leaves its replication slot when it has ended, not before: a snapshot that was made meanwhile has none', async () => {
     const server = await filled({ version });
     if (!server) return;
     const backupId = randomUUID();
@@ -79,29 +79,29 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     expect(await server.slots()).toEqual([expect.stringMatching(/^strongroom_[0-9a-f]{12}$/)]);
     for await (const { source } of backup.objects) for await (const _ of source);
     await expect(backup.result).resolves.toMatchObject({
-      facts: { chainSlot: chainSlotOf(backupId), slotMadeAt: 'end' },
+      facts: { chainSlot: replicationSlotOf(backupId), slotMadeAt: 'end' },
     });
-    expect(await server.slots()).toEqual([chainSlotOf(backupId)]);
+    expect(await server.slots()).toEqual([replicationSlotOf(backupId)]);
   });
 
-  it('a slot that a dead attempt left is dropped and made anew', async () => {
+  it('a replication slot that a dead attempt left is dropped and made anew', async () => {
     const server = await filled({ version });
     if (!server) return;
     const backupId = randomUUID();
-    // Known by the WAL that it keeps.
-    await server.query(`select pg_create_physical_replication_slot('${chainSlotOf(backupId)}', true)`);
+    // The test knows the old one by the WAL that it keeps.
+    await server.query(`select pg_create_physical_replication_slot('${replicationSlotOf(backupId)}', true)`);
     await server.take(null, { backupId });
     const kept = 'select slot_name::text from pg_replication_slots where restart_lsn is not null';
     expect(await server.query(kept)).toEqual([]);
     await expect(server.take(backupId)).resolves.toBeDefined();
   });
 
-  it('only the newest backup is built on, once the slots of those before it have been dropped', async () => {
+  it('only the newest backup is built on, once the replication slots of those before it have been dropped', async () => {
     const server = await filled({ version });
     if (!server) return;
     const full = await server.take();
     const first = await server.take(full);
-    await server.engine.endChains(server.target, [full], never);
+    await server.engine.release(server.target, [full], never);
     const refused = server.take(full);
     await expect(refused).rejects.toMatchObject({ ground: 'parent-slot-gone' });
     await expect(refused).rejects.toThrow(/a newer backup was taken since.*Take a full backup/);
@@ -113,14 +113,14 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     if (!server) return;
     const fulls = [await server.take(), await server.take()] as const;
     const first = await server.take(fulls[0]);
-    await server.engine.endChains(server.target, [fulls[0]], never);
+    await server.engine.release(server.target, [fulls[0]], never);
     const second = await server.take(fulls[1]);
-    await server.engine.endChains(server.target, [fulls[1]], never);
+    await server.engine.release(server.target, [fulls[1]], never);
     await expect(server.take(first)).resolves.toBeDefined();
     await expect(server.take(second)).resolves.toBeDefined();
   });
 
-  it('a full backup completes without a slot free, and says that nothing can be built on it; the next one completes too', async () => {
+  it('a full backup completes without a replication slot free, and says that nothing can be built on it; the next one completes too', async () => {
     const server = await filled({ version, settings: { max_replication_slots: 1 } });
     if (!server) return;
     const full = await server.take();
@@ -132,26 +132,26 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     expect(await server.slots()).toEqual([]);
   });
 
-  it('two slots do for a chain', async () => {
+  it('two replication slots are enough for a chain', async () => {
     const server = await filled({ version, settings: { max_replication_slots: 2 } });
     if (!server) return;
     let newest = await server.take();
     for (let time = 0; time < 3; time += 1) {
       const before = newest;
       newest = await server.take(before);
-      await server.engine.endChains(server.target, [before], never);
-      expect(await server.slots()).toEqual([chainSlotOf(newest)]);
+      await server.engine.release(server.target, [before], never);
+      expect(await server.slots()).toEqual([replicationSlotOf(newest)]);
     }
   });
 
   it('without data checksums and wal_log_hints there are no incrementals, until one of them has held for the parent too', async () => {
     const server = await filled({ version, checksums: false });
     if (!server) return;
-    expect(await server.engine.whyNotIncremental(server.target, never)).toMatch(/wal_log_hints = on/);
+    expect(await server.whyNotIncremental()).toMatch(/wal_log_hints = on/);
     const full = await server.take();
     await expect(server.take(full)).rejects.toMatchObject({ ground: 'pages-change-without-wal' });
     await server.restart(undefined, { wal_log_hints: 'on' });
-    expect(await server.engine.whyNotIncremental(server.target, never)).toBeUndefined();
+    expect(await server.whyNotIncremental()).toBeUndefined();
     await expect(server.take(full)).rejects.toMatchObject({ ground: 'pages-change-without-wal' });
     await expect(server.take(await server.take())).resolves.toBeDefined();
   });
@@ -164,10 +164,9 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     const before = await readFile(hba, 'utf8');
     await writeFile(hba, 'host all postgres all scram-sha-256\nhost replication backup all scram-sha-256\n');
     await server.query('select pg_reload_conf()');
-    await eventually(
-      async () => expect(await server.engine.whyNotIncremental(server.target, never)).toMatch(/pg_hba\.conf/),
-      { withinMs: 10_000 },
-    );
+    await eventually(async () => expect(await server.whyNotIncremental()).toMatch(/pg_hba\.conf/), {
+      withinMs: 10_000,
+    });
     const refused = server.take(full);
     await expect(refused).rejects.toMatchObject({ ground: 'no-database-connection' });
     await expect(refused).rejects.toThrow(
@@ -178,12 +177,11 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await appendFile(hba, 'host postgres backup all scram-sha-256\n');
     await server.query('select pg_reload_conf()');
     await server.query('revoke execute on function pg_wal_summary_contents from public');
-    await eventually(
-      async () => expect(await server.engine.whyNotIncremental(server.target, never)).toMatch(/permission denied/),
-      { withinMs: 10_000 },
-    );
+    await eventually(async () => expect(await server.whyNotIncremental()).toMatch(/permission denied/), {
+      withinMs: 10_000,
+    });
     await server.query('grant execute on function pg_wal_summary_contents to backup');
-    expect(await server.engine.whyNotIncremental(server.target, never)).toBeUndefined();
+    expect(await server.whyNotIncremental()).toBeUndefined();
   });
 
   it('a database that is not there, or is another server’s, is found before the backup', async () => {
@@ -232,7 +230,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     if (!server) return;
     const full = await server.take();
     await server.restart(undefined, { summarize_wal: 'off' });
-    expect(await server.engine.whyNotIncremental(server.target, never)).toMatch(/summarize_wal = on/);
+    expect(await server.whyNotIncremental()).toMatch(/summarize_wal = on/);
     await expect(server.take(full)).rejects.toMatchObject({ ground: 'wal-not-summarized' });
     await server.query("update t set filling = 'while it was off' where id % 3 = 0");
     await server.restart(undefined, { summarize_wal: 'on' });
@@ -245,15 +243,15 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     const server = await filled({ version });
     if (!server) return;
     const full = await server.take();
-    await server.engine.endChains(server.target, [], never);
+    await server.engine.release(server.target, [], never);
     const minimal = { wal_level: 'minimal', max_wal_senders: 0, summarize_wal: 'off' };
-    // A server with slots does not start at that level: whoever does it drops them, and with them what is built on.
-    await server.query(`select pg_drop_replication_slot('${chainSlotOf(full)}')`);
+    // A server with replication slots does not start at that level. Whoever sets it drops them first, and with them the chain.
+    await server.query(`select pg_drop_replication_slot('${replicationSlotOf(full)}')`);
     await server.restart(undefined, minimal);
     await server.query('create table unlogged_in_effect as select n from generate_series(1, 1000) n');
     await server.restart(undefined, { wal_level: 'replica', max_wal_senders: 10, summarize_wal: 'on' });
     await expect(server.take(full)).rejects.toMatchObject({ ground: 'parent-slot-gone' });
-    await server.query(`select pg_create_physical_replication_slot('${chainSlotOf(full)}')`);
+    await server.query(`select pg_create_physical_replication_slot('${replicationSlotOf(full)}')`);
     await expect(server.take(full)).rejects.toMatchObject({ ground: 'summaries-missing' });
   });
 });
@@ -283,7 +281,7 @@ describe('a version of PostgreSQL', () => {
   ])('with known faults, %s, gives full backups, and is to be upgraded to %s', async (version, remedy) => {
     const server = await filled({ version });
     if (!server) return;
-    expect(await server.engine.whyNotIncremental(server.target, never)).toContain(`Upgrade it to ${remedy} or newer`);
+    expect(await server.whyNotIncremental()).toContain(`Upgrade it to ${remedy} or newer`);
     const full = await server.take();
     expect(await server.facts(full)).toMatchObject({ chainSlot: null, chainSlotGround: 'server-version-flawed' });
     await expect(server.take(full)).rejects.toMatchObject({ ground: 'server-version-flawed' });

@@ -4,10 +4,10 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import type { VaultManifest } from '@strongroom/contracts';
 import { manifestOfParent } from '../../../fixtures/parent-manifest.js';
-import { type IncrementalGround, IncrementalNotPossible, incrementalGrounds } from '../../engine-fault.js';
+import { IncrementalNotPossible } from '../../engine-fault.js';
 import { historyInFile, type Server } from '../server.js';
 import { flawedVersions, flawOf } from './flawed-versions.js';
-import { againstParent, againstServer } from './grounds.js';
+import { againstParent, againstServer, type IncrementalGround, incrementalGrounds } from './grounds.js';
 import { limitBlocksObject } from './limit-list.js';
 import { covering } from './wal-summaries.js';
 

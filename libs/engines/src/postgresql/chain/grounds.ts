@@ -1,35 +1,69 @@
 /**
- * The grounds on which nothing can be built on a backup, as far as they can be told from what the server says of itself
- * and what the parent's manifest says of it. Looked for before anything is sent; a full backup is right on each of them.
+ * The grounds on which nothing can be built on a backup, as far as the server's own facts and the parent's manifest tell
+ * them. They are looked for before anything is sent. On each of them a full backup can still be taken.
  */
 import type { VaultManifest } from '@strongroom/contracts';
-import { type IncrementalGround, IncrementalNotPossible, incrementalGrounds } from '../../engine-fault.js';
+import { IncrementalNotPossible } from '../../engine-fault.js';
 import { compareLsn, isLsn } from '../lsn.js';
-import { oldestIncremental, type Server } from '../server.js';
+import type { Server } from '../server.js';
 import { flawOf } from './flawed-versions.js';
 
-/** The reason is whole sentences, but for the last one, which all share: take a full backup. */
+/** The closed list of grounds. docs/incremental-grounds.md tells how each is found. */
+export const incrementalGrounds = [
+  'version-too-old',
+  'server-version-flawed',
+  'wal-not-summarized',
+  'pages-change-without-wal',
+  'no-database-connection',
+  'another-server',
+  'timeline-changed',
+  'snapshot-put-back',
+  'parent-slot-gone',
+  'parent-not-there',
+  'parent-unreadable',
+  'parent-of-older-format',
+  'no-slot-free',
+  'data-checksums-changed',
+  'page-layout-changed',
+  'summaries-missing',
+  'refused-by-server',
+] as const;
+
+export type IncrementalGround = (typeof incrementalGrounds)[number];
+
+/** The reason lacks the last sentence, which all grounds share: take a full backup. */
 export interface Ground {
   ground: IncrementalGround;
   reason: string;
 }
 
-/** A backup of this kind leaves its slot when it has ended; those before left one when their full backup began. */
+/** The oldest major version with incremental backups. */
+const oldestMajor = 17;
+
+/** The fact of backups that leave their replication slot when they have ended. Older ones left it when their full backup began. */
 export const madeAtEnd = 'end';
 
 export function notPossible({ ground, reason }: Ground, cause?: unknown): IncrementalNotPossible {
   return new IncrementalNotPossible(ground, `${reason} Take a full backup.`, { cause });
 }
 
-/** Why no incremental backup can be taken of this server, whatever it is built on; undefined when it can. */
+/**
+ * Why no incremental backup can be taken of a version, whatever its server is like. Undefined when one can.
+ * @param major such as 17
+ */
+export function againstVersion(version: string, major: number): Ground | undefined {
+  if (major >= oldestMajor) return undefined;
+  return {
+    ground: 'version-too-old',
+    reason: `The server is PostgreSQL ${version}; incremental backups are taken of version ${oldestMajor} and newer.`,
+  };
+}
+
+/** Why no incremental backup can be taken of this server, whatever its parent is. Undefined when one can. */
 export function againstServer(server: Server): Ground | undefined {
   const { version, versionNumber } = server;
-  if (versionNumber < oldestIncremental) {
-    return {
-      ground: 'version-too-old',
-      reason: `The server is PostgreSQL ${version}; incremental backups are taken of version 17 and newer.`,
-    };
-  }
+  const tooOld = againstVersion(version, Math.floor(versionNumber / 10_000));
+  if (tooOld) return tooOld;
   const flaw = flawOf(versionNumber);
   if (flaw) {
     return {
@@ -55,7 +89,7 @@ export function againstServer(server: Server): Ground | undefined {
   return undefined;
 }
 
-/** Why nothing can be built on this parent here, as far as facts tell; undefined when it can. */
+/** Why nothing can be built on this parent here, as far as facts tell. Undefined when they say nothing against it. */
 export function againstParent(server: Server, { backupId, engine: parent }: VaultManifest): Ground | undefined {
   if (parent.chainSlot === null && parent.chainSlotGround !== undefined) {
     return {
@@ -93,7 +127,7 @@ export function againstParent(server: Server, { backupId, engine: parent }: Vaul
   return changedSince(server, backupId, parent);
 }
 
-/** What must be as it was, and what must have been as it is now. */
+/** Compares what must not have changed since the parent. */
 function changedSince(server: Server, backupId: string, parent: VaultManifest['engine']): Ground | undefined {
   if (parent.dataChecksums !== server.dataChecksums) {
     return {

@@ -20,8 +20,8 @@ import { openBackup } from '../../open-backup.js';
 import { restoreBackup } from '../../restore-backup.js';
 import { storeBackup } from '../../store-backup.js';
 import { PostgresqlEngine } from '../postgresql-engine.js';
-import { chainSlotOf } from './chain-slot.js';
 import { limitBlocksName } from './limit-list.js';
+import { replicationSlotOf } from './replication-slot.js';
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
@@ -37,12 +37,12 @@ describe('a chain of backups of a real PostgreSQL server', () => {
   let away: Vault;
   const password = randomBytes(8).toString('hex');
   const instanceId = randomUUID();
-  /** In the order in which they are taken. */
+  /** The backups, in the order in which they are taken. */
   const [full, first, underLoad, quiet] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
   const restored = new Map<string, string>();
-  /** Of each backup, every table as it was then; of the one under load, those that nobody wrote to. */
+  /** Every table as it was at each backup. Of the backup under load, only the tables that nobody wrote to. */
   const expected = new Map<string, Record<string, unknown>>();
-  /** The bank's, before the backup under load and after it. */
+  /** The bank's journal before the backup under load, and after it. */
   let journalBefore: string[] = [];
   let journalAfter: string[] = [];
 
@@ -70,11 +70,15 @@ describe('a chain of backups of a real PostgreSQL server', () => {
       attempt: 1,
       signal: never,
     });
+  const whyNotIncremental = async () => {
+    const { incremental } = await engine.describe(target(), never);
+    return incremental.isPossible ? undefined : incremental.why;
+  };
   const slots = async () =>
     (await query("select slot_name from pg_replication_slots where slot_name like 'strongroom_chain%'")).map(
       ({ slot_name }) => slot_name,
     );
-  /** Without the bank's. */
+  /** The tables without the bank's. */
   const quietOf = ({ 'public.account': _, 'public.journal': __, ...others }: Record<string, unknown>) => others;
 
   beforeAll(async () => {
@@ -204,7 +208,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
       expect((await readdir(join(ours, 'pg_tblspc'))).sort()).toEqual(
         (await readdir(join(combined, 'pg_tblspc'))).sort(),
       );
-      // Of the manifests the times of the files differ, and their order; the files do not. Not every one of theirs has a digest.
+      // The manifests differ in the order and the times of the files, and not in the files. PostgreSQL's has not every digest.
       const listed = manifest.parse(JSON.parse(await readFile(join(combined, 'backup_manifest'), 'utf8'))).Files;
       // A server's own manifest does not list WAL.
       const theirs = listed.filter(({ Path }) => !/^pg_wal\/[0-9A-F]{24}$/.test(Path));
@@ -213,7 +217,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
       expect([...files.keys()].sort()).toEqual(theirs.map(({ Path }) => Path).sort());
       for (const { Path, Size, Checksum } of theirs) {
         const file = files.get(Path);
-        // Of a visibility map theirs may claim what is not so any more; ours claims nothing that theirs does not.
+        // PostgreSQL's visibility map may claim what is not true any more. Ours claims nothing that PostgreSQL's does not.
         if (Path.endsWith('_vm')) {
           expect([Path, file?.Size]).toEqual([Path, Size]);
           if (Path.startsWith('pg_tblspc')) continue;
@@ -245,7 +249,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
       const found = await contentsOf(started.url());
       expect(backupId === underLoad ? quietOf(found) : found).toEqual(expected.get(backupId));
       if (backupId === underLoad) {
-        // What was committed before is in, nothing is that was not committed, and each account is as its journal says.
+        // It has what was committed before and nothing that was not, and each account is as its journal says.
         const entries = await journalOf(started.url());
         expect(entries.filter((entry) => !journalAfter.includes(entry))).toEqual([]);
         expect(journalBefore.filter((entry) => !entries.includes(entry))).toEqual([]);
@@ -312,26 +316,26 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     await expect(refused).rejects.toThrow(/WAL summaries are required .* Take a full backup/);
   }, 120_000);
 
-  it('leaves a slot with each backup; without its own slot nothing is built on one, though others are there', async () => {
-    expect(new Set(await slots())).toEqual(new Set([full, first, underLoad, quiet].map(chainSlotOf)));
+  it('leaves a replication slot with each backup, and builds on none whose own is gone, though others are there', async () => {
+    expect(new Set(await slots())).toEqual(new Set([full, first, underLoad, quiet].map(replicationSlotOf)));
     const newer = randomUUID();
     await take(newer, null);
-    await engine.endChains(target(), [full, first, underLoad, quiet], never);
-    expect(await slots()).toEqual([chainSlotOf(newer)]);
+    await engine.release(target(), [full, first, underLoad, quiet], never);
+    expect(await slots()).toEqual([replicationSlotOf(newer)]);
     await expect(take(randomUUID(), quiet)).rejects.toMatchObject({
       code: 'incremental-not-possible',
       ground: 'parent-slot-gone',
     });
-    await engine.endChains(target(), [newer], never);
-    await engine.endChains(target(), [newer, full], never);
+    await engine.release(target(), [newer], never);
+    await engine.release(target(), [newer, full], never);
     expect(await slots()).toEqual([]);
   }, 60_000);
 
   it('is not begun where the server does not summarize its WAL, and the reason is told', async () => {
-    expect(await engine.whyNotIncremental(target(), never)).toBeUndefined();
+    expect(await whyNotIncremental()).toBeUndefined();
     await query('alter system set summarize_wal = off');
     await query('select pg_reload_conf()');
-    await eventually(async () => expect(await engine.whyNotIncremental(target(), never)).toContain('summarize_wal'), {
+    await eventually(async () => expect(await whyNotIncremental()).toContain('summarize_wal'), {
       withinMs: 10_000,
     });
     const alone = randomUUID();
@@ -345,14 +349,14 @@ describe('a chain of backups of a real PostgreSQL server', () => {
   }, 60_000);
 });
 
-/** A backup as PostgreSQL's tools want it: its archives unpacked, with the tablespaces beside them. */
+/** Unpacks a backup as PostgreSQL's tools want it, with the tablespaces beside it. */
 async function unpackRaw(vault: Vault, backupId: string, directory: string) {
   await mkdir(directory, { recursive: true });
   const { manifest, open } = await openBackup(vault, backupId);
   const spaces: string[] = [];
   for (const { name } of manifest.objects) {
     const plain = name.replace(/\.zst$/, '');
-    // Of ours alone.
+    // Only our backups have it.
     if (plain === limitBlocksName) continue;
     const oid = /^(\d+)\.tar$/.exec(plain)?.[1];
     const to = oid === undefined ? directory : join(`${directory}.spaces`, oid);

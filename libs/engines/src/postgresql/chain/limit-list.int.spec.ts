@@ -3,9 +3,9 @@ import { eventually } from '../../../../../test/services/eventually.js';
 import type { PostgresVersion } from '../../../../../test/services/postgres-versions.js';
 import { contentsOf, rowsOf } from '../../../../../test/services/tables.js';
 import { BackedUpServer } from '../../../fixtures/backed-up-server.js';
-import { chainSlotOf } from './chain-slot.js';
+import { replicationSlotOf } from './replication-slot.js';
 
-/** The project's own 18, and the newest 17 that can be had. */
+/** The project's own version 18, and the newest 17 that is available. */
 const versions: [string, PostgresVersion | undefined][] = [
   ['18', undefined],
   ['17', '17'],
@@ -17,7 +17,7 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
   let incremental = '';
   const filling = (from: number, to: number) => `select n, repeat('x', 115) from generate_series(${from}, ${to}) n`;
   const fork = { main: 0, fsm: 1, vm: 2 };
-  /** Of a table: its limit by fork. */
+  /** The limits of a table, by fork. */
   const limits = new Map<string, Map<number, number>>();
   let lines: string[] = [];
 
@@ -32,7 +32,7 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
       await sql(`create index on ${name} (id)`);
     }
     await sql('create table late_change (id integer, filling text)');
-    // More pages than one page of the visibility map tells of.
+    // The table has more pages than one page of the visibility map covers.
     await sql('alter table late_change set (fillfactor = 10)');
     await sql(`insert into late_change select n, repeat('x', 700) from generate_series(1, 33000) n`);
     await sql('create index on late_change (id)');
@@ -40,13 +40,13 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
     await sql('checkpoint');
     full = await server.take();
 
-    // Vacuum cuts it, and a bulk load lets it grow again by more pages than it fills: those are never logged.
+    // Vacuum cuts it. A bulk load then lets it grow by more pages than it fills, and those are never logged.
     await sql('delete from cut where id > 25000');
     await sql('vacuum cut');
     await sql(
       `copy cut from program 'seq 1 20000 | sed "s/$/\\tyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy/"'`,
     );
-    // No vacuum afterwards: what the map says of its pages is cleared without a trace in the WAL.
+    // There is no vacuum afterwards: what the map says of its pages is cleared without a trace in the WAL.
     await sql('delete from deleted where id % 2 = 0');
     await sql('truncate emptied');
     await sql('drop table dropped');
@@ -67,7 +67,7 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
     expect(limits.get('cut')?.get(fork.main)).toBeLessThan(500);
     const [size] = await server.query("select pg_relation_size('cut') / 8192 as blocks");
     expect(Number(size?.blocks)).toBeGreaterThan(500);
-    // To where pages of rows end, and not a page less.
+    // The limit is where pages with rows end, and not a page less.
     expect(limits.get('cut')?.get(fork.main)).toBeGreaterThan(400);
   });
 
@@ -92,12 +92,12 @@ describe.each(versions)('an incremental backup of PostgreSQL %s', (_, version) =
     expect(was).toMatchObject({ limitBlocks: null });
   });
 
-  it('leaves no connection and no slot but the backups’ own behind', async () => {
+  it('leaves no connection behind, and no replication slot but the backups’ own', async () => {
     if (!server) return;
     const { query } = server;
     const left = "select 1 from pg_stat_activity where application_name = 'strongroom'";
     await eventually(async () => expect(await query.call(server, left)).toEqual([]), { withinMs: 10_000 });
-    expect(new Set(await server.slots())).toEqual(new Set([full, incremental].map(chainSlotOf)));
+    expect(new Set(await server.slots())).toEqual(new Set([full, incremental].map(replicationSlotOf)));
   });
 
   const asIndexesSay = async (url: string, tables: string[]) => {

@@ -1,13 +1,13 @@
 /**
- * The object of an incremental backup that tells how far of each relation's fork the parent's content still counts: all
- * from the limit on was cut off since, even though the file may be longer again. PostgreSQL's own incremental files do
- * not tell it, and without it what a table held before it was cut comes back in pages that were never logged.
+ * The object of an incremental backup that says how far the parent's content of each relation's fork still counts. Beyond the
+ * limit it was cut off since, though the file may be longer again. PostgreSQL's own incremental files do not say it, and
+ * without it the rows from before the cut come back in pages that were never logged.
  *
  *     strongroom-limit-blocks/1 START_LSN END_LSN TIMELINE       what it tells of
  *     TABLESPACE DATABASE RELATION FORK BLOCK                    oids, file number, 0 main 1 fsm 2 vm 3 init, first block
  *     end COUNT                                                  of the lines between; without it the object is cut off
  */
-/** What has changed: from the parent's start to the backup's own. */
+/** From the parent's start to the backup's own: the list tells of the changes in between. */
 export interface Span {
   timeline: number;
   startLsn: string;
@@ -20,7 +20,7 @@ export interface RelationLimit {
   space: number;
   /** 0 for relations that all databases share. */
   database: number;
-  /** Its file number; 0 for the database as a whole, which was made since. */
+  /** Its file number. 0 for a whole database that was made since. */
   relation: number;
   fork: number;
   block: number;

@@ -91,7 +91,7 @@ describe('a history of timelines', () => {
   });
 });
 
-/** Random lives of a server: it works, is backed up, is promoted, and is restored to what a backup of it holds. */
+/** Random lives of a server, which works, is backed up, is promoted, and is restored to one of its backups. */
 describe('whatever became of a server', () => {
   interface State {
     timeline: number;

@@ -1,6 +1,6 @@
 /**
- * Whether a backup holds a later state of what an earlier one holds, by what their manifests tell: the same system, on
- * the same timeline or one that branched off after the earlier backup had ended, and never further back than that end.
+ * Tells by their manifests whether a backup holds a later state of what an earlier one holds. It does when it is of the same
+ * system, on the same timeline or one that branched off after the earlier backup's end, and not from before that end.
  */
 import type { VaultManifest } from '@strongroom/contracts';
 import { compareLsn, isLsn } from '../lsn.js';
@@ -13,12 +13,12 @@ export interface LeftTimeline {
   switchLsn: string;
 }
 
-/** As a fact of a backup: `1:0/5000000 2:0/7000000`, the oldest first; empty on timeline 1. */
+/** The timelines as a fact of a backup: `1:0/5000000 2:0/7000000`, the oldest first. Empty on timeline 1. */
 export function historyText(left: readonly LeftTimeline[]): string {
   return left.map(({ timeline, switchLsn }) => `${timeline}:${switchLsn}`).join(' ');
 }
 
-/** Undefined where it is not known, or not readable. */
+/** Undefined where the history is not known or not readable. */
 export function parseHistory(text: unknown): LeftTimeline[] | undefined {
   if (typeof text !== 'string') return undefined;
   const left: LeftTimeline[] = [];
@@ -31,7 +31,7 @@ export function parseHistory(text: unknown): LeftTimeline[] | undefined {
 }
 
 /**
- * What is not known counts as the same lineage as long as system id and timeline agree.
+ * Where something is not known, equal system ids and timelines count as the same lineage.
  * @returns a sentence; undefined when `now` does descend from `former`
  */
 export function whyNoDescendant(former: Facts, now: Facts): string | undefined {
@@ -69,7 +69,7 @@ function otherHistory(former: Facts, now: Facts): string {
   return `Its timelines (${now.timelineHistory || 'none before'}) branched off elsewhere than those of the earlier backup (${former.timelineHistory || 'none before'}).`;
 }
 
-/** Either may be unknown. */
+/** A fact that is not known agrees with every other. */
 function agree(former: Facts[string] | undefined, now: Facts[string] | undefined): boolean {
   return former === undefined || former === null || now === undefined || now === null || former === now;
 }

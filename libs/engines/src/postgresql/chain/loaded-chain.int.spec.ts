@@ -16,7 +16,7 @@ describe.each(versions)(
     let server: BackedUpServer | undefined;
     const ids: string[] = [];
 
-    // The histories differ from run to run: what holds of any state of the server is compared.
+    // The histories differ from run to run, so the test compares what is true of every state of the server.
     beforeAll(async () => {
       server = await BackedUpServer.start({ version, settings: { shared_buffers: '2MB', checkpoint_timeout: '30s' } });
       if (!server) return;

@@ -41,7 +41,7 @@ describe('the manifest of a parent', () => {
       new PostgresqlEngine().backup(target, { backupId: 'b', signal, parent });
     return { server, begin, taken: () => taken };
   }
-  /** As a vault gives it. */
+  /** Gives a manifest as a vault does. */
   function parentOf(megabytes: number): { parent: ParentBackup; read: () => number } {
     let read = 0;
     const part = Buffer.alloc(mebibyte / 4, 'x');
@@ -74,7 +74,7 @@ describe('the manifest of a parent', () => {
       },
       { withinMs: 10_000 },
     );
-    // The system's socket buffers take their share.
+    // The system's socket buffers take some of it too.
     expect(read()).toBeLessThan(32 * mebibyte);
     held?.resume();
     await expect(begun).rejects.toThrow('enough is seen');

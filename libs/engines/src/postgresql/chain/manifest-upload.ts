@@ -1,6 +1,6 @@
 /**
- * The UPLOAD_MANIFEST command as a query of `pg`: gives the server the manifest of the backup that an incremental is to
- * be built on, as it is read, and no faster than the server takes it: it may be larger than our memory.
+ * The UPLOAD_MANIFEST command as a query of `pg`: gives the server the parent's manifest while it is read, and no faster than
+ * the server takes it. The manifest may be larger than our memory.
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", UPLOAD_MANIFEST.
  */
 import type { Duplex, Readable } from 'node:stream';
@@ -15,7 +15,7 @@ interface CopyInConnection {
   sendCopyFail(message: string): void;
 }
 
-/** That the manifest can't be read is told from what the server has against it. */
+/** The manifest can't be read; what the server says against it is another error. */
 export class UnreadableManifest extends Error {}
 
 export class ManifestUpload implements Submittable {
@@ -30,7 +30,7 @@ export class ManifestUpload implements Submittable {
       this.reject = reject;
     });
     this.done.catch(() => {});
-    // It may break before the server asks for it; whoever reads it then is told.
+    // It may break before the server asks for it. Its reader is told then.
     manifest.on('error', () => {});
   }
 
@@ -78,7 +78,7 @@ export class ManifestUpload implements Submittable {
   }
 }
 
-/** Also resolves when it is closed: nothing drains any more then. */
+/** Resolves also when the socket is closed, since nothing drains after that. */
 function drained(stream: Duplex): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

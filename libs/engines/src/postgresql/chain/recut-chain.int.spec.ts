@@ -25,7 +25,7 @@ describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksum
 
   const urlOf = (url: string, database: string) => url.replace(/\/postgres$/, `/${database}`);
   const filling = (from: number, to: number) => `select n, repeat('x', 115) from generate_series(${from}, ${to}) n`;
-  /** A bulk load, by which a table grows by more pages than it fills. */
+  /** Loads rows in bulk, so that the table grows by more pages than it fills. */
   const load = (name: string, rows: number) =>
     `copy ${name} from program 'seq 1 ${rows} | sed "s/$/\\tyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy/"'`;
 
@@ -112,7 +112,7 @@ describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksum
     await sql('alter database twin set tablespace one');
     await inDatabase('twin', 'delete from held where n % 2 = 0');
     await sql(load('emptied', 5_000));
-    // It goes on after a crash.
+    // The server goes on after a crash.
     await backedUp.server.kill();
     await backedUp.restart();
     await sql('delete from grown where id % 7 = 0');

@@ -7,7 +7,7 @@ import { BackedUpServer } from '../../../fixtures/backed-up-server.js';
 import type { EngineTarget } from '../../engine.js';
 
 const never = new AbortController().signal;
-/** The project's own 18, and the newest 17 that can be had. */
+/** The project's own version 18, and the newest 17 that is available. */
 const versions: [string, PostgresVersion | undefined][] = [
   ['18', undefined],
   ['17', '17'],
@@ -50,7 +50,7 @@ describe.each(versions)('a standby of PostgreSQL %s', (_, version) => {
     expect(after.startLsn).toBe(before.startLsn);
     expect(primary.engine.whyNoDescendant(before, after)).toBeUndefined();
     await primary.query("update t set filling = 'changed' where id % 3 = 0");
-    // Cut by vacuum, and grown again by pages that are never logged; what its map says of them is cleared without a trace.
+    // Vacuum has cut it, and it grew again by pages that are never logged. What its map says of them is cleared without a trace.
     await primary.query('delete from cut where id > 25000');
     await primary.query('vacuum cut');
     const line = 'y'.repeat(100);
@@ -71,7 +71,7 @@ describe.each(versions)('a standby of PostgreSQL %s', (_, version) => {
 
   it('that was promoted is another timeline: the next backup is full, and descends from those before', async () => {
     if (!primary) return;
-    // A backup that is under way when it is promoted is no good, and its slot is not left.
+    // A backup that runs when the standby is promoted is no good, and leaves no replication slot.
     const slots = await onStandby('select slot_name::text from pg_replication_slots order by 1');
     const backup = await primary.engine.backup(target, { backupId: 'under way', signal: never });
     await onStandby('select pg_promote()');
@@ -91,7 +91,7 @@ describe.each(versions)('a standby of PostgreSQL %s', (_, version) => {
     const facts = await primary.facts(full);
     expect(facts).toMatchObject({ timeline: 2, timelineHistory: expect.stringMatching(/^1:[0-9A-F]+\/[0-9A-F]+$/) });
     expect(primary.engine.whyNoDescendant(await primary.facts(newest), facts)).toBeUndefined();
-    // The old primary goes on alone: what it has from then on is another history.
+    // The old primary goes on alone, with a history of its own.
     await primary.query('select pg_switch_wal()');
     await primary.query("update t set filling = 'of the old primary'");
     const ofOld = await primary.facts(await primary.take());

@@ -1,7 +1,7 @@
 /**
- * What the server's WAL summaries tell of the changes between two backups, read over an ordinary connection to a
- * database: a replication connection may not call functions. It must reach the very server that is backed up, which the
- * backup's temporary slot proves, for its name is chance and no other server has it.
+ * Reads what the server's WAL summaries tell of the changes between two backups, over an ordinary connection to a database: a
+ * replication connection may not call functions. It must reach the very server that is backed up. The backup's temporary
+ * replication slot proves that: its name is random, so no other server has it.
  */
 import { messageOf } from '@strongroom/contracts';
 import type pg from 'pg';
@@ -16,7 +16,7 @@ import type { RelationLimit, Span } from './limit-list.js';
 export interface SummariesPatience {
   connectMs: number;
   answerMs: number;
-  /** For the first of what the server has to put together out of all its summaries. */
+  /** Until the first row comes, which the server puts together out of all its summaries. */
   beginMs: number;
 }
 
@@ -31,7 +31,7 @@ const changed = z.object({
   limits: z.tuple([limit, limit, limit, limit]),
 });
 const rowsAtOnce = 10_000;
-/** A page's header; the rest of a page of the visibility map has two bits for each page of the table. */
+/** The size of a page's header. The rest of a page of the visibility map has two bits for each page of the table. */
 const pageHeaderBytes = 24;
 const pagesInByte = 4;
 
@@ -41,10 +41,10 @@ const listSummaries = `
 const mayRead = `select pg_catalog.has_function_privilege(
   'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
- * Of each relation the lowest limit of each fork. The visibility map has one more: of the bits that are cleared when a
- * page of the table changes, the WAL tells nothing (17.10 and 18.4 at all, 18.6 when a table is cut), so what the
- * parent has of the map holds no further than to the first page of the table that has changed. What lies beyond is
- * zeros then, but for what the backup has: the server makes it anew with the next vacuum.
+ * Asks for the lowest limit of each fork of each relation. The visibility map has another limit besides: its bits are
+ * cleared when a page of the table changes, and the WAL does not tell that (never in 17.10 and 18.4; not when a table is cut
+ * in 18.6). So the parent's map counts only up to the first page of the table that has changed. Beyond it are zeros, but
+ * for what the backup has, and the next vacuum makes the map anew.
  */
 const listLimits = `
   declare limits no scroll cursor for
@@ -66,7 +66,7 @@ export class WalSummaries {
   ) {}
 
   /**
-   * @param options.temporarySlot of a replication connection to the same server; undefined where it need not be proven
+   * @param options.temporarySlot the replication slot that the server must have; undefined where nothing is to be proven
    * @throws {IncrementalNotPossible} `no-database-connection`, also when the signal ends it
    */
   static async open(
@@ -80,7 +80,7 @@ export class WalSummaries {
     try {
       await connection.client.connect();
       connection.silence.set(patience.answerMs, unanswered);
-      // A role's own limits are for those who ask for data; a transaction pooler gives each transaction another session.
+      // The role's own limits are not meant for this. In one transaction, since a pooler may give each another session.
       await summaries.query('begin transaction read only');
       await summaries.query("set local search_path = ''");
       for (const limit of ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) {
@@ -111,7 +111,7 @@ export class WalSummaries {
 
   /**
    * The limits of all relations that were cut, made or dropped within the span, or whose visibility map may be stale.
-   * The first of them are read before this returns; the connection ends with the last.
+   * The first of them are read before this returns. The connection ends with the last.
    * @throws {IncrementalNotPossible} `summaries-missing`
    */
   async limits(span: Span, blockSize: number): Promise<AsyncGenerator<RelationLimit>> {
@@ -145,7 +145,7 @@ export class WalSummaries {
     }
   }
 
-  /** While nobody asks for more, the connection may be silent for as long as it takes. */
+  /** As long as nobody asks for more, the connection may be silent. */
   private async fetch(patienceMs: number): Promise<RelationLimit[][]> {
     this.connection.silence.set(patienceMs, unanswered);
     const { rows } = await this.query(`fetch ${rowsAtOnce} from limits`);
@@ -160,7 +160,7 @@ export class WalSummaries {
     return this.connection.client.query<Record<string, unknown>>(text, values);
   }
 
-  /** What the server says against its summaries is nothing against a full backup; that it is gone is. */
+  /** What the server says against its summaries does not speak against a full backup. A server that is gone does. */
   private missing(error: unknown): unknown {
     const fault = this.connection.silence.fault;
     if (fault) return fault;
@@ -181,8 +181,8 @@ export class WalSummaries {
 }
 
 /**
- * The summaries that lie within the span. One that reaches beyond it would tell of a cut before the parent began, and
- * what has grown since would be lost; the server's own begin and end where backups do, at the redo point of a checkpoint.
+ * Picks the summaries that lie within the span. One that reaches beyond it would tell of a cut before the parent began, and
+ * what has grown since would be lost. The server's summaries begin and end where backups do: at the redo point of a checkpoint.
  * @throws {IncrementalNotPossible} `summaries-missing` unless they cover the span without a gap
  */
 export function covering(summaries: readonly Summary[], { timeline, startLsn, endLsn }: Span): Summary[] {

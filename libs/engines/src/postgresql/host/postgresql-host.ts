@@ -1,6 +1,6 @@
 /**
- * Servers built from backups of PostgreSQL, on the programs that come with Strongroom. Each acts for nobody but itself: it
- * listens on the loopback interface, lets in its source's roles by their passwords, and archives and follows nothing.
+ * Runs servers that are built from backups of PostgreSQL, with the programs that come with Strongroom. Each listens on the
+ * loopback interface and lets in its source's roles by their passwords. It archives nothing and follows nobody.
  */
 import { join } from 'node:path';
 import { PostgresServer, ServiceFault } from '@strongroom/server-processes';
@@ -9,11 +9,11 @@ import { type Build, type HostedData, type HostedServer, type HostOptions, Serve
 import { standAloneSettings } from '../restore/stand-alone-settings.js';
 import { ServerFolder } from './server-folder.js';
 
-/** Of the programs that come with Strongroom. */
+/** The version of the programs that come with Strongroom. */
 const majorVersion = 18;
 
 export class PostgresqlHost extends ServerHost {
-  /** @param folder with a folder for each instance, and a log beside it */
+  /** @param folder has a folder for each instance, and its log beside it */
   constructor(private readonly folder: string) {
     super();
   }
@@ -36,7 +36,7 @@ export class PostgresqlHost extends ServerHost {
     if (!data) throw new EngineFault('server-did-not-start', `instance ${instanceId} has no data in ${this.folder}`);
     try {
       const server = await PostgresServer.startOn(data.directory, {
-        // The users are the source's, and none of their passwords is ours to know. With an empty one nobody is asked.
+        // The roles are the source's, and their passwords are not ours to know. With an empty one `pg` would not even ask.
         password: 'unknown',
         isOthers: true,
         logFile: join(this.folder, `${instanceId}.log`),

@@ -1,26 +1,15 @@
-/** Reads every table of a server to its last row: what can be read is told, with a digest of it. */
+/** Reads every table of a server to its last row, and tells the number of rows and a digest of them. */
 import { messageOf } from '@strongroom/contracts';
 import type pg from 'pg';
 import { z } from 'zod';
+import type { ReadDatabase, ReadTable } from '../../trial.js';
 import type { ScratchServer } from './scratch-server.js';
-
-export interface ReadTable {
-  name: string;
-  rows: string;
-  /** The same for the same rows, in whatever order they lie. */
-  digest: string;
-}
-
-export interface ReadDatabase {
-  name: string;
-  tables: ReadTable[];
-}
 
 const names = z.array(z.object({ name: z.string() }));
 const found = z.tuple([z.object({ rows: z.string(), digest: z.string() })]);
-/** Not one whose dropping was cut off: nobody can connect to it any more, and it can only be dropped again. */
+/** Leaves out a database whose dropping was cut off: nobody can connect to it, and it can only be dropped again. */
 const databases = 'select datname as name from pg_database where datallowconn and datconnlimit <> -2 order by 1';
-/** Not those of sessions that are over, nor views that were never filled. */
+/** Leaves out the tables of sessions that are over, and views that were never filled. */
 const tables = `select format('%I.%I', n.nspname, c.relname) as name
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'm') and c.relpersistence <> 't' and (c.relkind = 'r' or c.relispopulated) order by 1`;
@@ -38,7 +27,7 @@ export async function readTables(server: ScratchServer): Promise<ReadDatabase[]>
 async function readAll(client: pg.Client, database: string): Promise<ReadTable[]> {
   const read: ReadTable[] = [];
   for (const { name } of names.parse((await client.query(tables)).rows)) {
-    // The whole row, also where a column is called like the alias.
+    // (t.*) is the whole row, also where a column has the name of the alias.
     const all = `select count(*)::text as rows, coalesce(sum(hashtextextended((t.*)::text, 0)::numeric), 0)::text as digest from only ${name} t`;
     try {
       const [{ rows, digest }] = found.parse((await client.query(all)).rows);

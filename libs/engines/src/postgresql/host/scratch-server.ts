@@ -1,8 +1,9 @@
 /**
- * A server on a restored folder that nobody else can reach, for as long as its tables are read: on a socket in a folder of
- * its own, without a network, without this process's environment, and acting for nobody.
+ * A server on a restored folder that nobody else can reach. It listens on a socket in a folder of its own and on no network,
+ * gets nothing of this process's environment, and acts for nobody.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,11 +17,11 @@ const run = promisify(execFile);
 const port = 5432;
 const lookMs = 50;
 const stopMs = 60_000;
-/** As long as it says that it recovers, it is waited for. */
+/** Counts anew as long as the server says that it recovers. */
 const silentMs = 120_000;
 const startingUp = '57P03';
 const firstWithLoginTriggers = 17;
-/** Whom the server is made with: it is called otherwise where initdb was told so. */
+/** Asks for the role that the server was made with. initdb may have been told to give it another name. */
 const superuserQuery = 'select rolname from pg_authid where oid = 10';
 
 export interface Programs {
@@ -29,7 +30,11 @@ export interface Programs {
   user: SystemUser | undefined;
 }
 
-/** Of the major version that is wanted; else why there is none. @param bin a folder with `postgres`; default: that of npm */
+/**
+ * Finds the programs of a major version.
+ * @param bin a folder with `postgres`; default: the one that npm has installed
+ * @returns or why there are none, as a sentence for people
+ */
 export async function programsFor(major: number, bin?: string): Promise<Programs | string> {
   const user = insteadOfRoot();
   try {
@@ -43,7 +48,7 @@ export async function programsFor(major: number, bin?: string): Promise<Programs
   }
 }
 
-/** Nothing of ours is a tenant's to see: what is restored may hold code. */
+/** What is restored may hold a tenant's code, which must see nothing of ours. */
 const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C', TZ: 'UTC' };
 
 export class ScratchServer {
@@ -60,7 +65,7 @@ export class ScratchServer {
   static async start(
     { postgres, user }: Programs,
     scratch: string,
-    folders: { data: string; outside: readonly string[] },
+    data: string,
     major: number,
   ): Promise<ScratchServer> {
     const sockets = join(scratch, 's');
@@ -70,11 +75,12 @@ export class ScratchServer {
       string,
       string,
     ];
-    // Who can open the socket is who started this.
+    // Only whoever started this can open the socket.
     await writeFile(hba, 'local all all trust\n');
     for (const file of [ident, logFile]) await writeFile(file, '');
     if (user) {
-      await run('chown', ['-R', `${user.uid}:${user.gid}`, folders.data, ...folders.outside]);
+      const outside = existsSync(`${data}.tablespaces`) ? [`${data}.tablespaces`] : [];
+      await run('chown', ['-R', `${user.uid}:${user.gid}`, data, ...outside]);
       for (const path of [sockets, hba, ident]) await chown(path, user.uid, user.gid);
       await chmod(scratch, 0o711);
     }
@@ -90,13 +96,13 @@ export class ScratchServer {
       ...(major >= firstWithLoginTriggers && { event_triggers: 'off' }),
     };
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const superuser = await superuserOf(postgres, ['-D', folders.data, ...args], user, logFile);
+    const superuser = await superuserOf(postgres, ['-D', data, ...args], user, logFile);
     const service = ChildService.start({
       program: postgres,
-      args: ['-D', folders.data, ...args],
+      args: ['-D', data, ...args],
       logFile,
       env: environment,
-      cwd: folders.data,
+      cwd: data,
       user,
       stopSignal: 'SIGINT',
     });
@@ -111,14 +117,14 @@ export class ScratchServer {
     }
   }
 
-  /** As the superuser. */
+  /** Connects as the superuser. */
   async connect(database: string): Promise<pg.Client> {
     const client = new pg.Client({
       host: this.sockets,
       port,
       user: this.superuser,
       database,
-      // What a role or a database sets for itself comes after the command line, and before this.
+      // The settings of a role or a database override the command line, and these override them.
       options: '-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 -c row_security=off',
     });
     client.on('error', () => {});
@@ -150,7 +156,7 @@ export class ScratchServer {
   }
 }
 
-/** Asked of the server without a connection, for which the name would be needed. It recovers the folder on the way. */
+/** Asks in single-user mode, since a connection would need the name. The server recovers the folder on the way. */
 async function superuserOf(
   postgres: string,
   args: string[],

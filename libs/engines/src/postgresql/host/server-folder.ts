@@ -1,13 +1,13 @@
 /**
- * Where a built server lies. It is there whole or not at all: attempts restore into numbered folders beside it, and one
- * of them takes its name in one step, if no later one has begun.
+ * The folder of a built server, which is there whole or not at all. Attempts restore into numbered folders beside it. One of
+ * them gets its name in one step, if no later one has begun.
  *
- *     FOLDER/<instance>/data, data.tablespaces/       the server's
+ *     FOLDER/<instance>/data, data.tablespaces/       the server's data
  *     FOLDER/<instance>/pg_hba.conf, pg_ident.conf    who may connect, in place of its source's rules
  *     FOLDER/<instance>/region                        where it was restored from
  *     FOLDER/<instance>.<attempt>/                    what an attempt has restored so far
  *
- * Where PostgreSQL's user can't reach FOLDER, a link at <instance> says where all of it is.
+ * Where PostgreSQL's user can't reach FOLDER, <instance> is a link to a folder elsewhere.
  */
 import { existsSync } from 'node:fs';
 import {
@@ -29,7 +29,7 @@ import type { Build, HostedData } from '../../server-host.js';
 
 const openToPass = 0o711;
 const openToRead = 0o644;
-/** The source's may let in only who comes over TLS or from its own network. This lets in its roles, with a password of either kind. */
+/** The source's rules may ask for TLS or for its own network. These let in its roles, with a password of either kind. */
 const access = 'host all all 127.0.0.1/32 md5\nhost replication all 127.0.0.1/32 md5\n';
 const accessName = 'pg_hba.conf';
 const identName = 'pg_ident.conf';
@@ -48,7 +48,7 @@ export class ServerFolder {
     this.path = resolve(folder, instanceId);
   }
 
-  /** What an attempt has restored. Undefined when there is nothing, or its disk is not mounted. */
+  /** Undefined when there is nothing, or its disk is not mounted. */
   async restored(): Promise<ServerData | undefined> {
     const place = await this.place();
     const directory = join(place, dataName);
@@ -66,7 +66,7 @@ export class ServerFolder {
     return BuildFolder.make(`${place}.${attempt}`, place);
   }
 
-  /** With whatever runs there. */
+  /** Removes everything, and stops whatever runs there. */
   async remove(): Promise<void> {
     const place = await this.place();
     await PostgresServer.endLeftover(join(place, dataName));
@@ -128,7 +128,7 @@ export class BuildFolder implements Build {
     await removeFolder(this.path);
   }
 
-  /** The links are absolute. */
+  /** Points the links to where the tablespaces will be, since links are absolute. */
   private async pointTablespaces(): Promise<void> {
     const links = join(this.directory, 'pg_tblspc');
     for (const oid of await readdir(links)) {
@@ -147,7 +147,7 @@ async function attemptsBeside(place: string): Promise<{ number: number; path: st
     .map((name) => ({ number: Number(name.slice(prefix.length)), path: join(dirname(place), name) }));
 }
 
-/** Tried again where an attempt that does not know yet that it is over puts one more file into it. */
+/** Tries again when an attempt that does not know yet that it is over puts one more file into it. */
 function removeFolder(path: string): Promise<void> {
   return rm(path, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -34,7 +34,7 @@ async function* amended(
   }
 }
 
-/** Undefined when it is not there. */
+/** Lists a file as it lies in the folder. Undefined when it is not there. */
 async function asItIs(tree: TargetTree, path: string): Promise<ListedFile | undefined> {
   const found = await stat(tree.at(path)).catch(() => undefined);
   if (!found) return undefined;
@@ -43,7 +43,7 @@ async function asItIs(tree: TargetTree, path: string): Promise<ListedFile | unde
   return { path, sizeBytes: found.size, modified: modifiedAt(found.mtime), sha256: hash.digest('hex') };
 }
 
-/** As a server writes it. */
+/** The time as a server writes it into its manifest. */
 export function modifiedAt(time: Date): string {
   return `${time.toISOString().replace('T', ' ').slice(0, 19)} GMT`;
 }

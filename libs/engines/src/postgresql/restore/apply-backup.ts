@@ -1,7 +1,7 @@
 /**
- * Puts one backup of a chain into the folder: a full one into the empty folder, an incremental one in place over what its
- * parent left. What is whole in it takes the place of what was there, changed blocks are written where they belong, and
- * what it does not name is gone. Each file is compared with the server's own manifest as it is written.
+ * Puts one backup of a chain into the folder: a full one into the empty folder, an incremental one over what its parent left.
+ * A whole file replaces the one that was there, changed blocks are written where they belong, and a file that the backup does
+ * not name is removed. Each file is compared with the server's own manifest while it is written.
  */
 import { createHash } from 'node:crypto';
 import { text } from 'node:stream/consumers';
@@ -21,11 +21,11 @@ import { type WrittenFile, write } from './write-all.js';
 
 export const labelName = 'backup_label';
 const ofIncremental = /^INCREMENTAL FROM (?:LSN|TLI): .*\n/gm;
-/** WAL is not in the server's manifest; what lies beside it under pg_wal may be. */
+/** The server's manifest does not list WAL. It may list other files under pg_wal. */
 const maybeUnlisted = /^pg_wal\//;
 
 export interface AppliedBackup extends ExpectedTree {
-  /** Bytes of what came. */
+  /** Bytes that came, before they were put together. */
   bytes: number;
 }
 
@@ -42,8 +42,8 @@ export async function applyBackup(
 }
 
 /**
- * A backup of an older version tells no limits. That a visibility map has changed the server may not have told either
- * (docs/decisions/0023-what-was-cut-is-told-beside.md): nothing of the parent's counts, and the next vacuum makes it anew.
+ * A backup of an older version has no limits. Its server may not have told that a visibility map has changed either
+ * (docs/decisions/0023-what-was-cut-is-told-beside.md). So nothing of the parent's map counts, and the next vacuum makes it anew.
  */
 function unlisted({ fork }: RelationFile): BlockLimit | undefined {
   return fork === visibilityMapFork ? { said: -1, kept: 0 } : undefined;
@@ -56,7 +56,7 @@ class Applying {
   private readonly sizes: BlockSizes | undefined;
   private limits: LimitBlocks | undefined;
   private bytes = 0;
-  /** Of the label as it was written, which is not as it came. */
+  /** Size and digest of the label as it was written, which differs from what came. */
   private labelBytes: number | undefined;
 
   constructor(
@@ -100,7 +100,7 @@ class Applying {
     this.expectFolder(path);
   }
 
-  /** With those above it: an archive need not name them. */
+  /** Makes a folder with those above it: an archive need not name them. */
   private expectFolder(path: string): void {
     for (let at = path; at !== '' && !this.folders.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
       this.folders.add(at);
@@ -147,7 +147,7 @@ class Applying {
     return applyChangedBlocks(content, this.tree.at(relation), sizes, limit, this.progress);
   }
 
-  /** The label of the result is that of a full backup. @throws {EngineFault} when it was not built on the parent */
+  /** Writes the label as that of a full backup. @throws {EngineFault} when the backup was not built on this parent */
   private async writeLabel(content: AsyncIterable<unknown>, options: { mode: number; flag: 'w' | 'wx' }) {
     const { manifest } = this.source;
     const label = await text(content as AsyncIterable<Buffer>);
@@ -165,7 +165,7 @@ class Applying {
     return { sizeBytes: Buffer.byteLength(label), sha256: createHash('sha256').update(label).digest('hex') };
   }
 
-  /** The name of one; read once more, since the table has none. */
+  /** The name of one that is missing. The manifest is read once more, since the table keeps no names. */
   private async missing(): Promise<string> {
     for await (const { path } of listedFiles(this.source.open(manifestName))) {
       if (!this.files.isTaken(path)) return shown(path);
@@ -174,7 +174,7 @@ class Applying {
   }
 }
 
-/** Slashes between them where there is something on both sides. */
+/** Joins two paths with a slash, unless one of them is empty. */
 function joined(prefix: string, path: string): string {
   return prefix === '' || path === '' ? `${prefix}${path}` : `${prefix}/${path}`;
 }

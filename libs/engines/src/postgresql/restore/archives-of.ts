@@ -1,15 +1,15 @@
-/** The archives in a stored backup of PostgreSQL: one of the data folder, and one of each tablespace. */
+/** Finds the archives in a stored backup of PostgreSQL: one of the data folder, and one of each tablespace. */
 import type { VaultManifest } from '@strongroom/contracts';
 import { EngineFault } from '../../engine-fault.js';
 import { manifestName } from '../backup/base-backup.js';
 
 export interface Archive {
   objectName: string;
-  /** Of the tablespace; none for the data folder itself. */
+  /** The tablespace's oid. The data folder's archive has none. */
   oid: string | undefined;
 }
 
-/** The data folder's first: it says which tablespaces are linked. @throws {EngineFault} */
+/** The data folder's archive comes first: it says which tablespaces are linked. @throws {EngineFault} */
 export function archivesOf(manifest: VaultManifest): Archive[] {
   const archives: Archive[] = [];
   const limits = limitBlocksOf(manifest);
@@ -25,7 +25,7 @@ export function archivesOf(manifest: VaultManifest): Archive[] {
   return archives;
 }
 
-/** The object with the limits of the relations that were cut since the parent; undefined of a backup that has none. */
+/** The object with the limits of the relations that were cut since the parent. Undefined when the backup has none. */
 export function limitBlocksOf({ engine }: VaultManifest): string | undefined {
   const name = engine.limitBlocks;
   return typeof name === 'string' ? name : undefined;

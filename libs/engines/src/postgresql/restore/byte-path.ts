@@ -1,16 +1,16 @@
 /**
- * Names of files as a server has them: bytes, in whatever encoding. Within the code a path is a string of which each
- * character stands for one byte (latin1), so that a name that is no UTF-8 goes through unharmed.
+ * The names of a server's files are bytes, in whatever encoding. In the code a path is a string in which each character
+ * stands for one byte (latin1), so that a name that is no UTF-8 stays as it is.
  */
 import { Buffer } from 'node:buffer';
 
-/** For the file system. @param path within the folder; the empty one is the folder itself */
+/** A path for the file system. @param path within the folder; the empty one is the folder itself */
 export function pathIn(directory: string, path: string): Buffer {
   if (path === '') return Buffer.from(directory);
   return Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(path, 'latin1')]);
 }
 
-/** For people: as text where it is text, else with its bytes spelled out. */
+/** A path for people: as text where it is text, else with its bytes spelled out. */
 export function shown(path: string): string {
   const bytes = Buffer.from(path, 'latin1');
   const text = bytes.toString('utf8');
@@ -18,7 +18,7 @@ export function shown(path: string): string {
   return path.replace(/[^ -~]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-/** Of the entry above; empty for what lies in the folder itself. */
+/** The path of the folder that an entry lies in. Empty for the data folder itself. */
 export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }

@@ -17,9 +17,9 @@ const u32 = (...values: number[]) => {
 };
 const magic = 0xd3ae1f0d;
 const segmentBlocks = 10;
-/** Of a relation that was cut. */
+/** What the parent has of a relation that was cut since. */
 const cutTo = (blocks: number): BlockLimit => ({ said: blocks, kept: blocks });
-/** As the server writes it. */
+/** An incremental file as the server writes it. */
 function changes(truncation: number, blocks: Record<number, Buffer> = {}): Buffer {
   const numbers = Object.keys(blocks).map(Number);
   const head = u32(magic, numbers.length, truncation, ...numbers);

@@ -1,6 +1,6 @@
 /**
- * A file of an incremental backup: which blocks of a relation's file have changed, and what they hold now. Applied in
- * place to the file as the parent left it. Source: PostgreSQL, src/backend/backup/basebackup_incremental.c.
+ * Applies a file of an incremental backup, in place, to a relation's file as the parent left it. The file says which blocks
+ * have changed and what they hold now. Source: PostgreSQL, src/backend/backup/basebackup_incremental.c.
  *
  *     magic, count of blocks, truncation length in blocks: 32 bits each, little-endian
  *     the numbers of the blocks, ascending: 32 bits each; padded with zeros to whole blocks when there are any
@@ -14,28 +14,28 @@ import { type WrittenFile, writeAll } from './write-all.js';
 
 const magic = 0xd3ae1f0d;
 const headBytes = 12;
-/** No length of a relation, and of none of its files. */
+/** No relation, and no file of one, is as long. */
 const noBlock = 0xffff_ffff;
 
 export interface BlockSizes {
-  /** In bytes. */
+  /** The size of a block, in bytes. */
   blockSize: number;
-  /** How many blocks the file of a relation has at most; what is beyond is in the next one. */
+  /** How many blocks a relation's file has at most. Further blocks are in the next file. */
   segmentBlocks: number;
 }
 
-/** To how many blocks, from the file's beginning, its relation was cut since the parent; negative where that was before the file. */
+/** To how many blocks from the file's beginning its relation was cut since the parent. Negative when it was cut before the file. */
 export interface BlockLimit {
-  /** As the server says it: it is the truncation length where the file is not longer. */
+  /** The truncation length that the server tells. It is the limit only where the file is not longer. */
   said: number;
-  /** So many of the parent's blocks count. */
+  /** How many of the parent's blocks count. */
   kept: number;
 }
 
 /**
  * @param target the relation's file, which must be there
- * @param limit beyond how many blocks the parent's content does not count; default: the truncation length alone says it
- * @returns the size and digest of the bytes as they came, as the server's manifest tells them
+ * @param limit how many blocks of the parent's content count; default: only the truncation length says it
+ * @returns the size and digest of the bytes as they came, which the server's manifest has too
  * @throws {EngineFault} `backup-content-invalid`; errors of the disk as they are
  */
 export async function applyChangedBlocks(
@@ -71,7 +71,7 @@ export async function applyChangedBlocks(
 class Patch {
   private held: Buffer = Buffer.alloc(0);
   private blocks: number[] | undefined;
-  /** Of the block in hand: how manieth, and how many of its bytes are written. */
+  /** The index of the current block, and how many of its bytes are written. */
   private at = 0;
   private written = 0;
 
@@ -102,7 +102,7 @@ class Patch {
       throw invalid(`the changes to ${this.target} break off`);
   }
 
-  /** Undefined until all of it has come. */
+  /** Undefined until the whole head has come. */
   private head(bytes: Buffer): { length: number; blocks: number[]; truncation: number } | undefined {
     if (bytes.length < headBytes) return undefined;
     const { blockSize, segmentBlocks } = this.sizes;
@@ -121,9 +121,8 @@ class Patch {
   }
 
   /**
-   * Of what was there before, blocks below both the truncation length and the limit stay; what lies between them and the
-   * last block is zeros. A truncation length beyond the segment is that of the relation: some versions send it for the
-   * segments before the one in which the relation was cut.
+   * The blocks below both the truncation length and the limit stay as they were. From there to the last block it is zeros. A
+   * truncation length beyond the segment is the relation's: some versions send it for the segments before the one that was cut.
    */
   private async resize(blocks: number[], truncation: number): Promise<void> {
     const { blockSize, segmentBlocks, limit } = this.sizes;
@@ -135,7 +134,7 @@ class Patch {
     await this.file.truncate(Math.max(length, (blocks.at(-1) ?? -1) + 1) * blockSize);
   }
 
-  /** Blocks that follow one another are written as they come. */
+  /** Writes blocks that follow one another as they come. */
   private async writeBlocks(blocks: number[], bytes: Buffer): Promise<void> {
     let rest = bytes;
     while (rest.length > 0) {
@@ -156,10 +155,10 @@ class Patch {
 
 const blockSizes: ReadonlySet<unknown> = new Set([1_024, 2_048, 4_096, 8_192, 16_384, 32_768]);
 const gibibyte = 1_073_741_824;
-/** Servers are built with 1 GiB, or otherwise within reason. */
+/** Servers are built with segments of 1 GiB, and seldom with others. */
 const mostSegmentBytes = 64 * gibibyte;
 
-/** @throws {EngineFault} when the backup tells sizes that no server has */
+/** @throws {EngineFault} when the backup has sizes that no server has */
 export function blockSizesOf({ engine }: VaultManifest): BlockSizes {
   const { blockSize } = engine;
   if (typeof blockSize !== 'number' || !blockSizes.has(blockSize)) {

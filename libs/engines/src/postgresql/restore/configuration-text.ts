@@ -1,10 +1,10 @@
-/** The lines of a postgresql.conf. Source: src/backend/utils/misc/guc-file.l. Each character stands for a byte. */
+/** Reads the lines of PostgreSQL's configuration files. Source: src/backend/utils/misc/guc-file.l. Each character stands for a byte. */
 
 /** A line that sets something, or includes a file. */
 export interface SettingLine {
-  /** In the text, from 0 on. */
+  /** The number of the line in the text, from 0 on. */
   index: number;
-  /** In lower case. */
+  /** The setting's name in lower case. */
   name: string;
   value: string;
 }
@@ -22,7 +22,7 @@ export function settingLines(text: string): SettingLine[] {
 }
 
 /**
- * The lines of a pg_hba.conf or pg_ident.conf: one that ends with a backslash goes on in the next, be it a comment.
+ * The lines of a pg_hba.conf or pg_ident.conf. One that ends with a backslash goes on in the next, even when it is a comment.
  * Source: src/backend/libpq/hba.c, tokenize_auth_file.
  */
 export function joinedLines(text: string): { indices: number[]; line: string }[] {

@@ -1,14 +1,14 @@
 /**
- * What a data folder's pg_control says of how the server was built and set up. Where a field lies differs between versions;
- * the part that is read here follows a constant by which PostgreSQL itself recognises the machine's floating point.
+ * Reads from a data folder's pg_control how the server was built and set up. The place of a field differs between versions.
+ * The part that is read here follows a constant by which PostgreSQL itself recognises the machine's floating point.
  * Source: src/include/catalog/pg_control.h, ControlFileData.
  */
 import { readFile } from 'node:fs/promises';
 
 export interface ControlFile {
-  /** In bytes. */
+  /** The size of a block, in bytes. */
   blockSize: number;
-  /** How many blocks the file of a relation has at most. */
+  /** How many blocks a relation's file has at most. */
   segmentBlocks: number;
   hasChecksums: boolean;
 }
@@ -19,7 +19,7 @@ const at = { blockSize: 8, segmentBlocks: 12, checksums: 44 };
 const align = 8;
 const mostChecksumVersions = 8;
 
-/** Undefined when it is none that is understood. */
+/** Undefined when the file is not of a form that is known here. */
 export async function controlFileAt(path: Buffer): Promise<ControlFile | undefined> {
   const bytes = await readFile(path).catch(() => Buffer.alloc(0));
   const found = bytes.indexOf(recognised);

@@ -1,7 +1,7 @@
 /**
- * The manifest of the folder as it is, and the proof of it: every file is read once more where it lies. What is whole in
- * the newest backup has the digest that its server gave; what was put together has the one that is read; and every page of a
- * relation is looked at.
+ * Writes the manifest of the restored folder, and proves it: every file is read once more where it lies. A file that is whole
+ * in the newest backup must have the digest that its server gave. A file that was put together gets the digest that is read.
+ * Every page of a relation is looked at.
  */
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
@@ -22,19 +22,21 @@ const mostTold = 10;
 
 export interface FinishOptions {
   newest: RestoreSource;
-  /** Put together from several backups. */
+  /** Whether the folder was put together from several backups. */
   isCombined: boolean;
-  /** None: pages are not looked at. */
+  /** Undefined when pages are not to be looked at. */
   pages: PageCheck | undefined;
-  /** Bad pages are told, and don't end the restore. */
+  /** Whether bad pages are told, and don't end the restore. */
   acceptsBadPages: boolean;
   signal: AbortSignal | undefined;
 }
 
-/** @returns the bad pages, where they are accepted @throws {EngineFault} */
+/** @returns the bad pages, each a sentence, where they are accepted @throws {EngineFault} */
 export async function finishManifest(tree: TargetTree, options: FinishOptions): Promise<string[]> {
   const { newest, isCombined, pages } = options;
   const inspecting = new Inspecting(tree, options);
+  // Noted before it is written, so that a restore that ends meanwhile leaves nothing.
+  tree.note(manifestName);
   if (isCombined) {
     const frame: ManifestFrame = { head: '', tail: '' };
     const text = manifestText(inspecting.combined(listedFiles(newest.open(manifestName), frame)), frame);
@@ -43,7 +45,6 @@ export async function finishManifest(tree: TargetTree, options: FinishOptions): 
     await write(newest.open(manifestName), tree.at(manifestName));
     if (pages) for await (const _ of inspecting.combined(listedFiles(newest.open(manifestName))));
   }
-  tree.note(manifestName);
   return inspecting.told;
 }
 
@@ -56,7 +57,7 @@ class Inspecting {
     private readonly options: FinishOptions,
   ) {}
 
-  /** The files of the folder, as it is now. */
+  /** The files of the folder as they lie there now. */
   async *combined(listed: AsyncIterable<ListedFile>): AsyncGenerator<ListedFile> {
     for await (const file of listed) {
       if (this.options.signal?.aborted) throw cancelledRestore();
@@ -99,7 +100,7 @@ class Inspecting {
     return { sizeBytes, modified: modifiedAt(mtime), sha256: hash.digest('hex') };
   }
 
-  /** As much as there is room for, so that only the end of the file is shorter. */
+  /** Reads as much as there is room for, so that only the end of the file is shorter. */
   private async fill(file: Awaited<ReturnType<typeof open>>): Promise<number> {
     let length = 0;
     for (;;) {

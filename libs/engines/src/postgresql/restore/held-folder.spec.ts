@@ -20,7 +20,7 @@ describe('of two restores into one folder', () => {
   const restoreBase = (base: Entry[], files: Record<string, string>) =>
     restoreDataDirectory([sourceOf({ 'base.tar': base }, serverManifest(files))], target);
 
-  /** A backup whose archive stops at a gate. */
+  /** A backup whose archive waits at a gate. */
   function gated() {
     let open: () => void = () => {};
     const gate = new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * A folder that one restore fills: empty before, nobody else's while it lasts, and emptied again of what it has made when
- * it fails. Who holds it says so in a file within: where that file is left, the folder is not whole.
+ * A folder that one restore fills. It is empty before and nobody else's meanwhile, and the restore removes what it has made
+ * when it fails. A file in the folder says which restore holds it. Where that file is left, the folder is not whole.
  */
 import { chmod, mkdir, open, opendir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -10,9 +10,9 @@ import { EngineFault } from '../../engine-fault.js';
 import { pathIn, shown } from './byte-path.js';
 import { isRunning, type RunningProcess, thisProcess } from './running-process.js';
 
-/** In each folder that is being restored into, until all is in it but the name of pg_control. */
+/** The file that says who holds the folder. It stays until everything is there but the name of pg_control. */
 export const holdName = 'strongroom.restoring';
-/** What `global/pg_control` is called before a restore's last act. */
+/** The name of `global/pg_control` before a restore's last act. */
 export const heldControlName = 'global/pg_control.restoring';
 
 /** What PostgreSQL takes for the same, and what else is seen. */
@@ -27,7 +27,7 @@ const hold = z.object({
 });
 
 export class HeldFolder {
-  /** What the restore made, by its name in the folder. */
+  /** What the restore has made, by its name in the folder. */
   private readonly made = new Set<string>();
 
   private constructor(readonly path: string) {}
@@ -42,7 +42,7 @@ export class HeldFolder {
         await unlink(join(path, holdName));
         throw error;
       });
-      // PostgreSQL does not start on a folder that others can look into.
+      // PostgreSQL refuses to start on a folder that others can look into.
       await chmod(path, 0o700);
       return new HeldFolder(path);
     } catch (error) {
@@ -55,13 +55,13 @@ export class HeldFolder {
     this.made.add(name);
   }
 
-  /** All that was made in it is durable before, but for the folder's own list of it. */
+  /** Called when everything in it is durable but the folder's own list of names. */
   async release(): Promise<void> {
     await unlink(join(this.path, holdName));
     await syncFolder(this.path);
   }
 
-  /** After a failure. What others have put there meanwhile stays. */
+  /** Removes what the restore has made, after a failure. What others have put there meanwhile stays. */
   async giveUp(): Promise<void> {
     for (const name of this.made) await rm(pathIn(this.path, name), { recursive: true, force: true });
     await rm(join(this.path, holdName), { force: true });
@@ -137,12 +137,12 @@ async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
-/** The folder may be a mount point, which can't be removed itself. */
+/** The command empties the folder and leaves it, since a mount point can't be removed. */
 function howToEmpty(path: string): string {
   return `Empty the folder, and restore again: find ${quoted(path)} -mindepth 1 -delete`;
 }
 
-/** As a shell takes it for one word. */
+/** The word quoted, so that a shell takes it for one. */
 export function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
@@ -156,7 +156,7 @@ export async function sync(path: Buffer | string): Promise<void> {
   }
 }
 
-/** What is called how in a folder. Some file systems, SMB's among them, have no such thing and say so: it is durable as they see fit. */
+/** Makes the names in a folder durable. Some file systems, such as SMB, refuse that: there it is up to them. */
 export async function syncFolder(path: Buffer | string): Promise<void> {
   try {
     await sync(path);
@@ -166,12 +166,12 @@ export async function syncFolder(path: Buffer | string): Promise<void> {
   }
 }
 
-/** The folder's own name in the one above. */
+/** Makes the folder's own name durable, in the folder above. */
 export async function syncName(folder: string): Promise<void> {
   await syncFolder(dirname(folder));
 }
 
-/** What the file system said becomes a fault that names the folder; any other error stays what it is. */
+/** Makes a fault that names the folder of what the file system said. Any other error stays as it is. */
 export function targetFault(error: unknown, folder: string): unknown {
   if (typeof error !== 'object' || error === null || !('syscall' in error)) return error;
   const why = 'message' in error ? error.message : error;

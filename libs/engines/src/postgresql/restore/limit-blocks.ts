@@ -1,14 +1,14 @@
 /**
- * To how many blocks each relation was cut since the parent of an incremental backup: beyond that, what the parent has is
- * of another time, whatever length the server gives the file. The server takes the larger of the file's size and this
- * limit where the smaller is meant, so that what it says alone brings back rows that were deleted
+ * Keeps to how many blocks each relation was cut since the parent of an incremental backup. Beyond that limit the parent's
+ * content is of another time, whatever length the server gives the file. The server takes the larger of the file's size and
+ * the limit where the smaller is right, and so its length alone brings deleted rows back
  * (src/backend/backup/basebackup_incremental.c, GetFileBackupMethod; versions 17 and 18).
  *
  *     strongroom-limit-blocks/1 startLsn endLsn timeline
  *     tablespaceOid databaseOid relFileNumber fork limitBlock
  *     end count
  *
- * There may be millions of them: they are kept in a table of numbers, open-addressed.
+ * There may be millions of limits. They are kept in a table of numbers with open addressing.
  */
 import { EngineFault } from '../../engine-fault.js';
 import type { Span } from '../chain/limit-list.js';
@@ -22,7 +22,7 @@ const words = 5;
 const limitWord = 4;
 const greatest = 0xffff_ffff;
 const longestLineBytes = 200;
-/** A map has two bits for each block of its relation, and a page's head of 24 bytes. */
+/** A visibility map has two bits for each block of its relation, and each of its pages has a head of 24 bytes. */
 const pageHeadBytes = 24;
 const blocksOfMapByte = 4;
 
@@ -33,7 +33,7 @@ export class LimitBlocks {
   private filled = 0;
 
   /**
-   * @param span that it is to tell of: the limits of another time bring back what was deleted, or lose what was written
+   * @param span that the list must be of: limits of another time bring deleted rows back, or lose rows that were written
    * @throws {EngineFault} `backup-content-invalid` when it is no such list, is of another span, or is cut off
    */
   static async read(list: AsyncIterable<unknown>, span: Span): Promise<LimitBlocks> {
@@ -65,7 +65,7 @@ export class LimitBlocks {
     return limits;
   }
 
-  /** Counted from the beginning of the file; undefined when its relation was not cut. */
+  /** The limit, counted from the beginning of the file. Undefined when its relation was not cut. */
   of(file: RelationFile, { segmentBlocks, blockSize }: BlockSizes): BlockLimit | undefined {
     const said = this.get(file, file.fork) ?? greatest;
     const kept = file.fork === visibilityMapFork ? Math.min(said, this.mapped(file, blockSize)) : said;
@@ -75,7 +75,7 @@ export class LimitBlocks {
   }
 
   /**
-   * What some versions say of a visibility map is the limit of its relation, in blocks of that: it was cut to as many
+   * Some versions tell for a visibility map the limit of its relation, in the relation's blocks. The map was cut to as many
    * blocks as those need.
    */
   private mapped(file: RelationFile, blockSize: number): number {
@@ -89,7 +89,7 @@ export class LimitBlocks {
     return limit === greatest ? undefined : limit;
   }
 
-  /** Of two limits of one relation the lower one counts: it was cut that far at some time. */
+  /** The lower of two limits of one relation counts, since the relation was that short at some time. */
   private add(line: number[]): void {
     if (line.some((value) => value > greatest)) throw invalid('has a number that is none of PostgreSQL');
     if (this.filled + 1 > this.slots * 0.8) this.grow();

@@ -21,7 +21,7 @@ describe('the pages of a restored folder', () => {
   let server: BackedUpServer;
   let restored: string;
   let facts: VaultManifest['engine'];
-  /** Of a table of some blocks, within the folder. */
+  /** The file of a table of some blocks, within the folder. */
   let table: string;
   let tries = 0;
 
@@ -42,7 +42,7 @@ describe('the pages of a restored folder', () => {
   }, 120_000);
   afterAll(() => server.remove());
 
-  /** A backup of the folder as it is now, as a server would send it that does not look at its pages. */
+  /** A backup of the folder as it is now, as a server sends it that does not check its pages. */
   async function backup(engine: VaultManifest['engine'] = facts) {
     const names = (await readdir(restored, { recursive: true })).sort();
     const lines: string[] = [];
@@ -68,7 +68,7 @@ describe('the pages of a restored folder', () => {
       acceptsBadPages,
     });
   }
-  /** Changes a byte for as long as it is tried. */
+  /** Changes a byte, tries, and changes it back. */
   async function withByte<T>(at: number, use: () => Promise<T>): Promise<T> {
     const file = await open(join(restored, table), 'r+');
     const byte = Buffer.alloc(1);

@@ -1,7 +1,7 @@
 /**
- * Looks at the pages of a restored folder: that each has its checksum, where the server had checksums, and that none is of
- * a time after the backup. A page that was written while the backup was taken may be torn; its record in the WAL of the backup mends it
- * at the first start. Source: src/backend/backup/basebackup.c, verify_page_checksum.
+ * Checks the pages of a restored folder: each has its checksum, where the server had checksums, and none is of a time after
+ * the backup. A page that was written during the backup may be torn. Its record in the backup's WAL mends it at the first
+ * start. Source: src/backend/backup/basebackup.c, verify_page_checksum.
  */
 import type { VaultManifest } from '@strongroom/contracts';
 import { isLsn, positionOf } from '../lsn.js';
@@ -29,7 +29,7 @@ export class PageCheck {
    * @returns why it is no good
    */
   look(page: Buffer, file: RelationFile, block: number): string | undefined {
-    // A new page: it holds nothing yet.
+    // A new page holds nothing yet.
     if (page.readUInt16LE(upperAt) === 0) return undefined;
     const lsn = (BigInt(page.readUInt32LE(0)) << 32n) | BigInt(page.readUInt32LE(4));
     if (this.endLsn !== undefined && lsn > this.endLsn) {

@@ -43,7 +43,7 @@ const sums = new Int32Array(lanes);
 const { imul } = Math;
 
 /**
- * @param words the page; what is in it as a checksum does not count
+ * @param words the page; the checksum that it carries does not count
  * @param block its number in the relation, over all its files
  */
 export function pageChecksum(words: Uint32Array, block: number): number {

@@ -1,7 +1,7 @@
 /**
- * The files of a manifest in little memory: of each path 64 bits of its digest, and as many of its SHA-256, in typed arrays:
- * three million files take about 80 MB. That two of as many paths agree happens in one restore of four million, and ends it:
- * the manifest seems to list a file twice. A file that is another one than was listed has to have the same size as well.
+ * Keeps the files of a manifest in little memory. Typed arrays hold 64 bits of each path's digest and 64 bits of the file's
+ * SHA-256, so three million files take about 80 MB. With so many files, two paths agree in one restore of four million. It
+ * ends then, since the manifest seems to list a file twice. Another file than was listed must also have the same size to pass.
  */
 import { hash } from 'node:crypto';
 
@@ -11,7 +11,7 @@ const fullest = 0.88;
 const empty = 0;
 const listed = 1;
 const taken = 2;
-/** What is beyond 32 bits of a size lies above its state: 64 TiB are the most. */
+/** The bits of a size beyond 32 are kept above the file's state, which makes 64 TiB the largest size. */
 const stateBits = 2;
 const stateMask = 0b11;
 const lowSizes = 2 ** 32;
@@ -28,7 +28,7 @@ export class PathTable {
   private filled = 0;
   private takenCount = 0;
 
-  /** @param expected how many files there will be, roughly: it grows, which for a while takes twice the memory */
+  /** @param expected roughly how many files there will be: growing takes twice the memory for a while */
   constructor(expected: number) {
     this.slots = Math.max(64, Math.ceil(expected / fullest) + 1);
     this.paths = new Uint32Array(this.slots * words);
@@ -41,7 +41,7 @@ export class PathTable {
     return this.filled;
   }
 
-  /** How many were not taken yet. */
+  /** How many files are not there yet. */
   get left(): number {
     return this.filled - this.takenCount;
   }
@@ -73,13 +73,13 @@ export class PathTable {
     return 'as-listed';
   }
 
-  /** The size that was listed; undefined for a path that was not. */
+  /** The size that was listed. Undefined for a path that was not listed. */
   sizeOf(path: string): number | undefined {
     const slot = this.find(keyOf(path));
     return this.states[slot] === empty ? undefined : this.sizeAt(slot);
   }
 
-  /** It is there otherwise than it was listed, as it should be. */
+  /** Marks a file as there that rightly differs from what was listed. */
   setSize(path: string, sizeBytes: number): void {
     const slot = this.find(keyOf(path));
     this.mark(slot, this.stateAt(slot), sizeBytes);
@@ -107,7 +107,7 @@ export class PathTable {
     this.states[slot] = (Math.floor(sizeBytes / lowSizes) << stateBits) | state;
   }
 
-  /** Where the path is, or would be. */
+  /** The index at which the path is, or would be. */
   private find(key: Uint32Array): number {
     let slot = (key[0] ?? 0) % this.slots;
     while (this.states[slot] !== empty && !this.isAt(slot, key)) slot = (slot + 1) % this.slots;
@@ -138,7 +138,7 @@ export class PathTable {
   }
 }
 
-/** One for all, since millions of small ones would be memory themselves. It counts until the next call. */
+/** One buffer for all calls, since millions of small ones take memory. Its content holds until the next call. */
 const key = new Uint32Array(words);
 
 function wordOf(hex: string, word: number): number {

@@ -1,12 +1,12 @@
-/** What the name of a file in a data folder says: of which relation it is, and which part. Source: PostgreSQL, "Database File Layout". */
+/** Tells by the name of a file in a data folder which part of which relation it is. Source: PostgreSQL, "Database File Layout". */
 export interface RelationFile {
   tablespaceOid: number;
-  /** 0 of a relation that all databases share. */
+  /** 0 for a relation that all databases share. */
   databaseOid: number;
   relation: number;
   /** 0 main, 1 free space map, 2 visibility map, 3 initial. */
   fork: number;
-  /** Of the relation's file, from 0 on. */
+  /** The number of the segment, from 0 on. */
   segment: number;
 }
 
@@ -16,7 +16,7 @@ const inTablespace = /^pg_tblspc\/(\d{1,10})\/[^/]+\/(\d{1,10})\/([^/]+)$/;
 const name = /^(\d{1,10})(?:_(fsm|vm|init))?(?:\.([1-9]\d{0,6}))?$/;
 export const visibilityMapFork = 2;
 const forks: Readonly<Record<string, number>> = { fsm: 1, vm: visibilityMapFork, init: 3 };
-/** Of the tablespaces that every server has. */
+/** The oids of the tablespaces that every server has. */
 const defaultTablespace = 1663;
 const globalTablespace = 1664;
 
@@ -48,7 +48,7 @@ function placeOf(path: string): { tablespaceOid: number; databaseOid: number; fi
 const ofIncremental =
   /^((?:base\/\d+|global|pg_tblspc\/\d+\/[^/]+\/\d+)\/)INCREMENTAL\.(\d+(?:_(?:fsm|vm|init))?(?:\.\d+)?)$/;
 
-/** `base/5/INCREMENTAL.1259.1` is of `base/5/1259.1`; undefined for a file that is whole. */
+/** The file that an incremental one changes: `base/5/INCREMENTAL.1259.1` changes `base/5/1259.1`. Undefined for a whole file. */
 export function relationOf(path: string): string | undefined {
   const [, folder, file] = ofIncremental.exec(path) ?? [];
   return folder === undefined ? undefined : `${folder}${file}`;

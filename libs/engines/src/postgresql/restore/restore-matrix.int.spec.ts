@@ -19,7 +19,7 @@ const combinations = (
   [true, false].map((checksums) => ({ name, version, checksums, with: checksums ? 'with' : 'without' })),
 );
 
-/** Roles and databases, tables, indexes, sequences and where they lie: what a dump would name. */
+/** What a dump would name: roles, databases, tables, indexes, sequences, and where they lie. */
 const catalogue = [
   'select rolname, rolsuper, rolcanlogin, rolpassword from pg_authid order by 1',
   'select datname, pg_encoding_to_char(encoding) as encoding, datcollate from pg_database order by 1',
@@ -42,7 +42,7 @@ describe.each(combinations)('backups of PostgreSQL $name $with checksums', ({ ve
   };
 
   beforeAll(async () => {
-    // Where the pages have no checksums, hint bits are logged all the same: else no incremental can be trusted.
+    // Without page checksums hint bits must be logged: otherwise no incremental can be trusted.
     server = await BackedUpServer.start({
       version: version as PostgresVersion | undefined,
       checksums,
@@ -91,7 +91,7 @@ describe.each(combinations)('backups of PostgreSQL $name $with checksums', ({ ve
         vault: server.vault,
         backupId: id,
         directory,
-        tablespaces: new Map([[fast, place]]),
+        places: new Map([[fast, place]]),
         standsAlone: true,
         checksPages: true,
       });

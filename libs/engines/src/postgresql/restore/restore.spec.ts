@@ -46,9 +46,14 @@ describe('a restore of PostgreSQL', () => {
       files: 3,
       bytes: written + manifest.length,
       outside: [join(`${target}.tablespaces`, '16413')],
-      hasSettings: false,
       changed: [],
       warnings: [],
+      advice: [
+        expect.stringContaining('It does not start without them'),
+        '',
+        expect.stringContaining('Start a server of version'),
+        expect.stringContaining(`postgres -D ${target}`),
+      ],
     });
     expect(await readFile(join(target, 'pg_tblspc/16413/PG_18/5/16414'), 'utf8')).toBe('fast');
     expect(await readFile(join(`${target}.tablespaces`, '16413/PG_18/5/16414'), 'utf8')).toBe('fast');

@@ -1,10 +1,10 @@
 /**
- * Restores a chain of backups into a data folder: the full one, then what was built on it in place. Every file is compared
- * with the server's own manifests as it is written, and the folder with the newest one in the end. The result is what
- * `pg_verifybackup` calls good and a server starts from; before that no server does.
+ * Restores a chain of backups into a data folder: the full one, and in place what was built on it. Every file is compared
+ * with the server's own manifests while it is written, and in the end the folder with the newest manifest. `pg_verifybackup`
+ * calls the result good, and a server starts from it. No server starts on it before.
  *
- * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them, with links to them in
- * pg_tblspc. The links are absolute: who moves the folders makes them anew.
+ * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them. pg_tblspc has links to them.
+ * The links are absolute: whoever moves the folders makes new ones.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -15,6 +15,7 @@ import { controlFileAt } from './control-file.js';
 import { finishManifest } from './finish-manifest.js';
 import { PageCheck } from './page-check.js';
 import { standAlone } from './stand-alone.js';
+import { startAdvice } from './start-advice.js';
 import { TablespacePlaces } from './tablespace-places.js';
 import { controlName, TargetTree } from './target-tree.js';
 import { compareTree, syncTree } from './tree-walk.js';
@@ -27,7 +28,7 @@ export async function restoreDataDirectory(
 ): Promise<RestoredFolder> {
   const newest = checkChain(chain);
   const directory = resolve(target);
-  const places = TablespacePlaces.plan(newest.manifest, directory, options.tablespaces);
+  const places = TablespacePlaces.plan(newest.manifest, directory, options.places);
   const tree = await TargetTree.hold(directory, places, newest.manifest.backupId);
   try {
     const restored = await restoreInto(tree, chain, newest, options);
@@ -42,7 +43,7 @@ export async function restoreDataDirectory(
   }
 }
 
-/** @returns the last one @throws {EngineFault} when one is not built on the one before it, or is of another server */
+/** @returns the last backup @throws {EngineFault} when one is not built on the one before it, or is of another server */
 function checkChain(chain: readonly RestoreSource[]): RestoreSource {
   for (const [index, { manifest }] of chain.entries()) {
     const parent = chain[index - 1]?.manifest;
@@ -89,18 +90,21 @@ async function restoreInto(
   });
   await compareTree(tree, applied);
   const hasSettings = await isThere(tree.at('postgresql.conf'));
-  const changed = options.standsAlone ? await standAlone(tree, newest.manifest) : [];
+  const { standsAlone = false } = options;
+  const changed = standsAlone ? await standAlone(tree, newest.manifest) : [];
+  const outside = [...tree.links.values()];
+  const { version } = newest.manifest.datastore;
   return {
     files: applied.files.size,
     bytes,
-    outside: [...tree.links.values()],
-    hasSettings,
+    outside,
     changed,
     warnings: [...unlimited(chain), ...warnings],
+    advice: startAdvice({ directory: tree.directory, outside, version, hasSettings, standsAlone }),
   };
 }
 
-/** Incrementals that were taken before the limits of relations were kept. */
+/** Warns of incrementals that were taken before the limits of relations were kept. */
 function unlimited([, ...incrementals]: readonly RestoreSource[]): string[] {
   const without = incrementals.filter(({ manifest }) => limitBlocksOf(manifest) === undefined);
   if (without.length === 0) return [];

@@ -1,9 +1,9 @@
-/** A process by its id and by when it began: a process id alone is given anew. */
+/** Identifies a process by its id and by when it began: another process may get the same id later. */
 import { readFileSync } from 'node:fs';
 
 export interface RunningProcess {
   pid: number;
-  /** In the system's own ticks; null where the system does not tell. */
+  /** When it began, in the system's ticks. Null where the system does not tell. */
   begun: string | null;
 }
 
@@ -21,7 +21,7 @@ export function isRunning({ pid, begun }: RunningProcess): boolean {
   return begun === begunOf(pid);
 }
 
-/** With the id of the boot, since ticks begin anew with it. Field 22; the second one, a name, may hold spaces. */
+/** When a process began, with the id of the boot, since ticks begin anew with each. It is field 22; the name before may hold spaces. */
 function begunOf(pid: number): string | null {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's own manifest of a backup: every file with its size and checksum, and a checksum of itself. It is read and
- * written a line at a time, as the server writes it: of millions of files it has hundreds of megabytes.
+ * Reads and writes PostgreSQL's own manifest of a backup: every file with its size and checksum, and a checksum of itself.
+ * That is done line by line, as the server writes it: with millions of files it has hundreds of megabytes.
  * Source: PostgreSQL documentation, "Backup Manifest Format"; src/backend/backup/backup_manifest.c.
  */
 import { createHash } from 'node:crypto';
@@ -8,15 +8,15 @@ import { EngineFault } from '../../engine-fault.js';
 import { PathTable } from './path-table.js';
 
 export interface ListedFile {
-  /** As bytes, see byte-path.ts. */
+  /** The path as bytes, see byte-path.ts. */
   path: string;
   sizeBytes: number;
-  /** `2026-11-14 14:30:00 GMT` */
+  /** Such as `2026-11-14 14:30:00 GMT`. */
   modified: string;
   sha256: string;
 }
 
-/** What stands around the list of files, as the server wrote it. */
+/** The text before and after the list of files, as the server wrote it. */
 export interface ManifestFrame {
   head: string;
   tail: string;
@@ -32,16 +32,16 @@ const headForm = /^\{ "PostgreSQL-Backup-Manifest-Version": \d+,\n(?:"System-Ide
 const tailForm =
   /^\],\n"WAL-Ranges": \[\n(?:\{ "Timeline": \d+, "Start-LSN": "[0-9A-F]+\/[0-9A-F]+", "End-LSN": "[0-9A-F]+\/[0-9A-F]+" \},?\n)*\],\n$/;
 const notOfTheForm = 'it is not of the form that PostgreSQL writes';
-/** The shortest line of a file that there is, roughly: how many files a manifest of some size has at most. */
+/** Roughly the shortest line of a file. It tells how many files a manifest of some size has at most. */
 const leastLineBytes = 190;
-/** A path has a few hundred bytes; what has no line ends is no manifest. */
+/** A path has a few hundred bytes. A longer line is in no manifest. */
 const longestLineBytes = 65_536;
-/** What stands around the list is short. */
+/** The text around the list is shorter than this. */
 const longestFrame = 1_048_576;
 
 /**
- * The files that a manifest lists, one after the other; whoever stops before the end has not had its checksum compared.
- * @param frame is filled: its head before the first file comes, its tail when there are no more
+ * Gives the files that a manifest lists, one after the other. Its checksum is compared at the end, and only then.
+ * @param frame is filled: its head before the first file, its tail after the last
  * @throws {EngineFault} `backup-content-invalid`
  */
 export async function* listedFiles(
@@ -69,7 +69,7 @@ export async function* listedFiles(
   if (!headForm.test(frame.head) || !tailForm.test(frame.tail)) throw invalid(notOfTheForm);
 }
 
-/** The files of a manifest, to be compared with what comes. @param sizeBytes of the manifest, roughly */
+/** Reads the files of a manifest into a table, to compare them with what comes. @param sizeBytes roughly, of the manifest */
 export async function tableOf(manifest: AsyncIterable<unknown>, sizeBytes: number): Promise<PathTable> {
   const table = new PathTable(Math.ceil(sizeBytes / leastLineBytes));
   for await (const { path, sizeBytes: size, sha256 } of listedFiles(manifest)) {
@@ -79,7 +79,7 @@ export async function tableOf(manifest: AsyncIterable<unknown>, sizeBytes: numbe
 }
 
 /**
- * A manifest as the server would write it.
+ * The text of a manifest, as the server would write it.
  * @param files may be those of `listedFiles`, whose frame is filled while they come
  */
 export async function* manifestText(files: AsyncIterable<ListedFile>, frame: ManifestFrame): AsyncGenerator<Buffer> {
@@ -125,7 +125,7 @@ function unescaped(name: string): string {
     const text: unknown = JSON.parse(`"${name}"`);
     if (typeof text === 'string' && Buffer.from(text, 'latin1').toString('latin1') === text) return text;
   } catch {
-    // Told below.
+    // The lines are checked below.
   }
   throw invalid('it has a name that is no JSON');
 }
@@ -135,7 +135,7 @@ function decoded(hex: string): string {
   return Buffer.from(hex, 'hex').toString('latin1');
 }
 
-/** All lines but the last one, which has the checksum of those before it. Each character is a byte. */
+/** Gives all lines but the last, which has the checksum of the others. Each character is a byte. */
 async function* checkedLines(manifest: AsyncIterable<unknown>): AsyncGenerator<string> {
   const digest = createHash('sha256');
   let rest: Buffer = Buffer.alloc(0);

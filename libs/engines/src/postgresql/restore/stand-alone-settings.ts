@@ -1,20 +1,20 @@
 /**
- * Which of its source's settings do not hold for a restored server, because they act on the source's other systems, or
- * name files and libraries of the source's machine. A server does not start on a setting that its version does not know.
+ * The settings of its source that do not hold for a restored server: they act on the source's other systems, or name files
+ * and libraries of the source's machine. A server does not start on a setting that its version does not know.
  */
 interface StandAloneSetting {
   name: string;
   value: string;
-  /** The first major version that knows it, of those that are backed up. */
+  /** The first major version that knows it. Default: the oldest that is backed up. */
   since?: number;
-  /** The last one. */
+  /** The last major version that knows it. Default: the newest. */
   until?: number;
 }
 
 const settings: readonly StandAloneSetting[] = [
-  // Its subscriptions are its source's: an apply worker would take the publisher's slot away from it.
+  // Its subscriptions are its source's: an apply worker would take the publisher's replication slot away from the source.
   { name: 'max_logical_replication_workers', value: '0' },
-  // Where the source archives is not its place to write.
+  // The source's archive is the source's to write.
   { name: 'archive_mode', value: 'off' },
   { name: 'archive_command', value: '' },
   { name: 'archive_library', value: '' },
@@ -34,7 +34,7 @@ const settings: readonly StandAloneSetting[] = [
   // Standbys that it does not have would hold up each commit, and what it decodes.
   { name: 'synchronous_standby_names', value: '' },
   { name: 'synchronized_standby_slots', value: '', since: 17 },
-  // They need not be here; and what some of them start, such as jobs by the clock, is the source's to do.
+  // The libraries may be missing here. Some of them start work that is the source's, such as timed jobs.
   { name: 'shared_preload_libraries', value: '' },
   { name: 'session_preload_libraries', value: '' },
   { name: 'local_preload_libraries', value: '' },
@@ -49,7 +49,7 @@ const settings: readonly StandAloneSetting[] = [
   { name: 'io_method', value: 'worker', since: 18 },
 ];
 
-/** For a server that is started by hand: whoever starts one for others says where it listens. */
+/** Settings for a server that is started by hand. Whoever starts one for others sets its own addresses. */
 const addresses: readonly StandAloneSetting[] = [
   // The source's addresses are its machine's, and its clients look for it there.
   { name: 'listen_addresses', value: 'localhost' },
@@ -58,12 +58,12 @@ const addresses: readonly StandAloneSetting[] = [
   { name: 'bonjour', value: 'off' },
 ];
 
-/** For the command line of a server: whatever its files say, and `ALTER SYSTEM` has said, these hold. @param version major */
+/** For a server's command line, which overrides its files and `ALTER SYSTEM`. @param version major */
 export function standAloneSettings(version: number): Record<string, string> {
   return ofVersion(settings, version);
 }
 
-/** For its files, with where it listens. @param version major */
+/** For a server's files, with the addresses where it listens. @param version major */
 export function standAloneInFiles(version: number): Record<string, string> {
   return ofVersion([...settings, ...addresses], version);
 }

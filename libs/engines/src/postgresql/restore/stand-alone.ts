@@ -1,8 +1,8 @@
 /**
- * Makes a restored folder that of a server of its own: started on it as it is, it does not archive, follow, subscribe or
- * listen for its source, and needs nothing of the source's machine. What is overridden stands at the end of
- * postgresql.auto.conf, which is read last; lines that can't be overridden are commented out. Of every file that is changed
- * the original lies beside it, and the folder's manifest stays true.
+ * Makes a restored folder that of a server of its own. Started on it, the server does not archive, follow, subscribe or listen
+ * in its source's place, and needs nothing of the source's machine. Settings are overridden at the end of
+ * postgresql.auto.conf, which is read last. Lines that can't be overridden are commented out. The original of every changed
+ * file lies beside it, and the folder's manifest is kept right.
  */
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { posix } from 'node:path';
@@ -14,17 +14,17 @@ import { standAloneInFiles } from './stand-alone-settings.js';
 import { modes, type TargetTree } from './target-tree.js';
 
 const keptAs = '.before-restore';
-/** On the last of them, which versions before 12 have left, no server starts. */
+/** No server starts where the last of them lies, which versions before 12 have left. */
 const signals = ['standby.signal', 'recovery.signal', 'recovery.conf'];
 const main = 'postgresql.conf';
-/** What `ALTER SYSTEM` writes: read after all others. */
+/** The file that `ALTER SYSTEM` writes. It is read after all others. */
 const last = 'postgresql.auto.conf';
 const access = 'pg_hba.conf';
 const ident = 'pg_ident.conf';
 const includes: ReadonlySet<string> = new Set(['include', 'include_if_exists', 'include_dir']);
 /**
- * Read before postgresql.auto.conf can say otherwise, with what is in the folder of itself. A relative one is looked for
- * where the server is started, which is hardly ever its folder.
+ * Settings that count before postgresql.auto.conf is read. A relative path is looked for where the server is started, which is
+ * hardly ever its folder.
  */
 const placesOfFiles: ReadonlyMap<string, string> = new Map([
   ['data_directory', '.'],
@@ -32,7 +32,7 @@ const placesOfFiles: ReadonlyMap<string, string> = new Map([
   ['ident_file', ident],
 ]);
 const accessInclude = /^[ \t]*"?(include|include_if_exists|include_dir)"?[ \t]+"?([^" \t\r\n#]+)/;
-/** A list of names in a file, in place of names; in quotes it is a name. */
+/** A file with a list of names, where names are expected. In quotes it is a name. */
 const accessList = /(?:^|[ \t\r,])@"?([^" \t\r\n,#]+)/g;
 const mark = 'taken out by the restore: it leads out of the folder';
 const mostDepth = 10;
@@ -44,7 +44,7 @@ const minimal: Readonly<Record<string, string>> = {
   [ident]: '# The backup holds no pg_ident.conf: its server kept it elsewhere.\n',
 };
 
-/** @returns what was changed, a line each, for people */
+/** @returns what was changed, as lines for people */
 export async function standAlone(tree: TargetTree, { datastore }: VaultManifest): Promise<string[]> {
   const changing = new Changing(tree);
   for (const name of signals) await changing.moveAway(name);
@@ -61,7 +61,7 @@ export async function standAlone(tree: TargetTree, { datastore }: VaultManifest)
 class Changing {
   readonly touched = new Set<string>();
   readonly said: string[] = [];
-  /** As the files say, the last of them in the end. */
+  /** The settings that the files leave in force. */
   private readonly settings = new Map<string, string>();
 
   constructor(private readonly tree: TargetTree) {}
@@ -80,7 +80,7 @@ class Changing {
     this.said.push(`${name} is not in the backup: one that does the least was put there.`);
   }
 
-  /** Comments out what leads out of the folder, in this file and in those that it includes. */
+  /** Comments out lines that lead out of the folder, in this file and in those that it includes. */
   async takeOut(path: string, depth = 0): Promise<void> {
     const text = await this.read(path);
     if (text === undefined || depth > mostDepth) return;
@@ -91,7 +91,7 @@ class Changing {
         this.settings.set(name, value);
         continue;
       }
-      // Includes are relative to the file that has them, others to the folder.
+      // Includes are relative to their file, and other paths to the folder.
       const within = await this.within(value, isInclude ? posix.dirname(path) : '');
       const isKept = within !== undefined && within !== placesOfFiles.get(name) && name !== 'data_directory';
       if (isKept && isInclude) for (const file of await this.filesOf(name, within)) await this.takeOut(file, depth + 1);
@@ -110,12 +110,12 @@ class Changing {
     if (out.size > 0) await this.replace(path, text, withLinesOut(text, out, mark));
   }
 
-  /** @param setting that says which file it is, where it is another one than usual */
+  /** @param setting that names the file, where it is not the usual one */
   async takeOutOfAccess(usual: string, setting: string): Promise<void> {
     await this.takeOutOfRules(this.settings.get(setting) ?? usual);
   }
 
-  /** Of rules of access, of those that they include, and of the lists of names that they read. */
+  /** Looks through rules of access, through those that they include, and through the lists of names that they read. */
   private async takeOutOfRules(path: string, depth = 0): Promise<void> {
     const text = await this.read(path);
     if (text === undefined || depth > mostDepth) return;
@@ -138,7 +138,7 @@ class Changing {
     this.said.push(`${shown(path)}: ${out.size} lines that lead out of the folder are commented out.`);
   }
 
-  /** What a line includes. */
+  /** The files that a line includes. */
   private async filesOf(kind: string, path: string): Promise<string[]> {
     if (kind !== 'include_dir') return [path];
     const names = await this.tree.names(path);
@@ -159,7 +159,7 @@ class Changing {
     );
   }
 
-  /** The path within the folder; undefined when it leads out of it, or there is nothing. */
+  /** The path within the folder. Undefined when it leads out of the folder, or nothing is there. */
   private async within(value: string, relativeTo: string): Promise<string | undefined> {
     if (posix.isAbsolute(value)) return undefined;
     const path = posix.normalize(posix.join(relativeTo === '.' ? '' : relativeTo, value));

@@ -30,7 +30,7 @@ describe('a restore with tablespaces that are to lie elsewhere', () => {
     const made = sourceOf(archives, manifest);
     const engine = { tablespaces: spaces };
     return restoreDataDirectory([{ ...made, manifest: { ...made.manifest, engine } }], target, {
-      tablespaces: new Map(tablespaces),
+      places: new Map(tablespaces),
     });
   }
 
@@ -93,7 +93,7 @@ describe('a restore with tablespaces that are to lie elsewhere', () => {
     const restoring = restoreDataDirectory(
       [{ ...made, manifest: { ...made.manifest, engine: { tablespaces: spaces } } }],
       target,
-      { tablespaces: new Map([['16413', place('fast')]]) },
+      { places: new Map([['16413', place('fast')]]) },
     );
     await expect(restoring).rejects.toMatchObject({ code: 'backup-content-invalid' });
     expect(await readdir(place('fast'))).toEqual([]);

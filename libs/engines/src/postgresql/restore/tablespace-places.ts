@@ -1,7 +1,7 @@
 /**
- * Where the tablespaces of a backup go: DIR.tablespaces/<oid>, or where the caller wants them. A server refuses folders
- * where it has links, and within its own folder they would be strangers to its manifest. What a chain has of
- * tablespaces that its newest backup does not have goes nowhere.
+ * Plans where the tablespaces of a backup go: DIR.tablespaces/<oid>, or where the caller wants them. A server expects links
+ * and refuses folders in their place. Within its own folder its manifest would not know them. A tablespace that the newest
+ * backup of a chain does not have is not restored.
  */
 import { join, resolve } from 'node:path';
 import type { VaultManifest } from '@strongroom/contracts';
@@ -11,23 +11,23 @@ import { archivesOf } from './archives-of.js';
 
 interface Space {
   oid: string;
-  /** Where the server had it; undefined of backups that do not say. */
+  /** Where the server had it. Undefined when the backup does not say. */
   location: string | undefined;
 }
 
 const listed = z.array(z.object({ oid: z.string(), location: z.string() }));
-/** Of a tablespace without a folder of its own, for tests of PostgreSQL itself. */
+/** The place of a tablespace without a folder of its own, which tests of PostgreSQL itself make. */
 const inPlace = /^pg_tblspc\//;
 
 export class TablespacePlaces {
   private constructor(
     private readonly places: ReadonlyMap<string, string>,
-    /** Folders that have to be empty and nobody else's, before anything is written. */
+    /** Folders that must be empty, and that no other restore may hold. */
     readonly folders: string[],
   ) {}
 
   /**
-   * @param wanted where each goes, by its oid or by where the server had it
+   * @param wanted the places, by the tablespace's oid or by where the server had it
    * @throws {EngineFault} `restore-target-unusable`
    */
   static plan(
@@ -70,7 +70,7 @@ function known(spaces: readonly Space[]): string {
   return `it has ${spaces.map(({ oid, location }) => (location === undefined ? oid : `${oid} (${location})`)).join(', ')}`;
 }
 
-/** Folders that are the same, or one in the other. */
+/** Refuses folders that are the same, or of which one lies in the other. */
 function refuseOverlaps(folders: readonly string[]): void {
   for (const [index, folder] of folders.entries()) {
     const other = folders.find((one, at) => at !== index && `${folder}/`.startsWith(`${one}/`));

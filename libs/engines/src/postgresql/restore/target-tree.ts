@@ -1,6 +1,6 @@
 /**
- * The data folder while it is restored, with its tablespaces beside it. No server starts on it before its last act, for
- * its pg_control has another name until then; and what is made in it is noted, so that it can be taken away again.
+ * The data folder while it is restored, with its tablespaces beside it. No server starts on it before the last act, since its
+ * pg_control has another name until then. Everything that is made in it is noted, so that it can be removed again.
  */
 import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,9 +21,9 @@ export const modes: Readonly<Record<Mode, { file: number; folder: number }>> = {
 };
 
 export class TargetTree {
-  /** Tablespaces that have a link to a place outside, by oid. */
+  /** Where the tablespaces outside of the folder lie, by oid. */
   readonly links = new Map<string, string>();
-  /** That are there and were made here, the links among them. */
+  /** The folders that were made here and are there, the links among them. */
   private readonly folders = new Set<string>(['']);
   private mode: Mode = 'owner';
   private isParents = false;
@@ -34,7 +34,7 @@ export class TargetTree {
     private readonly held: ReadonlyMap<string, HeldFolder>,
   ) {}
 
-  /** @throws {EngineFault} `restore-target-unusable`: what was held is let go again, and nothing was touched */
+  /** @throws {EngineFault} `restore-target-unusable`, and nothing is held or changed */
   static async hold(directory: string, places: TablespacePlaces, backupId: string): Promise<TargetTree> {
     const held = new Map<string, HeldFolder>();
     try {
@@ -46,12 +46,12 @@ export class TargetTree {
     return new TargetTree(directory, places, held);
   }
 
-  /** Where a file of the server is while the restore goes on. */
+  /** Where a file of the server lies during the restore. */
   at(path: string): Buffer {
     return pathIn(this.directory, path === controlName ? heldControlName : path);
   }
 
-  /** A folder, and those above it. @throws {EngineFault} where something else has its name */
+  /** Makes a folder, and those above it. @throws {EngineFault} where something else has its name */
   async makeFolder(path: string, mode: Mode = 'owner'): Promise<void> {
     if (mode === 'group') this.mode = mode;
     if (!this.folders.has(path)) {
@@ -71,12 +71,12 @@ export class TargetTree {
     if (name !== undefined) this.held.get(this.links.get(oid) ?? '')?.note(name);
   }
 
-  /** Whether what an archive has of this tablespace is wanted. */
+  /** Whether this tablespace is restored. */
   wants(oid: string): boolean {
     return this.places.placeOf(oid) !== undefined;
   }
 
-  /** The link of a tablespace, and its folder. One that is there stays. @throws {EngineFault} for a link where PostgreSQL has none */
+  /** Makes the link of a tablespace, and its folder, unless they are there. @throws {EngineFault} for a link where PostgreSQL has none */
   async link(path: string): Promise<void> {
     const oid = linkOfTablespace.exec(path)?.[1];
     if (oid === undefined) throw invalid(`it has a link at ${shown(path)}, where PostgreSQL has none`);
@@ -96,39 +96,39 @@ export class TargetTree {
     return this.links.has(linkOfTablespace.exec(path)?.[1] ?? '');
   }
 
-  /** From here on what is there is a parent's: what has its name and is of another kind took its place since. */
+  /** From here on what is there is a parent's. An entry with its name and of another kind replaces it. */
   holdsParent(): void {
     this.isParents = true;
   }
 
-  /** Removes what the parent has of another kind under this name. */
+  /** Removes an entry of the parent with this name that is of another kind. */
   async giveWay(path: string, to: 'file' | 'folder'): Promise<void> {
     if (!this.isParents) return;
     const found = await lstat(this.at(path)).catch(() => undefined);
     if (to === 'file' ? found?.isDirectory() : found?.isFile()) await this.remove(path);
   }
 
-  /** With all that is in it. */
+  /** Removes a file, or a folder with everything in it. */
   async remove(path: string): Promise<void> {
     await rm(this.at(path), { recursive: true, force: true });
     for (const folder of this.folders)
       if (folder === path || folder.startsWith(`${path}/`)) this.folders.delete(folder);
   }
 
-  /** Of what is in a folder. */
+  /** The names of the entries of a folder. */
   names(path: string): Promise<string[]> {
     return readdir(this.at(path), { encoding: 'latin1' });
   }
 
-  /** Whether it is what says who holds the folder, or that of a tablespace. */
+  /** Whether it is the file that says who holds the folder, or that of a tablespace. */
   isHold(path: string): boolean {
     const [, oid = '', name] = inTablespace.exec(path) ?? [];
     return path === holdName || (name === holdName && this.held.has(this.links.get(oid) ?? ''));
   }
 
   /**
-   * The last act: from here on a server starts on it. All else is durable. What says that the folder is held goes before
-   * that, so that it is in no folder of a server, and in no backup of one.
+   * The last act: after it a server starts on the folder. Everything else is durable by then. The files that say who holds the
+   * folders are removed before, so that no server's folder has them, and no backup of one.
    */
   async finish(): Promise<void> {
     if (this.mode === 'group') for (const place of this.links.values()) await chmod(place, modes.group.folder);
@@ -141,12 +141,12 @@ export class TargetTree {
       await rename(pathIn(this.directory, heldControlName), pathIn(this.directory, controlName));
       await syncFolder(join(this.directory, 'global'));
     } catch (error) {
-      // A backup without one is none, and no server starts on it; it is said by who starts it.
+      // No server starts on a folder without it, and says so.
       if (!(typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT')) throw error;
     }
   }
 
-  /** @returns the error, or what it means for the folder */
+  /** Removes what was made. @returns the error, or the fault that it means for the folder */
   async giveUp(error: unknown): Promise<unknown> {
     for (const folder of this.held.values()) await folder.giveUp();
     return targetFault(error, this.directory);

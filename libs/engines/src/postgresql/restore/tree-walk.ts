@@ -1,4 +1,4 @@
-/** Walks over a restored folder, tablespaces included, an entry at a time: there may be millions. */
+/** Walks over a restored folder, tablespaces included, one entry at a time, since there may be millions. */
 import type { Dirent } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
 import { manifestName } from '../backup/base-backup.js';
@@ -11,17 +11,17 @@ import { controlName, type TargetTree } from './target-tree.js';
 
 const atOnce = 128;
 
-/** What is to be in the folder: no more, and no less. */
+/** What the folder must have: no more, and no less. */
 export interface ExpectedTree {
-  /** As the newest backup's manifest lists them; a file whose changes it lists is one. */
+  /** The files of the newest backup's manifest. A file of which it lists changes is one of them. */
   files: PathTable;
-  /** Every folder and every link that the backup has. */
+  /** Every folder and every link of the backup. */
   folders: ReadonlySet<string>;
-  /** Under pg_wal, where the server's manifest lists next to nothing. */
+  /** The files under pg_wal, of which the server's manifest lists hardly any. */
   wal: ReadonlySet<string>;
 }
 
-/** Removes what the backup does not have: it was removed from the server since the parent. */
+/** Removes what the backup does not have, since the server has removed it after the parent. */
 export async function prune(tree: TargetTree, expected: ExpectedTree): Promise<void> {
   await visit(tree, '', async (path, entry) => {
     if (entry.isFile() ? isFileOf(expected, path) : expected.folders.has(path)) return true;
@@ -31,7 +31,7 @@ export async function prune(tree: TargetTree, expected: ExpectedTree): Promise<v
   });
 }
 
-/** @throws {EngineFault} where the folder and the backup differ, naming what is there and should not be, or how much is missing */
+/** @throws {EngineFault} where folder and backup differ: it names what should not be there, or says how much is missing */
 export async function compareTree(tree: TargetTree, expected: ExpectedTree): Promise<void> {
   let files = 0;
   let folders = 0;
@@ -68,7 +68,7 @@ export async function compareTree(tree: TargetTree, expected: ExpectedTree): Pro
   }
 }
 
-/** All files first and in the end: one by one while they are written takes a journal commit each. */
+/** Makes everything durable at the end. Doing it file by file costs a commit of the file system's journal each time. */
 export async function syncTree(folder: string): Promise<void> {
   await syncWithin(Buffer.from(folder));
 }
@@ -92,7 +92,7 @@ function isFileOf({ files, wal }: ExpectedTree, path: string): boolean {
 }
 
 /**
- * @param within `''` for all of it
+ * @param within a folder; `''` for everything
  * @param see says whether to go into a folder
  */
 async function visit(

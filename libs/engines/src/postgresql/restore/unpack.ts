@@ -1,11 +1,11 @@
-/** Reads a tar archive of a server, entry by entry. What it names never leads outside of the folder. */
+/** Reads a tar archive of a server, entry by entry. None of its names leads out of the folder. */
 import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { extract } from 'tar-stream';
 import { EngineFault } from '../../engine-fault.js';
 import { shown } from './byte-path.js';
 
-/** Paths are bytes (byte-path.ts), within the archive, without `.` and `..`. What any of them throws ends the unpacking. */
+/** What to do with each entry. Paths are bytes (byte-path.ts) without `.` and `..`. An error ends the unpacking. */
 export interface ArchiveReader {
   onFolder(path: string, mode: Mode): Promise<void>;
   /** Reads the content to its end. */
@@ -13,13 +13,13 @@ export interface ArchiveReader {
   onLink(path: string): Promise<void>;
 }
 
-/** Whether the server's group may read: of the two modes that PostgreSQL has, the only difference. */
+/** Whether the server's group may read, which is the only difference between PostgreSQL's two modes. */
 export type Mode = 'owner' | 'group';
 
-/** Names as bytes. An option of tar-stream that its types don't have. */
+/** Asks tar-stream for names as bytes. Its types lack the option. */
 const asBytes = { filenameEncoding: 'latin1', highWaterMark: 16_384 };
 const groupMayRead = 0o040;
-/** What the file system says of a name that is there already, goes through a file, or is too long. */
+/** The errors of the file system for a name that is there already, goes through a file, or is too long. */
 const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG']);
 
 /** @throws {EngineFault} `backup-content-invalid`; errors of the source, and of a disk that can't be written to, as they are */
@@ -41,7 +41,7 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
       else if (type === 'symlink') await reader.onLink(path);
       else if (type === 'file') await reader.onFile(path, entry, access);
       else throw invalid(`it has ${shown(path)}, a ${type}, which no backup of PostgreSQL holds`);
-      // Also what has no bytes must be read to its end before the next entry comes.
+      // Even an entry without bytes must be read to its end before the next one comes.
       if (type !== 'file') entry.resume();
     }
   } catch (error) {
@@ -60,7 +60,7 @@ function safePath(name: string): string {
 }
 
 /**
- * Errors of tar-stream have neither a code nor a class of their own. The folder was empty: a name that it can't take is
+ * Errors of tar-stream have neither a code nor a class of their own. The folder was empty, so a name that it does not take is
  * the archive's fault.
  */
 function isOfArchive(error: unknown): error is { message: unknown } {

@@ -1,4 +1,4 @@
-/** Writes bytes to a file, all of them: a disk that is nearly full takes a part of what it is given, and calls it a success. */
+/** Writes all bytes to a file. A disk that is nearly full takes some of them and reports success, so one write is not enough. */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 
@@ -10,22 +10,22 @@ export async function writeAll(file: FileHandle, bytes: Buffer, position?: numbe
   }
 }
 
-/** What was written, or came to be written. */
+/** The size and digest of what was written. */
 export interface WrittenFile {
   sizeBytes: number;
   sha256: string;
 }
 
 export interface WriteOptions {
-  /** Default: readable by its owner alone. It holds whatever the umask is. */
+  /** Default: readable by its owner alone. The umask does not change it. */
   mode?: number;
-  /** `wx` for a file that must not be there, which is the default; `w` for one that takes the place of another. */
+  /** `wx` for a file that must not be there yet; `w` for one that may replace another. Default: `wx`. */
   flag?: 'wx' | 'w';
-  /** Gets the bytes written since the last call. */
+  /** Called with the bytes written since the last call. */
   progress?: ((bytes: number) => void) | undefined;
 }
 
-/** A file of what comes. Errors of the content and of the disk come out as they are. */
+/** Makes a file of what comes. Errors of the content and of the disk are thrown as they are. */
 export async function write(
   content: AsyncIterable<unknown> | Iterable<unknown>,
   target: Buffer | string,

@@ -1,0 +1,167 @@
+/**
+ * Takes a physical backup, full or incremental, over the replication protocol: it needs a connection and nothing else. A
+ * temporary replication slot keeps the WAL that the backup needs. It ends with the connection, however that ends.
+ */
+import { randomBytes } from 'node:crypto';
+import { messageOf, type VaultManifest } from '@strongroom/contracts';
+import type pg from 'pg';
+import type { BackupOptions, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../../engine.js';
+import { EngineFault } from '../../engine-fault.js';
+import { buildOn, noParent, notBuiltOn, parentFacts } from '../chain/chain.js';
+import { type Ground, madeAtEnd, notPossible } from '../chain/grounds.js';
+import { limitBlocksName, limitBlocksObject } from '../chain/limit-list.js';
+import type { LeftTimeline } from '../chain/lineage.js';
+import { leaveReplicationSlot, replicationSlotOf } from '../chain/replication-slot.js';
+import { WalSummaries } from '../chain/wal-summaries.js';
+import { cancelled, connectionTo, type ServerPatience, unanswered } from '../connection.js';
+import { describe, factsOf, historyOf, type Server } from '../server.js';
+import { faultOfServer } from '../server-fault.js';
+import { type BackupStart, BaseBackup } from './base-backup.js';
+
+/** @throws {IncrementalNotPossible | EngineFault} as `Engine.backup` says */
+export async function takeBackup(
+  target: EngineTarget,
+  { backupId, signal, parent }: BackupOptions,
+  patience: ServerPatience,
+): Promise<EngineBackup> {
+  const connection = connectionTo(target, 'replication', patience.connectMs);
+  const { client, silence } = connection;
+  const command = new BaseBackup({
+    label: `strongroom ${backupId}`,
+    silence,
+    patience,
+    isIncremental: parent !== undefined,
+  });
+  let summaries: WalSummaries | undefined;
+  const stop = () => {
+    command.abort(cancelled());
+    connection.destroy();
+    summaries?.close();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal.aborted) throw cancelled();
+    await client.connect();
+    silence.set(patience.answerMs, unanswered);
+    const server = await describe(client);
+    if (parent) {
+      silence.set(patience.heldMs, unread);
+      await buildOn(client, server, parent);
+      silence.set(patience.answerMs, unanswered);
+    }
+    const temporary = `strongroom_${randomBytes(6).toString('hex')}`;
+    await client.query(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
+    if (parent) summaries = await WalSummaries.open(target, patience, { signal, temporarySlot: temporary });
+    if (signal.aborted) throw cancelled();
+    client.query(command);
+    const start = await command.begun.catch((error: unknown) => {
+      throw parent ? notBuiltOn(error) : error;
+    });
+    const limits = summaries && parent && (await limitsOf(summaries, server, parent.manifest, start));
+    const result = command.ended
+      .then(async (endLsn) => {
+        silence.set(patience.answerMs, unanswered);
+        const left = await afterwards(client, server, {
+          backupId,
+          temporary,
+          timeline: start.timeline,
+          isIncremental: parent !== undefined,
+        });
+        return resultOf(server, start, endLsn, { ...left, parent: parent?.manifest });
+      })
+      .catch((error: unknown) => {
+        throw signal.aborted ? cancelled(error) : error;
+      })
+      .finally(() => {
+        signal.removeEventListener('abort', stop);
+        summaries?.close();
+        void client.end();
+      });
+    result.catch(() => {});
+    return { objects: all(limits, command.objects), estimatedBytes: start.estimatedBytes, result };
+  } catch (error) {
+    signal.removeEventListener('abort', stop);
+    connection.destroy();
+    summaries?.close();
+    throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
+  }
+}
+
+/** The object of the backup that says what of the parent's content counts no more. */
+async function limitsOf(
+  summaries: WalSummaries,
+  server: Server,
+  parent: VaultManifest,
+  start: BackupStart,
+): Promise<EngineObject> {
+  if (start.timeline !== parent.engine.timeline) {
+    throw notPossible({
+      ground: 'timeline-changed',
+      reason: `The server was promoted to timeline ${start.timeline} as the backup began.`,
+    });
+  }
+  const span = { timeline: start.timeline, startLsn: String(parent.engine.startLsn), endLsn: start.startLsn };
+  const limits = await summaries.limits(span, server.blockSize);
+  return { name: limitBlocksName, source: limitBlocksObject(limits, span) };
+}
+
+/** The small object comes first, so that the connection that it needs is soon closed. */
+async function* all(
+  first: EngineObject | undefined,
+  others: AsyncIterable<EngineObject>,
+): AsyncGenerator<EngineObject> {
+  if (first) yield first;
+  yield* others;
+}
+
+interface Left {
+  history: readonly LeftTimeline[] | undefined;
+  slot: string | null;
+  noSlot: Ground | undefined;
+}
+
+/** The backup is good by now, and a failure here does not change that: without its replication slot nothing can be built on it. */
+async function afterwards(
+  client: pg.Client,
+  server: Server,
+  ids: { backupId: string; temporary: string; timeline: number; isIncremental: boolean },
+): Promise<Left> {
+  let history: Left['history'];
+  try {
+    history = await historyOf(client, ids.timeline);
+    const noSlot = await leaveReplicationSlot(client, server, ids);
+    return { history, slot: noSlot ? null : replicationSlotOf(ids.backupId), noSlot };
+  } catch (error) {
+    const reason = `When it had ended no replication slot could be made for it: ${messageOf(error)}.`;
+    return { history, slot: null, noSlot: { ground: 'no-slot-free', reason } };
+  }
+}
+
+function resultOf(
+  server: Server,
+  { timeline, startLsn, tablespaces }: BackupStart,
+  endLsn: string,
+  { history, slot, noSlot, parent }: Left & { parent: VaultManifest | undefined },
+): EngineResult {
+  return {
+    datastore: { type: 'postgresql', version: server.version },
+    facts: {
+      ...factsOf({ ...server, timeline }, history),
+      startLsn,
+      endLsn,
+      chainSlot: slot,
+      ...(slot === null ? { chainSlotGround: noSlot?.ground ?? null, chainSlotReason: noSlot?.reason ?? null } : {}),
+      slotMadeAt: slot === null ? null : madeAtEnd,
+      ...(parent ? parentFacts(parent) : noParent),
+      limitBlocks: parent ? limitBlocksName : null,
+      tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),
+    },
+  };
+}
+
+function unread(seconds: number): EngineFault {
+  return new EngineFault(
+    'server-stalled',
+    `The parent's manifest did not get to the server for ${seconds} s. See whether the vault, the server or the network hangs.`,
+  );
+}
