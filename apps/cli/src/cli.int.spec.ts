@@ -54,7 +54,7 @@ describe('strongroom', () => {
       });
     ({ sha256 } = await take({ backupId, type: 'full', parentId: null }));
     const incremental = await take({ backupId: incrementalId, type: 'incremental', parentId: backupId });
-    // From here on the server is down, as everything else is.
+    // From here on the server is down, and so is everything else.
     await server.stop();
     for (const region of ['IAD', 'ORD']) {
       const [from, to] = [vaults.of('DFW'), vaults.of(region)];

@@ -84,7 +84,7 @@ describe('a restore that is killed', () => {
       const to = join(folder, `killed-${kill}`);
       const child = begin(to);
       const gone = once(child, 'exit');
-      // At its beginning, once it has written all, and in between.
+      // The restore is killed at its beginning, when it has written everything, and in between.
       const share = kill === 0 ? 0 : kill === 1 ? 1 : Math.random();
       const enough = Math.max(1, Math.floor(share * all));
       await eventually(async () => expect(await entriesIn(to)).toBeGreaterThanOrEqual(enough), { withinMs: 30_000 });
@@ -105,7 +105,7 @@ describe('a restore that is killed', () => {
       await expect(serverOn(to)).rejects.toMatchObject({ code: expect.any(Number) });
       const [, howToEmpty = ''] = /restore again: (find .*)$/m.exec(again.err) ?? [];
       await execute('sh', ['-c', howToEmpty]);
-      // A slow machine sees how far the restore is.
+      // On a slow machine it says how far it is.
       await expect(restored(to)).resolves.toEqual({ code: 0, err: expect.stringMatching(/^(restoring: .*\n)*$/) });
       await verifiedByPostgres(to);
       await rm(to, { recursive: true });

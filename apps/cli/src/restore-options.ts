@@ -1,4 +1,4 @@
-/** Options that the commands share that restore a backup. */
+/** The options that all commands have that restore a backup. */
 import { sha256Hex } from '@strongroom/contracts';
 import { allEngines } from '@strongroom/engines';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -13,7 +13,7 @@ export function withDigest(command: Command): Command {
 
 /**
  * Adds an option for each engine whose servers have something outside of their folder.
- * @returns where it goes, by what it is called or by where it was; filled while the call is parsed
+ * @returns the places, by what it is called or by where the server had it; filled while the call is parsed
  */
 export function withPlaces(command: Command): ReadonlyMap<string, string> {
   const places = new Map<string, string>();

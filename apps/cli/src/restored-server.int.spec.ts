@@ -76,10 +76,10 @@ describe('a server that strongroom restored', () => {
       await query(`create table t_${other} as select 1 as t, '${other}' as other`);
     }
     await query('create table of_no_columns ()');
-    // As its dropping leaves it that was cut off.
+    // The database is as a dropping leaves it that was cut off.
     await query('create database half_dropped');
     await query("update pg_database set datconnlimit = -2 where datname = 'half_dropped'");
-    // Its own command line says otherwise, so that they hold for what is restored alone.
+    // The server's own command line overrides these, so they hold only for what is restored.
     for (const [name, value] of [
       ['port', port],
       ['archive_mode', 'on'],
@@ -255,7 +255,7 @@ describe('a server that strongroom restored', () => {
         expect.objectContaining({ name: 'public.of_no_columns', rows: '0' }),
       ]),
     );
-    // Of the whole row, and not of the column that is called like what it is read by.
+    // The digest is of the whole row, also where a column has the name of the alias.
     const digestOf = (table: string) => read.find(({ name }) => name === `public.${table}`)?.digest;
     expect(digestOf('t_one')).not.toBe(digestOf('t_two'));
     expect(read.some(({ name }) => name === 'pg_catalog.pg_class')).toBe(true);

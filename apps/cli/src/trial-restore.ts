@@ -24,10 +24,10 @@ export interface TriedRestore {
   read: Trial;
 }
 
-/** A server writes as much when it starts and recovers. */
+/** How much a server may write when it starts and recovers. */
 const spareBytes = 256 * 1_048_576;
 
-/** @throws when it can't be restored, started or read, and leaves nothing behind */
+/** Leaves nothing behind. @throws when the backup can't be restored, or a server on it can't be started or read */
 export async function tryRestore(options: TriedBackup): Promise<TriedRestore> {
   const { vault, backupId, expectedSha256, programs, progress, signal } = options;
   const parent = resolve(options.scratch ?? tmpdir());

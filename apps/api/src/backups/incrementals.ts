@@ -1,4 +1,4 @@
-/** Whether a backup can be incremental, found out before it is accepted: what is known here first, then what the server says. */
+/** Finds out whether a backup can be incremental before it is accepted: first by what is known here, then by asking the server. */
 import type { Credentials } from '@strongroom/credentials';
 import { EngineFault, type EngineFor } from '@strongroom/engines';
 import type { InstanceRow } from '@strongroom/read-model';
@@ -22,8 +22,8 @@ export class Incrementals {
   ) {}
 
   /**
-   * The backup to build on; null for a full one, which is also what comes of `incremental` where there is nothing yet.
-   * Nobody is asked but the views.
+   * The backup to build on, as the views tell it. Null for a full one; `incremental` gives a full one where there is no backup
+   * yet.
    * @throws {HttpFault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
    */
   async parentFor({ accountId, id }: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
@@ -54,7 +54,7 @@ export class Incrementals {
     }
   }
 
-  /** A server that can't be asked now may be there when the backup is taken, which then tells. */
+  /** A server that can't be asked now is no reason to refuse: the backup itself finds out. */
   private async whyNot({ id, datastoreType, datastoreVersion, endpoint }: InstanceRow): Promise<string | undefined> {
     const engine = this.engineFor(datastoreType);
     const byVersion = engine.abilitiesOf(datastoreVersion).incremental;

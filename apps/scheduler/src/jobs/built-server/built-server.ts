@@ -1,6 +1,6 @@
 /**
- * Builds a server from a backup, and keeps it running: whoever holds the job's lease runs the server, and who takes the
- * lease over takes the server over. It ends when its instance is forgotten.
+ * Builds a server from a backup, and keeps it running. Whoever holds the job's lease runs the server, and whoever takes the
+ * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endpoint, faultOf, streamOf } from '@strongroom/contracts';
@@ -31,7 +31,7 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   homeRegion: string;
   engineFor: EngineFor;
   folder: string;
-  /** Who does it: the process. */
+  /** The process, as the actor of its events. */
   actor: string;
 }
 
@@ -50,7 +50,10 @@ export class BuiltServer {
     this.ledger = new LeasedLedger(parts, { what: `the server of instance ${job.id}`, signal: hold.signal });
   }
 
-  /** Ends when the instance is forgotten or could not be built; or with an error when the lease is lost or the process stops. */
+  /**
+   * Ends when the instance is forgotten or could not be built.
+   * @throws when the lease is lost or the process stops
+   */
   async perform(): Promise<Performed> {
     const history = await this.ledger.history(streamOf('instance', this.job.id));
     const [requested] = history;
@@ -63,7 +66,7 @@ export class BuiltServer {
 
   private async build(host: ServerHost, instance: InstanceToBuild, ledger: CausedLedger): Promise<Performed> {
     const { log, actor } = this.parts;
-    // An attempt may have died after it, or lost the answer to what it recorded.
+    // An attempt may have died when it had finished, or have lost the answer to what it recorded.
     const left = await host.find(this.job.id);
     const attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
     const begun = left ?? attempt;
@@ -83,7 +86,7 @@ export class BuiltServer {
     } catch (error) {
       await server?.stop();
       server = undefined;
-      // It may be built for all that can be known here, or be another attempt's by now: the next lease looks again.
+      // Here it can't be known whether it is built, or whether another attempt has it: the next lease looks again.
       if (this.hold.signal.aborted || attempt?.isCurrent === false) throw error;
       const { code, message } = faultOf(error);
       log.error({ err: error, instance: instance.instanceId }, `instance not built: ${message}`);
@@ -91,7 +94,7 @@ export class BuiltServer {
     } finally {
       await attempt?.discard();
     }
-    return this.carryOn(host, await this.look(server), server);
+    return this.carryOn(host, await this.stateNow(server), server);
   }
 
   /** The ledger decides: another attempt may have ended the build in its own way. */
@@ -108,7 +111,7 @@ export class BuiltServer {
   }
 
   /**
-   * From the home vault, or else from the nearest region that holds the chain whole.
+   * Restores the backup from the home vault, or else from the nearest region that holds the chain whole.
    * @returns the region
    */
   private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
@@ -130,7 +133,7 @@ export class BuiltServer {
     throw why;
   }
 
-  /** @param backup with the digest that the ledger has of it: nothing else of its name is restored */
+  /** @param backup with the digest that the ledger has: another backup of the same id is not restored */
   private async restoreFrom(
     region: string,
     backup: { backupId: string; expectedSha256: string | undefined },
@@ -153,8 +156,8 @@ export class BuiltServer {
   }
 
   /**
-   * Runs the server on its port until its instance is forgotten; one that does not come up is tried again, ever more
-   * seldom. Without its data the job is given back: another scheduler may have them, and nothing may stand in for them.
+   * Runs the server on its port until its instance is forgotten. A server that does not start is tried again, with growing
+   * pauses. Without its data the job is given back: another scheduler may have them, and nothing may take their place.
    */
   private async keep(host: ServerHost, port: number, running?: HostedServer): Promise<Performed> {
     const { log } = this.parts;
@@ -183,7 +186,7 @@ export class BuiltServer {
     return 'finished';
   }
 
-  /** Another scheduler may have the data. */
+  /** Gives the job back, since another scheduler may have the data. */
   private giveBack(): Performed {
     this.parts.log.error(
       { instance: this.job.id },
@@ -192,7 +195,7 @@ export class BuiltServer {
     return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
   }
 
-  /** While the ledger can't be asked the server goes on as it is. */
+  /** While the ledger can't be asked, the server goes on as it is. */
   private async isForgotten(): Promise<boolean> {
     try {
       const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
@@ -203,8 +206,8 @@ export class BuiltServer {
     }
   }
 
-  /** Nothing runs on when it can't be said what became of the instance. */
-  private async look(running?: HostedServer): Promise<InstanceState> {
+  /** What became of the instance. The server is stopped when the ledger can't be asked. */
+  private async stateNow(running?: HostedServer): Promise<InstanceState> {
     try {
       return await this.ledger.stateOf(instanceDecider, this.job.id);
     } catch (error) {
@@ -213,7 +216,7 @@ export class BuiltServer {
     }
   }
 
-  /** With its source's credential: the roles are its source's. */
+  /** The endpoint has its source's user and password, since its roles are its source's. */
   private async endpointOf(instance: InstanceToBuild, port: number): Promise<Endpoint> {
     const { credentials } = this.parts;
     const source = await this.sourceOf(instance);
@@ -233,7 +236,7 @@ export class BuiltServer {
   }
 }
 
-/** Another region may hold what this one has lost. */
+/** Whether the fault is the vault's: another region may hold what this one has lost. */
 function isOfVault(error: unknown): error is VaultFault | EngineFault {
   return error instanceof VaultFault || (error instanceof EngineFault && error.code === 'backup-content-invalid');
 }

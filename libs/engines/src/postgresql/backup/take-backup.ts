@@ -116,8 +116,8 @@ async function* all(
 
 interface Left {
   history: readonly LeftTimeline[] | undefined;
-  slot: string | null;
-  noSlot: Ground | undefined;
+  replicationSlot: string | null;
+  noReplicationSlot: Ground | undefined;
 }
 
 /** The backup is good by now, and a failure here does not change that: without its replication slot nothing can be built on it. */
@@ -129,11 +129,11 @@ async function afterwards(
   let history: Left['history'];
   try {
     history = await historyOf(client, ids.timeline);
-    const noSlot = await leaveReplicationSlot(client, server, ids);
-    return { history, slot: noSlot ? null : replicationSlotOf(ids.backupId), noSlot };
+    const noReplicationSlot = await leaveReplicationSlot(client, server, ids);
+    return { history, replicationSlot: noReplicationSlot ? null : replicationSlotOf(ids.backupId), noReplicationSlot };
   } catch (error) {
     const reason = `When it had ended no replication slot could be made for it: ${messageOf(error)}.`;
-    return { history, slot: null, noSlot: { ground: 'no-slot-free', reason } };
+    return { history, replicationSlot: null, noReplicationSlot: { ground: 'no-slot-free', reason } };
   }
 }
 
@@ -141,7 +141,7 @@ function resultOf(
   server: Server,
   { timeline, startLsn, tablespaces }: BackupStart,
   endLsn: string,
-  { history, slot, noSlot, parent }: Left & { parent: VaultManifest | undefined },
+  { history, replicationSlot, noReplicationSlot, parent }: Left & { parent: VaultManifest | undefined },
 ): EngineResult {
   return {
     datastore: { type: 'postgresql', version: server.version },
@@ -149,9 +149,11 @@ function resultOf(
       ...factsOf({ ...server, timeline }, history),
       startLsn,
       endLsn,
-      chainSlot: slot,
-      ...(slot === null ? { chainSlotGround: noSlot?.ground ?? null, chainSlotReason: noSlot?.reason ?? null } : {}),
-      slotMadeAt: slot === null ? null : madeAtEnd,
+      chainSlot: replicationSlot,
+      ...(replicationSlot === null
+        ? { chainSlotGround: noReplicationSlot?.ground ?? null, chainSlotReason: noReplicationSlot?.reason ?? null }
+        : {}),
+      slotMadeAt: replicationSlot === null ? null : madeAtEnd,
       ...(parent ? parentFacts(parent) : noParent),
       limitBlocks: parent ? limitBlocksName : null,
       tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),

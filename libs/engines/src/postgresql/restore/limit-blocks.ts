@@ -27,9 +27,9 @@ const pageHeadBytes = 24;
 const blocksOfMapByte = 4;
 
 export class LimitBlocks {
-  private slots = 256;
-  private table = new Uint32Array(this.slots * words);
-  private used = new Uint8Array(this.slots);
+  private cells = 256;
+  private table = new Uint32Array(this.cells * words);
+  private used = new Uint8Array(this.cells);
   private filled = 0;
 
   /**
@@ -84,44 +84,44 @@ export class LimitBlocks {
   }
 
   private get({ tablespaceOid, databaseOid, relation }: RelationFile, fork: number): number | undefined {
-    const slot = this.find(tablespaceOid, databaseOid, relation, fork);
-    const limit = this.used[slot] ? this.table[slot * words + limitWord] : undefined;
+    const cell = this.find(tablespaceOid, databaseOid, relation, fork);
+    const limit = this.used[cell] ? this.table[cell * words + limitWord] : undefined;
     return limit === greatest ? undefined : limit;
   }
 
   /** The lower of two limits of one relation counts, since the relation was that short at some time. */
   private add(line: number[]): void {
     if (line.some((value) => value > greatest)) throw invalid('has a number that is none of PostgreSQL');
-    if (this.filled + 1 > this.slots * 0.8) this.grow();
+    if (this.filled + 1 > this.cells * 0.8) this.grow();
     const [tablespace = 0, database = 0, relation = 0, fork = 0, limit = 0] = line;
-    const slot = this.find(tablespace, database, relation, fork);
-    const before = this.used[slot] ? this.table[slot * words + limitWord] : undefined;
-    this.table.set([tablespace, database, relation, fork, Math.min(before ?? limit, limit)], slot * words);
+    const cell = this.find(tablespace, database, relation, fork);
+    const before = this.used[cell] ? this.table[cell * words + limitWord] : undefined;
+    this.table.set([tablespace, database, relation, fork, Math.min(before ?? limit, limit)], cell * words);
     if (before === undefined) this.filled += 1;
-    this.used[slot] = 1;
+    this.used[cell] = 1;
   }
 
   private find(tablespace: number, database: number, relation: number, fork: number): number {
     const mixed =
       Math.imul(relation, 0x9e3779b1) ^ Math.imul(database, 0x85ebca6b) ^ Math.imul(tablespace + fork, 0xc2b2ae35);
-    let slot = (mixed ^ (mixed >>> 15)) >>> 0;
-    for (slot %= this.slots; this.used[slot]; slot = (slot + 1) % this.slots) {
-      const at = slot * words;
+    let cell = (mixed ^ (mixed >>> 15)) >>> 0;
+    for (cell %= this.cells; this.used[cell]; cell = (cell + 1) % this.cells) {
+      const at = cell * words;
       const { table } = this;
       const isIt =
         table[at] === tablespace && table[at + 1] === database && table[at + 2] === relation && table[at + 3] === fork;
       if (isIt) break;
     }
-    return slot;
+    return cell;
   }
 
   private grow(): void {
-    const { table, used, slots } = this;
-    this.slots = slots * 2;
-    this.table = new Uint32Array(this.slots * words);
-    this.used = new Uint8Array(this.slots);
+    const { table, used, cells } = this;
+    this.cells = cells * 2;
+    this.table = new Uint32Array(this.cells * words);
+    this.used = new Uint8Array(this.cells);
     this.filled = 0;
-    for (let from = 0; from < slots; from += 1) {
+    for (let from = 0; from < cells; from += 1) {
       if (used[from]) this.add([...table.subarray(from * words, (from + 1) * words)]);
     }
   }

@@ -20,7 +20,7 @@ const mostBytes = 2 ** 46 - 1;
 export type Taken = 'as-listed' | 'unknown' | 'differs' | 'twice';
 
 export class PathTable {
-  private slots: number;
+  private cells: number;
   private paths: Uint32Array;
   private digests: Uint32Array;
   private sizes: Uint32Array;
@@ -30,11 +30,11 @@ export class PathTable {
 
   /** @param expected roughly how many files there will be: growing takes twice the memory for a while */
   constructor(expected: number) {
-    this.slots = Math.max(64, Math.ceil(expected / fullest) + 1);
-    this.paths = new Uint32Array(this.slots * words);
-    this.digests = new Uint32Array(this.slots * digestWords);
-    this.sizes = new Uint32Array(this.slots);
-    this.states = new Uint16Array(this.slots);
+    this.cells = Math.max(64, Math.ceil(expected / fullest) + 1);
+    this.paths = new Uint32Array(this.cells * words);
+    this.digests = new Uint32Array(this.cells * digestWords);
+    this.sizes = new Uint32Array(this.cells);
+    this.states = new Uint16Array(this.cells);
   }
 
   get size(): number {
@@ -48,41 +48,41 @@ export class PathTable {
 
   /** @returns false when the path is there already */
   add(path: string, sizeBytes: number, sha256: string): boolean {
-    if (this.filled + 1 > this.slots * fullest) this.grow();
+    if (this.filled + 1 > this.cells * fullest) this.grow();
     const key = keyOf(path);
-    const slot = this.find(key);
-    if (this.states[slot] !== empty) return false;
-    this.paths.set(key, slot * words);
-    for (let word = 0; word < digestWords; word += 1) this.digests[slot * digestWords + word] = wordOf(sha256, word);
-    this.mark(slot, listed, sizeBytes);
+    const cell = this.find(key);
+    if (this.states[cell] !== empty) return false;
+    this.paths.set(key, cell * words);
+    for (let word = 0; word < digestWords; word += 1) this.digests[cell * digestWords + word] = wordOf(sha256, word);
+    this.mark(cell, listed, sizeBytes);
     this.filled += 1;
     return true;
   }
 
   /** Marks a file as there, when it is what was listed and was not there before. */
   take(path: string, sizeBytes: number, sha256: string): Taken {
-    const slot = this.find(keyOf(path));
-    if (this.states[slot] === empty) return 'unknown';
-    if (this.sizeAt(slot) !== sizeBytes) return 'differs';
+    const cell = this.find(keyOf(path));
+    if (this.states[cell] === empty) return 'unknown';
+    if (this.sizeAt(cell) !== sizeBytes) return 'differs';
     for (let word = 0; word < digestWords; word += 1) {
-      if (this.digests[slot * digestWords + word] !== wordOf(sha256, word)) return 'differs';
+      if (this.digests[cell * digestWords + word] !== wordOf(sha256, word)) return 'differs';
     }
-    if (this.stateAt(slot) === taken) return 'twice';
-    this.mark(slot, taken, sizeBytes);
+    if (this.stateAt(cell) === taken) return 'twice';
+    this.mark(cell, taken, sizeBytes);
     this.takenCount += 1;
     return 'as-listed';
   }
 
   /** The size that was listed. Undefined for a path that was not listed. */
   sizeOf(path: string): number | undefined {
-    const slot = this.find(keyOf(path));
-    return this.states[slot] === empty ? undefined : this.sizeAt(slot);
+    const cell = this.find(keyOf(path));
+    return this.states[cell] === empty ? undefined : this.sizeAt(cell);
   }
 
   /** Marks a file as there that rightly differs from what was listed. */
   setSize(path: string, sizeBytes: number): void {
-    const slot = this.find(keyOf(path));
-    this.mark(slot, this.stateAt(slot), sizeBytes);
+    const cell = this.find(keyOf(path));
+    this.mark(cell, this.stateAt(cell), sizeBytes);
   }
 
   has(path: string): boolean {
@@ -93,47 +93,47 @@ export class PathTable {
     return this.stateAt(this.find(keyOf(path))) === taken;
   }
 
-  private stateAt(slot: number): number {
-    return (this.states[slot] ?? empty) & stateMask;
+  private stateAt(cell: number): number {
+    return (this.states[cell] ?? empty) & stateMask;
   }
 
-  private sizeAt(slot: number): number {
-    return ((this.states[slot] ?? 0) >>> stateBits) * lowSizes + (this.sizes[slot] ?? 0);
+  private sizeAt(cell: number): number {
+    return ((this.states[cell] ?? 0) >>> stateBits) * lowSizes + (this.sizes[cell] ?? 0);
   }
 
-  private mark(slot: number, state: number, sizeBytes: number): void {
+  private mark(cell: number, state: number, sizeBytes: number): void {
     if (sizeBytes > mostBytes) throw new RangeError(`a file of ${sizeBytes} bytes is larger than there are`);
-    this.sizes[slot] = sizeBytes % lowSizes;
-    this.states[slot] = (Math.floor(sizeBytes / lowSizes) << stateBits) | state;
+    this.sizes[cell] = sizeBytes % lowSizes;
+    this.states[cell] = (Math.floor(sizeBytes / lowSizes) << stateBits) | state;
   }
 
   /** The index at which the path is, or would be. */
   private find(key: Uint32Array): number {
-    let slot = (key[0] ?? 0) % this.slots;
-    while (this.states[slot] !== empty && !this.isAt(slot, key)) slot = (slot + 1) % this.slots;
-    return slot;
+    let cell = (key[0] ?? 0) % this.cells;
+    while (this.states[cell] !== empty && !this.isAt(cell, key)) cell = (cell + 1) % this.cells;
+    return cell;
   }
 
-  private isAt(slot: number, key: Uint32Array): boolean {
-    const at = slot * words;
+  private isAt(cell: number, key: Uint32Array): boolean {
+    const at = cell * words;
     return this.paths[at] === key[0] && this.paths[at + 1] === key[1];
   }
 
   private grow(): void {
-    const { paths, digests, sizes, states, slots } = this;
-    this.slots = slots * 2;
-    this.paths = new Uint32Array(this.slots * words);
-    this.digests = new Uint32Array(this.slots * digestWords);
-    this.sizes = new Uint32Array(this.slots);
-    this.states = new Uint16Array(this.slots);
-    for (let from = 0; from < slots; from += 1) {
+    const { paths, digests, sizes, states, cells } = this;
+    this.cells = cells * 2;
+    this.paths = new Uint32Array(this.cells * words);
+    this.digests = new Uint32Array(this.cells * digestWords);
+    this.sizes = new Uint32Array(this.cells);
+    this.states = new Uint16Array(this.cells);
+    for (let from = 0; from < cells; from += 1) {
       if (states[from] === empty) continue;
       const key = paths.subarray(from * words, (from + 1) * words);
-      const slot = this.find(key);
-      this.paths.set(key, slot * words);
-      this.digests.set(digests.subarray(from * digestWords, (from + 1) * digestWords), slot * digestWords);
-      this.sizes[slot] = sizes[from] ?? 0;
-      this.states[slot] = states[from] ?? empty;
+      const cell = this.find(key);
+      this.paths.set(key, cell * words);
+      this.digests.set(digests.subarray(from * digestWords, (from + 1) * digestWords), cell * digestWords);
+      this.sizes[cell] = sizes[from] ?? 0;
+      this.states[cell] = states[from] ?? empty;
     }
   }
 }
