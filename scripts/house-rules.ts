@@ -85,15 +85,15 @@ const rules: readonly HouseRule[] = [
     says: 'spells a path of the API: take it from its operation, with pathOf()',
     of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
     except: oneOf(
-      // Where each path is spelled, once.
+      // Each path is spelled here once.
       'libs/contracts/src/http/.*',
-      // What the client sends is held against the path itself.
+      // This spec compares what the client sends with the path itself.
       'libs/client/src/client.spec.ts',
-      // Paths that are wrong, and bytes that are hardly HTTP.
+      // This spec sends wrong paths, and bytes that are hardly HTTP.
       'apps/api/src/edge/edge.int.spec.ts',
-      // Texts in which another account's path could stand.
+      // This spec has texts in which paths stand.
       'apps/api/fixtures/leaks.spec.ts',
-      // Routes that are wrong.
+      // This spec declares wrong routes.
       'apps/api/src/edge/routing.spec.ts',
     ),
     brokenBy: /['"`/]v1\.0\/|['"`]\/(schedules|backups|instances|regions|events)\b/,
@@ -105,7 +105,7 @@ const rules: readonly HouseRule[] = [
   },
 ];
 
-/** These paths and no others, each a pattern. */
+/** Matches the whole of one of these patterns of paths. */
 function oneOf(...paths: string[]): RegExp {
   return new RegExp(`^(${paths.join('|')})$`);
 }
