@@ -1,9 +1,9 @@
 /**
- * The arrows: what may import what. A library's public door is its index.ts; nothing reaches past it. In a rule `$1` is
- * what the first group of `from.path` matched.
+ * The arrows: what may import what. The public door of a library is its index.ts, and nothing reaches past it. In a rule,
+ * `$1` is what the first group of `from.path` matched.
  */
 
-/** Of production code. Anything that is not here imports nothing of ours. */
+/** What production code may import. A library that is not here imports nothing of ours. */
 const arrows = {
   contracts: [],
   client: ['contracts'],
@@ -21,13 +21,13 @@ const arrows = {
   'local-services': ['contracts', 'runtime', 'server-processes'],
 };
 
-/** What a library may have from elsewhere; those that are not here may have any dependency of package.json. */
+/** The packages that a library may import. A library that is not here may import any dependency of package.json. */
 const packages = { client: ['zod'], contracts: ['zod'], domain: ['uuid'] };
 
 const tests = '\\.(spec|contract)\\.ts$|^(?:libs|apps)/[^/]+/fixtures/|^libs/domain/src/given\\.ts$|^test/|^bench/';
 const ours = '^(libs|apps|test|bench|scripts)/';
 const oneOf = (names) => `(${names.join('|')})`;
-/** What a library's tests may import besides: the means to set the scene. */
+/** What the tests of a library may import besides, to prepare what they test. */
 const forTests = [
   '^test/',
   `^libs/${oneOf(['database', 'domain', 'local-services', 'server-processes'])}/src/index\\.ts$`,
@@ -79,6 +79,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(?:apps/([^/]+)|libs)/' },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'the-command-line-starts-fast',
+      comment: 'The framework that libs/runtime loads doubles the start of the command line. Types of it may be used.',
+      severity: 'error',
+      from: { path: '^(apps/cli|libs/(vault|engines))/', pathNot: tests },
+      to: { path: '^libs/runtime/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'tests-stay-out-of-production',

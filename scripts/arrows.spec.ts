@@ -13,6 +13,7 @@ const files: Record<string, string> = {
   'libs/contracts/src/event.ts': `import { z } from 'zod'; import { now } from '@strongroom/runtime'; export const event = z.date(now);`,
   'libs/runtime/src/index.ts': `export * from './clock.js';`,
   'libs/runtime/src/clock.ts': `import { x } from '@strongroom/contracts'; export const now = x;`,
+  'libs/client/src/index.ts': `import 'node:timers/promises'; import { now } from '@strongroom/runtime'; export const client = now;`,
   'libs/domain/src/index.ts': `export * from './decide.js'; export * from './evolve.js';`,
   'libs/domain/src/decide.ts': `import { v5 } from 'uuid'; import { x } from '@strongroom/contracts'; export const decide = v5(x);`,
   'libs/domain/src/evolve.ts': `import 'node:fs'; import '@nestjs/common'; import type { now } from '@strongroom/runtime'; export type X = now;`,
@@ -28,12 +29,16 @@ const files: Record<string, string> = {
   'libs/engines/src/index.ts': `import 'fast-check'; import 'left-pad'; export const engine = 1;`,
   'libs/engines/src/left-over.ts': `export const nobody = 1;`,
   'apps/api/src/main.ts': `import { feed } from '@strongroom/feed'; import { hand } from '../../scheduler/src/hand.js'; feed.push(hand);`,
+  'apps/cli/src/main.ts': `import { now } from '@strongroom/runtime'; import type { x } from './light.js'; export const y: x = now;`,
+  'apps/cli/src/light.ts': `import type { now } from '@strongroom/runtime'; export type x = now;`,
   'apps/scheduler/src/hand.ts': `import { vault } from '@strongroom/vault'; export const hand = vault;`,
   'test/services/start.ts': `import '@strongroom/database'; export const start = 1;`,
 };
 
 const forbidden = [
   'arrows-of-contracts: libs/contracts/src/event.ts → libs/runtime/src/index.ts',
+  'arrows-of-client: libs/client/src/index.ts → libs/runtime/src/index.ts',
+  'packages-of-client: libs/client/src/index.ts → timers/promises',
   'arrows-of-domain: libs/domain/src/evolve.ts → libs/runtime/src/index.ts',
   'packages-of-domain: libs/domain/src/evolve.ts → fs',
   'packages-of-domain: libs/domain/src/evolve.ts → node_modules/@nestjs/common',
@@ -45,6 +50,7 @@ const forbidden = [
   'declared-packages: libs/engines/src/index.ts → node_modules/fast-check',
   'no-unresolved: libs/engines/src/index.ts → left-pad',
   'no-orphans: libs/engines/src/left-over.ts → libs/engines/src/left-over.ts',
+  'the-command-line-starts-fast: apps/cli/src/main.ts → libs/runtime/src/index.ts',
   'apps-stand-alone: apps/api/src/main.ts → apps/scheduler/src/hand.ts',
 ];
 

@@ -28,6 +28,12 @@ describe('the house rules', () => {
     ['is named for no one thing', 'libs/ledger/src/append-utils.ts', opening],
     ['is named for no one thing', 'libs/ledger/src/base.ts', opening],
     ['is an index.ts', 'libs/contracts/src/http/index.ts', opening],
+    ['has a fault', 'libs/ledger/src/ledger-fault.ts', `${opening}export class LedgerFault extends ${'Error'} {}\n`],
+    [
+      "reads an error's message",
+      'libs/ledger/src/ledger.ts',
+      `${opening}const why = e ${'instanceof'} Error ? e.message : e;\n`,
+    ],
     ['opens without a sentence', 'libs/ledger/src/append.ts', 'export const append = 1;\n'],
     ['takes the time', 'libs/domain/src/slots.ts', `${opening}const now = new Date();\n`],
     ['speaks of PostgreSQL', 'apps/cli/src/restore-command.ts', `${opening}const hint = 'see its tablespaces';\n`],

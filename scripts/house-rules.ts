@@ -50,6 +50,18 @@ const rules: readonly HouseRule[] = [
     brokenBy: () => true,
   },
   {
+    says: 'has a fault that does not say whether to try again: extend Fault, or a fault that does',
+    of: /^(apps|libs)\/.*\.ts$/,
+    // The base itself, and what the API answers over HTTP.
+    except: oneOf('libs/contracts/src/fault.ts', 'apps/api/src/edge/http-fault.ts'),
+    brokenBy: /class \w*Fault(<.*>)? extends (?!Fault\b|\w+Fault\b)/,
+  },
+  {
+    says: "reads an error's message in a way of its own: use messageOf()",
+    of: /\.ts$/,
+    brokenBy: /(\w+) instanceof Error \? \1\.message :/,
+  },
+  {
     says: 'opens without a sentence on its purpose: begin with a doc comment',
     of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
     except: /\.spec\.ts$/,

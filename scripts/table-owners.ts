@@ -1,11 +1,11 @@
 /**
- * One owner a table: only the files of the owner name a table in SQL, so that its columns, its keys and its locks are one
- * room's matter. Whoever else needs its rows calls a function of the owner.
+ * Each table has one owner. Only the owner's files name the table in SQL, so a change of its columns, keys or locks is a change
+ * of one room. Other rooms call a function of the owner.
  */
 import ts from 'typescript';
 import type { SourceFile } from './house-rules.js';
 
-/** By table, where the files of its owner lie: a room, or a folder or a file within an app. */
+/** By table, the path of its owner: a library, or a folder or a file of an app. */
 export const ownerOfTable: Readonly<Record<string, string>> = {
   ledger_claim: 'libs/ledger/',
   ledger_event: 'libs/ledger/',

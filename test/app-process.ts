@@ -43,10 +43,14 @@ export class AppProcess {
     return new AppProcess(app, child, url);
   }
 
+  /** All its metrics, as Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await fetch(new URL(getMetrics.path, this.url))).text();
+  }
+
   /** The value of a metric; undefined when the process does not export it. @param name with its labels, if it has any */
   async metric(name: string): Promise<number | undefined> {
-    const lines = (await (await fetch(new URL(getMetrics.path, this.url))).text()).split('\n');
-    const line = lines.find((each) => each.startsWith(`${name} `));
+    const line = (await this.metrics()).split('\n').find((each) => each.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.split(' ').at(-1));
   }
 

@@ -16,8 +16,8 @@ afterAll(() => customer.stop());
 
 /** How many events an app has not handled yet. */
 async function unhandled(process: AppProcess): Promise<number> {
-  const text = await (await fetch(`${process.url}/metrics`)).text();
-  const found = [...text.matchAll(/^strongroom_unhandled_events\{[^}]*\} (\d+)$/gm)];
+  const metrics = await process.metrics();
+  const found = [...metrics.matchAll(/^strongroom_unhandled_events\{[^}]*\} (\d+)$/gm)];
   expect(found).not.toEqual([]);
   return found.reduce((sum, [, count]) => sum + Number(count), 0);
 }

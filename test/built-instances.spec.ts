@@ -8,7 +8,6 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -25,7 +24,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-instances-'));
   // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   await chmod(folder, 0o711);
-  strongroom = await Deployment.create({ feed: feedForTests(), env: { STRONGROOM_INSTANCES_DIR: folder } });
+  strongroom = await Deployment.create({ env: { STRONGROOM_INSTANCES_DIR: folder } });
   [api, scheduler] = await strongroom.startAll();
 });
 afterEach(async () => {

@@ -219,7 +219,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [api('instances/restore.int.spec.ts', 'needs a backup of the account that has completed')],
     },
     {
-      rule: 'A malformed id in a body is a 400; an id in a path that names nothing, malformed or not, a 404',
+      rule: 'A malformed id in a body is a 400. An id in a path that names nothing is a 404, malformed or not.',
       shown: [parse('is refused when %s is one of %j: it %s'), edge('is a 404 also where an id is none: $path')],
     },
     {

@@ -23,6 +23,7 @@ import { type App, AppProcess } from './app-process.js';
 import { allOf } from './services/all-of.js';
 import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
+import { type Feed, feedForTests } from './services/feed.js';
 import { VaultFolders } from './vault-folders.js';
 
 /** A customer's server, as `POST /instances` wants it. */
@@ -37,7 +38,8 @@ type Schedule = BodyOf<typeof postSchedules>['schedule'];
 type Backup = BodyOf<typeof postBackups>['backup'];
 
 export interface DeploymentOptions {
-  feed: { kind: 'embedded' } | { kind: 'kafka'; brokers: string };
+  /** Default: Kafka where the run has one, else the embedded feed. */
+  feed?: Feed;
   /** Added to the environment of every app. */
   env?: Record<string, string>;
   /** A folder with another build of the apps. */
@@ -58,7 +60,7 @@ export class Deployment {
     this.vaults = new VaultFolders(join(folder, 'vaults'));
   }
 
-  static async create(options: DeploymentOptions): Promise<Deployment> {
+  static async create(options: DeploymentOptions = {}): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
     const deployment = new Deployment(folder, await createTestDatabase({ empty: true }), options);
     await deployment.vaults.make();
@@ -78,7 +80,7 @@ export class Deployment {
   }
 
   async start(app: App, env: Record<string, string> = {}): Promise<AppProcess> {
-    const { feed } = this.options;
+    const { feed = feedForTests() } = this.options;
     const started = await AppProcess.start(
       app,
       {

@@ -3,7 +3,6 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 import { canMount, SmallDisk } from './services/small-disk.js';
 
 /** The disk is so small that it is full in the middle of a backup. */
@@ -28,7 +27,7 @@ describe('a disk that is full in the middle of a backup', () => {
   afterAll(() => customer.stop());
 
   beforeEach(async () => {
-    strongroom = await Deployment.create({ feed: feedForTests() });
+    strongroom = await Deployment.create();
     disk = SmallDisk.mount(strongroom.vaults.of('DFW'), megabytes);
     [api] = await strongroom.startAll();
   });

@@ -7,7 +7,6 @@ import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
 import { regions } from './vault-folders.js';
 
@@ -21,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => customer.stop());
 
 beforeEach(async () => {
-  strongroom = await Deployment.create({ feed: feedForTests() });
+  strongroom = await Deployment.create();
   [api] = await strongroom.startAll();
 });
 afterEach(() => strongroom.remove());

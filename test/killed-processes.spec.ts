@@ -7,7 +7,6 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -19,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => customer.stop());
 
 beforeEach(async () => {
-  strongroom = await Deployment.create({ feed: feedForTests() });
+  strongroom = await Deployment.create();
 });
 afterEach(() => strongroom.remove());
 

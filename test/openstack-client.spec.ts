@@ -10,7 +10,6 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 import { type PythonPrograms, pythonPackages } from './services/python-packages.js';
 
 const run = promisify(execFile);
@@ -27,7 +26,7 @@ beforeAll(async () => {
     requiredBy: 'REQUIRE_OPENSTACK',
   });
   customer = await CustomerDatabase.start({ megabytes: 5 });
-  strongroom = await Deployment.create({ feed: feedForTests() });
+  strongroom = await Deployment.create();
   [api] = await strongroom.startAll();
   instanceId = await strongroom.register(api, customer.server);
 }, 300_000);

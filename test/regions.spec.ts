@@ -5,7 +5,6 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 import { type Region, regions } from './vault-folders.js';
 
 let customer: CustomerDatabase;
@@ -18,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => customer.stop());
 
 beforeEach(async () => {
-  strongroom = await Deployment.create({ feed: feedForTests() });
+  strongroom = await Deployment.create();
   [api] = await strongroom.startAll();
 });
 afterEach(() => strongroom.remove());

@@ -5,13 +5,12 @@ import { z } from 'zod';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import { feedForTests } from './services/feed.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 5 });
-  strongroom = await Deployment.create({ feed: feedForTests() });
+  strongroom = await Deployment.create();
 }, 120_000);
 afterAll(async () => {
   await strongroom.remove();

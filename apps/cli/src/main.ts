@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. It ends with 0 when done, 1 when it failed, 2 when the call was wrong, 3 when verify had no server to try. */
+import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
 import { addList } from './list-command.js';
 import { addRestore } from './restore-command.js';
@@ -30,7 +31,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    process.stderr.write(`strongroom: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`strongroom: ${messageOf(error)}\n`);
     process.exitCode = error instanceof UsageFault ? 2 : 1;
   }
 }

@@ -1,7 +1,6 @@
 /** Finds the vault that a command reads: from the call, else from the environment, else from the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
-import { Fault, regionName, uuid } from '@strongroom/contracts';
-import { vaultAddresses } from '@strongroom/runtime';
+import { Fault, regionName, uuid, vaultAddresses } from '@strongroom/contracts';
 import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';

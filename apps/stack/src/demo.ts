@@ -12,7 +12,7 @@ const lookMs = 200;
 const longestMs = 300_000;
 const isOver = (status: string) => status === 'COMPLETED' || status === 'FAILED';
 
-/** @returns the backup as it ended with its copies; undefined when the signal came first */
+/** @returns the backup and its copies when they have ended, or undefined when the signal came first */
 export async function runDemo(
   file: StackFile,
   terminal: Terminal,
@@ -23,7 +23,7 @@ export async function runDemo(
   const instanceId = await instanceOf(file, client);
   const schedule = (await scheduleOf(client, instanceId)) ?? (await newSchedule(client, instanceId));
   const before = await newestRun(client, schedule);
-  // One that an earlier start left running is shown to its end in place of a new one.
+  // A run that an earlier start left unfinished is shown to its end, and no new one is begun.
   const isLeft = before !== undefined && !hasEnded(before, schedule);
   if (!isLeft) await client.schedules.runNow(schedule.id);
 
@@ -42,7 +42,7 @@ export async function runDemo(
   return undefined;
 }
 
-/** The table of backup and copies, and what went wrong if something did. */
+/** Prints the table of the backup and its copies, and what went wrong. */
 export function report(backup: BackupResource, homeRegion: string, terminal: Terminal): void {
   terminal.settle();
   const home = { ...backup, region: homeRegion, verified: backup.status === 'COMPLETED' };
@@ -75,7 +75,7 @@ async function instanceOf(file: StackFile, client: Client): Promise<string> {
   const where = known === null ? undefined : await addressOf(client, known);
   if (known !== null && where === address) return known;
   if (known !== null && where !== undefined) {
-    // Its port was taken by another program: where it was, there is nothing to back up any more.
+    // Another program took the port, so the demo's server has another one. The old address has nothing to back up.
     const schedule = await scheduleOf(client, known);
     if (schedule) await client.schedules.delete(schedule.id);
   }
@@ -95,7 +95,7 @@ async function instanceOf(file: StackFile, client: Client): Promise<string> {
   return instanceId;
 }
 
-/** `host:port` of a registered server; undefined when there is no such instance. */
+/** @returns `host:port` of a registered server, or undefined when there is no such instance */
 async function addressOf(client: Client, instanceId: string): Promise<string | undefined> {
   try {
     const { hostname, port } = await client.instances.get(instanceId);
@@ -111,7 +111,7 @@ async function scheduleOf(client: Client, instanceId: string): Promise<ScheduleR
   return body.schedules[0];
 }
 
-/** The schedule's newest backup: what somebody took by hand is no run of it. */
+/** @returns the schedule's newest backup; a backup that somebody took by hand is none of its runs */
 async function newestRun(client: Client, { id, instance_id }: ScheduleResource): Promise<BackupResource | undefined> {
   const { body } = await client.call(getInstancesIdBackups, { id: instance_id });
   return body.backups.find(({ schedule_id }) => schedule_id === id);

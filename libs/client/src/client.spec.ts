@@ -166,6 +166,11 @@ describe('a list', () => {
     expect(sent.map(({ url }) => url)).toEqual([base, `${base}&marker=b`, `${base}&marker=d`]);
   });
 
+  it('ends with a fault when the link to the next page has no marker, which would begin again', async () => {
+    const { client } = clientOf(json({ schedules: [], links: [{ rel: 'next', href: 'http://strongroom.test/x' }] }));
+    await expect(allOf(client.schedules.list())).rejects.toMatchObject({ code: 'foreign-answer' });
+  });
+
   it('asks for no page that nobody reads', async () => {
     const { client, sent } = clientOf(page(['a', 'b'], 'b'));
     for await (const { schedules } of client.pages(getSchedules)) {

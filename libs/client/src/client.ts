@@ -8,7 +8,8 @@
  *
  * `call` makes every operation, and gives the status and the headers beside the body. The methods of a noun give the
  * resource alone. Both throw an `ApiFault` when the service does not do what was asked, and pass on what `fetch` throws
- * when the service cannot be reached. Nothing is sent a second time: who does so sends the same `idempotencyKey`.
+ * when the service cannot be reached. No call is sent a second time. A caller that repeats one sends the same
+ * `idempotencyKey` with it.
  */
 import { BackupCalls } from './backups.js';
 import { EventCalls } from './events.js';

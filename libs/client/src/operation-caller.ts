@@ -41,11 +41,12 @@ export class OperationCaller {
   ): AsyncGenerator<ResponseOf<O>, void, undefined> {
     let parts: RequestParts = { ...asked };
     for (;;) {
-      const { body } = await this.succeed(operation, parts);
-      yield body as ResponseOf<O>;
-      const next = listPage.parse(body).links.find(({ rel }) => rel === 'next');
+      const answer = await this.succeed(operation, parts);
+      yield answer.body as ResponseOf<O>;
+      const next = listPage.parse(answer.body).links.find(({ rel }) => rel === 'next');
       if (!next) return;
-      const marker = new URL(next.href).searchParams.get('marker') ?? undefined;
+      const marker = new URL(next.href, this.options.baseUrl).searchParams.get('marker');
+      if (marker === null) throw ApiFault.foreign(titleOf(operation), answer);
       parts = { ...parts, query: { ...parts.query, marker } };
     }
   }
@@ -83,11 +84,14 @@ export class OperationCaller {
   /** @throws {ApiFault} */
   private async succeed(operation: Operation, parts: RequestParts | undefined): Promise<Answer> {
     const answer = await this.send(operation, parts);
-    const call = `${operation.method} ${operation.path}`;
-    if (answer.status !== operation.status) throw ApiFault.of(call, answer);
+    if (answer.status !== operation.status) throw ApiFault.of(titleOf(operation), answer);
     if (!operation.response) return answer;
     const { data, error } = operation.response.safeParse(answer.body);
-    if (error) throw ApiFault.foreign(call, answer, error);
+    if (error) throw ApiFault.foreign(titleOf(operation), answer, error);
     return { ...answer, body: data };
   }
+}
+
+function titleOf({ method, path }: Operation): string {
+  return `${method} ${path}`;
 }

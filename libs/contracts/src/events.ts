@@ -1,8 +1,8 @@
 /**
- * Every event Strongroom records, spelled once: the schema gives the type, the parser and the documentation.
+ * Every event that Strongroom records. Each has one schema, which gives its type, its parser and its documentation.
  *
  * Events are facts in the past tense. A released event is frozen by `events.lock.json`: adding is free, changing is not.
- * An event tells the whole of its fact, so that a subscriber needs no second look-up.
+ * An event tells all of its fact, so that a subscriber needs no further request.
  */
 import { z } from 'zod';
 import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
@@ -22,7 +22,7 @@ const reason = z.string().min(1).max(2_000);
 const ground = z.string().min(1).max(64);
 const attempt = z.int().min(1);
 
-/** Where and how a database server is reached. The password is not here: a credential is never in an event. */
+/** Where and how a database server is reached. The password is not here, because no event holds a credential. */
 export const endpoint = z.strictObject({
   host: z.string().min(1).max(255),
   port: z.int().min(1).max(65_535),
@@ -42,40 +42,40 @@ export const eventSchemas = {
     datastore,
     backupId: uuid,
   }),
-  /** The server runs, and is an instance like any other from now on. */
+  /** The server runs. From now on it is an instance like any other. */
   InstanceBuilt: z.strictObject({
     instanceId: uuid,
     name: z.string().min(1).max(255),
     datastore,
     backupId: uuid,
-    /** Where the backup was taken from. */
+    /** The region that the backup was restored from. */
     region: regionName,
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
   /**
-   * Somebody has said that the server of a lineage is the one that is meant: once the lineage has as many cycles of its own
-   * as are kept, retention lets go of what the other lineages named here have that is older.
+   * Somebody has accepted the server of a lineage as the right one. When the lineage has as many cycles of its own as are
+   * kept, retention deletes the older backups of the other lineages that are named here.
    */
   LineageAccepted: z.strictObject({ instanceId: uuid, lineage: uuid, inPlaceOf: z.array(uuid).min(1) }),
-  /** The instance is backed up no more; its backups stay. */
+  /** The instance is not backed up any more. Its backups stay. */
   InstanceForgotten: z.strictObject({ instanceId: uuid }),
 
   ScheduleCreated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
-  /** Carries the whole definition as it is from now on. */
+  /** Holds the complete definition that is in force from now on. */
   ScheduleUpdated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
   /** The backups that the schedule made stay. */
   ScheduleDeleted: z.strictObject({ scheduleId: uuid, instanceId: uuid }),
 
-  /** A slot came due and no backup was begun, because of what was going on. Takes the place of the slot's backup. */
+  /** A slot was due and no backup was begun, for the given reason. This is the outcome of the slot instead of a backup. */
   SlotSkipped: z.strictObject({ scheduleId: uuid, instanceId: uuid, slotAt: instant, reason }),
-  /** A slot passed while nothing was there to fire it, and it is too late now. Takes the place of the slot's backup. */
+  /** A slot passed while no scheduler ran, and it is too late now. This is the outcome of the slot instead of a backup. */
   SlotMissed: z.strictObject({ scheduleId: uuid, instanceId: uuid, slotAt: instant, reason }),
 
   BackupRequested: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
-    /** Null for a backup that a client asked for by itself. */
+    /** Null for a backup that a client asked for apart from a schedule. */
     scheduleId: uuid.nullable(),
     /** The nominal time of the slot; null unless the trigger is `slot`. */
     slotAt: instant.nullable(),
@@ -94,25 +94,25 @@ export const eventSchemas = {
     backupId: uuid,
     instanceId: uuid,
     scheduleId: uuid.nullable(),
-    /** What it was to be built on; null when there was nothing. */
+    /** The backup that it was to be built on; null when there was none. */
     plannedParentId: uuid.nullable(),
-    /** A kebab word, for programs; the reason is for people. */
+    /** A code for programs; the reason is for people. */
     ground,
     reason,
   }),
   /**
-   * Which history of which server the backup is a state of: the lineage is named by the first backup of it. Recorded with
-   * the completion; later, for a backup that completed before lineages were recorded.
+   * The lineage of a backup, which is named by its first backup. The event is recorded with the completion, or later for a
+   * backup that completed before lineages were recorded.
    */
   BackupIdentified: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
     scheduleId: uuid.nullable(),
     lineage: uuid,
-    /** By which the engine tells whether another backup is a later state of the same; null when they can't be told. */
+    /** The engine tells by these whether another backup is a later state of the same server; null when they are not kept. */
     facts: engineFacts.nullable(),
   }),
-  /** The server that the backup was taken of is not the one of the backup before it, or not that one's later state. */
+  /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
@@ -123,7 +123,7 @@ export const eventSchemas = {
     formerBackupId: uuid,
     reason,
   }),
-  /** The backup is whole in the home region's vault, and its bytes were read back and matched. */
+  /** The whole backup is in the vault of the home region, and its bytes were read back and matched. */
   BackupCompleted: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
@@ -131,15 +131,15 @@ export const eventSchemas = {
     type: backupType,
     parentId: uuid.nullable(),
     attempt,
-    /** The home region, whose vault holds it. */
+    /** The home region, whose vault holds the backup. */
     region: regionName,
-    /** Where in the vault: a path or key prefix that the vault understands. */
+    /** The place in the vault: a path or a prefix of keys that the vault understands. */
     location: z.string().min(1),
-    /** Bytes stored in the vault, after compression. */
+    /** The number of bytes stored in the vault, after compression. */
     sizeBytes: byteCount,
-    /** Bytes that the server sent, before compression. */
+    /** The number of bytes that the server sent, before compression. */
     rawBytes: byteCount,
-    /** Of the backup's manifest, which names the SHA-256 of every object: one digest proves the whole. */
+    /** The SHA-256 of the manifest, which names the SHA-256 of every object: one digest proves the whole backup. */
     sha256: sha256Hex,
     copyTo,
     startedAt: instant,
@@ -153,7 +153,7 @@ export const eventSchemas = {
     reason,
   }),
 
-  /** The backup is to be removed from every vault: by itself, or because of what it was made from. */
+  /** The backup is to be removed from every vault, for itself or together with its parent. */
   BackupDeletionRequested: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
@@ -162,7 +162,7 @@ export const eventSchemas = {
   }),
   /** No vault holds anything of the backup any more. */
   BackupDeleted: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable() }),
-  /** Something of the backup could not be removed. What is left of it is not to be relied on; the deletion can be asked for again. */
+  /** Something of the backup could not be removed. What is left may be damaged. The deletion can be asked for again. */
   BackupDeletionFailed: z.strictObject({ backupId: uuid, instanceId: uuid, code: z.string().min(1), reason }),
 
   /** A copy of a completed backup is owed to a region. */
@@ -183,7 +183,7 @@ export const eventSchemas = {
     attempt,
     replicator: z.string().min(1),
   }),
-  /** The attempt came to nothing; another follows at `retryAt`. */
+  /** The attempt failed, and another one follows at `retryAt`. */
   CopyAttemptFailed: z.strictObject({
     copyId: uuid,
     backupId: uuid,
@@ -205,7 +205,7 @@ export const eventSchemas = {
     sha256: sha256Hex,
     startedAt: instant,
   }),
-  /** The copy is given up: no further attempt could succeed. */
+  /** The copy is given up, because no further attempt is likely to succeed. */
   CopyFailed: z.strictObject({
     copyId: uuid,
     backupId: uuid,
@@ -214,7 +214,7 @@ export const eventSchemas = {
     code: z.string().min(1),
     reason,
   }),
-  /** The attempt that completes next has its bytes from another region than the copy was asked for from. */
+  /** The bytes of the attempt that completes next are from another region than the request named. */
   CopySourceChanged: z.strictObject({
     copyId: uuid,
     backupId: uuid,
@@ -222,13 +222,13 @@ export const eventSchemas = {
     attempt,
     sourceRegion: regionName,
   }),
-  /** The copy can't be made: the deployment has no vault of its region any more. It goes on when there is one again. */
+  /** The copy can't be made, because the deployment has no vault for a region any more. It goes on when there is one again. */
   CopyStranded: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName, reason }),
-  /** A completed copy is to be read back once more, and made anew if it is not whole. */
+  /** A completed copy is to be read back once more, and made again if it is not whole. */
   CopyCheckRequested: z.strictObject({ copyId: uuid, backupId: uuid, instanceId: uuid, region: regionName }),
-  /** Read back as asked: every object is what was backed up. */
+  /** The copy was read back as asked, and every object is what was backed up. */
   CopyChecked: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName }),
-  /** A completed copy was found missing or altered: the region is owed it again. */
+  /** A completed copy was found missing or altered. The region is owed it again. */
   CopyLost: z.strictObject({
     copyId: uuid,
     backupId: uuid,
@@ -238,10 +238,10 @@ export const eventSchemas = {
     code: z.string().min(1),
     reason,
   }),
-  /** The copy goes with its backup: no attempt may end it otherwise from now on. The region may still hold it. */
+  /** The copy is deleted with its backup. No attempt may end it otherwise from now on. The region may still hold it. */
   CopyDeletionRequested: z.strictObject({ copyId: uuid, backupId: uuid, instanceId: uuid, region: regionName }),
   /**
-   * The copy is gone. Where no `CopyDeletionRequested` comes before it an older version has recorded it: the region may
+   * The copy is gone. When no `CopyDeletionRequested` comes before it, an older version has recorded it, and the region may
    * have been emptied only afterwards.
    */
   CopyDeleted: z.strictObject({ copyId: uuid, backupId: uuid, region: regionName }),
@@ -253,7 +253,7 @@ export const eventType = z.enum(eventTypes as [EventType, ...EventType[]]);
 
 export type EventData<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
 
-/** An event as it is decided: what happened, not yet where in the ledger. */
+/** An event as it is decided, which has no place in the ledger yet. */
 export type NewEvent<T extends EventType = EventType> = { [K in T]: { type: K; data: EventData<K> } }[T];
 
 /** By type of event, what follows from an event's data; from a type that is not named, nothing follows. */
@@ -267,20 +267,20 @@ export function perEvent<Result, T extends EventType>(
   return rules[type]?.(data);
 }
 
-/** Who caused an event and by which request, carried from the first request through everything that follows. */
+/** Who caused an event and by which request. It is passed on to everything that follows from the request. */
 export const eventContext = z.strictObject({
   requestId: z.string().min(1).max(128),
   correlationId: z.string().min(1).max(128),
   /** The event that this one follows from. */
   causationId: uuid.nullable(),
-  /** The token's name for a request, else the worker's. */
+  /** The name of the request's token, or of the process that did it. */
   actor: z.string().min(1).max(128),
 });
 export type EventContext = z.infer<typeof eventContext>;
 
 export const envelope = z.strictObject({
   id: uuid,
-  /** The place in the ledger; rises in commit order, with gaps. */
+  /** The place in the ledger, which rises in the order of commits, with gaps. */
   position: z.int().positive(),
   stream: z.string().min(1),
   /** The place in the stream, from 1, without gaps. */
@@ -294,7 +294,7 @@ export const envelope = z.strictObject({
   context: eventContext,
 });
 
-/** What every recorded event carries around its data. */
+/** What every recorded event holds besides its data. */
 export type Envelope = Omit<z.infer<typeof envelope>, 'type' | 'data'>;
 
 /** An event in the ledger. */
@@ -305,8 +305,8 @@ export type RecordedEvent<T extends EventType = EventType> = {
 const newerEnvelope = envelope.extend({ type: z.string().min(1) });
 
 /**
- * Parses an event from a ledger row or a broker message. Fields that this version does not know are left out: a newer one
- * has written them.
+ * Parses an event from a row of the ledger or a message of the broker. Fields that this version does not know are left out,
+ * because a newer version has written them.
  * @throws {z.ZodError} when the envelope or the data is not of a known form
  */
 export function parseEvent(input: unknown): RecordedEvent {
@@ -360,14 +360,14 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 /**
- * Checks an event that is to be recorded. What is written stays for ever, so here nothing is tolerated.
+ * Checks an event that is to be recorded. It stays for ever, so this check tolerates nothing.
  * @throws {z.ZodError} when it is not of a known form
  */
 export function checkNewEvent({ type, data }: NewEvent): void {
   eventSchemas[type].parse(data);
 }
 
-/** Parses by a strict schema what a version with more fields may have written. */
+/** Parses by a strict schema what a version that knows more fields may have written. */
 function tolerant<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const { data, error } = schema.safeParse(input);
   if (!error) return data;

@@ -1,4 +1,4 @@
-/** What breaks is thrown as a fault: it has a code from a closed list, and it says whether another attempt can help. */
+/** The base of everything that our code throws: a fault has a code from a closed list and tells whether to try again. */
 export abstract class Fault<Code extends string = string> extends Error {
   constructor(
     readonly code: Code,
@@ -17,7 +17,7 @@ export interface ToldFault {
   retryable: boolean;
 }
 
-/** What is thrown and is no fault was not foreseen: nobody knows that another attempt can't help. */
+/** Tells an error. One that is no fault was not foreseen, and another attempt may help. */
 export function faultOf(error: unknown): ToldFault {
   if (error instanceof Fault) return { code: error.code, message: error.message, retryable: error.retryable };
   return {
@@ -27,7 +27,7 @@ export function faultOf(error: unknown): ToldFault {
   };
 }
 
-/** A host with several addresses fails with one error for each of them, in an error that says nothing itself. */
+/** The message of an error. When a host has several addresses, each fails, and the error that holds their errors has no message. */
 export function messageOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   if ('message' in error && error.message !== '') return String(error.message);

@@ -14,4 +14,5 @@ export * from './refusals.js';
 export * from './region-faults.js';
 export * from './schedule-timing.js';
 export * from './streams.js';
+export * from './vault-addresses.js';
 export * from './vault-manifest.js';

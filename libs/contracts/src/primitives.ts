@@ -1,4 +1,4 @@
-/** The words every contract is spelled with: ids, instants, regions. Each is parsed once, at the edge where it comes in. */
+/** The forms that every contract uses: ids, instants, regions. Each is parsed once, at the edge where it comes in. */
 import { z } from 'zod';
 
 /** A UUID in lower case, as the HTTP contract wants ids. */

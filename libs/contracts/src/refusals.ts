@@ -28,7 +28,7 @@ export type RefusalCode = (typeof refusalCodes)[number];
 
 export interface Refusal {
   refused: RefusalCode;
-  /** One sentence: what, which id, what to do. Shown to the client as it is. */
+  /** One sentence that tells what is refused, for which id, and what to do. The client sees it as it is. */
   message: string;
 }
 

@@ -1,4 +1,4 @@
-/** When a schedule runs and what it keeps: the fields that an event, a request and a view all spell alike. */
+/** The fields of a schedule that events, requests and views have in common: when it runs and what it keeps. */
 import { z } from 'zod';
 import { regionName } from './primitives.js';
 

@@ -1,4 +1,4 @@
-/** Names of streams and topics: one stream an aggregate, one topic a kind of aggregate. */
+/** The names of streams and topics. Each aggregate has a stream, and each kind of aggregate has a topic. */
 import { z } from 'zod';
 import type { EventType } from './events.js';
 
@@ -6,14 +6,14 @@ export const aggregates = ['instance', 'schedule', 'backup', 'copy'] as const;
 export const aggregate = z.enum(aggregates);
 export type Aggregate = (typeof aggregates)[number];
 
-/** `backup-<uuid>`: the stream of one aggregate. */
+/** The name of an aggregate's stream: `backup-<uuid>`. */
 export type StreamName = `${Aggregate}-${string}`;
 
 export function streamOf(kind: Aggregate, id: string): StreamName {
   return `${kind}-${id}`;
 }
 
-/** The kind of aggregate that a stream tells of, or undefined when the name is no stream's. */
+/** The kind of aggregate that a stream is of; undefined when the name is not that of a stream. */
 export function aggregateOf(stream: string): Aggregate | undefined {
   return aggregates.find((kind) => stream.startsWith(`${kind}-`));
 }
@@ -38,7 +38,7 @@ export function topicName(kind: Aggregate, namespace: string = defaultNamespace)
   return `${namespace}.${topicOf[kind]}`;
 }
 
-/** Where messages go that no handler could take: `strongroom.dead-letters`. */
+/** The topic of messages that no handler could take: `strongroom.dead-letters`. */
 export function deadLetterTopic(namespace: string = defaultNamespace): string {
   return `${namespace}.dead-letters`;
 }

@@ -1,8 +1,8 @@
 /**
- * The manifest beside a backup in a vault: self-describing, so that a restore needs nothing but the vault.
+ * The manifest beside a backup in a vault. It describes the backup completely, so that a restore needs only the vault.
  *
- * It names every object with its SHA-256, and the backup's own SHA-256 is the digest of the manifest's bytes: one
- * digest proves the whole, and a copy is the same bytes.
+ * It names every object with its SHA-256. The SHA-256 of the backup is that of the manifest's bytes, so one digest proves
+ * every byte. A copy has the same bytes.
  */
 import { z } from 'zod';
 import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
@@ -10,16 +10,16 @@ import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid 
 export const vaultObject = z.strictObject({
   /** A plain file name within the backup. */
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/),
-  /** Bytes stored, and their digest. */
+  /** The number of bytes stored, followed by their digest. */
   sizeBytes: byteCount,
   sha256: sha256Hex,
-  /** Bytes before compression. */
+  /** The number of bytes before compression. */
   rawBytes: byteCount,
   compression: z.enum(['zstd', 'none']),
 });
 export type VaultObject = z.infer<typeof vaultObject>;
 
-/** What an engine says of a backup, in words of its own: nobody else reads them. */
+/** What an engine tells of a backup, in its own words. Nobody else reads them. */
 export const engineFacts = z.record(
   z.string(),
   z.union([z.string(), z.number(), z.null(), z.array(z.record(z.string(), z.string()))]),
@@ -34,15 +34,15 @@ export const vaultManifest = z.strictObject({
   instanceName: z.string().min(1),
   type: backupType,
   parentId: uuid.nullable(),
-  /** Of the parent's manifest, so that one digest proves the chain; null for a full one, absent in what older versions made. */
+  /** The SHA-256 of the parent, so that one digest proves the chain. Null for a full backup; absent in older manifests. */
   parentSha256: sha256Hex.nullable().optional(),
   datastore,
-  /** The region the backup was made in. */
+  /** The region where the backup was made. */
   region: regionName,
   startedAt: instant,
   completedAt: instant,
   objects: z.array(vaultObject).min(1),
-  /** What the engine needs to restore, and to build on it: server version, system id, timeline, LSNs and the like. */
+  /** What the engine needs to restore the backup and to build on it: version, system id, timeline, LSNs and so on. */
   engine: engineFacts,
 });
 export type VaultManifest = z.infer<typeof vaultManifest>;

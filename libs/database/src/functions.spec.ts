@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { migrations } from './data-source.js';
 import type { InstalledFunctions } from './functions.js';
+import { migrations } from './migrations.js';
 
 const folder = join(__dirname, 'functions');
 const names = readdirSync(folder).map((file) => file.replace(/\.sql$/, ''));

@@ -34,40 +34,40 @@ function look(group: string) {
 it('goes by how long an event has been there, whatever the clock of the ledger says', async () => {
   const { clock, handled, secondLook } = look('patient');
   const [first] = await world.append(world.ids.next());
-  await secondLook.look();
+  await secondLook.handleMissed();
   clock.ms += 3 * minuteMs;
   const [second] = await world.append(world.ids.next());
-  await secondLook.look();
+  await secondLook.handleMissed();
   expect(handled).toEqual([]);
   clock.ms += 2 * minuteMs;
-  await secondLook.look();
+  await secondLook.handleMissed();
   expect(handled).toEqual([first]);
   clock.ms += 3 * minuteMs;
-  await secondLook.look();
-  await secondLook.look();
+  await secondLook.handleMissed();
+  await secondLook.handleMissed();
   expect(handled).toEqual([first, second]);
 });
 
 it('looks at what comes after an end of the ledger that was lost, be it on a standby that took over', async () => {
   const { clock, handled, secondLook } = look('taken over');
   const kept = await world.append(world.ids.next());
-  await secondLook.look();
+  await secondLook.handleMissed();
   const head = await world.ledger.head();
   clock.ms += minuteMs;
   await world.append(world.ids.next(), 100);
-  await secondLook.look();
+  await secondLook.handleMissed();
   await world.dataSource.query('alter table ledger_event disable trigger user');
   await world.dataSource.query('delete from ledger_event where position > $1', [head]);
   await world.dataSource.query('alter table ledger_event enable trigger user');
   await world.dataSource.query(`select setval(pg_get_serial_sequence('ledger_event', 'position'), $1)`, [head]);
   for (let minute = 0; minute < 6; minute += 1) {
     clock.ms += minuteMs;
-    await secondLook.look();
+    await secondLook.handleMissed();
   }
   const after = await world.append(world.ids.next(), 3);
-  await secondLook.look();
+  await secondLook.handleMissed();
   clock.ms += 5 * minuteMs;
-  await secondLook.look();
+  await secondLook.handleMissed();
   expect(handled).toEqual(expect.arrayContaining([...kept, ...after]));
 });
 
@@ -88,7 +88,7 @@ it('takes back an offset beyond the end of the ledger, to what was handled last'
       [topic, offset, position],
     );
   }
-  await secondLook.look();
+  await secondLook.handleMissed();
   const found: unknown = await world.dataSource.query(
     `select topic, "offset"::int, position::int from feed_offset where consumer_group = 'beyond' order by topic`,
   );
@@ -112,16 +112,16 @@ it('asks as often about a long history as about a short one', async () => {
   const costOf = async (group: string, events: number) => {
     const { clock, handled, secondLook } = look(group);
     await world.append(world.ids.next(), events);
-    await secondLook.look();
+    await secondLook.handleMissed();
     clock.ms += 5 * minuteMs;
-    while ((await secondLook.look()) === 'again');
+    while ((await secondLook.handleMissed()) === 'again');
     // Everything before is passed now, and one event is new.
     const before = handled.length;
     await world.append(world.ids.next());
-    await secondLook.look();
+    await secondLook.handleMissed();
     clock.ms += 5 * minuteMs;
     statements = 0;
-    await secondLook.look();
+    await secondLook.handleMissed();
     expect(handled.length).toBe(before + 1);
     return statements;
   };

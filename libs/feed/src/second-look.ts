@@ -86,7 +86,7 @@ export class SecondLook {
       name: 'second look',
       intervalMs: Math.max(50, Math.min(mostLookMs, this.feedTakesMs / 4)),
       log,
-      pass: () => this.look(),
+      pass: () => this.handleMissed(),
     });
     metrics.gauge({
       name: 'strongroom_unhandled_events',
@@ -116,7 +116,7 @@ export class SecondLook {
   }
 
   /** Handles what is missing among the next events. */
-  async look(): Promise<'again' | 'done'> {
+  async handleMissed(): Promise<'again' | 'done'> {
     const { ledger, dataSource, group, deadLetters } = this.options;
     const beyond = await takeBackBeyondEnd(dataSource, group);
     if (beyond.length > 0)

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 export interface AppendRequest {
   stream: StreamName;
-  /** The version that the decision was made on; 0 for a stream that is not there yet. */
+  /** The version of the stream on which the command was decided; 0 for a stream without events. */
   expectedVersion: number;
   accountId: string;
   instanceId: string;
@@ -86,7 +86,7 @@ const answerRow = z.discriminatedUnion('outcome', [
     .transform(({ request, outcome, claim_kind }) => ({ request, answer: { outcome, kind: claim_kind } as const })),
 ]);
 
-/** The rows of `ledger_append`, as the answers to the requests in their order. */
+/** The answers in the rows of `ledger_append`, in the order of the requests. */
 export function parseAnswers(rows: unknown, count: number): AppendOutcome[] {
   const answers = new Map(
     z

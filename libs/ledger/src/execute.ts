@@ -1,6 +1,6 @@
 /**
- * Executes commands: it folds the stream, has the decider decide, and appends; when somebody else was faster, it does so
- * again. What it returns is on disk, or was refused.
+ * Executes a command in four steps: read the stream, fold it, let the decider decide, append. When somebody else has
+ * appended meanwhile, all of it is done again. Events that are returned are on disk.
  */
 import {
   type Aggregate,
@@ -22,14 +22,14 @@ import type { Ledger } from './ledger.js';
 export interface Target {
   id: string;
   accountId: string;
-  /** The key of the events: those of one instance stay in order on the feed. */
+  /** The key of the events. The feed delivers the events of one instance in order. */
   instanceId: string;
   context: EventContext;
   /** The version of the stream that the sender has read; at any other version the command is refused. */
   ifVersion?: number | undefined;
-  /** They are taken beside what the decision claims. */
+  /** They are taken together with the claims of the decision. */
   claims?: Claim[] | undefined;
-  /** Other streams that the sender has read: at other versions the command is not executed as it is. */
+  /** Other streams that the command relies on. When one of them has another version, the command is decided anew. */
   expects?: readonly ExpectedStream[] | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface BoundCommand {
 
 type NotFree = Extract<AppendOutcome, { outcome: 'claimed' | 'used-up' }>;
 
-/** The claim of a request's Idempotency-Key: one append can use it. */
+/** The kind of claim that a request's Idempotency-Key is: one append takes it. */
 export const idempotencyKey = 'idempotency-key';
 
 const tries = 5;
@@ -69,7 +69,8 @@ export class ConflictFault extends Fault<'ledger-conflict'> {
 }
 
 /**
- * @returns what was recorded (nothing, when the decision was that nothing happened), or the domain's refusal
+ * Executes one command.
+ * @returns the events that were recorded, of which there are none when nothing had to happen; or the domain's refusal
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races
  */
@@ -85,8 +86,9 @@ export function execute<A extends Aggregate, State, Command extends { type: stri
 /**
  * Executes commands on different streams: all of them, or none when one is refused. A claim that one of them gives back
  * the next may take.
- * @param given the commands; or what makes them, which is asked before each try, where they rest on more than their streams
- * @returns what was recorded, in the order of the commands, or the first refusal
+ * @param given the commands, or a function that makes them. The function is called before each try: commands that rely on more
+ * than their own streams are made from what it reads then
+ * @returns the events that were recorded, in the order of the commands, or the first refusal
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races
  */
@@ -148,7 +150,7 @@ export async function stateOf<A extends Aggregate, State, Command extends { type
   return fold(decider, await ledger.readStream(streamOf(decider.aggregate, id)));
 }
 
-/** One request that stands alone shares a flush with others; anything else needs a transaction of its own. */
+/** A single request is queued, and shares a statement with others; several requests, or expectations, need their own transaction. */
 async function append(
   ledger: Ledger,
   requests: AppendRequest[],
@@ -159,7 +161,7 @@ async function append(
   return ledger.appendTogether(requests, { expects });
 }
 
-/** The append that a command on a known history leads to, or its refusal; for a caller who appends within its own transaction. */
+/** The append that a command leads to on a known history, or its refusal. A caller that appends in its own transaction uses it. */
 export function plan<A extends Aggregate, State, Command extends { type: string }>(
   { ids }: { ids: Ids },
   decider: Decider<A, State, Command>,
@@ -188,7 +190,7 @@ function notAsExpected({ id, ifVersion }: Target, history: readonly RecordedEven
   return refuse('changed-meanwhile', `${id} is at version ${version} now: read it again, then decide.`);
 }
 
-/** What the decider answers when the ledger says that a claim is taken. */
+/** The decider's refusal when the ledger says that a claim is taken. */
 export function claimRefusal<A extends Aggregate, State, Command extends { type: string }>(
   decider: Decider<A, State, Command>,
   request: AppendRequest,

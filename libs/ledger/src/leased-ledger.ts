@@ -1,6 +1,7 @@
 /**
- * The ledger for whoever holds a lease. An outage of the ledger's database is no reason to give up work whose bytes may be
- * safe already: whatever is read or recorded is tried again until the database is back, the lease is lost or the process stops.
+ * The ledger for the holder of a lease. An outage of the ledger's database is no reason to give up work whose bytes may be
+ * safe already. So whatever is read or recorded is tried again until the database is back, the lease is lost or the process
+ * stops.
  */
 import {
   type Aggregate,
@@ -22,11 +23,11 @@ export interface LeasedLedgerParts {
   log: Logger;
 }
 
-/** What the lease is held for. */
+/** What the lease is for. */
 export interface LeasedUse {
-  /** As the log tells it: `backup 91ae…`. */
+  /** The work as the log names it, such as `backup 91ae…`. */
   what: string;
-  /** Aborted when the lease is lost or the process is to stop: the outage is thrown then. */
+  /** Aborted when the lease is lost or the process is to stop. The outage is thrown then. */
   signal: AbortSignal;
 }
 
@@ -49,13 +50,13 @@ export class LeasedLedger {
     return fold(decider, await this.history(streamOf(decider.aggregate, id)));
   }
 
-  /** @param actor who does what that event asks for: the process */
+  /** @param actor the name of the process, which does what the event asks for */
   causedBy(cause: RecordedEvent, actor: string): CausedLedger {
     return new CausedLedger(this.parts, this.use, cause, actor);
   }
 
   /**
-   * Does what needs the ledger's database, again until it succeeds.
+   * Does something that needs the ledger's database, and tries again in an outage.
    * @param passes whether an error passes by itself; any other is thrown at once
    */
   outlast<T>(what: string, action: () => Promise<T>, passes: (error: unknown) => boolean = isOutage): Promise<T> {
@@ -64,9 +65,9 @@ export class LeasedLedger {
   }
 }
 
-/** Records with one cause: the event that asked for the work. What is recorded is of its account and its instance. */
+/** Records with one cause, which is the event that asked for the work. Its account and its instance count for everything. */
 export class CausedLedger extends LeasedLedger {
-  /** Of everything that is recorded. */
+  /** The context of everything that is recorded. */
   readonly context: EventContext;
 
   constructor(

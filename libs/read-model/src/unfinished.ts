@@ -1,7 +1,7 @@
 /**
- * What has not come to its end, in the views: whoever looks for lost jobs and timers compares it with those. It is told in
- * order of id, a step of a round at a time, so that a look costs the same however many there are. What has changed in the
- * last five minutes is left out: so long may a feed take to bring the news by itself, a broker's restart included.
+ * What has not come to its end, as the views show it. Whoever looks for lost jobs and timers compares it with those. It is
+ * told in order of id, a step of a round at a time, so a look costs the same however many there are. What has changed in the
+ * last five minutes is left out: a feed may take so long to bring the news by itself, a broker's restart included.
  */
 import type { RoundStep } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
@@ -9,7 +9,7 @@ import { z } from 'zod';
 
 /** A round of a million rows takes three hours, at a step a minute. */
 const stepSize = 5_000;
-/** What lies ahead was written by a clock that has been put right since. */
+/** A time that lies ahead was written by a clock that has been put right since. */
 const isOld = (at: string) => `(${at} < now() - interval '5 minutes' or ${at} > now() + interval '5 minutes')`;
 
 const row = z.object({ id: z.string(), accountId: z.string() });
@@ -72,7 +72,7 @@ export class Unfinished {
     );
   }
 
-  /** Schedules, each with its version: all of them have a timer. */
+  /** Schedules, each with its version. Every one of them should have a timer of that version. */
   schedules(after?: string): Promise<RoundStep<z.infer<typeof scheduleRow>>> {
     return this.stepThrough(
       scheduleRow,

@@ -143,7 +143,7 @@ describe('the process of an app', () => {
     expect(app.lines).toMatchObject([
       {
         level: 'fatal',
-        msg: expect.stringMatching(/STRONGROOM_HTTP_PORT is "http"[\s\S]*STRONGROOM_VAULTS is not set/),
+        msg: expect.stringMatching(/STRONGROOM_VAULTS is not set[\s\S]*STRONGROOM_HTTP_PORT is "http"/),
       },
     ]);
   });

@@ -18,7 +18,7 @@ export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
-export { noCopiesTo, vaultAddresses } from './settings/vaults.js';
+export { noCopiesTo } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedded' };
 

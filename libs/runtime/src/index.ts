@@ -1,5 +1,4 @@
 /** What every app runs on: configuration, clock, ids, logs, metrics, health, leased jobs, work loops, start and end. */
-export { Fault, faultOf, messageOf, type ToldFault } from '@strongroom/contracts';
 export * from './app-work.js';
 export * from './bootstrap.js';
 export * from './clock.js';

@@ -30,7 +30,7 @@ beforeEach(async () => {
   for (const name of ['DFW', 'IAD']) await mkdir(join(folder, name));
 });
 
-/** As a service does at its start. */
+/** Identifies the vaults as a service does when it starts. */
 async function started(regions: Record<string, string> = { DFW: 'DFW', IAD: 'IAD' }): Promise<Vaults> {
   const urls = Object.entries(regions).map(([region, name]) => [region, pathToFileURL(join(folder, name))] as const);
   const vaults = openVaults(new Map(urls));

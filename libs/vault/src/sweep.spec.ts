@@ -30,7 +30,7 @@ describe('the sweep of a vault', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  /** A whole round, so many hours from now. */
+  /** Sweeps a whole round, this many hours from now. */
   async function sweep(hoursLater: number): Promise<void> {
     metrics = new Metrics();
     const sweep = new Sweep({

@@ -66,7 +66,7 @@ describe('the vaults of a service that starts', () => {
     await vaults.identify(log);
     expect(told.join('')).toContain('the vault of IAD is away');
     await storeSample(vaults.of('DFW'));
-    // What comes back is not what it should be.
+    // What comes back is not the vault that was there.
     await symlink(join(folder, 'DFW'), join(folder, 'IAD'));
     const before = await readdir(join(folder, 'DFW', 'backups'));
     const misconfigured = { code: 'vault-misconfigured', region: 'IAD' };

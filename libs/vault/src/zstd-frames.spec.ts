@@ -10,7 +10,7 @@ const mebibyte = 1_048_576;
 const compressed = (bytes: Buffer, chunk?: number) => buffer(compressFrames(chunksOf(bytes, chunk)));
 const decompressed = (bytes: Buffer, chunk?: number) => buffer(decompressFrames(chunksOf(bytes, chunk)));
 
-/** Half of it can be compressed. */
+/** Content of which half can be compressed. */
 function content(length: number): Buffer {
   const bytes = Buffer.alloc(length, 'abcdefgh');
   randomBytes(Math.floor(length / 2)).copy(bytes);

@@ -63,7 +63,7 @@ export class BackupCommands {
     return backupId;
   }
 
-  /** Has the backup deleted, and everything made from it. */
+  /** Asks for the deletion of the backup and of every backup that is built on it. */
   async remove(caller: Caller, id: string, ifMatch: string | undefined): Promise<void> {
     const { accountId } = caller;
     const row = await this.backups.find(accountId, id);

@@ -42,25 +42,25 @@ export class BackupResources {
   }
 
   async of(row: ShownBackup): Promise<{ backup: BackupResource }> {
-    const copies = await this.copies.ofBackups([row]);
-    const progress = await this.jobs.progress('backup', [row.id]);
-    return { backup: backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)) };
+    const shown = await this.showing([row]);
+    return { backup: shown(row) };
   }
 
   /** @returns undefined when the marker is the id of no backup */
   async page(accountId: string, page: PageRequest & BackupFilter): Promise<Page<BackupResource> | undefined> {
     await this.views.catchUp(accountId);
     const found = await this.backups.page(accountId, page);
-    return found && { items: await this.ofAll(found.items), more: found.more };
+    return found && { items: found.items.map(await this.showing(found.items)), more: found.more };
   }
 
-  /** Those of the backups that exist, by id. */
+  /** The backups that exist, by their ids. */
   async findAll(accountId: string, ids: readonly string[]): Promise<Map<string, BackupResource>> {
-    const resources = await this.ofAll(await this.backups.findAll(accountId, [...ids]));
-    return new Map(resources.map((resource) => [resource.id, resource]));
+    const rows = await this.backups.findAll(accountId, [...ids]);
+    const shown = await this.showing(rows);
+    return new Map(rows.map((row) => [row.id, shown(row)]));
   }
 
-  /** The backup, and everything made from it. */
+  /** The backup, and every backup that is built on it. */
   chainBelow({ accountId, id }: ShownBackup): Promise<BackupRow[]> {
     return this.backups.chainBelow(accountId, id);
   }
@@ -71,13 +71,14 @@ export class BackupResources {
     return (await this.backups.newestCompleted(instanceId))?.id;
   }
 
-  private async ofAll(rows: ShownBackup[]): Promise<BackupResource[]> {
+  /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
+  private async showing(rows: readonly ShownBackup[]): Promise<(row: ShownBackup) => BackupResource> {
     const copies = await this.copies.ofBackups(rows);
     const progress = await this.jobs.progress(
       'backup',
       rows.map(({ id }) => id),
     );
-    return rows.map((row) => backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)));
+    return (row) => backupResource(row, copies.get(row.id) ?? [], progress.get(row.id));
   }
 }
 

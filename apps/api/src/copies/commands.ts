@@ -16,7 +16,7 @@ export class CopyCommands {
     @Inject(BackupResources) private readonly backups: BackupResources,
   ) {}
 
-  /** Has the region hold the backup: a copy that is on its way stays, and one that is there is read back once more. */
+  /** Asks for a copy in the region. A copy that is on its way stays as it is; one that is complete is read back once more. */
   async request(caller: Caller, backupId: string, region: string): Promise<void> {
     const field = 'copy-backup.target_backup_region';
     this.regions.checkTarget(field, region);

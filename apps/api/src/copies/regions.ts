@@ -1,4 +1,4 @@
-/** Which regions a client may name: what the deployment has, and what the backup in question needs. */
+/** Which regions a client may name: those of the deployment, and of these the ones that the backup can be copied to. */
 import { Inject } from '@nestjs/common';
 import { regionsHolding } from '@strongroom/domain';
 import { type BackupRow, Backups, Copies } from '@strongroom/read-model';
@@ -25,7 +25,7 @@ export class Regions {
 
   /**
    * A backup can also be copied to the home region: to one that has lost it, or that came to be the home region later.
-   * @param backup once it is known
+   * @param backup the backup to copy; undefined as long as it is not known
    * @throws {HttpFault} badRequest naming the region, why not, and the regions that are allowed
    */
   checkTarget(field: string, region: string, backup?: BackupRow): void {
@@ -54,7 +54,7 @@ export class Regions {
     );
   }
 
-  /** The regions that hold the backup, as far as is known: where it was made, and those with a completed copy. */
+  /** The regions that hold the backup, as far as the views know: the one where it was made, and those with a completed copy. */
   async holding(accountId: string, backupId: string): Promise<string[]> {
     const backup = await this.backups.find(accountId, backupId);
     if (backup?.status !== 'COMPLETED') return [];

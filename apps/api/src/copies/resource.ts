@@ -62,7 +62,7 @@ function copyResource(row: ShownCopy, progress: JobProgress | undefined): CopyRe
   };
 }
 
-/** A copy that is owed and not planned yet is shown from the request on: a list without it would pass for a whole one. */
+/** A copy that is owed and not planned yet is shown as pending: a client would take a list without it for complete. */
 function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: string): CopyResource {
   return {
     id: copyId(id, region),
@@ -84,7 +84,7 @@ function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: str
   };
 }
 
-/** Work that has not completed is shown with 99 at most. */
+/** How much of the work is done, in percent. Work that has not completed is shown with 99 at most. */
 export function percent(progress: JobProgress | undefined): number {
   if (!progress?.totalBytes) return 0;
   return Math.min(99, Math.floor((progress.doneBytes / progress.totalBytes) * 100));

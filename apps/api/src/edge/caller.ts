@@ -1,4 +1,4 @@
-/** Who calls, for which account, and what a command of the call is executed with. */
+/** Who calls, for which account, and what the commands of the call are executed with. */
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { EventContext } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
@@ -11,18 +11,18 @@ export interface Caller {
   context: EventContext;
   /** Whether the caller's role may have backups deleted. */
   mayDelete: boolean;
-  /** The id of what the call makes: the same one when the call is made again with its Idempotency-Key. */
+  /** The id of what the call makes. It is the same when the call is made again with its Idempotency-Key. */
   newId: string;
-  /** The claim on the call's Idempotency-Key, if it has one: it is taken with the effect, which happens once by that. */
+  /** The claim on the call's Idempotency-Key, if it has one. It is taken with the effect, so that the effect happens once. */
   keyClaims: Claim[];
 }
 
-/** One aggregate's stream, as the target of a command of the caller. */
+/** The stream of one aggregate, as the target of a command of the caller. */
 export function targetOf({ accountId, context, keyClaims }: Caller, id: string, instanceId: string): Target {
   return { id, accountId, instanceId, context, claims: keyClaims };
 }
 
-/** The caller for a second command of the same call: one of them takes the claim on the key. */
+/** The caller for a further command of the same call: only one command takes the claim on the key. */
 export function withoutKey(caller: Caller): Caller {
   return { ...caller, keyClaims: [] };
 }

@@ -1,6 +1,6 @@
 /**
- * What every request passes before its route, in order. Nobody's body is read before it is known who sends it, and every
- * way in which a request ends is an answer of the contract.
+ * What every request passes before its route, in order. A body is read only when it is known who sends it, and a request
+ * always ends in an answer of the contract.
  */
 
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -24,17 +24,17 @@ export const bodyLimit = 65_536;
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
   const [identity, database, limits] = [app.get(Identity), app.get(LateDatabase), app.get(RateLimits)];
-  // 1. The request has its id, by which the log and every event name it, before any of this: `openService` gives it.
+  // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
   server.addHook('onRequest', async (request) => {
     const accountId = accountIn(request);
     if (accountId === undefined) return;
-    // 2. The token is one of the account, with a role that allows the method.
+    // 2. The token belongs to the account, and has a role that allows the method.
     const caller = await callerOf(request, accountId, identity);
     rememberCaller(request, { ...caller, newId: parts.ids.next() });
-    // 3. The ledger's database has been there.
+    // 3. The ledger's database has been reached since the start.
     database.require();
-    // 4. The account has not asked this too often.
+    // 4. The account has not made this request too often.
     await notTooMany(request, accountId, limits);
   });
   // 5. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
@@ -42,16 +42,16 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
     if (hasBody(request)) onlyJson(request);
   });
   app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
-  // 6. A request that was made before with the same Idempotency-Key gets the first answer again, and goes no further.
+  // 6. A request with an Idempotency-Key that has had its effect gets its first answer again, and goes no further.
   app.useGlobalInterceptors(app.get(IdempotencyInterceptor));
   // 7. The route parses the body with the contract's schema, runs a command, and answers with a resource.
-  // 8. Whatever is thrown on the way is answered as a fault of the contract.
+  // 8. An error that is thrown anywhere on the way is answered as a fault of the contract.
   app.useGlobalFilters(new HttpFaultFilter(parts.log));
-  // The gateway handles no events itself; without a broker it relays to nobody what is appended.
+  // The gateway handles no events. Where there is a broker, it also relays what this or any other process appends.
   connectFeed(app, parts, { readinessNeedsFeed: false });
 }
 
-/** The account in the path of a route; undefined on a route without one, and where there is no route. */
+/** The account in the path; undefined when the route belongs to no account, and when there is no route. */
 function accountIn({ params }: FastifyRequest): string | undefined {
   if (typeof params !== 'object' || params === null || !('accountId' in params)) return undefined;
   return String(params.accountId);
@@ -82,7 +82,7 @@ async function callerOf(
   };
 }
 
-/** @throws {HttpFault} overLimit, telling when to ask again */
+/** @throws {HttpFault} overLimit, which says when to ask again */
 async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
   const operation = operationOf(request);
   if (!operation) return;

@@ -1,4 +1,4 @@
-/** Everything that is thrown on the way of a request becomes a fault of the contract; what was not foreseen is a 500 and a log line. */
+/** Answers every error that is thrown on the way of a request as a fault of the contract. An unforeseen error is a 500, and is logged. */
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { allowedOn } from '@strongroom/contracts';
 import { IdentityFault } from '@strongroom/identity';
@@ -47,7 +47,7 @@ export function answer(reply: FastifyReply, { status, headers, body }: HttpFault
   void reply.status(status).headers(headers).type('application/json').send(body);
 }
 
-/** What Nest and Fastify say no to before a controller is reached. */
+/** The answer to a request that Nest or Fastify refuses before it reaches a route. */
 function ofClient(status: number, request: FastifyRequest): HttpFault {
   switch (status) {
     case 404:
@@ -70,13 +70,13 @@ function noRoute(request: FastifyRequest): HttpFault {
   });
 }
 
-/** The client's errors as Fastify and Node find them, with the status that they mean. */
+/** The status of an error that Fastify or Node has found in the request; undefined for any other error. */
 function statusOfFramework(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }
 
-/** TypeORM before its first connection and after its last. */
+/** Whether TypeORM has no connection yet, or has closed its last one. */
 function isNotConnected(error: unknown): boolean {
   return (
     error instanceof Error &&

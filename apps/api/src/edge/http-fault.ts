@@ -28,7 +28,7 @@ export function notFound(what: string, id: string): HttpFault {
   return new HttpFault('itemNotFound', `${what} ${quoted(id)} was not found in this account.`);
 }
 
-/** The answer to what passes by itself: it tells when to ask again. */
+/** The answer while something is away that comes back by itself: it says when to ask again. */
 export function unavailable(message: string): HttpFault {
   return new HttpFault('serviceUnavailable', message, { 'retry-after': '5' });
 }
@@ -40,7 +40,7 @@ export function quoted(text: string): string {
 
 type Answers = FaultType | ({ [C in Command['type']]?: FaultType } & { otherwise: FaultType });
 
-/** How each refusal is answered; where the contract answers one command in another way, by the command. */
+/** How each refusal is answered. Where the contract answers a command in a way of its own, the command stands beside it. */
 const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'instance-unknown': 'itemNotFound',
   'instance-exists': 'unprocessableEntity',
@@ -68,7 +68,7 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
 };
 
 /**
- * What a command came to, unless it was refused.
+ * The outcome of a command that was not refused.
  * @throws {HttpFault} the refusal, as the contract answers it
  */
 export function unlessRefused<T>(command: Command['type'], outcome: T | Refusal): T {

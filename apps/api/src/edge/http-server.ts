@@ -11,7 +11,7 @@ export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
   return {
     http: { requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true },
-    // A request that comes while the gateway stops is answered.
+    // A request that arrives while the gateway stops is answered as usual.
     return503OnClosing: false,
     frameworkErrors: ({ code }, request, reply) => {
       const fault = code === 'FST_ERR_MAX_PARAM_LENGTH' ? tooLong() : unreadablePath();
@@ -49,7 +49,7 @@ function unreadablePath(): HttpFault {
   );
 }
 
-/** No id or name is that long. */
+/** Nothing has a path that long: no id or name is longer. */
 function tooLong(): HttpFault {
   return new HttpFault('itemNotFound', "There is nothing at the request's path: a part of it is too long.");
 }
@@ -62,7 +62,7 @@ function ofConnection(code: string | undefined): HttpFault {
   return new HttpFault('badRequest', 'This is not a request of HTTP/1.1.');
 }
 
-/** The fault as the bytes of a response that is the connection's last. */
+/** The fault as the bytes of the last response on its connection. */
 function written({ status, body }: HttpFault, requestId: string): string {
   const text = JSON.stringify(body);
   return [

@@ -28,7 +28,7 @@ interface KeyedCall {
   reply: FastifyReply;
 }
 
-/** By the name of each operation that makes a resource: what shows that resource, as the operation's answer does. */
+/** For each operation that makes a resource, by its name: what shows that resource as the operation's answer does. */
 export type Made = ReadonlyMap<string, { show(accountId: string, id: string): Promise<object> }>;
 export const madeToken = Symbol('Made');
 
@@ -78,7 +78,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return this.kept(call, await this.shown(operation, keyed.accountId, settled.resourceId));
   }
 
-  /** What the operation answers that has made the resource; nothing, where its answer is empty. */
+  /** The answer of the operation that has made the resource; undefined when that answer is empty. */
   private async shown({ name, response }: Operation, accountId: string, resourceId: string): Promise<unknown> {
     if (!response) return undefined;
     const made = this.made.get(name);
@@ -86,7 +86,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return made.show(accountId, resourceId);
   }
 
-  /** The effect is on disk: an answer that can't be kept is made anew when the request is made again. */
+  /** An answer that can't be kept is no failure: the effect is on disk, and the answer is made anew when it is asked for again. */
   private async kept({ keyed, operation }: KeyedCall, body: unknown): Promise<unknown> {
     try {
       const first = await this.requests.end(keyed, operation.status, body);
@@ -98,7 +98,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-/** A number that is written as 14.0 is another one than 14: the one may be refused where the other is taken. */
+/** A body with 14.0 is another body than one with 14: where 14 is accepted, 14.0 may be refused. */
 function asWritten(body: unknown): unknown {
   return typeof body === 'object' && body !== null ? (withFractionsForFloats(body) ?? body) : body;
 }

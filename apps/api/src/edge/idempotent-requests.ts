@@ -1,7 +1,7 @@
 /**
- * Requests that carry a key of their own, so that one whose answer got lost can be sent again. What makes the key count
- * is a claim that the ledger takes with the effect, or that is taken with the refusal: however often the request comes,
- * and wherever a process dies, it has its effect or its refusal, and either once. The answer is kept for a day beside it.
+ * Requests with an Idempotency-Key, so that a client whose answer got lost can send its request again. The key is a claim in
+ * the ledger, which is taken together with the effect or with the refusal. However often the request comes, and wherever a
+ * process dies, the request therefore has one effect or one refusal. Its answer is kept for a day.
  */
 import { createHmac, hkdfSync } from 'node:crypto';
 import { Inject } from '@nestjs/common';
@@ -24,18 +24,18 @@ export interface KeyedRequest {
 export type Settled =
   | { is: 'answered'; body: unknown }
   | { is: 'refused'; fault: HttpFault }
-  /** It has had its effect, though nobody noted its answer. */
+  /** It has had its effect, but its answer was not kept. */
   | { is: 'done'; resourceId: string };
 
 export type Begun =
   | Settled
-  /** It is still to be done: it makes the resource with this id, and takes the claim with its effect. */
+  /** It is still to be done. It makes the resource with this id, and takes the claim together with its effect. */
   | { is: 'open'; resourceId: string; claim: Claim };
 
-/** In an answer that was given before. */
+/** The header of an answer that was given before. */
 export const replayed = { 'idempotent-replayed': 'true' };
 
-/** A day from the answer; the age counts from when the attempt began that was answered. */
+/** A day from the answer on, and some more: the age counts from the beginning of the attempt that was answered. */
 const keptHours = 25;
 
 const rows = z.array(
@@ -69,7 +69,7 @@ export class IdempotentRequests {
    */
   async begin(request: KeyedRequest): Promise<Begun> {
     await this.forgetIfOld(request);
-    // Its day begins anew as long as it is not answered: nobody may take its claim for forgotten while it is tried.
+    // Each attempt begins its day anew as long as it is not answered: its claim must not be forgotten during an attempt.
     await this.dataSource.query(
       `insert into idempotent_request as r (account_id, key, fingerprint, resource_id) values ($1, $2, $3, $4)
        on conflict (account_id, key) do update set begun_at = now()
@@ -80,8 +80,8 @@ export class IdempotentRequests {
   }
 
   /**
-   * Keeps the body of the success for whoever sends the request again.
-   * @returns what is kept: perhaps that of another, who was faster
+   * Keeps the body of the success for the next time that the request is sent.
+   * @returns what is kept, which is another attempt's answer when that was faster
    */
   async end(request: KeyedRequest, status: number, body: unknown): Promise<Begun> {
     await this.keep(this.dataSource, request, status, body);
@@ -89,8 +89,8 @@ export class IdempotentRequests {
   }
 
   /**
-   * Keeps the refusal, by which the request can have its effect no more.
-   * @returns what became of it instead, when it had its effect or its answer already
+   * Keeps the refusal, and takes the claim: the request can have no effect from then on.
+   * @returns what has become of the request instead, when it had its effect or its answer already
    */
   async refuse(request: KeyedRequest, { status, body }: HttpFault): Promise<Settled | undefined> {
     const isRefused = await this.dataSource.transaction(async (manager) => {
@@ -101,7 +101,7 @@ export class IdempotentRequests {
     return isRefused || now.is === 'open' ? undefined : now;
   }
 
-  /** Forgets what is older than a day. */
+  /** Forgets the requests that are older than a day. */
   async purge(): Promise<void> {
     await this.forget('true', []);
   }
@@ -129,7 +129,7 @@ export class IdempotentRequests {
     return { is: 'open', resourceId: row.resource_id, claim };
   }
 
-  /** @returns whether it was the first */
+  /** @returns whether this answer is the first */
   private async keep(
     on: DataSource | EntityManager,
     { accountId, key }: KeyedRequest,
@@ -149,7 +149,7 @@ export class IdempotentRequests {
     return this.forget('account_id = $2 and key = $3', [accountId, key]);
   }
 
-  /** Only what is old by the database's clock and by the process's: one that is ahead would let a request have its effect twice. */
+  /** A request is old when both the database's clock and the process's say so: by one clock that is ahead, it could have its effect twice. */
   private async forget(which: string, values: unknown[]): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       const gone: unknown = await manager.query(
@@ -163,7 +163,7 @@ export class IdempotentRequests {
     });
   }
 
-  /** A digest only, and with a key that the database never sees: a body may hold a password, and one that can be guessed. */
+  /** Only a digest is kept, made with a key that the database never sees: a body may hold a password that can be guessed. */
   private fingerprintOf({ method, path, body }: KeyedRequest): Buffer {
     return createHmac('sha256', this.fingerprintKey)
       .update(`${method} ${path}\n${JSON.stringify(body ?? null)}`)

@@ -10,7 +10,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws {HttpFault} badRequest. The body is never quoted: there may be a password in it. */
 export function readJson(body: Buffer): unknown {
-  // A client may name the type of a body that it does not send.
+  // A client may send the type of a body, and no body.
   if (body.length === 0) return undefined;
   const text = decoded(body);
   const value = parsed(text);
@@ -43,8 +43,8 @@ function parsed(text: string): unknown {
 const fractions = new WeakMap<object, unknown>();
 
 /**
- * JavaScript reads 14.0 as the integer 14. This is the body with a fraction in place of each number that is written so,
- * which no schema of an integer takes; undefined for a body in which no number is.
+ * JavaScript reads 14.0 as the integer 14. This is the body with a fraction in place of every number that is written so:
+ * no schema of an integer takes a fraction. It is undefined for a body that has no such number.
  */
 export function withFractionsForFloats(body: object): unknown {
   return fractions.get(body);
@@ -59,7 +59,7 @@ function fractionForFloat(token: string): string {
 
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
 
-/** @throws {HttpFault} badRequest for a well-formed text that is too deep, or has a name twice in an object */
+/** @throws {HttpFault} badRequest for well-formed JSON that is nested too deep, or that has a name twice in one object */
 function judge(text: string): void {
   const open: (Set<string> | undefined)[] = [];
   let string = '""';

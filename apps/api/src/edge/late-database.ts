@@ -1,6 +1,6 @@
 /**
- * The gateway's database, which may be away when the process starts. The process says that it lives, and answers 503 until
- * the database has been there once; the connection pool copes with every later outage.
+ * The gateway's database, which may be away when the process starts. Until it has been reached once, the process says that it
+ * lives and answers 503. The connection pool copes with every later outage.
  */
 import { Inject, type OnApplicationShutdown, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { prepareDatabase } from '@strongroom/database';
@@ -8,7 +8,7 @@ import { type AppConfig, configToken, type Logger, loggerToken, waitFor } from '
 import { DataSource } from 'typeorm';
 import { unavailable } from './http-fault.js';
 
-/** A database that is there is ready well within this time, and then the gateway is ready as soon as it listens. */
+/** A database that is up is ready well within this time, so that the gateway is ready as soon as it listens. */
 const startsWithoutMs = 5_000;
 
 export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
@@ -41,7 +41,7 @@ export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicatio
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 
-  /** @throws {HttpFault} serviceUnavailable while the database was never there */
+  /** @throws {HttpFault} serviceUnavailable until the database has been reached for the first time */
   require(): void {
     if (this.dataSource.isInitialized) return;
     throw unavailable("The ledger's database is not there yet: nothing was changed. Try again.");

@@ -7,7 +7,7 @@ import { HttpFault, quoted } from './http-fault.js';
 
 export interface PageAsked {
   limit: number;
-  /** The id of the last item that the client has seen; undefined: from the start. */
+  /** The id of the last item that the client has seen; undefined when it begins at the start. */
   marker: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export class Paging {
   /**
    * One page of a list, under the list's name, with a link to the next page.
    * @param read gives the page; undefined when the marker is the id of nothing in the list
-   * @throws {HttpFault} badRequest for a limit or a marker that is none
+   * @throws {HttpFault} badRequest for a wrong limit or an unknown marker
    */
   async answer<List extends keyof PageLimits, Item extends { id: string }>(
     request: FastifyRequest,
@@ -31,7 +31,7 @@ export class Paging {
     return { [list]: page.items, links: this.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 
-  /** Where clients reach the service: as the deployment says, else as the request came. */
+  /** The address by which clients reach the service: the configured one, or the one by which the request came. */
   origin(request: FastifyRequest): string {
     return this.config.publicUrl ?? originOf(request);
   }
@@ -82,7 +82,7 @@ export function instanceFilter(request: FastifyRequest): string | undefined {
   return id === undefined || uuid.safeParse(id).success ? id : nobody;
 }
 
-/** Where the client says that it has reached the service; where the connection ended, when it says nothing that can be right. */
+/** The address by which the client says that it has reached the service, or the connection's own when that can't be right. */
 function originOf({ protocol, headers, socket }: FastifyRequest): string {
   const { host = '' } = headers;
   const own = `${socket.localFamily === 'IPv6' ? `[${socket.localAddress}]` : socket.localAddress}:${socket.localPort}`;

@@ -18,7 +18,7 @@ export function parseBody<T extends z.ZodType>(schema: T, body: unknown): z.outp
   throw new HttpFault('badRequest', `${[...problems].slice(0, mostProblems).join('; ')}.`);
 }
 
-/** The fields that are written as 14.0 where the schema wants an integer: a fraction is of the wrong kind there. */
+/** The problems of fields that are written as 14.0 where the schema wants an integer: a fraction is of the wrong kind there. */
 function floatsForIntegers(schema: z.ZodType, body: object): z.core.$ZodIssue[] {
   const withFractions = withFractionsForFloats(body);
   if (withFractions === undefined) return [];
@@ -26,7 +26,7 @@ function floatsForIntegers(schema: z.ZodType, body: object): z.core.$ZodIssue[] 
   return (error?.issues ?? []).filter(({ code }) => ofWrongKind.includes(code));
 }
 
-/** Not among them: what is wrong with a number's size, which the number itself has been judged by. */
+/** Problems with a number's size are not among them: the fraction has another size than the number that was sent. */
 const ofWrongKind: readonly z.core.$ZodIssue['code'][] = ['invalid_type', 'invalid_value', 'invalid_union'];
 
 /** What a field must be, where its schema does not say it in words of its own. */
@@ -66,7 +66,7 @@ export function uuidOf(text: string): string | undefined {
   return uuid.safeParse(text).data;
 }
 
-/** An id in a path names something or nothing: one that is malformed names nothing. */
+/** The id in a path. A malformed id names nothing, as an unknown one does. */
 export function idInPath(what: string, id: string): string {
   const parsed = uuid.safeParse(id);
   if (!parsed.success) throw notFound(what, id);

@@ -12,7 +12,7 @@ export function tagWith(reply: FastifyReply, { version }: Pick<Versioned, 'versi
 }
 
 /**
- * The version that the resource must still have when the command is decided; undefined when the client asks for none.
+ * The version that the resource must still have when the command is decided; undefined when the client has sent none.
  * @throws {HttpFault} preconditionFailed when it has another version already, badRequest for what is no list of tags
  */
 export function expectedVersion(ifMatch: string | undefined, { id, version }: Versioned): number | undefined {

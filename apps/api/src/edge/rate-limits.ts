@@ -1,7 +1,7 @@
 /**
- * How many requests of one operation an account may make in a period, counted over all processes. A process takes its
- * permits from the common count some at a time, so that most requests cost no query: the limit is never exceeded, and an
- * account may find it reached a few requests early, those that another process holds.
+ * How many requests to one operation an account may make in a period, counted over all processes. A process takes several
+ * permits at a time from the common count, so that most requests cost no query. The limit is never exceeded. An account may
+ * find it reached a few requests early: those whose permits another process holds.
  */
 import { Inject } from '@nestjs/common';
 import type { Operation } from '@strongroom/contracts';
@@ -12,9 +12,9 @@ import { z } from 'zod';
 /** What a process holds of an account's permits until the period ends. */
 interface Held {
   permits: number;
-  /** The common count has no more. */
+  /** Whether the common count has no more permits. */
   isLast: boolean;
-  /** By `performance.now()`. */
+  /** When the period ends, by `performance.now()`. */
   untilMs: number;
 }
 
@@ -34,7 +34,10 @@ export class RateLimits {
     @Inject(configToken) private readonly config: AppConfig,
   ) {}
 
-  /** Takes a permit. @returns undefined, or after how many seconds to ask again */
+  /**
+   * Takes a permit.
+   * @returns undefined when there was one, else after how many seconds to ask again
+   */
   async take(accountId: string, operation: LimitedOperation): Promise<number | undefined> {
     const limit = this.limitOf(operation);
     if (!limit) return undefined;
@@ -59,7 +62,7 @@ export class RateLimits {
       .find((limit) => limit !== undefined);
   }
 
-  /** Requests that come at once ask the database once. */
+  /** Requests that come at the same time share one query. */
   private takeMore(key: string, accountId: string, operation: string, limit: RateLimit): Promise<void> {
     const running = this.taking.get(key);
     if (running !== undefined) return running;
@@ -92,7 +95,7 @@ export class RateLimits {
     });
   }
 
-  /** Those whose period is over hold nothing. */
+  /** First those go whose period is over, which hold nothing; then the oldest. */
   private makeRoom(): void {
     if (this.held.size < mostHeld) return;
     const now = performance.now();

@@ -35,7 +35,7 @@ export class EventRoutes {
     });
   }
 
-  /** The position after the last event that the client has seen, after the marker, or of the newest event. */
+  /** The position after which the stream begins: of the last event that the client has seen, of the marker, or of the newest event. */
   private streamStart(accountId: string, request: FastifyRequest): Promise<number> | number {
     const seen = request.headers['last-event-id'];
     const from = (typeof seen === 'string' ? seen : undefined) ?? queryValue(request, 'marker');

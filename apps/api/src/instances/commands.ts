@@ -33,8 +33,8 @@ export class InstanceCommands {
     password: string,
   ): Promise<string> {
     const { newId: instanceId } = caller;
-    // The password goes first: an instance without one could not be backed up, and a password without an instance is
-    // removed in time.
+    // The password is stored first. An instance without a password could not be backed up; a password without an instance
+    // is removed in time.
     await this.credentials.put(instanceId, { password });
     await this.run(caller, { type: 'RegisterInstance', instanceId, ...server }, instanceId);
     return instanceId;

@@ -51,7 +51,7 @@ describe('the password of an instance', () => {
       await eventually(async () => expect((await kept()).sort()).toEqual([recent, registered].sort()), {
         withinMs: 20_000,
       });
-      expect(another.lines.join('\n')).toContain(left);
+      await eventually(() => expect(another.lines.join('\n')).toContain(left), { withinMs: 20_000 });
     } finally {
       await another.end();
     }

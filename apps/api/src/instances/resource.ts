@@ -39,9 +39,8 @@ export class InstanceResources {
   }
 
   async of(row: InstanceRow): Promise<{ instance: InstanceResource }> {
-    const schedules = await this.schedules.ofInstances(row.accountId, [row.id]);
-    const lineages = await this.lineages.ofInstances([row.id]);
-    return { instance: instanceResource(row, await this.isBackedUp(row.id), schedules.get(row.id) ?? null, lineages) };
+    const shown = await this.showing(row.accountId, [row]);
+    return { instance: shown(row) };
   }
 
   /** @returns undefined when the marker is the id of no instance */
@@ -49,21 +48,7 @@ export class InstanceResources {
     await this.views.catchUp(accountId);
     if (page.marker !== undefined && !(await this.instances.find(accountId, page.marker))) return undefined;
     const { items, more } = await this.instances.page(accountId, page);
-    const ids = items.map(({ id }) => id);
-    const running = await this.backups.runningInstances(ids);
-    const schedules = await this.schedules.ofInstances(accountId, ids);
-    const lineages = await this.lineages.ofInstances(ids);
-    return {
-      items: items.map((row) =>
-        instanceResource(
-          row,
-          running.has(row.id),
-          schedules.get(row.id) ?? null,
-          lineages.filter(({ instanceId }) => instanceId === row.id),
-        ),
-      ),
-      more,
-    };
+    return { items: items.map(await this.showing(accountId, items)), more };
   }
 
   /** The ids of the lineages of which there is a backup. */
@@ -74,6 +59,24 @@ export class InstanceResources {
   /** Whether a backup of the instance is running. */
   async isBackedUp(instanceId: string): Promise<boolean> {
     return (await this.backups.runningInstances([instanceId])).has(instanceId);
+  }
+
+  /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
+  private async showing(
+    accountId: string,
+    rows: readonly InstanceRow[],
+  ): Promise<(row: InstanceRow) => InstanceResource> {
+    const ids = rows.map(({ id }) => id);
+    const running = await this.backups.runningInstances(ids);
+    const schedules = await this.schedules.ofInstances(accountId, ids);
+    const lineages = await this.lineages.ofInstances(ids);
+    return (row) =>
+      instanceResource(
+        row,
+        running.has(row.id),
+        schedules.get(row.id) ?? null,
+        lineages.filter(({ instanceId }) => instanceId === row.id),
+      );
   }
 }
 
@@ -90,7 +93,7 @@ function instanceResource(
     status: isBackedUp ? 'BACKUP' : row.status,
     fault: row.fault && { code: row.fault.code, message: row.fault.reason },
     datastore: { type: row.datastoreType, version: row.datastoreVersion },
-    // Known clients read these of every instance; a registered server has neither.
+    // Known clients read flavor and volume of every instance; a registered server has neither.
     flavor: { id: '0', links: [] },
     volume: { size: 0 },
     hostname: row.endpoint?.host ?? null,

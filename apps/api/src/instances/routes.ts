@@ -67,7 +67,7 @@ export class InstanceRoutes {
     const { id: instanceId } = await this.resources.find(caller.accountId, idInPath('Instance', id));
     if (!has(body, 'accept-lineage')) return this.refuseAction(instanceId);
     const { lineage } = parseBody(instanceActionRequest, body)['accept-lineage'];
-    // It leads, in time, to the deletion of backups.
+    // In time, retention deletes backups because of it.
     if (!caller.mayDelete) {
       throw new HttpFault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
     }
@@ -87,7 +87,7 @@ export class InstanceRoutes {
     return this.commands.build(caller, name, restorePoint.backupRef);
   }
 
-  /** What other services do to a server is refused: with a 422 while a backup runs, as known clients expect, else with a 501. */
+  /** Every other action is refused: with a 422 while a backup runs, as known clients expect, and else with a 501. */
   private async refuseAction(id: string): Promise<never> {
     if (await this.resources.isBackedUp(id)) {
       throw new HttpFault('unprocessableEntity', `Instance ${id} is being backed up: its status is BACKUP.`);

@@ -61,7 +61,7 @@ export class ScheduleCommands {
     const { changes, runNow, ifMatch } = asked;
     const outcome = await executeTogether(this, async () => {
       const schedule = await this.schedules.find(caller.accountId, asked.scheduleId);
-      // A list that was right when it was made is no mistake of a client that sends it back with another field.
+      // A client may send the list of regions back as it is, though it would be wrong today: the home region may have moved.
       if (changes.copyTo && !sameRegions(changes.copyTo, schedule.copyTo)) {
         this.regions.check('schedule.copy_to', changes.copyTo);
       }
@@ -72,7 +72,7 @@ export class ScheduleCommands {
         );
       }
       const ifVersion = expectedVersion(ifMatch, schedule);
-      // A client that sends every field with each run changes nothing by that.
+      // A client may send every field with each run: fields that are as they were change nothing.
       if (runNow && !differs(changes, schedule)) return [await this.run(caller, schedule, schedule.version)];
       const change = this.update(caller, schedule, changes, ifVersion);
       return runNow ? [change, await this.run(withoutKey(caller), { ...schedule, ...changes })] : [change];
@@ -101,7 +101,7 @@ export class ScheduleCommands {
     return commandOn(scheduleDecider, target, { type: 'UpdateSchedule', accountId, scheduleId, changes });
   }
 
-  /** @param version what the schedule must still be at; undefined for a run that goes with a change of it */
+  /** @param version the version that the schedule must still have; undefined for a run that goes together with a change of it */
   private async run(
     caller: Caller,
     { id: scheduleId, instanceId, accountId, copyTo }: ScheduleRow,

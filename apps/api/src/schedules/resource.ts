@@ -30,9 +30,12 @@ export class ScheduleResources {
 
   /** @throws {HttpFault} itemNotFound */
   async show(accountId: string, id: string): Promise<{ schedule: ScheduleResource }> {
-    const row = await this.find(accountId, id);
-    const activity = await this.schedules.activity([id]);
-    return { schedule: scheduleResource(row, activity.get(id), this.clock.now()) };
+    return this.of(await this.find(accountId, id));
+  }
+
+  async of(row: ScheduleRow): Promise<{ schedule: ScheduleResource }> {
+    const shown = await this.showing([row]);
+    return { schedule: shown(row) };
   }
 
   /** @returns undefined when the marker is the id of no schedule */
@@ -43,18 +46,21 @@ export class ScheduleResources {
     await this.views.catchUp(accountId);
     if (page.marker !== undefined && !(await this.schedules.find(accountId, page.marker))) return undefined;
     const { items, more } = await this.schedules.page(accountId, page);
-    return { items: await this.of(items), more };
+    return { items: items.map(await this.showing(items)), more };
   }
 
   /** The schedules of instances, by the instance's id. */
   async ofInstances(accountId: string, instanceIds: readonly string[]): Promise<Map<string, ScheduleResource>> {
-    const resources = await this.of(await this.schedules.ofInstances(accountId, [...instanceIds]));
-    return new Map(resources.map((resource) => [resource.instance_id, resource]));
+    const rows = await this.schedules.ofInstances(accountId, [...instanceIds]);
+    const shown = await this.showing(rows);
+    return new Map(rows.map((row) => [row.instanceId, shown(row)]));
   }
 
-  private async of(rows: ScheduleRow[]): Promise<ScheduleResource[]> {
+  /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
+  private async showing(rows: readonly ScheduleRow[]): Promise<(row: ScheduleRow) => ScheduleResource> {
     const activity = await this.schedules.activity(rows.map(({ id }) => id));
-    return rows.map((row) => scheduleResource(row, activity.get(row.id), this.clock.now()));
+    const now = this.clock.now();
+    return (row) => scheduleResource(row, activity.get(row.id), now);
   }
 }
 

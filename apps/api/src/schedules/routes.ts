@@ -59,9 +59,9 @@ export class ScheduleRoutes {
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const shown = await this.resources.show(accountId, idInPath('Schedule', id));
-    tagWith(reply, shown.schedule);
-    return shown;
+    const row = await this.resources.find(accountId, idInPath('Schedule', id));
+    tagWith(reply, row);
+    return this.resources.of(row);
   }
 
   @Handles(putSchedulesId)

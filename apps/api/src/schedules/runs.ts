@@ -26,7 +26,7 @@ export class Runs {
       ...(marker !== undefined && before && { before: { slotAt: before, id: marker } }),
     });
     const runs = await this.of(schedule.accountId, items);
-    // A scheduler whose clock is ahead may have decided it already.
+    // A scheduler whose clock is ahead may have decided the coming slot already.
     const isToCome = !before && !schedule.paused && items.every(({ slotAt }) => slotAt < coming);
     if (isToCome) runs.unshift(comingRun(schedule.id, coming));
     return { items: runs.slice(0, limit), more: more || runs.length > limit };
@@ -62,7 +62,7 @@ function runResource(row: SlotRun, backup: BackupResource | undefined): RunResou
   };
 }
 
-/** Its id is known already: the slot gives it to what becomes of the slot. */
+/** Its id is known already, since it follows from the schedule and the slot. */
 function comingRun(scheduleId: string, slotAt: Date): RunResource {
   return {
     id: scheduledBackupId(scheduleId, slotAt),

@@ -1,9 +1,9 @@
-/** The reference of the API as a page for people: the same document that machines read, and nothing beside it. */
+/** The reference of the API as a page for people. It is made from the document that programs read, and from nothing else. */
 import type { openApiDocument } from './open-api.js';
 
 type Document = ReturnType<typeof openApiDocument>;
 
-/** An operation as the document has it. */
+/** What the page reads of an operation in the document. */
 interface Documented {
   operationId: string;
   summary: string;
@@ -24,7 +24,7 @@ table { border-collapse: collapse; width: 100%; } td, th { border-bottom: 1px so
 @media (max-width: 40rem) { nav ul { columns: 1; } }
 `;
 
-/** Without scripts, and with nothing from elsewhere. */
+/** The page has no scripts, and loads nothing from elsewhere. */
 export const docsPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
 export function docsPage(document: Document): string {

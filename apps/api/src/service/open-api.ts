@@ -1,10 +1,10 @@
-/** The OpenAPI 3.1 document, made from the schemas that validate. */
+/** The OpenAPI 3.1 document. It is made from the operations and from the schemas by which requests are parsed. */
 import * as contract from '@strongroom/contracts';
 import { type Example, faultsOf, isOfAccount, type Operation, operations } from '@strongroom/contracts';
 import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
 
-/** What the document names once and refers to. */
+/** The schemas that the document spells once, and refers to. */
 const components = {
   Schedule: contract.scheduleResource,
   Run: contract.runResource,
@@ -161,7 +161,7 @@ function rolesFor(method: Operation['method']): string[] {
   return ['admin', 'creator', 'observer'].filter((role) => mayDo({ name: role, accountId: '', roles: [role] }, method));
 }
 
-/** Tells when to ask again; too large a body or a full quota can't. */
+/** An answer with one of these faults may say when to ask again. It does not for a body that is too large or a full quota. */
 const mayPass: readonly contract.FaultType[] = ['serviceUnavailable', 'overLimit'];
 
 function json(schema: object, examples: Record<string, { value: unknown }> = {}) {
@@ -178,7 +178,7 @@ function ref(name: keyof typeof components) {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** @param self the component that is being spelled out and not referred to */
+/** @param self the component that is spelled out here, to which there is no reference */
 function shapeOf(schema: z.ZodType, io: 'input' | 'output', self?: string): object {
   const { $schema: _, ...shape } = z.toJSONSchema(schema, {
     io,
@@ -194,7 +194,7 @@ function shapeOf(schema: z.ZodType, io: 'input' | 'output', self?: string): obje
   return shape;
 }
 
-/** Leaves out what is true of every number or time, and that an answer has no further fields: later ones may have. */
+/** Leaves out what holds for every number or time. It does not forbid further fields in an answer: a later version may have some. */
 function readable(shape: z.core.JSONSchema.BaseSchema, io: 'input' | 'output'): void {
   if (shape.minimum === Number.MIN_SAFE_INTEGER) delete shape.minimum;
   if (shape.maximum === Number.MAX_SAFE_INTEGER) delete shape.maximum;

@@ -6,14 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@strongroom/runtime';
 import { VaultFault } from '@strongroom/vault';
 
-/** Called whenever something has moved. */
+/** Called whenever bytes have moved. */
 type Moved = () => void;
 
 /** How long an operation that is told to end may take before it counts as hanging. */
 const graceMs = 5_000;
 
 export class StallWatch {
-  /** By region, how many operations hang. */
+  /** How many operations hang, by region. */
   private readonly hanging = new Map<string, number>();
 
   constructor(

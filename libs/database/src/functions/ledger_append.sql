@@ -3,7 +3,8 @@
 -- Input: a JSON array of requests. Each request appends to one stream:
 --   {request, stream, expectedVersion, accountId, instanceId, aggregate, context,
 --    events: [{id, type, data}], claims: [{kind, key}], releases: [{kind, key}], quotas: [{kind, key, by, most}]}
--- "request" is the caller's number for it. "quotas" may be absent: an older process does not send it.
+-- "request" is the caller's number for it. An older process may leave "quotas" out. It may also send no events, to ask only
+-- whether the stream is at the version; first_position is null then.
 --
 -- Answer: one row for each request, with its number and its outcome:
 --   appended  its events are written, from first_position on, at appended_at

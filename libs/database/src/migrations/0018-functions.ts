@@ -6,7 +6,7 @@ import { noWayBack } from '../no-way-back.js';
 export class Functions1700000000018 implements MigrationInterface {
   static readonly installs = {
     backup_view_place: '01a458b74cddb1abdc0b36077b892d12d84f95dd95020d768ec86118c2ed94a1',
-    ledger_append: 'cc8a4b20e00faa4e482c03e993c5f9ee66f4fbeb5b7df0aa04e598095f76bc75',
+    ledger_append: '08b1fc4a2331122189d3c3bba2c8247fe8c405429550387a82f4703e281de7c4',
     ledger_head: 'b3ab00d778d28261a19cfe57798a03ea8241fd54e4008a7857ea31db313ca831',
     ledger_is_claimed: '50ec4bed17b1cd0bc9ba3c6f746389580016d0c60a71aec34c9cdc7d4ec6bf64',
     ledger_newest_of: '062ad9d36e16e87307ddd3279ab7d28b3cd9b74d83d6893414909f4bf40269ea',

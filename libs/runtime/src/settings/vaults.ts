@@ -1,12 +1,10 @@
 /** The regions, and where the vault of each is. */
-import { regionName } from '@strongroom/contracts';
-import { mustBe, parsedText, wholeTime } from './forms.js';
+import { regionName, vaultAddresses, vaultsForm } from '@strongroom/contracts';
+import { parsedText, wholeTime } from './forms.js';
 import { appNames, type Setting } from './setting.js';
 
 /** No copy may go to this region, whatever a deployment would like: the reference of the API says so. */
 export const noCopiesTo = 'LON';
-
-const vaultsForm = 'like DFW=file:///var/lib/strongroom/DFW,IAD=file:///var/lib/strongroom/IAD';
 
 export const vaults = {
   name: 'STRONGROOM_VAULTS',
@@ -32,18 +30,3 @@ export const sweepGrace = {
   usedBy: ['scheduler', 'replicator'],
   default: '24',
 } satisfies Setting<number>;
-
-/**
- * Reads entries such as `DFW=file:///vaults/DFW`. Of the environment, and of the command line's `--vault`.
- * @returns each region's vault, or what is wrong, as a text that begins with `must`
- */
-export function vaultAddresses(entries: readonly string[]): Map<string, URL> | string {
-  const found = new Map<string, URL>();
-  for (const entry of entries) {
-    const [, region = '', address = ''] = /^([^=]*)=(.*)$/.exec(entry.trim()) ?? [];
-    if (!regionName.safeParse(region).success || !URL.canParse(address)) return mustBe(vaultsForm);
-    if (found.has(region)) return `must name each region once, and names ${region} twice`;
-    found.set(region, new URL(address));
-  }
-  return found;
-}

@@ -13,7 +13,7 @@ it('a place is dead when it is neither open nor sealed under a state that is lat
   expect(deadPlaces(found({ open: '2.4' }, names))).toEqual(['1.1']);
   expect(deadPlaces(found({ open: '2.4', sealed: sealed('1.1') }, names))).toEqual([]);
   expect(deadPlaces(found({ gone: true }, names))).toEqual(['1.1', '2.4']);
-  // Who looks at a folder while it changes may see the place of an attempt whose state it did not see.
+  // A process that reads a folder while it changes may see the place of an attempt and not its state.
   expect(deadPlaces(found({ gone: true }, names, 0))).toEqual([]);
 });
 

@@ -238,7 +238,7 @@ describe('a directory vault', () => {
   });
 
   it('that is full says so, and what to do', async () => {
-    // A device on which every write fails as on a full disk.
+    // On this device every write fails as on a full disk.
     const full = await open('/dev/full', 'w');
     const doing = new VaultRoot('DFW', folder).doing('write base.tar.zst', () => full.write(randomBytes(10)));
     await expect(doing).rejects.toMatchObject({ code: 'vault-full', retryable: true, region: 'DFW' });
@@ -247,7 +247,7 @@ describe('a directory vault', () => {
   });
 });
 
-/** Full as long as the room that is kept has not been given up: then there is that much. */
+/** A disk that is full until the room that was set aside is given up, and has that much room then. */
 class FullDisk extends VaultFiles {
   isFull: boolean | undefined;
 
@@ -285,7 +285,7 @@ async function directoryScene(region: string): Promise<VaultScene> {
     lose: async (backupId, name) => rm(await path(backupId, name)),
     addStranger: async (backupId, name = 'stranger') => writeFile(await path(backupId, name), ''),
     async breakEmpty(backupId) {
-      // Like an empty file, but for reading it: the first page of a process can't be read.
+      // The link looks like an empty file, but reading fails: the first page of a process can't be read.
       await rm(await path(backupId, 'empty.zst'));
       await symlink('/proc/self/mem', await path(backupId, 'empty.zst'));
     },

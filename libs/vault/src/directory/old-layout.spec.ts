@@ -30,7 +30,7 @@ describe('a backup that an older version stored: its folder renamed into place, 
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  /** The same objects and manifest, in the folder that they were sealed in; what was not sealed lay in `partial`. */
+  /** Moves the objects and the manifest to where an older version had them; what was not sealed lay in `partial`. */
   async function asBefore({ sealed = true, attempt = 1 } = {}): Promise<SampleBackup> {
     const elsewhere = join(folder, 'elsewhere');
     await mkdir(elsewhere);
@@ -104,7 +104,7 @@ describe('a backup that an older version stored: its folder renamed into place, 
     const [upload, manifest] = await putSample(vault, backupId, 4);
     expect(await unsealedPlaces(root, vault)).toEqual([expect.stringContaining('/4.1')]);
     await upload.seal(manifest);
-    // As an older process would have sealed: it can't be put in place of what is there.
+    // An older process would seal like this, and can't replace what is there.
     await cp(join(root, location), join(root, 'partial', `${backupId}.3`), { recursive: true });
     const renamed = rename(join(root, 'partial', `${backupId}.3`), join(root, 'backups', backupId.slice(-2), backupId));
     await expect(renamed).rejects.toMatchObject({ code: 'ENOTEMPTY' });

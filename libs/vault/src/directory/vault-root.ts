@@ -57,7 +57,7 @@ export class VaultRoot {
     try {
       return await operations();
     } catch (error) {
-      throw error instanceof VaultFault ? error : await this.faultOf(error, what);
+      throw error instanceof VaultFault ? error : await this.vaultFault(error, what);
     }
   }
 
@@ -81,7 +81,7 @@ export class VaultRoot {
     });
   }
 
-  private async faultOf(error: unknown, what: string): Promise<VaultFault> {
+  private async vaultFault(error: unknown, what: string): Promise<VaultFault> {
     const { region, path } = this;
     if (isFull(error)) {
       const message = `The vault of ${region} (${path}) is full: it could not ${what}. Make room in it, or remove backups that are not needed.`;

@@ -23,7 +23,8 @@ export class Ancestor {
     private readonly signal: AbortSignal,
   ) {}
 
-  async look(): Promise<AncestorFound> {
+  /** Finds the parent in the region, and asks for it there when it is missing. */
+  async findOrAsk(): Promise<AncestorFound> {
     const { parentId, region } = this.copy.request;
     if (parentId === null) return 'there';
     const id = copyId(parentId, region);

@@ -1,6 +1,6 @@
 /**
- * One attempt at a copy: vault → vault, hashed on the way and read back at the target. A copy is called completed only
- * when every byte at the target is the backup's; whatever fails delays this copy alone.
+ * One attempt at a copy, from vault to vault. The bytes are hashed on the way and read back at the target. A copy is completed
+ * only when every byte at the target is the backup's. Whatever fails delays this copy alone.
  */
 import { type EventData, faultOf, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
 import {
@@ -17,24 +17,24 @@ import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { StallWatch } from '../stall-watch.js';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
-import { attemptsInVain, countsInVain, isAsking, isTold } from './copy-history.js';
+import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
 import { CopySources } from './copy-sources.js';
 
 export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   vaults: Vaults;
   stalls: StallWatch;
-  /** Who makes it: the process. */
+  /** The name of the process, which makes the copy. */
   replicator: string;
-  /** The pause after the first failed attempt, in milliseconds; doubled with each further one. */
+  /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
   retryMs: number;
-  /** After so many attempts the copy is given up. A region's outage does not count: it is waited for as long as it takes. */
+  /** After this many failed attempts the copy is given up. Those in an outage of the region do not count. */
   mostAttempts: number;
 }
 
 type RequestedCopy = Exclude<CopyState, { is: 'absent' }>;
 
-/** A copy as its stream tells of it. */
+/** A copy that was asked for, with its events. */
 interface Asked<Copy extends RequestedCopy = RequestedCopy> {
   copy: Copy;
   history: readonly RecordedEvent[];
@@ -46,15 +46,15 @@ interface Asked<Copy extends RequestedCopy = RequestedCopy> {
 interface ToMake extends Asked<OpenCopy> {
   backup: EventData<'BackupCompleted'>;
   thisAttempt: { copyId: string; attempt: number };
-  /** Its number in the target's vault, where attempts at the backup itself count as well. */
+  /** The number of this attempt in the target's vault, where attempts at the backup itself count as well. */
   attemptInVault: number;
 }
 
 const longestPauseMs = 300_000;
 const outageToldMs = 3_600_000;
-/** Of one that waits for its parent, doubled each time: the parent's completion wakes it. */
+/** The first pause of a copy that waits for its parent. It doubles each time, and the parent's completion ends it. */
 const ancestorPauseMs = 1_000;
-/** What no further attempt can mend is looked at twice more all the same: a bad read is not always a bad disk. */
+/** How often a fault is tried that says no attempt can help. It is more than once, because a bad read is not always a bad disk. */
 const attemptsAtHopeless = 3;
 
 export class CopyAttempt {
@@ -68,7 +68,7 @@ export class CopyAttempt {
     this.ledger = new LeasedLedger(parts, { what: `copy ${job.id}`, signal: hold.signal });
   }
 
-  /** Ends with the copy completed, failed, due again, or gone; or with an error when the lease is lost or the process stops. */
+  /** Ends with the copy completed, failed, due again or gone. @throws when the lease is lost or the process stops */
   async perform(): Promise<Performed> {
     const { job, parts } = this;
     const history = await this.ledger.history(streamOf('copy', job.id));
@@ -101,7 +101,7 @@ export class CopyAttempt {
     const history = await this.ledger.history(streamOf('backup', backupId));
     const backup = fold(backupDecider, history);
     if (backup.is !== 'completed' || !backup.completed) return this.drop(asked);
-    // The stream serialises the attempts: of two that begin at once, one is refused.
+    // Of two attempts that begin at once, the stream refuses one: both have the same number.
     const attempt = asked.copy.attempt + 1;
     return this.prepare({
       ...asked,
@@ -118,10 +118,10 @@ export class CopyAttempt {
     return this.clear(asked);
   }
 
-  /** What the copy is built on comes before it, and a region that is known to be away is not tried in earnest. */
+  /** The copy's parent comes first, and no attempt begins while the region is known to be away. */
   private async prepare(toMake: ToMake): Promise<Performed> {
     const { copy, history, ledger } = toMake;
-    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).look();
+    const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
     if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
     return this.begin(toMake, ancestor);
@@ -225,13 +225,14 @@ export class CopyAttempt {
     return refused === 'copy-deleted' ? this.clear(asked) : 'finished';
   }
 
-  /** A region may be away for weeks: that is recorded once an hour, not with every attempt. */
+  /** A region may be away for weeks. That is recorded once an hour, and not with every attempt. */
   private async isAwayStill({ copy, history }: ToMake): Promise<boolean> {
-    const { clock, stalls, vaults } = this.parts;
-    const { region } = copy.request;
-    const last = history.at(-1);
-    if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
-    if (clock.now().getTime() - new Date(last.at).getTime() > outageToldMs) return false;
+    const isRecorded = isOutageTold(history, this.parts.clock.now().getTime() - outageToldMs);
+    return isRecorded && this.isAway(copy.request.region);
+  }
+
+  private async isAway(region: string): Promise<boolean> {
+    const { stalls, vaults } = this.parts;
     try {
       await stalls.over(region, this.hold.signal, () => vaults.of(region).probe());
       return false;
@@ -241,31 +242,31 @@ export class CopyAttempt {
     }
   }
 
-  /** Reads a completed copy back: one that is whole stays what it is, and one that is not is owed again. */
+  /** Reads a completed copy back. When it is not whole, the region is owed it again. */
   private async check(asked: Asked): Promise<Performed> {
-    const { copy, log } = asked;
-    const { backupId, region } = copy.request;
     try {
-      const found = await new CopyBytes(this.parts, copy.request, this.hold).look();
-      if (!(found instanceof VaultFault)) {
-        await this.record(asked, { type: 'PassCheck' });
-        return 'finished';
-      }
-      log.warn({ err: found }, `${region} has lost backup ${backupId}: it is put back`);
-      await this.record(asked, { type: 'LoseCopy', code: found.code, reason: found.message });
-      return { retryInMs: 0 };
+      const found = await new CopyBytes(this.parts, asked.copy.request, this.hold).readBack();
+      return await this.tellChecked(asked, found instanceof VaultFault ? found : undefined);
     } catch (error) {
       if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;
-      log.warn({ err: error }, `copy not read back: ${error.message} Tried again`);
+      asked.log.warn({ err: error }, `copy not read back: ${error.message} Tried again`);
       return { retryInMs: Math.min(this.parts.retryMs * 2 ** this.job.attempt, longestPauseMs) };
     }
   }
 
-  /** Of one whose end was asked for: no attempt can begin or complete it any more. It is deleted when the region is empty. */
+  private async tellChecked(asked: Asked, fault: VaultFault | undefined): Promise<Performed> {
+    if (!fault) return this.end(asked, { type: 'PassCheck' });
+    const { backupId, region } = asked.copy.request;
+    asked.log.warn({ err: fault }, `${region} has lost backup ${backupId}: it is put back`);
+    await this.record(asked, { type: 'LoseCopy', code: fault.code, reason: fault.message });
+    return { retryInMs: 0 };
+  }
+
+  /** Empties the region of a copy whose deletion was asked for, and only then records it as deleted. */
   private async clear(asked: Asked): Promise<Performed> {
     const { stalls, vaults, retryMs } = this.parts;
     const { copyId, backupId, region } = asked.copy.request;
-    // Read anew: the newest attempt that there ever will be.
+    // The copy is read again: no attempt can begin any more, so its newest attempt is the last one.
     const copy = await this.ledger.stateOf(copyDecider, copyId);
     const history = await this.ledger.history(streamOf('backup', backupId));
     if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
@@ -280,12 +281,12 @@ export class CopyAttempt {
     return 'finished';
   }
 
-  /** Until its parent has come, or nobody has told that it has. */
+  /** Waits for the parent. Its completion wakes the job, and the pause is for the case that nobody does. */
   private park(): Performed {
     return { retryInMs: Math.min(ancestorPauseMs * 2 ** this.job.attempt, longestPauseMs) };
   }
 
-  /** Told to people; what counts is the database's clock. */
+  /** A time to be shown to people. The job goes by the database's clock. */
   private inMs(ms: number): string {
     return new Date(this.parts.clock.now().getTime() + ms).toISOString();
   }

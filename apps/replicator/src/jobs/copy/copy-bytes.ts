@@ -16,7 +16,7 @@ import {
 import type { OpenCopy } from './ancestor.js';
 import type { CopySources, CopySourcesParts } from './copy-sources.js';
 
-/** What is at the target now. */
+/** The copy that is at the target now. */
 export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 'sha256'> {
   /** The region that the bytes came from. Undefined when they were there already. */
   sourceRegion: string | undefined;
@@ -43,7 +43,7 @@ export class CopyBytes {
    * @returns what is there, or what is wrong with it
    * @throws {VaultFault} when the vault can't tell now
    */
-  async look(): Promise<SealedManifest | VaultFault> {
+  async readBack(): Promise<SealedManifest | VaultFault> {
     const { vaults, stalls } = this.parts;
     const { backupId, region, sha256 } = this.request;
     try {
@@ -72,7 +72,7 @@ export class CopyBytes {
     const regions = await sources.regions();
     if (isWhereMade || regions.length === 0) {
       await this.begin(attempt);
-      const found = await this.look();
+      const found = await this.readBack();
       if (!(found instanceof VaultFault)) {
         const { location, sha256 } = found;
         return { location, sizeBytes: storedBytes(found), sha256, sourceRegion: undefined };

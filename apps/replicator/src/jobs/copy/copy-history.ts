@@ -14,6 +14,13 @@ export function isTold(ancestor: AncestorFound, history: readonly RecordedEvent[
   );
 }
 
+/** Whether the newest event tells of an outage of the region, and is newer than an instant in milliseconds. */
+export function isOutageTold(history: readonly RecordedEvent[], sinceMs: number): boolean {
+  const last = history.at(-1);
+  if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
+  return new Date(last.at).getTime() >= sinceMs;
+}
+
 /** Whether the event makes the copy owed: it was asked for, or its region has lost it. */
 export function isAsking(event: RecordedEvent): event is RecordedEvent<'CopyRequested' | 'CopyLost'> {
   return event.type === 'CopyRequested' || event.type === 'CopyLost';

@@ -53,7 +53,7 @@ export class CopySources {
     for (const region of regions) {
       const vault = this.parts.vaults.of(region);
       try {
-        await this.look(vault);
+        await this.checkHeld(vault);
         await this.tellLosses(passed, region);
         return { made: await make(vault), from: region };
       } catch (error) {
@@ -70,7 +70,7 @@ export class CopySources {
   }
 
   /** Finds out here that a source hangs. Later it could not be told from a target that hangs. */
-  private async look(vault: Vault): Promise<void> {
+  private async checkHeld(vault: Vault): Promise<void> {
     const { backupId, sha256 } = this.wanted.copy.request;
     const sealed = await this.parts.stalls.over(vault.region, this.signal, () => vault.manifest(backupId));
     if (!sealed) throw notHeld(backupId, vault.region);

@@ -150,7 +150,7 @@ describe('a backup', () => {
       }
     };
     try {
-      // PostgreSQL's own limit is ten.
+      // The default limit of PostgreSQL is ten.
       await fill(9);
       const alone = await full();
       expect(await completedOf(alone)).toMatchObject({ type: 'full' });

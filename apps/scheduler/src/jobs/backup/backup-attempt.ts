@@ -1,6 +1,6 @@
 /**
- * One attempt at a requested backup: server → engine → compression → the home region's vault, then the event that says
- * so. Only the newest attempt can end a backup, so one that was overtaken while it slept changes nothing.
+ * One attempt at a requested backup. The engine takes it from the server, it goes compressed into the vault of the home
+ * region, and an event tells its end. Only the newest attempt can end a backup, so one that was overtaken changes nothing.
  */
 import { faultOf, isRefusal, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
@@ -25,7 +25,7 @@ import { type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
 
-/** So many lost runners, and the backup is failed rather than tried again: it may be what kills them. */
+/** After this many lost runners the backup is failed and not tried again, because it may be what ends them. */
 const mostLost = 5;
 
 export interface BackupAttemptParts extends LeasedLedgerParts {
@@ -33,12 +33,12 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   credentials: Credentials;
   engineFor: EngineFor;
   vaults: Pick<Vaults, 'regions'>;
-  /** The home region's. */
+  /** The vault of the home region. */
   vault: Vault;
   lineage: Pick<ServerLineage, 'identify'>;
-  /** Called when a backup came to be of another server than the one before it. */
+  /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
-  /** Who runs it: the process. */
+  /** The name of the process, which runs the backup. */
   runner: string;
 }
 
@@ -67,7 +67,7 @@ export class BackupAttempt {
     this.ledger = new LeasedLedger(parts, { what: `backup ${job.id}`, signal: hold.signal });
   }
 
-  /** Ends with the backup completed or failed in the ledger, or with an error when the lease is lost or the process stops. */
+  /** Ends with the backup completed or failed in the ledger. @throws when the lease is lost or the process stops */
   async perform(): Promise<Performed> {
     const { backupId, job, parts } = this;
     const history = await this.ledger.history(streamOf('backup', backupId));
@@ -96,7 +96,7 @@ export class BackupAttempt {
       return 'finished';
     }
     log.info(`backup not begun: ${begun.message}`);
-    // Jobs are counted anew when their table was lost; the next lease has the next number.
+    // When the table of jobs was lost, their attempts are counted from 1 again. The next lease has the next number.
     return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
   }
 
@@ -114,7 +114,7 @@ export class BackupAttempt {
     if (stored) await this.complete(asked, stored, startedAt);
   }
 
-  /** Nothing of a failed backup stays in the vault. One that was refused to fail has another attempt, or has ended. */
+  /** Fails the backup and removes it from the vault. When this is refused, another attempt has it or has ended it. */
   private async fail({ ledger, log }: Asked, fault: { code: string; reason: string }): Promise<void> {
     const { backupId, thisAttempt } = this;
     const failed = await ledger.record(backupDecider, backupId, { type: 'FailBackup', ...thisAttempt, ...fault });
@@ -122,26 +122,25 @@ export class BackupAttempt {
       log.warn(`backup not failed: ${failed.message}`);
       return;
     }
-    // A vault that is away keeps what was left there until the sweep.
+    // In a vault that is away the sweep removes what is left.
     await this.parts.vault.purge(backupId, thisAttempt.attempt).catch((error: unknown) => {
       log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
     });
   }
 
   /**
-   * A run of a schedule that can't build on its parent is full, in this attempt and in those after it; whoever asked for
-   * an incremental is told why there is none.
+   * A run of a schedule that can't build on its parent is full, in this attempt and in those after it. An incremental that a
+   * client has asked for fails, and tells why.
    * @returns undefined when another attempt has taken over
    */
   private async store(asked: Asked, startedAt: Date): Promise<StoredBackup | undefined> {
     const { backup, ledger } = asked;
-    const { parentId, trigger } = backup.request;
-    if (backup.madeFull || parentId === null) return this.storeOn(null, backup, startedAt);
+    const parentId = backup.madeFull ? null : backup.request.parentId;
     try {
-      await new ParentCheck(this.parts, ledger).check(parentId);
+      if (parentId !== null) await new ParentCheck(this.parts, ledger).check(parentId);
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
-      const isFallback = error instanceof IncrementalNotPossible && trigger === 'slot';
+      const isFallback = error instanceof IncrementalNotPossible && backup.request.trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
       return (await this.makeFull(asked, error)) ? this.storeOn(null, backup, startedAt) : undefined;
     }
@@ -212,7 +211,7 @@ export class BackupAttempt {
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
   }
 
-  /** Tells the server of the backup. Its bytes are safe by now: a vault that is away is waited for. */
+  /** Identifies the server of the backup. Since the bytes are safe by now, this waits for a vault that is away. */
   private identify({ backup, ledger }: Asked, { facts }: StoredBackup): Promise<BackupIdentity> {
     const { accountId, request } = backup;
     const { instanceId, datastore } = request;

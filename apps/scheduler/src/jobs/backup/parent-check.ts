@@ -45,7 +45,7 @@ export class ParentCheck {
       if (backup.is !== 'completed' || !backup.completed) {
         throw notThere(`${subject} is not there any more. Take a full backup.`);
       }
-      const fault = await this.faultOf(backup.completed);
+      const fault = await this.whyUnusable(backup.completed);
       if (fault) await this.askBack(backup.completed, fault);
       if (fault === 'not-there') {
         throw notThere(
@@ -60,7 +60,7 @@ export class ParentCheck {
     }
   }
 
-  private async faultOf({ backupId, sha256 }: Made): Promise<VaultFault | 'not-there' | undefined> {
+  private async whyUnusable({ backupId, sha256 }: Made): Promise<VaultFault | 'not-there' | undefined> {
     const { vault } = this.parts;
     try {
       const sealed = await vault.glance(backupId);

@@ -1,7 +1,7 @@
 /**
- * One attempt at a deletion: a backup and everything made from it go from every vault, the newest first, so that no
- * backup ever stands without what it was built on. A region that can't be emptied keeps no other from being emptied; what
- * is left within a few seconds ends DELETE_FAILED. A backup is called deleted only when no region has anything of it.
+ * One attempt at a deletion. A backup and everything built on it are removed from every vault, the newest first, so that no
+ * backup is ever without its parent. A region that can't be emptied does not keep the others from being emptied. When
+ * something is left after a few tries, the backup is DELETE_FAILED. It is deleted only when no region has anything of it.
  */
 import { isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, fold } from '@strongroom/domain';
@@ -12,7 +12,7 @@ import { EmptiedRegions, type EmptiedRegionsParts, type NotEmptied } from './emp
 
 export interface DeletionAttemptParts extends EmptiedRegionsParts, LeasedLedgerParts {
   views: Views;
-  /** Who does it: the process. */
+  /** The name of the process. */
   actor: string;
 }
 
@@ -22,7 +22,7 @@ interface Asked {
   log: Logger;
 }
 
-/** A backup of the chain that is not gone, and where something of it is left. */
+/** A backup of the chain that is not gone, and the regions where something of it is left. */
 interface Remaining {
   row: BackupRow;
   left: NotEmptied[];
@@ -45,7 +45,7 @@ export class DeletionAttempt {
     this.ledger = new LeasedLedger(parts, { what: `the deletion of backup ${job.id}`, signal: hold.signal });
   }
 
-  /** Ends with everything gone, or the deletion failed, or due again. */
+  /** Ends with everything gone, with the deletion failed, or due again. @throws when the lease is lost or the process stops */
   async perform(): Promise<Performed> {
     const { parts, job } = this;
     const history = await this.ledger.history(streamOf('backup', job.id));
@@ -76,7 +76,7 @@ export class DeletionAttempt {
     });
   }
 
-  /** What was built on the backup while its deletion was asked for goes with it. False while one of them runs. */
+  /** Backups that were built on this one while its deletion was asked for are deleted too. False while one of them runs. */
   private async joinAll(chain: readonly BackupRow[], { ledger }: Asked): Promise<boolean> {
     const { accountId } = this.job;
     const late = chain.filter(({ status }) => status !== 'DELETING');
@@ -89,7 +89,7 @@ export class DeletionAttempt {
 
   /**
    * @param rows the newest of the chain first
-   * @returns those that are not gone from everywhere
+   * @returns those that are not gone from every region
    */
   private async removeAll(rows: readonly BackupRow[], { ledger }: Asked): Promise<Remaining[]> {
     const regions = new EmptiedRegions(this.parts, ledger, this.hold.signal);
@@ -124,7 +124,7 @@ function told(left: readonly NotEmptied[]): string {
   return [...new Set(left.map(({ reason }) => reason))].join(' ');
 }
 
-/** Retired regions alone make the code of their own: such a deletion is taken up by itself when they are back. */
+/** When only retired regions are left, the code tells that: such a deletion goes on by itself when they are back. */
 function failure({ row: { id }, left }: Remaining): BackupCommand {
   const others = left.filter(({ code }) => code !== regionRetired);
   const regions = [...new Set(left.map(({ region }) => region))].join(', ');

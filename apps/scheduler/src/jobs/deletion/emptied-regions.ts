@@ -13,7 +13,7 @@ export interface EmptiedRegionsParts extends BackupRegionsParts {
   log: Logger;
 }
 
-/** Why a region still has something of a backup, or may have. */
+/** A region that has something of a backup, or may have, and why. */
 export interface NotEmptied {
   region: string;
   code: string;
@@ -40,7 +40,7 @@ export class EmptiedRegions {
   async of(row: BackupRow, spared: readonly NotEmptied[]): Promise<NotEmptied[]> {
     const asked = await this.askedForCopies(row);
     for (const region of asked.keys()) await this.onCopy(row, region, { type: 'RequestCopyDeletion' });
-    // From here on no attempt begins any more: these numbers are the last.
+    // No attempt can begin from here on, so these numbers are the last.
     const copied = await this.askedForCopies(row);
     const attempted = await this.ledger.outlast('reading where the backup was made', () => this.regions.attempted(row));
     const left: NotEmptied[] = [];

@@ -5,6 +5,7 @@
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", BASE_BACKUP.
  */
 import type { Duplex } from 'node:stream';
+import { messageOf } from '@strongroom/contracts';
 import type { Connection, Submittable } from 'pg';
 import { EngineFault } from '../../engine-fault.js';
 import { faultOfServer } from '../server-fault.js';
@@ -123,7 +124,7 @@ export class BaseBackup implements Submittable, CopySink {
     try {
       this.messages.take(chunk);
     } catch (error) {
-      this.abort(violation(error instanceof Error ? error.message : String(error)));
+      this.abort(violation(messageOf(error)));
     }
   };
 

@@ -3,7 +3,7 @@
  * temporary replication slot keeps the WAL that the backup needs. It ends with the connection, however that ends.
  */
 import { randomBytes } from 'node:crypto';
-import type { VaultManifest } from '@strongroom/contracts';
+import { messageOf, type VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
 import type { BackupOptions, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../../engine.js';
 import { EngineFault } from '../../engine-fault.js';
@@ -132,8 +132,7 @@ async function afterwards(
     const noReplicationSlot = await leaveReplicationSlot(client, server, ids);
     return { history, replicationSlot: noReplicationSlot ? null : replicationSlotOf(ids.backupId), noReplicationSlot };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const reason = `When it had ended no replication slot could be made for it: ${message}.`;
+    const reason = `When it had ended no replication slot could be made for it: ${messageOf(error)}.`;
     return { history, replicationSlot: null, noReplicationSlot: { ground: 'no-slot-free', reason } };
   }
 }

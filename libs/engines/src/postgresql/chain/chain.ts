@@ -2,7 +2,7 @@
  * Builds an incremental on its parent. The server must be known to hold the parent's state or a later one, and to know all
  * that has changed since. Whatever speaks against it is found before the backup begins.
  */
-import type { VaultManifest } from '@strongroom/contracts';
+import { messageOf, type VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
 import type { ParentBackup } from '../../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
@@ -55,7 +55,7 @@ async function againstReplicationSlot(client: pg.Client, parentId: string): Prom
 }
 
 function unreadable(cause: unknown): IncrementalNotPossible {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return notPossible({ ground: 'parent-unreadable', reason: `The parent can't be read: ${message}` }, cause);
 }
 
@@ -65,7 +65,7 @@ export function notBuiltOn(error: unknown): unknown {
   const cause = error instanceof EngineFault ? error.cause : error;
   const code = sqlStateOf(cause);
   if (code !== '55000' && code !== 'XX000') return error;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return notPossible(
     {
       ground: /summar/i.test(message) ? 'summaries-missing' : 'refused-by-server',

@@ -4,6 +4,7 @@
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", UPLOAD_MANIFEST.
  */
 import type { Duplex, Readable } from 'node:stream';
+import { messageOf } from '@strongroom/contracts';
 import type { Connection, Submittable } from 'pg';
 
 /** What `pg` has, and its types do not. */
@@ -62,7 +63,7 @@ export class ManifestUpload implements Submittable {
       }
     } catch (cause) {
       if (this.failure) return;
-      const message = cause instanceof Error ? cause.message : String(cause);
+      const message = messageOf(cause);
       this.fail(new UnreadableManifest(message, { cause }));
       connection.sendCopyFail('the manifest can not be read');
       return;

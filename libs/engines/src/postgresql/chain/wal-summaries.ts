@@ -3,6 +3,7 @@
  * replication connection may not call functions. It must reach the very server that is backed up. The backup's temporary
  * replication slot proves that: its name is random, so no other server has it.
  */
+import { messageOf } from '@strongroom/contracts';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget } from '../../engine.js';
@@ -171,7 +172,7 @@ export class WalSummaries {
     }
     const code = sqlStateOf(error);
     if (code === undefined || /^(57P0|08)/.test(code)) return faultOfServer(error);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return notPossible(
       { ground: 'summaries-missing', reason: `The server's WAL summaries can't be read: ${message}.` },
       error,
@@ -202,7 +203,7 @@ export function covering(summaries: readonly Summary[], { timeline, startLsn, en
 
 function noConnection({ endpoint }: EngineTarget, error: unknown): Ground {
   const { database, user, tls } = endpoint;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const kind = tls === 'disable' ? 'host' : 'hostssl';
   return {
     ground: 'no-database-connection',

@@ -1,4 +1,5 @@
 /** Reads every table of a server to its last row, and tells the number of rows and a digest of them. */
+import { messageOf } from '@strongroom/contracts';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { ReadDatabase, ReadTable } from '../../trial.js';
@@ -32,7 +33,7 @@ async function readAll(client: pg.Client, database: string): Promise<ReadTable[]
       const [{ rows, digest }] = found.parse((await client.query(all)).rows);
       read.push({ name, rows, digest });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new Error(`Table ${name} of database ${database} can't be read: ${why}`, { cause: error });
     }
   }

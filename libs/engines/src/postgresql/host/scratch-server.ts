@@ -8,6 +8,7 @@ import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { messageOf } from '@strongroom/contracts';
 import { ChildService, insteadOfRoot, postgresPrograms, type SystemUser } from '@strongroom/server-processes';
 import pg from 'pg';
 import { standAloneSettings } from '../restore/stand-alone-settings.js';
@@ -43,7 +44,7 @@ export async function programsFor(major: number, bin?: string): Promise<Programs
     if (found === major) return { postgres, user };
     return `the backup is of PostgreSQL ${major}, and ${postgres} is of ${found}. Give the folder with the programs of ${major}: --programs BIN`;
   } catch (error) {
-    return `no PostgreSQL could be run: ${error instanceof Error ? error.message : error}. Give the folder with its programs: --programs BIN`;
+    return `no PostgreSQL could be run: ${messageOf(error)}. Give the folder with its programs: --programs BIN`;
   }
 }
 
@@ -112,7 +113,7 @@ export class ScratchServer {
     } catch (error) {
       await service.kill();
       const said = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-8).join('\n');
-      throw new Error(`The server did not start: ${error instanceof Error ? error.message : error}\n${said}`);
+      throw new Error(`The server did not start: ${messageOf(error)}\n${said}`);
     }
   }
 

@@ -1,0 +1,46 @@
+/** Every migration, in the order in which they run. A new one goes to the end, and what has landed is never changed. */
+import { Ledger1700000000001 } from './migrations/0001-ledger.js';
+import { Feed1700000000002 } from './migrations/0002-feed.js';
+import { Jobs1700000000003 } from './migrations/0003-jobs.js';
+import { Views1700000000004 } from './migrations/0004-views.js';
+import { SlotTimers1700000000005 } from './migrations/0005-slot-timers.js';
+import { Credentials1700000000006 } from './migrations/0006-credentials.js';
+import { Limits1700000000007 } from './migrations/0007-limits.js';
+import { BuiltInstances1700000000008 } from './migrations/0008-built-instances.js';
+import { Answers1700000000009 } from './migrations/0009-answers.js';
+import { RunsAskedFor1700000000010 } from './migrations/0010-runs-asked-for.js';
+import { JobFailures1700000000011 } from './migrations/0011-job-failures.js';
+import { Mending1700000000012 } from './migrations/0012-mending.js';
+import { Vaults1700000000013 } from './migrations/0013-vaults.js';
+import { Lineages1700000000014 } from './migrations/0014-lineages.js';
+import { Regions1700000000015 } from './migrations/0015-regions.js';
+import { SecondLook1700000000016 } from './migrations/0016-second-look.js';
+import { SteadyTime1700000000017 } from './migrations/0017-steady-time.js';
+import { Functions1700000000018 } from './migrations/0018-functions.js';
+import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
+import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
+import { Comments1700000000021 } from './migrations/0021-comments.js';
+
+export const migrations = [
+  Ledger1700000000001,
+  Feed1700000000002,
+  Jobs1700000000003,
+  Views1700000000004,
+  SlotTimers1700000000005,
+  Credentials1700000000006,
+  Limits1700000000007,
+  BuiltInstances1700000000008,
+  Answers1700000000009,
+  RunsAskedFor1700000000010,
+  JobFailures1700000000011,
+  Mending1700000000012,
+  Vaults1700000000013,
+  Lineages1700000000014,
+  Regions1700000000015,
+  SecondLook1700000000016,
+  SteadyTime1700000000017,
+  Functions1700000000018,
+  UnreadColumns1700000000019,
+  JobsWithEvents1700000000020,
+  Comments1700000000021,
+] as const;
