@@ -89,7 +89,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'When the home region was moved to one that a `copy_to` names, that `copy_to` stays valid: it can be sent back, and owes no copy there.',
       shown: [
-        regions('can be changed and run, and can keep its regions, be it that they are sent along'),
+        regions('can be changed and run, and can keep its regions, also when they are sent along'),
         regions('takes regions that are right now, and no other list with the home region'),
         regions('owes no copy to the region where its backups are made'),
       ],
@@ -212,7 +212,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'A running backup cannot be deleted: that is a 422.',
-      shown: [deletion('is of one that has ended, be it that it failed')],
+      shown: [deletion('is for one that has ended, also when it failed')],
     },
     {
       rule: 'Restoring from a backup that is not COMPLETED is a 409.',

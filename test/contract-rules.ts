@@ -122,7 +122,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   Faults: [
     {
       rule: 'Every fault has one shape and a request id, even the answer to a request that is hardly HTTP.',
-      shown: [edge('is answered by a fault with a request id all the same: %j')],
+      shown: [edge('is answered by a fault with a request id too: %j')],
     },
     {
       rule: 'The request id is in the answer and in the log.',
@@ -257,7 +257,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'The body of a fault is an object with one key, whose value is an object.',
-      shown: [edge('is answered by a fault with a request id all the same: %j')],
+      shown: [edge('is answered by a fault with a request id too: %j')],
     },
   ],
 };

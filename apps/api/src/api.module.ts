@@ -61,7 +61,7 @@ const ofNouns = [
   Housekeeping,
 ];
 
-/** What a request made is shown again when the request is made again with its Idempotency-Key. */
+/** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
 const made: Provider = {
   provide: madeToken,
   inject: [ScheduleResources, BackupResources, InstanceResources],
@@ -82,7 +82,7 @@ const ofDatabase: Provider[] = [Ledger, Jobs, Schedules, SlotRuns, Backups, Copi
   }),
 );
 
-/** Shorter than a client waits for an answer: it is told that the database does not answer. */
+/** This is shorter than a client waits for an answer. So the client is told that the database does not answer. */
 const longestStatementMs = 8_000;
 
 function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
@@ -99,7 +99,7 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
           entities: viewTables,
           longestStatementMs,
         });
-        // The broker may be away: the ledger holds the events until it is back, and the gateway is ready all the same.
+        // The gateway is ready while the broker is away, because the ledger keeps the events until it is back.
         health.addReadiness('database', async () => void (await dataSource.query('select 1')));
         return dataSource;
       },

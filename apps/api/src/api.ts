@@ -1,4 +1,4 @@
-/** The gateway as a service, which its process opens, or a test within the test's own process. */
+/** The gateway as a service. Its own process opens it, or a test opens it in the test's process. */
 import type { ConfigOf, ServiceOptions } from '@strongroom/runtime';
 import { apiModule } from './api.module.js';
 import { bodyLimit, configureApi } from './edge/every-request.js';

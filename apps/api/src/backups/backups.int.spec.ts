@@ -293,7 +293,8 @@ describe('a backup', () => {
       progress: 100,
       completed: time,
       fault: null,
-      // The copies are not planned yet, but they are shown: a client that waits for all copies must not take none for all.
+      // The copies are not planned yet, but they are shown. A client that waits for all copies must not take an empty
+      // list for all of them.
       copies: [{ region: 'IAD', status: 'PENDING', verified: false }],
     });
   });

@@ -31,7 +31,7 @@ async function completed(fields: Record<string, unknown> = {}): Promise<{ instan
   return { instance, backup };
 }
 
-/** As a region would come to hold it. */
+/** Makes a region hold a copy of the backup. */
 async function copyThere(backupId: string, instanceId: string, region: string): Promise<void> {
   const completed = (await gateway.ledger.readStream(`backup-${backupId}`)).at(-1);
   if (completed?.type !== 'BackupCompleted') throw new Error('the backup has not completed');
@@ -59,7 +59,7 @@ describe('deleting a backup', () => {
     expect(faultOf(await gateway.call(deleteBackupsId, { id: backup }))).toEqual([404, 'itemNotFound']);
   });
 
-  it('is of one that has ended, be it that it failed', async () => {
+  it('is for one that has ended, also when it failed', async () => {
     const instance = await gateway.register();
     const backup = await gateway.backup(instance);
     expect(faultOf(await gateway.call(deleteBackupsId, { id: backup }))).toEqual([422, 'unprocessableEntity']);
@@ -173,7 +173,7 @@ describe('forgetting an instance', () => {
     expect(faultOf(await gateway.call(postBackups, { body: again }))).toEqual([404, 'itemNotFound']);
   });
 
-  it('is done once, be it that others delete its schedule meanwhile', async () => {
+  it('is done once, though others delete its schedule meanwhile', async () => {
     for (let round = 0; round < 5; round += 1) {
       const instance = await gateway.register();
       const schedule = await gateway.schedule(instance);

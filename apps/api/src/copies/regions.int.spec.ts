@@ -21,7 +21,7 @@ const context = { requestId: 'spec', correlationId: 'spec', causationId: null, a
 const startedAt = '2026-11-24T00:00:00.000Z';
 
 let dfw: Gateway;
-/** On the same database, after its home region was moved. */
+/** A gateway on the same database, after the home region was moved. */
 let iad: Gateway;
 beforeAll(async () => {
   dfw = await Gateway.open();
@@ -148,7 +148,7 @@ describe('copying a backup', () => {
 describe('a schedule that was made before the home region was moved', () => {
   const scheduled = async () => dfw.schedule(await dfw.register(), { copy_to: ['IAD', 'ORD'] });
 
-  it('can be changed and run, and can keep its regions, be it that they are sent along', async () => {
+  it('can be changed and run, and can keep its regions, also when they are sent along', async () => {
     const schedule = await scheduled();
     expect((await change(iad, schedule, { hour: 5 })).status).toBe(202);
     expect((await change(iad, schedule, { hour: 6, copy_to: 'ORD,IAD' })).status).toBe(202);
@@ -179,7 +179,7 @@ describe('a schedule that was made before the home region was moved', () => {
 });
 
 describe('an incremental backup', () => {
-  it('is copied to a region where its parent was made, for that holds it', async () => {
+  it('is copied to a region where its parent was made, because that region holds it', async () => {
     const instance = await dfw.register();
     const parent = await dfw.backup(instance);
     await dfw.run(parent, instance, 'completed');

@@ -312,7 +312,7 @@ describe('what is hardly HTTP', () => {
     ['GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n', 400, 'badRequest'],
     ['OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404, 'itemNotFound'],
     [`TRACE ${schedules} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 405, 'badMethod'],
-  ])('is answered by a fault with a request id all the same: %j', async (bytes, expected, type) => {
+  ])('is answered by a fault with a request id too: %j', async (bytes, expected, type) => {
     const { status, head, fault } = answered(await gateway.wire(bytes));
     expect([status, fault.type]).toEqual([expected, type]);
     expect(head).toMatch(/\r\nx-request-id: [\w-]+/);

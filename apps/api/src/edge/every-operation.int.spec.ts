@@ -6,7 +6,7 @@ import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 const ofAccount = operations.filter(isOfAccount);
 
-/** As its example has it, of what is not there. */
+/** Calls the operation as its example does, with the id of something that does not exist. */
 function ask(gateway: Gateway, operation: Operation, call: Call = {}) {
   const { method, examples } = operation;
   const body = method === 'GET' || method === 'DELETE' ? undefined : (examples?.[0]?.request ?? {});

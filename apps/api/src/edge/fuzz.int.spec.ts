@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
 import { leaksIn } from '../../fixtures/leaks.js';
 
-/** More of them by night. */
+/** The nightly run sends more requests. */
 const requests = Number(process.env.STRONGROOM_FUZZ_REQUESTS ?? 1_000);
 
 interface Ids {
@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** Every id that there is of the other account, and what it alone has named so. */
+/** Every id of the other account, and every name that only it has given. */
 async function secretsOf(): Promise<string[]> {
   const known = (await gateway.ledger.followAccount('other', 0, 1_000)).flatMap(({ id, stream }) => [id, idOf(stream)]);
   return [nameOf.other, ...new Set([...Object.values(others), ...known])];
@@ -55,13 +55,13 @@ async function secretsOf(): Promise<string[]> {
 
 const backups = z.object({ backups: z.array(z.object({ id: z.string(), instance_id: z.string() })) });
 
-/** So that the next may begin. */
+/** Ends the running backups, so that the next one can begin. */
 async function endBackups(): Promise<void> {
   const running = backups.parse((await gateway.call(getBackups, { query: { status: 'NEW' } })).body).backups;
   for (const { id, instance_id } of running) await gateway.run(id, instance_id, 'failed');
 }
 
-/** So that there is something to ask about again. */
+/** Makes anew what a request has deleted, so that further requests can ask about it. */
 async function replace(path: string): Promise<void> {
   if (path === deleteSchedulesId.path) own.schedule = await gateway.schedule(own.instance);
   else if (path === deleteBackupsId.path) own.backup = await gateway.backup(own.instance, { name: nameOf.admin });
@@ -69,7 +69,7 @@ async function replace(path: string): Promise<void> {
   await endBackups();
 }
 
-/** Ids are named in what is asked, for they differ from run to run, and looked up when it is sent. */
+/** A request names its ids by words, because ids differ from run to run. They are looked up when it is sent. */
 const names = [
   'own',
   'own.instance',
@@ -90,7 +90,7 @@ const idOr = (text: string) => (names.includes(text) ? lookedUp(text) : text);
 
 const idName = fc.constantFrom(...names);
 const anyText = fc.string({ unit: 'binary', maxLength: 70 });
-/** Texts that a store, a log or a region's check would stumble over. */
+/** Texts that could break a store, a log or the check of a region. */
 const oddText = fc.constantFrom('a\0', 'a\ud800', '', 'DFW', 'IAD,ORD', "'; drop table job; --");
 const odd = fc.constantFrom(null, -1, 0, 1, 1.5, 1e308, ['IAD'], ['IAD', 'IAD'], [[]], {}, true);
 const oddity = fc.oneof({ weight: 4, arbitrary: oddText }, odd, fc.jsonValue(), anyText, idName);
@@ -115,7 +115,7 @@ const likeExample = (example: Example) => {
     ),
   );
 };
-/** As deep as a body may be long. */
+/** Bodies that are nested as deep as their length allows. */
 const deep = fc
   .tuple(fc.constantFrom('[', '{"schedule":', '{"a":[{"b":'), fc.integer({ min: 1, max: 20_000 }), fc.boolean())
   .map(([open, depth, isWhole]) => {
@@ -143,7 +143,7 @@ const headerText = fc
 
 type Spelling = readonly [at: number, how: 'all' | 'upper' | 'broken'];
 
-/** The same path with characters of it spelled as bytes, or a byte of it spelled wrong. */
+/** The same path with some characters percent-encoded, or with a percent sign that encodes nothing. */
 function spelled(path: string, [at, how]: Spelling): string {
   const where = 1 + (at % (path.length - 1 || 1));
   const hex = (char: string) => `%${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
@@ -230,7 +230,7 @@ describe('whatever is asked', () => {
     );
     const notes = process.env.STRONGROOM_CONTRACT_NOTES;
     if (notes) appendFileSync(notes, `${JSON.stringify({ fuzz: figures })}\n`);
-    // Requests came through to where something is written; not all of them were refused.
+    // Some requests were accepted and wrote something: not all were refused.
     const writes = [...written.values()].reduce((sum, times) => sum + times, 0);
     expect(written.size).toBeGreaterThanOrEqual(4);
     expect(writes).toBeGreaterThan(requests / 100);

@@ -35,7 +35,7 @@ export type Begun =
 /** The header of an answer that was given before. */
 export const replayed = { 'idempotent-replayed': 'true' };
 
-/** A day from the answer on, and some more: the age counts from the beginning of the attempt that was answered. */
+/** A day after the answer, and a little more, because the age counts from the beginning of the answered attempt. */
 const keptHours = 25;
 
 const rows = z.array(

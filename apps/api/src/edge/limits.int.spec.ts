@@ -198,7 +198,7 @@ describe('an Idempotency-Key', () => {
     expect((await keyed(first, 'too-many', postSchedules, { body })).status).toBe(202);
   });
 
-  it('has one outcome, be it that the request comes at once as what is refused and what is accepted', async () => {
+  it('has one outcome, also when an accepted and a refused request come with it at once', async () => {
     for (let round = 0; round < 5; round += 1) {
       const instance = await first.register();
       const running = await first.backup(instance);
@@ -257,7 +257,7 @@ describe('an Idempotency-Key', () => {
     expect((await keyed(second, 'died-deleting', deleteBackupsId, { id })).status).toBe(202);
   });
 
-  it('needs nothing to be as it was for an effect that was had', async () => {
+  it('gives the answer of an effect that has happened, whatever has changed since', async () => {
     const instance = await first.register();
     const body = { backup: { name: 'outlived', instance } };
     const one = await keyed(first, 'outlived', postBackups, { body });

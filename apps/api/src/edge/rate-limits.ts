@@ -95,7 +95,7 @@ export class RateLimits {
     });
   }
 
-  /** First those go whose period is over, which hold nothing; then the oldest. */
+  /** Those whose period is over are removed first, since they hold nothing. The oldest are next. */
   private makeRoom(): void {
     if (this.held.size < mostHeld) return;
     const now = performance.now();

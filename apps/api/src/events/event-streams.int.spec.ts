@@ -31,7 +31,7 @@ let tokensFile: string;
 let identity: StaticTokens;
 let streams: EventStreams;
 let server: FastifyInstance;
-/** Of the newest stream, as the server has it. */
+/** The server's response of the newest stream. */
 let raw: ServerResponse;
 
 beforeAll(async () => {

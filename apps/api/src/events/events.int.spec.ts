@@ -171,7 +171,7 @@ describe('the stream of events', () => {
     await heard(listener, 1);
   }, 40_000);
 
-  it('is not for nobody, nor for another account', async () => {
+  it('needs a token, and one of its account', async () => {
     for (const [as, status] of [
       ['nobody', 401],
       ['other', 403],

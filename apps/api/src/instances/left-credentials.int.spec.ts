@@ -31,7 +31,7 @@ const age = (instanceId: string) =>
     instanceId,
   ]);
 
-/** As when the process died between the password and the registration. */
+/** Leaves a password as a process does that dies before the registration. */
 async function leave(): Promise<string> {
   const instanceId = randomUUID();
   await dataSource.query('insert into instance_credential (instance_id, ciphertext) values ($1, $2)', [
