@@ -27,7 +27,7 @@ describe('strongroom', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'strongroom-cli-'));
-    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
     for (const region of ['DFW', 'IAD', 'ORD', 'SYD']) await mkdir(join(folder, region));
     vaults = openVaults(new Map(['DFW', 'IAD', 'ORD', 'SYD'].map((region) => [region, new URL(urlOf(region))])));

@@ -26,7 +26,7 @@ describe('a restore that is killed', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'strongroom-killed-'));
-    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
     await mkdir(join(folder, 'IAD'));
     const password = randomBytes(8).toString('hex');
@@ -75,7 +75,7 @@ describe('a restore that is killed', () => {
     return execute(join(postgresPrograms(user).bin, 'postgres'), args, { ...ids, cwd: '/', timeout: 20_000 });
   };
 
-  it('at any time leaves what no server starts on and the next restore explains, or what is whole', async () => {
+  it('leaves a whole folder, or one on which no server starts and which the next restore explains', async () => {
     const unharmed = join(folder, 'unharmed');
     await expect(restored(unharmed)).resolves.toMatchObject({ code: 0 });
     const all = await entriesIn(unharmed);

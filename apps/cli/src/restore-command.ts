@@ -22,7 +22,7 @@ export function addRestore(program: Command): void {
   const places = withPlaces(withDigest(command));
   command
     .option('--as-is', 'change nothing: the server archives, follows and subscribes as its source does')
-    .option('--accept-bad-pages', 'restore an incremental backup though pages of it are no good, and tell which')
+    .option('--accept-bad-pages', 'restore an incremental backup that has bad pages, and say which pages are bad')
     .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);

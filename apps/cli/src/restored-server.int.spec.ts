@@ -53,7 +53,7 @@ describe('a server that strongroom restored', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'strongroom-restored-'));
-    // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+    // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
     for (const name of ['IAD', 'archive', 'spaces']) await mkdir(join(folder, name));
     for (const name of ['archive', 'spaces']) await chmod(join(folder, name), 0o777);
@@ -76,7 +76,7 @@ describe('a server that strongroom restored', () => {
       await query(`create table t_${other} as select 1 as t, '${other}' as other`);
     }
     await query('create table of_no_columns ()');
-    // The database is as a dropping leaves it that was cut off.
+    // A `drop database` that was cut off leaves the database like this.
     await query('create database half_dropped');
     await query("update pg_database set datconnlimit = -2 where datname = 'half_dropped'");
     // The server's own command line overrides these, so they hold only for what is restored.

@@ -13,7 +13,7 @@ export interface TriedBackup {
   scratch?: string | undefined;
   /** A folder with the server's programs. Default: those that come with Strongroom. */
   programs?: string | undefined;
-  /** Of the whole chain, uncompressed. The restore needs no more. */
+  /** The size of the whole chain, uncompressed. The restore needs no more room. */
   totalBytes: number;
   progress: (bytes: number) => void;
   signal: AbortSignal;

@@ -18,7 +18,7 @@ interface Options extends VaultOptions {
   json?: boolean;
 }
 
-/** Everything that was read is right, and there was no server to try it on. */
+/** The exit code when everything that was read is right, and there was no server to try it on. */
 const notStartedCode = 3;
 
 export function addVerify(program: Command): void {

@@ -70,7 +70,7 @@ it('a copy that was asked for is begun though the message was lost', async () =>
   await eventually(async () => expect(await lost.told('copy', id)).toContain('CopyStarted'), soon);
 });
 
-it('what was lost before anybody kept account of it is planned all the same', async () => {
+it('a copy whose message was lost before handled events were recorded is planned too', async () => {
   const backupId = await completedBackup();
   await lost.loseAll('replicator');
   await lost.dataSource.query('update feed_handled_since set position = $1', [await lost.ledger.head()]);

@@ -24,11 +24,11 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   sweep: Sweep;
   /** The consumer group of the replicators. */
   group: string;
-  /** Who makes copies: the process. */
+  /** The name of the process, which makes copies. */
   replicator: string;
   /** The pause after the first failed attempt at a copy, in milliseconds. */
   retryMs: number;
-  /** After so many attempts in vain a copy is given up. */
+  /** After this many failed attempts a copy is given up. */
   mostAttempts: number;
 }
 

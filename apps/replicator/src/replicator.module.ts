@@ -20,7 +20,7 @@ import { WaitingChildren } from './policies/waiting-children.js';
 import { replicatorJobs } from './replicator-jobs.js';
 import { type ReplicatorParts, replicatorParts } from './replicator-parts.js';
 
-/** Node's own. */
+/** The number of threads that Node has by default. */
 const defaultThreads = 4;
 const strandedCopiesMs = 10_000;
 const partsToken = Symbol('ReplicatorParts');
@@ -67,9 +67,9 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
 }
 
 /**
- * Each operation of a file system keeps a thread of Node's, and one that hangs keeps it for good: with as many as the
- * regions can take and some to spare, a region that hangs stalls no other. Only the environment can say so, before the
- * process begins.
+ * Each operation of a file system keeps one of Node's threads, and an operation that hangs keeps it for good. There are
+ * as many threads as all regions can take, and some more. So a region that hangs stalls no other. Only the environment
+ * can say so, before the process begins.
  */
 function warnOfFewThreads({ copyConcurrency, vaults }: AppConfig, log: Logger): void {
   const threads = Number(process.env.UV_THREADPOOL_SIZE ?? defaultThreads);

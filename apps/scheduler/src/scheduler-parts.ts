@@ -45,7 +45,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
-    help: 'Backups by this process that came to be of another server than the backup before of the instance.',
+    help: 'Backups by this process that were of another server than the backup before them.',
   });
   return {
     ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engineFor, vaults, vault, homeRegion },

@@ -1,6 +1,6 @@
 /**
  * One of the three services as a process. It ends when this process ends, however that happens, because its standard
- * input closes then. Its pid is written down, so that the next launcher can end a service that hangs all the same.
+ * input closes then. Its pid is written down, so that the next launcher can end a service that did not end.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';

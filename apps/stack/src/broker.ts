@@ -15,7 +15,7 @@ export type BrokerChoice =
   | { kind: 'embedded'; because: string };
 
 export interface BrokerWishes {
-  /** Without a wish, the first that can be had. */
+  /** Undefined takes the first broker that is available. */
   wanted: 'kafka' | 'embedded' | undefined;
   env: NodeJS.ProcessEnv;
   /** The stack's data folder. */
@@ -29,7 +29,7 @@ export interface BrokerWishes {
 const namespaces = z.record(z.string(), z.string());
 const answerMs = 5_000;
 
-/** @throws when a wanted Kafka cannot be had, or when the given one does not answer */
+/** @throws when a wanted Kafka is not available, or when the given one does not answer */
 export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> {
   const { wanted, env, data, projectFolder, logFile, onFetch, signal } = wishes;
   if (wanted === 'embedded') return { kind: 'embedded', because: 'as asked by --broker embedded' };
@@ -43,7 +43,7 @@ export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> 
   });
   signal.throwIfAborted();
   if (!jars) {
-    if (wanted === 'kafka') throw new Error(`--broker kafka: a Kafka can't be had: ${reason}`);
+    if (wanted === 'kafka') throw new Error(`--broker kafka: no Kafka is available: ${reason}`);
     return { kind: 'embedded', because: `because ${reason}` };
   }
   const directory = join(data, 'kafka');

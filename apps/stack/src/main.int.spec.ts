@@ -87,7 +87,7 @@ describe('npm start', () => {
     await eventually(async () => expect(await launcher.backups()).toHaveLength(1), long);
   }, 90_000);
 
-  it('carries on after it was killed itself, with what it left running stopped first', async () => {
+  it('goes on after it was killed itself, and first stops what it left running', async () => {
     const left = launcher.described.pids;
     await launcher.end('SIGKILL');
     launcher = start();

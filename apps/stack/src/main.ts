@@ -43,7 +43,7 @@ async function run(options: StackOptions, stop: AbortSignal): Promise<void> {
     if (!stop.aborted) {
       const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
       terminal.say(
-        dim(`  Up in ${seconds} s. Ctrl-C stops everything; the next start carries on with the same data.`),
+        dim(`  Up in ${seconds} s. Ctrl-C stops everything. The next start goes on with the same data.`),
         '',
       );
       await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));

@@ -4,7 +4,7 @@ import { Fault, messageOf } from '@strongroom/contracts';
 
 export interface StackOptions {
   demo: boolean;
-  /** Without it, the first that can be had. */
+  /** Undefined takes the first broker that is available. */
   broker: 'kafka' | 'embedded' | undefined;
   port: number;
   /** The folder of everything that outlives a start. */
@@ -15,13 +15,13 @@ export const help = `npm start -- [options]
 
 Starts the whole of Strongroom on this machine: PostgreSQL, a broker, the three services, and a demo.
 
-  --no-demo                only serve; no demo database, no demo run
-  --broker kafka|embedded  insist on a broker (default: KAFKA_BROKERS, else a Kafka fetched by Maven, else embedded)
-  --port N                 of the API (default 8779)
-  --data DIRECTORY         where everything is kept (default .strongroom)
-  --help                   this
+  --no-demo                only serve, without a demo database and a demo run
+  --broker kafka|embedded  use this broker and no other (default: KAFKA_BROKERS, else a Kafka fetched by Maven, else embedded)
+  --port N                 the port of the API (default 8779)
+  --data DIRECTORY         the folder that keeps everything (default .strongroom)
+  --help                   show this text
 
-Ctrl-C stops everything; the next start carries on with the same data. To begin anew, delete the data directory.
+Ctrl-C stops everything. The next start goes on with the same data. To begin anew, delete that folder.
 `;
 
 /** The call is none of those that the help describes. */

@@ -27,11 +27,11 @@ export class HttpFaultFilter implements ExceptionFilter {
     }
     if (error instanceof ConflictFault) {
       this.log.warn({ err: error }, 'answered 503');
-      return unavailable('Others were changing the same thing all the time: nothing was changed. Try again.');
+      return unavailable('Other requests kept changing the same thing, so this one has changed nothing. Try again.');
     }
     if (error instanceof IdentityFault) {
       this.log.error({ err: error }, 'answered 503');
-      return unavailable('Whose token this is could not be found out. Try again.');
+      return unavailable('The service that knows the tokens did not answer. Try again.');
     }
     const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
     if (status !== undefined && status < 500) return ofClient(status, request);

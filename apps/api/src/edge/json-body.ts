@@ -1,6 +1,6 @@
 /**
- * Reads a body as JSON, and strictly: it is UTF-8, it is nested no deeper than the contract needs, and no object has a
- * name twice, since readers differ on which of the two values holds.
+ * Reads a body as JSON, and strictly. It is UTF-8 and is nested no deeper than the contract needs. No object has a name
+ * twice, since readers differ on which of the two values holds.
  */
 import { HttpFault } from './http-fault.js';
 

@@ -1,7 +1,7 @@
 /**
- * Routes and their operations. A route has the method, the path and the status of its operation, and a request belongs to
- * the operation whose route the router has chosen. The router decodes a path and cuts it at a `#`: a pattern of our own on
- * the raw path would miss requests that a route answers.
+ * Routes and their operations. A route has the method, the path and the status of its operation, and a request belongs
+ * to the operation whose route the router has chosen. The router decodes a path and cuts it at a `#`. A pattern on the
+ * raw path would miss requests that a route answers.
  */
 import { applyDecorators, Delete, Get, HttpCode, Post, Put } from '@nestjs/common';
 import { type Operation, operations } from '@strongroom/contracts';

@@ -1,6 +1,6 @@
 /**
- * What can be asked of an instance. When a method returns, its effect is on disk; when the domain refuses, the method
- * throws the refusal as the contract answers it, and nothing has changed.
+ * What can be asked of an instance. When a method returns, its effect is on disk. When the domain refuses, nothing has
+ * changed, and the method throws the refusal as the contract answers it.
  */
 import { Inject } from '@nestjs/common';
 import { isRefusal } from '@strongroom/contracts';

@@ -94,7 +94,7 @@ export class InstanceRoutes {
     }
     throw new HttpFault(
       'notImplemented',
-      'Strongroom backs servers up; to resize, restart or change one is not its to do. It has accept-lineage.',
+      'Strongroom backs servers up, and does not resize, restart or change them. The action that it has is accept-lineage.',
     );
   }
 }

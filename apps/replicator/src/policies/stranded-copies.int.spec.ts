@@ -46,7 +46,7 @@ describe('a copy to a region that has no vault any more', () => {
     expect(await world.typesOf(backup, 'ORD')).toEqual(['CopyRequested']);
   });
 
-  it('or from one is told when no other has the backup, and made when one has', async () => {
+  it('or from one is reported when no other region has the backup, and made when one has it', async () => {
     const backup = await world.backUp('DFW');
     await world.requestCopy(backup, 'ORD');
     expect(await world.attempt(backup, 'ORD', 'IAD', 'ORD')).toBe('finished');

@@ -1,6 +1,6 @@
 /**
- * Ends the chains of what came before: only on the newest backup of an instance can another be built, and on none when the
- * instance is forgotten. A server that is back keeps the marker of what was its newest backup before.
+ * Ends the chains of earlier backups: only on the newest backup of an instance can another be built, and on none when
+ * the instance is forgotten. A server that is back keeps the marker of what was its newest backup before.
  */
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';

@@ -12,7 +12,10 @@ export interface DueTime {
   isInDoubt: boolean;
   /** How long the time was in doubt lately, in milliseconds. A slot may be late by so much more. */
   doubtMs: number;
-  /** Whether some clock is wrong, though perhaps not the time told here. What that clock has set is looked through. */
+  /**
+   * Whether some clock is wrong, though perhaps not the time told here. The timers that such a clock has set are looked
+   * through.
+   */
   isSuspect: boolean;
 }
 
@@ -47,11 +50,11 @@ export interface SteadyDueClockParts {
 }
 
 const keepEachMs = 60_000;
-/** So far the time may have moved, slowly, since it was written down. */
+/** How far the time may have moved, slowly, since it was written down. */
 const longestSlewMs = 60_000;
-/** A host that is gone for so long is forgotten. */
+/** A host that is gone for this long is forgotten. */
 const keptForMs = 30 * 86_400_000;
-/** A host that has told nothing new for so long does not count. */
+/** A host that has told nothing new for this long does not count. */
 const toldForMs = 3 * keepEachMs;
 const tellings = z.array(z.object({ boot: z.string(), seenAtMs: z.number() }));
 const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.number().nullable() })).length(1);

@@ -20,7 +20,10 @@ const batchSize = 20;
 /** How many slots are looked at for one timer: those of some years. */
 const mostSlots = 1_000;
 const lookThroughMs = 60_000;
-/** A timer is put back within seconds of the clock. A change that was recorded under the wrong time counts from then on. */
+/**
+ * A timer is put back within seconds after the wrong clock was put right. A change that was recorded under the wrong
+ * time counts from then on.
+ */
 const soonMs = 60_000;
 
 export class LateTimers {

@@ -1,6 +1,6 @@
 /**
- * Sets timers that should be there and are not, or that have missed a change of their schedule. What was lost with a
- * message is found by the feed's second look; this finds what was lost later, or long before there was a second look.
+ * Sets timers that should be there and are not, or that have missed a change of their schedule. The feed's second look
+ * finds what was lost with a message. This finds what was lost later, or long before there was a second look.
  */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { fold, nextSlot, scheduleDecider } from '@strongroom/domain';
@@ -35,15 +35,18 @@ export class MissingTimers {
     const missing = found.filter(({ id }) => behind.has(id));
     await catchUp(missing.map(({ accountId }) => accountId));
     for (const { id } of missing.slice(0, mostAtOnce)) {
-      // First, so that one that does not come right holds up nothing that comes after it.
+      // The round moves on first. So a timer that can't be set holds up none that comes after it.
       this.roundAt = id;
       await this.putBackOne(id);
     }
-    // More of one step than fit are looked at from there on.
+    // When a step finds more than it may set, the next step goes on after the last one that was set.
     if (missing.length <= mostAtOnce) this.roundAt = end;
   }
 
-  /** From the newest slot that has its outcome on: those since then are made up for or missed, as after any outage. */
+  /**
+   * Sets the timer to the slot after the newest one that has its outcome. Slots that came since then are made up for or
+   * missed, as after any outage.
+   */
   private async putBackOne(scheduleId: string): Promise<void> {
     const { dataSource, ledger, unfinished, putBack } = this.parts;
     const history = await ledger.readStream(streamOf('schedule', scheduleId));
@@ -54,7 +57,7 @@ export class MissingTimers {
     const decidedAt = (await unfinished.newestSlotOf(scheduleId)) ?? changedAt;
     const nextSlotAt = nextSlot(schedule.definition, decidedAt > changedAt ? decidedAt : changedAt);
     await dataSource.transaction(async (manager) => {
-      // One that is there rings for what it has not decided yet, or for the change, whichever comes first.
+      // A timer that is there rings for its own slot or for that of the change, whichever comes first.
       const isThere = await hasTimer(manager, scheduleId);
       await setTimer(manager, newest);
       if (!isThere) await moveTimers(manager, [{ scheduleId, nextSlotAt }]);

@@ -28,7 +28,7 @@ export function slotLoop(
   });
   metrics.gauge({
     name: 'strongroom_schedules_held_back',
-    help: 'Schedules with due slots that this process can not judge: something in their history is unreadable, or the clocks contradict each other.',
+    help: 'Schedules with due slots that this process cannot judge: something in their history is unreadable, or the clocks contradict each other.',
     measure: (gauge) => gauge.set(dispatcher.heldBack),
   });
   return new WorkLoop({

@@ -42,7 +42,7 @@ export interface SteadyReading {
   problem: 'none' | 'database-clock' | 'process-clock' | 'both-wrong' | 'both-jumped' | 'clocks-disagree';
 }
 
-/** Two clocks that NTP keeps never differ by so much. */
+/** Two clocks that NTP keeps never differ by this much. */
 export const toleranceMs = 30_000;
 /** How fast the steady time follows two clocks, and one: as a part of the time that has passed. */
 const slewOfTwo = 0.05;

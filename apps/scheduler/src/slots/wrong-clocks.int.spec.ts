@@ -185,7 +185,7 @@ class World {
 }
 
 const ran = ['BackupRequested'];
-/** The slots of so many days, each run once. */
+/** The slots of this many days, each run once. */
 const eachRan = (days: number, hour = 2) =>
   Object.fromEntries(Array.from({ length: days }, (_, day) => [String(day * 24 + hour), ran]));
 
@@ -307,7 +307,7 @@ describe('while a clock is wrong', () => {
 });
 
 describe('a clock that says itself when slots are due', () => {
-  it('and is days ahead for one look: the slots of those days run all the same, once', async () => {
+  it('and is days ahead once: the slots of those days still run, each once', async () => {
     const clock = new HandTurnedClock();
     const world = await World.begin();
     const dispatcher = new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);

@@ -128,7 +128,7 @@ export class CopyAttempt {
   }
 
   private waitForRegion({ copy, log }: ToMake): Performed {
-    log.debug(`copy not begun: the vault of ${copy.request.region} is away still`);
+    log.debug(`copy not begun: the vault of ${copy.request.region} is still away`);
     const retryInMs = Math.min(this.parts.retryMs * 2 ** Math.min(this.job.failures, 20), longestPauseMs);
     return { retryInMs, hasFailed: true };
   }
@@ -198,7 +198,7 @@ export class CopyAttempt {
   private giveUp(toMake: ToMake, error: unknown, inVain: number): Promise<Performed> {
     const { backupId, region } = toMake.copy.request;
     const { code, message } = faultOf(error);
-    const reason = `The copy is given up after ${inVain} attempts that came to nothing, the last because: ${message}`;
+    const reason = `The copy is given up after ${inVain} failed attempts. The last one failed because: ${message}`;
     toMake.log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
     return this.end(toMake, { type: 'FailCopy', ...toMake.thisAttempt, code, reason });
   }

@@ -60,9 +60,9 @@ export class CopyBytes {
   }
 
   /**
-   * The region where the backup was made may still hold it whole. So its vault is read before anything is brought there, and
-   * by an attempt that has begun in that vault. Otherwise an earlier attempt could still seal another place than the one that
-   * was found, and a process that knows of no newer attempt could remove what was found.
+   * The region where the backup was made may still hold it whole. So its vault is read before anything is brought
+   * there, and by an attempt that has begun in that vault. Otherwise an earlier attempt could still seal another place
+   * than the one that was found. Or a process that knows of no newer attempt could remove what was found.
    * @param attempt the number of the attempt in the target's vault
    * @throws {SourcesRetired | VaultFault}
    */

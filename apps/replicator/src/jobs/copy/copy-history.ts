@@ -1,4 +1,4 @@
-/** What the events of a copy say of the attempts at it: what asked for them, and how many came to nothing since. */
+/** What the events of a copy say of the attempts at it: what asked for them, and how many have failed since. */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { isOutageOfVault } from '@strongroom/vault';
 import { type AncestorFound, parentNotCopied } from './ancestor.js';

@@ -14,7 +14,7 @@ export function measureOwed(parts: OwedCopiesParts): void {
   const { copies, metrics, vaults } = parts;
   const unplanned = new UnplannedCopies(parts);
   let asking: Promise<Owed[]> | undefined;
-  // The gauges are asked for at the same time.
+  // All gauges are read at the same time, so they share one query.
   const owed = () => {
     asking ??= Promise.all([copies.owed(), unplanned.owed()])
       .then(([planned, others]) => together([...planned, ...others]))

@@ -1,4 +1,7 @@
-/** The copies that are owed and that nobody has planned: the news of the backup is on its way, lost or set aside, or its plan waits. */
+/**
+ * The copies that are owed and that nobody has planned. Either the news of the backup is on its way, lost or set aside,
+ * or its plan waits.
+ */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { unhandledEvents } from '@strongroom/feed';
@@ -17,7 +20,7 @@ export interface UnplannedCopiesParts {
   group: string;
 }
 
-/** Of plans that wait, so many are looked at. */
+/** At most this many waiting plans are looked at. */
 const mostPlans = 20_000;
 
 export class UnplannedCopies {

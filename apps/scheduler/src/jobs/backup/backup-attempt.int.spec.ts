@@ -117,7 +117,7 @@ describe('a backup', () => {
     expect(refill).toMatchObject([{ type: 'CopyRequested', data: { region: 'DFW', sourceRegion: 'IAD' } }]);
   });
 
-  it('that is to be full is not what a lost attempt has built on a parent that is damaged since', async () => {
+  it('that is to be full adopts nothing that a lost attempt has built on a parent that is damaged since', async () => {
     const parentId = await full();
     const backupId = await ofSlot(parentId);
     const { password, host, port, user } = customer.server;

@@ -1,9 +1,8 @@
 /**
- * Tells which lineage a backup belongs to: that of the newest backup of which it holds a later state, else one of its own. An
- * instance has one running backup, so backups are judged one after the other, in the ledger's order.
- *
- * A backup from before lineages were recorded is identified first, from its manifest in the home region. When that can't be
- * read the backup has no lineage: it takes the place of no other, and no other takes its place.
+ * Tells which lineage a backup belongs to: that of the newest backup of which it holds a later state, else one of its
+ * own. An instance has one running backup, so backups are judged one after the other, in the ledger's order.
+ * A backup from before lineages were recorded is identified first, from its manifest in the home region. When that
+ * manifest can't be read, the backup has no lineage: it replaces no other, and no other replaces it.
  */
 import { type DatastoreType, type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
@@ -30,7 +29,7 @@ export interface Identified {
   accountId: string;
   instanceId: string;
   datastoreType: DatastoreType;
-  /** As they are sealed in the vault. */
+  /** The facts as they are sealed in the vault. */
   facts: EngineFacts;
 }
 
@@ -41,7 +40,7 @@ interface Head {
   facts: EngineFacts;
 }
 
-/** No server tells so much of itself. What is longer is not kept with the event. */
+/** The facts of a server are shorter than this. Longer ones are not kept with the event. */
 const mostCharacters = 65_536;
 
 export class ServerLineage {
@@ -103,7 +102,7 @@ export class ServerLineage {
   }
 }
 
-/** @param heads of every lineage the newest backup, the newest first */
+/** @param heads the newest backup of every lineage, the newest first */
 function judge(engine: Engine, backupId: string, facts: EngineFacts, heads: readonly Head[]): BackupIdentity {
   const told = tellable(facts);
   const [newest] = heads;

@@ -20,14 +20,17 @@ export class BackupRegions {
     this.copies = new Copies(parts.dataSource);
   }
 
-  /** By region, the newest attempt at the backup itself. An earlier attempt may have had another home region. */
+  /** The newest attempt at the backup itself, by region. An earlier attempt may have had another home region. */
   async attempted({ id, region }: BackupRow): Promise<Map<string, number>> {
     const attempts = attemptsByRegion(await this.parts.ledger.readStream(streamOf('backup', id)));
     const last = region ?? this.parts.homeRegion;
     return attempts.set(last, attempts.get(last) ?? 0);
   }
 
-  /** By region that was ever asked for a copy, the newest attempt at it: also where an earlier deletion has removed the copy. */
+  /**
+   * The newest attempt at a copy, by every region that was ever asked for one. It counts copies that an earlier
+   * deletion has removed, too.
+   */
   async askedForCopies({ id }: BackupRow): Promise<Map<string, number>> {
     const { dataSource, ledger, vaults } = this.parts;
     const regions = [...new Set([...vaults.regions, ...(await this.copies.regionsOf(id))])];

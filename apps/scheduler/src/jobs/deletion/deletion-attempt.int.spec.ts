@@ -41,7 +41,7 @@ const remove = (job: Partial<LeasedJob> = {}, vaults = world.vaults) =>
     world.hold(),
   ).perform();
 
-/** A vault whose emptying Strongroom's own database does not survive. */
+/** A vault that cuts Strongroom's own database off after it has been emptied. */
 class CuttingVault extends PassingVault {
   override async purge(id: string, attempt: number): Promise<Removed> {
     const removed = await super.purge(id, attempt);

@@ -119,7 +119,7 @@ export class DeletionAttempt {
   }
 }
 
-/** Each reason once. */
+/** The reasons, each of them once. */
 function told(left: readonly NotEmptied[]): string {
   return [...new Set(left.map(({ reason }) => reason))].join(' ');
 }

@@ -66,7 +66,7 @@ describe('a deletion', () => {
     expect(await world.heldIn(backup)).toEqual([]);
   });
 
-  it('takes nothing away from under what was built on it and is still there', async () => {
+  it('keeps a backup as long as something that was built on it is still there', async () => {
     const parent = await world.store({ copies: ['IAD'] });
     const { instanceId, backupId: parentId } = parent;
     const child = await world.store({ copies: ['IAD', 'ORD'], parentId, instanceId });

@@ -1,4 +1,4 @@
-/** The job of letting go of what has had its time, when a backup or one of its copies has completed. */
+/** The job of applying retention, when a backup or one of its copies has completed. */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { askedWork, copyId } from '@strongroom/domain';
 import type { JobKind } from '@strongroom/runtime';

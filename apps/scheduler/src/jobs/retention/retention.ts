@@ -1,6 +1,6 @@
 /**
- * Lets go of a schedule's backups that have had their time. It is applied whenever a backup or a copy completes; applying
- * it twice decides the same.
+ * Applies retention: asks for the deletion of a schedule's backups that have had their time. It is applied whenever a
+ * backup or a copy completes, and applying it twice decides the same.
  */
 import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
@@ -48,7 +48,7 @@ export class Retention {
   }
 
   /**
-   * Asks for the deletion of what has had its time.
+   * Asks for the deletion of the backups that have had their time.
    * @param backupId the backup that has completed, or has a copy that has. The views must reflect it.
    * @throws {LedgerFault} when the ledger's database can't be reached
    */
@@ -64,7 +64,7 @@ export class Retention {
     const goes = new Set(beyondRetention(held, { cycles: schedule.fullBackupRetention, accepted }));
     const context = { ...cause.context, causationId: cause.id, actor };
     for (const { backupId: id, parentId } of held) {
-      // What is built on one that goes, goes with it.
+      // A backup that is built on a deleted one is deleted with it.
       if (goes.has(id) && !(parentId !== null && goes.has(parentId))) await this.letGo(accountId, id, context);
     }
   }
@@ -112,7 +112,10 @@ export class Retention {
   }
 }
 
-/** What the schedule planned for the slot. The request can't tell: it is of a full, too, when there was nothing to build on. */
+/**
+ * What the schedule planned for the slot. The request does not say it: it asks for a full backup also when there was
+ * nothing to build on.
+ */
 function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
