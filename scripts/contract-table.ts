@@ -1,8 +1,8 @@
 /**
- * Writes docs/contract.md. It lists every operation of the API and every way in which it ends, each with a test that has
- * seen it, and every rule of the contract with the tests that show it. It fails when no test has seen an ending, and when
- * a test that shows a rule is missing or did not pass.
- * `contract-table.ts NOTES REPORT…` takes the answers that the tests have noted, and Jest's reports of all suites.
+ * Writes docs/contract.md. It lists every operation of the API and every way in which it ends, each with a test that
+ * has seen it. It also lists every rule of the contract with the tests that show it. It fails when no test has seen an
+ * ending, and when a test that shows a rule is missing or did not pass. `contract-table.ts NOTES REPORT…` takes the
+ * answers that the tests have noted, and Jest's reports of all suites.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

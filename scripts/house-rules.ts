@@ -7,8 +7,8 @@ export interface SourceFile {
 }
 
 /**
- * Files that may speak of PostgreSQL outside of its engine. What libraries below the engines say of it is of Strongroom's own
- * database, so the rule leaves them out as well.
+ * Files that may speak of PostgreSQL outside of its engine. Libraries below the engines speak of Strongroom's own
+ * database, so the rule leaves them out too.
  */
 export const speakOfPostgresql: Readonly<Record<string, string>> = {
   'libs/contracts/src/primitives.ts': 'holds the enum of the kinds of servers',
@@ -20,7 +20,7 @@ export const speakOfPostgresql: Readonly<Record<string, string>> = {
   'apps/stack/src/stack-file.ts': "remembers where Strongroom's own database and the demo customer are",
   'apps/stack/src/stack.ts': "starts Strongroom's own database and the server of a demo customer",
 };
-/** An example of a request or an event holds a kind of server that there is. */
+/** An example of a request or of an event names a kind of server that exists. */
 const exampleOfDatastore = /\bdatastore: \{ type: 'postgresql'/g;
 const wordsOfPostgresql = /postgres|\bpg[_']|\bwal(_\w+)?\b|tablespace|replication[ -]slot|pgdata/i;
 

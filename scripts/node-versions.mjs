@@ -41,7 +41,7 @@ export function packageOf(version, { platform, arch } = process) {
 /**
  * The path of a program `node` of the same major version: this process's own where that will do.
  * Two processes that fetch it at once both succeed.
- * @throws when the package can't be had, or when its program is not that version
+ * @throws when the package can't be fetched, or when its program is not that version
  */
 export function nodeOf(version) {
   if (majorOf(version) === majorOf(process.versions.node)) return process.execPath;
@@ -61,7 +61,7 @@ export function nodeOf(version) {
     renameSync(unfinished, folder);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
-    if (!existsSync(folder)) throw new Error(`Node ${version} can't be had: ${error.message}`, { cause: error });
+    if (!existsSync(folder)) throw new Error(`Node ${version} can't be fetched: ${error.message}`, { cause: error });
   }
   return program;
 }

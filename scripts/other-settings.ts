@@ -77,7 +77,7 @@ export const otherSettings: readonly OtherGroup[] = [
   {
     title: 'The tests',
     introduction:
-      'Each `REQUIRE_…` makes it a failure when something that tests need cannot be had; without it the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`. The others make a random test longer.',
+      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`. The others make a random test longer.',
     settings: [
       { name: 'REQUIRE_KAFKA', meaning: 'With 1, there must be a Kafka, that is Java 17 and Maven.' },
       {

@@ -32,7 +32,7 @@ async function schemaOf(url: string): Promise<string> {
 /** Runs on a server that is gone afterwards, with its data. */
 async function onOwnServer<Result>(use: (url: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'strongroom-schema-'));
-  // Where this is root, PostgreSQL runs as another user, who must be able to pass through.
+  // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   chmodSync(folder, 0o711);
   try {
     const server = await PostgresServer.start({

@@ -14,8 +14,8 @@ import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /**
- * How many spec files more than there are cores run at a time. Tests on real services wait more than they compute; those of
- * e2e start many processes, which compute more.
+ * How many more spec files run at a time than there are cores. Tests on real services wait more than they compute;
+ * those of e2e start many processes, which compute more.
  */
 const beyondCores = { unit: 0, integration: 2, e2e: 1 };
 const suites = Object.keys(beyondCores);

@@ -1,6 +1,6 @@
 /**
- * A whole Strongroom for a test: a database of its own, vaults in a temporary folder, and the built apps as processes
- * that can be started, stopped and killed one by one.
+ * A whole Strongroom for a test: a database of its own, vaults in a temporary folder, and the built apps as processes.
+ * A test can start, stop and kill each of them.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -98,7 +98,7 @@ describe('a vault that fails', () => {
     for (const backupId of backups) await strongroom.untilCopied(api, backupId);
   }, 150_000);
 
-  it('of the home region fails the backup with its reason within seconds, and the next slot runs all the same', async () => {
+  it('of the home region fails the backup with its reason within seconds, and the next slot still runs', async () => {
     await strongroom.vaults.takeAway('DFW');
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const failed = await strongroom.until(

@@ -71,7 +71,10 @@ export class LostMessages {
     return (await this.ledger.readStream(streamOf(aggregate, id))).map(({ type }) => type);
   }
 
-  /** The messages, and the jobs that came with the events: as an older version leaves it, which adds no job with an event. */
+  /**
+   * Loses the messages and the jobs that came with the events. An older version, which adds no job with an event,
+   * leaves the ledger like this.
+   */
   async loseAll(app: 'scheduler' | 'replicator'): Promise<void> {
     for (const table of ['job', 'job_news']) await this.dataSource.query(`delete from ${table}`);
     const head = await this.ledger.head();

@@ -1,6 +1,6 @@
 /**
- * Jest's Node environment with longer time limits on a slow machine: each limit is multiplied by the factor by which this
- * machine, under its present load, is slower than an idle one. A test that hangs still fails.
+ * Jest's Node environment with longer time limits on a slow machine. Each limit is multiplied by a factor, which says
+ * how much slower this machine is under its load than an idle one. A test that hangs still fails.
  */
 import { spawnSync } from 'node:child_process';
 import { TestEnvironment } from 'jest-environment-node';

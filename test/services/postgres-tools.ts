@@ -30,7 +30,7 @@ export async function postgresTools(): Promise<string | undefined> {
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if ((await readdir(bin).catch(() => [])).length > 0) return bin;
-    const why = `PostgreSQL's own tools can't be had: ${messageOf(error)}`;
+    const why = `PostgreSQL's own tools can't be fetched: ${messageOf(error)}`;
     if (process.env.REQUIRE_PG_TOOLS === '1') throw new Error(why);
     process.stderr.write(`\nNOT RUN: pg_verifybackup on the restored folder. ${why}\n\n`);
     return undefined;

