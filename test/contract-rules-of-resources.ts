@@ -294,7 +294,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         whole(
           'regions',
-          'holds up nothing: what it is owed and what it still has is told, and made good when it is there again',
+          'holds up nothing: what it is owed and what it still has is reported, and settled when it is there again',
         ),
       ],
     },

@@ -57,7 +57,7 @@ describe('a home region that is moved', () => {
 });
 
 describe('a region that is retired', () => {
-  it('holds up nothing: what it is owed and what it still has is told, and made good when it is there again', async () => {
+  it('holds up nothing: what it is owed and what it still has is reported, and settled when it is there again', async () => {
     const instanceId = await strongroom.register(api, customer.server);
     const scheduleId = await strongroom.schedule(api, instanceId);
     const first = await strongroom.runNow(api, scheduleId);

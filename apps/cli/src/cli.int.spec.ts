@@ -120,7 +120,7 @@ describe('strongroom', () => {
     expect(whole).toMatchObject({ code: 0, err: '' });
     expect(whole.out).toContain(`Backup ${backupId} in IAD is whole`);
     expect(whole.out).toContain(`Backup ${incrementalId} in IAD is whole`);
-    expect(whole.out).toContain(`All 2 backups that ${incrementalId} is put together of are whole.`);
+    expect(whole.out).toContain(`All 2 backups that ${incrementalId} is put together from are whole.`);
     const missing = await run(['verify', incrementalId, '--from', 'SYD', ...vault]);
     expect(missing).toMatchObject({ code: 1, out: '' });
     expect(missing.err).toContain(`without ${backupId}, which it is built on: The vault of SYD does not hold`);
@@ -133,7 +133,7 @@ describe('strongroom', () => {
     expect(altered.err).toContain(`Backup ${backupId} in the vault of SYD is not what was stored`);
   }, 60_000);
 
-  it('show tells what a backup is, as JSON, of the vaults of the local stack where no other is given', async () => {
+  it('show prints what a backup is, as JSON, from the vaults of the local stack where no other is given', async () => {
     await mkdir(join(folder, '.strongroom'));
     await writeFile(join(folder, '.strongroom', 'stack.json'), JSON.stringify({ vaults: { IAD: urlOf('IAD') } }));
     const { code, out } = await run(['show', backupId, '--from', 'IAD']);
@@ -208,7 +208,7 @@ describe('strongroom', () => {
     }
   });
 
-  it('tells its calls when asked', async () => {
+  it('shows its commands and options when asked', async () => {
     for (const args of [['--help'], ['restore', '--help']]) {
       const { code, out } = await run(args);
       expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining('restore') });

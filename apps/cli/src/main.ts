@@ -18,13 +18,13 @@ Examples:
   strongroom restore 0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --to ./restored
   strongroom verify  0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --vault IAD=file:///vaults/IAD
 
-Exit codes: 0 done, 1 it could not be done, 2 the call was wrong, 3 restored for verify, and no server to try it on.`,
+Exit codes: 0 it was done, 1 it could not be done, 2 the call was wrong, 3 verify --restore found no server to start.`,
   )
-  .showHelpAfterError('(strongroom --help tells the calls)')
+  .showHelpAfterError('(strongroom --help shows the commands)')
   .exitOverride();
 for (const add of [addList, addRestore, addVerify, addShow]) add(program);
 for (const command of program.commands)
-  command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help tells the call)`);
+  command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help shows the options)`);
 
 try {
   await program.parseAsync();

@@ -54,22 +54,22 @@ function report(restored: RestoredBackup, to: string, { from, asIs }: Options, s
     `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})`,
     `from ${from} to ${to}: ${summary}. All ${files} files match the server's manifest.`,
   ];
-  if (chain.length > 1) lines.push(`Put together, in this order: ${chain.join(', ')}`);
-  if (outside.length > 0) lines.push(`What lies outside of it: ${outside.join(', ')}`);
+  if (chain.length > 1) lines.push(`It was put together from these backups, in this order: ${chain.join(', ')}`);
+  if (outside.length > 0) lines.push(`These places outside of the folder belong to it: ${outside.join(', ')}`);
   if (changed.length > 0) {
     lines.push(
       '',
-      'So that the server does not act for its source, this was changed; each original is beside it, called *.before-restore:',
+      'This was changed, so that the server does not act for its source. Each original lies beside it as *.before-restore:',
     );
     lines.push(...changed.map((line) => `  ${line}`));
   }
   if (asIs) {
     lines.push(
       '',
-      'Nothing was changed: where its source archives, follows, is followed or subscribes, the server does so too once it runs.',
+      'Nothing was changed. Once the server runs, it archives, follows, is followed and subscribes as its source does.',
     );
   }
-  for (const warning of warnings) lines.push('', `Mind: ${warning}`);
+  for (const warning of warnings) lines.push('', `Warning: ${warning}`);
   lines.push('', ...advice);
   return `${lines.join('\n')}\n`;
 }

@@ -57,7 +57,7 @@ export function addVerify(program: Command): void {
         backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(sealed) });
         say(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
       }
-      if (chain.length > 1) say(`All ${chain.length} backups that ${backupId} is put together of are whole.`);
+      if (chain.length > 1) say(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
       const totalBytes = chain
         .flatMap(({ manifest }) => manifest.objects)
         .reduce((sum, { rawBytes }) => sum + rawBytes, 0);
@@ -87,7 +87,7 @@ async function tried(backupId: string, options: Options, totalBytes: number): Pr
 
 function told({ restored, read }: TriedRestore): string[] {
   const lines = [`Restored: all ${restored.files} files match the server's manifest, and every page was looked at.`];
-  lines.push(...restored.warnings.map((warning) => `Mind: ${warning}`));
+  lines.push(...restored.warnings.map((warning) => `Warning: ${warning}`));
   if ('notStarted' in read) return [...lines, `Not started: ${read.notStarted}`];
   const { version } = restored.manifest.datastore;
   const count = read.reduce((sum, { tables }) => sum + tables.length, 0);

@@ -54,7 +54,7 @@ const timers = async (): Promise<Record<string, number>> => {
   return Object.fromEntries(rows.map(({ schedule_id, hour }) => [schedule_id, hour]));
 };
 
-it('the timers of schedules that were made, moved and deleted while every message was lost come right', async () => {
+it('the timers of schedules that were made, moved and deleted while every message was lost are put right', async () => {
   const [made, moved, deleted] = [lost.ids.next(), lost.ids.next(), lost.ids.next()];
   const instanceId = await instance();
   const told = (scheduleId: string, type: 'ScheduleCreated' | 'ScheduleUpdated', hour: number): NewEvent => ({
@@ -122,7 +122,7 @@ it.each([
   ['in the order that they have', schedulerModule],
   ['in the opposite order', handlersReversed],
 ])(
-  'retention and the ends of chains are seen to though the messages were lost, with the handlers %s',
+  'retention is applied and chains are ended though the messages were lost, with the handlers %s',
   async (_, module) => {
     const instanceId = await instance();
     const scheduleId = lost.ids.next();

@@ -41,7 +41,7 @@ describe('a service', () => {
     });
   });
 
-  it('that ends before it serves is told of with the gravest thing it said', async () => {
+  it('that ends before it serves is reported with the gravest line of its log', async () => {
     const dies = `process.stdout.write('{"level":"fatal","msg":"no such key"}\\n'); process.exitCode = 78;`;
     await expect(start(dies)).rejects.toThrow('api ended with code 78 before it served: no such key. Its log: ');
     await expect(start("throw new TypeError('out of luck')")).rejects.toThrow('TypeError: out of luck');

@@ -68,7 +68,7 @@ async function demonstrate(running: Stack, options: StackOptions, stop: AbortSig
   } catch (error) {
     if (stop.aborted) return;
     terminal.settle();
-    terminal.say('', `  ${red('✗')} The demo came to no end: ${messageOf(error)}`);
+    terminal.say('', `  ${red('✗')} The demo failed: ${messageOf(error)}`);
     howToGoOn(running, options, 'BACKUP_ID');
   }
 }

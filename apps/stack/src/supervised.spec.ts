@@ -66,7 +66,7 @@ describe('something supervised', () => {
     expect(seen.lost[0]?.how).toBe('ended by 3');
   });
 
-  it('is tried again when it can’t be started, and the reason is told', async () => {
+  it('is tried again when it can’t be started, and the reason is reported', async () => {
     let starts = 0;
     const [supervised, seen] = await supervise(async () => {
       starts += 1;
@@ -100,7 +100,7 @@ describe('something supervised', () => {
     expect(seen.started).toHaveLength(1);
   });
 
-  it('that does not start the first time is nobody’s to watch', async () => {
+  it('that does not start the first time is not supervised', async () => {
     await expect(supervise(() => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
   });
 });

@@ -15,11 +15,11 @@ const components = {
 } as const;
 
 const parameterTexts = {
-  limit: 'The most items of a page; more than the maximum is cut to it.',
-  marker: 'The id of the last item seen; 0: from the start.',
-  instance_id: 'Only those of this instance.',
-  datastore: 'Only those of this kind of server.',
-  status: 'Only those with this status.',
+  limit: 'How many items a page has at most. A limit above the maximum is cut to it.',
+  marker: 'The id of the last item seen. With 0, the list begins at its start.',
+  instance_id: 'The list has only what is of this instance.',
+  datastore: 'The list has only what is of this kind of server.',
+  status: 'The list has only what has this status.',
 } as const;
 
 const ofString = { type: 'string' };
@@ -29,28 +29,29 @@ const requestHeaders = {
     name: 'X-Request-Id',
     in: 'header',
     required: false,
-    description: 'The id of the request, in the answer, the log and every event that follows; one is made otherwise.',
+    description:
+      'The id of the request, which the answer, the log and every event that follows have. Without it, one is made.',
     schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$' },
   },
   place: {
     name: 'Last-Event-ID',
     in: 'header',
     required: false,
-    description: 'Of a stream: the id of the last event seen, after which it goes on; 0: from the start.',
+    description: 'The id of the last event seen, after which a stream goes on. With 0, it begins at the start.',
     schema: ofString,
   },
   key: {
     name: 'Idempotency-Key',
     in: 'header',
     required: false,
-    description: 'The same key with the same request within 24 hours gets the first answer again, and does nothing.',
+    description: 'The same request with the same key within 24 hours gets the first answer again, and does nothing.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
   },
   match: {
     name: 'If-Match',
     in: 'header',
     required: false,
-    description: 'The ETag that was read: 412 when the resource has changed since.',
+    description: 'The ETag that was read. The answer is a 412 when the resource has changed since.',
     schema: ofString,
   },
 };
@@ -58,8 +59,10 @@ const requestHeaders = {
 const answerHeaders = {
   id: { 'X-Request-Id': { description: 'The id of the request.', required: true, schema: ofString } },
   tag: { ETag: { description: 'The version of the resource, for If-Match.', required: true, schema: ofString } },
-  replayed: { 'Idempotent-Replayed': { description: 'true: this is the first answer again.', schema: ofString } },
-  retry: { 'Retry-After': { description: 'When to ask again, in seconds.', schema: { type: 'integer' } } },
+  replayed: {
+    'Idempotent-Replayed': { description: 'It is true when this is the first answer again.', schema: ofString },
+  },
+  retry: { 'Retry-After': { description: 'After how many seconds to ask again.', schema: { type: 'integer' } } },
 };
 
 const streamExample = [
@@ -78,7 +81,7 @@ export function openApiDocument() {
     info: {
       title: 'Strongroom',
       version: '1.0',
-      description: 'Scheduled backups of database servers, every one copied to other regions.',
+      description: 'Scheduled backups of database servers, each copied to other regions.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     security: [{ token: [] }],
@@ -128,7 +131,7 @@ function documented(operation: Operation) {
     }),
     responses: {
       [status]: {
-        description: status === 202 ? 'Accepted: it is on disk.' : 'OK',
+        description: status === 202 ? 'The request was accepted, and is on disk.' : 'OK',
         headers: {
           ...answerHeaders.id,
           ...(method === 'GET' && path.endsWith('/{id}') && answerHeaders.tag),

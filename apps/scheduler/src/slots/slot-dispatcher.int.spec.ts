@@ -267,7 +267,7 @@ describe('the slot dispatcher', () => {
     expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
   });
 
-  it('holds up nobody for more than seconds, though the scheduler freezes while it decides', async () => {
+  it('holds others up for seconds at most, though the scheduler freezes while it decides', async () => {
     const { scheduleId, slotAt } = await schedule();
     const { frozen, close } = await freezingDatabase();
     try {
