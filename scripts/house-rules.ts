@@ -68,7 +68,7 @@ const rules: readonly HouseRule[] = [
     brokenBy: ({ text }) => !/^(#!.*\n)?\/\*\*/.test(text),
   },
   {
-    says: 'takes the time, a chance or the environment out of the air: have it given',
+    says: 'takes the time, a random value or the environment by itself: take it as an argument',
     of: /^libs\/(domain|contracts)\/src\//,
     // A variable of the environment says how long a model test runs.
     except: /\.model\.spec\.ts$/,

@@ -1,4 +1,4 @@
--- A small web shop, some 55 MB with its indexes. All in one transaction: where the last table is, everything is.
+-- A small web shop of some 55 MB with its indexes. It is filled in one transaction: when the last table is there, all is.
 begin;
 
 create table customer (
