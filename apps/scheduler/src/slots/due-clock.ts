@@ -10,11 +10,11 @@ export interface DueTime {
   now: Date;
   /** Whether clocks contradict each other: no slot may be called missed then. */
   isInDoubt: boolean;
-  /** How long the time was in doubt lately, in milliseconds. A slot may be late by so much more. */
+  /** How long the time was in doubt lately, in milliseconds. A slot may be late by this much more. */
   doubtMs: number;
   /**
-   * Whether some clock is wrong, though perhaps not the time told here. The timers that such a clock has set are looked
-   * through.
+   * Whether some clock is wrong, though perhaps not the time told here. The timers that such a clock may have set are
+   * then checked.
    */
   isSuspect: boolean;
 }
@@ -64,7 +64,7 @@ export class SteadyDueClock extends DueClock {
   private steady: SteadyTime | undefined;
   private keptAt: { uptimeMs: number; bootedAtMs: number } | undefined;
   private problem: SteadyReading['problem'] = 'none';
-  /** By boot, what each other host told last and when that was new. */
+  /** What each other host told last, and when that was new, by the boot of that host. */
   private readonly told = new Map<string, { seenAtMs: number; uptimeMs: number | undefined }>();
   private readonly disagreement;
 

@@ -34,7 +34,7 @@ export interface SteadyReading {
   nowMs: number;
   /** Whether the time is in doubt: no slot may be called missed then. */
   isInDoubt: boolean;
-  /** How long the time was in doubt lately. A slot may be late by so much more. */
+  /** How long the time was in doubt lately. A slot may be late by this much more. */
   doubtMs: number;
   /** How far the worse of the two clocks is from the steady time. */
   disagreementMs: number;

@@ -54,7 +54,10 @@ const longestPauseMs = 300_000;
 const outageToldMs = 3_600_000;
 /** The first pause of a copy that waits for its parent. It doubles each time, and the parent's completion ends it. */
 const ancestorPauseMs = 1_000;
-/** How often a fault is tried that says no attempt can help. It is more than once, because a bad read is not always a bad disk. */
+/**
+ * How often a copy is tried when its fault says that no attempt can help. It is more than once, because a bad read is
+ * not always a bad disk.
+ */
 const attemptsAtHopeless = 3;
 
 export class CopyAttempt {
@@ -286,7 +289,7 @@ export class CopyAttempt {
     return { retryInMs: Math.min(ancestorPauseMs * 2 ** this.job.attempt, longestPauseMs) };
   }
 
-  /** A time to be shown to people. The job goes by the database's clock. */
+  /** The time of the next attempt, to be shown to people. The job goes by the database's clock. */
   private inMs(ms: number): string {
     return new Date(this.parts.clock.now().getTime() + ms).toISOString();
   }
