@@ -61,8 +61,8 @@ interface Differences {
 }
 
 /**
- * Where two forms differ, such as `properties.sizeBytes.minimum`. An enum may get more values: it still reads what it read
- * before, and an older version passes over an event with a value that it does not know.
+ * Where two forms differ, such as `properties.sizeBytes.minimum`. An enum may get more values, because it still reads
+ * what it read before. An older version passes over an event with a value that it does not know.
  */
 function differences(was: Form | undefined, is: Form | undefined, at = ''): Differences {
   if (isBranch(was) && isBranch(is)) {

@@ -2,7 +2,7 @@
 import { dirname, join, normalize } from 'node:path';
 
 export interface Page {
-  /** From the project's root. */
+  /** The path from the project's root. */
   path: string;
   text: string;
 }

@@ -5,7 +5,7 @@
 import ts from 'typescript';
 import type { SourceFile } from './house-rules.js';
 
-/** By table, the path of its owner: a library, or a folder or a file of an app. */
+/** The path of the owner of each table: a library, or a folder or a file of an app. */
 export const ownerOfTable: Readonly<Record<string, string>> = {
   ledger_claim: 'libs/ledger/',
   ledger_event: 'libs/ledger/',

@@ -64,7 +64,7 @@ describe('a broker that is down', () => {
     try {
       const [api, scheduler, replicator] = await strongroom.startAll();
       const instanceId = await strongroom.register(api, customer.server);
-      // Far enough ahead that the timer is set before the broker is killed.
+      // The slot is far enough ahead that its timer is set before the broker is killed.
       const slotAt = new Date(Math.ceil((Date.now() + 10_000) / 60_000) * 60_000);
       await strongroom.schedule(api, instanceId, { hour: slotAt.getUTCHours(), minute: slotAt.getUTCMinutes() });
       await eventually(async () => expect(await unhandled(scheduler)).toBe(0), soon);

@@ -78,7 +78,7 @@ describe('a process that is killed while it appends', () => {
     await eventually(async () => expect(await events()).toBeGreaterThan(100), { withinMs: 30_000 });
     for (const child of children) child.kill('SIGKILL');
     await Promise.all(exits);
-    // What the server had begun for a killed process ends one way or the other.
+    // A statement that the server had begun for a killed process is either committed or rolled back.
     await eventually(
       async () =>
         expect(await count(`select count(*) from pg_stat_activity where application_name = 'ledger-writer'`)).toBe(0),

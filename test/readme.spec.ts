@@ -25,7 +25,10 @@ function stepsOf(readme: string): Step[] {
   });
 }
 
-/** The same for answers that say the same of two backups: words are kept, what differs each time is told by its form. */
+/**
+ * The form of an answer, which is the same for two backups. Words are kept, and what differs at each run is replaced by
+ * its form.
+ */
 function formOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(formOf);
   if (typeof value === 'object' && value !== null)

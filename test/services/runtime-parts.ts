@@ -15,7 +15,7 @@ export class SpecRuntime {
     return new SpecRuntime(folder);
   }
 
-  /** With metrics of their own each time. */
+  /** The runtime parts of an app, with metrics of their own at each call. */
   partsOf<App extends 'scheduler' | 'replicator'>(
     app: App,
     databaseUrl: string,

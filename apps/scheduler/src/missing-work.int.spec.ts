@@ -82,7 +82,7 @@ async function backup(fields: Partial<EventData<'BackupRequested'>> = {}) {
   return { backupId, tell, fail, remove };
 }
 
-/** As it is when nothing has happened for an hour, and every job was lost. */
+/** Loses every job, and lets the views look as if nothing had happened for an hour. */
 async function anHourLater(): Promise<void> {
   await dataSource.query('delete from job');
   await views.catchUp(accountId);

@@ -33,7 +33,7 @@ export function schedulerModule(
   return {
     module: SchedulerModule,
     imports: [databaseModule(runtime.config, viewTables)],
-    // Each handler sees to what it needs: their order does not matter.
+    // Each handler brings what it needs up to date itself, so their order does not matter.
     controllers: [ViewFolding, TimerSetting, jobNews(kinds), EarlierChainEnds],
     providers: [
       {

@@ -100,7 +100,7 @@ export async function fillDemo(serverUrl: string, backupPassword: string, onFill
     const { rows } = await shop.query("select to_regclass('order_line') is not null as filled");
     if (rows[0]?.filled === true) return;
     onFill();
-    // One transaction, so that after a start that was cut short the next start fills the shop whole.
+    // The shop is filled in one transaction. So after a start that was cut short, the next start fills all of it.
     await shop.query('begin');
     for (const statement of statements) await shop.query(statement);
     await shop.query('commit');

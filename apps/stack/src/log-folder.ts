@@ -29,7 +29,7 @@ export class LogFolder {
     return join(this.path, `${name}.log`);
   }
 
-  /** Every writer must append: then a file that was emptied has no hole at its start. */
+  /** Every writer must append, so that a file that was emptied has no hole at its start. */
   stream(name: string): WriteStream {
     return createWriteStream(this.file(name), { flags: 'a' });
   }

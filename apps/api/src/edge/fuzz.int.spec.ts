@@ -84,7 +84,10 @@ function lookedUp(name: string): string {
   if (name.endsWith('.instance')) return ids.instance;
   return name.endsWith('.schedule') ? ids.schedule : ids.backup;
 }
-/** Only where the contract wants an id: a name or a host that is another account's id is shown again, and leaks nothing. */
+/**
+ * Finds ids only where the contract wants one. A name or a host that is another account's id is shown again, and leaks
+ * nothing.
+ */
 const idInBody = /("(?:instance|instance_id|source_id|parent_id|backupRef)":)"((?:own|others)\.\w+)"/g;
 const idOr = (text: string) => (names.includes(text) ? lookedUp(text) : text);
 

@@ -49,7 +49,7 @@ function unreadablePath(): HttpFault {
   );
 }
 
-/** Nothing has a path that long: no id or name is longer. */
+/** No id or name is so long that something could have this path. */
 function tooLong(): HttpFault {
   return new HttpFault('itemNotFound', "There is nothing at the request's path: a part of it is too long.");
 }

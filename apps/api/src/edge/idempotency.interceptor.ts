@@ -28,7 +28,10 @@ interface KeyedCall {
   reply: FastifyReply;
 }
 
-/** For each operation that makes a resource, by its name: what shows that resource as the operation's answer does. */
+/**
+ * What shows the resource that an operation makes, as the answer of the operation does. The key is the operation's
+ * name.
+ */
 export type Made = ReadonlyMap<string, { show(accountId: string, id: string): Promise<object> }>;
 export const madeToken = Symbol('Made');
 

@@ -163,7 +163,10 @@ export class IdempotentRequests {
     });
   }
 
-  /** Only a digest is kept, made with a key that the database never sees: a body may hold a password that can be guessed. */
+  /**
+   * Only a digest of the request is kept. It is made with a key that the database never sees, because a body may hold a
+   * password that can be guessed.
+   */
   private fingerprintOf({ method, path, body }: KeyedRequest): Buffer {
     return createHmac('sha256', this.fingerprintKey)
       .update(`${method} ${path}\n${JSON.stringify(body ?? null)}`)

@@ -6,7 +6,7 @@ import { routes } from '../api.module.js';
 import { Handles } from './routing.js';
 
 interface Route {
-  /** As an operation is written: `GET /v1.0/{accountId}/schedules`. */
+  /** An operation in its written form, such as `GET /v1.0/{accountId}/schedules`. */
   place: string;
   status: unknown;
 }

@@ -11,7 +11,10 @@ export interface LeftCredentialsParts {
   ledger: Ledger;
 }
 
-/** Long enough for a registration that is under way, and for work that still has to tidy up on a forgotten instance's server. */
+/**
+ * This is long enough for a registration that is under way, and for work that still has to tidy up on a forgotten
+ * instance's server.
+ */
 const keptMs = 3_600_000;
 
 /** @returns the instances whose credentials were removed */

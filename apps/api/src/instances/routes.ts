@@ -67,7 +67,7 @@ export class InstanceRoutes {
     const { id: instanceId } = await this.resources.find(caller.accountId, idInPath('Instance', id));
     if (!has(body, 'accept-lineage')) return this.refuseAction(instanceId);
     const { lineage } = parseBody(instanceActionRequest, body)['accept-lineage'];
-    // In time, retention deletes backups because of it.
+    // An accepted lineage lets retention delete backups of the others in time.
     if (!caller.mayDelete) {
       throw new HttpFault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
     }

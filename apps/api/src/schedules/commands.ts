@@ -133,7 +133,7 @@ export class ScheduleCommands {
   }
 }
 
-/** `20261123T143000Z` */
+/** The time in the form `20261123T143000Z`. */
 function toSecond(at: Date): string {
   return `${at.toISOString().replaceAll(/[-:]/g, '').slice(0, 15)}Z`;
 }

@@ -69,7 +69,8 @@ describe('the document of the API', () => {
       expect([path, Object.keys(responses)]).toEqual([path, expect.arrayContaining(['401', '403', '503'])]);
     }
     const creation = document.paths[postSchedules.path]?.post?.responses ?? {};
-    // Those of the reference page, but for 405, which is of no operation, and 500, which is of all.
+    // The statuses of the reference page, without 405, which no operation ends in, and 500, which every operation can
+    // end in.
     expect(Object.keys(creation)).toEqual(
       expect.arrayContaining(['202', '400', '401', '403', '404', '413', '415', '422', '501', '503']),
     );

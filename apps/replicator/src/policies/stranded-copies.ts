@@ -21,7 +21,7 @@ export interface StrandedCopiesParts {
 
 const actor = 'strongroom-replicator';
 const batchSize = 100;
-/** Far more than the copies of a region that are held at a time. */
+/** This is far more than the copies of a region that are held at a time. */
 const mostLookedAt = 1_000;
 
 export class StrandedCopies {
@@ -38,7 +38,7 @@ export class StrandedCopies {
     for (const { id, region } of again) log.info({ copy: id, region }, 'copy asked for again: its region has a vault');
   }
 
-  /** Those that nobody holds: no process that has a vault of the region is at them. */
+  /** Only copies that nobody holds are changed, so no process that has a vault of the region works on them. */
   private async unservable(): Promise<CopyOfRegion[]> {
     const { copies, jobs, vaults } = this.parts;
     const found = await copies.unservable(vaults.regions, mostLookedAt);

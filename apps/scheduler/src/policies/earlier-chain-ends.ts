@@ -9,7 +9,9 @@ import { FeedContext } from '@strongroom/feed';
 import { Backups, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
 
-/** Only the newest backup before should have a marker still; a few more are asked about, which costs little. */
+/**
+ * Only the newest of the earlier backups should still have a marker. A few more are asked about, which costs little.
+ */
 const mostMarkers = 3;
 
 @Controller()

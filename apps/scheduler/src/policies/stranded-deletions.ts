@@ -61,7 +61,7 @@ export class StrandedDeletions {
     else log.info({ backup: backupId }, 'deletion taken up: every region has a vault again');
   }
 
-  /** Without regions where a copy was asked for and never begun: nothing is left there. */
+  /** It leaves out regions where a copy was asked for and never begun, because nothing is left there. */
   private async everyRegionOf(row: BackupRow): Promise<string[]> {
     const begun = [...(await this.regions.askedForCopies(row))].filter(([, attempt]) => attempt > 0);
     return [...(await this.regions.attempted(row)).keys(), ...begun.map(([region]) => region)];

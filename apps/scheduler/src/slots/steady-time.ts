@@ -38,13 +38,13 @@ export interface SteadyReading {
   doubtMs: number;
   /** How far the worse of the two clocks is from the steady time. */
   disagreementMs: number;
-  /** What is wrong, for people. */
+  /** What is wrong, in words for people. */
   problem: 'none' | 'database-clock' | 'process-clock' | 'both-wrong' | 'both-jumped' | 'clocks-disagree';
 }
 
 /** Two clocks that NTP keeps never differ by this much. */
 export const toleranceMs = 30_000;
-/** How fast the steady time follows two clocks, and one: as a part of the time that has passed. */
+/** How fast the steady time follows two clocks and one clock, as a part of the time that has passed. */
 const slewOfTwo = 0.05;
 const slewOfOne = 0.000_2;
 

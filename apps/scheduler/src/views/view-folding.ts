@@ -8,7 +8,10 @@ import { Views } from '@strongroom/read-model';
 export class ViewFolding {
   constructor(private readonly views: Views) {}
 
-  /** In transactions of its own: two batches that fold the same accounts in different orders would deadlock. */
+  /**
+   * The views are folded in transactions of their own. Otherwise two batches that fold the same accounts in different
+   * orders would deadlock.
+   */
   @EventPattern<EventType[]>(eventTypes)
   async fold(@Payload() event: RecordedEvent): Promise<void> {
     await this.views.catchUp(event.accountId);

@@ -86,7 +86,8 @@ export class BuiltServer {
     } catch (error) {
       await server?.stop();
       server = undefined;
-      // Here it can't be known whether it is built, or whether another attempt has it: the next lease looks again.
+      // It can't be known here whether the server is built, or whether another attempt has it. The next lease looks
+      // again.
       if (this.hold.signal.aborted || attempt?.isCurrent === false) throw error;
       const { code, message } = faultOf(error);
       log.error({ err: error, instance: instance.instanceId }, `instance not built: ${message}`);

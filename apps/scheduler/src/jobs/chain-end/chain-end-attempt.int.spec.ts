@@ -28,7 +28,7 @@ beforeEach(async () => {
   expect(await customer.chainMarkers()).toEqual([chainMarker(backupId)]);
 });
 
-/** As a newer backup of the instance leaves it; its own slot is left out. */
+/** Records a newer backup of the instance, without the replication slot that it would leave. */
 const outdated = async () => {
   const newer = await world.request(instanceId);
   const made = { attempt: 1, region: 'DFW', location: newer, sizeBytes: 1, rawBytes: 1, sha256: '0'.repeat(64) };

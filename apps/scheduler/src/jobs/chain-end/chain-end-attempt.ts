@@ -1,7 +1,7 @@
 /**
- * One attempt at releasing what a server keeps for a backup that nothing can be built on any more. What it keeps for the
- * newest completed backup of its instance stays: by that the next incremental knows its server. A server that can't be
- * asked is asked again, with growing pauses, for a week. The log then names what it may keep.
+ * One attempt at releasing what a server keeps for a backup that nothing can be built on any more. What it keeps for
+ * the newest completed backup of its instance stays, because the next incremental knows its server by it. A server that
+ * can't be asked is asked again, with growing pauses, for a week. The log then names what it may keep.
  */
 import { type Endpoint, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
@@ -24,7 +24,7 @@ export interface ChainEndAttemptParts {
 const askMs = 5_000;
 const firstPauseMs = 5_000;
 const longestPauseMs = 3_600_000;
-/** With the longest pauses they take a week. */
+/** With the longest pauses, this many tries take a week. */
 const mostTries = 176;
 
 export class ChainEndAttempt {
