@@ -67,7 +67,7 @@ export class Incrementals {
       return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error;
-      this.log.info({ err: error, instance: id }, 'the server could not be asked whether it takes incrementals');
+      this.log.info({ err: error, instance: id }, 'whether the server takes incrementals could not be asked');
       return undefined;
     }
   }
