@@ -40,10 +40,10 @@ export function plannedType(dayOfWeek: number, slotAt: Date): BackupType {
   return dayOfWeek === 7 || slotAt.getUTCDay() === dayOfWeek ? 'full' : 'incremental';
 }
 
-/** The time at which a stream is read, for callers who know it better than the events tell. */
+/** The time at which a stream is read, for callers whose clock is better than that of the events. */
 export interface ReadAt {
   now: Date;
-  /** The latest instant since when a definition may be in force that was recorded under a time to come. */
+  /** The latest start of a definition that was recorded with a time in the future. */
   latest: Date;
 }
 
@@ -117,7 +117,7 @@ export function dueSlots(
     const isInTime = newest && !isDue && now.getTime() - newest.slotAt.getTime() <= catchUpMs;
     if (!isInTime) return { paused, missed: due, fire: undefined, next: slot.slotAt };
     const missed = due.slice(0, -1);
-    // Whoever has paused the schedule since then wants no backup now, though one was due before.
+    // When the schedule was paused since then, no backup is wanted now, though one was due before.
     return spans.at(-1)?.definition.paused
       ? { paused: [...paused, newest], missed, fire: undefined, next: slot.slotAt }
       : { paused, missed, fire: newest, next: slot.slotAt };
