@@ -83,7 +83,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'A `copy_to` that names the home region, LON or an unknown region is a 400. It names that region and those that are allowed.',
       shown: [
         schedules('cannot copy to %j: the answer names it and the regions there are'),
-        ['libs/runtime/src/config.spec.ts', 'has no copies go to LON, which may be the home region all the same'],
+        ['libs/runtime/src/config.spec.ts', 'refuses copies to LON, which may still be the home region'],
       ],
     },
     {
