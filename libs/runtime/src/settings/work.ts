@@ -44,7 +44,7 @@ export const backupConcurrency = {
 
 export const lease = {
   name: 'STRONGROOM_LEASE_SECONDS',
-  meaning: 'How long after its last renewal a lease ends. Then another worker takes over the job.',
+  meaning: 'How long a worker keeps a job after its last renewal. Then another worker takes the job over.',
   form: seconds(1, 3_600),
   usedBy: ['scheduler', 'replicator'],
   default: '15',
