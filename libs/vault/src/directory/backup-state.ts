@@ -30,7 +30,7 @@ export type SealedState = z.infer<typeof sealedState>;
 
 const backupState = z.strictObject({
   format: z.literal('strongroom-state/1'),
-  /** The id of this change. Whoever linked it and did not hear the outcome recognises it by that. */
+  /** The id of this change. A process that linked it and did not learn the outcome recognises it by this id. */
   change: uuid,
   /** The number of the newest attempt that has begun. */
   attempt,
@@ -71,8 +71,8 @@ export class BackupStates {
   }
 
   /**
-   * As `read`, for a caller who puts another state in its place. When the state can't be used, this tells what may count:
-   * a place with a manifest is taken for sealed, because whoever uses it compares every byte.
+   * As `read`, for a caller who puts another state in its place. When the state can't be used, this tells what may count: a
+   * place with a manifest counts as sealed, because its user compares every byte.
    */
   async readToReplace(backupId: string): Promise<FoundState> {
     return this.find(backupId, async (bytes, names) => {
@@ -218,7 +218,7 @@ export class BackupStates {
 
   private noLinks(cause: unknown): VaultFault {
     const { region, path } = this.root;
-    const message = `The file system of the vault of ${region} (${path}) has no hard links, by which attempts are kept apart. Use one that has: ext4, XFS, NFS.`;
+    const message = `The file system of the vault of ${region} (${path}) has no hard links, which keep attempts apart. Use one that has: ext4, XFS, NFS.`;
     return new VaultFault('vault-misconfigured', region, message, { cause });
   }
 }
