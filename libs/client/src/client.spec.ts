@@ -98,7 +98,7 @@ describe('a call', () => {
     expect(sent[1]?.headers.get('if-match')).toBe('"1"');
   });
 
-  it('ignores unknown fields, and refuses an answer that lacks a known one', async () => {
+  it('ignores unknown fields, and refuses an answer with a field of the wrong form', async () => {
     const { client } = clientOf(
       json({ schedule: { ...schedule, colour: 'red' }, more: true }),
       json({ schedule: { ...schedule, hour: '14' } }, 200, { 'x-request-id': 'req-7' }),

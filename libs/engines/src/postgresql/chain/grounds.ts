@@ -48,7 +48,7 @@ export function notPossible({ ground, reason }: Ground, cause?: unknown): Increm
 }
 
 /**
- * Why no incremental backup can be taken of a version, whatever its server is like. Undefined when one can.
+ * Why no incremental backup can be taken of any server of a version. Undefined when one can.
  * @param major such as 17
  */
 export function againstVersion(version: string, major: number): Ground | undefined {
@@ -59,7 +59,7 @@ export function againstVersion(version: string, major: number): Ground | undefin
   };
 }
 
-/** Why no incremental backup can be taken of this server, whatever its parent is. Undefined when one can. */
+/** Why no incremental backup can be taken of this server, on any parent. Undefined when one can. */
 export function againstServer(server: Server): Ground | undefined {
   const { version, versionNumber } = server;
   const tooOld = againstVersion(version, Math.floor(versionNumber / 10_000));

@@ -160,7 +160,7 @@ export class WalSummaries {
     return this.connection.client.query<Record<string, unknown>>(text, values);
   }
 
-  /** What the server says against its summaries does not speak against a full backup. A server that is gone does. */
+  /** A server that can't give its summaries can still give a full backup. A server that is gone can't. */
   private missing(error: unknown): unknown {
     const fault = this.connection.silence.fault;
     if (fault) return fault;
@@ -207,6 +207,6 @@ function noConnection({ endpoint }: EngineTarget, error: unknown): Ground {
   const kind = tls === 'disable' ? 'host' : 'hostssl';
   return {
     ground: 'no-database-connection',
-    reason: `Which relations were cut since the backup before is asked over an ordinary connection to database "${database}" as "${user}", which can't be had: ${message}. See that the database exists and that the role may connect to it and execute pg_available_wal_summaries and pg_wal_summary_contents; add a line to pg_hba.conf: ${kind} ${database} ${user} ADDRESS scram-sha-256; then reload it.`,
+    reason: `An ordinary connection to database "${database}" as "${user}" must tell which relations were cut since the backup before, and it failed: ${message}. See that the database exists and that the role may connect to it and execute pg_available_wal_summaries and pg_wal_summary_contents; add a line to pg_hba.conf: ${kind} ${database} ${user} ADDRESS scram-sha-256; then reload it.`,
   };
 }

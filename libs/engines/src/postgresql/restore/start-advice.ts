@@ -34,6 +34,6 @@ export function startAdvice({ directory, outside, version, hasSettings, standsAl
 
 function takeSettingsOver(standsAlone: boolean): string {
   const advice =
-    'The server kept its settings elsewhere, as Debian does in /etc/postgresql: take what you need of its postgresql.conf, pg_hba.conf and pg_ident.conf over into those in the folder, but not data_directory, hba_file, ident_file and external_pid_file.';
+    'The server kept its settings elsewhere, as Debian does in /etc/postgresql: copy what you need of its postgresql.conf, pg_hba.conf and pg_ident.conf into those in the folder, but not data_directory, hba_file, ident_file and external_pid_file.';
   return standsAlone ? advice : `${advice} It does not start without them.`;
 }
