@@ -69,7 +69,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       rule: '`next_run` is the first `hour:minute` after now.',
       shown: [
         slots('is today when the time of day is still to come, as in the reference example'),
-        slots('is tomorrow at the very instant of a slot'),
+        slots('is tomorrow when the instant is that of a slot'),
       ],
     },
     {

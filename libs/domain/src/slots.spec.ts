@@ -14,7 +14,7 @@ describe('the next slot', () => {
     expect(nextSlot({ hour: 14, minute: 30 }, at('2020-11-14T07:28:17Z'))).toEqual(at('2020-11-14T14:30:00Z'));
   });
 
-  it('is tomorrow at the very instant of a slot', () => {
+  it('is tomorrow when the instant is that of a slot', () => {
     expect(nextSlot({ hour: 14, minute: 30 }, at('2020-11-14T14:30:00Z'))).toEqual(at('2020-11-15T14:30:00Z'));
   });
 

@@ -64,14 +64,16 @@ export function definitionsOf(told: readonly RecordedEvent[], read?: ReadAt): De
   return spans;
 }
 
-/** The definition in force at a slot. At the very instant of an edit that is the former one. @param spans at least one */
+/** The definition in force at a slot. At the exact instant of an edit, it is the former one. @param spans at least one */
 export function definitionAt(spans: readonly DefinedSince[], slotAt: Date): ScheduleDefinition {
   const span = spans.findLast(({ since }) => since < slotAt) ?? spans[0];
   if (!span) throw new RangeError('a schedule that was never defined has no slots');
   return span.definition;
 }
 
-/** Every slot from an instant on, in order and without end. A slot at the very instant of an edit is of the former definition. */
+/**
+ * Every slot from an instant on, in order and without end. A slot at the exact instant of an edit is of the former definition.
+ */
 export function* slotsOf(spans: readonly DefinedSince[], from: Date): Generator<Slot> {
   for (const [index, { since, definition }] of spans.entries()) {
     const until = spans[index + 1]?.since.getTime() ?? Number.POSITIVE_INFINITY;
@@ -92,8 +94,8 @@ export interface DueSlots {
 }
 
 /**
- * Judges the slots from an instant up to now. After an outage only the newest slot is made up for, and only within the
- * catch-up window. Every other slot is missed.
+ * Judges the slots from an instant up to now. After an outage only the newest slot still runs, and only within the catch-up
+ * window. Every other slot is missed.
  * @param spans at least one
  * @param catchUpMs how old a slot may be and still be fired, in milliseconds
  * @param limit how many slots are judged at once; the others stay due

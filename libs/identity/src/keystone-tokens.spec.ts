@@ -82,7 +82,7 @@ describe('what Keystone answers', () => {
     ['there is no such token', 404, {}],
     ['it is of no project', 200, described({ project: undefined })],
     ['it has expired', 200, described({ expires_at: later(-1) })],
-    ['its project can be no account', 200, described({ project: { id: 'not/one', name: 'x' } })],
+    ['its project cannot be an account', 200, described({ project: { id: 'not/one', name: 'x' } })],
   ])('lets nobody in when %s, and is soon asked for again', async (_, status, body) => {
     lookUp = (__, response) => response.writeHead(status).end(JSON.stringify(body));
     const one = identity();

@@ -195,7 +195,7 @@ describe('the views', () => {
     expect(await new Backups(dataSource).page('other', { limit: 5 })).toEqual({ items: [], more: false });
   });
 
-  it('come to the same when many fold the same account at once', async () => {
+  it('are the same when many fold the same account at once', async () => {
     const { accountId, scheduleId } = await history();
     await Promise.all(Array.from({ length: 8 }, () => views.catchUp(accountId)));
     expect(await new Schedules(dataSource).find(accountId, scheduleId)).toMatchObject({ hour: 3, version: 2 });

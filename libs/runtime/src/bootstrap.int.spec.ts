@@ -94,7 +94,7 @@ describe('the process of an app', () => {
     expect(app.lines.map(({ msg }) => msg)).toContain('stopping: standard input closed');
   });
 
-  it('outlives a closed standard input when it is not supervised', async () => {
+  it('goes on after its standard input is closed when it is not supervised', async () => {
     const app = start();
     app.hangUp();
     const { url } = await app.says('listening');

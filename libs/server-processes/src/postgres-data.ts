@@ -53,7 +53,7 @@ export async function dataFolder(directory: string, user: SystemUser | undefined
   if (found && !found.isSymbolicLink()) {
     throw new ServiceFault(
       'no-place',
-      `${path} can't be reached by ${user.name}, as whom PostgreSQL runs in place of root. Open the folders above it to others (chmod o+x), or move it away to begin anew.`,
+      `${path} can't be reached by ${user.name}, the user for PostgreSQL in place of root. Open the folders above it to others (chmod o+x), or move it away to begin anew.`,
     );
   }
   const place = placeOf(path);

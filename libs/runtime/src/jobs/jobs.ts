@@ -68,11 +68,11 @@ const loadRows = z.array(
   z.object({ lane: z.string(), waiting: z.int(), held: z.int(), deferred: z.int(), oldest_wait_ms: z.coerce.number() }),
 );
 /** The length of a lease whose length an older version did not write: no lease of that version was longer. */
-const longestUntoldMs = 3_600_000;
+const longestOlderLeaseMs = 3_600_000;
 /** Statements that run at the same time may see slightly different times. */
 const slack = `interval '5 s'`;
 const isFree = `(lease_until is null or lease_until < now()
-  or lease_until > now() + coalesce(lease_ms, ${longestUntoldMs}) * interval '1 ms' + ${slack})`;
+  or lease_until > now() + coalesce(lease_ms, ${longestOlderLeaseMs}) * interval '1 ms' + ${slack})`;
 const wasMistaken = `paused_at > now() + ${slack}`;
 
 const idRows = z.array(z.object({ id: z.string() }));

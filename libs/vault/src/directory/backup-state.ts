@@ -233,9 +233,9 @@ function isPlace(name: string): boolean {
 }
 
 /**
- * The places that do not count and never will. A place may be removed only by a process that has seen a state that is later
- * than the change that opened the place, and under which the place is neither sealed nor open. This is safe because only
- * an open place can be sealed, and every place that is opened is new.
+ * The places that do not count and never will. Before a process removes a place, it must have seen a state that is later than
+ * the change that opened the place. Under that state the place is neither sealed nor open. This is safe because only an open
+ * place can be sealed, and every place that is opened is new.
  */
 export function deadPlaces(found: FoundState): string[] {
   return found.names.filter((name) => isPlace(name) && isDead(found, name));
@@ -246,7 +246,7 @@ export function isDead({ seq, state }: FoundState, name: string): boolean {
   return opened <= seq && name !== state.open && name !== state.sealed?.place;
 }
 
-/** What an older version has sealed or half removed, and what counts no more. It lies beside the places. */
+/** What an older version has sealed or half removed, and what no longer counts. It lies beside the places. */
 export function oldNames({ seq, state, names }: FoundState): string[] {
   if (seq === 0 || state.sealed?.place === oldPlace) return [];
   return names.filter((name) => !isOurs(name)).sort(manifestFirst);

@@ -121,7 +121,7 @@ export function againstParent(server: Server, { backupId, engine: parent }: Vaul
   if (compareLsn(server.lsn, parent.endLsn) < 0) {
     return {
       ground: 'snapshot-put-back',
-      reason: `The server's WAL has come to ${server.lsn} and had come to ${parent.endLsn} when backup ${backupId} ended: its storage was put back to an earlier state.`,
+      reason: `The server's WAL is at ${server.lsn} and was at ${parent.endLsn} when backup ${backupId} ended: its storage was put back to an earlier state.`,
     };
   }
   return changedSince(server, backupId, parent);

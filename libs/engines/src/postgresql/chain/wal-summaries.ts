@@ -1,6 +1,6 @@
 /**
  * Reads what the server's WAL summaries tell of the changes between two backups, over an ordinary connection to a database: a
- * replication connection may not call functions. It must reach the very server that is backed up. The backup's temporary
+ * replication connection may not call functions. It must reach the same server that is backed up. The backup's temporary
  * replication slot proves that: its name is random, so no other server has it.
  */
 import { messageOf } from '@strongroom/contracts';
@@ -41,10 +41,10 @@ const listSummaries = `
 const mayRead = `select pg_catalog.has_function_privilege(
   'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
- * Asks for the lowest limit of each fork of each relation. The visibility map has another limit besides: its bits are
- * cleared when a page of the table changes, and the WAL does not tell that (never in 17.10 and 18.4; not when a table is cut
- * in 18.6). So the parent's map counts only up to the first page of the table that has changed. Beyond it are zeros, but
- * for what the backup has, and the next vacuum makes the map anew.
+ * Asks for the lowest limit of each fork of each relation. The visibility map has another limit besides: its bits are cleared
+ * when a page of the table changes, and the WAL does not tell that (never in 17.10 and 18.4; not when a table is cut in 18.6).
+ * So the parent's map counts only up to the first page of the table that has changed. Beyond it are zeros, except for the pages
+ * in the backup, and the next vacuum makes the map anew.
  */
 const listLimits = `
   declare limits no scroll cursor for

@@ -1,5 +1,5 @@
 /**
- * A server on a restored folder that nobody else can reach. It listens on a socket in a folder of its own and on no network,
+ * A server on a restored folder that nobody else can reach. It listens on a socket in a folder of its own and on no network. It
  * gets nothing of this process's environment, and does nothing in its source's place.
  */
 import { execFile } from 'node:child_process';

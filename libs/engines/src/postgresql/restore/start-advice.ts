@@ -19,7 +19,7 @@ export function startAdvice({ directory, outside, version, hasSettings, standsAl
   const settings = hasSettings ? [] : [takeSettingsOver(standsAlone), ''];
   const major = version.split('.')[0];
   const start = `postgres -D ${quoted(directory)}`;
-  // The folder belongs to root then, as whom PostgreSQL does not run.
+  // The folder belongs to root then, and PostgreSQL does not run as root.
   if (process.getuid?.() !== 0) {
     return [...settings, `Start a server of version ${major} on it, as the user who owns the folder:`, `  ${start}`];
   }
