@@ -69,7 +69,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       rule: '`next_run` is the first `hour:minute` after now.',
       shown: [
         slots('is today when the time of day is still to come, as in the reference example'),
-        slots('is tomorrow at the very instant of a slot'),
+        slots('is tomorrow when the instant is that of a slot'),
       ],
     },
     {
@@ -83,7 +83,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'A `copy_to` that names the home region, LON or an unknown region is a 400. It names that region and those that are allowed.',
       shown: [
         schedules('cannot copy to %j: the answer names it and the regions there are'),
-        ['libs/runtime/src/config.spec.ts', 'has no copies go to LON, which may be the home region all the same'],
+        ['libs/runtime/src/config.spec.ts', 'refuses copies to LON, which may still be the home region'],
       ],
     },
     {
@@ -106,11 +106,9 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: '`full_backup_retention` says how many cycles are kept. A slot that was planned full begins a cycle. A backup that somebody asked for neither counts nor goes.',
       shown: [
-        retention('lets the oldest go when there are more than asked'),
-        retention(
-          'counts the cycles that were planned: a full in place of an incremental goes with the cycle of its time',
-        ),
-        retention('neither counts nor takes what somebody asked for'),
+        retention('deletes the oldest when there are more than are to be kept'),
+        retention('counts planned cycles: a full backup in place of an incremental belongs to the cycle of its time'),
+        retention('neither counts nor deletes what somebody asked for'),
         scheduler(
           'jobs/retention/retention.int.spec.ts',
           'neither counts nor takes what somebody asked for, nor what that is built on',
@@ -121,7 +119,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'A backup of another server replaces none.',
       shown: [
-        retention('has no backup of another server take the place of one, however many there are'),
+        retention('never replaces a backup by those of another server, however many there are'),
         scheduler(
           'jobs/backup/server-lineage.int.spec.ts',
           'that appears behind the address of another takes the place of none of its backups, in no region, however often it is backed up',

@@ -41,7 +41,7 @@ create table backup_view (
   facts jsonb,
   -- Why the server is another one than that of the backup before.
   another_server jsonb,
-  -- The position of the event that begins the backup. It tells what is newest, whatever a clock said.
+  -- The position of the event that begins the backup. It tells which backup is newest, even when a clock was wrong.
   "position" bigint,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
@@ -140,7 +140,7 @@ create table idempotent_request (
   key text not null,
   -- A digest of method, path and body. A body may hold a password.
   fingerprint bytea not null,
-  -- The id of what the request makes: the same one however often it is sent.
+  -- The id of what the request makes. A repeated request makes the same id.
   resource_id uuid not null,
   begun_at timestamp with time zone not null default now(),
   -- The status of the answer; null until the request has had its effect.
@@ -196,7 +196,7 @@ create table job (
   total_bytes bigint,
   -- How often the job was added. A job that is added while it is done is done again.
   asked integer not null default 1,
-  -- How often the job came to nothing. A lease that was given back is no failure.
+  -- How often the job failed: its holder was lost, or gave it back as failed.
   failures integer not null default 0,
   -- The length of the lease; null when an older version wrote it.
   lease_ms bigint,
@@ -361,27 +361,27 @@ create table slot_timer (
   -- The version of the schedule that the row reflects. An older event changes nothing.
   version integer not null,
   next_slot_at timestamp with time zone not null,
-  -- Slots to come that were decided before their time, each as often as it was.
+  -- The coming slots that a wrong clock has decided before their time. A slot that was decided twice is here twice.
   ahead timestamp with time zone[] not null default '{}'::timestamp with time zone[],
   constraint slot_timer_pkey PRIMARY KEY (schedule_id)
 ) with (fillfactor=80);
 CREATE INDEX slot_timer_due ON slot_timer USING btree (next_slot_at);
 
--- What each host has told the time by, one row for each boot.
+-- The steady clock of each host: one row for each boot.
 create table steady_time (
   boot text not null,
-  -- When the host booted. With the time since then it gives the time that its schedulers go by.
+  -- When the host booted. This time and the time since the boot make the time of its schedulers.
   booted_at_ms double precision not null,
-  -- The newest time that the host has given.
+  -- The newest time that the clock of the host has given.
   seen_at_ms double precision not null,
   constraint steady_time_pkey PRIMARY KEY (boot)
 );
 
--- Up to which position the views of an account are folded. Whoever folds them locks the row.
+-- Up to which position the views of an account are folded. A process locks the row while it folds them.
 create table view_head (
   account_id text not null,
   "position" bigint not null default 0,
-  -- The types of events that the version which folded them did not know.
+  -- The types of events that the version which folded the views did not know.
   passed_over text[] not null default '{}'::text[],
   constraint view_head_pkey PRIMARY KEY (account_id)
 );

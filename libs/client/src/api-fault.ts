@@ -2,7 +2,7 @@
 import { Fault, type FaultType, faultBody, faultTypes } from '@strongroom/contracts';
 import type { Answer } from './answer.js';
 
-/** A `foreign-answer` is none that the contract has: something between the client and the service may have given it. */
+/** A `foreign-answer` is not in the contract: something between the client and the service may have given it. */
 export type ApiFaultCode = FaultType | 'foreign-answer';
 
 /** Another attempt can help when the service says when to ask again. */

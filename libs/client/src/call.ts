@@ -2,7 +2,7 @@
 import type { Operation, PathParameter, QueryName } from '@strongroom/contracts';
 import type { z } from 'zod';
 
-/** What every call takes, whatever its operation. */
+/** What the call of every operation takes. */
 export interface CallOptions {
   /** Ends the call: `AbortSignal.timeout(10_000)`, for example. */
   signal?: AbortSignal | undefined;
@@ -15,7 +15,7 @@ export interface CallOptions {
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** One request, whose parts are not held against the types of its operation. */
+/** One request, whose parts are not checked by the types of its operation. */
 export interface RequestParts extends CallOptions {
   id?: string | undefined;
   query?: Readonly<Record<string, string | number | undefined>> | undefined;

@@ -62,7 +62,7 @@ async function faultOf(call: Promise<unknown>): Promise<ApiFault> {
 }
 
 describe('a call', () => {
-  it('goes to the path of its operation, with the token, the query and what else was asked for', async () => {
+  it('goes to the path of its operation, with the token, the query and the other options', async () => {
     const { client, sent } = clientOf(json({ backups: [], links: [] }));
     const query = { limit: 5, status: 'COMPLETED', marker: undefined };
     await client.call(getBackups, { query, requestId: 'req-1', headers: { 'x-more': '1' } });
@@ -98,7 +98,7 @@ describe('a call', () => {
     expect(sent[1]?.headers.get('if-match')).toBe('"1"');
   });
 
-  it('lets further fields pass, and refuses an answer that lacks one', async () => {
+  it('ignores unknown fields, and refuses an answer with a field of the wrong form', async () => {
     const { client } = clientOf(
       json({ schedule: { ...schedule, colour: 'red' }, more: true }),
       json({ schedule: { ...schedule, hour: '14' } }, 200, { 'x-request-id': 'req-7' }),
@@ -109,7 +109,7 @@ describe('a call', () => {
     expect(fault.cause).toBeDefined();
   });
 
-  it('gives as it came what has no schema', async () => {
+  it('gives an answer without a schema as it came', async () => {
     const { client } = clientOf(json({ status: 'ok' }), new Response('', { status: 202 }));
     expect((await client.call(getHealthReady)).body).toEqual({ status: 'ok' });
     expect((await client.call(deleteSchedulesId, { id })).body).toBeUndefined();
@@ -144,7 +144,7 @@ describe('a call', () => {
     await expect(client.schedules.get(id)).rejects.toThrow('fetch failed');
   });
 
-  it.each(['', '..'])('is not sent with an id that would make another path of it: "%s"', async (wrong) => {
+  it.each(['', '..'])('is not sent with an id that would lead to another path: "%s"', async (wrong) => {
     const { client, sent } = clientOf();
     await expect(client.schedules.delete(wrong)).rejects.toThrow(TypeError);
     expect(sent).toEqual([]);
@@ -231,7 +231,7 @@ describe('the stream of events', () => {
     expect(sent[0]?.headers.get('last-event-id')).toBe('0');
   });
 
-  it('ends with the fault of a token that is trusted no more', async () => {
+  it('ends with a fault when the token is no longer valid', async () => {
     const fault = json({ unauthorized: { code: 401, message: 'The token is not valid.' } }, 401);
     const { client } = clientOf(stream(begin + told('a')), fault);
     await expect(follow(client, 2)).rejects.toMatchObject({ code: 'unauthorized' });

@@ -34,7 +34,7 @@ export class OperationCaller {
     return { ...answer, body: answer.body as ResponseOf<O> };
   }
 
-  /** The pages of a list, to its end; each is read when it is asked for. @throws {ApiFault} */
+  /** The pages of a list, to its end. Each is read when the caller wants it. @throws {ApiFault} */
   async *pages<const O extends PagedOperation>(
     operation: O,
     ...[asked]: AskedOf<O>
@@ -51,7 +51,7 @@ export class OperationCaller {
     }
   }
 
-  /** Sends one request, and gives its answer as it came, whatever its status. */
+  /** Sends one request, and gives its answer as it came, with any status. */
   async send(operation: Operation, parts: RequestParts = {}): Promise<Answer> {
     return read(await this.open(operation, parts));
   }

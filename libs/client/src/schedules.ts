@@ -49,7 +49,7 @@ export class ScheduleCalls {
     await this.caller.call(deleteSchedulesId, { ...options, id });
   }
 
-  /** What became of its slots, the newest first, and the coming one before them; read page by page. */
+  /** Its runs: the coming slot, then the past ones, the newest first; read page by page. */
   async *runs(
     id: string,
     query: QueryOf<typeof getSchedulesIdRuns> = {},

@@ -35,7 +35,7 @@ describe('a stream of Server-Sent Events', () => {
     expect(await read(text)).toEqual([message({ id: '1', data: 'a' }), message({ id: '2', data: 'b' })]);
   });
 
-  it('is the same whatever the chunks are that it comes in', async () => {
+  it('is the same in chunks of any size', async () => {
     const text = 'id: 1\r\ndata: naïve €\r\n\r\n: still here\r\n\r\nid: 2\r\ndata: b\r\n\r\n';
     const bytes = new TextEncoder().encode(text);
     const whole = await read(bytes);

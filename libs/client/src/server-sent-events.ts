@@ -1,4 +1,4 @@
-/** Reads a stream of Server-Sent Events (HTML Standard, 9.2), whatever the chunks are that it comes in. */
+/** Reads a stream of Server-Sent Events (HTML Standard, 9.2), which may come in chunks of any size. */
 
 export interface Message {
   /** The place in the stream to go on after; undefined when the message names none. */

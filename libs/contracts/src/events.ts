@@ -1,8 +1,8 @@
 /**
  * Every event that Strongroom records. Each has one schema, which gives its type, its parser and its documentation.
  *
- * Events are facts in the past tense. A released event is frozen by `events.lock.json`: adding is free, changing is not.
- * An event tells all of its fact, so that a subscriber needs no further request.
+ * Events are facts in the past tense. A released event is frozen by `events.lock.json`: adding is free, changing is not. An
+ * event holds its whole fact, so that a subscriber needs no further request.
  */
 import { z } from 'zod';
 import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
@@ -153,7 +153,7 @@ export const eventSchemas = {
     reason,
   }),
 
-  /** The backup is to be removed from every vault, for itself or together with its parent. */
+  /** The backup is to be removed from every vault, either alone or together with its parent. */
   BackupDeletionRequested: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
@@ -238,7 +238,7 @@ export const eventSchemas = {
     code: z.string().min(1),
     reason,
   }),
-  /** The copy is deleted with its backup. No attempt may end it otherwise from now on. The region may still hold it. */
+  /** The copy is deleted with its backup. From now on no attempt may complete or fail it. The region may still hold it. */
   CopyDeletionRequested: z.strictObject({ copyId: uuid, backupId: uuid, instanceId: uuid, region: regionName }),
   /**
    * The copy is gone. When no `CopyDeletionRequested` comes before it, an older version has recorded it, and the region may
@@ -256,7 +256,7 @@ export type EventData<T extends EventType> = z.infer<(typeof eventSchemas)[T]>;
 /** An event as it is decided, which has no place in the ledger yet. */
 export type NewEvent<T extends EventType = EventType> = { [K in T]: { type: K; data: EventData<K> } }[T];
 
-/** By type of event, what follows from an event's data; from a type that is not named, nothing follows. */
+/** By type of event, what follows from an event's data. Nothing follows from a type that is not named. */
 export type PerEvent<Result> = { readonly [T in EventType]?: (data: EventData<T>) => Result };
 
 /** What follows from an event. */

@@ -14,7 +14,7 @@ describe('what is told of an error', () => {
     expect(full).toMatchObject({ name: 'DiskFault', cause });
   });
 
-  it('is one sentence for what nobody foresaw, which may be tried again', () => {
+  it('is one sentence when nobody foresaw the error, which may be tried again', () => {
     expect(faultOf(new TypeError('x is not a function'))).toEqual({
       code: 'unexpected',
       message: 'The work broke off unexpectedly: x is not a function.',

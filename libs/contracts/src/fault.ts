@@ -17,7 +17,7 @@ export interface ToldFault {
   retryable: boolean;
 }
 
-/** Tells an error. One that is no fault was not foreseen, and another attempt may help. */
+/** Describes an error as a fault. An error that is no fault was not foreseen, and another attempt may help. */
 export function faultOf(error: unknown): ToldFault {
   if (error instanceof Fault) return { code: error.code, message: error.message, retryable: error.retryable };
   return {

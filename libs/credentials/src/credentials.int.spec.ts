@@ -107,7 +107,7 @@ describe('the credentials of instances', () => {
       (await dataSource.query('select count(*)::int as kept from instance_credential'))[0].kept;
     beforeEach(() => dataSource.query('delete from instance_credential'));
 
-    it('are removed, a thousand at a question, and the others are kept', async () => {
+    it('are removed in steps of a thousand, and the others are kept', async () => {
       const instanceIds = await old(2_500);
       const needed = new Set(instanceIds.slice(0, 1_200));
       const asked: number[] = [];
@@ -120,7 +120,7 @@ describe('the credentials of instances', () => {
       expect(await kept()).toBe(1_200);
     });
 
-    it('are kept when they were stored of late, also when that was while it was asked', async () => {
+    it('are kept when they were stored recently, also while the instances are being checked', async () => {
       await credentials.put(randomUUID(), { password });
       const [left = ''] = await old(1);
       const removed = await credentials.removeOrphans(hour, async (some, until) => {

@@ -1,6 +1,6 @@
 /**
  * Keeps the credentials of instances. Each is sealed by AES-256-GCM with a random nonce, is bound to its instance, and needs a
- * key that the database never sees. What is inside a sealed credential comes into no log, answer or error.
+ * key that the database never sees. No log, answer or error ever holds what is sealed.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Fault } from '@strongroom/contracts';
@@ -73,7 +73,7 @@ export class Credentials {
   }
 
   /**
-   * Removes credentials that no instance has. The question is asked of a thousand instances at once, however many there are.
+   * Removes credentials that no instance needs. Each step checks a thousand instances.
    * @param olderThanMs a credential that was stored later is kept
    * @param orphansAmong tells those of the instances that need no credential since `until`, by the database's clock
    * @returns the instances whose credentials were removed

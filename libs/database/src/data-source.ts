@@ -44,7 +44,7 @@ export function dataSourceOptions({
       statement_timeout: longestStatementMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      ...(longestStatementMs > 0 && { stream: () => impatient(longestStatementMs + silenceMs) }),
+      ...(longestStatementMs > 0 && { stream: () => socketWithSilenceLimit(longestStatementMs + silenceMs) }),
     },
   };
 }
@@ -53,7 +53,7 @@ export function dataSourceOptions({
  * A socket that ends when nothing was sent or received for so long. A host that vanishes resets no connection, and TCP alone
  * would wait for it for a quarter of an hour. The client's own `query_timeout` would leave the dead connection in the pool.
  */
-function impatient(ms: number): Socket {
+function socketWithSilenceLimit(ms: number): Socket {
   const socket = new Socket();
   const overdue = () => Object.assign(new Error(`the database did not answer within ${ms} ms`), { code: 'ETIMEDOUT' });
   return socket.setTimeout(ms, () => socket.destroy(overdue()));

@@ -10,7 +10,7 @@ const names = readdirSync(folder).map((file) => file.replace(/\.sql$/, ''));
 const textOf = (name: string) => readFileSync(join(folder, `${name}.sql`), 'utf8');
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** What is to be done about each function whose text is not the one that the newest migration of it names. */
+/** What to do about each function whose text is not the one that its newest migration names. */
 function notInstalled(texts: Record<string, string>, installs: InstalledFunctions[]): string[] {
   const newest: InstalledFunctions = Object.assign({}, ...installs);
   return Object.entries(texts)
@@ -27,7 +27,7 @@ describe('the functions in files', () => {
     expect(notInstalled(texts, installs)).toEqual([]);
   });
 
-  it('are missed when one is new, and when one was changed after its migration', () => {
+  it('are missing in the migrations when one is new, or was changed after its migration', () => {
     const told = notInstalled({ ledger_append: 'changed', brand_new: 'new' }, installs);
     expect(told).toEqual([
       `add a migration that installs ledger_append: '${digestOf('changed')}'`,

@@ -10,8 +10,8 @@ import type { QueryRunner } from 'typeorm';
 export type InstalledFunctions = Readonly<Record<string, string>>;
 
 /**
- * Installs functions within a migration, each in its newest form. A database that meets the migration late gets the form
- * of today: PL/pgSQL looks up a function's tables only when it is called.
+ * Installs functions within a migration, each in its newest form. A database that runs the migration late gets the form of
+ * today: PL/pgSQL looks up a function's tables only when it is called.
  */
 export async function installFunctions(run: QueryRunner, functions: InstalledFunctions): Promise<void> {
   for (const name of Object.keys(functions)) {

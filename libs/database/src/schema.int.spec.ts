@@ -38,7 +38,7 @@ describe('the schema', () => {
   });
   afterAll(() => database.drop());
 
-  /** The dump of a schema that was changed, and that is as it was afterwards. */
+  /** The dump of a schema that is changed for it, and changed back afterwards. */
   const dumpAfter = (change: string) =>
     connected(database.url, async (client) => {
       await client.query('begin');
@@ -97,7 +97,7 @@ describe('the schema', () => {
     ['create view attic as select 1', 'attic (relation of kind v)'],
     ['create sequence attic', 'attic (relation of kind S)'],
     ["create type attic as enum ('a')", 'attic (type)'],
-  ])('is not dumped without what the dump can not show: %s', async (change, named) => {
+  ])('is not dumped when it has what the dump can not show: %s', async (change, named) => {
     await expect(dumpAfter(change)).rejects.toThrow(named);
   });
 

@@ -34,7 +34,7 @@ describe('the work that an event asks for', () => {
     expect(workAskedBy({ type: 'CopyRequested', data: { ...copy, sourceRegion: 'DFW' } })).toEqual(asked);
   });
 
-  it('is none where another job sees to it, and none of an event that only tells', () => {
+  it('is none where another job does the work, and none when an event asks for nothing', () => {
     expect(workAskedBy(deletion('cascade'))).toEqual([]);
     expect(
       workAskedBy({ type: 'BackupDeletionFailed', data: { backupId, instanceId, code: 'x', reason: 'y' } }),

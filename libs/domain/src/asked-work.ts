@@ -1,6 +1,6 @@
 /**
- * The work that events ask for: the one place that says which event asks for which kind of job. The ledger adds these jobs
- * in the transaction that records the event, and whoever hears of the event later finds them there.
+ * The work that events ask for: the one place that says which event asks for which kind of job. The ledger adds these jobs in
+ * the transaction that records the event, and the handlers of the event find them there later.
  */
 import { type EventType, type NewEvent, type PerEvent, perEvent } from '@strongroom/contracts';
 
@@ -19,7 +19,7 @@ export type AskedBy = PerEvent<AskedJob | undefined>;
 export const askedWork = {
   backup: { BackupRequested: ({ backupId }) => ({ id: backupId }) },
   deletion: {
-    // What was made from the backup goes by the same job.
+    // The same job deletes what is built on the backup.
     BackupDeletionRequested: ({ backupId, trigger }) => (trigger === 'cascade' ? undefined : { id: backupId }),
   },
   'chain-end': {
@@ -32,7 +32,7 @@ export const askedWork = {
   },
   instance: {
     InstanceBuildRequested: ({ instanceId }) => ({ id: instanceId }),
-    // Whoever keeps the server running removes it.
+    // The job that keeps the server running removes it.
     InstanceForgotten: ({ instanceId }) => ({ id: instanceId }),
   },
   plan: { BackupCompleted: ({ backupId }) => ({ id: backupId }) },

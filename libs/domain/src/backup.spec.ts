@@ -60,7 +60,7 @@ const fail = (attempt: number) => ({
 });
 
 describe('a slot', () => {
-  it('has one outcome: what comes second is refused, whatever it is', () => {
+  it('has one outcome: any second one is refused', () => {
     const outcomes = [requestIt, { type: 'SkipSlot' as const, slot }, { type: 'MissSlot' as const, slot }];
     for (const first of outcomes) {
       const { decision } = given(backupDecider).when(first);
@@ -80,7 +80,7 @@ describe('a backup', () => {
     expect(events[0]?.data).toMatchObject({ reason: 'x'.repeat(2_000) });
   });
 
-  it('claims its instance while it runs and gives it free when it has ended, well or not', () => {
+  it('claims its instance while it runs, and gives the claim back when it has completed or failed', () => {
     const claim = [{ kind: 'running-backup-of-instance', key: instanceId }];
     expect(given(backupDecider).when(requestIt).decision.claims).toEqual(claim);
     expect(given(backupDecider, [requested, started(1)]).when(complete(1)).decision.releases).toEqual(claim);
@@ -145,7 +145,7 @@ describe('a backup that is to be built on another', () => {
   });
   const full = { ...complete(1), result: { ...result, type: 'full' as const, parentId: null } };
 
-  it('can come to be full, and says why as soon as it is decided, once', () => {
+  it('can become full, and says why once, as soon as that is decided', () => {
     const makeFull = (attempt: number) => ({ type: 'MakeFull' as const, backupId, attempt, ...why });
     expect(given(backupDecider, [planned, started(1)]).when(makeFull(1)).gives).toEqual([madeFull(parentId)]);
     const decided = given(backupDecider, [planned, started(1), madeFull(parentId)]);
@@ -156,7 +156,7 @@ describe('a backup that is to be built on another', () => {
     expect(given(backupDecider, []).when(makeFull(1)).gives).toBe('backup-unknown');
   });
 
-  it('is never full without saying that it was not meant to be, though whoever knew why is gone', () => {
+  it('always says that a full backup was not planned, also when the attempt that knew why has died', () => {
     expect(given(backupDecider, [planned, started(1)]).when(full).gives).toMatchObject([
       { type: 'BackupMadeFull', data: { plannedParentId: parentId, ground: 'not-told' } },
       completed,
@@ -182,7 +182,7 @@ describe('the identity of a backup', () => {
   };
   const identify = { type: 'IdentifyBackup' as const, backupId, identity };
 
-  it('is recorded with its completion, and that it is of another server than the one before', () => {
+  it('is recorded with its completion, together with a change of the server', () => {
     const running = given(backupDecider, [requested, started(1)]);
     expect(running.when({ ...complete(1), identity }).gives).toEqual([identified, completed]);
     expect(running.when({ ...complete(1), identity: { ...identity, another } }).gives).toEqual([
@@ -192,7 +192,7 @@ describe('the identity of a backup', () => {
     ]);
   });
 
-  it('is recorded afterwards, once, of one that completed before identities were', () => {
+  it('is recorded once, later, for a backup that completed before identities were recorded', () => {
     const old = [requested, started(1), completed];
     expect(given(backupDecider, old).when(identify).gives).toEqual([identified]);
     expect(given(backupDecider, old).when({ ...identify, identity: { ...identity, another } }).gives).toEqual([

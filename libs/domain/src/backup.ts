@@ -260,7 +260,7 @@ function backupUnknown(backupId: string): Refusal {
   return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
 }
 
-/** A backup that has completed, and what came of it. */
+/** A backup that has completed: its request, and the event of its completion. */
 export interface CompletedBackup {
   request: EventData<'BackupRequested'>;
   completed: EventData<'BackupCompleted'>;
@@ -274,7 +274,7 @@ interface WantedBackup {
   otherwise: string;
 }
 
-/** The backup as one that can be used, or why it can't be. */
+/** The completed backup, or the refusal of one that can't be used. */
 export function completedBackup(
   { backupId, accountId, otherwise }: WantedBackup,
   state: BackupState,

@@ -77,7 +77,7 @@ describe('a copy', () => {
     expect(copyIdOf(backupId, 'ORD')).not.toBe(copyId);
   });
 
-  it('that somebody asks for is owed where it is not, and is read back where it is', () => {
+  it('that somebody asks for is owed where it is missing, and is read back where it is there', () => {
     const ask = (events: NewEvent[], backup = given(backupDecider, historyOfCompleted(backupId)).state) =>
       given(copyDecider, events).when({
         type: 'CopyBackup',
@@ -98,7 +98,7 @@ describe('a copy', () => {
     expect(ask([], given(backupDecider).state)).toBe('backup-unknown');
   });
 
-  it('can be asked for again when it was given up, and begins anew, its attempts numbered on', () => {
+  it('can be asked for again when it was given up, and begins anew with the next number of an attempt', () => {
     const failed = [
       requested,
       started(1),
@@ -109,7 +109,7 @@ describe('a copy', () => {
     expect(given(copyDecider, [...failed, requested]).when(start(1)).gives).toBe('attempt-superseded');
   });
 
-  it('goes with its backup whatever it is at, and no attempt can end it from the request on', () => {
+  it('is deleted with its backup in every state, and no attempt can end it after the request', () => {
     expect(given(copyDecider).when({ type: 'RequestCopyDeletion' }).gives).toEqual([]);
     for (const history of [[requested], [requested, started(1)], [requested, started(1), completed(1)]]) {
       expect(given(copyDecider, history).when({ type: 'RequestCopyDeletion' }).gives).toEqual([deletionRequested]);
@@ -134,7 +134,7 @@ describe('a copy', () => {
     }
   });
 
-  it('that is lost is owed again, its attempts numbered on, and once however many find it', () => {
+  it('that is lost is owed again, once, and the numbers of its attempts go on', () => {
     const held = [requested, started(3), completed(3)];
     const { gives } = given(copyDecider, held).when(lose);
     const lost: NewEvent = {
@@ -149,7 +149,7 @@ describe('a copy', () => {
     expect(given(copyDecider, [requested, started(1)]).when(lose).gives).toEqual([]);
   });
 
-  it('is read back once more when it is asked for though it is there, and stays what it is meanwhile', () => {
+  it('is read back when somebody asks for it though it is there, and stays completed meanwhile', () => {
     const held = [requested, started(1), completed(1)];
     const asked: NewEvent = { type: 'CopyCheckRequested', data: { ...named, instanceId } };
     expect(given(copyDecider, held).when({ type: 'CheckCopy' }).gives).toEqual([asked]);
@@ -171,7 +171,7 @@ describe('a copy', () => {
     expect(over.when({ type: 'RequestCopy', request }).gives).toEqual([requested]);
   });
 
-  it('tells where its bytes came from when that is not where they were asked for from', () => {
+  it('tells which region its bytes came from when that is not the requested one', () => {
     const copying = given(copyDecider, [requested, started(1)]);
     expect(copying.when({ ...complete(1), sourceRegion: 'DFW' }).gives).toEqual([completed(1)]);
     expect(copying.when({ ...complete(1), sourceRegion: 'ORD' }).gives).toEqual([

@@ -32,14 +32,14 @@ interface OfAttempt {
 }
 
 export type CopyCommand =
-  /** Somebody wants the region to have the backup: one that was made there already is read back once more. */
+  /** Somebody wants the region to have the backup: a copy that is there already is read back once more. */
   | {
       type: 'CopyBackup';
       accountId: string;
       backupId: string;
       backup: BackupState;
       region: string;
-      /** Where the bytes can be had. Default: where the backup was made. */
+      /** The region to copy from. Default: where the backup was made. */
       sourceRegion: string | undefined;
     }
   | { type: 'RequestCopy'; request: EventData<'CopyRequested'> }
@@ -47,7 +47,7 @@ export type CopyCommand =
   | ({ type: 'FailCopyAttempt'; code: string; reason: string; retryAt: string } & OfAttempt)
   | ({ type: 'CompleteCopy' } & OfAttempt &
       Pick<EventData<'CopyCompleted'>, 'location' | 'sizeBytes' | 'sha256' | 'startedAt'> & {
-        /** The region that the bytes came from. Left out when it is the one that was asked for, or they were there already. */
+        /** The region that the bytes came from. Left out when it is the requested one, or when the bytes were there already. */
         sourceRegion?: string | undefined;
       })
   | ({ type: 'FailCopy'; code: string; reason: string } & OfAttempt)
@@ -94,7 +94,7 @@ const ofInstance = (state: CopyState) => ({
 
 const nothing = { events: [] };
 
-/** Told only when the source is another one than was asked for. Most copies come from where their backup was made. */
+/** Recorded only when the source is not the requested one. Most copies come from where their backup was made. */
 function sourceChanged(
   { attempt, sourceRegion }: Extract<CopyCommand, { type: 'CompleteCopy' }>,
   state: Requested,

@@ -1,6 +1,6 @@
 /**
- * How decisions are written down: as tables. `decide` has a rule for each type of command and `evolve` one for each type of
- * event of an aggregate, so a type without its rule does not compile.
+ * Decisions are written as tables. For each aggregate, `decide` has a rule for each type of command, and `evolve` one for each
+ * type of event. A type without its rule does not compile.
  */
 import type { Aggregate, EventTypeOf, NewEvent, RecordedEvent, Refusal } from '@strongroom/contracts';
 

@@ -59,7 +59,7 @@ describe('what a region holds of a backup that was put back there', () => {
   const made = [started(1), started(2), completed(2)];
   const { asked, begun, done, lost, failed } = copy('DFW');
 
-  it('lies where the copy says, its attempts numbered on from those at the backup', () => {
+  it('lies where the copy says, and its attempts are numbered after those of the backup', () => {
     expect(verdict('DFW', made)).toEqual({ is: 'kept', attempt: 2, location: 'made/2' });
     expect(verdict('DFW', made, [asked, begun(1), done(1)])).toEqual({
       is: 'kept',
@@ -68,13 +68,13 @@ describe('what a region holds of a backup that was put back there', () => {
     });
   });
 
-  it('is nobody else’s to remove while it is put back, and when that was given up', () => {
+  it('is removed by nobody else while it is put back, nor when that was given up', () => {
     for (const history of [[asked], [asked, begun(1)], [asked, begun(1), failed(1)]]) {
       expect(verdict('DFW', made, history)).toEqual({ is: 'in-hand' });
     }
   });
 
-  it('is kept elsewhere too when it was whole once and could not be made anew', () => {
+  it('is not removed in another region either when it was whole once and could not be made anew', () => {
     const there = copy('IAD');
     const history = [there.asked, there.begun(1), there.done(1), there.lost, there.begun(2), there.failed(2)];
     expect(verdict('IAD', made, history)).toEqual({ is: 'in-hand' });
@@ -82,7 +82,7 @@ describe('what a region holds of a backup that was put back there', () => {
     expect(verdict('DFW', made, [asked, begun(1), done(1), lost])).toEqual({ is: 'in-hand' });
   });
 
-  it('is nothing where an earlier attempt had begun before another region became the home region', () => {
+  it('has ended where an attempt had begun before another region became the home region', () => {
     const moved = [started(1), started(2, 'IAD'), completed(2, 'IAD')];
     expect(verdict('DFW', moved)).toEqual({ is: 'ended', attempt: 1, forGood: false });
     expect(verdict('ORD', moved)).toEqual({ is: 'unknown' });

@@ -65,7 +65,7 @@ const unknown = { is: 'unknown' };
 
 describe('what the ledger says of a backup that a vault holds', () => {
   const cases: [string, string, NewEvent[], NewEvent[], object][] = [
-    ['that it never heard of', 'DFW', [], [], unknown],
+    ['that it does not know', 'DFW', [], [], unknown],
     ['that is requested', 'DFW', [requested], [], inHand],
     ['that runs', 'DFW', [requested, started(1)], [], inHand],
     ['that completed there', 'DFW', made, [], { is: 'kept', attempt: 2, location: 'backups/3c/2.3' }],

@@ -5,8 +5,8 @@ const scheduledBackups = 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11';
 const copies = '6f2d3c55-7b0a-5c7e-8a55-51b1d0d8a9c2';
 
 /**
- * The id of the backup for one slot of a schedule, or of what became of the slot instead. So a slot runs once, whoever
- * decides it.
+ * The id of the backup for one slot of a schedule, or of what became of the slot instead. So a slot runs once, no matter which
+ * process decides it.
  * @param again how often the slot was decided before its time because a clock was wrong; such an outcome does not count
  */
 export function scheduledBackupId(scheduleId: string, slotAt: Date, again = 0): string {

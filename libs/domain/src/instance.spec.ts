@@ -37,7 +37,7 @@ describe('an instance', () => {
     expect(given(instanceDecider, [registered, forgotten]).when(forget).gives).toBe('instance-unknown');
   });
 
-  it('that was forgotten is unknown to whoever finds its claim taken', () => {
+  it('that was forgotten is unknown to a command that finds its claim taken', () => {
     expect(backupDecider.claimed['running-backup-of-instance']?.(instanceId, instanceId).refused).toBe(
       'instance-unknown',
     );
@@ -63,7 +63,7 @@ describe('a lineage of an instance', () => {
     data: { instanceId, lineage, inPlaceOf },
   });
 
-  it('is accepted in place of every other that there is, once; and again when there is one more', () => {
+  it('is accepted once in place of all others, and again when there is a new one', () => {
     expect(given(instanceDecider, [registered]).when(accepts([former, lineage])).gives).toEqual([accepted([former])]);
     const already = given(instanceDecider, [registered, accepted([former])]);
     expect(already.when(accepts([lineage, former])).gives).toEqual([]);
@@ -72,7 +72,7 @@ describe('a lineage of an instance', () => {
     expect(given(instanceDecider, [registered]).when(accepts([lineage])).gives).toEqual([]);
   });
 
-  it('is accepted by its account alone, and only one that there is', () => {
+  it('is accepted by its account alone, and only when it exists', () => {
     expect(given(instanceDecider, [registered]).when(accepts([former])).gives).toBe('lineage-unknown');
     const all = accepts([former, lineage]);
     expect(given(instanceDecider, [registered]).when({ ...all, accountId: 'other' }).gives).toBe('instance-unknown');
@@ -122,7 +122,7 @@ describe('an instance that is built from a backup', () => {
     }
   });
 
-  it('is an instance like any other when it is there, and can be forgotten when it could not be', () => {
+  it('is an instance like any other once it is built, and can be forgotten when it could not be built', () => {
     expect(given(instanceDecider, [requested, built]).state).toMatchObject({ is: 'registered', builtFrom: backupId });
     expect(given(instanceDecider, [requested]).when(forget).gives).toBe('instance-being-built');
     expect(given(instanceDecider, [requested, failed]).when(forget).gives).toEqual([forgotten]);

@@ -13,7 +13,7 @@ export interface RegisteredInstance {
   endpoint: Endpoint;
   /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
-  /** The lineages that were accepted, each with the lineages in whose place it was. */
+  /** The lineages that were accepted, each with the lineages that it replaces. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -98,7 +98,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const inPlaceOf = [...new Set([...already, ...others])];
       return { events: [{ type: 'LineageAccepted', data: { instanceId, lineage, inPlaceOf } }] };
     },
-    // The claims are never given back: what was decided on the instance as it was can begin no more.
+    // The claims are never given back, so that nothing which was decided earlier can begin later.
     ForgetInstance({ accountId, instanceId }, state) {
       if (state.is === 'absent' || state.is === 'forgotten' || state.accountId !== accountId) {
         return instanceUnknown(instanceId);
@@ -153,7 +153,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
   },
 };
 
-/** The instance as a server of the account that backups can be taken of, or why it is none. */
+/** The instance of the account whose server can be backed up, or the refusal. */
 export function serverToBackUp(
   accountId: string,
   instanceId: string,

@@ -1,7 +1,7 @@
 /** Brings reasons into a form that an event may hold: a reason can be long, and may quote what no database stores. */
 
 const mostCharacters = 2_000;
-/** NUL characters, and halves of characters, such as a cut can leave. */
+/** NUL characters, and halves of characters, which a cut can leave. */
 const unstorable = /\0|\p{Cs}/gu;
 
 /** A reason in a form that every event takes, however long it is. */

@@ -23,7 +23,7 @@ describe('a backup', () => {
     expect(owedTo(['DFW'], [copy('DFW', false), copy('IAD')])).toBe(false);
   });
 
-  it('waits for no region that the deployment has no vault of, and does not rely on one', () => {
+  it('does not wait for a region without a vault, and does not rely on one', () => {
     const copies = [copy('ORD', false)];
     expect(isWhereOwed({ madeIn: 'DFW', copyTo: ['ORD'], copies }, ['DFW', 'IAD'])).toBe(true);
     expect(isWhereOwed({ madeIn: 'DFW', copyTo: [], copies: [] }, ['IAD'])).toBe(false);

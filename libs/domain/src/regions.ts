@@ -36,7 +36,7 @@ export function isWhereOwed(
 
 /**
  * The number of the newest attempt at the backup itself, for each region where one began. In the vault of such a region the
- * attempts at a copy go on with the next numbers, so that of any two attempts the later one has the higher number.
+ * attempts at a copy go on with the next numbers. So the later of any two attempts has the higher number.
  */
 export function attemptsByRegion(history: readonly RecordedEvent[]): Map<string, number> {
   const attempts = new Map<string, number>();

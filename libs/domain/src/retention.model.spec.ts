@@ -336,7 +336,7 @@ class History {
 }
 
 describe('retention, over random histories', () => {
-  it('leaves no orphan and no broken chain, keeps what is asked and what is asked for, and lets the rest go', () => {
+  it('leaves no orphan and no broken chain, keeps enough cycles and all backups that were asked for, and deletes the rest', () => {
     let steps = 0;
     const seen = { goes: 0, protected: 0, accepted: 0 };
     fc.assert(
@@ -363,7 +363,7 @@ describe('retention, over random histories', () => {
       { numRuns: histories },
     );
     expect(steps).toBeGreaterThanOrEqual(histories * shortest);
-    // The histories held enough deletions, and enough that had to be kept from them.
+    // The histories had enough deletions, and enough backups that had to be kept.
     expect(seen.goes).toBeGreaterThan(histories);
     expect(seen.protected).toBeGreaterThan(histories / 10);
     expect(seen.accepted).toBeGreaterThan(0);

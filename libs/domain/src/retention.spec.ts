@@ -27,14 +27,14 @@ const goes = (held: JudgedBackup[], cycles: number, accepted: Record<string, str
   beyondRetention(held, { cycles, accepted: new Map(Object.entries(accepted)) }).join('');
 
 describe('retention', () => {
-  it('lets the oldest go when there are more than asked', () => {
+  it('deletes the oldest when there are more than are to be kept', () => {
     const held = [backup('a', 0), backup('b', 7), backup('c', 14), backup('d', 21)];
     expect(goes(held, 2)).toBe('ab');
     expect(goes(held, 4)).toBe('');
     expect(goes([], 1)).toBe('');
   });
 
-  it('lets nothing go while the newest is not in every region where it is owed', () => {
+  it('deletes nothing while the newest is not in every region where it is owed', () => {
     expect(goes([backup('a', 0), backup('b', 7), backup('c', 14, { isCopied: false })], 1)).toBe('');
   });
 
@@ -50,25 +50,25 @@ describe('retention', () => {
     expect(goes([backup('a', 0, { is: 'delete-failed', lineage: null }), backup('b', 7)], 1)).toBe('a');
   });
 
-  it('counts the cycles that were planned: a full in place of an incremental goes with the cycle of its time', () => {
+  it('counts planned cycles: a full backup in place of an incremental belongs to the cycle of its time', () => {
     const week = [backup('a', 0), promoted('b', 1), promoted('c', 2), incremental('d', 3, 'c')];
     expect(goes([...week, promoted('e', 4), promoted('f', 5)], 1)).toBe('');
     expect(goes([...week, backup('g', 7), promoted('h', 8)], 1)).toBe('abcd');
   });
 
-  it('lets what ran before the first planned full go once there are cycles enough', () => {
+  it('deletes what ran before the first planned full backup once there are enough cycles', () => {
     const before = [promoted('a', 0), incremental('b', 1, 'a')];
     expect(goes([...before, backup('c', 2)], 2)).toBe('');
     expect(goes([...before, backup('c', 2), backup('d', 9)], 2)).toBe('ab');
   });
 
-  it('neither counts nor takes what somebody asked for', () => {
+  it('neither counts nor deletes what somebody asked for', () => {
     const held = [backup('a', 0), incremental('b', 1, 'a'), askedFor('x'), askedFor('y')];
     expect(goes(held, 1)).toBe('');
     expect(goes([...held, backup('c', 7)], 1)).toBe('ab');
   });
 
-  it('keeps what something is built on that stays: asked for, running, or of a cycle that is kept', () => {
+  it('keeps the parents of every backup that stays: one asked for, one running, one of a cycle that is kept', () => {
     const week = [backup('a', 0), incremental('b', 1, 'a'), incremental('c', 2, 'b')];
     const of = (last: JudgedBackup) => goes([...week, last, backup('d', 7)], 1);
     expect(of(askedFor('x', { type: 'incremental', parentId: 'b' }))).toBe('c');
@@ -76,24 +76,24 @@ describe('retention', () => {
     expect(goes([...week, backup('d', 7), incremental('e', 8, 'a')], 1)).toBe('bc');
   });
 
-  it('lets incrementals go that are built on what somebody asked for, and leaves that', () => {
+  it('deletes incrementals that are built on a backup that somebody asked for, and keeps that backup', () => {
     expect(goes([backup('a', 0), askedFor('x'), incremental('b', 1, 'x'), backup('c', 7)], 1)).toBe('ab');
   });
 
-  it('has no backup of another server take the place of one, however many there are', () => {
+  it('never replaces a backup by those of another server, however many there are', () => {
     const former = [backup('a', 0), incremental('b', 1, 'a'), backup('c', 7)];
     const ofAnother = [14, 21, 28].map((day) => backup(`n${day}`, day, { lineage: another }));
     expect(goes([...former, ...ofAnother], 1)).toBe('abn14n21');
     expect(goes([...former, ...ofAnother.slice(0, 1)], 2)).toBe('');
   });
 
-  it('lets go of nothing whose server is not known, and counts it for nothing', () => {
+  it('neither deletes nor counts a backup whose server is not known', () => {
     const unknown = [backup('a', 0, { lineage: null }), backup('b', 7, { lineage: null })];
     expect(goes([...unknown, backup('c', 14)], 1)).toBe('');
     expect(goes([...unknown, backup('c', 14), backup('d', 21)], 1)).toBe('c');
   });
 
-  it('lets go of what an accepted lineage took the place of, when that has cycles enough of its own; not the other way', () => {
+  it('deletes what an accepted lineage replaces once that has enough cycles of its own, and never the reverse', () => {
     const former = [backup('a', 0), backup('b', 7)];
     const now = [backup('n', 14, { lineage: another }), backup('o', 21, { lineage: another })];
     expect(goes([...former, ...now.slice(0, 1)], 2, { [another]: [server] })).toBe('');
@@ -109,7 +109,7 @@ describe('retention', () => {
     expect(goes([...twice, backup('d', 14)], 2)).toBe('a');
   });
 
-  it('goes by what was made after what: a slot of next year that a wrong clock had run takes the place of nothing newer', () => {
+  it('goes by the order of making: a slot of next year that a wrong clock had run replaces nothing newer', () => {
     const held = [backup('a', 0), backup('x', 365), backup('b', 7), backup('c', 14)];
     expect(goes(held.slice(0, 2), 1)).toBe('a');
     expect(goes(held.slice(0, 3), 1)).toBe('ax');

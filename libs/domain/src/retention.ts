@@ -1,13 +1,13 @@
 /**
- * Which of a schedule's backups are beyond its retention. Cycles are counted: a slot that was planned full and has its
- * backup begins a cycle, and the slots up to the next such slot belong to it. A full backup that was not planned begins no
- * cycle: it does not count, and it takes the place of no other.
+ * Which of a schedule's backups are beyond its retention. Cycles are counted: a slot that was planned full and has its backup
+ * begins a cycle, and the slots up to the next such slot belong to it. A full backup that was not planned begins no cycle: it
+ * does not count, and it replaces no other.
  *
  * Older means made before, and not of an earlier slot, because a wrong clock may have run slots of next year.
  *
- * Only a newer cycle of the same lineage takes the place of an older one. Nothing goes as long as the newest cycle is not in
- * every region that is owed it, so runs that fail remove nothing. Nothing goes that somebody asked for, that is of an unknown
- * lineage, or that a backup which stays is built on.
+ * Only a newer cycle of the same lineage replaces an older one. Nothing goes as long as the newest cycle is not in every region
+ * that is owed it, so runs that fail remove nothing. Three kinds of backups always stay: those that somebody asked for, those
+ * of an unknown lineage, and those that a backup which stays is built on.
  */
 import type { BackupType } from '@strongroom/contracts';
 
@@ -17,12 +17,12 @@ export interface JudgedBackup {
   parentId: string | null;
   /** Null when the backup is of no slot of the schedule: it was asked for, or is of another schedule. Such a backup stays. */
   slotAt: Date | null;
-  /** What the schedule planned for the slot, whatever type the backup has. */
+  /** What the schedule planned for the slot. The backup may have another type. */
   planned: BackupType;
   type: BackupType;
   /** Null when it is not known. */
   lineage: string | null;
-  /** An `unended` backup is running. A `delete-failed` one was to go already, and does not count. */
+  /** An `unended` backup is running. A `delete-failed` one was to be deleted already, and does not count. */
   is: 'unended' | 'completed' | 'delete-failed';
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
@@ -31,7 +31,7 @@ export interface JudgedBackup {
 export interface Retention {
   /** How many cycles of a lineage are kept at least. Each begins with a full backup that is completed and copied. */
   cycles: number;
-  /** For each lineage that was accepted, those whose place it takes. Their older backups go when it has its own cycles. */
+  /** For each lineage that was accepted, those that it replaces. Their older backups are deleted when it has enough cycles. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -43,7 +43,7 @@ interface OfSlot extends JudgedBackup {
 
 /**
  * @param held the backups of the instance that the vaults hold or that are running, in the order of their making
- * @returns the ids of the backups to delete, in that order. What is built on one of them goes with it
+ * @returns the ids of the backups to delete, in that order. What is built on one of them is deleted with it
  */
 export function beyondRetention(held: readonly JudgedBackup[], retention: Retention): string[] {
   const ofSlots = held.flatMap(({ slotAt, ...backup }, place) => (slotAt ? [{ ...backup, slotAt, place }] : []));

@@ -86,7 +86,7 @@ describe('a schedule', () => {
     expect(given(scheduleDecider, [created]).when(update({ copyTo: ['ORD', 'IAD'] })).gives).toHaveLength(1);
   });
 
-  it('gives its instance free when it is deleted, and is not there afterwards', () => {
+  it('gives back the claim on its instance when it is deleted, and is not there afterwards', () => {
     const { gives, decision } = given(scheduleDecider, [created]).when(remove);
     expect(gives).toEqual([deleted]);
     expect(decision.releases).toEqual([{ kind: 'schedule-of-instance', key: instanceId }]);

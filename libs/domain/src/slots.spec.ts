@@ -14,7 +14,7 @@ describe('the next slot', () => {
     expect(nextSlot({ hour: 14, minute: 30 }, at('2020-11-14T07:28:17Z'))).toEqual(at('2020-11-14T14:30:00Z'));
   });
 
-  it('is tomorrow at the very instant of a slot', () => {
+  it('is tomorrow when the instant is that of a slot', () => {
     expect(nextSlot({ hour: 14, minute: 30 }, at('2020-11-14T14:30:00Z'))).toEqual(at('2020-11-15T14:30:00Z'));
   });
 
@@ -56,7 +56,7 @@ const daily = (since: string, changes: Partial<ScheduleDefinition> = {}): Define
   definition: { ...definition, ...changes },
 });
 describe('what a schedule said at a slot', () => {
-  it('is what the hand of the clock went by, whatever was edited and whenever', () => {
+  it('is the definition that was in force then, no matter what was edited and when', () => {
     const edits = fc.array(fc.record({ afterMs: fc.nat(3 * dayMs), dayOfWeek: fc.integer({ min: 0, max: 7 }) }), {
       maxLength: 8,
     });
@@ -77,7 +77,7 @@ describe('what a schedule said at a slot', () => {
     );
   });
 
-  it('is the first that it ever said, should the slot be from before that', () => {
+  it('is the first definition for a slot that is older than the schedule', () => {
     expect(definitionAt([daily('2026-03-02T00:00:00Z')], at('2026-03-01T00:00:00Z'))).toEqual(definition);
     expect(() => definitionAt([], at('2026-03-01T00:00:00Z'))).toThrow(RangeError);
   });
@@ -163,7 +163,7 @@ describe('slots that came due', () => {
     });
   });
 
-  it('have one outcome each, whatever is edited and paused, however late the timers hear of it, and whenever anybody looks', () => {
+  it('have one outcome each, for any edits and pauses, any delay of their news, and any times at which they are judged', () => {
     const minutes = (most: number) => fc.integer({ min: 1, max: most });
     const edit = fc.record({
       afterMs: fc.integer({ min: 1, max: 2 * dayMs }),

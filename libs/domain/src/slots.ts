@@ -40,10 +40,10 @@ export function plannedType(dayOfWeek: number, slotAt: Date): BackupType {
   return dayOfWeek === 7 || slotAt.getUTCDay() === dayOfWeek ? 'full' : 'incremental';
 }
 
-/** The time at which a stream is read, for callers who know it better than the events tell. */
+/** The time at which a stream is read, for callers whose clock is better than that of the events. */
 export interface ReadAt {
   now: Date;
-  /** The latest instant since when a definition may be in force that was recorded under a time to come. */
+  /** The latest start of a definition that was recorded with a time in the future. */
   latest: Date;
 }
 
@@ -64,14 +64,16 @@ export function definitionsOf(told: readonly RecordedEvent[], read?: ReadAt): De
   return spans;
 }
 
-/** The definition in force at a slot. At the very instant of an edit that is the former one. @param spans at least one */
+/** The definition in force at a slot. At the exact instant of an edit, it is the former one. @param spans at least one */
 export function definitionAt(spans: readonly DefinedSince[], slotAt: Date): ScheduleDefinition {
   const span = spans.findLast(({ since }) => since < slotAt) ?? spans[0];
   if (!span) throw new RangeError('a schedule that was never defined has no slots');
   return span.definition;
 }
 
-/** Every slot from an instant on, in order and without end. A slot at the very instant of an edit is of the former definition. */
+/**
+ * Every slot from an instant on, in order and without end. A slot at the exact instant of an edit is of the former definition.
+ */
 export function* slotsOf(spans: readonly DefinedSince[], from: Date): Generator<Slot> {
   for (const [index, { since, definition }] of spans.entries()) {
     const until = spans[index + 1]?.since.getTime() ?? Number.POSITIVE_INFINITY;
@@ -92,8 +94,8 @@ export interface DueSlots {
 }
 
 /**
- * Judges the slots from an instant up to now. After an outage only the newest slot is made up for, and only within the
- * catch-up window. Every other slot is missed.
+ * Judges the slots from an instant up to now. After an outage only the newest slot still runs, and only within the catch-up
+ * window. Every other slot is missed.
  * @param spans at least one
  * @param catchUpMs how old a slot may be and still be fired, in milliseconds
  * @param limit how many slots are judged at once; the others stay due
@@ -117,7 +119,7 @@ export function dueSlots(
     const isInTime = newest && !isDue && now.getTime() - newest.slotAt.getTime() <= catchUpMs;
     if (!isInTime) return { paused, missed: due, fire: undefined, next: slot.slotAt };
     const missed = due.slice(0, -1);
-    // Whoever has paused the schedule since then wants no backup now, though one was due before.
+    // When the schedule was paused since then, no backup is wanted now, though one was due before.
     return spans.at(-1)?.definition.paused
       ? { paused: [...paused, newest], missed, fire: undefined, next: slot.slotAt }
       : { paused, missed, fire: newest, next: slot.slotAt };

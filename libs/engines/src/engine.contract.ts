@@ -144,7 +144,7 @@ export function engineContract(kind: string, start: () => Promise<ServerUnderTes
       await expect(take(await take(), other)).rejects.toBeInstanceOf(IncrementalNotPossible);
     }, 180_000);
 
-    it('releases what a server keeps for a backup, however often, and builds on that backup no more', async () => {
+    it('releases what a server keeps for a backup, also twice, and builds nothing on that backup afterwards', async () => {
       const backupId = await take();
       for (const ids of [[backupId], [backupId], [randomUUID()], []]) await engine.release(server.target, ids, never);
       const refused = take(backupId);
@@ -201,7 +201,7 @@ export function engineContract(kind: string, start: () => Promise<ServerUnderTes
     }, 120_000);
 
     describe('as a host', () => {
-      it('has a server whole or not at all, of the last attempt that has begun', async () => {
+      it('has a whole server or none, and only that of the last attempt that has begun', async () => {
         const host = engine.serve(join(folder, 'built'));
         const id = randomUUID();
         const chain = await openChain(vault, await take());

@@ -28,7 +28,7 @@ export interface Abilities {
 /** What a server says of itself. */
 export interface ServerDescription extends Abilities {
   datastore: Datastore;
-  /** By which `whyNoDescendant` tells whether the server holds a later state of what a backup holds. */
+  /** `whyNoDescendant` compares these, to tell whether the server holds a later state of what a backup holds. */
   facts: EngineFacts;
 }
 
@@ -41,7 +41,7 @@ export interface EngineObject {
 
 /** What is known when the server has sent everything and has said that it is good. */
 export interface EngineResult {
-  /** As the server calls itself. */
+  /** The kind and the version that the server reports. */
   datastore: Datastore;
   /** What a restore, or an incremental on top, needs to know. The vault's manifest keeps it. */
   facts: EngineFacts;
@@ -55,9 +55,9 @@ export interface ParentBackup {
 }
 
 export interface BackupOptions {
-  /** Of the backup; a full one is the first of its chain. */
+  /** The id of the backup. A full one is the first of its chain. */
   backupId: string;
-  /** Ends it: connections are closed and `result` rejects. */
+  /** Ends the backup: connections are closed and `result` rejects. */
   signal: AbortSignal;
   /** Makes the backup incremental. */
   parent?: ParentBackup | undefined;
@@ -82,9 +82,9 @@ export interface RestoredFolder {
   bytes: number;
   /** Where files of the server lie that belong outside of its folder. */
   outside: string[];
-  /** What in the folder was made otherwise than it is in the backup, each a line for people. */
+  /** What in the folder differs from the backup, each a line for people. */
   changed: string[];
-  /** What is not as it should be, or can't be known to be, each a sentence for people. */
+  /** What is wrong or could not be checked, each a sentence for people. */
   warnings: string[];
   /** How a server is started on it, as lines for people. The last one is the command. */
   advice: string[];
@@ -96,11 +96,14 @@ export interface RestoreOptions {
   /** Called with the bytes written since the last call. */
   progress?: (bytes: number) => void;
   signal?: AbortSignal;
-  /** Turns off whatever the server would do in its source's place; `changed` says what. Default: everything stays as it is. */
+  /**
+   * Turns off everything that the server would do in its source's place; `changed` says what. Default: everything stays as it
+   * is.
+   */
   standsAlone?: boolean;
   /** Whether the data's own checksums are looked at, which reads everything once more. Default: only after a chain. */
   checksPages?: boolean;
-  /** Data that are no good by their own checksums are told in `warnings`, and don't end the restore. */
+  /** Data with wrong checksums are reported in `warnings`, and don't end the restore. */
   acceptsBadPages?: boolean;
 }
 
@@ -117,14 +120,14 @@ export interface OutsideOption {
 export abstract class Engine {
   abstract readonly datastoreType: DatastoreType;
 
-  /** Who connects to a server, and to which database, where nobody has said so. */
+  /** The user and the database of a connection when an instance names none. */
   abstract readonly usual: { readonly user: string; readonly database: string };
 
   /** Undefined when a server never has anything outside of its folder. */
   abstract readonly outside: OutsideOption | undefined;
 
   /**
-   * What is possible with servers of a version at all. No server is asked.
+   * What is possible with servers of a version. It asks no server.
    * @param version as the instance was registered with, such as `18` or `18.4`
    */
   abstract abilitiesOf(version: string): Abilities;
@@ -137,8 +140,8 @@ export abstract class Engine {
 
   /**
    * Starts a backup.
-   * @throws {IncrementalNotPossible} when there is a parent that can't be built on; `objects` too, before the first of
-   * them, when what has changed since can't be told
+   * @throws {IncrementalNotPossible} when there is a parent that can't be built on. `objects` throws it too, before the first
+   *   object, when the changes since the parent can't be read
    */
   abstract backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup>;
 

@@ -32,7 +32,7 @@ const attempt = (vault: Vault, number: number) =>
     signal: new AbortController().signal,
   });
 
-describe('a backup is whole where its newest attempt says that it lies, at whatever operation', () => {
+describe('a backup is whole where its newest attempt says that it lies, whichever operation is interrupted', () => {
   const crossings: [string, Omit<Crossing, 'backupId' | 'attempt'>][] = [
     ['the disk fails', { troubled: 1 }],
     [

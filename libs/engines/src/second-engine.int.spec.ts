@@ -56,7 +56,7 @@ async function edit(path: string, changes: readonly [old: string, now: string][]
   await writeFile(path, text);
 }
 
-/** With the compiler's own eyes: a place that lists the engines and lacks the new one does not compile. */
+/** What the compiler reports: a place that lists the engines without the new one does not compile. */
 async function typesOf(project: string): Promise<string> {
   await writeFile(
     join(project, 'tsconfig.types.json'),

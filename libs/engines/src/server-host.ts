@@ -1,6 +1,6 @@
 /**
- * Runs servers that are built from backups on this machine, each for one instance. What an instance's server has here is
- * there whole or not at all, and an empty server never stands in for one that was lost.
+ * Runs servers that are built from backups on this machine, each for one instance. The data of an instance's server are
+ * complete here or absent, and an empty server never replaces one that was lost.
  */
 
 /** What an instance's server has on this machine. */
@@ -40,7 +40,7 @@ export interface HostedServer {
 export interface HostOptions {
   /** Default: any port that is free. */
   port?: number;
-  /** Calls the start off. */
+  /** Cancels the start. */
   signal: AbortSignal;
 }
 
@@ -68,6 +68,6 @@ export abstract class ServerHost {
    */
   abstract start(instanceId: string, options: HostOptions): Promise<HostedServer>;
 
-  /** Removes everything of the instance's server, and stops whatever runs on it. */
+  /** Stops the instance's server, and removes everything of it. */
   abstract remove(instanceId: string): Promise<void>;
 }

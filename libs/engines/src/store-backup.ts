@@ -32,7 +32,7 @@ export interface StoreOptions {
     startedAt: Date;
   };
   attempt: number;
-  /** Ends the attempt, of which nothing stays. */
+  /** Ends the attempt, and nothing of it stays. */
   signal: AbortSignal;
   /** Called with the bytes that the server has sent, and with its estimate of all of them. */
   progress?: (doneBytes: number, totalBytes: number | null) => void;
@@ -58,8 +58,8 @@ export interface StoredBackup {
 const extension = '.zst';
 
 /**
- * When it fails, nothing of the attempt counts in the vault. Only where the sealing itself failed may a later attempt find
- * the backup sealed; whoever records the failure purges it.
+ * When it fails, nothing of the attempt counts in the vault. Only where the sealing itself failed may a later attempt find the
+ * backup sealed; the caller that records the failure purges it.
  * @throws {EngineFault | VaultFault} or the signal's reason, when it is aborted outside of the transfer
  */
 export async function storeBackup(options: StoreOptions): Promise<StoredBackup> {

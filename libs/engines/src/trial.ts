@@ -3,7 +3,7 @@
 export interface TrialOptions {
   /** The restored folder. */
   directory: string;
-  /** A folder of the caller's own for whatever else the server needs. `directory` may lie in it. */
+  /** A folder of the caller's own for everything else that the server needs. `directory` may lie in it. */
   scratch: string;
   /** The version of the server that the backup was taken of, such as `18.4`. */
   version: string;
@@ -25,6 +25,6 @@ export interface ReadTable {
   name: string;
   /** The number of rows, in decimal digits. */
   rows: string;
-  /** The same for the same rows, in whatever order they lie. */
+  /** Equal for equal rows, in any order. */
   digest: string;
 }

@@ -11,7 +11,7 @@ const firstSeed = Number(process.env.STRONGROOM_VAULT_SEED ?? 1);
 /** Histories wait for the disk, so many of them run at once. */
 const atOnce = 8;
 
-it('no history of attempts ends with a completed backup or copy that is not whole, or with one that is gone and stays', async () => {
+it('no history of attempts ends with a completed backup or copy that is damaged, or with bytes of one that is deleted', async () => {
   const endings = new Map<string, number>();
   const violations: string[] = [];
   for (let begun = 0; begun < histories && violations.length === 0; begun += atOnce) {

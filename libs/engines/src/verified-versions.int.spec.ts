@@ -22,7 +22,7 @@ const versions: PostgresVersion[] = ['15', '16', '17'];
 
 describe('strongroom verify --restore --programs', () => {
   it.each(versions)(
-    'reads every table of a backup of PostgreSQL %s, whatever its roles preload',
+    'reads every table of a backup of PostgreSQL %s, even when its roles preload a missing library',
     async (version) => {
       const server = await BackedUpServer.start({ version, checksums: false, settings: { wal_log_hints: 'on' } });
       if (!server) return;

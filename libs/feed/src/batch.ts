@@ -25,7 +25,7 @@ import {
 import { recordHandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
 
-/** How often a message is tried by itself before it is set aside. */
+/** How often a message is tried alone before it is set aside. */
 const triesAlone = 3;
 const firstPauseMs = 100;
 
@@ -45,8 +45,8 @@ export interface BatchParts {
   publishDeadLetter(message: FeedMessage, error: unknown): Promise<void>;
 }
 
-/** Whether an error passes by itself. Then the message waits, and is not set aside. */
-export function passesByItself(error: unknown): boolean {
+/** Whether an error is temporary. Then the message waits, and is not set aside. */
+export function isTemporary(error: unknown): boolean {
   return error instanceof FeedFault || isOutage(error);
 }
 
@@ -62,16 +62,16 @@ export class Batch {
 
   /**
    * Returns when every message is handled or set aside.
-   * @throws what passes by itself, such as an outage of the database, and what prevents a message from being set aside
+   * @throws temporary errors, such as an outage of the database, and what prevents a message from being set aside
    */
   async handle(messages: readonly FeedMessage[]): Promise<void> {
     const read = messages.map(readMessage);
     try {
       return await this.together(read);
     } catch (error) {
-      if (passesByItself(error)) throw error;
+      if (isTemporary(error)) throw error;
     }
-    // One message has spoilt the transaction of all. Each is tried alone, so that it shows which.
+    // One message has made the transaction of all fail. Each is tried alone, to find that one.
     for (const each of read) await this.alone(each);
   }
 
@@ -144,7 +144,7 @@ export class Batch {
       try {
         return await this.together([message]);
       } catch (error) {
-        if (passesByItself(error)) throw error;
+        if (isTemporary(error)) throw error;
         // A message that can't be read can't be read the next time either.
         if (!message.event || attempt >= triesAlone) return this.setAside(message, error);
       }

@@ -47,7 +47,7 @@ export class DeadLetters {
     );
   }
 
-  /** As `setAside`, unless a letter of the same event is kept already, whatever partition it came from. */
+  /** As `setAside`, unless a letter of the same event is kept already, from any partition. */
   async setAsideOnce(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
     const found: unknown = await manager.query(
       'select id from dead_letter where consumer_group = $1 and position = $2 and replayed_at is null limit 1',

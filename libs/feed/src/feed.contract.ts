@@ -89,7 +89,7 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(await world.deadLetters()).toEqual([]);
     });
 
-    it('sets aside what no attempt can handle, and goes on with what follows, be it of the same instance', async () => {
+    it('sets aside what no attempt can handle, and goes on with what follows, even with events of the same instance', async () => {
       let poison: string | undefined;
       const tried: string[] = [];
       const member = await world.member({
@@ -187,7 +187,7 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(await member.metric('strongroom_dead_letters')).toBe(0);
     });
 
-    it('waits an outage of the database out: nothing is lost, set aside, or done twice', async () => {
+    it('waits until an outage of the database ends: nothing is lost, set aside, or done twice', async () => {
       let inTheMiddle = () => {};
       const begun = new Promise<void>((resolve) => {
         inTheMiddle = resolve;
@@ -315,7 +315,7 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       );
     });
 
-    it('finishes what it has in hand when it is asked to stop', async () => {
+    it('finishes what it has in hand when it is told to stop', async () => {
       let begin = () => {};
       const begun = new Promise<void>((resolve) => {
         begin = resolve;

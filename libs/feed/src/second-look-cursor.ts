@@ -1,6 +1,6 @@
 /**
  * How far a group's second look is: up to there every event has been handled or set aside. It is kept apart from the group's
- * offsets, because the second look checks on these.
+ * offsets, because the second look checks those offsets.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => world.remove());
 
 /** A second look with a clock that is turned by hand, and without a feed that handles anything. */
-function look(group: string) {
+function secondLookOf(group: string) {
   const { dataSource, ledger, ids } = world;
   const log = createLogger({ app: 'spec', level: 'silent' });
   const clock = { ms: 0 };
@@ -31,8 +31,8 @@ function look(group: string) {
   return { clock, handled, secondLook: new SecondLook({ ...parts, elapsedMs: () => clock.ms }) };
 }
 
-it('goes by how long an event has been there, whatever the clock of the ledger says', async () => {
-  const { clock, handled, secondLook } = look('patient');
+it('goes by how long an event has been there, no matter what the clock of the ledger says', async () => {
+  const { clock, handled, secondLook } = secondLookOf('patient');
   const [first] = await world.append(world.ids.next());
   await secondLook.handleMissed();
   clock.ms += 3 * minuteMs;
@@ -48,8 +48,8 @@ it('goes by how long an event has been there, whatever the clock of the ledger s
   expect(handled).toEqual([first, second]);
 });
 
-it('looks at what comes after an end of the ledger that was lost, be it on a standby that took over', async () => {
-  const { clock, handled, secondLook } = look('taken over');
+it('looks at what comes after the ledger has lost its end, even on a standby that took over', async () => {
+  const { clock, handled, secondLook } = secondLookOf('taken over');
   const kept = await world.append(world.ids.next());
   await secondLook.handleMissed();
   const head = await world.ledger.head();
@@ -72,7 +72,7 @@ it('looks at what comes after an end of the ledger that was lost, be it on a sta
 });
 
 it('takes back an offset beyond the end of the ledger, to what was handled last', async () => {
-  const { secondLook } = look('beyond');
+  const { secondLook } = secondLookOf('beyond');
   await world.append(world.ids.next(), 3);
   const head = await world.ledger.head();
   const places = [
@@ -110,7 +110,7 @@ it('asks as often about a long history as about a short one', async () => {
     },
   };
   const costOf = async (group: string, events: number) => {
-    const { clock, handled, secondLook } = look(group);
+    const { clock, handled, secondLook } = secondLookOf(group);
     await world.append(world.ids.next(), events);
     await secondLook.handleMissed();
     clock.ms += 5 * minuteMs;

@@ -1,7 +1,7 @@
 /**
- * Looks at every event again that has been in the ledger for longer than a feed needs. It handles the events that the feed
- * has not, whatever the broker and the offsets say. Each event is looked at once, so the cost does not grow with the
- * history. When the feed still brings such an event later, the handlers can bear it.
+ * Looks at every event again that has been in the ledger for longer than a feed needs. It handles the events that the feed has
+ * not handled, no matter what the broker and the offsets say. Each event is looked at once, so the cost does not grow with the
+ * history. The handlers tolerate it when the feed brings such an event later.
  *
  * How long an event has been there is measured by the steady clock of the process, from the time when the ledger ended there.
  * The ledger's own clock may be wrong.

@@ -1,4 +1,4 @@
-/** The events that a group has not handled, whatever its offsets say: they are on their way, lost, or set aside. */
+/** The events that a group has not handled, no matter what its offsets say: they are on their way, lost, or set aside. */
 import { parseEvent, type RecordedEvent } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';

@@ -124,9 +124,13 @@ function parsed<T extends z.ZodType>(schema: T, body: string): z.output<T> {
   try {
     return schema.parse(JSON.parse(body));
   } catch (cause) {
-    throw new IdentityFault('keystone-unavailable', 'What answers is no Keystone: its answer is of another form.', {
-      cause,
-    });
+    throw new IdentityFault(
+      'keystone-unavailable',
+      'Something other than Keystone answers: the answer has another form.',
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -57,7 +57,7 @@ describe('what Keystone answers', () => {
       ...more,
     });
 
-  it('is asked once for a token that comes often or many times at once, and again when its time is over', async () => {
+  it('is asked for once when a token comes often or many times at once, and again when its time is over', async () => {
     const one = identity();
     const all = await Promise.all(Array.from({ length: 10 }, () => one.authenticate('token')));
     expect(new Set(all.map((each) => JSON.stringify(each))).size).toBe(1);
@@ -68,7 +68,7 @@ describe('what Keystone answers', () => {
     expect([lookUps, logIns]).toEqual([2, 1]);
   });
 
-  it('is asked at /v3/auth/tokens below its address, with our token and the one in question', async () => {
+  it('is asked for at /v3/auth/tokens below its address, with our token and the caller’s', async () => {
     const seen: unknown[] = [];
     lookUp = ({ url, headers }, response) => {
       seen.push([url, headers['x-auth-token'], headers['x-subject-token']]);
@@ -82,8 +82,8 @@ describe('what Keystone answers', () => {
     ['there is no such token', 404, {}],
     ['it is of no project', 200, described({ project: undefined })],
     ['it has expired', 200, described({ expires_at: later(-1) })],
-    ['its project can be no account', 200, described({ project: { id: 'not/one', name: 'x' } })],
-  ])('lets nobody in when %s, and is asked again soon', async (_, status, body) => {
+    ['its project cannot be an account', 200, described({ project: { id: 'not/one', name: 'x' } })],
+  ])('lets nobody in when %s, and is soon asked for again', async (_, status, body) => {
     lookUp = (__, response) => response.writeHead(status).end(JSON.stringify(body));
     const one = identity();
     expect(await one.authenticate('token')).toBeUndefined();
@@ -108,7 +108,7 @@ describe('what Keystone answers', () => {
     await expect(identity().authenticate('token')).rejects.toMatchObject({ name: 'IdentityFault', retryable: true });
   });
 
-  it('is asked with a new token of ours when ours is refused, once', async () => {
+  it('is asked for once more, with a new token of ours, when ours is refused', async () => {
     lookUp = ({ headers }, response) => {
       if (headers['x-auth-token'] === 'own-1') response.writeHead(401).end();
       else response.end(JSON.stringify(described()));
@@ -119,7 +119,7 @@ describe('what Keystone answers', () => {
     await expect(identity().authenticate('token')).rejects.toMatchObject({ code: 'keystone-refused' });
   });
 
-  it('is asked with a new token of ours before ours expires', async () => {
+  it('is asked for with a new token of ours before the old one expires', async () => {
     const one = identity();
     await one.authenticate('a');
     clock.advance(545_000);
@@ -127,7 +127,7 @@ describe('what Keystone answers', () => {
     expect(logIns).toBe(2);
   });
 
-  it('is not asked about what can be no token', async () => {
+  it('is not asked for when the text cannot be a token', async () => {
     for (const token of [undefined, '', 'a b', 'a\nb', 'ä', 'x'.repeat(9_000)]) {
       expect(await identity().authenticate(token)).toBeUndefined();
     }

@@ -89,7 +89,7 @@ export class KeystoneTokens extends Identity {
       return await this.api.describe(token, await this.ownToken());
     } catch (error) {
       if (!(error instanceof OwnTokenRefused)) throw error;
-      throw new IdentityFault('keystone-refused', 'Keystone refuses the very token that it has given Strongroom.');
+      throw new IdentityFault('keystone-refused', 'Keystone refuses the token that it has just given to Strongroom.');
     }
   }
 

@@ -71,7 +71,7 @@ describe('tokens of a real Keystone', () => {
     expect(await identity().authenticate(undefined)).toBeUndefined();
   }, 60_000);
 
-  it('that were revoked count no longer than what was found out is kept', async () => {
+  it('that were revoked count no longer than Keystone’s answer is kept', async () => {
     if (!keystone) return;
     const token = await tokenOf('member-of-acme');
     const kept = identity({ cacheMs: 2_000 });
@@ -81,7 +81,7 @@ describe('tokens of a real Keystone', () => {
     await eventually(async () => expect(await kept.authenticate(token)).toBeUndefined(), { withinMs: 10_000 });
   }, 60_000);
 
-  it('can’t be told of while Keystone is away: nobody is let in, but for who was just now; and it comes back by itself', async () => {
+  it('can’t be looked up while Keystone is away: only callers whose answer is still kept are let in, until it is back', async () => {
     if (!keystone) return;
     const [known, unknown] = [await tokenOf('member-of-acme'), await tokenOf('reader-of-acme')];
     const one = identity({ cacheMs: 30_000 });
@@ -93,7 +93,7 @@ describe('tokens of a real Keystone', () => {
     expect(await one.authenticate(unknown)).toMatchObject({ roles: ['observer'] });
   }, 90_000);
 
-  it('that have expired let nobody in, however long what was found out would be kept', async () => {
+  it('that have expired let nobody in, even when Keystone’s answer would be kept for longer', async () => {
     if (!keystone) return;
     const token = await tokenOf('member-of-acme');
     const one = identity({ cacheMs: 3_600_000 });
@@ -103,7 +103,7 @@ describe('tokens of a real Keystone', () => {
     });
   }, 90_000);
 
-  it('are not looked up as somebody whom Keystone does not know', async () => {
+  it('are not looked up by a service user whom Keystone does not know', async () => {
     if (!keystone) return;
     const wrong = {
       name: 'strongroom',

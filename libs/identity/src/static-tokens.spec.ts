@@ -34,7 +34,7 @@ describe('a file of tokens', () => {
     clock.advance(1_000);
   };
 
-  it('tells whose a token is, and of nobody else', async () => {
+  it('tells whose a token is, and knows no other tokens', async () => {
     await write([ada, bob]);
     const tokens = await open();
     expect(await tokens.authenticate('bob-secret')).toEqual({ name: 'bob', accountId: '5678', roles: ['observer'] });

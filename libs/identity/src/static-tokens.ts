@@ -93,7 +93,7 @@ export class StaticTokens extends Identity {
     const { path, log } = this.options;
     const version = await versionOf(path);
     if (version === this.version) return;
-    // This counts for a broken file as well: it is told once, and the file is read again when it changes again.
+    // This holds for a broken file too: it is logged once, and the file is read again when it changes again.
     this.version = version;
     try {
       this.tokens = await readTokens(path);

@@ -24,7 +24,7 @@ interface BatchWriter {
 
 const largestBatch = 500;
 const tries = 4;
-/** After an outage that took longer to show there is no further try: it would take as long, and the whole queue waits for it. */
+/** A failure that took longer than this to show is not tried again: the whole queue would wait as long once more. */
 const worthAnotherTryMs = 5_000;
 
 export class AppendQueue {
@@ -66,7 +66,8 @@ export class AppendQueue {
       const touches = touchedBy(waiting.request);
       if (taken.length < largestBatch && touches.every((name) => !touched.has(name))) taken.push(waiting);
       else left.push(waiting);
-      // The names of a request that is left count as well, so that two requests of one stream keep their order.
+      // The names of a request that is left for the next batch count as well, so that two requests of one stream keep their
+      // order.
       for (const name of touches) touched.add(name);
     }
     this.queue = left;

@@ -1,7 +1,7 @@
 /** A row of `ledger_event`: the columns that are read, and the forms in which readers get them. */
 import { z } from 'zod';
 
-/** A committed event as the ledger gives it. It is not parsed yet: whoever handles it judges its form. */
+/** A committed event as the ledger gives it. It is not parsed yet: its reader checks its form. */
 export interface TailRow {
   position: number;
   id: string;

@@ -40,7 +40,7 @@ function forgetting(instanceId: string, more: Partial<AppendRequest> = {}): Appe
 const lease = async () => (await jobs.lease('instance', '', 'spec', 100, 60_000)).map(({ id }) => id).sort();
 
 describe('an event that asks for work', () => {
-  it('is appended with its job, whoever appends it and however many go together', async () => {
+  it('is appended with its job, by each way to append, alone or with others', async () => {
     const [alone, first, second, within] = [ids.next(), ids.next(), ids.next(), ids.next()];
     await ledger.append(forgetting(alone));
     await ledger.appendTogether([forgetting(first), forgetting(second)]);

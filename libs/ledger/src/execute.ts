@@ -54,7 +54,7 @@ export interface BoundCommand {
 
 type NotFree = Extract<AppendOutcome, { outcome: 'claimed' | 'used-up' }>;
 
-/** The kind of claim that a request's Idempotency-Key is: one append takes it. */
+/** The kind of claim for a request's Idempotency-Key. Only one append can take it. */
 export const idempotencyKey = 'idempotency-key';
 
 const tries = 5;
@@ -70,7 +70,7 @@ export class ConflictFault extends Fault<'ledger-conflict'> {
 
 /**
  * Executes one command.
- * @returns the events that were recorded, of which there are none when nothing had to happen; or the domain's refusal
+ * @returns the events that were recorded, which are none when nothing had to happen; or the domain's refusal
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races
  */
@@ -84,10 +84,10 @@ export function execute<A extends Aggregate, State, Command extends { type: stri
 }
 
 /**
- * Executes commands on different streams: all of them, or none when one is refused. A claim that one of them gives back
- * the next may take.
- * @param given the commands, or a function that makes them. The function is called before each try: commands that rely on more
- * than their own streams are made from what it reads then
+ * Executes commands on different streams: all of them, or none when one is refused. A command may take a claim that an earlier
+ * one gives back.
+ * @param given the commands, or a function that makes them. The function is called before each try, so that commands which rely
+ *   on other streams are made from what it reads then
  * @returns the events that were recorded, in the order of the commands, or the first refusal
  * @throws {LedgerFault} when the ledger's database can't be reached
  * @throws {ConflictFault} after five lost races

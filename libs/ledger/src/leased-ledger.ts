@@ -1,7 +1,6 @@
 /**
- * The ledger for the holder of a lease. An outage of the ledger's database is no reason to give up work whose bytes may be
- * safe already. So whatever is read or recorded is tried again until the database is back, the lease is lost or the process
- * stops.
+ * The ledger for the holder of a lease. An outage of the ledger's database is no reason to give up work whose bytes may be safe
+ * already. So each read and each record is tried again until the database is back, the lease is lost or the process stops.
  */
 import {
   type Aggregate,
@@ -57,7 +56,7 @@ export class LeasedLedger {
 
   /**
    * Does something that needs the ledger's database, and tries again in an outage.
-   * @param passes whether an error passes by itself; any other is thrown at once
+   * @param passes whether an error is temporary; any other is thrown at once
    */
   outlast<T>(what: string, action: () => Promise<T>, passes: (error: unknown) => boolean = isOutage): Promise<T> {
     const { signal } = this.use;

@@ -13,8 +13,8 @@ export class LedgerFault extends Fault<'ledger-unavailable'> {
 }
 
 /**
- * The errors of an outage that ends by itself: a connection is lost or refused, a server starts or stops, is too slow
- * (57014) or became a standby (25006), or a resource ran out.
+ * The errors of a temporary outage: a connection is lost or refused, a server starts or stops, is too slow (57014) or became a
+ * standby (25006), or a resource ran out.
  */
 const passing = /^(08|53|57P0|57014|25P03|25006|40001|40P01|55P03)/;
 const connectionErrors = new Set([
@@ -28,7 +28,7 @@ const connectionErrors = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Whether a database error is an outage that ends by itself. Any other error is a mistake in the statement. */
+/** Whether a database error is a temporary outage. Any other error is a mistake in the statement. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof LedgerFault) return true;
   if (error instanceof AggregateError) return error.errors.some(isOutage);

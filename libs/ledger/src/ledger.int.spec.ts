@@ -250,7 +250,7 @@ describe('the ledger', () => {
     });
   });
 
-  it('wakes who waits for appends', async () => {
+  it('wakes those who wait for appends', async () => {
     let woken = 0;
     const stop = await ledger.onAppend(() => {
       woken += 1;

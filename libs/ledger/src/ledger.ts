@@ -65,7 +65,7 @@ export class Ledger {
    * @throws {LedgerFault} when the database can't be reached
    */
   async append(request: AppendRequest): Promise<AppendOutcome> {
-    // Before it is queued: a malformed event would fail the others of its batch.
+    // The check comes before the queue, because a malformed event would fail the others of its batch.
     request.events.forEach(checkNewEvent);
     return this.queue.append(request);
   }
@@ -276,7 +276,7 @@ export class Ledger {
     return z.array(z.unknown()).parse(rows).length > 0;
   }
 
-  /** Gives back claims of one kind without an event, whoever holds them, within the caller's transaction. */
+  /** Gives back claims of one kind without an event, no matter which streams hold them, within the caller's transaction. */
   async releaseClaims(manager: EntityManager, kind: string, keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
     await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
@@ -320,7 +320,7 @@ export class Ledger {
     return () => notices.stop();
   }
 
-  /** To be called after an append of the same transaction, whose lock keeps the streams unchanged until the commit. */
+  /** Must be called after an append of the same transaction, whose lock keeps the streams unchanged until the commit. */
   private async areAsExpected(manager: EntityManager, expects: readonly ExpectedStream[]): Promise<boolean> {
     if (expects.length === 0) return true;
     const rows: unknown = await manager.query(

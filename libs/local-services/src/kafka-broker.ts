@@ -28,7 +28,7 @@ export interface KafkaOptions {
   /** Default: any free port. */
   controllerPort?: number;
   logFile: string;
-  /** Whether a Ctrl-C on the terminal does not reach it. Whoever has started it stops it then. */
+  /** Whether a Ctrl-C on the terminal does not reach it. Then the process that started it stops it. */
   ownSession?: boolean;
   /** Ends the start when it is aborted. */
   signal?: AbortSignal;

@@ -25,13 +25,13 @@ const java17 = 'echo \'openjdk version "17.0.15" 2025-04-15\' >&2';
 const fetches = `PATH=/usr/bin:/bin; for word; do case "$word" in -DoutputDirectory=*) out=$(expr "$word" : '.*=\\(.*\\)');; esac; done`;
 
 describe('a Kafka', () => {
-  it('can’t be had without Java, and the package to install is named', async () => {
+  it('is not found without Java, and the package to install is named', async () => {
     const { reason } = await find();
     expect(reason).toContain('there is no Java');
     expect(reason).toContain('openjdk-17-jre-headless');
   });
 
-  it('can’t be had with a Java that is too old, and its version is named', async () => {
+  it('is not found with a Java that is too old, and its version is named', async () => {
     program('java', 'echo \'openjdk version "1.8.0_402"\' >&2');
     expect((await find()).reason).toContain('Java is 8');
   });
@@ -45,12 +45,12 @@ describe('a Kafka', () => {
     expect(await find()).toMatchObject({ java: join(folder, 'bin', 'bin', 'java') });
   });
 
-  it('can’t be had without Maven, and the package to install is named', async () => {
+  it('is not found without Maven, and the package to install is named', async () => {
     program('java', java17);
     expect((await find()).reason).toBe('there is no Maven to fetch Kafka with (Debian: maven)');
   });
 
-  it('can’t be had when Maven fails: what it said first is told, and nothing half fetched is left', async () => {
+  it('is not found when Maven fails: its first error is told, and nothing half fetched is left', async () => {
     program('java', java17);
     program(
       'mvn',

@@ -184,8 +184,8 @@ export class Copies {
   }
 
   /**
-   * Copies that have been owed to regions without a vault for a minute: so processes that are given a new region one by one
-   * do not undo each other's doing for long.
+   * Copies that have been owed for a minute to regions without a vault. The minute keeps processes that learn of a new region
+   * one after another from undoing each other's work for long.
    * @param served the regions with a vault
    */
   async unservable(served: readonly string[], limit: number): Promise<CopyOfRegion[]> {

@@ -16,7 +16,7 @@ export interface InstanceRow extends ViewRow {
   endpoint: Endpoint | null;
   /** Why the server could not be built. */
   fault: FaultOfRow | null;
-  /** The lineages that were accepted, each with those whose place it takes. */
+  /** The lineages that were accepted, each with those that it replaces. */
   accepted: { lineage: string; inPlaceOf: string[] }[];
   createdAt: Date;
   updatedAt: Date;

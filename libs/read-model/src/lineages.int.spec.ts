@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 describe('the views', () => {
-  it('tell which server a backup is of and why it is full, of whichever version the account was folded by, and after a rebuild', async () => {
+  it('tell which server a backup is of and why it is full, for every version that folded the account, and after a rebuild', async () => {
     const accountId = `account-${ids.next()}`;
     const [instanceId, scheduleId, old] = [ids.next(), ids.next(), ids.next()];
     const record = async (stream: StreamName, events: NewEvent[], expectedVersion = 0) => {
@@ -132,7 +132,7 @@ describe('the views', () => {
         ),
       );
     const before = await rowsOf();
-    // The rows are as an older version left them, which knew none of these events.
+    // The rows are as an older version left them that knew none of these events.
     await dataSource.query(
       `update backup_view set made_full = null, lineage = null, facts = null, another_server = null where account_id = $1`,
       [accountId],

@@ -23,7 +23,7 @@ export interface LineageRow {
   lastCompletedAt: Date;
   /** Whether the newest backup of the instance is of this lineage. */
   isNewest: boolean;
-  /** Why the newest switch to this lineage was one, if a backup that tells it is still there. */
+  /** How the newest switch to this lineage was noticed, if a backup that says so is still there. */
   anotherServer: { backupId: string; formerLineage: string; formerBackupId: string; reason: string } | null;
 }
 

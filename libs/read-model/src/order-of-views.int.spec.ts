@@ -46,7 +46,7 @@ async function record(accountId: string, instanceId: string, stream: ReturnType<
   expect(outcome).toMatchObject({ outcome: 'appended' });
 }
 
-it('runs are paged through each once, also two of one slot', async () => {
+it('the pages show each run once, also two runs of one slot', async () => {
   const accountId = `account-${ids.next()}`;
   const [instanceId, scheduleId] = [ids.next(), ids.next()];
   const made: string[] = [];
@@ -68,7 +68,7 @@ it('runs are paged through each once, also two of one slot', async () => {
   expect(found.sort()).toEqual(made.sort());
 });
 
-it('a backup’s place in the ledger says which is newest, whatever a clock said, also of those that an older version folded', async () => {
+it('a backup’s place in the ledger says which is newest, no matter what a clock said, also for those that an older version folded', async () => {
   const accountId = `account-${ids.next()}`;
   const [instanceId, scheduleId] = [ids.next(), ids.next()];
   const made: string[] = [];

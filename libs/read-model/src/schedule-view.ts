@@ -1,4 +1,4 @@
-/** The view of an account's schedules, and what their runs tell. */
+/** The view of an account's schedules, with the activity that their runs show. */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In, MoreThan } from 'typeorm';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ export interface ScheduleRow extends ViewRow {
   updatedAt: Date;
 }
 
-/** What the runs of a schedule tell of it. */
+/** What the runs of a schedule show. */
 export interface ScheduleActivity {
   /** Whether a backup of the schedule is requested or running. */
   running: boolean;

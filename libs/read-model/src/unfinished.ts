@@ -1,7 +1,7 @@
 /**
- * What has not come to its end, as the views show it. Whoever looks for lost jobs and timers compares it with those. It is
- * told in order of id, a step of a round at a time, so a look costs the same however many there are. What has changed in the
- * last five minutes is left out: a feed may take so long to bring the news by itself, a broker's restart included.
+ * What has not ended, as the views show it. The search for lost jobs and timers compares it with those. It is read in order of
+ * id, a step of a round at a time, so the cost of a step does not grow with their number. What has changed in the last five
+ * minutes is left out, because a feed may take as long to bring an event, a broker's restart included.
  */
 import type { RoundStep } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
@@ -29,7 +29,9 @@ export class Unfinished {
     );
   }
 
-  /** Backups that are being deleted; without what is built on another one that is, which goes with it. */
+  /**
+   * Backups that are being deleted. A backup whose parent is being deleted is left out, because it is deleted with the parent.
+   */
   deletions(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
     return this.step(
       row,
@@ -105,7 +107,7 @@ export class Unfinished {
     return { found, end: found.length < stepSize ? undefined : found.at(-1)?.id };
   }
 
-  /** Reads the next rows, whatever they are, and finds those that meet the condition. */
+  /** Reads the next rows of any kind, and finds those that meet the condition. */
   private async stepThrough<Row extends { id: string }>(
     form: z.ZodType<Row>,
     query: string,

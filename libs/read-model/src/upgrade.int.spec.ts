@@ -31,7 +31,7 @@ async function tablesOf(dataSource: DataSource): Promise<string[]> {
 
 describe('an upgrade', () => {
   it.each([9, 12, 17] as const)(
-    'makes of what version %i had folded what a rebuild makes of the events',
+    'makes the same rows from those of version %i as a rebuild makes from the events',
     async (version) => {
       database = await olderDatabase(version);
       const { newer } = database;
@@ -73,7 +73,7 @@ describe('an upgrade', () => {
     });
   });
 
-  it('leaves an older process at work beside it, and one that starts beside it changes nothing', async () => {
+  it('lets an older process go on beside it, and one that starts beside it changes nothing', async () => {
     database = await olderDatabase(17);
     const { older, newer } = database;
     await migrate(newer);
@@ -94,7 +94,7 @@ describe('an upgrade', () => {
     );
   });
 
-  it('is never taken back: each migration says what to do instead', async () => {
+  it('is never undone: each migration says what to do instead', async () => {
     database = await olderDatabase(17);
     for (const migration of migrations) {
       await expect(new migration().down()).rejects.toThrow(/restore a backup of the database/);

@@ -160,7 +160,7 @@ async function everyRow(): Promise<unknown> {
 }
 
 describe('the views', () => {
-  it('reflect every event that was appended before they were asked for', async () => {
+  it('reflect every event that was appended before they were read', async () => {
     const { accountId, instanceId, scheduleId, backupId, failedId, copy } = await history();
     await views.catchUp(accountId);
     expect(await new Instances(dataSource).find(accountId, instanceId)).toMatchObject({ name: 'orders', version: 1 });
@@ -195,7 +195,7 @@ describe('the views', () => {
     expect(await new Backups(dataSource).page('other', { limit: 5 })).toEqual({ items: [], more: false });
   });
 
-  it('come to the same when many fold the same account at once', async () => {
+  it('are the same when many fold the same account at once', async () => {
     const { accountId, scheduleId } = await history();
     await Promise.all(Array.from({ length: 8 }, () => views.catchUp(accountId)));
     expect(await new Schedules(dataSource).find(accountId, scheduleId)).toMatchObject({ hour: 3, version: 2 });
@@ -225,7 +225,7 @@ describe('the views', () => {
     expect((await new Backups(dataSource).page(accountId, { limit: 5 }))?.items).toHaveLength(2);
   });
 
-  it('keep what a schedule has run, whatever becomes of its backups, and from before that was kept too', async () => {
+  it('keep the runs of a schedule when its backups are gone, also runs from before the view had them', async () => {
     const { accountId, instanceId, scheduleId, backupId, failedId } = await history();
     const askedFor = ids.next();
     const request: EventData<'BackupRequested'> = {
@@ -307,7 +307,7 @@ describe('the views', () => {
     expect(await backups.page(accountId, { limit: 3, marker: ids.next() })).toBeUndefined();
   });
 
-  it('pass over what a newer version has recorded, go on with what follows, and have it when it is known', async () => {
+  it('skip what a newer version has recorded, go on with what follows, and show it once it is known', async () => {
     const { accountId, instanceId, scheduleId, backupId } = await history();
     await views.catchUp(accountId);
     const recordNewer = (type: string, data: object) =>

@@ -51,8 +51,8 @@ export class Views {
   }
 
   /**
-   * As `catchUp`, of each account once. An account with an event that this version can't read holds up no other: its views
-   * show what came before that event, and the log tells.
+   * As `catchUp`, for each account once. An account with an event that this version can't read holds up no other. Its views
+   * show what came before that event, and the log says so.
    */
   async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {

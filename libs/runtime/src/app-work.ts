@@ -1,4 +1,4 @@
-/** What an app does by itself: it begins when the app has begun, and ends before the app's connections do. */
+/** The work that an app does without a request. It begins when the app has begun, and ends before the app's connections do. */
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
 import type { Running } from './jobs/job-work.js';
 

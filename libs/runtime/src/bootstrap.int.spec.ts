@@ -74,7 +74,7 @@ describe('the process of an app', () => {
     return process_;
   };
 
-  it('serves, and ends by itself with nothing left open when asked to', async () => {
+  it('serves, and ends with nothing left open when it is told to', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const app = start();
       const { url } = await app.says('listening');
@@ -86,7 +86,7 @@ describe('the process of an app', () => {
     }
   });
 
-  it('does not outlive who supervises it', async () => {
+  it('ends when its supervisor is gone', async () => {
     const app = start({ STRONGROOM_SUPERVISED: '1' });
     await app.says('listening');
     app.hangUp();
@@ -94,14 +94,14 @@ describe('the process of an app', () => {
     expect(app.lines.map(({ msg }) => msg)).toContain('stopping: standard input closed');
   });
 
-  it('outlives a closed standard input when it is not supervised', async () => {
+  it('goes on after its standard input is closed when it is not supervised', async () => {
     const app = start();
     app.hangUp();
     const { url } = await app.says('listening');
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
   });
 
-  it('says that it listens however quiet its log is', async () => {
+  it('says that it listens, even when its log is silent', async () => {
     await start({ STRONGROOM_LOG_LEVEL: 'error' }).says('listening');
   });
 
@@ -124,7 +124,7 @@ describe('the process of an app', () => {
     });
   });
 
-  it('ends when asked to while it still waits for what it needs', async () => {
+  it('ends when it is told to while it still waits for what it needs', async () => {
     const app = start({ FIXTURE: 'wait' });
     await app.says('waiting for the database');
     app.kill('SIGTERM');
@@ -137,7 +137,7 @@ describe('the process of an app', () => {
     expect(app.lines.at(-1)).toMatchObject({ level: 'fatal', err: { stack: expect.stringContaining('process.ts') } });
   });
 
-  it('does not start with a configuration that is not whole, and names all that is wrong', async () => {
+  it('does not start with an incomplete configuration, and names everything that is wrong', async () => {
     const app = start({ STRONGROOM_VAULTS: '', STRONGROOM_HTTP_PORT: 'http' });
     expect(await app.ended).toEqual({ code: 78, signal: null });
     expect(app.lines).toMatchObject([

@@ -15,10 +15,10 @@ export interface BootstrapOptions<A extends AppName> extends ServiceOptions<Conf
   config?: ConfigOf[A];
   /**
    * Prepares what must be there before the app is opened, such as an up-to-date schema.
-   * @param stopping aborted when the process is asked to end meanwhile
+   * @param stopping aborted when the process is told to end meanwhile
    */
   prepare?: (parts: RuntimeParts<ConfigOf[A]>, stopping: AbortSignal) => Promise<void>;
-  /** How long closing may take before the process ends all the same, in milliseconds. Default 8 s, since Docker gives 10. */
+  /** How long closing may take before the process ends anyway, in milliseconds. Default 8 s, since Docker gives 10. */
   endWithinMs?: number;
 }
 
@@ -46,7 +46,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
     log.info(`stopping: ${why}`);
     stopping.abort(new Error(`the process is stopping: ${why}`));
     const deadline = setTimeout(() => {
-      log.error(`not stopped within ${endWithinMs} ms: ended at once; leases lapse by themselves`);
+      log.error(`not stopped within ${endWithinMs} ms: ended at once; its leases will lapse`);
       process.exit(exitFault);
     }, endWithinMs);
     const service = await opening?.catch(() => undefined);
@@ -103,7 +103,7 @@ function onAsk(stdin: Readable, supervised: boolean, end: (why: string) => void)
   stdin.on('end', gone).on('close', gone).on('error', gone).resume();
 }
 
-/** When everything is closed the process ends by itself. Whatever still keeps it is a leak, and is named. */
+/** When everything is closed, nothing keeps the process and it ends. Anything that still keeps it is a leak, and is named. */
 function endWhenQuiet(log: Logger): void {
   process.exitCode = 0;
   process.stdin.destroy();

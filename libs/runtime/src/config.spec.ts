@@ -69,14 +69,14 @@ describe('the configuration', () => {
     expect(ports).toEqual([8779, 8780, 8781]);
   });
 
-  it('asks an app for no secret that it has no use for', () => {
+  it('asks an app only for the secrets that it uses', () => {
     const { STRONGROOM_SECRET_KEY: _key, STRONGROOM_TOKENS_FILE: _tokens, ...rest } = environment;
     expect(loadConfig('replicator', rest).secretKey).toBeUndefined();
     expect(Object.keys(problemsOf('scheduler', rest))).toEqual(['STRONGROOM_SECRET_KEY']);
     expect(Object.keys(problemsOf('api', rest))).toEqual(['STRONGROOM_TOKENS_FILE', 'STRONGROOM_SECRET_KEY']);
   });
 
-  it('asks for what Keystone takes where that tells who asks', () => {
+  it('requires the settings of Keystone when Keystone says who calls', () => {
     const { STRONGROOM_TOKENS_FILE: _tokens, ...rest } = environment;
     const keystone = { ...rest, STRONGROOM_IDENTITY: 'keystone' };
     expect(Object.keys(problemsOf('api', keystone))).toEqual([
@@ -154,7 +154,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('has no copies go to LON, which may be the home region all the same', () => {
+  it('refuses copies to LON, which may still be the home region', () => {
     const vaults = { ...environment, STRONGROOM_VAULTS: 'DFW=file:///a,LON=file:///b' };
     expect(problemsOf('replicator', vaults)).toEqual({
       STRONGROOM_VAULTS: expect.stringContaining('copies to that region are not supported'),

@@ -1,6 +1,6 @@
 /**
  * Tells over HTTP whether the process is alive, whether it can do its work, and what it measures. Alive means only that the
- * event loop runs, so an outage of something that the process depends on never gets it restarted.
+ * event loop runs, so an outage of something that the process depends on never causes a restart.
  */
 import { Controller, Get, Inject, type OnModuleDestroy, Res } from '@nestjs/common';
 import { messageOf } from '@strongroom/contracts';

@@ -54,7 +54,7 @@ describe('the log', () => {
     expect(lines.join('')).not.toContain(secret);
   });
 
-  it('has what the framework says: its errors as errors, its narration for developers only', () => {
+  it('has what the framework says: its errors as errors, its other messages for developers only', () => {
     const { log, read } = openLog();
     const nest = new NestLog(log);
     nest.log('Nest application successfully started', 'NestApplication');

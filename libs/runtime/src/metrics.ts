@@ -74,7 +74,7 @@ export class Metrics {
   }
 }
 
-/** Rejects when the work takes longer. The work goes on, but nobody hears of its end. */
+/** Rejects when the work takes longer. The work goes on, but its result is dropped. */
 export async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {

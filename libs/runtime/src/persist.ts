@@ -1,11 +1,11 @@
-/** Repeats an action whose outcome must not be lost, as long as its errors are of a kind that passes. */
+/** Repeats an action whose outcome must not be lost, as long as its errors are temporary. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
 export interface Persistence {
   /** What is done, for the log: `recording CompleteBackup for backup 91ae…`. */
   what: string;
-  /** Whether an error passes by itself. Any other is thrown at once. */
+  /** Whether an error is temporary. Any other is thrown at once. */
   passes(error: unknown): boolean;
   /** Ends the repetition when it is aborted. The last error is thrown then. */
   signal: AbortSignal;

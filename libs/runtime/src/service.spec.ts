@@ -71,7 +71,7 @@ describe('an app', () => {
   const said = (message: string) =>
     lines.map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line))).filter(({ msg }) => msg === message);
 
-  it('says where it listens, for whoever started it', () => {
+  it('says where it listens, for the process that started it', () => {
     expect(said('listening')).toMatchObject([{ url: service.url }]);
     expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   });
@@ -96,7 +96,7 @@ describe('an app', () => {
     expect((await call('/health/live')).status).toBe(200);
   });
 
-  it('is ready when nothing is amiss', async () => {
+  it('is ready when nothing is wrong', async () => {
     health.addReadiness('database', async () => {});
     const answer = await call('/health/ready');
     expect(answer.status).toBe(200);
@@ -127,7 +127,7 @@ describe('an app', () => {
     expect(await answer.json()).toEqual({ note: { a: 1 }, context: { requestId: 'req-1', correlationId: 'order-7' } });
   });
 
-  it('replaces an id that could not be told in a log or header', async () => {
+  it('replaces an id that a log or a header cannot hold', async () => {
     for (const id of ['a b', '<x>', 'x'.repeat(129)]) {
       const answer = await call('/notes', { headers: { 'x-request-id': id } });
       expect(answer.headers.get('x-request-id')).toMatch(/^id-\d$/);
@@ -140,7 +140,7 @@ describe('an app', () => {
     expect(answer.status).toBe(413);
   });
 
-  it('ends without waiting for a connection on which nobody asks anything', async () => {
+  it('ends without waiting for a connection that has had no request', async () => {
     const { hostname, port } = new URL(service.url);
     const silent = connect(Number(port), hostname);
     await once(silent, 'connect');

@@ -76,7 +76,7 @@ export async function openService<C extends AppConfig>(
     await configure?.(app, parts);
     await app.listen(config.http.port, config.http.host);
     const url = await app.getUrl();
-    // The launcher reads the port from this line, whatever the log's level.
+    // The launcher reads the port from this line, so it is written at every level of the log.
     log.child({}, { level: 'info' }).info({ url }, 'listening');
     await Promise.race([app.startAllMicroservices(), ...(stopping ? [abortOf(stopping)] : [])]);
     return { app, url, close: () => app.close() };

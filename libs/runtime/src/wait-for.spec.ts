@@ -30,7 +30,7 @@ describe('waiting for something', () => {
     expect(lines).toEqual([]);
   });
 
-  it('ends at once with an error that no waiting mends, or when told to', async () => {
+  it('ends at once with an error that is not temporary, or when it is told to', async () => {
     const { log } = openLog();
     const refused = async () => {
       throw new Error('password is wrong');

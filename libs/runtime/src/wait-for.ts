@@ -5,7 +5,7 @@ import type { Logger } from './log.js';
 export interface WaitOptions {
   /** Ends the waiting when it is aborted. The last error is thrown then. */
   signal?: AbortSignal;
-  /** Which errors pass by themselves. Any other is thrown at once. Default: all pass. */
+  /** Which errors are temporary. Any other is thrown at once. Default: all of them. */
   passes?: (error: unknown) => boolean;
   firstPauseMs?: number;
   longestPauseMs?: number;

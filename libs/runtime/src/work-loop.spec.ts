@@ -78,7 +78,7 @@ describe('a work loop', () => {
     expect(passes).toBe(5);
   });
 
-  it('gives a fault longer and longer, tells of it once, and of its end', async () => {
+  it('waits longer and longer after each failure, logs the first one, and logs when it works again', async () => {
     let broken = true;
     const { wake } = bound(
       start(async () => {
@@ -101,7 +101,7 @@ describe('a work loop', () => {
     expect(passes).toBe(before + 1);
   });
 
-  it('when stopped waits for the pass in hand, which is told, and begins no other', async () => {
+  it('when stopped, tells the pass in hand, waits for its end, and begins no other', async () => {
     let ended = false;
     const stopping = start(async (signal) => {
       await new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 100)));

@@ -1,6 +1,6 @@
 /**
- * A server as a child process, with its output in a file. It can be started, watched, stopped and killed. When the process
- * that started it ends without having stopped it, it is asked to stop.
+ * A server as a child process, with its output in a file. It can be started, watched, stopped and killed. When the process that
+ * started it ends without having stopped it, it gets the signal to stop.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -53,7 +53,7 @@ export async function dataFolder(directory: string, user: SystemUser | undefined
   if (found && !found.isSymbolicLink()) {
     throw new ServiceFault(
       'no-place',
-      `${path} can't be reached by ${user.name}, as whom PostgreSQL runs in place of root. Open the folders above it to others (chmod o+x), or move it away to begin anew.`,
+      `${path} can't be reached by ${user.name}, the user for PostgreSQL in place of root. Open the folders above it to others (chmod o+x), or move it away to begin anew.`,
     );
   }
   const place = placeOf(path);
@@ -66,7 +66,7 @@ export async function dataFolder(directory: string, user: SystemUser | undefined
   return place;
 }
 
-/** Stops a server that runs on the folder, or on the folder that stands in for it. */
+/** Stops a server that runs on the folder, or on the folder that replaces it. */
 export async function endLeftoverOf(directory: string): Promise<void> {
   for (const data of [resolve(directory), placeOf(resolve(directory))]) await endLeftover(data);
 }
@@ -80,7 +80,7 @@ export async function initialise(
   const unfinished = `${data}.unfinished`;
   const passwordFile = `${data}.password-${randomBytes(4).toString('hex')}`;
   const made = mkdirSync(dirname(data), { recursive: true });
-  // Whatever the umask is, the user must be able to pass through the new folders.
+  // With any umask, the user must be able to pass through the new folders.
   for (let folder = dirname(data); made && folder.startsWith(made); folder = dirname(folder)) chmodSync(folder, 0o755);
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { mode: 0o700 });

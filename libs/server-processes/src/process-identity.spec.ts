@@ -7,7 +7,7 @@ const patient = ['-e', 'setInterval(() => {}, 1000)'];
 const deaf = ['-e', "process.on('SIGTERM', () => {}); console.log('ready'); setInterval(() => {}, 1000)"];
 
 describe('the identity of a process', () => {
-  it('is the same as long as it runs, and means nobody afterwards', async () => {
+  it('is the same as long as it runs, and means no process afterwards', async () => {
     const child = spawn(process.execPath, patient);
     const identity = identityOf(child.pid ?? -1) ?? '';
     expect(identity).toMatch(new RegExp(`^${child.pid} `));
@@ -30,7 +30,7 @@ describe('the identity of a process', () => {
 });
 
 describe('ending a process', () => {
-  it('forces one that does not listen', async () => {
+  it('ends by force one that ignores its signal', async () => {
     const child = spawn(process.execPath, deaf);
     await once(child.stdout, 'data');
     const exited = once(child, 'exit');
@@ -38,7 +38,7 @@ describe('ending a process', () => {
     expect(await exited).toEqual([null, 'SIGKILL']);
   });
 
-  it('leaves alone what is not the one that was meant', async () => {
+  it('leaves another process with the same number alone', async () => {
     const child = spawn(process.execPath, patient);
     await endProcess(`${child.pid} 1@another-boot`, { what: 'a stranger', signal: 'SIGKILL', graceMs: 100 });
     expect(identityOf(child.pid ?? -1)).toBeDefined();

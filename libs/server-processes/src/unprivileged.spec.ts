@@ -26,7 +26,7 @@ describe('what another user can reach', () => {
     expect(canReach(join(folder, 'closed', 'to', 'come'), somebody)).toBe(false);
   });
 
-  it('is stood in for by a place of the path’s own, the same each time', () => {
+  it('is replaced by a place for that path alone, the same each time', () => {
     expect(placeOutside(join(folder, 'closed'))).toBe(placeOutside(join(folder, 'open', '..', 'closed')));
     expect(placeOutside(join(folder, 'closed'))).not.toBe(placeOutside(join(folder, 'open')));
   });

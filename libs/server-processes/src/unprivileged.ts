@@ -1,7 +1,7 @@
 /**
- * Says as which user a server runs that refuses root, as PostgreSQL does, and where its files are. That user can't enter the
- * home of root, nor anything below a folder that is closed to others. What it can't reach lies in a folder of its own under
- * /var/tmp, which is always the same for the same path.
+ * Chooses the user for a server that refuses to run as root, as PostgreSQL does, and the place of its files. That user can't
+ * enter the home of root, nor anything below a folder that is closed to others. What it can't reach lies in a folder of its own
+ * under /var/tmp, which is always the same for the same path.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync } from 'node:fs';
@@ -46,14 +46,14 @@ export function canReach(path: string, { uid, gid }: SystemUser): boolean {
   }
 }
 
-/** The name of the folder that stands in for a path. The folder need not be there. */
+/** The name of the folder that replaces a path. The folder need not be there. */
 export function placeOutside(path: string): string {
   const mark = createHash('sha256').update(resolve(path)).digest('hex').slice(0, 12);
   return join(outside, `strongroom-${mark}`);
 }
 
 /**
- * Makes the folder that stands in for a path.
+ * Makes the folder that replaces a path.
  * @throws {ServiceFault} when a folder of that name belongs to somebody else, since anybody may make folders there
  */
 export function makePlaceOutside(path: string): string {

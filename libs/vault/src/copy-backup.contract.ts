@@ -37,7 +37,7 @@ export function copyContract(kind: string, open: (region: string) => Promise<Vau
       await Promise.all([source.remove(), target.remove()]);
     });
 
-    it('holds the very bytes, the manifest among them, and is read back before it is called made', async () => {
+    it('holds the same bytes, manifest included, and is read back before it counts as made', async () => {
       let written = 0;
       const copied = await copy({
         progress: (bytes) => {
@@ -71,7 +71,7 @@ export function copyContract(kind: string, open: (region: string) => Promise<Vau
       await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ sha256 });
     });
 
-    it('leaves alone what is there when that can not be told, and takes it over later', async () => {
+    it('leaves alone what is there when it can not be checked, and takes it over later', async () => {
       const { location } = await copy();
       const reason = new Error('the lease is lost');
       await expect(copy({ attempt: 2, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

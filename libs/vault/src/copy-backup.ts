@@ -16,7 +16,7 @@ export interface CopyOptions {
   expectedSha256: string;
   /** Called with the number of bytes written since the last call. */
   progress?: (bytes: number) => void;
-  /** Called whenever bytes have moved, also while they are read back. */
+  /** Called each time that bytes have moved, also while they are read back. */
   moved?: () => void;
   signal: AbortSignal;
 }

@@ -69,7 +69,7 @@ describe('a vault that the ledger knows', () => {
     await expect(started({ DFW: 'DFW' })).rejects.toThrow('and that of ORD are one and the same');
   });
 
-  it('is told the same by all services that start at once', async () => {
+  it('gets one identity from all services that start at once', async () => {
     await Promise.all(Array.from({ length: 5 }, () => started()));
     expect(await dataSource.query('select count(*)::int as known from known_vault')).toEqual([{ known: 2 }]);
   });

@@ -32,7 +32,7 @@ const attempt = (to: Vault, number: number) =>
     signal: new AbortController().signal,
   });
 
-describe('a copy is whole where its newest attempt says that it lies, at whatever operation', () => {
+describe('a copy is whole where its newest attempt says that it lies, whichever operation is interrupted', () => {
   const crossings: [string, Omit<Crossing, 'backupId' | 'attempt'>][] = [
     ['the disk fails', { troubled: 1 }],
     ['an attempt freezes, and the next one completes', { troubled: 1, meanwhile: (vault) => attempt(vault, 2) }],

@@ -61,7 +61,7 @@ describe('the sweep of a vault', () => {
     expect(await metrics.text()).toContain('strongroom_swept_bytes_total{region="DFW"} 301000');
   });
 
-  it('never removes what the ledger does not know: it counts it, and tells', async () => {
+  it('never removes what the ledger does not know, but counts it and logs it', async () => {
     const { backupId } = await storeSample(vault);
     await putSample(vault, String(randomUUID()), 1);
     await sweep(1_000);
@@ -71,7 +71,7 @@ describe('the sweep of a vault', () => {
     expect(await metrics.text()).toContain('strongroom_vault_unknown_backups{region="DFW"} 2');
   });
 
-  it('leaves alone what an attempt or a deletion may be at', async () => {
+  it('leaves alone what an attempt or a deletion may be working on', async () => {
     const { backupId } = await storeSample(vault);
     await putSample(vault, backupId, 2);
     verdicts.set(backupId, { is: 'in-hand' });
@@ -80,7 +80,7 @@ describe('the sweep of a vault', () => {
     await expect(vault.verify(backupId)).resolves.toBeDefined();
   });
 
-  it('removes after a day what has ended, remembers that for another, and has nothing of it left then', async () => {
+  it('removes after a day what has ended, remembers the removal for another day, and then forgets it', async () => {
     const { backupId } = await storeSample(vault);
     verdicts.set(backupId, { is: 'ended', attempt: 1, forGood: true });
     await sweep(23);
@@ -102,7 +102,7 @@ describe('the sweep of a vault', () => {
     await expect(vault.begin(backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
   });
 
-  it('removes nothing on the word of a ledger that has fallen behind the vault, or that means another place', async () => {
+  it('removes nothing when the ledger has fallen behind the vault, or names another place', async () => {
     const ahead = await kept(1);
     await putSample(vault, ahead, 5);
     const ended = (await storeSample(vault, { attempt: 5 })).backupId;
@@ -115,7 +115,7 @@ describe('the sweep of a vault', () => {
     expect(told.filter((line) => line.includes('not swept'))).toHaveLength(3);
   });
 
-  it('goes on beside a backup of which it can not be told what counts, and tells of that', async () => {
+  it('goes on beside a backup whose state can not be read, and logs that', async () => {
     const backupId = await kept(2);
     const damaged = (await storeSample(vault, { backupId: `00000000${backupId.slice(8)}` })).backupId;
     verdicts.set(damaged, { is: 'kept', attempt: 1, location: (await vault.locationOf(damaged)) ?? '' });
@@ -127,7 +127,7 @@ describe('the sweep of a vault', () => {
     expect(await readdir(join(root, 'backups', damaged.slice(-2), damaged))).toHaveLength(2);
   });
 
-  it('is no excuse for a vault that is away', async () => {
+  it('fails when the vault is away', async () => {
     await rm(root, { recursive: true });
     await expect(sweep(1)).rejects.toMatchObject({ code: 'vault-unavailable' });
   });

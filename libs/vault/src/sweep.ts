@@ -1,7 +1,7 @@
 /**
  * Removes from a vault what lost or late runners have left there, one part of the vault at a time. The ledger says what is
- * kept. What the ledger does not know is never removed, and what an attempt may be working on is left alone. The vault
- * refuses every removal when a newer attempt has begun, so a sweep that falls asleep does no harm.
+ * kept. What the ledger does not know is never removed, and what an attempt may be working on is left alone. The vault refuses
+ * every removal when a newer attempt has begun, so a sweep that freezes and wakes up later does no harm.
  */
 import type { Clock, Logger, Metrics, NewJob } from '@strongroom/runtime';
 import { v5 } from 'uuid';
@@ -29,7 +29,7 @@ const sweepEveryMs = 60_000;
 const batchSize = 100;
 const sweeps = '0d6b7d8e-3f0d-5b8a-9c5f-6f0e4f6e2b17';
 
-/** The job of sweeping the vault of a region. It never ends, and whoever has leased it is the only one to sweep. */
+/** The job of sweeping the vault of a region. It never ends, and only the holder of its lease sweeps. */
 export function sweepJob(region: string): NewJob {
   return { kind: 'sweep', id: v5(region, sweeps), lane: region, accountId: '' };
 }
@@ -68,7 +68,7 @@ export class Sweep {
     });
   }
 
-  /** The job goes on whatever happens: a vault that is away is swept when it is back. */
+  /** The job goes on after every fault: a vault that is away is swept when it is back. */
   async tryPass(region: string, pass: () => Promise<void>): Promise<{ retryInMs: number }> {
     try {
       await pass();

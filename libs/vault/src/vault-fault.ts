@@ -24,7 +24,7 @@ export type VaultFaultCode = keyof typeof vaultFaultCodes;
 
 const outages: ReadonlySet<string> = new Set<VaultFaultCode>(['vault-unavailable', 'vault-full']);
 
-/** Whether a recorded code tells that the store as a whole was away or full. It passes when the store's outage ends. */
+/** Whether a recorded code says that the whole store was away or full. Such a fault ends with the store's outage. */
 export function isOutageOfVault(code: string): boolean {
   return outages.has(code);
 }

@@ -42,7 +42,7 @@ export function fencingContract(kind: string, open: (region: string) => Promise<
       const late = await vault.begin(backupId, 2);
       const refused = vault.begin(backupId, 1);
       await expect(refused).rejects.toMatchObject({ code: 'upload-superseded', retryable: false });
-      await expect(refused).rejects.toThrow('attempt 2 has begun. Whoever comes after it needs a higher number');
+      await expect(refused).rejects.toThrow('attempt 2 has begun. A later attempt needs a higher number');
       await late.put('base.tar.zst', chunksOf(randomBytes(10)));
       await late.discard();
     });
@@ -59,7 +59,7 @@ export function fencingContract(kind: string, open: (region: string) => Promise<
       await expect(scene.leftovers()).resolves.toEqual([]);
     });
 
-    it('has what a later attempt seals in place of what an earlier one sealed, and nobody can turn that back', async () => {
+    it('has what a later attempt seals in place of what an earlier one sealed, and nobody can undo that', async () => {
       const backupId: string = randomUUID();
       const [early, manifest] = await putSample(vault, backupId, 1);
       const frozen = await vault.begin(backupId, 2);
@@ -126,7 +126,7 @@ export function fencingContract(kind: string, open: (region: string) => Promise<
       await expect(vault.verify(backupId)).resolves.toBeDefined();
     });
 
-    it('removes nothing for one who does not know of the newest attempt', async () => {
+    it('removes nothing for a caller that does not know of the newest attempt', async () => {
       const { backupId, manifestBytes: written } = await storeSample(vault, { attempt: 2 });
       await expect(vault.purge(backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
       await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: written });

@@ -87,7 +87,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.manifest(backupId)).rejects.toMatchObject({ code: expect.stringMatching(/altered|invalid/) });
     });
 
-    it('tells at a glance whether every object is there in its size', async () => {
+    it('tells without reading whether every object is there in its size', async () => {
       const { backupId, manifestBytes: bytes } = await storeSample(vault);
       await expect(vault.glance(backupId)).resolves.toMatchObject({ bytes });
       await expect(vault.glance(randomUUID())).resolves.toBeUndefined();
@@ -112,7 +112,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       expect(listed.find(({ backupId }) => backupId === bad)).toMatchObject({ fault: { code: 'manifest-invalid' } });
     });
 
-    it('has an identity that is made once, and is asked for it before it is written to', async () => {
+    it('has an identity that is made once, and is checked before each write', async () => {
       const { backupId } = await storeSample(vault);
       const identity = await vault.identify();
       expect(identity).toMatchObject({ region: 'DFW', vaultId: expect.any(String) });
@@ -156,7 +156,7 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       await expect(vault.verify(backupId)).rejects.toMatchObject({ code: 'object-altered' });
     });
 
-    it('takes what a network file system keeps of an open file for no change of the backup', async () => {
+    it('ignores what a network file system keeps of an open file', async () => {
       const { backupId } = await storeSample(vault);
       await scene.addStranger(backupId, '.nfs000000000004a3f200000001');
       await expect(vault.verify(backupId)).resolves.toBeDefined();

@@ -113,7 +113,8 @@ export abstract class Vault {
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
 
   /**
-   * As `manifest`, and looks whether every object is there in its size. It reads no object, so it is cheap and no proof.
+   * As `manifest`, and looks whether every object is there in its size. It reads no object, so it is cheap, and proves nothing
+   * about the bytes.
    * @throws {VaultFault} also `object-missing` and `object-altered`, which name the object
    */
   abstract glance(backupId: string): Promise<SealedManifest | undefined>;

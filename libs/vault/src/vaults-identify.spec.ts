@@ -34,7 +34,7 @@ describe('the vaults of a service that starts', () => {
     expect((await readdir(join(folder, 'DFW'))).sort()).toEqual(['.spare', 'vault.json']);
   });
 
-  it('are of one mind though many processes make the file at once', async () => {
+  it('agree though many processes make the file at once', async () => {
     const many = Array.from({ length: 8 }, () => open(['DFW', 'DFW']));
     const found = await Promise.all(many.map((vaults) => vaults.of('DFW').identify()));
     expect(new Set(found.map((each) => each?.vaultId)).size).toBe(1);
@@ -59,7 +59,7 @@ describe('the vaults of a service that starts', () => {
     await expect(identified).rejects.toMatchObject({ code: 'vault-misconfigured', region: 'IAD' });
   });
 
-  it('do not keep it from starting when one is away, which is asked when it is back, before it is written to', async () => {
+  it('let the service start when one is away, and check that one when it is back, before any write', async () => {
     await open(['DFW', 'DFW']).identify(log);
     await rename(join(folder, 'IAD'), join(folder, 'IAD.away'));
     const vaults = open(['DFW', 'DFW'], ['IAD', 'IAD']);

@@ -11,14 +11,14 @@ describe('the vaults of a deployment', () => {
     expect(vaults.of('IAD').region).toBe('IAD');
   });
 
-  it('say which regions there are when one is asked for that has none', () => {
+  it('say which regions there are when a region without a vault is asked for', () => {
     expect(() => openVaults(urls({ DFW: 'file:///vaults/DFW' })).of('ORD')).toThrow(
       'Region ORD has no vault here; there are vaults of DFW. Name it in STRONGROOM_VAULTS.',
     );
   });
 
   it.each([
-    ['a kind that there is none of', 's3://user:secret@bucket/prefix', 'there are vaults of these kinds: file:'],
+    ['an unknown kind', 's3://user:secret@bucket/prefix', 'there are vaults of these kinds: file:'],
     ['a file on another host', 'file://host/vaults', 'File URL host'],
   ])('can not be opened from %s, and the message keeps secrets', (_, url, why) => {
     expect(() => openVaults(urls({ IAD: url }))).toThrow(why);

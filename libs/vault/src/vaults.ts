@@ -40,7 +40,7 @@ export class Vaults {
    */
   async identify(log: Logger, memory?: VaultMemory): Promise<void> {
     const together = new SeenTogether(memory, log);
-    // They are asked one after the other: when two are the same vault, the second fault names the first region.
+    // They are read one after the other, so that the fault of a second region with the same vault names the first region.
     for (const vault of this.byRegion.values()) {
       try {
         const identity = await within(identifyMs, vault.identify(together), vault.region);
@@ -75,7 +75,7 @@ class SeenTogether implements VaultMemory {
     const beside = others.filter((other) => device !== undefined && other.device === device);
     if (beside.length > 0)
       this.log.warn(
-        `the vault of ${region} is on one file system with that of ${beside.map((other) => other.region).join(', ')}: what befalls it befalls all. Put each on a disk, better a host, of its own`,
+        `the vault of ${region} is on one file system with that of ${beside.map((other) => other.region).join(', ')}: when that fails, all of them fail. Put each on its own disk, or better on its own host`,
       );
     const known = (await this.before?.remember(identity)) ?? [];
     this.seen.set(region, identity);
@@ -107,7 +107,7 @@ function misconfigured(region: string, url: URL, why: string): VaultFault {
 async function within<T>(ms: number, asked: Promise<T>, region: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const message = `The vault of ${region} has not said who it is within ${ms / 1_000} s. See that its file system answers.`;
+    const message = `The vault of ${region} has not given its identity within ${ms / 1_000} s. See that its file system answers.`;
     timer = setTimeout(() => reject(new VaultFault('vault-unavailable', region, message)), ms);
   });
   try {

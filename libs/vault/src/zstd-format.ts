@@ -5,7 +5,7 @@
  */
 import { Fault } from '@strongroom/contracts';
 
-/** What is read as zstd is no zstd, or no frame that ours could be. */
+/** The bytes are not zstd, or not a frame that this compressor can have made. */
 export class FrameFault extends Fault<'frame-invalid'> {
   override readonly name = 'FrameFault';
 

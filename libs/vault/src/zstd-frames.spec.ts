@@ -26,7 +26,7 @@ describe('compression in frames', () => {
     },
   );
 
-  it('gives back the bytes wherever the chunks are cut, on the way in and on the way out', async () => {
+  it('gives back the bytes no matter where the chunks are cut, on the way in and on the way out', async () => {
     const bytes = content(2 * mebibyte + 12_345);
     const cut = fc.integer({ min: 1_000, max: 2 * mebibyte });
     await fc.assert(
@@ -67,7 +67,7 @@ describe('compression in frames', () => {
     await expect(buffer(compressFrames(source))).rejects.toThrow('the server went away');
   });
 
-  it('notices that the end is missing, wherever it was cut off', async () => {
+  it('notices that the end is missing, no matter where it was cut off', async () => {
     const whole = await compressed(content(300));
     for (let length = 1; length < whole.length; length += 1) {
       await expect(decompressed(whole.subarray(0, length))).rejects.toMatchObject({ name: 'FrameFault' });

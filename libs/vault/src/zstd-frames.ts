@@ -1,6 +1,6 @@
 /**
- * Compresses into a row of zstd frames of at most 1 MiB of content each. Memory use does not grow with the size, two frames
- * are compressed at a time on the thread pool, and the result is a standard `.zst` that every zstd reads.
+ * Compresses into a row of zstd frames of at most 1 MiB of content each. Memory use does not grow with the size. Two frames are
+ * compressed at a time on the thread pool, and the result is a standard `.zst` that every zstd reads.
  */
 
 import { compress, decompress } from '@mongodb-js/zstd';

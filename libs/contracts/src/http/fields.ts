@@ -14,7 +14,7 @@ export function integer(least: number, most: number) {
 }
 
 /** What a database or a terminal does not take: NUL and unpaired surrogates; in a `line`, every control character. */
-const untellable = { text: /\0|\p{Cs}/u, line: /\p{Cc}|\p{Cs}/u };
+const refusedCharacters = { text: /\0|\p{Cs}/u, line: /\p{Cc}|\p{Cs}/u };
 
 /** @param kind a `line` has no line breaks and no other control characters; a `text` may have them */
 export function text(least: number, most: number, kind: 'line' | 'text' = 'line') {
@@ -24,7 +24,7 @@ export function text(least: number, most: number, kind: 'line' | 'text' = 'line'
     .string({ error })
     .min(least, { error })
     .max(most, { error })
-    .refine((value) => !untellable[kind].test(value), {
+    .refine((value) => !refusedCharacters[kind].test(value), {
       error: kind === 'line' ? 'must not have control characters' : 'must not have NUL or broken characters',
     });
 }

@@ -191,7 +191,7 @@ export const getSchedulesIdRuns = {
   name: 'getSchedulesIdRuns',
   method: 'GET',
   path: `${accountPath}/schedules/{id}/runs`,
-  summary: 'List what became of the slots of a schedule, the newest first, after the coming one',
+  summary: 'List the runs of a schedule: the coming slot, then the past ones, the newest first',
   notes: 'What run_now asks for has no slot: its backup is in the list of backups.',
   status: 200,
   response: runsResponse,

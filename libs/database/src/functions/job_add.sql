@@ -6,9 +6,9 @@
 -- Answer: none.
 --
 -- Guards:
---   * A job that is there already stays as it is, and is asked for once more: whoever holds it does it again.
+--   * A job that is there already stays as it is, and is asked for once more: its holder does it again.
 --   * Jobs are written in order of their key. Two transactions that add the same jobs wait for each other and do not deadlock.
---   * A job that comes with an event leaves a row in job_news. Whoever hears of the event takes the row, and adds nothing.
+--   * A job that comes with an event leaves a row in job_news. The handler of the event takes the row, and adds nothing.
 create or replace function job_add(jobs jsonb) returns void language sql as $$
   insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
   select distinct on (kind, id) kind, id, coalesce(lane, ''), "accountId", coalesce("readyAt", now()), now(), "totalBytes"

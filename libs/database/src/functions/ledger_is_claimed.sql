@@ -1,4 +1,4 @@
--- Whether a claim is held, by whatever stream. Owner: libs/ledger.
+-- Whether any stream holds a claim. Owner: libs/ledger.
 --
 -- Input: the claim's kind and key.
 -- Answer: true when it is held.

@@ -17,7 +17,7 @@ export interface ServerPatience extends Patience {
 export interface ServerConnection {
   client: pg.Client;
   silence: SilenceLimit;
-  /** Rejects whatever waits for an answer. `client.end()` would leave a connect waiting for ever. */
+  /** Rejects everything that waits for an answer. `client.end()` would leave a connect waiting for ever. */
   destroy(): void;
 }
 
@@ -43,7 +43,7 @@ export function connectionTo(
     stream: () => socket,
   };
   const client = new pg.Client(config);
-  // Whoever waits for an answer is told of errors. At other times there is nobody to tell.
+  // The code that waits for an answer gets the errors. At other times an error must not end the process.
   client.on('error', () => {});
   return { client, silence: new SilenceLimit(socket), destroy: () => socket.destroy() };
 }

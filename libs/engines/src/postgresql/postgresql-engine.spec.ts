@@ -64,7 +64,7 @@ describe('a backup over the replication protocol', () => {
     return all;
   }
 
-  it('gives every archive and the manifest, byte for byte, wherever the network cuts the stream', async () => {
+  it('gives every archive and the manifest, byte for byte, no matter where the network cuts the stream', async () => {
     const [space, base, manifest] = [randomBytes(70_000), randomBytes(200_000), randomBytes(40_000)];
     const stream = Buffer.concat([
       start,
@@ -133,7 +133,7 @@ describe('a backup over the replication protocol', () => {
     for (const archives of [[large, inPieces(randomBytes(32 * mebibyte))], small]) {
       const { server, begin } = await engineOf(sending(start, ...archives, end));
       const backup = await begin();
-      // The system's socket buffers take some of it too. What matters is that the server comes to a stop.
+      // The system's socket buffers take some of it too. The test only needs to see that the server stops sending.
       let sent = -1;
       await eventually(
         () => {
@@ -151,7 +151,7 @@ describe('a backup over the replication protocol', () => {
     server = undefined;
   }, 30_000);
 
-  it('comes to its end though the last archive was more than the reader could take at once', async () => {
+  it('ends though the last archive was more than the reader could take at once', async () => {
     const manifest = randomBytes(mebibyte + 40_000);
     const { begin } = await engineOf(
       sending(start, protocol.archive('base.tar'), protocol.manifest(), inPieces(manifest), end),
@@ -231,7 +231,7 @@ describe('a backup over the replication protocol', () => {
     await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
   });
 
-  it('may be long in beginning: a first checkpoint says nothing until it is done', async () => {
+  it('may take long to begin: a first checkpoint says nothing until it is done', async () => {
     const checkpointing = (socket: Socket) => void setTimeout(() => socket.write(Buffer.concat([start, end])), 50);
     const { begin } = await engineOf({ backup: checkpointing }, { stallMs: 10 });
     const backup = await begin();

@@ -22,7 +22,7 @@ export function cloudEventOf({
   at,
   event,
 }: TailRow): Message & { value: string } {
-  // An event that can't be read is sent all the same, and its consumers set it aside.
+  // An event that can't be read is sent too, and its consumers set it aside.
   const { data: trace } = traced.safeParse(event);
   return {
     // Events of one instance keep their order, because they are in one partition.

@@ -25,7 +25,7 @@ export class Cluster {
 
   /** Returns `kafka:<cluster id>` when the topics are there. */
   source(): Promise<string> {
-    this.known ??= this.look().catch((error: unknown) => {
+    this.known ??= this.readSource().catch((error: unknown) => {
       this.forget();
       throw error;
     });
@@ -36,7 +36,7 @@ export class Cluster {
     this.known = undefined;
   }
 
-  private async look(): Promise<string> {
+  private async readSource(): Promise<string> {
     const admin = this.kafka.admin();
     try {
       await admin.connect();

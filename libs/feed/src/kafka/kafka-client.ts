@@ -3,7 +3,7 @@ import type { Logger } from '@strongroom/runtime';
 import { Kafka, type LogEntry, logLevel } from 'kafkajs';
 import './idle-request-queue.js';
 
-/** What the client logs as an error though it passes by itself: a group or a broker that is just starting. */
+/** What the client logs as an error though it is temporary: a group or a broker that is just starting. */
 const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;
 
 export function kafkaClient(brokers: string[], clientId: string, log: Logger): Kafka {

@@ -26,7 +26,7 @@ describe('the Kafka feed, on a topic that others can write to', () => {
       { withinMs: 30_000 },
     );
 
-  it('sets a stranger message aside, whatever it holds or claims, and tells of it on the dead-letter topic', async () => {
+  it('sets every message of a stranger aside, and tells of it on the dead-letter topic', async () => {
     const instance = world.ids.next();
     await world.member();
     const before = await world.append(instance, 2);
@@ -77,7 +77,7 @@ describe('the Kafka feed, on a topic that others can write to', () => {
     expect(await world.deadLetters()).toEqual([]);
   });
 
-  it('passes over an event that is not in the ledger, wherever it claims to be, and loses none that is', async () => {
+  it('passes over an event that is not in the ledger, at any position, and loses none that is there', async () => {
     const member = await world.member();
     const instance = world.ids.next();
     const before = await world.append(instance, 2);

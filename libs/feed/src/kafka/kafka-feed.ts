@@ -9,7 +9,7 @@ import type { Ledger } from '@strongroom/ledger';
 import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { DataSource } from 'typeorm';
-import { Batch, type BatchParts, passesByItself } from '../batch.js';
+import { Batch, type BatchParts, isTemporary } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
 import type { FeedMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
@@ -115,7 +115,7 @@ export class KafkaFeed extends FeedServer {
     for (const loop of [...this.loops, this.secondLook]) loop.start();
   }
 
-  /** Lives one life of a consumer, from its connection to its crash or to the stop. */
+  /** Runs one consumer, from its connection to its crash or to the stop. */
   private async consume(parts: BatchParts, signal: AbortSignal): Promise<void> {
     const { kafka, group, cluster, log } = this.options;
     const source = await cluster.source();
@@ -213,7 +213,10 @@ export class KafkaFeed extends FeedServer {
     const place = `${topic}/${partition}`;
     if (BigInt(first.offset) <= handled + 1n || sought.get(place) === handled) return;
     sought.set(place, handled);
-    this.options.log.warn({ topic, partition, offset: first.offset }, 'what was handled before is not: read again');
+    this.options.log.warn(
+      { topic, partition, offset: first.offset },
+      'the database has lost what was handled: the messages are read again',
+    );
     consumer.seek({ topic, partition, offset: String(handled + 1n) });
   }
 
@@ -225,7 +228,7 @@ export class KafkaFeed extends FeedServer {
     const { log } = this.options;
     let failures = 0;
     while (isRunning() && !isStale()) {
-      // A heartbeat that fails here has no effect: the next one that is awaited shows what it means.
+      // A heartbeat that fails here is ignored: the next one that is awaited shows the failure.
       const beating = setInterval(() => void heartbeat().catch(() => {}), heartbeatMs);
       try {
         await handle();
@@ -233,7 +236,7 @@ export class KafkaFeed extends FeedServer {
         return true;
       } catch (error) {
         // The client ends the consumer on a TypeError, so it is given a plain error.
-        if (!passesByItself(error)) throw new Error(messageOf(error), { cause: error });
+        if (!isTemporary(error)) throw new Error(messageOf(error), { cause: error });
         failures += 1;
         if (failures === 1) log.warn({ err: error }, 'events wait for an outage to end; tried again until it does');
       } finally {

@@ -77,7 +77,7 @@ describe('the relay', () => {
     expect(inOrder(messages).sort()).toEqual([...events].sort());
   });
 
-  it('that died after it sent, and before it noted so, is followed by one that sends again: handlers see nothing of it', async () => {
+  it('that died after it sent, and before it recorded that, is followed by one that sends again: handlers do not notice', async () => {
     const first = await world.member({ name: 'first' });
     const instance = world.ids.next();
     const events = await world.append(instance, 5);
@@ -158,7 +158,7 @@ describe('the relay', () => {
     expect(await world.deadLetters()).toEqual([]);
   }, 120_000);
 
-  it('fills a topic that was lost under its feet as well', async () => {
+  it('also fills a topic that is lost while it runs', async () => {
     await world.member();
     const instance = world.ids.next();
     const before = await world.append(instance, 3);

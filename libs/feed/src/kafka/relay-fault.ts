@@ -1,4 +1,4 @@
-/** The relay can't send now. It tries again by itself. */
+/** The relay can't send now. It tries again automatically. */
 import { Fault } from '@strongroom/contracts';
 
 export class RelayFault extends Fault<'topic-without-partitions' | 'topic-seems-shorter'> {

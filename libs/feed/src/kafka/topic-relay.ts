@@ -1,6 +1,6 @@
 /**
- * Sends the events of one topic from the ledger to Kafka, in order. Of all processes only the one that holds the lease of the
- * cursor does it. It is a lease and not a lock, because a frozen process keeps its connections and with them its locks.
+ * Sends the events of one topic from the ledger to Kafka, in order. Only the process that holds the lease of the cursor does
+ * it. It is a lease and not a lock, because a frozen process keeps its connections and with them its locks.
  *
  * When a relay dies or freezes, the next one sends the last events again, in order. Consumers recognise them by position.
  */
@@ -131,7 +131,10 @@ export class TopicRelay {
     throw sent.error;
   }
 
-  /** Replaces the producer: one that does not know what arrived must not go on with its numbers, nor with another cluster. */
+  /**
+   * Replaces the producer: one that does not know what arrived must not go on with its sequence numbers, nor with another
+   * cluster.
+   */
   private async beginAnew(): Promise<void> {
     await this.dropSender();
     this.options.cluster.forget();
@@ -154,7 +157,7 @@ export class TopicRelay {
   /**
    * Whether a partition ends before what it has acknowledged, after an unclean election or the loss of a disk. A new leader
    * tells an older end for a moment, so the end is looked at again for a while.
-   * @throws {RelayFault} as long as that may pass
+   * @throws {RelayFault} while the end may still be an older one
    */
   private hasLost(sender: TopicSender, ends: Ends): boolean {
     const lost = [...sender.ends].some(([partition, end]) => end < endOf(ends, partition));

@@ -1,7 +1,7 @@
 /**
- * Sends the messages of a topic to Kafka, those of each partition by themselves and in order. A request for several
- * partitions could lose messages without an error: when a leader changes meanwhile, the client takes the answer of one broker
- * for the answer of all. So each request is for one partition.
+ * Sends the messages of a topic to Kafka, separately for each partition and in order. A request for several partitions could
+ * lose messages without an error: when a leader changes meanwhile, the client takes the answer of one broker for the answer of
+ * all. So each request is for one partition.
  */
 import { type Kafka, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
 import type { cloudEventOf } from './cloud-event.js';

@@ -1,6 +1,6 @@
 /**
- * A kind of job, whole: what asks for it, where it contends, who does it and what is measured of it. An app has a list of
- * them; the handlers of news, the workers, the look-out for missing jobs and the metrics go over that list.
+ * Everything about a kind of job: what asks for it, where it contends, who does it and what is measured of it. An app has a
+ * list of kinds. The handlers of events, the workers, the search for missing jobs and the metrics go over that list.
  */
 import type { PerEvent } from '@strongroom/contracts';
 import type { LeasedJob, NewJob } from './jobs.js';
@@ -17,7 +17,7 @@ export interface RoundStep<Row = Omit<NewJob, 'kind'>> {
   end: string | undefined;
 }
 
-/** `Parts` is what the app's process works with; every function of the descriptor is given it. */
+/** `Parts` is what the app's process works with. Every function of the descriptor gets it. */
 export interface JobKind<Parts> {
   /** The name of the kind, in table `job` and as a label of metrics. */
   readonly kind: string;

@@ -1,4 +1,4 @@
-/** What goes over an app's list of kinds of jobs while it runs: workers, standing jobs, the look-out, metrics. */
+/** What goes over an app's list of kinds of jobs while it runs: workers, standing jobs, the search for missing jobs, metrics. */
 import type { Logger } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { WorkLoop } from '../work-loop.js';

@@ -53,7 +53,7 @@ describe('jobs', () => {
       }
     };
     const held = (await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(worker))).flat();
-    // A worker that finds every free row locked by others goes away; what it missed is there for the next look.
+    // A worker that finds every free row locked by others gets no job; its next try finds what is left.
     held.push(...(await worker('g')));
     expect(held).toHaveLength(200);
     expect(new Set(held)).toEqual(new Set(added.map(({ id }) => id)));
@@ -96,7 +96,7 @@ describe('jobs', () => {
     expect(await lease('b')).toEqual([]);
   });
 
-  it('tell how often they came to nothing: holders that were lost or failed count, those that gave them back do not', async () => {
+  it('tell how often they failed: holders that were lost or failed count, those that gave them back do not', async () => {
     await add(copy());
     await jobs.retryIn(await leaseOne('a'), 0);
     const waited = await leaseOne('b');
@@ -151,7 +151,7 @@ describe('jobs', () => {
     );
   const hour = 60 * minute;
 
-  it('whose lease was made by a clock that was ahead pass on all the same, and count as waiting', async () => {
+  it('whose lease was made by a clock that was ahead pass on too, and count as waiting', async () => {
     await add(copy());
     const job = await leaseOne('killed');
     await clockPutBack(8 * hour);
@@ -236,7 +236,7 @@ describe('jobs', () => {
     expect((await lease('b')).map(({ id }) => id)).toEqual([held.id]);
   });
 
-  it('are added once, however often and by however many at once', async () => {
+  it('are added once, no matter how often and by how many at once', async () => {
     const added = Array.from({ length: 50 }, () => copy());
     await Promise.all([add(...added), add(...added.toReversed()), add(...added)]);
     await add();
@@ -267,7 +267,7 @@ describe('jobs', () => {
     expect((await jobs.lease('backup', '', 'a', 10, minute)).map(({ id }) => id)).toEqual([other.id]);
   });
 
-  it('tell how far they are, and begin at nothing when begun again', async () => {
+  it('tell how far they are, and begin at zero when begun again', async () => {
     const terabyte = 1_099_511_627_776;
     const { id } = copy();
     await add(copy({ id }));

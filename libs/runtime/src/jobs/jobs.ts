@@ -26,9 +26,12 @@ export interface LeasedJob {
   readonly id: string;
   readonly lane: string;
   readonly accountId: string;
-  /** How often the job has been leased, this time included. Of two who believe that they hold it, the higher number does. */
+  /**
+   * How often the job has been leased, this time included. When two believe that they hold it, the one with the higher number
+   * does.
+   */
   readonly attempt: number;
-  /** How often the job came to nothing: its holder was lost, or gave it back as failed. A holder that was told to end did not fail. */
+  /** How often the job failed: its holder was lost, or gave it back as failed. A holder that was told to end did not fail. */
   readonly failures: number;
   /** How often the job had been added when it was leased. */
   readonly asked: number;
@@ -65,11 +68,11 @@ const loadRows = z.array(
   z.object({ lane: z.string(), waiting: z.int(), held: z.int(), deferred: z.int(), oldest_wait_ms: z.coerce.number() }),
 );
 /** The length of a lease whose length an older version did not write: no lease of that version was longer. */
-const longestUntoldMs = 3_600_000;
-/** Statements that run at the same time may differ a little in the time that they go by. */
+const longestOlderLeaseMs = 3_600_000;
+/** Statements that run at the same time may see slightly different times. */
 const slack = `interval '5 s'`;
 const isFree = `(lease_until is null or lease_until < now()
-  or lease_until > now() + coalesce(lease_ms, ${longestUntoldMs}) * interval '1 ms' + ${slack})`;
+  or lease_until > now() + coalesce(lease_ms, ${longestOlderLeaseMs}) * interval '1 ms' + ${slack})`;
 const wasMistaken = `paused_at > now() + ${slack}`;
 
 const idRows = z.array(z.object({ id: z.string() }));
@@ -85,8 +88,8 @@ export class Jobs {
   }
 
   /**
-   * Adds what the event at a position asks for, within a transaction that hears of the event. Nothing happens when the
-   * event's own transaction has added it: the job may have been done since.
+   * Adds what the event at a position asks for, within a transaction that handles the event. Nothing happens when the event's
+   * own transaction has added it: the job may have been done since.
    */
   async addUnlessThere(manager: EntityManager, position: number, job: NewJob): Promise<void> {
     await manager.query(
@@ -176,7 +179,10 @@ export class Jobs {
     );
   }
 
-  /** Takes the job off the list, or makes it ready again when it was added anew meanwhile. Without effect when it is no longer this holder's. */
+  /**
+   * Removes the job, or makes it ready again when it was added anew meanwhile. It has no effect when the job is no longer this
+   * holder's.
+   */
   async finish(job: LeasedJob): Promise<void> {
     await this.dataSource.query(
       `with done as (
@@ -188,8 +194,8 @@ export class Jobs {
   }
 
   /**
-   * Gives the lease back; the job is ready again in `ms`, by the database's clock, or at once when it was added anew or
-   * woken meanwhile. Without effect when it is no longer this holder's.
+   * Gives the lease back; the job is ready again in `ms`, by the database's clock, or at once when it was added anew or woken
+   * meanwhile. It has no effect when the job is no longer this holder's.
    */
   async retryIn(job: LeasedJob, ms: number, hasFailed = false): Promise<void> {
     await this.touch(
@@ -211,7 +217,7 @@ export class Jobs {
     );
   }
 
-  /** How far the jobs are that are still on the list. */
+  /** How far the jobs are that have not ended. */
   async progress(kind: string, ids: readonly string[]): Promise<Map<string, JobProgress>> {
     if (ids.length === 0) return new Map();
     const rows = progressRows.parse(

@@ -1,6 +1,6 @@
 /**
- * Works off leased jobs of one kind and lane: up to `concurrency` at a time, each under a lease that is renewed while
- * the work goes on. Work whose lease is lost is ended, for somebody else has it; no transaction is open meanwhile.
+ * Does leased jobs of one kind and lane: up to `concurrency` at a time, each under a lease that is renewed while the work goes
+ * on. Work whose lease is lost is ended, because somebody else has the job then. No transaction is open meanwhile.
  */
 import { setInterval as every } from 'node:timers/promises';
 import type { Logger } from '../log.js';
@@ -112,7 +112,10 @@ export class LeasedWorker {
     }
   }
 
-  /** Renews until the work is over. An outage of the database takes no lease away: whoever asks first when it is back has it. */
+  /**
+   * Renews until the work is over. An outage of the database alone ends no lease: the first that asks when it is back has the
+   * job.
+   */
   private async renew(
     job: LeasedJob,
     stop: AbortController,

@@ -1,7 +1,7 @@
 /**
- * Puts back jobs that should be there and are not. What was lost with a message is found by the feed's second look; this
- * finds what was lost later, or long before there was a second look. It looks slowly, one step of each kind's round at a
- * time. A job too many finds nothing to do, so none is put back in error.
+ * Puts back jobs that should be there and are not. What was lost with a message is found by the feed's second look; this finds
+ * what was lost later, or long before there was a second look. It looks slowly, one step of each kind's round at a time. A job
+ * that is put back without need finds nothing to do, so it does no harm.
  */
 import type { DataSource } from 'typeorm';
 import type { JobKind, RoundStep } from './job-kind.js';
@@ -12,7 +12,7 @@ export interface MissingJobsParts {
   dataSource: DataSource;
   jobs: Jobs;
   putBack: PutBack;
-  /** Brings the accounts' views up to date: a view that is behind shows what has ended long ago. */
+  /** Brings the accounts' views up to date: a view that is behind shows ended work as unfinished. */
   catchUp(accountIds: readonly string[]): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export interface MissingJobsParts {
 const mostAtOnce = 100;
 
 export class MissingJobs<Parts extends MissingJobsParts> {
-  /** By kind, where its round is. */
+  /** How far the round of each kind is. */
   private readonly at = new Map<string, string | undefined>();
 
   constructor(
@@ -38,7 +38,7 @@ export class MissingJobs<Parts extends MissingJobsParts> {
     const after = this.at.get(kind.kind);
     const { found, end } = await this.withoutJob(kind, after);
     const suspected = found.slice(0, mostAtOnce);
-    // More than fit are looked at from there on.
+    // When more are found than fit, the next pass goes on from there.
     this.at.set(kind.kind, found.length > mostAtOnce ? suspected.at(-1)?.id : end);
     if (suspected.length === 0) return;
     await catchUp(suspected.map(({ accountId }) => accountId));

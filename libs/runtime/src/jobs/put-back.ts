@@ -1,4 +1,4 @@
-/** Counts and tells what should have been there and was put back: each is a trace of something that was lost. */
+/** Counts and logs what was missing and was put back: each is a trace of something that was lost. */
 import type { Logger } from '../log.js';
 import type { Metrics } from '../metrics.js';
 

@@ -28,7 +28,7 @@ const publicUrlForm = 'like https://backups.example.com, with a path behind it a
 export const publicUrl = {
   name: 'STRONGROOM_PUBLIC_URL',
   meaning:
-    'Where clients reach the API, such as a proxy that ends TLS. The links in its answers begin so. Without it they begin as the request came.',
+    'Where clients reach the API, such as the address of a proxy that ends TLS. The links in its answers begin with it. Without it, they begin with the address that the request names.',
   form: {
     says: publicUrlForm,
     schema: anyText(publicUrlForm)

@@ -3,7 +3,7 @@ import { regionName, vaultAddresses, vaultsForm } from '@strongroom/contracts';
 import { parsedText, wholeTime } from './forms.js';
 import { appNames, type Setting } from './setting.js';
 
-/** No copy may go to this region, whatever a deployment would like: the reference of the API says so. */
+/** No copy may go to this region in any deployment, because the reference of the API forbids it. */
 export const noCopiesTo = 'LON';
 
 export const vaults = {

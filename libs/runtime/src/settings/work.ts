@@ -44,7 +44,7 @@ export const backupConcurrency = {
 
 export const lease = {
   name: 'STRONGROOM_LEASE_SECONDS',
-  meaning: 'How long after the last sign of life of a worker its job is taken over by another.',
+  meaning: 'How long a worker keeps a job after its last renewal. Then another worker takes the job over.',
   form: seconds(1, 3_600),
   usedBy: ['scheduler', 'replicator'],
   default: '15',
@@ -77,7 +77,7 @@ export const mostCopyAttempts = {
 
 export const copyStall = {
   name: 'STRONGROOM_COPY_STALL_SECONDS',
-  meaning: 'After how long without a byte moved the region of a copy counts as away.',
+  meaning: 'For how long no byte of a copy must have moved before its region counts as away.',
   form: seconds(1, 86_400),
   usedBy: ['replicator'],
   default: '600',

@@ -30,7 +30,7 @@ export type SealedState = z.infer<typeof sealedState>;
 
 const backupState = z.strictObject({
   format: z.literal('strongroom-state/1'),
-  /** The id of this change. Whoever linked it and did not hear the outcome recognises it by that. */
+  /** The id of this change. A process that linked it and did not learn the outcome recognises it by this id. */
   change: uuid,
   /** The number of the newest attempt that has begun. */
   attempt,
@@ -71,8 +71,8 @@ export class BackupStates {
   }
 
   /**
-   * As `read`, for a caller who puts another state in its place. When the state can't be used, this tells what may count:
-   * a place with a manifest is taken for sealed, because whoever uses it compares every byte.
+   * As `read`, for a caller who puts another state in its place. When the state can't be used, this tells what may count: a
+   * place with a manifest counts as sealed, because its user compares every byte.
    */
   async readToReplace(backupId: string): Promise<FoundState> {
     return this.find(backupId, async (bytes, names) => {
@@ -218,7 +218,7 @@ export class BackupStates {
 
   private noLinks(cause: unknown): VaultFault {
     const { region, path } = this.root;
-    const message = `The file system of the vault of ${region} (${path}) has no hard links, by which attempts are kept apart. Use one that has: ext4, XFS, NFS.`;
+    const message = `The file system of the vault of ${region} (${path}) has no hard links, which keep attempts apart. Use one that has: ext4, XFS, NFS.`;
     return new VaultFault('vault-misconfigured', region, message, { cause });
   }
 }
@@ -233,9 +233,9 @@ function isPlace(name: string): boolean {
 }
 
 /**
- * The places that do not count and never will. A place may be removed only by a process that has seen a state that is later
- * than the change that opened the place, and under which the place is neither sealed nor open. This is safe because only
- * an open place can be sealed, and every place that is opened is new.
+ * The places that do not count and never will. Before a process removes a place, it must have seen a state that is later than
+ * the change that opened the place. Under that state the place is neither sealed nor open. This is safe because only an open
+ * place can be sealed, and every place that is opened is new.
  */
 export function deadPlaces(found: FoundState): string[] {
   return found.names.filter((name) => isPlace(name) && isDead(found, name));
@@ -246,7 +246,7 @@ export function isDead({ seq, state }: FoundState, name: string): boolean {
   return opened <= seq && name !== state.open && name !== state.sealed?.place;
 }
 
-/** What an older version has sealed or half removed, and what counts no more. It lies beside the places. */
+/** What an older version has sealed or half removed, and what no longer counts. It lies beside the places. */
 export function oldNames({ seq, state, names }: FoundState): string[] {
   if (seq === 0 || state.sealed?.place === oldPlace) return [];
   return names.filter((name) => !isOurs(name)).sort(manifestFirst);

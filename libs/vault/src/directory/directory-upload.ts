@@ -25,7 +25,7 @@ export interface UploadParts {
 
 export class DirectoryUpload extends VaultUpload {
   private readonly folder: string;
-  /** Whether the place may be sealed though this attempt has not heard of it. */
+  /** Whether the place may be sealed though this attempt does not know it. */
   private mayBeSealed = false;
 
   constructor(

@@ -38,7 +38,7 @@ describe('a directory vault', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('lies as documented: each attempt by itself, and which counts in a state that cat can read; closed to other users', async () => {
+  it('lies as documented: each attempt has a folder, a state that cat can read says which counts, and other users may read nothing', async () => {
     const { backupId, manifestBytes } = await storeSample(vault);
     const ofBackup = `backups/${backupId.slice(-2)}/${backupId}`;
     const location = `${ofBackup}/1.1`;
@@ -107,7 +107,7 @@ describe('a directory vault', () => {
       await mkdir(root);
     });
 
-    it('says that to who writes to it, and not that another attempt has begun', async () => {
+    it('says that to a writer, and not that another attempt has begun', async () => {
       const mounted = new DirectoryVault('DFW', root);
       await mounted.identify();
       const upload = await mounted.begin(randomUUID(), 1);
@@ -119,7 +119,7 @@ describe('a directory vault', () => {
       await expect(upload.seal(randomBytes(10))).rejects.toMatchObject({ code: 'vault-unavailable' });
     });
 
-    it('says that to who reads from it, and not that an object is missing', async () => {
+    it('says that to a reader, and not that an object is missing', async () => {
       const looked = gatedVault('DFW', root);
       await looked.vault.identify();
       const { backupId } = await storeSample(looked.vault);
@@ -172,7 +172,7 @@ describe('a directory vault', () => {
       await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: manifestBytes, location });
     });
 
-    it('removes it when it is asked to', async () => {
+    it('removes it when it is told to', async () => {
       await expect(vault.purge(sample.backupId, 1)).resolves.toMatchObject({ places: 1 });
       await expect(vault.manifest(sample.backupId)).resolves.toBeUndefined();
       await expect(vault.begin(sample.backupId, 1)).rejects.toMatchObject({ code: 'upload-superseded' });
@@ -216,7 +216,7 @@ describe('a directory vault', () => {
     expect(await readdir(folder)).toContain('.spare');
   });
 
-  it('that a lost attempt has filled lets the next one begin, which has its room', async () => {
+  it('that a lost attempt has filled lets the next attempt begin, and gives it that room', async () => {
     await vault.identify();
     const backupId = randomUUID();
     await (await vault.begin(backupId, 1)).put('base.tar.zst', chunksOf(randomBytes(10)));
@@ -227,7 +227,7 @@ describe('a directory vault', () => {
     expect(await readdir(folder)).toContain('.spare');
   });
 
-  it('that had no room to keep any tries again', async () => {
+  it('that had no room to set aside tries again', async () => {
     const files = new FullDisk(folder);
     const root = new VaultRoot('DFW', folder, files);
     files.isFull = true;

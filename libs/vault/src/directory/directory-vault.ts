@@ -138,7 +138,7 @@ export class DirectoryVault extends Vault {
       await this.root.evenIfFull(() => this.root.makeFolder(location));
       const found = await this.states.readToReplace(backupId);
       const isDone = found.state.gone && found.state.attempt >= attempt;
-      // This comes before anything is removed: whatever begins or seals after it is refused.
+      // This comes before anything is removed. Every attempt that begins or seals after it is refused.
       const gone = isDone
         ? found
         : await this.root.evenIfFull(() =>
@@ -147,7 +147,7 @@ export class DirectoryVault extends Vault {
               return { attempt, gone: true };
             }),
           );
-      // Whoever is changing the state now will find the removal, and no longer needs what it was about to link.
+      // A process that changes the state now will find the removal, and no longer needs what it was about to link.
       const removed = await this.places.clear(backupId, gone, endOfTime);
       await this.root.keepRoom();
       return removed;
@@ -241,7 +241,7 @@ export class DirectoryVault extends Vault {
   }
 
   private late(backupId: string, attempt: number, newest: number): VaultFault {
-    const message = `Attempt ${attempt} at backup ${backupId} in the vault of ${this.region} comes late: attempt ${newest} has begun. Whoever comes after it needs a higher number.`;
+    const message = `Attempt ${attempt} at backup ${backupId} in the vault of ${this.region} comes late: attempt ${newest} has begun. A later attempt needs a higher number.`;
     return new VaultFault('upload-superseded', this.region, message);
   }
 

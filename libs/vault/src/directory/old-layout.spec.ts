@@ -77,7 +77,7 @@ describe('a backup that an older version stored: its folder renamed into place, 
     await expect(vault.verify(backupId)).resolves.toMatchObject({ sha256, location });
   });
 
-  it('that is damaged is made anew beside itself, and goes when the next attempt begins, or the sweep comes', async () => {
+  it('that is damaged is made anew in another place, and is removed by the next attempt or by the sweep', async () => {
     const { backupId } = old;
     await truncate(join(root, location, 'base.tar.zst'), 10);
     const second = await storeSample(vault, { backupId, attempt: 2 });
@@ -88,7 +88,7 @@ describe('a backup that an older version stored: its folder renamed into place, 
     await expect(vault.verify(backupId)).resolves.toMatchObject({ bytes: second.manifestBytes });
   });
 
-  it('whose removal was cut off is none, and goes when it is made anew', async () => {
+  it('whose removal was cut off does not count, and is removed when it is made anew', async () => {
     const { backupId } = old;
     await rm(join(root, location, 'manifest.json'));
     await expect(vault.manifest(backupId)).resolves.toBeUndefined();
@@ -96,7 +96,7 @@ describe('a backup that an older version stored: its folder renamed into place, 
     expect((await readdir(join(root, location))).sort()).toEqual(['2.1', 'state.000000000002']);
   });
 
-  it('and was not sealed refuses earlier attempts, can not be sealed any more, and goes', async () => {
+  it('and was not sealed refuses earlier attempts, can not be sealed any more, and is removed', async () => {
     const { backupId } = await asBefore({ sealed: false, attempt: 3 });
     await expect(vault.manifest(backupId)).resolves.toBeUndefined();
     expect(await heldOf(vault, backupId)).toMatchObject([{ backupId, attempt: 3, hasLeftovers: true }]);

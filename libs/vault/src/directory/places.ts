@@ -1,5 +1,5 @@
 /**
- * Removes places from a directory vault: those that count no more (see `deadPlaces`), and what an older version left. It
+ * Removes places from a directory vault: those that no longer count (see `deadPlaces`), and what an older version left. It
  * decides nothing, and it counts what it removes.
  */
 
@@ -19,7 +19,7 @@ export class Places {
   ) {}
 
   /**
-   * Removes everything of the backup that counts no more under the state that was found.
+   * Removes everything of the backup that no longer counts under the state that was found.
    * @param before only what has not changed since then is removed. Default: everything, except changes that may be under way
    * @throws the first error, after everything else was removed
    */

@@ -1,6 +1,6 @@
 /**
- * The identity of a directory vault: `ROOT/vault.json`, made once and never changed. By it a vault is told apart from a disk
- * that is not mounted, from another disk in its place and from another region's folder, before anything is written.
+ * The identity of a directory vault: `ROOT/vault.json`, made once and never changed. It tells a vault from a disk that is not
+ * mounted, from another disk in its place and from another region's folder, before anything is written.
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';

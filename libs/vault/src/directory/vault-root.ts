@@ -92,7 +92,7 @@ export class VaultRoot {
       return new VaultFault('vault-unavailable', region, message, { cause: error });
     }
     const why = messageOf(error);
-    const message = `The vault of ${region} (${path}) could not ${what}: ${why}. See that its disk is sound and that this process may read and write there.`;
+    const message = `The vault of ${region} (${path}) could not ${what}: ${why}. See that its disk works and that this process may read and write there.`;
     return new VaultFault('vault-unavailable', region, message, { cause: error });
   }
 

@@ -55,7 +55,7 @@ describe('the archives of a backup', () => {
     await eventually(() => expect(isHeld).toBe(false), { withinMs: 5_000 });
   });
 
-  it('never hold the server back once the last one is through: it has yet to say that all is good', async () => {
+  it('do not hold the server back after the last one: it has yet to say that the backup is good', async () => {
     archives.begin('16413.tar');
     archives.begin('base.tar');
     archives.add(mebibyte);
@@ -69,7 +69,7 @@ describe('the archives of a backup', () => {
     expect(isAbandoned).toBe(false);
   });
 
-  it('end with the failure, for who reads one and for who waits for the next', async () => {
+  it('end with the failure, for the reader of one and for a reader that waits for the next', async () => {
     const failure = new Error('the server went away');
     archives.begin('base.tar');
     const all = objects();

@@ -37,7 +37,7 @@ export interface BaseBackupOptions {
 
 /** How long nothing may come, in milliseconds, before the connection is given up. */
 export interface Patience {
-  /** Before the first archive, while the server makes a checkpoint and looks at how much it has. */
+  /** Before the first archive, while the server makes a checkpoint and estimates its size. */
   beginMs: number;
   /** After that, as long as somebody reads. */
   stallMs: number;
@@ -261,7 +261,10 @@ function violation(what: string): EngineFault {
   return new EngineFault('protocol-violation', `What the server sent is no backup of PostgreSQL: ${what}.`);
 }
 
-/** A promise that is settled later. Whoever awaits it gets the failure; without anybody it must not end the process. */
+/**
+ * A promise that is settled later. The code that awaits it gets the failure. When nothing awaits it, the failure must not end
+ * the process.
+ */
 function outcome<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
   let resolve: (value: T) => void = () => {};
   let reject: (error: Error) => void = () => {};

@@ -81,7 +81,7 @@ describe('the messages of a server', () => {
     expect(expected[6]).toEqual(['dd', '']);
   });
 
-  it('are the same wherever the chunks are cut in two', () => {
+  it('are the same no matter where a chunk is cut in two', () => {
     for (let at = 0; at <= whole.length; at += 1) {
       expect(heard(whole.subarray(0, at), whole.subarray(at)).all).toEqual(expected);
     }

@@ -1,7 +1,7 @@
 /**
- * Takes PostgreSQL's messages out of a socket's chunks, wherever the chunks are cut. The data of CopyData messages is passed
- * on in parts as it comes, and neither joined nor copied. Every other message is given whole.
- * Source: PostgreSQL documentation, "Message Formats".
+ * Takes PostgreSQL's messages out of a socket's chunks, no matter where the chunks are cut. The data of CopyData messages is
+ * passed on in parts as it comes, and neither joined nor copied. Every other message is given whole. Source: PostgreSQL
+ * documentation, "Message Formats".
  */
 
 export interface CopySink {

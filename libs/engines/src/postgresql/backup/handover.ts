@@ -1,4 +1,4 @@
-/** An async iterable that is filled from outside: it keeps what comes until it is asked for, and ends or fails once. */
+/** An async iterable that is filled from outside: it keeps each item until the reader wants it, and ends or fails once. */
 export class Handover<T> implements AsyncIterable<T> {
   private readonly waiting: T[] = [];
   private over: { error?: Error } | undefined;

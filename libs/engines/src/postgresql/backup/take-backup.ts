@@ -1,6 +1,6 @@
 /**
  * Takes a physical backup, full or incremental, over the replication protocol: it needs a connection and nothing else. A
- * temporary replication slot keeps the WAL that the backup needs. It ends with the connection, however that ends.
+ * temporary replication slot keeps the WAL that the backup needs. The slot ends with the connection, in every case.
  */
 import { randomBytes } from 'node:crypto';
 import { messageOf, type VaultManifest } from '@strongroom/contracts';
@@ -87,7 +87,7 @@ export async function takeBackup(
   }
 }
 
-/** The object of the backup that says what of the parent's content counts no more. */
+/** The object of the backup that says which of the parent's content no longer counts. */
 async function limitsOf(
   summaries: WalSummaries,
   server: Server,

@@ -1,6 +1,6 @@
 /**
- * Builds an incremental on its parent. The server must be known to hold the parent's state or a later one, and to know all
- * that has changed since. Whatever speaks against it is found before the backup begins.
+ * Builds an incremental on its parent. The server must be known to hold the parent's state or a later one, and to know all that
+ * has changed since. Every ground against it is found before the backup begins.
  */
 import { messageOf, type VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
@@ -25,7 +25,7 @@ export function parentFacts({ engine: { startLsn, timeline } }: VaultManifest): 
 /**
  * Has the server take the parent's manifest while it is read from the vault. The server keeps no WAL meanwhile: a slow vault
  * must not fill the server's disk.
- * @throws {IncrementalNotPossible} unless the server is the parent's, and nothing speaks against building on it
+ * @throws {IncrementalNotPossible} unless the server is the parent's, and there is no ground against building on it
  */
 export async function buildOn(client: pg.Client, server: Server, parent: ParentBackup): Promise<void> {
   const against =
@@ -59,7 +59,7 @@ function unreadable(cause: unknown): IncrementalNotPossible {
   return notPossible({ ground: 'parent-unreadable', reason: `The parent can't be read: ${message}` }, cause);
 }
 
-/** What the server says against the parent does not speak against a full backup. */
+/** A server that refuses the parent can still give a full backup. */
 export function notBuiltOn(error: unknown): unknown {
   if (error instanceof IncrementalNotPossible) return error;
   const cause = error instanceof EngineFault ? error.cause : error;

@@ -50,7 +50,7 @@ async function goOn(server: BackedUpServer): Promise<void> {
 }
 
 describe.each(versions)('on PostgreSQL %s', (_, version) => {
-  it('a snapshot of the storage that was put back between two backups ends the chain, wherever its WAL has come to', async () => {
+  it('a snapshot of the storage that was put back between two backups ends the chain, no matter how far its WAL has come', async () => {
     const server = await filled({ version });
     if (!server) return;
     const full = await server.take();
@@ -120,7 +120,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await expect(server.take(second)).resolves.toBeDefined();
   });
 
-  it('a full backup completes without a replication slot free, and says that nothing can be built on it; the next one completes too', async () => {
+  it('a full backup completes without a free replication slot, and says that nothing can be built on it; the next one completes too', async () => {
     const server = await filled({ version, settings: { max_replication_slots: 1 } });
     if (!server) return;
     const full = await server.take();
@@ -156,7 +156,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await expect(server.take(await server.take())).resolves.toBeDefined();
   });
 
-  it('a server that is not asked for its database gives full backups, and tells which line of pg_hba.conf is missing', async () => {
+  it('a server that refuses connections to its database gives full backups, and tells which line of pg_hba.conf is missing', async () => {
     const server = await filled({ version });
     if (!server) return;
     const full = await server.take();
@@ -245,7 +245,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     const full = await server.take();
     await server.engine.release(server.target, [], never);
     const minimal = { wal_level: 'minimal', max_wal_senders: 0, summarize_wal: 'off' };
-    // A server with replication slots does not start at that level. Whoever sets it drops them first, and with them the chain.
+    // A server with replication slots does not start at that level. To set it, one drops them first, which ends the chain.
     await server.query(`select pg_drop_replication_slot('${replicationSlotOf(full)}')`);
     await server.restart(undefined, minimal);
     await server.query('create table unlogged_in_effect as select n from generate_series(1, 1000) n');

@@ -28,7 +28,7 @@ const parent = (engine: VaultManifest['engine'] = {}) =>
   manifestOfParent({ systemId: '7', timeline: 2, startLsn: '0/4000028', endLsn: '0/4000120', ...engine });
 
 describe('an incremental backup of a server', () => {
-  it('is taken where nothing speaks against it', () => {
+  it('is taken where there is no ground against it', () => {
     expect(againstServer(server)).toBeUndefined();
     expect(againstServer({ ...server, dataChecksums: 'off', walLogHints: 'on' })).toBeUndefined();
     expect(againstParent(server, parent())).toBeUndefined();
@@ -138,7 +138,7 @@ describe('the summaries of what has changed', () => {
     expect(() => covering(of(...places), span)).toThrow(/wal_summary_keep_time.*Take a full backup/);
   });
 
-  it('are told to a restore line by line, with an end by which one that is cut off is known', async () => {
+  it('are written for a restore line by line, with an end line that a list lacks when it is cut off', async () => {
     async function* limits() {
       yield { space: 1663, database: 5, relation: 16_384, fork: 0, block: 455 };
       yield { space: 1664, database: 0, relation: 1_262, fork: 2, block: 0 };
@@ -165,7 +165,7 @@ describe('the summaries of what has changed', () => {
 });
 
 describe('the history of a timeline', () => {
-  it('is read from the file that the server keeps, whatever the reasons in it', () => {
+  it('is read from the file that the server keeps, with any reasons in it', () => {
     const file = '1\t0/5000000\tno recovery target specified\n\n# a remark\n2\t1/A0\tat restore point "x 3\t0/1"\n';
     expect(historyInFile(file)).toEqual([
       { timeline: 1, switchLsn: '0/5000000' },

@@ -48,7 +48,7 @@ export function notPossible({ ground, reason }: Ground, cause?: unknown): Increm
 }
 
 /**
- * Why no incremental backup can be taken of a version, whatever its server is like. Undefined when one can.
+ * Why no incremental backup can be taken of any server of a version. Undefined when one can.
  * @param major such as 17
  */
 export function againstVersion(version: string, major: number): Ground | undefined {
@@ -59,7 +59,7 @@ export function againstVersion(version: string, major: number): Ground | undefin
   };
 }
 
-/** Why no incremental backup can be taken of this server, whatever its parent is. Undefined when one can. */
+/** Why no incremental backup can be taken of this server, on any parent. Undefined when one can. */
 export function againstServer(server: Server): Ground | undefined {
   const { version, versionNumber } = server;
   const tooOld = againstVersion(version, Math.floor(versionNumber / 10_000));
@@ -121,7 +121,7 @@ export function againstParent(server: Server, { backupId, engine: parent }: Vaul
   if (compareLsn(server.lsn, parent.endLsn) < 0) {
     return {
       ground: 'snapshot-put-back',
-      reason: `The server's WAL has come to ${server.lsn} and had come to ${parent.endLsn} when backup ${backupId} ended: its storage was put back to an earlier state.`,
+      reason: `The server's WAL is at ${server.lsn} and was at ${parent.endLsn} when backup ${backupId} ended: its storage was put back to an earlier state.`,
     };
   }
   return changedSince(server, backupId, parent);

@@ -1,6 +1,6 @@
 /**
  * The object of an incremental backup that says how far the parent's content of each relation's fork still counts. Beyond the
- * limit it was cut off since, though the file may be longer again. PostgreSQL's own incremental files do not say it, and
+ * limit it was cut off later, though the file may have grown again. PostgreSQL's own incremental files do not say it, and
  * without it the rows from before the cut come back in pages that were never logged.
  *
  *     strongroom-limit-blocks/1 START_LSN END_LSN TIMELINE       what it tells of

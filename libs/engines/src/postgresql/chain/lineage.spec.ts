@@ -92,7 +92,7 @@ describe('a history of timelines', () => {
 });
 
 /** Random lives of a server, which works, is backed up, is promoted, and is restored to one of its backups. */
-describe('whatever became of a server', () => {
+describe('in any life of a server', () => {
   interface State {
     timeline: number;
     left: LeftTimeline[];

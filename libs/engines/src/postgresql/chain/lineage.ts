@@ -1,6 +1,6 @@
 /**
  * Tells by their manifests whether a backup holds a later state of what an earlier one holds. It does when it is of the same
- * system, on the same timeline or one that branched off after the earlier backup's end, and not from before that end.
+ * system and not from before the earlier backup's end. Its timeline is the same one, or one that branched off after that end.
  */
 import type { VaultManifest } from '@strongroom/contracts';
 import { compareLsn, isLsn } from '../lsn.js';

@@ -15,7 +15,7 @@ interface CopyInConnection {
   sendCopyFail(message: string): void;
 }
 
-/** The manifest can't be read; what the server says against it is another error. */
+/** The manifest can't be read. When the server refuses it, that is another error. */
 export class UnreadableManifest extends Error {}
 
 export class ManifestUpload implements Submittable {

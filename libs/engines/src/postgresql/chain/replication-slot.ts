@@ -23,7 +23,7 @@ export function replicationSlotOf(backupId: string): string {
  * Leaves the replication slot of a backup that has ended. One that a dead attempt left is dropped, since it is older. The
  * backup's temporary one is dropped first, so that the server needs no place for both. A place must stay free for the next
  * backup, which fails without it. An incremental has its parent's beside its own, so for that one there is a place.
- * @returns why there is none; undefined when there is one
+ * @returns why none could be made; undefined when it was made
  */
 export async function leaveReplicationSlot(
   client: pg.Client,

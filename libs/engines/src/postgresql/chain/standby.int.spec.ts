@@ -41,7 +41,7 @@ describe.each(versions)('a standby of PostgreSQL %s', (_, version) => {
   }, 120_000);
   afterAll(() => primary?.remove());
 
-  it('is backed up, full and incremental, and a second backup without anything new is no step back', async () => {
+  it('is backed up, full and incremental, and a second backup with nothing new does not count as an earlier state', async () => {
     if (!primary) return;
     await replayed();
     const full = await primary.take(null, { target });

@@ -1,6 +1,6 @@
 /**
  * Reads what the server's WAL summaries tell of the changes between two backups, over an ordinary connection to a database: a
- * replication connection may not call functions. It must reach the very server that is backed up. The backup's temporary
+ * replication connection may not call functions. It must reach the same server that is backed up. The backup's temporary
  * replication slot proves that: its name is random, so no other server has it.
  */
 import { messageOf } from '@strongroom/contracts';
@@ -41,10 +41,10 @@ const listSummaries = `
 const mayRead = `select pg_catalog.has_function_privilege(
   'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
- * Asks for the lowest limit of each fork of each relation. The visibility map has another limit besides: its bits are
- * cleared when a page of the table changes, and the WAL does not tell that (never in 17.10 and 18.4; not when a table is cut
- * in 18.6). So the parent's map counts only up to the first page of the table that has changed. Beyond it are zeros, but
- * for what the backup has, and the next vacuum makes the map anew.
+ * Asks for the lowest limit of each fork of each relation. The visibility map has another limit besides: its bits are cleared
+ * when a page of the table changes, and the WAL does not tell that (never in 17.10 and 18.4; not when a table is cut in 18.6).
+ * So the parent's map counts only up to the first page of the table that has changed. Beyond it are zeros, except for the pages
+ * in the backup, and the next vacuum makes the map anew.
  */
 const listLimits = `
   declare limits no scroll cursor for
@@ -160,7 +160,7 @@ export class WalSummaries {
     return this.connection.client.query<Record<string, unknown>>(text, values);
   }
 
-  /** What the server says against its summaries does not speak against a full backup. A server that is gone does. */
+  /** A server that can't give its summaries can still give a full backup. A server that is gone can't. */
   private missing(error: unknown): unknown {
     const fault = this.connection.silence.fault;
     if (fault) return fault;
@@ -207,6 +207,6 @@ function noConnection({ endpoint }: EngineTarget, error: unknown): Ground {
   const kind = tls === 'disable' ? 'host' : 'hostssl';
   return {
     ground: 'no-database-connection',
-    reason: `Which relations were cut since the backup before is asked over an ordinary connection to database "${database}" as "${user}", which can't be had: ${message}. See that the database exists and that the role may connect to it and execute pg_available_wal_summaries and pg_wal_summary_contents; add a line to pg_hba.conf: ${kind} ${database} ${user} ADDRESS scram-sha-256; then reload it.`,
+    reason: `An ordinary connection to database "${database}" as "${user}" must tell which relations were cut since the backup before, and it failed: ${message}. See that the database exists and that the role may connect to it and execute pg_available_wal_summaries and pg_wal_summary_contents; add a line to pg_hba.conf: ${kind} ${database} ${user} ADDRESS scram-sha-256; then reload it.`,
   };
 }

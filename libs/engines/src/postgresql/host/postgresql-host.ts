@@ -36,7 +36,7 @@ export class PostgresqlHost extends ServerHost {
     if (!data) throw new EngineFault('server-did-not-start', `instance ${instanceId} has no data in ${this.folder}`);
     try {
       const server = await PostgresServer.startOn(data.directory, {
-        // The roles are the source's, and their passwords are not ours to know. With an empty one `pg` would not even ask.
+        // The roles are the source's, and their passwords are not known here. With an empty one `pg` would not send any.
         password: 'unknown',
         isOthers: true,
         logFile: join(this.folder, `${instanceId}.log`),

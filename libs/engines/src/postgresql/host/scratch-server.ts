@@ -1,6 +1,6 @@
 /**
- * A server on a restored folder that nobody else can reach. It listens on a socket in a folder of its own and on no network,
- * gets nothing of this process's environment, and acts for nobody.
+ * A server on a restored folder that nobody else can reach. It listens on a socket in a folder of its own and on no network. It
+ * gets nothing of this process's environment, and does nothing in its source's place.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -33,7 +33,7 @@ export interface Programs {
 /**
  * Finds the programs of a major version.
  * @param bin a folder with `postgres`; default: the one that npm has installed
- * @returns or why there are none, as a sentence for people
+ * @returns the programs; or why there are none, as a sentence for people
  */
 export async function programsFor(major: number, bin?: string): Promise<Programs | string> {
   const user = insteadOfRoot();
@@ -75,7 +75,7 @@ export class ScratchServer {
       string,
       string,
     ];
-    // Only whoever started this can open the socket.
+    // Only the user who started this can open the socket.
     await writeFile(hba, 'local all all trust\n');
     for (const file of [ident, logFile]) await writeFile(file, '');
     if (user) {

@@ -66,7 +66,7 @@ export class ServerFolder {
     return BuildFolder.make(`${place}.${attempt}`, place);
   }
 
-  /** Removes everything, and stops whatever runs there. */
+  /** Stops the server that runs there, and removes everything. */
   async remove(): Promise<void> {
     const place = await this.place();
     await PostgresServer.endLeftover(join(place, dataName));

@@ -1,6 +1,6 @@
 /**
- * The names of a server's files are bytes, in whatever encoding. In the code a path is a string in which each character
- * stands for one byte (latin1), so that a name that is no UTF-8 stays as it is.
+ * The names of a server's files are bytes, in any encoding. In the code a path is a string in which each character stands for
+ * one byte (latin1), so that a name that is not UTF-8 stays as it is.
  */
 import { Buffer } from 'node:buffer';
 

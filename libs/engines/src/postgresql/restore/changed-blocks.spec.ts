@@ -95,7 +95,7 @@ describe('the changed blocks of a relation', () => {
     await expectBlocks(block('\0'), block('n'));
   });
 
-  it('never make a file longer than one can be, whatever length the server gives for the relation', async () => {
+  it('never make a file longer than a file can be, with any length that the server gives for the relation', async () => {
     await apply(changes(243_951), undefined, cutTo(243_951));
     expect((await readFile(target)).length).toBe(segmentBlocks * blockSize);
     expect((await readFile(target)).subarray(0, 3 * blockSize)).toEqual(
@@ -105,7 +105,7 @@ describe('the changed blocks of a relation', () => {
     expect((await readFile(target)).length).toBe(segmentBlocks * blockSize);
   });
 
-  it('make a visibility map as long as what is left of its relation needs, where the server gives the length of that', async () => {
+  it('make a visibility map as long as what is left of its relation needs, where the server gives the length of the relation', async () => {
     await apply(changes(8), undefined, { said: 8, kept: 1 });
     await expectBlocks(block('a'));
   });
@@ -137,7 +137,7 @@ describe('the changed blocks of a relation', () => {
     await expect(refused).rejects.toThrow(why);
   });
 
-  it('of a relation that the parent does not have are refused; what is wrong with the disk is told as that', async () => {
+  it('of a relation that the parent does not have are refused; a fault of the disk is reported as one', async () => {
     target = join(folder, 'none');
     await expect(apply(changes(3))).rejects.toMatchObject({ name: 'EngineFault', code: 'backup-content-invalid' });
     await mkdir(target);

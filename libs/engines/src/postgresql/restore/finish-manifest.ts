@@ -26,7 +26,7 @@ export interface FinishOptions {
   isCombined: boolean;
   /** Undefined when pages are not to be looked at. */
   pages: PageCheck | undefined;
-  /** Whether bad pages are told, and don't end the restore. */
+  /** Whether bad pages are reported, and don't end the restore. */
   acceptsBadPages: boolean;
   signal: AbortSignal | undefined;
 }
@@ -65,7 +65,7 @@ class Inspecting {
       const read = await this.inspect(path);
       const isAsListed = path === file.path && !(this.options.isCombined && path === labelName);
       if (isAsListed && (read.sizeBytes !== file.sizeBytes || read.sha256 !== file.sha256)) {
-        throw invalid(`${shown(path)} reads otherwise than it was written`);
+        throw invalid(`${shown(path)} does not read as it was written`);
       }
       yield isAsListed ? file : { path, ...read };
     }

@@ -15,7 +15,7 @@ export const holdName = 'strongroom.restoring';
 /** The name of `global/pg_control` before a restore's last act. */
 export const heldControlName = 'global/pg_control.restoring';
 
-/** What PostgreSQL takes for the same, and what else is seen. */
+/** The codes that PostgreSQL treats in the same way, and others that file systems give. */
 const notForFolders: ReadonlySet<unknown> = new Set(['EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR']);
 
 const hold = z.object({
@@ -142,7 +142,7 @@ function howToEmpty(path: string): string {
   return `Empty the folder, and restore again: find ${quoted(path)} -mindepth 1 -delete`;
 }
 
-/** The word quoted, so that a shell takes it for one. */
+/** The word in quotes, so that a shell reads it as one word. */
 export function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
@@ -156,7 +156,7 @@ export async function sync(path: Buffer | string): Promise<void> {
   }
 }
 
-/** Makes the names in a folder durable. Some file systems, such as SMB, refuse that: there it is up to them. */
+/** Makes the names in a folder durable. Some file systems, such as SMB, refuse that, and it is left to them. */
 export async function syncFolder(path: Buffer | string): Promise<void> {
   try {
     await sync(path);
@@ -171,7 +171,7 @@ export async function syncName(folder: string): Promise<void> {
   await syncFolder(dirname(folder));
 }
 
-/** Makes a fault that names the folder of what the file system said. Any other error stays as it is. */
+/** Turns an error of the file system into a fault that names the folder. Any other error stays as it is. */
 export function targetFault(error: unknown, folder: string): unknown {
   if (typeof error !== 'object' || error === null || !('syscall' in error)) return error;
   const why = 'message' in error ? error.message : error;

@@ -31,7 +31,7 @@ describe('the limits of relations that were cut', () => {
     }
   });
 
-  it('of a visibility map are those of what is left of its relation, whatever the server says of the map', async () => {
+  it('of a visibility map are those of what is left of its relation, no matter what the server says of the map', async () => {
     const limits = await read(text('1663 5 16384 0 243951', '1663 5 16384 2 243951', '1663 5 7 0 100', '1663 5 8 2 3'));
     expect(limitOf(limits, 'base/5/16384_vm')).toEqual({ said: 243_951, kept: 8 });
     expect(limitOf(limits, 'base/5/7_vm')).toMatchObject({ kept: 1 });

@@ -1,7 +1,7 @@
 /**
  * Keeps to how many blocks each relation was cut since the parent of an incremental backup. Beyond that limit the parent's
- * content is of another time, whatever length the server gives the file. The server takes the larger of the file's size and
- * the limit where the smaller is right, and so its length alone brings deleted rows back
+ * content is of another time, no matter what length the server gives the file. The server takes the larger of the file's size
+ * and the limit, and the smaller would be right. So its length alone brings deleted rows back
  * (src/backend/backup/basebackup_incremental.c, GetFileBackupMethod; versions 17 and 18).
  *
  *     strongroom-limit-blocks/1 startLsn endLsn timeline

@@ -26,7 +26,7 @@ export class PageCheck {
   /**
    * @param page its memory begins at a multiple of four
    * @param block its number in the file
-   * @returns why it is no good
+   * @returns what is wrong with it; undefined when nothing is
    */
   look(page: Buffer, file: RelationFile, block: number): string | undefined {
     // A new page holds nothing yet.

@@ -1,7 +1,8 @@
 /**
  * Keeps the files of a manifest in little memory. Typed arrays hold 64 bits of each path's digest and 64 bits of the file's
- * SHA-256, so three million files take about 80 MB. With so many files, two paths agree in one restore of four million. It
- * ends then, since the manifest seems to list a file twice. Another file than was listed must also have the same size to pass.
+ * SHA-256, so three million files take about 80 MB. With so many files, two paths have the same 64 bits in one of four million
+ * restores. That restore fails, because its manifest seems to list a file twice. A wrong file passes only when its size is the
+ * same too.
  */
 import { hash } from 'node:crypto';
 

@@ -1,10 +1,10 @@
 /**
- * Restores a chain of backups into a data folder: the full one, and in place what was built on it. Every file is compared
- * with the server's own manifests while it is written, and in the end the folder with the newest manifest. `pg_verifybackup`
- * calls the result good, and a server starts from it. No server starts on it before.
+ * Restores a chain of backups into a data folder: the full one, and in place what was built on it. Every file is compared with
+ * the server's own manifests while it is written, and in the end the folder with the newest manifest. `pg_verifybackup` calls
+ * the result good, and a server starts from it. No server starts on it before.
  *
- * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them. pg_tblspc has links to them.
- * The links are absolute: whoever moves the folders makes new ones.
+ * Tablespaces lie beside the folder, in DIR.tablespaces/<oid>, or where the caller wants them. pg_tblspc has links to them. The
+ * links are absolute, so they must be made anew when the folders are moved.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';

@@ -14,7 +14,7 @@ interface StandAloneSetting {
 const settings: readonly StandAloneSetting[] = [
   // Its subscriptions are its source's: an apply worker would take the publisher's replication slot away from the source.
   { name: 'max_logical_replication_workers', value: '0' },
-  // The source's archive is the source's to write.
+  // Only the source may write its archive.
   { name: 'archive_mode', value: 'off' },
   { name: 'archive_command', value: '' },
   { name: 'archive_library', value: '' },
@@ -49,7 +49,7 @@ const settings: readonly StandAloneSetting[] = [
   { name: 'io_method', value: 'worker', since: 18 },
 ];
 
-/** Settings for a server that is started by hand. Whoever starts one for others sets its own addresses. */
+/** Settings for a server that is started by hand. A server host sets the addresses of its servers itself. */
 const addresses: readonly StandAloneSetting[] = [
   // The source's addresses are its machine's, and its clients look for it there.
   { name: 'listen_addresses', value: 'localhost' },

@@ -72,7 +72,7 @@ describe('a restored server that stands alone', () => {
     expect(changed.join('\n')).not.toContain('secret');
   });
 
-  it('reads nothing from outside of its folder, be it by way of what it includes', async () => {
+  it('reads nothing from outside of its folder, also not through an include', async () => {
     const { changed } = await restored({
       ...plain,
       'postgresql.conf': [
@@ -112,7 +112,7 @@ describe('a restored server that stands alone', () => {
     expect(changed.join('\n')).toContain('hba_file is relative to where the server is started');
   });
 
-  it('takes out a rule of access whole that goes over several lines, and looks into what rules include', async () => {
+  it('takes out all lines of a rule of access that has several, and looks into what rules include', async () => {
     await restored({
       ...plain,
       'pg_hba.conf':
@@ -134,7 +134,7 @@ describe('a restored server that stands alone', () => {
     expect(await read('names')).toMatch(/^alice\n#@\/etc\/names/);
   });
 
-  it('has no recovery.conf, on which no server starts; and what roles and databases set for themselves is told', async () => {
+  it('has no recovery.conf, on which no server starts; and what roles and databases set for themselves is reported', async () => {
     const { changed } = await restored({ ...plain, 'recovery.conf': "primary_conninfo = 'host=production'\n" });
     expect(await readdir(target)).toEqual(expect.arrayContaining(['recovery.conf.before-restore']));
     expect(await readdir(target)).not.toContain('recovery.conf');
@@ -149,7 +149,7 @@ describe('a restored server that stands alone', () => {
     for (const name of there) expect([name, (await readFile(join(target, name))).length]).toEqual([name, files[name]]);
   });
 
-  it('starts where its source kept its settings elsewhere: the least is put there, and said', async () => {
+  it('starts where its source kept its settings elsewhere: minimal files are put there, and reported', async () => {
     const { changed, advice } = await restored({});
     expect(advice.join('\n')).toContain('The server kept its settings elsewhere');
     expect(advice.join('\n')).not.toContain('It does not start without them');
@@ -158,7 +158,7 @@ describe('a restored server that stands alone', () => {
     expect((await readdir(target)).sort()).toContain('pg_ident.conf');
   });
 
-  it('is only what it is asked to be: as it is, nothing is changed', async () => {
+  it('is not made when nobody asks for it: then nothing is changed', async () => {
     const files = { ...plain, 'postgresql.conf': "archive_mode = on\ninclude '/etc/x'\n", 'standby.signal': '' };
     const { changed } = await restored(files, false);
     expect(changed).toEqual([]);

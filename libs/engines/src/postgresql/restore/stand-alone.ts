@@ -77,7 +77,7 @@ class Changing {
     if ((await this.read(name)) !== undefined) return;
     await writeFile(this.tree.at(name), text, { mode: modes.owner.file });
     this.made(name);
-    this.said.push(`${name} is not in the backup: one that does the least was put there.`);
+    this.said.push(`${name} is not in the backup: a minimal one was put there.`);
   }
 
   /** Comments out lines that lead out of the folder, in this file and in those that it includes. */
@@ -154,8 +154,8 @@ class Changing {
     const changed = Object.entries(settings).filter(([name, value]) => (this.settings.get(name) ?? value) !== value);
     for (const [name, value] of changed) this.said.push(`${last}: ${settingLine(name, value)}`);
     this.said.push(
-      `${last}: all in all ${lines.length} settings that could act for the source, at its end. Subscriptions don't run before max_logical_replication_workers is set again: disable or drop them first.`,
-      'What ALTER ROLE … SET and ALTER DATABASE … SET have said is in tables, and stays, libraries that they load among it: select * from pg_db_role_setting.',
+      `${last}: ${lines.length} settings that could act for the source are overridden at its end. Subscriptions don't run before max_logical_replication_workers is set again: disable or drop them first.`,
+      'What ALTER ROLE … SET and ALTER DATABASE … SET have set is in tables, and stays, including the libraries that they load: select * from pg_db_role_setting.',
     );
   }
 

@@ -19,7 +19,7 @@ export function startAdvice({ directory, outside, version, hasSettings, standsAl
   const settings = hasSettings ? [] : [takeSettingsOver(standsAlone), ''];
   const major = version.split('.')[0];
   const start = `postgres -D ${quoted(directory)}`;
-  // The folder belongs to root then, as whom PostgreSQL does not run.
+  // The folder belongs to root then, and PostgreSQL does not run as root.
   if (process.getuid?.() !== 0) {
     return [...settings, `Start a server of version ${major} on it, as the user who owns the folder:`, `  ${start}`];
   }
@@ -34,6 +34,6 @@ export function startAdvice({ directory, outside, version, hasSettings, standsAl
 
 function takeSettingsOver(standsAlone: boolean): string {
   const advice =
-    'The server kept its settings elsewhere, as Debian does in /etc/postgresql: take what you need of its postgresql.conf, pg_hba.conf and pg_ident.conf over into those in the folder, but not data_directory, hba_file, ident_file and external_pid_file.';
+    'The server kept its settings elsewhere, as Debian does in /etc/postgresql: copy what you need of its postgresql.conf, pg_hba.conf and pg_ident.conf into those in the folder, but not data_directory, hba_file, ident_file and external_pid_file.';
   return standsAlone ? advice : `${advice} It does not start without them.`;
 }

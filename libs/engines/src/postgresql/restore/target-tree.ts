@@ -96,7 +96,7 @@ export class TargetTree {
     return this.links.has(linkOfTablespace.exec(path)?.[1] ?? '');
   }
 
-  /** From here on what is there is a parent's. An entry with its name and of another kind replaces it. */
+  /** From now on everything that is there is a parent's. An entry with its name and of another kind replaces it. */
   holdsParent(): void {
     this.isParents = true;
   }
