@@ -78,7 +78,7 @@ export class IdempotentRequests {
          where r.status is null and r.fingerprint = excluded.fingerprint`,
       [request.accountId, request.key, this.fingerprintOf(request), this.ids.next()],
     );
-    return this.look(request);
+    return this.outcomeOf(request);
   }
 
   /**
@@ -87,7 +87,7 @@ export class IdempotentRequests {
    */
   async end(request: KeyedRequest, status: number, body: unknown): Promise<Begun> {
     await this.keep(this.dataSource, request, status, body);
-    return this.look(request);
+    return this.outcomeOf(request);
   }
 
   /**
@@ -99,7 +99,7 @@ export class IdempotentRequests {
       if (!(await this.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
       return this.keep(manager, request, status, body);
     });
-    const now = await this.look(request);
+    const now = await this.outcomeOf(request);
     return isRefused || now.is === 'open' ? undefined : now;
   }
 
@@ -108,7 +108,7 @@ export class IdempotentRequests {
     await this.forget('true', []);
   }
 
-  private async look(request: KeyedRequest): Promise<Begun> {
+  private async outcomeOf(request: KeyedRequest): Promise<Begun> {
     const { accountId, key } = request;
     const claim = claimOf(request);
     const found: unknown = await this.dataSource.query(
@@ -125,7 +125,7 @@ export class IdempotentRequests {
       );
     }
     if (row.status !== null) {
-      return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: faultOf(row.body) };
+      return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: httpFaultOf(row.body) };
     }
     if (row.had_effect) return { is: 'done', resourceId: row.resource_id };
     return { is: 'open', resourceId: row.resource_id, claim };
@@ -186,7 +186,7 @@ function claimKeyOf({ accountId, key }: Pick<KeyedRequest, 'accountId' | 'key'>)
   return `${accountId}/${key}`;
 }
 
-function faultOf(body: unknown): HttpFault {
+function httpFaultOf(body: unknown): HttpFault {
   const faults = faultBody.parse(body);
   for (const type of faultTypes) {
     const told = faults[type];
