@@ -52,14 +52,11 @@ class ApiModule {}
 export const routes = [ServiceRoutes, ScheduleRoutes, BackupRoutes, CopyRoutes, InstanceRoutes, EventRoutes];
 
 const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
-const ofNouns = [
-  ...[ScheduleCommands, ScheduleResources, Runs],
-  ...[BackupCommands, BackupResources],
-  ...[CopyCommands, CopyResources, Regions],
-  ...[InstanceCommands, InstanceResources],
-  ...[EventStreams, { provide: streamTimingsToken, useValue: usualTimings }],
-  Housekeeping,
-];
+const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
+const ofBackups = [BackupCommands, BackupResources];
+const ofCopies = [CopyCommands, CopyResources, Regions];
+const ofInstances = [InstanceCommands, InstanceResources];
+const ofEvents: Provider[] = [EventStreams, { provide: streamTimingsToken, useValue: usualTimings }];
 
 /** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
 const made: Provider = {
@@ -133,6 +130,16 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
   return {
     module: ApiModule,
     controllers: routes,
-    providers: [...ofLibraries(parts), ...ofEdge, ...ofNouns, made],
+    providers: [
+      ...ofLibraries(parts),
+      ...ofEdge,
+      ...ofSchedules,
+      ...ofBackups,
+      ...ofCopies,
+      ...ofInstances,
+      ...ofEvents,
+      Housekeeping,
+      made,
+    ],
   };
 }

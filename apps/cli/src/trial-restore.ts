@@ -37,7 +37,11 @@ export async function tryRestore(options: TriedBackup): Promise<TriedRestore> {
     await chmod(scratch, 0o711);
     const data = join(scratch, 'data');
     const restored = await restoreBackup({
-      ...{ vault, backupId, expectedSha256, progress, signal },
+      vault,
+      backupId,
+      expectedSha256,
+      progress,
+      signal,
       directory: data,
       standsAlone: true,
       checksPages: true,

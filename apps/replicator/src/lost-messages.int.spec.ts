@@ -21,15 +21,27 @@ async function completedBackup(): Promise<string> {
   const request: NewEvent = {
     type: 'BackupRequested',
     data: {
-      ...{ ...common, slotAt: null, trigger: 'request', name: 'by hand', description: null, copyTo },
+      ...common,
+      slotAt: null,
+      trigger: 'request',
+      name: 'by hand',
+      description: null,
+      copyTo,
       datastore: { type: 'postgresql', version: '18' },
     },
   };
   const completion: NewEvent = {
     type: 'BackupCompleted',
     data: {
-      ...{ ...common, attempt: 1, region: 'DFW', location: backupId, sizeBytes: 1, rawBytes: 1, copyTo },
-      ...{ sha256: 'a'.repeat(64), startedAt: new Date().toISOString() },
+      ...common,
+      attempt: 1,
+      region: 'DFW',
+      location: backupId,
+      sizeBytes: 1,
+      rawBytes: 1,
+      copyTo,
+      sha256: 'a'.repeat(64),
+      startedAt: new Date().toISOString(),
     },
   };
   await lost.record('backup', backupId, instanceId, request, completion);
@@ -61,8 +73,14 @@ it('a copy that was asked for is begun though the message was lost', async () =>
   const later = await completedBackup();
   const id = copyId(later, 'IAD');
   const data = {
-    ...{ copyId: id, backupId: later, instanceId: lost.ids.next(), region: 'IAD', sourceRegion: 'DFW' },
-    ...{ parentId: null, sizeBytes: 1, sha256: 'a'.repeat(64) },
+    copyId: id,
+    backupId: later,
+    instanceId: lost.ids.next(),
+    region: 'IAD',
+    sourceRegion: 'DFW',
+    parentId: null,
+    sizeBytes: 1,
+    sha256: 'a'.repeat(64),
   };
   await lost.record('copy', id, data.instanceId, { type: 'CopyRequested', data });
   await lost.loseAll('replicator');

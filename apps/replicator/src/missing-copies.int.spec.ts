@@ -75,21 +75,33 @@ it('a plan that is missing is put back, however many there are', async () => {
       {
         type: 'BackupRequested',
         data: {
-          ...{ ...common, slotAt: null, trigger: 'request', name: 'by hand', description: null },
+          ...common,
+          slotAt: null,
+          trigger: 'request',
+          name: 'by hand',
+          description: null,
           datastore: { type: 'postgresql', version: '18' },
         },
       },
       {
         type: 'BackupCompleted',
         data: {
-          ...{ ...common, attempt: 1, region: 'DFW', location: backupId, sizeBytes: 1, rawBytes: 1 },
-          ...{ sha256: 'a'.repeat(64), startedAt: new Date().toISOString() },
+          ...common,
+          attempt: 1,
+          region: 'DFW',
+          location: backupId,
+          sizeBytes: 1,
+          rawBytes: 1,
+          sha256: 'a'.repeat(64),
+          startedAt: new Date().toISOString(),
         },
       },
     ];
     const request = { stream: streamOf('backup', backupId), expectedVersion: 0, accountId, instanceId, context };
     await ledger.append({
-      ...{ ...request, claims: [], releases: [] },
+      ...request,
+      claims: [],
+      releases: [],
       events: events.map((event) => ({ ...event, id: ids.next() })),
     });
     made.push(backupId);

@@ -40,8 +40,20 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const views = new Views(dataSource, ledger);
   const replicator = `replicator-${hostname()}-${process.pid}`;
   return {
-    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, vaults, replicator, owner: replicator },
-    ...{ group: groupOf(config), retryMs: config.copyRetryMs, mostAttempts: config.maxCopyAttempts },
+    config,
+    log,
+    clock,
+    ids,
+    metrics,
+    dataSource,
+    ledger,
+    views,
+    vaults,
+    replicator,
+    owner: replicator,
+    group: groupOf(config),
+    retryMs: config.copyRetryMs,
+    mostAttempts: config.maxCopyAttempts,
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),
@@ -51,7 +63,10 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     stalls: new StallWatch(config.copyStallMs, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
-      ...{ clock, log, metrics, graceMs: config.sweepGraceMs },
+      clock,
+      log,
+      metrics,
+      graceMs: config.sweepGraceMs,
     }),
   };
 }

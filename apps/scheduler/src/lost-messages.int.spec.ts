@@ -21,8 +21,18 @@ function requested(
   more: Partial<EventData<'BackupRequested'>> = {},
 ): NewEvent<'BackupRequested'> {
   const data = {
-    ...{ backupId, instanceId, scheduleId: null, slotAt: null, trigger: 'request' as const, type: 'full' as const },
-    ...{ parentId: null, name: 'by hand', description: null, datastore, copyTo: [], ...more },
+    backupId,
+    instanceId,
+    scheduleId: null,
+    slotAt: null,
+    trigger: 'request' as const,
+    type: 'full' as const,
+    parentId: null,
+    name: 'by hand',
+    description: null,
+    datastore,
+    copyTo: [],
+    ...more,
   };
   return { type: 'BackupRequested', data };
 }
@@ -33,9 +43,20 @@ function completed(
   more: Partial<EventData<'BackupCompleted'>> = {},
 ): NewEvent<'BackupCompleted'> {
   const data = {
-    ...{ backupId, instanceId, scheduleId: null, type: 'full' as const, parentId: null, attempt: 1, region: 'DFW' },
-    ...{ location: backupId, sizeBytes: 1, rawBytes: 1, sha256: 'a'.repeat(64), copyTo: [] },
-    ...{ startedAt: new Date().toISOString(), ...more },
+    backupId,
+    instanceId,
+    scheduleId: null,
+    type: 'full' as const,
+    parentId: null,
+    attempt: 1,
+    region: 'DFW',
+    location: backupId,
+    sizeBytes: 1,
+    rawBytes: 1,
+    sha256: 'a'.repeat(64),
+    copyTo: [],
+    startedAt: new Date().toISOString(),
+    ...more,
   };
   return { type: 'BackupCompleted', data };
 }

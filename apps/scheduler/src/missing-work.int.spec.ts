@@ -65,8 +65,17 @@ async function record(stream: ReturnType<typeof streamOf>, instanceId: string, e
 async function backup(fields: Partial<EventData<'BackupRequested'>> = {}) {
   const [backupId, instanceId] = [ids.next(), ids.next()];
   const data: EventData<'BackupRequested'> = {
-    ...{ backupId, instanceId, scheduleId: null, slotAt: null, trigger: 'request', type: 'full', parentId: null },
-    ...{ name: 'by hand', description: null, datastore: { type: 'postgresql', version: '18' }, copyTo: [] },
+    backupId,
+    instanceId,
+    scheduleId: null,
+    slotAt: null,
+    trigger: 'request',
+    type: 'full',
+    parentId: null,
+    name: 'by hand',
+    description: null,
+    datastore: { type: 'postgresql', version: '18' },
+    copyTo: [],
     ...fields,
   };
   await record(streamOf('backup', backupId), instanceId, [{ type: 'BackupRequested', data }]);

@@ -40,7 +40,9 @@ it('a kind of job that is added to the list is queued by its event, put back whe
   await world.record('instance', registered, registered, {
     type: 'InstanceRegistered',
     data: {
-      ...{ instanceId: registered, name: 'orders', datastore: { type: 'postgresql', version: '18' } },
+      instanceId: registered,
+      name: 'orders',
+      datastore: { type: 'postgresql', version: '18' },
       endpoint: { host: '127.0.0.1', port: 1, user: 'backup', database: 'postgres', tls: 'disable' },
     },
   });

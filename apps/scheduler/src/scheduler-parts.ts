@@ -48,8 +48,21 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     help: 'Backups by this process that were of another server than the backup before them.',
   });
   return {
-    ...{ config, log, clock, ids, metrics, dataSource, ledger, views, engineFor, vaults, vault, homeRegion },
-    ...{ runner, actor: runner, owner: runner },
+    config,
+    log,
+    clock,
+    ids,
+    metrics,
+    dataSource,
+    ledger,
+    views,
+    engineFor,
+    vaults,
+    vault,
+    homeRegion,
+    runner,
+    actor: runner,
+    owner: runner,
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),
@@ -61,7 +74,10 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
-      ...{ clock, log, metrics, graceMs: config.sweepGraceMs },
+      clock,
+      log,
+      metrics,
+      graceMs: config.sweepGraceMs,
     }),
   };
 }

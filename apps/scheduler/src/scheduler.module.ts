@@ -60,8 +60,13 @@ function workOf(
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
   const dueClock = new SteadyDueClock({
-    ...{ database: new DatabaseDueClock(), process: clock, uptimeMs: uptimeOfHostMs, boot: bootOfHost() },
-    ...{ catchUpMs, metrics, log },
+    database: new DatabaseDueClock(),
+    process: clock,
+    uptimeMs: uptimeOfHostMs,
+    boot: bootOfHost(),
+    catchUpMs,
+    metrics,
+    log,
   });
   const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, catchUpMs);
   const timers = new MissingTimers(parts);

@@ -5,7 +5,10 @@ import type { Answer } from './answer.js';
 /** A `foreign-answer` is not in the contract: something between the client and the service may have given it. */
 export type ApiFaultCode = FaultType | 'foreign-answer';
 
-/** Another attempt can help when the service says when to ask again. */
+/** The statuses by which a proxy says that the service is away. */
+const away = [502, 503, 504];
+
+/** Another attempt can help when the answer says when to ask again, or that the service is away. */
 export class ApiFault extends Fault<ApiFaultCode> {
   override readonly name = 'ApiFault';
 
@@ -19,7 +22,7 @@ export class ApiFault extends Fault<ApiFaultCode> {
     readonly requestId: string,
     options?: ErrorOptions,
   ) {
-    super(code, retryAfterSeconds !== undefined, message, options);
+    super(code, retryAfterSeconds !== undefined || away.includes(status), message, options);
   }
 
   /** @param call the method and the path, for the message */

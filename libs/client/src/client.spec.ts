@@ -26,6 +26,36 @@ const schedule = {
   version: 1,
 };
 
+function backupOf(backupId: string) {
+  return {
+    id: backupId,
+    name: 'by hand',
+    description: null,
+    status: 'NEW',
+    created: '2026-11-14T14:30:00.000Z',
+    updated: '2026-11-14T14:30:00.000Z',
+    instance_id: id,
+    source: { id, type: 'instance' },
+    parent_id: null,
+    size: null,
+    size_bytes: null,
+    locationRef: null,
+    datastore: { type: 'postgresql', version: '18', version_id: id },
+    is_automated: 0,
+    type: 'full',
+    schedule_id: null,
+    checksum: null,
+    made_full: null,
+    lineage: null,
+    another_server: null,
+    progress: 0,
+    fault: null,
+    started: null,
+    completed: null,
+    copies: [],
+  };
+}
+
 interface Sent {
   method: string;
   url: string;
@@ -109,6 +139,21 @@ describe('a call', () => {
     expect(fault.cause).toBeDefined();
   });
 
+  it('passes on a value that only a newer service has', async () => {
+    const backup = {
+      ...backupOf(id),
+      status: 'PAUSED',
+      copies: [{ region: 'IAD', status: 'QUEUED' }],
+    };
+    const { client } = clientOf(
+      json({ backups: [{ ...backupOf(id), status: 'PAUSED' }], links: [] }),
+      json({ backup }),
+    );
+    expect(await allOf(client.backups.list())).toMatchObject([{ id, status: 'PAUSED' }]);
+    // Whatever else is wrong with an answer is still refused: this copy lacks nearly every field.
+    expect(await faultOf(client.backups.get(id))).toMatchObject({ code: 'foreign-answer' });
+  });
+
   it('gives an answer without a schema as it came', async () => {
     const { client } = clientOf(json({ status: 'ok' }), new Response('', { status: 202 }));
     expect((await client.call(getHealthReady)).body).toEqual({ status: 'ok' });
@@ -137,6 +182,27 @@ describe('a call', () => {
   ])('is a fault of a foreign answer when that is %s', async (_, answer) => {
     const { client } = clientOf(answer);
     expect(await faultOf(client.schedules.get(id))).toMatchObject({ status: answer.status, code: 'foreign-answer' });
+  });
+
+  it('is worth another attempt when a proxy says that the service is away', async () => {
+    const { client } = clientOf(
+      new Response('<h1>Bad gateway</h1>', { status: 502 }),
+      new Response('', { status: 500 }),
+    );
+    expect(await faultOf(client.schedules.get(id))).toMatchObject({ code: 'foreign-answer', retryable: true });
+    expect(await faultOf(client.schedules.get(id))).toMatchObject({ code: 'foreign-answer', retryable: false });
+  });
+
+  it('passes on that the connection was cut within an answer', async () => {
+    const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('terminated')) });
+    const { client } = clientOf(new Response(body, { headers: { 'content-type': 'application/json' } }));
+    await expect(client.schedules.get(id)).rejects.toThrow('terminated');
+  });
+
+  it('is not made with a token that no header can carry, which the error does not tell', () => {
+    const made = () => new Client({ baseUrl: 'http://strongroom.test', accountId: 'acme', token: 'sec\nret' });
+    expect(made).toThrow(TypeError);
+    expect(made).not.toThrow(/sec|ret/);
   });
 
   it('passes on that the service cannot be reached', async () => {
@@ -242,6 +308,36 @@ describe('the stream of events', () => {
     await expect(follow(client, 1)).rejects.toMatchObject({ code: 'serviceUnavailable' });
     const away = clientOf(new TypeError('fetch failed'));
     await expect(follow(away.client, 1)).rejects.toThrow('fetch failed');
+  });
+
+  it('passes on an event of a type that only a newer service has', async () => {
+    const newer = { ...event('b'), type: 'DrillPassed', subject: { kind: 'drill', id }, data: { seconds: 5 } };
+    const { client } = clientOf(
+      stream(`${begin}${told('a')}id: b\ndata: ${JSON.stringify(newer)}\n\n${told('c')}`),
+      json({ events: [event('a'), newer], links: [] }),
+    );
+    const seen: unknown[] = [];
+    for await (const each of client.events.follow()) {
+      seen.push(each);
+      if (seen.length === 3) break;
+    }
+    expect(seen).toEqual([event('a'), newer, event('c')]);
+    expect(await allOf(client.events.list())).toEqual([event('a'), newer]);
+  });
+
+  it('outlasts a proxy that has no service behind it for a while, and asks again after the usual pause', async () => {
+    const { client, sent } = clientOf(
+      stream(begin + told('a')),
+      new Response('<h1>Bad gateway</h1>', { status: 502 }),
+      stream(told('b')),
+    );
+    expect(await follow(client, 2)).toEqual(['a', 'b']);
+    expect(sent.map(({ headers }) => headers.get('last-event-id'))).toEqual([null, 'a', 'a']);
+  });
+
+  it('is a fault when the answer is no stream', async () => {
+    const { client } = clientOf(new Response('<p>Log in:</p>\n\n', { headers: { 'content-type': 'text/html' } }));
+    await expect(follow(client, 1)).rejects.toMatchObject({ code: 'foreign-answer', status: 200 });
   });
 
   it('is a fault when an event is not one of the contract', async () => {

@@ -1,6 +1,6 @@
 /** The calls on the account's events: a list, and a live stream that outlasts its connections. */
 import { type EventResource, eventResource, getEvents } from '@strongroom/contracts';
-import { type Answer, read } from './answer.js';
+import { type Answer, parseAnswer, read } from './answer.js';
 import { ApiFault } from './api-fault.js';
 import type { CallOptions, QueryOf } from './call.js';
 import type { OperationCaller } from './operation-caller.js';
@@ -27,7 +27,7 @@ export class EventCalls {
 
   /**
    * Each event as it happens, in order and once, until the signal is aborted. When a connection ends, the next one goes on
-   * after the last event that was seen.
+   * after the last event that was seen. A newer service may tell events of types that are not known here; they are passed on.
    * @throws {ApiFault} when the service refuses the stream; a retryable one only when no stream had begun
    * @throws what `fetch` throws when the service cannot be reached; only when no stream had begun
    */
@@ -48,7 +48,9 @@ export class EventCalls {
       } catch (error) {
         if (signal?.aborted) return;
         if (!hasBegun || (error instanceof ApiFault && !error.retryable)) throw error;
-        if (error instanceof ApiFault) askAgainMs = (error.retryAfterSeconds ?? 0) * 1_000;
+        if (error instanceof ApiFault && error.retryAfterSeconds !== undefined) {
+          askAgainMs = error.retryAfterSeconds * 1_000;
+        }
       }
       await pause(askAgainMs ?? pauseMs, signal);
     }
@@ -60,13 +62,15 @@ export class EventCalls {
       signal,
     });
     if (response.status !== getEvents.status) throw ApiFault.of(stream, await read(response));
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+    if (!isStream) throw ApiFault.foreign(stream, await read(response));
     return response;
   }
 }
 
 function eventIn(text: string, { status, headers }: Pick<Answer, 'status' | 'headers'>): EventResource {
   try {
-    return eventResource.parse(JSON.parse(text));
+    return parseAnswer(eventResource, JSON.parse(text)) as EventResource;
   } catch (error) {
     throw ApiFault.foreign(stream, { status, headers, body: text }, error);
   }

@@ -3,7 +3,7 @@
  * token goes to `baseUrl`, and to no address that an answer names.
  */
 import { listPage, type Operation, type PagedOperation, pathOf } from '@strongroom/contracts';
-import { type Answer, read } from './answer.js';
+import { type Answer, parseAnswer, read } from './answer.js';
 import { ApiFault } from './api-fault.js';
 import type { Asked, CallOptions, RequestParts, ResponseOf } from './call.js';
 
@@ -22,11 +22,18 @@ type AskedOf<O extends Operation> =
   Record<never, never> extends Asked<O> ? [asked?: Asked<O> & CallOptions] : [asked: Asked<O> & CallOptions];
 
 export class OperationCaller {
-  constructor(private readonly options: ClientOptions) {}
+  /** @throws {TypeError} when no header can carry the token */
+  constructor(private readonly options: ClientOptions) {
+    // The error of `fetch` would quote the token.
+    if (/[^\x20-\x7e]/.test(options.token?.trim() ?? '')) {
+      throw new TypeError('the token has a character that no header can carry');
+    }
+  }
 
   /**
    * Makes one call: `call(getBackups, { query: { limit: 5 } })`, `call(deleteBackupsId, { id, ifMatch })`. The body is
-   * parsed with the operation's schema, which leaves out the fields that it does not know.
+   * parsed with the operation's schema, which leaves out the fields that it does not know. A newer service may have a status
+   * or another value that the types here lack; it is passed on.
    * @throws {ApiFault} on every answer but the operation's success
    */
   async call<const O extends Operation>(operation: O, ...[asked]: AskedOf<O>): Promise<Answer<ResponseOf<O>>> {
@@ -86,9 +93,11 @@ export class OperationCaller {
     const answer = await this.send(operation, parts);
     if (answer.status !== operation.status) throw ApiFault.of(titleOf(operation), answer);
     if (!operation.response) return answer;
-    const { data, error } = operation.response.safeParse(answer.body);
-    if (error) throw ApiFault.foreign(titleOf(operation), answer, error);
-    return { ...answer, body: data };
+    try {
+      return { ...answer, body: parseAnswer(operation.response, answer.body) };
+    } catch (error) {
+      throw ApiFault.foreign(titleOf(operation), answer, error);
+    }
   }
 }
 

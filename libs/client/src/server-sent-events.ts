@@ -14,14 +14,14 @@ export async function* messagesIn(chunks: AsyncIterable<Uint8Array> | Iterable<U
   for await (const line of linesIn(chunks)) {
     if (line !== '') fields.push(fieldIn(line));
     else if (fields.length > 0) {
-      yield messageOf(fields);
+      yield messageFrom(fields);
       fields = [];
     }
   }
   // A message without its empty line was cut off: the next connection brings it whole.
 }
 
-function messageOf(fields: readonly (readonly [name: string, value: string])[]): Message {
+function messageFrom(fields: readonly (readonly [name: string, value: string])[]): Message {
   const valuesOf = (name: string) => fields.filter(([each]) => each === name).map(([, value]) => value);
   const retry = valuesOf('retry').findLast((value) => /^\d+$/.test(value));
   return {

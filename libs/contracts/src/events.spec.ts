@@ -5,8 +5,15 @@ const id = '01a21329-c1dc-77af-a7f4-d076faf211d0';
 const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'shop', tls: 'disable' } as const;
 const data = { instanceId: id, name: 'orders', datastore: { type: 'postgresql', version: '18' }, endpoint } as const;
 const recorded = {
-  ...{ id, position: 7, stream: `instance-${id}`, version: 1, type: 'InstanceRegistered', accountId: 'acme' },
-  ...{ instanceId: id, at: '2026-11-25T14:30:00.000Z', data },
+  id,
+  position: 7,
+  stream: `instance-${id}`,
+  version: 1,
+  type: 'InstanceRegistered',
+  accountId: 'acme',
+  instanceId: id,
+  at: '2026-11-25T14:30:00.000Z',
+  data,
   context: { requestId: 'r', correlationId: 'r', causationId: null, actor: 'spec' },
 };
 

@@ -107,7 +107,10 @@ describe('the schema', () => {
     const folder = mkdtempSync(join(tmpdir(), `strongroom-schema-${version}-`));
     chmodSync(folder, 0o711);
     const server = await PostgresServer.start({
-      ...{ directory: join(folder, 'postgres'), password: 'spec', programs, logFile: join(folder, 'postgres.log') },
+      directory: join(folder, 'postgres'),
+      password: 'spec',
+      programs,
+      logFile: join(folder, 'postgres.log'),
       settings: { fsync: 'off' },
     });
     try {

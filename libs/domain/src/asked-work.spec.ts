@@ -9,8 +9,19 @@ const deletion = (trigger: 'request' | 'retention' | 'cascade'): NewEvent => ({
 });
 const copy = { copyId, backupId, instanceId, region: 'IAD', parentId: null, sizeBytes: 7, sha256: 'aa' };
 const completion: EventData<'BackupCompleted'> = {
-  ...{ backupId, instanceId, scheduleId: null, type: 'full', parentId: null, attempt: 1, region: 'DFW' },
-  ...{ location: 'there', sizeBytes: 7, rawBytes: 7, sha256: 'aa', copyTo: ['IAD'], startedAt: 'now' },
+  backupId,
+  instanceId,
+  scheduleId: null,
+  type: 'full',
+  parentId: null,
+  attempt: 1,
+  region: 'DFW',
+  location: 'there',
+  sizeBytes: 7,
+  rawBytes: 7,
+  sha256: 'aa',
+  copyTo: ['IAD'],
+  startedAt: 'now',
 };
 
 describe('the work that an event asks for', () => {

@@ -282,8 +282,15 @@ export function completedBackup(
   if (!isRequested(state) || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
   if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
   if (state.is === 'completed') return state;
-  return refuse('backup-not-completed', `Backup ${backupId} has not completed: ${otherwise}.`);
+  return refuse('backup-not-completed', `Backup ${backupId} ${notCompleted[state.is]}: ${otherwise}.`);
 }
+
+const notCompleted = {
+  requested: 'has not begun',
+  running: 'is still running',
+  failed: 'has failed',
+  'delete-failed': 'may be deleted in part',
+};
 
 function isRequested(state: BackupState): state is Requested {
   return state.is !== 'absent' && state.is !== 'passed';

@@ -17,15 +17,33 @@ const started = (attempt: number, region = 'DFW'): NewEvent => ({
 const completed = (attempt: number, region = 'DFW'): NewEvent => ({
   type: 'BackupCompleted',
   data: {
-    ...{ backupId, instanceId, scheduleId: null, type: 'full', parentId: null, copyTo: [] },
-    ...{ attempt, region, location: `made/${attempt}`, rawBytes: 10, ...sizes },
+    backupId,
+    instanceId,
+    scheduleId: null,
+    type: 'full',
+    parentId: null,
+    copyTo: [],
+    attempt,
+    region,
+    location: `made/${attempt}`,
+    rawBytes: 10,
+    ...sizes,
   },
 });
 const requested: NewEvent = {
   type: 'BackupRequested',
   data: {
-    ...{ backupId, instanceId, scheduleId: null, slotAt: null, trigger: 'request', type: 'full', parentId: null },
-    ...{ name: 'orders', description: null, datastore: { type: 'postgresql', version: '18' }, copyTo: [] },
+    backupId,
+    instanceId,
+    scheduleId: null,
+    slotAt: null,
+    trigger: 'request',
+    type: 'full',
+    parentId: null,
+    name: 'orders',
+    description: null,
+    datastore: { type: 'postgresql', version: '18' },
+    copyTo: [],
   },
 };
 const copy = (region: string) => {

@@ -1,6 +1,6 @@
 /** An instance: a database server that backups are taken of, either a customer's own or one that was built from a backup. */
 import { type Datastore, type Endpoint, type EventData, type Refusal, refuse } from '@strongroom/contracts';
-import { type BackupState, completedBackup } from './backup.js';
+import { type BackupState, type CompletedBackup, completedBackup } from './backup.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
 
@@ -65,8 +65,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
         : { events: [{ type: 'InstanceRegistered', data: { instanceId, name, datastore, endpoint } }] },
     BuildInstance({ accountId, instanceId, name, backupId, backup }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
-      const otherwise = 'only one that has completed can be restored';
-      const found = completedBackup({ accountId, backupId, otherwise }, backup);
+      const found = backupToBuildFrom(accountId, backupId, backup);
       if ('refused' in found) return found;
       const { datastore } = found.request;
       return { events: [{ type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } }] };
@@ -172,6 +171,12 @@ export function serverToBackUp(
     default:
       return instanceUnknown(instanceId);
   }
+}
+
+/** The backup as one of the account that a server can be built from, or why it is none. */
+export function backupToBuildFrom(accountId: string, backupId: string, state: BackupState): CompletedBackup | Refusal {
+  const otherwise = 'only one that has completed can be restored';
+  return completedBackup({ accountId, backupId, otherwise }, state);
 }
 
 const notBuilt = { building: 'is being built', 'build-failed': 'could not be built' };

@@ -132,7 +132,12 @@ export class SecondLook {
       const { topic, partition } = this.key;
       await this.batch.handle(
         rows.map(({ position, event: value }) => ({
-          ...{ topic, partition, offset: BigInt(position), position, value, headers: {} },
+          topic,
+          partition,
+          offset: BigInt(position),
+          position,
+          value,
+          headers: {},
         })),
       );
       await deadLetters.handledAfterAll(rows);

@@ -31,9 +31,15 @@ afterAll(async () => {
 /** Asks for a job of the kind `instance`. */
 function forgetting(instanceId: string, more: Partial<AppendRequest> = {}): AppendRequest {
   return {
-    ...{ stream: streamOf('instance', instanceId), expectedVersion: 0, accountId: 'acme', instanceId, context },
+    stream: streamOf('instance', instanceId),
+    expectedVersion: 0,
+    accountId: 'acme',
+    instanceId,
+    context,
     events: [{ id: ids.next(), type: 'InstanceForgotten', data: { instanceId } }],
-    ...{ claims: [], releases: [], ...more },
+    claims: [],
+    releases: [],
+    ...more,
   };
 }
 
@@ -74,7 +80,9 @@ describe('an event that asks for work', () => {
       (await ledger.readStream(streamOf('instance', instanceId)))[0]?.position ?? 0;
     const news = async (instanceId: string) =>
       jobs.addUnlessThere(dataSource.manager, await placeOf(instanceId), {
-        ...{ kind: 'instance', id: instanceId, accountId: 'acme' },
+        kind: 'instance',
+        id: instanceId,
+        accountId: 'acme',
       });
     for (const instanceId of [held, done]) await ledger.append(forgetting(instanceId));
     const leased = await jobs.lease('instance', '', 'spec', 10, 60_000);

@@ -41,7 +41,12 @@ beforeEach(async () => {
   const endpoint = { host: '127.0.0.1', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' } as const;
   const datastore = { type: 'postgresql', version: '18' } as const;
   await ledger.append({
-    ...{ stream, expectedVersion: 0, accountId: 'acme', instanceId, claims: [], releases: [] },
+    stream,
+    expectedVersion: 0,
+    accountId: 'acme',
+    instanceId,
+    claims: [],
+    releases: [],
     context: { requestId: 'request', correlationId: 'request', causationId: null, actor: 'somebody' },
     events: [{ id: ids.next(), type: 'InstanceRegistered', data: { instanceId, name: 'orders', datastore, endpoint } }],
   });
@@ -92,7 +97,9 @@ describe('the ledger of a lease holder', () => {
     await leased.causedBy(cause, 'runner').recordTogether(instanceDecider, [{ id: instanceId, command: forget() }]);
     const recorded = (await leased.history(stream)).at(-1);
     expect(recorded).toMatchObject({
-      ...{ type: 'InstanceForgotten', accountId: 'acme', instanceId },
+      type: 'InstanceForgotten',
+      accountId: 'acme',
+      instanceId,
       context: { ...cause.context, causationId: cause.id, actor: 'runner' },
     });
   });

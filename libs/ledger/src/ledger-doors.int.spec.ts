@@ -35,8 +35,13 @@ async function append(
   const datastore = { type: 'postgresql' as const, version: '18' };
   const registered = { type: 'InstanceRegistered' as const, data: { instanceId, name: 'orders', datastore, endpoint } };
   const outcome = await ledger.append({
-    ...{ stream: streamOf('instance', instanceId), expectedVersion: 0, accountId, instanceId, context },
-    ...{ claims: [], releases: [] },
+    stream: streamOf('instance', instanceId),
+    expectedVersion: 0,
+    accountId,
+    instanceId,
+    context,
+    claims: [],
+    releases: [],
     events: [{ id: ids.next(), ...(type === 'InstanceRegistered' ? registered : { type, data: { instanceId } }) }],
     ...more,
   });

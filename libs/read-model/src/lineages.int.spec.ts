@@ -54,7 +54,9 @@ describe('the views', () => {
       {
         type: 'InstanceRegistered',
         data: {
-          ...{ instanceId, name, datastore },
+          instanceId,
+          name,
+          datastore,
           endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' },
         },
       },
@@ -67,8 +69,14 @@ describe('the views', () => {
           type: 'BackupRequested',
           data: {
             ...of,
-            ...{ slotAt, trigger: 'slot', type: 'incremental', parentId: old, name, description: null },
-            ...{ datastore, copyTo: [] },
+            slotAt,
+            trigger: 'slot',
+            type: 'incremental',
+            parentId: old,
+            name,
+            description: null,
+            datastore,
+            copyTo: [],
           },
         },
         { type: 'BackupStarted', data: { backupId, attempt: 1, region: 'DFW', runner: 'spec' } },
@@ -82,8 +90,17 @@ describe('the views', () => {
       {
         type: 'BackupRequested',
         data: {
-          ...{ backupId: old, instanceId, scheduleId, slotAt, trigger: 'slot', type: 'full', parentId: null, name },
-          ...{ description: null, datastore, copyTo: [] },
+          backupId: old,
+          instanceId,
+          scheduleId,
+          slotAt,
+          trigger: 'slot',
+          type: 'full',
+          parentId: null,
+          name,
+          description: null,
+          datastore,
+          copyTo: [],
         },
       },
       { type: 'BackupStarted', data: { backupId: old, attempt: 1, region: 'DFW', runner: 'spec' } },
@@ -103,11 +120,17 @@ describe('the views', () => {
     await views.catchUp(accountId);
     const backups = new Backups(dataSource);
     expect(await backups.find(accountId, full)).toMatchObject({
-      ...{ type: 'full', parentId: null, madeFull: { plannedParentId: old, ...why } },
-      ...{ lineage: full, facts, anotherServer: another },
+      type: 'full',
+      parentId: null,
+      madeFull: { plannedParentId: old, ...why },
+      lineage: full,
+      facts,
+      anotherServer: another,
     });
     expect(await backups.find(accountId, incremental)).toMatchObject({
-      ...{ type: 'incremental', parentId: old, madeFull: null },
+      type: 'incremental',
+      parentId: old,
+      madeFull: null,
     });
     const runs = new Runs(dataSource);
     expect(await runs.find(scheduleId, full)).toMatchObject({ madeFull: { plannedParentId: old, ...why } });

@@ -85,8 +85,14 @@ it('a backup’s place in the ledger says which is newest, no matter what a cloc
       datastore,
     };
     const completion = {
-      ...{ ...common, attempt: 1, region: 'DFW', location: backupId, sizeBytes: 1, rawBytes: 1 },
-      ...{ sha256: 'a'.repeat(64), startedAt: new Date().toISOString() },
+      ...common,
+      attempt: 1,
+      region: 'DFW',
+      location: backupId,
+      sizeBytes: 1,
+      rawBytes: 1,
+      sha256: 'a'.repeat(64),
+      startedAt: new Date().toISOString(),
     };
     await record(accountId, instanceId, streamOf('backup', backupId), [
       { type: 'BackupRequested', data: request },

@@ -60,7 +60,11 @@ describe('an upgrade', () => {
     if (!schedule) throw new Error('the version before left no schedule');
     const { id: scheduleId, account_id: accountId, instance_id: instanceId } = schedule;
     const request = {
-      ...{ stream: streamOf('schedule', scheduleId), accountId, instanceId, claims: [], releases: [] },
+      stream: streamOf('schedule', scheduleId),
+      accountId,
+      instanceId,
+      claims: [],
+      releases: [],
       context: { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' },
       events: [{ type: 'ScheduleDeleted' as const, id: ids.next(), data: { scheduleId, instanceId } }],
     };

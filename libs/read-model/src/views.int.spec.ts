@@ -330,12 +330,21 @@ describe('the views', () => {
     const [wider, newerServer] = [ids.next(), ids.next()];
     await recordNewer('ScheduleTeleported', { to: 'nowhere' });
     await recordNewer('InstanceRegistered', {
-      ...{ instanceId: newerServer, name: 'orders', datastore: { type: 'of a newer kind', version: '1' } },
+      instanceId: newerServer,
+      name: 'orders',
+      datastore: { type: 'of a newer kind', version: '1' },
       endpoint: { host: 'db', port: 1, user: 'backup', database: 'orders', tls: 'disable' },
     });
     await recordNewer('ScheduleCreated', {
-      ...{ scheduleId: wider, instanceId, dayOfWeek: 0, hour: 5, minute: 0, fullBackupRetention: 2, copyTo: [] },
-      ...{ paused: false, mood: 'fine' },
+      scheduleId: wider,
+      instanceId,
+      dayOfWeek: 0,
+      hour: 5,
+      minute: 0,
+      fullBackupRetention: 2,
+      copyTo: [],
+      paused: false,
+      mood: 'fine',
     });
     const deletion: NewEvent = { type: 'ScheduleDeleted', data: { scheduleId, instanceId } };
     await record(accountId, instanceId, streamOf('schedule', scheduleId), [deletion], 2);

@@ -87,8 +87,16 @@ export async function initialise(
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (user) for (const path of [unfinished, passwordFile]) chownSync(path, user.uid, user.gid);
   const args = [
-    ...['-D', unfinished, '-U', 'postgres', `--pwfile=${passwordFile}`, '-A', 'scram-sha-256'],
-    ...['--locale=C', '--encoding=UTF8', ...(sync ? [] : ['--no-sync'])],
+    '-D',
+    unfinished,
+    '-U',
+    'postgres',
+    `--pwfile=${passwordFile}`,
+    '-A',
+    'scram-sha-256',
+    '--locale=C',
+    '--encoding=UTF8',
+    ...(sync ? [] : ['--no-sync']),
     ...checksumsAsked(checksums, programs.major),
   ];
   try {

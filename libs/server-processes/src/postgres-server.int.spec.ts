@@ -34,7 +34,10 @@ async function start(options: Partial<PostgresOptions> = {}): Promise<PostgresSe
   const directory = join(folder, 'data');
   const settings = { fsync: 'off' };
   const server = await PostgresServer.start({
-    ...{ directory, password: 'a:secret/?', settings, logFile: join(folder, 'log') },
+    directory,
+    password: 'a:secret/?',
+    settings,
+    logFile: join(folder, 'log'),
     ...options,
   });
   running.push(server);

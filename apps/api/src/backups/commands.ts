@@ -11,7 +11,6 @@ import { Regions } from '../copies/regions.js';
 import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
-import { InstanceResources } from '../instances/resource.js';
 import { Incrementals } from './incrementals.js';
 import { BackupResources } from './resource.js';
 
@@ -26,7 +25,6 @@ export class BackupCommands {
     @Inject(Ids) readonly ids: Ids,
     @Inject(Regions) private readonly regions: Regions,
     @Inject(Incrementals) private readonly incrementals: Incrementals,
-    @Inject(InstanceResources) private readonly instances: InstanceResources,
     @Inject(BackupResources) private readonly backups: BackupResources,
   ) {}
 
@@ -36,11 +34,10 @@ export class BackupCommands {
     const { instance: instanceId, copy_to: copyTo = [] } = asked;
     this.regions.check('backup.copy_to', copyTo);
     const instance = await stateOf(this.ledger, instanceDecider, instanceId);
-    const { datastore } = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));
-    const row = await this.instances.find(accountId, instanceId);
-    const parentId = await this.incrementals.parentFor(row, asked);
+    const server = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));
+    const parentId = await this.incrementals.parentFor(server, asked);
     await this.regions.checkParent('backup.copy_to', copyTo, { accountId, parentId });
-    if (parentId !== null) await this.incrementals.mustBePossible(row, asked);
+    if (parentId !== null) await this.incrementals.mustBePossible(server, asked);
     const outcome = await execute(this, backupDecider, targetOf(caller, backupId, instanceId), {
       type: 'RequestBackup',
       request: {
@@ -53,7 +50,7 @@ export class BackupCommands {
         parentId,
         name: asked.name,
         description: asked.description ?? null,
-        datastore,
+        datastore: server.datastore,
         copyTo,
       },
       ...(parentId !== null && { parent: await stateOf(this.ledger, backupDecider, parentId) }),

@@ -1,7 +1,7 @@
 /** Finds out whether a backup can be incremental before it is accepted: first by what is known here, then by asking the server. */
 import type { Credentials } from '@strongroom/credentials';
+import type { RegisteredInstance } from '@strongroom/domain';
 import { EngineFault, type EngineFor } from '@strongroom/engines';
-import type { InstanceRow } from '@strongroom/read-model';
 import type { Logger } from '@strongroom/runtime';
 import { HttpFault } from '../edge/http-fault.js';
 import type { BackupResources } from './resource.js';
@@ -26,12 +26,16 @@ export class Incrementals {
    * yet.
    * @throws {HttpFault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
    */
-  async parentFor({ accountId, id }: InstanceRow, { parent_id, incremental }: Asked): Promise<string | null> {
-    const newest = await this.backups.newestCompleted(accountId, id);
-    if (parent_id === undefined) return incremental ? (newest ?? null) : null;
+  async parentFor(
+    { accountId, instanceId }: RegisteredInstance,
+    { parent_id, incremental }: Asked,
+  ): Promise<string | null> {
+    if (parent_id === undefined && !incremental) return null;
+    const newest = await this.backups.newestCompleted(accountId, instanceId);
+    if (parent_id === undefined) return newest ?? null;
     const parent = await this.backups.find(accountId, parent_id);
     const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
-    if (parent.instanceId !== id) {
+    if (parent.instanceId !== instanceId) {
       throw refuse(`Backup ${parent_id} is of another instance: nothing can be built on it here.`);
     }
     if (parent.status !== 'COMPLETED') {
@@ -47,27 +51,26 @@ export class Incrementals {
   }
 
   /** @throws {HttpFault} unprocessableEntity when the server can take no incrementals */
-  async mustBePossible(instance: InstanceRow, { parent_id }: Asked): Promise<void> {
-    const why = await this.whyNot(instance);
+  async mustBePossible(server: RegisteredInstance, { parent_id }: Asked): Promise<void> {
+    const why = await this.whyNot(server);
     if (why !== undefined) {
       throw new HttpFault('unprocessableEntity', `backup.${parent_id ? 'parent_id' : 'incremental'}: ${why}`);
     }
   }
 
   /** A server that can't be asked now is no reason to refuse: the backup itself finds out. */
-  private async whyNot({ id, datastoreType, datastoreVersion, endpoint }: InstanceRow): Promise<string | undefined> {
-    const engine = this.engineFor(datastoreType);
-    const byVersion = engine.abilitiesOf(datastoreVersion).incremental;
+  private async whyNot({ instanceId, datastore, endpoint }: RegisteredInstance): Promise<string | undefined> {
+    const engine = this.engineFor(datastore.type);
+    const byVersion = engine.abilitiesOf(datastore.version).incremental;
     if (!byVersion.isPossible) return byVersion.why;
-    if (!endpoint) return 'The instance is not there yet.';
-    const { password = '' } = (await this.credentials.get(id)) ?? {};
+    const { password = '' } = (await this.credentials.get(instanceId)) ?? {};
     try {
-      const target = { instanceId: id, endpoint, password };
+      const target = { instanceId, endpoint, password };
       const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
       return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error;
-      this.log.info({ err: error, instance: id }, 'whether the server takes incrementals could not be asked');
+      this.log.info({ err: error, instance: instanceId }, 'whether the server takes incrementals could not be asked');
       return undefined;
     }
   }

@@ -37,6 +37,8 @@ export const replayed = { 'idempotent-replayed': 'true' };
 
 /** A day after the answer, and a little more, because the age counts from the beginning of the answered attempt. */
 const keptHours = 25;
+/** Both the database's clock and the process's must say so: by one clock that is ahead, a request could have its effect twice. */
+const isOld = `begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours'`;
 
 const rows = z.array(
   z.object({
@@ -76,7 +78,7 @@ export class IdempotentRequests {
          where r.status is null and r.fingerprint = excluded.fingerprint`,
       [request.accountId, request.key, this.fingerprintOf(request), this.ids.next()],
     );
-    return this.look(request);
+    return this.outcomeOf(request);
   }
 
   /**
@@ -85,7 +87,7 @@ export class IdempotentRequests {
    */
   async end(request: KeyedRequest, status: number, body: unknown): Promise<Begun> {
     await this.keep(this.dataSource, request, status, body);
-    return this.look(request);
+    return this.outcomeOf(request);
   }
 
   /**
@@ -97,7 +99,7 @@ export class IdempotentRequests {
       if (!(await this.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
       return this.keep(manager, request, status, body);
     });
-    const now = await this.look(request);
+    const now = await this.outcomeOf(request);
     return isRefused || now.is === 'open' ? undefined : now;
   }
 
@@ -106,7 +108,7 @@ export class IdempotentRequests {
     await this.forget('true', []);
   }
 
-  private async look(request: KeyedRequest): Promise<Begun> {
+  private async outcomeOf(request: KeyedRequest): Promise<Begun> {
     const { accountId, key } = request;
     const claim = claimOf(request);
     const found: unknown = await this.dataSource.query(
@@ -123,7 +125,7 @@ export class IdempotentRequests {
       );
     }
     if (row.status !== null) {
-      return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: faultOf(row.body) };
+      return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: httpFaultOf(row.body) };
     }
     if (row.had_effect) return { is: 'done', resourceId: row.resource_id };
     return { is: 'open', resourceId: row.resource_id, claim };
@@ -145,17 +147,22 @@ export class IdempotentRequests {
     return z.array(z.unknown()).parse(kept).length > 0;
   }
 
-  private forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
-    return this.forget('account_id = $2 and key = $3', [accountId, key]);
+  private async forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
+    const mine = 'account_id = $2 and key = $3';
+    // Hardly any request is old, and a question costs less than a transaction.
+    const old: unknown = await this.dataSource.query(`select from idempotent_request where ${mine} and ${isOld}`, [
+      this.clock.now(),
+      accountId,
+      key,
+    ]);
+    if (z.array(z.unknown()).parse(old).length > 0) await this.forget(mine, [accountId, key]);
   }
 
-  /** A request is old when both the database's clock and the process's say so: by one clock that is ahead, it could have its effect twice. */
   private async forget(which: string, values: unknown[]): Promise<void> {
     await this.dataSource.transaction(async (manager) => {
       const gone: unknown = await manager.query(
         `with gone as (
-           delete from idempotent_request
-           where ${which} and begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours' returning account_id, key
+           delete from idempotent_request where ${which} and ${isOld} returning account_id, key
          ) select account_id as "accountId", key from gone`,
         [this.clock.now(), ...values],
       );
@@ -182,7 +189,7 @@ function claimKeyOf({ accountId, key }: Pick<KeyedRequest, 'accountId' | 'key'>)
   return `${accountId}/${key}`;
 }
 
-function faultOf(body: unknown): HttpFault {
+function httpFaultOf(body: unknown): HttpFault {
   const faults = faultBody.parse(body);
   for (const type of faultTypes) {
     const told = faults[type];

@@ -5,7 +5,13 @@
 import { Inject } from '@nestjs/common';
 import { isRefusal } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
-import { backupDecider, type InstanceCommand, instanceDecider, scheduleDecider } from '@strongroom/domain';
+import {
+  backupDecider,
+  backupToBuildFrom,
+  type InstanceCommand,
+  instanceDecider,
+  scheduleDecider,
+} from '@strongroom/domain';
 import { commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
 import { type AppConfig, configToken, Ids } from '@strongroom/runtime';
 import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
@@ -43,13 +49,14 @@ export class InstanceCommands {
   /** @returns the id of the instance that is to be built */
   async build(caller: Caller, name: string, backupId: string): Promise<string> {
     const { accountId, newId: instanceId } = caller;
+    const backup = await stateOf(this.ledger, backupDecider, backupId);
+    unlessRefused('BuildInstance', backupToBuildFrom(accountId, backupId, backup));
     if (this.config.instancesFolder === undefined) {
       throw new HttpFault(
         'notImplemented',
         'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
       );
     }
-    const backup = await stateOf(this.ledger, backupDecider, backupId);
     await this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
     return instanceId;
   }
@@ -66,7 +73,7 @@ export class InstanceCommands {
     const row = await this.instances.find(accountId, instanceId);
     const target = { ...targetOf(caller, instanceId, instanceId), ifVersion: expectedVersion(ifMatch, row) };
     const forget = commandOn(instanceDecider, target, { type: 'ForgetInstance', accountId, instanceId });
-    const scheduleId = (await this.schedules.ofInstances(accountId, [instanceId])).get(instanceId)?.id;
+    const scheduleId = await this.schedules.idOfInstance(accountId, instanceId);
     const remove =
       scheduleId !== undefined &&
       commandOn(scheduleDecider, targetOf(withoutKey(caller), scheduleId, instanceId), {

@@ -98,9 +98,12 @@ describe('an instance that is to be built from a backup', () => {
     expect(faultOf(await restore(running, { size: 5 }))).toEqual([400, 'badRequest']);
   });
 
-  it('is a 501 where the deployment builds none', async () => {
+  it('is a 501 where the deployment builds none, and first a 404 or a 409 for its backup', async () => {
     const plain = await Gateway.open({ database: gateway.database });
+    const running = await gateway.backup(await gateway.register());
     try {
+      expect(faultOf(await restore(nothing, {}, plain))).toEqual([404, 'itemNotFound']);
+      expect(faultOf(await restore(running, {}, plain))).toEqual([409, 'conflict']);
       expect(faultOf(await restore(await completed(), {}, plain))).toEqual([501, 'notImplemented']);
     } finally {
       await plain.end();

@@ -56,6 +56,12 @@ export class ScheduleResources {
     return new Map(rows.map((row) => [row.instanceId, shown(row)]));
   }
 
+  /** The id of the instance's schedule; undefined when it has none. */
+  async idOfInstance(accountId: string, instanceId: string): Promise<string | undefined> {
+    const [row] = await this.schedules.ofInstances(accountId, [instanceId]);
+    return row?.id;
+  }
+
   /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
   private async showing(rows: readonly ScheduleRow[]): Promise<(row: ScheduleRow) => ScheduleResource> {
     const activity = await this.schedules.activity(rows.map(({ id }) => id));

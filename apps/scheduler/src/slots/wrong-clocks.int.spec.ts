@@ -155,8 +155,13 @@ class World {
 
   private start(boot = this.scheduleId, process = this.processClock): SlotDispatcher {
     const clock = new SteadyDueClock({
-      ...{ database: this.databaseClock, process, catchUpMs, log, metrics: new Metrics() },
-      ...{ uptimeMs: () => this.trueMs - this.beganAt + 5_000_000, boot },
+      database: this.databaseClock,
+      process,
+      catchUpMs,
+      log,
+      metrics: new Metrics(),
+      uptimeMs: () => this.trueMs - this.beganAt + 5_000_000,
+      boot,
     });
     return new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
   }

@@ -52,7 +52,11 @@ function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Part
   const { config, jobs, owner, log } = parts;
   const worker = (lane: string) => {
     const work = {
-      ...{ kind: kind.kind, lane, owner, concurrency: kind.concurrency(parts), leaseMs: config.leaseMs },
+      kind: kind.kind,
+      lane,
+      owner,
+      concurrency: kind.concurrency(parts),
+      leaseMs: config.leaseMs,
       pollMs: kind.pollMs?.(parts) ?? defaultPollMs,
       perform: kind.perform.bind(kind, parts),
     };

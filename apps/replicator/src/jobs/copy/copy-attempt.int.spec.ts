@@ -214,8 +214,12 @@ describe('a region that has lost a backup', () => {
     const vaults = world.vaults();
     const { signal } = new AbortController();
     await copyBackup({
-      ...{ from: vaults.of('DFW'), to: vaults.of('ORD') },
-      ...{ backupId, attempt: 1, expectedSha256, signal },
+      from: vaults.of('DFW'),
+      to: vaults.of('ORD'),
+      backupId,
+      attempt: 1,
+      expectedSha256,
+      signal,
     });
     await world.onCopy(backup, 'ORD', { type: 'FailCopy', copyId, attempt: 1, code: 'spec', reason: 'not heard of' });
     const verdicts = await heldVerdicts({ ledger: world.ledger, manager: world.dataSource.manager }, 'ORD', [backupId]);

@@ -124,11 +124,20 @@ describe('a backup', () => {
     const data = { backupId, attempt: 1, region: 'DFW', runner: 'lost' };
     await world.record(streamOf('backup', backupId), instanceId, { type: 'BackupStarted', data });
     const lost = await storeBackup({
-      ...{ engine: world.engine, vault: world.vault, clock: world.clock, attempt: 1, signal: world.hold().signal },
+      engine: world.engine,
+      vault: world.vault,
+      clock: world.clock,
+      attempt: 1,
+      signal: world.hold().signal,
       target: { instanceId, endpoint: { host, port, user, database: 'postgres', tls: 'disable' }, password },
       backup: {
-        ...{ backupId, accountId: 'acme', instanceId, instanceName: 'orders', startedAt: world.clock.now() },
-        ...{ type: 'incremental', parentId },
+        backupId,
+        accountId: 'acme',
+        instanceId,
+        instanceName: 'orders',
+        startedAt: world.clock.now(),
+        type: 'incremental',
+        parentId,
       },
     });
     expect(lost).toMatchObject({ type: 'incremental', parentId });

@@ -17,7 +17,8 @@ describe("a server's manifest", () => {
     async (_, files, backups) => {
       const script = join(root, 'scripts', 'run-typescript.cjs');
       const measured = join(root, 'libs', 'engines', 'fixtures', 'read-large-manifest.ts');
-      const args = [script, measured, String(files), String(backups)];
+      // Newer versions of Node let more garbage lie before they collect it: that is no need of ours.
+      const args = ['--max-heap-size=128', script, measured, String(files), String(backups)];
       const { taken, writtenBytes, rssKib } = found.parse(JSON.parse((await run(process.execPath, args)).stdout));
       expect(taken).toBe(files * backups);
       expect(writtenBytes).toBeGreaterThan(files * 190);
