@@ -96,9 +96,14 @@ export class Jobs {
     );
   }
 
-  /** Forgets which jobs came with events that the feed has not brought in a day. News after that adds them again; they are found done. */
+  /**
+   * Forgets which jobs came with events that the feed has not brought in a day. News after that adds them again; they are
+   * found done. A row from the future was written by a clock that has been put right since.
+   */
   async forgetOldNews(): Promise<void> {
-    await this.dataSource.query(`delete from job_news where added_at < now() - interval '1 day'`);
+    await this.dataSource.query(
+      `delete from job_news where added_at < now() - interval '1 day' or added_at > now() + interval '1 day'`,
+    );
   }
 
   /** Tells which of the ids have no job of the kind. */
