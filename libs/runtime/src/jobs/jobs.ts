@@ -184,10 +184,13 @@ export class Jobs {
   /** Takes the job off the list, or makes it ready again when it was added anew meanwhile. Without effect when it is no longer this holder's. */
   async finish(job: LeasedJob): Promise<void> {
     await this.dataSource.query(
-      `with done as (
-         delete from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked = $5
+      // Whoever adds the job at this moment holds the row. "asked" is read when the row is free, so that one of the two applies.
+      `with held as materialized (
+         select asked from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 for update
+       ), done as (
+         delete from job using held where kind = $1 and id = $2 and held.asked = $5
        ) update job set lease_owner = null, lease_until = null, failures = 0, ready_at = now(), paused_at = now()
-         where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked <> $5`,
+         from held where kind = $1 and id = $2 and held.asked <> $5`,
       [job.kind, job.id, job.owner, job.attempt, job.asked],
     );
   }
