@@ -412,6 +412,17 @@ AS $function$
   on conflict do nothing;
 $function$;
 
+CREATE OR REPLACE FUNCTION job_add_with_events(jobs jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '100ms'
+AS $function$
+begin
+  perform job_add(jobs);
+exception when lock_not_available or deadlock_detected then
+  null;
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_append(requests jsonb)
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
  LANGUAGE plpgsql

@@ -3,12 +3,12 @@ import { type EventData, type NewEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
-import { type Metrics, MissingJobs, RandomIds } from '@strongroom/runtime';
+import { type JobKind, type Metrics, MissingJobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { SpecRuntime } from '../../../test/services/runtime-parts.js';
 import { schedulerJobs } from './scheduler-jobs.js';
-import { schedulerParts } from './scheduler-parts.js';
+import { type SchedulerParts, schedulerParts } from './scheduler-parts.js';
 import { MissingTimers } from './slots/missing-timers.js';
 
 const ids = new RandomIds();
@@ -24,6 +24,7 @@ let metrics: Metrics;
 let runtime: SpecRuntime;
 let missingJobs: { putBackMissing(): Promise<void> };
 let missingTimers: MissingTimers;
+let parts: SchedulerParts;
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -42,7 +43,7 @@ afterAll(async () => {
 beforeEach(async () => {
   for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view', 'instance_view'])
     await dataSource.query(`delete from ${table}`);
-  const parts = await schedulerParts(runtime.partsOf('scheduler', database.url, ['DFW']), dataSource);
+  parts = await schedulerParts(runtime.partsOf('scheduler', database.url, ['DFW']), dataSource);
   metrics = parts.metrics;
   missingJobs = new MissingJobs(schedulerJobs, parts);
   missingTimers = new MissingTimers(parts);
@@ -163,6 +164,20 @@ describe('a job that is missing', () => {
     );
     await missingJobs.putBackMissing();
     expect((await jobs('backup')).map(({ id }) => id)).toContain(backupId);
+  });
+
+  it('is put back though another kind can not be looked at, which is told', async () => {
+    const { backupId } = await backup();
+    await anHourLater();
+    const broken: JobKind<SchedulerParts> = {
+      kind: 'broken',
+      concurrency: () => 1,
+      missing: () => Promise.reject(new Error('no such view')),
+      perform: async () => 'finished',
+    };
+    const looking = new MissingJobs([broken, ...schedulerJobs], parts).putBackMissing();
+    await expect(looking).rejects.toMatchObject({ errors: [new Error('no such view')] });
+    expect(await jobs('backup')).toEqual([{ id: backupId }]);
   });
 
   it('of a deletion is put back for the backup that was asked about, not for what goes with it', async () => {

@@ -55,3 +55,30 @@ it('a kind of job that is added to the list is queued by its event, put back whe
     expect(text).toContain('strongroom_drills_running 0');
   }, soon);
 });
+
+it('a scheduler that keeps no servers ends the job of an instance that was never built, and soon passes on any other', async () => {
+  const [forgotten, building] = [world.ids.next(), world.ids.next()];
+  const datastore = { type: 'postgresql', version: '18' } as const;
+  const endpoint = { host: '127.0.0.1', port: 1, user: 'backup', database: 'postgres', tls: 'disable' } as const;
+  await world.record(
+    'instance',
+    forgotten,
+    forgotten,
+    { type: 'InstanceRegistered', data: { instanceId: forgotten, name: 'orders', datastore, endpoint } },
+    { type: 'InstanceForgotten', data: { instanceId: forgotten } },
+  );
+  await world.record('instance', building, building, {
+    type: 'InstanceBuildRequested',
+    data: { instanceId: building, name: 'twin', datastore, backupId: world.ids.next() },
+  });
+  await world.start('scheduler', ({ config: { instancesFolder: _, ...config }, ...parts }) =>
+    schedulerModule({ ...parts, config }),
+  );
+  // Whoever keeps none looks once a minute: a job that it kept from the others until then would wait.
+  await eventually(async () => {
+    const jobs = await world.dataSource.query(
+      `select id, lease_owner, ready_at < now() + interval '10 s' as is_soon from job where kind = 'instance' and attempt > 0`,
+    );
+    expect(jobs).toEqual([{ id: building, lease_owner: null, is_soon: true }]);
+  }, soon);
+});

@@ -20,7 +20,7 @@ import { Functions1700000000018 } from './migrations/0018-functions.js';
 import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js';
 import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
 import { Comments1700000000021 } from './migrations/0021-comments.js';
-import { ClearerComments1700000000023 } from './migrations/0023-clearer-comments.js';
+import { BoundedJobWaits1700000000022 } from './migrations/0022-bounded-job-waits.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -44,5 +44,5 @@ export const migrations = [
   UnreadColumns1700000000019,
   JobsWithEvents1700000000020,
   Comments1700000000021,
-  ClearerComments1700000000023,
+  BoundedJobWaits1700000000022,
 ] as const;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { Jobs, RandomIds } from '@strongroom/runtime';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
@@ -103,5 +103,54 @@ describe('an event that asks for work', () => {
     const job = { kind: 'instance', id: instanceId, accountId: 'acme' };
     await jobs.addUnlessThere(dataSource.manager, event?.position ?? 0, job);
     expect(await lease()).toEqual([instanceId]);
+  });
+
+  it('is remembered for its news a day long, whatever the clock said when it was appended', async () => {
+    const [kept, old, ahead] = [ids.next(), ids.next(), ids.next()];
+    for (const instanceId of [kept, old, ahead]) await ledger.append(forgetting(instanceId));
+    const positionOf = async (id: string) => (await ledger.readStream(streamOf('instance', id)))[0]?.position;
+    const shift = async (id: string, by: string) =>
+      dataSource.query('update job_news set added_at = added_at + $2::interval where position = $1', [
+        await positionOf(id),
+        by,
+      ]);
+    await shift(old, '-25 hours');
+    await shift(ahead, '10 years');
+    await jobs.forgetOldNews();
+    const left: { position: string }[] = await dataSource.query('select position from job_news');
+    expect(left.map(({ position }) => Number(position))).toEqual([await positionOf(kept)]);
+  });
+
+  describe.each(['there already', 'new'])('whose job is %s and locked by an open transaction', (job) => {
+    const jobOf = (id: string) => ({ kind: 'instance', id, accountId: 'acme' });
+    const locked = async (instanceId: string, meanwhile: (manager: EntityManager) => Promise<void>) => {
+      if (job === 'there already') await jobs.add(dataSource.manager, [jobOf(instanceId)]);
+      await dataSource.transaction(async (manager) => {
+        await jobs.add(manager, [jobOf(instanceId)]);
+        await meanwhile(manager);
+      });
+    };
+
+    it('is appended without waiting for that transaction, and the news of it asks for the job', async () => {
+      const instanceId = ids.next();
+      await locked(instanceId, async () => {
+        expect(await ledger.append(forgetting(instanceId))).toMatchObject({ outcome: 'appended' });
+      });
+      const [held] = await jobs.lease('instance', '', 'spec', 10, 60_000);
+      const [event] = await ledger.readStream(streamOf('instance', instanceId));
+      await jobs.addUnlessThere(dataSource.manager, event?.position ?? 0, jobOf(instanceId));
+      if (held) await jobs.finish(held);
+      expect(await lease()).toEqual([instanceId]);
+    });
+
+    it('keeps no lock from a transaction that appends on another connection, as an older handler does', async () => {
+      const instanceId = ids.next();
+      const others = new Ledger(dataSource);
+      await locked(instanceId, async () => {
+        const waiting = ledger.append(forgetting(instanceId));
+        expect(await others.append(forgetting(ids.next()))).toMatchObject({ outcome: 'appended' });
+        expect(await waiting).toMatchObject({ outcome: 'appended' });
+      });
+    });
   });
 });

@@ -42,6 +42,14 @@ export interface AccountTail {
 /** The lock that `ledger_append` takes. */
 const appendLock = 7_236_001;
 
+/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
+const appendWithJobs = `with appended as materialized (select * from ledger_append($1)), added as materialized (
+    select job_add_with_events(
+      coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
+    from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
+    where appended.outcome = 'appended'
+  ) select appended.* from appended cross join added`;
+
 const accountIds = z.array(z.object({ account_id: z.string() }));
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
@@ -331,26 +339,20 @@ export class Ledger {
     return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
   }
 
-  /** Events and the jobs that they ask for are one statement: both are there, or neither. */
+  /** Events and the jobs that they ask for are one statement, so that no failure leaves one without the other. */
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const asked = requests.map((request, index) => ({
-      ...request,
-      request: index,
-      aggregate: aggregateOf(request.stream),
-    }));
+    const asked = JSON.stringify(
+      requests.map((request, index) => ({ ...request, request: index, aggregate: aggregateOf(request.stream) })),
+    );
     const work = requests.flatMap(({ accountId, events }, request) =>
       events.flatMap((event, place) =>
         workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } })),
       ),
     );
-    const answer: unknown = await manager.query(
-      `with appended as materialized (select * from ledger_append($1)), added as materialized (
-         select job_add(coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
-         from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
-         where appended.outcome = 'appended'
-       ) select appended.* from appended cross join added`,
-      [JSON.stringify(asked), JSON.stringify(work)],
-    );
+    const answer: unknown =
+      work.length === 0
+        ? await manager.query('select * from ledger_append($1)', [asked])
+        : await manager.query(appendWithJobs, [asked, JSON.stringify(work)]);
     return parseAnswers(answer, requests.length);
   }
 

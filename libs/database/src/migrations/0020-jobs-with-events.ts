@@ -5,7 +5,7 @@ import { noWayBack } from '../no-way-back.js';
 
 export class JobsWithEvents1700000000020 implements MigrationInterface {
   static readonly installs = {
-    job_add: '81c370a8a9f461085c68c6d98b06048c7f92fe68aa14e140c05ca3bd9e81f851',
+    job_add: '3180d29840a1cadcb5c3a9757eab53926775da9a500ad6cbc54e18426d5a04c5',
   };
 
   async up(run: QueryRunner): Promise<void> {

@@ -30,8 +30,8 @@ export class Comments1700000000021 implements MigrationInterface {
       comment on table feed_handled_since is 'One row: the events beyond this position have a row in feed_handled when they are handled.';
       comment on table second_look is 'Up to which position each consumer group has looked a second time.';
 
-      comment on table view_head is 'Up to which position the views of an account are folded. Whoever folds them locks the row.';
-      comment on column view_head.passed_over is 'The types of events that the version which folded them did not know.';
+      comment on table view_head is 'Up to which position the views of an account are folded. A process locks the row while it folds them.';
+      comment on column view_head.passed_over is 'The types of events that the version which folded the views did not know.';
       comment on table instance_view is 'One row for each instance that was not forgotten.';
       comment on column instance_view.endpoint is 'How the server is reached; null until a server that is built from a backup runs.';
       comment on column instance_view.accepted_lineages is 'The lineages that somebody has accepted.';
@@ -46,7 +46,7 @@ export class Comments1700000000021 implements MigrationInterface {
       comment on column backup_view.lineage is 'The history of one server that the backup is a state of; null until it is known.';
       comment on column backup_view.facts is 'What the engine says of the server, to know it again.';
       comment on column backup_view.another_server is 'Why the server is another one than that of the backup before.';
-      comment on column backup_view.position is 'The position of the event that begins the backup. It tells what is newest, whatever a clock said.';
+      comment on column backup_view.position is 'The position of the event that begins the backup. It tells which backup is newest, even when a clock was wrong.';
       comment on table copy_view is 'One row for each copy of a backup that another region is to have.';
       comment on column copy_view.owed_at is 'Since when the region has been owed the copy.';
       comment on column copy_view.retry_at is 'When a copy that failed is tried again.';
@@ -59,7 +59,7 @@ export class Comments1700000000021 implements MigrationInterface {
       comment on table job is 'Long work and who does it. A job is leased, and no transaction stays open while it is done.';
       comment on column job.lane is 'What the work contends for. Jobs of one lane never hold up those of another.';
       comment on column job.attempt is 'How often the job was leased.';
-      comment on column job.failures is 'How often the job came to nothing. A lease that was given back is no failure.';
+      comment on column job.failures is 'How often the job failed: its holder was lost, or gave it back as failed.';
       comment on column job.asked is 'How often the job was added. A job that is added while it is done is done again.';
       comment on column job.lease_ms is 'The length of the lease; null when an older version wrote it.';
       comment on column job.paused_at is 'When ready_at was set.';
@@ -69,20 +69,20 @@ export class Comments1700000000021 implements MigrationInterface {
       comment on table instance_credential is 'The passwords of instances, as ciphertext. Its key is never in the database.';
       comment on table idempotent_request is 'Requests with an idempotency key, and their answers, for a day.';
       comment on column idempotent_request.fingerprint is 'A digest of method, path and body. A body may hold a password.';
-      comment on column idempotent_request.resource_id is 'The id of what the request makes: the same one however often it is sent.';
+      comment on column idempotent_request.resource_id is 'The id of what the request makes. A repeated request makes the same id.';
       comment on column idempotent_request.status is 'The status of the answer; null until the request has had its effect.';
       comment on column idempotent_request.body is 'The answer as it was sent. As jsonb it would lose its order.';
       comment on table request_count is 'How many requests of an operation an account has made in the period. It is not logged: a crash may lose it.';
 
       comment on table slot_timer is 'One row for each schedule: the next slot that is to be decided.';
       comment on column slot_timer.version is 'The version of the schedule that the row reflects. An older event changes nothing.';
-      comment on column slot_timer.ahead is 'Slots to come that were decided before their time, each as often as it was.';
+      comment on column slot_timer.ahead is 'The coming slots that a wrong clock has decided before their time. A slot that was decided twice is here twice.';
       comment on column slot_timer.day_of_week is 'Nothing reads it; the next version drops it.';
       comment on column slot_timer.paused is 'Nothing reads it; the next version drops it.';
       comment on column slot_timer.copy_to is 'Nothing reads it; the next version drops it.';
-      comment on table steady_time is 'What each host has told the time by, one row for each boot.';
-      comment on column steady_time.booted_at_ms is 'When the host booted. With the time since then it gives the time that its schedulers go by.';
-      comment on column steady_time.seen_at_ms is 'The newest time that the host has given.';
+      comment on table steady_time is 'The steady clock of each host: one row for each boot.';
+      comment on column steady_time.booted_at_ms is 'When the host booted. This time and the time since the boot make the time of its schedulers.';
+      comment on column steady_time.seen_at_ms is 'The newest time that the clock of the host has given.';
     `);
   }
 

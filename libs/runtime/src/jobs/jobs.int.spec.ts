@@ -3,6 +3,7 @@ import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { v7 } from 'uuid';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
 import { Jobs, type LeasedJob, type NewJob } from './jobs.js';
 
 describe('jobs', () => {
@@ -106,6 +107,23 @@ describe('jobs', () => {
     expect(failed).toMatchObject({ attempt: 3, failures: 1 });
     await lapse(failed.id);
     expect(await leaseOne('d')).toMatchObject({ attempt: 4, failures: 2 });
+  });
+
+  it('asked for anew at the moment when their holder ends are ready at once, and did not fail', async () => {
+    const asked = copy();
+    await add(asked);
+    const held = await leaseOne('a');
+    let finished: Promise<void> | undefined;
+    await dataSource.transaction(async (manager) => {
+      await jobs.add(manager, [asked]);
+      finished = jobs.finish(held);
+      const waiting = `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
+      await eventually(async () => expect(await dataSource.query(waiting, [database.name])).toHaveLength(1), {
+        withinMs: 20_000,
+      });
+    });
+    await finished;
+    expect(await leaseOne('b')).toMatchObject({ id: asked.id, attempt: 2, failures: 0 });
   });
 
   it('asked for anew while they were done begin without failures, and their attempts go on rising', async () => {

@@ -99,9 +99,14 @@ export class Jobs {
     );
   }
 
-  /** Forgets which jobs came with events that the feed has not brought in a day. News after that adds them again; they are found done. */
+  /**
+   * Forgets which jobs came with events that the feed has not brought in a day. News after that adds them again; they are
+   * found done. A row from the future was written by a clock that has been put right since.
+   */
   async forgetOldNews(): Promise<void> {
-    await this.dataSource.query(`delete from job_news where added_at < now() - interval '1 day'`);
+    await this.dataSource.query(
+      `delete from job_news where added_at < now() - interval '1 day' or added_at > now() + interval '1 day'`,
+    );
   }
 
   /** Tells which of the ids have no job of the kind. */
@@ -185,10 +190,13 @@ export class Jobs {
    */
   async finish(job: LeasedJob): Promise<void> {
     await this.dataSource.query(
-      `with done as (
-         delete from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked = $5
+      // Whoever adds the job at this moment holds the row. "asked" is read when the row is free, so that one of the two applies.
+      `with held as materialized (
+         select asked from job where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 for update
+       ), done as (
+         delete from job using held where kind = $1 and id = $2 and held.asked = $5
        ) update job set lease_owner = null, lease_until = null, failures = 0, ready_at = now(), paused_at = now()
-         where kind = $1 and id = $2 and lease_owner = $3 and attempt = $4 and asked <> $5`,
+         from held where kind = $1 and id = $2 and held.asked <> $5`,
       [job.kind, job.id, job.owner, job.attempt, job.asked],
     );
   }

@@ -28,9 +28,15 @@ export class MissingJobs<Parts extends MissingJobsParts> {
     private readonly parts: Parts,
   ) {}
 
+  /** @throws {AggregateError} when kinds could not be looked at; each of the others was */
   async putBackMissing(): Promise<void> {
-    for (const kind of this.kinds) await this.putBackOf(kind);
+    const failures: unknown[] = [];
+    for (const kind of this.kinds) {
+      await this.putBackOf(kind).catch((error: unknown) => failures.push(error));
+    }
     await this.parts.jobs.forgetOldNews();
+    if (failures.length > 0)
+      throw new AggregateError(failures, `missing jobs of ${failures.length} kinds not looked for`);
   }
 
   private async putBackOf(kind: JobKind<Parts>): Promise<void> {

@@ -9,6 +9,8 @@ import { BuiltServer } from './built-server.js';
 const mostServers = 16;
 /** A process that keeps no servers leaves the jobs to those that do, which look far more often. */
 const idlePollMs = 60_000;
+/** For so long such a process keeps a job from those that keep servers, in milliseconds. */
+const passedOnMs = 1_000;
 
 export const builtServerJob: JobKind<SchedulerParts> = {
   kind: 'instance',
@@ -39,5 +41,5 @@ export const builtServerJob: JobKind<SchedulerParts> = {
 async function performWithoutServers({ ledger }: SchedulerParts, instanceId: string): Promise<Performed> {
   const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
   const wasBuilt = instance.is === 'building' || ('builtFrom' in instance && instance.builtFrom !== null);
-  return wasBuilt ? { retryInMs: idlePollMs } : 'finished';
+  return wasBuilt ? { retryInMs: passedOnMs } : 'finished';
 }
