@@ -18,7 +18,11 @@ describe('the vaults of a deployment', () => {
   });
 
   it.each([
-    ['a kind that there is none of', 's3://user:secret@bucket/prefix', 'there are vaults of these kinds: file:'],
+    [
+      'a kind that there is none of',
+      'gopher://user:secret@bucket/prefix',
+      /there are vaults of these kinds: .*\bfile:/,
+    ],
     ['a file on another host', 'file://host/vaults', 'File URL host'],
   ])('can not be opened from %s, and the message keeps secrets', (_, url, why) => {
     expect(() => openVaults(urls({ IAD: url }))).toThrow(why);
