@@ -33,6 +33,8 @@ const forTests = [
   `^libs/${oneOf(['database', 'domain', 'local-services', 'server-processes'])}/src/index\\.ts$`,
 ];
 
+const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'events']);
+
 const layers = Object.entries(arrows).flatMap(([library, targets]) => {
   const reachable = `^libs/${oneOf([library, ...targets])}/`;
   const comment = `libs/${library} may import ${targets.join(', ') || 'nothing of ours'}`;
@@ -79,6 +81,50 @@ module.exports = {
       severity: 'error',
       from: { path: '^(?:apps/([^/]+)|libs)/' },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'nouns-of-the-api',
+      comment:
+        'A noun of the API uses what another one shows, and the rules of regions; never its routes or its commands.',
+      severity: 'error',
+      from: { path: `^apps/api/src/${nouns}/`, pathNot: tests },
+      to: {
+        path: `^apps/api/src/${nouns}/`,
+        pathNot: ['^apps/api/src/$1/', '/resource\\.ts$', '^apps/api/src/copies/regions\\.ts$'],
+      },
+    },
+    {
+      name: 'the-edge-knows-no-noun',
+      comment: 'What every request passes holds for every noun of the API, so it imports none.',
+      severity: 'error',
+      from: { path: '^apps/api/src/edge/', pathNot: tests },
+      to: { path: `^apps/api/src/(${nouns}|service)/` },
+    },
+    {
+      name: 'one-file-names-the-adapters',
+      comment:
+        'Which engines and which kinds of vaults there are is said in engines.ts and in vaults.ts. The door of libs/vault has a kind for tests.',
+      severity: 'error',
+      from: {
+        path: '^libs/(engines|vault)/src/[^/]+\\.ts$',
+        pathNot: [tests, '^libs/engines/src/engines\\.ts$', '^libs/vault/src/(vaults|index)\\.ts$'],
+      },
+      to: { path: '^libs/$1/src/[^/]+/' },
+    },
+    {
+      name: 'adapters-stand-alone',
+      comment: 'An engine, or a kind of vault, imports nothing of another one.',
+      severity: 'error',
+      from: { path: '^libs/(engines|vault)/src/([^/]+)/' },
+      to: { path: '^libs/$1/src/[^/]+/', pathNot: '^libs/$1/src/$2/' },
+    },
+    {
+      name: 'only-the-stack-starts-servers',
+      comment:
+        'The services and the command line reach servers through an engine; the local stack and tests start them.',
+      severity: 'error',
+      from: { path: '^apps/', pathNot: [tests, '^apps/stack/'] },
+      to: { path: '^libs/(local-services|server-processes)/' },
     },
     {
       name: 'the-command-line-starts-fast',

@@ -100,7 +100,12 @@ describe('a restore that is killed', () => {
       }
       halves += 1;
       const again = await restored(to);
-      expect(again).toMatchObject({ code: 1, err: expect.stringMatching(/(holds what is left of a restore .*|Another restore is going on in .*, or) was cut off/) });
+      expect(again).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(
+          /(holds what is left of a restore .*|Another restore is going on in .*, or) was cut off/,
+        ),
+      });
       expect((await readdir(to)).sort()).toEqual(there.sort());
       await expect(serverOn(to)).rejects.toMatchObject({ code: expect.any(Number) });
       const [, howToEmpty = ''] = /restore again: (find .*)$/m.exec(again.err) ?? [];

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -99,6 +99,24 @@ describe('strongroom list', () => {
     expect(lines.find(({ backupId }) => backupId === bad)).toEqual({
       backupId: bad,
       fault: { code: 'manifest-invalid', message: expect.stringContaining(bad) },
+    });
+  });
+
+  it('says that a backup was made by a newer version, and that this one is to be upgraded', async () => {
+    const backupId = await stored('orders', '2026-11-14T02:00:00.000Z');
+    const place = join(folder, 'IAD', (await vault.locationOf(backupId)) ?? '');
+    const [manifest, state] = [join(place, 'manifest.json'), join(place, '..', 'state.000000000002')];
+    const newer = (await readFile(manifest, 'utf8')).replace('"postgresql"', '"mariadb"');
+    const [former, now] = [
+      (await vault.manifest(backupId))?.sha256 ?? '',
+      createHash('sha256').update(newer).digest('hex'),
+    ];
+    await writeFile(manifest, newer);
+    await writeFile(state, (await readFile(state, 'utf8')).replace(former, now));
+    const { code, out } = await run();
+    expect({ code, out }).toEqual({
+      code: 1,
+      out: expect.stringMatching(/newer version of Strongroom.*Upgrade Strongroom here/),
     });
   });
 

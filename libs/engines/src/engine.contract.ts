@@ -121,7 +121,7 @@ export function engineContract(kind: string, start: () => Promise<ServerUnderTes
       expect(await contentsOf(incremental)).toEqual(atIncremental);
     }, 180_000);
 
-    it('leaves nothing of a backup that is cancelled', async () => {
+    it('ends a backup that is cancelled, and says so', async () => {
       const ending = new AbortController();
       const backupId = randomUUID();
       const running = await engine.backup(server.target, { backupId, signal: ending.signal });

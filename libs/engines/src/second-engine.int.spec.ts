@@ -150,9 +150,17 @@ describe('a second engine', () => {
     const cli = join(project, 'dist/apps/cli/src/main.js');
     const to = join(folder, 'restored');
     const url = new URL(`file://${join(strongroom.vaults.folder, 'IAD')}`).href;
-    const call = ['restore', incremental, '--from', 'IAD', '--vault', `IAD=${url}`, '--to', to];
-    const { stdout } = await run(process.execPath, [cli, ...call], { cwd: folder });
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe(`  notebook ${to}`);
+    const says = async (...call: string[]) => {
+      const all = [cli, ...call, '--from', 'IAD', '--vault', `IAD=${url}`];
+      return (await run(process.execPath, all, { cwd: folder })).stdout;
+    };
+    expect(await says('list')).toMatch(new RegExp(`^${incremental} +notes +incremental +${full} `, 'm'));
+    expect(JSON.parse(await says('show', full))).toMatchObject({ datastore: { type: 'notebook', version } });
+    expect(await says('verify', incremental, '--restore')).toMatch(
+      /started on it; all \d+ tables of \d+ databases were read/,
+    );
+    const restored = await says('restore', incremental, '--to', to);
+    expect(restored.trimEnd().split('\n').at(-1)).toBe(`  notebook ${to}`);
     expect(await readFile(join(to, 'notes'), 'utf8')).toBe('one\ntwo\n');
 
     const builtId = await strongroom.restore(api, full);

@@ -78,6 +78,20 @@ export function copyContract(kind: string, open: (region: string) => Promise<Vau
       await expect(copy({ attempt: 3 })).resolves.toMatchObject({ location, transferred: false });
     });
 
+    it('is not made of a backup of a newer version, and leaves one alone that is at the target', async () => {
+      const newer = { ...JSON.parse(sample.manifestBytes.toString()), datastore: { type: 'mariadb', version: '11' } };
+      const resealed = Buffer.from(JSON.stringify(newer));
+      await source.resealAs(sample.backupId, resealed);
+      await expect(copy()).rejects.toMatchObject({ code: 'manifest-newer', region: 'DFW' });
+      await expectNothingAtTarget();
+      await source.resealAs(sample.backupId, sample.manifestBytes);
+      const { location } = await copy({ attempt: 2 });
+      await target.resealAs(sample.backupId, resealed);
+      await expect(copy({ attempt: 3 })).rejects.toMatchObject({ code: 'manifest-newer', region: 'IAD' });
+      await target.resealAs(sample.backupId, sample.manifestBytes);
+      await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ location, sha256 });
+    });
+
     it('is made anew where the disk of the target fails to read what is there', async () => {
       await copy();
       await target.breakEmpty(sample.backupId);

@@ -1,6 +1,7 @@
 /** Writes, digests and parses the bytes that a vault keeps as a backup's manifest. */
 import { createHash } from 'node:crypto';
 import { manifestObjectName, messageOf, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
+import { z } from 'zod';
 import type { SealedManifest } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
@@ -10,14 +11,24 @@ export function manifestBytes(manifest: VaultManifest): Buffer {
 
 type ManifestOfBackup = Omit<SealedManifest, 'location'>;
 
-/** @throws {VaultFault} `manifest-invalid`, also when it is the manifest of another backup */
-export function parseManifest(bytes: Buffer, backupId: string, region: string): ManifestOfBackup {
+/**
+ * A version seals only what it can parse. So bytes that were sealed and can't be parsed were sealed by a newer version.
+ * @param sealedSha256 of the bytes that were sealed, when it is known
+ * @throws {VaultFault} `manifest-newer`; `manifest-invalid`, also when it is the manifest of another backup
+ */
+export function parseManifest(
+  bytes: Buffer,
+  backupId: string,
+  region: string,
+  sealedSha256?: string,
+): ManifestOfBackup {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   try {
     const manifest = vaultManifest.parse(JSON.parse(bytes.toString('utf8')));
     if (manifest.backupId !== backupId) throw new Error(`it is that of backup ${manifest.backupId}`);
     return { manifest, bytes, sha256 };
   } catch (error) {
+    if (sha256 === sealedSha256) throw newer(backupId, region, error);
     const why = messageOf(error);
     throw new VaultFault(
       'manifest-invalid',
@@ -26,6 +37,15 @@ export function parseManifest(bytes: Buffer, backupId: string, region: string): 
       { cause: error },
     );
   }
+}
+
+function newer(backupId: string, region: string, cause: unknown): VaultFault {
+  const why =
+    cause instanceof z.ZodError
+      ? cause.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
+      : messageOf(cause);
+  const message = `Backup ${backupId} in the vault of ${region} was made by a newer version of Strongroom, and this version can't read it (${why}). Upgrade Strongroom here, and try again. The backup stays as it is.`;
+  return new VaultFault('manifest-newer', region, message, { cause });
 }
 
 /** How many bytes a sealed backup takes in a vault, its manifest included. */

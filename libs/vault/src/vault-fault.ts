@@ -18,6 +18,8 @@ export const vaultFaultCodes = {
   'upload-superseded': false,
   /** The manifest can't be parsed. */
   'manifest-invalid': false,
+  /** The manifest is as it was sealed, by a newer version. A process of that version can read it. */
+  'manifest-newer': true,
 } as const;
 
 export type VaultFaultCode = keyof typeof vaultFaultCodes;

@@ -2,11 +2,13 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { messageOf } from '@strongroom/contracts';
 import { chunksOf, listOf, sampleManifest, storeSample } from '../fixtures/sample-backup.js';
 import type { VaultScene } from '../fixtures/vault-scene.js';
 import { copyContract } from './copy-backup.contract.js';
 import { manifestBytes } from './manifest.js';
 import type { Vault } from './vault.js';
+import { isSpoilt } from './vault-fault.js';
 import { fencingContract } from './vault-fencing.contract.js';
 
 export function vaultContract(kind: string, open: (region: string) => Promise<VaultScene>): void {
@@ -160,6 +162,22 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       const { backupId } = await storeSample(vault);
       await scene.addStranger(backupId, '.nfs000000000004a3f200000001');
       await expect(vault.verify(backupId)).resolves.toBeDefined();
+    });
+
+    it('holds a backup of a newer version whole, and says that this version can not read it', async () => {
+      const { backupId, manifestBytes } = await storeSample(vault);
+      const newer = { ...JSON.parse(manifestBytes.toString()), datastore: { type: 'mariadb', version: '11' } };
+      await scene.resealAs(backupId, Buffer.from(JSON.stringify(newer)));
+      const readings = [() => vault.manifest(backupId), () => vault.glance(backupId), () => vault.verify(backupId)];
+      for (const read of readings) {
+        const fault: unknown = await read().catch((error: unknown) => error);
+        expect(fault).toMatchObject({ name: 'VaultFault', code: 'manifest-newer', retryable: true });
+        expect(isSpoilt(fault)).toBe(false);
+        expect(messageOf(fault)).toMatch(/newer version of Strongroom.*datastore\.type.*Upgrade Strongroom here/);
+      }
+      expect(await listOf(vault)).toEqual([{ backupId, fault: expect.objectContaining({ code: 'manifest-newer' }) }]);
+      await scene.alter(backupId, 'manifest.json');
+      await expect(vault.manifest(backupId).catch(isSpoilt)).resolves.toBe(true);
     });
 
     it('refuses a manifest that can not be read, or is that of another backup', async () => {

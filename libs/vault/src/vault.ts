@@ -108,7 +108,8 @@ export abstract class Vault {
 
   /**
    * The sealed backup's manifest, or undefined when the vault does not hold the backup.
-   * @throws {VaultFault} also when the manifest is not the one that was sealed
+   * @throws {VaultFault} also when the manifest is not the one that was sealed; `manifest-newer`, when it is, and only a
+   *   newer version of Strongroom can read it
    */
   abstract manifest(backupId: string): Promise<SealedManifest | undefined>;
 

@@ -18,7 +18,7 @@ describe('the vaults of a deployment', () => {
   });
 
   it.each([
-    ['an unknown kind', 's3://user:secret@bucket/prefix', 'there are vaults of these kinds: file:'],
+    ['an unknown kind', 'gopher://user:secret@bucket/prefix', /there are vaults of these kinds: .*\bfile:/],
     ['a file on another host', 'file://host/vaults', 'File URL host'],
   ])('can not be opened from %s, and the message keeps secrets', (_, url, why) => {
     expect(() => openVaults(urls({ IAD: url }))).toThrow(why);

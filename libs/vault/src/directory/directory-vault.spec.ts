@@ -283,6 +283,14 @@ async function directoryScene(region: string): Promise<VaultScene> {
       await truncate(file, Math.floor((await stat(file)).size / 2));
     },
     lose: async (backupId, name) => rm(await path(backupId, name)),
+    async resealAs(backupId, manifest) {
+      await writeFile(await path(backupId, 'manifest.json'), manifest);
+      const states = (await readdir(join(await path(backupId, '..')))).filter((name) => name.startsWith('state.'));
+      const state = await path(backupId, join('..', states.sort().at(-1) ?? ''));
+      const sha256 = createHash('sha256').update(manifest).digest('hex');
+      const sealed = (await readFile(state, 'utf8')).replace(/(?<="manifestSha256": ?")[0-9a-f]{64}/, sha256);
+      await writeFile(state, sealed);
+    },
     addStranger: async (backupId, name = 'stranger') => writeFile(await path(backupId, name), ''),
     async breakEmpty(backupId) {
       // The link looks like an empty file, but reading fails: the first page of a process can't be read.

@@ -284,7 +284,7 @@ export class DirectoryVault extends Vault {
 
   private async manifestAt(backupId: string, state: SealedState): Promise<SealedManifest> {
     const reader = this.readerAt(backupId, state);
-    const sealed = parseManifest(await reader.manifest(), backupId, this.region);
+    const sealed = parseManifest(await reader.manifest(), backupId, this.region, state.manifestSha256);
     if (state.manifestSha256 !== undefined && sealed.sha256 !== state.manifestSha256)
       throw reader.altered('its manifest.json is not the one that was sealed');
     return { ...sealed, location: this.locationAt(backupId, state) };
