@@ -9,8 +9,11 @@ import type { Removed } from '../vault.js';
 import { type BackupStates, deadPlaces, type FoundState, oldNames, passedNames } from './backup-state.js';
 import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
 
-/** A removal is tried again when an attempt that is still open puts one more object into the place meanwhile. */
-const mostTries = 5;
+/**
+ * A removal is tried again when an attempt that is still open puts one more object into the place meanwhile. So many tries
+ * in a row may find the folder not empty and nothing in it to remove.
+ */
+const mostIdleTries = 5;
 
 export class Places {
   constructor(
@@ -57,15 +60,16 @@ export class Places {
     const { files } = this.root;
     if (before && (await this.changedAt(path)) >= before) return undefined;
     let bytes = 0;
-    for (let tries = 1; ; tries += 1) {
-      for (const name of await absentAs<string[]>([], files.list(path))) {
-        bytes += (await this.removeFile(join(path, name))) ?? 0;
-      }
+    let idleTries = 0;
+    for (;;) {
+      const names = await absentAs<string[]>([], files.list(path));
+      for (const name of names) bytes += (await this.removeFile(join(path, name))) ?? 0;
       try {
         await absentAs(undefined, files.removeEmptyFolder(path));
         return bytes;
       } catch (error) {
-        if (codeOf(error) !== 'ENOTEMPTY' || tries === mostTries) throw error;
+        idleTries = names.length > 0 ? 0 : idleTries + 1;
+        if (codeOf(error) !== 'ENOTEMPTY' || idleTries === mostIdleTries) throw error;
       }
     }
   }
