@@ -27,15 +27,15 @@ export class VaultMarker {
 
   async identify(memory: VaultMemory = nothing): Promise<VaultIdentity | undefined> {
     this.memory = memory;
-    return this.look(memory);
+    return this.establish(memory);
   }
 
   /** Checks that this is the vault that was identified. It checks nothing when the vault was never identified. */
   async check(): Promise<void> {
-    if (this.memory) await this.look(this.memory);
+    if (this.memory) await this.establish(this.memory);
   }
 
-  private look(memory: VaultMemory): Promise<VaultIdentity | undefined> {
+  private establish(memory: VaultMemory): Promise<VaultIdentity | undefined> {
     return this.root.doing('say who it is', async () => {
       const { region, path, files } = this.root;
       const found = await this.read();

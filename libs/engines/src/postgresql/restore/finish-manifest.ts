@@ -87,7 +87,7 @@ class Inspecting {
           const { blockSize } = pages.control;
           for (let at = 0; at + blockSize <= length; at += blockSize) {
             const block = (sizeBytes + at) / blockSize;
-            const why = pages.look(bytes.subarray(at, at + blockSize), relation, block);
+            const why = pages.whyInvalid(bytes.subarray(at, at + blockSize), relation, block);
             if (why !== undefined) this.bad(path, block, why);
           }
         }

@@ -134,8 +134,8 @@ describe('the pages of a restored folder', () => {
     } as Partial<VaultManifest> as VaultManifest);
     const file = { tablespaceOid: 1663, databaseOid: 5, relation: 16_384, fork: 0 };
     const aligned = Buffer.from(Uint8Array.from(page).buffer);
-    expect(check.look(aligned, { ...file, segment: 2 }, 9)).toBeUndefined();
-    expect(check.look(aligned, { ...file, segment: 1 }, 9)).toMatch(/its checksum is/);
-    expect(check.look(Buffer.alloc(blockSize), { ...file, segment: 0 }, 0)).toBeUndefined();
+    expect(check.whyInvalid(aligned, { ...file, segment: 2 }, 9)).toBeUndefined();
+    expect(check.whyInvalid(aligned, { ...file, segment: 1 }, 9)).toMatch(/its checksum is/);
+    expect(check.whyInvalid(Buffer.alloc(blockSize), { ...file, segment: 0 }, 0)).toBeUndefined();
   });
 });

@@ -28,7 +28,7 @@ export class PageCheck {
    * @param block its number in the file
    * @returns what is wrong with it; undefined when nothing is
    */
-  look(page: Buffer, file: RelationFile, block: number): string | undefined {
+  whyInvalid(page: Buffer, file: RelationFile, block: number): string | undefined {
     // A new page holds nothing yet.
     if (page.readUInt16LE(upperAt) === 0) return undefined;
     const lsn = (BigInt(page.readUInt32LE(0)) << 32n) | BigInt(page.readUInt32LE(4));
