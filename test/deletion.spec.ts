@@ -71,7 +71,8 @@ describe('a backup that is deleted', () => {
     await strongroom.until(
       api,
       backupId,
-      ({ status, copies }) => status === 'COMPLETED' && copies.some((copy) => copy.fault !== null),
+      ({ status, copies }) =>
+        status === 'COMPLETED' && copies.length === 2 && copies.every((copy) => copy.fault !== null),
     );
     await replicator.kill();
     await strongroom.vaults.bringBack('IAD', 'ORD');
