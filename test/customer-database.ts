@@ -133,6 +133,7 @@ export class CustomerDatabase {
 
   async stop(): Promise<void> {
     await this.postgres.kill();
-    await rm(this.folder, { recursive: true, force: true });
+    // Its children may still write for a moment.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 20 });
   }
 }

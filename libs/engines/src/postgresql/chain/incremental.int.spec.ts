@@ -153,7 +153,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
   }, 240_000);
   afterAll(async () => {
     await server.kill();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   });
 
   const folderOf = (backupId: string) => restored.get(backupId) ?? '';
