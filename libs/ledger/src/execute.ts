@@ -191,7 +191,7 @@ function notAsExpected({ id, ifVersion }: Target, history: readonly RecordedEven
 }
 
 /** The decider's refusal when the ledger says that a claim is taken. */
-export function claimRefusal<A extends Aggregate, State, Command extends { type: string }>(
+function claimRefusal<A extends Aggregate, State, Command extends { type: string }>(
   decider: Decider<A, State, Command>,
   request: AppendRequest,
   kind: string,

@@ -4,7 +4,6 @@ export type { TailRow } from './event-row.js';
 export {
   type BoundCommand,
   ConflictFault,
-  claimRefusal,
   commandOn,
   type Executed,
   type ExecuteParts,

@@ -288,7 +288,7 @@ function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: Registe
 }
 
 /** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */
-export function scheduledBackupName(instanceName: string, slotAt: Date): string {
+function scheduledBackupName(instanceName: string, slotAt: Date): string {
   const stamp = `${slotAt.toISOString().replaceAll(/[-:]/g, '').slice(0, 13)}Z`;
   return backupName(instanceName, stamp);
 }

@@ -103,7 +103,7 @@ export class CopyAttempt {
     const { copyId, backupId, region } = asked.copy.request;
     const history = await this.ledger.history(streamOf('backup', backupId));
     const backup = fold(backupDecider, history);
-    if (backup.is !== 'completed' || !backup.completed) return this.drop(asked);
+    if (backup.is !== 'completed') return this.drop(asked);
     // Of two attempts that begin at once, the stream refuses one: both have the same number.
     const attempt = asked.copy.attempt + 1;
     return this.prepare({

@@ -42,7 +42,7 @@ export class ParentCheck {
     for (let id: string | null = parentId; id !== null; ) {
       const backup: BackupState = await this.ledger.stateOf(backupDecider, id);
       const subject = subjectOf(id, parentId);
-      if (backup.is !== 'completed' || !backup.completed) {
+      if (backup.is !== 'completed') {
         throw notThere(`${subject} is not there any more. Take a full backup.`);
       }
       const fault = await this.whyUnusable(backup.completed);
