@@ -287,7 +287,10 @@ export const envelope = z.strictObject({
   version: z.int().positive(),
   type: eventType,
   accountId: z.string().min(1),
-  /** The key of the order that the feed keeps: events of one instance arrive in ledger order. */
+  /**
+   * The key of the order that the feed keeps: events of one instance arrive in ledger order. Events of an aggregate that
+   * belongs to no instance have the id of the aggregate here.
+   */
   instanceId: uuid,
   at: instant,
   data: z.unknown(),
