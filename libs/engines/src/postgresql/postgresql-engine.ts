@@ -47,6 +47,7 @@ const noLog: Possibility = { isPossible: false, why: 'Strongroom does not take t
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
   readonly usual = { user: 'postgres', database: 'postgres' };
+  readonly versions = ['18', '17', '16', '15'] as const;
   readonly outside: OutsideOption = {
     name: 'tablespace',
     help: 'where a tablespace goes, by its oid or by where the server had it; may be given more than once. Without it: TO.tablespaces/OID. A = in a path is written \\=',
