@@ -89,6 +89,7 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           "With 1, PostgreSQL's own `pg_verifybackup` and `pg_combinebackup` must be there. They come from PyPI.",
       },
+      { name: 'REQUIRE_GO', meaning: 'With 1, Go must be there, and gophercloud must come from the Go module proxy.' },
       { name: 'REQUIRE_OPENSTACK', meaning: 'With 1, the `openstack` command must be there. It comes from PyPI.' },
       { name: 'REQUIRE_KEYSTONE', meaning: 'With 1, a Keystone must be there. It comes from PyPI.' },
       {

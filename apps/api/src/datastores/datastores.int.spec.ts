@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  accountPath,
   getBackups,
   getBackupsId,
   getDatastores,
@@ -8,6 +9,7 @@ import {
   getDatastoresIdVersionsVersion,
   getDatastoresVersionsId,
   type Operation,
+  pathOf,
 } from '@strongroom/contracts';
 import { z } from 'zod';
 import { faultOf, nothing } from '../../fixtures/answers.js';
@@ -60,7 +62,9 @@ describe('a datastore', () => {
     for (const [self, bookmark] of [links, ...versions.map((each) => each.links)]) {
       const { pathname } = new URL(self?.href ?? '');
       expect((await gateway.request('GET', pathname)).status).toBe(200);
-      expect(new URL(bookmark?.href ?? '').pathname).toBe(pathname.replace(`/v1.0/${accountId}`, ''));
+      expect(new URL(bookmark?.href ?? '').pathname).toBe(
+        pathname.replace(pathOf({ path: accountPath }, { accountId }), ''),
+      );
     }
   });
 });
