@@ -44,6 +44,7 @@ export class Vaults {
     for (const vault of this.byRegion.values()) {
       try {
         const identity = await within(identifyMs, vault.identify(together), vault.region);
+        for (const weakness of identity?.weaknesses ?? []) log.warn({ region: vault.region }, weakness);
         if (!identity)
           log.info({ region: vault.region }, `the vault of ${vault.region} may only be read, and has no identity yet`);
       } catch (error) {

@@ -3,7 +3,7 @@
  * fail or answer late at any of them.
  */
 
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import {
   access,
   type FileHandle,
@@ -17,6 +17,7 @@ import {
   stat,
   unlink,
 } from 'node:fs/promises';
+import { syncFolder } from '../sync-folder.js';
 
 type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
 
@@ -108,13 +109,18 @@ export class VaultFiles {
     return this.step('remove', path, () => rm(path, { recursive: true, force: true }));
   }
 
-  /** Makes the names in a folder durable, which the sync of a file does not. */
-  async syncFolder(path: string): Promise<void> {
-    const folder = await this.open(path, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+  /**
+   * Makes the names in a folder durable, which the sync of a file does not.
+   * @returns false when the file system can't do that
+   */
+  syncFolder(path: string): Promise<boolean> {
+    return syncFolder(path, {
+      open: (at) => this.open(at, 'r'),
+      isReadable: (at) =>
+        this.access(at, constants.R_OK).then(
+          () => true,
+          () => false,
+        ),
+    });
   }
 }
