@@ -19,6 +19,8 @@ export {
   VaultUpload,
 } from './vault.js';
 export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
+export type { WatchOptions } from './vault-watch.js';
 export { openVaults, Vaults } from './vaults.js';
+export { endingWith } from './watched-vault.js';
 export { FrameFault } from './zstd-format.js';
 export { compressFrames, decompressFrames } from './zstd-frames.js';

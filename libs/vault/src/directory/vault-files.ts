@@ -18,6 +18,7 @@ import {
   unlink,
 } from 'node:fs/promises';
 import { syncFolder } from '../sync-folder.js';
+import { Turns } from './turns.js';
 
 type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
 
@@ -50,8 +51,18 @@ export class OpenFile {
 }
 
 export class VaultFiles {
+  private readonly turns: Turns;
+
+  /**
+   * @param mostAtATime how many operations may be under way. Each keeps one of Node's threads, and one that hangs keeps it
+   *   for as long as it hangs
+   */
+  constructor(mostAtATime = Number.POSITIVE_INFINITY) {
+    this.turns = new Turns(mostAtATime);
+  }
+
   protected step<T>(_operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
-    return perform();
+    return this.turns.take(perform);
   }
 
   /** @param flags `r` reads a file, `wx` makes a file that is not there yet */
