@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import { type AppName, ConfigFault, type ConfigOf, loadConfig } from './config.js';
+import { endProcess } from './end-process.js';
 import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
 import { type RuntimeParts, runtimeParts } from './runtime-module.js';
@@ -41,13 +42,13 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   const end = async (why: string) => {
     if (stopping.signal.aborted) {
       log.warn(`${why} while stopping: ended at once`);
-      process.exit(exitFault);
+      endProcess(exitFault);
     }
     log.info(`stopping: ${why}`);
     stopping.abort(new Error(`the process is stopping: ${why}`));
     const deadline = setTimeout(() => {
       log.error(`not stopped within ${endWithinMs} ms: ended at once; its leases will lapse`);
-      process.exit(exitFault);
+      endProcess(exitFault);
     }, endWithinMs);
     const service = await opening?.catch(() => undefined);
     await service?.close();
@@ -65,7 +66,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   } catch (error) {
     if (stopping.signal.aborted) return;
     log.fatal({ err: error }, `${app} can't start`);
-    process.exit(exitFault);
+    endProcess(exitFault);
   }
 }
 
@@ -83,7 +84,7 @@ function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
 function dieOfUnhandled(log: Logger): void {
   const die = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, `${kind}: the process ends, to be started anew`);
-    process.exit(exitFault);
+    endProcess(exitFault);
   };
   process.on('uncaughtException', die('uncaught exception'));
   process.on('unhandledRejection', die('unhandled rejection'));
@@ -109,7 +110,7 @@ function endWhenQuiet(log: Logger): void {
   process.stdin.destroy();
   const lingering = setTimeout(() => {
     log.warn({ holding: process.getActiveResourcesInfo() }, 'ended though something was left open');
-    process.exit(0);
+    endProcess(0);
   }, lingerMs);
   lingering.unref();
 }
