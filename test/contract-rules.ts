@@ -140,6 +140,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         lost('has a true answer, whichever answer of the database %s'),
         api(
+          'edge/fuzz-with-cuts.int.spec.ts',
           'has a true answer though connections to the database are cut at random',
         ),
         schedules('is not changed at all when part of the change is wrong'),

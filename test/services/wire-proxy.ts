@@ -11,6 +11,8 @@ export interface Link {
   asked: string;
   /** How many pieces the server has sent, this one included. */
   answers: number;
+  /** Ends the client's side at once. The server still gets what was sent, and finds nobody when it answers. */
+  leave(): void;
   /** Ends the connection at both sides. With some bytes, the client gets these first. */
   cut(first?: Buffer): void;
 }
@@ -63,6 +65,10 @@ export class WireProxy {
     const link: Link = {
       asked: '',
       answers: 0,
+      leave: () => {
+        near.removeAllListeners('close').destroy();
+        far.removeAllListeners('data').resume().end();
+      },
       cut: (first) => {
         far.destroy();
         if (first && !near.destroyed) near.end(first);

@@ -4,9 +4,11 @@ import {
   deleteInstancesId,
   deleteSchedulesId,
   getBackups,
+  getEvents,
   getInstances,
   getSchedules,
   type Operation,
+  pathOf,
   postBackups,
   postInstances,
   postSchedules,
@@ -15,7 +17,7 @@ import {
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { endOfSession, type Link, WireProxy } from '../../../../test/services/wire-proxy.js';
 import { faultIn, outcomeIn } from '../../fixtures/answers.js';
-import { type Call, Gateway } from '../../fixtures/gateway.js';
+import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
 let database: TestDatabase;
 let proxy: WireProxy;
@@ -257,9 +259,11 @@ describe('an outcome that stays unknown', () => {
     expect([answer.status, outcomeIn(answer.body)]).toEqual([503, 'unknown']);
     const { details = '' } = faultIn(answer.body);
     const [made = ''] = await gateway.ids(getBackups);
-    expect(details).toContain(`GET /v1.0/1234/backups/${made} shows what it made`);
-    expect(details).toContain('the list GET /v1.0/1234/backups has it');
-    expect(details).toContain('GET /v1.0/1234/events lists what was recorded, with request_id lost-one');
+    const list = pathOf(getBackups, { accountId });
+    expect(details).toContain(`GET ${list}/${made} shows what it made`);
+    expect(details).toContain(`the list GET ${list} has it`);
+    const events = pathOf(getEvents, { accountId });
+    expect(details).toContain(`GET ${events} lists what was recorded, with request_id lost-one`);
     expect((await gateway.events()).at(-1)?.context.requestId).toBe('lost-one');
   });
 
