@@ -1,10 +1,11 @@
 /** Backups as the API shows them, with their copies. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { BackupResource, CopyResource } from '@strongroom/contracts';
+import type { BackupResource, CopyResource, RecordedEvent } from '@strongroom/contracts';
 import {
   type BackupFilter,
   type BackupRow,
   Backups,
+  backupView,
   type LineageRow,
   type Page,
   type PageRequest,
@@ -15,6 +16,7 @@ import { type JobProgress, Jobs } from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
 import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
+import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
 
 const bytesOfGb = 1_000_000_000;
@@ -35,9 +37,10 @@ export class BackupResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ backup: BackupResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new backup, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { backup: BackupResource } {
+    const row: ShownBackup = { ...madeRow(backupView, events), status: 'NEW' };
+    return { backup: backupResource(row, this.copies.owed(row), undefined) };
   }
 
   async of(row: ShownBackup): Promise<{ backup: BackupResource }> {
