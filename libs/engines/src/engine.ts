@@ -12,6 +12,8 @@ export interface EngineTarget {
   instanceId: string;
   endpoint: Endpoint;
   password: string;
+  /** The key of the endpoint's client certificate, as PEM. */
+  clientKey?: string | undefined;
 }
 
 /** Whether something can be done; the reason is sentences for people, and says what to change. */
