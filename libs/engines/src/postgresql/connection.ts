@@ -5,6 +5,7 @@ import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import type { Patience } from './backup/base-backup.js';
 import { SilenceLimit } from './silence-limit.js';
+import { tlsOf } from './tls.js';
 
 /** How long the engine waits, in milliseconds. */
 export interface ServerPatience extends Patience {
@@ -22,20 +23,17 @@ export interface ServerConnection {
 }
 
 /** Makes a connection, without connecting yet. @param connectMs how long connecting may take */
-export function connectionTo(
-  { endpoint, password }: EngineTarget,
-  speaks: 'replication' | 'sql',
-  connectMs: number,
-): ServerConnection {
+export function connectionTo(target: EngineTarget, speaks: 'replication' | 'sql', connectMs: number): ServerConnection {
   const socket = new Socket();
-  const { host, port, user, database, tls } = endpoint;
+  const { endpoint, password } = target;
+  const { host, port, user, database } = endpoint;
   const config: pg.ClientConfig & { replication?: string } = {
     host,
     port,
     user,
     database,
     password,
-    ssl: tls === 'disable' ? false : { rejectUnauthorized: tls === 'verify-full' },
+    ssl: tlsOf(target),
     application_name: 'strongroom',
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
