@@ -58,6 +58,16 @@ CREATE INDEX backup_view_unended ON backup_view USING btree (instance_id) WHERE 
 CREATE INDEX backup_view_unended_by_id ON backup_view USING btree (id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE TRIGGER backup_view_has_its_place BEFORE INSERT ON backup_view FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION backup_view_place();
 
+-- The sealed credentials that took the place of those in instance_credential. An event of the instance names the one in force.
+create table changed_credential (
+  credential_id uuid not null,
+  instance_id uuid not null,
+  ciphertext bytea not null,
+  stored_at timestamp with time zone not null default now(),
+  constraint changed_credential_pkey PRIMARY KEY (credential_id)
+);
+CREATE INDEX changed_credential_of_instance ON changed_credential USING btree (instance_id);
+
 -- One row for each copy of a backup that another region is to have.
 create table copy_view (
   id uuid not null,
