@@ -58,6 +58,8 @@ export const aggregateOfEvent = {
   SlotMissed: 'backup',
   BackupRequested: 'backup',
   BackupStarted: 'backup',
+  BackupAttemptFailed: 'backup',
+  BackupDelayed: 'backup',
   BackupMadeFull: 'backup',
   BackupIdentified: 'backup',
   AnotherServerFound: 'backup',
