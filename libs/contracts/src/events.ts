@@ -114,6 +114,27 @@ export const eventSchemas = {
   }),
   /** A runner has leased the backup. A higher attempt means that the runner before it was lost. */
   BackupStarted: z.strictObject({ backupId: uuid, attempt, region: regionName, runner: z.string().min(1) }),
+  /** The attempt failed in a way that passes. Another one follows at `retryAt`, and further ones until `retryUntil`. */
+  BackupAttemptFailed: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    attempt,
+    code: z.string().min(1),
+    reason,
+    retryAt: instant,
+    retryUntil: instant,
+  }),
+  /** The backup is begun, or begun again, later than it should be. */
+  BackupDelayed: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    /** A code for programs; the reason is for people. */
+    ground,
+    reason,
+    delayMs: z.int().nonnegative(),
+  }),
   /** An incremental was planned or asked for, and the backup is full, or will be. */
   BackupMadeFull: z.strictObject({
     backupId: uuid,

@@ -18,6 +18,9 @@ import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
+import { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
+
+export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
 const bytesOfGb = 1_000_000_000;
 
@@ -108,10 +111,16 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     schedule_id: row.scheduleId,
     checksum: row.sha256,
     made_full: madeFullResource(row.madeFull),
+    full_because: fullBecause(row),
     lineage: row.lineage,
     another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
-    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    attempt: row.attempt,
+    fault: faultResource(row.fault),
+    retry_at: utcOrNull(row.retryAt),
+    retry_until: utcOrNull(row.retryUntil),
+    failed_attempts: failedAttempts(row),
+    delays: delays(row),
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,
@@ -122,10 +131,6 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
 function whereItLies({ region, location }: ShownBackup, copies: readonly CopyResource[]): string | null {
   const putBack = copies.find((copy) => copy.region === region && copy.status === 'COMPLETED');
   return putBack ? putBack.locationRef : locationRef(region, location);
-}
-
-export function madeFullResource(madeFull: ShownBackup['madeFull']): BackupResource['made_full'] {
-  return madeFull && { planned_parent_id: madeFull.plannedParentId, ground: madeFull.ground, reason: madeFull.reason };
 }
 
 export function anotherServerResource({
