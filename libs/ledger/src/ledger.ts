@@ -104,8 +104,6 @@ export class Ledger {
     const run = this.dataSource.createQueryRunner();
     try {
       await run.startTransaction();
-      // A process that freezes before its commit keeps all others from the lock for two seconds, not for half a minute.
-      await run.query(`set local idle_in_transaction_session_timeout = '2s'`);
       const outcomes: AppendOutcome[] = [];
       for (const turn of inTurns(requests)) {
         outcomes.push(...(await this.appendWithin(run.manager, turn)));
@@ -274,12 +272,11 @@ export class Ledger {
     { kind, key }: { kind: string; key: string },
     holder: string,
   ): Promise<boolean> {
-    await manager.query('select pg_advisory_xact_lock($1)', [appendLock]);
     const rows: unknown = await manager.query(
-      `with taken as (
-         insert into ledger_claim (kind, key, stream) values ($1, $2, $3) on conflict do nothing returning 1
+      `with locked as materialized (select pg_advisory_xact_lock($4)), taken as (
+         insert into ledger_claim (kind, key, stream) select $1, $2, $3 from locked on conflict do nothing returning 1
        ) select from taken`,
-      [kind, key, holder],
+      [kind, key, holder, appendLock],
     );
     return z.array(z.unknown()).parse(rows).length > 0;
   }
