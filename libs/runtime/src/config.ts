@@ -139,6 +139,12 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   };
 }
 
+/** What an environment sets under our prefix without any effect, in whole sentences, and never with a value. */
+export function withoutEffect(env: NodeJS.ProcessEnv): string[] {
+  const known = settings.flatMap(({ name, mayBeFile }) => (mayBeFile ? [name, `${name}_FILE`] : [name]));
+  return GivenSettings.withoutEffect(env, new Set(known));
+}
+
 function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigFault(app, problems);
 }
