@@ -56,7 +56,7 @@ export class BackupCommands {
       ...(parentId !== null && { parent: await stateOf(this.ledger, backupDecider, parentId) }),
       ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
     });
-    unlessRefused('RequestBackup', outcome);
+    unlessRefused('RequestBackup', await this.backups.tellingRetry({ accountId, instanceId }, outcome));
     return backupId;
   }
 
