@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { type FeedConfig, loadConfig } from '@strongroom/runtime';
 import { freePort } from '@strongroom/server-processes';
-import { type Signed, TestAuthority } from '../../../../test/services/certificates.js';
+import { CertificateFiles, type CertifiedFiles } from '../../../../test/services/certificate-files.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka, OwnKafka } from '../../../../test/services/kafka.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
@@ -10,15 +10,15 @@ const ports = { tls: 0, withCertificate: 0, sasl: 0 };
 const [user, password] = ['strongroom', 'the-password-of-the-spec'];
 
 describeWithKafka('a Kafka that takes only TLS', () => {
-  let authority: TestAuthority;
-  let own: Signed;
+  let authority: CertificateFiles;
+  let own: CertifiedFiles;
   let kafka: OwnKafka;
   let world: FeedWorld | undefined;
 
   beforeAll(async () => {
-    authority = await TestAuthority.make();
-    const broker = await authority.sign('broker');
-    own = await authority.sign('us');
+    authority = await CertificateFiles.make();
+    const broker = await authority.issue('broker');
+    own = await authority.issue('us');
     const inner = await freePort();
     const controllerPort = await freePort();
     for (const way of ['tls', 'withCertificate', 'sasl'] as const) ports[way] = await freePort();
