@@ -3,10 +3,11 @@
  * asked to. It ends at once on an error that nobody handled, because nobody knows what it would do after that.
  */
 import type { Readable } from 'node:stream';
-import { type AppName, ConfigFault, type ConfigOf, loadConfig } from './config.js';
+import { type AppName, ConfigFault, type ConfigOf, loadConfig, withoutEffect } from './config.js';
 import { endProcess } from './end-process.js';
 import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
+import { freeEnvironment, problemsOfProcess } from './process-environment.js';
 import { type RuntimeParts, runtimeParts } from './runtime-module.js';
 import { openService, type Service, type ServiceOptions } from './service.js';
 
@@ -32,18 +33,18 @@ const lingerMs = 1_000;
 /** Runs an app as this process, and returns when it serves. After that the process ends by a signal or by a fault. */
 export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>): Promise<void> {
   const { app, prepare, endWithinMs = defaultEndWithinMs } = options;
+  const told = [...freeEnvironment(process.env), ...withoutEffect(process.env)];
   const config = options.config ?? configOrEnd(app);
   const log = createLogger({ app, level: config.logLevel });
   dieOfUnhandled(log);
+  for (const sentence of told) log.warn(sentence);
   const parts = runtimeParts(config, log, { metrics: new Metrics({ ofProcess: true }) });
 
   const stopping = new AbortController();
   let opening: Promise<Service> | undefined;
   const end = async (why: string) => {
-    if (stopping.signal.aborted) {
-      log.warn(`${why} while stopping: ended at once`);
-      endProcess(exitFault);
-    }
+    // The end has a deadline, so to ask again changes nothing. A supervisor and its terminal often ask both.
+    if (stopping.signal.aborted) return;
     log.info(`stopping: ${why}`);
     stopping.abort(new Error(`the process is stopping: ${why}`));
     const deadline = setTimeout(() => {
@@ -54,6 +55,8 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
     await service?.close();
     clearTimeout(deadline);
     log.info('stopped');
+    // What had not begun to serve has nothing to end in order, and may still wait for a server that is away.
+    if (!service) endProcess(0);
     endWhenQuiet(log);
   };
   onAsk(process.stdin, config.supervised, (why) => void end(why));
@@ -72,6 +75,8 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
 
 function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
   try {
+    const problems = problemsOfProcess();
+    if (problems.length > 0) throw new ConfigFault(app, problems);
     return loadConfig(app, process.env);
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
@@ -95,12 +100,7 @@ function onAsk(stdin: Readable, supervised: boolean, end: (why: string) => void)
   process.on('SIGINT', () => end('SIGINT'));
   if (!supervised) return;
   // The process that started this one holds the other end and never writes. The end closes when that process is gone.
-  let told = false;
-  const gone = () => {
-    if (told) return;
-    told = true;
-    end('standard input closed');
-  };
+  const gone = () => end('standard input closed');
   stdin.on('end', gone).on('close', gone).on('error', gone).resume();
 }
 

@@ -12,12 +12,11 @@ import {
   Views,
 } from '@strongroom/read-model';
 import { type JobProgress, Jobs } from '@strongroom/runtime';
-import { v5 } from 'uuid';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
+import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { utc, utcOrNull } from '../edge/times.js';
 
-const datastoreVersions = '3c1e9c1c-2a55-5a86-8a5c-6d6a2f6d2b0f';
 const bytesOfGb = 1_000_000_000;
 
 export class BackupResources {
@@ -99,7 +98,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     datastore: {
       type: row.datastoreType,
       version: row.datastoreVersion,
-      version_id: v5(`${row.datastoreType} ${row.datastoreVersion}`, datastoreVersions),
+      version_id: versionId({ type: row.datastoreType, version: row.datastoreVersion }),
     },
     is_automated: row.scheduleId === null ? 0 : 1,
     type: row.type,

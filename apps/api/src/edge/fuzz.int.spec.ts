@@ -197,7 +197,7 @@ describe('whatever is asked', () => {
       fc.asyncProperty(request, async ({ method, path, id, query, body, type, key, match, percent }) => {
         const search = new URLSearchParams(query.map(([name, value]): [string, string] => [name, idOr(value)]));
         const named = id === 'own' ? idOr(`own.${/(\w+)s\/\{id\}/.exec(path)?.[1]}`) : idOr(id);
-        const plain = pathOf({ path }, { accountId, id: named });
+        const plain = pathOf({ path }, { accountId, id: named, version: named });
         const at = percent ? spelled(plain, percent) : plain;
         const bytes =
           typeof body === 'string'
