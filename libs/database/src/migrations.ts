@@ -22,6 +22,7 @@ import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.
 import { Comments1700000000021 } from './migrations/0021-comments.js';
 import { BoundedJobWaits1700000000022 } from './migrations/0022-bounded-job-waits.js';
 import { RelayAndLedgerIdentity1700000000023 } from './migrations/0023-relay-and-ledger-identity.js';
+import { FailedDeletions1700000000032 } from './migrations/0032-failed-deletions.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -47,4 +48,5 @@ export const migrations = [
   Comments1700000000021,
   BoundedJobWaits1700000000022,
   RelayAndLedgerIdentity1700000000023,
+  FailedDeletions1700000000032,
 ] as const;
