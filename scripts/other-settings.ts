@@ -134,6 +134,10 @@ export const otherSettings: readonly OtherGroup[] = [
       },
       { name: 'STRONGROOM_FUZZ_REQUESTS', meaning: 'How many random requests the API gets. The default is 1000.' },
       {
+        name: 'STRONGROOM_CUT_FUZZ_REQUESTS',
+        meaning: 'How many of them it gets while connections to its database are cut. The default is 400.',
+      },
+      {
         name: 'STRONGROOM_ALL_FAILURES',
         meaning: 'With any value, the tests of late attempts fail each operation of a file with every kind of error.',
       },

@@ -30,6 +30,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   job_news: 'libs/runtime/',
   known_vault: 'libs/runtime/',
 
+  changed_credential: 'libs/credentials/',
   instance_credential: 'libs/credentials/',
 
   idempotent_request: 'apps/api/src/edge/idempotent-requests.ts',

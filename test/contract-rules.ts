@@ -9,6 +9,7 @@ import {
   edge,
   every,
   limits,
+  lost,
   parse,
   type Rule,
   runs,
@@ -135,13 +136,48 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'Any other answer means that nothing was written.',
+      rule: 'Any other answer means that nothing was written, except a 503 whose `details` say that the outcome is unknown.',
       shown: [
+        lost('has a true answer, whichever answer of the database %s'),
+        api(
+          'edge/fuzz-with-cuts.int.spec.ts',
+          'has a true answer though connections to the database are cut at random',
+        ),
         schedules('is not changed at all when part of the change is wrong'),
         api(
           'edge/database-away.int.spec.ts',
           'makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself',
         ),
+      ],
+    },
+    {
+      rule: 'A 503 that changed nothing says so in its `message`.',
+      shown: [
+        api(
+          'edge/database-away.int.spec.ts',
+          'makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself',
+        ),
+      ],
+    },
+    {
+      rule: 'When the database is lost while a request is recorded, the service asks again until it knows the outcome. When it cannot find out in time, the answer is a 503 whose `details` say that the outcome is unknown.',
+      shown: [
+        lost('is done, and says so, when the answer of its commit alone was lost'),
+        lost('is a 503 that says so, and names the resource, the list, the events and the key by which to find out'),
+      ],
+    },
+    {
+      rule: 'The outcome of such a request is found at the resource, in the list or among the events, as the `details` say. A request with an `Idempotency-Key` is best sent again: it takes effect once.',
+      shown: [
+        lost('is a 503 that says so, and names the resource, the list, the events and the key by which to find out'),
+        lost('is found out by the same request with its key, which does nothing twice and gives the first answer'),
+      ],
+    },
+    {
+      rule: 'The answer to a POST is made from what was recorded. After the record nothing turns a success into an error.',
+      shown: [
+        lost('is answered though nothing can be read any more after its commit'),
+        lost('are told of one schedule, though every read of the views fails'),
       ],
     },
     {

@@ -32,9 +32,10 @@ import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
 import { DatastoreResources } from './datastores/resource.js';
 import { DatastoreRoutes } from './datastores/routes.js';
-import { IdempotencyInterceptor, type Made, madeToken } from './edge/idempotency.interceptor.js';
+import { IdempotencyInterceptor } from './edge/idempotency.interceptor.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { LateDatabase } from './edge/late-database.js';
+import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
@@ -70,14 +71,14 @@ const ofInstances = [InstanceCommands, InstanceResources];
 const ofEvents: Provider[] = [EventStreams, { provide: streamTimingsToken, useValue: usualTimings }];
 
 /** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
-const made: Provider = {
-  provide: madeToken,
+const madeBy: Provider = {
+  provide: madeByToken,
   inject: [ScheduleResources, BackupResources, InstanceResources],
-  useFactory: (schedules: ScheduleResources, backups: BackupResources, instances: InstanceResources): Made =>
-    new Map<string, ScheduleResources | BackupResources | InstanceResources>([
-      [postSchedules.name, schedules],
-      [postBackups.name, backups],
-      [postInstances.name, instances],
+  useFactory: (schedules: ScheduleResources, backups: BackupResources, instances: InstanceResources): MadeBy =>
+    new Map<string, Made>([
+      [postSchedules.name, { aggregate: 'schedule', show: (events) => schedules.made(events) }],
+      [postBackups.name, { aggregate: 'backup', show: (events) => backups.made(events) }],
+      [postInstances.name, { aggregate: 'instance', show: (events) => instances.made(events) }],
     ]),
 };
 
@@ -159,7 +160,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       DatastoreResources,
       ...ofEvents,
       Housekeeping,
-      made,
+      madeBy,
     ],
   };
 }

@@ -32,6 +32,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
   actor: string;
+  /** How long a backup is tried again whose faults pass, in milliseconds. */
+  retryWindowMs: number;
 }
 
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
@@ -63,6 +65,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     runner,
     actor: runner,
     owner: runner,
+    retryWindowMs: config.catchUpMs,
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),

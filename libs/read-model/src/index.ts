@@ -8,5 +8,5 @@ export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
 export * from './unfinished.js';
-export type { Page, PageRequest } from './view.js';
+export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { Views, viewTables } from './views.js';

@@ -33,8 +33,7 @@ export class BackupRoutes {
 
   @Handles(postBackups)
   async create(@CalledBy() caller: Caller, @Body() body: unknown) {
-    const id = await this.commands.request(caller, parseBody(createBackupRequest, body).backup);
-    return this.resources.show(caller.accountId, id);
+    return this.resources.made(await this.commands.request(caller, parseBody(createBackupRequest, body).backup));
   }
 
   @Handles(getBackups)

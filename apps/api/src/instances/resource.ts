@@ -1,11 +1,12 @@
 /** Instances as the API shows them. What is read is up to date with every event appended before the call. */
 import { BlockList, isIP } from 'node:net';
 import { Inject } from '@nestjs/common';
-import type { InstanceResource, LineageResource, ScheduleResource } from '@strongroom/contracts';
+import type { InstanceResource, LineageResource, RecordedEvent, ScheduleResource } from '@strongroom/contracts';
 import {
   Backups,
   type InstanceRow,
   Instances,
+  instanceView,
   type LineageRow,
   Lineages,
   type Page,
@@ -14,6 +15,7 @@ import {
 } from '@strongroom/read-model';
 import { anotherServerResource } from '../backups/resource.js';
 import { notFound } from '../edge/http-fault.js';
+import { madeRow } from '../edge/made.js';
 import { utc, utcWithoutZone } from '../edge/times.js';
 import { ScheduleResources } from '../schedules/resource.js';
 
@@ -34,9 +36,11 @@ export class InstanceResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ instance: InstanceResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new instance, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { instance: InstanceResource } {
+    return {
+      instance: instanceResource(madeRow(instanceView, events), { isBackedUp: false, hasAnswered: false }, null, []),
+    };
   }
 
   async of(row: InstanceRow): Promise<{ instance: InstanceResource }> {

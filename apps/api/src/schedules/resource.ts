@@ -1,6 +1,6 @@
 /** Schedules as the API shows them. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { ScheduleResource } from '@strongroom/contracts';
+import type { RecordedEvent, ScheduleResource } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
 import {
   type Page,
@@ -8,10 +8,12 @@ import {
   type ScheduleActivity,
   type ScheduleRow,
   Schedules,
+  scheduleView,
   Views,
 } from '@strongroom/read-model';
 import { Clock } from '@strongroom/runtime';
 import { notFound } from '../edge/http-fault.js';
+import { madeRow } from '../edge/made.js';
 import { utcWithoutZone } from '../edge/times.js';
 
 export class ScheduleResources {
@@ -29,9 +31,9 @@ export class ScheduleResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ schedule: ScheduleResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new schedule, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { schedule: ScheduleResource } {
+    return { schedule: scheduleResource(madeRow(scheduleView, events), undefined, this.clock.now()) };
   }
 
   async of(row: ScheduleRow): Promise<{ schedule: ScheduleResource }> {

@@ -223,8 +223,9 @@ export class BuiltServer {
     const source = await this.sourceOf(instance);
     const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
     await this.ledger.outlast('keeping the credential', async () => {
-      const credential = source && (await credentials.get(source.instanceId));
-      if (credential) await credentials.put(instance.instanceId, credential);
+      const credential = source && (await credentials.get(source));
+      // Its server has no certificates: it is reached on its own host.
+      if (credential) await credentials.put(instance.instanceId, { password: credential.password });
     });
     return { ...local, port, user, database };
   }
