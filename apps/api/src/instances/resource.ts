@@ -1,6 +1,6 @@
 /** Instances as the API shows them. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { InstanceResource, LineageResource, ScheduleResource } from '@strongroom/contracts';
+import type { Endpoint, InstanceResource, LineageResource, ScheduleResource } from '@strongroom/contracts';
 import {
   Backups,
   type InstanceRow,
@@ -11,10 +11,12 @@ import {
   type PageRequest,
   Views,
 } from '@strongroom/read-model';
+import { Clock } from '@strongroom/runtime';
 import { anotherServerResource } from '../backups/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { utc } from '../edge/times.js';
 import { ScheduleResources } from '../schedules/resource.js';
+import { warningsOfCertificates } from './connection-change.js';
 
 export class InstanceResources {
   constructor(
@@ -23,6 +25,7 @@ export class InstanceResources {
     @Inject(Lineages) private readonly lineages: Lineages,
     @Inject(Backups) private readonly backups: Backups,
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -76,6 +79,7 @@ export class InstanceResources {
         running.has(row.id),
         schedules.get(row.id) ?? null,
         lineages.filter(({ instanceId }) => instanceId === row.id),
+        this.clock.now(),
       );
   }
 }
@@ -85,6 +89,7 @@ function instanceResource(
   isBackedUp: boolean,
   schedule: ScheduleResource | null,
   lineages: LineageRow[],
+  now: Date,
 ): InstanceResource {
   const shown = lineages.map((lineage) => lineageResource(lineage, row));
   return {
@@ -98,11 +103,12 @@ function instanceResource(
     volume: { size: 0 },
     hostname: row.endpoint?.host ?? null,
     port: row.endpoint?.port ?? null,
+    connection: row.endpoint && connectionResource(row.endpoint),
     created: utc(row.createdAt),
     updated: utc(row.updatedAt),
     schedule,
     lineages: shown,
-    warning: warningOf(shown),
+    warning: warningOf(shown, row.endpoint, now),
     links: [],
   };
 }
@@ -120,7 +126,21 @@ function lineageResource(lineage: LineageRow, { accepted }: InstanceRow): Lineag
   };
 }
 
-function warningOf([current, ...others]: LineageResource[]): string | null {
+function connectionResource({
+  caCertificate = null,
+  clientCertificate = null,
+  ...address
+}: Endpoint): NonNullable<InstanceResource['connection']> {
+  return { ...address, ca_certificate: caCertificate, client_certificate: clientCertificate };
+}
+
+function warningOf(lineages: LineageResource[], endpoint: Endpoint | null, now: Date): string | null {
+  const ofServer = warningOfServer(lineages);
+  const all = [...(ofServer ? [ofServer] : []), ...(endpoint ? warningsOfCertificates(endpoint, now) : [])];
+  return all.length > 0 ? all.join(' ') : null;
+}
+
+function warningOfServer([current, ...others]: LineageResource[]): string | null {
   if (!current?.current) return null;
   const apart = others.filter(({ id }) => !current.in_place_of.includes(id)).map(({ id }) => id);
   if (apart.length === 0) return null;
