@@ -271,6 +271,17 @@ CREATE INDEX ledger_event_of_aggregate ON ledger_event USING btree (aggregate, "
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_event FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses_change();
 revoke delete, truncate, update on ledger_event from its owner;
 
+-- The newest row names the ledger. A row is added when the ledger may have lost its end, and may give positions anew.
+create table ledger_identity (
+  n bigint not null generated always as identity,
+  id uuid not null default gen_random_uuid(),
+  -- The system identifier, the timeline and the database that held the ledger.
+  server text not null,
+  reason text not null,
+  began_at timestamp with time zone not null default now(),
+  constraint ledger_identity_pkey PRIMARY KEY (n)
+);
+
 -- How much of each quota is used. It is counted in the transaction of the events.
 create table ledger_quota (
   kind text not null,
@@ -295,6 +306,10 @@ create table relay_cursor (
   held_ms bigint,
   -- By partition, the offset after the newest message that the broker has acknowledged.
   ends jsonb not null default '{}'::jsonb,
+  -- By partition, the position up to which its events were sent, where that is beyond the cursor; and the cursor at that time.
+  ahead jsonb,
+  -- Over how many partitions the keys are spread. Partitions that are added later stay empty, so that the events of a key keep their order.
+  partitions integer,
   constraint relay_cursor_pkey PRIMARY KEY (source, topic)
 );
 

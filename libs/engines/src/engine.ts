@@ -151,6 +151,9 @@ export abstract class Engine {
   /** The user and the database of a connection when an instance names none. */
   abstract readonly usual: { readonly user: string; readonly database: string };
 
+  /** The major versions that backups are taken of and that were tried, the newest first. */
+  abstract readonly versions: readonly [string, ...string[]];
+
   /** Undefined when a server never has anything outside of its folder. */
   abstract readonly outside: OutsideOption | undefined;
 

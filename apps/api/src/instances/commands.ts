@@ -8,6 +8,7 @@ import {
   type ConnectionTest,
   type Datastore,
   isRefusal,
+  type RecordedEvent,
   streamOf,
 } from '@strongroom/contracts';
 import { type Credential, CredentialFault, Credentials } from '@strongroom/credentials';
@@ -50,12 +51,12 @@ export class InstanceCommands {
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
-  /** @returns the id of the new instance */
+  /** @returns what was recorded of the new instance */
   async register(
     caller: Caller,
     server: Pick<Registration, 'name' | 'datastore' | 'endpoint'>,
     credential: Credential,
-  ): Promise<string> {
+  ): Promise<RecordedEvent[]> {
     const { newId: instanceId } = caller;
     // The password is stored first. An instance without a password could not be backed up; a password without an instance
     // is removed in time.
@@ -63,12 +64,11 @@ export class InstanceCommands {
     const credentialId = credential.clientKey === undefined ? null : this.ids.next();
     if (credentialId === null) await this.credentials.put(instanceId, credential);
     else await this.credentials.add({ instanceId, credentialId }, credential);
-    await this.run(caller, { type: 'RegisterInstance', instanceId, credentialId, ...server }, instanceId);
-    return instanceId;
+    return this.run(caller, { type: 'RegisterInstance', instanceId, credentialId, ...server }, instanceId);
   }
 
-  /** @returns the id of the instance that is to be built */
-  async build(caller: Caller, name: string, backupId: string): Promise<string> {
+  /** @returns what was recorded of the instance that is to be built */
+  async build(caller: Caller, name: string, backupId: string): Promise<RecordedEvent[]> {
     const { accountId, newId: instanceId } = caller;
     const backup = await stateOf(this.ledger, backupDecider, backupId);
     unlessRefused('BuildInstance', backupToBuildFrom(accountId, backupId, backup));
@@ -78,8 +78,7 @@ export class InstanceCommands {
         'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
       );
     }
-    await this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
-    return instanceId;
+    return this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
   }
 
   /**
@@ -197,9 +196,9 @@ export class InstanceCommands {
     return test.server && { ...instance.datastore, version: test.server.version };
   }
 
-  private async run(caller: Caller, command: InstanceCommand, instanceId: string): Promise<void> {
+  private async run(caller: Caller, command: InstanceCommand, instanceId: string): Promise<RecordedEvent[]> {
     const target = targetOf(caller, instanceId, instanceId);
-    unlessRefused(command.type, await execute(this, instanceDecider, target, command));
+    return unlessRefused(command.type, await execute(this, instanceDecider, target, command)).events;
   }
 }
 

@@ -26,12 +26,11 @@ import { againstServer, againstVersion, notPossible } from './chain/grounds.js';
 import { whyNoDescendant } from './chain/lineage.js';
 import { dropReplicationSlot, replicationSlotOf } from './chain/replication-slot.js';
 import { WalSummaries } from './chain/wal-summaries.js';
-import { cancelled, connectionTo, type ServerPatience, unanswered } from './connection.js';
+import { cancelled, ServerConnection, type ServerPatience, unanswered } from './connection.js';
 import { PostgresqlHost } from './host/postgresql-host.js';
 import { tryOut } from './host/try-out.js';
 import { restoreDataDirectory } from './restore/restore.js';
 import { describe, factsOf, historyOf, type Server } from './server.js';
-import { faultOfServer } from './server-fault.js';
 import { testServer } from './server-test.js';
 
 /** The first checkpoint of a backup writes all of `shared_buffers`, and the disk may be slow. */
@@ -49,6 +48,7 @@ const noLog: Possibility = { isPossible: false, why: 'Strongroom does not take t
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
   readonly usual = { user: 'postgres', database: 'postgres' };
+  readonly versions = ['18', '17', '16', '15'] as const;
   readonly outside: OutsideOption = {
     name: 'tablespace',
     help: 'where a tablespace goes, by its oid or by where the server had it; may be given more than once. Without it: TO.tablespaces/OID. A = in a path is written \\=',
@@ -161,18 +161,18 @@ export class PostgresqlEngine extends Engine {
     { speaks, signal }: { speaks: 'replication' | 'sql'; signal: AbortSignal },
     ask: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
-    const { client, silence, destroy: stop } = connectionTo(target, speaks, this.patience.connectMs);
+    let connection: ServerConnection | undefined;
+    const stop = () => connection?.destroy();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      if (signal.aborted) throw cancelled();
-      await client.connect();
-      silence.set(this.patience.answerMs, unanswered);
-      const answer = await ask(client);
-      await client.end();
+      connection = await ServerConnection.open(target, speaks, { connectMs: this.patience.connectMs, signal });
+      connection.silence.set(this.patience.answerMs, unanswered);
+      const answer = await ask(connection.client);
+      await connection.client.end();
       return answer;
     } catch (error) {
       stop();
-      throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
+      throw signal.aborted ? cancelled(error) : (connection?.faultOf(error) ?? error);
     } finally {
       signal.removeEventListener('abort', stop);
     }

@@ -5,9 +5,9 @@
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { EngineTarget } from '../engine.js';
 
-/** What `pg` takes as `ssl`. */
-export function tlsOf({ endpoint, clientKey }: EngineTarget): false | ConnectionOptions {
-  const { host, tls, caCertificate, clientCertificate } = endpoint;
+/** What `pg` takes as `ssl`. @param host as it is dialled, without brackets */
+export function tlsOf({ endpoint, clientKey }: EngineTarget, host: string): false | ConnectionOptions {
+  const { tls, caCertificate, clientCertificate } = endpoint;
   if (tls === 'disable') return false;
   return {
     rejectUnauthorized: tls !== 'require',

@@ -21,7 +21,7 @@ import {
 } from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
 
@@ -125,9 +125,11 @@ export class BackupAttempt {
       return;
     }
     // In a vault that is away the sweep removes what is left.
-    await this.parts.vault.purge(backupId, thisAttempt.attempt).catch((error: unknown) => {
-      log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
-    });
+    await endingWith(this.parts.vault, this.hold.signal)
+      .purge(backupId, thisAttempt.attempt)
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
+      });
   }
 
   /**

@@ -23,7 +23,7 @@ import {
 } from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Hold, LeasedJob, Performed } from '@strongroom/runtime';
-import { VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
   credentials: Credentials;
@@ -142,7 +142,7 @@ export class BuiltServer {
   ): Promise<void> {
     let doneBytes = 0;
     await restoreBackup({
-      vault: this.parts.vaults.of(region),
+      vault: endingWith(this.parts.vaults.of(region), this.hold.signal),
       ...backup,
       standsAlone: true,
       directory: attempt.directory,
