@@ -3,9 +3,16 @@
  * missed, so a slot has exactly one outcome. A backup is worked on in numbered attempts, and only the newest may end it. A
  * backup that has ended can be deleted, and a deletion that failed can be asked for again.
  */
-import { type BackupType, type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type Datastore,
+  type EventData,
+  type NewEvent,
+  type Refusal,
+  refuse,
+} from '@strongroom/contracts';
 import type { Decider } from './decider.js';
-import { storable } from './reason.js';
+import { shortVersion, storable } from './reason.js';
 
 export type BackupState =
   | { is: 'absent' }
@@ -56,6 +63,8 @@ export type BackupCommand =
       backupId: string;
       attempt: number;
       identity?: BackupIdentity;
+      /** What the server has told of itself. Default: what was known when the backup was requested. */
+      datastore?: Datastore;
       result: Pick<
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
@@ -120,7 +129,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
       return { events: state.madeFull ? [] : toldAsFull(state.request, { ground, reason }) };
     },
-    CompleteBackup({ backupId, attempt, identity, result }, state) {
+    CompleteBackup({ backupId, attempt, identity, datastore, result }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
@@ -131,6 +140,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
           ...(identity ? toldAs(state.request, identity) : []),
+          ...(datastore ? toldOfServer(state.request, datastore) : []),
           { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
@@ -188,6 +198,10 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
     BackupIdentified: (state, { data }) => ({ ...requested(state), lineage: data.lineage }),
     AnotherServerFound: (state) => state,
+    BackupVersionFound(state, { data: { datastore } }) {
+      const { request, ...rest } = requested(state);
+      return { ...rest, request: { ...request, datastore } };
+    },
     BackupCompleted: (state, { data }) => ({
       ...requested(state),
       is: 'completed',
@@ -238,6 +252,16 @@ function toldAs(
     identified,
     { type: 'AnotherServerFound', data: { ...subject, ...another, reason: storable(another.reason) } },
   ];
+}
+
+/** The server's version, where it is another one than was known. */
+function toldOfServer(
+  { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,
+  { type, version: told }: Datastore,
+): NewEvent[] {
+  const version = shortVersion(told);
+  if (version === '' || (type === known.type && version === known.version)) return [];
+  return [{ type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: { type, version } } }];
 }
 
 /** Why no incremental can be built on a backup; undefined when one can. */

@@ -62,6 +62,7 @@ export const runView: View<'backup', RunRow> = {
     BackupMadeFull: (row, { version, data: { plannedParentId, ground, reason } }) =>
       row && { ...row, madeFull: { plannedParentId, ground, reason }, version },
     BackupIdentified: unchanged,
+    BackupVersionFound: unchanged,
     AnotherServerFound: unchanged,
     BackupCompleted: (row, { version, data }) =>
       row?.madeFull && data.type === 'incremental' ? { ...row, madeFull: null, version } : row,

@@ -12,6 +12,7 @@ import { dial } from './dial.js';
 import { faultOfServer, triedAs } from './server-fault.js';
 import { Notices } from './server-words.js';
 import { type Patience, SilenceLimit } from './silence-limit.js';
+import { tlsOf } from './tls.js';
 
 /** How long the engine waits, in milliseconds. */
 export interface ServerPatience extends Patience {
@@ -122,7 +123,7 @@ interface Wanted {
 
 /** Every field that `pg` would otherwise take from PG* variables or from ~/.pgpass is given. */
 function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.ClientConfig & Record<string, unknown> {
-  const { port, user, database, tls } = target.endpoint;
+  const { port, user, database } = target.endpoint;
   // `pg` connects the socket itself. This one is connected already.
   socket.connect = () => {
     process.nextTick(() => socket.emit('connect'));
@@ -135,7 +136,7 @@ function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.C
     database,
     // As a function: an empty password would be replaced by PGPASSWORD or by one of ~/.pgpass.
     password: () => target.password,
-    ssl: tls === 'disable' ? false : { rejectUnauthorized: tls === 'verify-full' },
+    ssl: tlsOf(target, host),
     sslnegotiation: 'postgres',
     application_name: 'strongroom',
     client_encoding: 'UTF8',
