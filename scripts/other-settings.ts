@@ -104,6 +104,7 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           "With 1, PostgreSQL's own `pg_verifybackup` and `pg_combinebackup` must be there. They come from PyPI.",
       },
+      { name: 'REQUIRE_GO', meaning: 'With 1, Go must be there, and gophercloud must come from the Go module proxy.' },
       { name: 'REQUIRE_OPENSTACK', meaning: 'With 1, the `openstack` command must be there. It comes from PyPI.' },
       { name: 'REQUIRE_KEYSTONE', meaning: 'With 1, a Keystone must be there. It comes from PyPI.' },
       {
@@ -132,6 +133,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'The seed of the first of those histories, to run one again. The default is 1.',
       },
       { name: 'STRONGROOM_FUZZ_REQUESTS', meaning: 'How many random requests the API gets. The default is 1000.' },
+      {
+        name: 'STRONGROOM_CUT_FUZZ_REQUESTS',
+        meaning: 'How many of them it gets while connections to its database are cut. The default is 400.',
+      },
       {
         name: 'STRONGROOM_ALL_FAILURES',
         meaning: 'With any value, the tests of late attempts fail each operation of a file with every kind of error.',
