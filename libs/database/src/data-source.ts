@@ -1,8 +1,12 @@
 /** The one database of a deployment: how a process connects to it, and how its schema is brought up to date. */
 import { Socket } from 'node:net';
-import { DataSource, type EntitySchema } from 'typeorm';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientBase } from 'pg';
+import { DataSource, type EntitySchema, type QueryRunner } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { z } from 'zod';
 import { migrations } from './migrations.js';
+import { sessionStart } from './session-start.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -39,9 +43,8 @@ export function dataSourceOptions({
     migrationsTransactionMode: 'each',
     migrations: [...migrations],
     extra: {
-      // A process that hangs in a transaction must not hold the ledger's lock for ever.
-      idle_in_transaction_session_timeout: 30_000,
-      statement_timeout: longestStatementMs,
+      // A statement, and not parameters of the connection: a pooler refuses most of those.
+      onConnect: (client: ClientBase) => client.query(sessionStart(longestStatementMs)),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       ...(longestStatementMs > 0 && { stream: () => socketWithSilenceLimit(longestStatementMs + silenceMs) }),
@@ -65,13 +68,19 @@ export function createDataSource(options: DatabaseOptions): DataSource {
 }
 
 const migrationLock = 7_236_000;
+const lookAgainMs = 200;
+const lockRows = z.array(z.object({ held: z.boolean() })).length(1);
 
-/** Brings the schema up to date. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. */
+/**
+ * Brings the schema up to date. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. Whoever waits
+ * for the lock asks again and again: a statement that waited would hold a snapshot, and an index that is made concurrently waits for
+ * every snapshot.
+ */
 export async function migrate(dataSource: DataSource): Promise<void> {
   const holder = dataSource.createQueryRunner();
   try {
     await holder.connect();
-    await holder.query('select pg_advisory_lock($1)', [migrationLock]);
+    while (!(await isLocked(holder))) await delay(lookAgainMs);
     try {
       await dataSource.runMigrations();
     } finally {
@@ -80,4 +89,9 @@ export async function migrate(dataSource: DataSource): Promise<void> {
   } finally {
     await holder.release();
   }
+}
+
+async function isLocked(holder: QueryRunner): Promise<boolean> {
+  const rows: unknown = await holder.query('select pg_try_advisory_lock($1) as held', [migrationLock]);
+  return lockRows.parse(rows)[0]?.held ?? false;
 }
