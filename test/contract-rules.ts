@@ -280,6 +280,38 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [clients('lists instances with a filter of its own, and reads their flavor, volume and datastore')],
     },
     {
+      rule: '`operating_status` of an instance says whether the newest of its ended backups was completed. `ip` and `addresses` have its address when `hostname` is one.',
+      shown: [
+        clients('reads whether the server answered its newest backup'),
+        clients('reads the address %s of an instance as a %s one'),
+      ],
+    },
+    {
+      rule: 'An instance without a fault has no field `fault`. The times of an instance have no zone, and its lists have their link in `instances_links` too.',
+      shown: [
+        clients('takes a fault for one wherever the field is, so that an instance without a fault has no such field'),
+        api(
+          'edge/gophercloud.int.spec.ts',
+          'reads an instance, pages of instances, datastores and versions, and deletes an instance',
+        ),
+      ],
+    },
+    {
+      rule: 'Datastores and their versions are found by name and by id. The id of a version is that of `datastore.version_id` of a backup.',
+      shown: [
+        api(
+          'datastores/datastores.int.spec.ts',
+          'is listed with the versions that backups are taken of, and is found by its name and by its id',
+        ),
+        api(
+          'datastores/datastores.int.spec.ts',
+          'that an instance or a backup has is listed for its account alone, with the id that the backup shows',
+        ),
+        api('datastores/datastores.int.spec.ts', 'of another kind is a 404, and so is a version that nobody has'),
+        whole('openstack-client', 'lists and shows instances, and reads their kinds and versions'),
+      ],
+    },
+    {
       rule: 'cdbclient sends nulls, `run_now` with every PUT, the regions as one text, and a name that is null.',
       shown: [
         clients('creates a schedule with explicit nulls'),
@@ -288,7 +320,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'gophercloud expects 202 for POST and DELETE, and times in RFC 3339.',
+      rule: 'gophercloud expects 202 for POST and DELETE, and times of backups in RFC 3339.',
       shown: [clients('finds times that it can read, and 202 for what it creates and deletes')],
     },
     {

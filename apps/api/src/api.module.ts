@@ -12,6 +12,7 @@ import { Ledger } from '@strongroom/ledger';
 import {
   Backups,
   Copies,
+  Datastores,
   Instances,
   Lineages,
   Schedules,
@@ -29,6 +30,8 @@ import { CopyCommands } from './copies/commands.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
+import { DatastoreResources } from './datastores/resource.js';
+import { DatastoreRoutes } from './datastores/routes.js';
 import { IdempotencyInterceptor } from './edge/idempotency.interceptor.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { LateDatabase } from './edge/late-database.js';
@@ -50,7 +53,15 @@ import { ServiceRoutes } from './service/routes.js';
 @Module({})
 class ApiModule {}
 
-export const routes = [ServiceRoutes, ScheduleRoutes, BackupRoutes, CopyRoutes, InstanceRoutes, EventRoutes];
+export const routes = [
+  ServiceRoutes,
+  ScheduleRoutes,
+  BackupRoutes,
+  CopyRoutes,
+  InstanceRoutes,
+  DatastoreRoutes,
+  EventRoutes,
+];
 
 const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
@@ -72,13 +83,21 @@ const madeBy: Provider = {
 };
 
 /** These classes of libraries need the database and nothing else. */
-const ofDatabase: Provider[] = [Ledger, Jobs, Schedules, SlotRuns, Backups, Copies, Instances, Lineages].map(
-  (type) => ({
-    provide: type,
-    inject: [DataSource],
-    useFactory: (dataSource: DataSource) => new type(dataSource),
-  }),
-);
+const ofDatabase: Provider[] = [
+  Ledger,
+  Jobs,
+  Schedules,
+  SlotRuns,
+  Backups,
+  Copies,
+  Instances,
+  Lineages,
+  Datastores,
+].map((type) => ({
+  provide: type,
+  inject: [DataSource],
+  useFactory: (dataSource: DataSource) => new type(dataSource),
+}));
 
 /** This is shorter than a client waits for an answer. So the client is told that the database does not answer. */
 const longestStatementMs = 8_000;
@@ -138,6 +157,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofBackups,
       ...ofCopies,
       ...ofInstances,
+      DatastoreResources,
       ...ofEvents,
       Housekeeping,
       madeBy,

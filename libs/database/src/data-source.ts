@@ -20,6 +20,13 @@ export interface DatabaseOptions {
   longestStatementMs?: number;
 }
 
+/**
+ * How long a transaction may wait for the next statement of its process, in milliseconds. A process that freezes in a transaction keeps
+ * the ledger's lock, a timer or an offset from all others for so long. Whoever waits for something else meanwhile loses its session
+ * too, and must be ready to begin again.
+ */
+const longestIdleMs = 2_000;
+
 /** The server ends a slow statement itself and says so. A server that says nothing is given up this much later. */
 const silenceMs = 2_000;
 
@@ -44,7 +51,7 @@ export function dataSourceOptions({
     migrations: [...migrations],
     extra: {
       // A statement, and not parameters of the connection: a pooler refuses most of those.
-      onConnect: (client: ClientBase) => client.query(sessionStart(longestStatementMs)),
+      onConnect: (client: ClientBase) => client.query(sessionStart({ longestStatementMs, longestIdleMs })),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       ...(longestStatementMs > 0 && { stream: () => socketWithSilenceLimit(longestStatementMs + silenceMs) }),

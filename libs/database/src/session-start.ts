@@ -20,8 +20,6 @@ const pinned: Readonly<Record<string, string>> = {
   row_security: 'on',
   exit_on_error: 'off',
   lock_timeout: '0',
-  // A process that hangs in a transaction must not hold the ledger's lock for ever.
-  idle_in_transaction_session_timeout: '30s',
 };
 
 /**
@@ -46,9 +44,18 @@ const searchPath = `
     limit 1
   ), current_schema(), 'public')) || ', pg_temp', false);`;
 
-/** @param longestStatementMs how long a statement of the session may take; 0 sets no limit */
-export function sessionStart(longestStatementMs: number): string {
+/** How long a statement may take, and how long a transaction may wait for its next one; 0 sets no limit. */
+interface Limits {
+  longestStatementMs: number;
+  longestIdleMs: number;
+}
+
+export function sessionStart({ longestStatementMs, longestIdleMs }: Limits): string {
   // The limit of statements comes first: one that a role has by default may be too short for the rest.
-  const settings = Object.entries({ statement_timeout: String(longestStatementMs), ...pinned });
+  const settings = Object.entries({
+    statement_timeout: String(longestStatementMs),
+    idle_in_transaction_session_timeout: String(longestIdleMs),
+    ...pinned,
+  });
   return [...settings.map(([name, value]) => `set ${name} = '${value}';`), corrected, searchPath].join('\n');
 }

@@ -109,7 +109,7 @@ const bent: [setting: string, as: string, held: string | undefined][] = [
   ['search_path', "'nowhere', 'pg_temp'", undefined],
   ['statement_timeout', "'100ms'", '1min'],
   ['lock_timeout', "'1ms'", '0'],
-  ['idle_in_transaction_session_timeout', "'1ms'", '30s'],
+  ['idle_in_transaction_session_timeout', "'1ms'", '2s'],
   ['idle_session_timeout', "'300ms'", '0'],
   ['transaction_timeout', "'200ms'", '0'],
   ['synchronous_commit', 'off', 'on'],

@@ -2,6 +2,7 @@
 export * from './backup-view.js';
 export * from './backups.js';
 export * from './copy-view.js';
+export * from './datastores.js';
 export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';

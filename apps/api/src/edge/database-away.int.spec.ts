@@ -67,7 +67,7 @@ describe('a database that is away', () => {
     await eventually(async () => expect((await gateway.call(getHealthReady)).status).toBe(200), {
       withinMs: 20_000,
     });
-    expect((await gateway.call(getInstances)).body).toEqual({ instances: [], links: [] });
+    expect((await gateway.call(getInstances)).body).toEqual({ instances: [], links: [], instances_links: [] });
     expect((await gateway.call(postInstances, { body: { instance } })).status).toBe(200);
   });
 

@@ -49,6 +49,8 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'instance-exists': 'unprocessableEntity',
   'instance-being-built': 'unprocessableEntity',
   'instance-not-there-yet': 'unprocessableEntity',
+  'instance-unchanged': 'badRequest',
+  'instance-built-here': 'unprocessableEntity',
   'lineage-unknown': 'itemNotFound',
   'schedule-unknown': 'itemNotFound',
   'schedule-exists-for-instance': 'unprocessableEntity',

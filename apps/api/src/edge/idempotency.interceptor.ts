@@ -12,7 +12,7 @@ import { withFractionsForFloats } from './json-body.js';
 import { eventsOfMaking, type MadeBy, madeByToken } from './made.js';
 import { operationOf, pathAsked } from './routing.js';
 
-const changing = ['POST', 'PUT', 'DELETE'];
+const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 /** These answers decide on the request. Any other says that the request was not decided, and may be made again. */
 const decisions: readonly FaultType[] = [
   'badRequest',

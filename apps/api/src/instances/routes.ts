@@ -38,8 +38,9 @@ export class InstanceRoutes {
   }
 
   @Handles(getInstances)
-  list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    return this.paging.answer(request, 'instances', (page) => this.resources.page(accountId, page));
+  async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
+    const page = await this.paging.answer(request, 'instances', (asked) => this.resources.page(accountId, asked));
+    return { ...page, instances_links: page.links };
   }
 
   @Handles(getInstancesId)

@@ -14,6 +14,7 @@ import {
 import { Clock } from '@strongroom/runtime';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
+import { utcWithoutZone } from '../edge/times.js';
 
 export class ScheduleResources {
   constructor(
@@ -75,27 +76,22 @@ export class ScheduleResources {
 function scheduleResource(row: ScheduleRow, activity: ScheduleActivity | undefined, now: Date): ScheduleResource {
   return {
     action: 'backup',
-    created: toSecond(row.createdAt),
+    created: utcWithoutZone(row.createdAt),
     day_of_month: null,
     day_of_week: row.dayOfWeek,
     full_backup_retention: row.fullBackupRetention,
     hour: row.hour,
     id: row.id,
     instance_id: row.instanceId,
-    last_scheduled: activity?.lastRunAt ? toSecond(activity.lastRunAt) : null,
+    last_scheduled: activity?.lastRunAt ? utcWithoutZone(activity.lastRunAt) : null,
     minute: row.minute,
     month: null,
-    next_run: row.paused ? null : toSecond(nextSlot(row, now)),
+    next_run: row.paused ? null : utcWithoutZone(nextSlot(row, now)),
     running: activity?.running ? 1 : 0,
     source: { id: row.instanceId, type: 'instance' },
-    updated: toSecond(row.updatedAt),
+    updated: utcWithoutZone(row.updatedAt),
     copy_to: row.copyTo,
     paused: row.paused,
     version: row.version,
   };
-}
-
-/** Schedules write UTC without a zone, to the second, as the reference page does. */
-function toSecond(at: Date): string {
-  return at.toISOString().slice(0, 19);
 }
