@@ -6,7 +6,6 @@ import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { StallWatch } from './jobs/stall-watch.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -20,7 +19,6 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
-  stalls: StallWatch;
   sweep: Sweep;
   /** The consumer group of the replicators. */
   group: string;
@@ -34,7 +32,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
-  const vaults = openVaults(config.vaults);
+  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const views = new Views(dataSource, ledger);
@@ -60,7 +58,6 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     jobs: new Jobs(dataSource),
     putBack: new PutBack(metrics, log),
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
-    stalls: new StallWatch(config.copyStallMs, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,

@@ -41,7 +41,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
-  const vaults = openVaults(config.vaults);
+  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const views = new Views(dataSource, ledger);

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
 import { copyTo, dayOfWeek, fullBackupRetention, hour, minute } from './schedule-timing.js';
+import { tolerant } from './tolerant.js';
 import { engineFacts } from './vault-manifest.js';
 
 const scheduleDefinition = {
@@ -28,9 +29,21 @@ export const endpoint = z.strictObject({
   port: z.int().min(1).max(65_535),
   user: z.string().min(1).max(63),
   database: z.string().min(1).max(63),
-  tls: z.enum(['disable', 'require', 'verify-full']),
+  tls: z.enum(['disable', 'require', 'verify-full', 'verify-ca']),
 });
-export type Endpoint = z.infer<typeof endpoint>;
+
+/** One certificate or more, as text. Certificates are public; no event holds a key. */
+const certificates = z.string().min(1).max(65_536);
+
+/** An endpoint, and the certificates of its TLS connections. */
+export const securedEndpoint = endpoint.extend({
+  /** The authorities that must have signed the server's certificate; null: those that the process trusts. */
+  caCertificate: certificates.nullable(),
+  /** What Strongroom shows to the server; null: nothing. Its key is a part of the sealed credential. */
+  clientCertificate: certificates.nullable(),
+});
+/** How a server is reached. Without certificates, an endpoint is as older versions know it. */
+export type Endpoint = z.infer<typeof endpoint> & Partial<z.infer<typeof securedEndpoint>>;
 
 export const eventSchemas = {
   /** A database server was registered with an account. */
@@ -53,6 +66,19 @@ export const eventSchemas = {
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
+  /**
+   * Holds what is in force from now on, whole. It also stands beside the registration of a server that is reached with
+   * certificates.
+   */
+  InstanceChanged: z.strictObject({
+    instanceId: uuid,
+    name: z.string().min(1).max(255),
+    endpoint: securedEndpoint,
+    /** Names the sealed credential, which no event holds; null: the one that was stored under the instance itself. */
+    credentialId: uuid.nullable(),
+  }),
+  /** The server behind the instance has told a version that was not known until now. */
+  InstanceVersionFound: z.strictObject({ instanceId: uuid, datastore }),
   /**
    * Somebody has accepted the server of a lineage as the right one. When the lineage has as many cycles of its own as are
    * kept, retention deletes the older backups of the other lineages that are named here.
@@ -133,6 +159,8 @@ export const eventSchemas = {
     /** The engine tells by these whether another backup is a later state of the same server; null when they are not kept. */
     facts: engineFacts.nullable(),
   }),
+  /** The version of the server that the backup was taken of, which is another one than was known when it was requested. */
+  BackupVersionFound: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), datastore }),
   /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({
     backupId: uuid,
@@ -389,23 +417,4 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
  */
 export function checkNewEvent({ type, data }: NewEvent): void {
   eventSchemas[type].parse(data);
-}
-
-/** Parses by a strict schema what a version that knows more fields may have written. */
-function tolerant<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const { data, error } = schema.safeParse(input);
-  if (!error) return data;
-  const known = error.issues.reduce(
-    (left, issue) => (issue.code === 'unrecognized_keys' ? without(left, issue.path, issue.keys) : left),
-    input,
-  );
-  return schema.parse(known);
-}
-
-function without(value: unknown, [step, ...path]: readonly PropertyKey[], keys: readonly string[]): unknown {
-  if (Array.isArray(value)) return value.map((each, index) => (index === step ? without(each, path, keys) : each));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value);
-  if (step === undefined) return Object.fromEntries(entries.filter(([name]) => !keys.includes(name)));
-  return Object.fromEntries(entries.map(([name, each]) => [name, name === step ? without(each, path, keys) : each]));
 }

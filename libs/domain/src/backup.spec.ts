@@ -211,6 +211,23 @@ const deletion = (trigger: 'request' | 'cascade'): NewEvent => ({
   data: { backupId, instanceId, scheduleId, trigger },
 });
 
+describe('the version of a backup', () => {
+  const told = { type: 'postgresql' as const, version: '17.6' };
+  const found: NewEvent = { type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: told } };
+  const { when } = given(backupDecider, [requested, started(1)]);
+
+  it('is the one that its server told, whatever was known before', () => {
+    expect(when({ ...complete(1), datastore: told }).gives).toEqual([found, completed]);
+    const { state } = given(backupDecider, [requested, started(1), found, completed]);
+    expect(state).toMatchObject({ is: 'completed', request: { datastore: told } });
+  });
+
+  it('is not told twice', () => {
+    expect(when({ ...complete(1), datastore: request.datastore }).gives).toEqual([completed]);
+    expect(when(complete(1)).gives).toEqual([completed]);
+  });
+});
+
 describe('the deletion of a backup', () => {
   const ended = [requested, started(1), completed];
   const remove = { type: 'RequestDeletion' as const, backupId, accountId: account, trigger: 'request' as const };

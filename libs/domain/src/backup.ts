@@ -3,48 +3,19 @@
  * missed, so a slot has exactly one outcome. A backup is worked on in numbered attempts, and only the newest may end it. A
  * backup that has ended can be deleted, and a deletion that failed can be asked for again.
  */
-import { type BackupType, type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
-import type { BackupRetries, NextTry } from './backup-retries.js';
+import {
+  type BackupType,
+  type Datastore,
+  type EventData,
+  type NewEvent,
+  type Refusal,
+  refuse,
+} from '@strongroom/contracts';
+import type { NextTry } from './backup-retries.js';
+import type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, Requested } from './backup-state.js';
 import { retriesWaitedFor, whatItDoes } from './backup-words.js';
 import type { Decider } from './decider.js';
-import { storable } from './reason.js';
-
-export type BackupState =
-  | { is: 'absent' }
-  | { is: 'passed'; outcome: 'skipped' | 'missed' }
-  | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' } & Work & CompletedBackup)
-  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
-
-interface Work {
-  accountId: string;
-  /** The number of the newest attempt; 0 before the first. */
-  attempt: number;
-  request: EventData<'BackupRequested'>;
-  /** Why the backup is full though an incremental was planned. */
-  madeFull?: MadeFull;
-  /** The lineage that the backup is a state of, once that is known. */
-  lineage?: string;
-  /** What its failed attempts left, once there are any. */
-  retries?: BackupRetries;
-  /** The newest attempt's beginning; undefined before the first. */
-  begun?: { at: string; runner: string };
-  /** The event of its completion, once it has completed. */
-  completed?: EventData<'BackupCompleted'>;
-}
-
-/** Why a backup is full though an incremental was planned. */
-export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
-
-/** Why a backup is begun later than it should be. */
-export type Delay = Pick<EventData<'BackupDelayed'>, 'ground' | 'reason' | 'delayMs'>;
-
-/** The lineage of a backup, and whether it is another one than that of the backup before. */
-export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
-  another?: Pick<EventData<'AnotherServerFound'>, 'formerLineage' | 'formerBackupId' | 'reason'> | undefined;
-}
-
-type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
+import { shortVersion, storable } from './reason.js';
 
 export type BackupCommand =
   | {
@@ -77,6 +48,8 @@ export type BackupCommand =
       backupId: string;
       attempt: number;
       identity?: BackupIdentity;
+      /** What the server has told of itself. Default: what was known when the backup was requested. */
+      datastore?: Datastore;
       result: Pick<
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
@@ -158,7 +131,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
       return { events: state.madeFull ? [] : toldAsFull(state.request, { ground, reason }) };
     },
-    CompleteBackup({ backupId, attempt, identity, result }, state) {
+    CompleteBackup({ backupId, attempt, identity, datastore, result }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
@@ -169,6 +142,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
           ...(identity ? toldAs(state.request, identity) : []),
+          ...(datastore ? toldOfServer(state.request, datastore) : []),
           { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
@@ -251,6 +225,10 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
     BackupIdentified: (state, { data }) => ({ ...requested(state), lineage: data.lineage }),
     AnotherServerFound: (state) => state,
+    BackupVersionFound(state, { data: { datastore } }) {
+      const { request, ...rest } = requested(state);
+      return { ...rest, request: { ...request, datastore } };
+    },
     BackupCompleted: (state, { data }) => ({
       ...requested(state),
       is: 'completed',
@@ -318,6 +296,16 @@ function toldAs(
   ];
 }
 
+/** The server's version, where it is another one than was known. */
+function toldOfServer(
+  { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,
+  { type, version: told }: Datastore,
+): NewEvent[] {
+  const version = shortVersion(told);
+  if (version === '' || (type === known.type && version === known.version)) return [];
+  return [{ type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: { type, version } } }];
+}
+
 /** Why no incremental can be built on a backup; undefined when one can. */
 function notToBeBuiltOn(
   parentId: string,
@@ -336,12 +324,6 @@ function notToBeBuiltOn(
 
 function backupUnknown(backupId: string): Refusal {
   return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
-}
-
-/** A backup that has completed: its request, and the event of its completion. */
-export interface CompletedBackup {
-  request: EventData<'BackupRequested'>;
-  completed: EventData<'BackupCompleted'>;
 }
 
 interface WantedBackup {

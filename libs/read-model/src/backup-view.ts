@@ -214,6 +214,10 @@ export const backupView: View<'backup', BackupRow> = {
       madeFull: { plannedParentId, ground, reason },
     })),
     BackupIdentified: change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts })),
+    BackupVersionFound: change<'BackupVersionFound'>(({ data: { datastore } }) => ({
+      datastoreType: datastore.type,
+      datastoreVersion: datastore.version,
+    })),
     AnotherServerFound: change<'AnotherServerFound'>(({ data: { formerLineage, formerBackupId, reason } }) => ({
       anotherServer: { formerLineage, formerBackupId, reason },
     })),

@@ -87,6 +87,7 @@ export const runView: View<'backup', RunRow> = {
     BackupMadeFull: (row, { version, data: { plannedParentId, ground, reason } }) =>
       row && { ...row, type: 'full', madeFull: { plannedParentId, ground, reason }, version },
     BackupIdentified: unchanged,
+    BackupVersionFound: unchanged,
     AnotherServerFound: unchanged,
     BackupCompleted: (row, { version, data: { type } }) => {
       if (!row) return undefined;

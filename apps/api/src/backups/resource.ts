@@ -1,12 +1,19 @@
 /** Backups as the API shows them, with their copies. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import { type BackupResource, type CopyResource, isRefusal, type Refusal } from '@strongroom/contracts';
+import {
+  type BackupResource,
+  type CopyResource,
+  isRefusal,
+  type RecordedEvent,
+  type Refusal,
+} from '@strongroom/contracts';
 import { backupDecider, whatItDoes } from '@strongroom/domain';
 import { Ledger, stateOf } from '@strongroom/ledger';
 import {
   type BackupFilter,
   type BackupRow,
   Backups,
+  backupView,
   type LineageRow,
   type Page,
   type PageRequest,
@@ -14,15 +21,15 @@ import {
   Views,
 } from '@strongroom/read-model';
 import { type JobProgress, Jobs } from '@strongroom/runtime';
-import { v5 } from 'uuid';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
+import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
+import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
 import { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
 export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
-const datastoreVersions = '3c1e9c1c-2a55-5a86-8a5c-6d6a2f6d2b0f';
 const bytesOfGb = 1_000_000_000;
 
 export class BackupResources {
@@ -42,9 +49,10 @@ export class BackupResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ backup: BackupResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new backup, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { backup: BackupResource } {
+    const row: ShownBackup = { ...madeRow(backupView, events), status: 'NEW' };
+    return { backup: backupResource(row, this.copies.owed(row), undefined) };
   }
 
   async of(row: ShownBackup): Promise<{ backup: BackupResource }> {
@@ -123,7 +131,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     datastore: {
       type: row.datastoreType,
       version: row.datastoreVersion,
-      version_id: v5(`${row.datastoreType} ${row.datastoreVersion}`, datastoreVersions),
+      version_id: versionId({ type: row.datastoreType, version: row.datastoreVersion }),
     },
     is_automated: row.scheduleId === null ? 0 : 1,
     type: row.type,

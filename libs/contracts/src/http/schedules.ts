@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { delay, failedAttempt, fault, fullBecause, madeFull } from './backups.js';
-import { idInBody, integer, links, optional, regions, scheduleTime, utcTime } from './fields.js';
+import { idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);
@@ -58,20 +58,20 @@ export const updateScheduleRequest = z.strictObject({
 
 export const scheduleResource = z.object({
   action: z.literal('backup'),
-  created: scheduleTime,
+  created: zonelessTime,
   day_of_month: z.null(),
   day_of_week: z.int(),
   full_backup_retention: z.int(),
   hour: z.int(),
   id: z.string(),
   instance_id: z.string(),
-  last_scheduled: scheduleTime.nullable(),
+  last_scheduled: zonelessTime.nullable(),
   minute: z.int(),
   month: z.null(),
-  next_run: scheduleTime.nullable(),
+  next_run: zonelessTime.nullable(),
   running: z.union([z.literal(0), z.literal(1)]),
   source: z.object({ id: z.string(), type: z.literal('instance') }),
-  updated: scheduleTime,
+  updated: zonelessTime,
   copy_to: z.array(regionName),
   paused: z.boolean(),
   version: z.int(),

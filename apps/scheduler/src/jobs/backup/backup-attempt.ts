@@ -3,7 +3,7 @@
  * region, and an event tells its end. Only the newest attempt can end a backup, so one that was overtaken changes nothing.
  * A fault that passes leads to another attempt, until the window for that is used up.
  */
-import { Fault, faultOf, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type Endpoint, Fault, faultOf, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupIdentity,
@@ -20,7 +20,7 @@ import {
 import { type EngineFor, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
@@ -72,6 +72,8 @@ export class BackupAttempt {
   /** Names this attempt in commands: the ledger refuses one that another attempt has overtaken. */
   private readonly thisAttempt: { backupId: string; attempt: number };
   private readonly ledger: LeasedLedger;
+  /** Where the server was reached. */
+  private endpoint: Endpoint | undefined;
 
   constructor(
     private readonly parts: BackupAttemptParts,
@@ -179,9 +181,11 @@ export class BackupAttempt {
       return;
     }
     // In a vault that is away the sweep removes what is left.
-    await this.parts.vault.purge(backupId, thisAttempt.attempt).catch((error: unknown) => {
-      log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
-    });
+    await endingWith(this.parts.vault, this.hold.signal)
+      .purge(backupId, thisAttempt.attempt)
+      .catch((error: unknown) => {
+        log.warn({ err: error }, 'what a failed backup left in the vault could not be removed');
+      });
   }
 
   /**
@@ -222,13 +226,16 @@ export class BackupAttempt {
   ): Promise<StoredBackup> {
     const { credentials, engineFor, vault, clock } = this.parts;
     const { instanceId } = request;
-    const { endpoint, name: instanceName } = await this.instance(instanceId);
-    const password = await this.ledger.outlast('reading the credential', () => credentials.get(instanceId));
+    const instance = await this.instance(instanceId);
+    const { endpoint, name: instanceName } = instance;
+    this.endpoint = endpoint;
+    const { password = '', clientKey } =
+      (await this.ledger.outlast('reading the credential', () => credentials.get(instance))) ?? {};
     return storeBackup({
       engine: engineFor(request.datastore.type),
       vault,
       clock,
-      target: { instanceId, endpoint, password: password?.password ?? '' },
+      target: { instanceId, endpoint, password, clientKey },
       backup: {
         backupId: this.backupId,
         accountId,
@@ -252,12 +259,17 @@ export class BackupAttempt {
 
   private async complete(asked: Asked, stored: StoredBackup, startedAt: Date): Promise<void> {
     const { ledger, log } = asked;
-    const { location, type, parentId, sizeBytes, rawBytes, sha256 } = stored;
+    const { location, type, parentId, sizeBytes, rawBytes, sha256, datastore } = stored;
     const { region } = this.parts.vault;
     const identity = await this.identify(asked, stored);
     const made = { type, parentId, region, location, sizeBytes, rawBytes, sha256 };
     const result = { ...made, startedAt: startedAt.toISOString() };
-    const command = { type: 'CompleteBackup', ...this.thisAttempt, identity, result } as const;
+    const { instanceId } = asked.backup.request;
+    if (this.endpoint) {
+      const told = { type: 'NoteVersion', instanceId, endpoint: this.endpoint, datastore } as const;
+      await ledger.record(instanceDecider, instanceId, told);
+    }
+    const command = { type: 'CompleteBackup', ...this.thisAttempt, identity, datastore, result } as const;
     const completed = await ledger.record(backupDecider, this.backupId, command);
     if (isRefusal(completed)) {
       log.warn(`backup not completed: ${completed.message}`);
