@@ -224,12 +224,11 @@ export class Ledger {
     { kind, key }: { kind: string; key: string },
     holder: string,
   ): Promise<boolean> {
-    await manager.query('select pg_advisory_xact_lock($1)', [appendLock]);
     const rows: unknown = await manager.query(
-      `with taken as (
-         insert into ledger_claim (kind, key, stream) values ($1, $2, $3) on conflict do nothing returning 1
+      `with locked as materialized (select pg_advisory_xact_lock($4)), taken as (
+         insert into ledger_claim (kind, key, stream) select $1, $2, $3 from locked on conflict do nothing returning 1
        ) select from taken`,
-      [kind, key, holder],
+      [kind, key, holder, appendLock],
     );
     return z.array(z.unknown()).parse(rows).length > 0;
   }

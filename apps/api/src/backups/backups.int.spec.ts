@@ -55,6 +55,7 @@ describe('a new backup', () => {
       locationRef: null,
       fault: null,
       retry_at: null,
+      waits_for: null,
       created: time,
       updated: time,
       started: null,

@@ -215,7 +215,6 @@ export class SlotDispatcher {
     const decided = { ...nothing };
     if (decisions.length === 0) return decided;
     await this.skipBusy(manager, decisions);
-    await manager.query(`set local idle_in_transaction_session_timeout = '2s'`);
     const busy = await this.append(manager, decisions, decided, now);
     // Another request has begun a backup of these instances since they were looked at.
     if (busy.length > 0) await this.append(manager, busy.map(skipRunning), decided, now);
