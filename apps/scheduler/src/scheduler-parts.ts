@@ -29,6 +29,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   vault: Vault;
   lineage: ServerLineage;
   onAnotherServer: () => void;
+  onAttemptFailed: (code: string) => void;
   sweep: Sweep;
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
@@ -50,6 +51,11 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
     help: 'Backups by this process that were of another server than the backup before them.',
+  });
+  const attemptsFailed = metrics.counter({
+    name: 'strongroom_backup_attempts_failed_total',
+    help: 'Attempts at backups by this process that failed in a way that passes, and are made again.',
+    labels: ['code'],
   });
   return {
     config,
@@ -76,6 +82,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     credentials: new Credentials(dataSource, config.secretKey),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
+    onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
