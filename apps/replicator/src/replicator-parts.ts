@@ -1,9 +1,17 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { groupOf } from '@strongroom/feed';
-import { heldVerdicts, Ledger } from '@strongroom/ledger';
+import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
-import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  Jobs,
+  type JobWorkParts,
+  KnownVaults,
+  PutBack,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { StallWatch } from './jobs/stall-watch.js';
@@ -37,7 +45,9 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const vaults = openVaults(config.vaults);
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
+  const setAside = new SetAside(dataSource, log);
+  setAside.measure(metrics);
+  const views = new Views(dataSource, ledger, setAside);
   const replicator = `replicator-${hostname()}-${process.pid}`;
   return {
     config,
@@ -59,6 +69,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     unfinished: new Unfinished(dataSource),
     jobs: new Jobs(dataSource),
     putBack: new PutBack(metrics, log),
+    setAside,
+    passes: isOutage,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     stalls: new StallWatch(config.copyStallMs, log),
     sweep: new Sweep({

@@ -21,6 +21,7 @@ import { UnreadColumns1700000000019 } from './migrations/0019-unread-columns.js'
 import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.js';
 import { Comments1700000000021 } from './migrations/0021-comments.js';
 import { BoundedJobWaits1700000000022 } from './migrations/0022-bounded-job-waits.js';
+import { SetAside1700000000025 } from './migrations/0025-set-aside.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -45,4 +46,5 @@ export const migrations = [
   JobsWithEvents1700000000020,
   Comments1700000000021,
   BoundedJobWaits1700000000022,
+  SetAside1700000000025,
 ] as const;

@@ -35,6 +35,8 @@ export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (passing.test(code) || connectionErrors.has(code)) return true;
+  // The pool has taken a connection back that the server had ended.
+  if (error.name === 'QueryRunnerAlreadyReleasedError') return true;
   // A fatal error ends the session or keeps it from beginning. It says nothing about the statement.
   if ('severity' in error && (error.severity === 'FATAL' || error.severity === 'PANIC')) return true;
   if (

@@ -2,10 +2,11 @@
 export * from './backup-view.js';
 export * from './backups.js';
 export * from './copy-view.js';
+export { viewTables } from './fold-into.js';
 export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
 export * from './unfinished.js';
 export type { Page, PageRequest } from './view.js';
-export { Views, viewTables } from './views.js';
+export { Views } from './views.js';

@@ -18,5 +18,6 @@ export * from './metrics.js';
 export * from './persist.js';
 export * from './runtime-module.js';
 export * from './service.js';
+export * from './set-aside.js';
 export * from './wait-for.js';
 export * from './work-loop.js';

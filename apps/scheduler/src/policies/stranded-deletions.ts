@@ -2,17 +2,18 @@
  * Takes up deletions that were stranded because a region had no vault. A deletion is asked for again once every region of the
  * backup, and of what is built on it, has a vault again. As long as one vault is missing, nothing is tried.
  */
-import { type EventContext, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type EventContext, isRefusal, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
-import { commandOn, executeTogether } from '@strongroom/ledger';
+import { commandOn, executeTogether, isOutage } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
+import type { Ids, Logger, SetAside } from '@strongroom/runtime';
 import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
 
 export interface StrandedDeletionsParts extends BackupRegionsParts {
   views: Views;
   ids: Ids;
   log: Logger;
+  setAside: SetAside;
 }
 
 const actor = 'strongroom-scheduler';
@@ -32,7 +33,25 @@ export class StrandedDeletions {
   async takeUpStranded(): Promise<void> {
     const found = await this.backups.leftBehind(this.roundAt, batchSize);
     this.roundAt = found.length < batchSize ? undefined : found.at(-1)?.id;
-    for (const each of found) await this.takeUp(each.accountId, each.id);
+    const failed = new Map<string, string>();
+    for (const { id, accountId } of found) {
+      try {
+        await this.takeUp(accountId, id);
+      } catch (error) {
+        // One that can't be read or recorded holds up no other.
+        if (isOutage(error)) throw error;
+        failed.set(id, `its deletion can't be taken up: ${messageOf(error)}`);
+      }
+    }
+    const aside = found.flatMap(({ id, accountId }) => ({ id, accountId, reason: failed.get(id) ?? '' }));
+    await this.parts.setAside.put(
+      'backup',
+      aside.filter(({ id }) => failed.has(id)),
+    );
+    await this.parts.setAside.takeBack(
+      'backup',
+      found.map(({ id }) => id).filter((id) => !failed.has(id)),
+    );
   }
 
   private async takeUp(accountId: string, backupId: string): Promise<void> {
