@@ -33,7 +33,7 @@ const forTests = [
   `^libs/${oneOf(['database', 'domain', 'local-services', 'server-processes'])}/src/index\\.ts$`,
 ];
 
-const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'events']);
+const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'datastores', 'events']);
 
 const layers = Object.entries(arrows).flatMap(([library, targets]) => {
   const reachable = `^libs/${oneOf([library, ...targets])}/`;

@@ -27,6 +27,21 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           "How many arenas glibc allocates memory in. With many threads, freed memory piles up in many arenas; 2 keeps a service's memory flat. It is 2 in the image and under `npm start`.",
       },
+      {
+        name: 'PGPASSFILE',
+        meaning:
+          "This and every other variable of PostgreSQL's clients, such as `PGOPTIONS` and `PGSSLMODE`, has no effect, and neither has `~/.pgpass`. The log names those that are set. What a connection needs is in its URL.",
+      },
+      {
+        name: 'NODE_TLS_REJECT_UNAUTHORIZED',
+        meaning:
+          'It has no effect: certificates are checked. `NODE_EXTRA_CA_CERTS` names a file with authorities of your own.',
+      },
+      {
+        name: 'NO_PROXY',
+        meaning:
+          'With `NODE_USE_ENV_PROXY=1`, Node sends requests to Keystone by the proxy of `HTTP_PROXY` or `HTTPS_PROXY`, but to no host of this list. A service adds its own machine to the list.',
+      },
     ],
   },
   {
@@ -89,6 +104,7 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           "With 1, PostgreSQL's own `pg_verifybackup` and `pg_combinebackup` must be there. They come from PyPI.",
       },
+      { name: 'REQUIRE_GO', meaning: 'With 1, Go must be there, and gophercloud must come from the Go module proxy.' },
       { name: 'REQUIRE_OPENSTACK', meaning: 'With 1, the `openstack` command must be there. It comes from PyPI.' },
       { name: 'REQUIRE_KEYSTONE', meaning: 'With 1, a Keystone must be there. It comes from PyPI.' },
       {
@@ -117,6 +133,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'The seed of the first of those histories, to run one again. The default is 1.',
       },
       { name: 'STRONGROOM_FUZZ_REQUESTS', meaning: 'How many random requests the API gets. The default is 1000.' },
+      {
+        name: 'STRONGROOM_CUT_FUZZ_REQUESTS',
+        meaning: 'How many of them it gets while connections to its database are cut. The default is 400.',
+      },
       {
         name: 'STRONGROOM_ALL_FAILURES',
         meaning: 'With any value, the tests of late attempts fail each operation of a file with every kind of error.',

@@ -15,6 +15,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   feed_handled: 'libs/feed/',
   feed_handled_since: 'libs/feed/',
   feed_offset: 'libs/feed/',
+  ledger_identity: 'libs/feed/',
   relay_cursor: 'libs/feed/',
   second_look: 'libs/feed/',
 
@@ -30,6 +31,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   known_vault: 'libs/runtime/',
   set_aside: 'libs/runtime/',
 
+  changed_credential: 'libs/credentials/',
   instance_credential: 'libs/credentials/',
 
   idempotent_request: 'apps/api/src/edge/idempotent-requests.ts',

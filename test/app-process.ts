@@ -59,12 +59,12 @@ export class AppProcess {
   }
 
   /** Ends it at once, as a power cut would. */
-  kill(): Promise<void> {
-    return this.end('SIGKILL');
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
   }
 
-  /** Asks it to stop, and waits until it has. */
-  stop(): Promise<void> {
+  /** Asks it to stop, and waits until it has. @returns its exit code; null when a signal has ended it */
+  stop(): Promise<number | null> {
     return this.end('SIGTERM');
   }
 
@@ -76,11 +76,12 @@ export class AppProcess {
     this.child.kill('SIGCONT');
   }
 
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+  private async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
     const exited = once(this.child, 'exit');
     this.child.kill(signal);
     if (signal === 'SIGKILL') this.child.kill('SIGCONT');
     await exited;
+    return this.child.exitCode;
   }
 }

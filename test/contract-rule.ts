@@ -12,6 +12,7 @@ export const deletion = (title: string) => api('backups/deletion.int.spec.ts', t
 export const regions = (title: string) => api('copies/regions.int.spec.ts', title);
 export const edge = (title: string) => api('edge/edge.int.spec.ts', title);
 export const limits = (title: string) => api('edge/limits.int.spec.ts', title);
+export const lost = (title: string) => api('edge/lost-answers.int.spec.ts', title);
 export const runs = (title: string) => api('schedules/runs.int.spec.ts', title);
 export const every = (title: string) => api('edge/every-operation.int.spec.ts', title);
 export const parse = (title: string) => api('edge/parse.spec.ts', title);

@@ -9,6 +9,7 @@ import {
   edge,
   every,
   limits,
+  lost,
   parse,
   type Rule,
   runs,
@@ -135,13 +136,48 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'Any other answer means that nothing was written.',
+      rule: 'Any other answer means that nothing was written, except a 503 whose `details` say that the outcome is unknown.',
       shown: [
+        lost('has a true answer, whichever answer of the database %s'),
+        api(
+          'edge/fuzz-with-cuts.int.spec.ts',
+          'has a true answer though connections to the database are cut at random',
+        ),
         schedules('is not changed at all when part of the change is wrong'),
         api(
           'edge/database-away.int.spec.ts',
           'makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself',
         ),
+      ],
+    },
+    {
+      rule: 'A 503 that changed nothing says so in its `message`.',
+      shown: [
+        api(
+          'edge/database-away.int.spec.ts',
+          'makes every operation of an account a 503 with Retry-After, writes nothing, and is taken up again by itself',
+        ),
+      ],
+    },
+    {
+      rule: 'When the database is lost while a request is recorded, the service asks again until it knows the outcome. When it cannot find out in time, the answer is a 503 whose `details` say that the outcome is unknown.',
+      shown: [
+        lost('is done, and says so, when the answer of its commit alone was lost'),
+        lost('is a 503 that says so, and names the resource, the list, the events and the key by which to find out'),
+      ],
+    },
+    {
+      rule: 'The outcome of such a request is found at the resource, in the list or among the events, as the `details` say. A request with an `Idempotency-Key` is best sent again: it takes effect once.',
+      shown: [
+        lost('is a 503 that says so, and names the resource, the list, the events and the key by which to find out'),
+        lost('is found out by the same request with its key, which does nothing twice and gives the first answer'),
+      ],
+    },
+    {
+      rule: 'The answer to a POST is made from what was recorded. After the record nothing turns a success into an error.',
+      shown: [
+        lost('is answered though nothing can be read any more after its commit'),
+        lost('are told of one schedule, though every read of the views fails'),
       ],
     },
     {
@@ -244,6 +280,38 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [clients('lists instances with a filter of its own, and reads their flavor, volume and datastore')],
     },
     {
+      rule: '`operating_status` of an instance says whether the newest of its ended backups was completed. `ip` and `addresses` have its address when `hostname` is one.',
+      shown: [
+        clients('reads whether the server answered its newest backup'),
+        clients('reads the address %s of an instance as a %s one'),
+      ],
+    },
+    {
+      rule: 'An instance without a fault has no field `fault`. The times of an instance have no zone, and its lists have their link in `instances_links` too.',
+      shown: [
+        clients('takes a fault for one wherever the field is, so that an instance without a fault has no such field'),
+        api(
+          'edge/gophercloud.int.spec.ts',
+          'reads an instance, pages of instances, datastores and versions, and deletes an instance',
+        ),
+      ],
+    },
+    {
+      rule: 'Datastores and their versions are found by name and by id. The id of a version is that of `datastore.version_id` of a backup.',
+      shown: [
+        api(
+          'datastores/datastores.int.spec.ts',
+          'is listed with the versions that backups are taken of, and is found by its name and by its id',
+        ),
+        api(
+          'datastores/datastores.int.spec.ts',
+          'that an instance or a backup has is listed for its account alone, with the id that the backup shows',
+        ),
+        api('datastores/datastores.int.spec.ts', 'of another kind is a 404, and so is a version that nobody has'),
+        whole('openstack-client', 'lists and shows instances, and reads their kinds and versions'),
+      ],
+    },
+    {
       rule: 'cdbclient sends nulls, `run_now` with every PUT, the regions as one text, and a name that is null.',
       shown: [
         clients('creates a schedule with explicit nulls'),
@@ -252,7 +320,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'gophercloud expects 202 for POST and DELETE, and times in RFC 3339.',
+      rule: 'gophercloud expects 202 for POST and DELETE, and times of backups in RFC 3339.',
       shown: [clients('finds times that it can read, and 202 for what it creates and deletes')],
     },
     {

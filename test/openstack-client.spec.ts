@@ -35,6 +35,7 @@ afterAll(async () => {
   await customer.stop();
 });
 
+/** One of the `openstack` commands. */
 async function openstack(...command: string[]): Promise<string> {
   if (!client) return '';
   const how = [
@@ -46,13 +47,14 @@ async function openstack(...command: string[]): Promise<string> {
     api.url + accountPath.replace('{accountId}', strongroom.accountId),
   ];
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONPATH: client.path };
-  const { stdout } = await run('python3', [join(client.bin, 'openstack'), ...how, 'database', 'backup', ...command], {
+  const { stdout } = await run('python3', [join(client.bin, 'openstack'), ...how, ...command], {
     env,
   });
   return stdout;
 }
-const json = async (...command: string[]): Promise<unknown> =>
-  JSON.parse((await openstack(...command, '-f', 'json')) || 'null');
+const backup = (...command: string[]) => openstack('database', 'backup', ...command);
+const parsed = async (output: Promise<string>): Promise<unknown> => JSON.parse((await output) || 'null');
+const json = (...command: string[]) => parsed(backup(...command, '-f', 'json'));
 
 const shown = z.looseObject({ id: z.string(), name: z.string(), status: z.string() });
 const listed = z.array(z.looseObject({ ID: z.string(), Name: z.string(), Status: z.string() }));
@@ -72,16 +74,49 @@ describe('openstack database backup', () => {
     expect(listed.parse(await json('list', '--instance-id', instanceId))).toMatchObject([{ ID: created.id }]);
     expect(listed.parse(await json('list', '--limit', '1'))).toHaveLength(1);
 
-    await openstack('delete', created.id);
+    await backup('delete', created.id);
     await eventually(async () => expect(listed.parse(await json('list'))).toEqual([]), { withinMs: 30_000 });
   }, 180_000);
 
   it('tells what the API says is wrong', async () => {
     if (!client) return;
     const nobodys = '00000000-0000-4000-8000-000000000000';
-    await expect(openstack('create', 'x', '--instance', nobodys)).rejects.toMatchObject({
+    await expect(backup('create', 'x', '--instance', nobodys)).rejects.toMatchObject({
       stderr: expect.stringContaining('was not found'),
     });
-    await expect(openstack('show', 'no such name')).rejects.toMatchObject({ code: 1 });
+    await expect(backup('show', 'no such name')).rejects.toMatchObject({ code: 1 });
   }, 60_000);
+});
+
+describe('openstack', () => {
+  it('lists and shows instances, and reads their kinds and versions', async () => {
+    if (!client) return;
+    const list = await parsed(openstack('database', 'instance', 'list', '-f', 'json'));
+    expect(list).toMatchObject([
+      {
+        ID: instanceId,
+        Datastore: 'postgresql',
+        Status: 'ACTIVE',
+        'Operating Status': 'UNKNOWN',
+        Addresses: [{ address: '127.0.0.1', type: 'private' }],
+      },
+    ]);
+    const instance = await parsed(openstack('database', 'instance', 'show', instanceId, '-f', 'json'));
+    expect(instance).toMatchObject({ id: instanceId, datastore: 'postgresql', ip: '127.0.0.1' });
+    const [kind] = z
+      .array(z.object({ ID: z.string(), Name: z.string() }))
+      .parse(await parsed(openstack('datastore', 'list', '-f', 'json')));
+    expect(kind?.Name).toBe('postgresql');
+    for (const asked of ['postgresql', kind?.ID ?? '']) {
+      expect(await parsed(openstack('datastore', 'show', asked, '-f', 'json'))).toMatchObject({ name: 'postgresql' });
+    }
+    const versions = z
+      .array(z.object({ ID: z.string(), Name: z.string(), Version: z.string() }))
+      .parse(await parsed(openstack('datastore', 'version', 'list', 'postgresql', '-f', 'json')));
+    const newest = versions.find(({ Name }) => Name === '18');
+    for (const how of [[newest?.ID ?? ''], ['18', '--datastore', 'postgresql']]) {
+      const shown = await parsed(openstack('datastore', 'version', 'show', ...how, '-f', 'json'));
+      expect(shown).toMatchObject({ id: newest?.ID, name: '18', datastore: kind?.ID });
+    }
+  }, 180_000);
 });

@@ -43,6 +43,14 @@ create table backup_view (
   another_server jsonb,
   -- The position of the event that begins the backup. It tells which backup is newest, even when a clock was wrong.
   "position" bigint,
+  -- The newest attempts that failed in a way that passes, oldest first.
+  failed_attempts jsonb not null default '[]'::jsonb,
+  -- When the next attempt is due, while one is waited for.
+  retry_at timestamp with time zone,
+  -- Until when the backup is tried again.
+  retry_until timestamp with time zone,
+  -- Why the backup was late, oldest first.
+  delays jsonb not null default '[]'::jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
@@ -57,6 +65,16 @@ CREATE INDEX backup_view_stored_fulls ON backup_view USING btree (schedule_id, c
 CREATE INDEX backup_view_unended ON backup_view USING btree (instance_id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE INDEX backup_view_unended_by_id ON backup_view USING btree (id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE TRIGGER backup_view_has_its_place BEFORE INSERT ON backup_view FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION backup_view_place();
+
+-- The sealed credentials that took the place of those in instance_credential. An event of the instance names the one in force.
+create table changed_credential (
+  credential_id uuid not null,
+  instance_id uuid not null,
+  ciphertext bytea not null,
+  stored_at timestamp with time zone not null default now(),
+  constraint changed_credential_pkey PRIMARY KEY (credential_id)
+);
+CREATE INDEX changed_credential_of_instance ON changed_credential USING btree (instance_id);
 
 -- One row for each copy of a backup that another region is to have.
 create table copy_view (
@@ -261,6 +279,17 @@ CREATE INDEX ledger_event_of_aggregate ON ledger_event USING btree (aggregate, "
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_event FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses_change();
 revoke delete, truncate, update on ledger_event from its owner;
 
+-- The newest row names the ledger. A row is added when the ledger may have lost its end, and may give positions anew.
+create table ledger_identity (
+  n bigint not null generated always as identity,
+  id uuid not null default gen_random_uuid(),
+  -- The system identifier, the timeline and the database that held the ledger.
+  server text not null,
+  reason text not null,
+  began_at timestamp with time zone not null default now(),
+  constraint ledger_identity_pkey PRIMARY KEY (n)
+);
+
 -- How much of each quota is used. It is counted in the transaction of the events.
 create table ledger_quota (
   kind text not null,
@@ -285,6 +314,10 @@ create table relay_cursor (
   held_ms bigint,
   -- By partition, the offset after the newest message that the broker has acknowledged.
   ends jsonb not null default '{}'::jsonb,
+  -- By partition, the position up to which its events were sent, where that is beyond the cursor; and the cursor at that time.
+  ahead jsonb,
+  -- Over how many partitions the keys are spread. Partitions that are added later stay empty, so that the events of a key keep their order.
+  partitions integer,
   constraint relay_cursor_pkey PRIMARY KEY (source, topic)
 );
 
@@ -313,6 +346,14 @@ create table run_view (
   version integer not null,
   -- Why the backup is full though an incremental one was planned.
   made_full jsonb,
+  -- The type of the run's backup, as it is known so far; null when there is none.
+  type text,
+  -- Why the backup has failed.
+  fault jsonb,
+  -- As in backup_view.
+  failed_attempts jsonb not null default '[]'::jsonb,
+  -- As in backup_view.
+  delays jsonb not null default '[]'::jsonb,
   constraint run_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX run_view_of_schedule ON run_view USING btree (schedule_id, slot_at DESC);

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from '@jest/globals';
-import { KafkaBroker } from '@strongroom/local-services';
+import { KafkaBroker, type KafkaOptions } from '@strongroom/local-services';
 
 export type KafkaForTests =
   | { brokers: string; jars: string; reason?: undefined }
@@ -31,12 +31,19 @@ export class OwnKafka {
     private broker: KafkaBroker,
   ) {}
 
-  static async start(): Promise<OwnKafka> {
+  /** @param more what of `KafkaOptions` the test needs otherwise */
+  static async start(more: Partial<KafkaOptions> = {}): Promise<OwnKafka> {
     const kafka = kafkaForTests();
     if (kafka.brokers === undefined) throw new Error(`this test needs a Kafka: ${kafka.reason}`);
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-kafka-'));
     const sources = join(__dirname, '..', '..', 'libs', 'local-services', 'kafka');
-    const options = { jars: kafka.jars, sources, directory: join(folder, 'data'), logFile: join(folder, 'kafka.log') };
+    const options = {
+      jars: kafka.jars,
+      sources,
+      directory: join(folder, 'data'),
+      logFile: join(folder, 'kafka.log'),
+      ...more,
+    };
     return new OwnKafka(folder, await KafkaBroker.start(options));
   }
 

@@ -12,6 +12,7 @@ import { Ledger } from '@strongroom/ledger';
 import {
   Backups,
   Copies,
+  Datastores,
   Instances,
   Lineages,
   Schedules,
@@ -29,9 +30,12 @@ import { CopyCommands } from './copies/commands.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
-import { IdempotencyInterceptor, type Made, madeToken } from './edge/idempotency.interceptor.js';
+import { DatastoreResources } from './datastores/resource.js';
+import { DatastoreRoutes } from './datastores/routes.js';
+import { IdempotencyInterceptor } from './edge/idempotency.interceptor.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { LateDatabase } from './edge/late-database.js';
+import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
@@ -49,7 +53,15 @@ import { ServiceRoutes } from './service/routes.js';
 @Module({})
 class ApiModule {}
 
-export const routes = [ServiceRoutes, ScheduleRoutes, BackupRoutes, CopyRoutes, InstanceRoutes, EventRoutes];
+export const routes = [
+  ServiceRoutes,
+  ScheduleRoutes,
+  BackupRoutes,
+  CopyRoutes,
+  InstanceRoutes,
+  DatastoreRoutes,
+  EventRoutes,
+];
 
 const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
@@ -59,25 +71,33 @@ const ofInstances = [InstanceCommands, InstanceResources];
 const ofEvents: Provider[] = [EventStreams, { provide: streamTimingsToken, useValue: usualTimings }];
 
 /** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
-const made: Provider = {
-  provide: madeToken,
+const madeBy: Provider = {
+  provide: madeByToken,
   inject: [ScheduleResources, BackupResources, InstanceResources],
-  useFactory: (schedules: ScheduleResources, backups: BackupResources, instances: InstanceResources): Made =>
-    new Map<string, ScheduleResources | BackupResources | InstanceResources>([
-      [postSchedules.name, schedules],
-      [postBackups.name, backups],
-      [postInstances.name, instances],
+  useFactory: (schedules: ScheduleResources, backups: BackupResources, instances: InstanceResources): MadeBy =>
+    new Map<string, Made>([
+      [postSchedules.name, { aggregate: 'schedule', show: (events) => schedules.made(events) }],
+      [postBackups.name, { aggregate: 'backup', show: (events) => backups.made(events) }],
+      [postInstances.name, { aggregate: 'instance', show: (events) => instances.made(events) }],
     ]),
 };
 
 /** These classes of libraries need the database and nothing else. */
-const ofDatabase: Provider[] = [Ledger, Jobs, Schedules, SlotRuns, Backups, Copies, Instances, Lineages].map(
-  (type) => ({
-    provide: type,
-    inject: [DataSource],
-    useFactory: (dataSource: DataSource) => new type(dataSource),
-  }),
-);
+const ofDatabase: Provider[] = [
+  Ledger,
+  Jobs,
+  Schedules,
+  SlotRuns,
+  Backups,
+  Copies,
+  Instances,
+  Lineages,
+  Datastores,
+].map((type) => ({
+  provide: type,
+  inject: [DataSource],
+  useFactory: (dataSource: DataSource) => new type(dataSource),
+}));
 
 /** This is shorter than a client waits for an answer. So the client is told that the database does not answer. */
 const longestStatementMs = 8_000;
@@ -147,9 +167,10 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofBackups,
       ...ofCopies,
       ...ofInstances,
+      DatastoreResources,
       ...ofEvents,
       Housekeeping,
-      made,
+      madeBy,
     ],
   };
 }

@@ -35,3 +35,6 @@ try {
     process.exitCode = error instanceof UsageFault ? 2 : 1;
   }
 }
+// Node waits for its threads before it exits, and one that reads a vault that hangs never ends.
+if (process.exitCode === 1 && process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')))
+  process.kill(process.pid, 'SIGKILL');

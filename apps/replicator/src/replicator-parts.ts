@@ -14,7 +14,6 @@ import {
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { StallWatch } from './jobs/stall-watch.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -28,7 +27,6 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
-  stalls: StallWatch;
   sweep: Sweep;
   /** The consumer group of the replicators. */
   group: string;
@@ -42,7 +40,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
-  const vaults = openVaults(config.vaults);
+  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const setAside = new SetAside(dataSource, log);
@@ -72,7 +70,6 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     setAside,
     passes: isOutage,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
-    stalls: new StallWatch(config.copyStallMs, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,

@@ -40,12 +40,14 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
   actor: string;
+  /** How long a backup is tried again whose faults pass, in milliseconds. */
+  retryWindowMs: number;
 }
 
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
-  const vaults = openVaults(config.vaults);
+  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const setAside = new SetAside(dataSource, log);
@@ -73,6 +75,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     runner,
     actor: runner,
     owner: runner,
+    retryWindowMs: config.catchUpMs,
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),

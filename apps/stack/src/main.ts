@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { getBackups, messageOf, pathOf } from '@strongroom/contracts';
+import { freeEnvironment } from '@strongroom/runtime';
 import { report, runDemo } from './demo.js';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
@@ -24,6 +25,7 @@ async function main(): Promise<void> {
     process.stdout.write(help);
     return;
   }
+  for (const sentence of freeEnvironment(process.env)) terminal.say(dim(`  ${sentence}`));
   mkdirSync(options.data, { recursive: true });
   const lock = LauncherLock.take(resolve(options.data), options.port);
   try {

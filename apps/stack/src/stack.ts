@@ -204,7 +204,7 @@ export class Stack {
         .join(','),
       STRONGROOM_TOKENS_FILE: writeTokensFile(this.data, this.secrets),
       STRONGROOM_SECRET_KEY: this.secrets.secretKey,
-      STRONGROOM_INSTANCES_DIR: join(this.data, 'instances'),
+      STRONGROOM_INSTANCES_DIR: this.folder('instances'),
       STRONGROOM_SUPERVISED: '1',
     };
   }
@@ -273,10 +273,15 @@ export class Stack {
   }
 
   private vault(region: string): string {
-    const folder = join(this.data, 'vaults', region);
-    mkdirSync(folder, { recursive: true });
     // A comma separates the vaults in a list, so a path must not have one.
-    return pathToFileURL(folder).href.replaceAll(',', '%2C');
+    return pathToFileURL(this.folder('vaults', region)).href.replaceAll(',', '%2C');
+  }
+
+  /** A folder of the stack. The services get no path that is not there. */
+  private folder(...names: string[]): string {
+    const folder = join(this.data, ...names);
+    mkdirSync(folder, { recursive: true });
+    return folder;
   }
 }
 

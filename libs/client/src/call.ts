@@ -18,6 +18,8 @@ export interface CallOptions {
 /** One request, whose parts are not checked by the types of its operation. */
 export interface RequestParts extends CallOptions {
   id?: string | undefined;
+  /** The name or the id of a datastore's version. */
+  version?: string | undefined;
   query?: Readonly<Record<string, string | number | undefined>> | undefined;
   body?: unknown;
 }

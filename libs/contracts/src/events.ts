@@ -28,9 +28,21 @@ export const endpoint = z.strictObject({
   port: z.int().min(1).max(65_535),
   user: z.string().min(1).max(63),
   database: z.string().min(1).max(63),
-  tls: z.enum(['disable', 'require', 'verify-full']),
+  tls: z.enum(['disable', 'require', 'verify-full', 'verify-ca']),
 });
-export type Endpoint = z.infer<typeof endpoint>;
+
+/** One certificate or more, as text. Certificates are public; no event holds a key. */
+const certificates = z.string().min(1).max(65_536);
+
+/** An endpoint, and the certificates of its TLS connections. */
+export const securedEndpoint = endpoint.extend({
+  /** The authorities that must have signed the server's certificate; null: those that the process trusts. */
+  caCertificate: certificates.nullable(),
+  /** What Strongroom shows to the server; null: nothing. Its key is a part of the sealed credential. */
+  clientCertificate: certificates.nullable(),
+});
+/** How a server is reached. Without certificates, an endpoint is as older versions know it. */
+export type Endpoint = z.infer<typeof endpoint> & Partial<z.infer<typeof securedEndpoint>>;
 
 export const eventSchemas = {
   /** A database server was registered with an account. */
@@ -53,6 +65,19 @@ export const eventSchemas = {
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
+  /**
+   * Holds what is in force from now on, whole. It also stands beside the registration of a server that is reached with
+   * certificates.
+   */
+  InstanceChanged: z.strictObject({
+    instanceId: uuid,
+    name: z.string().min(1).max(255),
+    endpoint: securedEndpoint,
+    /** Names the sealed credential, which no event holds; null: the one that was stored under the instance itself. */
+    credentialId: uuid.nullable(),
+  }),
+  /** The server behind the instance has told a version that was not known until now. */
+  InstanceVersionFound: z.strictObject({ instanceId: uuid, datastore }),
   /**
    * Somebody has accepted the server of a lineage as the right one. When the lineage has as many cycles of its own as are
    * kept, retention deletes the older backups of the other lineages that are named here.
@@ -89,6 +114,27 @@ export const eventSchemas = {
   }),
   /** A runner has leased the backup. A higher attempt means that the runner before it was lost. */
   BackupStarted: z.strictObject({ backupId: uuid, attempt, region: regionName, runner: z.string().min(1) }),
+  /** The attempt failed in a way that passes. Another one follows at `retryAt`, and further ones until `retryUntil`. */
+  BackupAttemptFailed: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    attempt,
+    code: z.string().min(1),
+    reason,
+    retryAt: instant,
+    retryUntil: instant,
+  }),
+  /** The backup is begun, or begun again, later than it should be. */
+  BackupDelayed: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    /** A code for programs; the reason is for people. */
+    ground,
+    reason,
+    delayMs: z.int().nonnegative(),
+  }),
   /** An incremental was planned or asked for, and the backup is full, or will be. */
   BackupMadeFull: z.strictObject({
     backupId: uuid,
@@ -112,6 +158,8 @@ export const eventSchemas = {
     /** The engine tells by these whether another backup is a later state of the same server; null when they are not kept. */
     facts: engineFacts.nullable(),
   }),
+  /** The version of the server that the backup was taken of, which is another one than was known when it was requested. */
+  BackupVersionFound: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), datastore }),
   /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({
     backupId: uuid,

@@ -2,6 +2,7 @@
 export * from './events.js';
 export * from './fault.js';
 export * from './http/backups.js';
+export * from './http/datastores.js';
 export * from './http/events.js';
 export * from './http/faults.js';
 export * from './http/instances.js';

@@ -4,6 +4,8 @@ export const refusalCodes = [
   'instance-exists',
   'instance-being-built',
   'instance-not-there-yet',
+  'instance-unchanged',
+  'instance-built-here',
   'lineage-unknown',
   'schedule-unknown',
   'schedule-exists-for-instance',

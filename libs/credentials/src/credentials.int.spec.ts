@@ -32,13 +32,40 @@ describe('the credentials of instances', () => {
 
   it('are given back as they were put, until they are replaced or removed', async () => {
     const instanceId = randomUUID();
-    await expect(credentials.get(instanceId)).resolves.toBeUndefined();
+    await expect(credentials.get({ instanceId })).resolves.toBeUndefined();
     await credentials.put(instanceId, { password: 'the first' });
     await credentials.put(instanceId, { password });
-    await expect(credentials.get(instanceId)).resolves.toEqual({ password });
+    await expect(credentials.get({ instanceId })).resolves.toEqual({ password });
     await credentials.remove(instanceId);
-    await expect(credentials.get(instanceId)).resolves.toBeUndefined();
+    await expect(credentials.get({ instanceId })).resolves.toBeUndefined();
     await expect(credentials.remove(instanceId)).resolves.toBeUndefined();
+  });
+
+  it('are several beside each other when they were changed, and each is given under its name', async () => {
+    const instanceId = randomUUID();
+    const [one, two] = [randomUUID(), randomUUID()];
+    await credentials.put(instanceId, { password });
+    await credentials.add({ instanceId, credentialId: one }, { password: 'the second' });
+    await credentials.add({ instanceId, credentialId: two }, { password: 'the third', clientKey: 'a key' });
+    await expect(credentials.get({ instanceId })).resolves.toEqual({ password });
+    await expect(credentials.get({ instanceId, credentialId: one })).resolves.toEqual({ password: 'the second' });
+    const third = { password: 'the third', clientKey: 'a key' };
+    await expect(credentials.get({ instanceId, credentialId: two })).resolves.toEqual(third);
+    await expect(credentials.get({ instanceId: randomUUID(), credentialId: two })).resolves.toBeUndefined();
+  });
+
+  it('can not stand for each other, though they are of one instance', async () => {
+    const instanceId = randomUUID();
+    const [one, two] = [randomUUID(), randomUUID()];
+    await credentials.add({ instanceId, credentialId: one }, { password: 'the old one' });
+    await credentials.add({ instanceId, credentialId: two }, { password });
+    await dataSource.query(
+      `update changed_credential set ciphertext = (select ciphertext from changed_credential where credential_id = $1)
+       where credential_id = $2`,
+      [one, two],
+    );
+    const refusal = { code: 'credential-unreadable' };
+    await expect(credentials.get({ instanceId, credentialId: two })).rejects.toMatchObject(refusal);
   });
 
   it('lie in the database unreadable, and never twice the same', async () => {
@@ -58,22 +85,22 @@ describe('the credentials of instances', () => {
     const sealed = await stored(mine);
     const refusal = { code: 'credential-unreadable', retryable: false };
 
-    await expect(new Credentials(dataSource, randomBytes(32)).get(mine)).rejects.toMatchObject(refusal);
+    await expect(new Credentials(dataSource, randomBytes(32)).get({ instanceId: mine })).rejects.toMatchObject(refusal);
 
     const put =
       'insert into instance_credential (instance_id, ciphertext) values ($1, $2) on conflict (instance_id) do update set ciphertext = excluded.ciphertext';
     await dataSource.query(put, [another, sealed]);
-    await expect(credentials.get(another)).rejects.toMatchObject(refusal);
+    await expect(credentials.get({ instanceId: another })).rejects.toMatchObject(refusal);
 
     for (let at = 0; at < sealed.length; at += 1) {
       const changed = Buffer.from(sealed);
       changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
       await dataSource.query(put, [mine, changed]);
-      await expect(credentials.get(mine)).rejects.toMatchObject(refusal);
+      await expect(credentials.get({ instanceId: mine })).rejects.toMatchObject(refusal);
     }
     for (const length of [0, 1, 12, 28]) {
       await dataSource.query(put, [mine, sealed.subarray(0, length)]);
-      await expect(credentials.get(mine)).rejects.toMatchObject(refusal);
+      await expect(credentials.get({ instanceId: mine })).rejects.toMatchObject(refusal);
     }
   });
 
@@ -81,7 +108,7 @@ describe('the credentials of instances', () => {
     const instanceId = randomUUID();
     await credentials.put(instanceId, { password });
     const wrongKey: unknown = await new Credentials(dataSource, randomBytes(32))
-      .get(instanceId)
+      .get({ instanceId })
       .catch((error) => error);
     expect(wrongKey).toMatchObject({ message: expect.stringContaining(`instance ${instanceId}`) });
     await dataSource.query('alter table instance_credential rename to away');
@@ -131,6 +158,64 @@ describe('the credentials of instances', () => {
       });
       expect(removed).toEqual([]);
       expect(await kept()).toBe(2);
+    });
+  });
+
+  describe('that were changed', () => {
+    const hour = 3_600_000;
+    const age = (table: string) => dataSource.query(`update ${table} set stored_at = now() - interval '2 hours'`);
+    const left = async (instanceId: string): Promise<unknown> => {
+      const rows: { id: string | null }[] = await dataSource.query(
+        `select null::uuid as id from instance_credential where instance_id = $1
+         union all select credential_id from changed_credential where instance_id = $1`,
+        [instanceId],
+      );
+      return rows.map(({ id }) => id).sort();
+    };
+    beforeEach(async () => {
+      await dataSource.query('delete from instance_credential');
+      await dataSource.query('delete from changed_credential');
+    });
+
+    it('are removed when another is in force, and those of changes that broke off', async () => {
+      const [instanceId, alone] = [randomUUID(), randomUUID()];
+      const [former, inForce, brokenOff] = [randomUUID(), randomUUID(), randomUUID()];
+      await credentials.put(instanceId, { password });
+      await credentials.put(alone, { password });
+      for (const credentialId of [former, inForce, brokenOff]) {
+        await credentials.add({ instanceId, credentialId }, { password });
+      }
+      await age('instance_credential');
+      await age('changed_credential');
+      const removed = await credentials.removeReplaced(hour, async (ids) => {
+        expect(ids).toEqual([instanceId]);
+        return [{ instanceId, credentialId: inForce }];
+      });
+      expect(removed.map(({ credentialId }) => credentialId).sort()).toEqual([former, brokenOff, null].sort());
+      expect(await left(instanceId)).toEqual([inForce]);
+      expect(await left(alone)).toEqual([null]);
+    });
+
+    it('are kept while they are new, and while nobody knows which is in force', async () => {
+      const instanceId = randomUUID();
+      const [change, newer] = [randomUUID(), randomUUID()];
+      await credentials.put(instanceId, { password });
+      await credentials.add({ instanceId, credentialId: change }, { password });
+      await age('instance_credential');
+      await age('changed_credential');
+      await credentials.add({ instanceId, credentialId: newer }, { password });
+      expect(await credentials.removeReplaced(hour, async () => [])).toEqual([]);
+      const removed = await credentials.removeReplaced(hour, async () => [{ instanceId, credentialId: null }]);
+      expect(removed).toEqual([{ instanceId, credentialId: change }]);
+      expect(await left(instanceId)).toEqual([newer, null].sort());
+    });
+
+    it('go with their instance', async () => {
+      const instanceId = randomUUID();
+      await credentials.add({ instanceId, credentialId: randomUUID() }, { password });
+      await age('changed_credential');
+      expect(await credentials.removeOrphans(hour, async (ids) => ids)).toEqual([instanceId]);
+      expect(await left(instanceId)).toEqual([]);
     });
   });
 

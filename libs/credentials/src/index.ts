@@ -1,2 +1,8 @@
 /** Keeps the passwords of instances, sealed. */
-export { type Credential, CredentialFault, type CredentialFaultCode, Credentials } from './credentials.js';
+export {
+  type Credential,
+  CredentialFault,
+  type CredentialFaultCode,
+  type CredentialName,
+  Credentials,
+} from './credentials.js';

@@ -211,6 +211,23 @@ const deletion = (trigger: 'request' | 'cascade'): NewEvent => ({
   data: { backupId, instanceId, scheduleId, trigger },
 });
 
+describe('the version of a backup', () => {
+  const told = { type: 'postgresql' as const, version: '17.6' };
+  const found: NewEvent = { type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: told } };
+  const { when } = given(backupDecider, [requested, started(1)]);
+
+  it('is the one that its server told, whatever was known before', () => {
+    expect(when({ ...complete(1), datastore: told }).gives).toEqual([found, completed]);
+    const { state } = given(backupDecider, [requested, started(1), found, completed]);
+    expect(state).toMatchObject({ is: 'completed', request: { datastore: told } });
+  });
+
+  it('is not told twice', () => {
+    expect(when({ ...complete(1), datastore: request.datastore }).gives).toEqual([completed]);
+    expect(when(complete(1)).gives).toEqual([completed]);
+  });
+});
+
 describe('the deletion of a backup', () => {
   const ended = [requested, started(1), completed];
   const remove = { type: 'RequestDeletion' as const, backupId, accountId: account, trigger: 'request' as const };
@@ -252,5 +269,87 @@ describe('the deletion of a backup', () => {
       expect(given(backupDecider, [...asked, deleted]).when(command).gives).toEqual([]);
     }
     expect(given(backupDecider, [...asked, deleted]).when(remove).gives).toBe('backup-unknown');
+  });
+});
+
+describe('a backup whose attempt fails in a way that passes', () => {
+  const next = { retryAt: '2026-11-23T14:30:05.000Z', retryUntil: '2026-11-23T15:30:00.000Z' };
+  const failAttempt = (attempt: number, reason = 'nothing answers') => ({
+    type: 'FailBackupAttempt' as const,
+    backupId,
+    attempt,
+    code: 'server-unreachable',
+    reason,
+    ...next,
+  });
+  const attemptFailed: NewEvent = {
+    type: 'BackupAttemptFailed',
+    data: {
+      backupId,
+      instanceId,
+      scheduleId,
+      attempt: 1,
+      code: 'server-unreachable',
+      reason: 'nothing answers',
+      ...next,
+    },
+  };
+
+  it('goes on: the next attempt may begin, complete and fail it', () => {
+    const begun = [requested, started(1)];
+    expect(given(backupDecider, begun).when(failAttempt(1)).gives).toEqual([attemptFailed]);
+    const again = [...begun, attemptFailed, started(2)];
+    expect(given(backupDecider, again).when(complete(2)).decision.events.at(-1)).toMatchObject({
+      type: 'BackupCompleted',
+    });
+    expect(given(backupDecider, again).when(failAttempt(2)).gives).toMatchObject([{ data: { attempt: 2 } }]);
+    expect(given(backupDecider, again).when(failAttempt(1)).gives).toBe('attempt-superseded');
+    expect(given(backupDecider, [...begun, failed]).when(failAttempt(1)).gives).toBe('backup-already-ended');
+  });
+
+  it('records the failure once, though it is told twice, and as much of the reason as an event holds', () => {
+    const begun = [requested, started(1)];
+    expect(given(backupDecider, [...begun, attemptFailed]).when(failAttempt(1)).gives).toEqual([]);
+    expect(given(backupDecider, begun).when(failAttempt(1, 'x'.repeat(10_000))).gives).toMatchObject([
+      { data: { reason: 'x'.repeat(2_000) } },
+    ]);
+  });
+
+  it('still keeps its instance, can not be deleted, and says when it is tried again', () => {
+    const { outcome } = given(backupDecider, [requested, started(1), attemptFailed]).when({
+      type: 'RequestDeletion',
+      backupId,
+      accountId: account,
+      trigger: 'request',
+    });
+    expect(outcome).toMatchObject({
+      refused: 'backup-still-running',
+      message: `Backup ${backupId} is tried again at 2026-11-23T14:30:05Z, and until 2026-11-23T15:30:00Z, because attempt 1 failed with server-unreachable: nothing answers. Wait until it has ended, then delete it.`,
+    });
+  });
+});
+
+describe('a backup that is begun late', () => {
+  it('says so before it begins, with as much of the reason as an event holds', () => {
+    const delay = { ground: 'no-runner-free', reason: 'x'.repeat(3_000), delayMs: 90_000 };
+    const told = { data: { backupId, instanceId, scheduleId, ...delay, reason: 'x'.repeat(2_000) } };
+    expect(given(backupDecider, [requested]).when({ ...start(1), delay }).gives).toMatchObject([
+      { type: 'BackupDelayed', ...told },
+      { type: 'BackupStarted' },
+    ]);
+    expect(given(backupDecider).when({ ...requestIt, delay }).gives).toMatchObject([
+      { type: 'BackupRequested' },
+      { type: 'BackupDelayed', ...told },
+    ]);
+  });
+});
+
+describe('a slot without a backup', () => {
+  it('tells as much of the reason as an event holds', () => {
+    const long = { ...slot, reason: 'x'.repeat(3_000) };
+    for (const type of ['SkipSlot', 'MissSlot'] as const) {
+      const { events } = given(backupDecider).when({ type, slot: long }).decision;
+      expect(events).toMatchObject([{ data: { reason: 'x'.repeat(2_000) } }]);
+    }
   });
 });

@@ -3,9 +3,17 @@
  * missed, so a slot has exactly one outcome. A backup is worked on in numbered attempts, and only the newest may end it. A
  * backup that has ended can be deleted, and a deletion that failed can be asked for again.
  */
-import { type BackupType, type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type Datastore,
+  type EventData,
+  type NewEvent,
+  type Refusal,
+  refuse,
+} from '@strongroom/contracts';
+import { type BackupRetries, type NextTry, triedAgain } from './backup-retries.js';
 import type { Decider } from './decider.js';
-import { storable } from './reason.js';
+import { shortVersion, storable } from './reason.js';
 
 export type BackupState =
   | { is: 'absent' }
@@ -23,12 +31,19 @@ interface Work {
   madeFull?: MadeFull;
   /** The lineage that the backup is a state of, once that is known. */
   lineage?: string;
+  /** What its failed attempts left, once there are any. */
+  retries?: BackupRetries;
+  /** The newest attempt's beginning; undefined before the first. */
+  begun?: { at: string; runner: string };
   /** The event of its completion, once it has completed. */
   completed?: EventData<'BackupCompleted'>;
 }
 
 /** Why a backup is full though an incremental was planned. */
 export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
+
+/** Why a backup is begun later than it should be. */
+export type Delay = Pick<EventData<'BackupDelayed'>, 'ground' | 'reason' | 'delayMs'>;
 
 /** The lineage of a backup, and whether it is another one than that of the backup before. */
 export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
@@ -45,10 +60,22 @@ export type BackupCommand =
       parent?: BackupState;
       /** Why there is no parent, though an incremental was planned. */
       madeFull?: MadeFull;
+      /** Why its slot is decided late. */
+      delay?: Delay | undefined;
     }
   | { type: 'SkipSlot'; slot: EventData<'SlotSkipped'> }
   | { type: 'MissSlot'; slot: EventData<'SlotMissed'> }
-  | { type: 'StartBackup'; backupId: string; attempt: number; region: string; runner: string }
+  | {
+      type: 'StartBackup';
+      backupId: string;
+      attempt: number;
+      region: string;
+      runner: string;
+      /** Why the attempt is begun late. */
+      delay?: Delay | undefined;
+    }
+  /** The attempt failed in a way that passes, and another one follows. */
+  | ({ type: 'FailBackupAttempt'; backupId: string; attempt: number; code: string; reason: string } & NextTry)
   /** A backup that was to be incremental becomes full, in this attempt and in those that follow. */
   | ({ type: 'MakeFull'; backupId: string; attempt: number } & MadeFull)
   | {
@@ -56,6 +83,8 @@ export type BackupCommand =
       backupId: string;
       attempt: number;
       identity?: BackupIdentity;
+      /** What the server has told of itself. Default: what was known when the backup was requested. */
+      datastore?: Datastore;
       result: Pick<
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
@@ -89,7 +118,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
   aggregate: 'backup',
   initial: { is: 'absent' },
   decide: {
-    RequestBackup({ request, parent, madeFull }, state) {
+    RequestBackup({ request, parent, madeFull, delay }, state) {
       if (state.is !== 'absent') {
         return request.slotAt === null
           ? refuse('backup-exists', `Backup ${request.backupId} exists already.`)
@@ -100,19 +129,34 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         if (refusal) return refusal;
       }
       return {
-        events: [{ type: 'BackupRequested', data: request }, ...toldAsFull(request, madeFull)],
+        events: [
+          { type: 'BackupRequested', data: request },
+          ...toldAsFull(request, madeFull),
+          ...toldAsLate(request, delay),
+        ],
         claims: claimOn(request.instanceId),
       };
     },
     SkipSlot: ({ slot }, state) =>
-      state.is === 'absent' ? { events: [{ type: 'SlotSkipped', data: slot }] } : decided(slot.slotAt),
+      state.is === 'absent' ? { events: [{ type: 'SlotSkipped', data: withStorable(slot) }] } : decided(slot.slotAt),
     MissSlot: ({ slot }, state) =>
-      state.is === 'absent' ? { events: [{ type: 'SlotMissed', data: slot }] } : decided(slot.slotAt),
-    StartBackup({ backupId, attempt, region, runner }, state) {
+      state.is === 'absent' ? { events: [{ type: 'SlotMissed', data: withStorable(slot) }] } : decided(slot.slotAt),
+    StartBackup({ backupId, attempt, region, runner, delay }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt <= state.attempt) return superseded(backupId, attempt, state.attempt);
-      return { events: [{ type: 'BackupStarted', data: { backupId, attempt, region, runner } }] };
+      const started: NewEvent = { type: 'BackupStarted', data: { backupId, attempt, region, runner } };
+      return { events: [...toldAsLate(state.request, delay), started] };
+    },
+    FailBackupAttempt({ backupId, attempt, code, reason, retryAt, retryUntil }, state) {
+      if (!isRequested(state)) return unknown(backupId);
+      if (!isOpen(state)) return ended(backupId);
+      if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
+      // It was recorded already, and its answer was lost.
+      if (state.retries?.last.attempt === attempt) return nothing;
+      const { instanceId, scheduleId } = state.request;
+      const failed = { attempt, code, reason: storable(reason), retryAt, retryUntil };
+      return { events: [{ type: 'BackupAttemptFailed', data: { backupId, instanceId, scheduleId, ...failed } }] };
     },
     MakeFull({ backupId, attempt, ground, reason }, state) {
       if (!isRequested(state)) return unknown(backupId);
@@ -120,7 +164,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
       return { events: state.madeFull ? [] : toldAsFull(state.request, { ground, reason }) };
     },
-    CompleteBackup({ backupId, attempt, identity, result }, state) {
+    CompleteBackup({ backupId, attempt, identity, datastore, result }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
@@ -131,6 +175,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
           ...(identity ? toldAs(state.request, identity) : []),
+          ...(datastore ? toldOfServer(state.request, datastore) : []),
           { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
@@ -160,7 +205,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (isOpen(state)) {
         return refuse(
           'backup-still-running',
-          `Backup ${backupId} is still running. Wait until it has ended, then delete it.`,
+          `${whatItDoes(backupId, state)} Wait until it has ended, then delete it.`,
         );
       }
       if (state.is === 'deleting') return nothing;
@@ -184,10 +229,27 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     SlotSkipped: () => ({ is: 'passed', outcome: 'skipped' }),
     SlotMissed: () => ({ is: 'passed', outcome: 'missed' }),
     BackupRequested: (_, { accountId, data }) => ({ is: 'requested', accountId, attempt: 0, request: data }),
-    BackupStarted: (state, { data }) => ({ ...requested(state), is: 'running', attempt: data.attempt }),
+    BackupStarted: (state, { at, data: { attempt, runner } }) => ({
+      ...requested(state),
+      is: 'running',
+      attempt,
+      begun: { at, runner },
+    }),
+    BackupAttemptFailed(state, { at, data }) {
+      const { retries, ...rest } = requested(state);
+      return {
+        ...rest,
+        retries: { times: (retries?.times ?? 0) + 1, since: retries?.since ?? at, last: { ...data, at } },
+      };
+    },
+    BackupDelayed: (state) => state,
     BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
     BackupIdentified: (state, { data }) => ({ ...requested(state), lineage: data.lineage }),
     AnotherServerFound: (state) => state,
+    BackupVersionFound(state, { data: { datastore } }) {
+      const { request, ...rest } = requested(state);
+      return { ...rest, request: { ...request, datastore } };
+    },
     BackupCompleted: (state, { data }) => ({
       ...requested(state),
       is: 'completed',
@@ -227,6 +289,21 @@ function toldAsFull(
   return [{ type: 'BackupMadeFull', data }];
 }
 
+function toldAsLate(
+  { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
+  delay: Delay | undefined,
+): NewEvent[] {
+  if (!delay) return [];
+  const { ground, reason, delayMs } = delay;
+  return [
+    { type: 'BackupDelayed', data: { backupId, instanceId, scheduleId, ground, reason: storable(reason), delayMs } },
+  ];
+}
+
+function withStorable<Told extends { reason: string }>(told: Told): Told {
+  return { ...told, reason: storable(told.reason) };
+}
+
 function toldAs(
   { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
   { lineage, facts, another }: BackupIdentity,
@@ -238,6 +315,16 @@ function toldAs(
     identified,
     { type: 'AnotherServerFound', data: { ...subject, ...another, reason: storable(another.reason) } },
   ];
+}
+
+/** The server's version, where it is another one than was known. */
+function toldOfServer(
+  { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,
+  { type, version: told }: Datastore,
+): NewEvent[] {
+  const version = shortVersion(told);
+  if (version === '' || (type === known.type && version === known.version)) return [];
+  return [{ type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: { type, version } } }];
 }
 
 /** Why no incremental can be built on a backup; undefined when one can. */
@@ -291,6 +378,13 @@ const notCompleted = {
   failed: 'has failed',
   'delete-failed': 'may be deleted in part',
 };
+
+/** What a backup that has not ended does now, as a sentence. */
+export function whatItDoes(backupId: string, state: BackupState): string {
+  const isWaiting = isRequested(state) && state.retries?.last.attempt === state.attempt;
+  if (isWaiting && state.retries) return `Backup ${backupId} ${triedAgain(state.retries)}`;
+  return `Backup ${backupId} is still running.`;
+}
 
 function isRequested(state: BackupState): state is Requested {
   return state.is !== 'absent' && state.is !== 'passed';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { NewEvent } from '@strongroom/contracts';
+import type { Endpoint, EventData, NewEvent } from '@strongroom/contracts';
 import { historyOfCompleted } from '../fixtures/completed-backup.js';
 import { backupDecider } from './backup.js';
 import { account, given } from './given.js';
-import { instanceDecider } from './instance.js';
+import { type InstanceChanges, instanceDecider } from './instance.js';
 import { scheduleDecider } from './schedule.js';
 
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
@@ -42,6 +42,103 @@ describe('an instance', () => {
       'instance-unknown',
     );
     expect(scheduleDecider.claimed['schedule-of-instance']?.(instanceId, instanceId).refused).toBe('instance-unknown');
+  });
+});
+
+describe('an instance that is changed', () => {
+  const credentialId = '0e7a5d5c-6b6f-4d0a-9d3f-5f9a7f1a2b3c';
+  const none = { caCertificate: null, clientCertificate: null };
+  const change = (changes: InstanceChanges) => ({
+    type: 'ChangeInstance' as const,
+    accountId: account,
+    instanceId,
+    changes,
+  });
+  const changed = (fields: Partial<EventData<'InstanceChanged'>>): NewEvent => ({
+    type: 'InstanceChanged',
+    data: { instanceId, name: 'orders', endpoint: { ...data.endpoint, ...none }, credentialId: null, ...fields },
+  });
+  const moved = { ...data.endpoint, host: 'other' };
+
+  it('says whole what is in force from then on', () => {
+    const { when } = given(instanceDecider, [registered]);
+    expect(when(change({ name: 'bills' })).gives).toEqual([changed({ name: 'bills' })]);
+    expect(when(change({ credentialId })).gives).toEqual([changed({ credentialId })]);
+    expect(when(change({ endpoint: moved })).gives).toEqual([changed({ endpoint: { ...moved, ...none } })]);
+    const twice = given(instanceDecider, [
+      registered,
+      changed({ credentialId }),
+      changed({ name: 'bills', credentialId }),
+    ]);
+    expect(twice.state).toMatchObject({ is: 'registered', name: 'bills', credentialId });
+    expect(twice.when(change({ endpoint: moved })).gives).toEqual([
+      changed({ name: 'bills', endpoint: { ...moved, ...none }, credentialId }),
+    ]);
+  });
+
+  it('is refused what would change nothing', () => {
+    const { when } = given(instanceDecider, [registered]);
+    expect(when(change({})).gives).toBe('instance-unchanged');
+    expect(when(change({ name: 'orders', endpoint: { ...data.endpoint } })).gives).toBe('instance-unchanged');
+    expect(when(change({ endpoint: { ...data.endpoint, ...none } })).gives).toBe('instance-unchanged');
+  });
+
+  it('is changed by its account alone, and only while it is there', () => {
+    const command = change({ name: 'bills' });
+    expect(given(instanceDecider, [registered]).when({ ...command, accountId: 'other' }).gives).toBe(
+      'instance-unknown',
+    );
+    expect(given(instanceDecider, [registered, forgotten]).when(command).gives).toBe('instance-unknown');
+    expect(given(instanceDecider).when(command).gives).toBe('instance-unknown');
+  });
+
+  it('has its certificates from its registration on', () => {
+    const certificates = { caCertificate: 'CA', clientCertificate: 'client' };
+    const secured = { ...data.endpoint, ...certificates };
+    expect(given(instanceDecider).when({ ...register, endpoint: secured, credentialId }).gives).toEqual([
+      registered,
+      changed({ endpoint: secured, credentialId }),
+    ]);
+  });
+
+  it('keeps its credential for what is still to be tidied up when it is forgotten', () => {
+    const { state } = given(instanceDecider, [registered, changed({ credentialId }), forgotten]);
+    expect(state).toMatchObject({ is: 'forgotten', credentialId });
+  });
+});
+
+describe('the version of a server', () => {
+  const note = (version: string, endpoint: Endpoint = data.endpoint) => ({
+    type: 'NoteVersion' as const,
+    instanceId,
+    endpoint,
+    datastore: { type: 'postgresql' as const, version },
+  });
+  const found = (version: string): NewEvent => ({
+    type: 'InstanceVersionFound',
+    data: { instanceId, datastore: { type: 'postgresql', version } },
+  });
+
+  it('is the one that it has told, in place of the one that was declared', () => {
+    const { when } = given(instanceDecider, [registered]);
+    expect(when(note('17.6')).gives).toEqual([found('17.6')]);
+    expect(when(note('18')).gives).toEqual([]);
+    expect(given(instanceDecider, [registered, found('17.6')]).when(note('17.6')).gives).toEqual([]);
+    expect(given(instanceDecider, [registered, found('17.6')]).state).toMatchObject({ datastore: { version: '17.6' } });
+  });
+
+  it('is kept in a form that an event takes, whatever the server says', () => {
+    const { when } = given(instanceDecider, [registered]);
+    expect(when(note('18.6-with-a-very-long-name-of-a-distribution')).gives).toEqual([
+      found('18.6-with-a-very-long-name-of-a-'),
+    ]);
+    expect(when(note('')).gives).toEqual([]);
+    expect(when(note('\0\n')).gives).toEqual([]);
+  });
+
+  it('is not taken from a server that the instance has left', () => {
+    expect(given(instanceDecider, [registered]).when(note('17.6', { ...data.endpoint, port: 5433 })).gives).toEqual([]);
+    expect(given(instanceDecider, [registered, forgotten]).when(note('17.6')).gives).toEqual([]);
   });
 });
 
@@ -127,5 +224,15 @@ describe('an instance that is built from a backup', () => {
     expect(given(instanceDecider, [requested]).when(forget).gives).toBe('instance-being-built');
     expect(given(instanceDecider, [requested, failed]).when(forget).gives).toEqual([forgotten]);
     expect(given(instanceDecider, [requested, built]).when(forget).gives).toEqual([forgotten]);
+  });
+
+  it('can be renamed and get another password once it is built, and stays where it runs', () => {
+    const change = { type: 'ChangeInstance' as const, accountId: account, instanceId };
+    const elsewhere = { ...change, changes: { endpoint: { ...endpoint, port: 1 } } };
+    expect(given(instanceDecider, [requested, built]).when(elsewhere).gives).toBe('instance-built-here');
+    const renamed = { ...change, changes: { name: 'bills' } };
+    expect(given(instanceDecider, [requested, built]).when(renamed).gives).toMatchObject([{ type: 'InstanceChanged' }]);
+    expect(given(instanceDecider, [requested]).when(renamed).gives).toBe('instance-not-there-yet');
+    expect(given(instanceDecider, [requested, failed]).when(renamed).gives).toBe('instance-not-there-yet');
   });
 });

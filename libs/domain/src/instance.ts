@@ -1,16 +1,26 @@
 /** An instance: a database server that backups are taken of, either a customer's own or one that was built from a backup. */
-import { type Datastore, type Endpoint, type EventData, type Refusal, refuse } from '@strongroom/contracts';
+import {
+  type Datastore,
+  type Endpoint,
+  type EventData,
+  type NewEvent,
+  type Refusal,
+  refuse,
+} from '@strongroom/contracts';
 import { type BackupState, type CompletedBackup, completedBackup } from './backup.js';
 import type { Decider } from './decider.js';
-import { storable } from './reason.js';
+import { shortVersion, storable } from './reason.js';
 
 export interface RegisteredInstance {
   is: 'registered';
   instanceId: string;
   accountId: string;
   name: string;
+  /** The version is the one that the server has told; until it has told one, the one that was declared. */
   datastore: Datastore;
   endpoint: Endpoint;
+  /** Names the sealed credential in force. Without it: the one that is stored under the instance itself. */
+  credentialId?: string | null;
   /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
   /** The lineages that were accepted, each with the lineages that it replaces. */
@@ -30,10 +40,19 @@ export type InstanceState =
   | { is: 'absent' }
   | InstanceToBuild
   | RegisteredInstance
-  | { is: 'forgotten'; builtFrom: string | null; endpoint: Endpoint | undefined };
+  | { is: 'forgotten'; builtFrom: string | null; endpoint: Endpoint | undefined; credentialId?: string | null };
+
+/** What can be changed of an instance. A field that is not there stays as it is. */
+export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoint' | 'credentialId'>>;
 
 export type InstanceCommand =
   | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
+  | { type: 'ChangeInstance'; accountId: string; instanceId: string; changes: InstanceChanges }
+  /**
+   * Does nothing when the instance is not there any more, or is reached elsewhere now: the work that has asked the server may
+   * have begun before that.
+   */
+  | { type: 'NoteVersion'; instanceId: string; endpoint: Endpoint; datastore: Datastore }
   | {
       type: 'BuildInstance';
       accountId: string;
@@ -59,10 +78,44 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
   aggregate: 'instance',
   initial: { is: 'absent' },
   decide: {
-    RegisterInstance: ({ instanceId, name, datastore, endpoint }, state) =>
-      state.is !== 'absent'
-        ? refuse('instance-exists', `Instance ${instanceId} is registered already.`)
-        : { events: [{ type: 'InstanceRegistered', data: { instanceId, name, datastore, endpoint } }] },
+    RegisterInstance({ instanceId, name, datastore, endpoint, credentialId = null }, state) {
+      if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is registered already.`);
+      const { caCertificate, clientCertificate, ...plain } = endpoint;
+      const isPlain = credentialId === null && !caCertificate && !clientCertificate;
+      return {
+        events: [
+          { type: 'InstanceRegistered', data: { instanceId, name, datastore, endpoint: plain } },
+          ...(isPlain ? [] : [changed({ instanceId, name, endpoint, credentialId })]),
+        ],
+      };
+    },
+    ChangeInstance({ accountId, instanceId, changes }, state) {
+      const instance = serverToBackUp(accountId, instanceId, state);
+      if ('refused' in instance) return instance;
+      const { host, port } = { ...instance.endpoint, ...changes.endpoint };
+      if (instance.builtFrom !== null && (host !== instance.endpoint.host || port !== instance.endpoint.port)) {
+        return refuse(
+          'instance-built-here',
+          `Strongroom runs the server of instance ${instanceId} itself, so its host and port stay. Register another server: POST /instances.`,
+        );
+      }
+      const now = { ...instance, ...changes };
+      if (
+        now.name === instance.name &&
+        (now.credentialId ?? null) === (instance.credentialId ?? null) &&
+        isSameEndpoint(now.endpoint, instance.endpoint)
+      ) {
+        return refuse('instance-unchanged', `The instance has these values already: nothing would change.`);
+      }
+      return { events: [changed(now)] };
+    },
+    NoteVersion({ instanceId, endpoint: { host, port }, datastore }, state) {
+      if (state.is !== 'registered' || datastore.type !== state.datastore.type) return { events: [] };
+      const told = { ...datastore, version: shortVersion(datastore.version) };
+      const isThere = host === state.endpoint.host && port === state.endpoint.port;
+      if (!isThere || told.version === '' || told.version === state.datastore.version) return { events: [] };
+      return { events: [{ type: 'InstanceVersionFound', data: { instanceId, datastore: told } }] };
+    },
     BuildInstance({ accountId, instanceId, name, backupId, backup }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
       const found = backupToBuildFrom(accountId, backupId, backup);
@@ -125,6 +178,10 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       accepted: new Map(),
       ...data,
     }),
+    InstanceChanged: (state, { data: { name, endpoint, credentialId } }) =>
+      state.is === 'registered' ? { ...state, name, endpoint, credentialId } : state,
+    InstanceVersionFound: (state, { data: { datastore } }) =>
+      state.is === 'registered' ? { ...state, datastore } : state,
     InstanceBuildRequested: (_, { accountId, data }) => ({ is: 'building', accountId, ...data }),
     InstanceBuilt: (_, { accountId, data: { backupId, region: __, ...data } }) => ({
       is: 'registered',
@@ -136,10 +193,11 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     LineageAccepted: (state, { data: { lineage, inPlaceOf } }) =>
       state.is === 'registered' ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) } : state,
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
-    InstanceForgotten: (state) =>
-      state.is === 'registered'
-        ? { is: 'forgotten', builtFrom: state.builtFrom, endpoint: state.endpoint }
-        : { is: 'forgotten', builtFrom: null, endpoint: undefined },
+    InstanceForgotten(state) {
+      if (state.is !== 'registered') return { is: 'forgotten', builtFrom: null, endpoint: undefined };
+      const { builtFrom, endpoint, credentialId = null } = state;
+      return { is: 'forgotten', builtFrom, endpoint, credentialId };
+    },
   },
   claimed: {
     'running-backup-of-instance': (instanceId, holder) =>
@@ -180,6 +238,25 @@ export function backupToBuildFrom(accountId: string, backupId: string, state: Ba
 }
 
 const notBuilt = { building: 'is being built', 'build-failed': 'could not be built' };
+
+/** The event that holds what is in force from now on, whole. */
+function changed({
+  instanceId,
+  name,
+  endpoint,
+  credentialId = null,
+}: Pick<RegisteredInstance, 'instanceId' | 'name' | 'endpoint' | 'credentialId'>): NewEvent<'InstanceChanged'> {
+  return { type: 'InstanceChanged', data: { instanceId, name, endpoint: secured(endpoint), credentialId } };
+}
+
+function secured({ caCertificate = null, clientCertificate = null, ...endpoint }: Endpoint) {
+  return { ...endpoint, caCertificate, clientCertificate };
+}
+
+export function isSameEndpoint(one: Endpoint, other: Endpoint): boolean {
+  const others = new Map<string, unknown>(Object.entries(secured(other)));
+  return Object.entries(secured(one)).every(([field, value]) => others.get(field) === value);
+}
 
 export function instanceUnknown(instanceId: string): Refusal {
   return refuse(

@@ -4,10 +4,16 @@ import { Fault } from '@strongroom/contracts';
 export const engineFaultCodes = {
   /** Nothing answers at the endpoint, or the connection broke. */
   'server-unreachable': true,
-  /** The server refused the user or the password. */
+  /** The connection can't be made as safe as it has to be: the server's certificate is not trusted, or is for another name. */
+  'server-not-trusted': false,
+  /** The server refused the user, the password or the client certificate. */
   'credentials-refused': false,
   /** The user may not take backups, or the server is not set up for them. */
   'backup-not-permitted': false,
+  /** The server has no connection, WAL sender, replication slot, memory or disk free for it now. */
+  'server-exhausted': true,
+  /** The server has found pages or files of its own that are damaged. */
+  'server-data-damaged': false,
   /** The server's version can't be backed up. */
   'version-unsupported': false,
   /** The server said, during or after the transfer, that the backup is no good. */

@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { Datastore, DatastoreType, Endpoint, EngineFacts, VaultManifest } from '@strongroom/contracts';
+import type { EngineFault } from './engine-fault.js';
 import type { ServerHost } from './server-host.js';
 import type { Trial, TrialOptions } from './trial.js';
 
@@ -12,6 +13,8 @@ export interface EngineTarget {
   instanceId: string;
   endpoint: Endpoint;
   password: string;
+  /** The key of the endpoint's client certificate, as PEM. */
+  clientKey?: string | undefined;
 }
 
 /** Whether something can be done; the reason is sentences for people, and says what to change. */
@@ -30,6 +33,31 @@ export interface ServerDescription extends Abilities {
   datastore: Datastore;
   /** `whyNoDescendant` compares these, to tell whether the server holds a later state of what a backup holds. */
   facts: EngineFacts;
+}
+
+/** One thing that a test has tried. */
+export interface TriedStep {
+  /** What was tried, as the object of a sentence. */
+  what: string;
+  /** Why it failed; undefined when it did not. */
+  fault?: EngineFault | undefined;
+}
+
+/** Whether something can be done with a server as it is now. */
+export interface Verdict {
+  /** Everything that is missing, each as sentences for people which say what to change. Nothing is missing: it is possible. */
+  missing: string[];
+  /** Why the server can't even be asked. */
+  fault?: EngineFault | undefined;
+}
+
+/** What a test of a server has found. */
+export interface ServerTest {
+  /** What the server calls itself; undefined when it let nobody in. */
+  server: { version: string; systemId: string | null } | undefined;
+  full: Verdict;
+  incremental: Verdict;
+  tried: TriedStep[];
 }
 
 /** One stream of the server's bytes. Each is read to its end before the next one begins. */
@@ -123,6 +151,9 @@ export abstract class Engine {
   /** The user and the database of a connection when an instance names none. */
   abstract readonly usual: { readonly user: string; readonly database: string };
 
+  /** The major versions that backups are taken of and that were tried, the newest first. */
+  abstract readonly versions: readonly [string, ...string[]];
+
   /** Undefined when a server never has anything outside of its folder. */
   abstract readonly outside: OutsideOption | undefined;
 
@@ -137,6 +168,13 @@ export abstract class Engine {
    * @throws {EngineFault} when the server can't be asked, or its version can't be backed up
    */
   abstract describe(target: EngineTarget, signal: AbortSignal): Promise<ServerDescription>;
+
+  /**
+   * Tries everything that backups need, and tells all that is missing. It leaves nothing on the server.
+   * @param options.withinMs how long the whole test may take
+   * @throws only what is no fault of the server: a server that can't be reached is a result
+   */
+  abstract test(target: EngineTarget, options: { withinMs: number; signal?: AbortSignal }): Promise<ServerTest>;
 
   /**
    * Starts a backup.

@@ -14,6 +14,9 @@ export {
   type RestoreOptions,
   type RestoreSource,
   type ServerDescription,
+  type ServerTest,
+  type TriedStep,
+  type Verdict,
 } from './engine.js';
 export { EngineFault, type EngineFaultCode, IncrementalNotPossible } from './engine-fault.js';
 export { allEngines, type EngineFor, engineFor } from './engines.js';

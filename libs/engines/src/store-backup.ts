@@ -6,6 +6,7 @@ import type { BackupType, Datastore, VaultManifest, VaultObject } from '@strongr
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
+  endingWith,
   isSpoilt,
   manifestBytes,
   type SealedManifest,
@@ -62,8 +63,10 @@ const extension = '.zst';
  * backup sealed; the caller that records the failure purges it.
  * @throws {EngineFault | VaultFault} or the signal's reason, when it is aborted outside of the transfer
  */
-export async function storeBackup(options: StoreOptions): Promise<StoredBackup> {
-  const { vault, backup, attempt, signal } = options;
+export async function storeBackup(asked: StoreOptions): Promise<StoredBackup> {
+  const { backup, attempt, signal } = asked;
+  const vault = endingWith(asked.vault, signal);
+  const options = { ...asked, vault };
   // The upload begins before anything is looked at: from here on no earlier attempt can seal.
   const upload = await vault.begin(backup.backupId, attempt);
   try {

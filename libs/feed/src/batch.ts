@@ -1,7 +1,8 @@
 /**
  * Handles messages with effect exactly once. What the handlers write and the group's offset change in one transaction. A
  * message that was handled before is skipped, and so is one that is not in the ledger. A message that can't be handled is
- * set aside. An outage is thrown, and the caller waits for its end.
+ * set aside. An outage is thrown, and the caller waits for its end. A gap before the messages is thrown, and the caller goes
+ * back.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@strongroom/contracts';
@@ -24,6 +25,8 @@ import {
 } from './feed-offsets.js';
 import { recordHandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
+import { placeOfCut } from './kafka/without-value.js';
+import { OffsetGap } from './offset-gap.js';
 
 /** How often a message is tried alone before it is set aside. */
 const triesAlone = 3;
@@ -35,7 +38,7 @@ export interface BatchParts {
   log: Logger;
   handlers: Handlers;
   deadLetters: Pick<DeadLetters, 'setAside'>;
-  metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded'>;
+  metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded' | 'newer'>;
   /** Default: the offsets of the group in its feed. */
   offsets?: Offsets;
   /**
@@ -62,26 +65,52 @@ export class Batch {
 
   /**
    * Returns when every message is handled or set aside.
+   * @param follows the offset after which the messages come: there is nothing between it and the first of them. Undefined when
+   * it is known that something was there and is gone.
+   * @throws {OffsetGap} when the group has not handled everything up to there
    * @throws temporary errors, such as an outage of the database, and what prevents a message from being set aside
    */
-  async handle(messages: readonly FeedMessage[]): Promise<void> {
-    const read = messages.map(readMessage);
-    try {
-      return await this.together(read);
-    } catch (error) {
-      if (isTemporary(error)) throw error;
-    }
-    // One message has made the transaction of all fail. Each is tried alone, to find that one.
-    for (const each of read) await this.alone(each);
+  async handle(messages: readonly FeedMessage[], follows: bigint | undefined): Promise<void> {
+    const whole = await this.withValues(messages);
+    await this.handleRead(whole.map(readMessage), follows);
   }
 
-  private async together(messages: readonly ReadMessage[]): Promise<void> {
+  /** One message that can't be handled makes the transaction of all fail. It is found by halves, so that the others go on soon. */
+  private async handleRead(messages: readonly ReadMessage[], follows: bigint | undefined): Promise<void> {
+    const [first] = messages;
+    if (!first) return;
+    try {
+      return await this.together(messages, follows);
+    } catch (error) {
+      if (isTemporary(error) || error instanceof OffsetGap) throw error;
+      if (messages.length === 1) return this.alone(first, error, follows);
+    }
+    const half = Math.ceil(messages.length / 2);
+    await this.handleRead(messages.slice(0, half), follows);
+    await this.handleRead(messages.slice(half), messages[half - 1]?.message.offset);
+  }
+
+  /** Messages that came without their value, for their size, get it from the ledger. */
+  private async withValues(messages: readonly FeedMessage[]): Promise<readonly FeedMessage[]> {
+    const places = messages.map(({ headers }) => placeOfCut(headers));
+    const positions = places.flatMap((place) => place?.position ?? []);
+    if (positions.length === 0) return messages;
+    const rows = new Map((await this.parts.ledger.eventsAt(positions)).map((row) => [row.position, row]));
+    return messages.map((message, index) => {
+      const place = places[index];
+      const row = place && rows.get(place.position);
+      return row && row.id === place.id ? { ...message, value: row.event } : message;
+    });
+  }
+
+  private async together(messages: readonly ReadMessage[], follows: bigint | undefined): Promise<void> {
     const { dataSource, handlers, log, metrics } = this.parts;
     const { topic, partition } = this.key;
     const news: RecordedEvent[] = [];
+    const newerTypes: string[] = [];
     let unrecorded = new Set<ReadMessage>();
     await dataSource.transaction(async (manager) => {
-      const before = await this.offsets.lock(manager, this.key);
+      const before = await this.locked(manager, follows);
       unrecorded = await this.unrecorded(manager, messages, before);
       let handled = before;
       for (const each of messages) {
@@ -94,11 +123,7 @@ export class Batch {
           if (each.event) {
             await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
             news.push(each.event);
-          } else
-            log.debug(
-              { topic, type: each.newerType },
-              'event passed over: only a newer version knows its type or a value in it',
-            );
+          } else newerTypes.push(each.newerType);
         }
         handled = after(each, handled);
       }
@@ -110,6 +135,17 @@ export class Batch {
     });
     metrics.handled(topic, news);
     this.tell(unrecorded);
+    for (const _ of newerTypes) metrics.newer(topic);
+    if (newerTypes.length > 0) {
+      const types = [...new Set(newerTypes)];
+      log.info({ topic, types }, 'events passed over: only a newer version knows their type or a value in them');
+    }
+  }
+
+  private async locked(manager: EntityManager, follows: bigint | undefined): Promise<Handled> {
+    const handled = await this.offsets.lock(manager, this.key);
+    if (follows !== undefined && handled.offset < follows) throw new OffsetGap(handled.offset, follows);
+    return handled;
   }
 
   /**
@@ -139,24 +175,26 @@ export class Batch {
     }
   }
 
-  private async alone(message: ReadMessage): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
+  private async alone(message: ReadMessage, first: unknown, follows: bigint | undefined): Promise<void> {
+    let problem = first;
+    // A message that can't be read can't be read the next time either.
+    for (let attempt = 2; message.event && attempt <= triesAlone; attempt += 1) {
+      await delay(firstPauseMs * 2 ** (attempt - 2));
       try {
-        return await this.together([message]);
+        return await this.together([message], follows);
       } catch (error) {
-        if (isTemporary(error)) throw error;
-        // A message that can't be read can't be read the next time either.
-        if (!message.event || attempt >= triesAlone) return this.setAside(message, error);
+        if (isTemporary(error) || error instanceof OffsetGap) throw error;
+        problem = error;
       }
-      await delay(firstPauseMs * 2 ** (attempt - 1));
     }
+    await this.setAside(message, problem, follows);
   }
 
   /** The dead-letter topic comes first: a letter there twice is better than none. */
-  private async setAside(read: ReadMessage, error: unknown): Promise<void> {
+  private async setAside(read: ReadMessage, error: unknown, follows: bigint | undefined): Promise<void> {
     await this.parts.publishDeadLetter(read.message, error);
     const isNews = await this.parts.dataSource.transaction(async (manager) => {
-      const handled = await this.offsets.lock(manager, this.key);
+      const handled = await this.locked(manager, follows);
       if (isRepetition(read, handled)) return false;
       await this.parts.deadLetters.setAside(manager, this.key, read.message, error);
       await this.offsets.move(manager, this.key, after(read, handled));

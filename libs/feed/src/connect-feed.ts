@@ -52,8 +52,10 @@ function makeFeed(
     feedTakesMs,
   };
   if (config.feed.kind === 'embedded') return new EmbeddedFeed(common);
-  const kafka = kafkaClient(config.feed.brokers, `strongroom-${config.app}`, log);
+  const { feed } = config;
+  const client = (requestTimeoutMs?: number) => kafkaClient(feed, `strongroom-${config.app}`, log, requestTimeoutMs);
+  const kafka = client();
   const cluster = new Cluster(kafka, common.dataSource, log, namespace);
-  const relay = new KafkaRelay({ ...common, kafka, cluster, holder: `${config.app}-${ids.next()}` });
+  const relay = new KafkaRelay({ ...common, kafka: client, cluster, holder: `${config.app}-${ids.next()}` });
   return new KafkaFeed({ ...common, kafka, cluster, relay });
 }

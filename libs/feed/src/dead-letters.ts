@@ -1,15 +1,26 @@
 /** Keeps messages that could not be handled. They are set aside so that their partition goes on, and can be replayed. */
-import { isOutage } from '@strongroom/ledger';
+import { isOutage, type Ledger } from '@strongroom/ledger';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { FeedContext } from './feed-context.js';
 import { eventOf, type FeedMessage } from './feed-message.js';
 import type { PartitionKey } from './feed-offsets.js';
+import { recordHandled, unhandledOf } from './handled-events.js';
 import type { Handlers } from './handlers.js';
+import { placeOfCut } from './kafka/without-value.js';
+
+/** PostgreSQL keeps at most 256 MB in one value of jsonb. */
+const mostCharacters = 16_000_000;
+const keptCharacters = 100_000;
 
 const asked = z.array(
-  z.object({ id: z.string(), topic: z.string(), partition: z.int(), message: z.object({ value: z.unknown() }) }),
+  z.object({
+    id: z.string(),
+    topic: z.string(),
+    partition: z.int(),
+    message: z.object({ value: z.unknown(), headers: z.record(z.string(), z.string()).default({}) }),
+  }),
 );
 
 export class DeadLetters {
@@ -23,7 +34,7 @@ export class DeadLetters {
   /** Sets a message aside, within the transaction that moves the offset beyond it. */
   async setAside(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const { value, headers, offset, position } = message;
+    const { offset, position } = message;
     await manager.query(
       `insert into dead_letter (id, consumer_group, source, topic, partition, "offset", position, message, error)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -36,8 +47,7 @@ export class DeadLetters {
         key.partition,
         offset.toString(),
         position ?? null,
-        // PostgreSQL keeps no NUL in text.
-        JSON.stringify({ value, headers }).replaceAll('\\u0000', '\\ufffd'),
+        textOf(message),
         why.replaceAll('\u0000', '\ufffd').slice(0, 10_000),
       ],
     );
@@ -68,25 +78,17 @@ export class DeadLetters {
     );
   }
 
-  /** Handles the group's letters that an operator has marked for replay. */
-  async replayAsked(handlers: Handlers): Promise<void> {
+  /** Handles the group's letters that an operator has marked for replay. Only the ledger says which event a letter has. */
+  async replayAsked(handlers: Handlers, ledger: Ledger): Promise<void> {
     const found: unknown = await this.dataSource.query(
       `select id, topic, partition, message from dead_letter
        where consumer_group = $1 and replay_asked_at is not null and replayed_at is null order by set_aside_at limit 100`,
       [this.group],
     );
-    for (const { id, topic, partition, message } of asked.parse(found)) {
+    for (const letter of asked.parse(found)) {
+      const { id } = letter;
       try {
-        await this.dataSource.transaction(async (manager) => {
-          const taken: unknown = await manager.query(
-            'select id from dead_letter where id = $1 and replayed_at is null for update skip locked',
-            [id],
-          );
-          if (z.array(z.unknown()).parse(taken).length === 0) return;
-          const event = eventOf({ value: message.value });
-          await handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
-          await manager.query('update dead_letter set replayed_at = now() where id = $1', [id]);
-        });
+        await this.dataSource.transaction((manager) => this.replay(manager, handlers, ledger, letter));
         this.log.info({ deadLetter: id }, 'dead letter replayed');
       } catch (error) {
         // The mark stays, and the letter is replayed when the database is back.
@@ -100,6 +102,33 @@ export class DeadLetters {
     }
   }
 
+  private async replay(
+    manager: EntityManager,
+    handlers: Handlers,
+    ledger: Ledger,
+    { id, topic, partition, message }: z.infer<typeof asked>[number],
+  ): Promise<void> {
+    const taken: unknown = await manager.query(
+      'select id from dead_letter where id = $1 and replayed_at is null for update skip locked',
+      [id],
+    );
+    if (z.array(z.unknown()).parse(taken).length === 0) return;
+    const place = placeOfCut(message.headers);
+    const [row] = place ? await ledger.eventsAt([place.position]) : [];
+    const event = eventOf({ value: row?.id === place?.id && row ? row.event : message.value });
+    const recorded = await ledger.idsAt(manager, [event.position]);
+    if (recorded.get(event.position) !== event.id) {
+      throw new Error(
+        `the ledger has no event ${event.id} at position ${event.position}: it was restored since, or a stranger wrote it`,
+      );
+    }
+    if ((await unhandledOf(manager, this.group, [event.position])).length > 0) {
+      await handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
+      await recordHandled(manager, this.group, [event.position]);
+    }
+    await manager.query('update dead_letter set replayed_at = now() where id = $1', [id]);
+  }
+
   async waiting(): Promise<number> {
     const found: unknown = await this.dataSource.query(
       'select count(*)::int as letters from dead_letter where consumer_group = $1 and replayed_at is null',
@@ -107,4 +136,18 @@ export class DeadLetters {
     );
     return z.array(z.object({ letters: z.int() })).parse(found)[0]?.letters ?? 0;
   }
+}
+
+/** The message as JSON. One of many megabytes is cut, because PostgreSQL would take it in no row; the broker still has it whole. */
+function textOf({ value, headers }: FeedMessage): string {
+  const whole = JSON.stringify({ value, headers });
+  const kept =
+    whole.length <= mostCharacters
+      ? whole
+      : JSON.stringify({
+          value: whole.slice(0, keptCharacters),
+          headers: { 'strongroom-cut': `of ${whole.length} characters` },
+        });
+  // PostgreSQL keeps no NUL in text.
+  return kept.replaceAll('\\u0000', '\\ufffd');
 }

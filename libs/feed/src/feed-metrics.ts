@@ -19,7 +19,7 @@ export class FeedMetrics {
     const { metrics, deadLetters, behind } = options;
     this.events = metrics.counter({
       name: 'strongroom_feed_events_total',
-      help: 'Messages that this process is done with, by topic and outcome: handled, set aside as dead letters, or not in the ledger.',
+      help: 'Messages that this process is done with, by topic and outcome: handled, set aside as dead letters, not in the ledger, of a newer version, or gone from the topic before they were read.',
       labels: ['topic', 'outcome'],
     });
     this.delay = metrics.histogram({
@@ -56,5 +56,13 @@ export class FeedMetrics {
 
   unrecorded(topic: string): void {
     this.events.inc({ topic, outcome: 'not-in-the-ledger' });
+  }
+
+  newer(topic: string): void {
+    this.events.inc({ topic, outcome: 'newer' });
+  }
+
+  gone(topic: string, messages: number): void {
+    this.events.inc({ topic, outcome: 'gone' }, messages);
   }
 }

@@ -117,7 +117,7 @@ export async function beginAnew(dataSource: DataSource, source: string, topics: 
     const place = [source, topics];
     const cursors: unknown = await manager.query(
       `with lost as (
-         update relay_cursor set position = 0, ends = '{}', moved_at = now() where source = $1 and topic = any($2) and position > 0
+         update relay_cursor set position = 0, ends = '{}', ahead = null, partitions = null, moved_at = now() where source = $1 and topic = any($2) and (position > 0 or ahead is not null)
          returning topic
        ) select topic from lost order by topic`,
       place,

@@ -2,7 +2,7 @@
  * Which events a group has handled. The offsets say only how far the group is, and not which events it was moved past. A row
  * is written in the transaction of the handlers, and is removed when the second look has passed its event.
  */
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
 const positions = z.array(z.object({ position: z.coerce.number() }));
@@ -17,8 +17,12 @@ export async function recordHandled(manager: EntityManager, group: string, place
 }
 
 /** Those of the positions whose events the group has not handled, in order. */
-export async function unhandledOf(dataSource: DataSource, group: string, places: readonly number[]): Promise<number[]> {
-  const rows: unknown = await dataSource.query(
+export async function unhandledOf(
+  database: Pick<EntityManager, 'query'>,
+  group: string,
+  places: readonly number[],
+): Promise<number[]> {
+  const rows: unknown = await database.query(
     `select position from unnest($2::bigint[]) as places(position)
      where not exists (select from feed_handled h where h.consumer_group = $1 and h.position = places.position)
      order by position`,

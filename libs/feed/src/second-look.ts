@@ -54,7 +54,7 @@ export class SecondLook {
     this.key = secondLookKey(group);
     const found = metrics.counter({
       name: 'strongroom_lost_messages_total',
-      help: 'Events that the feed had not handled in time and the second look did, by type; or could not, and set aside.',
+      help: 'Events that the feed had not handled in time and the second look did, by type; or could not, and set aside, or passed over as of a newer version.',
       labels: ['type', 'outcome'],
     });
     this.batch = new Batch(
@@ -76,6 +76,7 @@ export class SecondLook {
           },
           setAside: () => found.inc({ type: 'any', outcome: 'set-aside' }),
           unrecorded: () => {},
+          newer: () => found.inc({ type: 'any', outcome: 'newer' }),
         },
         publishDeadLetter: async () => {},
         offsets: secondLookOffsets,
@@ -139,6 +140,7 @@ export class SecondLook {
           value,
           headers: {},
         })),
+        undefined,
       );
       await deadLetters.handledAfterAll(rows);
     }

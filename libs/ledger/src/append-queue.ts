@@ -4,9 +4,9 @@
  * With a transaction for each append, each would hold the ledger's lock through a disk flush of its own. In a batch, 64
  * callers share one flush, and a single caller waits no longer than before.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { type AppendOutcome, type AppendRequest, touchedBy } from './append-request.js';
-import { isOutage, LedgerFault } from './ledger-fault.js';
+import { isOutage } from './ledger-fault.js';
+import { settled } from './settled-append.js';
 
 interface Waiting {
   request: AppendRequest;
@@ -16,16 +16,13 @@ interface Waiting {
 
 /** What the queue asks of the ledger. */
 interface BatchWriter {
-  /** Appends a batch in one transaction. */
+  /** Appends a batch in one transaction. It throws a `LedgerFault` that says whether the events may be written. */
   write(batch: AppendRequest[]): Promise<AppendOutcome[]>;
   /** Whether the ledger holds exactly these events at that place. An append whose answer was lost is recognised by it. */
   holds(request: AppendRequest): Promise<AppendOutcome | undefined>;
 }
 
 const largestBatch = 500;
-const tries = 4;
-/** A failure that took longer than this to show is not tried again: the whole queue would wait as long once more. */
-const worthAnotherTryMs = 5_000;
 
 export class AppendQueue {
   private queue: Waiting[] = [];
@@ -42,19 +39,25 @@ export class AppendQueue {
 
   private async drain(): Promise<void> {
     this.busy = true;
-    while (this.queue.length > 0) {
-      const batch = this.takeBatch();
-      try {
-        const outcomes = await this.write(batch.map(({ request }) => request));
-        batch.forEach(({ resolve }, index) => {
-          resolve(outcomes[index] as AppendOutcome);
-        });
-      } catch (error) {
-        const fault = isOutage(error) ? new LedgerFault(error) : error;
-        for (const { reject } of batch) reject(fault);
-      }
-    }
+    while (this.queue.length > 0) await this.write(this.takeBatch());
     this.busy = false;
+  }
+
+  /** A request that the database refuses fails alone: the others of its batch are written without it. */
+  private async write(batch: Waiting[]): Promise<void> {
+    const requests = batch.map(({ request }) => request);
+    try {
+      const outcomes = await settled({
+        write: () => this.ledger.write(requests),
+        recogniseOwn: (found) => this.recogniseOwn(requests, found),
+      });
+      batch.forEach(({ resolve }, index) => {
+        resolve(outcomes[index] as AppendOutcome);
+      });
+    } catch (error) {
+      if (batch.length > 1 && !isOutage(error)) for (const each of batch) await this.write([each]);
+      else for (const { reject } of batch) reject(error);
+    }
   }
 
   /** Two requests that share a stream, a claim or a quota must not be in one statement: the later one waits for the next batch. */
@@ -72,19 +75,6 @@ export class AppendQueue {
     }
     this.queue = left;
     return taken;
-  }
-
-  private async write(batch: AppendRequest[]): Promise<AppendOutcome[]> {
-    const begun = performance.now();
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const outcomes = await this.ledger.write(batch);
-        return attempt === 1 ? outcomes : await this.recogniseOwn(batch, outcomes);
-      } catch (error) {
-        if (!isOutage(error) || attempt === tries || performance.now() - begun > worthAnotherTryMs) throw error;
-        await delay(50 * 3 ** attempt);
-      }
-    }
   }
 
   /** After a lost answer a conflict may be with our own events: the first try may have committed. */

@@ -99,6 +99,19 @@ describe('the ledger', () => {
     expect(await ledger.append(deletion(next, 0, { claims }))).toMatchObject({ outcome: 'appended' });
   });
 
+  it('lets those that are appended at the same time through when the database refuses one of them', async () => {
+    const bad = deletion(ids.next(), 0, { context: { ...context, actor: 'a\0' } });
+    const good = Array.from({ length: 3 }, () => deletion(ids.next(), 0));
+    // The first append goes alone, and what comes meanwhile is one batch.
+    const [first, ...others] = await Promise.allSettled(
+      [deletion(ids.next(), 0), good[0], bad, good[1], good[2]].flatMap((each) => (each ? ledger.append(each) : [])),
+    );
+    expect(first).toMatchObject({ status: 'fulfilled' });
+    expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect(await ledger.readStream(bad.stream)).toEqual([]);
+    for (const { stream } of good) expect(await ledger.readStream(stream)).toHaveLength(1);
+  });
+
   it('takes no event that is not of its form, and lets those that are appended at the same time through', async () => {
     const [good, bad] = [deletion(ids.next(), 0), deletion(ids.next(), 0)];
     Object.assign(bad.events[0]?.data ?? {}, { mood: 'fine' });

@@ -2,52 +2,31 @@
  * The ledger: the append-only record of everything that happened, in PostgreSQL. The order of positions is the order of
  * commits, so one number tells how far a reader is.
  */
-import { type Aggregate, aggregateOf, checkNewEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
-import { workAskedBy } from '@strongroom/domain';
+import type { Aggregate, RecordedEvent, StreamName } from '@strongroom/contracts';
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { AppendNotices } from './append-notices.js';
-import { AppendQueue } from './append-queue.js';
-import {
-  type AppendOutcome,
-  type AppendRequest,
-  type ExpectedStream,
-  inTurns,
-  isAppended,
-  parseAnswers,
-} from './append-request.js';
+import type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
+import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
-import { isOutage, LedgerFault } from './ledger-fault.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 
 /** The lock that `ledger_append` takes. */
 const appendLock = 7_236_001;
 
-/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
-const appendWithJobs = `with appended as materialized (select * from ledger_append($1)), added as materialized (
-    select job_add_with_events(
-      coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
-    from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
-    where appended.outcome = 'appended'
-  ) select appended.* from appended cross join added`;
-
 const accountIds = z.array(z.object({ account_id: z.string() }));
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
-const versionsOfStreams = z.array(z.object({ stream: z.string(), version: z.int() }));
 const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
 const idsOfPositions = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
-  private readonly queue: AppendQueue;
+  private readonly appends: Appends;
 
   constructor(private readonly dataSource: DataSource) {
-    this.queue = new AppendQueue({
-      write: (batch) => this.write(this.dataSource.manager, batch),
-      holds: (request) => this.holds(request),
-    });
+    this.appends = new Appends(dataSource, (stream) => this.readStream(stream));
   }
 
   /**
@@ -56,9 +35,7 @@ export class Ledger {
    * @throws {LedgerFault} when the database can't be reached
    */
   async append(request: AppendRequest): Promise<AppendOutcome> {
-    // The check comes before the queue, because a malformed event would fail the others of its batch.
-    request.events.forEach(checkNewEvent);
-    return this.queue.append(request);
+    return this.appends.queued(request);
   }
 
   /**
@@ -67,9 +44,7 @@ export class Ledger {
    * claim.
    */
   async appendWithin(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    if (requests.length === 0) return [];
-    for (const { events } of requests) events.forEach(checkNewEvent);
-    return this.write(manager, requests);
+    return this.appends.within(manager, requests);
   }
 
   /**
@@ -84,28 +59,7 @@ export class Ledger {
     requests: AppendRequest[],
     { expects = [] }: { expects?: readonly ExpectedStream[] } = {},
   ): Promise<AppendOutcome[]> {
-    const run = this.dataSource.createQueryRunner();
-    try {
-      await run.startTransaction();
-      const outcomes: AppendOutcome[] = [];
-      for (const turn of inTurns(requests)) {
-        outcomes.push(...(await this.appendWithin(run.manager, turn)));
-        if (outcomes.every(isAppended)) continue;
-        await run.rollbackTransaction();
-        return outcomes;
-      }
-      if (!(await this.areAsExpected(run.manager, expects))) {
-        await run.rollbackTransaction();
-        return requests.map(() => ({ outcome: 'conflict' }));
-      }
-      await run.commitTransaction();
-      return outcomes;
-    } catch (error) {
-      if (run.isTransactionActive) await run.rollbackTransaction().catch(() => {});
-      throw isOutage(error) ? new LedgerFault(error) : error;
-    } finally {
-      await run.release();
-    }
+    return this.appends.together(requests, expects);
   }
 
   /** The events of an account beyond a position, in order. What this version can't read is left out. */
@@ -334,40 +288,5 @@ export class Ledger {
     );
     notices.start();
     return () => notices.stop();
-  }
-
-  /** Must be called after an append of the same transaction, whose lock keeps the streams unchanged until the commit. */
-  private async areAsExpected(manager: EntityManager, expects: readonly ExpectedStream[]): Promise<boolean> {
-    if (expects.length === 0) return true;
-    const rows: unknown = await manager.query(
-      'select stream, max(version)::int as version from ledger_event where stream = any($1) group by stream',
-      [expects.map(({ stream }) => stream)],
-    );
-    const versions = new Map(versionsOfStreams.parse(rows).map(({ stream, version }) => [stream, version]));
-    return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
-  }
-
-  /** Events and the jobs that they ask for are one statement, so that no failure leaves one without the other. */
-  private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const asked = JSON.stringify(
-      requests.map((request, index) => ({ ...request, request: index, aggregate: aggregateOf(request.stream) })),
-    );
-    const work = requests.flatMap(({ accountId, events }, request) =>
-      events.flatMap((event, place) =>
-        workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } })),
-      ),
-    );
-    const answer: unknown =
-      work.length === 0
-        ? await manager.query('select * from ledger_append($1)', [asked])
-        : await manager.query(appendWithJobs, [asked, JSON.stringify(work)]);
-    return parseAnswers(answer, requests.length);
-  }
-
-  private async holds({ stream, expectedVersion, events }: AppendRequest): Promise<AppendOutcome | undefined> {
-    const written = (await this.readStream(stream)).slice(expectedVersion, expectedVersion + events.length);
-    const first = written[0];
-    const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
-    return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
   }
 }

@@ -28,6 +28,10 @@ export interface KafkaOptions {
   /** Default: any free port. */
   controllerPort?: number;
   logFile: string;
+  /** Settings of Kafka beside ours or in place of them: listeners for other ways to connect, limits. */
+  settings?: Readonly<Record<string, string>>;
+  /** More arguments for the tool that formats the storage, such as users of SCRAM. */
+  format?: readonly string[];
   /** Whether a Ctrl-C on the terminal does not reach it. Then the process that started it stops it. */
   ownSession?: boolean;
   /** Ends the start when it is aborted. */
@@ -54,8 +58,8 @@ export class KafkaBroker {
     for (let left = tries; ; left -= 1) {
       const port = options.port ?? (await freePort());
       const controllerPort = options.controllerPort ?? (await freePort());
-      const settings = writeSettings(directory, { port, controllerPort });
-      await formatStorage(directory, { java, jvm: jvm(options), settings, signal });
+      const settings = writeSettings(directory, { port, controllerPort, settings: options.settings });
+      await formatStorage(directory, { java, jvm: jvm(options), settings, format: options.format, signal });
       if (signal?.aborted) throw calledOff('Kafka');
       const before = existsSync(logFile) ? statSync(logFile).size : 0;
       const args = [...jvm(options), 'kafka.Kafka', settings];

@@ -208,6 +208,25 @@ export class Backups {
     return cut((await query.getMany()).filter(isShown), limit);
   }
 
+  /** Those of the instances whose newest backup that has ended was completed. */
+  async instancesThatAnswered(instanceIds: string[]): Promise<Set<string>> {
+    const found: unknown = await this.dataSource.query(
+      `select asked.id from unnest($1::uuid[]) as asked(id)
+       cross join lateral (
+         select b.sha256 from backup_view b where b.instance_id = asked.id and b.ended_at is not null
+         order by b.created_at desc, b.id desc limit 1
+       ) newest
+       where newest.sha256 is not null`,
+      [instanceIds],
+    );
+    return new Set(
+      z
+        .array(z.object({ id: z.string() }))
+        .parse(found)
+        .map(({ id }) => id),
+    );
+  }
+
   /** Those of the instances whose backup is requested or running. */
   async runningInstances(instanceIds: string[]): Promise<Set<string>> {
     const rows = await this.dataSource.manager.find(backupTable, {

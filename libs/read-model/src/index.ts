@@ -2,11 +2,12 @@
 export * from './backup-view.js';
 export * from './backups.js';
 export * from './copy-view.js';
+export * from './datastores.js';
 export { viewTables } from './fold-into.js';
 export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
 export * from './unfinished.js';
-export type { Page, PageRequest } from './view.js';
+export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { Views } from './views.js';

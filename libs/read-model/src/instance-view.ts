@@ -78,6 +78,10 @@ export const instanceView: View<'instance', InstanceRow> = {
       status: 'ERROR',
       fault: { code, reason },
     })),
+    InstanceChanged: change<'InstanceChanged'>(({ data: { name, endpoint } }) => ({ name, endpoint })),
+    InstanceVersionFound: change<'InstanceVersionFound'>(({ data: { datastore } }) => ({
+      datastoreVersion: datastore.version,
+    })),
     LineageAccepted: (row, event) =>
       row && {
         ...row,

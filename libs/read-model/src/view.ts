@@ -16,6 +16,20 @@ export interface View<A extends Aggregate = Aggregate, Row extends ViewRow = Vie
   fold: { [T in EventTypeOf<A>]: (row: Row | undefined, event: RecordedEvent<T>) => Row | undefined };
 }
 
+/** The row after events of one stream that begins with them; undefined when there is none. */
+export function rowOf<A extends Aggregate, Row extends ViewRow>(
+  view: View<A, Row>,
+  events: readonly RecordedEvent[],
+): Row | undefined {
+  return events.reduce<Row | undefined>((row, event) => {
+    const rule = view.fold[event.type as keyof typeof view.fold] as (
+      row: Row | undefined,
+      event: RecordedEvent,
+    ) => Row | undefined;
+    return rule(row, event);
+  }, undefined);
+}
+
 /** The rule for events that do not change a view. */
 export function unchanged<Row>(row: Row | undefined): Row | undefined {
   return row;

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -7,6 +8,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 
 const root = join(__dirname, '../../..');
+const fixture = join(root, 'libs/runtime/fixtures/process.ts');
+const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 const line = z.looseObject({ level: z.string(), msg: z.string(), url: z.string().optional() });
 type Line = z.infer<typeof line>;
 
@@ -17,15 +20,13 @@ class Started {
   private readonly child: ChildProcessByStdio<Writable, Readable, null>;
   private readonly heard = new Set<() => void>();
 
-  constructor(env: NodeJS.ProcessEnv) {
-    this.child = spawn(
-      process.execPath,
-      [join(root, 'scripts/run-typescript.cjs'), join(root, 'libs/runtime/fixtures/process.ts')],
-      {
-        env,
-        stdio: ['pipe', 'pipe', 'inherit'],
-      },
-    );
+  /** @param before a line of shell that the process begins with */
+  constructor(env: NodeJS.ProcessEnv, before = ':') {
+    const program = [process.execPath, join(root, 'scripts/run-typescript.cjs'), fixture];
+    this.child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', ...program], {
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.ended = once(this.child, 'close').then(([code, signal]) => ({ code, signal }));
     createInterface(this.child.stdout).on('line', (text) => {
       this.lines.push(line.parse(JSON.parse(text)));
@@ -56,24 +57,25 @@ class Started {
   }
 }
 
+let process_: Started | undefined;
+afterEach(async () => {
+  process_?.kill('SIGKILL');
+  await process_?.ended;
+});
+
+const whole = {
+  STRONGROOM_DATABASE_URL: 'postgres://127.0.0.1/none',
+  STRONGROOM_FEED: 'embedded',
+  STRONGROOM_VAULTS: 'DFW=file:///none',
+  STRONGROOM_HTTP_PORT: '0',
+};
+
+function start(env: NodeJS.ProcessEnv = {}, before?: string): Started {
+  process_ = new Started({ PATH: process.env.PATH, ...whole, ...env }, before);
+  return process_;
+}
+
 describe('the process of an app', () => {
-  let process_: Started | undefined;
-  afterEach(async () => {
-    process_?.kill('SIGKILL');
-    await process_?.ended;
-  });
-
-  const whole = {
-    STRONGROOM_DATABASE_URL: 'postgres://127.0.0.1/none',
-    STRONGROOM_FEED: 'embedded',
-    STRONGROOM_VAULTS: 'DFW=file:///none',
-    STRONGROOM_HTTP_PORT: '0',
-  };
-  const start = (env: NodeJS.ProcessEnv = {}) => {
-    process_ = new Started({ PATH: process.env.PATH, ...whole, ...env });
-    return process_;
-  };
-
   it('serves, and ends with nothing left open when it is told to', async () => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const app = start();
@@ -92,6 +94,31 @@ describe('the process of an app', () => {
     app.hangUp();
     expect(await app.ended).toEqual({ code: 0, signal: null });
     expect(app.lines.map(({ msg }) => msg)).toContain('stopping: standard input closed');
+  });
+
+  it.each([
+    ['SIGTERM', ['SIGTERM']],
+    ['SIGTERM', ['SIGTERM', 'SIGTERM']],
+    ['SIGINT', ['SIGINT', 'SIGTERM', 'SIGINT']],
+  ] as const)('that is supervised ends in order, with one line that says why: %s, asked by %s', async (why, asked) => {
+    const app = start({ STRONGROOM_SUPERVISED: '1' });
+    await app.says('listening');
+    for (const signal of asked) app.kill(signal);
+    expect(await app.ended).toEqual({ code: 0, signal: null });
+    const said = app.lines.map(({ msg }) => msg);
+    expect(said).toHaveLength(3);
+    expect(said[0]).toBe('listening');
+    // Two signals that wait at the same time may be taken in any order.
+    expect(said[1]).toMatch(asked.length > 1 ? /^stopping: SIG(INT|TERM)$/ : `stopping: ${why}`);
+    expect(said[2]).toBe('stopped');
+  });
+
+  it('ends when it is asked to while it opens, though what it waits for never comes', async () => {
+    const app = start({ STRONGROOM_SUPERVISED: '1', FIXTURE: 'open' });
+    await app.says('opening');
+    app.kill('SIGTERM');
+    expect(await app.ended).toEqual({ code: 0, signal: null });
+    expect(app.lines.map(({ msg }) => msg)).toEqual(['opening', 'stopping: SIGTERM', 'stopped']);
   });
 
   it('goes on after its standard input is closed when it is not supervised', async () => {
@@ -152,5 +179,71 @@ describe('the process of an app', () => {
     const app = start({ STRONGROOM_HTTP_HOST: '256.0.0.1' });
     expect(await app.ended).toEqual({ code: 1, signal: null });
     expect(app.lines.at(-1)).toMatchObject({ level: 'fatal', msg: "replicator can't start" });
+  });
+
+  it.each(['256.0.0.1', '2001:db8::1'])('names the setting when %s is no address of this machine', async (host) => {
+    const app = start({ STRONGROOM_HTTP_HOST: host });
+    expect(await app.ended).toEqual({ code: 1, signal: null });
+    const { message } = z.looseObject({ message: z.string() }).parse(app.lines.at(-1)?.err);
+    expect(message).toContain(`it can't listen on ${host.includes(':') ? `[${host}]` : host}:0: `);
+    expect(message).toContain('STRONGROOM_HTTP_HOST must be an address of this machine');
+  });
+
+  it.each(['::', '::1'])('serves on %s', async (host) => {
+    if (!hasIPv6) return;
+    const { url } = await start({ STRONGROOM_HTTP_HOST: host }).says('listening');
+    expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+  });
+});
+
+describe('the environment of a process', () => {
+  /** The name of a variable that is no setting. */
+  const of = (rest: string) => `STRONGROOM_${rest}`;
+
+  it('takes the link of a Service for none of its settings, and names what has no effect', async () => {
+    const injected = {
+      STRONGROOM_HTTP_PORT: 'tcp://10.0.0.1:80',
+      [of('SERVICE_HOST')]: '10.0.0.1',
+      [of('PORT_80_TCP_ADDR')]: '10.0.0.1',
+      [of('LEASE_SECOND')]: '30',
+      PGOPTIONS: '-c search_path=hush',
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    };
+    // The port of the default may be taken on this machine; the configuration is what counts here.
+    const app = start({ ...injected, FIXTURE: 'tell' });
+    const { told } = z.looseObject({ told: z.record(z.string(), z.unknown()) }).parse(await app.says('told'));
+    expect(told).toMatchObject({
+      httpPort: 8781,
+      variables: { PGOPTIONS: null, NODE_TLS_REJECT_UNAUTHORIZED: null },
+      direct: '127.0.0.1,localhost,::1',
+    });
+    const warned = app.lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg);
+    expect(warned).toEqual([
+      expect.stringMatching(/^PGOPTIONS: variables of PostgreSQL's clients have no effect/),
+      expect.stringMatching(/^NODE_TLS_REJECT_UNAUTHORIZED has no effect/),
+      expect.stringContaining(
+        `STRONGROOM_HTTP_PORT, ${of('PORT_80_TCP_ADDR')}, ${of('SERVICE_HOST')}: the platform injects`,
+      ),
+      expect.stringContaining(`${of('LEASE_SECOND')}: no setting has this name`),
+    ]);
+    expect(JSON.stringify(app.lines)).not.toContain('hush');
+  });
+
+  it('keeps requests to this machine from a proxy, and every file from being changed by others', async () => {
+    const proxied = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: 'example.com' };
+    const app = start({ ...proxied, FIXTURE: 'tell' });
+    const { told } = z.looseObject({ told: z.record(z.string(), z.unknown()) }).parse(await app.says('told'));
+    expect(told).toMatchObject({
+      direct: 'example.com,127.0.0.1,localhost,::1',
+      umask: 0o022 | (process.umask() & 0o777),
+    });
+    expect(told).toMatchObject({ reachesItself: 200 });
+  });
+
+  it('does not start with a limit of open files that is too low, and names it', async () => {
+    const app = start({}, 'ulimit -n 100');
+    expect(await app.ended).toEqual({ code: 78, signal: null });
+    expect(app.lines.at(-1)?.msg).toContain('ulimit -n (the limit of open files) is 100; it must be 256 or more');
   });
 });

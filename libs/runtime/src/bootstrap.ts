@@ -3,9 +3,11 @@
  * asked to. It ends at once on an error that nobody handled, because nobody knows what it would do after that.
  */
 import type { Readable } from 'node:stream';
-import { type AppName, ConfigFault, type ConfigOf, loadConfig } from './config.js';
+import { type AppName, ConfigFault, type ConfigOf, loadConfig, withoutEffect } from './config.js';
+import { endProcess } from './end-process.js';
 import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
+import { freeEnvironment, problemsOfProcess } from './process-environment.js';
 import { type RuntimeParts, runtimeParts } from './runtime-module.js';
 import { openService, type Service, type ServiceOptions } from './service.js';
 
@@ -31,28 +33,30 @@ const lingerMs = 1_000;
 /** Runs an app as this process, and returns when it serves. After that the process ends by a signal or by a fault. */
 export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>): Promise<void> {
   const { app, prepare, endWithinMs = defaultEndWithinMs } = options;
+  const told = [...freeEnvironment(process.env), ...withoutEffect(process.env)];
   const config = options.config ?? configOrEnd(app);
   const log = createLogger({ app, level: config.logLevel });
   dieOfUnhandled(log);
+  for (const sentence of told) log.warn(sentence);
   const parts = runtimeParts(config, log, { metrics: new Metrics({ ofProcess: true }) });
 
   const stopping = new AbortController();
   let opening: Promise<Service> | undefined;
   const end = async (why: string) => {
-    if (stopping.signal.aborted) {
-      log.warn(`${why} while stopping: ended at once`);
-      process.exit(exitFault);
-    }
+    // The end has a deadline, so to ask again changes nothing. A supervisor and its terminal often ask both.
+    if (stopping.signal.aborted) return;
     log.info(`stopping: ${why}`);
     stopping.abort(new Error(`the process is stopping: ${why}`));
     const deadline = setTimeout(() => {
       log.error(`not stopped within ${endWithinMs} ms: ended at once; its leases will lapse`);
-      process.exit(exitFault);
+      endProcess(exitFault);
     }, endWithinMs);
     const service = await opening?.catch(() => undefined);
     await service?.close();
     clearTimeout(deadline);
     log.info('stopped');
+    // What had not begun to serve has nothing to end in order, and may still wait for a server that is away.
+    if (!service) endProcess(0);
     endWhenQuiet(log);
   };
   onAsk(process.stdin, config.supervised, (why) => void end(why));
@@ -65,12 +69,14 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   } catch (error) {
     if (stopping.signal.aborted) return;
     log.fatal({ err: error }, `${app} can't start`);
-    process.exit(exitFault);
+    endProcess(exitFault);
   }
 }
 
 function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
   try {
+    const problems = problemsOfProcess();
+    if (problems.length > 0) throw new ConfigFault(app, problems);
     return loadConfig(app, process.env);
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
@@ -83,7 +89,7 @@ function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
 function dieOfUnhandled(log: Logger): void {
   const die = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, `${kind}: the process ends, to be started anew`);
-    process.exit(exitFault);
+    endProcess(exitFault);
   };
   process.on('uncaughtException', die('uncaught exception'));
   process.on('unhandledRejection', die('unhandled rejection'));
@@ -94,12 +100,7 @@ function onAsk(stdin: Readable, supervised: boolean, end: (why: string) => void)
   process.on('SIGINT', () => end('SIGINT'));
   if (!supervised) return;
   // The process that started this one holds the other end and never writes. The end closes when that process is gone.
-  let told = false;
-  const gone = () => {
-    if (told) return;
-    told = true;
-    end('standard input closed');
-  };
+  const gone = () => end('standard input closed');
   stdin.on('end', gone).on('close', gone).on('error', gone).resume();
 }
 
@@ -109,7 +110,7 @@ function endWhenQuiet(log: Logger): void {
   process.stdin.destroy();
   const lingering = setTimeout(() => {
     log.warn({ holding: process.getActiveResourcesInfo() }, 'ended though something was left open');
-    process.exit(0);
+    endProcess(0);
   }, lingerMs);
   lingering.unref();
 }

@@ -3,6 +3,7 @@
  * be, and never shows the value of a secret.
  */
 import { Fault } from '@strongroom/contracts';
+import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -13,6 +14,7 @@ import { settings } from './settings/settings.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
+export type { KafkaSecurity } from './kafka-config.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
@@ -20,7 +22,7 @@ export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
 export { noCopiesTo } from './settings/vaults.js';
 
-export type FeedConfig = { kind: 'kafka'; brokers: string[] } | { kind: 'embedded' };
+export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
 
 /** Where the API looks tokens up. */
 export type IdentityConfig =
@@ -101,6 +103,7 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
+  if (given.value(ledgerAndFeed.feed) === 'kafka') refuse(app, problemsOfKafka(given));
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
@@ -136,6 +139,12 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   };
 }
 
+/** What an environment sets under our prefix without any effect, in whole sentences, and never with a value. */
+export function withoutEffect(env: NodeJS.ProcessEnv): string[] {
+  const known = settings.flatMap(({ name, mayBeFile }) => (mayBeFile ? [name, `${name}_FILE`] : [name]));
+  return GivenSettings.withoutEffect(env, new Set(known));
+}
+
 function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigFault(app, problems);
 }
@@ -154,8 +163,9 @@ function problemsOfRegions(withVault: readonly string[], homeRegion: string): Co
 }
 
 function feedOf(given: GivenSettings): FeedConfig {
-  const isKafka = given.value(ledgerAndFeed.feed) === 'kafka';
-  return isKafka ? { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [] } : { kind: 'embedded' };
+  if (given.value(ledgerAndFeed.feed) !== 'kafka') return { kind: 'embedded' };
+  const security = kafkaSecurityOf(given);
+  return { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [], ...(security && { security }) };
 }
 
 function identityOf(given: GivenSettings): IdentityConfig {

@@ -16,6 +16,7 @@ export * from './known-vaults.js';
 export * from './log.js';
 export * from './metrics.js';
 export * from './persist.js';
+export * from './process-environment.js';
 export * from './runtime-module.js';
 export * from './service.js';
 export * from './set-aside.js';

@@ -3,9 +3,11 @@
  * a test can open several apps in one; `bootstrap` is the process around an app.
  */
 import type { IncomingMessage, Server } from 'node:http';
+import { isIPv6 } from 'node:net';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { messageOf } from '@strongroom/contracts';
 import { type FastifyHttpOptions, LogController } from 'fastify';
 import type { AppConfig } from './config.js';
 import { followRequests, requestIdOf } from './http-requests.js';
@@ -64,21 +66,22 @@ export async function openService<C extends AppConfig>(
     ...server?.(parts),
   });
   const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
-  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+  const creating = NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: new NestLog(log),
     abortOnError: false,
   });
+  const app = await creatingUntil(creating, stopping);
   const fastify = adapter.getInstance();
   const silent = new SilentConnections(fastify.server);
   fastify.addHook('preClose', async () => silent.end());
   try {
     followRequests(fastify, log, metrics);
     await configure?.(app, parts);
-    await app.listen(config.http.port, config.http.host);
+    await listen(app, config.http);
     const url = await app.getUrl();
     // The launcher reads the port from this line, so it is written at every level of the log.
     log.child({}, { level: 'info' }).info({ url }, 'listening');
-    await Promise.race([app.startAllMicroservices(), ...(stopping ? [abortOf(stopping)] : [])]);
+    await orAborted(app.startAllMicroservices(), stopping);
     return { app, url, close: () => app.close() };
   } catch (error) {
     await app.close();
@@ -86,9 +89,37 @@ export async function openService<C extends AppConfig>(
   }
 }
 
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+/** An app waits for its database while it is made. When it is called off meanwhile, it is closed as soon as it is there. */
+async function creatingUntil(
+  creating: Promise<NestFastifyApplication>,
+  stopping: AbortSignal | undefined,
+): Promise<NestFastifyApplication> {
+  try {
+    return await orAborted(creating, stopping);
+  } catch (error) {
+    void creating.then((late) => late.close()).catch(() => {});
+    throw error;
+  }
+}
+
+async function listen(app: NestFastifyApplication, { host, port }: AppConfig['http']): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (cause) {
+    const at = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+    throw new Error(
+      `it can't listen on ${at}: ${messageOf(cause)}. STRONGROOM_HTTP_HOST must be an address of this machine, and STRONGROOM_HTTP_PORT a port that nobody else has; 0.0.0.0 is every IPv4 address.`,
+      { cause },
+    );
+  }
+}
+
+function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

@@ -6,6 +6,7 @@ import { manifestObjectName } from '@strongroom/contracts';
 import { storedBytes } from './manifest.js';
 import type { SealedManifest, Vault, VaultUpload } from './vault.js';
 import { isSpoilt, notHeld, VaultFault } from './vault-fault.js';
+import { endingWith } from './watched-vault.js';
 
 export interface CopyOptions {
   from: Vault;
@@ -16,8 +17,6 @@ export interface CopyOptions {
   expectedSha256: string;
   /** Called with the number of bytes written since the last call. */
   progress?: (bytes: number) => void;
-  /** Called each time that bytes have moved, also while they are read back. */
-  moved?: () => void;
   signal: AbortSignal;
 }
 
@@ -31,7 +30,9 @@ export interface CopiedBackup {
 }
 
 /** @throws {VaultFault} which names the region where something is wrong; the signal's reason when it is aborted */
-export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
+export async function copyBackup(asked: CopyOptions): Promise<CopiedBackup> {
+  const { from, to, signal } = asked;
+  const options = { ...asked, from: endingWith(from, signal), to: endingWith(to, signal) };
   // This comes before anything is looked at: from here on no earlier attempt can seal.
   const upload = await options.to.begin(options.backupId, options.attempt);
   try {
@@ -50,7 +51,7 @@ export async function copyBackup(options: CopyOptions): Promise<CopiedBackup> {
 
 /** Sealing reads everything back first. */
 async function transfer(upload: VaultUpload, options: CopyOptions): Promise<SealedManifest> {
-  const { from, backupId, expectedSha256, moved, signal } = options;
+  const { from, backupId, expectedSha256, signal } = options;
   const source = await from.manifest(backupId);
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
@@ -59,7 +60,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
     if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
   }
   signal.throwIfAborted();
-  return upload.seal(source.bytes, { progress: moved, signal });
+  return upload.seal(source.bytes, { signal });
 }
 
 /** What an earlier attempt has sealed is taken when every byte is right, and replaced when one is not. */
@@ -67,12 +68,11 @@ async function alreadyThere({
   to,
   backupId,
   expectedSha256,
-  moved,
   signal,
 }: CopyOptions): Promise<SealedManifest | undefined> {
   try {
     if (!(await to.manifest(backupId))) return undefined;
-    const sealed = await to.verify(backupId, moved, signal);
+    const sealed = await to.verify(backupId, undefined, signal);
     return sealed.sha256 === expectedSha256 ? sealed : undefined;
   } catch (error) {
     if (!isSpoilt(error)) throw error;
@@ -80,15 +80,11 @@ async function alreadyThere({
   }
 }
 
-async function* passing(
-  source: AsyncIterable<Buffer>,
-  { signal, progress, moved }: CopyOptions,
-): AsyncGenerator<Buffer> {
+async function* passing(source: AsyncIterable<Buffer>, { signal, progress }: CopyOptions): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal.throwIfAborted();
     yield chunk;
     progress?.(chunk.length);
-    moved?.();
   }
 }
 

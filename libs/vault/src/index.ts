@@ -3,8 +3,10 @@ export { type CopiedBackup, type CopyOptions, copyBackup } from './copy-backup.j
 export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
+export { codeOf } from './error-code.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
+export { type FolderOperations, syncFolder } from './sync-folder.js';
 export {
   type HeldBackup,
   type ListedBackup,
@@ -17,6 +19,8 @@ export {
   VaultUpload,
 } from './vault.js';
 export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
+export type { WatchOptions } from './vault-watch.js';
 export { openVaults, Vaults } from './vaults.js';
+export { endingWith } from './watched-vault.js';
 export { FrameFault } from './zstd-format.js';
 export { compressFrames, decompressFrames } from './zstd-frames.js';

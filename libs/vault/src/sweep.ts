@@ -82,15 +82,14 @@ export class Sweep {
   /**
    * Sweeps one part of a vault.
    * @param round the number of the pass, which says which part is swept
-   * @param moved called after every backup that was looked at
    * @throws {VaultFault} when the vault can't be reached
    */
-  async pass(vault: Vault, round: number, signal?: AbortSignal, moved?: () => void): Promise<void> {
+  async pass(vault: Vault, round: number, signal?: AbortSignal): Promise<void> {
     const shard = round % shards;
     let unknown = 0;
     let batch: HeldBackup[] = [];
     const sweep = async () => {
-      unknown += await this.batch(vault, batch, signal, moved);
+      unknown += await this.batch(vault, batch, signal);
       batch = [];
     };
     for await (const held of vault.held(shard, signal)) {
@@ -102,7 +101,7 @@ export class Sweep {
   }
 
   /** @returns how many of the backups the ledger does not know */
-  private async batch(vault: Vault, batch: HeldBackup[], signal?: AbortSignal, moved?: () => void): Promise<number> {
+  private async batch(vault: Vault, batch: HeldBackup[], signal?: AbortSignal): Promise<number> {
     const { ask, clock, graceMs, log } = this.parts;
     const verdicts = await ask(
       vault.region,
@@ -120,7 +119,6 @@ export class Sweep {
         if (!(error instanceof VaultFault) || isOutageOfVault(error.code)) throw error;
         log.warn({ err: error, backup: held.backupId, region: vault.region }, `not swept: ${error.message}`);
       }
-      moved?.();
     }
     if (unknown.length > 0)
       log.warn(

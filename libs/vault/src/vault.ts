@@ -50,6 +50,8 @@ export interface VaultIdentity {
   createdAt: string;
   /** The number of the file system that the vault is on, if it is on one. What breaks that breaks all vaults on it. */
   device?: number;
+  /** What its file system can't do, as whole sentences. The vault works without it, and is weaker. */
+  weaknesses?: readonly string[];
 }
 
 /** Remembers which vault each region has had. */

@@ -3,19 +3,35 @@ import { fileURLToPath } from 'node:url';
 import { messageOf } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
 import { DirectoryVault } from './directory/directory-vault.js';
+import { VaultFiles } from './directory/vault-files.js';
+import { VaultRoot } from './directory/vault-root.js';
 import type { Vault, VaultIdentity, VaultMemory } from './vault.js';
 import { VaultFault } from './vault-fault.js';
+import type { WatchOptions } from './vault-watch.js';
+import { type WatchedVault, watched } from './watched-vault.js';
 
 /** The kinds of vaults, by the scheme of their URL. */
-const kinds: ReadonlyMap<string, (region: string, url: URL) => Vault> = new Map([
-  ['file:', (region: string, url: URL) => new DirectoryVault(region, fileURLToPath(url))],
+const kinds: ReadonlyMap<string, (region: string, url: URL, mostAtATime: number) => Vault> = new Map([
+  [
+    'file:',
+    (region: string, url: URL, mostAtATime: number) => {
+      const path = fileURLToPath(url);
+      return new DirectoryVault(region, path, new VaultRoot(region, path, new VaultFiles(mostAtATime)));
+    },
+  ],
 ]);
 
-/** How long reading the identity of a vault may take when a service starts. */
-const identifyMs = 10_000;
+/** The number of threads that Node has by default. */
+const usualThreads = 4;
+/** So many threads are for what is not a vault's: names of hosts, compression, other files. */
+const othersThreads = 2;
 
 export class Vaults {
-  constructor(private readonly byRegion: ReadonlyMap<string, Vault>) {}
+  private readonly byRegion: ReadonlyMap<string, WatchedVault>;
+
+  constructor(byRegion: ReadonlyMap<string, Vault>, options: WatchOptions = {}) {
+    this.byRegion = new Map([...byRegion].map(([region, vault]) => [region, watched(vault, options)]));
+  }
 
   get regions(): string[] {
     return [...this.byRegion.keys()];
@@ -43,7 +59,8 @@ export class Vaults {
     // They are read one after the other, so that the fault of a second region with the same vault names the first region.
     for (const vault of this.byRegion.values()) {
       try {
-        const identity = await within(identifyMs, vault.identify(together), vault.region);
+        const identity = await vault.identify(together);
+        for (const weakness of identity?.weaknesses ?? []) log.warn({ region: vault.region }, weakness);
         if (!identity)
           log.info({ region: vault.region }, `the vault of ${vault.region} may only be read, and has no identity yet`);
       } catch (error) {
@@ -84,14 +101,21 @@ class SeenTogether implements VaultMemory {
 }
 
 /** @throws {VaultFault} `vault-misconfigured`, when there is no kind of vault for a URL */
-export function openVaults(urls: ReadonlyMap<string, URL>): Vaults {
-  return new Vaults(new Map([...urls].map(([region, url]) => [region, openVault(region, url)])));
+export function openVaults(urls: ReadonlyMap<string, URL>, options: WatchOptions = {}): Vaults {
+  const mostAtATime = threadsOfEach(urls.size);
+  return new Vaults(new Map([...urls].map(([region, url]) => [region, openVault(region, url, mostAtATime)])), options);
 }
 
-function openVault(region: string, url: URL): Vault {
+/** How many threads one vault may keep. Vaults that hang must leave some to everything else. */
+function threadsOfEach(vaults: number): number {
+  const threads = Number(process.env.UV_THREADPOOL_SIZE ?? usualThreads);
+  return Math.max(1, Math.floor(((threads || usualThreads) - othersThreads) / Math.max(1, vaults)));
+}
+
+function openVault(region: string, url: URL, mostAtATime: number): Vault {
   const open = kinds.get(url.protocol);
   try {
-    if (open) return open(region, url);
+    if (open) return open(region, url, mostAtATime);
   } catch (error) {
     throw misconfigured(region, url, messageOf(error));
   }
@@ -102,19 +126,4 @@ function misconfigured(region: string, url: URL, why: string): VaultFault {
   // The user and the password are left out: the URL of another kind of vault may hold them.
   const shown = `${url.protocol}//${url.host}${url.pathname}`;
   return new VaultFault('vault-misconfigured', region, `The vault of ${region} can't be ${shown}: ${why}.`);
-}
-
-async function within<T>(ms: number, asked: Promise<T>, region: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const message = `The vault of ${region} has not given its identity within ${ms / 1_000} s. See that its file system answers.`;
-    timer = setTimeout(() => reject(new VaultFault('vault-unavailable', region, message)), ms);
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-    // It may fail when nobody waits for it any more.
-    asked.catch(() => {});
-  }
 }

@@ -3,7 +3,7 @@
  * changed, and the method throws the refusal as the contract answers it.
  */
 import { Inject } from '@nestjs/common';
-import type { CreateBackupRequest } from '@strongroom/contracts';
+import type { CreateBackupRequest, RecordedEvent } from '@strongroom/contracts';
 import { backupDecider, instanceDecider, serverToBackUp } from '@strongroom/domain';
 import { commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
 import { Ids } from '@strongroom/runtime';
@@ -28,8 +28,8 @@ export class BackupCommands {
     @Inject(BackupResources) private readonly backups: BackupResources,
   ) {}
 
-  /** @returns the id of the new backup */
-  async request(caller: Caller, asked: CreateBackupRequest): Promise<string> {
+  /** @returns what was recorded of the new backup */
+  async request(caller: Caller, asked: CreateBackupRequest): Promise<RecordedEvent[]> {
     const { accountId, newId: backupId } = caller;
     const { instance: instanceId, copy_to: copyTo = [] } = asked;
     this.regions.check('backup.copy_to', copyTo);
@@ -56,8 +56,7 @@ export class BackupCommands {
       ...(parentId !== null && { parent: await stateOf(this.ledger, backupDecider, parentId) }),
       ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
     });
-    unlessRefused('RequestBackup', outcome);
-    return backupId;
+    return unlessRefused('RequestBackup', outcome).events;
   }
 
   /** Asks for the deletion of the backup and of every backup that is built on it. */

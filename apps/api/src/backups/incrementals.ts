@@ -59,13 +59,12 @@ export class Incrementals {
   }
 
   /** A server that can't be asked now is no reason to refuse: the backup itself finds out. */
-  private async whyNot({ instanceId, datastore, endpoint }: RegisteredInstance): Promise<string | undefined> {
+  private async whyNot(instance: RegisteredInstance): Promise<string | undefined> {
+    const { instanceId, datastore, endpoint } = instance;
     const engine = this.engineFor(datastore.type);
-    const byVersion = engine.abilitiesOf(datastore.version).incremental;
-    if (!byVersion.isPossible) return byVersion.why;
-    const { password = '' } = (await this.credentials.get(instanceId)) ?? {};
+    const { password = '', clientKey } = (await this.credentials.get(instance)) ?? {};
     try {
-      const target = { instanceId, endpoint, password };
+      const target = { instanceId, endpoint, password, clientKey };
       const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
       return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {

@@ -1,10 +1,11 @@
 /** Backups as the API shows them, with their copies. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { BackupResource, CopyResource } from '@strongroom/contracts';
+import type { BackupResource, CopyResource, RecordedEvent } from '@strongroom/contracts';
 import {
   type BackupFilter,
   type BackupRow,
   Backups,
+  backupView,
   type LineageRow,
   type Page,
   type PageRequest,
@@ -12,12 +13,15 @@ import {
   Views,
 } from '@strongroom/read-model';
 import { type JobProgress, Jobs } from '@strongroom/runtime';
-import { v5 } from 'uuid';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
+import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
+import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
+import { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
-const datastoreVersions = '3c1e9c1c-2a55-5a86-8a5c-6d6a2f6d2b0f';
+export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
+
 const bytesOfGb = 1_000_000_000;
 
 export class BackupResources {
@@ -36,9 +40,10 @@ export class BackupResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ backup: BackupResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new backup, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { backup: BackupResource } {
+    const row: ShownBackup = { ...madeRow(backupView, events), status: 'NEW' };
+    return { backup: backupResource(row, this.copies.owed(row), undefined) };
   }
 
   async of(row: ShownBackup): Promise<{ backup: BackupResource }> {
@@ -99,17 +104,23 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     datastore: {
       type: row.datastoreType,
       version: row.datastoreVersion,
-      version_id: v5(`${row.datastoreType} ${row.datastoreVersion}`, datastoreVersions),
+      version_id: versionId({ type: row.datastoreType, version: row.datastoreVersion }),
     },
     is_automated: row.scheduleId === null ? 0 : 1,
     type: row.type,
     schedule_id: row.scheduleId,
     checksum: row.sha256,
     made_full: madeFullResource(row.madeFull),
+    full_because: fullBecause(row),
     lineage: row.lineage,
     another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
-    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    attempt: row.attempt,
+    fault: faultResource(row.fault),
+    retry_at: utcOrNull(row.retryAt),
+    retry_until: utcOrNull(row.retryUntil),
+    failed_attempts: failedAttempts(row),
+    delays: delays(row),
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,
@@ -120,10 +131,6 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
 function whereItLies({ region, location }: ShownBackup, copies: readonly CopyResource[]): string | null {
   const putBack = copies.find((copy) => copy.region === region && copy.status === 'COMPLETED');
   return putBack ? putBack.locationRef : locationRef(region, location);
-}
-
-export function madeFullResource(madeFull: ShownBackup['madeFull']): BackupResource['made_full'] {
-  return madeFull && { planned_parent_id: madeFull.plannedParentId, ground: madeFull.ground, reason: madeFull.reason };
 }
 
 export function anotherServerResource({

@@ -11,6 +11,7 @@ import {
 } from '@strongroom/contracts';
 import { type BackupFilter, backupStatuses } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { engineOfDatastore } from '../datastores/resource.js';
 import { CalledBy, type Caller } from '../edge/caller.js';
 import { HttpFault, quoted } from '../edge/http-fault.js';
 import { instanceFilter, Paging, queryValue } from '../edge/paging.js';
@@ -32,8 +33,7 @@ export class BackupRoutes {
 
   @Handles(postBackups)
   async create(@CalledBy() caller: Caller, @Body() body: unknown) {
-    const id = await this.commands.request(caller, parseBody(createBackupRequest, body).backup);
-    return this.resources.show(caller.accountId, id);
+    return this.resources.made(await this.commands.request(caller, parseBody(createBackupRequest, body).backup));
   }
 
   @Handles(getBackups)
@@ -75,17 +75,18 @@ export class BackupRoutes {
 }
 
 function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'datastoreType'> {
-  const datastore = queryValue(request, 'datastore');
-  if (datastore !== undefined && !datastoreType.safeParse(datastore).success) {
+  const asked = queryValue(request, 'datastore');
+  const engine = asked === undefined ? undefined : engineOfDatastore(asked);
+  if (asked !== undefined && !engine) {
     throw new HttpFault(
       'itemNotFound',
-      `Datastore ${quoted(datastore)} is not known here; there is: ${datastoreType.options.join(', ')}.`,
+      `Datastore ${quoted(asked)} is not known here; there is: ${datastoreType.options.join(', ')}.`,
     );
   }
-  const asked = queryValue(request, 'status');
-  const status = backupStatuses.find((each) => each === asked);
-  if (asked !== undefined && !status) {
+  const state = queryValue(request, 'status');
+  const status = backupStatuses.find((each) => each === state);
+  if (state !== undefined && !status) {
     throw new HttpFault('badRequest', `status: must be one of ${backupStatuses.join(', ')}.`);
   }
-  return { datastoreType: datastore, status };
+  return { datastoreType: engine?.datastoreType, status };
 }

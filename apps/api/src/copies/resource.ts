@@ -25,12 +25,23 @@ export class CopyResources {
         const copies = rows.get(backup.id) ?? [];
         const shown = [
           ...copies.map((copy) => copyResource(copy, progress.get(copy.id))),
-          ...owedTo(backup, copies, this.config.homeRegion).map((region) => owedCopyResource(backup, region)),
+          ...this.owed(backup, copies),
         ];
-        return [backup.id, shown.sort((a, b) => (a.region < b.region ? -1 : 1))];
+        return [backup.id, shown.sort(byRegion)];
       }),
     );
   }
+
+  /** The copies that regions are owed, beside those that there are. */
+  owed(backup: ShownBackup, copies: ShownCopy[] = []): CopyResource[] {
+    return owedTo(backup, copies, this.config.homeRegion)
+      .map((region) => owedCopyResource(backup, region))
+      .sort(byRegion);
+  }
+}
+
+function byRegion(a: CopyResource, b: CopyResource): number {
+  return a.region < b.region ? -1 : 1;
 }
 
 /** The regions that are owed a copy and have none yet. A backup that failed, or was to be deleted, owes none. */

@@ -2,6 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiFault, Client } from '@strongroom/client';
 import {
   apiVersion,
+  getDatastores,
+  getDatastoresId,
+  getDatastoresIdVersions,
+  getDatastoresIdVersionsVersion,
+  getDatastoresVersionsId,
   getDocs,
   getHealthLive,
   getHealthReady,
@@ -88,6 +93,15 @@ describe('the client', () => {
     expect(await client.instances.restore('orders-restored', second)).toMatchObject({ status: 'BUILD' });
     await client.instances.delete(id);
     expect((await allOf(client.instances.list())).map((instance) => instance.id)).not.toContain(id);
+  });
+
+  it('reads the kinds of database servers and their versions', async () => {
+    const { datastores } = (await client.call(getDatastores)).body;
+    const [{ id, default_version: version } = { id: '', default_version: '' }] = datastores;
+    expect((await client.call(getDatastoresId, { id })).body).toEqual({ datastore: datastores[0] });
+    const { versions } = (await client.call(getDatastoresIdVersions, { id })).body;
+    expect((await client.call(getDatastoresIdVersionsVersion, { id, version })).body).toEqual({ version: versions[0] });
+    expect((await client.call(getDatastoresVersionsId, { id: version })).body).toEqual({ version: versions[0] });
   });
 
   it('reads the events page by page, and follows them as they happen', async () => {

@@ -18,7 +18,7 @@ import {
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { SilentProxy } from '../../../../test/services/silent-proxy.js';
-import { faultIn, faultOf } from '../../fixtures/answers.js';
+import { faultIn, faultOf, outcomeIn } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 let database: TestDatabase;
@@ -38,6 +38,11 @@ const expectUnavailable = async (operation: Operation, call: Call = {}) => {
   const answer = await gateway.call(operation, call);
   expect([operation.name, ...faultOf(answer)]).toEqual([operation.name, 503, 'serviceUnavailable']);
   expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  return answer;
+};
+/** The answer says that nothing was changed. */
+const expectUnchanged = async (operation: Operation, call: Call) => {
+  expect(outcomeIn((await expectUnavailable(operation, call)).body)).toBe('nothing');
 };
 /** A probe reads only the status; the body of its 503 is no fault. */
 const isReady = async () => (await fetch(`${gateway.url}${getHealthReady.path}`)).ok;
@@ -62,7 +67,7 @@ describe('a database that is away', () => {
     await eventually(async () => expect((await gateway.call(getHealthReady)).status).toBe(200), {
       withinMs: 20_000,
     });
-    expect((await gateway.call(getInstances)).body).toEqual({ instances: [], links: [] });
+    expect((await gateway.call(getInstances)).body).toEqual({ instances: [], links: [], instances_links: [] });
     expect((await gateway.call(postInstances, { body: { instance } })).status).toBe(200);
   });
 
@@ -73,13 +78,13 @@ describe('a database that is away', () => {
     await database.cut();
     await expectUnavailable(getInstances);
     await expectUnavailable(getInstancesId, { id });
-    await expectUnavailable(postInstances, { body: { instance } });
+    await expectUnchanged(postInstances, { body: { instance } });
     await expectUnavailable(getBackups);
     await expectUnavailable(getSchedulesIdRuns, { id: scheduleId });
-    await expectUnavailable(putSchedulesId, { id: scheduleId, body: { schedule: { hour: 3 } } });
-    await expectUnavailable(putSchedulesId, { id: scheduleId, body: { schedule: { run_now: true } } });
-    await expectUnavailable(deleteSchedulesId, { id: scheduleId });
-    await expectUnavailable(postBackups, { body: { backup: { name: 'x', instance: id } } });
+    await expectUnchanged(putSchedulesId, { id: scheduleId, body: { schedule: { hour: 3 } } });
+    await expectUnchanged(putSchedulesId, { id: scheduleId, body: { schedule: { run_now: true } } });
+    await expectUnchanged(deleteSchedulesId, { id: scheduleId });
+    await expectUnchanged(postBackups, { body: { backup: { name: 'x', instance: id } } });
     expect((await gateway.call(getHealthLive)).status).toBe(200);
     expect(await isReady()).toBe(false);
 
@@ -125,7 +130,7 @@ describe('a database that is away', () => {
     await database.restore();
     await eventually(
       async () => {
-        await expectUnavailable(postBackups, { body: { backup: { name: 'x', instance: id } } });
+        await expectUnchanged(postBackups, { body: { backup: { name: 'x', instance: id } } });
         expect((await gateway.call(getHealthReady)).status).toBe(200);
       },
       { withinMs: 20_000 },

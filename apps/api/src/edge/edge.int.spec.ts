@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const concrete = (operation: Operation) => pathOf(operation, { accountId, id: nothing });
+const concrete = (operation: Operation) => pathOf(operation, { accountId, id: nothing, version: nothing });
 const ofAccount = operations.filter(isOfAccount);
 const schedules = pathOf(getSchedules, { accountId });
 
@@ -52,10 +52,13 @@ function answered(wire: string) {
 
 describe('who calls', () => {
   it.each(ofAccount)('$method $path is for nobody without a token, or with a wrong one', async (operation) => {
-    expect(faultOf(await gateway.call(operation, { id: nothing, as: 'nobody' }))).toEqual([401, 'unauthorized']);
+    expect(faultOf(await gateway.call(operation, { id: nothing, version: nothing, as: 'nobody' }))).toEqual([
+      401,
+      'unauthorized',
+    ]);
     for (const token of ['', 'x', `${gateway.tokenOf('admin')}x`, `${gateway.tokenOf('admin')}, x`]) {
       const headers = { 'x-auth-token': token };
-      expect(faultOf(await gateway.call(operation, { id: nothing, as: 'nobody', headers }))).toEqual([
+      expect(faultOf(await gateway.call(operation, { id: nothing, version: nothing, as: 'nobody', headers }))).toEqual([
         401,
         'unauthorized',
       ]);
@@ -63,17 +66,16 @@ describe('who calls', () => {
   });
 
   it.each(ofAccount)('$method $path is not for a token of another account', async (operation) => {
-    expect(faultOf(await gateway.call(operation, { id: nothing, as: 'other', account: accountId }))).toEqual([
-      403,
-      'forbidden',
-    ]);
+    expect(
+      faultOf(await gateway.call(operation, { id: nothing, version: nothing, as: 'other', account: accountId })),
+    ).toEqual([403, 'forbidden']);
   });
 
   it('an observer may look, a creator may do all but delete, another role nothing', async () => {
     const refusedTo = async (as: 'creator' | 'observer' | 'roleless') => {
       const refused = new Set<string>();
       for (const operation of ofAccount) {
-        const { status } = await gateway.call(operation, { id: nothing, as });
+        const { status } = await gateway.call(operation, { id: nothing, version: nothing, as });
         if (status === 403) refused.add(operation.method);
         else expect(status).not.toBe(401);
       }
@@ -129,7 +131,7 @@ describe('two accounts', () => {
       }),
     ]);
     expect(hidden.map(faultOf)).toEqual(hidden.map(() => [404, 'itemNotFound']));
-    expect((await asOther(getInstances)).body).toEqual({ instances: [], links: [] });
+    expect((await asOther(getInstances)).body).toEqual({ instances: [], links: [], instances_links: [] });
     expect((await asOther(getSchedules, { query: { instance_id: instanceId } })).body).toEqual({
       schedules: [],
       links: [],

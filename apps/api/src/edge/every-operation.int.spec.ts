@@ -10,7 +10,7 @@ const ofAccount = operations.filter(isOfAccount);
 function ask(gateway: Gateway, operation: Operation, call: Call = {}) {
   const { method, examples } = operation;
   const body = method === 'GET' || method === 'DELETE' ? undefined : (examples?.[0]?.request ?? {});
-  return gateway.call(operation, { id: nothing, body, ...call });
+  return gateway.call(operation, { id: nothing, version: nothing, body, ...call });
 }
 
 describe('every operation', () => {
@@ -36,7 +36,10 @@ describe('every operation', () => {
     'is a 415 with a body of another type: $method $path',
     async (operation) => {
       const sent = { bytes: '<backup/>', headers: { 'content-type': 'application/xml' } };
-      expect(faultOf(await gateway.call(operation, { id: nothing, ...sent }))).toEqual([415, 'badMediaType']);
+      expect(faultOf(await gateway.call(operation, { id: nothing, version: nothing, ...sent }))).toEqual([
+        415,
+        'badMediaType',
+      ]);
     },
   );
 

@@ -2,9 +2,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { allowedOn } from '@strongroom/contracts';
 import { IdentityFault } from '@strongroom/identity';
-import { ConflictFault, isOutage } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+
+import { awayFaultOf } from './away-fault.js';
 import { HttpFault, unavailable } from './http-fault.js';
 import { pathAsked } from './routing.js';
 
@@ -20,18 +21,14 @@ export class HttpFaultFilter implements ExceptionFilter {
 
   private faultOf(error: unknown, request: FastifyRequest): HttpFault {
     if (error instanceof HttpFault) return error;
-    if (isOutage(error) || isNotConnected(error)) {
+    const away = awayFaultOf(error, request);
+    if (away) {
       this.log.warn({ err: error }, 'answered 503');
-      const look = request.method === 'GET' ? '' : ' Look whether the request took effect.';
-      return unavailable(`The ledger's database does not answer at the moment.${look} Try again.`);
-    }
-    if (error instanceof ConflictFault) {
-      this.log.warn({ err: error }, 'answered 503');
-      return unavailable('Other requests kept changing the same thing, so this one has changed nothing. Try again.');
+      return away;
     }
     if (error instanceof IdentityFault) {
       this.log.error({ err: error }, 'answered 503');
-      return unavailable('The service that knows the tokens did not answer. Try again.');
+      return unavailable('The service that knows the tokens did not answer: nothing was changed. Try again.');
     }
     const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
     if (status !== undefined && status < 500) return ofClient(status, request);
@@ -74,12 +71,4 @@ function noRoute(request: FastifyRequest): HttpFault {
 function statusOfFramework(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
-}
-
-/** Whether TypeORM has no connection yet, or has closed its last one. */
-function isNotConnected(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    /CannotExecuteNotConnected|Driver not Connected|pool after calling end/i.test(error.message)
-  );
 }

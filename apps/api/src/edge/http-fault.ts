@@ -11,6 +11,8 @@ export class HttpFault extends Error {
     readonly type: FaultType,
     message: string,
     readonly headers: Readonly<Record<string, string>> = {},
+    /** What else a client should know, such as how to find out what became of its request. */
+    readonly details?: string,
   ) {
     super(message);
   }
@@ -19,8 +21,9 @@ export class HttpFault extends Error {
     return faultCodes[this.type];
   }
 
-  get body(): Record<string, { code: number; message: string }> {
-    return { [this.type]: { code: this.status, message: this.message } };
+  get body(): Record<string, { code: number; message: string; details?: string }> {
+    const { status: code, message, details } = this;
+    return { [this.type]: { code, message, ...(details !== undefined && { details }) } };
   }
 }
 
@@ -29,8 +32,8 @@ export function notFound(what: string, id: string): HttpFault {
 }
 
 /** The answer while something is away that comes back by itself: it says when to ask again. */
-export function unavailable(message: string): HttpFault {
-  return new HttpFault('serviceUnavailable', message, { 'retry-after': '5' });
+export function unavailable(message: string, details?: string): HttpFault {
+  return new HttpFault('serviceUnavailable', message, { 'retry-after': '5' }, details);
 }
 
 /** What a client sent, cut to a length that a message can quote. */
@@ -46,6 +49,8 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'instance-exists': 'unprocessableEntity',
   'instance-being-built': 'unprocessableEntity',
   'instance-not-there-yet': 'unprocessableEntity',
+  'instance-unchanged': 'badRequest',
+  'instance-built-here': 'unprocessableEntity',
   'lineage-unknown': 'itemNotFound',
   'schedule-unknown': 'itemNotFound',
   'schedule-exists-for-instance': 'unprocessableEntity',

@@ -1,16 +1,18 @@
 /** `Idempotency-Key` on a request that changes something: the same request, made again, gets the first one's answer. */
 import { type CallHandler, type ExecutionContext, Inject, type NestInterceptor } from '@nestjs/common';
-import type { FaultType, Operation } from '@strongroom/contracts';
+import { type FaultType, type Operation, streamOf } from '@strongroom/contracts';
+import { isOutage, Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { type Caller, callerOf, rememberCaller } from './caller.js';
-import { HttpFault } from './http-fault.js';
+import { HttpFault, unavailable } from './http-fault.js';
 import { IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
 import { withFractionsForFloats } from './json-body.js';
+import { eventsOfMaking, type MadeBy, madeByToken } from './made.js';
 import { operationOf, pathAsked } from './routing.js';
 
-const changing = ['POST', 'PUT', 'DELETE'];
+const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 /** These answers decide on the request. Any other says that the request was not decided, and may be made again. */
 const decisions: readonly FaultType[] = [
   'badRequest',
@@ -28,17 +30,11 @@ interface KeyedCall {
   reply: FastifyReply;
 }
 
-/**
- * What shows the resource that an operation makes, as the answer of the operation does. The key is the operation's
- * name.
- */
-export type Made = ReadonlyMap<string, { show(accountId: string, id: string): Promise<object> }>;
-export const madeToken = Symbol('Made');
-
 export class IdempotencyInterceptor implements NestInterceptor {
   constructor(
     @Inject(IdempotentRequests) private readonly requests: IdempotentRequests,
-    @Inject(madeToken) private readonly made: Made,
+    @Inject(madeByToken) private readonly madeBy: MadeBy,
+    @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(loggerToken) private readonly log: Logger,
   ) {}
 
@@ -72,21 +68,30 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return this.kept(call, body);
   }
 
-  /** @throws {HttpFault} the first refusal; itemNotFound when what was made is gone, and the first answer was not kept */
+  /** @throws {HttpFault} the first refusal; serviceUnavailable when the first answer was not kept and can't be made now */
   private async again(call: KeyedCall, settled: Settled): Promise<unknown> {
     if (settled.is === 'refused') throw settled.fault;
-    const { keyed, operation, reply } = call;
+    const { operation, reply } = call;
     void reply.headers(replayed);
     if (settled.is === 'answered') return settled.body ?? undefined;
-    return this.kept(call, await this.shown(operation, keyed.accountId, settled.resourceId));
+    return this.kept(call, await this.madeAgain(operation, settled.resourceId));
   }
 
-  /** The answer of the operation that has made the resource; undefined when that answer is empty. */
-  private async shown({ name, response }: Operation, accountId: string, resourceId: string): Promise<unknown> {
+  /** The first answer of the operation, from the events that it has appended; undefined when that answer is empty. */
+  private async madeAgain({ name, response }: Operation, resourceId: string): Promise<unknown> {
     if (!response) return undefined;
-    const made = this.made.get(name);
+    const made = this.madeBy.get(name);
     if (!made) throw new TypeError(`nothing shows what ${name} makes`);
-    return made.show(accountId, resourceId);
+    try {
+      const history = await this.ledger.readStream(streamOf(made.aggregate, resourceId));
+      return made.show(eventsOfMaking(history));
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      throw unavailable(
+        "The ledger's database does not answer at the moment. Try again.",
+        'The request with this Idempotency-Key has had its effect. Only its answer could not be read now: send it again with the same Idempotency-Key.',
+      );
+    }
   }
 
   /** An answer that can't be kept is no failure: the effect is on disk, and the answer is made anew when it is asked for again. */

@@ -1,9 +1,11 @@
 /** What clients that are in use send, as they send it: the contract's "What known clients do". */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   deleteBackupsId,
   getBackupsId,
   getInstances,
+  getInstancesId,
   getInstancesIdBackups,
   getSchedulesId,
   type Operation,
@@ -12,15 +14,44 @@ import {
   postSchedules,
   putSchedulesId,
 } from '@strongroom/contracts';
+import { backupDecider, type InstanceCommand, instanceDecider } from '@strongroom/domain';
+import { execute, stateOf } from '@strongroom/ledger';
+import { RandomIds } from '@strongroom/runtime';
 import { z } from 'zod';
 import { faultOf } from '../../fixtures/answers.js';
-import { type Call, Gateway } from '../../fixtures/gateway.js';
+import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
   gateway = await Gateway.open();
 });
 afterAll(() => gateway.close());
+
+const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };
+const withoutZone = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/;
+const shownInstance = async (id: string) =>
+  z.object({ instance: z.looseObject({}) }).parse(await get(getInstancesId, { id }));
+
+/** An instance that was to be built from a backup, which was damaged. */
+async function buildThatFails(): Promise<string> {
+  const source = await gateway.register();
+  const backupId = await gateway.backup(source);
+  await gateway.run(backupId, source, 'completed');
+  const instanceId = randomUUID();
+  const { ledger } = gateway;
+  const target = { accountId, id: instanceId, instanceId, context };
+  const backup = await stateOf(ledger, backupDecider, backupId);
+  const commands: InstanceCommand[] = [
+    { type: 'BuildInstance', accountId, instanceId, name: 'built', backupId, backup },
+    { type: 'FailBuild', code: 'object-altered', reason: 'It is damaged.' },
+  ];
+  for (const command of commands) {
+    expect(await execute({ ledger, ids: new RandomIds() }, instanceDecider, target, command)).not.toHaveProperty(
+      'refused',
+    );
+  }
+  return instanceId;
+}
 
 const get = async (operation: Operation, call?: Call) => (await gateway.call(operation, call)).body;
 
@@ -89,6 +120,47 @@ describe('troveclient', () => {
       volume: { size: expect.any(Number) },
       datastore: { type: 'postgresql', version: '18' },
     });
+  });
+
+  it('takes a fault for one wherever the field is, so that an instance without a fault has no such field', async () => {
+    const id = await gateway.register();
+    expect((await shownInstance(id)).instance).not.toHaveProperty('fault');
+    const failed = await buildThatFails();
+    expect(await shownInstance(failed)).toMatchObject({
+      instance: {
+        status: 'ERROR',
+        operating_status: 'FAILED',
+        fault: { code: 'object-altered', message: 'It is damaged.', created: expect.stringMatching(withoutZone) },
+      },
+    });
+  });
+
+  it.each([
+    ['10.1.2.3', 'private'],
+    ['100.64.0.1', 'private'],
+    ['fe80::1%eth0', 'private'],
+    ['fd00::5', 'private'],
+    ['192.0.2.7', 'public'],
+    ['2001:db8::1', 'public'],
+  ])('reads the address %s of an instance as a %s one', async (host, type) => {
+    const id = await gateway.register('admin', { connection: { host, port: 5432, user: 'b', password: 'p' } });
+    expect(await shownInstance(id)).toMatchObject({
+      instance: { hostname: host, ip: [host], addresses: [{ type, address: host }] },
+    });
+  });
+
+  it('reads whether the server answered its newest backup', async () => {
+    const id = await gateway.register();
+    const status = async () => (await shownInstance(id)).instance.operating_status;
+    expect(await status()).toBe('UNKNOWN');
+    const outcomes = [];
+    for (const outcome of ['completed', 'failed'] as const) {
+      const backup = await gateway.backup(id);
+      outcomes.push(await status());
+      await gateway.run(backup, id, outcome);
+      outcomes.push(await status());
+    }
+    expect(outcomes).toEqual(['UNKNOWN', 'HEALTHY', 'HEALTHY', 'UNKNOWN']);
   });
 });
 

@@ -3,11 +3,11 @@
  * to the operation whose route the router has chosen. The router decodes a path and cuts it at a `#`. A pattern on the
  * raw path would miss requests that a route answers.
  */
-import { applyDecorators, Delete, Get, HttpCode, Post, Put } from '@nestjs/common';
+import { applyDecorators, Delete, Get, HttpCode, Patch, Post, Put } from '@nestjs/common';
 import { type Operation, operations } from '@strongroom/contracts';
 import type { FastifyRequest } from 'fastify';
 
-const decorators = { GET: Get, POST: Post, PUT: Put, DELETE: Delete };
+const decorators = { GET: Get, POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete };
 
 /** The decorator of the route that answers the operation. */
 export function Handles({ method, path, status }: Operation): MethodDecorator {

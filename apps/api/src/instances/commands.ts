@@ -3,7 +3,7 @@
  * changed, and the method throws the refusal as the contract answers it.
  */
 import { Inject } from '@nestjs/common';
-import { isRefusal } from '@strongroom/contracts';
+import { isRefusal, type RecordedEvent } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -32,22 +32,21 @@ export class InstanceCommands {
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
   ) {}
 
-  /** @returns the id of the new instance */
+  /** @returns what was recorded of the new instance */
   async register(
     caller: Caller,
     server: Pick<Registration, 'name' | 'datastore' | 'endpoint'>,
     password: string,
-  ): Promise<string> {
+  ): Promise<RecordedEvent[]> {
     const { newId: instanceId } = caller;
     // The password is stored first. An instance without a password could not be backed up; a password without an instance
     // is removed in time.
     await this.credentials.put(instanceId, { password });
-    await this.run(caller, { type: 'RegisterInstance', instanceId, ...server }, instanceId);
-    return instanceId;
+    return this.run(caller, { type: 'RegisterInstance', instanceId, ...server }, instanceId);
   }
 
-  /** @returns the id of the instance that is to be built */
-  async build(caller: Caller, name: string, backupId: string): Promise<string> {
+  /** @returns what was recorded of the instance that is to be built */
+  async build(caller: Caller, name: string, backupId: string): Promise<RecordedEvent[]> {
     const { accountId, newId: instanceId } = caller;
     const backup = await stateOf(this.ledger, backupDecider, backupId);
     unlessRefused('BuildInstance', backupToBuildFrom(accountId, backupId, backup));
@@ -57,8 +56,7 @@ export class InstanceCommands {
         'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
       );
     }
-    await this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
-    return instanceId;
+    return this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
   }
 
   async acceptLineage(caller: Caller, instanceId: string, lineage: string): Promise<void> {
@@ -87,8 +85,8 @@ export class InstanceCommands {
     unlessRefused('ForgetInstance', outcome);
   }
 
-  private async run(caller: Caller, command: InstanceCommand, instanceId: string): Promise<void> {
+  private async run(caller: Caller, command: InstanceCommand, instanceId: string): Promise<RecordedEvent[]> {
     const target = targetOf(caller, instanceId, instanceId);
-    unlessRefused(command.type, await execute(this, instanceDecider, target, command));
+    return unlessRefused(command.type, await execute(this, instanceDecider, target, command)).events;
   }
 }

@@ -1,10 +1,12 @@
 /** Instances as the API shows them. What is read is up to date with every event appended before the call. */
+import { BlockList, isIP } from 'node:net';
 import { Inject } from '@nestjs/common';
-import type { InstanceResource, LineageResource, ScheduleResource } from '@strongroom/contracts';
+import type { InstanceResource, LineageResource, RecordedEvent, ScheduleResource } from '@strongroom/contracts';
 import {
   Backups,
   type InstanceRow,
   Instances,
+  instanceView,
   type LineageRow,
   Lineages,
   type Page,
@@ -13,7 +15,8 @@ import {
 } from '@strongroom/read-model';
 import { anotherServerResource } from '../backups/resource.js';
 import { notFound } from '../edge/http-fault.js';
-import { utc } from '../edge/times.js';
+import { madeRow } from '../edge/made.js';
+import { utc, utcWithoutZone } from '../edge/times.js';
 import { ScheduleResources } from '../schedules/resource.js';
 
 export class InstanceResources {
@@ -33,9 +36,11 @@ export class InstanceResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ instance: InstanceResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new instance, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { instance: InstanceResource } {
+    return {
+      instance: instanceResource(madeRow(instanceView, events), { isBackedUp: false, hasAnswered: false }, null, []),
+    };
   }
 
   async of(row: InstanceRow): Promise<{ instance: InstanceResource }> {
@@ -68,12 +73,13 @@ export class InstanceResources {
   ): Promise<(row: InstanceRow) => InstanceResource> {
     const ids = rows.map(({ id }) => id);
     const running = await this.backups.runningInstances(ids);
+    const answered = await this.backups.instancesThatAnswered(ids);
     const schedules = await this.schedules.ofInstances(accountId, ids);
     const lineages = await this.lineages.ofInstances(ids);
     return (row) =>
       instanceResource(
         row,
-        running.has(row.id),
+        { isBackedUp: running.has(row.id), hasAnswered: answered.has(row.id) },
         schedules.get(row.id) ?? null,
         lineages.filter(({ instanceId }) => instanceId === row.id),
       );
@@ -82,29 +88,70 @@ export class InstanceResources {
 
 function instanceResource(
   row: InstanceRow,
-  isBackedUp: boolean,
+  { isBackedUp, hasAnswered }: { isBackedUp: boolean; hasAnswered: boolean },
   schedule: ScheduleResource | null,
   lineages: LineageRow[],
 ): InstanceResource {
   const shown = lineages.map((lineage) => lineageResource(lineage, row));
+  const addresses = addressesOf(row.endpoint?.host);
   return {
     id: row.id,
     name: row.name,
     status: isBackedUp ? 'BACKUP' : row.status,
-    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    operating_status: operatingStatus(row, hasAnswered),
+    ...(row.fault && {
+      fault: { code: row.fault.code, message: row.fault.reason, created: utcWithoutZone(row.updatedAt) },
+    }),
     datastore: { type: row.datastoreType, version: row.datastoreVersion },
     // Known clients read flavor and volume of every instance; a registered server has neither.
     flavor: { id: '0', links: [] },
     volume: { size: 0 },
     hostname: row.endpoint?.host ?? null,
     port: row.endpoint?.port ?? null,
-    created: utc(row.createdAt),
-    updated: utc(row.updatedAt),
+    ip: addresses.map(({ address }) => address),
+    addresses,
+    created: utcWithoutZone(row.createdAt),
+    updated: utcWithoutZone(row.updatedAt),
     schedule,
     lineages: shown,
     warning: warningOf(shown),
     links: [],
   };
+}
+
+function operatingStatus({ status }: InstanceRow, hasAnswered: boolean): InstanceResource['operating_status'] {
+  if (status === 'BUILD') return 'BUILDING';
+  if (status === 'ERROR') return 'FAILED';
+  return hasAnswered ? 'HEALTHY' : 'UNKNOWN';
+}
+
+/** The addresses that only hosts of the same network reach, by RFC 1918, 4193, 3927, 4291 and 6598. */
+const privateAddresses = new BlockList();
+for (const [network, prefix] of [
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+] as const) {
+  privateAddresses.addSubnet(network, prefix, 'ipv4');
+}
+for (const [network, prefix] of [
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const) {
+  privateAddresses.addSubnet(network, prefix, 'ipv6');
+}
+
+/** The address of the server, when its host is one. */
+function addressesOf(host = ''): InstanceResource['addresses'] {
+  const version = isIP(host);
+  if (version === 0) return [];
+  const [address = ''] = host.split('%');
+  const isPrivate = privateAddresses.check(address, version === 4 ? 'ipv4' : 'ipv6');
+  return [{ type: isPrivate ? 'private' : 'public', address: host }];
 }
 
 function lineageResource(lineage: LineageRow, { accepted }: InstanceRow): LineageResource {

@@ -7,6 +7,7 @@ import {
   instanceActionRequest,
   postInstances,
   postInstancesIdAction,
+  type RecordedEvent,
   registerInstanceRequest,
   restoreInstanceRequest,
 } from '@strongroom/contracts';
@@ -33,13 +34,13 @@ export class InstanceRoutes {
 
   @Handles(postInstances)
   async create(@CalledBy() caller: Caller, @Body() body: unknown) {
-    const id = await (asksForRestore(body) ? this.restore(caller, body) : this.register(caller, body));
-    return this.resources.show(caller.accountId, id);
+    return this.resources.made(await (asksForRestore(body) ? this.restore(caller, body) : this.register(caller, body)));
   }
 
   @Handles(getInstances)
-  list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    return this.paging.answer(request, 'instances', (page) => this.resources.page(accountId, page));
+  async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
+    const page = await this.paging.answer(request, 'instances', (asked) => this.resources.page(accountId, asked));
+    return { ...page, instances_links: page.links };
   }
 
   @Handles(getInstancesId)
@@ -74,7 +75,7 @@ export class InstanceRoutes {
     await this.commands.acceptLineage(caller, instanceId, lineage);
   }
 
-  private register(caller: Caller, body: unknown): Promise<string> {
+  private register(caller: Caller, body: unknown): Promise<RecordedEvent[]> {
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
     const { usual } = engineFor(datastore.type);
     const { password, database = usual.database, tls = defaultTls, ...address } = connection;
@@ -82,7 +83,7 @@ export class InstanceRoutes {
     return this.commands.register(caller, { name, datastore, endpoint }, password);
   }
 
-  private restore(caller: Caller, body: unknown): Promise<string> {
+  private restore(caller: Caller, body: unknown): Promise<RecordedEvent[]> {
     const { name, restorePoint } = parseBody(restoreInstanceRequest, body).instance;
     return this.commands.build(caller, name, restorePoint.backupRef);
   }

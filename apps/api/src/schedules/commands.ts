@@ -3,7 +3,7 @@
  * changed, and the method throws the refusal as the contract answers it.
  */
 import { Inject } from '@nestjs/common';
-import { streamOf } from '@strongroom/contracts';
+import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
   backupDecider,
   backupName,
@@ -39,8 +39,8 @@ export class ScheduleCommands {
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
   ) {}
 
-  /** @returns the id of the new schedule */
-  async create(caller: Caller, instanceId: string, definition: ScheduleDefinition): Promise<string> {
+  /** @returns what was recorded of the new schedule */
+  async create(caller: Caller, instanceId: string, definition: ScheduleDefinition): Promise<RecordedEvent[]> {
     const { accountId, newId: scheduleId } = caller;
     this.regions.check('schedule.copy_to', definition.copyTo);
     const outcome = await execute(this, scheduleDecider, targetOf(caller, scheduleId, instanceId), {
@@ -52,8 +52,7 @@ export class ScheduleCommands {
       definition,
       mostSchedules: this.config.mostSchedules,
     });
-    unlessRefused('CreateSchedule', outcome);
-    return scheduleId;
+    return unlessRefused('CreateSchedule', outcome).events;
   }
 
   /** Makes the change and the run, or neither. Both are decided anew when the schedule has changed since it was read. */

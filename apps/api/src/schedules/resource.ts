@@ -1,6 +1,6 @@
 /** Schedules as the API shows them. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { ScheduleResource } from '@strongroom/contracts';
+import type { RecordedEvent, ScheduleResource } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
 import {
   type Page,
@@ -8,10 +8,13 @@ import {
   type ScheduleActivity,
   type ScheduleRow,
   Schedules,
+  scheduleView,
   Views,
 } from '@strongroom/read-model';
 import { Clock } from '@strongroom/runtime';
 import { notFound } from '../edge/http-fault.js';
+import { madeRow } from '../edge/made.js';
+import { utcWithoutZone } from '../edge/times.js';
 
 export class ScheduleResources {
   constructor(
@@ -28,9 +31,9 @@ export class ScheduleResources {
     return row;
   }
 
-  /** @throws {HttpFault} itemNotFound */
-  async show(accountId: string, id: string): Promise<{ schedule: ScheduleResource }> {
-    return this.of(await this.find(accountId, id));
+  /** A new schedule, as the events that made it say. Nothing is read, so nothing can fail. */
+  made(events: readonly RecordedEvent[]): { schedule: ScheduleResource } {
+    return { schedule: scheduleResource(madeRow(scheduleView, events), undefined, this.clock.now()) };
   }
 
   async of(row: ScheduleRow): Promise<{ schedule: ScheduleResource }> {
@@ -73,27 +76,22 @@ export class ScheduleResources {
 function scheduleResource(row: ScheduleRow, activity: ScheduleActivity | undefined, now: Date): ScheduleResource {
   return {
     action: 'backup',
-    created: toSecond(row.createdAt),
+    created: utcWithoutZone(row.createdAt),
     day_of_month: null,
     day_of_week: row.dayOfWeek,
     full_backup_retention: row.fullBackupRetention,
     hour: row.hour,
     id: row.id,
     instance_id: row.instanceId,
-    last_scheduled: activity?.lastRunAt ? toSecond(activity.lastRunAt) : null,
+    last_scheduled: activity?.lastRunAt ? utcWithoutZone(activity.lastRunAt) : null,
     minute: row.minute,
     month: null,
-    next_run: row.paused ? null : toSecond(nextSlot(row, now)),
+    next_run: row.paused ? null : utcWithoutZone(nextSlot(row, now)),
     running: activity?.running ? 1 : 0,
     source: { id: row.instanceId, type: 'instance' },
-    updated: toSecond(row.updatedAt),
+    updated: utcWithoutZone(row.updatedAt),
     copy_to: row.copyTo,
     paused: row.paused,
     version: row.version,
   };
-}
-
-/** Schedules write UTC without a zone, to the second, as the reference page does. */
-function toSecond(at: Date): string {
-  return at.toISOString().slice(0, 19);
 }

@@ -36,7 +36,7 @@ export class ScheduleRoutes {
   @Handles(postSchedules)
   async create(@CalledBy() caller: Caller, @Body() body: unknown) {
     const asked = parseBody(createScheduleRequest, body).schedule;
-    const id = await this.commands.create(caller, instanceOf(asked), {
+    const events = await this.commands.create(caller, instanceOf(asked), {
       dayOfWeek: asked.day_of_week,
       hour: asked.hour,
       minute: asked.minute,
@@ -44,7 +44,7 @@ export class ScheduleRoutes {
       copyTo: asked.copy_to ?? [],
       paused: false,
     });
-    return this.resources.show(caller.accountId, id);
+    return this.resources.made(events);
   }
 
   @Handles(getSchedules)

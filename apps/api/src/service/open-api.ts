@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document. It is made from the operations and from the schemas by which requests are parsed. */
 import * as contract from '@strongroom/contracts';
-import { type Example, faultsOf, isOfAccount, type Operation, operations } from '@strongroom/contracts';
+import { type Example, faultsOf, isOfAccount, isTagged, type Operation, operations } from '@strongroom/contracts';
 import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
 
@@ -134,7 +134,7 @@ function documented(operation: Operation) {
         description: status === 202 ? 'The request was accepted, and is on disk.' : 'OK',
         headers: {
           ...answerHeaders.id,
-          ...(method === 'GET' && path.endsWith('/{id}') && answerHeaders.tag),
+          ...(isTagged(operation) && answerHeaders.tag),
           ...(takesKey && answerHeaders.replayed),
         },
         ...(response && {

@@ -1,6 +1,6 @@
 /** The jobs of sweeping the vaults of the regions that are copied to: they never end, and one process has one at a time. */
 import type { JobKind } from '@strongroom/runtime';
-import { sweepJob as jobOf } from '@strongroom/vault';
+import { endingWith, sweepJob as jobOf } from '@strongroom/vault';
 import type { ReplicatorParts } from '../replicator-parts.js';
 
 export const sweepJob: JobKind<ReplicatorParts> = {
@@ -9,8 +9,6 @@ export const sweepJob: JobKind<ReplicatorParts> = {
   lanes: ({ config }) => config.copyRegions,
   concurrency: () => 1,
   pollMs: () => 15_000,
-  perform: ({ stalls, sweep, vaults }, { lane, attempt }, { signal: ends }) =>
-    sweep.tryPass(lane, () =>
-      stalls.over(lane, ends, (signal, moved) => sweep.pass(vaults.of(lane), attempt, signal, moved)),
-    ),
+  perform: ({ sweep, vaults }, { lane, attempt }, { signal }) =>
+    sweep.tryPass(lane, () => sweep.pass(endingWith(vaults.of(lane), signal), attempt, signal)),
 };

@@ -1,6 +1,6 @@
 /** The job of sweeping the home region's vault: it never ends, and one process has it at a time. */
 import type { JobKind } from '@strongroom/runtime';
-import { sweepJob as jobOf } from '@strongroom/vault';
+import { endingWith, sweepJob as jobOf } from '@strongroom/vault';
 import type { SchedulerParts } from '../scheduler-parts.js';
 
 export const sweepJob: JobKind<SchedulerParts> = {
@@ -10,5 +10,5 @@ export const sweepJob: JobKind<SchedulerParts> = {
   concurrency: () => 1,
   pollMs: () => 15_000,
   perform: ({ sweep, vault }, { lane, attempt }, { signal }) =>
-    sweep.tryPass(lane, () => sweep.pass(vault, attempt, signal)),
+    sweep.tryPass(lane, () => sweep.pass(endingWith(vault, signal), attempt, signal)),
 };

@@ -42,8 +42,8 @@ export const regions = z
   })
   .refine((names) => new Set(names).size === names.length, { error: 'must not name a region twice' });
 
-/** The time of a schedule, in UTC and without a zone: `2020-11-14T07:28:17`. */
-export const scheduleTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);
+/** A time of a schedule or an instance, in UTC, to the second and without a zone, as known clients read it: `2020-11-14T07:28:17`. */
+export const zonelessTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);
 
 /** Every other time: RFC 3339 in UTC. */
 export const utcTime = z.iso.datetime();

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
 import { anotherServer, backupsResponse } from './backups.js';
-import { idInBody, integer, links, optional, text, utcTime } from './fields.js';
+import { idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
@@ -88,15 +88,24 @@ export const instanceResource = z.object({
   name: z.string(),
   /** Only an instance that is built from a backup has the status `BUILD` or `ERROR`. */
   status: z.enum(['BUILD', 'ACTIVE', 'BACKUP', 'ERROR']),
-  fault: z.object({ code: z.string(), message: z.string() }).nullable(),
+  /**
+   * What is known of the server itself: `HEALTHY` when the newest of its ended backups was completed, `UNKNOWN` when that failed or
+   * there is none, `BUILDING` and `FAILED` for a server that is or was to be built.
+   */
+  operating_status: z.enum(['HEALTHY', 'UNKNOWN', 'BUILDING', 'FAILED']),
+  /** Why it is in `ERROR`. It is absent without a fault, because known clients take its presence for one. */
+  fault: z.object({ code: z.string(), message: z.string(), created: zonelessTime }).optional(),
   datastore: z.object({ type: z.string(), version: z.string() }),
   flavor: z.object({ id: z.literal('0'), links }),
   volume: z.object({ size: z.int() }),
   /** Null until it is built. */
   hostname: z.string().nullable(),
   port: z.int().nullable(),
-  created: utcTime,
-  updated: utcTime,
+  /** Its address, when that is an IP address; a host name is not looked up. Known clients also read `addresses`. */
+  ip: z.array(z.string()),
+  addresses: z.array(z.object({ type: z.enum(['private', 'public']), address: z.string() })),
+  created: zonelessTime,
+  updated: zonelessTime,
   schedule: scheduleResource.nullable(),
   /** The lineage with the newest backup comes first. */
   lineages: z.array(lineageResource),
@@ -107,7 +116,8 @@ export const instanceResource = z.object({
 export type InstanceResource = z.infer<typeof instanceResource>;
 
 export const instanceResponse = z.object({ instance: instanceResource });
-export const instancesResponse = z.object({ instances: z.array(instanceResource), links });
+/** Some known clients read the link to the next page in `links`, others in `instances_links`. */
+export const instancesResponse = z.object({ instances: z.array(instanceResource), links, instances_links: links });
 
 export const postInstances = {
   name: 'postInstances',

@@ -22,7 +22,7 @@ export type QueryName = 'limit' | 'marker' | 'instance_id' | 'datastore' | 'stat
 export interface Operation {
   /** Its name in the OpenAPI document, in `STRONGROOM_RATE_LIMITS` and in the metrics: it never changes. */
   readonly name: string;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** As OpenAPI writes it: a name in braces stands for a parameter. */
   readonly path: string;
   readonly summary: string;
@@ -33,6 +33,8 @@ export interface Operation {
   readonly request?: z.ZodType;
   /** The body of the success; without it, the body is empty or is not JSON. */
   readonly response?: z.ZodType;
+  /** Some of its requests only ask, and are answered with 200 and this body. */
+  readonly answer?: z.ZodType;
   readonly query?: readonly QueryName[];
   /** Faults beyond those that follow from the other fields. */
   readonly faults?: readonly FaultType[];

@@ -3,6 +3,7 @@
  * `Allow` header, the OpenAPI document, the rate limits and the client are made from this list.
  */
 import { backupOperations } from './backups.js';
+import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
@@ -15,6 +16,7 @@ export const operations: readonly Operation[] = [
   ...scheduleOperations,
   ...backupOperations,
   ...instanceOperations,
+  ...datastoreOperations,
   ...eventOperations,
 ];
 
@@ -60,6 +62,11 @@ export function pathOf<const O extends Pick<Operation, 'path'>>(
 /** Whether the operation belongs to an account, and needs a token of that account. */
 export function isOfAccount({ path }: Pick<Operation, 'path'>): boolean {
   return path.startsWith(accountPath);
+}
+
+/** Whether the operation shows one resource that can be changed: its answer has an ETag. */
+export function isTagged({ method, path }: Pick<Operation, 'method' | 'path'>): boolean {
+  return method === 'GET' && operations.some((operation) => operation.path === path && operation.changes);
 }
 
 /** Every fault that the operation can end in. */

@@ -1,8 +1,8 @@
 /** The schemas and the operations of schedules. A response has the fields of the reference page, and `paused` and `version`. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { madeFull } from './backups.js';
-import { idInBody, integer, links, optional, regions, scheduleTime } from './fields.js';
+import { delay, failedAttempt, fault, fullBecause, madeFull } from './backups.js';
+import { idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);
@@ -58,20 +58,20 @@ export const updateScheduleRequest = z.strictObject({
 
 export const scheduleResource = z.object({
   action: z.literal('backup'),
-  created: scheduleTime,
+  created: zonelessTime,
   day_of_month: z.null(),
   day_of_week: z.int(),
   full_backup_retention: z.int(),
   hour: z.int(),
   id: z.string(),
   instance_id: z.string(),
-  last_scheduled: scheduleTime.nullable(),
+  last_scheduled: zonelessTime.nullable(),
   minute: z.int(),
   month: z.null(),
-  next_run: scheduleTime.nullable(),
+  next_run: zonelessTime.nullable(),
   running: z.union([z.literal(0), z.literal(1)]),
   source: z.object({ id: z.string(), type: z.literal('instance') }),
-  updated: scheduleTime,
+  updated: zonelessTime,
   copy_to: z.array(regionName),
   paused: z.boolean(),
   version: z.int(),
@@ -91,6 +91,18 @@ export const runResource = z.object({
   reason: z.string().nullable(),
   /** Why the backup is full though an incremental was planned. */
   made_full: madeFull.nullable(),
+  /** The type of the backup; null when there is none. */
+  type: z.enum(['full', 'incremental']).nullable(),
+  /** Null unless the backup is full. */
+  full_because: fullBecause.nullable(),
+  /** Why the backup has failed, or is tried again. */
+  fault: fault.nullable(),
+  /** When a backup that failed in a way that passes is tried again; null unless that is waited for. */
+  retry_at: utcTime.nullable(),
+  /** The newest 20, oldest first. */
+  failed_attempts: z.array(failedAttempt),
+  /** Why the backup was late. */
+  delays: z.array(delay),
   backup_id: z.string().nullable(),
   /** Null when there never was a backup, and when it was deleted. */
   backup_status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']).nullable(),

@@ -1,10 +1,19 @@
-/** Connections to a customer's server, for the replication protocol or for SQL. Each has a limit to its silence. */
-import { Socket } from 'node:net';
+/**
+ * Connections to a customer's server, for the replication protocol or for SQL. Each has a limit to its silence. Nothing of this
+ * process's environment gets into them, and no setting of the server, the role or the database changes what we see: each is
+ * set here. A password goes to the server that it is for, and nowhere else.
+ */
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import type { Patience } from './backup/base-backup.js';
+import { dial } from './dial.js';
+import { faultOfServer, triedAs } from './server-fault.js';
+import { Notices } from './server-words.js';
 import { SilenceLimit } from './silence-limit.js';
+import { tlsOf } from './tls.js';
 
 /** How long the engine waits, in milliseconds. */
 export interface ServerPatience extends Patience {
@@ -14,38 +23,153 @@ export interface ServerPatience extends Patience {
   answerMs: number;
 }
 
-export interface ServerConnection {
-  client: pg.Client;
-  silence: SilenceLimit;
-  /** Rejects everything that waits for an answer. `client.end()` would leave a connect waiting for ever. */
-  destroy(): void;
+/** A server may let go of sessions that are idle, or keep its warnings to itself. Every role may set these for its session. */
+const sessionSettings = {
+  client_min_messages: 'notice',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_session_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+};
+
+const leastMs = 100;
+
+export class ServerConnection {
+  /** What the server says beside its answers. */
+  readonly notices = new Notices();
+  readonly silence: SilenceLimit;
+  /** Set while the server sends a backup. */
+  isSending = false;
+
+  private constructor(
+    readonly client: pg.Client,
+    private readonly socket: Socket,
+    private readonly target: Pick<EngineTarget, 'endpoint'>,
+    private readonly speaks: 'replication' | 'sql',
+  ) {
+    this.silence = new SilenceLimit(socket);
+    // The code that waits for an answer gets the errors. At other times an error must not end the process.
+    client.on('error', () => {});
+    client.on('notice', ({ severity, message, hint }) =>
+      this.notices.add({ severity: severity ?? 'NOTICE', message: message ?? '', hint }),
+    );
+  }
+
+  /**
+   * Connects and logs in.
+   * @param options.connectMs how long that may take
+   * @throws {EngineFault} or, when the signal ends it, its reason
+   */
+  static async open(
+    target: EngineTarget,
+    speaks: 'replication' | 'sql',
+    { connectMs, signal }: { connectMs: number; signal: AbortSignal },
+  ): Promise<ServerConnection> {
+    const { endpoint } = target;
+    const host = endpoint.host.replace(/^\[(.*)\]$/, '$1');
+    const until = performance.now() + connectMs;
+    const socket = await dial(host, endpoint.port, { withinMs: connectMs, signal }).catch((error: unknown) => {
+      throw signal.aborted ? error : faultOfServer(error, { endpoint, speaks });
+    });
+    const left = Math.max(leastMs, until - performance.now());
+    const client = new pg.Client(clientConfig({ target, host, speaks, socket, connectMs: left }));
+    const connection = new ServerConnection(client, socket, target, speaks);
+    const stop = () => connection.destroy();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      signal.throwIfAborted();
+      client.connection.once('sslconnect', () => guard(client.connection.stream));
+      const connecting = client.connect();
+      if (endpoint.tls === 'disable') guard(socket);
+      await connecting;
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw signal.aborted ? signal.reason : connection.faultOf(untimely(error, connectMs));
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Rejects everything that waits for an answer. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** What went wrong on this connection, with what was tried and what the server said before. */
+  faultOf(error: unknown): EngineFault {
+    const { target, speaks, notices, isSending } = this;
+    return this.silenceFault ?? faultOfServer(error, { endpoint: target.endpoint, speaks, notices, isSending });
+  }
+
+  /** Why a silence has closed the connection. Undefined when none has. */
+  get silenceFault(): EngineFault | undefined {
+    const { fault } = this.silence;
+    return fault && new EngineFault(fault.code, `${fault.message} ${this.tried}`, { cause: fault });
+  }
+
+  /** How the server was spoken to, as a sentence. */
+  get tried(): string {
+    return triedAs({ endpoint: this.target.endpoint, speaks: this.speaks });
+  }
 }
 
-/** Makes a connection, without connecting yet. @param connectMs how long connecting may take */
-export function connectionTo(
-  { endpoint, password }: EngineTarget,
-  speaks: 'replication' | 'sql',
-  connectMs: number,
-): ServerConnection {
-  const socket = new Socket();
-  const { host, port, user, database, tls } = endpoint;
-  const config: pg.ClientConfig & { replication?: string } = {
+interface Wanted {
+  target: EngineTarget;
+  host: string;
+  speaks: 'replication' | 'sql';
+  socket: Socket;
+  connectMs: number;
+}
+
+/** Every field that `pg` would otherwise take from PG* variables or from ~/.pgpass is given. */
+function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.ClientConfig & Record<string, unknown> {
+  const { port, user, database } = target.endpoint;
+  // `pg` connects the socket itself. This one is connected already.
+  socket.connect = () => {
+    process.nextTick(() => socket.emit('connect'));
+    return socket;
+  };
+  return {
     host,
     port,
     user,
     database,
-    password,
-    ssl: tls === 'disable' ? false : { rejectUnauthorized: tls === 'verify-full' },
+    // As a function: an empty password would be replaced by PGPASSWORD or by one of ~/.pgpass.
+    password: () => target.password,
+    ssl: tlsOf(target, host),
+    sslnegotiation: 'postgres',
     application_name: 'strongroom',
+    client_encoding: 'UTF8',
+    replication: speaks === 'replication' ? 'true' : 'false',
+    options: Object.entries(sessionSettings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
-    ...(speaks === 'replication' && { replication: 'true' }),
     stream: () => socket,
   };
-  const client = new pg.Client(config);
-  // The code that waits for an answer gets the errors. At other times an error must not end the process.
-  client.on('error', () => {});
-  return { client, silence: new SilenceLimit(socket), destroy: () => socket.destroy() };
+}
+
+/** What `pg` can't read it throws out of the socket's event, where nobody would catch it. */
+function guard(stream: Duplex): void {
+  const [parser, ...others] = stream.listeners('data');
+  if (!parser || others.length > 0)
+    throw new Error('the installed pg reads its socket in a way that is not known here');
+  stream.removeAllListeners('data');
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      parser.call(stream, chunk);
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+}
+
+/** Says what was waited for, where `pg` says "timeout expired". */
+function untimely(error: unknown, connectMs: number): unknown {
+  if (!(error instanceof Error) || error.message !== 'timeout expired') return error;
+  return new Error(`it took the connection, and did not let it in within ${connectMs / 1_000} s`, { cause: error });
 }
 
 export function unanswered(seconds: number): EngineFault {

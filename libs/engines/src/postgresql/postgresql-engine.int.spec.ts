@@ -231,15 +231,16 @@ describe('a backup of a real PostgreSQL server', () => {
   }, 60_000);
 
   it.each([
-    ['the password is wrong', () => target({}, 'not it'), 'credentials-refused', 'Register the instance again'],
-    ['the user does not exist', () => target({ user: 'nobody' }), 'credentials-refused', 'Register the instance again'],
+    ['the password is wrong', () => target({}, 'not it'), 'credentials-refused', 'right user and password'],
+    ['there is no password', () => target({}, ''), 'credentials-refused', 'the instance has none'],
+    ['the user does not exist', () => target({ user: 'nobody' }), 'credentials-refused', 'right user and password'],
     ['the user may not take backups', () => target({ user: 'bystander' }), 'backup-not-permitted', 'REPLICATION'],
     ['nothing listens there', () => target({ port: 1 }), 'server-unreachable', 'See that it is up'],
     [
       'the host has no address',
       () => target({ host: 'no.such.host.invalid' }),
       'server-unreachable',
-      'See that it is up',
+      'The name has no address here',
     ],
     [
       'TLS is asked for and the server has none',
@@ -261,7 +262,7 @@ describe('a backup of a real PostgreSQL server', () => {
     const running = await Promise.all(
       Array.from({ length: 10 }, () => engine.backup(target(), { backupId: 'busy', signal: busy.signal })),
     );
-    await expect(store(randomUUID())).rejects.toMatchObject({ code: 'backup-not-permitted' });
+    await expect(store(randomUUID())).rejects.toMatchObject({ code: 'server-exhausted', retryable: true });
     busy.abort();
     for (const { result } of running) await expect(result).rejects.toMatchObject({ code: 'cancelled' });
     await eventually(async () => expect(await query('select * from pg_stat_replication')).toEqual([]), {

@@ -16,8 +16,9 @@ import {
   type RestoreOptions,
   type RestoreSource,
   type ServerDescription,
+  type ServerTest,
 } from '../engine.js';
-import { IncrementalNotPossible } from '../engine-fault.js';
+import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
 import type { ServerHost } from '../server-host.js';
 import type { Trial, TrialOptions } from '../trial.js';
 import { takeBackup } from './backup/take-backup.js';
@@ -25,12 +26,12 @@ import { againstServer, againstVersion, notPossible } from './chain/grounds.js';
 import { whyNoDescendant } from './chain/lineage.js';
 import { dropReplicationSlot, replicationSlotOf } from './chain/replication-slot.js';
 import { WalSummaries } from './chain/wal-summaries.js';
-import { cancelled, connectionTo, type ServerPatience, unanswered } from './connection.js';
+import { cancelled, ServerConnection, type ServerPatience, unanswered } from './connection.js';
 import { PostgresqlHost } from './host/postgresql-host.js';
 import { tryOut } from './host/try-out.js';
 import { restoreDataDirectory } from './restore/restore.js';
 import { describe, factsOf, historyOf, type Server } from './server.js';
-import { faultOfServer } from './server-fault.js';
+import { testServer } from './server-test.js';
 
 /** The first checkpoint of a backup writes all of `shared_buffers`, and the disk may be slow. */
 const usualPatience: ServerPatience = {
@@ -47,6 +48,7 @@ const noLog: Possibility = { isPossible: false, why: 'Strongroom does not take t
 export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
   readonly usual = { user: 'postgres', database: 'postgres' };
+  readonly versions = ['18', '17', '16', '15'] as const;
   readonly outside: OutsideOption = {
     name: 'tablespace',
     help: 'where a tablespace goes, by its oid or by where the server had it; may be given more than once. Without it: TO.tablespaces/OID. A = in a path is written \\=',
@@ -66,7 +68,7 @@ export class PostgresqlEngine extends Engine {
   }
 
   async describe(target: EngineTarget, signal: AbortSignal): Promise<ServerDescription> {
-    const { server, facts } = await this.asking(target, signal, async (client) => {
+    const { server, facts } = await this.asking(target, { speaks: 'replication', signal }, async (client) => {
       const server = await describe(client);
       return { server, facts: factsOf(server, await historyOf(client, server.timeline)) };
     });
@@ -76,6 +78,33 @@ export class PostgresqlEngine extends Engine {
       incremental: await this.incrementalOf(server, target, signal),
       log: noLog,
     };
+  }
+
+  async test(
+    target: EngineTarget,
+    { withinMs, signal = new AbortController().signal }: { withinMs: number; signal?: AbortSignal },
+  ): Promise<ServerTest> {
+    const tooLong = AbortSignal.timeout(withinMs);
+    const ending = AbortSignal.any([signal, tooLong]);
+    const inTime = async <T>(asked: Promise<T>): Promise<T> => {
+      try {
+        return await asked;
+      } catch (error) {
+        if (!ending.aborted) throw error;
+        signal.throwIfAborted();
+        throw new EngineFault(
+          'server-stalled',
+          `Nothing came of it within ${withinMs / 1_000} s. See that the host and the port are right, and that no firewall drops what is sent there.`,
+          { cause: error },
+        );
+      }
+    };
+    return testServer(target, {
+      replication: (ask) => inTime(this.asking(target, { speaks: 'replication', signal: ending }, ask)),
+      database: (ask) => inTime(this.asking(target, { speaks: 'sql', signal: ending }, ask)),
+      summaries: () =>
+        inTime(WalSummaries.open(target, this.patience, { signal: ending }).then((open) => open.close())),
+    });
   }
 
   backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup> {
@@ -91,7 +120,7 @@ export class PostgresqlEngine extends Engine {
   }
 
   async release(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.asking(target, signal, async (client) => {
+    await this.asking(target, { speaks: 'replication', signal }, async (client) => {
       for (const id of backupIds) await dropReplicationSlot(client, replicationSlotOf(id));
     });
   }
@@ -129,21 +158,21 @@ export class PostgresqlEngine extends Engine {
   /** Connects, asks, and closes the connection. @throws {EngineFault} */
   private async asking<T>(
     target: EngineTarget,
-    signal: AbortSignal,
+    { speaks, signal }: { speaks: 'replication' | 'sql'; signal: AbortSignal },
     ask: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
-    const { client, silence, destroy: stop } = connectionTo(target, 'replication', this.patience.connectMs);
+    let connection: ServerConnection | undefined;
+    const stop = () => connection?.destroy();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      if (signal.aborted) throw cancelled();
-      await client.connect();
-      silence.set(this.patience.answerMs, unanswered);
-      const answer = await ask(client);
-      await client.end();
+      connection = await ServerConnection.open(target, speaks, { connectMs: this.patience.connectMs, signal });
+      connection.silence.set(this.patience.answerMs, unanswered);
+      const answer = await ask(connection.client);
+      await connection.client.end();
       return answer;
     } catch (error) {
       stop();
-      throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
+      throw signal.aborted ? cancelled(error) : (connection?.faultOf(error) ?? error);
     } finally {
       signal.removeEventListener('abort', stop);
     }

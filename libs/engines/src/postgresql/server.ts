@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { EngineFault } from '../engine-fault.js';
 import { historyText, type LeftTimeline } from './chain/lineage.js';
 import { isLsn } from './lsn.js';
-import { sqlStateOf } from './server-fault.js';
+import { sqlStateOf } from './server-words.js';
 
 export interface Server {
   version: string;

@@ -12,6 +12,7 @@ import { DeadLetters } from '../dead-letters.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import { OffsetGap } from '../offset-gap.js';
 import { SecondLook } from '../second-look.js';
 
 export interface EmbeddedFeedOptions {
@@ -83,7 +84,7 @@ export class EmbeddedFeed extends FeedServer {
       name: 'replay of dead letters',
       intervalMs: replayMs,
       log,
-      pass: () => deadLetters.replayAsked(this.handlers),
+      pass: () => deadLetters.replayAsked(this.handlers, ledger),
     });
     this.loops = [...tails, replay];
     this.stopNotices = await ledger.onAppend(() => {
@@ -94,18 +95,26 @@ export class EmbeddedFeed extends FeedServer {
   }
 
   private async next(aggregate: Aggregate, batch: Batch): Promise<'again' | 'done'> {
-    const rows = await this.options.ledger.tail(aggregate, await this.handled(aggregate), batchSize);
+    const handled = await this.handled(aggregate);
+    const rows = await this.options.ledger.tail(aggregate, handled, batchSize);
     if (rows.length === 0) return 'done';
-    await batch.handle(
-      rows.map(({ position, event }) => ({
-        topic: this.topic(aggregate),
-        partition: 0,
-        offset: BigInt(position),
-        position,
-        value: event,
-        headers: {},
-      })),
-    );
+    try {
+      await batch.handle(
+        rows.map(({ position, event }) => ({
+          topic: this.topic(aggregate),
+          partition: 0,
+          offset: BigInt(position),
+          position,
+          value: event,
+          headers: {},
+        })),
+        handled === 0 ? undefined : BigInt(handled),
+      );
+    } catch (error) {
+      // The database has lost its last commits since it was asked, and the next pass asks again.
+      if (!(error instanceof OffsetGap)) throw error;
+      this.options.log.warn({ err: error }, 'the database has lost what was handled: the events are read again');
+    }
     return 'again';
   }
 

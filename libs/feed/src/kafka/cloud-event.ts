@@ -21,7 +21,7 @@ export function cloudEventOf({
   instanceId,
   at,
   event,
-}: TailRow): Message & { value: string } {
+}: TailRow): Message & { value: string; headers: Record<string, string> } {
   // An event that can't be read is sent too, and its consumers set it aside.
   const { data: trace } = traced.safeParse(event);
   return {

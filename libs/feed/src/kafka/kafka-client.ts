@@ -1,21 +1,49 @@
 /** The Kafka client with our log, and with our own limits to its retries. */
-import type { Logger } from '@strongroom/runtime';
-import { Kafka, type LogEntry, logLevel } from 'kafkajs';
+import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
+import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import './idle-request-queue.js';
+import './leaderless-partitions.js';
 
 /** What the client logs as an error though it is temporary: a group or a broker that is just starting. */
 const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;
 
-export function kafkaClient(brokers: string[], clientId: string, log: Logger): Kafka {
+export type KafkaPlace = Omit<Extract<FeedConfig, { kind: 'kafka' }>, 'kind'>;
+
+export function kafkaClient(
+  { brokers, security = {} }: KafkaPlace,
+  clientId: string,
+  log: Logger,
+  requestTimeoutMs = 15_000,
+): Kafka {
   return new Kafka({
     brokers,
     clientId,
     connectionTimeout: 3_000,
-    requestTimeout: 15_000,
+    authenticationTimeout: 10_000,
+    requestTimeout: requestTimeoutMs,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => write(log, entry),
+    ...secured(security),
   });
+}
+
+function secured({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+  return {
+    ...(tls && { ssl: { ca: tls.ca, cert: tls.certificate, key: tls.key } }),
+    ...(sasl && { sasl: saslOf(sasl) }),
+  };
+}
+
+function saslOf({ mechanism, username, password }: NonNullable<KafkaSecurity['sasl']>): SASLOptions {
+  switch (mechanism) {
+    case 'PLAIN':
+      return { mechanism: 'plain', username, password };
+    case 'SCRAM-SHA-256':
+      return { mechanism: 'scram-sha-256', username, password };
+    case 'SCRAM-SHA-512':
+      return { mechanism: 'scram-sha-512', username, password };
+  }
 }
 
 function write(

@@ -4,8 +4,10 @@ import { eventually } from '../../../../test/services/eventually.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 import { KafkaWitness, kafkaForTests } from '../../fixtures/kafka-witness.js';
 import { feedContract } from '../feed.contract.js';
+import { feedLossesContract } from '../feed-losses.contract.js';
 
 feedContract('Kafka', kafkaForTests);
+feedLossesContract('Kafka', kafkaForTests);
 
 describe('the Kafka feed, on a topic that others can write to', () => {
   let world: FeedWorld;

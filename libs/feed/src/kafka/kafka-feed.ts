@@ -9,12 +9,14 @@ import type { Ledger } from '@strongroom/ledger';
 import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { Batch, type BatchParts, isTemporary } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
 import type { FeedMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import { OffsetGap } from '../offset-gap.js';
 import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
@@ -42,16 +44,20 @@ const outagePauseMs = 500;
 const restartMs = 1_000;
 const heartbeatMs = 1_000;
 
+type KafkaBatchParts = BatchParts & { metrics: FeedMetrics };
+
 /** What the batches need to know of one life of a consumer, from its connection to its crash. */
 interface Life {
   consumer: Consumer;
   source: string;
-  parts: BatchParts;
-  /** By partition, the offset after which it has gone back to read again. */
-  sought: Map<string, bigint>;
+  parts: KafkaBatchParts;
+  /** By partition, the offset of the first message that the topic still has, where earlier ones were missed. */
+  begins: Map<string, bigint>;
 }
 
 type Batched = EachBatchPayload['batch'];
+/** The offset from which a batch was asked for. Between it and the first message there is nothing. */
+const fetched = z.object({ fetchedOffset: z.coerce.bigint() });
 
 export class KafkaFeed extends FeedServer {
   private readonly topics: string[];
@@ -87,7 +93,7 @@ export class KafkaFeed extends FeedServer {
   private follow(): void {
     const { dataSource, ledger, group, clock, ids, log, metrics } = this.options;
     const deadLetters = new DeadLetters(dataSource, group, ids, log);
-    const parts: BatchParts = {
+    const parts: KafkaBatchParts = {
       dataSource,
       ledger,
       log,
@@ -108,7 +114,7 @@ export class KafkaFeed extends FeedServer {
         name: 'replay of dead letters',
         intervalMs: replayMs,
         log,
-        pass: () => deadLetters.replayAsked(this.handlers),
+        pass: () => deadLetters.replayAsked(this.handlers, ledger),
       }),
     ];
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
@@ -116,7 +122,7 @@ export class KafkaFeed extends FeedServer {
   }
 
   /** Runs one consumer, from its connection to its crash or to the stop. */
-  private async consume(parts: BatchParts, signal: AbortSignal): Promise<void> {
+  private async consume(parts: KafkaBatchParts, signal: AbortSignal): Promise<void> {
     const { kafka, group, cluster, log } = this.options;
     const source = await cluster.source();
     if (signal.aborted) return;
@@ -130,7 +136,7 @@ export class KafkaFeed extends FeedServer {
       // After a crash this loop begins another life. A client that restarted itself would be a second member.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
-    const life: Life = { consumer, source, parts, sought: new Map() };
+    const life: Life = { consumer, source, parts, begins: new Map() };
     const over = new Promise<void>((resolve, reject) => {
       signal.addEventListener('abort', () => resolve(), { once: true });
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
@@ -181,13 +187,23 @@ export class KafkaFeed extends FeedServer {
     const { batch, isRunning, isStale, resolveOffset, heartbeat } = payload;
     const { topic, partition } = batch;
     const handling = new Batch(parts, { group: this.options.group, source, topic, partition });
-    if (!(await this.persist(() => this.goBack(life, batch), payload)) || isStale()) return;
+    const { fetchedOffset } = fetched.parse(batch);
+    const isBegin = fetchedOffset <= (life.begins.get(placeOf(batch)) ?? 0n);
+    let follows = isBegin ? undefined : fetchedOffset - 1n;
     for (let from = 0; from < batch.messages.length; from += chunkSize) {
       const messages = batch.messages
         .slice(from, from + chunkSize)
         .map((each) => feedMessageOf(topic, partition, each));
       const last = messages.at(-1);
-      if (!last || !(await this.persist(() => handling.handle(messages), payload))) return;
+      let gap: OffsetGap | undefined;
+      const handle = () =>
+        handling.handle(messages, follows).catch((error: unknown) => {
+          if (!(error instanceof OffsetGap)) throw error;
+          gap = error;
+        });
+      if (!last || !(await this.persist(handle, payload))) return;
+      if (gap) return this.goBack(life, batch, gap);
+      follows = last.offset;
       resolveOffset(String(last.offset));
       await heartbeat();
     }
@@ -201,23 +217,36 @@ export class KafkaFeed extends FeedServer {
   }
 
   /**
-   * The database may have lost its last commits, and with them what was handled: then the consumer goes back and reads
-   * from there again. It goes back once for each offset, because the messages between may be gone from the topic.
+   * The database has lost its last commits, and with them what was handled; or the consumer began too late. It reads again from
+   * where the group is. Messages that are gone from the topic are told, and the second look finds their events in the ledger.
    */
-  private async goBack({ consumer, source, sought }: Life, batch: Batched): Promise<void> {
-    const { topic, partition, messages } = batch;
-    const [first] = messages;
-    if (!first) return;
-    const { group, dataSource } = this.options;
-    const handled = (await handledOf(dataSource.manager, { group, source, topic })).get(partition)?.offset ?? -1n;
-    const place = `${topic}/${partition}`;
-    if (BigInt(first.offset) <= handled + 1n || sought.get(place) === handled) return;
-    sought.set(place, handled);
-    this.options.log.warn(
-      { topic, partition, offset: first.offset },
-      'the database has lost what was handled: the messages are read again',
-    );
-    consumer.seek({ topic, partition, offset: String(handled + 1n) });
+  private async goBack({ consumer, parts, begins }: Life, batch: Batched, { handled }: OffsetGap): Promise<void> {
+    const { topic, partition } = batch;
+    const next = handled + 1n;
+    const first = await this.firstOf(topic, partition);
+    const place = { topic, partition, handled: String(handled) };
+    if (next < first) {
+      begins.set(placeOf(batch), first);
+      parts.metrics.gone(topic, Number(first - next));
+      this.options.log.error(
+        { ...place, first: String(first) },
+        'messages are gone from the topic and were not handled: the second look handles their events',
+      );
+    } else
+      this.options.log.warn(place, 'messages were not handled, or what was handled is lost: read again from there');
+    consumer.seek({ topic, partition, offset: String(next < first ? first : next) });
+  }
+
+  /** The offset of the first message that a partition still has. */
+  private async firstOf(topic: string, partition: number): Promise<bigint> {
+    const admin = this.options.kafka.admin();
+    try {
+      await admin.connect();
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return BigInt(offsets.find((each) => each.partition === partition)?.low ?? 0);
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
   }
 
   /** Waits for the end of an outage, with heartbeats so that the partition is kept. @returns whether it was kept */
@@ -270,6 +299,10 @@ export class KafkaFeed extends FeedServer {
     }
     return lags;
   }
+}
+
+function placeOf({ topic, partition }: Batched): string {
+  return `${topic}/${partition}`;
 }
 
 function feedMessageOf(topic: string, partition: number, { offset, value, headers = {} }: KafkaMessage): FeedMessage {

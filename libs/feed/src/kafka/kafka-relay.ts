@@ -8,7 +8,8 @@ import type { Cluster } from './cluster.js';
 import { type TopicLag, TopicRelay } from './topic-relay.js';
 
 export interface KafkaRelayOptions {
-  kafka: Kafka;
+  /** A client whose requests may take this long, in milliseconds. */
+  kafka(requestTimeoutMs: number): Kafka;
   dataSource: DataSource;
   ledger: Ledger;
   clock: Clock;
@@ -26,8 +27,16 @@ export class KafkaRelay {
   private measuring: Promise<TopicLag[]> | undefined;
 
   constructor(private readonly options: KafkaRelayOptions) {
-    this.relays = aggregates.map((aggregate) => new TopicRelay({ ...options, aggregate }));
     const { metrics, clock } = options;
+    const cut = metrics.counter({
+      name: 'strongroom_relay_set_aside_total',
+      help: 'Events that Kafka did not take as they are, by topic. They were sent without their value, or not at all; they are in the ledger.',
+      labels: ['topic'],
+    });
+    const setAside = (topic: string) => cut.inc({ topic });
+    this.relays = aggregates.map(
+      (aggregate) => new TopicRelay({ ...options, kafka: (ms) => options.kafka(ms), aggregate, setAside }),
+    );
     metrics.gauge({
       name: 'strongroom_relay_lag_seconds',
       help: 'How long the oldest event that is not in Kafka yet has been in the ledger, by topic; 0 when none waits.',

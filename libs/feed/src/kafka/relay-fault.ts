@@ -1,7 +1,9 @@
 /** The relay can't send now. It tries again automatically. */
 import { Fault } from '@strongroom/contracts';
 
-export class RelayFault extends Fault<'topic-without-partitions' | 'topic-seems-shorter'> {
+export class RelayFault extends Fault<
+  'topic-without-partitions' | 'topic-seems-shorter' | 'partition-without-leader' | 'broker-too-slow'
+> {
   override readonly name = 'RelayFault';
 
   constructor(code: RelayFault['code'], message: string) {

@@ -1,8 +1,9 @@
 /**
- * Sends the events of one topic from the ledger to Kafka, in order. Only the process that holds the lease of the cursor does
- * it. It is a lease and not a lock, because a frozen process keeps its connections and with them its locks.
+ * Sends the events of one topic from the ledger to Kafka, those of a key in order. Only the process that holds the lease of the
+ * cursor does it.
  *
- * When a relay dies or freezes, the next one sends the last events again, in order. Consumers recognise them by position.
+ * When a relay dies or freezes, the next one sends the last events again, in order. Consumers recognise them by position. A
+ * partition that takes nothing holds up only its own events.
  */
 import { type Aggregate, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
@@ -13,11 +14,15 @@ import { z } from 'zod';
 import { beginAnew } from '../feed-offsets.js';
 import { cloudEventOf } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
+import { isTimeout } from './kafka-errors.js';
+import { type CursorKey, giveBack, lease, move, prolong, type Reached } from './relay-cursor.js';
 import { RelayFault } from './relay-fault.js';
-import { type Sent, TopicSender } from './topic-sender.js';
+import { RelayPass } from './relay-pass.js';
+import { type Placed, type Sent, TopicSender } from './topic-sender.js';
 
 export interface TopicRelayOptions {
-  kafka: Kafka;
+  /** A client whose requests may take this long, in milliseconds. */
+  kafka(requestTimeoutMs: number): Kafka;
   dataSource: DataSource;
   ledger: Ledger;
   log: Logger;
@@ -26,6 +31,8 @@ export interface TopicRelayOptions {
   /** Who holds the lease. It is unique to the process. */
   holder: string;
   cluster: Cluster;
+  /** Counts an event that was sent without its value, or in no form. */
+  setAside(topic: string): void;
 }
 
 /** What is still to be sent to a topic. */
@@ -37,27 +44,31 @@ export interface TopicLag {
 }
 
 const pollMs = 1_000;
-const batchSize = 500;
-const leaseMs = 5_000;
+const mostEvents = 500;
+/** A pass reads so many events that it takes about this long, because what it has sent counts only when it ends. */
+const passMs = 1_500;
+const renewMs = 1_000;
 const lossIsSureMs = 10_000;
+const heldPauseMs = 3_000;
+const shortestTimeoutMs = 15_000;
+const longestTimeoutMs = 600_000;
 
 const cursors = z.array(z.object({ position: z.coerce.number() }));
-/** By partition, the offset after the newest message that the partition has acknowledged. */
-const ends = z.record(z.string(), z.coerce.bigint());
-type Ends = z.infer<typeof ends>;
-const heldCursors = z.array(z.object({ position: z.coerce.number(), ends }));
 
 export class TopicRelay {
   readonly topic: string;
   private readonly loop: WorkLoop;
-  private readonly holder: string;
   private sender: TopicSender | undefined;
   private seemsLostSince: number | undefined;
   private source: string | undefined;
+  private events = mostEvents;
+  private requestTimeoutMs = shortestTimeoutMs;
+  /** The partitions that take nothing, and when each is tried again. */
+  private readonly held = new Map<number, number>();
+  private isTold = false;
 
   constructor(private readonly options: TopicRelayOptions) {
     this.topic = topicName(options.aggregate, options.namespace);
-    this.holder = options.holder;
     this.loop = new WorkLoop({
       name: `relay of ${this.topic}`,
       intervalMs: pollMs,
@@ -78,16 +89,7 @@ export class TopicRelay {
   async stop(): Promise<void> {
     await this.loop.stop();
     await this.dropSender();
-    if (this.source !== undefined) {
-      // The next relay need not wait for the lease to lapse.
-      await this.options.dataSource
-        .query('update relay_cursor set held_until = null where source = $1 and topic = $2 and holder = $3', [
-          this.source,
-          this.topic,
-          this.holder,
-        ])
-        .catch(() => {});
-    }
+    if (this.source !== undefined) await this.giveBack(this.source);
   }
 
   /** Asks the database alone, so that the lag shows an outage of the broker. The source is the one of the last relay. */
@@ -103,32 +105,136 @@ export class TopicRelay {
   }
 
   private async pass(): Promise<'again' | 'done'> {
-    const source = await this.options.cluster.source();
+    const { cluster, dataSource } = this.options;
+    const source = await cluster.source();
     this.source = source;
-    const held = await this.lease(source);
-    if (held === undefined) return 'done';
-    const { position: cursor, ends } = held;
-    const rows = await this.options.ledger.tail(this.options.aggregate, cursor, batchSize);
-    const last = rows.at(-1);
-    if (!last) return 'done';
-    let sent: Sent;
+    const reached = await lease(dataSource, this.keyOf(source));
+    if (!reached) {
+      await this.dropSender();
+      return 'done';
+    }
     try {
-      const sender = await this.connected();
-      if (this.hasLost(sender, ends)) return await this.refill(source);
-      sent = await sender.send(rows.map((row) => ({ position: row.position, message: cloudEventOf(row) })));
-      // The broker has given an offset for the second time, so the first message is lost.
-      if (sent.taken.some(({ partition, baseOffset }) => baseOffset < endOf(ends, partition))) {
-        return await this.refill(source);
-      }
+      return await this.relay(source, reached);
     } catch (error) {
       await this.beginAnew();
+      // Another process may reach the broker, or have a clock that the broker believes.
+      await this.giveBack(source);
       throw error;
     }
-    const unsent = rows.findIndex(({ position }) => position === sent.firstUnsent);
-    await this.moveTo(source, cursor, unsent === -1 ? last.position : (rows[unsent - 1]?.position ?? cursor), sent);
-    if (sent.firstUnsent === undefined) return 'again';
-    await this.beginAnew();
-    throw sent.error;
+  }
+
+  private async relay(source: string, reached: Reached): Promise<'again' | 'done'> {
+    const { ledger, aggregate } = this.options;
+    const begun = performance.now();
+    const isDue = (partition: number) => (this.held.get(partition) ?? 0) <= begun;
+    const known = reached.partitions ?? this.sender?.partitions;
+    const spreadOver = known ?? (await this.connected()).partitions;
+    const pass = new RelayPass(reached, spreadOver, isDue);
+    const rows = await ledger.tail(aggregate, pass.from, this.events);
+    const last = rows.at(-1);
+    if (!last) {
+      if (!pass.isCatchingUp) return 'done';
+      await this.moveTo(source, reached, { ...pass.after(undefined, new Map()), spreadOver });
+      return 'again';
+    }
+    const sender = await this.connected();
+    if (this.hasLost(sender, reached)) return this.refill(source);
+    this.tellAdded(sender, spreadOver);
+    const placed = rows
+      .map((row): Placed => {
+        const message = cloudEventOf(row);
+        return { position: row.position, partition: sender.partitionOf(message, spreadOver), message };
+      })
+      .filter(({ partition, position }) => pass.sends(partition, position));
+    const sent = await this.sendHeld(source, sender, placed);
+    // The broker has given an offset for the second time, so the first message is lost.
+    if ([...sent.taken].some(([partition, { begin }]) => begin < (reached.ends.get(partition) ?? 0n))) {
+      return this.refill(source);
+    }
+    this.tellSetAside(sent);
+    const { error, firstUnsent, taken } = sent;
+    if (error !== undefined) this.slower(error);
+    if (firstUnsent.size === spreadOver) throw error;
+    await this.moveTo(source, reached, { ...pass.after(last.position, firstUnsent), spreadOver, taken });
+    this.hold(placed, sent, performance.now() - begun);
+    if (error === undefined) this.pace(performance.now() - begun, rows.length);
+    else await this.beginAnew();
+    return 'again';
+  }
+
+  private async moveTo(
+    source: string,
+    { position: from }: Reached,
+    to: Pick<Reached, 'position' | 'ahead'> & { spreadOver: number; taken?: Sent['taken'] },
+  ): Promise<void> {
+    const { position, ahead, spreadOver, taken = new Map() } = to;
+    const ends = new Map([...taken].map(([partition, { end }]) => [partition, end]));
+    await move(this.options.dataSource, this.keyOf(source), from, { position, ahead, ends, partitions: spreadOver });
+  }
+
+  /** Remembers which partitions took nothing. They are tried again after a pause, which is longer than the try was. */
+  private hold(placed: readonly Placed[], { firstUnsent, error }: Sent, tookMs: number): void {
+    const { topic } = this;
+    for (const partition of new Set(placed.map((each) => each.partition))) {
+      const wasHeld = this.held.has(partition);
+      if (firstUnsent.has(partition)) {
+        this.held.set(partition, performance.now() + Math.max(heldPauseMs, 2 * tookMs));
+        if (wasHeld) continue;
+        const words = 'a partition takes no events now: its events wait, and those of the others go on';
+        this.options.log.warn({ err: error, topic, partition }, words);
+      } else if (wasHeld) {
+        this.held.delete(partition);
+        this.options.log.info({ topic, partition }, 'the partition takes events again');
+      }
+    }
+  }
+
+  private tellAdded({ partitions }: TopicSender, spreadOver: number): void {
+    if (partitions <= spreadOver || this.isTold) return;
+    this.isTold = true;
+    const { topic } = this;
+    this.options.log.warn({ topic, partitions, spreadOver }, 'added partitions stay empty, so that keys keep theirs');
+  }
+
+  /** Sends with the lease in hand: it is prolonged until the broker has answered. */
+  private async sendHeld(source: string, sender: TopicSender, placed: readonly Placed[]): Promise<Sent> {
+    const { dataSource } = this.options;
+    // An outage of the database lets the lease lapse, and the cursor then stays where it is.
+    const renewing = setInterval(() => void prolong(dataSource, this.keyOf(source)).catch(() => {}), renewMs);
+    let deadline: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      const fault = new RelayFault('broker-too-slow', `${this.topic}: the broker gave no answer for too long`);
+      deadline = setTimeout(() => reject(fault), 8 * this.requestTimeoutMs);
+    });
+    try {
+      return await Promise.race([sender.send(placed), tooLate]);
+    } finally {
+      clearInterval(renewing);
+      clearTimeout(deadline);
+    }
+  }
+
+  /** Sends as many events at a time as the broker takes in good time. */
+  private pace(tookMs: number, events: number): void {
+    if (tookMs > passMs) this.events = Math.max(1, Math.floor((events * passMs) / tookMs));
+    else if (tookMs < passMs / 3) this.events = Math.min(mostEvents, this.events * 2);
+    if (this.events === mostEvents) this.requestTimeoutMs = shortestTimeoutMs;
+  }
+
+  /** After a request without an answer: fewer events at a time, and then more time for one. */
+  private slower(error: unknown): void {
+    if (!isTimeout(error) && !(error instanceof RelayFault && error.code === 'broker-too-slow')) return;
+    if (this.events > 1) this.events = Math.max(1, Math.floor(this.events / 8));
+    else this.requestTimeoutMs = Math.min(2 * this.requestTimeoutMs, longestTimeoutMs);
+  }
+
+  private tellSetAside({ cut, refused }: Sent): void {
+    const tell = ({ position, message }: Placed, words: string) => {
+      this.options.setAside(this.topic);
+      this.options.log.error({ topic: this.topic, position, eventId: message.headers.ce_id }, words);
+    };
+    for (const each of cut) tell(each, 'event sent without its value: it is larger than the broker takes');
+    for (const each of refused) tell(each, 'event not sent: the broker takes it in no form; it is in the ledger');
   }
 
   /**
@@ -140,27 +246,14 @@ export class TopicRelay {
     this.options.cluster.forget();
   }
 
-  private async moveTo(source: string, from: number, position: number, { taken }: Sent): Promise<void> {
-    const ends: Record<string, string> = {};
-    for (const { partition, baseOffset, count } of taken) {
-      const end = baseOffset + BigInt(count);
-      if (end > BigInt(ends[partition] ?? 0)) ends[partition] = String(end);
-    }
-    await this.options.dataSource.query(
-      `update relay_cursor set position = $4, ends = ends || $6::jsonb, moved_at = now()
-       where source = $1 and topic = $2 and holder = $3 and position = $5`,
-      // The cursor moves only from where it was: it is set back when the topic was lost meanwhile.
-      [source, this.topic, this.holder, position, from, JSON.stringify(ends)],
-    );
-  }
-
   /**
-   * Whether a partition ends before what it has acknowledged, after an unclean election or the loss of a disk. A new leader
-   * tells an older end for a moment, so the end is looked at again for a while.
+   * Whether a partition ends before what it has acknowledged, after an unclean election or the loss of a disk, or is gone. A
+   * new leader tells an older end for a moment, so the end is looked at again for a while.
    * @throws {RelayFault} while the end may still be an older one
    */
-  private hasLost(sender: TopicSender, ends: Ends): boolean {
-    const lost = [...sender.ends].some(([partition, end]) => end < endOf(ends, partition));
+  private hasLost(sender: TopicSender, { ends, partitions = 0 }: Reached): boolean {
+    const lost =
+      sender.partitions < partitions || [...sender.ends].some(([partition, end]) => end < (ends.get(partition) ?? 0n));
     if (!lost) {
       this.seemsLostSince = undefined;
       return false;
@@ -176,35 +269,22 @@ export class TopicRelay {
   private async refill(source: string): Promise<'again'> {
     await beginAnew(this.options.dataSource, source, [this.topic]);
     this.seemsLostSince = undefined;
+    this.held.clear();
     await this.dropSender();
     this.options.log.warn({ topic: this.topic }, 'the broker has lost what it acknowledged: the topic is filled anew');
     return 'again';
   }
 
-  /** Takes or prolongs the lease. @returns the cursor; undefined while another process holds the lease */
-  private async lease(source: string): Promise<{ position: number; ends: Ends } | undefined> {
-    const { dataSource } = this.options;
-    const taken: unknown = await dataSource.query(
-      `with held as (
-         update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms', held_ms = $4
-         where source = $1 and topic = $2 and (holder = $3 or held_until is null or held_until < now()
-           -- Further ahead than it is long: made by a clock that was wrong.
-           or held_until > now() + coalesce(held_ms, $4) * interval '1 ms' + interval '5 s')
-         returning position, ends
-       ) select position, ends from held`,
-      [source, this.topic, this.holder, leaseMs],
-    );
-    const [row] = heldCursors.parse(taken);
-    if (row) return row;
-    await dataSource.query('insert into relay_cursor (source, topic) values ($1, $2) on conflict do nothing', [
-      source,
-      this.topic,
-    ]);
-    return undefined;
+  private keyOf(source: string): CursorKey {
+    return { source, topic: this.topic, holder: this.options.holder };
+  }
+
+  private giveBack(source: string): Promise<void> {
+    return giveBack(this.options.dataSource, this.keyOf(source)).catch(() => {});
   }
 
   private async connected(): Promise<TopicSender> {
-    this.sender ??= await TopicSender.connect(this.options.kafka, this.topic);
+    this.sender ??= await TopicSender.connect(this.options.kafka(this.requestTimeoutMs), this.topic);
     return this.sender;
   }
 
@@ -213,8 +293,4 @@ export class TopicRelay {
     this.sender = undefined;
     await sender?.disconnect().catch(() => {});
   }
-}
-
-function endOf(ends: Ends, partition: number): bigint {
-  return ends[partition] ?? 0n;
 }

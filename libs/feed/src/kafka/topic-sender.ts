@@ -1,37 +1,47 @@
 /**
  * Sends the messages of a topic to Kafka, separately for each partition and in order. A request for several partitions could
  * lose messages without an error: when a leader changes meanwhile, the client takes the answer of one broker for the answer of
- * all. So each request is for one partition.
+ * all. So each request is for one partition, and an answer that is missing is an error.
  */
 import { type Kafka, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
 import type { cloudEventOf } from './cloud-event.js';
+import { isTooLarge } from './kafka-errors.js';
 import { RelayFault } from './relay-fault.js';
+import { withoutValue } from './without-value.js';
 
 export interface Placed {
   position: number;
+  partition: number;
   message: ReturnType<typeof cloudEventOf>;
 }
 
 export interface Sent {
-  /** The position of the first message that was not acknowledged; undefined when all were. */
-  firstUnsent: number | undefined;
-  /** Why it was not acknowledged. */
+  /** For each partition that did not take everything: the position of the first message that it did not take. */
+  firstUnsent: Map<number, number>;
+  /** Why a partition did not take everything, of the first one that failed. */
   error: unknown;
-  /** For each partition that took messages: the offset of the first, and how many there were. */
-  taken: { partition: number; baseOffset: bigint; count: number }[];
+  /** By partition that took messages: the offset of the first, and the offset after the last. */
+  taken: Map<number, { begin: bigint; end: bigint }>;
+  /** Messages that were sent without their value, because the broker takes none of that size. */
+  cut: Placed[];
+  /** Messages that the broker takes in no form. */
+  refused: Placed[];
 }
 
-/** The bytes of values in one batch, which is half of what a broker takes. */
-const batchBytes = 500_000;
+/** The bytes of values in one batch, which is half of what a broker takes unless it was told otherwise. */
+const mostBatchBytes = 500_000;
+/** A broker closes the connection at a request of 100 MB. */
+const mostValueBytes = 50_000_000;
 
 export class TopicSender {
-  private readonly partitionOf = Partitioners.DefaultPartitioner();
+  private readonly partitionOfKey = Partitioners.DefaultPartitioner();
+  private batchBytes = mostBatchBytes;
 
   private constructor(
     private readonly topic: string,
     private readonly producer: Producer,
-    private readonly partitions: PartitionMetadata[],
-    /** Where each partition ended when the sender was connected. */
+    private readonly metadata: PartitionMetadata[],
+    /** Where each partition with a leader ended when the sender was connected. */
     readonly ends: ReadonlyMap<number, bigint>,
   ) {}
 
@@ -41,7 +51,8 @@ export class TopicSender {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
-      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
+      // What fails longer is tried again by the relay, with new connections.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 2 },
     });
     const admin = kafka.admin();
     try {
@@ -61,15 +72,26 @@ export class TopicSender {
     }
   }
 
+  /** How many partitions the topic has. */
+  get partitions(): number {
+    return this.metadata.length;
+  }
+
+  /** The partition of a message when its topic's keys are spread over so many. */
+  partitionOf(message: Placed['message'], spreadOver: number): number {
+    const partitionMetadata = this.metadata.slice(0, spreadOver);
+    return this.partitionOfKey({ topic: this.topic, partitionMetadata, message });
+  }
+
   /** Returns when every partition has acknowledged its messages or has failed to. */
   async send(messages: readonly Placed[]): Promise<Sent> {
     const byPartition = new Map<number, Placed[]>();
     for (const placed of messages) {
-      const { topic, partitions: partitionMetadata } = this;
-      const partition = this.partitionOf({ topic, partitionMetadata, message: placed.message });
-      byPartition.set(partition, [...(byPartition.get(partition) ?? []), placed]);
+      const own = byPartition.get(placed.partition);
+      if (own) own.push(placed);
+      else byPartition.set(placed.partition, [placed]);
     }
-    const sent: Sent = { firstUnsent: undefined, error: undefined, taken: [] };
+    const sent: Sent = { firstUnsent: new Map(), error: undefined, taken: new Map(), cut: [], refused: [] };
     await Promise.all([...byPartition].map(([partition, own]) => this.sendTo(partition, own, sent)));
     return sent;
   }
@@ -79,34 +101,72 @@ export class TopicSender {
   }
 
   private async sendTo(partition: number, own: readonly Placed[], sent: Sent): Promise<void> {
-    for (const batch of batches(own)) {
+    for (let begin = 0; begin < own.length; ) {
+      const batch = this.batchOf(own, begin);
+      const [first] = batch;
+      if (!first) return;
       try {
-        const messages = batch.map(({ message }) => ({ ...message, partition }));
-        const [answer] = await this.producer.send({ topic: this.topic, acks: -1, messages });
-        const baseOffset = answer?.baseOffset;
-        if (baseOffset !== undefined && BigInt(baseOffset) >= 0n)
-          sent.taken.push({ partition, baseOffset: BigInt(baseOffset), count: batch.length });
+        const isHuge = Buffer.byteLength(first.message.value) > mostValueBytes;
+        if (isHuge) await this.sendCut(first, sent);
+        else await this.sendBatch(partition, batch, sent);
+        begin += isHuge ? 1 : batch.length;
       } catch (error) {
-        const position = batch[0]?.position ?? 0;
-        sent.firstUnsent = Math.min(position, sent.firstUnsent ?? position);
-        sent.error ??= error;
+        if (isTooLarge(error)) {
+          if (batch.length === 1) {
+            await this.sendCut(first, sent).catch((cause: unknown) => failed(sent, first, cause));
+            if (sent.firstUnsent.has(partition)) return;
+            begin += 1;
+          } else this.batchBytes = Math.ceil(sizeOf(batch) / 2);
+          continue;
+        }
+        failed(sent, first, error);
         return;
       }
     }
   }
+
+  private async sendBatch(partition: number, batch: readonly Placed[], sent: Sent): Promise<void> {
+    const messages = batch.map(({ message }) => ({ ...message, partition }));
+    const answers = await this.producer.send({ topic: this.topic, acks: -1, messages });
+    // The client resolves without an answer when the partition has no leader, or is not there any more.
+    const answer = answers.find((each) => each.partition === partition);
+    if (!answer) {
+      throw new RelayFault('partition-without-leader', `partition ${partition} of ${this.topic} has no leader now`);
+    }
+    const begin = BigInt(answer.baseOffset ?? -1);
+    if (begin < 0n) return;
+    const before = sent.taken.get(partition);
+    sent.taken.set(partition, { begin: before?.begin ?? begin, end: begin + BigInt(batch.length) });
+  }
+
+  /** Sends a message without its value. Readers find the event in the ledger, by the id and the position in its headers. */
+  private async sendCut(placed: Placed, sent: Sent): Promise<void> {
+    try {
+      await this.sendBatch(placed.partition, [{ ...placed, message: withoutValue(placed.message) }], sent);
+      sent.cut.push(placed);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      sent.refused.push(placed);
+    }
+  }
+
+  private batchOf(own: readonly Placed[], begin: number): Placed[] {
+    const batch: Placed[] = [];
+    let bytes = 0;
+    for (const placed of own.slice(begin)) {
+      bytes += Buffer.byteLength(placed.message.value);
+      if (batch.length > 0 && bytes > this.batchBytes) break;
+      batch.push(placed);
+    }
+    return batch;
+  }
 }
 
-function batches(placed: readonly Placed[]): Placed[][] {
-  const result: Placed[][] = [];
-  let bytes = batchBytes;
-  for (const each of placed) {
-    const messageBytes = Buffer.byteLength(each.message.value);
-    bytes += messageBytes;
-    if (bytes > batchBytes) {
-      result.push([]);
-      bytes = messageBytes;
-    }
-    result.at(-1)?.push(each);
-  }
-  return result;
+function failed(sent: Sent, { partition, position }: Placed, error: unknown): void {
+  sent.firstUnsent.set(partition, position);
+  sent.error ??= error;
+}
+
+function sizeOf(batch: readonly Placed[]): number {
+  return batch.reduce((bytes, { message }) => bytes + Buffer.byteLength(message.value), 0);
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { mustBe } from './forms.js';
+import { isOfService, isServiceLink } from './injected.js';
 import { type AppName, type DefaultedSetting, defaultOf, type RequiredSetting, type Setting } from './setting.js';
 
 export interface ConfigProblem {
@@ -19,7 +20,11 @@ export class GivenSettings {
     env: NodeJS.ProcessEnv,
     private readonly settings: readonly Setting<unknown>[],
   ) {
-    this.given = new Map(Object.entries(env).flatMap(([name, value]) => (value?.trim() ? [[name, value]] : [])));
+    this.given = new Map(
+      Object.entries(env).flatMap(([name, value]) =>
+        value?.trim() && !isServiceLink(name, value) ? [[name, value]] : [],
+      ),
+    );
     for (const setting of settings) if (setting.mayBeFile) this.readFile(setting.name);
   }
 
@@ -30,6 +35,29 @@ export class GivenSettings {
       .filter(({ name }) => !inFiles.has(name))
       .flatMap((setting) => this.problemOf(setting) ?? []);
     return [...this.fileProblems, ...inSettings];
+  }
+
+  /**
+   * What is in the environment under our prefix and changes nothing, in whole sentences: links of Services, and names that no
+   * setting has.
+   */
+  static withoutEffect(env: NodeJS.ProcessEnv, known: ReadonlySet<string>): string[] {
+    const ours = Object.entries(env).flatMap(([name, value]) =>
+      name.startsWith('STRONGROOM_') && value?.trim() ? [{ name, value }] : [],
+    );
+    const links = ours.filter(
+      ({ name, value }) => isServiceLink(name, value) || (!known.has(name) && isOfService(name)),
+    );
+    const unknown = ours.filter((each) => !links.includes(each) && !known.has(each.name));
+    const listed = (all: { name: string }[]) =>
+      all
+        .map(({ name }) => name)
+        .sort()
+        .join(', ');
+    return [
+      ...(links.length > 0 ? [`${listed(links)}: the platform injects this for a Service; it has no effect.`] : []),
+      ...(unknown.length > 0 ? [`${listed(unknown)}: no setting has this name, so it has no effect.`] : []),
+    ];
   }
 
   /** @throws when the setting has a problem */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as identity from './identity.js';
+import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
@@ -10,7 +11,7 @@ import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [identity, ledgerAndFeed, limits, service, vaults, work]
+    const declared = [identity, kafka, ledgerAndFeed, limits, service, vaults, work]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

@@ -1,5 +1,6 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
 import * as identity from './identity.js';
+import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
@@ -11,6 +12,13 @@ export const settings: readonly Setting<unknown>[] = [
   ledgerAndFeed.databaseUrl,
   ledgerAndFeed.feed,
   ledgerAndFeed.brokers,
+  kafka.securityProtocol,
+  kafka.sslCa,
+  kafka.sslCertificate,
+  kafka.sslKey,
+  kafka.saslMechanism,
+  kafka.saslUsername,
+  kafka.saslPassword,
   ledgerAndFeed.namespace,
   vaults.vaults,
   vaults.homeRegion,

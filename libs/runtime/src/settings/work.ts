@@ -77,8 +77,9 @@ export const mostCopyAttempts = {
 
 export const copyStall = {
   name: 'STRONGROOM_COPY_STALL_SECONDS',
-  meaning: 'For how long no byte of a copy must have moved before its region counts as away.',
+  meaning:
+    'For how long nothing must have moved in a vault, during any work there, before the vault counts as hanging. The work then ends with `vault-unavailable` and is tried again.',
   form: seconds(1, 86_400),
-  usedBy: ['replicator'],
+  usedBy: ['scheduler', 'replicator'],
   default: '600',
 } satisfies Setting<number>;

@@ -12,8 +12,10 @@ import { constants } from 'node:fs';
 import { basename, join } from 'node:path';
 import { manifestObjectName, messageOf, sha256Hex, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
+import { codeOf } from '../error-code.js';
 import { VaultFault } from '../vault-fault.js';
-import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
+import { isWithoutLinks, noLinks } from './file-system-trial.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** Where an older version stored a backup: in the backup's folder itself. */
 export const oldPlace = '.';
@@ -59,7 +61,6 @@ const stateName = /^state\.(\d{12})$/;
 const placeName = /^(\d+)\.(\d+)$/;
 /** The name of a change that does not count yet. */
 const changeName = /^\.state\.[0-9a-f-]{36}$/;
-const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 const mostLooks = 20;
 
 export class BackupStates {
@@ -121,7 +122,7 @@ export class BackupStates {
       await files.link(written, join(folder, nameOf(from.seq + 1))).catch((error: unknown) => {
         failure = error ?? new Error('unknown');
       });
-      if (withoutLinks.has(codeOf(failure))) throw this.noLinks(failure);
+      if (isWithoutLinks(failure)) throw noLinks(this.root, codeOf(failure), failure);
       // A network file system may have made a change that it says has failed, so the folder is read.
       const now = await this.read(backupId);
       if (now.state.change !== change) {
@@ -214,12 +215,6 @@ export class BackupStates {
         { cause },
       );
     }
-  }
-
-  private noLinks(cause: unknown): VaultFault {
-    const { region, path } = this.root;
-    const message = `The file system of the vault of ${region} (${path}) has no hard links, which keep attempts apart. Use one that has: ext4, XFS, NFS.`;
-    return new VaultFault('vault-misconfigured', region, message, { cause });
   }
 }
 

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
+import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { type SealedManifest, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
@@ -13,7 +14,7 @@ import { type BackupStates, isDead } from './backup-state.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
 import type { OpenFile } from './vault-files.js';
-import { absentAs, chunkBytes, codeOf, type VaultRoot } from './vault-root.js';
+import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
 
 export interface UploadParts {
   root: VaultRoot;

@@ -22,11 +22,16 @@ import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
 import { chunksOf, listOf, type SampleBackup, storeSample } from '../../fixtures/sample-backup.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
+import { watched } from '../watched-vault.js';
 import { DirectoryVault } from './directory-vault.js';
 import { VaultFiles } from './vault-files.js';
 import { VaultRoot } from './vault-root.js';
 
 vaultContract('directory', directoryScene);
+vaultContract('watched directory', async (region) => {
+  const scene = await directoryScene(region);
+  return { ...scene, vault: watched(scene.vault) };
+});
 
 describe('a directory vault', () => {
   let folder: string;

@@ -6,10 +6,11 @@ import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import { codeOf } from '../error-code.js';
 import { checkedObjectName } from '../manifest.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
-import { absentAs, chunkBytes, codeOf, type VaultRoot } from './vault-root.js';
+import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
 const stillOpen = /^\.nfs/;

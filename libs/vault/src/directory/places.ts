@@ -5,9 +5,10 @@
 
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../error-code.js';
 import type { Removed } from '../vault.js';
 import { type BackupStates, deadPlaces, type FoundState, oldNames, passedNames } from './backup-state.js';
-import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
 
 /**
  * A removal is tried again when an attempt that is still open puts one more object into the place meanwhile. So many tries

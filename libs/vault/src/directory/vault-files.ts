@@ -3,7 +3,7 @@
  * fail or answer late at any of them.
  */
 
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import {
   access,
   type FileHandle,
@@ -17,6 +17,8 @@ import {
   stat,
   unlink,
 } from 'node:fs/promises';
+import { syncFolder } from '../sync-folder.js';
+import { Turns } from './turns.js';
 
 type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
 
@@ -49,8 +51,18 @@ export class OpenFile {
 }
 
 export class VaultFiles {
+  private readonly turns: Turns;
+
+  /**
+   * @param mostAtATime how many operations may be under way. Each keeps one of Node's threads, and one that hangs keeps it
+   *   for as long as it hangs
+   */
+  constructor(mostAtATime = Number.POSITIVE_INFINITY) {
+    this.turns = new Turns(mostAtATime);
+  }
+
   protected step<T>(_operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
-    return perform();
+    return this.turns.take(perform);
   }
 
   /** @param flags `r` reads a file, `wx` makes a file that is not there yet */
@@ -108,13 +120,18 @@ export class VaultFiles {
     return this.step('remove', path, () => rm(path, { recursive: true, force: true }));
   }
 
-  /** Makes the names in a folder durable, which the sync of a file does not. */
-  async syncFolder(path: string): Promise<void> {
-    const folder = await this.open(path, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+  /**
+   * Makes the names in a folder durable, which the sync of a file does not.
+   * @returns false when the file system can't do that
+   */
+  syncFolder(path: string): Promise<boolean> {
+    return syncFolder(path, {
+      open: (at) => this.open(at, 'r'),
+      isReadable: (at) =>
+        this.access(at, constants.R_OK).then(
+          () => true,
+          () => false,
+        ),
+    });
   }
 }

@@ -6,9 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { instant, messageOf, regionName, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
+import { codeOf } from '../error-code.js';
 import type { VaultIdentity, VaultMemory } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
-import { absentAs, codeOf, type VaultRoot } from './vault-root.js';
+import { tryFileSystem } from './file-system-trial.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
 
 export const markerName = 'vault.json';
 
@@ -43,10 +45,11 @@ export class VaultMarker {
       if (found && found.region !== region) throw this.ofAnother(found.region);
       if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
       if (this.known) return this.known;
+      const weaknesses = await tryFileSystem(this.root);
       const marked = found ?? (await this.make());
       if (!marked) return undefined;
       if (marked.region !== region) throw this.ofAnother(marked.region);
-      const identity = { ...marked, device: (await files.stat(path)).dev };
+      const identity = { ...marked, device: (await files.stat(path)).dev, weaknesses };
       for (const { region: other, vaultId } of await memory.remember(identity)) {
         if (other !== region) throw this.asWellOf(other, vaultId);
         if (vaultId !== identity.vaultId) throw this.notTheSame(vaultId, marked);

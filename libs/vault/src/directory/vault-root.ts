@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { messageOf } from '@strongroom/contracts';
+import { codeOf } from '../error-code.js';
 import { VaultFault } from '../vault-fault.js';
 import { VaultFiles } from './vault-files.js';
 
@@ -113,11 +114,6 @@ function isFull(error: unknown): boolean {
 
 export function isBackupId(name: string): boolean {
   return backupIdForm.test(name);
-}
-
-/** The system's name of an error, such as `ENOENT`; empty when it has none. */
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /** What an operation finds; `value` when there is nothing at its path. */

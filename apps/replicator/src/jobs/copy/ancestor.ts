@@ -4,8 +4,7 @@
  */
 import { backupDecider, type CopyState, copyDecider, copyId, copyRequest } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
-import { isSpoilt, VaultFault, type Vaults } from '@strongroom/vault';
-import type { StallWatch } from '../stall-watch.js';
+import { endingWith, isSpoilt, VaultFault, type Vaults } from '@strongroom/vault';
 
 export const parentNotCopied = 'parent-not-copied';
 
@@ -17,7 +16,7 @@ export type AncestorFound = 'there' | 'awaited' | { is: 'given-up' | 'gone'; cod
 
 export class Ancestor {
   constructor(
-    private readonly parts: { vaults: Vaults; stalls: StallWatch },
+    private readonly parts: { vaults: Vaults },
     private readonly copy: OpenCopy,
     private readonly ledger: CausedLedger,
     private readonly signal: AbortSignal,
@@ -72,9 +71,9 @@ export class Ancestor {
   /** A vault that can't tell now can't take the copy either. */
   private async isStillThere(parentId: string): Promise<boolean> {
     const { region } = this.copy.request;
-    const { vaults, stalls } = this.parts;
     try {
-      return (await stalls.over(region, this.signal, () => vaults.of(region).glance(parentId))) !== undefined;
+      const vault = endingWith(this.parts.vaults.of(region), this.signal);
+      return (await vault.glance(parentId)) !== undefined;
     } catch (error) {
       if (this.signal.aborted || !(error instanceof VaultFault)) throw error;
       return !isSpoilt(error);

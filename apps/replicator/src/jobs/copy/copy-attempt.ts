@@ -13,8 +13,7 @@ import {
 } from '@strongroom/domain';
 import { type CausedLedger, type Executed, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
-import type { StallWatch } from '../stall-watch.js';
+import { endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
 import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
@@ -23,7 +22,6 @@ import { CopySources } from './copy-sources.js';
 export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   vaults: Vaults;
-  stalls: StallWatch;
   /** The name of the process, which makes the copy. */
   replicator: string;
   /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
@@ -235,9 +233,8 @@ export class CopyAttempt {
   }
 
   private async isAway(region: string): Promise<boolean> {
-    const { stalls, vaults } = this.parts;
     try {
-      await stalls.over(region, this.hold.signal, () => vaults.of(region).probe());
+      await this.parts.vaults.of(region).probe();
       return false;
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
@@ -267,7 +264,7 @@ export class CopyAttempt {
 
   /** Empties the region of a copy whose deletion was asked for, and only then records it as deleted. */
   private async clear(asked: Asked): Promise<Performed> {
-    const { stalls, vaults, retryMs } = this.parts;
+    const { vaults, retryMs } = this.parts;
     const { copyId, backupId, region } = asked.copy.request;
     // The copy is read again: no attempt can begin any more, so its newest attempt is the last one.
     const copy = await this.ledger.stateOf(copyDecider, copyId);
@@ -275,7 +272,7 @@ export class CopyAttempt {
     if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
     const attempt = copy.attempt + (attemptsByRegion(history).get(region) ?? 0);
     try {
-      await stalls.over(region, this.hold.signal, () => vaults.of(region).purge(backupId, attempt));
+      await endingWith(vaults.of(region), this.hold.signal).purge(backupId, attempt);
     } catch (error) {
       asked.log.warn({ err: error }, 'a deleted copy could not be removed; tried again');
       return { retryInMs: retryMs };

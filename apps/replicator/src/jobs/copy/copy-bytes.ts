@@ -7,6 +7,7 @@ import type { Hold } from '@strongroom/runtime';
 import {
   type CopiedBackup,
   copyBackup,
+  endingWith,
   isSpoilt,
   type SealedManifest,
   storedBytes,
@@ -33,7 +34,7 @@ export class SourcesRetired extends Fault<typeof regionRetired> {
 
 export class CopyBytes {
   constructor(
-    private readonly parts: Pick<CopySourcesParts, 'vaults' | 'stalls'>,
+    private readonly parts: Pick<CopySourcesParts, 'vaults'>,
     private readonly request: OpenCopy['request'],
     private readonly hold: Hold,
   ) {}
@@ -44,12 +45,9 @@ export class CopyBytes {
    * @throws {VaultFault} when the vault can't tell now
    */
   async readBack(): Promise<SealedManifest | VaultFault> {
-    const { vaults, stalls } = this.parts;
     const { backupId, region, sha256 } = this.request;
     try {
-      const sealed = await stalls.over(region, this.hold.signal, (signal, moved) =>
-        vaults.of(region).verify(backupId, moved, signal),
-      );
+      const sealed = await this.parts.vaults.of(region).verify(backupId, undefined, this.hold.signal);
       if (sealed.sha256 === sha256) return sealed;
       const message = `Backup ${backupId} in the vault of ${region} is not what was backed up: its SHA-256 differs.`;
       return new VaultFault('object-altered', region, message);
@@ -87,32 +85,25 @@ export class CopyBytes {
 
   /** Begins the attempt in the vault: no earlier attempt counts from then on, and what is sealed stays. */
   private async begin(attempt: number): Promise<void> {
-    const { vaults, stalls } = this.parts;
     const { backupId, region } = this.request;
-    await stalls.over(region, this.hold.signal, async () => {
-      const upload = await vaults.of(region).begin(backupId, attempt);
-      await upload.discard();
-    });
+    const upload = await endingWith(this.parts.vaults.of(region), this.hold.signal).begin(backupId, attempt);
+    await upload.discard();
   }
 
   private transfer(from: Vault, attempt: number): Promise<CopiedBackup> {
-    const { vaults, stalls } = this.parts;
     const { backupId, region, sha256, sizeBytes } = this.request;
     let doneBytes = 0;
-    return stalls.over(region, this.hold.signal, (signal, moved) =>
-      copyBackup({
-        from,
-        to: vaults.of(region),
-        backupId,
-        attempt,
-        expectedSha256: sha256,
-        signal,
-        moved,
-        progress: (bytes) => {
-          doneBytes += bytes;
-          this.hold.progress(doneBytes, sizeBytes);
-        },
-      }),
-    );
+    return copyBackup({
+      from,
+      to: this.parts.vaults.of(region),
+      backupId,
+      attempt,
+      expectedSha256: sha256,
+      signal: this.hold.signal,
+      progress: (bytes) => {
+        doneBytes += bytes;
+        this.hold.progress(doneBytes, sizeBytes);
+      },
+    });
   }
 }

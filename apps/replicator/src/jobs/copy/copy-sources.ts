@@ -7,14 +7,12 @@ import { type EventData, isRefusal } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, copyId, copyRequest, regionsHolding } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
-import { isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
-import type { StallWatch } from '../stall-watch.js';
+import { endingWith, isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { OpenCopy } from './ancestor.js';
 
 export interface CopySourcesParts {
   log: Logger;
   vaults: Vaults;
-  stalls: StallWatch;
 }
 
 export class CopySources {
@@ -69,10 +67,9 @@ export class CopySources {
     throw whyNone(passed);
   }
 
-  /** Finds out here that a source hangs. Later it could not be told from a target that hangs. */
   private async checkHeld(vault: Vault): Promise<void> {
     const { backupId, sha256 } = this.wanted.copy.request;
-    const sealed = await this.parts.stalls.over(vault.region, this.signal, () => vault.manifest(backupId));
+    const sealed = await endingWith(vault, this.signal).manifest(backupId);
     if (!sealed) throw notHeld(backupId, vault.region);
     if (sealed.sha256 === sha256) return;
     const message = `The manifest of backup ${backupId} in the vault of ${vault.region} is not what was backed up: its SHA-256 differs.`;

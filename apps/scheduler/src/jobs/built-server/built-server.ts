@@ -23,7 +23,7 @@ import {
 } from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Hold, LeasedJob, Performed } from '@strongroom/runtime';
-import { VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
   credentials: Credentials;
@@ -142,7 +142,7 @@ export class BuiltServer {
   ): Promise<void> {
     let doneBytes = 0;
     await restoreBackup({
-      vault: this.parts.vaults.of(region),
+      vault: endingWith(this.parts.vaults.of(region), this.hold.signal),
       ...backup,
       standsAlone: true,
       directory: attempt.directory,
@@ -223,8 +223,9 @@ export class BuiltServer {
     const source = await this.sourceOf(instance);
     const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
     await this.ledger.outlast('keeping the credential', async () => {
-      const credential = source && (await credentials.get(source.instanceId));
-      if (credential) await credentials.put(instance.instanceId, credential);
+      const credential = source && (await credentials.get(source));
+      // Its server has no certificates: it is reached on its own host.
+      if (credential) await credentials.put(instance.instanceId, { password: credential.password });
     });
     return { ...local, port, user, database };
   }

@@ -54,12 +54,13 @@ export class ChainEndAttempt {
     if (isForgotten && instance.builtFrom !== null) return 'finished';
     const { endpoint } = instance;
     try {
-      const credential = await credentials.get(instanceId);
+      const credential = await credentials.get({ instanceId, credentialId: instance.credentialId });
       if (!credential && isForgotten) {
         this.giveUp(engine, endpoint, 'its instance is forgotten, and so is the password');
         return 'finished';
       }
-      const target = { instanceId, endpoint, password: credential?.password ?? '' };
+      const { password = '', clientKey } = credential ?? {};
+      const target = { instanceId, endpoint, password, clientKey };
       const signal = AbortSignal.any([this.hold.signal, AbortSignal.timeout(askMs)]);
       await engine.release(target, [backupId], signal);
       return 'finished';

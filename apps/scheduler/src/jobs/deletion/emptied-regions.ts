@@ -7,6 +7,7 @@ import { type CopyCommand, copyDecider, copyId } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
 import type { BackupRow } from '@strongroom/read-model';
 import type { Logger } from '@strongroom/runtime';
+import { endingWith } from '@strongroom/vault';
 import { BackupRegions, type BackupRegionsParts } from './backup-regions.js';
 
 export interface EmptiedRegionsParts extends BackupRegionsParts {
@@ -64,7 +65,7 @@ export class EmptiedRegions {
       return { region, code: regionRetired, reason: whyRetired(region), retryable: false };
     }
     try {
-      await vaults.of(region).purge(backupId, attempt);
+      await endingWith(vaults.of(region), this.signal).purge(backupId, attempt);
       return undefined;
     } catch (error) {
       if (this.signal.aborted) throw error;

@@ -8,8 +8,7 @@ import type { Duplex } from 'node:stream';
 import { messageOf } from '@strongroom/contracts';
 import type { Connection, Submittable } from 'pg';
 import { EngineFault } from '../../engine-fault.js';
-import { faultOfServer } from '../server-fault.js';
-import type { SilenceLimit } from '../silence-limit.js';
+import type { ServerConnection } from '../connection.js';
 import { Archives } from './archives.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
 
@@ -31,7 +30,7 @@ export interface BaseBackupOptions {
   label: string;
   /** Whether it is built on the backup whose manifest was uploaded before. */
   isIncremental?: boolean;
-  silence: SilenceLimit;
+  connection: ServerConnection;
   patience: Patience;
 }
 
@@ -101,7 +100,7 @@ export class BaseBackup implements Submittable, CopySink {
     socket.off('data', this.parser);
     socket.on('data', this.take);
     socket.once('close', this.connectionClosed);
-    this.options.silence.set(this.options.patience.beginMs, silent);
+    this.options.connection.silence.set(this.options.patience.beginMs, silent);
     // WAIT false: the archive has the WAL that it needs, so the server's own archiver need not work.
     // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest is right for
     // every file. With the option a file of the backup names the old places, and changing it would break the manifest.
@@ -113,7 +112,7 @@ export class BaseBackup implements Submittable, CopySink {
   }
 
   handleError(error: Error): void {
-    this.fail(faultOfServer(error));
+    this.fail(this.options.connection.faultOf(error));
   }
 
   handleReadyForQuery(): void {}
@@ -129,15 +128,17 @@ export class BaseBackup implements Submittable, CopySink {
   };
 
   private readonly connectionClosed = (): void => {
+    const { silenceFault, tried } = this.options.connection;
     const broken = new EngineFault(
       'server-unreachable',
-      'The connection to the server broke while it sent the backup. See that the server is up; its log says why it ended the connection.',
+      ['The connection broke while the server sent the backup, and the server said nothing of it.', tried].join(' '),
     );
-    this.fail(this.options.silence.fault ?? broken);
+    this.fail(silenceFault ?? broken);
   };
 
   private hold(isHeld: boolean): void {
-    const { silence, patience } = this.options;
+    const { connection, patience } = this.options;
+    const { silence } = connection;
     if (isHeld) silence.set(patience.heldMs, untaken);
     else silence.set(patience.stallMs, silent);
     if (isHeld) this.socket?.pause();
@@ -156,7 +157,8 @@ export class BaseBackup implements Submittable, CopySink {
   }
 
   private release(): void {
-    this.options.silence.lift();
+    this.options.connection.isSending = false;
+    this.options.connection.silence.lift();
     this.socket?.off('data', this.take);
     this.socket?.off('close', this.connectionClosed);
   }
@@ -178,8 +180,14 @@ export class BaseBackup implements Submittable, CopySink {
         if (body.toString('latin1').startsWith('BASE_BACKUP')) this.isComplete = true;
         return;
       case 'E': {
-        const { C: code = '', M: message = '', H: hint } = errorFields(body);
-        this.fail(faultOfServer(Object.assign(new Error(message), { code, hint })));
+        const { C: code = '', M: message = '', V: severity, D: detail, H: hint } = errorFields(body);
+        const error = Object.assign(new Error(message), { code, severity, detail, hint });
+        this.fail(this.options.connection.faultOf(error));
+        return;
+      }
+      case 'N': {
+        const { V: severity = 'NOTICE', M: message = '', H: hint } = errorFields(body);
+        this.options.connection.notices.add({ severity, message, hint });
         return;
       }
       case 'Z':
@@ -191,7 +199,8 @@ export class BaseBackup implements Submittable, CopySink {
   private beginCopy(): void {
     const [[startLsn, timeline] = [], ...spaces] = this.rows.splice(0);
     if (!startLsn || !timeline) throw new RangeError('it did not say where the backup starts');
-    this.options.silence.set(this.options.patience.stallMs, silent);
+    this.options.connection.silence.set(this.options.patience.stallMs, silent);
+    this.options.connection.isSending = true;
     const kilobytes = spaces.map(([, , size]) => size);
     this.start.resolve({
       startLsn,

@@ -3,7 +3,7 @@
  * temporary replication slot keeps the WAL that the backup needs. The slot ends with the connection, in every case.
  */
 import { randomBytes } from 'node:crypto';
-import { messageOf, type VaultManifest } from '@strongroom/contracts';
+import type { VaultManifest } from '@strongroom/contracts';
 import type pg from 'pg';
 import type { BackupOptions, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../../engine.js';
 import { EngineFault } from '../../engine-fault.js';
@@ -13,9 +13,9 @@ import { limitBlocksName, limitBlocksObject } from '../chain/limit-list.js';
 import type { LeftTimeline } from '../chain/lineage.js';
 import { leaveReplicationSlot, replicationSlotOf } from '../chain/replication-slot.js';
 import { WalSummaries } from '../chain/wal-summaries.js';
-import { cancelled, connectionTo, type ServerPatience, unanswered } from '../connection.js';
+import { cancelled, ServerConnection, type ServerPatience, unanswered } from '../connection.js';
 import { describe, factsOf, historyOf, type Server } from '../server.js';
-import { faultOfServer } from '../server-fault.js';
+import { saidBy } from '../server-words.js';
 import { type BackupStart, BaseBackup } from './base-backup.js';
 
 /** @throws {IncrementalNotPossible | EngineFault} as `Engine.backup` says */
@@ -24,24 +24,18 @@ export async function takeBackup(
   { backupId, signal, parent }: BackupOptions,
   patience: ServerPatience,
 ): Promise<EngineBackup> {
-  const connection = connectionTo(target, 'replication', patience.connectMs);
-  const { client, silence } = connection;
-  const command = new BaseBackup({
-    label: `strongroom ${backupId}`,
-    silence,
-    patience,
-    isIncremental: parent !== undefined,
-  });
+  let connection: ServerConnection | undefined;
+  let command: BaseBackup | undefined;
   let summaries: WalSummaries | undefined;
   const stop = () => {
-    command.abort(cancelled());
-    connection.destroy();
+    command?.abort(cancelled());
+    connection?.destroy();
     summaries?.close();
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
-    if (signal.aborted) throw cancelled();
-    await client.connect();
+    connection = await ServerConnection.open(target, 'replication', { connectMs: patience.connectMs, signal });
+    const { client, silence } = connection;
     silence.set(patience.answerMs, unanswered);
     const server = await describe(client);
     if (parent) {
@@ -53,6 +47,8 @@ export async function takeBackup(
     await client.query(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
     if (parent) summaries = await WalSummaries.open(target, patience, { signal, temporarySlot: temporary });
     if (signal.aborted) throw cancelled();
+    const isIncremental = parent !== undefined;
+    command = new BaseBackup({ label: `strongroom ${backupId}`, connection, patience, isIncremental });
     client.query(command);
     const start = await command.begun.catch((error: unknown) => {
       throw parent ? notBuiltOn(error) : error;
@@ -65,7 +61,7 @@ export async function takeBackup(
           backupId,
           temporary,
           timeline: start.timeline,
-          isIncremental: parent !== undefined,
+          isIncremental,
         });
         return resultOf(server, start, endLsn, { ...left, parent: parent?.manifest });
       })
@@ -81,9 +77,9 @@ export async function takeBackup(
     return { objects: all(limits, command.objects), estimatedBytes: start.estimatedBytes, result };
   } catch (error) {
     signal.removeEventListener('abort', stop);
-    connection.destroy();
+    connection?.destroy();
     summaries?.close();
-    throw signal.aborted ? cancelled(error) : (silence.fault ?? faultOfServer(error));
+    throw signal.aborted ? cancelled(error) : (connection?.faultOf(error) ?? error);
   }
 }
 
@@ -132,7 +128,7 @@ async function afterwards(
     const noReplicationSlot = await leaveReplicationSlot(client, server, ids);
     return { history, replicationSlot: noReplicationSlot ? null : replicationSlotOf(ids.backupId), noReplicationSlot };
   } catch (error) {
-    const reason = `When it had ended no replication slot could be made for it: ${messageOf(error)}.`;
+    const reason = `When it had ended no replication slot could be made for it: ${saidBy(error)}`;
     return { history, replicationSlot: null, noReplicationSlot: { ground: 'no-slot-free', reason } };
   }
 }

@@ -8,7 +8,7 @@ import type { ParentBackup } from '../../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
 import { manifestName } from '../backup/base-backup.js';
 import type { Server } from '../server.js';
-import { sqlStateOf } from '../server-fault.js';
+import { saidBy, sqlStateOf } from '../server-words.js';
 import { againstParent, againstServer, type Ground, notPossible } from './grounds.js';
 import { ManifestUpload, UnreadableManifest } from './manifest-upload.js';
 import { hasReplicationSlot, replicationSlotOf } from './replication-slot.js';
@@ -69,7 +69,7 @@ export function notBuiltOn(error: unknown): unknown {
   return notPossible(
     {
       ground: /summar/i.test(message) ? 'summaries-missing' : 'refused-by-server',
-      reason: `The server can't build on the parent: ${message}.`,
+      reason: `The server can't build on the parent: ${saidBy(cause)}`,
     },
     cause,
   );

@@ -170,7 +170,7 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     const refused = server.take(full);
     await expect(refused).rejects.toMatchObject({ ground: 'no-database-connection' });
     await expect(refused).rejects.toThrow(
-      /pg_hba\.conf: host postgres backup ADDRESS scram-sha-256; .*Take a full backup/,
+      /pg_hba\.conf, such as: host postgres backup 127\.0\.0\.1\/32 scram-sha-256; .*Take a full backup/,
     );
     await expect(server.take()).resolves.toBeDefined();
     await writeFile(hba, before);

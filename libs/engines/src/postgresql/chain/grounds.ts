@@ -61,32 +61,38 @@ export function againstVersion(version: string, major: number): Ground | undefin
 
 /** Why no incremental backup can be taken of this server, on any parent. Undefined when one can. */
 export function againstServer(server: Server): Ground | undefined {
+  return allAgainstServer(server)[0];
+}
+
+/** Every ground that is to be mended before an incremental backup can be taken of this server, on any parent. */
+export function allAgainstServer(server: Server): Ground[] {
   const { version, versionNumber } = server;
   const tooOld = againstVersion(version, Math.floor(versionNumber / 10_000));
-  if (tooOld) return tooOld;
+  if (tooOld) return [tooOld];
+  const against: Ground[] = [];
   const flaw = flawOf(versionNumber);
   if (flaw) {
-    return {
+    against.push({
       ground: 'server-version-flawed',
       reason: `The server is PostgreSQL ${version}, which ${flaw.fault}: an incremental backup of it can't be trusted. Upgrade it to ${flaw.remedy} or newer.`,
-    };
+    });
   }
   if (!server.summarizesWal) {
-    return {
+    against.push({
       ground: 'wal-not-summarized',
       reason:
         'The server does not summarize its WAL, which incremental backups need. Set summarize_wal = on and reload it.',
-    };
+    });
   }
   // Otherwise a page may change without a trace in the WAL, as the visibility map does when vacuum cuts a table.
   if (server.dataChecksums !== 'on' && server.walLogHints !== 'on') {
-    return {
+    against.push({
       ground: 'pages-change-without-wal',
       reason:
         'The server has neither data checksums nor wal_log_hints: its pages may change without a trace in the WAL. Set wal_log_hints = on and restart it, or turn data checksums on (pg_checksums --enable).',
-    };
+    });
   }
-  return undefined;
+  return against;
 }
 
 /** Why nothing can be built on this parent here, as far as facts tell. Undefined when they say nothing against it. */

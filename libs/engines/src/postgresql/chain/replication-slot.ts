@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Server } from '../server.js';
-import { sqlStateOf } from '../server-fault.js';
+import { sqlStateOf } from '../server-words.js';
 import { againstServer, type Ground } from './grounds.js';
 
 const undefinedObject = '42704';

@@ -3,13 +3,13 @@
  * replication connection may not call functions. It must reach the same server that is backed up. The backup's temporary
  * replication slot proves that: its name is random, so no other server has it.
  */
-import { messageOf } from '@strongroom/contracts';
 import type pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget } from '../../engine.js';
-import { connectionTo, type ServerConnection, unanswered } from '../connection.js';
+import { EngineFault } from '../../engine-fault.js';
+import { ServerConnection, unanswered } from '../connection.js';
 import { compareLsn, isLsn } from '../lsn.js';
-import { faultOfServer, sqlStateOf } from '../server-fault.js';
+import { saidBy, sqlStateOf } from '../server-words.js';
 import { type Ground, notPossible } from './grounds.js';
 import type { RelationLimit, Span } from './limit-list.js';
 
@@ -34,6 +34,18 @@ const rowsAtOnce = 10_000;
 /** The size of a page's header. The rest of a page of the visibility map has two bits for each page of the table. */
 const pageHeaderBytes = 24;
 const pagesInByte = 4;
+
+const notAllowed = '42501';
+
+/** Nothing of the session's defaults is left that could end, hold up or bend what is asked. */
+const beginning = [
+  'begin transaction isolation level read committed read only not deferrable',
+  "set local search_path = ''",
+  'set local statement_timeout = 0',
+  'set local lock_timeout = 0',
+  'set local idle_in_transaction_session_timeout = 0',
+  'set local transaction_timeout = 0',
+];
 
 const listSummaries = `
   select start_lsn::text, end_lsn::text from pg_catalog.pg_available_wal_summaries() where tli = $1
@@ -74,21 +86,21 @@ export class WalSummaries {
     patience: SummariesPatience,
     { signal, temporarySlot }: { signal: AbortSignal; temporarySlot?: string },
   ): Promise<WalSummaries> {
-    const connection = connectionTo(target, 'sql', patience.connectMs);
-    signal.addEventListener('abort', connection.destroy, { once: true });
-    const summaries = new WalSummaries(connection, patience);
+    const { connectMs, answerMs } = patience;
+    let connection: ServerConnection | undefined;
+    const stop = () => connection?.destroy();
+    signal.addEventListener('abort', stop, { once: true });
     try {
-      await connection.client.connect();
-      connection.silence.set(patience.answerMs, unanswered);
-      // The role's own limits are not meant for this. In one transaction, since a pooler may give each another session.
-      await summaries.query('begin transaction read only');
-      await summaries.query("set local search_path = ''");
-      for (const limit of ['statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout']) {
-        await summaries.query(`set local ${limit} = 0`);
-      }
+      connection = await ServerConnection.open(target, 'sql', { connectMs, signal });
+      const summaries = new WalSummaries(connection, patience);
+      connection.silence.set(answerMs, unanswered);
+      // A pooler may give each transaction another session, with limits and a search_path of its own.
+      for (const statement of beginning) await summaries.query(statement);
       await summaries.query(listSummaries, [0]);
       const { rows: may } = await summaries.query(mayRead);
-      if (may[0]?.may !== true) throw new Error('permission denied for function pg_wal_summary_contents');
+      if (may[0]?.may !== true) {
+        throw Object.assign(new Error('permission denied for function pg_wal_summary_contents'), { code: notAllowed });
+      }
       if (temporarySlot !== undefined) {
         const { rows } = await summaries.query('select from pg_catalog.pg_replication_slots where slot_name = $1', [
           temporarySlot,
@@ -97,10 +109,10 @@ export class WalSummaries {
       }
       return summaries;
     } catch (error) {
-      connection.destroy();
-      throw notPossible(noConnection(target, connection.silence.fault ?? error), error);
+      connection?.destroy();
+      throw notPossible(noConnection(target, connection?.silenceFault ?? error, connection?.tried), error);
     } finally {
-      signal.removeEventListener('abort', connection.destroy);
+      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -162,7 +174,7 @@ export class WalSummaries {
 
   /** A server that can't give its summaries can still give a full backup. A server that is gone can't. */
   private missing(error: unknown): unknown {
-    const fault = this.connection.silence.fault;
+    const fault = this.connection.silenceFault;
     if (fault) return fault;
     if (error instanceof z.ZodError) {
       return notPossible({
@@ -171,10 +183,9 @@ export class WalSummaries {
       });
     }
     const code = sqlStateOf(error);
-    if (code === undefined || /^(57P0|08)/.test(code)) return faultOfServer(error);
-    const message = messageOf(error);
+    if (code === undefined || /^(57P0|08)/.test(code)) return this.connection.faultOf(error);
     return notPossible(
-      { ground: 'summaries-missing', reason: `The server's WAL summaries can't be read: ${message}.` },
+      { ground: 'summaries-missing', reason: `The server's WAL summaries can't be read: ${saidBy(error)}` },
       error,
     );
   }
@@ -201,12 +212,21 @@ export function covering(summaries: readonly Summary[], { timeline, startLsn, en
   });
 }
 
-function noConnection({ endpoint }: EngineTarget, error: unknown): Ground {
-  const { database, user, tls } = endpoint;
-  const message = messageOf(error);
-  const kind = tls === 'disable' ? 'host' : 'hostssl';
+function noConnection({ endpoint }: EngineTarget, error: unknown, tried: string | undefined): Ground {
+  const { database, user } = endpoint;
+  // The fault of a connection has the advice and what was tried.
+  const said =
+    error instanceof EngineFault ? [error.message] : [saidBy(error), ...(tried === undefined ? [] : [tried])];
+  const grant =
+    sqlStateOf(error) === notAllowed
+      ? [`GRANT EXECUTE ON FUNCTION pg_available_wal_summaries, pg_wal_summary_contents TO "${user}" in that database.`]
+      : [];
   return {
     ground: 'no-database-connection',
-    reason: `An ordinary connection to database "${database}" as "${user}" must tell which relations were cut since the backup before, and it failed: ${message}. See that the database exists and that the role may connect to it and execute pg_available_wal_summaries and pg_wal_summary_contents; add a line to pg_hba.conf: ${kind} ${database} ${user} ADDRESS scram-sha-256; then reload it.`,
+    reason: [
+      `An ordinary connection to database "${database}" as "${user}" must tell which relations were cut since the backup before, and it failed.`,
+      ...said,
+      ...grant,
+    ].join(' '),
   };
 }

@@ -1,0 +1,83 @@
+/** What a PostgreSQL server says, in its own words: errors with their detail and hint, and the notices before them. */
+import { messageOf } from '@strongroom/contracts';
+
+/** A notice or a warning of the server. */
+export interface Notice {
+  /** As the server writes it, such as `WARNING`. */
+  severity: string;
+  message: string;
+  hint?: string | undefined;
+}
+
+const mostNotices = 200;
+
+/** The notices of one connection. Memory stays flat however many come. */
+export class Notices {
+  readonly kept: Notice[] = [];
+  private dropped = 0;
+
+  add(notice: Notice): void {
+    if (this.kept.length < mostNotices) this.kept.push(notice);
+    else this.dropped += 1;
+  }
+
+  get count(): number {
+    return this.kept.length + this.dropped;
+  }
+
+  /** As many of them as there is room for, and how many more there are. Empty when there are none. */
+  told(roomChars: number): string {
+    if (this.count === 0) return '';
+    let text = 'Before that it said: ';
+    let told = 0;
+    for (const { severity, message, hint } of this.kept) {
+      const next = `${told === 0 ? '' : '; '}${severity}: ${clipped(hint ? `${message} (${hint})` : message, 300)}`;
+      if (text.length + next.length + 30 > roomChars) break;
+      text += next;
+      told += 1;
+    }
+    if (told === 0) return `It gave ${this.count} warnings before that.`;
+    return this.count > told ? `${text}; and ${this.count - told} more.` : sentence(text);
+  }
+}
+
+/** The SQLSTATE of the error. Undefined when it is not the server's. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const code = fieldOf(error, 'code') ?? '';
+  return /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) ? code : undefined;
+}
+
+/** What an error says of itself, as sentences: its message, its severity and SQLSTATE, its detail and its hint. */
+export function saidBy(error: unknown): string {
+  const state = sqlStateOf(error);
+  const message = clipped(messageOf(error), 600);
+  if (state === undefined) return sentence(message);
+  const [detail, hint, severity] = [fieldOf(error, 'detail'), fieldOf(error, 'hint'), fieldOf(error, 'severity')];
+  return [
+    `${message.replace(/[.\s]+$/, '')} (${severity === undefined ? '' : `${severity} `}${state}).`,
+    ...(detail === undefined ? [] : [`Detail: ${sentence(clipped(detail, 300))}`]),
+    ...(hint === undefined ? [] : [`Hint: ${sentence(clipped(hint, 300))}`]),
+  ].join(' ');
+}
+
+/** Message and detail, in which words are looked for. */
+export function wordsOf(error: unknown): string {
+  return `${messageOf(error)}\n${fieldOf(error, 'detail') ?? ''}`;
+}
+
+/** A text of an error object, such as `hint`. Undefined where it has none. */
+export function fieldOf(error: unknown, name: string): string | undefined {
+  if (typeof error !== 'object' || error === null || !(name in error)) return undefined;
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+export function clipped(text: string, mostChars: number): string {
+  if (text.length <= mostChars) return text;
+  // Half of a pair of UTF-16 can't be stored.
+  return `${text.slice(0, mostChars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,150 @@
+/**
+ * How events are written: each in the queue, in the caller's transaction, or several together. An append that throws a `LedgerFault`
+ * says whether it may be written all the same.
+ */
+import { aggregateOf, checkNewEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
+import { workAskedBy } from '@strongroom/domain';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { z } from 'zod';
+import { AppendQueue } from './append-queue.js';
+import {
+  type AppendOutcome,
+  type AppendRequest,
+  type ExpectedStream,
+  inTurns,
+  isAppended,
+  parseAnswers,
+} from './append-request.js';
+import { isOutage, LedgerFault, mayBeDone } from './ledger-fault.js';
+import { settled } from './settled-append.js';
+
+/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
+const appendWithJobs = `with appended as materialized (select * from ledger_append($1)), added as materialized (
+    select job_add_with_events(
+      coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
+    from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
+    where appended.outcome = 'appended'
+  ) select appended.* from appended cross join added`;
+
+const versionsOfStreams = z.array(z.object({ stream: z.string(), version: z.int() }));
+
+export class Appends {
+  private readonly queue: AppendQueue;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly readStream: (stream: StreamName) => Promise<RecordedEvent[]>,
+  ) {
+    this.queue = new AppendQueue({
+      write: (batch) => this.onConnection((run) => this.write(run.manager, batch)),
+      holds: (request) => this.holds(request),
+    });
+  }
+
+  /** Appends to one stream, in one statement with whatever else waits. */
+  async queued(request: AppendRequest): Promise<AppendOutcome> {
+    // The check comes before the queue, because a malformed event would fail the others of its batch.
+    request.events.forEach(checkNewEvent);
+    return this.queue.append(request);
+  }
+
+  /** Appends as the last statement of the caller's transaction. */
+  async within(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    if (requests.length === 0) return [];
+    for (const { events } of requests) events.forEach(checkNewEvent);
+    return this.write(manager, requests);
+  }
+
+  /** Appends all of the requests or none, in a transaction of their own. */
+  together(requests: AppendRequest[], expects: readonly ExpectedStream[]): Promise<AppendOutcome[]> {
+    return settled({
+      write: () => this.onConnection((run) => this.writeTogether(run, requests, expects)),
+      // All of the events are there, or none.
+      recogniseOwn: async (outcomes) => {
+        const held = await Promise.all(requests.map((request) => this.holds(request)));
+        return held.every((each) => each !== undefined) ? held : outcomes;
+      },
+    });
+  }
+
+  private async writeTogether(
+    run: QueryRunner,
+    requests: AppendRequest[],
+    expects: readonly ExpectedStream[],
+  ): Promise<AppendOutcome[]> {
+    const outcomes: AppendOutcome[] = [];
+    try {
+      await run.startTransaction();
+      for (const turn of inTurns(requests)) {
+        outcomes.push(...(await this.within(run.manager, turn)));
+        if (outcomes.every(isAppended)) continue;
+        await run.rollbackTransaction();
+        return outcomes;
+      }
+      if (!(await this.areAsExpected(run.manager, expects))) {
+        await run.rollbackTransaction();
+        return requests.map(() => ({ outcome: 'conflict' }));
+      }
+    } catch (error) {
+      if (run.isTransactionActive) await run.rollbackTransaction().catch(() => {});
+      // What was not committed is not written.
+      throw isOutage(error) ? new LedgerFault(error, false) : error;
+    }
+    await run.commitTransaction();
+    return outcomes;
+  }
+
+  /**
+   * Writes on a connection of its own. Whatever keeps that connection from being made is no doubt about what is written.
+   * @throws {LedgerFault} in an outage
+   */
+  private async onConnection(write: (run: QueryRunner) => Promise<AppendOutcome[]>): Promise<AppendOutcome[]> {
+    const run = this.dataSource.createQueryRunner();
+    try {
+      await run.connect().catch((error: unknown) => {
+        throw isOutage(error) ? new LedgerFault(error, false) : error;
+      });
+      return await write(run);
+    } catch (error) {
+      if (error instanceof LedgerFault || !isOutage(error)) throw error;
+      throw new LedgerFault(error, mayBeDone(error));
+    } finally {
+      await run.release();
+    }
+  }
+
+  /** Must be called after an append of the same transaction, whose lock keeps the streams unchanged until the commit. */
+  private async areAsExpected(manager: EntityManager, expects: readonly ExpectedStream[]): Promise<boolean> {
+    if (expects.length === 0) return true;
+    const rows: unknown = await manager.query(
+      'select stream, max(version)::int as version from ledger_event where stream = any($1) group by stream',
+      [expects.map(({ stream }) => stream)],
+    );
+    const versions = new Map(versionsOfStreams.parse(rows).map(({ stream, version }) => [stream, version]));
+    return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
+  }
+
+  /** Events and the jobs that they ask for are one statement, so that no failure leaves one without the other. */
+  private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
+    const asked = JSON.stringify(
+      requests.map((request, index) => ({ ...request, request: index, aggregate: aggregateOf(request.stream) })),
+    );
+    const work = requests.flatMap(({ accountId, events }, request) =>
+      events.flatMap((event, place) =>
+        workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } })),
+      ),
+    );
+    const answer: unknown =
+      work.length === 0
+        ? await manager.query('select * from ledger_append($1)', [asked])
+        : await manager.query(appendWithJobs, [asked, JSON.stringify(work)]);
+    return parseAnswers(answer, requests.length);
+  }
+
+  private async holds({ stream, expectedVersion, events }: AppendRequest): Promise<AppendOutcome | undefined> {
+    const written = (await this.readStream(stream)).slice(expectedVersion, expectedVersion + events.length);
+    const first = written[0];
+    const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
+    return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
+  }
+}

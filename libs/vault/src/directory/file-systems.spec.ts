@@ -1,0 +1,67 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@strongroom/runtime';
+import { type Lack, LackingFiles } from '../../../../test/vaults/lacking-files.js';
+import { storeSample } from '../../fixtures/sample-backup.js';
+import { Vaults } from '../vaults.js';
+import { DirectoryVault } from './directory-vault.js';
+import { VaultRoot } from './vault-root.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'strongroom-lacking-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const vaultOn = (lack: Lack) => new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new LackingFiles(lack)));
+
+describe('a vault on a file system that can not sync folders', () => {
+  const refusals: Lack[] = [
+    ...['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'EISDIR', 'EBADF', 'ENOSYS'].map((code) => ({
+      syncFolder: code,
+    })),
+    ...['EISDIR', 'EACCES', 'EPERM'].map((code) => ({ openFolder: code })),
+  ];
+
+  it.each(refusals)('takes backups, removes them and proves them (%j)', async (lack) => {
+    const vault = vaultOn(lack);
+    await vault.identify();
+    const { backupId } = await storeSample(vault);
+    expect((await vault.verify(backupId)).manifest.backupId).toBe(backupId);
+    await vault.purge(backupId, 1);
+    expect(await vault.manifest(backupId)).toBeUndefined();
+  });
+
+  it('says so once, when it is opened', async () => {
+    const told: string[] = [];
+    const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void told.push(line) } });
+    const vaults = new Vaults(new Map([['DFW', vaultOn({ syncFolder: 'EINVAL' })]]));
+    await vaults.identify(log);
+    for (let count = 0; count < 2; count += 1) await storeSample(vaults.of('DFW'));
+    expect(told.filter((line) => line.includes("can't sync folders"))).toHaveLength(1);
+  });
+
+  it.each([{ syncFolder: 'EIO' }, { sync: 'EIO' }, { sync: 'EINVAL' }])(
+    'takes none when the disk fails, or when it can not sync the file itself (%j)',
+    async (lack) => {
+      await expect(storeSample(vaultOn(lack))).rejects.toMatchObject({ code: 'vault-unavailable' });
+    },
+  );
+});
+
+describe('a vault on a file system without what keeps attempts apart', () => {
+  it.each([
+    [{ link: 'EPERM' }, 'has no hard links (EPERM)'],
+    [{ link: 'ENOTSUP' }, 'has no hard links (ENOTSUP)'],
+    [{ linkReplaces: true }, 'gives a file a name that another file has already'],
+    [{ createReplaces: true }, 'makes a file anew though it is there already'],
+  ])('is refused by name when it is opened (%j)', async (lack, why) => {
+    const vault = vaultOn(lack);
+    const refused = { code: 'vault-misconfigured', message: expect.stringContaining(why) };
+    await expect(vault.identify()).rejects.toMatchObject(refused);
+    await expect(vault.begin('01a215ed-2e1e-7057-ba0a-a76da3483220', 1)).rejects.toMatchObject(refused);
+    expect(await readdir(folder)).toEqual([]);
+  });
+});

@@ -1,0 +1,208 @@
+/**
+ * A vault, every call of which ends: with its outcome, with a fault when nothing has moved in the vault for too long, or with a
+ * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`.
+ */
+import { Readable } from 'node:stream';
+import {
+  type HeldBackup,
+  type ListedBackup,
+  type Removed,
+  type SealedManifest,
+  Vault,
+  type VaultIdentity,
+  type VaultMemory,
+  VaultUpload,
+} from './vault.js';
+import { type Doing, type Operation, VaultWatch, type WatchOptions } from './vault-watch.js';
+
+/** How long reading the identity of a vault may take. */
+const identifyMs = 10_000;
+/** How long an attempt may take to remove what it has written. The next attempt removes what is left. */
+const discardMs = 30_000;
+
+/** The vault as it is watched. A vault that is watched already stays as it is. */
+export function watched(vault: Vault, options: WatchOptions = {}): WatchedVault {
+  return vault instanceof WatchedVault ? vault : new WatchedVault(vault, new VaultWatch(vault, options));
+}
+
+/** The same vault, every call of which ends when the signal is aborted. */
+export function endingWith(vault: Vault, signal: AbortSignal): Vault {
+  return watched(vault).endingWith(signal);
+}
+
+export class WatchedVault extends Vault {
+  readonly region: string;
+
+  constructor(
+    private readonly vault: Vault,
+    private readonly watch: VaultWatch,
+    private readonly ends?: AbortSignal,
+  ) {
+    super();
+    this.region = vault.region;
+  }
+
+  endingWith(signal: AbortSignal): WatchedVault {
+    return new WatchedVault(this.vault, this.watch, signal);
+  }
+
+  async begin(backupId: string, attempt: number): Promise<VaultUpload> {
+    const upload = await this.over(`begin attempt ${attempt} at backup ${backupId}`, backupId, () =>
+      this.vault.begin(backupId, attempt),
+    );
+    return new WatchedUpload(upload, this.watch, backupId, this.ends);
+  }
+
+  manifest(backupId: string): Promise<SealedManifest | undefined> {
+    return this.over(`read the manifest of backup ${backupId}`, backupId, () => this.vault.manifest(backupId));
+  }
+
+  glance(backupId: string): Promise<SealedManifest | undefined> {
+    return this.over(`look at backup ${backupId}`, backupId, () => this.vault.glance(backupId));
+  }
+
+  locationOf(backupId: string): Promise<string | undefined> {
+    return this.over(`look for backup ${backupId}`, backupId, () => this.vault.locationOf(backupId));
+  }
+
+  read(backupId: string, objectName: string): Readable {
+    const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
+    const chunks = this.each(doing, () => this.vault.read(backupId, objectName));
+    return Readable.from(chunks, { objectMode: false });
+  }
+
+  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+    return this.watch.over(this.doing(`read back backup ${backupId}`, backupId, signal), (operation) =>
+      this.vault.verify(backupId, telling(operation, progress), operation.signal),
+    );
+  }
+
+  list(signal?: AbortSignal): AsyncIterable<ListedBackup> {
+    return this.each(this.doing('list its backups', undefined, signal), (ends) => this.vault.list(ends));
+  }
+
+  purge(backupId: string, attempt: number): Promise<Removed> {
+    return this.over(`remove backup ${backupId}`, backupId, () => this.vault.purge(backupId, attempt));
+  }
+
+  held(shard: number, signal?: AbortSignal): AsyncIterable<HeldBackup> {
+    return this.each(this.doing(`be looked through, part ${shard}`, undefined, signal), (ends) =>
+      this.vault.held(shard, ends),
+    );
+  }
+
+  tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
+    return this.over(`tidy up beside backup ${backupId}`, backupId, () => this.vault.tidy(backupId, kept, before));
+  }
+
+  forget(backupId: string, attempt: number, before: Date): Promise<boolean> {
+    return this.over(`forget backup ${backupId}`, backupId, () => this.vault.forget(backupId, attempt, before));
+  }
+
+  identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
+    const doing = { ...this.doing('say who it is'), limitMs: identifyMs };
+    return this.watch.over(doing, () => this.vault.identify(memory));
+  }
+
+  probe(): Promise<void> {
+    return this.watch.probe();
+  }
+
+  private over<T>(what: string, backupId: string, run: () => Promise<T>): Promise<T> {
+    return this.watch.over(this.doing(what, backupId), run);
+  }
+
+  private doing(what: string, backupId?: string, signal?: AbortSignal): Doing {
+    return { what, ...(backupId !== undefined && { backupId }), signals: [this.ends, signal] };
+  }
+
+  /** Passes on what the vault gives, item by item. While the reader has an item, the vault is not waited for. */
+  private async *each<T>(doing: Doing, open: (ends: AbortSignal) => AsyncIterable<T>): AsyncGenerator<T> {
+    const operation = await this.watch.begin(doing);
+    const items = open(operation.signal)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        operation.resume();
+        const next = await operation.until(items.next());
+        operation.pause();
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      operation.resume();
+      const closed = Promise.resolve(items.return?.());
+      // It waits for the item that hangs.
+      if (operation.isGivenUp) closed.catch(() => {});
+      else await operation.until(closed).catch(() => {});
+      operation.end();
+    }
+  }
+}
+
+class WatchedUpload extends VaultUpload {
+  constructor(
+    private readonly upload: VaultUpload,
+    private readonly watch: VaultWatch,
+    private readonly backupId: string,
+    private readonly ends: AbortSignal | undefined,
+  ) {
+    super();
+  }
+
+  async put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
+    const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
+    const chunks = passing(source, operation);
+    try {
+      return await operation.until(this.upload.put(name, chunks));
+    } finally {
+      // A vault that hangs with a chunk in hand never asks for another.
+      if (operation.isGivenUp) void chunks.return().catch(() => {});
+      operation.end();
+    }
+  }
+
+  seal(...[manifestBytes, reading = {}]: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
+    const doing = this.doing(`seal backup ${this.backupId}`, reading.signal);
+    return this.watch.over(doing, (operation) =>
+      this.upload.seal(manifestBytes, {
+        progress: telling(operation, reading.progress),
+        signal: operation.signal,
+      }),
+    );
+  }
+
+  /** An attempt that was told to end removes what it has written all the same. */
+  async discard(): Promise<void> {
+    const { backupId } = this;
+    const what = `remove what an attempt at backup ${backupId} has written`;
+    const removing = { what, backupId, limitMs: discardMs, signals: [] };
+    // The next attempt, or the sweep, removes what is left.
+    await this.watch.over(removing, () => this.upload.discard()).catch(() => {});
+  }
+
+  private doing(what: string, signal?: AbortSignal): Doing {
+    return { what, backupId: this.backupId, signals: [this.ends, signal] };
+  }
+}
+
+/** While the source has its turn, the vault is not waited for. */
+async function* passing(source: AsyncIterable<Buffer>, operation: Operation): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    operation.pause();
+    for await (const chunk of source) {
+      operation.resume();
+      yield chunk;
+      operation.signal.throwIfAborted();
+      operation.pause();
+    }
+  } finally {
+    operation.resume();
+  }
+}
+
+function telling({ moved }: Operation, progress?: (bytes: number) => void): (bytes: number) => void {
+  return (bytes) => {
+    moved();
+    progress?.(bytes);
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * A proxy before a PostgreSQL server that can lose, cut or add to what is sent: for what a network or a server does on a bad day.
+ * A test says what becomes of each piece that the server or a client sends.
+ */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** One connection of a client through the proxy. */
+export interface Link {
+  /** All that the client has sent since the server's last piece, as text. */
+  asked: string;
+  /** How many pieces the server has sent, this one included. */
+  answers: number;
+  /** Ends the client's side at once. The server still gets what was sent, and finds nobody when it answers. */
+  leave(): void;
+  /** Ends the connection at both sides. With some bytes, the client gets these first. */
+  cut(first?: Buffer): void;
+}
+
+/** Gives what is passed on of the piece; undefined passes on nothing. */
+type Passing = (bytes: Buffer, link: Link) => Buffer | undefined;
+
+const unchanged: Passing = (bytes) => bytes;
+
+export class WireProxy {
+  /** What becomes of what the server sends. */
+  toClient: Passing = unchanged;
+  /** What becomes of what the client sends. */
+  toServer: Passing = unchanged;
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(
+    private readonly server: Server,
+    /** The server's URL through the proxy. */
+    readonly url: string,
+  ) {}
+
+  static async before(serverUrl: string): Promise<WireProxy> {
+    const to = new URL(serverUrl);
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
+    const url = new URL(serverUrl);
+    url.host = `127.0.0.1:${address.port}`;
+    const proxy = new WireProxy(server, url.href);
+    server.on('connection', (near) => proxy.join(near, connect(Number(to.port), to.hostname)));
+    return proxy;
+  }
+
+  /** From now on everything passes. */
+  calm(): void {
+    this.toClient = unchanged;
+    this.toServer = unchanged;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private join(near: Socket, far: Socket): void {
+    const link: Link = {
+      asked: '',
+      answers: 0,
+      leave: () => {
+        near.removeAllListeners('close').destroy();
+        far.removeAllListeners('data').resume().end();
+      },
+      cut: (first) => {
+        far.destroy();
+        if (first && !near.destroyed) near.end(first);
+        else near.destroy();
+      },
+    };
+    for (const socket of [near, far]) {
+      this.sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.sockets.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.on('data', (bytes: Buffer) => {
+      link.asked += bytes.toString('latin1');
+      pass(this.toServer(bytes, link), far);
+    });
+    far.on('data', (bytes: Buffer) => {
+      link.answers += 1;
+      pass(this.toClient(bytes, link), near);
+      link.asked = '';
+    });
+  }
+}
+
+function pass(bytes: Buffer | undefined, to: Socket): void {
+  if (bytes && !to.destroyed && to.writable) to.write(bytes);
+}
+
+/** The message by which a server that is stopped ends a session: 57P01. */
+export function endOfSession(code = '57P01', message = 'terminating connection due to administrator command'): Buffer {
+  const fields = [`SFATAL`, `VFATAL`, `C${code}`, `M${message}`].map((field) => `${field}\0`).join('');
+  const body = Buffer.from(`${fields}\0`);
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
