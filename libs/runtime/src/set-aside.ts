@@ -27,6 +27,7 @@ export interface ThingSetAside {
 
 const news = z.array(z.object({ id: z.string() }));
 const things = z.array(z.object({ id: z.string(), accountId: z.string().nullable(), reason: z.string() }));
+const reasons = z.array(z.object({ kind: z.string(), id: z.string(), reason: z.string() }));
 const counts = z.array(z.object({ kind: z.string(), count: z.int() }));
 /** Everything but a stream is tried each few minutes by whoever works on it. What nobody tries any more is gone. */
 const forgottenAfter = `interval '1 hour'`;
@@ -80,14 +81,16 @@ export class SetAside {
       this.log?.info({ setAside: kind, id }, `${kind} ${id} is set aside no longer`);
   }
 
-  /** Those of the ids that are set aside, with the reason. */
-  async reasonsOf(kind: SetAsideKind, ids: readonly string[]): Promise<Map<string, string>> {
-    if (ids.length === 0) return new Map();
+  /** Those of the things that are set aside, each with the reason. */
+  async among(
+    asked: readonly { kind: SetAsideKind; id: string }[],
+  ): Promise<{ kind: string; id: string; reason: string }[]> {
+    if (asked.length === 0) return [];
     const rows: unknown = await this.dataSource.query(
-      `select id, account_id as "accountId", reason from set_aside where kind = $1 and id = any($2)`,
-      [kind, ids],
+      `select s.kind, s.id, s.reason from unnest($1::text[], $2::text[]) as asked(kind, id) join set_aside s using (kind, id)`,
+      [asked.map(({ kind }) => kind), asked.map(({ id }) => id)],
     );
-    return new Map(things.parse(rows).map(({ id, reason }) => [id, reason]));
+    return reasons.parse(rows);
   }
 
   /** Those that were tried longest ago, to be tried again. */
