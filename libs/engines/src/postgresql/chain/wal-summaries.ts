@@ -211,7 +211,7 @@ export function covering(summaries: readonly Summary[], { timeline, startLsn, en
   if (compareLsn(covered, endLsn) >= 0) return within;
   throw notPossible({
     ground: 'summaries-missing',
-    reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. See that wal_summary_keep_time is longer than the time between two backups.`,
+    reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. The server makes them while summarize_wal is on, and keeps them for wal_summary_keep_time: that must be longer than the time between two backups.`,
   });
 }
 
