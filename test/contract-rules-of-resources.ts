@@ -284,6 +284,13 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [regions('back to the region where it was made has the backup say where it lies there now')],
     },
     {
+      rule: 'A copy that waits says why, since when attempts fail for that reason, and when it is tried again at the latest. It also names the backup whose copy must come first.',
+      shown: [
+        regions('that waits says why, since when, and when it is tried again at the latest'),
+        regions('of a backup that is built on another says that it waits for the copy of that one'),
+      ],
+    },
+    {
       rule: 'A copy that is being deleted is shown to nobody.',
       shown: [regions('that is being deleted is shown to nobody')],
     },

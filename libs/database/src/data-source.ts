@@ -16,6 +16,9 @@ export interface DatabaseOptions {
   longestStatementMs?: number;
 }
 
+/** How long a transaction may wait for the next statement of its process, in milliseconds. */
+const longestIdleMs = 2_000;
+
 /** The server ends a slow statement itself and says so. A server that says nothing is given up this much later. */
 const silenceMs = 2_000;
 
@@ -39,8 +42,9 @@ export function dataSourceOptions({
     migrationsTransactionMode: 'each',
     migrations: [...migrations],
     extra: {
-      // A process that hangs in a transaction must not hold the ledger's lock for ever.
-      idle_in_transaction_session_timeout: 30_000,
+      // A process that freezes in a transaction keeps the ledger's lock, a timer or an offset from all others for so long.
+      // Whoever waits for something else meanwhile loses its session too, and must be ready to begin again.
+      idle_in_transaction_session_timeout: longestIdleMs,
       statement_timeout: longestStatementMs,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,

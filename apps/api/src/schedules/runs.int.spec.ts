@@ -24,6 +24,17 @@ const put = (id: string, schedule: object) => gateway.call(putSchedulesId, { id,
 const shown = async (id: string) =>
   z.object({ schedule: z.looseObject({}) }).parse((await gateway.call(getSchedulesId, { id })).body).schedule;
 
+/** What a run shows of a backup that is not there, or that began in time and went well at once. */
+const nothingToTell = {
+  made_full: null,
+  type: null,
+  full_because: null,
+  fault: null,
+  retry_at: null,
+  failed_attempts: [],
+  delays: [],
+};
+
 describe('the runs of a schedule', () => {
   const page = z.object({
     runs: z.array(z.looseObject({ id: z.string(), slot: z.string(), outcome: z.string() })),
@@ -37,7 +48,7 @@ describe('the runs of a schedule', () => {
     slot: '2020-11-14T14:30:00.000Z',
     outcome: 'coming',
     reason: null,
-    made_full: null,
+    ...nothingToTell,
     backup_id: null,
     backup_status: null,
     copies: [],
@@ -138,7 +149,7 @@ describe('the runs of a schedule', () => {
   it('tell what became of each slot: run with its backup and copies, skipped or missed with the reason', async () => {
     const { instanceId, id, ran, skipped, missed } = await past();
     await gateway.run(ran, instanceId, 'completed');
-    const none = { made_full: null, backup_id: null, backup_status: null, copies: [] };
+    const none = { ...nothingToTell, backup_id: null, backup_status: null, copies: [] };
     expect(await runsOf(id)).toEqual({
       runs: [
         comingOf(id),
@@ -147,7 +158,9 @@ describe('the runs of a schedule', () => {
           slot: '2020-11-13T14:30:00.000Z',
           outcome: 'ran',
           reason: null,
-          made_full: null,
+          ...nothingToTell,
+          type: 'full',
+          full_because: { ground: 'planned', reason: 'The schedule plans a full backup for the day of this slot.' },
           backup_id: ran,
           backup_status: 'COMPLETED',
           copies: [

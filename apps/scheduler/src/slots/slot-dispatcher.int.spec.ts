@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
@@ -10,6 +8,7 @@ import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
+import { freezingDatabase } from '../../../../test/services/freezing-database.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { removeTimer, setTimer } from './slot-timers.js';
@@ -123,40 +122,6 @@ const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 
 const outcomeOf = async (scheduleId: string, slotAt: Date) =>
   (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
 
-/** A way to the database that lets nothing of the client through once the client has begun to append. */
-async function freezingDatabase() {
-  const { hostname, port } = new URL(database.url);
-  const proxy = createServer((client) => {
-    const server = connect(Number(port), hostname);
-    let isFrozen = false;
-    client.on('data', (chunk) => {
-      if (!isFrozen) server.write(chunk);
-      isFrozen ||= chunk.includes('ledger_append');
-    });
-    server.on('data', (chunk) => client.write(chunk));
-    for (const [one, other] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      one.on('error', () => {});
-      one.on('close', () => other.destroy());
-    }
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  const url = new URL(database.url);
-  url.hostname = '127.0.0.1';
-  url.port = String((proxy.address() as AddressInfo).port);
-  const frozen = await createDataSource({ url: url.href, applicationName: 'freezing' }).initialize();
-  return {
-    frozen,
-    async close() {
-      await frozen.destroy();
-      proxy.close();
-    },
-  };
-}
-
 async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
   const backupId = scheduledBackupId(scheduleId, slotAt);
   await record(
@@ -269,7 +234,8 @@ describe('the slot dispatcher', () => {
 
   it('holds others up for seconds at most, though the scheduler freezes while it decides', async () => {
     const { scheduleId, slotAt } = await schedule();
-    const { frozen, close } = await freezingDatabase();
+    const freezing = await freezingDatabase(database.url, /ledger_append/);
+    const frozen = await createDataSource({ url: freezing.url, applicationName: 'freezing' }).initialize();
     try {
       clock.at = slotAt;
       const ticking = new SlotDispatcher(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).decideDue();
@@ -288,7 +254,8 @@ describe('the slot dispatcher', () => {
       expect(performance.now() - begunAt).toBeLessThan(15_000);
       await ended;
     } finally {
-      await close();
+      await frozen.destroy();
+      freezing.close();
     }
     // Nothing was written, and another scheduler decides the slot.
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
