@@ -23,6 +23,8 @@ export interface RegisteredInstance {
   credentialId?: string | null;
   /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
+  /** Whether it is recorded that a built server does not run. */
+  isDown?: boolean;
   /** The lineages that were accepted, each with the lineages that it replaces. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
@@ -46,7 +48,7 @@ export type InstanceState =
 export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoint' | 'credentialId'>>;
 
 export type InstanceCommand =
-  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
+  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted' | 'isDown'>)
   | { type: 'ChangeInstance'; accountId: string; instanceId: string; changes: InstanceChanges }
   /**
    * Does nothing when the instance is not there any more, or is reached elsewhere now: the work that has asked the server may
@@ -64,6 +66,9 @@ export type InstanceCommand =
     }
   | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
   | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
+  | ({ type: 'FailBuildAttempt' } & Pick<EventData<'InstanceBuildAttemptFailed'>, 'code' | 'reason' | 'retryAt'>)
+  | { type: 'TellServerDown'; code: string; reason: string }
+  | { type: 'TellServerUp' }
   | {
       type: 'AcceptLineage';
       accountId: string;
@@ -128,6 +133,35 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const { instanceId, name, datastore, backupId } = state;
       return { events: [{ type: 'InstanceBuilt', data: { instanceId, name, datastore, backupId, region, endpoint } }] };
     },
+    FailBuildAttempt: ({ code, reason, retryAt }, state) =>
+      state.is !== 'building'
+        ? { events: [] }
+        : {
+            events: [
+              {
+                type: 'InstanceBuildAttemptFailed',
+                data: {
+                  instanceId: state.instanceId,
+                  backupId: state.backupId,
+                  code,
+                  reason: storable(reason),
+                  retryAt,
+                },
+              },
+            ],
+          },
+    TellServerDown: ({ code, reason }, state) =>
+      state.is !== 'registered' || state.builtFrom === null || state.isDown
+        ? { events: [] }
+        : {
+            events: [
+              { type: 'InstanceServerDown', data: { instanceId: state.instanceId, code, reason: storable(reason) } },
+            ],
+          },
+    TellServerUp: (_, state) =>
+      state.is === 'registered' && state.isDown
+        ? { events: [{ type: 'InstanceServerUp', data: { instanceId: state.instanceId } }] }
+        : { events: [] },
     FailBuild: ({ code, reason }, state) =>
       state.is !== 'building'
         ? { events: [] }
@@ -192,6 +226,9 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     }),
     LineageAccepted: (state, { data: { lineage, inPlaceOf } }) =>
       state.is === 'registered' ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) } : state,
+    InstanceBuildAttemptFailed: (state) => state,
+    InstanceServerDown: (state) => (state.is === 'registered' ? { ...state, isDown: true } : state),
+    InstanceServerUp: (state) => (state.is === 'registered' ? { ...state, isDown: false } : state),
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
     InstanceForgotten(state) {
       if (state.is !== 'registered') return { is: 'forgotten', builtFrom: null, endpoint: undefined };
