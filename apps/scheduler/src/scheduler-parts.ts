@@ -3,11 +3,12 @@ import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
 import { type EngineFor, engineFor } from '@strongroom/engines';
 import { heldVerdicts, Ledger } from '@strongroom/ledger';
-import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
+import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
+import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
 
@@ -34,6 +35,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   actor: string;
   /** How long a backup is tried again whose faults pass, in milliseconds. */
   retryWindowMs: number;
+  skipped: SkippedSlots;
 }
 
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
@@ -66,6 +68,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     actor: runner,
     owner: runner,
     retryWindowMs: config.catchUpMs,
+    skipped: new SkippedSlots(views, new Runs(dataSource)),
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),

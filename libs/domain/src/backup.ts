@@ -11,7 +11,8 @@ import {
   type Refusal,
   refuse,
 } from '@strongroom/contracts';
-import { type BackupRetries, type NextTry, triedAgain } from './backup-retries.js';
+import type { BackupRetries, NextTry } from './backup-retries.js';
+import { retriesWaitedFor, whatItDoes } from './backup-words.js';
 import type { Decider } from './decider.js';
 import { shortVersion, storable } from './reason.js';
 
@@ -97,6 +98,8 @@ export type BackupCommand =
   /** For a backup that completed before lineages were recorded. */
   | { type: 'IdentifyBackup'; backupId: string; identity: BackupIdentity }
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
+  /** Ends a backup that waits for its next attempt. One that a runner is at is not ended. */
+  | { type: 'GiveUpBackup'; backupId: string; code: string; reason: string }
   | {
       type: 'RequestDeletion';
       backupId: string;
@@ -195,6 +198,18 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: storable(reason) } },
         ],
+        releases: claimOn(instanceId),
+      };
+    },
+    GiveUpBackup({ backupId, code, reason }, state) {
+      if (!isRequested(state) || !isOpen(state)) return nothing;
+      const retries = retriesWaitedFor(state);
+      if (!retries) return refuse('backup-still-running', `Backup ${backupId} is running. Wait until it has ended.`);
+      const { instanceId, scheduleId } = state.request;
+      const told = storable(`${reason} Its last attempt failed because: ${retries.last.reason}`);
+      const { attempt } = state;
+      return {
+        events: [{ type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: told } }],
         releases: claimOn(instanceId),
       };
     },
@@ -378,13 +393,6 @@ const notCompleted = {
   failed: 'has failed',
   'delete-failed': 'may be deleted in part',
 };
-
-/** What a backup that has not ended does now, as a sentence. */
-export function whatItDoes(backupId: string, state: BackupState): string {
-  const isWaiting = isRequested(state) && state.retries?.last.attempt === state.attempt;
-  if (isWaiting && state.retries) return `Backup ${backupId} ${triedAgain(state.retries)}`;
-  return `Backup ${backupId} is still running.`;
-}
 
 function isRequested(state: BackupState): state is Requested {
   return state.is !== 'absent' && state.is !== 'passed';

@@ -1,6 +1,6 @@
 /** The queries of the view of backups. */
 import { regionRetired } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
+import { type DataSource, type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import { type BackupRow, backupTable, type ShownStatus } from './backup-view.js';
 import { cut, type Page, type PageRequest } from './view.js';
@@ -69,6 +69,12 @@ export class Backups {
   async find(accountId: string, id: string): Promise<ShownBackup | undefined> {
     const row = await this.dataSource.manager.findOneBy(backupTable, { accountId, id });
     return row && isShown(row) ? row : undefined;
+  }
+
+  /** The id of the instance's backup that waits for its next attempt. */
+  async waitingOf(accountId: string, instanceId: string): Promise<string | undefined> {
+    const where = { accountId, instanceId, status: 'BUILDING' as const, retryAt: Not(IsNull()) };
+    return (await this.dataSource.manager.findOne(backupTable, { select: { id: true }, where }))?.id;
   }
 
   async findAll(accountId: string, ids: string[]): Promise<ShownBackup[]> {
