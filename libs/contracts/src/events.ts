@@ -65,6 +65,18 @@ export const eventSchemas = {
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
+  /** The server could not be built now, and it is tried again at `retryAt`. */
+  InstanceBuildAttemptFailed: z.strictObject({
+    instanceId: uuid,
+    backupId: uuid,
+    code: z.string().min(1),
+    reason,
+    retryAt: instant,
+  }),
+  /** A built server does not run, and is started again and again. */
+  InstanceServerDown: z.strictObject({ instanceId: uuid, code: z.string().min(1), reason }),
+  /** A built server that was down runs again. */
+  InstanceServerUp: z.strictObject({ instanceId: uuid }),
   /**
    * Holds what is in force from now on, whole. It also stands beside the registration of a server that is reached with
    * certificates.
