@@ -23,6 +23,7 @@ import { Comments1700000000021 } from './migrations/0021-comments.js';
 import { BoundedJobWaits1700000000022 } from './migrations/0022-bounded-job-waits.js';
 import { RelayAndLedgerIdentity1700000000023 } from './migrations/0023-relay-and-ledger-identity.js';
 import { ChangedCredentials1700000000034 } from './migrations/0034-changed-credentials.js';
+import { ToldVersions1700000000035 } from './migrations/0035-told-versions.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -49,4 +50,5 @@ export const migrations = [
   BoundedJobWaits1700000000022,
   RelayAndLedgerIdentity1700000000023,
   ChangedCredentials1700000000034,
+  ToldVersions1700000000035,
 ] as const;

@@ -32,7 +32,8 @@ export async function describe(client: pg.Client): Promise<Server> {
   const show = async (name: string) =>
     String(Object.values((await client.query<Record<string, unknown>>(`SHOW ${name}`)).rows[0] ?? {})[0] ?? '');
   const versionNumber = Number(await show('server_version_num'));
-  const version = (await show('server_version')).split(' ')[0] ?? '';
+  // A manifest and an event hold this much of it.
+  const version = ((await show('server_version')).split(' ')[0] ?? '').slice(0, 32);
   if (versionNumber < oldestVersion) {
     throw new EngineFault(
       'version-unsupported',
