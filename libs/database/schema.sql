@@ -43,8 +43,17 @@ create table backup_view (
   another_server jsonb,
   -- The position of the event that begins the backup. It tells which backup is newest, even when a clock was wrong.
   "position" bigint,
+  -- The newest attempts that failed in a way that passes, oldest first.
+  failed_attempts jsonb not null default '[]'::jsonb,
+  -- When the next attempt is due, while one is waited for.
+  retry_at timestamp with time zone,
+  -- Until when the backup is tried again.
+  retry_until timestamp with time zone,
+  -- Why the backup was late, oldest first.
+  delays jsonb not null default '[]'::jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
+CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_deleting_by_id ON backup_view USING btree (id) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_left_behind ON backup_view USING btree (id) WHERE ((status = 'DELETE_FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
@@ -338,6 +347,14 @@ create table run_view (
   version integer not null,
   -- Why the backup is full though an incremental one was planned.
   made_full jsonb,
+  -- The type of the run's backup, as it is known so far; null when there is none.
+  type text,
+  -- Why the backup has failed.
+  fault jsonb,
+  -- As in backup_view.
+  failed_attempts jsonb not null default '[]'::jsonb,
+  -- As in backup_view.
+  delays jsonb not null default '[]'::jsonb,
   constraint run_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX run_view_of_schedule ON run_view USING btree (schedule_id, slot_at DESC);

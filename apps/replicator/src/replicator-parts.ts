@@ -6,6 +6,7 @@ import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
 import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import { AwayRegions } from './jobs/copy/away-regions.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -19,6 +20,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
+  away: AwayRegions;
   sweep: Sweep;
   /** The consumer group of the replicators. */
   group: string;
@@ -36,6 +38,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const views = new Views(dataSource, ledger);
+  const copies = new Copies(dataSource);
+  const jobs = new Jobs(dataSource);
   const replicator = `replicator-${hostname()}-${process.pid}`;
   return {
     config,
@@ -53,9 +57,10 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     retryMs: config.copyRetryMs,
     mostAttempts: config.maxCopyAttempts,
     backups: new Backups(dataSource),
-    copies: new Copies(dataSource),
+    copies,
     unfinished: new Unfinished(dataSource),
-    jobs: new Jobs(dataSource),
+    jobs,
+    away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
     putBack: new PutBack(metrics, log),
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({

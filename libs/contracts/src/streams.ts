@@ -60,6 +60,8 @@ export const aggregateOfEvent = {
   SlotMissed: 'backup',
   BackupRequested: 'backup',
   BackupStarted: 'backup',
+  BackupAttemptFailed: 'backup',
+  BackupDelayed: 'backup',
   BackupMadeFull: 'backup',
   BackupIdentified: 'backup',
   BackupVersionFound: 'backup',

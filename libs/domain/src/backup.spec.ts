@@ -279,3 +279,114 @@ describe('the deletion of a backup', () => {
     expect(given(backupDecider, [...asked, deleted]).when(remove).gives).toBe('backup-unknown');
   });
 });
+
+describe('a backup whose attempt fails in a way that passes', () => {
+  const next = { retryAt: '2026-11-23T14:30:05.000Z', retryUntil: '2026-11-23T15:30:00.000Z' };
+  const failAttempt = (attempt: number, reason = 'nothing answers') => ({
+    type: 'FailBackupAttempt' as const,
+    backupId,
+    attempt,
+    code: 'server-unreachable',
+    reason,
+    ...next,
+  });
+  const attemptFailed: NewEvent = {
+    type: 'BackupAttemptFailed',
+    data: {
+      backupId,
+      instanceId,
+      scheduleId,
+      attempt: 1,
+      code: 'server-unreachable',
+      reason: 'nothing answers',
+      ...next,
+    },
+  };
+
+  it('goes on: the next attempt may begin, complete and fail it', () => {
+    const begun = [requested, started(1)];
+    expect(given(backupDecider, begun).when(failAttempt(1)).gives).toEqual([attemptFailed]);
+    const again = [...begun, attemptFailed, started(2)];
+    expect(given(backupDecider, again).when(complete(2)).decision.events.at(-1)).toMatchObject({
+      type: 'BackupCompleted',
+    });
+    expect(given(backupDecider, again).when(failAttempt(2)).gives).toMatchObject([{ data: { attempt: 2 } }]);
+    expect(given(backupDecider, again).when(failAttempt(1)).gives).toBe('attempt-superseded');
+    expect(given(backupDecider, [...begun, failed]).when(failAttempt(1)).gives).toBe('backup-already-ended');
+  });
+
+  it('records the failure once, though it is told twice, and as much of the reason as an event holds', () => {
+    const begun = [requested, started(1)];
+    expect(given(backupDecider, [...begun, attemptFailed]).when(failAttempt(1)).gives).toEqual([]);
+    expect(given(backupDecider, begun).when(failAttempt(1, 'x'.repeat(10_000))).gives).toMatchObject([
+      { data: { reason: 'x'.repeat(2_000) } },
+    ]);
+  });
+
+  it('still keeps its instance, can not be deleted, and says when it is tried again', () => {
+    const { outcome } = given(backupDecider, [requested, started(1), attemptFailed]).when({
+      type: 'RequestDeletion',
+      backupId,
+      accountId: account,
+      trigger: 'request',
+    });
+    expect(outcome).toMatchObject({
+      refused: 'backup-still-running',
+      message: `Backup ${backupId} is tried again at 2026-11-23T14:30:05Z, and until 2026-11-23T15:30:00Z, because attempt 1 failed with server-unreachable: nothing answers. Wait until it has ended, then delete it.`,
+    });
+  });
+});
+
+describe('a backup that is given up', () => {
+  const next = { retryAt: '2026-11-23T14:30:05.000Z', retryUntil: '2026-11-23T15:30:00.000Z' };
+  const giveUp = { type: 'GiveUpBackup' as const, backupId, code: 'instance-forgotten', reason: 'It was deleted.' };
+  const attemptFailed: NewEvent = {
+    type: 'BackupAttemptFailed',
+    data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down', ...next },
+  };
+
+  it('has failed and sets its instance free when it waits for its next attempt', () => {
+    const { decision } = given(backupDecider, [requested, started(1), attemptFailed]).when(giveUp);
+    expect(decision).toMatchObject({
+      events: [
+        {
+          type: 'BackupFailed',
+          data: { code: 'instance-forgotten', reason: 'It was deleted. Its last attempt failed because: down' },
+        },
+      ],
+      releases: [{ key: instanceId }],
+    });
+  });
+
+  it('goes on when a runner is at it, and stays as it is when it has ended', () => {
+    for (const running of [[requested], [requested, started(1)], [requested, started(1), attemptFailed, started(2)]]) {
+      expect(given(backupDecider, running).when(giveUp).gives).toBe('backup-still-running');
+    }
+    expect(given(backupDecider, [requested, started(1), completed]).when(giveUp).gives).toEqual([]);
+  });
+});
+
+describe('a backup that is begun late', () => {
+  it('says so before it begins, with as much of the reason as an event holds', () => {
+    const delay = { ground: 'no-runner-free', reason: 'x'.repeat(3_000), delayMs: 90_000 };
+    const told = { data: { backupId, instanceId, scheduleId, ...delay, reason: 'x'.repeat(2_000) } };
+    expect(given(backupDecider, [requested]).when({ ...start(1), delay }).gives).toMatchObject([
+      { type: 'BackupDelayed', ...told },
+      { type: 'BackupStarted' },
+    ]);
+    expect(given(backupDecider).when({ ...requestIt, delay }).gives).toMatchObject([
+      { type: 'BackupRequested' },
+      { type: 'BackupDelayed', ...told },
+    ]);
+  });
+});
+
+describe('a slot without a backup', () => {
+  it('tells as much of the reason as an event holds', () => {
+    const long = { ...slot, reason: 'x'.repeat(3_000) };
+    for (const type of ['SkipSlot', 'MissSlot'] as const) {
+      const { events } = given(backupDecider).when({ type, slot: long }).decision;
+      expect(events).toMatchObject([{ data: { reason: 'x'.repeat(2_000) } }]);
+    }
+  });
+});

@@ -12,38 +12,11 @@ import {
   refuse,
   versionInFacts,
 } from '@strongroom/contracts';
+import type { NextTry } from './backup-retries.js';
+import type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, Requested } from './backup-state.js';
+import { retriesWaitedFor, whatItDoes } from './backup-words.js';
 import type { Decider } from './decider.js';
 import { shortVersion, storable } from './reason.js';
-
-export type BackupState =
-  | { is: 'absent' }
-  | { is: 'passed'; outcome: 'skipped' | 'missed' }
-  | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' } & Work & CompletedBackup)
-  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
-
-interface Work {
-  accountId: string;
-  /** The number of the newest attempt; 0 before the first. */
-  attempt: number;
-  request: EventData<'BackupRequested'>;
-  /** Why the backup is full though an incremental was planned. */
-  madeFull?: MadeFull;
-  /** The lineage that the backup is a state of, once that is known. */
-  lineage?: string;
-  /** The event of its completion, once it has completed. */
-  completed?: EventData<'BackupCompleted'>;
-}
-
-/** Why a backup is full though an incremental was planned. */
-export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
-
-/** The lineage of a backup, and whether it is another one than that of the backup before. */
-export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
-  another?: Pick<EventData<'AnotherServerFound'>, 'formerLineage' | 'formerBackupId' | 'reason'> | undefined;
-}
-
-type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
 
 export type BackupCommand =
   | {
@@ -53,10 +26,22 @@ export type BackupCommand =
       parent?: BackupState;
       /** Why there is no parent, though an incremental was planned. */
       madeFull?: MadeFull;
+      /** Why its slot is decided late. */
+      delay?: Delay | undefined;
     }
   | { type: 'SkipSlot'; slot: EventData<'SlotSkipped'> }
   | { type: 'MissSlot'; slot: EventData<'SlotMissed'> }
-  | { type: 'StartBackup'; backupId: string; attempt: number; region: string; runner: string }
+  | {
+      type: 'StartBackup';
+      backupId: string;
+      attempt: number;
+      region: string;
+      runner: string;
+      /** Why the attempt is begun late. */
+      delay?: Delay | undefined;
+    }
+  /** The attempt failed in a way that passes, and another one follows. */
+  | ({ type: 'FailBackupAttempt'; backupId: string; attempt: number; code: string; reason: string } & NextTry)
   /** A backup that was to be incremental becomes full, in this attempt and in those that follow. */
   | ({ type: 'MakeFull'; backupId: string; attempt: number } & MadeFull)
   | {
@@ -78,6 +63,8 @@ export type BackupCommand =
   /** For a backup that completed before lineages were recorded. */
   | { type: 'IdentifyBackup'; backupId: string; identity: BackupIdentity }
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
+  /** Ends a backup that waits for its next attempt. One that a runner is at is not ended. */
+  | { type: 'GiveUpBackup'; backupId: string; code: string; reason: string }
   | {
       type: 'RequestDeletion';
       backupId: string;
@@ -99,7 +86,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
   aggregate: 'backup',
   initial: { is: 'absent' },
   decide: {
-    RequestBackup({ request, parent, madeFull }, state) {
+    RequestBackup({ request, parent, madeFull, delay }, state) {
       if (state.is !== 'absent') {
         return request.slotAt === null
           ? refuse('backup-exists', `Backup ${request.backupId} exists already.`)
@@ -110,19 +97,34 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         if (refusal) return refusal;
       }
       return {
-        events: [{ type: 'BackupRequested', data: request }, ...toldAsFull(request, madeFull)],
+        events: [
+          { type: 'BackupRequested', data: request },
+          ...toldAsFull(request, madeFull),
+          ...toldAsLate(request, delay),
+        ],
         claims: claimOn(request.instanceId),
       };
     },
     SkipSlot: ({ slot }, state) =>
-      state.is === 'absent' ? { events: [{ type: 'SlotSkipped', data: slot }] } : decided(slot.slotAt),
+      state.is === 'absent' ? { events: [{ type: 'SlotSkipped', data: withStorable(slot) }] } : decided(slot.slotAt),
     MissSlot: ({ slot }, state) =>
-      state.is === 'absent' ? { events: [{ type: 'SlotMissed', data: slot }] } : decided(slot.slotAt),
-    StartBackup({ backupId, attempt, region, runner }, state) {
+      state.is === 'absent' ? { events: [{ type: 'SlotMissed', data: withStorable(slot) }] } : decided(slot.slotAt),
+    StartBackup({ backupId, attempt, region, runner, delay }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt <= state.attempt) return superseded(backupId, attempt, state.attempt);
-      return { events: [{ type: 'BackupStarted', data: { backupId, attempt, region, runner } }] };
+      const started: NewEvent = { type: 'BackupStarted', data: { backupId, attempt, region, runner } };
+      return { events: [...toldAsLate(state.request, delay), started] };
+    },
+    FailBackupAttempt({ backupId, attempt, code, reason, retryAt, retryUntil }, state) {
+      if (!isRequested(state)) return unknown(backupId);
+      if (!isOpen(state)) return ended(backupId);
+      if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
+      // It was recorded already, and its answer was lost.
+      if (state.retries?.last.attempt === attempt) return nothing;
+      const { instanceId, scheduleId } = state.request;
+      const failed = { attempt, code, reason: storable(reason), retryAt, retryUntil };
+      return { events: [{ type: 'BackupAttemptFailed', data: { backupId, instanceId, scheduleId, ...failed } }] };
     },
     MakeFull({ backupId, attempt, ground, reason }, state) {
       if (!isRequested(state)) return unknown(backupId);
@@ -164,6 +166,18 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         releases: claimOn(instanceId),
       };
     },
+    GiveUpBackup({ backupId, code, reason }, state) {
+      if (!isRequested(state) || !isOpen(state)) return nothing;
+      const retries = retriesWaitedFor(state);
+      if (!retries) return refuse('backup-still-running', `Backup ${backupId} is running. Wait until it has ended.`);
+      const { instanceId, scheduleId } = state.request;
+      const told = storable(`${reason} Its last attempt failed because: ${retries.last.reason}`);
+      const { attempt } = state;
+      return {
+        events: [{ type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: told } }],
+        releases: claimOn(instanceId),
+      };
+    },
     RequestDeletion({ backupId, accountId, trigger }, state) {
       if (!isRequested(state) || state.accountId !== accountId) return unknown(backupId);
       // A backup that is deleted with its parent may be gone already.
@@ -171,7 +185,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (isOpen(state)) {
         return refuse(
           'backup-still-running',
-          `Backup ${backupId} is still running. Wait until it has ended, then delete it.`,
+          `${whatItDoes(backupId, state)} Wait until it has ended, then delete it.`,
         );
       }
       if (state.is === 'deleting') return nothing;
@@ -195,7 +209,20 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     SlotSkipped: () => ({ is: 'passed', outcome: 'skipped' }),
     SlotMissed: () => ({ is: 'passed', outcome: 'missed' }),
     BackupRequested: (_, { accountId, data }) => ({ is: 'requested', accountId, attempt: 0, request: data }),
-    BackupStarted: (state, { data }) => ({ ...requested(state), is: 'running', attempt: data.attempt }),
+    BackupStarted: (state, { at, data: { attempt, runner } }) => ({
+      ...requested(state),
+      is: 'running',
+      attempt,
+      begun: { at, runner },
+    }),
+    BackupAttemptFailed(state, { at, data }) {
+      const { retries, ...rest } = requested(state);
+      return {
+        ...rest,
+        retries: { times: (retries?.times ?? 0) + 1, since: retries?.since ?? at, last: { ...data, at } },
+      };
+    },
+    BackupDelayed: (state) => state,
     BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
     BackupIdentified(state, { data: { lineage, facts } }) {
       const { request, ...rest } = requested(state);
@@ -246,6 +273,21 @@ function toldAsFull(
   return [{ type: 'BackupMadeFull', data }];
 }
 
+function toldAsLate(
+  { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
+  delay: Delay | undefined,
+): NewEvent[] {
+  if (!delay) return [];
+  const { ground, reason, delayMs } = delay;
+  return [
+    { type: 'BackupDelayed', data: { backupId, instanceId, scheduleId, ground, reason: storable(reason), delayMs } },
+  ];
+}
+
+function withStorable<Told extends { reason: string }>(told: Told): Told {
+  return { ...told, reason: storable(told.reason) };
+}
+
 function toldAs(
   { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
   { lineage, facts, another }: BackupIdentity,
@@ -289,12 +331,6 @@ function notToBeBuiltOn(
 
 function backupUnknown(backupId: string): Refusal {
   return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
-}
-
-/** A backup that has completed: its request, and the event of its completion. */
-export interface CompletedBackup {
-  request: EventData<'BackupRequested'>;
-  completed: EventData<'BackupCompleted'>;
 }
 
 interface WantedBackup {

@@ -224,12 +224,11 @@ export class Ledger {
     { kind, key }: { kind: string; key: string },
     holder: string,
   ): Promise<boolean> {
-    await manager.query('select pg_advisory_xact_lock($1)', [appendLock]);
     const rows: unknown = await manager.query(
-      `with taken as (
-         insert into ledger_claim (kind, key, stream) values ($1, $2, $3) on conflict do nothing returning 1
+      `with locked as materialized (select pg_advisory_xact_lock($4)), taken as (
+         insert into ledger_claim (kind, key, stream) select $1, $2, $3 from locked on conflict do nothing returning 1
        ) select from taken`,
-      [kind, key, holder],
+      [kind, key, holder, appendLock],
     );
     return z.array(z.unknown()).parse(rows).length > 0;
   }
@@ -240,17 +239,17 @@ export class Ledger {
     await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
   }
 
-  /** Which of the keys have a claim of this kind that is held, as the caller's transaction sees it. */
-  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Set<string>> {
-    const rows: unknown = await manager.query('select key from ledger_claim where kind = $1 and key = any($2)', [
-      kind,
-      keys,
-    ]);
-    return new Set(
+  /** The claims of this kind that are held, as the caller's transaction sees it: by key, the stream that holds it. */
+  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Map<string, string>> {
+    const rows: unknown = await manager.query(
+      'select key, stream from ledger_claim where kind = $1 and key = any($2)',
+      [kind, keys],
+    );
+    return new Map(
       z
-        .array(z.object({ key: z.string() }))
+        .array(z.object({ key: z.string(), stream: z.string() }))
         .parse(rows)
-        .map(({ key }) => key),
+        .map(({ key, stream }) => [key, stream]),
     );
   }
 

@@ -4,6 +4,7 @@ import {
   type DatastoreType,
   type EngineFacts,
   type EventData,
+  type RecordedEvent,
   versionInFacts,
 } from '@strongroom/contracts';
 import { EntitySchema } from 'typeorm';
@@ -34,6 +35,21 @@ export interface MadeFullOfRow {
   reason: string;
 }
 
+/** An attempt that failed in a way that passes. The times are as the event has them. */
+export interface FailedAttemptOfRow extends FaultOfRow {
+  attempt: number;
+  at: string;
+  retryAt: string;
+}
+
+/** Why the backup was begun, or begun again, later than it should have been. */
+export interface DelayOfRow {
+  at: string;
+  delayMs: number;
+  ground: string;
+  reason: string;
+}
+
 export interface BackupRow extends ViewRow {
   instanceId: string;
   scheduleId: string | null;
@@ -48,6 +64,14 @@ export interface BackupRow extends ViewRow {
   copyTo: string[];
   status: BackupStatus;
   attempt: number;
+  /** The newest of the attempts that failed in a way that passes, oldest first. */
+  failedAttempts: FailedAttemptOfRow[];
+  /** When the next attempt is due; null unless one is waited for. */
+  retryAt: Date | null;
+  /** Until when the backup is tried again; null unless an attempt is waited for. */
+  retryUntil: Date | null;
+  /** The newest delays, oldest first. */
+  delays: DelayOfRow[];
   region: string | null;
   location: string | null;
   sizeBytes: number | null;
@@ -87,6 +111,10 @@ export const backupTable = new EntitySchema<BackupRow>({
     copyTo: { type: 'text', array: true, name: 'copy_to' },
     status: { type: 'text' },
     attempt: { type: 'integer' },
+    failedAttempts: { type: 'jsonb', name: 'failed_attempts' },
+    retryAt: { type: 'timestamptz', name: 'retry_at', nullable: true },
+    retryUntil: { type: 'timestamptz', name: 'retry_until', nullable: true },
+    delays: { type: 'jsonb' },
     region: { type: 'text', nullable: true },
     location: { type: 'text', nullable: true },
     sizeBytes: { type: 'bigint', name: 'size_bytes', nullable: true, transformer: bigintAsNumber },
@@ -108,6 +136,25 @@ export const backupTable = new EntitySchema<BackupRow>({
 
 const change = changing<BackupRow>();
 
+/** A row keeps so many failed attempts and delays; the events have them all. */
+const mostKept = 20;
+
+/** The list with one more failed attempt. */
+export function withFailure(
+  before: readonly FailedAttemptOfRow[],
+  { at, data: { attempt, code, reason, retryAt } }: RecordedEvent<'BackupAttemptFailed'>,
+): FailedAttemptOfRow[] {
+  return [...before, { attempt, code, reason, at, retryAt }].slice(-mostKept);
+}
+
+/** The list with one more delay. */
+export function withDelay(
+  before: readonly DelayOfRow[],
+  { at, data: { delayMs, ground, reason } }: RecordedEvent<'BackupDelayed'>,
+): DelayOfRow[] {
+  return [...before, { at, delayMs, ground, reason }].slice(-mostKept);
+}
+
 export const backupView: View<'backup', BackupRow> = {
   aggregate: 'backup',
   table: backupTable,
@@ -123,6 +170,10 @@ export const backupView: View<'backup', BackupRow> = {
       datastoreVersion: datastore.version,
       status: 'NEW',
       attempt: 0,
+      failedAttempts: [],
+      retryAt: null,
+      retryUntil: null,
+      delays: [],
       region: null,
       location: null,
       sizeBytes: null,
@@ -143,9 +194,27 @@ export const backupView: View<'backup', BackupRow> = {
     BackupStarted: change<'BackupStarted'>(({ at, data: { attempt, region } }) => ({
       status: 'BUILDING',
       attempt,
+      retryAt: null,
       region,
       startedAt: new Date(at),
     })),
+    BackupAttemptFailed: (row, event) =>
+      row && {
+        ...row,
+        fault: { code: event.data.code, reason: event.data.reason },
+        failedAttempts: withFailure(row.failedAttempts, event),
+        retryAt: new Date(event.data.retryAt),
+        retryUntil: new Date(event.data.retryUntil),
+        updatedAt: new Date(event.at),
+        version: event.version,
+      },
+    BackupDelayed: (row, event) =>
+      row && {
+        ...row,
+        delays: withDelay(row.delays, event),
+        updatedAt: new Date(event.at),
+        version: event.version,
+      },
     // The parent stays in the row until the backup has ended: an earlier attempt may have built on it.
     BackupMadeFull: change<'BackupMadeFull'>(({ data: { plannedParentId, ground, reason } }) => ({
       type: 'full',
@@ -170,17 +239,23 @@ export const backupView: View<'backup', BackupRow> = {
         parentId,
         ...(type === 'incremental' && { madeFull: null }),
         attempt,
+        retryAt: null,
+        retryUntil: null,
         region,
         location,
         sizeBytes,
         rawBytes,
         sha256,
+        // What failed on the way is told by the failed attempts.
+        fault: null,
         endedAt: new Date(at),
       }),
     ),
     BackupFailed: change<'BackupFailed'>(({ at, data: { attempt, code, reason } }) => ({
       status: 'FAILED',
       attempt,
+      retryAt: null,
+      retryUntil: null,
       fault: { code, reason },
       endedAt: new Date(at),
     })),

@@ -1,7 +1,15 @@
 /** The view of schedules' runs: what became of each slot, and the runs that were asked for. A run stays when its backup is deleted. */
-import { idOf, type RecordedEvent } from '@strongroom/contracts';
+import { type BackupType, idOf, type RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema } from 'typeorm';
-import type { MadeFullOfRow } from './backup-view.js';
+import { z } from 'zod';
+import {
+  type DelayOfRow,
+  type FailedAttemptOfRow,
+  type FaultOfRow,
+  type MadeFullOfRow,
+  withDelay,
+  withFailure,
+} from './backup-view.js';
 import { cut, type Page, unchanged, type View, type ViewRow } from './view.js';
 
 export type RunOutcome = 'ran' | 'skipped' | 'missed';
@@ -17,6 +25,14 @@ export interface RunRow extends ViewRow {
   reason: string | null;
   /** Why the backup is full though an incremental was planned. */
   madeFull: MadeFullOfRow | null;
+  /** The type of the backup, as it is known so far; null when there is none. */
+  type: BackupType | null;
+  /** Why the backup has failed. */
+  fault: FaultOfRow | null;
+  /** The newest of the attempts that failed in a way that passes, oldest first. */
+  failedAttempts: FailedAttemptOfRow[];
+  /** Why the backup was late, oldest first. */
+  delays: DelayOfRow[];
   createdAt: Date;
 }
 
@@ -32,6 +48,10 @@ export const runTable = new EntitySchema<RunRow>({
     outcome: { type: 'text' },
     reason: { type: 'text', nullable: true },
     madeFull: { type: 'jsonb', name: 'made_full', nullable: true },
+    type: { type: 'text', nullable: true },
+    fault: { type: 'jsonb', nullable: true },
+    failedAttempts: { type: 'jsonb', name: 'failed_attempts' },
+    delays: { type: 'jsonb' },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     version: { type: 'integer' },
   },
@@ -41,7 +61,7 @@ export const runView: View<'backup', RunRow> = {
   aggregate: 'backup',
   table: runTable,
   fold: {
-    BackupRequested: (_, { accountId, at, version, data: { backupId, instanceId, scheduleId, slotAt } }) =>
+    BackupRequested: (_, { accountId, at, version, data: { backupId, instanceId, scheduleId, slotAt, type } }) =>
       scheduleId === null
         ? undefined
         : {
@@ -53,25 +73,36 @@ export const runView: View<'backup', RunRow> = {
             outcome: 'ran',
             reason: null,
             madeFull: null,
+            ...noAttempts,
+            type,
             createdAt: new Date(at),
             version,
           },
     SlotSkipped: (_, event) => passed('skipped', event),
     SlotMissed: (_, event) => passed('missed', event),
     BackupStarted: unchanged,
+    BackupAttemptFailed: (row, event) =>
+      row && { ...row, failedAttempts: withFailure(row.failedAttempts, event), version: event.version },
+    BackupDelayed: (row, event) => row && { ...row, delays: withDelay(row.delays, event), version: event.version },
     BackupMadeFull: (row, { version, data: { plannedParentId, ground, reason } }) =>
-      row && { ...row, madeFull: { plannedParentId, ground, reason }, version },
+      row && { ...row, type: 'full', madeFull: { plannedParentId, ground, reason }, version },
     BackupIdentified: unchanged,
     BackupVersionFound: unchanged,
     AnotherServerFound: unchanged,
-    BackupCompleted: (row, { version, data }) =>
-      row?.madeFull && data.type === 'incremental' ? { ...row, madeFull: null, version } : row,
-    BackupFailed: unchanged,
+    BackupCompleted: (row, { version, data: { type } }) => {
+      if (!row) return undefined;
+      const madeFull = type === 'incremental' ? null : row.madeFull;
+      return type === row.type && madeFull === row.madeFull ? row : { ...row, type, madeFull, version };
+    },
+    // The version stays, as it did before the row had a fault: the rows of older versions got theirs without another fold.
+    BackupFailed: (row, { data: { code, reason } }) => row && { ...row, fault: { code, reason } },
     BackupDeletionRequested: unchanged,
     BackupDeletionFailed: unchanged,
     BackupDeleted: unchanged,
   },
 };
+
+const noAttempts = { type: null, fault: null, failedAttempts: [], delays: [] } as const satisfies Partial<RunRow>;
 
 function passed(
   outcome: 'skipped' | 'missed',
@@ -87,6 +118,7 @@ function passed(
     outcome,
     reason,
     madeFull: null,
+    ...noAttempts,
     createdAt: new Date(at),
     version,
   };
@@ -101,12 +133,24 @@ function isOfSlot(row: RunRow): row is SlotRun {
   return row.slotAt !== null;
 }
 
+const newest = z.array(z.object({ slotAt: z.date().nullable() })).length(1);
+
 export class Runs {
   constructor(private readonly dataSource: DataSource) {}
 
   async find(scheduleId: string, id: string): Promise<SlotRun | undefined> {
     const row = await this.dataSource.manager.findOneBy(runTable, { scheduleId, id });
     return row && isOfSlot(row) ? row : undefined;
+  }
+
+  /** The nominal time of the newest slot of the instance whose reason names the backup; undefined when there is none. */
+  async skippedFor(accountId: string, instanceId: string, backupId: string): Promise<Date | undefined> {
+    const rows: unknown = await this.dataSource.query(
+      `select max(r.slot_at) as "slotAt" from run_view r join schedule_view s on s.id = r.schedule_id
+       where s.account_id = $1 and s.instance_id = $2 and r.outcome = 'skipped' and position($3 in r.reason) > 0`,
+      [accountId, instanceId, backupId],
+    );
+    return newest.parse(rows)[0]?.slotAt ?? undefined;
   }
 
   /**

@@ -1,6 +1,14 @@
 /** Backups as the API shows them, with their copies. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { BackupResource, CopyResource, RecordedEvent } from '@strongroom/contracts';
+import {
+  type BackupResource,
+  type CopyResource,
+  isRefusal,
+  type RecordedEvent,
+  type Refusal,
+} from '@strongroom/contracts';
+import { backupDecider, whatItDoes } from '@strongroom/domain';
+import { Ledger, stateOf } from '@strongroom/ledger';
 import {
   type BackupFilter,
   type BackupRow,
@@ -18,6 +26,9 @@ import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
+import { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
+
+export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
 const bytesOfGb = 1_000_000_000;
 
@@ -27,6 +38,7 @@ export class BackupResources {
     @Inject(Backups) private readonly backups: Backups,
     @Inject(CopyResources) private readonly copies: CopyResources,
     @Inject(Jobs) private readonly jobs: Jobs,
+    @Inject(Ledger) private readonly ledger: Ledger,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -73,6 +85,24 @@ export class BackupResources {
     return (await this.backups.newestCompleted(instanceId))?.id;
   }
 
+  /** The id of the instance's backup that waits for its next attempt; undefined when none does. */
+  async waitingOf(accountId: string, instanceId: string): Promise<string | undefined> {
+    await this.views.catchUp(accountId);
+    return this.backups.waitingOf(accountId, instanceId);
+  }
+
+  /** The same outcome. A refusal because of a backup that waits for its next attempt says when that is, and why. */
+  async tellingRetry<Outcome>(
+    { accountId, instanceId }: { accountId: string; instanceId: string },
+    outcome: Outcome | Refusal,
+  ): Promise<Outcome | Refusal> {
+    if (!isRefusal(outcome) || outcome.refused !== 'backup-running-for-instance') return outcome;
+    const id = await this.waitingOf(accountId, instanceId);
+    if (id === undefined) return outcome;
+    const does = whatItDoes(id, await stateOf(this.ledger, backupDecider, id));
+    return { ...outcome, message: `${does} Wait until it has ended, then ask again.` };
+  }
+
   /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
   private async showing(rows: readonly ShownBackup[]): Promise<(row: ShownBackup) => BackupResource> {
     const copies = await this.copies.ofBackups(rows);
@@ -108,10 +138,16 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     schedule_id: row.scheduleId,
     checksum: row.sha256,
     made_full: madeFullResource(row.madeFull),
+    full_because: fullBecause(row),
     lineage: row.lineage,
     another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
-    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
+    attempt: row.attempt,
+    fault: faultResource(row.fault),
+    retry_at: utcOrNull(row.retryAt),
+    retry_until: utcOrNull(row.retryUntil),
+    failed_attempts: failedAttempts(row),
+    delays: delays(row),
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,
@@ -122,10 +158,6 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
 function whereItLies({ region, location }: ShownBackup, copies: readonly CopyResource[]): string | null {
   const putBack = copies.find((copy) => copy.region === region && copy.status === 'COMPLETED');
   return putBack ? putBack.locationRef : locationRef(region, location);
-}
-
-export function madeFullResource(madeFull: ShownBackup['madeFull']): BackupResource['made_full'] {
-  return madeFull && { planned_parent_id: madeFull.plannedParentId, ground: madeFull.ground, reason: madeFull.reason };
 }
 
 export function anotherServerResource({

@@ -25,8 +25,17 @@ import {
   scheduleDecider,
   serverToBackUp,
 } from '@strongroom/domain';
-import { ConflictFault, commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
+import {
+  type BoundCommand,
+  ConflictFault,
+  commandOn,
+  execute,
+  executeTogether,
+  Ledger,
+  stateOf,
+} from '@strongroom/ledger';
 import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
+import { BackupResources } from '../backups/resource.js';
 import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
@@ -48,6 +57,7 @@ export class InstanceCommands {
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(InstanceResources) private readonly instances: InstanceResources,
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+    @Inject(BackupResources) private readonly backups: BackupResources,
     @Inject(Clock) private readonly clock: Clock,
   ) {}
 
@@ -141,7 +151,7 @@ export class InstanceCommands {
     await this.run(caller, { type: 'AcceptLineage', accountId, instanceId, lineage, lineages }, instanceId);
   }
 
-  /** Forgets the instance and deletes its schedule, or neither. */
+  /** Forgets the instance, deletes its schedule and ends its backup that waits for another attempt, or nothing of this. */
   async forget(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<void> {
     const { accountId } = caller;
     const row = await this.instances.find(accountId, instanceId);
@@ -155,10 +165,20 @@ export class InstanceCommands {
         accountId,
         scheduleId,
       });
-    let outcome = await executeTogether(this, remove ? [remove, forget] : [forget]);
+    const ends = [...(await this.givingUp(caller, instanceId)), forget];
+    let outcome = await executeTogether(this, remove ? [remove, ...ends] : ends);
     // Somebody else has deleted the schedule meanwhile.
-    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, [forget]);
+    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, ends);
     unlessRefused('ForgetInstance', outcome);
+  }
+
+  /** A server may be gone for good: its backup must not hold up its instance until it has been tried to the end. */
+  private async givingUp(caller: Caller, instanceId: string): Promise<BoundCommand[]> {
+    const backupId = await this.backups.waitingOf(caller.accountId, instanceId);
+    if (backupId === undefined) return [];
+    const reason = 'The instance was deleted while the backup waited for its next attempt.';
+    const command = { type: 'GiveUpBackup', backupId, code: 'instance-forgotten', reason } as const;
+    return [commandOn(backupDecider, targetOf(withoutKey(caller), backupId, instanceId), command)];
   }
 
   /** The connection in force. A credential that can't be opened is none: it can be replaced. */

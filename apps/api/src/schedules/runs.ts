@@ -4,7 +4,14 @@ import type { BackupResource, RunResource } from '@strongroom/contracts';
 import { nextSlot, scheduledBackupId } from '@strongroom/domain';
 import { type Page, type PageRequest, type ScheduleRow, type SlotRun, Runs as SlotRuns } from '@strongroom/read-model';
 import { Clock } from '@strongroom/runtime';
-import { BackupResources, madeFullResource } from '../backups/resource.js';
+import {
+  BackupResources,
+  delays,
+  failedAttempts,
+  faultResource,
+  fullBecause,
+  madeFullResource,
+} from '../backups/resource.js';
 import { utc } from '../edge/times.js';
 
 const dayMs = 86_400_000;
@@ -56,6 +63,13 @@ function runResource(row: SlotRun, backup: BackupResource | undefined): RunResou
     outcome: row.outcome,
     reason: row.reason,
     made_full: madeFullResource(row.madeFull),
+    type: row.type,
+    full_because: fullBecause({ ...row, trigger: 'slot' }),
+    // A backup that is there knows best: its deletion may have failed meanwhile.
+    fault: backup?.fault ?? faultResource(row.fault),
+    retry_at: backup?.retry_at ?? null,
+    failed_attempts: failedAttempts(row),
+    delays: delays(row),
     backup_id: row.outcome === 'ran' ? row.id : null,
     backup_status: backup?.status ?? null,
     copies: backup?.copies.map(({ region, status }) => ({ region, status })) ?? [],
@@ -70,6 +84,12 @@ function comingRun(scheduleId: string, slotAt: Date): RunResource {
     outcome: 'coming',
     reason: null,
     made_full: null,
+    type: null,
+    full_because: null,
+    fault: null,
+    retry_at: null,
+    failed_attempts: [],
+    delays: [],
     backup_id: null,
     backup_status: null,
     copies: [],

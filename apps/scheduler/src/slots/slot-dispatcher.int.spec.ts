@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
@@ -10,6 +8,7 @@ import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
+import { freezingDatabase } from '../../../../test/services/freezing-database.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { removeTimer, setTimer } from './slot-timers.js';
@@ -123,39 +122,8 @@ const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 
 const outcomeOf = async (scheduleId: string, slotAt: Date) =>
   (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
 
-/** A way to the database that lets nothing of the client through once the client has begun to append. */
-async function freezingDatabase() {
-  const { hostname, port } = new URL(database.url);
-  const proxy = createServer((client) => {
-    const server = connect(Number(port), hostname);
-    let isFrozen = false;
-    client.on('data', (chunk) => {
-      if (!isFrozen) server.write(chunk);
-      isFrozen ||= chunk.includes('ledger_append');
-    });
-    server.on('data', (chunk) => client.write(chunk));
-    for (const [one, other] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      one.on('error', () => {});
-      one.on('close', () => other.destroy());
-    }
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  const url = new URL(database.url);
-  url.hostname = '127.0.0.1';
-  url.port = String((proxy.address() as AddressInfo).port);
-  const frozen = await createDataSource({ url: url.href, applicationName: 'freezing' }).initialize();
-  return {
-    frozen,
-    async close() {
-      await frozen.destroy();
-      proxy.close();
-    },
-  };
-}
+const toldOf = (scheduleId: string, slotAt: Date) =>
+  ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
 
 async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
   const backupId = scheduledBackupId(scheduleId, slotAt);
@@ -216,7 +184,55 @@ describe('the slot dispatcher', () => {
     clock.at = new Date(dayAfter(slotAt, 3).getTime() + hourMs);
     expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotMissed']);
-    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested']);
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested', 'BackupDelayed']);
+    const [missed] = await toldOf(scheduleId, slotAt);
+    const newest = dayAfter(slotAt, 3).toISOString().slice(0, 19);
+    expect(missed?.data).toMatchObject({
+      reason: expect.stringContaining(`Only the newest slot is made up for, which is that of ${newest}Z.`),
+    });
+    const [, delayed] = await toldOf(scheduleId, dayAfter(slotAt, 3));
+    expect(delayed?.data).toMatchObject({
+      ground: 'no-scheduler',
+      delayMs: hourMs,
+      reason: expect.stringContaining('No scheduler is known to have looked for slots before'),
+    });
+  });
+
+  it('says of a slot that was due while no scheduler looked from when to when that was', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    const one = dispatcher();
+    const from = new Date(slotAt.getTime() - 30_000);
+    const to = new Date(slotAt.getTime() + 13 * hourMs);
+    clock.at = from;
+    await one.decideDue();
+    clock.at = to;
+    expect(await one.decideDue()).toMatchObject({ missed: 1 });
+    const [missed] = await toldOf(scheduleId, slotAt);
+    const [since, until] = [from, to].map((at) => at.toISOString().slice(0, 19));
+    expect(missed?.data).toMatchObject({
+      reason: expect.stringMatching(
+        `^No scheduler looked for slots from ${since}Z to ${until}Z: .* It was found 780 min late, and a slot is made up for within 720 min`,
+      ),
+    });
+  });
+
+  it('says of a skipped slot which backup had not ended, and when that is tried again and why', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = slotAt;
+    await dispatcher().decideDue();
+    const backupId = scheduledBackupId(scheduleId, slotAt);
+    const begun = { backupId, attempt: 1, region: 'DFW', runner: 'spec' };
+    await record(streamOf('backup', backupId), instanceId, { type: 'BackupStarted', data: begun });
+    const failed = { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' };
+    const [retryAt, retryUntil] = ['2026-11-24T02:05:00.000Z', '2026-11-24T14:00:00.000Z'];
+    const attemptFailed = { type: 'BackupAttemptFailed', data: { ...failed, retryAt, retryUntil } } as const;
+    await record(streamOf('backup', backupId), instanceId, attemptFailed);
+    clock.at = dayAfter(slotAt);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
+    const [skipped] = await toldOf(scheduleId, dayAfter(slotAt));
+    expect(skipped?.data).toMatchObject({
+      reason: `Backup ${backupId} of the instance had not ended: it is tried again at 2026-11-24T02:05:00Z, and until 2026-11-24T14:00:00Z, because attempt 1 failed with server-unreachable: down.`,
+    });
   });
 
   it('fires nothing for a paused schedule, nor when it is resumed', async () => {
@@ -269,7 +285,8 @@ describe('the slot dispatcher', () => {
 
   it('holds others up for seconds at most, though the scheduler freezes while it decides', async () => {
     const { scheduleId, slotAt } = await schedule();
-    const { frozen, close } = await freezingDatabase();
+    const freezing = await freezingDatabase(database.url, /ledger_append/);
+    const frozen = await createDataSource({ url: freezing.url, applicationName: 'freezing' }).initialize();
     try {
       clock.at = slotAt;
       const ticking = new SlotDispatcher(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).decideDue();
@@ -288,7 +305,8 @@ describe('the slot dispatcher', () => {
       expect(performance.now() - begunAt).toBeLessThan(15_000);
       await ended;
     } finally {
-      await close();
+      await frozen.destroy();
+      freezing.close();
     }
     // Nothing was written, and another scheduler decides the slot.
     expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);

@@ -29,9 +29,11 @@ import { Backups } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { ZodError } from 'zod';
+import { whyBusy } from './busy-instances.js';
 import type { DueClock, DueTime } from './due-clock.js';
 import { LateTimers, timesAhead } from './late-timers.js';
 import { claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
+import { SlotWatch } from './slot-watch.js';
 
 export interface Decided {
   fired: number;
@@ -58,6 +60,7 @@ const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
 export class SlotDispatcher {
   private readonly backups: Backups;
   private readonly late: LateTimers;
+  private readonly watch = new SlotWatch();
   /** Schedules with slots that can't be judged now, and until when they are left. */
   private readonly held = new Map<string, number>();
 
@@ -81,9 +84,12 @@ export class SlotDispatcher {
   /** Decides due slots until none is left. */
   async decideDue(): Promise<Decided> {
     let total = nothing;
-    await this.late.putBack(await this.clock.time(this.dataSource.manager));
+    const time = await this.clock.time(this.dataSource.manager);
+    this.watch.look(time);
+    await this.late.putBack(time);
     for (;;) {
       const time = await this.clock.time(this.dataSource.manager);
+      this.watch.look(time);
       const { claimed, decided } = await this.dataSource.transaction((manager) => this.decideBatch(manager, time));
       total = {
         fired: total.fired + decided.fired,
@@ -117,12 +123,18 @@ export class SlotDispatcher {
       const spans = definitionsOf(told, { now, latest: new Date(timer.nextSlotAt.getTime() - 1) });
       const { paused, missed, fire, next } = dueSlots(spans, timer.nextSlotAt, now, this.catchUpMs + doubtMs);
       for (const { slotAt } of paused) decisions.push({ timer, slotAt, command: skip(timer, slotAt, wasPaused) });
-      if (fire) decisions.push({ timer, slotAt: fire.slotAt, command: begin(timer, fire, instance) });
+      if (fire) {
+        const delay = this.watch.delayOf(fire.slotAt, now, timesAhead(timer.ahead, fire.slotAt) > 0);
+        decisions.push({ timer, slotAt: fire.slotAt, command: { ...begin(timer, fire, instance), delay } });
+      }
       if (isInDoubt && missed.length > 0) {
         this.held.set(timer.scheduleId, performance.now() + heldMs);
         continue;
       }
-      for (const { slotAt } of missed) decisions.push({ timer, slotAt, command: miss(timer, slotAt, now) });
+      for (const { slotAt } of missed) {
+        const reason = this.watch.whyMissed(slotAt, now, { inItsPlace: fire?.slotAt, catchUpMs: this.catchUpMs });
+        decisions.push({ timer, slotAt, command: miss(timer, slotAt, reason) });
+      }
       moved.push({ scheduleId: timer.scheduleId, nextSlotAt: next });
     }
     await this.findParents(manager, decisions);
@@ -203,23 +215,24 @@ export class SlotDispatcher {
     const decided = { ...nothing };
     if (decisions.length === 0) return decided;
     await this.skipBusy(manager, decisions);
-    await manager.query(`set local idle_in_transaction_session_timeout = '2s'`);
     const busy = await this.append(manager, decisions, decided, now);
     // Another request has begun a backup of these instances since they were looked at.
     if (busy.length > 0) await this.append(manager, busy.map(skipRunning), decided, now);
     return decided;
   }
 
-  /** A slot whose backup can't begin, because another of the instance is running, is skipped. */
+  /** A slot whose backup can't begin, because another of the instance has not ended, is skipped. */
   private async skipBusy(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
     const asked = decisions.flatMap(({ timer, command }) => (command.type === 'RequestBackup' ? timer.instanceId : []));
     const busy = await this.ledger.claimedOf(manager, 'running-backup-of-instance', asked);
+    const why = await whyBusy(manager, this.ledger, [...busy.values()]);
     for (const decision of decisions) {
       if (decision.command.type !== 'RequestBackup') continue;
       const { instanceId } = decision.timer;
-      if (busy.has(instanceId)) decision.command = skipRunning(decision).command;
+      const holder = busy.get(instanceId);
+      if (holder !== undefined) decision.command = skip(decision.timer, decision.slotAt, why(holder));
       // No two requests of one append may share a claim.
-      busy.add(instanceId);
+      busy.set(instanceId, streamOf('backup', idOfSlot(decision.timer, decision.slotAt)));
     }
   }
 
@@ -270,7 +283,11 @@ function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
 }
 
 /** Asks for the backup that is planned. Whether its server can give an incremental is found out when the backup is taken. */
-function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): BackupCommand {
+function begin(
+  timer: SlotTimer,
+  { slotAt, definition }: Slot,
+  instance: RegisteredInstance,
+): Extract<BackupCommand, { type: 'RequestBackup' }> {
   const request: EventData<'BackupRequested'> = {
     backupId: idOfSlot(timer, slotAt),
     instanceId: timer.instanceId,
@@ -298,12 +315,14 @@ function skip({ scheduleId, instanceId }: SlotTimer, slotAt: Date, reason: strin
 }
 
 function skipRunning({ timer, slotAt }: SlotDecision): SlotDecision {
-  return { timer, slotAt, command: skip(timer, slotAt, 'A backup of the instance was still running.') };
+  return {
+    timer,
+    slotAt,
+    command: skip(timer, slotAt, 'Another backup of the instance was asked for at the same time.'),
+  };
 }
 
-function miss({ scheduleId, instanceId }: SlotTimer, slotAt: Date, now: Date): BackupCommand {
-  const lateMinutes = Math.round((now.getTime() - slotAt.getTime()) / 60_000);
-  const reason = `No scheduler was there to fire the slot; it was found ${lateMinutes} minutes late and not made up for.`;
+function miss({ scheduleId, instanceId }: SlotTimer, slotAt: Date, reason: string): BackupCommand {
   return { type: 'MissSlot', slot: { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason } };
 }
 

@@ -36,7 +36,8 @@ export const backupActionRequest = z.strictObject({
   }),
 });
 
-const fault = z.object({ code: z.string(), message: z.string() });
+/** Why something failed: `code` is for programs, `message` is for people. */
+export const fault = z.object({ code: z.string(), message: z.string() });
 
 /** Why a backup does not continue the history of the one before it: its server is another one, or was set back. */
 export const anotherServer = z.object({
@@ -48,6 +49,21 @@ export const anotherServer = z.object({
 
 /** Why a backup is full though an incremental was planned: `ground` is for programs, `reason` is for people. */
 export const madeFull = z.object({ planned_parent_id: z.string().nullable(), ground: z.string(), reason: z.string() });
+
+/** Why a backup is full, whether that was planned or not: `ground` is for programs, `reason` is for people. */
+export const fullBecause = z.object({ ground: z.string(), reason: z.string() });
+
+/** An attempt that failed in a way that passes. Another one was due at `retry_at`. */
+export const failedAttempt = z.object({
+  attempt: z.int(),
+  failed: utcTime,
+  code: z.string(),
+  message: z.string(),
+  retry_at: utcTime,
+});
+
+/** Why a backup was begun, or begun again, later than it should have been. */
+export const delay = z.object({ told: utcTime, seconds: z.int(), ground: z.string(), reason: z.string() });
 
 export const copyResource = z.object({
   id: z.string(),
@@ -62,8 +78,12 @@ export const copyResource = z.object({
   checksum: z.string().nullable(),
   verified: z.boolean(),
   locationRef: z.string().nullable(),
-  fault: fault.nullable(),
+  /** Why the newest attempt has failed, and since when attempts fail for that reason. */
+  fault: fault.extend({ since: utcTime.nullable() }).nullable(),
+  /** When it is tried again at the latest. A region that was away and is back is tried at once. */
   retry_at: utcTime.nullable(),
+  /** The backup that this one is built on, while the region does not have it: it is copied there first. */
+  waits_for: z.string().nullable(),
   created: utcTime,
   updated: utcTime,
   started: utcTime.nullable(),
@@ -91,12 +111,25 @@ export const backupResource = z.object({
   schedule_id: z.string().nullable(),
   checksum: z.string().nullable(),
   made_full: madeFull.nullable(),
+  /** Null for an incremental. */
+  full_because: fullBecause.nullable(),
   /** The history of a server that the backup is a state of: the id of the first backup of it. Null until it is known. */
   lineage: z.string().nullable(),
   another_server: anotherServer.nullable(),
   /** In percent. */
   progress: z.int().min(0).max(100),
+  /** The number of the newest attempt; 0 before the first. */
+  attempt: z.int(),
+  /** The fault of the newest attempt that failed, until the backup is completed. */
   fault: fault.nullable(),
+  /** When a backup that failed in a way that passes is tried again; null unless that is waited for. */
+  retry_at: utcTime.nullable(),
+  /** Until when it is tried again. */
+  retry_until: utcTime.nullable(),
+  /** The newest 20, oldest first. */
+  failed_attempts: z.array(failedAttempt),
+  /** The newest 20, oldest first. */
+  delays: z.array(delay),
   started: utcTime.nullable(),
   completed: utcTime.nullable(),
   copies: z.array(copyResource),
@@ -113,7 +146,7 @@ export const postBackups = {
   path: `${accountPath}/backups`,
   summary: 'Take a backup now',
   notes:
-    'An incremental is built on the newest completed backup of its instance. A parent_id that names another backup is a 422.',
+    'An incremental is built on the newest completed backup of its instance. A parent_id that names another backup is a 422. A backup whose server or vault is away is tried again for up to 15 minutes, and stays BUILDING with its fault and retry_at meanwhile.',
   status: 202,
   request: createBackupRequest,
   response: backupResponse,

@@ -1,8 +1,8 @@
 /** The schemas and the operations of schedules. A response has the fields of the reference page, and `paused` and `version`. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { madeFull } from './backups.js';
-import { idInBody, integer, links, optional, regions, zonelessTime } from './fields.js';
+import { delay, failedAttempt, fault, fullBecause, madeFull } from './backups.js';
+import { idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);
@@ -91,6 +91,18 @@ export const runResource = z.object({
   reason: z.string().nullable(),
   /** Why the backup is full though an incremental was planned. */
   made_full: madeFull.nullable(),
+  /** The type of the backup; null when there is none. */
+  type: z.enum(['full', 'incremental']).nullable(),
+  /** Null unless the backup is full. */
+  full_because: fullBecause.nullable(),
+  /** Why the backup has failed, or is tried again. */
+  fault: fault.nullable(),
+  /** When a backup that failed in a way that passes is tried again; null unless that is waited for. */
+  retry_at: utcTime.nullable(),
+  /** The newest 20, oldest first. */
+  failed_attempts: z.array(failedAttempt),
+  /** Why the backup was late. */
+  delays: z.array(delay),
   backup_id: z.string().nullable(),
   /** Null when there never was a backup, and when it was deleted. */
   backup_status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']).nullable(),

@@ -1,8 +1,9 @@
 /**
  * One attempt at a requested backup. The engine takes it from the server, it goes compressed into the vault of the home
  * region, and an event tells its end. Only the newest attempt can end a backup, so one that was overtaken changes nothing.
+ * A fault that passes leads to another attempt, until the window for that is used up.
  */
-import { type Endpoint, faultOf, isRefusal, streamOf } from '@strongroom/contracts';
+import { type Endpoint, Fault, faultOf, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupIdentity,
@@ -10,23 +11,34 @@ import {
   backupDecider,
   fold,
   instanceDecider,
+  leftOfWindow,
+  type NextTry,
+  nextTry,
   type RegisteredInstance,
+  triedInVain,
 } from '@strongroom/domain';
-import {
-  EngineFault,
-  type EngineFor,
-  IncrementalNotPossible,
-  type StoredBackup,
-  storeBackup,
-} from '@strongroom/engines';
+import { type EngineFor, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { endingWith, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
+import type { SkippedSlots } from './skipped-slots.js';
 
 /** After this many lost runners the backup is failed and not tried again, because it may be what ends them. */
 const mostLost = 5;
+/** Somebody waits for a backup that a client has asked for, and can ask again. So it fails sooner than one of a slot. */
+const longestForClientsMs = 900_000;
+
+/** The instance was forgotten while its backup was to be taken. */
+class InstanceForgotten extends Fault<'instance-forgotten'> {
+  override readonly name = 'InstanceForgotten';
+
+  constructor(instanceId: string) {
+    super('instance-forgotten', false, `Instance ${instanceId} is not registered any more.`);
+  }
+}
 
 export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
@@ -38,8 +50,13 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   lineage: Pick<ServerLineage, 'identify'>;
   /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
+  /** Called when an attempt failed that is made again. */
+  onAttemptFailed?: (code: string) => void;
   /** The name of the process, which runs the backup. */
   runner: string;
+  /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
+  retryWindowMs: number;
+  skipped: SkippedSlots;
 }
 
 type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
@@ -47,6 +64,7 @@ type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
 /** A backup that was asked for and has not ended. */
 interface Asked {
   backup: OpenBackup;
+  request: RecordedEvent;
   ledger: CausedLedger;
   log: Logger;
 }
@@ -77,43 +95,84 @@ export class BackupAttempt {
     const [request] = history;
     if ((backup.is !== 'requested' && backup.is !== 'running') || !request) return 'finished';
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
-    const asked = { backup, ledger: this.ledger.causedBy(request, parts.runner), log };
+    const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
     return job.failures >= mostLost ? this.failAsLost(asked) : this.begin(asked);
   }
 
   private async failAsLost(asked: Asked): Promise<Performed> {
-    const reason = `The backup was begun ${mostLost} times and its runner was lost each time. Look into the scheduler's log.`;
+    const reason = `The backup lost its runner ${mostLost} times, and may be what ended them. Look into the scheduler's log.`;
     await this.fail(asked, { code: 'runner-lost', reason });
     return 'finished';
   }
 
   private async begin(asked: Asked): Promise<Performed> {
-    const { backup, ledger, log } = asked;
-    const { runner, vault } = this.parts;
-    const start = { type: 'StartBackup', ...this.thisAttempt, region: vault.region, runner } as const;
+    const { backup, request, ledger, log } = asked;
+    const { runner, vault, clock } = this.parts;
+    const delay = delayOf(backup, request.at, clock.now());
+    const start = { type: 'StartBackup', ...this.thisAttempt, region: vault.region, runner, delay } as const;
     const begun = await ledger.record(backupDecider, this.backupId, start);
     if (!isRefusal(begun)) {
       log.info({ instance: backup.request.instanceId }, 'backup begun');
-      await this.make(asked);
-      return 'finished';
+      return this.make(asked);
     }
     log.info(`backup not begun: ${begun.message}`);
     // When the table of jobs was lost, their attempts are counted from 1 again. The next lease has the next number.
     return begun.refused === 'attempt-superseded' ? { retryInMs: 0 } : 'finished';
   }
 
-  private async make(asked: Asked): Promise<void> {
+  private async make(asked: Asked): Promise<Performed> {
     const startedAt = this.parts.clock.now();
     let stored: StoredBackup | undefined;
     try {
       stored = await this.store(asked, startedAt);
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
-      const { code, message: reason } = faultOf(error);
-      asked.log.error({ err: error }, `backup failed: ${reason}`);
-      await this.fail(asked, { code, reason });
+      return this.endInVain(asked, error, startedAt);
     }
     if (stored) await this.complete(asked, stored, startedAt);
+    return 'finished';
+  }
+
+  /** Ends an attempt that failed. Another one follows when the fault passes and the window is not used up. */
+  private async endInVain(asked: Asked, error: unknown, startedAt: Date): Promise<Performed> {
+    const { backup, log } = asked;
+    const { retries } = backup;
+    const now = this.parts.clock.now();
+    const { code, message } = faultOf(error);
+    const next = canPass(error) && nextTry(retries, now, await this.leftMs(backup, startedAt, now));
+    if (next) return this.tryAgain(asked, error, next, Date.parse(next.retryAt) - now.getTime());
+    const reason = triedInVain(retries, message, now);
+    log.error({ err: error }, `backup failed: ${reason}`);
+    await this.fail(asked, { code, reason });
+    return 'finished';
+  }
+
+  /** How long the backup is still tried again. A slot that was skipped because of it would have been tried for longer. */
+  private async leftMs(backup: OpenBackup, startedAt: Date, now: Date): Promise<number> {
+    const { retryWindowMs } = this.parts;
+    const { trigger } = backup.request;
+    const windowMs = trigger === 'slot' ? retryWindowMs : Math.min(retryWindowMs, longestForClientsMs);
+    const leftMs = leftOfWindow(backup.retries, now.getTime() - startedAt.getTime(), windowMs);
+    if (leftMs > 0 || retryWindowMs === 0) return leftMs;
+    const skipped = await this.ledger.outlast('looking for slots that were skipped', () =>
+      this.parts.skipped.newestFor(backup.accountId, { ...backup.request, backupId: this.backupId }),
+    );
+    return skipped ? skipped.getTime() + retryWindowMs - now.getTime() : leftMs;
+  }
+
+  /** What the attempt left in the vault does not count. Should it have sealed the backup, the next attempt takes that. */
+  private async tryAgain({ ledger, log }: Asked, error: unknown, next: NextTry, retryInMs: number): Promise<Performed> {
+    const { backupId, thisAttempt } = this;
+    const { code, message: reason } = faultOf(error);
+    const command = { type: 'FailBackupAttempt', ...thisAttempt, code, reason, ...next } as const;
+    const failed = await ledger.record(backupDecider, backupId, command);
+    if (isRefusal(failed)) {
+      log.warn(`attempt not failed: ${failed.message}`);
+      return 'finished';
+    }
+    this.parts.onAttemptFailed?.(code);
+    log.warn({ err: error, ...next }, `attempt failed: ${reason} The backup is tried again at ${next.retryAt}`);
+    return { retryInMs };
   }
 
   /** Fails the backup and removes it from the vault. When this is refused, another attempt has it or has ended it. */
@@ -144,6 +203,7 @@ export class BackupAttempt {
       if (parentId !== null) await new ParentCheck(this.parts, ledger).check(parentId);
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
+      if (isOutageOfParent(error)) throw error.cause;
       const isFallback = error instanceof IncrementalNotPossible && backup.request.trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
       return (await this.makeFull(asked, error)) ? this.storeOn(null, backup, startedAt) : undefined;
@@ -197,7 +257,7 @@ export class BackupAttempt {
   private async instance(instanceId: string): Promise<RegisteredInstance> {
     const instance = await this.ledger.stateOf(instanceDecider, instanceId);
     if (instance.is === 'registered') return instance;
-    throw new EngineFault('server-unreachable', `Instance ${instanceId} is not registered any more.`);
+    throw new InstanceForgotten(instanceId);
   }
 
   private async complete(asked: Asked, stored: StoredBackup, startedAt: Date): Promise<void> {
@@ -246,4 +306,19 @@ export class BackupAttempt {
       `another server was found behind the instance than that of backup ${formerBackupId}: ${reason} Retention counts its backups apart`,
     );
   }
+}
+
+/**
+ * Whether another attempt can help. What was read back damaged was written by this attempt, and the next one writes it anew;
+ * a parent that is damaged is no such fault, because nothing can be built on it.
+ */
+function canPass(error: unknown): boolean {
+  return faultOf(error).retryable || isSpoilt(error);
+}
+
+/** The parent could not be read because its vault was away for a moment: nothing is wrong with it. */
+function isOutageOfParent(error: unknown): error is IncrementalNotPossible {
+  if (!(error instanceof IncrementalNotPossible)) return false;
+  const { cause } = error;
+  return cause instanceof VaultFault && isOutageOfVault(cause.code);
 }

@@ -1,0 +1,47 @@
+/** Why a backup is as it is, for its own resource and for that of its run: why it is full, was late, or was tried again. */
+import type { BackupResource } from '@strongroom/contracts';
+import type { BackupRow } from '@strongroom/read-model';
+
+export function faultResource(fault: BackupRow['fault']): BackupResource['fault'] {
+  return fault && { code: fault.code, message: fault.reason };
+}
+
+export function madeFullResource(madeFull: BackupRow['madeFull']): BackupResource['made_full'] {
+  return madeFull && { planned_parent_id: madeFull.plannedParentId, ground: madeFull.ground, reason: madeFull.reason };
+}
+
+export function failedAttempts({
+  failedAttempts,
+}: Pick<BackupRow, 'failedAttempts'>): BackupResource['failed_attempts'] {
+  return failedAttempts.map(({ attempt, at, code, reason, retryAt }) => ({
+    attempt,
+    failed: at,
+    code,
+    message: reason,
+    retry_at: retryAt,
+  }));
+}
+
+export function delays({ delays }: Pick<BackupRow, 'delays'>): BackupResource['delays'] {
+  return delays.map(({ at, delayMs, ground, reason }) => ({
+    told: at,
+    seconds: Math.round(delayMs / 1_000),
+    ground,
+    reason,
+  }));
+}
+
+const planned = {
+  slot: { ground: 'planned', reason: 'The schedule plans a full backup for the day of this slot.' },
+  'run-now': { ground: 'run-now', reason: 'A run that is asked for by run_now is full.' },
+  request: { ground: 'asked-for', reason: 'A full backup was asked for.' },
+} as const;
+
+export function fullBecause({
+  type,
+  trigger,
+  madeFull,
+}: Pick<BackupRow, 'trigger' | 'madeFull'> & { type: BackupRow['type'] | null }): BackupResource['full_because'] {
+  if (type !== 'full') return null;
+  return madeFull ? { ground: madeFull.ground, reason: madeFull.reason } : planned[trigger];
+}
