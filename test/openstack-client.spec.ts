@@ -120,3 +120,17 @@ describe('openstack', () => {
     }
   }, 180_000);
 });
+
+describe('openstack database instance update', () => {
+  it('renames an instance, and fails where nothing is to be changed', async () => {
+    if (!client) return;
+    await openstack('database', 'instance', 'update', instanceId, '--name', 'renamed by a client');
+    const renamed = await parsed(openstack('database', 'instance', 'show', instanceId, '-f', 'json'));
+    expect(renamed).toMatchObject({ id: instanceId, name: 'renamed by a client' });
+    await expect(
+      openstack('database', 'instance', 'update', instanceId, '--remove-configuration'),
+    ).rejects.toMatchObject({
+      code: 1,
+    });
+  }, 60_000);
+});

@@ -26,6 +26,7 @@ import { SetAside1700000000025 } from './migrations/0025-set-aside.js';
 import { AttemptsAndDelays1700000000030 } from './migrations/0030-attempts-and-delays.js';
 import { FailedDeletions1700000000032 } from './migrations/0032-failed-deletions.js';
 import { ChangedCredentials1700000000034 } from './migrations/0034-changed-credentials.js';
+import { ToldVersions1700000000035 } from './migrations/0035-told-versions.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -55,4 +56,5 @@ export const migrations = [
   AttemptsAndDelays1700000000030,
   FailedDeletions1700000000032,
   ChangedCredentials1700000000034,
+  ToldVersions1700000000035,
 ] as const;
