@@ -7,6 +7,7 @@ import { postBackups, postInstances, postSchedules } from '@strongroom/contracts
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { engineFor } from '@strongroom/engines';
+import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import {
@@ -20,7 +21,15 @@ import {
   Views,
   viewTables,
 } from '@strongroom/read-model';
-import { type ConfigOf, type IdentityConfig, Jobs, type RuntimeParts, SetAside } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  type IdentityConfig,
+  Jobs,
+  type Logger,
+  loggerToken,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupCommands } from './backups/commands.js';
 import { Incrementals } from './backups/incrementals.js';
@@ -68,7 +77,15 @@ const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, BackupResources];
 const ofCopies = [CopyCommands, CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
-const ofEvents: Provider[] = [EventStreams, { provide: streamTimingsToken, useValue: usualTimings }];
+const ofEvents: Provider[] = [
+  EventStreams,
+  {
+    provide: LedgerIdentity,
+    inject: [DataSource, loggerToken],
+    useFactory: (dataSource: DataSource, log: Logger) => new LedgerIdentity(dataSource, log),
+  },
+  { provide: streamTimingsToken, useValue: usualTimings },
+];
 
 /** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
 const madeBy: Provider = {
