@@ -249,6 +249,15 @@ describe('an incremental backup', () => {
       'unprocessableEntity',
       expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),
     ]);
+    // The version that the server tells counts, and not the one that was declared.
+    const datastore = { type: 'postgresql', version: '16.4' };
+    const declaredOld = await gateway.register('admin', { connection, datastore });
+    await completed(declaredOld);
+    expect(fullFaultOf(await create({ name: 'x', instance: declaredOld, incremental: 1 }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),
+    ]);
   });
 
   it('is copied to no region that does not hold its parent', async () => {

@@ -166,6 +166,7 @@ describe('what a server says is wrong', () => {
     ['53300', 'too many connections for role "backup"', 'server-exhausted', true],
     ['53100', 'could not write to file "pg_wal/xlogtemp.7": No space left on device', 'server-exhausted', true],
     ['53200', 'out of memory', 'server-exhausted', true],
+    ['54000', 'file name too long for tar format: "x"', 'backup-not-permitted', false],
     ['55000', 'something of a newer version is not as it must be', 'backup-not-permitted', false],
     ['57P01', 'terminating connection due to administrator command', 'server-unreachable', true],
     ['57P02', 'terminating connection because of crash of another server process', 'server-unreachable', true],

@@ -116,6 +116,8 @@ const rules: readonly Rule[] = [
     fault: 'server-exhausted',
     advice: 'Raise max_replication_slots, or let another backup end first.',
   },
+  // A limit of PostgreSQL itself, such as that of a file name in an archive.
+  { states: /^54/, fault: 'backup-not-permitted' },
   // Connections, memory and disk can be free again soon.
   { states: /^53/, fault: 'server-exhausted' },
   {
