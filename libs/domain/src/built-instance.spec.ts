@@ -19,25 +19,25 @@ const fault = { code: 'server-did-not-start', reason: 'It does not start.' };
 const down = { type: 'InstanceServerDown', data: { instanceId, ...fault } } as const;
 const up = { type: 'InstanceServerUp', data: { instanceId } } as const;
 
-const after = (...events: NewEvent[]) => given(instanceDecider, events);
+const having = (...events: NewEvent[]) => given(instanceDecider, events);
 
 describe('a server that is built', () => {
   it('says why it is tried again, as long as it is being built', () => {
     const retryAt = '2026-11-24T00:00:05.000Z';
     const failed = { type: 'FailBuildAttempt', ...fault, retryAt } as const;
-    expect(after(requested).when(failed).gives).toEqual([
+    expect(having(requested).when(failed).gives).toEqual([
       { type: 'InstanceBuildAttemptFailed', data: { instanceId, backupId, ...fault, retryAt } },
     ]);
-    expect(after(requested, built).when(failed).gives).toEqual([]);
+    expect(having(requested, built).when(failed).gives).toEqual([]);
   });
 
   it('is called down once, and up once, and never before it was built', () => {
     const isDown = { type: 'TellServerDown', ...fault } as const;
-    expect(after(requested).when(isDown).gives).toEqual([]);
-    expect(after(requested, built).when(isDown).gives).toEqual([down]);
-    expect(after(requested, built, down).when(isDown).gives).toEqual([]);
-    expect(after(requested, built).when({ type: 'TellServerUp' }).gives).toEqual([]);
-    expect(after(requested, built, down).when({ type: 'TellServerUp' }).gives).toEqual([up]);
-    expect(after(requested, built, down, up).when(isDown).gives).toEqual([down]);
+    expect(having(requested).when(isDown).gives).toEqual([]);
+    expect(having(requested, built).when(isDown).gives).toEqual([down]);
+    expect(having(requested, built, down).when(isDown).gives).toEqual([]);
+    expect(having(requested, built).when({ type: 'TellServerUp' }).gives).toEqual([]);
+    expect(having(requested, built, down).when({ type: 'TellServerUp' }).gives).toEqual([up]);
+    expect(having(requested, built, down, up).when(isDown).gives).toEqual([down]);
   });
 });
