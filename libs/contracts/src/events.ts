@@ -170,7 +170,10 @@ export const eventSchemas = {
     /** The engine tells by these whether another backup is a later state of the same server; null when they are not kept. */
     facts: engineFacts.nullable(),
   }),
-  /** The version of the server that the backup was taken of, which is another one than was known when it was requested. */
+  /**
+   * The version of the server that the backup was taken of, when it is another one than was known when it was requested. Where
+   * the facts of `BackupIdentified` have a `serverVersion`, they tell it alone.
+   */
   BackupVersionFound: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), datastore }),
   /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({

@@ -7,7 +7,8 @@ import {
   type Refusal,
   refuse,
 } from '@strongroom/contracts';
-import { type BackupState, type CompletedBackup, completedBackup } from './backup.js';
+import { completedBackup } from './backup.js';
+import type { BackupState, CompletedBackup } from './backup-state.js';
 import { failBuildAttempt, tellServerDown, tellServerUp } from './built-instance.js';
 import type { Decider } from './decider.js';
 import { shortVersion, storable } from './reason.js';

@@ -3,7 +3,10 @@
  * a value that say so. They are set aside, each by itself. The client would end the consumer at such a batch, and again at every
  * next try, for all topics.
  */
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs, { CompressionTypes } from 'kafkajs';
+
+// Node finds no such name when it imports the module by names.
+const { CompressionCodecs } = kafkajs;
 
 export const unreadableHeader = 'strongroom-unreadable';
 
