@@ -23,7 +23,7 @@ beforeAll(async () => {
   client = await pythonPackages({
     name: 'openstack-client-6.0.0-8.0.0',
     requirements: ['python-openstackclient==6.0.0', 'python-troveclient==8.0.0', 'setuptools==79.0.1'],
-    requiredBy: 'REQUIRE_OPENSTACK',
+    part: 'openstack-client',
   });
   customer = await CustomerDatabase.start({ megabytes: 5 });
   strongroom = await Deployment.create();

@@ -53,6 +53,7 @@ create table backup_view (
   delays jsonb not null default '[]'::jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
+CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_deleting_by_id ON backup_view USING btree (id) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_left_behind ON backup_view USING btree (id) WHERE ((status = 'DELETE_FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));

@@ -14,6 +14,7 @@ import {
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import { AwayRegions } from './jobs/copy/away-regions.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -27,6 +28,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
+  away: AwayRegions;
   sweep: Sweep;
   /** The consumer group of the replicators. */
   group: string;
@@ -46,6 +48,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const setAside = new SetAside(dataSource, log);
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
+  const copies = new Copies(dataSource);
+  const jobs = new Jobs(dataSource);
   const replicator = `replicator-${hostname()}-${process.pid}`;
   return {
     config,
@@ -63,9 +67,10 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     retryMs: config.copyRetryMs,
     mostAttempts: config.maxCopyAttempts,
     backups: new Backups(dataSource),
-    copies: new Copies(dataSource),
+    copies,
     unfinished: new Unfinished(dataSource),
-    jobs: new Jobs(dataSource),
+    jobs,
+    away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
     putBack: new PutBack(metrics, log),
     setAside,
     passes: isOutage,

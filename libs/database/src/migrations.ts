@@ -24,6 +24,7 @@ import { BoundedJobWaits1700000000022 } from './migrations/0022-bounded-job-wait
 import { RelayAndLedgerIdentity1700000000023 } from './migrations/0023-relay-and-ledger-identity.js';
 import { SetAside1700000000025 } from './migrations/0025-set-aside.js';
 import { AttemptsAndDelays1700000000030 } from './migrations/0030-attempts-and-delays.js';
+import { FailedDeletions1700000000032 } from './migrations/0032-failed-deletions.js';
 import { ChangedCredentials1700000000034 } from './migrations/0034-changed-credentials.js';
 
 export const migrations = [
@@ -52,5 +53,6 @@ export const migrations = [
   RelayAndLedgerIdentity1700000000023,
   SetAside1700000000025,
   AttemptsAndDelays1700000000030,
+  FailedDeletions1700000000032,
   ChangedCredentials1700000000034,
 ] as const;

@@ -7,7 +7,8 @@ import {
   type Refusal,
   refuse,
 } from '@strongroom/contracts';
-import { type BackupState, type CompletedBackup, completedBackup } from './backup.js';
+import { completedBackup } from './backup.js';
+import type { BackupState, CompletedBackup } from './backup-state.js';
 import type { Decider } from './decider.js';
 import { shortVersion, storable } from './reason.js';
 
@@ -47,7 +48,14 @@ export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoin
 
 export type InstanceCommand =
   | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
-  | { type: 'ChangeInstance'; accountId: string; instanceId: string; changes: InstanceChanges }
+  | {
+      type: 'ChangeInstance';
+      accountId: string;
+      instanceId: string;
+      changes: InstanceChanges;
+      /** What the server has told of itself over the new connection; undefined when it was not asked. */
+      told?: Datastore | undefined;
+    }
   /**
    * Does nothing when the instance is not there any more, or is reached elsewhere now: the work that has asked the server may
    * have begun before that.
@@ -89,7 +97,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
         ],
       };
     },
-    ChangeInstance({ accountId, instanceId, changes }, state) {
+    ChangeInstance({ accountId, instanceId, changes, told }, state) {
       const instance = serverToBackUp(accountId, instanceId, state);
       if ('refused' in instance) return instance;
       const { host, port } = { ...instance.endpoint, ...changes.endpoint };
@@ -107,14 +115,12 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       ) {
         return refuse('instance-unchanged', `The instance has these values already: nothing would change.`);
       }
-      return { events: [changed(now)] };
+      return { events: [changed(now), ...(told ? newVersion(now, told) : [])] };
     },
-    NoteVersion({ instanceId, endpoint: { host, port }, datastore }, state) {
-      if (state.is !== 'registered' || datastore.type !== state.datastore.type) return { events: [] };
-      const told = { ...datastore, version: shortVersion(datastore.version) };
+    NoteVersion({ endpoint: { host, port }, datastore }, state) {
+      if (state.is !== 'registered') return { events: [] };
       const isThere = host === state.endpoint.host && port === state.endpoint.port;
-      if (!isThere || told.version === '' || told.version === state.datastore.version) return { events: [] };
-      return { events: [{ type: 'InstanceVersionFound', data: { instanceId, datastore: told } }] };
+      return { events: isThere ? newVersion(state, datastore) : [] };
     },
     BuildInstance({ accountId, instanceId, name, backupId, backup }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
@@ -247,6 +253,13 @@ function changed({
   credentialId = null,
 }: Pick<RegisteredInstance, 'instanceId' | 'name' | 'endpoint' | 'credentialId'>): NewEvent<'InstanceChanged'> {
   return { type: 'InstanceChanged', data: { instanceId, name, endpoint: secured(endpoint), credentialId } };
+}
+
+/** What a server has told of itself, where it is another version than was known. */
+function newVersion({ instanceId, datastore: known }: RegisteredInstance, told: Datastore): NewEvent[] {
+  const datastore = { type: told.type, version: shortVersion(told.version) };
+  if (datastore.type !== known.type || datastore.version === '' || datastore.version === known.version) return [];
+  return [{ type: 'InstanceVersionFound', data: { instanceId, datastore } }];
 }
 
 function secured({ caCertificate = null, clientCertificate = null, ...endpoint }: Endpoint) {

@@ -252,17 +252,17 @@ export class Ledger {
     await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
   }
 
-  /** Which of the keys have a claim of this kind that is held, as the caller's transaction sees it. */
-  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Set<string>> {
-    const rows: unknown = await manager.query('select key from ledger_claim where kind = $1 and key = any($2)', [
-      kind,
-      keys,
-    ]);
-    return new Set(
+  /** The claims of this kind that are held, as the caller's transaction sees it: by key, the stream that holds it. */
+  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Map<string, string>> {
+    const rows: unknown = await manager.query(
+      'select key, stream from ledger_claim where kind = $1 and key = any($2)',
+      [kind, keys],
+    );
+    return new Map(
       z
-        .array(z.object({ key: z.string() }))
+        .array(z.object({ key: z.string(), stream: z.string() }))
         .parse(rows)
-        .map(({ key }) => key),
+        .map(({ key, stream }) => [key, stream]),
     );
   }
 

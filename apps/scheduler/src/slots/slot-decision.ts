@@ -3,6 +3,7 @@ import type { EventData } from '@strongroom/contracts';
 import {
   type BackupCommand,
   backupName,
+  type Delay,
   plannedType,
   type RegisteredInstance,
   type Slot,
@@ -22,8 +23,15 @@ export function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string
   return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
 }
 
-/** Asks for the backup that is planned. Whether its server can give an incremental is found out when the backup is taken. */
-export function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): SlotDecision {
+/**
+ * Asks for the backup that is planned. Whether its server can give an incremental is found out when the backup is taken.
+ * @param options.delay why it is asked for late; undefined when it is in time
+ */
+export function begin(
+  timer: SlotTimer,
+  { slotAt, definition }: Slot,
+  { instance, delay }: { instance: RegisteredInstance; delay: Delay | undefined },
+): SlotDecision {
   const request: EventData<'BackupRequested'> = {
     backupId: idOfSlot(timer, slotAt),
     instanceId: timer.instanceId,
@@ -37,21 +45,24 @@ export function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: 
     datastore: instance.datastore,
     copyTo: definition.copyTo,
   };
-  return { timer, slotAt, command: { type: 'RequestBackup', request } };
+  return { timer, slotAt, command: { type: 'RequestBackup', request, delay } };
 }
 
 export function skipPaused(timer: SlotTimer, slotAt: Date): SlotDecision {
   return skip(timer, slotAt, 'The schedule was paused.');
 }
 
-export function skipRunning({ timer, slotAt }: SlotDecision): SlotDecision {
-  return skip(timer, slotAt, 'A backup of the instance was still running.');
+/** @param reason what the backup of the instance does that has not ended */
+export function skipBusy({ timer, slotAt }: SlotDecision, reason: string): SlotDecision {
+  return skip(timer, slotAt, reason);
 }
 
-export function miss(timer: SlotTimer, slotAt: Date, now: Date): SlotDecision {
+export function skipTaken({ timer, slotAt }: SlotDecision): SlotDecision {
+  return skip(timer, slotAt, 'Another backup of the instance was asked for at the same time.');
+}
+
+export function miss(timer: SlotTimer, slotAt: Date, reason: string): SlotDecision {
   const { scheduleId, instanceId } = timer;
-  const lateMinutes = Math.round((now.getTime() - slotAt.getTime()) / 60_000);
-  const reason = `No scheduler was there to fire the slot; it was found ${lateMinutes} minutes late and not made up for.`;
   const slot = { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason };
   return { timer, slotAt, command: { type: 'MissSlot', slot } };
 }

@@ -122,6 +122,9 @@ const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 
 const outcomeOf = async (scheduleId: string, slotAt: Date) =>
   (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
 
+const toldOf = (scheduleId: string, slotAt: Date) =>
+  ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
+
 async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
   const backupId = scheduledBackupId(scheduleId, slotAt);
   await record(
@@ -181,7 +184,55 @@ describe('the slot dispatcher', () => {
     clock.at = new Date(dayAfter(slotAt, 3).getTime() + hourMs);
     expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotMissed']);
-    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested']);
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested', 'BackupDelayed']);
+    const [missed] = await toldOf(scheduleId, slotAt);
+    const newest = dayAfter(slotAt, 3).toISOString().slice(0, 19);
+    expect(missed?.data).toMatchObject({
+      reason: expect.stringContaining(`Only the newest slot is made up for, which is that of ${newest}Z.`),
+    });
+    const [, delayed] = await toldOf(scheduleId, dayAfter(slotAt, 3));
+    expect(delayed?.data).toMatchObject({
+      ground: 'no-scheduler',
+      delayMs: hourMs,
+      reason: expect.stringContaining('No scheduler is known to have looked for slots before'),
+    });
+  });
+
+  it('says of a slot that was due while no scheduler looked from when to when that was', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    const one = dispatcher();
+    const from = new Date(slotAt.getTime() - 30_000);
+    const to = new Date(slotAt.getTime() + 13 * hourMs);
+    clock.at = from;
+    await one.decideDue();
+    clock.at = to;
+    expect(await one.decideDue()).toMatchObject({ missed: 1 });
+    const [missed] = await toldOf(scheduleId, slotAt);
+    const [since, until] = [from, to].map((at) => at.toISOString().slice(0, 19));
+    expect(missed?.data).toMatchObject({
+      reason: expect.stringMatching(
+        `^No scheduler looked for slots from ${since}Z to ${until}Z: .* It was found 780 min late, and a slot is made up for within 720 min`,
+      ),
+    });
+  });
+
+  it('says of a skipped slot which backup had not ended, and when that is tried again and why', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = slotAt;
+    await dispatcher().decideDue();
+    const backupId = scheduledBackupId(scheduleId, slotAt);
+    const begun = { backupId, attempt: 1, region: 'DFW', runner: 'spec' };
+    await record(streamOf('backup', backupId), instanceId, { type: 'BackupStarted', data: begun });
+    const failed = { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' };
+    const [retryAt, retryUntil] = ['2026-11-24T02:05:00.000Z', '2026-11-24T14:00:00.000Z'];
+    const attemptFailed = { type: 'BackupAttemptFailed', data: { ...failed, retryAt, retryUntil } } as const;
+    await record(streamOf('backup', backupId), instanceId, attemptFailed);
+    clock.at = dayAfter(slotAt);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
+    const [skipped] = await toldOf(scheduleId, dayAfter(slotAt));
+    expect(skipped?.data).toMatchObject({
+      reason: `Backup ${backupId} of the instance had not ended: it is tried again at 2026-11-24T02:05:00Z, and until 2026-11-24T14:00:00Z, because attempt 1 failed with server-unreachable: down.`,
+    });
   });
 
   it('fires nothing for a paused schedule, nor when it is resumed', async () => {

@@ -24,12 +24,14 @@ import { type AppendRequest, isOutage, type Ledger, plan } from '@strongroom/led
 import { Views } from '@strongroom/read-model';
 import { type Ids, type Logger, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
+import { whyBusy } from './busy-instances.js';
 import type { DueClock, DueTime } from './due-clock.js';
 import { HeldSchedules } from './held-schedules.js';
-import { LateTimers } from './late-timers.js';
-import { begin, idOfSlot, miss, type SlotDecision, skipPaused, skipRunning } from './slot-decision.js';
+import { LateTimers, timesAhead } from './late-timers.js';
+import { begin, idOfSlot, miss, type SlotDecision, skipBusy, skipPaused, skipTaken } from './slot-decision.js';
 import { SlotParents } from './slot-parents.js';
 import { accountsDue, claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
+import { SlotWatch } from './slot-watch.js';
 
 export interface Decided {
   fired: number;
@@ -60,6 +62,7 @@ export class SlotDispatcher {
   private readonly late: LateTimers;
   private readonly setAside: SetAside;
   private readonly held = new HeldSchedules();
+  private readonly watch = new SlotWatch();
   /** The part of a full batch that is taken. It gets smaller when the process is too slow for a full one. */
   private share = 1;
 
@@ -84,9 +87,12 @@ export class SlotDispatcher {
   /** Decides due slots until none is left, or until the signal is aborted. */
   async decideDue(signal?: AbortSignal): Promise<Decided> {
     let total = nothing;
-    await this.late.putBack(await this.clock.time(this.dataSource.manager));
+    const begun = await this.clock.time(this.dataSource.manager);
+    this.watch.look(begun);
+    await this.late.putBack(begun);
     while (!signal?.aborted) {
       const time = await this.clock.time(this.dataSource.manager);
+      this.watch.look(time);
       await this.parents.catchUp(await accountsDue(this.dataSource.manager, time.now, mostLookedAt));
       const { claimed, recorded } = await this.decideSome(time);
       for (const each of recorded) total = count(total, each, time.now);
@@ -185,12 +191,18 @@ export class SlotDispatcher {
         continue;
       }
       for (const { slotAt } of paused) decisions.push(skipPaused(timer, slotAt));
-      if (fire) decisions.push(begin(timer, fire, instance));
+      if (fire) {
+        const delay = this.watch.delayOf(fire.slotAt, now, timesAhead(timer.ahead, fire.slotAt) > 0);
+        decisions.push(begin(timer, fire, { instance, delay }));
+      }
       if (isInDoubt && missed.length > 0) {
         this.held.hold(scheduleId);
         continue;
       }
-      for (const { slotAt } of missed) decisions.push(miss(timer, slotAt, now));
+      for (const { slotAt } of missed) {
+        const reason = this.watch.whyMissed(slotAt, now, { inItsPlace: fire?.slotAt, catchUpMs: this.catchUpMs });
+        decisions.push(miss(timer, slotAt, reason));
+      }
       moved.push({ scheduleId, nextSlotAt: next });
     }
     if (gone.length > 0) await dropTimers(manager, gone);
@@ -223,19 +235,21 @@ export class SlotDispatcher {
     const { recorded, busy } = await this.append(manager, decisions);
     if (busy.length === 0) return recorded;
     // Another request has begun a backup of these instances since they were looked at.
-    return [...recorded, ...(await this.append(manager, busy.map(skipRunning))).recorded];
+    return [...recorded, ...(await this.append(manager, busy.map(skipTaken))).recorded];
   }
 
-  /** A slot whose backup can't begin, because another of the instance is running, is skipped. */
+  /** A slot whose backup can't begin, because another of the instance has not ended, is skipped. */
   private async skipBusy(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
     const asked = decisions.flatMap(({ timer, command }) => (command.type === 'RequestBackup' ? timer.instanceId : []));
     const busy = await this.ledger.claimedOf(manager, 'running-backup-of-instance', asked);
+    const why = await whyBusy(manager, this.ledger, [...busy.values()]);
     for (const decision of decisions) {
       if (decision.command.type !== 'RequestBackup') continue;
-      const { instanceId } = decision.timer;
-      if (busy.has(instanceId)) decision.command = skipRunning(decision).command;
+      const { timer, slotAt } = decision;
+      const holder = busy.get(timer.instanceId);
+      if (holder !== undefined) decision.command = skipBusy(decision, why(holder)).command;
       // No two requests of one append may share a claim.
-      busy.add(instanceId);
+      busy.set(timer.instanceId, streamOf('backup', idOfSlot(timer, slotAt)));
     }
   }
 
