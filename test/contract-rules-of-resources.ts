@@ -76,6 +76,15 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: 'A schedule that does not fire, because something of it cannot be read, has a `fault` that says why. A request that would change it is a 503 that changes nothing. All others are as ever.',
+      shown: [
+        api(
+          'schedules/unreadable.int.spec.ts',
+          'a schedule that can not be read says that it does not fire and why, and changes nothing; all others are as ever',
+        ),
+      ],
+    },
+    {
       rule: 'An instance has one schedule. A second is a 422.',
       shown: [
         schedules('is the only one of its instance: a second is refused, and names the first'),
