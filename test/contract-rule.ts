@@ -18,6 +18,8 @@ export const runs = (title: string) => api('schedules/runs.int.spec.ts', title);
 export const every = (title: string) => api('edge/every-operation.int.spec.ts', title);
 export const parse = (title: string) => api('edge/parse.spec.ts', title);
 export const clients = (title: string) => api('edge/known-clients.int.spec.ts', title);
+export const changes = (title: string) => api('instances/changes.int.spec.ts', title);
+export const tests = (title: string) => api('instances/connection-tests.int.spec.ts', title);
 export const lineages = (title: string) => api('instances/lineages.int.spec.ts', title);
 export const scheduler = (spec: string, title: string) => [`apps/scheduler/src/${spec}`, title] as const;
 export const retention = (title: string) => ['libs/domain/src/retention.spec.ts', title] as const;

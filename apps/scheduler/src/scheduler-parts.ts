@@ -2,9 +2,17 @@
 import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
 import { type EngineFor, engineFor } from '@strongroom/engines';
-import { heldVerdicts, Ledger } from '@strongroom/ledger';
+import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
-import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  Jobs,
+  type JobWorkParts,
+  KnownVaults,
+  PutBack,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
@@ -45,7 +53,9 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
+  const setAside = new SetAside(dataSource, log);
+  setAside.measure(metrics);
+  const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
@@ -84,6 +94,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     onAnotherServer: () => anotherServer.inc(),
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
+    setAside,
+    passes: isOutage,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),

@@ -10,6 +10,7 @@ import {
   type NewEvent,
   type Refusal,
   refuse,
+  versionInFacts,
 } from '@strongroom/contracts';
 import type { NextTry } from './backup-retries.js';
 import type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, Requested } from './backup-state.js';
@@ -142,7 +143,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
           ...(identity ? toldAs(state.request, identity) : []),
-          ...(datastore ? toldOfServer(state.request, datastore) : []),
+          ...(datastore ? toldOfServer(state.request, datastore, identity) : []),
           { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
@@ -223,7 +224,11 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     },
     BackupDelayed: (state) => state,
     BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
-    BackupIdentified: (state, { data }) => ({ ...requested(state), lineage: data.lineage }),
+    BackupIdentified(state, { data: { lineage, facts } }) {
+      const { request, ...rest } = requested(state);
+      const version = versionInFacts(facts) ?? request.datastore.version;
+      return { ...rest, request: { ...request, datastore: { ...request.datastore, version } }, lineage };
+    },
     AnotherServerFound: (state) => state,
     BackupVersionFound(state, { data: { datastore } }) {
       const { request, ...rest } = requested(state);
@@ -296,12 +301,14 @@ function toldAs(
   ];
 }
 
-/** The server's version, where it is another one than was known. */
+/** The server's version, where it is another one than was known, and nothing else tells it. */
 function toldOfServer(
   { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,
   { type, version: told }: Datastore,
+  identity: BackupIdentity | undefined,
 ): NewEvent[] {
   const version = shortVersion(told);
+  if (versionInFacts(identity?.facts) === version) return [];
   if (version === '' || (type === known.type && version === known.version)) return [];
   return [{ type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: { type, version } } }];
 }

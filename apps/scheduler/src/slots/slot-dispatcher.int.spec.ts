@@ -11,7 +11,7 @@ import { eventually } from '../../../../test/services/eventually.js';
 import { freezingDatabase } from '../../../../test/services/freezing-database.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
-import { removeTimer, setTimer } from './slot-timers.js';
+import { removeTimer, schedulesBehind, setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();
 const log = createLogger({ app: 'spec', level: 'silent' });
@@ -46,7 +46,7 @@ afterAll(async () => {
 });
 
 // Earlier tests' schedules would come due as well.
-beforeEach(() => dataSource.query('delete from slot_timer'));
+beforeEach(() => dataSource.query('delete from slot_timer; delete from set_aside'));
 
 const dispatcher = () => new SlotDispatcher(dataSource, ledger, ids, clock, log, 12 * hourMs);
 
@@ -328,6 +328,71 @@ describe('the slot dispatcher', () => {
     expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
     expect(await outcomeOf(unreadable.scheduleId, unreadable.slotAt)).toEqual([]);
   });
+
+  it.each([
+    ['history is that of something else', 'ScheduleDeleted', (id: string) => ({ scheduleId: id, instanceId: id })],
+    ['instance has an event without a known form', 'InstanceForgotten', () => ({ to: 'nowhere' })],
+    ['instance has an event of a newer version', 'InstanceTeleported', () => ({})],
+  ])('sets a schedule aside whose %s, by its id and with the reason, and fires the others', async (_, type, dataOf) => {
+    const [unreadable, other] = [await schedule(), await schedule()];
+    const { scheduleId, instanceId } = unreadable;
+    await dataSource.query(
+      `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+       values ($1, $2, 2, 'instance', $3, 'acme', $4, now(), $5, $6)`,
+      [ids.next(), streamOf('instance', instanceId), type, instanceId, dataOf(instanceId), context],
+    );
+    clock.at = other.slotAt;
+    const one = dispatcher();
+    expect(await one.decideDue()).toMatchObject({ fired: 1 });
+    expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
+    expect(await outcomeOf(scheduleId, unreadable.slotAt)).toEqual([]);
+    expect(one.heldBack).toBe(1);
+    const aside = await dataSource.query(`select id, reason from set_aside where kind = 'schedule'`);
+    expect(aside).toMatchObject([
+      { id: scheduleId, reason: expect.stringMatching(/can't be judged: .*(position|event)/) },
+    ]);
+    // Another process may be able to read it.
+    await dataSource.transaction(async (manager) => {
+      await manager.query('set local session_replication_role = replica');
+      await manager.query('grant delete on ledger_event to current_user');
+      await manager.query('delete from ledger_event where stream = $1 and version = 2', [
+        streamOf('instance', instanceId),
+      ]);
+      await manager.query('revoke delete on ledger_event from current_user');
+    });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
+    expect(await dataSource.query(`select id from set_aside where kind = 'schedule'`)).toEqual([]);
+  });
+
+  it.each(['infinity', '-infinity'])(
+    'removes a timer that rings at %s and can not be read, to be made anew, and fires the others',
+    async (at) => {
+      const [broken, other] = [await schedule(), await schedule()];
+      await dataSource.query('update slot_timer set next_slot_at = $2 where schedule_id = $1', [broken.scheduleId, at]);
+      clock.at = other.slotAt;
+      expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
+      expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
+      expect(await schedulesBehind(dataSource.manager, [{ id: broken.scheduleId, version: 1 }])).toEqual(
+        new Set([broken.scheduleId]),
+      );
+    },
+  );
+
+  it('comes back from a year without a scheduler in steps that are bounded, and fires each schedule at the end', async () => {
+    const made = await Promise.all(Array.from({ length: 200 }, () => schedule()));
+    const last = Math.max(...made.map(({ slotAt }) => slotAt.getTime()));
+    clock.at = dayAfter(new Date(last), 365);
+    const before = await ledger.head();
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 200, missed: 200 * 365 });
+    const [{ largest, transactions }] = await dataSource.query(
+      `select max(n)::int as largest, count(*)::int as transactions from (
+         select count(*) as n from ledger_event where position > $1 group by xmin::text
+       ) steps`,
+      [before],
+    );
+    expect(largest).toBeLessThanOrEqual(500);
+    expect(transactions).toBeGreaterThanOrEqual((200 * 366) / 500);
+  }, 240_000);
 
   it('goes by the new time of day though the feed has not told of it yet', async () => {
     // Both slots lie in the same 24 hours after now, whatever the hour is.

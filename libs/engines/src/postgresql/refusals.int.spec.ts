@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { CertificateAuthority, type Certified } from '../../../../test/services/certificates.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { rowsOf } from '../../../../test/services/tables.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
@@ -132,7 +133,8 @@ describe('a server that refuses', () => {
         lock_timeout: '1ms',
         idle_in_transaction_session_timeout: '1ms',
         idle_session_timeout: '1ms',
-        transaction_timeout: '1ms',
+        // It counts from the beginning of the transaction in which it is turned off.
+        transaction_timeout: '200ms',
         default_transaction_isolation: 'serializable',
         default_transaction_read_only: 'on',
         default_transaction_deferrable: 'on',
@@ -220,6 +222,91 @@ describe('a server that is not set up for backups', () => {
       expect(said).toContain('full_page_writes');
       expect(said).toMatch(/Hint: .*on the primary/);
       expect(said).not.toContain('wal_level');
+    },
+    long,
+  );
+});
+
+describe('a server whose certificate is not as it must be', () => {
+  const authority = CertificateAuthority.create('authority of the server');
+  const another = CertificateAuthority.create('another authority');
+  const endpointOf = (more: Partial<EngineTarget['endpoint']> = {}): EngineTarget => ({
+    ...server.target,
+    endpoint: { ...server.target.endpoint, tls: 'verify-full', caCertificate: authority.certificate, ...more },
+  });
+  let server: BackedUpServer;
+  beforeAll(async () => {
+    const started = await BackedUpServer.start();
+    if (!started) throw new Error('there is no server');
+    server = started;
+  }, long);
+  afterAll(() => server.remove());
+
+  async function shows({ certificate, key }: Certified): Promise<void> {
+    const data = server.server.dataDirectory;
+    await writeFile(join(data, 'server.crt'), certificate, { mode: 0o600 });
+    await writeFile(join(data, 'server.key'), key, { mode: 0o600 });
+    await BackedUpServer.ownedByServer(data);
+    await server.restart(async () => {}, { ssl: 'on' });
+  }
+
+  it(
+    'since it is for other names: it is told that it is trusted, and for which names it is',
+    async () => {
+      await shows(authority.issue({ name: 'db', hosts: ['db.example', '10.9.8.7'] }));
+      const refused = server.take(null, { target: endpointOf({ host: 'localhost' }) });
+      await expect(refused).rejects.toMatchObject({ code: 'server-not-trusted', retryable: false });
+      const said = await messageOf(refused);
+      expect(said).toContain('db.example');
+      expect(said).toContain('is valid and is for other names');
+      // Neither an authority nor less safety is the cure.
+      expect(said).not.toMatch(/authority|"require"|NODE_EXTRA_CA_CERTS/);
+    },
+    long,
+  );
+
+  it(
+    'since it has expired: it is to be renewed',
+    async () => {
+      await shows(authority.issue({ name: 'db', hosts: ['127.0.0.1'], expires: new Date(Date.now() - 60_000) }));
+      const refused = server.take(null, { target: endpointOf() });
+      await expect(refused).rejects.toMatchObject({ code: 'server-not-trusted', retryable: false });
+      await expect(refused).rejects.toThrow('renew it');
+    },
+    long,
+  );
+
+  it(
+    'since nobody here knows who signed it: that authority is to be trusted, and nothing is made less safe',
+    async () => {
+      await shows(authority.issue({ name: 'db', hosts: ['127.0.0.1'] }));
+      for (const caCertificate of [another.certificate, null]) {
+        const refused = server.take(null, { target: endpointOf({ caCertificate }) });
+        await expect(refused).rejects.toMatchObject({ code: 'server-not-trusted', retryable: false });
+        const said = await messageOf(refused);
+        expect(said).toMatch(/authority .* is not known here/);
+        expect(said).not.toContain('"require"');
+      }
+      await expect(server.take(null, { target: endpointOf() })).resolves.toBeDefined();
+    },
+    long,
+  );
+
+  it(
+    'whose lines are for TLS only is told apart from one without a line',
+    async () => {
+      const hba = join(server.server.dataDirectory, 'pg_hba.conf');
+      await writeFile(hba, 'host all postgres all scram-sha-256\nhostssl replication backup all scram-sha-256\n');
+      await server.query('select pg_reload_conf()');
+      const clear = endpointOf({ tls: 'disable', caCertificate: null });
+      await eventually(
+        async () => {
+          const said = await messageOf(server.take(null, { target: clear }));
+          expect(said).toMatch(/no pg_hba\.conf entry .* no encryption .*If it has a line that begins with hostssl/);
+        },
+        { withinMs: 20_000 },
+      );
+      await expect(server.take(null, { target: endpointOf() })).resolves.toBeDefined();
     },
     long,
   );

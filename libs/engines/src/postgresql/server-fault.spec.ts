@@ -73,7 +73,7 @@ describe('what a server says is wrong', () => {
       'number of requested standby connections exceeds "max_wal_senders" (currently 10)',
       'server-exhausted',
       true,
-      'Raise max_wal_senders, or let another backup or a standby end first',
+      'Raise max_wal_senders, or let another backup end first',
     ],
     ['53400', 'all replication slots are in use', 'server-exhausted', true, 'Raise max_replication_slots'],
     [
@@ -93,6 +93,14 @@ describe('what a server says is wrong', () => {
     ['55000', 'the standby was promoted during online backup', 'backup-aborted-by-server', true, 'Take it again'],
     ['57P03', 'the database system is starting up', 'server-unreachable', true, 'See that the server is up'],
     ['08P01', 'unsupported startup parameter: replication', 'backup-not-permitted', false, 'A connection pooler'],
+    ['08P01', 'bouncer config error', 'backup-not-permitted', false, 'A connection pooler'],
+    [
+      '42601',
+      'syntax error at or near "IDENTIFY_SYSTEM"',
+      'backup-not-permitted',
+      false,
+      'it is a connection pooler, or',
+    ],
     ['XX001', 'checksum verification failure during base backup', 'server-data-damaged', false, '"A damaged page"'],
     ['XX002', 'index "a" contains a corrupted page', 'server-data-damaged', false, '"A damaged page"'],
     ['42704', 'unrecognized configuration parameter "idle_session_timeout"', 'version-unsupported', false, 'Upgrade'],

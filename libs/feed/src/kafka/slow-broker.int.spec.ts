@@ -57,8 +57,8 @@ describeWithKafka('a way to Kafka of 60 kB a second', () => {
     await world.member({ feedTakesMs: 3_600_000 });
     const events = await world.append(instance);
     await world.settled(events);
-    line.pace = 8_000;
-    events.push(...(await world.append(instance, 200)));
+    line.pace = 6_000;
+    events.push(...(await world.append(instance, 120)));
     expect((await world.settled(events, 200_000)).map(({ eventId }) => eventId)).toEqual(events);
   }, 300_000);
 });
