@@ -84,7 +84,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     actor: runner,
     owner: runner,
     retryWindowMs: config.catchUpMs,
-    skipped: new SkippedSlots(views, new Runs(dataSource)),
+    skipped: new SkippedSlots(views, new Runs(dataSource), log),
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),

@@ -124,7 +124,7 @@ export const eventSchemas = {
     datastore,
     copyTo,
   }),
-  /** A runner has leased the backup. A higher attempt means that the runner before it was lost. */
+  /** A runner has leased the backup. A higher attempt means that the one before it failed, or that its runner was lost. */
   BackupStarted: z.strictObject({ backupId: uuid, attempt, region: regionName, runner: z.string().min(1) }),
   /** The attempt failed in a way that passes. Another one follows at `retryAt`, and further ones until `retryUntil`. */
   BackupAttemptFailed: z.strictObject({

@@ -147,13 +147,16 @@ export class BackupAttempt {
     return 'finished';
   }
 
-  /** How long the backup is still tried again. A slot that was skipped because of it would have been tried for longer. */
+  /**
+   * How long the backup is still tried again. One that a client has asked for makes up for a slot that was skipped because of
+   * it: the slot's own backup would have been tried for longer.
+   */
   private async leftMs(backup: OpenBackup, startedAt: Date, now: Date): Promise<number> {
     const { retryWindowMs } = this.parts;
     const { trigger } = backup.request;
     const windowMs = trigger === 'slot' ? retryWindowMs : Math.min(retryWindowMs, longestForClientsMs);
     const leftMs = leftOfWindow(backup.retries, now.getTime() - startedAt.getTime(), windowMs);
-    if (leftMs > 0 || retryWindowMs === 0) return leftMs;
+    if (leftMs > 0 || trigger === 'slot' || retryWindowMs === 0) return leftMs;
     const skipped = await this.ledger.outlast('looking for slots that were skipped', () =>
       this.parts.skipped.newestFor(backup.accountId, { ...backup.request, backupId: this.backupId }),
     );
