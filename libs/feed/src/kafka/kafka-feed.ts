@@ -65,6 +65,8 @@ export class KafkaFeed extends FeedServer {
   private loops: WorkLoop[] = [];
   private secondLook: SecondLook | undefined;
   private joined = false;
+  /** By partition whose messages can't be handled for now, why not. */
+  private readonly waiting = new Map<string, unknown>();
 
   constructor(private readonly options: KafkaFeedOptions) {
     super();
@@ -86,8 +88,10 @@ export class KafkaFeed extends FeedServer {
   }
 
   probe(): Promise<void> {
-    if (!this.handlers.any || this.joined) return Promise.resolve();
-    return Promise.reject(new Error('no member of its consumer group: Kafka is away, or the group is just forming'));
+    const why = !this.joined
+      ? 'no member of its consumer group: Kafka is away, or the group is just forming'
+      : this.waiting.size > 0 && `messages wait and are not taken: ${messageOf([...this.waiting.values()][0])}`;
+    return this.handlers.any && why ? Promise.reject(new Error(why)) : Promise.resolve();
   }
 
   private follow(): void {
@@ -166,6 +170,7 @@ export class KafkaFeed extends FeedServer {
       throw error;
     } finally {
       this.joined = false;
+      this.waiting.clear();
       await consumer.disconnect().catch(() => {});
     }
   }
@@ -252,9 +257,10 @@ export class KafkaFeed extends FeedServer {
   /** Waits for the end of an outage, with heartbeats so that the partition is kept. @returns whether it was kept */
   private async persist(
     handle: () => Promise<void>,
-    { isRunning, isStale, heartbeat }: EachBatchPayload,
+    { batch, isRunning, isStale, heartbeat }: EachBatchPayload,
   ): Promise<boolean> {
     const { log } = this.options;
+    const place = `${batch.topic}/${batch.partition}`;
     let failures = 0;
     while (isRunning() && !isStale()) {
       // A heartbeat that fails here is ignored: the next one that is awaited shows the failure.
@@ -262,10 +268,12 @@ export class KafkaFeed extends FeedServer {
       try {
         await handle();
         if (failures > 0) log.info({ failures }, 'events are handled again');
+        this.waiting.delete(place);
         return true;
       } catch (error) {
         // The client ends the consumer on a TypeError, so it is given a plain error.
         if (!isTemporary(error)) throw new Error(messageOf(error), { cause: error });
+        this.waiting.set(place, error);
         failures += 1;
         if (failures === 1) log.warn({ err: error }, 'events wait for an outage to end; tried again until it does');
       } finally {
@@ -274,6 +282,7 @@ export class KafkaFeed extends FeedServer {
       await delay(outagePauseMs);
       await heartbeat();
     }
+    this.waiting.delete(place);
     return false;
   }
 
