@@ -152,6 +152,8 @@ export const otherSettings: readonly OtherGroup[] = [
 /** The tests set these for each other. Nobody else does. */
 export const innerSettings: readonly string[] = [
   'STRONGROOM_CONTRACT_NOTES',
+  'STRONGROOM_NOT_RUN',
+  'STRONGROOM_PATIENCE_NOTES',
   'STRONGROOM_TEST_KAFKA',
   'STRONGROOM_TEST_KAFKA_JARS',
   'STRONGROOM_TEST_KAFKA_REASON',

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { build, isBuilt } from './build.mjs';
 
 // The client is one of the built libraries.
-if (!isBuilt()) build();
+if (!isBuilt()) await build();
 const { Client } = await import('../dist/libs/client/src/index.js');
 
 const root = fileURLToPath(new URL('..', import.meta.url));
