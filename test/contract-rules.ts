@@ -263,6 +263,17 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
         ),
       ],
     },
+    {
+      rule: 'When the last event that a client of the stream has seen is not in the ledger, the stream tells `event: reset` with `last_event_id` and `message`, and all events follow from the first on. An unknown `Last-Event-ID` is no 400, and an outage no 503: either would end an EventSource for ever.',
+      shown: [
+        api('events/event-streams.int.spec.ts', 'whose last event the ledger has lost says so, and begins anew'),
+        api(
+          'events/event-streams.int.spec.ts',
+          'that a client wants to go on after %s, which is not there, begins anew and says so',
+        ),
+        api('events/event-streams.int.spec.ts', 'that is asked for while the database is away begins when it is back'),
+      ],
+    },
   ],
   'What known clients do': [
     {

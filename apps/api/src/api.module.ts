@@ -7,6 +7,7 @@ import { postBackups, postInstances, postSchedules } from '@strongroom/contracts
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { engineFor } from '@strongroom/engines';
+import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import {
@@ -20,7 +21,15 @@ import {
   Views,
   viewTables,
 } from '@strongroom/read-model';
-import { type ConfigOf, type IdentityConfig, Jobs, type RuntimeParts } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  type IdentityConfig,
+  Jobs,
+  type Logger,
+  loggerToken,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupCommands } from './backups/commands.js';
 import { Incrementals } from './backups/incrementals.js';
@@ -68,7 +77,15 @@ const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, BackupResources];
 const ofCopies = [CopyCommands, CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
-const ofEvents: Provider[] = [EventStreams, { provide: streamTimingsToken, useValue: usualTimings }];
+const ofEvents: Provider[] = [
+  EventStreams,
+  {
+    provide: LedgerIdentity,
+    inject: [DataSource, loggerToken],
+    useFactory: (dataSource: DataSource, log: Logger) => new LedgerIdentity(dataSource, log),
+  },
+  { provide: streamTimingsToken, useValue: usualTimings },
+];
 
 /** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
 const madeBy: Provider = {
@@ -103,7 +120,7 @@ const ofDatabase: Provider[] = [
 const longestStatementMs = 8_000;
 
 function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
-  const { config, log, health } = parts;
+  const { config, log, health, metrics } = parts;
   return [
     { provide: Identity, useFactory: () => identityOf(config.identity, parts) },
     {
@@ -124,8 +141,18 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     ...ofDatabase,
     {
       provide: Views,
-      inject: [DataSource, Ledger],
-      useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+      inject: [DataSource, Ledger, SetAside],
+      useFactory: (dataSource: DataSource, ledger: Ledger, setAside: SetAside) =>
+        new Views(dataSource, ledger, setAside),
+    },
+    {
+      provide: SetAside,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => {
+        const setAside = new SetAside(dataSource, log);
+        setAside.measure(metrics);
+        return setAside;
+      },
     },
     {
       provide: Credentials,

@@ -1,9 +1,17 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { groupOf } from '@strongroom/feed';
-import { heldVerdicts, Ledger } from '@strongroom/ledger';
+import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
-import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  Jobs,
+  type JobWorkParts,
+  KnownVaults,
+  PutBack,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
@@ -37,7 +45,9 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
+  const setAside = new SetAside(dataSource, log);
+  setAside.measure(metrics);
+  const views = new Views(dataSource, ledger, setAside);
   const copies = new Copies(dataSource);
   const jobs = new Jobs(dataSource);
   const replicator = `replicator-${hostname()}-${process.pid}`;
@@ -62,6 +72,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     jobs,
     away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
     putBack: new PutBack(metrics, log),
+    setAside,
+    passes: isOutage,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),

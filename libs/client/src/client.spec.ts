@@ -325,6 +325,18 @@ describe('the stream of events', () => {
     expect(await allOf(client.events.list())).toEqual([event('a'), newer]);
   });
 
+  it('tells that the service has lost the last event, and goes on with all of them', async () => {
+    const reset = 'id: 0\nevent: reset\ndata: {"last_event_id":"b","message":"It is gone."}\n\n';
+    const { client, sent } = clientOf(stream(begin + told('a', 'b')), stream(`id: 0\n\n${reset}${told('a')}`));
+    const seen: string[] = [];
+    for await (const each of client.events.follow({ onReset: () => seen.push('reset') })) {
+      seen.push(each.id);
+      if (seen.length === 4) break;
+    }
+    expect(seen).toEqual(['a', 'b', 'reset', 'a']);
+    expect(sent[1]?.headers.get('last-event-id')).toBe('b');
+  });
+
   it('outlasts a proxy that has no service behind it for a while, and asks again after the usual pause', async () => {
     const { client, sent } = clientOf(
       stream(begin + told('a')),

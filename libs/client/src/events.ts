@@ -9,6 +9,11 @@ import { messagesIn } from './server-sent-events.js';
 export interface FollowOptions {
   /** The id of the last event that was seen; `0`: from the first event on. Default: from now on. */
   after?: string | undefined;
+  /**
+   * Called when the service does not have the last event that was seen, because its ledger was put back to an earlier time.
+   * After that all events come, from the first on, and some of them for the second time.
+   */
+  onReset?: (() => void) | undefined;
   /** Ends the stream. */
   signal?: AbortSignal | undefined;
 }
@@ -26,12 +31,12 @@ export class EventCalls {
   }
 
   /**
-   * Each event as it happens, in order and once, until the signal is aborted. When a connection ends, the next one goes on
+   * Each event as it happens, in order and, unless the service has lost events, once, until the signal is aborted. When a connection ends, the next one goes on
    * after the last event that was seen. A newer service may tell events of types that are not known here; they are passed on.
    * @throws {ApiFault} when the service refuses the stream; a retryable one only when no stream had begun
    * @throws what `fetch` throws when the service cannot be reached; only when no stream had begun
    */
-  async *follow({ after, signal }: FollowOptions = {}): AsyncGenerator<EventResource, void, undefined> {
+  async *follow({ after, onReset, signal }: FollowOptions = {}): AsyncGenerator<EventResource, void, undefined> {
     let seen = after;
     let pauseMs = usualPauseMs;
     let hasBegun = false;
@@ -43,7 +48,8 @@ export class EventCalls {
           hasBegun = true;
           seen = message.id ?? seen;
           pauseMs = message.retryMs ?? pauseMs;
-          if (message.data !== '') yield eventIn(message.data, response);
+          if (message.event === 'reset') onReset?.();
+          else if (message.data !== '') yield eventIn(message.data, response);
         }
       } catch (error) {
         if (signal?.aborted) return;

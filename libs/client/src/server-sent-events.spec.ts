@@ -6,12 +6,15 @@ async function read(...chunks: (string | Uint8Array)[]): Promise<Message[]> {
   const bytes = chunks.map((chunk) => (typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk));
   return allOf(messagesIn(bytes));
 }
-const message = (fields: Partial<Message>): Message => ({ id: undefined, data: '', retryMs: undefined, ...fields });
+const message = (fields: Partial<Message>): Message => ({
+  ...{ id: undefined, event: undefined, data: '', retryMs: undefined },
+  ...fields,
+});
 
 describe('a stream of Server-Sent Events', () => {
   it('gives each message with its id and its data, in order', async () => {
     expect(await read('id: 1\nevent: A\ndata: {"a":1}\n\nid: 2\ndata: {"a":2}\n\n')).toEqual([
-      message({ id: '1', data: '{"a":1}' }),
+      message({ id: '1', event: 'A', data: '{"a":1}' }),
       message({ id: '2', data: '{"a":2}' }),
     ]);
   });

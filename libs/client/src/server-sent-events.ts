@@ -3,6 +3,8 @@
 export interface Message {
   /** The place in the stream to go on after; undefined when the message names none. */
   id: string | undefined;
+  /** What kind of message it is; undefined when it does not say. */
+  event: string | undefined;
   /** The lines of the data, joined; empty when the message only tells a place or a pause. */
   data: string;
   /** How long to wait before the next connection; undefined when the message does not say. */
@@ -26,6 +28,7 @@ function messageFrom(fields: readonly (readonly [name: string, value: string])[]
   const retry = valuesOf('retry').findLast((value) => /^\d+$/.test(value));
   return {
     id: valuesOf('id').at(-1),
+    event: valuesOf('event').at(-1),
     data: valuesOf('data').join('\n'),
     retryMs: retry === undefined ? undefined : Number(retry),
   };

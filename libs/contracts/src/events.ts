@@ -65,6 +65,18 @@ export const eventSchemas = {
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
+  /** The server could not be built now, and it is tried again at `retryAt`. */
+  InstanceBuildAttemptFailed: z.strictObject({
+    instanceId: uuid,
+    backupId: uuid,
+    code: z.string().min(1),
+    reason,
+    retryAt: instant,
+  }),
+  /** A built server does not run, and is started again and again. */
+  InstanceServerDown: z.strictObject({ instanceId: uuid, code: z.string().min(1), reason }),
+  /** A built server that was down runs again. */
+  InstanceServerUp: z.strictObject({ instanceId: uuid }),
   /**
    * Holds what is in force from now on, whole. It also stands beside the registration of a server that is reached with
    * certificates.
@@ -158,7 +170,10 @@ export const eventSchemas = {
     /** The engine tells by these whether another backup is a later state of the same server; null when they are not kept. */
     facts: engineFacts.nullable(),
   }),
-  /** The version of the server that the backup was taken of, which is another one than was known when it was requested. */
+  /**
+   * The version of the server that the backup was taken of, when it is another one than was known when it was requested. Where
+   * the facts of `BackupIdentified` have a `serverVersion`, they tell it alone.
+   */
   BackupVersionFound: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), datastore }),
   /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({

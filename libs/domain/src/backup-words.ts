@@ -1,6 +1,6 @@
 /** What is said of a backup that has not ended, to a client that it holds up and of a slot that it holds up. */
-import type { BackupState } from './backup.js';
 import { type BackupRetries, triedAgain } from './backup-retries.js';
+import type { BackupState } from './backup-state.js';
 
 /** What a backup that has not ended does now, as a sentence. */
 export function whatItDoes(backupId: string, state: BackupState): string {

@@ -222,6 +222,14 @@ describe('the version of a backup', () => {
     expect(state).toMatchObject({ is: 'completed', request: { datastore: told } });
   });
 
+  it('is in what tells the server apart, where its engine tells it there', () => {
+    const identity = { lineage: backupId, facts: { serverVersion: '17.6' } };
+    const { gives } = when({ ...complete(1), datastore: told, identity });
+    expect(gives).toMatchObject([{ type: 'BackupIdentified' }, { type: 'BackupCompleted' }]);
+    const { state } = given(backupDecider, [requested, started(1), ...(gives as NewEvent[])]);
+    expect(state).toMatchObject({ is: 'completed', request: { datastore: told } });
+  });
+
   it('is not told twice', () => {
     expect(when({ ...complete(1), datastore: request.datastore }).gives).toEqual([completed]);
     expect(when(complete(1)).gives).toEqual([completed]);

@@ -7,7 +7,9 @@ import {
   type Refusal,
   refuse,
 } from '@strongroom/contracts';
-import { type BackupState, type CompletedBackup, completedBackup } from './backup.js';
+import { completedBackup } from './backup.js';
+import type { BackupState, CompletedBackup } from './backup-state.js';
+import { failBuildAttempt, tellServerDown, tellServerUp } from './built-instance.js';
 import type { Decider } from './decider.js';
 import { shortVersion, storable } from './reason.js';
 
@@ -23,6 +25,8 @@ export interface RegisteredInstance {
   credentialId?: string | null;
   /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
+  /** Whether it is recorded that a built server does not run. */
+  isDown?: boolean;
   /** The lineages that were accepted, each with the lineages that it replaces. */
   accepted: ReadonlyMap<string, readonly string[]>;
 }
@@ -46,7 +50,7 @@ export type InstanceState =
 export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoint' | 'credentialId'>>;
 
 export type InstanceCommand =
-  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
+  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted' | 'isDown'>)
   | {
       type: 'ChangeInstance';
       accountId: string;
@@ -71,6 +75,9 @@ export type InstanceCommand =
     }
   | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
   | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
+  | ({ type: 'FailBuildAttempt' } & Pick<EventData<'InstanceBuildAttemptFailed'>, 'code' | 'reason' | 'retryAt'>)
+  | { type: 'TellServerDown'; code: string; reason: string }
+  | { type: 'TellServerUp' }
   | {
       type: 'AcceptLineage';
       accountId: string;
@@ -133,6 +140,9 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const { instanceId, name, datastore, backupId } = state;
       return { events: [{ type: 'InstanceBuilt', data: { instanceId, name, datastore, backupId, region, endpoint } }] };
     },
+    FailBuildAttempt: failBuildAttempt,
+    TellServerDown: tellServerDown,
+    TellServerUp: (_, state) => tellServerUp(state),
     FailBuild: ({ code, reason }, state) =>
       state.is !== 'building'
         ? { events: [] }
@@ -197,6 +207,9 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     }),
     LineageAccepted: (state, { data: { lineage, inPlaceOf } }) =>
       state.is === 'registered' ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) } : state,
+    InstanceBuildAttemptFailed: (state) => state,
+    InstanceServerDown: (state) => (state.is === 'registered' ? { ...state, isDown: true } : state),
+    InstanceServerUp: (state) => (state.is === 'registered' ? { ...state, isDown: false } : state),
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
     InstanceForgotten(state) {
       if (state.is !== 'registered') return { is: 'forgotten', builtFrom: null, endpoint: undefined };

@@ -25,6 +25,7 @@ import {
 } from './feed-offsets.js';
 import { recordHandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
+import { ledgerHeader } from './kafka/cloud-event.js';
 import { placeOfCut } from './kafka/without-value.js';
 import { OffsetGap } from './offset-gap.js';
 
@@ -41,6 +42,8 @@ export interface BatchParts {
   metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded' | 'newer'>;
   /** Default: the offsets of the group in its feed. */
   offsets?: Offsets;
+  /** Told the name of the ledger that messages came from which the ledger does not have. */
+  lostOf?(ledger: string): Promise<void>;
   /**
    * Publishes a message that is about to be set aside.
    * @throws {FeedFault} when it was not taken
@@ -134,7 +137,7 @@ export class Batch {
       await recordHandled(manager, this.key.group, positions);
     });
     metrics.handled(topic, news);
-    this.tell(unrecorded);
+    await this.tell(unrecorded);
     for (const _ of newerTypes) metrics.newer(topic);
     if (newerTypes.length > 0) {
       const types = [...new Set(newerTypes)];
@@ -164,15 +167,19 @@ export class Batch {
     return new Set(news.filter(({ event }) => event && recorded.get(event.position) !== event.id));
   }
 
-  private tell(unrecorded: ReadonlySet<ReadMessage>): void {
+  private async tell(unrecorded: ReadonlySet<ReadMessage>): Promise<void> {
     const { topic, partition } = this.key;
+    const ledgers = new Set<string>();
     for (const { message, event } of unrecorded) {
       this.parts.metrics.unrecorded(topic);
       this.parts.log.warn(
         { topic, partition, offset: message.offset.toString(), position: event?.position, eventId: event?.id },
         'message passed over: not in the ledger',
       );
+      const ledger = message.headers[ledgerHeader];
+      if (ledger !== undefined) ledgers.add(ledger);
     }
+    for (const ledger of ledgers) await this.parts.lostOf?.(ledger);
   }
 
   private async alone(message: ReadMessage, first: unknown, follows: bigint | undefined): Promise<void> {

@@ -11,6 +11,7 @@ import { Cluster } from './kafka/cluster.js';
 import { kafkaClient } from './kafka/kafka-client.js';
 import { KafkaFeed } from './kafka/kafka-feed.js';
 import { KafkaRelay } from './kafka/kafka-relay.js';
+import { LedgerIdentity } from './ledger-identity.js';
 
 export interface ConnectOptions {
   /** Whether the app is unready while no events come in. It is false for an app that can answer without them. */
@@ -56,6 +57,7 @@ function makeFeed(
   const client = (requestTimeoutMs?: number) => kafkaClient(feed, `strongroom-${config.app}`, log, requestTimeoutMs);
   const kafka = client();
   const cluster = new Cluster(kafka, common.dataSource, log, namespace);
-  const relay = new KafkaRelay({ ...common, kafka: client, cluster, holder: `${config.app}-${ids.next()}` });
-  return new KafkaFeed({ ...common, client, kafka, cluster, relay });
+  const identity = new LedgerIdentity(common.dataSource, log);
+  const relay = new KafkaRelay({ ...common, kafka: client, cluster, identity, holder: `${config.app}-${ids.next()}` });
+  return new KafkaFeed({ ...common, identity, client, kafka, cluster, relay });
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createDataSource, migrate } from '@strongroom/database';
+import { LedgerIdentity } from '@strongroom/feed';
 import { hashToken, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds, SystemClock } from '@strongroom/runtime';
@@ -53,7 +54,7 @@ beforeEach(async () => {
   await writeFile(tokensFile, JSON.stringify([right]));
   identity = await StaticTokens.open({ path: tokensFile, clock: new SystemClock(), log });
   const timings = { pollMs: 20, heartbeatMs: 100, trustMs: 100 };
-  streams = new EventStreams(ledger, identity, log, timings);
+  streams = new EventStreams(ledger, identity, log, timings, new LedgerIdentity(dataSource, log));
   await streams.onModuleInit();
   server = createServer();
   server.setErrorHandler((error, _, reply) => {
@@ -62,7 +63,8 @@ beforeEach(async () => {
   });
   server.get('/stream', async (request, reply) => {
     raw = reply.raw;
-    await streams.open({ accountId: 'acme', after: 0, request, reply });
+    const seen = request.headers['last-event-id'];
+    await streams.open({ accountId: 'acme', from: typeof seen === 'string' ? { seen } : 0, request, reply });
   });
   await server.listen({ port: 0, host: '127.0.0.1' });
 });
@@ -70,6 +72,47 @@ afterEach(async () => {
   await streams.onModuleDestroy();
   await server.close();
 });
+
+/** Appends events to one stream. @returns the position of the last one */
+async function append(count = 1): Promise<number> {
+  const data = { scheduleId: ids.next(), instanceId: ids.next(), slotAt: '2026-11-23T14:30:00.000Z', reason: 'paused' };
+  const outcome = await ledger.append({
+    ...{ stream: `backup-${ids.next()}`, expectedVersion: 0, accountId: 'acme', instanceId: data.instanceId },
+    context: { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' },
+    events: Array.from({ length: count }, () => ({ id: ids.next(), type: 'SlotSkipped', data })),
+    ...{ claims: [], releases: [] },
+  });
+  if (outcome.outcome !== 'appended') throw new Error(outcome.outcome);
+  return ledger.head();
+}
+
+/** Loses everything beyond a position, as a restore to an earlier time does, and gives the positions anew. */
+async function putBackTo(position: number): Promise<void> {
+  await dataSource.query('alter table ledger_event disable trigger user');
+  await dataSource.query('delete from ledger_event where position > $1', [position]);
+  await dataSource.query('alter table ledger_event enable trigger user');
+  await dataSource.query(`select setval(pg_get_serial_sequence('ledger_event', 'position'), $1)`, [position]);
+}
+
+/** Returns when the gateway has looked where the ledger ends, which it does once a second. */
+async function seenByTheGateway(): Promise<void> {
+  const head = await ledger.head();
+  await eventually(async () => {
+    await streams.ledgerIdentity.current();
+    expect(streams.ledgerIdentity.end).toBe(head);
+  }, within);
+}
+
+/** What a stream has said so far. */
+async function listen(headers: Record<string, string> = {}): Promise<{ said: () => string }> {
+  const response = await fetch(url(), { headers: { 'x-auth-token': token, ...headers } });
+  expect(response.status).toBe(200);
+  let said = '';
+  void (async () => {
+    for await (const chunk of response.body ?? []) said += Buffer.from(chunk).toString();
+  })().catch(() => {});
+  return { said: () => said };
+}
 
 const url = () => `${server.listeningOrigin}/stream`;
 const open = () => fetch(url(), { headers: { 'x-auth-token': token } });
@@ -96,8 +139,46 @@ describe('a stream of events', () => {
     await expect(response.text()).resolves.toContain('retry: 2000');
   });
 
+  it('whose last event the ledger has lost says so, and begins anew', async () => {
+    const kept = await append(2);
+    const { said } = await listen();
+    await append(3);
+    const told = (times: number) =>
+      eventually(() => expect(said().split('event: SlotSkipped').length - 1).toBe(times), within);
+    await told(5);
+    await seenByTheGateway();
+    await putBackTo(kept);
+    await append();
+    await told(8);
+    const [, after] = said().split('event: reset\n');
+    expect(after).toMatch(
+      /^data: \{"last_event_id":"[0-9a-f-]{36}","message":"The last event that you have seen is not in the ledger/,
+    );
+  });
+
+  it.each(['0198c0de-0000-7000-8000-000000000000', 'no id at all'])(
+    'that a client wants to go on after %s, which is not there, begins anew and says so',
+    async (seen) => {
+      await append();
+      const { said } = await listen({ 'last-event-id': seen });
+      await eventually(() => expect(said()).toContain('event: SlotSkipped'), within);
+      expect(said()).toMatch(/^retry: 2000\nid: 0\n\nid: 0\nevent: reset\ndata: \{/);
+      expect(JSON.parse(/event: reset\ndata: (.*)\n/.exec(said())?.[1] ?? '')).toMatchObject({ last_event_id: seen });
+    },
+  );
+
+  it('that is asked for while the database is away begins when it is back', async () => {
+    await append();
+    await database.cut();
+    const { said } = await listen();
+    await eventually(() => expect(said()).toContain(': waiting'), within);
+    await database.restore();
+    await eventually(() => expect(said()).toContain('event: SlotSkipped'), within);
+  });
+
   it('whose client does not read waits for it, costs no memory, and loses nothing', async () => {
     const count = 4_000;
+    const before = (await ledger.followAccount('acme', 0, 1_000)).length;
     const instanceId = ids.next();
     for (let n = 0; n < count; n += 500) {
       const data = {
@@ -140,7 +221,7 @@ describe('a stream of events', () => {
       told += lines.filter((line) => line === 'event: SlotSkipped').length;
     });
     socket.resume();
-    await eventually(() => expect(told).toBe(count), within);
+    await eventually(() => expect(told).toBe(before + count), within);
     socket.destroy();
     await once(socket, 'close');
   });

@@ -1,16 +1,18 @@
 /**
  * Live streams of an account's events, as Server-Sent Events (HTML Standard, 9.2). Each event carries its id: a client that
- * reconnects with `Last-Event-ID` goes on after it, and no event is lost or repeated. A client that reads slowly costs no
- * memory, since the stream waits for it.
+ * reconnects with `Last-Event-ID` goes on after it, and no event is lost or repeated. When the ledger does not have that event
+ * any more, the stream says so and begins anew. A client that reads slowly costs no memory, since the stream waits for it.
  */
 import { once } from 'node:events';
 import { Inject, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
+import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, mayDo } from '@strongroom/identity';
 import { isOutage, Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpFault, unavailable } from '../edge/http-fault.js';
+import { uuidOf } from '../edge/parse.js';
 import { eventResource } from './resource.js';
 
 export interface StreamTimings {
@@ -22,10 +24,13 @@ export interface StreamTimings {
   trustMs: number;
 }
 
+/** A position in the ledger, the id of the last event that the client has seen, or the newest event. */
+export type StreamStart = number | { seen: string } | 'now';
+
 export interface StreamAsked {
   accountId: string;
-  /** The position in the ledger after which the stream begins. */
-  after: number;
+  /** The stream begins after it. */
+  from: StreamStart;
   request: FastifyRequest;
   reply: FastifyReply;
 }
@@ -50,6 +55,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     @Inject(Identity) readonly identity: Identity,
     @Inject(loggerToken) readonly log: Logger,
     @Inject(streamTimingsToken) readonly timings: StreamTimings,
+    @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
   ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
@@ -87,13 +93,25 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
   }
 }
 
+interface Place {
+  position: number;
+  id: string;
+}
+
+/** Before the first event of the account. */
+const begin: Place = { position: 0, id: '0' };
+const resetMessage =
+  'The last event that you have seen is not in the ledger: it was lost, or is of another account. All events follow, from the first on. Forget what you know, or recognise events by their id.';
+
 class EventStream {
+  private place = begin;
+  private ledgerId: string | undefined;
   private readonly over = new AbortController();
   private woken = () => {};
   private isNews = false;
 
   constructor(
-    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings'>,
+    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings' | 'ledgerIdentity'>,
     private readonly asked: StreamAsked,
   ) {}
 
@@ -129,22 +147,25 @@ class EventStream {
   }
 
   private async follow(): Promise<void> {
-    let { after } = this.asked;
     const { trustMs, heartbeatMs } = this.parts.timings;
     let heardAt = performance.now();
     let trustedUntil = performance.now() + trustMs;
+    const start = await this.waiting(() => this.start());
+    if (!start) return;
+    this.place = start.place;
     // A client that is cut off before the first event reconnects with this id.
-    await this.write(`retry: 2000\nid: ${await this.idAt(after)}\n\n`);
+    await this.write(`retry: 2000\nid: ${this.place.id}\n\n`);
+    if (start.lost !== undefined) await this.reset(start.lost);
     while (!this.over.signal.aborted) {
       if (performance.now() > trustedUntil) {
         if (!(await this.isStillTrusted())) return;
         trustedUntil = performance.now() + trustMs;
       }
       this.isNews = false;
-      const events = await this.next(after);
+      const events = await this.next();
       for (const event of events) {
         await this.write(textOf(event));
-        after = event.position;
+        this.place = { position: event.position, id: event.id };
         heardAt = performance.now();
       }
       if (events.length === batchSize) continue;
@@ -156,10 +177,26 @@ class EventStream {
     }
   }
 
+  private async start(): Promise<{ place: Place; lost?: string }> {
+    const { ledger, ledgerIdentity } = this.parts;
+    const { accountId, from } = this.asked;
+    this.ledgerId = await ledgerIdentity.current();
+    if (typeof from === 'number') return { place: { position: from, id: await this.idAt(from) } };
+    if (from === 'now') {
+      const position = await ledger.newestOf(accountId);
+      return { place: { position, id: await this.idAt(position) } };
+    }
+    const { seen } = from;
+    if (seen === begin.id) return { place: begin };
+    const position = uuidOf(seen) !== undefined ? await ledger.positionOf(accountId, seen) : undefined;
+    return position === undefined ? { place: begin, lost: seen } : { place: { position, id: seen } };
+  }
+
   /** While the database is away the stream waits: the connection stays, and no event is lost. */
-  private async next(after: number): Promise<RecordedEvent[]> {
+  private async next(): Promise<RecordedEvent[]> {
     try {
-      return await this.parts.ledger.followAccount(this.asked.accountId, after, batchSize);
+      await this.goBackIfLost();
+      return await this.parts.ledger.followAccount(this.asked.accountId, this.place.position, batchSize);
     } catch (error) {
       if (!isOutage(error)) throw error;
       this.parts.log.debug({ err: error }, 'an event stream waits for the database');
@@ -167,11 +204,47 @@ class EventStream {
     }
   }
 
+  /** The ledger may have been put back to an earlier time, and may have lost the last event that was told. */
+  private async goBackIfLost(): Promise<void> {
+    const { ledger, ledgerIdentity } = this.parts;
+    const ledgerId = await ledgerIdentity.current();
+    if (ledgerId === this.ledgerId) return;
+    const { id, position } = this.place;
+    const now = id === begin.id ? begin.position : await ledger.positionOf(this.asked.accountId, id);
+    if (now === undefined) await this.reset(id);
+    else this.place = { id, position: now };
+    this.ledgerId = ledgerId;
+    if (now !== position) this.parts.log.info({ requestId: this.asked.request.id }, 'an event stream has gone back');
+  }
+
+  /** Tells the client that an event is gone which it may have seen, and that all events follow from the first on. */
+  private async reset(lost: string): Promise<void> {
+    this.place = begin;
+    const data = { last_event_id: lost.slice(0, 200), message: resetMessage };
+    await this.write(`id: ${begin.id}\nevent: reset\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  /** Tries again until an outage is over. @returns undefined when the stream ended meanwhile */
+  private async waiting<T>(work: () => Promise<T>): Promise<T | undefined> {
+    while (!this.over.signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isOutage(error)) throw error;
+        this.parts.log.debug({ err: error }, 'an event stream waits for the database');
+        await this.write(': waiting\n\n');
+      }
+      this.isNews = false;
+      await this.news();
+    }
+    return undefined;
+  }
+
   /** The id of the event at the position; `0` before the first event. */
   private async idAt(position: number): Promise<string> {
-    if (position === 0) return '0';
+    if (position === 0) return begin.id;
     const [event] = await this.parts.ledger.followAccount(this.asked.accountId, position - 1, 1);
-    return event?.position === position ? event.id : '0';
+    return event?.position === position ? event.id : begin.id;
   }
 
   private async isStillTrusted(): Promise<boolean> {

@@ -7,7 +7,7 @@ import { CalledBy, type Caller } from '../edge/caller.js';
 import { Paging, queryValue, unknownMarker } from '../edge/paging.js';
 import { uuidOf } from '../edge/parse.js';
 import { Handles } from '../edge/routing.js';
-import { EventStreams } from './event-streams.js';
+import { EventStreams, type StreamStart } from './event-streams.js';
 import { eventResource } from './resource.js';
 
 @Controller()
@@ -25,7 +25,7 @@ export class EventRoutes {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
-      await this.streams.open({ accountId, after: await this.streamStart(accountId, request), request, reply });
+      await this.streams.open({ accountId, from: await this.streamStart(accountId, request), request, reply });
       return undefined;
     }
     return this.paging.answer(request, 'events', async ({ limit, marker }) => {
@@ -35,12 +35,16 @@ export class EventRoutes {
     });
   }
 
-  /** The position after which the stream begins: of the last event that the client has seen, of the marker, or of the newest event. */
-  private streamStart(accountId: string, request: FastifyRequest): Promise<number> | number {
+  /**
+   * Where the stream begins: after the last event that the client has seen, after the marker, or now. Only a marker is refused
+   * when it is unknown: a client that reconnects by itself would be given up by a refusal.
+   */
+  private async streamStart(accountId: string, request: FastifyRequest): Promise<StreamStart> {
     const seen = request.headers['last-event-id'];
-    const from = (typeof seen === 'string' ? seen : undefined) ?? queryValue(request, 'marker');
-    if (from === '0') return 0;
-    return from === undefined ? this.ledger.newestOf(accountId) : this.positionOf(accountId, from);
+    if (typeof seen === 'string') return { seen };
+    const marker = queryValue(request, 'marker');
+    if (marker === undefined) return 'now';
+    return marker === '0' ? 0 : this.positionOf(accountId, marker);
   }
 
   /** @throws {HttpFault} badRequest */

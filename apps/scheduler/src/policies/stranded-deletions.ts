@@ -2,11 +2,18 @@
  * Takes up deletions that have failed for a reason that passes: a region had no vault, or its vault was away, full or hung. A
  * deletion is asked for again once every region of the backup, and of what is built on it, has a vault that can be reached.
  */
-import { type EventContext, isRefusal, type RecordedEvent, regionRetired, streamOf } from '@strongroom/contracts';
+import {
+  type EventContext,
+  isRefusal,
+  messageOf,
+  type RecordedEvent,
+  regionRetired,
+  streamOf,
+} from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
-import { commandOn, executeTogether } from '@strongroom/ledger';
+import { commandOn, executeTogether, isOutage } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
+import type { Ids, Logger, SetAside } from '@strongroom/runtime';
 import { VaultFault } from '@strongroom/vault';
 import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
 
@@ -14,6 +21,7 @@ export interface StrandedDeletionsParts extends BackupRegionsParts {
   views: Views;
   ids: Ids;
   log: Logger;
+  setAside: SetAside;
 }
 
 type Failed = Awaited<ReturnType<Backups['failedDeletions']>>[number];
@@ -41,7 +49,25 @@ export class StrandedDeletions {
     const found = await this.backups.failedDeletions(passing, this.roundAt, batchSize);
     this.roundAt = found.length < batchSize ? undefined : found.at(-1)?.id;
     const reached = new Map<string, Promise<boolean>>();
-    for (const each of found) await this.takeUp(each, reached);
+    const failed = new Map<string, string>();
+    for (const each of found) {
+      try {
+        await this.takeUp(each, reached);
+      } catch (error) {
+        // One that can't be read or recorded holds up no other.
+        if (isOutage(error)) throw error;
+        failed.set(each.id, `its deletion can't be taken up: ${messageOf(error)}`);
+      }
+    }
+    const aside = found.flatMap(({ id, accountId }) => ({ id, accountId, reason: failed.get(id) ?? '' }));
+    await this.parts.setAside.put(
+      'backup',
+      aside.filter(({ id }) => failed.has(id)),
+    );
+    await this.parts.setAside.takeBack(
+      'backup',
+      found.map(({ id }) => id).filter((id) => !failed.has(id)),
+    );
   }
 
   private async takeUp(failed: Failed, reached: Map<string, Promise<boolean>>): Promise<void> {

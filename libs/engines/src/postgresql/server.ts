@@ -30,7 +30,8 @@ const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 
 /** Asks the server. @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
 export async function describe(client: pg.Client): Promise<Server> {
   const versionNumber = Number(await show(client, 'server_version_num'));
-  const version = (await show(client, 'server_version')).split(' ')[0] ?? '';
+  // A manifest and an event hold this much of it.
+  const version = ((await show(client, 'server_version')).split(' ')[0] ?? '').slice(0, 32);
   if (versionNumber < oldestVersion) {
     throw new EngineFault(
       'version-unsupported',

@@ -5,6 +5,8 @@ import type { Message } from 'kafkajs';
 import { z } from 'zod';
 
 export const positionHeader = 'strongroom-position';
+/** The name of the ledger. Positions are comparable only within one of them. */
+export const ledgerHeader = 'strongroom-ledger';
 
 /** The version of an event's form, which is part of the type: an event that changes gets a new one. */
 const typeSuffix = 'v1';
@@ -13,15 +15,10 @@ const typeSuffix = 'v1';
 const { requestId, correlationId } = eventContext.shape;
 const traced = z.object({ context: z.object({ requestId, correlationId }) });
 
-export function cloudEventOf({
-  position,
-  id,
-  type,
-  stream,
-  instanceId,
-  at,
-  event,
-}: TailRow): Message & { value: string; headers: Record<string, string> } {
+export function cloudEventOf(
+  { position, id, type, stream, instanceId, at, event }: TailRow,
+  ledger: string,
+): Message & { value: string; headers: Record<string, string> } {
   // An event that can't be read is sent too, and its consumers set it aside.
   const { data: trace } = traced.safeParse(event);
   return {
@@ -37,6 +34,7 @@ export function cloudEventOf({
       ce_subject: `${stream.slice(0, stream.indexOf('-'))}/${idOf(stream)}`,
       'content-type': 'application/json; charset=utf-8',
       [positionHeader]: String(position),
+      [ledgerHeader]: ledger,
       ...(trace && {
         'strongroom-request-id': trace.context.requestId,
         'strongroom-correlation-id': trace.context.correlationId,

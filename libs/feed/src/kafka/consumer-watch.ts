@@ -15,7 +15,7 @@ export interface Watch {
 
 export function watch(consumer: Consumer, pace: ConsumerPace, signal: AbortSignal): Watch {
   const { events } = consumer;
-  const limitMs = Math.max(silenceMs, 4 * pace.requestTimeoutMs);
+  const limitMs = Math.max(silenceMs, 4 * pace.settings.requestTimeoutMs);
   let looking: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve, reject) => {
     signal.addEventListener('abort', () => resolve(), { once: true });

@@ -16,6 +16,7 @@ import type { FeedMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import type { LedgerIdentity } from '../ledger-identity.js';
 import { OffsetGap } from '../offset-gap.js';
 import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
@@ -39,6 +40,7 @@ export interface KafkaFeedOptions {
   namespace: string;
   cluster: Cluster;
   relay: KafkaRelay;
+  identity: LedgerIdentity;
   feedTakesMs?: number | undefined;
 }
 
@@ -113,6 +115,7 @@ export class KafkaFeed extends FeedServer {
       handlers: this.handlers,
       deadLetters,
       metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
+      lostOf: (ledger) => this.options.identity.hasLost(ledger, 'Kafka has events that the ledger has not'),
       publishDeadLetter: (message, error) => this.deadLetterTopic.publish(message, error),
     };
     this.loops = [
@@ -149,12 +152,12 @@ export class KafkaFeed extends FeedServer {
     const { group, cluster, log } = this.options;
     const source = await cluster.source();
     if (signal.aborted) return;
-    const { fetchBytes, requestTimeoutMs } = this.pace;
+    const { fetchBytes, requestTimeoutMs, sessionTimeoutMs } = this.pace.settings;
     const consumer = this.options.client(requestTimeoutMs).consumer({
       groupId: group,
-      sessionTimeout: 10_000,
+      sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: heartbeatMs,
-      rebalanceTimeout: 20_000,
+      rebalanceTimeout: 2 * sessionTimeoutMs,
       maxWaitTimeInMs: 250,
       maxBytes: fetchBytes,
       maxBytesPerPartition: fetchBytes,

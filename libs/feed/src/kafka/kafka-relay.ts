@@ -4,6 +4,7 @@ import type { Ledger } from '@strongroom/ledger';
 import type { Clock, Logger, Metrics } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
+import type { LedgerIdentity } from '../ledger-identity.js';
 import type { Cluster } from './cluster.js';
 import { type TopicLag, TopicRelay } from './topic-relay.js';
 
@@ -19,6 +20,7 @@ export interface KafkaRelayOptions {
   /** Who holds the leases. It is unique to the process. */
   holder: string;
   cluster: Cluster;
+  identity: LedgerIdentity;
 }
 
 export class KafkaRelay {

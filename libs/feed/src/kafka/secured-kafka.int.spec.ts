@@ -1,7 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { type FeedConfig, loadConfig } from '@strongroom/runtime';
 import { freePort } from '@strongroom/server-processes';
-import { CertificateFiles, type CertifiedFiles } from '../../../../test/services/certificate-files.js';
+import { CertificateAuthority, type Certified } from '../../../../test/services/certificates.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka, OwnKafka } from '../../../../test/services/kafka.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
@@ -10,15 +13,20 @@ const ports = { tls: 0, withCertificate: 0, sasl: 0 };
 const [user, password] = ['strongroom', 'the-password-of-the-spec'];
 
 describeWithKafka('a Kafka that takes only TLS', () => {
-  let authority: CertificateFiles;
-  let own: CertifiedFiles;
+  let authority: CertificateAuthority;
+  let own: Certified;
+  let folder: string;
   let kafka: OwnKafka;
   let world: FeedWorld | undefined;
 
   beforeAll(async () => {
-    authority = await CertificateFiles.make();
-    const broker = await authority.issue('broker');
-    own = await authority.issue('us');
+    folder = await mkdtemp(join(tmpdir(), 'strongroom-secured-kafka-'));
+    authority = CertificateAuthority.create('the authority of the spec');
+    const broker = authority.issue({ name: 'broker', hosts: ['127.0.0.1', 'localhost'] });
+    own = authority.issue({ name: 'us' });
+    const [store, trusted] = [join(folder, 'store.pem'), join(folder, 'trusted.pem')];
+    await writeFile(store, broker.key + broker.certificate + authority.certificate);
+    await writeFile(trusted, authority.certificate);
     const inner = await freePort();
     const controllerPort = await freePort();
     for (const way of ['tls', 'withCertificate', 'sasl'] as const) ports[way] = await freePort();
@@ -37,9 +45,9 @@ describeWithKafka('a Kafka that takes only TLS', () => {
         'advertised.listeners': listeners.join(','),
         'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL:SASL_SSL',
         'ssl.keystore.type': 'PEM',
-        'ssl.keystore.location': broker.storeFile,
+        'ssl.keystore.location': store,
         'ssl.truststore.type': 'PEM',
-        'ssl.truststore.location': authority.certificateFile,
+        'ssl.truststore.location': trusted,
         'listener.name.mutual.ssl.client.auth': 'required',
         'sasl.enabled.mechanisms': 'SCRAM-SHA-512,PLAIN',
         'listener.name.sasl.scram-sha-512.sasl.jaas.config':
@@ -54,7 +62,7 @@ describeWithKafka('a Kafka that takes only TLS', () => {
   });
   afterAll(async () => {
     await kafka?.stop();
-    await authority?.remove();
+    await rm(folder, { recursive: true, force: true });
   });
 
   const feedOf = (port: number, env: NodeJS.ProcessEnv): FeedConfig =>
@@ -65,7 +73,7 @@ describeWithKafka('a Kafka that takes only TLS', () => {
       ...env,
     }).feed;
 
-  const tls = () => ({ KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CA_FILE: authority.certificateFile });
+  const tls = () => ({ KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_SSL_CA: authority.certificate });
   const sasl = (mechanism: string) => ({
     ...tls(),
     ...{ KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: user },
@@ -79,8 +87,8 @@ describeWithKafka('a Kafka that takes only TLS', () => {
       () =>
         feedOf(ports.withCertificate, {
           ...tls(),
-          KAFKA_SSL_CERTIFICATE_FILE: own.certificateFile,
-          KAFKA_SSL_KEY_FILE: own.keyFile,
+          KAFKA_SSL_CERTIFICATE: own.certificate,
+          KAFKA_SSL_KEY: own.key,
         }),
     ],
     ['with a user and SCRAM-SHA-512', () => feedOf(ports.sasl, sasl('SCRAM-SHA-512'))],

@@ -12,6 +12,7 @@ import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { beginAnew } from '../feed-offsets.js';
+import type { LedgerIdentity } from '../ledger-identity.js';
 import { cloudEventOf } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
 import { isTimeout } from './kafka-errors.js';
@@ -31,6 +32,7 @@ export interface TopicRelayOptions {
   /** Who holds the lease. It is unique to the process. */
   holder: string;
   cluster: Cluster;
+  identity: LedgerIdentity;
   /** Counts an event that was sent without its value, or in no form. */
   setAside(topic: string): void;
 }
@@ -140,9 +142,10 @@ export class TopicRelay {
     const sender = await this.connected();
     if (this.hasLost(sender, reached)) return this.refill(source);
     this.tellAdded(sender, spreadOver);
+    const name = await this.options.identity.current();
     const placed = rows
       .map((row): Placed => {
-        const message = cloudEventOf(row);
+        const message = cloudEventOf(row, name);
         return { position: row.position, partition: sender.partitionOf(message, spreadOver), message };
       })
       .filter(({ partition, position }) => pass.sends(partition, position));

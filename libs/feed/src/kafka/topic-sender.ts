@@ -28,8 +28,8 @@ export interface Sent {
   refused: Placed[];
 }
 
-/** The bytes of values in one batch, which is half of what a broker takes unless it was told otherwise. */
-const mostBatchBytes = 500_000;
+/** The bytes of values in one batch. Readers get a batch whole, and over a slow line too. */
+const mostBatchBytes = 128_000;
 /** A broker closes the connection at a request of 100 MB. */
 const mostValueBytes = 50_000_000;
 

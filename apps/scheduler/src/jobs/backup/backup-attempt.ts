@@ -50,6 +50,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   lineage: Pick<ServerLineage, 'identify'>;
   /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
+  /** Called when an attempt failed that is made again. */
+  onAttemptFailed?: (code: string) => void;
   /** The name of the process, which runs the backup. */
   runner: string;
   /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
@@ -168,6 +170,7 @@ export class BackupAttempt {
       log.warn(`attempt not failed: ${failed.message}`);
       return 'finished';
     }
+    this.parts.onAttemptFailed?.(code);
     log.warn({ err: error, ...next }, `attempt failed: ${reason} The backup is tried again at ${next.retryAt}`);
     return { retryInMs };
   }

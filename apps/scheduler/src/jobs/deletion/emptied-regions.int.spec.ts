@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { copyId } from '@strongroom/domain';
+import { addEvent, removeNewest } from '../../../../../test/services/unreadable-event.js';
 import { DeletingWorld, type Stored } from '../../../fixtures/deleting-world.js';
 
 let world: DeletingWorld;
@@ -155,6 +156,25 @@ describe('a deletion where a region has no vault any more', () => {
     expect(await world.attempt(backup)).toBe('finished');
     expect(await world.heldIn(backup)).toEqual([]);
     expect(await world.backups.leftBehindIn(['DFW', 'IAD'])).toEqual([]);
+  });
+
+  it('is taken up though the history of another deleted backup can not be read, which is set aside', async () => {
+    const both = [await world.store({ copies: ['ORD'] }), await world.store({ copies: ['ORD'] })];
+    for (const backup of both) {
+      await world.askForDeletion(backup);
+      await world.attempt(backup, ['DFW', 'IAD'], 0);
+    }
+    // They are taken up in order of id, and the one that can't be read is the first.
+    const [unreadable, other] = both.sort((one, another) => one.backupId.localeCompare(another.backupId));
+    await addEvent(world.dataSource, `backup-${unreadable?.backupId}`);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect(other && (await world.typesOf(other)).at(-1)).toBe('BackupDeletionRequested');
+    const aside = await world.dataSource.query(`select id, reason from set_aside where kind = 'backup'`);
+    expect(aside).toEqual([{ id: unreadable?.backupId, reason: expect.stringContaining("can't be read") }]);
+    await removeNewest(world.dataSource, `backup-${unreadable?.backupId}`);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect(await world.dataSource.query(`select id from set_aside where kind = 'backup'`)).toEqual([]);
+    for (const backup of both) await world.attempt(backup);
   });
 
   it('and in which nobody ever began a copy has nothing to wait for', async () => {
