@@ -9,6 +9,7 @@ export const whole = (spec: string, title: string) => [`test/${spec}.spec.ts`, t
 export const schedules = (title: string) => api('schedules/schedules.int.spec.ts', title);
 export const backups = (title: string) => api('backups/backups.int.spec.ts', title);
 export const deletion = (title: string) => api('backups/deletion.int.spec.ts', title);
+export const retries = (title: string) => api('backups/retries.int.spec.ts', title);
 export const regions = (title: string) => api('copies/regions.int.spec.ts', title);
 export const edge = (title: string) => api('edge/edge.int.spec.ts', title);
 export const limits = (title: string) => api('edge/limits.int.spec.ts', title);

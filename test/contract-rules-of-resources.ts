@@ -9,6 +9,7 @@ import {
   type Rule,
   regions,
   retention,
+  retries,
   runs,
   scheduler,
   schedules,
@@ -163,6 +164,50 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: 'A backup that failed in a way that passes is BUILDING, with its last `fault` and `retry_at`. It is FAILED when it was tried for long enough, or when nothing can help.',
+      shown: [
+        retries(
+          'that is tried again shows its last fault, every failed attempt and the next one, and is BUILDING meanwhile',
+        ),
+        scheduler(
+          'jobs/backup/backup-retries.int.spec.ts',
+          'is FAILED when the window is used up, with the last fault, how often and how long',
+        ),
+        scheduler('jobs/backup/backup-retries.int.spec.ts', 'because %s is FAILED at once'),
+        whole('retries', 'is backed up within a minute after it is back, though the scheduler is killed meanwhile'),
+      ],
+    },
+    {
+      rule: 'While a backup waits for its next attempt, another of its instance and its own deletion are a 422 that says when it is tried again and why. Deleting the instance ends it.',
+      shown: [
+        retries('gets no other backup, and the refusal says when that one is tried again and why'),
+        retries('can be deleted: the backup has failed then, and says so'),
+      ],
+    },
+    {
+      rule: '`full_because` says why a backup and its run are full, and `delays` why they were late.',
+      shown: [
+        runs('say why each is full, why it was late and why it failed, also when its backup is gone'),
+        scheduler(
+          'slots/slot-dispatcher.int.spec.ts',
+          'says of a slot that was due while no scheduler looked from when to when that was',
+        ),
+      ],
+    },
+    {
+      rule: 'A skipped run names the backup that had not ended, and says when that is tried again. A missed run says since when no scheduler ran.',
+      shown: [
+        scheduler(
+          'slots/slot-dispatcher.int.spec.ts',
+          'says of a skipped slot which backup had not ended, and when that is tried again and why',
+        ),
+        scheduler(
+          'slots/slot-dispatcher.int.spec.ts',
+          'makes up for one slot after an outage and says of the others that they were missed',
+        ),
+      ],
+    },
+    {
       rule: 'Fields that known clients send besides are accepted, and not obeyed.',
       shown: [backups('takes what known clients send and does not obey all of it')],
     },
@@ -282,6 +327,13 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'When a backup was put back where it was made, its `locationRef` is where it lies there now.',
       shown: [regions('back to the region where it was made has the backup say where it lies there now')],
+    },
+    {
+      rule: 'A copy that waits says why, since when attempts fail for that reason, and when it is tried again at the latest. It also names the backup whose copy must come first.',
+      shown: [
+        regions('that waits says why, since when, and when it is tried again at the latest'),
+        regions('of a backup that is built on another says that it waits for the copy of that one'),
+      ],
     },
     {
       rule: 'A copy that is being deleted is shown to nobody.',

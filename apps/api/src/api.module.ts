@@ -20,7 +20,7 @@ import {
   Views,
   viewTables,
 } from '@strongroom/read-model';
-import { type ConfigOf, type IdentityConfig, Jobs, type RuntimeParts } from '@strongroom/runtime';
+import { type ConfigOf, type IdentityConfig, Jobs, type RuntimeParts, SetAside } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupCommands } from './backups/commands.js';
 import { Incrementals } from './backups/incrementals.js';
@@ -103,7 +103,7 @@ const ofDatabase: Provider[] = [
 const longestStatementMs = 8_000;
 
 function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
-  const { config, log, health } = parts;
+  const { config, log, health, metrics } = parts;
   return [
     { provide: Identity, useFactory: () => identityOf(config.identity, parts) },
     {
@@ -124,8 +124,18 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     ...ofDatabase,
     {
       provide: Views,
-      inject: [DataSource, Ledger],
-      useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+      inject: [DataSource, Ledger, SetAside],
+      useFactory: (dataSource: DataSource, ledger: Ledger, setAside: SetAside) =>
+        new Views(dataSource, ledger, setAside),
+    },
+    {
+      provide: SetAside,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => {
+        const setAside = new SetAside(dataSource, log);
+        setAside.measure(metrics);
+        return setAside;
+      },
     },
     {
       provide: Credentials,

@@ -23,6 +23,7 @@ import { type ReplicatorParts, replicatorParts } from './replicator-parts.js';
 /** The number of threads that Node has by default. */
 const defaultThreads = 4;
 const strandedCopiesMs = 10_000;
+const awayRegionsMs = 10_000;
 const partsToken = Symbol('ReplicatorParts');
 
 @Module({})
@@ -61,6 +62,12 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       intervalMs: strandedCopiesMs,
       log,
       pass: () => stranded.followRegions(),
+    }),
+    new WorkLoop({
+      name: 'search for regions that are back',
+      intervalMs: awayRegionsMs,
+      log,
+      pass: () => parts.away.look(),
     }),
     ...jobWork(replicatorJobs, parts),
   ]);

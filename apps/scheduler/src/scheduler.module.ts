@@ -19,6 +19,7 @@ import { ViewFolding } from './views/view-folding.js';
 
 const missingTimersMs = 60_000;
 const strandedDeletionsMs = 10_000;
+const setAsideMs = 60_000;
 const partsToken = Symbol('SchedulerParts');
 
 @Module({})
@@ -55,7 +56,7 @@ function workOf(
   parts: SchedulerParts,
   kinds: readonly JobKind<SchedulerParts>[],
 ): AppWork {
-  const { config, dataSource, ledger, ids, vault, homeRegion, clock, metrics, log } = parts;
+  const { config, dataSource, ledger, ids, vault, homeRegion, clock, metrics, log, views, setAside } = parts;
   const { catchUpMs } = config;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
@@ -84,6 +85,15 @@ function workOf(
       intervalMs: strandedDeletionsMs,
       log,
       pass: () => stranded.takeUpStranded(),
+    }),
+    new WorkLoop({
+      name: 'retry of what was set aside',
+      intervalMs: setAsideMs,
+      log,
+      pass: async () => {
+        await views.retrySetAside();
+        await setAside.forgetGone();
+      },
     }),
     ...jobWork(kinds, parts),
   ]);

@@ -329,6 +329,35 @@ describe('a backup whose attempt fails in a way that passes', () => {
   });
 });
 
+describe('a backup that is given up', () => {
+  const next = { retryAt: '2026-11-23T14:30:05.000Z', retryUntil: '2026-11-23T15:30:00.000Z' };
+  const giveUp = { type: 'GiveUpBackup' as const, backupId, code: 'instance-forgotten', reason: 'It was deleted.' };
+  const attemptFailed: NewEvent = {
+    type: 'BackupAttemptFailed',
+    data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down', ...next },
+  };
+
+  it('has failed and sets its instance free when it waits for its next attempt', () => {
+    const { decision } = given(backupDecider, [requested, started(1), attemptFailed]).when(giveUp);
+    expect(decision).toMatchObject({
+      events: [
+        {
+          type: 'BackupFailed',
+          data: { code: 'instance-forgotten', reason: 'It was deleted. Its last attempt failed because: down' },
+        },
+      ],
+      releases: [{ key: instanceId }],
+    });
+  });
+
+  it('goes on when a runner is at it, and stays as it is when it has ended', () => {
+    for (const running of [[requested], [requested, started(1)], [requested, started(1), attemptFailed, started(2)]]) {
+      expect(given(backupDecider, running).when(giveUp).gives).toBe('backup-still-running');
+    }
+    expect(given(backupDecider, [requested, started(1), completed]).when(giveUp).gives).toEqual([]);
+  });
+});
+
 describe('a backup that is begun late', () => {
   it('says so before it begins, with as much of the reason as an event holds', () => {
     const delay = { ground: 'no-runner-free', reason: 'x'.repeat(3_000), delayMs: 90_000 };

@@ -3,6 +3,8 @@ export * from './asked-work.js';
 export * from './backup.js';
 export * from './backup-name.js';
 export * from './backup-retries.js';
+export type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull } from './backup-state.js';
+export { whatItDoes, whySkipped } from './backup-words.js';
 export * from './copy.js';
 export * from './copy-request.js';
 export * from './decider.js';

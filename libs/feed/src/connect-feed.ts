@@ -57,5 +57,5 @@ function makeFeed(
   const kafka = client();
   const cluster = new Cluster(kafka, common.dataSource, log, namespace);
   const relay = new KafkaRelay({ ...common, kafka: client, cluster, holder: `${config.app}-${ids.next()}` });
-  return new KafkaFeed({ ...common, kafka, cluster, relay });
+  return new KafkaFeed({ ...common, client, kafka, cluster, relay });
 }

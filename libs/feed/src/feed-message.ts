@@ -1,5 +1,6 @@
 /** A message as a feed brings it, before and after it is parsed. What the message tells beside its event is not trusted. */
 import { parseEvent, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
+import { unreadableHeader } from './kafka/unreadable-codecs.js';
 
 export interface FeedMessage {
   topic: string;
@@ -26,6 +27,8 @@ export function eventOf({ value }: Pick<FeedMessage, 'value'>): RecordedEvent {
 }
 
 export function readMessage(message: FeedMessage): ReadMessage {
+  const unreadable = message.headers[unreadableHeader];
+  if (unreadable !== undefined) return { message, problem: new Error(`the message can't be read: ${unreadable}`) };
   try {
     const read = parseEventOrNewer(jsonOf(message.value));
     return 'newerType' in read ? { message, ...read } : { message, event: read };

@@ -3,18 +3,16 @@
  * the start of the ledger. After a failure the cluster is looked at again, because an empty cluster may have taken its place,
  * under another id or the same.
  */
-import { aggregates, deadLetterTopic, topicName } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { beginAnew } from '../feed-offsets.js';
-
-const partitions = 6;
-const mostReplicas = 3;
-const forEver = [{ name: 'retention.ms', value: '-1' }];
+import { make, problemsOf, wantedTopics } from './topics.js';
 
 export class Cluster {
   private known: Promise<string> | undefined;
+  /** The problems of topics that were told already. */
+  private readonly told = new Set<string>();
 
   constructor(
     private readonly kafka: Kafka,
@@ -43,11 +41,7 @@ export class Cluster {
       const { clusterId, brokers } = await admin.describeCluster();
       const source = `kafka:${clusterId}`;
       const there = new Set(await admin.listTopics());
-      const replicationFactor = Math.min(mostReplicas, brokers.length);
-      const wanted = [
-        ...aggregates.map((kind) => ({ topic: topicName(kind, this.namespace), numPartitions: partitions })),
-        { topic: deadLetterTopic(this.namespace), numPartitions: 1 },
-      ];
+      const wanted = wantedTopics(this.namespace, brokers.length);
       const missing = wanted.filter(({ topic }) => !there.has(topic));
       if (missing.length > 0) {
         // This comes first: if the process ends in between, the topics are still missing, and no relay goes on beyond the gap.
@@ -58,14 +52,20 @@ export class Cluster {
         );
         if (lost.length > 0)
           this.log.warn({ topics: lost }, 'topics were lost with what they held: they are filled anew');
-        await admin.createTopics({
-          waitForLeaders: true,
-          topics: missing.map((topic) => ({ ...topic, replicationFactor, configEntries: forEver })),
-        });
+        await make(admin, missing);
       }
+      const old = wanted.filter((topic) => !missing.includes(topic)).map(({ topic }) => topic);
+      if (old.length > 0) this.tell(await problemsOf(admin, old, brokers.length).catch(() => []));
       return source;
     } finally {
       await admin.disconnect().catch(() => {});
+    }
+  }
+
+  private tell(problems: readonly string[]): void {
+    for (const problem of problems) {
+      if (!this.told.has(problem)) this.log.warn(problem);
+      this.told.add(problem);
     }
   }
 }

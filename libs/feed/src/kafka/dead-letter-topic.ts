@@ -44,7 +44,7 @@ export class DeadLetterTopic {
       });
     } catch (cause) {
       await this.close();
-      throw new FeedFault(this.topic, cause);
+      throw FeedFault.notPublished(this.topic, cause);
     }
   }
 

@@ -3,6 +3,7 @@ import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
 import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
+import './unreadable-codecs.js';
 
 /** What the client logs as an error though it is temporary: a group or a broker that is just starting. */
 const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;

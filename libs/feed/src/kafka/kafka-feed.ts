@@ -20,10 +20,14 @@ import { OffsetGap } from '../offset-gap.js';
 import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
+import { ConsumerPace } from './consumer-pace.js';
+import { watch } from './consumer-watch.js';
 import { DeadLetterTopic } from './dead-letter-topic.js';
 import type { KafkaRelay } from './kafka-relay.js';
 
 export interface KafkaFeedOptions {
+  /** A client whose requests may take this long, in milliseconds. Default: 15 s. */
+  client(requestTimeoutMs?: number): Kafka;
   kafka: Kafka;
   dataSource: DataSource;
   ledger: Ledger;
@@ -43,6 +47,7 @@ const replayMs = 5_000;
 const outagePauseMs = 500;
 const restartMs = 1_000;
 const heartbeatMs = 1_000;
+const disconnectMs = 5_000;
 
 type KafkaBatchParts = BatchParts & { metrics: FeedMetrics };
 
@@ -65,6 +70,11 @@ export class KafkaFeed extends FeedServer {
   private loops: WorkLoop[] = [];
   private secondLook: SecondLook | undefined;
   private joined = false;
+  /** Why the last consumer ended. */
+  private trouble: string | undefined;
+  /** What the events in hand wait for. */
+  private waitsFor: string | undefined;
+  private readonly pace = new ConsumerPace();
 
   constructor(private readonly options: KafkaFeedOptions) {
     super();
@@ -86,8 +96,11 @@ export class KafkaFeed extends FeedServer {
   }
 
   probe(): Promise<void> {
-    if (!this.handlers.any || this.joined) return Promise.resolve();
-    return Promise.reject(new Error('no member of its consumer group: Kafka is away, or the group is just forming'));
+    if (!this.handlers.any || (this.joined && this.waitsFor === undefined)) return Promise.resolve();
+    if (this.joined) return Promise.reject(new Error(`events wait: ${this.waitsFor}`));
+    return Promise.reject(
+      new Error(`no member of its consumer group: ${this.trouble ?? 'Kafka is away, or the group is just forming'}`),
+    );
   }
 
   private follow(): void {
@@ -123,51 +136,68 @@ export class KafkaFeed extends FeedServer {
 
   /** Runs one consumer, from its connection to its crash or to the stop. */
   private async consume(parts: KafkaBatchParts, signal: AbortSignal): Promise<void> {
-    const { kafka, group, cluster, log } = this.options;
+    try {
+      await this.live(parts, signal);
+    } catch (error) {
+      this.trouble = messageOf(error);
+      this.options.cluster.forget();
+      throw error;
+    }
+  }
+
+  private async live(parts: KafkaBatchParts, signal: AbortSignal): Promise<void> {
+    const { group, cluster, log } = this.options;
     const source = await cluster.source();
     if (signal.aborted) return;
-    const consumer = kafka.consumer({
+    const { fetchBytes, requestTimeoutMs } = this.pace;
+    const consumer = this.options.client(requestTimeoutMs).consumer({
       groupId: group,
       sessionTimeout: 10_000,
       heartbeatInterval: heartbeatMs,
       rebalanceTimeout: 20_000,
       maxWaitTimeInMs: 250,
+      maxBytes: fetchBytes,
+      maxBytesPerPartition: fetchBytes,
+      // A partition that gets its leader back is read again after this time.
+      metadataMaxAge: 30_000,
       allowAutoTopicCreation: false,
       // After a crash this loop begins another life. A client that restarted itself would be a second member.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
     const life: Life = { consumer, source, parts, begins: new Map() };
-    const over = new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
-      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-    });
-    over.catch(() => {});
+    const { over, end } = watch(consumer, this.pace, signal);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.joined = true;
+      this.trouble = undefined;
       this.seek(life, payload.memberAssignment).catch((error: unknown) =>
-        log.debug({ err: error }, 'offsets not looked up: messages handled before will be skipped one by one'),
+        log.debug({ err: error }, 'offsets not looked up: the first batch of each partition tells'),
       );
     });
     consumer.on(consumer.events.REBALANCING, () => {
       this.joined = false;
     });
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topics: this.topics, fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: 3,
-        eachBatch: (payload) => this.eachBatch(life, payload),
-      });
+      await Promise.race([this.begin(life), over]);
       await over;
-    } catch (error) {
-      cluster.forget();
-      throw error;
     } finally {
+      end();
       this.joined = false;
-      await consumer.disconnect().catch(() => {});
+      this.waitsFor = undefined;
+      // A broker that is frozen answers a goodbye no more than anything else.
+      await Promise.race([consumer.disconnect().catch(() => {}), delay(disconnectMs, undefined, { ref: false })]);
     }
+  }
+
+  private async begin(life: Life): Promise<void> {
+    const { consumer } = life;
+    await consumer.connect();
+    await consumer.subscribe({ topics: this.topics, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 3,
+      eachBatch: (payload) => this.eachBatch(life, payload),
+    });
   }
 
   /** Skips what was handled before. It only saves work, because the row of the offset is what counts. */
@@ -262,11 +292,13 @@ export class KafkaFeed extends FeedServer {
       try {
         await handle();
         if (failures > 0) log.info({ failures }, 'events are handled again');
+        this.waitsFor = undefined;
         return true;
       } catch (error) {
         // The client ends the consumer on a TypeError, so it is given a plain error.
         if (!isTemporary(error)) throw new Error(messageOf(error), { cause: error });
         failures += 1;
+        this.waitsFor = messageOf(error);
         if (failures === 1) log.warn({ err: error }, 'events wait for an outage to end; tried again until it does');
       } finally {
         clearInterval(beating);

@@ -2,7 +2,11 @@
 import { Fault } from '@strongroom/contracts';
 
 export class RelayFault extends Fault<
-  'topic-without-partitions' | 'topic-seems-shorter' | 'partition-without-leader' | 'broker-too-slow'
+  | 'topics-not-made'
+  | 'topic-without-partitions'
+  | 'topic-seems-shorter'
+  | 'partition-without-leader'
+  | 'broker-too-slow'
 > {
   override readonly name = 'RelayFault';
 

@@ -44,18 +44,21 @@ describeWithKafka('a way to Kafka of 60 kB a second', () => {
     const end = await head();
     await eventually(async () => expect(await world.cursor('schedule')).toBe(end), { withinMs: 150_000 });
     line.pace = fast;
-    const messages = await new KafkaWitness(feed()).messages(world.topic('schedule'));
+    // The first group of a new cluster waits for its coordinator.
+    const witness = new KafkaWitness(feed());
+    const messages = await eventually(() => witness.messages(world.topic('schedule')), { withinMs: 60_000 });
     expect(new Set(messages.map(({ headers }) => headers.ce_id))).toEqual(new Set(events));
     expect(messages.length).toBeLessThan(1.2 * events.length);
   }, 240_000);
 
-  it('has what one request can’t bring in its usual time in the end too, and the handlers get it', async () => {
-    const member = await world.member();
-    await world.settled(await world.append(world.ids.next()));
-    const events: string[] = [];
-    for (let n = 0; n < 10; n += 1) events.push(...(await world.append(world.ids.next(), 100)));
-    line.pace = 20_000;
-    expect((await world.settled(events, 200_000)).length).toBe(events.length + 1);
-    expect(await member.alive()).toBe(true);
+  it('brings what no request brings in its usual time too, and the handlers get it once', async () => {
+    const instance = world.ids.next();
+    // The second look does not help.
+    await world.member({ feedTakesMs: 3_600_000 });
+    const events = await world.append(instance);
+    await world.settled(events);
+    line.pace = 8_000;
+    events.push(...(await world.append(instance, 200)));
+    expect((await world.settled(events, 200_000)).map(({ eventId }) => eventId)).toEqual(events);
   }, 300_000);
 });

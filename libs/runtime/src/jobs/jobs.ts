@@ -75,6 +75,7 @@ const isFree = `(lease_until is null or lease_until < now()
   or lease_until > now() + coalesce(lease_ms, ${longestOlderLeaseMs}) * interval '1 ms' + ${slack})`;
 const wasMistaken = `paused_at > now() + ${slack}`;
 
+const readyRows = z.array(z.object({ id: z.string(), ready_at: z.date() }));
 const idRows = z.array(z.object({ id: z.string() }));
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
@@ -237,6 +238,16 @@ export class Jobs {
     return new Map(
       rows.map(({ id, done_bytes, total_bytes }) => [id, { doneBytes: done_bytes, totalBytes: total_bytes }]),
     );
+  }
+
+  /** When the jobs that wait are ready. Those that are held are left out. */
+  async readyTimes(kind: string, ids: readonly string[]): Promise<Map<string, Date>> {
+    if (ids.length === 0) return new Map();
+    const found: unknown = await this.dataSource.query(
+      `select id, ready_at from job where kind = $1 and id = any($2::uuid[]) and ${isFree}`,
+      [kind, ids],
+    );
+    return new Map(readyRows.parse(found).map(({ id, ready_at }) => [id, ready_at]));
   }
 
   /** How many jobs wait and how many are held, by lane. Lanes without jobs are left out. */

@@ -21,6 +21,8 @@ export const sslCa = {
     "The certificates of the authorities that may have signed the brokers' certificates, in PEM. Without it those that Node trusts count.",
   form: text('one or several certificates in PEM', areCertificates),
   usedBy: appNames,
+  // Somebody may give the file of a key by mistake.
+  isSecret: true,
   mayBeFile: true,
 } satisfies Setting<string>;
 
@@ -29,6 +31,8 @@ export const sslCertificate = {
   meaning: 'Our own certificate in PEM, where the brokers ask for one. Those of its authorities may follow it.',
   form: text('one or several certificates in PEM', areCertificates),
   usedBy: appNames,
+  // Somebody may give the file of a key by mistake.
+  isSecret: true,
   mayBeFile: true,
 } satisfies Setting<string>;
 

@@ -59,6 +59,8 @@ export class ServerFolder {
 
   /** Removes what earlier attempts left, so that none of them can finish. Undefined when a later one has begun. */
   async begin(attempt: number): Promise<BuildFolder | undefined> {
+    // Only a build makes it. Where data are looked for, a folder that is missing may be a disk that is not mounted.
+    await mkdir(dirname(this.path), { recursive: true });
     const place = await PostgresServer.placeFor(this.path);
     const earlier = await attemptsBeside(place);
     if (earlier.some(({ number }) => number >= attempt)) return undefined;

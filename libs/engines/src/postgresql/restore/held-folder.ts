@@ -171,13 +171,23 @@ export async function syncName(folder: string): Promise<void> {
   await syncFolder(dirname(folder));
 }
 
+const nextFor: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'Its disk is full: restore to one with more room.'],
+  ['EDQUOT', 'The quota of this user is used up there.'],
+  ['EACCES', 'This user may not write there.'],
+  ['EPERM', 'This user may not do that there.'],
+  ['EROFS', 'Its file system is mounted read-only.'],
+]);
+
 /** Turns an error of the file system into a fault that names the folder. Any other error stays as it is. */
 export function targetFault(error: unknown, folder: string): unknown {
   if (typeof error !== 'object' || error === null || !('syscall' in error)) return error;
-  const why = 'message' in error ? error.message : error;
+  const why = 'message' in error ? String(error.message) : String(error);
+  const code = 'code' in error ? String(error.code) : '';
+  const next = nextFor.get(code);
   return new EngineFault(
     'restore-target-unusable',
-    `Could not write to ${folder}: ${why}. See that there is room and that you may write there.`,
+    [`Could not write to ${folder}: ${why}.`, ...(next === undefined ? [] : [next])].join(' '),
     { cause: error },
   );
 }
