@@ -25,7 +25,10 @@ const eventRow = z
     type: z.string(),
     account_id: z.string(),
     instance_id: z.string(),
-    at: z.date().transform((at) => at.toISOString()),
+    // A time that is none, such as PostgreSQL's infinity, makes its own event unreadable, and not those beside it.
+    at: z
+      .unknown()
+      .transform((at) => (at instanceof Date && !Number.isNaN(at.getTime()) ? at.toISOString() : String(at))),
     data: z.unknown(),
     context: z.unknown(),
   })
