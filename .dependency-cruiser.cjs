@@ -8,7 +8,7 @@ const arrows = {
   contracts: [],
   client: ['contracts'],
   runtime: ['contracts'],
-  database: ['runtime'],
+  database: ['contracts', 'runtime'],
   domain: ['contracts'],
   ledger: ['contracts', 'domain', 'runtime'],
   feed: ['contracts', 'runtime', 'ledger'],

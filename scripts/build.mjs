@@ -1,9 +1,10 @@
 /** Builds everything into dist/ and keeps a digest of the sources there: `node scripts/build.mjs [--if-stale]`. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built-of');
@@ -26,20 +27,25 @@ export function isBuilt() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === digestOfSources();
 }
 
-export function build() {
+export async function build() {
   const digest = digestOfSources();
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const nest = join(root, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [nest, 'build', '--all'], {
-    cwd: root,
-    encoding: 'utf8',
+  const child = spawn(process.execPath, [nest, 'build', '--all'], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+  const how = await new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code, by) =>
+      resolve(by ? `was ended by ${by}` : code === 0 ? undefined : `ended with ${code}`),
+    );
   });
-  if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
+  if (how !== undefined) throw new Error(`the build failed (${how}):\n${stripVTControlCharacters(text)}`);
   // The compiler copies nothing but TypeScript.
   cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
   writeFileSync(stamp, digest);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (!process.argv.includes('--if-stale') || !isBuilt()) build();
+  if (!process.argv.includes('--if-stale') || !isBuilt()) await build();
 }

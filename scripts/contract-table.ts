@@ -56,9 +56,9 @@ function cited(spec: string, test: string): string {
 }
 
 function endings(operation: Operation): { status: number; fault: FaultType | null }[] {
-  const { status } = operation;
+  const { status, answer } = operation;
   const faults = faultsOf(operation).map((fault) => ({ status: faultCodes[fault], fault }));
-  return [{ status, fault: null }, ...faults];
+  return [{ status, fault: null }, ...(answer ? [{ status: 200, fault: null }] : []), ...faults];
 }
 
 const missing: string[] = [];

@@ -15,7 +15,6 @@ export const speakOfPostgresql: Readonly<Record<string, string>> = {
   'libs/engines/src/engines.ts': 'names the engines',
   'apps/stack/src/demo-data.ts': 'fills the server of a demo customer',
   'apps/stack/src/demo.ts': 'registers the server of a demo customer',
-  'apps/stack/src/options.ts': "says that Strongroom's own database is started",
   'apps/stack/src/own-database.ts': "makes Strongroom's own database",
   'apps/stack/src/stack-file.ts': "remembers where Strongroom's own database and the demo customer are",
   'apps/stack/src/stack.ts': "starts Strongroom's own database and the server of a demo customer",

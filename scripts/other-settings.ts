@@ -92,7 +92,7 @@ export const otherSettings: readonly OtherGroup[] = [
   {
     title: 'The tests',
     introduction:
-      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`. The others make a random test longer.',
+      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE` and `REQUIRE_PGBOUNCER`. The others make a random test longer.',
     settings: [
       { name: 'REQUIRE_KAFKA', meaning: 'With 1, there must be a Kafka, that is Java 17 and Maven.' },
       {
@@ -110,6 +110,10 @@ export const otherSettings: readonly OtherGroup[] = [
       {
         name: 'REQUIRE_SMALL_DISK',
         meaning: 'With 1, the tests must be able to mount a small disk, as root or by a `sudo` without a password.',
+      },
+      {
+        name: 'REQUIRE_PGBOUNCER',
+        meaning: 'With 1, the program `pgbouncer` must be there. Debian has it in the package of that name.',
       },
       { name: 'REQUIRE_COMPOSE', meaning: 'With 1, `.ci/run` fails when there is no Docker engine.' },
       {
@@ -148,6 +152,8 @@ export const otherSettings: readonly OtherGroup[] = [
 /** The tests set these for each other. Nobody else does. */
 export const innerSettings: readonly string[] = [
   'STRONGROOM_CONTRACT_NOTES',
+  'STRONGROOM_NOT_RUN',
+  'STRONGROOM_PATIENCE_NOTES',
   'STRONGROOM_TEST_KAFKA',
   'STRONGROOM_TEST_KAFKA_JARS',
   'STRONGROOM_TEST_KAFKA_REASON',

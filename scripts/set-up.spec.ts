@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -39,5 +39,27 @@ describe('what is installed', () => {
     expect(await isInstalled({})).toBe(false);
     expect(await isInstalled({ 'node_modules/pg': { version: '8.22.0', integrity: 'sha512-a' } })).toBe(false);
     expect(await isInstalled({ 'node_modules/pg': { version: '8.23.1', integrity: 'sha512-z' } })).toBe(false);
+  });
+});
+
+describe('npm start', () => {
+  it('shows its help and the options of the launcher before anything is built or installed', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [join(__dirname, 'start.mjs'), '--help'], {
+      cwd: folder,
+    });
+    expect(stdout).toBe(readFileSync(join(__dirname, '..', 'apps', 'stack', 'help.txt'), 'utf8'));
+    for (const option of ['--no-demo', '--broker', '--port', '--data']) expect(stdout).toContain(option);
+  });
+
+  it.each([
+    [0, 1000, "This folder belongs to another user (1000). What is installed and built now will be root's"],
+    [0, 0, undefined],
+    [1000, 1000, undefined],
+    [1000, 0, undefined],
+  ])('tells root whose folder it is: user %d, owner %d', async (uid, owner, advice) => {
+    const ask = `import { adviceOnOwner } from ${JSON.stringify(script)}; console.log(JSON.stringify(adviceOnOwner(${uid}, ${owner}) ?? null))`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', ask]);
+    if (advice === undefined) expect(JSON.parse(stdout)).toBeNull();
+    else expect(JSON.parse(stdout)).toContain(advice.replace('This', 'this'));
   });
 });

@@ -1,5 +1,11 @@
-/** `npm start`: installs and builds what is missing, then starts the stack in this process. */
+/** `npm start`: installs and builds what is missing, then starts the stack in this process. Help needs neither. */
+import { readFileSync } from 'node:fs';
 import { setUp } from './set-up.mjs';
 
-await setUp();
-await import('../dist/apps/stack/src/main.js');
+const asked = process.argv.slice(2);
+if (asked.includes('--help') || asked.includes('-h')) {
+  process.stdout.write(readFileSync(new URL('../apps/stack/help.txt', import.meta.url), 'utf8'));
+} else {
+  await setUp();
+  await import('../dist/apps/stack/src/main.js');
+}

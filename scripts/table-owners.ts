@@ -29,6 +29,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   job: 'libs/runtime/',
   job_news: 'libs/runtime/',
   known_vault: 'libs/runtime/',
+  set_aside: 'libs/runtime/',
 
   changed_credential: 'libs/credentials/',
   instance_credential: 'libs/credentials/',

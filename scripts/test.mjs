@@ -1,6 +1,6 @@
 /**
- * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with one line that counts
- * all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
+ * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with a list of what could not
+ * run and why, and one line that counts all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
  * instead of this one.
  */
 import { spawnSync } from 'node:child_process';
@@ -9,7 +9,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { slowness } from '../test/services/slowness.mjs';
 import { nodeOf, testedNodes } from './node-versions.mjs';
+import { notRun } from './not-run.mjs';
 import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,9 +37,12 @@ await setUp();
 const node = values.node === undefined ? process.execPath : nodeOf(testedNodes[values.node]);
 const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
 process.stdout.write(`Tests run on Node ${version}.\n`);
+process.stdout.write(`${patienceOf([slowness()])}\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
-writeFileSync(contractNotes, '');
+const notRunNotes = join(folder, 'not-run.jsonl');
+const patienceNotes = join(folder, 'patience');
+for (const notes of [contractNotes, notRunNotes, patienceNotes]) writeFileSync(notes, '');
 const total = { passed: 0, failed: 0, skipped: 0 };
 let clean = true;
 for (const suite of asked.length > 0 ? asked : suites) {
@@ -57,6 +62,8 @@ for (const suite of asked.length > 0 ? asked : suites) {
       // The programs that tests start by name run on the same Node.
       PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
       STRONGROOM_CONTRACT_NOTES: contractNotes,
+      STRONGROOM_NOT_RUN: notRunNotes,
+      STRONGROOM_PATIENCE_NOTES: patienceNotes,
     },
   });
   try {
@@ -72,8 +79,12 @@ for (const suite of asked.length > 0 ? asked : suites) {
   }
   clean &&= status === 0;
 }
+const missing = notRun(notRunNotes);
 // The table needs what the tests of all suites have seen.
-if (clean && suites.every((suite) => asked.length === 0 || asked.includes(suite))) {
+const isWhole = suites.every((suite) => asked.length === 0 || asked.includes(suite));
+if (clean && isWhole && missing.length > 0) {
+  missing.push('  docs/contract.md is left as it is: it cites every test.');
+} else if (clean && isWhole) {
   const table = [
     join(root, 'scripts', 'run-typescript.cjs'),
     join(root, 'scripts', 'contract-table.ts'),
@@ -82,7 +93,17 @@ if (clean && suites.every((suite) => asked.length === 0 || asked.includes(suite)
   ];
   if (spawnSync(process.execPath, table, { cwd: root, stdio: 'inherit' }).status !== 0) total.failed += 1;
 }
+const factors = readFileSync(patienceNotes, 'utf8').split('\n').filter(Boolean).map(Number);
+if (factors.length > 0) process.stdout.write(`\n${patienceOf(factors)}\n`);
 rmSync(folder, { recursive: true, force: true });
+if (missing.length > 0) process.stdout.write(`\n${missing.join('\n')}\n`);
+
+/** How slow the machine was, and what that means. */
+function patienceOf(factors) {
+  const most = Math.max(...factors).toFixed(1);
+  const span = factors.length > 1 ? `${Math.min(...factors).toFixed(1)} to ${most}` : most;
+  return `This machine takes ${span} times as long as an idle one; every time limit of the tests is multiplied by that.`;
+}
 
 if (total.passed === 0) total.failed += 1;
 process.stdout.write(

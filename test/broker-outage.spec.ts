@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
 import { OwnKafka } from './services/feed.js';
+import { describeWithKafka } from './services/kafka.js';
 
 const soon = { withinMs: 60_000 };
 
@@ -22,7 +23,7 @@ async function unhandled(process: AppProcess): Promise<number> {
   return found.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-describe('a broker that is down', () => {
+describeWithKafka('a broker that is down', () => {
   it('stops no 202: everything that was accepted meanwhile arrives when it is back', async () => {
     const kafka = await OwnKafka.start();
     const strongroom = await Deployment.create({ feed: { kind: 'kafka', brokers: kafka.brokers } });

@@ -9,6 +9,7 @@ export const whole = (spec: string, title: string) => [`test/${spec}.spec.ts`, t
 export const schedules = (title: string) => api('schedules/schedules.int.spec.ts', title);
 export const backups = (title: string) => api('backups/backups.int.spec.ts', title);
 export const deletion = (title: string) => api('backups/deletion.int.spec.ts', title);
+export const retries = (title: string) => api('backups/retries.int.spec.ts', title);
 export const regions = (title: string) => api('copies/regions.int.spec.ts', title);
 export const edge = (title: string) => api('edge/edge.int.spec.ts', title);
 export const limits = (title: string) => api('edge/limits.int.spec.ts', title);
@@ -17,6 +18,8 @@ export const runs = (title: string) => api('schedules/runs.int.spec.ts', title);
 export const every = (title: string) => api('edge/every-operation.int.spec.ts', title);
 export const parse = (title: string) => api('edge/parse.spec.ts', title);
 export const clients = (title: string) => api('edge/known-clients.int.spec.ts', title);
+export const changes = (title: string) => api('instances/changes.int.spec.ts', title);
+export const tests = (title: string) => api('instances/connection-tests.int.spec.ts', title);
 export const lineages = (title: string) => api('instances/lineages.int.spec.ts', title);
 export const scheduler = (spec: string, title: string) => [`apps/scheduler/src/${spec}`, title] as const;
 export const retention = (title: string) => ['libs/domain/src/retention.spec.ts', title] as const;

@@ -2,6 +2,7 @@
 import {
   api,
   backups,
+  changes,
   deletion,
   edge,
   lineages,
@@ -9,10 +10,12 @@ import {
   type Rule,
   regions,
   retention,
+  retries,
   runs,
   scheduler,
   schedules,
   slots,
+  tests,
   whole,
 } from './contract-rule.js';
 
@@ -70,6 +73,15 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         slots('is today when the time of day is still to come, as in the reference example'),
         slots('is tomorrow when the instant is that of a slot'),
+      ],
+    },
+    {
+      rule: 'A schedule that does not fire, because something of it cannot be read, has a `fault` that says why. A request that would change it is a 503 that changes nothing. All others are as ever.',
+      shown: [
+        api(
+          'schedules/unreadable.int.spec.ts',
+          'a schedule that can not be read says that it does not fire and why, and changes nothing; all others are as ever',
+        ),
       ],
     },
     {
@@ -160,6 +172,50 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         backups('is shown as it goes: building, completed, and where it is'),
         backups('that failed says why, and owes no copies'),
+      ],
+    },
+    {
+      rule: 'A backup that failed in a way that passes is BUILDING, with its last `fault` and `retry_at`. It is FAILED when it was tried for long enough, or when nothing can help.',
+      shown: [
+        retries(
+          'that is tried again shows its last fault, every failed attempt and the next one, and is BUILDING meanwhile',
+        ),
+        scheduler(
+          'jobs/backup/backup-retries.int.spec.ts',
+          'is FAILED when the window is used up, with the last fault, how often and how long',
+        ),
+        scheduler('jobs/backup/backup-retries.int.spec.ts', 'because %s is FAILED at once'),
+        whole('retries', 'is backed up within a minute after it is back, though the scheduler is killed meanwhile'),
+      ],
+    },
+    {
+      rule: 'While a backup waits for its next attempt, another of its instance and its own deletion are a 422 that says when it is tried again and why. Deleting the instance ends it.',
+      shown: [
+        retries('gets no other backup, and the refusal says when that one is tried again and why'),
+        retries('can be deleted: the backup has failed then, and says so'),
+      ],
+    },
+    {
+      rule: '`full_because` says why a backup and its run are full, and `delays` why they were late.',
+      shown: [
+        runs('say why each is full, why it was late and why it failed, also when its backup is gone'),
+        scheduler(
+          'slots/slot-dispatcher.int.spec.ts',
+          'says of a slot that was due while no scheduler looked from when to when that was',
+        ),
+      ],
+    },
+    {
+      rule: 'A skipped run names the backup that had not ended, and says when that is tried again. A missed run says since when no scheduler ran.',
+      shown: [
+        scheduler(
+          'slots/slot-dispatcher.int.spec.ts',
+          'says of a skipped slot which backup had not ended, and when that is tried again and why',
+        ),
+        scheduler(
+          'slots/slot-dispatcher.int.spec.ts',
+          'makes up for one slot after an outage and says of the others that they were missed',
+        ),
       ],
     },
     {
@@ -284,6 +340,13 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [regions('back to the region where it was made has the backup say where it lies there now')],
     },
     {
+      rule: 'A copy that waits says why, since when attempts fail for that reason, and when it is tried again at the latest. It also names the backup whose copy must come first.',
+      shown: [
+        regions('that waits says why, since when, and when it is tried again at the latest'),
+        regions('of a backup that is built on another says that it waits for the copy of that one'),
+      ],
+    },
+    {
       rule: 'A copy that is being deleted is shown to nobody.',
       shown: [regions('that is being deleted is shown to nobody')],
     },
@@ -299,6 +362,70 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'Deleting an instance deletes its schedule, and leaves its backups.',
       shown: [deletion('takes its schedule with it, and leaves its backups')],
+    },
+    {
+      rule: '`PATCH` and `PUT` of an instance change its name, its connection and its credential, and keep its schedule and its chain. What is left out, or null, stays. A change that changes nothing is a 400.',
+      shown: [
+        changes('gets another name, by PATCH and by PUT, and keeps everything else'),
+        changes('is not changed by %j, and the answer says so'),
+        changes('takes every one of many changes that come at once'),
+        whole(
+          'changed-instances',
+          'keeps its schedule and its chain: the next slot is incremental on the backup before',
+        ),
+      ],
+    },
+    {
+      rule: 'A new connection or credential is tried against the server first. When it does not do, the answer is a 422 with what the server said, and the one before stays. With `verify` false it counts untried.',
+      shown: [
+        changes('is changed alone when the server takes it, and stands in no answer, event or log line'),
+        changes(
+          'that the server does not take leaves the one before in force, and the answer says what the server said',
+        ),
+        changes('that leads nowhere is refused, with what to do when the server is down at the moment'),
+        changes('is the one before until the event stands, wherever a process dies; what was left is removed in time'),
+        scheduler(
+          'jobs/backup/changed-instance.int.spec.ts',
+          'are taken with the credential that an event names, and not with one that is only stored',
+        ),
+      ],
+    },
+    {
+      rule: 'A new host or port needs the password too, unless the role may DELETE.',
+      shown: [
+        changes('is led elsewhere by somebody who may not delete only with the password: the stored one stays here'),
+      ],
+    },
+    {
+      rule: '`test-connection` is a 200 that says who the server is, whether full and incremental backups are possible, and everything that is missing. It leaves nothing on the server.',
+      shown: [
+        tests('says who the server is, what was tried, and that nothing is missing; the instance shows the version'),
+        tests('says what is missing for full and for incremental backups, in words that can be followed'),
+        tests('is an answer too when the server lets nobody in, or is not there, and tells no password'),
+        tests('is over in its time when the server falls silent'),
+        tests('leaves nothing on the server'),
+      ],
+    },
+    {
+      rule: 'A connection may have an authority and a client certificate of its own. Its key is shown nowhere.',
+      shown: [
+        changes('are taken at the registration and by a change, are shown, and the key is not'),
+        changes('are refused where they can not be right: %s of %#'),
+        [
+          'libs/engines/src/postgresql/tls.int.spec.ts',
+          'is backed up, full and incremental, under an authority of its own',
+        ],
+      ],
+    },
+    {
+      rule: '`datastore.version` is the version that the server has told; until then, the one that was declared. A backup has the version that its server was.',
+      shown: [
+        changes('is tried first, and counts with the version that the server told'),
+        scheduler(
+          'jobs/backup/changed-instance.int.spec.ts',
+          'is what its server was, whatever was declared and whatever comes later',
+        ),
+      ],
     },
     {
       rule: 'An instance is shown without its credentials.',

@@ -9,6 +9,7 @@ import { eventually } from './services/eventually.js';
 let customer: CustomerDatabase;
 let strongroom: Deployment;
 let api: AppProcess;
+let scheduler: AppProcess;
 let replicator: AppProcess;
 
 beforeAll(async () => {
@@ -18,7 +19,7 @@ afterAll(() => customer.stop());
 
 beforeEach(async () => {
   strongroom = await Deployment.create();
-  [api, , replicator] = await strongroom.startAll();
+  [api, scheduler, replicator] = await strongroom.startAll();
 });
 afterEach(() => strongroom.remove());
 
@@ -98,7 +99,9 @@ describe('a vault that fails', () => {
     for (const backupId of backups) await strongroom.untilCopied(api, backupId);
   }, 150_000);
 
-  it('of the home region fails the backup with its reason within seconds, and the next slot still runs', async () => {
+  it('of the home region fails the backup with its reason within seconds where nothing is made up for, and the next slot still runs', async () => {
+    await scheduler.kill();
+    const impatient = await strongroom.start('scheduler', { STRONGROOM_CATCH_UP_MINUTES: '0' });
     await strongroom.vaults.takeAway('DFW');
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const failed = await strongroom.until(
@@ -109,6 +112,8 @@ describe('a vault that fails', () => {
     );
     expect(failed.fault).toMatchObject({ code: 'vault-unavailable' });
     await strongroom.vaults.bringBack('DFW');
+    await impatient.kill();
+    await strongroom.start('scheduler');
     const slotAt = new Date(Math.ceil((Date.now() + 5_000) / 60_000) * 60_000);
     const timing = { hour: slotAt.getUTCHours(), minute: slotAt.getUTCMinutes() };
     await strongroom.client(api).schedules.update(scheduleId, timing);

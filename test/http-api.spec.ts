@@ -172,7 +172,7 @@ describe('who calls', () => {
     const answer = await strongroom.client(api).call(postBackups, { requestId, body });
     expect(answer.headers.get('x-request-id')).toBe(requestId);
     const { backup } = answer.body;
-    const scheduler = await strongroom.start('scheduler');
+    const scheduler = await strongroom.start('scheduler', { STRONGROOM_CATCH_UP_MINUTES: '0' });
     await strongroom.until(api, backup.id, ({ status }) => status === 'FAILED');
     await eventually(async () => expect(await strongroom.requestIdsOf(backup.id)).toEqual([requestId]), {
       withinMs: 5_000,

@@ -23,7 +23,7 @@ beforeAll(async () => {
   client = await pythonPackages({
     name: 'openstack-client-6.0.0-8.0.0',
     requirements: ['python-openstackclient==6.0.0', 'python-troveclient==8.0.0', 'setuptools==79.0.1'],
-    requiredBy: 'REQUIRE_OPENSTACK',
+    part: 'openstack-client',
   });
   customer = await CustomerDatabase.start({ megabytes: 5 });
   strongroom = await Deployment.create();
@@ -119,4 +119,18 @@ describe('openstack', () => {
       expect(shown).toMatchObject({ id: newest?.ID, name: '18', datastore: kind?.ID });
     }
   }, 180_000);
+});
+
+describe('openstack database instance update', () => {
+  it('renames an instance, and fails where nothing is to be changed', async () => {
+    if (!client) return;
+    await openstack('database', 'instance', 'update', instanceId, '--name', 'renamed by a client');
+    const renamed = await parsed(openstack('database', 'instance', 'show', instanceId, '-f', 'json'));
+    expect(renamed).toMatchObject({ id: instanceId, name: 'renamed by a client' });
+    await expect(
+      openstack('database', 'instance', 'update', instanceId, '--remove-configuration'),
+    ).rejects.toMatchObject({
+      code: 1,
+    });
+  }, 60_000);
 });

@@ -43,6 +43,7 @@ function formOf(value: unknown): unknown {
     [/^strongroom:\/\/DFW\//, 'a place in DFW'],
     [/^strongroom:\/\/IAD\//, 'a place in IAD'],
     [/^strongroom:\/\/ORD\//, 'a place in ORD'],
+    [/^\d+\.\d+$/, 'a version as the server tells it'],
     [/^shop-\d{8}T\d{6}Z$/, 'the name and the time'],
   ];
   return forms.find(([form]) => form.test(value))?.[1] ?? value;

@@ -53,6 +53,7 @@ create table backup_view (
   delays jsonb not null default '[]'::jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
+CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_deleting_by_id ON backup_view USING btree (id) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_left_behind ON backup_view USING btree (id) WHERE ((status = 'DELETE_FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
@@ -386,6 +387,20 @@ create table second_look (
   constraint second_look_pkey PRIMARY KEY (consumer_group)
 );
 
+-- What could not be read or done, and stops nothing else. It is tried again, and the row goes when that succeeds.
+create table set_aside (
+  kind text not null,
+  -- The id of the thing; of a stream its name, of a job its kind and id.
+  id text not null,
+  -- Null when it belongs to no account.
+  account_id text,
+  reason text not null,
+  since timestamp with time zone not null default now(),
+  tried_at timestamp with time zone not null default now(),
+  constraint set_aside_pkey PRIMARY KEY (kind, id)
+);
+CREATE INDEX set_aside_untried ON set_aside USING btree (kind, tried_at);
+
 -- One row for each schedule: the next slot that is to be decided.
 create table slot_timer (
   schedule_id uuid not null,
@@ -424,6 +439,8 @@ create table view_head (
   "position" bigint not null default 0,
   -- The types of events that the version which folded the views did not know.
   passed_over text[] not null default '{}'::text[],
+  -- Up to this position no event that a version has passed over is missing.
+  whole_until bigint not null default 0,
   constraint view_head_pkey PRIMARY KEY (account_id)
 );
 

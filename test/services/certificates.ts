@@ -14,7 +14,7 @@ export interface CertificateOptions {
   name: string;
   /** The names and addresses of the server. */
   hosts?: string[];
-  /** Default: in ten days. */
+  /** Default: in a hundred days. */
   expires?: Date;
 }
 
@@ -73,7 +73,7 @@ interface Parts {
 
 /** RFC 5280, 4.1. */
 function signed({ subject, issuer, publicKey, extensions, signer, expires }: Parts): string {
-  const until = expires ?? new Date(Date.now() + 10 * dayMs);
+  const until = expires ?? new Date(Date.now() + 100 * dayMs);
   const from = new Date(Math.min(Date.now(), until.getTime()) - dayMs);
   const algorithm = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
   const content = sequence(

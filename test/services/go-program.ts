@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
+import { lacks } from './outside-parts.js';
 
 const run = promisify(execFile);
 const tries = 3;
@@ -38,10 +39,7 @@ export async function goProgram(module: string): Promise<GoProgram | undefined> 
         continue;
       }
       await remove();
-      const why = hasNoGo ? 'There is no Go here.' : `test/${module} can't be built: ${messageOf(error)}`;
-      if (process.env.REQUIRE_GO === '1') throw new Error(why);
-      process.stderr.write(`\nNOT RUN: what needs test/${module}. ${why}\n\n`);
-      return undefined;
+      return lacks('go', hasNoGo ? 'there is no Go here' : `test/${module} can't be built: ${messageOf(error)}`);
     }
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from '@jest/globals';
 import { KafkaBroker, type KafkaOptions } from '@strongroom/local-services';
+import { lacks } from './outside-parts.js';
 
 export type KafkaForTests =
   | { brokers: string; jars: string; reason?: undefined }
@@ -15,12 +16,17 @@ export function kafkaForTests(): KafkaForTests {
   return { reason: process.env.STRONGROOM_TEST_KAFKA_REASON || 'the tests were not run with npm test' };
 }
 
+export function hasKafka(): boolean {
+  return kafkaForTests().brokers !== undefined;
+}
+
 /** A `describe` of what only a Kafka can show. Without a Kafka it is listed as not run, with the reason. */
 export function describeWithKafka(title: string, tests: (brokers: string) => void): void {
   const kafka = kafkaForTests();
   describe(title, () => {
-    if (kafka.brokers !== undefined) tests(kafka.brokers);
-    else it.todo(`was NOT RUN for want of a Kafka: ${kafka.reason}`);
+    if (kafka.brokers !== undefined) return tests(kafka.brokers);
+    lacks('kafka', kafka.reason);
+    it.todo(`was NOT RUN for want of a Kafka: ${kafka.reason}`);
   });
 }
 

@@ -48,7 +48,7 @@ export class Keystone {
     const programs = await pythonPackages({
       name: 'keystone-30.0.0',
       requirements: ['keystone==30.0.0'],
-      requiredBy: 'REQUIRE_KEYSTONE',
+      part: 'keystone',
     });
     if (!programs) return undefined;
     const keystone = new Keystone(programs, await mkdtemp(join(tmpdir(), 'strongroom-keystone-')), await freePort());

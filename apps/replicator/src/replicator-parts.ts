@@ -1,11 +1,20 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { groupOf } from '@strongroom/feed';
-import { heldVerdicts, Ledger } from '@strongroom/ledger';
+import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
-import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  Jobs,
+  type JobWorkParts,
+  KnownVaults,
+  PutBack,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import { AwayRegions } from './jobs/copy/away-regions.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -19,6 +28,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
+  away: AwayRegions;
   sweep: Sweep;
   /** The consumer group of the replicators. */
   group: string;
@@ -35,7 +45,11 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
+  const setAside = new SetAside(dataSource, log);
+  setAside.measure(metrics);
+  const views = new Views(dataSource, ledger, setAside);
+  const copies = new Copies(dataSource);
+  const jobs = new Jobs(dataSource);
   const replicator = `replicator-${hostname()}-${process.pid}`;
   return {
     config,
@@ -53,10 +67,13 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     retryMs: config.copyRetryMs,
     mostAttempts: config.maxCopyAttempts,
     backups: new Backups(dataSource),
-    copies: new Copies(dataSource),
+    copies,
     unfinished: new Unfinished(dataSource),
-    jobs: new Jobs(dataSource),
+    jobs,
+    away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
     putBack: new PutBack(metrics, log),
+    setAside,
+    passes: isOutage,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),

@@ -11,6 +11,7 @@ import {
   Jobs,
   jobWork,
   type Logger,
+  probeLanes,
   type RuntimeParts,
   WorkLoop,
 } from '@strongroom/runtime';
@@ -23,6 +24,7 @@ import { type ReplicatorParts, replicatorParts } from './replicator-parts.js';
 /** The number of threads that Node has by default. */
 const defaultThreads = 4;
 const strandedCopiesMs = 10_000;
+const awayRegionsMs = 10_000;
 const partsToken = Symbol('ReplicatorParts');
 
 @Module({})
@@ -55,6 +57,8 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
   // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   const stranded = new StrandedCopies(parts);
+  const work = jobWork(replicatorJobs, parts);
+  health.addReadiness('jobs', () => probeLanes(work));
   return new AppWork([
     new WorkLoop({
       name: 'search for stranded copies',
@@ -62,7 +66,13 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       log,
       pass: () => stranded.followRegions(),
     }),
-    ...jobWork(replicatorJobs, parts),
+    new WorkLoop({
+      name: 'search for regions that are back',
+      intervalMs: awayRegionsMs,
+      log,
+      pass: () => parts.away.look(),
+    }),
+    ...work,
   ]);
 }
 

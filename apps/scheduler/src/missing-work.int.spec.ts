@@ -7,6 +7,7 @@ import { type JobKind, type Metrics, MissingJobs, RandomIds } from '@strongroom/
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { SpecRuntime } from '../../../test/services/runtime-parts.js';
+import { addEvent, removeNewest } from '../../../test/services/unreadable-event.js';
 import { schedulerJobs } from './scheduler-jobs.js';
 import { type SchedulerParts, schedulerParts } from './scheduler-parts.js';
 import { MissingTimers } from './slots/missing-timers.js';
@@ -221,6 +222,24 @@ describe('a timer that is missing, or has missed a change', () => {
     await missingTimers.putBackMissing();
     await missingTimers.putBackMissing();
     expect(await timers()).toEqual([{ schedule_id: scheduleId, next_slot_at: new Date(slotAt.getTime() + dayMs) }]);
+  });
+
+  it('is set though the history of another schedule can not be read, which is set aside', async () => {
+    const [unreadable, scheduleId, instanceId] = [ids.next(), ids.next(), ids.next()];
+    for (const id of [unreadable, scheduleId]) {
+      const data = { scheduleId: id, instanceId, ...definition };
+      await record(streamOf('schedule', id), instanceId, [{ type: 'ScheduleCreated', data }]);
+    }
+    await anHourLater();
+    await addEvent(dataSource, streamOf('schedule', unreadable), { type: 'ScheduleUpdated' });
+    await missingTimers.putBackMissing();
+    expect(await timers()).toMatchObject([{ schedule_id: scheduleId }]);
+    expect(await metrics.text()).toContain('strongroom_set_aside{kind="schedule"} 1');
+    await removeNewest(dataSource, streamOf('schedule', unreadable));
+    await missingTimers.putBackMissing();
+    await missingTimers.putBackMissing();
+    expect(await timers()).toHaveLength(2);
+    await dataSource.query('delete from set_aside');
   });
 
   it('rings for the slot of a change that it has not heard of', async () => {

@@ -2,12 +2,21 @@
 import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
 import { type EngineFor, engineFor } from '@strongroom/engines';
-import { heldVerdicts, Ledger } from '@strongroom/ledger';
-import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
-import { type ConfigOf, Jobs, type JobWorkParts, KnownVaults, PutBack, type RuntimeParts } from '@strongroom/runtime';
+import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
+import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
+import {
+  type ConfigOf,
+  Jobs,
+  type JobWorkParts,
+  KnownVaults,
+  PutBack,
+  type RuntimeParts,
+  SetAside,
+} from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
+import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
 
@@ -28,12 +37,14 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   vault: Vault;
   lineage: ServerLineage;
   onAnotherServer: () => void;
+  onAttemptFailed: (code: string) => void;
   sweep: Sweep;
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
   actor: string;
   /** How long a backup is tried again whose faults pass, in milliseconds. */
   retryWindowMs: number;
+  skipped: SkippedSlots;
 }
 
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
@@ -42,12 +53,19 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
-  const views = new Views(dataSource, ledger);
+  const setAside = new SetAside(dataSource, log);
+  setAside.measure(metrics);
+  const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
     help: 'Backups by this process that were of another server than the backup before them.',
+  });
+  const attemptsFailed = metrics.counter({
+    name: 'strongroom_backup_attempts_failed_total',
+    help: 'Attempts at backups by this process that failed in a way that passes, and are made again.',
+    labels: ['code'],
   });
   return {
     config,
@@ -66,6 +84,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     actor: runner,
     owner: runner,
     retryWindowMs: config.catchUpMs,
+    skipped: new SkippedSlots(views, new Runs(dataSource), log),
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),
@@ -73,7 +92,10 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     credentials: new Credentials(dataSource, config.secretKey),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
+    onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
+    setAside,
+    passes: isOutage,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),

@@ -4,7 +4,16 @@ import { databaseModule } from '@strongroom/database';
 import { jobNews } from '@strongroom/feed';
 import { Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
-import { AppWork, type ConfigOf, type JobKind, Jobs, jobWork, type RuntimeParts, WorkLoop } from '@strongroom/runtime';
+import {
+  AppWork,
+  type ConfigOf,
+  type JobKind,
+  Jobs,
+  jobWork,
+  probeLanes,
+  type RuntimeParts,
+  WorkLoop,
+} from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
@@ -19,6 +28,7 @@ import { ViewFolding } from './views/view-folding.js';
 
 const missingTimersMs = 60_000;
 const strandedDeletionsMs = 10_000;
+const setAsideMs = 60_000;
 const partsToken = Symbol('SchedulerParts');
 
 @Module({})
@@ -55,7 +65,7 @@ function workOf(
   parts: SchedulerParts,
   kinds: readonly JobKind<SchedulerParts>[],
 ): AppWork {
-  const { config, dataSource, ledger, ids, vault, homeRegion, clock, metrics, log } = parts;
+  const { config, dataSource, ledger, ids, vault, homeRegion, clock, metrics, log, views, setAside } = parts;
   const { catchUpMs } = config;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
@@ -71,8 +81,12 @@ function workOf(
   const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, catchUpMs);
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
+  const slots = slotLoop(dispatcher, parts);
+  const work = jobWork(kinds, parts);
+  health.addReadiness('slots', () => slots.probe());
+  health.addReadiness('jobs', () => probeLanes(work));
   return new AppWork([
-    slotLoop(dispatcher, parts),
+    slots,
     new WorkLoop({
       name: 'search for missing timers',
       intervalMs: missingTimersMs,
@@ -85,6 +99,15 @@ function workOf(
       log,
       pass: () => stranded.takeUpStranded(),
     }),
-    ...jobWork(kinds, parts),
+    new WorkLoop({
+      name: 'retry of what was set aside',
+      intervalMs: setAsideMs,
+      log,
+      pass: async () => {
+        await views.retrySetAside();
+        await setAside.forgetGone();
+      },
+    }),
+    ...work,
   ]);
 }

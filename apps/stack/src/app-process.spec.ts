@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { identityOf } from '@strongroom/server-processes';
 import { eventually } from '../../../test/services/eventually.js';
+import { patience } from '../../../test/services/patience.js';
 import { endLeftoverApps, startApp } from './app-process.js';
 import { LogFolder } from './log-folder.js';
 
@@ -23,10 +24,12 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function start(program: string, signal = new AbortController().signal) {
+function start(program: string, signal = new AbortController().signal, longestStillMs?: number) {
   const main = join(folder, 'main.cjs');
   writeFileSync(main, program);
-  return startApp({ app: 'api', main, env: { PATH: process.env.PATH }, logs, runFolder: join(folder, 'run'), signal });
+  const runFolder = join(folder, 'run');
+  const still = longestStillMs !== undefined && { longestStillMs };
+  return startApp({ app: 'api', main, env: { PATH: process.env.PATH }, logs, runFolder, signal, ...still });
 }
 
 describe('a service', () => {
@@ -45,6 +48,21 @@ describe('a service', () => {
     const dies = `process.stdout.write('{"level":"fatal","msg":"no such key"}\\n'); process.exitCode = 78;`;
     await expect(start(dies)).rejects.toThrow('api ended with code 78 before it served: no such key. Its log: ');
     await expect(start("throw new TypeError('out of luck')")).rejects.toThrow('TypeError: out of luck');
+  });
+
+  it('is waited for as long as it moves, however slow it is', async () => {
+    const waits = `const told = setInterval(() => process.stdout.write('{"level":"warn","msg":"waiting"}\\n'), 50);`;
+    const late = `setTimeout(() => { clearInterval(told); ${serves} }, ${3_000 * patience});`;
+    const app = await start(`${waits} ${late} ${supervised}`, undefined, 1_000 * patience);
+    expect(app.url).toBe('http://127.0.0.1:1');
+    await app.stop();
+  });
+
+  it('that is still for too long is given up, with what it said last', async () => {
+    const says = `process.stdout.write('{"level":"info","msg":"waiting for the database"}\\n');`;
+    await expect(start(`${says} ${supervised}`, undefined, 500)).rejects.toThrow(
+      /^api has neither written nor computed for 0\.5 s before it served\. Its last words: waiting for the database\. Its log: /,
+    );
   });
 
   it('ends when its start is called off', async () => {

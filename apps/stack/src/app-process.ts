@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { endProcess, identityOf } from '@strongroom/server-processes';
+import { endProcess, identityOf, Movement } from '@strongroom/server-processes';
 import { z } from 'zod';
 import type { LogFolder } from './log-folder.js';
 import type { Running } from './supervised.js';
@@ -28,15 +28,25 @@ export interface AppOptions {
   runFolder: string;
   /** Cancels the start. */
   signal: AbortSignal;
+  /** How long it may neither write nor compute before it serves. Default: two minutes. */
+  longestStillMs?: number;
 }
 
 const logLine = z.object({ msg: z.string(), level: z.string().optional(), url: z.string().optional() });
-const startMs = 60_000;
+const lookMs = 250;
 const stopMs = 10_000;
 const grave = ['error', 'fatal'];
 
-/** Returns when the service serves. @throws with the gravest line of its log when it does not */
-export async function startApp({ app, main, env, logs, runFolder, signal }: AppOptions): Promise<AppProcess> {
+/** Returns when the service serves. It is waited for as long as it moves. @throws with the gravest line of its log when it does not serve */
+export async function startApp({
+  app,
+  main,
+  env,
+  logs,
+  runFolder,
+  signal,
+  longestStillMs,
+}: AppOptions): Promise<AppProcess> {
   signal.throwIfAborted();
   // The service has a session of its own, so that a Ctrl-C reaches only the launcher, which stops everything in order.
   const child = spawn(process.execPath, ['--enable-source-maps', main], {
@@ -68,7 +78,13 @@ export async function startApp({ app, main, env, logs, runFolder, signal }: AppO
   const callOff = () => void kill();
   signal.addEventListener('abort', callOff, { once: true });
   try {
-    return { pid: child.pid ?? -1, url: await served(child, app, ended, logs.file(app)), ended, stop, kill };
+    return {
+      pid: child.pid ?? -1,
+      url: await served(child, app, ended, logs.file(app), longestStillMs),
+      ended,
+      stop,
+      kill,
+    };
   } catch (error) {
     await kill();
     throw error;
@@ -90,26 +106,44 @@ export async function endLeftoverApps(runFolder: string): Promise<void> {
 }
 
 /** @returns the URL at which the service says that it serves */
-function served(child: ChildProcess, app: AppName, ended: Promise<string>, logFile: string): Promise<string> {
+function served(
+  child: ChildProcess,
+  app: AppName,
+  ended: Promise<string>,
+  logFile: string,
+  longestStillMs?: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let gravest = '';
+    let last = '';
     if (child.stderr)
       createInterface({ input: child.stderr }).on('line', (line) => {
         if (/^\w*Error\b/.test(line)) gravest = line;
       });
-    const fail = (how: string) =>
-      reject(new Error(`${app} ${how} before it served${gravest && `: ${gravest}`}. Its log: ${logFile}`));
-    const tooLong = setTimeout(() => fail(`took longer than ${startMs / 1_000} s`), startMs);
+    const fail = (how: string, said = '') =>
+      reject(
+        new Error(
+          `${app} ${how} before it served${gravest && `: ${gravest}`}. ${said && `${said}. `}Its log: ${logFile}`,
+        ),
+      );
+    const movement = new Movement({ pid: child.pid ?? -1, logFile }, longestStillMs);
+    const looks = setInterval(() => {
+      if (!movement.isStill()) return;
+      clearInterval(looks);
+      const said = last === '' ? 'It has said nothing' : `Its last words: ${last}`;
+      fail(`has neither written nor computed for ${movement.longestStillMs / 1_000} s`, said);
+    }, lookMs);
     if (child.stdout)
       createInterface({ input: child.stdout }).on('line', (line) => {
         const { msg, level = '', url } = logLine.safeParse(parsed(line)).data ?? { msg: '' };
         if (grave.includes(level)) gravest = msg;
+        if (msg !== '') last = msg;
         if (msg !== 'listening' || url === undefined) return;
-        clearTimeout(tooLong);
+        clearInterval(looks);
         resolve(url);
       });
     void ended.then((how) => {
-      clearTimeout(tooLong);
+      clearInterval(looks);
       fail(how);
     });
   });

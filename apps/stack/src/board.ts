@@ -5,6 +5,8 @@ const labelWidth = 16;
 const detailWidth = 46;
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const frameMs = 120;
+/** Where lines cannot be drawn over, what a part does is told no more often than this. */
+const tellAgainMs = 10_000;
 
 export interface Row {
   /** Says what the part does now, when that takes a while. */
@@ -51,8 +53,13 @@ export class Board {
     };
     row.begunAt = performance.now();
     change('doing', '');
+    let toldAt = Number.NEGATIVE_INFINITY;
     return {
-      doing: (what) => change('doing', what),
+      doing: (what) => {
+        if (!this.terminal.isLive && performance.now() - toldAt < tellAgainMs) return;
+        toldAt = performance.now();
+        change('doing', what);
+      },
       done: (detail) => change('done', detail),
       noted: (detail) => change('noted', detail),
     };

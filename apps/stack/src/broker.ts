@@ -12,7 +12,8 @@ import { writeJson } from './whole-file.js';
 export type BrokerChoice =
   | { kind: 'given'; brokers: string; namespace: string }
   | { kind: 'own'; brokers: string; start: (signal: AbortSignal) => Promise<KafkaBroker> }
-  | { kind: 'embedded'; because: string };
+  /** `remedy` completes the sentence `To have a Kafka, …`; undefined when nobody wants one. */
+  | { kind: 'embedded'; because: string; remedy?: string };
 
 export interface BrokerWishes {
   /** Undefined takes the first broker that is available. */
@@ -23,6 +24,7 @@ export interface BrokerWishes {
   projectFolder: string;
   logFile: string;
   onFetch: () => void;
+  onProgress: (what: string) => void;
   signal: AbortSignal;
 }
 
@@ -31,21 +33,26 @@ const answerMs = 5_000;
 
 /** @throws when a wanted Kafka is not available, or when the given one does not answer */
 export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> {
-  const { wanted, env, data, projectFolder, logFile, onFetch, signal } = wishes;
+  const { wanted, env, data, projectFolder, logFile, onFetch, onProgress, signal } = wishes;
   if (wanted === 'embedded') return { kind: 'embedded', because: 'as asked by --broker embedded' };
   const given = env.KAFKA_BROKERS?.trim();
   if (given) return { kind: 'given', brokers: given, namespace: await namespaceOn(given, wishes) };
   const sources = join(projectFolder, 'libs', 'local-services', 'kafka');
-  const { jars, reason } = await findKafka(join(projectFolder, '.strongroom', 'kafka-libs'), sources, {
+  const found = await findKafka(join(projectFolder, '.strongroom', 'kafka-libs'), sources, {
     env,
     onFetch,
+    onProgress,
     signal,
   });
   signal.throwIfAborted();
-  if (!jars) {
-    if (wanted === 'kafka') throw new Error(`--broker kafka: no Kafka is available: ${reason}`);
-    return { kind: 'embedded', because: `because ${reason}` };
+  if (found.jars === undefined) {
+    const remedy = `${found.remedy}; or name one that you have: KAFKA_BROKERS=host:9092 npm start`;
+    if (wanted === 'kafka') {
+      throw new Error(`--broker kafka: no Kafka is available: ${found.reason}. To have one, ${remedy}.`);
+    }
+    return { kind: 'embedded', because: `because ${found.reason}`, remedy };
   }
+  const { jars } = found;
   const directory = join(data, 'kafka');
   await KafkaBroker.endLeftover(directory);
   const port = await portOf('kafka', data);

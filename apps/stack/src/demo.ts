@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiFault, Client } from '@strongroom/client';
 import { type BackupResource, getInstancesIdBackups, getSchedules, type ScheduleResource } from '@strongroom/contracts';
+import { askingAgain } from './asking-again.js';
 import type { StackFile } from './stack-file.js';
 import { bar, ends, table } from './table.js';
 import type { Terminal } from './terminal.js';
@@ -9,7 +10,7 @@ import type { Terminal } from './terminal.js';
 const copyTo = ['IAD', 'ORD'];
 const slot = { day_of_week: 0, hour: 3, minute: 30 };
 const lookMs = 200;
-const longestMs = 300_000;
+const longestStillMs = 600_000;
 const isOver = (status: string) => status === 'COMPLETED' || status === 'FAILED';
 
 /** @returns the backup and its copies when they have ended, or undefined when the signal came first */
@@ -19,7 +20,8 @@ export async function runDemo(
   signal: AbortSignal,
 ): Promise<BackupResource | undefined> {
   const { api, accountId, tokens, homeRegion } = file.current;
-  const client = new Client({ baseUrl: api, accountId, token: tokens.admin });
+  const asksAgain = askingAgain({ signal, onWait: (why) => terminal.draw([terminal.dim(`  ${why}; asking again …`)]) });
+  const client = new Client({ baseUrl: api, accountId, token: tokens.admin, fetch: asksAgain });
   const instanceId = await instanceOf(file, client);
   const schedule = (await scheduleOf(client, instanceId)) ?? (await newSchedule(client, instanceId));
   const before = await newestRun(client, schedule);
@@ -28,15 +30,21 @@ export async function runDemo(
   if (!isLeft) await client.schedules.runNow(schedule.id);
 
   terminal.say('', `  ${titleOf(schedule, homeRegion, isLeft, terminal)}`, '');
-  const deadline = performance.now() + longestMs;
+  let shown = '';
+  let movedAt = performance.now();
   while (!signal.aborted) {
     const backup = await newestRun(client, schedule);
     if (backup && (isLeft || backup.id !== before?.id)) {
-      terminal.draw(progressOf(backup, schedule, homeRegion, terminal));
+      const progress = progressOf(backup, schedule, homeRegion, terminal);
+      terminal.draw(progress);
+      if (progress.join() !== shown) movedAt = performance.now();
+      shown = progress.join();
       if (hasEnded(backup, schedule)) return backup;
     }
-    if (performance.now() > deadline)
-      throw new Error(`the demo's backup did not end within ${longestMs / 60_000} minutes: look into the logs`);
+    if (performance.now() - movedAt > longestStillMs)
+      throw new Error(
+        `nothing has moved in the demo's backup for ${longestStillMs / 60_000} minutes: look into the logs`,
+      );
     await delay(lookMs, undefined, { signal }).catch(() => {});
   }
   return undefined;

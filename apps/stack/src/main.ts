@@ -1,11 +1,12 @@
 /** `npm start`: runs the whole stack on this machine until Ctrl-C. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { getBackups, messageOf, pathOf } from '@strongroom/contracts';
 import { freeEnvironment } from '@strongroom/runtime';
+import { adviceOn } from './advice.js';
 import { report, runDemo } from './demo.js';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
-import { help, parseOptions, type StackOptions, UsageFault } from './options.js';
+import { parseOptions, type StackOptions, UsageFault } from './options.js';
 import { Stack } from './stack.js';
 import { Terminal } from './terminal.js';
 
@@ -22,7 +23,7 @@ let stack: Stack | undefined;
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (!options) {
-    process.stdout.write(help);
+    process.stdout.write(readFileSync(join(projectFolder, 'apps', 'stack', 'help.txt'), 'utf8'));
     return;
   }
   for (const sentence of freeEnvironment(process.env)) terminal.say(dim(`  ${sentence}`));
@@ -115,6 +116,6 @@ function askedToStop(): AbortSignal {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`\nnpm start: ${messageOf(error)}\n`);
+  process.stderr.write(`\nnpm start: ${messageOf(error)}${adviceOn(error)}\n`);
   process.exitCode = error instanceof UsageFault || error instanceof FolderTaken ? exitUsage : exitFault;
 }

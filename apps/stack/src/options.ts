@@ -1,4 +1,4 @@
-/** The options of `npm start`, and its help. */
+/** The options of `npm start`. Its help is `help.txt`, which `scripts/start.mjs` shows before anything is built. */
 import { parseArgs } from 'node:util';
 import { Fault, messageOf } from '@strongroom/contracts';
 
@@ -10,19 +10,6 @@ export interface StackOptions {
   /** The folder of everything that outlives a start. */
   data: string;
 }
-
-export const help = `npm start -- [options]
-
-Starts the whole of Strongroom on this machine: PostgreSQL, a broker, the three services, and a demo.
-
-  --no-demo                only serve, without a demo database and a demo run
-  --broker kafka|embedded  use this broker and no other (default: KAFKA_BROKERS, else a Kafka fetched by Maven, else embedded)
-  --port N                 the port of the API (default 8779)
-  --data DIRECTORY         the folder that keeps everything (default .strongroom)
-  --help                   show this text
-
-Ctrl-C stops everything. The next start goes on with the same data. To begin anew, delete that folder.
-`;
 
 /** The call is none of those that the help describes. */
 export class UsageFault extends Fault<'usage-invalid'> {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type KafkaBroker } from '@strongroom/local-services';
 import { isFree, PostgresServer } from '@strongroom/server-processes';
 import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
-import { Board } from './board.js';
+import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
 import { LogFolder } from './log-folder.js';
@@ -14,6 +14,7 @@ import { ensureOwnDatabase } from './own-database.js';
 import { portOf } from './ports.js';
 import { readOrMakeSecrets, type Secrets, writeTokensFile } from './secrets.js';
 import { StackFile } from './stack-file.js';
+import { watched } from './start-watch.js';
 import { type Running, Supervised } from './supervised.js';
 import type { Terminal } from './terminal.js';
 
@@ -21,6 +22,9 @@ const regions = ['DFW', 'IAD', 'ORD', 'HKG', 'SYD'] as const;
 const homeRegion = 'DFW';
 const rows = { postgres: 'PostgreSQL', broker: 'Broker', demo: 'Demo customer', api: 'API' } as const;
 const appRows: Readonly<Record<AppName, string>> = { api: rows.api, scheduler: 'Scheduler', replicator: 'Replicator' };
+
+const whatIsMissed =
+  'Nothing is lost by that: backups, copies and the API work as with a Kafka. Only other services cannot subscribe to the events.';
 
 /** A supervised process of any kind. */
 type Part = Pick<Supervised<Running>, 'expectEnd' | 'stop' | 'kill'>;
@@ -41,6 +45,8 @@ export class Stack {
   private readonly servers = new Set<Part>();
   private readonly services = new Set<Part>();
   private readonly stopping = new AbortController();
+  /** Whole sentences about what the stack does without. */
+  private readonly advice: string[] = [];
 
   private constructor(
     private readonly options: StackOptions,
@@ -74,6 +80,7 @@ export class Stack {
       throw error;
     } finally {
       board.end();
+      if (stack.advice.length > 0) terminal.say(...stack.advice.map((sentence) => `    ${sentence}`));
     }
   }
 
@@ -117,7 +124,7 @@ export class Stack {
   private async startOwnPostgres(board: Board): Promise<void> {
     const row = board.begin(rows.postgres);
     const { databasePassword } = this.secrets;
-    const server = await this.postgres('postgres', 'postgresql', databasePassword);
+    const server = await this.postgres(row, 'postgres', 'postgresql', databasePassword);
     this.file.change({ postgres: await ensureOwnDatabase(server.url(), databasePassword) });
     row.done(`18, at 127.0.0.1:${server.port}`);
   }
@@ -125,7 +132,7 @@ export class Stack {
   private async startDemo(board: Board): Promise<void> {
     const row = board.begin(rows.demo);
     const { demoPassword } = this.secrets;
-    const server = await this.postgres('demo-postgres', 'demo-postgresql', demoPassword);
+    const server = await this.postgres(row, 'demo-postgres', 'demo-postgresql', demoPassword);
     await fillDemo(server.url(), demoPassword, () => row.doing('filling a shop with sample data …'));
     this.file.change({ demo: { postgres: server.url('shop') } });
     row.done(`PostgreSQL 18, at 127.0.0.1:${server.port}`);
@@ -140,15 +147,18 @@ export class Stack {
       projectFolder: this.projectFolder,
       logFile: this.logs.file('kafka'),
       onFetch: () => row.doing('fetching Apache Kafka by Maven, once …'),
+      onProgress: (what) => row.doing(`fetching Apache Kafka by Maven, once: ${what}`),
       signal: this.stopping.signal,
     });
     if (choice.kind === 'embedded') {
       this.file.change({ broker: 'embedded' });
       row.noted(`none: events go through PostgreSQL (embedded feed), ${choice.because}`);
+      if (choice.remedy !== undefined) this.advice.push(whatIsMissed, `To have a Kafka, ${choice.remedy}.`);
       return;
     }
     if (choice.kind === 'own') {
-      await this.supervise<KafkaBroker>(this.servers, 'kafka', choice.start);
+      const starting = this.supervise<KafkaBroker>(this.servers, 'kafka', choice.start);
+      await watched(row, this.logs.file('kafka'), starting);
       this.file.change({ broker: 'kafka', kafka: choice.brokers });
       row.done(`Apache Kafka 4.4, at ${choice.brokers}`);
     } else {
@@ -164,12 +174,13 @@ export class Stack {
       const row = board.begin(appRows[app]);
       const main = join(this.projectFolder, 'dist', 'apps', app, 'src', 'main.js');
       const appEnv = { ...env, STRONGROOM_HTTP_PORT: String(port) };
-      const { url } = await this.supervise<AppProcess>(
+      const starting = this.supervise<AppProcess>(
         this.services,
         app,
         (signal) => startApp({ app, main, env: appEnv, logs: this.logs, runFolder, signal }),
         (running) => (app === 'api' ? undefined : running.url),
       );
+      const { url } = await watched(row, this.logs.file(app), starting);
       row.done(app === 'api' ? url : `${url}/health/ready`);
     };
     const ports = {
@@ -209,15 +220,16 @@ export class Stack {
     };
   }
 
-  private async postgres(name: string, folder: string, password: string): Promise<PostgresServer> {
+  private async postgres(row: Row, name: string, folder: string, password: string): Promise<PostgresServer> {
     const directory = join(this.data, folder);
     await PostgresServer.endLeftover(directory);
     const port = await portOf(name, this.data);
     const settings = { summarize_wal: 'on' };
     const logFile = this.logs.file(name);
-    return this.supervise<PostgresServer>(this.servers, name, (signal) =>
+    const starting = this.supervise<PostgresServer>(this.servers, name, (signal) =>
       PostgresServer.start({ directory, password, port, settings, logFile, ownSession: true, signal }),
     );
+    return watched(row, logFile, starting);
   }
 
   /** @returns the first process that runs */

@@ -1,11 +1,14 @@
 /** The calls on instances, each with the resource as its result. All throw an `ApiFault`. */
 import {
   type BackupResource,
+  type ConnectionTest,
+  type changeInstanceRequest,
   deleteInstancesId,
   getInstances,
   getInstancesId,
   getInstancesIdBackups,
   type InstanceResource,
+  patchInstancesId,
   postInstances,
   postInstancesIdAction,
   type registerInstanceRequest,
@@ -38,6 +41,21 @@ export class InstanceCalls {
   /** All of them, by id, read page by page. */
   async *list(query: QueryOf<typeof getInstances> = {}, options: CallOptions = {}): AsyncGenerator<InstanceResource> {
     for await (const page of this.caller.pages(getInstances, { ...options, query })) yield* page.instances;
+  }
+
+  /** Changes its name, its connection or its credential. Without `verify: false`, a connection is tried first. */
+  async change(
+    id: string,
+    instance: z.input<typeof changeInstanceRequest>['instance'],
+    options: CallOptions = {},
+  ): Promise<void> {
+    await this.caller.call(patchInstancesId, { ...options, id, body: { instance } });
+  }
+
+  /** Tries the connection, and tells everything that backups lack. It changes nothing. */
+  async testConnection(id: string, options: CallOptions = {}): Promise<ConnectionTest> {
+    const answer = await this.caller.ask(postInstancesIdAction, { ...options, id, body: { 'test-connection': {} } });
+    return answer.body.connection_test;
   }
 
   /** Its schedule goes with it; its backups stay. */

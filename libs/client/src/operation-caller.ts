@@ -3,6 +3,7 @@
  * token goes to `baseUrl`, and to no address that an answer names.
  */
 import { listPage, type Operation, type PagedOperation, pathOf } from '@strongroom/contracts';
+import type { z } from 'zod';
 import { type Answer, parseAnswer, read } from './answer.js';
 import { ApiFault } from './api-fault.js';
 import type { Asked, CallOptions, RequestParts, ResponseOf } from './call.js';
@@ -20,6 +21,8 @@ export interface ClientOptions {
 /** The second argument of a call; it may be left out when the operation needs nothing. */
 type AskedOf<O extends Operation> =
   Record<never, never> extends Asked<O> ? [asked?: Asked<O> & CallOptions] : [asked: Asked<O> & CallOptions];
+
+type AskingParts<O extends Operation> = Asked<O> & CallOptions;
 
 export class OperationCaller {
   /** @throws {TypeError} when no header can carry the token */
@@ -39,6 +42,15 @@ export class OperationCaller {
   async call<const O extends Operation>(operation: O, ...[asked]: AskedOf<O>): Promise<Answer<ResponseOf<O>>> {
     const answer = await this.succeed(operation, asked);
     return { ...answer, body: answer.body as ResponseOf<O> };
+  }
+
+  /** Makes a request of an operation that only asks, and is answered with a body of its own. @throws {ApiFault} */
+  ask<const O extends Operation & { readonly answer: z.ZodType }>(
+    operation: O,
+    asked: AskingParts<O>,
+  ): Promise<Answer<z.output<O['answer']>>> {
+    const asking = { ...operation, status: 200, response: operation.answer } as const;
+    return this.succeed(asking, asked) as Promise<Answer<z.output<O['answer']>>>;
   }
 
   /** The pages of a list, to its end. Each is read when the caller wants it. @throws {ApiFault} */

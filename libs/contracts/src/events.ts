@@ -65,6 +65,18 @@ export const eventSchemas = {
     endpoint,
   }),
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
+  /** The server could not be built now, and it is tried again at `retryAt`. */
+  InstanceBuildAttemptFailed: z.strictObject({
+    instanceId: uuid,
+    backupId: uuid,
+    code: z.string().min(1),
+    reason,
+    retryAt: instant,
+  }),
+  /** A built server does not run, and is started again and again. */
+  InstanceServerDown: z.strictObject({ instanceId: uuid, code: z.string().min(1), reason }),
+  /** A built server that was down runs again. */
+  InstanceServerUp: z.strictObject({ instanceId: uuid }),
   /**
    * Holds what is in force from now on, whole. It also stands beside the registration of a server that is reached with
    * certificates.
@@ -112,7 +124,7 @@ export const eventSchemas = {
     datastore,
     copyTo,
   }),
-  /** A runner has leased the backup. A higher attempt means that the runner before it was lost. */
+  /** A runner has leased the backup. A higher attempt means that the one before it failed, or that its runner was lost. */
   BackupStarted: z.strictObject({ backupId: uuid, attempt, region: regionName, runner: z.string().min(1) }),
   /** The attempt failed in a way that passes. Another one follows at `retryAt`, and further ones until `retryUntil`. */
   BackupAttemptFailed: z.strictObject({
@@ -158,7 +170,10 @@ export const eventSchemas = {
     /** The engine tells by these whether another backup is a later state of the same server; null when they are not kept. */
     facts: engineFacts.nullable(),
   }),
-  /** The version of the server that the backup was taken of, which is another one than was known when it was requested. */
+  /**
+   * The version of the server that the backup was taken of, when it is another one than was known when it was requested. Where
+   * the facts of `BackupIdentified` have a `serverVersion`, they tell it alone.
+   */
   BackupVersionFound: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), datastore }),
   /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({
@@ -353,86 +368,10 @@ export type RecordedEvent<T extends EventType = EventType> = {
   [K in T]: Envelope & { type: K; data: EventData<K> };
 }[T];
 
-const newerEnvelope = envelope.extend({ type: z.string().min(1) });
-
-/**
- * Parses an event from a row of the ledger or a message of the broker. Fields that this version does not know are left out,
- * because a newer version has written them.
- * @throws {z.ZodError} when the envelope or the data is not of a known form
- */
-export function parseEvent(input: unknown): RecordedEvent {
-  const { type, data, ...rest } = tolerant(envelope, input);
-  return { ...rest, type, data: tolerant(eventSchemas[type], data) } as RecordedEvent;
-}
-
-/**
- * As `parseEvent`, but an event that a newer version has added is a value, for readers who may pass over it. A known type
- * with a value that this version does not know counts as a newer type: `InstanceRegistered datastore.type=mariadb`.
- * @throws {z.ZodError} when the envelope or the data is not of a known form
- */
-export function parseEventOrNewer(input: unknown): RecordedEvent | { newerType: string } {
-  const { type, data } = tolerant(newerEnvelope, input);
-  const known = eventType.safeParse(type).data;
-  if (known === undefined) return { newerType: type };
-  try {
-    return parseEvent(input);
-  } catch (error) {
-    const value = error instanceof z.ZodError ? newerValue(known, data) : undefined;
-    if (value === undefined) throw error;
-    return { newerType: `${type} ${value}` };
-  }
-}
-
-/** Whether this version knows what another one has passed over. @param newerType as `parseEventOrNewer` tells it */
-export function isKnownType(newerType: string): boolean {
-  const [, name = newerType, path, value] = /^(\w+) ([\w.]+)=(.*)$/s.exec(newerType) ?? [];
-  const type = eventType.safeParse(name).data;
-  if (type === undefined || path === undefined) return type !== undefined;
-  const data = path.split('.').reduceRight<unknown>((inner, step) => ({ [step]: inner }), value);
-  const issues = eventSchemas[type].safeParse(data).error?.issues ?? [];
-  return !issues.some((issue) => `${path}.`.startsWith(`${issue.path.join('.')}.`));
-}
-
-/** The first value that an enum does not have, as `path=value`; undefined when something else is wrong with the data. */
-function newerValue(type: EventType, data: unknown): string | undefined {
-  const issues = eventSchemas[type].safeParse(data).error?.issues ?? [];
-  const unknown = issues.filter(({ code }) => code !== 'unrecognized_keys');
-  const values = unknown.map(({ code, path }) => ({ code, path, value: at(data, path) }));
-  if (!values.every(({ code, value }) => code === 'invalid_value' && typeof value === 'string')) return undefined;
-  const [first] = values;
-  return first && `${first.path.join('.')}=${String(first.value)}`;
-}
-
-function at(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (inner, step) => (typeof inner === 'object' && inner !== null ? Reflect.get(inner, step) : undefined),
-    value,
-  );
-}
-
 /**
  * Checks an event that is to be recorded. It stays for ever, so this check tolerates nothing.
  * @throws {z.ZodError} when it is not of a known form
  */
 export function checkNewEvent({ type, data }: NewEvent): void {
   eventSchemas[type].parse(data);
-}
-
-/** Parses by a strict schema what a version that knows more fields may have written. */
-function tolerant<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const { data, error } = schema.safeParse(input);
-  if (!error) return data;
-  const known = error.issues.reduce(
-    (left, issue) => (issue.code === 'unrecognized_keys' ? without(left, issue.path, issue.keys) : left),
-    input,
-  );
-  return schema.parse(known);
-}
-
-function without(value: unknown, [step, ...path]: readonly PropertyKey[], keys: readonly string[]): unknown {
-  if (Array.isArray(value)) return value.map((each, index) => (index === step ? without(each, path, keys) : each));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value);
-  if (step === undefined) return Object.fromEntries(entries.filter(([name]) => !keys.includes(name)));
-  return Object.fromEntries(entries.map(([name, each]) => [name, name === step ? without(each, path, keys) : each]));
 }

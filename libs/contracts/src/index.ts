@@ -10,6 +10,7 @@ export * from './http/operation.js';
 export * from './http/operations.js';
 export * from './http/schedules.js';
 export * from './http/service.js';
+export * from './parse-event.js';
 export * from './primitives.js';
 export * from './refusals.js';
 export * from './region-faults.js';

@@ -19,12 +19,17 @@ export const vaultObject = z.strictObject({
 });
 export type VaultObject = z.infer<typeof vaultObject>;
 
-/** What an engine tells of a backup, in its own words. Nobody else reads them. */
+/** What an engine tells of a backup, in its own words. Nobody else reads them, but for `serverVersion`. */
 export const engineFacts = z.record(
   z.string(),
   z.union([z.string(), z.number(), z.null(), z.array(z.record(z.string(), z.string()))]),
 );
 export type EngineFacts = z.infer<typeof engineFacts>;
+
+/** The version of the server in what its engine tells; undefined when the engine has not told it there. */
+export function versionInFacts(facts: EngineFacts | null | undefined): string | undefined {
+  return datastore.shape.version.safeParse(facts?.serverVersion).data;
+}
 
 export const vaultManifest = z.strictObject({
   format: z.literal('strongroom-backup/1'),

@@ -1,8 +1,12 @@
 /** The one database of a deployment: how a process connects to it, and how its schema is brought up to date. */
 import { Socket } from 'node:net';
-import { DataSource, type EntitySchema } from 'typeorm';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientBase } from 'pg';
+import { DataSource, type EntitySchema, type QueryRunner } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { z } from 'zod';
 import { migrations } from './migrations.js';
+import { sessionStart } from './session-start.js';
 
 export interface DatabaseOptions {
   /** `postgres://user:password@host:port/database` */
@@ -15,6 +19,13 @@ export interface DatabaseOptions {
   /** How long a statement may take, in milliseconds. Default: a minute. 0, for migrations, sets no limit. */
   longestStatementMs?: number;
 }
+
+/**
+ * How long a transaction may wait for the next statement of its process, in milliseconds. A process that freezes in a transaction keeps
+ * the ledger's lock, a timer or an offset from all others for so long. Whoever waits for something else meanwhile loses its session
+ * too, and must be ready to begin again.
+ */
+const longestIdleMs = 2_000;
 
 /** The server ends a slow statement itself and says so. A server that says nothing is given up this much later. */
 const silenceMs = 2_000;
@@ -39,9 +50,8 @@ export function dataSourceOptions({
     migrationsTransactionMode: 'each',
     migrations: [...migrations],
     extra: {
-      // A process that hangs in a transaction must not hold the ledger's lock for ever.
-      idle_in_transaction_session_timeout: 30_000,
-      statement_timeout: longestStatementMs,
+      // A statement, and not parameters of the connection: a pooler refuses most of those.
+      onConnect: (client: ClientBase) => client.query(sessionStart({ longestStatementMs, longestIdleMs })),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       ...(longestStatementMs > 0 && { stream: () => socketWithSilenceLimit(longestStatementMs + silenceMs) }),
@@ -65,13 +75,19 @@ export function createDataSource(options: DatabaseOptions): DataSource {
 }
 
 const migrationLock = 7_236_000;
+const lookAgainMs = 200;
+const lockRows = z.array(z.object({ held: z.boolean() })).length(1);
 
-/** Brings the schema up to date. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. */
+/**
+ * Brings the schema up to date. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. Whoever waits
+ * for the lock asks again and again: a statement that waited would hold a snapshot, and an index that is made concurrently waits for
+ * every snapshot.
+ */
 export async function migrate(dataSource: DataSource): Promise<void> {
   const holder = dataSource.createQueryRunner();
   try {
     await holder.connect();
-    await holder.query('select pg_advisory_lock($1)', [migrationLock]);
+    while (!(await isLocked(holder))) await delay(lookAgainMs);
     try {
       await dataSource.runMigrations();
     } finally {
@@ -80,4 +96,9 @@ export async function migrate(dataSource: DataSource): Promise<void> {
   } finally {
     await holder.release();
   }
+}
+
+async function isLocked(holder: QueryRunner): Promise<boolean> {
+  const rows: unknown = await holder.query('select pg_try_advisory_lock($1) as held', [migrationLock]);
+  return lockRows.parse(rows)[0]?.held ?? false;
 }

@@ -3,6 +3,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { type AppConfig, type RuntimeParts, waitFor } from '@strongroom/runtime';
 import type { EntitySchema } from 'typeorm';
+import { checkDatabase, SessionFault } from './check-database.js';
 import { createDataSource, dataSourceOptions, migrate } from './data-source.js';
 
 /** The module by which an app's `DataSource` can be injected. */
@@ -22,6 +23,7 @@ export async function prepareDatabase(
   await waitFor(
     'the database',
     async () => {
+      await checkDatabase(config.databaseUrl, log);
       const dataSource = createDataSource({
         url: config.databaseUrl,
         applicationName: `strongroom-${config.app}`,
@@ -37,6 +39,7 @@ export async function prepareDatabase(
       }
     },
     log,
-    { signal: stopping },
+    // Waiting mends no set-up in which the database can't be used.
+    { signal: stopping, passes: (error) => !(error instanceof SessionFault) },
   );
 }

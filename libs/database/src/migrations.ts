@@ -22,8 +22,11 @@ import { JobsWithEvents1700000000020 } from './migrations/0020-jobs-with-events.
 import { Comments1700000000021 } from './migrations/0021-comments.js';
 import { BoundedJobWaits1700000000022 } from './migrations/0022-bounded-job-waits.js';
 import { RelayAndLedgerIdentity1700000000023 } from './migrations/0023-relay-and-ledger-identity.js';
+import { SetAside1700000000025 } from './migrations/0025-set-aside.js';
 import { AttemptsAndDelays1700000000030 } from './migrations/0030-attempts-and-delays.js';
+import { FailedDeletions1700000000032 } from './migrations/0032-failed-deletions.js';
 import { ChangedCredentials1700000000034 } from './migrations/0034-changed-credentials.js';
+import { ToldVersions1700000000035 } from './migrations/0035-told-versions.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -49,6 +52,9 @@ export const migrations = [
   Comments1700000000021,
   BoundedJobWaits1700000000022,
   RelayAndLedgerIdentity1700000000023,
+  SetAside1700000000025,
   AttemptsAndDelays1700000000030,
+  FailedDeletions1700000000032,
   ChangedCredentials1700000000034,
+  ToldVersions1700000000035,
 ] as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type BackupRetries, nextTry, triedInVain } from './backup-retries.js';
+import { type BackupRetries, leftOfWindow, nextTry, triedInVain } from './backup-retries.js';
 
 const windowMs = 3_600_000;
 const start = Date.UTC(2026, 10, 24, 2);
@@ -13,7 +13,7 @@ function tryAll(attemptMs: number, pausedMs = 0): number[] {
   for (;;) {
     began.push(beganMs);
     const failedMs = beganMs + attemptMs;
-    const next = nextTry({ retries, startedAt: new Date(start + beganMs), now: new Date(start + failedMs), windowMs });
+    const next = nextTry(retries, new Date(start + failedMs), leftOfWindow(retries, attemptMs, windowMs));
     if (!next) return began;
     const last = { attempt: began.length, code: 'server-unreachable', reason: 'down', at: at(failedMs), ...next };
     retries = { times: began.length, since: retries?.since ?? at(failedMs), last };
@@ -38,7 +38,7 @@ describe('a backup that fails in a way that passes', () => {
   });
 
   it('is not tried again without a window', () => {
-    expect(nextTry({ retries: undefined, startedAt: new Date(0), now: new Date(0), windowMs: 0 })).toBeUndefined();
+    expect(nextTry(undefined, new Date(0), leftOfWindow(undefined, 0, 0))).toBeUndefined();
   });
 
   it('says in the end how often and how long it was tried', () => {

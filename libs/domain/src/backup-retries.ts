@@ -17,31 +17,26 @@ export interface BackupRetries {
   last: Pick<EventData<'BackupAttemptFailed'>, 'attempt' | 'code' | 'reason'> & NextTry & { at: string };
 }
 
-/** The attempt that has failed just now. */
-export interface FailedNow {
-  /** What the attempts before it left, if there are any. */
-  retries: BackupRetries | undefined;
-  startedAt: Date;
-  now: Date;
-  /** How long a backup is tried again, in milliseconds. */
-  windowMs: number;
-}
-
 const firstPauseMs = 5_000;
 const longestPauseMs = 600_000;
 
-/** @returns undefined when the window is used up: the backup has failed for good */
-export function nextTry({ retries, startedAt, now, windowMs }: FailedNow): NextTry | undefined {
-  const leftMs = retries ? leftBefore(retries.last) - Math.max(0, now.getTime() - startedAt.getTime()) : windowMs;
+/** @param leftMs what is left of the window. @returns undefined when nothing is left: the backup has failed for good */
+export function nextTry(retries: BackupRetries | undefined, now: Date, leftMs: number): NextTry | undefined {
   if (leftMs <= 0) return undefined;
   const pauseMs = Math.min(firstPauseMs * 2 ** Math.min(retries?.times ?? 0, 20), longestPauseMs, leftMs);
   const inMs = (ms: number) => new Date(now.getTime() + ms).toISOString();
   return { retryAt: inMs(pauseMs), retryUntil: inMs(leftMs) };
 }
 
-/** What the window had left when the attempt after a failed one could begin. */
-function leftBefore({ retryAt, retryUntil }: NextTry): number {
-  return Date.parse(retryUntil) - Date.parse(retryAt);
+/**
+ * What is left of the window when an attempt has failed, in milliseconds.
+ * @param retries what the attempts before it left, if there are any
+ * @param attemptMs how long the attempt took
+ */
+export function leftOfWindow(retries: BackupRetries | undefined, attemptMs: number, windowMs: number): number {
+  if (!retries) return windowMs;
+  const { retryAt, retryUntil } = retries.last;
+  return Date.parse(retryUntil) - Date.parse(retryAt) - Math.max(0, attemptMs);
 }
 
 /** What is said of a backup that waits for its next attempt, after its name. */

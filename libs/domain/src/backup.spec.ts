@@ -222,6 +222,14 @@ describe('the version of a backup', () => {
     expect(state).toMatchObject({ is: 'completed', request: { datastore: told } });
   });
 
+  it('is in what tells the server apart, where its engine tells it there', () => {
+    const identity = { lineage: backupId, facts: { serverVersion: '17.6' } };
+    const { gives } = when({ ...complete(1), datastore: told, identity });
+    expect(gives).toMatchObject([{ type: 'BackupIdentified' }, { type: 'BackupCompleted' }]);
+    const { state } = given(backupDecider, [requested, started(1), ...(gives as NewEvent[])]);
+    expect(state).toMatchObject({ is: 'completed', request: { datastore: told } });
+  });
+
   it('is not told twice', () => {
     expect(when({ ...complete(1), datastore: request.datastore }).gives).toEqual([completed]);
     expect(when(complete(1)).gives).toEqual([completed]);
@@ -326,6 +334,35 @@ describe('a backup whose attempt fails in a way that passes', () => {
       refused: 'backup-still-running',
       message: `Backup ${backupId} is tried again at 2026-11-23T14:30:05Z, and until 2026-11-23T15:30:00Z, because attempt 1 failed with server-unreachable: nothing answers. Wait until it has ended, then delete it.`,
     });
+  });
+});
+
+describe('a backup that is given up', () => {
+  const next = { retryAt: '2026-11-23T14:30:05.000Z', retryUntil: '2026-11-23T15:30:00.000Z' };
+  const giveUp = { type: 'GiveUpBackup' as const, backupId, code: 'instance-forgotten', reason: 'It was deleted.' };
+  const attemptFailed: NewEvent = {
+    type: 'BackupAttemptFailed',
+    data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down', ...next },
+  };
+
+  it('has failed and sets its instance free when it waits for its next attempt', () => {
+    const { decision } = given(backupDecider, [requested, started(1), attemptFailed]).when(giveUp);
+    expect(decision).toMatchObject({
+      events: [
+        {
+          type: 'BackupFailed',
+          data: { code: 'instance-forgotten', reason: 'It was deleted. Its last attempt failed because: down' },
+        },
+      ],
+      releases: [{ key: instanceId }],
+    });
+  });
+
+  it('goes on when a runner is at it, and stays as it is when it has ended', () => {
+    for (const running of [[requested], [requested, started(1)], [requested, started(1), attemptFailed, started(2)]]) {
+      expect(given(backupDecider, running).when(giveUp).gives).toBe('backup-still-running');
+    }
+    expect(given(backupDecider, [requested, started(1), completed]).when(giveUp).gives).toEqual([]);
   });
 });
 

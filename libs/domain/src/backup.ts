@@ -10,47 +10,13 @@ import {
   type NewEvent,
   type Refusal,
   refuse,
+  versionInFacts,
 } from '@strongroom/contracts';
-import { type BackupRetries, type NextTry, triedAgain } from './backup-retries.js';
+import type { NextTry } from './backup-retries.js';
+import type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, Requested } from './backup-state.js';
+import { retriesWaitedFor, whatItDoes } from './backup-words.js';
 import type { Decider } from './decider.js';
 import { shortVersion, storable } from './reason.js';
-
-export type BackupState =
-  | { is: 'absent' }
-  | { is: 'passed'; outcome: 'skipped' | 'missed' }
-  | ({ is: 'requested' | 'running' } & Work)
-  | ({ is: 'completed' } & Work & CompletedBackup)
-  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
-
-interface Work {
-  accountId: string;
-  /** The number of the newest attempt; 0 before the first. */
-  attempt: number;
-  request: EventData<'BackupRequested'>;
-  /** Why the backup is full though an incremental was planned. */
-  madeFull?: MadeFull;
-  /** The lineage that the backup is a state of, once that is known. */
-  lineage?: string;
-  /** What its failed attempts left, once there are any. */
-  retries?: BackupRetries;
-  /** The newest attempt's beginning; undefined before the first. */
-  begun?: { at: string; runner: string };
-  /** The event of its completion, once it has completed. */
-  completed?: EventData<'BackupCompleted'>;
-}
-
-/** Why a backup is full though an incremental was planned. */
-export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
-
-/** Why a backup is begun later than it should be. */
-export type Delay = Pick<EventData<'BackupDelayed'>, 'ground' | 'reason' | 'delayMs'>;
-
-/** The lineage of a backup, and whether it is another one than that of the backup before. */
-export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
-  another?: Pick<EventData<'AnotherServerFound'>, 'formerLineage' | 'formerBackupId' | 'reason'> | undefined;
-}
-
-type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
 
 export type BackupCommand =
   | {
@@ -97,6 +63,8 @@ export type BackupCommand =
   /** For a backup that completed before lineages were recorded. */
   | { type: 'IdentifyBackup'; backupId: string; identity: BackupIdentity }
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
+  /** Ends a backup that waits for its next attempt. One that a runner is at is not ended. */
+  | { type: 'GiveUpBackup'; backupId: string; code: string; reason: string }
   | {
       type: 'RequestDeletion';
       backupId: string;
@@ -175,7 +143,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
           ...(identity ? toldAs(state.request, identity) : []),
-          ...(datastore ? toldOfServer(state.request, datastore) : []),
+          ...(datastore ? toldOfServer(state.request, datastore, identity) : []),
           { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
@@ -195,6 +163,18 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         events: [
           { type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: storable(reason) } },
         ],
+        releases: claimOn(instanceId),
+      };
+    },
+    GiveUpBackup({ backupId, code, reason }, state) {
+      if (!isRequested(state) || !isOpen(state)) return nothing;
+      const retries = retriesWaitedFor(state);
+      if (!retries) return refuse('backup-still-running', `Backup ${backupId} is running. Wait until it has ended.`);
+      const { instanceId, scheduleId } = state.request;
+      const told = storable(`${reason} Its last attempt failed because: ${retries.last.reason}`);
+      const { attempt } = state;
+      return {
+        events: [{ type: 'BackupFailed', data: { backupId, instanceId, scheduleId, attempt, code, reason: told } }],
         releases: claimOn(instanceId),
       };
     },
@@ -244,7 +224,11 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     },
     BackupDelayed: (state) => state,
     BackupMadeFull: (state, { data: { ground, reason } }) => ({ ...requested(state), madeFull: { ground, reason } }),
-    BackupIdentified: (state, { data }) => ({ ...requested(state), lineage: data.lineage }),
+    BackupIdentified(state, { data: { lineage, facts } }) {
+      const { request, ...rest } = requested(state);
+      const version = versionInFacts(facts) ?? request.datastore.version;
+      return { ...rest, request: { ...request, datastore: { ...request.datastore, version } }, lineage };
+    },
     AnotherServerFound: (state) => state,
     BackupVersionFound(state, { data: { datastore } }) {
       const { request, ...rest } = requested(state);
@@ -317,12 +301,14 @@ function toldAs(
   ];
 }
 
-/** The server's version, where it is another one than was known. */
+/** The server's version, where it is another one than was known, and nothing else tells it. */
 function toldOfServer(
   { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,
   { type, version: told }: Datastore,
+  identity: BackupIdentity | undefined,
 ): NewEvent[] {
   const version = shortVersion(told);
+  if (versionInFacts(identity?.facts) === version) return [];
   if (version === '' || (type === known.type && version === known.version)) return [];
   return [{ type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: { type, version } } }];
 }
@@ -345,12 +331,6 @@ function notToBeBuiltOn(
 
 function backupUnknown(backupId: string): Refusal {
   return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
-}
-
-/** A backup that has completed: its request, and the event of its completion. */
-export interface CompletedBackup {
-  request: EventData<'BackupRequested'>;
-  completed: EventData<'BackupCompleted'>;
 }
 
 interface WantedBackup {
@@ -378,13 +358,6 @@ const notCompleted = {
   failed: 'has failed',
   'delete-failed': 'may be deleted in part',
 };
-
-/** What a backup that has not ended does now, as a sentence. */
-export function whatItDoes(backupId: string, state: BackupState): string {
-  const isWaiting = isRequested(state) && state.retries?.last.attempt === state.attempt;
-  if (isWaiting && state.retries) return `Backup ${backupId} ${triedAgain(state.retries)}`;
-  return `Backup ${backupId} is still running.`;
-}
 
 function isRequested(state: BackupState): state is Requested {
   return state.is !== 'absent' && state.is !== 'passed';

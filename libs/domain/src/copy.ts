@@ -5,7 +5,8 @@
  * copy, and it counts as deleted only when the region has been emptied.
  */
 import { type EventData, type NewEvent, refuse } from '@strongroom/contracts';
-import { type BackupState, completedBackup } from './backup.js';
+import { completedBackup } from './backup.js';
+import type { BackupState } from './backup-state.js';
 import { copyRequest } from './copy-request.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';

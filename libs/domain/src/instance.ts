@@ -7,47 +7,26 @@ import {
   type Refusal,
   refuse,
 } from '@strongroom/contracts';
-import { type BackupState, type CompletedBackup, completedBackup } from './backup.js';
+import { completedBackup } from './backup.js';
+import type { BackupState, CompletedBackup } from './backup-state.js';
+import { failBuildAttempt, tellServerDown, tellServerUp } from './built-instance.js';
 import type { Decider } from './decider.js';
+import type { InstanceState, RegisteredInstance } from './instance-state.js';
 import { shortVersion, storable } from './reason.js';
-
-export interface RegisteredInstance {
-  is: 'registered';
-  instanceId: string;
-  accountId: string;
-  name: string;
-  /** The version is the one that the server has told; until it has told one, the one that was declared. */
-  datastore: Datastore;
-  endpoint: Endpoint;
-  /** Names the sealed credential in force. Without it: the one that is stored under the instance itself. */
-  credentialId?: string | null;
-  /** The backup that the server was built from; null when it was not built here. */
-  builtFrom: string | null;
-  /** The lineages that were accepted, each with the lineages that it replaces. */
-  accepted: ReadonlyMap<string, readonly string[]>;
-}
-
-export interface InstanceToBuild {
-  is: 'building' | 'build-failed';
-  instanceId: string;
-  accountId: string;
-  name: string;
-  datastore: Datastore;
-  backupId: string;
-}
-
-export type InstanceState =
-  | { is: 'absent' }
-  | InstanceToBuild
-  | RegisteredInstance
-  | { is: 'forgotten'; builtFrom: string | null; endpoint: Endpoint | undefined; credentialId?: string | null };
 
 /** What can be changed of an instance. A field that is not there stays as it is. */
 export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoint' | 'credentialId'>>;
 
 export type InstanceCommand =
-  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted'>)
-  | { type: 'ChangeInstance'; accountId: string; instanceId: string; changes: InstanceChanges }
+  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted' | 'isDown'>)
+  | {
+      type: 'ChangeInstance';
+      accountId: string;
+      instanceId: string;
+      changes: InstanceChanges;
+      /** What the server has told of itself over the new connection; undefined when it was not asked. */
+      told?: Datastore | undefined;
+    }
   /**
    * Does nothing when the instance is not there any more, or is reached elsewhere now: the work that has asked the server may
    * have begun before that.
@@ -64,6 +43,9 @@ export type InstanceCommand =
     }
   | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
   | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
+  | ({ type: 'FailBuildAttempt' } & Pick<EventData<'InstanceBuildAttemptFailed'>, 'code' | 'reason' | 'retryAt'>)
+  | { type: 'TellServerDown'; code: string; reason: string }
+  | { type: 'TellServerUp' }
   | {
       type: 'AcceptLineage';
       accountId: string;
@@ -89,7 +71,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
         ],
       };
     },
-    ChangeInstance({ accountId, instanceId, changes }, state) {
+    ChangeInstance({ accountId, instanceId, changes, told }, state) {
       const instance = serverToBackUp(accountId, instanceId, state);
       if ('refused' in instance) return instance;
       const { host, port } = { ...instance.endpoint, ...changes.endpoint };
@@ -107,14 +89,12 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       ) {
         return refuse('instance-unchanged', `The instance has these values already: nothing would change.`);
       }
-      return { events: [changed(now)] };
+      return { events: [changed(now), ...(told ? newVersion(now, told) : [])] };
     },
-    NoteVersion({ instanceId, endpoint: { host, port }, datastore }, state) {
-      if (state.is !== 'registered' || datastore.type !== state.datastore.type) return { events: [] };
-      const told = { ...datastore, version: shortVersion(datastore.version) };
+    NoteVersion({ endpoint: { host, port }, datastore }, state) {
+      if (state.is !== 'registered') return { events: [] };
       const isThere = host === state.endpoint.host && port === state.endpoint.port;
-      if (!isThere || told.version === '' || told.version === state.datastore.version) return { events: [] };
-      return { events: [{ type: 'InstanceVersionFound', data: { instanceId, datastore: told } }] };
+      return { events: isThere ? newVersion(state, datastore) : [] };
     },
     BuildInstance({ accountId, instanceId, name, backupId, backup }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
@@ -128,6 +108,9 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const { instanceId, name, datastore, backupId } = state;
       return { events: [{ type: 'InstanceBuilt', data: { instanceId, name, datastore, backupId, region, endpoint } }] };
     },
+    FailBuildAttempt: failBuildAttempt,
+    TellServerDown: tellServerDown,
+    TellServerUp: (_, state) => tellServerUp(state),
     FailBuild: ({ code, reason }, state) =>
       state.is !== 'building'
         ? { events: [] }
@@ -192,6 +175,9 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     }),
     LineageAccepted: (state, { data: { lineage, inPlaceOf } }) =>
       state.is === 'registered' ? { ...state, accepted: new Map([...state.accepted, [lineage, inPlaceOf]]) } : state,
+    InstanceBuildAttemptFailed: (state) => state,
+    InstanceServerDown: (state) => (state.is === 'registered' ? { ...state, isDown: true } : state),
+    InstanceServerUp: (state) => (state.is === 'registered' ? { ...state, isDown: false } : state),
     InstanceBuildFailed: (state) => (state.is === 'building' ? { ...state, is: 'build-failed' } : state),
     InstanceForgotten(state) {
       if (state.is !== 'registered') return { is: 'forgotten', builtFrom: null, endpoint: undefined };
@@ -247,6 +233,13 @@ function changed({
   credentialId = null,
 }: Pick<RegisteredInstance, 'instanceId' | 'name' | 'endpoint' | 'credentialId'>): NewEvent<'InstanceChanged'> {
   return { type: 'InstanceChanged', data: { instanceId, name, endpoint: secured(endpoint), credentialId } };
+}
+
+/** What a server has told of itself, where it is another version than was known. */
+function newVersion({ instanceId, datastore: known }: RegisteredInstance, told: Datastore): NewEvent[] {
+  const datastore = { type: told.type, version: shortVersion(told.version) };
+  if (datastore.type !== known.type || datastore.version === '' || datastore.version === known.version) return [];
+  return [{ type: 'InstanceVersionFound', data: { instanceId, datastore } }];
 }
 
 function secured({ caCertificate = null, clientCertificate = null, ...endpoint }: Endpoint) {

@@ -10,7 +10,7 @@ export const engineFaultCodes = {
   'credentials-refused': false,
   /** The user may not take backups, or the server is not set up for them. */
   'backup-not-permitted': false,
-  /** The server has no connection, WAL sender, replication slot, memory or disk free for it now. */
+  /** The server has no connection, memory, disk or other place free for it now. */
   'server-exhausted': true,
   /** The server has found pages or files of its own that are damaged. */
   'server-data-damaged': false,

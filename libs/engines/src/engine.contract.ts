@@ -93,6 +93,18 @@ export function engineContract(kind: string, start: () => Promise<ServerUnderTes
       }
     });
 
+    it('tests a server, and tells what is missing where it can not be reached', async () => {
+      const { target } = server;
+      const { version } = (await engine.describe(target, never)).datastore;
+      const good = await engine.test(target, { withinMs: 30_000 });
+      expect(good).toMatchObject({ server: { version }, full: { missing: [] }, incremental: { missing: [] } });
+      expect(good.tried.some(({ fault }) => fault)).toBe(false);
+      const away = { ...target, endpoint: { ...target.endpoint, port: 1 } };
+      const { full, server: told } = await engine.test(away, { withinMs: 30_000 });
+      expect(told).toBeUndefined();
+      expect(full).toMatchObject({ fault: { code: 'server-unreachable' }, missing: [expect.stringMatching(/\.$/)] });
+    });
+
     it('says why a server can not be asked, and whether another attempt can help', async () => {
       const { target } = server;
       const away = { ...target, endpoint: { ...target.endpoint, port: 1 } };

@@ -75,8 +75,6 @@ export class Appends {
     const outcomes: AppendOutcome[] = [];
     try {
       await run.startTransaction();
-      // A process that freezes before its commit keeps all others from the lock for two seconds, not for half a minute.
-      await run.query(`set local idle_in_transaction_session_timeout = '2s'`);
       for (const turn of inTurns(requests)) {
         outcomes.push(...(await this.within(run.manager, turn)));
         if (outcomes.every(isAppended)) continue;

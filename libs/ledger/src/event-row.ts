@@ -16,7 +16,13 @@ export interface TailRow {
 
 export const eventColumns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
 
-const eventRow = z
+/** A time that is none, such as infinity, is left to the reader of the event: it is of no known form. */
+const at = z.unknown().transform((value) => {
+  const isTime = value instanceof Date && !Number.isNaN(value.getTime());
+  return isTime ? value.toISOString() : String(value);
+});
+
+export const eventRow = z
   .object({
     position: z.coerce.number(),
     id: z.string(),
@@ -25,18 +31,13 @@ const eventRow = z
     type: z.string(),
     account_id: z.string(),
     instance_id: z.string(),
-    // A time that is none, such as PostgreSQL's infinity, makes its own event unreadable, and not those beside it.
-    at: z
-      .unknown()
-      .transform((at) => (at instanceof Date && !Number.isNaN(at.getTime()) ? at.toISOString() : String(at))),
+    at,
     data: z.unknown(),
     context: z.unknown(),
   })
   .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
 
-export const eventRows = z.array(eventRow);
-
-export const tailRows = eventRows.transform((rows): TailRow[] =>
+export const tailRows = z.array(eventRow).transform((rows): TailRow[] =>
   rows.map((event) => ({
     position: event.position,
     id: event.id,

@@ -2,31 +2,15 @@
  * The ledger: the append-only record of everything that happened, in PostgreSQL. The order of positions is the order of
  * commits, so one number tells how far a reader is.
  */
-import {
-  type Aggregate,
-  parseEvent,
-  parseEventOrNewer,
-  type RecordedEvent,
-  type StreamName,
-} from '@strongroom/contracts';
+import type { Aggregate, RecordedEvent, StreamName } from '@strongroom/contracts';
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { AppendNotices } from './append-notices.js';
-import { type AppendOutcome, type AppendRequest, type ExpectedStream } from './append-request.js';
+import type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
 import { Appends } from './appends.js';
-import { eventColumns, eventRows, type TailRow, tailRows } from './event-row.js';
-
-/** The events of an account beyond a position, as far as they were read. */
-export interface AccountTail {
-  events: RecordedEvent[];
-  /** The types of the events that a newer version recorded and this version does not know, as `parseEventOrNewer` tells them. */
-  newerTypes: string[];
-  /** How many events were read, of known types and of newer ones. */
-  read: number;
-  /** The position of the last event that was read; the position where the reading began when there was none. */
-  end: number;
-}
+import { eventColumns, type TailRow, tailRows } from './event-row.js';
+import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 
 /** The lock that `ledger_append` takes. */
 const appendLock = 7_236_001;
@@ -35,6 +19,7 @@ const accountIds = z.array(z.object({ account_id: z.string() }));
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
+const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
 const idsOfPositions = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
@@ -77,14 +62,14 @@ export class Ledger {
     return this.appends.together(requests, expects);
   }
 
-  /** The events of an account beyond a position, in order. Types that this version does not know are left out. */
+  /** The events of an account beyond a position, in order. What this version can't read is left out. */
   async followAccount(accountId: string, after: number, limit: number): Promise<RecordedEvent[]> {
     const found: RecordedEvent[] = [];
     for (let from = after; ; ) {
       const wanted = limit - found.length;
       const { events, read, end } = await this.tailOfAccount(this.dataSource.manager, accountId, from, wanted);
       found.push(...events);
-      if (read < wanted || found.length === limit) return found;
+      if (read < wanted || found.length === limit || end === undefined) return found;
       from = end;
     }
   }
@@ -104,28 +89,43 @@ export class Ledger {
     return positions.parse(rows)[0]?.position ?? 0;
   }
 
-  /** The events of a stream, the oldest first; none for a stream that does not exist. */
+  /**
+   * The events of a stream, the oldest first; none for a stream that does not exist.
+   * @throws {UnreadableStreamFault} when this version can't read one of them
+   */
   async readStream(stream: StreamName): Promise<RecordedEvent[]> {
-    const rows: unknown = await this.dataSource.query(
-      `select ${eventColumns} from ledger_event where stream = $1 order by version`,
-      [stream],
-    );
-    return eventRows.parse(rows).map(parseEvent);
+    return allRead(await this.readSome(this.dataSource.manager, [stream]));
   }
 
-  /** The events of several streams, as the caller's transaction sees them. A stream that does not exist is left out. */
+  /**
+   * The events of several streams, as the caller's transaction sees them. A stream that does not exist is left out.
+   * @throws {UnreadableStreamFault} when this version can't read one of the streams
+   */
   async readStreams(manager: EntityManager, streams: StreamName[]): Promise<Map<string, RecordedEvent[]>> {
+    const { told, unreadable } = await this.readEach(manager, streams);
+    for (const fault of unreadable.values()) throw fault;
+    return told;
+  }
+
+  /** As `readStreams`, but a stream that this version can't read stops no other: it is among the unreadable ones. */
+  async readEach(
+    manager: EntityManager,
+    streams: readonly StreamName[],
+  ): Promise<{ told: Map<string, RecordedEvent[]>; unreadable: Map<string, UnreadableStreamFault> }> {
+    return byStream(await this.readSome(manager, streams));
+  }
+
+  /** The events of some streams, up to a position, by stream and version; what can't be read is told apart. */
+  async readSome(
+    manager: EntityManager,
+    streams: readonly string[],
+    upTo = Number.MAX_SAFE_INTEGER,
+  ): Promise<ReadEvents> {
     const rows: unknown = await manager.query(
-      `select ${eventColumns} from ledger_event where stream = any($1) order by stream, version`,
-      [streams],
+      `select ${eventColumns} from ledger_event where stream = any($1) and position <= $2 order by stream, version`,
+      [streams, upTo],
     );
-    const found = new Map<string, RecordedEvent[]>();
-    for (const event of eventRows.parse(rows).map(parseEvent)) {
-      const events = found.get(event.stream);
-      if (events) events.push(event);
-      else found.set(event.stream, [event]);
-    }
-    return found;
+    return readEvents(rows);
   }
 
   /** The ids of the events at these positions, by position. A position without an event is left out. */
@@ -185,19 +185,32 @@ export class Ledger {
   }
 
   /** The events of an account beyond a position, in order, as the caller's transaction sees them. */
-  async tailOfAccount(manager: EntityManager, accountId: string, after: number, limit: number): Promise<AccountTail> {
+  async tailOfAccount(manager: EntityManager, accountId: string, after: number, limit: number): Promise<ReadEvents> {
     const found: unknown = await manager.query(
       `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 order by position limit $3`,
       [accountId, after, limit],
     );
-    const rows = eventRows.parse(found);
-    const parsed = rows.map(parseEventOrNewer);
-    return {
-      events: parsed.flatMap((each) => ('newerType' in each ? [] : each)),
-      newerTypes: [...new Set(parsed.flatMap((each) => ('newerType' in each ? each.newerType : [])))],
-      read: rows.length,
-      end: rows.at(-1)?.position ?? after,
-    };
+    return readEvents(found);
+  }
+
+  /**
+   * The streams of an account that have an event of a newer type beyond one position and up to another, each with the first.
+   * @param newerType a type, or a type with a value, as `parseEventOrNewer` tells it
+   */
+  async streamsWith(
+    manager: EntityManager,
+    accountId: string,
+    newerType: string,
+    { after, upTo, limit }: { after: number; upTo: number; limit: number },
+  ): Promise<{ stream: string; position: number }[]> {
+    const [, type = newerType, path, value] = /^(\w+) ([\w.]+)=(.*)$/s.exec(newerType) ?? [];
+    const rows: unknown = await manager.query(
+      `select stream, min(position) as position from ledger_event
+       where account_id = $1 and position > $2 and position <= $3 and type = $4 and ($5::text[] is null or data #>> $5 = $6)
+       group by stream order by min(position) limit $7`,
+      [accountId, after, upTo, type, path?.split('.') ?? null, value ?? null, limit],
+    );
+    return streamPlaces.parse(rows);
   }
 
   /** How far behind a reader at `after` is: how many events are beyond it, up to 100,000, and when the oldest of them happened. */
@@ -224,12 +237,11 @@ export class Ledger {
     { kind, key }: { kind: string; key: string },
     holder: string,
   ): Promise<boolean> {
-    await manager.query('select pg_advisory_xact_lock($1)', [appendLock]);
     const rows: unknown = await manager.query(
-      `with taken as (
-         insert into ledger_claim (kind, key, stream) values ($1, $2, $3) on conflict do nothing returning 1
+      `with locked as materialized (select pg_advisory_xact_lock($4)), taken as (
+         insert into ledger_claim (kind, key, stream) select $1, $2, $3 from locked on conflict do nothing returning 1
        ) select from taken`,
-      [kind, key, holder],
+      [kind, key, holder, appendLock],
     );
     return z.array(z.unknown()).parse(rows).length > 0;
   }
@@ -240,17 +252,17 @@ export class Ledger {
     await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
   }
 
-  /** Which of the keys have a claim of this kind that is held, as the caller's transaction sees it. */
-  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Set<string>> {
-    const rows: unknown = await manager.query('select key from ledger_claim where kind = $1 and key = any($2)', [
-      kind,
-      keys,
-    ]);
-    return new Set(
+  /** The claims of this kind that are held, as the caller's transaction sees it: by key, the stream that holds it. */
+  async claimedOf(manager: EntityManager, kind: string, keys: readonly string[]): Promise<Map<string, string>> {
+    const rows: unknown = await manager.query(
+      'select key, stream from ledger_claim where kind = $1 and key = any($2)',
+      [kind, keys],
+    );
+    return new Map(
       z
-        .array(z.object({ key: z.string() }))
+        .array(z.object({ key: z.string(), stream: z.string() }))
         .parse(rows)
-        .map(({ key }) => key),
+        .map(({ key, stream }) => [key, stream]),
     );
   }
 

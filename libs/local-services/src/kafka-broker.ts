@@ -11,6 +11,7 @@ import {
   identityOf,
   lastLines,
   logSince,
+  Movement,
   ServiceFault,
 } from '@strongroom/server-processes';
 import { findJava } from './java.js';
@@ -38,7 +39,6 @@ export interface KafkaOptions {
   signal?: AbortSignal;
 }
 
-const startMs = 90_000;
 const stopMs = 15_000;
 const lookMs = 50;
 const tries = 3;
@@ -117,17 +117,18 @@ export class KafkaBroker {
 
   private async ready(before: number): Promise<void> {
     const { directory, logFile, port, signal } = this.options;
-    const deadline = Date.now() + startMs;
+    const movement = new Movement({ pid: this.pid, logFile });
     let ended: string | undefined;
     void this.ended.then((how) => {
       ended = how;
     });
     while (!((await logSince(logFile, before)).includes('Kafka Server started') && (await answers(port)))) {
       if (signal?.aborted) throw calledOff(`Kafka in ${directory}`);
-      if (ended !== undefined || Date.now() > deadline) {
+      if (ended !== undefined || movement.isStill()) {
+        const still = `does not serve, and has neither written nor computed for ${movement.longestStillMs / 1_000} s`;
         throw new ServiceFault(
           'did-not-start',
-          `Kafka in ${directory} ${ended ?? `did not start within ${startMs / 1_000} s`}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
+          `Kafka in ${directory} ${ended ?? still}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
         );
       }
       await delay(lookMs);

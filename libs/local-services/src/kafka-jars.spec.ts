@@ -60,6 +60,48 @@ describe('a Kafka', () => {
     expect(readdirSync(cache())).toEqual([]);
   });
 
+  it('says in plain words what Maven said last, when that is no error of its own', async () => {
+    program('java', java17);
+    program(
+      'mvn',
+      `case "$1" in --version) exit 0;; esac; printf '\\033[1mDownloading\\033[m from central\\n'; kill -9 $$`,
+    );
+    const found = await find();
+    expect(found.reason).toBe(
+      'Maven could not fetch Kafka 4.4.0: mvn was ended by SIGKILL; its last words: Downloading from central',
+    );
+    expect(found).toHaveProperty('remedy', expect.stringContaining('let Maven reach its registry'));
+  });
+
+  it('names the file and the address that Maven could not get', async () => {
+    program('java', java17);
+    const cause =
+      'Could not transfer artifact a:b:pom:1 from/to central (http://127.0.0.1:1/): Connect to 127.0.0.1:1 failed';
+    for (const said of [
+      `[ERROR] Failed to execute goal org.apache.maven.plugins: ${cause} -> [Help 1]`,
+      `[WARNING] ${cause}\n[ERROR] No plugin found for prefix 'dependency' -> [Help 1]`,
+    ]) {
+      program('mvn', `case "$1" in --version) exit 0;; esac; echo "${said}"; exit 1`);
+      expect((await find()).reason).toBe(`Maven could not fetch Kafka 4.4.0: ${cause}`);
+    }
+  });
+
+  it('is waited for, and told of file by file, as long as Maven moves', async () => {
+    program('java', java17);
+    const downloads = ['a-1.jar', 'b-2.jar'].map(
+      (name) => `echo "Downloaded from central: https://x/${name} (3 kB at 1 kB/s)"; sleep 0.3`,
+    );
+    program(
+      'mvn',
+      `case "$1" in --version) exit 0;; esac; ${fetches}; ${downloads.join('; ')}; mkdir -p "$out"; touch "$out/kafka_2.13-4.4.0.jar"`,
+    );
+    const told: string[] = [];
+    const found = await findKafka(cache(), folder, { env, onProgress: (what) => told.push(what) });
+    expect(found.jars).toBe(join(cache(), 'kafka-4.4.0'));
+    expect(told).toContainEqual(expect.stringMatching(/^1 files, \d+\.\d MB; a-1\.jar$/));
+    expect(told.at(-1)).toMatch(/^2 files, \d+\.\d MB; b-2\.jar$/);
+  });
+
   it('is fetched once, whole, by two who want it at the same time', async () => {
     program('java', java17);
     program(

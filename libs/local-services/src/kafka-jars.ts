@@ -1,25 +1,39 @@
-/** Finds the jars of a real Kafka. Maven fetches them once, all or none; else there is a reason why they are not here. */
+/**
+ * Finds the jars of a real Kafka. Maven fetches them once, all or none, and is waited for as long as it moves; else there is a
+ * reason why they are not here, and what to do about it.
+ */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { outputOf } from '@strongroom/server-processes';
+import { messageOf } from '@strongroom/contracts';
+import { ProgramFault, runMoving } from '@strongroom/server-processes';
 import { findJava } from './java.js';
 
 const run = promisify(execFile);
 const version = '4.4.0';
-const fetchMs = 300_000;
+const mostWords = 300;
 
-export type KafkaFound = { jars: string; java: string; reason?: undefined } | { jars?: undefined; reason: string };
+export type KafkaFound =
+  | { jars: string; java: string; reason?: undefined }
+  /** `remedy` completes the sentence `To have a Kafka, …`. */
+  | { jars?: undefined; reason: string; remedy: string };
 
 export interface FindOptions {
-  /** Called before jars are fetched, which takes some seconds. */
+  /** Called before jars are fetched, which takes some seconds, and minutes on a slow line. */
   onFetch?: () => void;
+  /** What Maven does now, again and again. */
+  onProgress?: (what: string) => void;
   signal?: AbortSignal;
   /** The environment whose `PATH` and `JAVA_HOME` lead to Java and Maven. */
   env?: NodeJS.ProcessEnv;
 }
+
+const startAgain = 'and start again';
+const installBoth = `install Java 17 or newer and Maven (Debian: apt install openjdk-17-jre-headless maven) ${startAgain}`;
+const installMaven = `install Maven (Debian: apt install maven) ${startAgain}`;
+const reachRegistry = `let Maven reach its registry (a proxy or a mirror stands in ~/.m2/settings.xml) ${startAgain}; what it has fetched is kept`;
 
 /**
  * @param cache a folder to keep the jars in, shared by every run
@@ -28,26 +42,30 @@ export interface FindOptions {
 export async function findKafka(
   cache: string,
   sources: string,
-  { onFetch, signal, env = process.env }: FindOptions = {},
+  { onFetch, onProgress, signal, env = process.env }: FindOptions = {},
 ): Promise<KafkaFound> {
   const { java, reason } = await findJava(env);
-  if (java === undefined) return { reason };
+  if (java === undefined) return { reason, remedy: installBoth };
   const jars = join(cache, `kafka-${version}`);
   if (existsSync(jars)) return { jars, java };
   try {
     await run('mvn', ['--version'], { env });
   } catch {
-    return { reason: 'there is no Maven to fetch Kafka with (Debian: maven)' };
+    return { reason: 'there is no Maven to fetch Kafka with (Debian: maven)', remedy: installMaven };
   }
   onFetch?.();
   const unfinished = `${jars}.${randomBytes(4).toString('hex')}`;
   mkdirSync(cache, { recursive: true });
   try {
     const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${unfinished}`];
-    await run('mvn', ['-q', '-B', '-f', join(sources, 'pom.xml'), ...copy], {
+    const plain = ['-B', '-Dstyle.color=never'];
+    const told = onProgress && progressOf(onProgress);
+    await runMoving({
+      program: 'mvn',
+      args: [...plain, '-f', join(sources, 'pom.xml'), ...copy],
       env,
-      timeout: fetchMs,
-      ...(signal && { signal }),
+      signal,
+      ...(told && { onProgress: told }),
     });
     if (!readdirSync(unfinished).some((name) => name.startsWith('kafka_')))
       throw new Error('it brought no jar of Kafka');
@@ -55,14 +73,31 @@ export async function findKafka(
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });
     // Another process may have fetched them meanwhile.
-    if (!existsSync(jars)) return { reason: `Maven could not fetch Kafka ${version}: ${firstLine(error)}` };
+    if (!existsSync(jars)) {
+      return { reason: `Maven could not fetch Kafka ${version}: ${whyOf(error)}`, remedy: reachRegistry };
+    }
   }
   return { jars, java };
 }
 
-/** The first line that Maven calls an error. */
-function firstLine(error: unknown): string {
-  const { message, stdout } = outputOf(error);
-  const line = stdout.split('\n').find((each) => each.includes('[ERROR]'));
-  return (line?.replace('[ERROR] ', '') ?? message).trim().slice(0, 300);
+/** Tells how many files Maven has fetched, the newest of them, and how much it has written. */
+function progressOf(tell: (what: string) => void): (progress: { text: string; written: number }) => void {
+  return ({ text, written }) => {
+    const files = text.match(/Downloaded from /g)?.length ?? 0;
+    const newest = [...text.matchAll(/Download(?:ing|ed) from \S+ \S*\/([^/\s]+)/g)].at(-1)?.[1];
+    const megabytes = (written / 1_000_000).toFixed(1);
+    tell(`${files} files, ${megabytes} MB${newest === undefined ? '' : `; ${newest}`}`);
+  };
+}
+
+/** How Maven ended, when it was ended, and the first line that it calls an error: the place that is at fault comes last there. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof ProgramFault)) return messageOf(error);
+  const lines = error.text.split('\n');
+  // A file that could not be had is the cause of what Maven calls the error.
+  const first =
+    lines.find((line) => /Could not (?:transfer|find) /.test(line)) ?? lines.find((line) => line.includes('[ERROR]'));
+  if (first === undefined) return error.message;
+  const words = first.replace(/^.*?\[\w+\] /, '').replace(/ -> \[Help \d+\]\s*$/, '');
+  return (/Could not (?:transfer|find) .*/.exec(words)?.[0] ?? words).trim().slice(0, mostWords);
 }

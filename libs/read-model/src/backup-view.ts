@@ -1,5 +1,12 @@
 /** The view of an account's backups, from request to end: its table and its fold. Its queries are in `backups.ts`. */
-import type { BackupType, DatastoreType, EngineFacts, EventData, RecordedEvent } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type DatastoreType,
+  type EngineFacts,
+  type EventData,
+  type RecordedEvent,
+  versionInFacts,
+} from '@strongroom/contracts';
 import { EntitySchema } from 'typeorm';
 import { bigintAsNumber, changing, unchanged, type View, type ViewRow } from './view.js';
 
@@ -213,7 +220,10 @@ export const backupView: View<'backup', BackupRow> = {
       type: 'full',
       madeFull: { plannedParentId, ground, reason },
     })),
-    BackupIdentified: change<'BackupIdentified'>(({ data: { lineage, facts } }) => ({ lineage, facts })),
+    BackupIdentified: change<'BackupIdentified'>(({ data: { lineage, facts } }) => {
+      const version = versionInFacts(facts);
+      return { lineage, facts, ...(version !== undefined && { datastoreVersion: version }) };
+    }),
     BackupVersionFound: change<'BackupVersionFound'>(({ data: { datastore } }) => ({
       datastoreType: datastore.type,
       datastoreVersion: datastore.version,

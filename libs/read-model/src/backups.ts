@@ -1,12 +1,20 @@
 /** The queries of the view of backups. */
 import { regionRetired } from '@strongroom/contracts';
-import { type DataSource, type EntityManager, type FindOptionsWhere, In, LessThan, Not } from 'typeorm';
+import { type DataSource, type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
 import { type BackupRow, backupTable, type ShownStatus } from './backup-view.js';
 import { cut, type Page, type PageRequest } from './view.js';
 
 /** The same condition as in the index. */
 const leftBehind = `b.status = 'DELETE_FAILED' and b.fault->>'code' = '${regionRetired}'`;
+
+const failedDeletion = z.object({
+  id: z.string(),
+  accountId: z.string(),
+  code: z.string(),
+  /** For how long it has been failed, by the database's clock. */
+  failedMs: z.number(),
+});
 
 /** A backup that may be shown: it is not being deleted. */
 export interface ShownBackup extends BackupRow {
@@ -61,6 +69,12 @@ export class Backups {
   async find(accountId: string, id: string): Promise<ShownBackup | undefined> {
     const row = await this.dataSource.manager.findOneBy(backupTable, { accountId, id });
     return row && isShown(row) ? row : undefined;
+  }
+
+  /** The id of the instance's backup that waits for its next attempt. */
+  async waitingOf(accountId: string, instanceId: string): Promise<string | undefined> {
+    const where = { accountId, instanceId, status: 'BUILDING' as const, retryAt: Not(IsNull()) };
+    return (await this.dataSource.manager.findOne(backupTable, { select: { id: true }, where }))?.id;
   }
 
   async findAll(accountId: string, ids: string[]): Promise<ShownBackup[]> {
@@ -127,18 +141,24 @@ export class Backups {
   }
 
   /**
-   * Backups whose deletion waits for a region without a vault, in order of id. Those that are deleted with a parent are left
+   * Backups whose deletion has failed with one of these codes, in order of id. Those that are deleted with a parent are left
    * out.
    */
-  async leftBehind(after: string | undefined, limit: number): Promise<{ id: string; accountId: string }[]> {
+  async failedDeletions(
+    codes: readonly string[],
+    after: string | undefined,
+    limit: number,
+  ): Promise<z.infer<typeof failedDeletion>[]> {
     const found: unknown = await this.dataSource.query(
-      `select b.id, b.account_id as "accountId" from backup_view b
-       where ${leftBehind} and ($1::uuid is null or b.id > $1)
+      `select b.id, b.account_id as "accountId", b.fault->>'code' as code,
+         (extract(epoch from now() - b.updated_at) * 1000)::float8 as "failedMs"
+       from backup_view b
+       where b.status = 'DELETE_FAILED' and b.fault->>'code' = any($3) and ($1::uuid is null or b.id > $1)
          and not exists (select from backup_view p where p.id = b.parent_id and p.status in ('DELETING', 'DELETE_FAILED'))
        order by b.id limit $2`,
-      [after ?? null, limit],
+      [after ?? null, limit, codes],
     );
-    return z.array(z.object({ id: z.string(), accountId: z.string() })).parse(found);
+    return z.array(failedDeletion).parse(found);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** The view of copies of backups in other regions, from request to end. */
-import { regionRetired } from '@strongroom/contracts';
+import { type RecordedEvent, regionRetired } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
 import type { FaultOfRow } from './backup-view.js';
@@ -8,6 +8,11 @@ import { bigintAsNumber, changing, type View, type ViewRow } from './view.js';
 export const copyStatuses = ['PENDING', 'COPYING', 'COMPLETED', 'FAILED'] as const;
 /** A copy that is `DELETING` is shown to nobody. */
 export type CopyStatus = (typeof copyStatuses)[number] | 'DELETING';
+
+/** A fault, and since when every attempt has failed with it. Rows that an older version has written do not say since when. */
+export interface CopyFault extends FaultOfRow {
+  since?: string;
+}
 
 export interface CopyRow extends ViewRow {
   instanceId: string;
@@ -20,8 +25,8 @@ export interface CopyRow extends ViewRow {
   sha256: string;
   location: string | null;
   /** Why the copy or its newest attempt has failed. */
-  fault: FaultOfRow | null;
-  /** When it is tried again after a failed attempt. */
+  fault: CopyFault | null;
+  /** When the newest attempt was to be followed by another. The job knows better, because it may be put off or woken. */
   retryAt: Date | null;
   createdAt: Date;
   /** Since when the region is owed the copy. It is later than the creation when the region has lost the copy. */
@@ -87,11 +92,15 @@ export const copyView: View<'copy', CopyRow> = {
       startedAt: new Date(at),
       retryAt: null,
     })),
-    CopyAttemptFailed: change<'CopyAttemptFailed'>(({ data: { code, reason, retryAt } }) => ({
-      status: 'PENDING',
-      fault: { code, reason },
-      retryAt: new Date(retryAt),
-    })),
+    CopyAttemptFailed: (row, event) =>
+      row && {
+        ...row,
+        status: 'PENDING',
+        fault: faultSince(row, event),
+        retryAt: new Date(event.data.retryAt),
+        updatedAt: new Date(event.at),
+        version: event.version,
+      },
     CopyCompleted: change<'CopyCompleted'>(({ at, data: { location, sizeBytes, sha256 } }) => ({
       status: 'COMPLETED',
       location,
@@ -102,13 +111,13 @@ export const copyView: View<'copy', CopyRow> = {
     })),
     CopyFailed: change<'CopyFailed'>(({ at, data: { code, reason } }) => ({
       status: 'FAILED',
-      fault: { code, reason },
+      fault: { code, reason, since: at },
       endedAt: new Date(at),
     })),
     CopySourceChanged: change<'CopySourceChanged'>(({ data: { sourceRegion } }) => ({ sourceRegion })),
     CopyStranded: change<'CopyStranded'>(({ at, data: { reason } }) => ({
       status: 'FAILED',
-      fault: { code: regionRetired, reason },
+      fault: { code: regionRetired, reason, since: at },
       retryAt: null,
       endedAt: new Date(at),
     })),
@@ -118,7 +127,7 @@ export const copyView: View<'copy', CopyRow> = {
       status: 'PENDING',
       owedAt: new Date(at),
       location: null,
-      fault: { code, reason },
+      fault: { code, reason, since: at },
       startedAt: null,
       endedAt: null,
     })),
@@ -126,6 +135,10 @@ export const copyView: View<'copy', CopyRow> = {
     CopyDeleted: () => undefined,
   },
 };
+
+function faultSince({ fault }: CopyRow, { at, data: { code, reason } }: RecordedEvent<'CopyAttemptFailed'>): CopyFault {
+  return { code, reason, since: fault?.code === code ? (fault.since ?? at) : at };
+}
 
 /** A copy that may be shown: it is not being deleted. */
 export interface ShownCopy extends CopyRow {
@@ -153,6 +166,20 @@ export type CopyOfRegion = z.infer<typeof copyOfRegion>;
 
 export class Copies {
   constructor(private readonly dataSource: DataSource) {}
+
+  /** The ids of copies that wait because a region was away or full, in order of id, beyond the id `after`. */
+  async waitingForOutage(after: string | undefined, limit: number): Promise<string[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select id from copy_view
+       where status = 'PENDING' and fault->>'code' in ('vault-unavailable', 'vault-full') and ($1::uuid is null or id > $1)
+       order by id limit $2`,
+      [after ?? null, limit],
+    );
+    return z
+      .array(z.object({ id: z.string() }))
+      .parse(rows)
+      .map(({ id }) => id);
+  }
 
   /** The copies that have not ended, by region, with those that are tried again or stranded. A region that is owed none is left out. */
   async owed(): Promise<Owed[]> {

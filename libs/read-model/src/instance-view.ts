@@ -14,7 +14,7 @@ export interface InstanceRow extends ViewRow {
   status: InstanceStatus;
   /** Null until the server is built. */
   endpoint: Endpoint | null;
-  /** Why the server could not be built. */
+  /** Why the server could not be built, is not built yet, or does not run. */
   fault: FaultOfRow | null;
   /** The lineages that were accepted, each with those that it replaces. */
   accepted: { lineage: string; inPlaceOf: string[] }[];
@@ -73,7 +73,12 @@ export const instanceView: View<'instance', InstanceRow> = {
   fold: {
     InstanceRegistered: (_, event) => ({ ...began(event), status: 'ACTIVE', endpoint: event.data.endpoint }),
     InstanceBuildRequested: (_, event) => ({ ...began(event), status: 'BUILD', endpoint: null }),
-    InstanceBuilt: change<'InstanceBuilt'>(({ data: { endpoint } }) => ({ status: 'ACTIVE', endpoint })),
+    InstanceBuilt: change<'InstanceBuilt'>(({ data: { endpoint } }) => ({ status: 'ACTIVE', endpoint, fault: null })),
+    InstanceBuildAttemptFailed: change<'InstanceBuildAttemptFailed'>(({ data: { code, reason } }) => ({
+      fault: { code, reason },
+    })),
+    InstanceServerDown: change<'InstanceServerDown'>(({ data: { code, reason } }) => ({ fault: { code, reason } })),
+    InstanceServerUp: change<'InstanceServerUp'>(() => ({ fault: null })),
     InstanceBuildFailed: change<'InstanceBuildFailed'>(({ data: { code, reason } }) => ({
       status: 'ERROR',
       fault: { code, reason },

@@ -1,6 +1,7 @@
 /** The view of schedules' runs: what became of each slot, and the runs that were asked for. A run stays when its backup is deleted. */
 import { type BackupType, idOf, type RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema } from 'typeorm';
+import { z } from 'zod';
 import {
   type DelayOfRow,
   type FailedAttemptOfRow,
@@ -132,12 +133,24 @@ function isOfSlot(row: RunRow): row is SlotRun {
   return row.slotAt !== null;
 }
 
+const newest = z.array(z.object({ slotAt: z.date().nullable() })).length(1);
+
 export class Runs {
   constructor(private readonly dataSource: DataSource) {}
 
   async find(scheduleId: string, id: string): Promise<SlotRun | undefined> {
     const row = await this.dataSource.manager.findOneBy(runTable, { scheduleId, id });
     return row && isOfSlot(row) ? row : undefined;
+  }
+
+  /** The nominal time of the newest slot of the instance whose reason names the backup; undefined when there is none. */
+  async skippedFor(accountId: string, instanceId: string, backupId: string): Promise<Date | undefined> {
+    const rows: unknown = await this.dataSource.query(
+      `select max(r.slot_at) as "slotAt" from run_view r join schedule_view s on s.id = r.schedule_id
+       where s.account_id = $1 and s.instance_id = $2 and r.outcome = 'skipped' and position($3 in r.reason) > 0`,
+      [accountId, instanceId, backupId],
+    );
+    return newest.parse(rows)[0]?.slotAt ?? undefined;
   }
 
   /**

@@ -186,36 +186,6 @@ describe('the views', () => {
     expect(runs.items.map(({ outcome }) => outcome)).toEqual(['skipped', 'ran', 'ran']);
   });
 
-  it('show what an instance was changed to, and the versions that its server told', async () => {
-    const { accountId, instanceId, backupId, scheduleId } = await history();
-    const told = { type: 'postgresql' as const, version: '18.6' };
-    const endpoint = {
-      host: 'moved',
-      port: 5432,
-      user: 'backup',
-      database: 'postgres',
-      tls: 'verify-full' as const,
-      caCertificate: 'CA',
-      clientCertificate: null,
-    };
-    await record(
-      accountId,
-      instanceId,
-      streamOf('instance', instanceId),
-      [
-        { type: 'InstanceChanged', data: { instanceId, name: 'bills', endpoint, credentialId: ids.next() } },
-        { type: 'InstanceVersionFound', data: { instanceId, datastore: told } },
-      ],
-      1,
-    );
-    const found: NewEvent = { type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: told } };
-    await record(accountId, instanceId, streamOf('backup', backupId), [found], 3);
-    await views.catchUp(accountId);
-    const changed = { name: 'bills', endpoint, datastoreVersion: '18.6', version: 3 };
-    expect(await new Instances(dataSource).find(accountId, instanceId)).toMatchObject(changed);
-    expect(await new Backups(dataSource).find(accountId, backupId)).toMatchObject({ datastoreVersion: '18.6' });
-  });
-
   it('show nothing of one account to another', async () => {
     const { accountId, backupId, scheduleId, instanceId } = await history();
     await views.catchUp(accountId);

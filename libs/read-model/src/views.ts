@@ -6,36 +6,42 @@
  * so a read reflects every append before it, and a repetition changes nothing.
  *
  * An older version skips events of which only a newer version knows the type, or a value in them, and notes which. A version
- * that knows them folds the account again from the start.
+ * that knows them folds the streams anew that were passed over since the views were whole, and no others
+ * ([decision 48](../../../docs/decisions/0048-streams-are-folded-anew.md)).
+ *
+ * An event that no version can read, or a stream that can't be folded, is set aside. All other streams go on.
  */
-import { aggregateOfEvent, idOf, isKnownType, type RecordedEvent } from '@strongroom/contracts';
-import type { Ledger } from '@strongroom/ledger';
-import type { Logger } from '@strongroom/runtime';
-import { type DataSource, type EntityManager, type EntitySchema, In } from 'typeorm';
+import { isKnownType, messageOf, type RecordedEvent } from '@strongroom/contracts';
+import { isOutage, type Ledger, type ReadEvents } from '@strongroom/ledger';
+import { type Logger, SetAside, type ThingSetAside } from '@strongroom/runtime';
+import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { backupView } from './backup-view.js';
-import { copyView } from './copy-view.js';
-import { instanceView } from './instance-view.js';
-import { runView } from './run-view.js';
-import { scheduleView } from './schedule-view.js';
-import type { View, ViewRow } from './view.js';
+import { foldInto, takeOut, takeOutAccount, viewTables } from './fold-into.js';
 
-const views = [instanceView, scheduleView, backupView, runView, copyView] as const;
+/** A process folds so many within the two seconds that its transaction may be silent, on a slow machine too. */
+const batchSize = 250;
+/** How many streams are folded anew in one transaction. */
+const mostAnew = 100;
 
-/** The entities that the data source needs. */
-export const viewTables: EntitySchema[] = views.map(({ table }) => table as EntitySchema);
+/** How far the views of an account are, and what they lack. */
+interface Head {
+  position: number;
+  passedOver: string[];
+  /** Up to here nothing is missing that some version has passed over. */
+  wholeUntil: number;
+}
 
-const batchSize = 500;
-const head = z
-  .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()) }))
-  .length(1)
-  .transform(([row]) => ({ position: row?.position ?? 0, passedOver: row?.passed_over ?? [] }));
+const heads = z
+  .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()), whole_until: z.coerce.number() }))
+  .length(1);
 const states = z.array(z.object({ behind: z.boolean(), passed_over: z.array(z.string()) })).length(1);
+const behindRows = z.array(z.object({ accountId: z.string() }));
 
 export class Views {
   constructor(
     private readonly dataSource: DataSource,
     private readonly ledger: Ledger,
+    private readonly setAside: SetAside = new SetAside(dataSource),
   ) {}
 
   /** Returns when the account's views reflect every event appended before the call. */
@@ -47,25 +53,33 @@ export class Views {
     );
     const [state] = states.parse(rows);
     if (!state?.behind && !state?.passed_over.some(isKnownType)) return;
-    while ((await this.dataSource.transaction((manager) => this.foldNext(manager, accountId))) === batchSize);
+    while (await this.step(accountId));
   }
 
-  /**
-   * As `catchUp`, for each account once. An account with an event that this version can't read holds up no other. Its views
-   * show what came before that event, and the log says so.
-   */
+  /** As `catchUp`, for each account once. An account whose views can't be folded holds up no other. */
   async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {
       try {
         await this.catchUp(accountId);
       } catch (error) {
-        if (!(error instanceof z.ZodError)) throw error;
+        if (isOutage(error)) throw error;
         log.error(
           { err: error, accountId },
-          `account ${accountId} has an event that can't be read: its views stop there`,
+          `the views of account ${accountId} can't be folded: they stay as they are`,
         );
+        await this.setAside.put('account', [{ id: accountId, accountId, reason: reasonOf(error) }]);
       }
     }
+  }
+
+  /** Those of the accounts whose views do not reflect every event yet. */
+  async behind(accountIds: readonly string[]): Promise<Set<string>> {
+    const rows: unknown = await this.dataSource.query(
+      `select asked.id as "accountId" from unnest($1::text[]) as asked(id)
+       left join view_head h on h.account_id = asked.id where ledger_newest_of(asked.id) > coalesce(h.position, 0)`,
+      [[...new Set(accountIds)]],
+    );
+    return new Set(behindRows.parse(rows).map(({ accountId }) => accountId));
   }
 
   /** Drops every row and folds the whole ledger again. The views are the same after it. */
@@ -73,51 +87,179 @@ export class Views {
     await this.dataSource.transaction(async (manager) => {
       // The lock keeps projections and readers out until the empty views are committed.
       await manager.query('lock table view_head in access exclusive mode');
-      for (const { table } of views) await manager.clear(table as EntitySchema);
+      for (const table of viewTables) await manager.clear(table);
       await manager.query('delete from view_head');
     });
     for (const accountId of await this.ledger.accounts()) await this.catchUp(accountId);
   }
 
-  /** Folds the account's next events. @returns how many there were */
-  private async foldNext(manager: EntityManager, accountId: string): Promise<number> {
+  /** Tries the streams again that are set aside, some at a time. Those that can be folded now are whole again. */
+  async retrySetAside(limit = mostAnew): Promise<void> {
+    for (const { id: stream, accountId } of await this.setAside.longestUntried('stream', limit)) {
+      if (accountId === null) continue;
+      await this.dataSource.transaction(async (manager) => {
+        const { position } = await this.lockHead(manager, accountId);
+        await this.foldAnew(manager, accountId, [{ stream }], position);
+      });
+    }
+  }
+
+  /** Folds the account's next events. @returns whether there may be more */
+  private async step(accountId: string): Promise<boolean> {
+    try {
+      return await this.dataSource.transaction((manager) => this.foldNext(manager, accountId, foldInto));
+    } catch (error) {
+      if (isOutage(error)) throw error;
+    }
+    // One stream has made the transaction of all fail. Each is folded apart, to find that one.
+    const apart = (manager: EntityManager, events: readonly RecordedEvent[]) =>
+      this.foldApart(manager, accountId, events);
+    return this.dataSource.transaction((manager) => this.foldNext(manager, accountId, apart));
+  }
+
+  private async foldNext(
+    manager: EntityManager,
+    accountId: string,
+    foldAll: (manager: EntityManager, events: readonly RecordedEvent[]) => Promise<void>,
+  ): Promise<boolean> {
+    const head = await this.makeWhole(manager, accountId, await this.lockHead(manager, accountId));
+    const tail = await this.ledger.tailOfAccount(manager, accountId, head.position, batchSize);
+    await foldAll(manager, tail.events);
+    await this.setAside.put('stream', toSetAside(accountId, tail), manager);
+    const position = tail.end ?? head.position;
+    const passedOver = [...new Set([...head.passedOver, ...tail.newer.map(({ newerType }) => newerType)])];
+    const wholeUntil = wholeAfter(head, tail, position);
+    await this.keepHead(manager, accountId, { position, passedOver, wholeUntil });
+    return tail.read === batchSize;
+  }
+
+  /**
+   * Folds the streams anew that hold what an older version has passed over and this one knows. Their rows are replaced in one
+   * transaction, and all other rows stay as they are.
+   */
+  private async makeWhole(manager: EntityManager, accountId: string, before: Head): Promise<Head> {
+    const known = before.passedOver.filter(isKnownType);
+    if (known.length === 0) return before;
+    const unknown = new Set(before.passedOver.filter((each) => !isKnownType(each)));
+    for (const newerType of known) {
+      for (let after = before.wholeUntil; ; ) {
+        const range = { after, upTo: before.position, limit: mostAnew };
+        const found = await this.ledger.streamsWith(manager, accountId, newerType, range);
+        const last = found.at(-1);
+        // What was passed over lies beyond the place up to which all is whole. If it does not, the place is not to be believed.
+        if (!last && after === before.wholeUntil) return this.beginAnew(manager, accountId);
+        for (const each of await this.foldAnew(manager, accountId, found, before.position)) unknown.add(each);
+        if (found.length < mostAnew || !last) break;
+        after = last.position;
+      }
+    }
+    const passedOver = [...unknown];
+    const wholeUntil = passedOver.length === 0 ? before.position : before.wholeUntil;
+    return { ...before, passedOver, wholeUntil };
+  }
+
+  private async beginAnew(manager: EntityManager, accountId: string): Promise<Head> {
+    await takeOutAccount(manager, accountId);
+    return { position: 0, passedOver: [], wholeUntil: 0 };
+  }
+
+  /**
+   * Replaces the rows of streams by what their events up to a position give. A stream that can't be folded is set aside, and
+   * its rows stay. @returns the newer types that were passed over in them
+   */
+  private async foldAnew(
+    manager: EntityManager,
+    accountId: string,
+    found: readonly { stream: string }[],
+    upTo: number,
+  ): Promise<string[]> {
+    if (found.length === 0) return [];
+    const streams = found.map(({ stream }) => stream);
+    const read = await this.ledger.readSome(manager, streams, upTo);
+    const aside = toSetAside(accountId, read);
+    const replace = (own: readonly string[]) =>
+      manager.transaction(async (apart) => {
+        await takeOut(apart, own);
+        await foldInto(
+          apart,
+          read.events.filter(({ stream }) => own.includes(stream)),
+        );
+      });
+    await eachApart(streams, replace, (id, error) => aside.push({ id, accountId, reason: reasonOf(error) }));
+    const bad = new Set(aside.map(({ id }) => id));
+    await this.setAside.put('stream', aside, manager);
+    const good = streams.filter((stream) => !bad.has(stream));
+    await this.setAside.takeBack('stream', good, manager);
+    return read.newer.map(({ newerType }) => newerType);
+  }
+
+  /** Folds the events of each stream by itself. A stream that can't be folded keeps the rows that it has, and is set aside. */
+  private async foldApart(manager: EntityManager, accountId: string, events: readonly RecordedEvent[]): Promise<void> {
+    const aside: ThingSetAside[] = [];
+    for (const stream of new Set(events.map((event) => event.stream))) {
+      const own = events.filter((event) => event.stream === stream);
+      const fold = () => manager.transaction((apart) => foldInto(apart, own));
+      await eachApart([stream], fold, (id, error) => aside.push({ id, accountId, reason: reasonOf(error) }));
+    }
+    await this.setAside.put('stream', aside, manager);
+  }
+
+  private async lockHead(manager: EntityManager, accountId: string): Promise<Head> {
     await manager.query('insert into view_head (account_id) values ($1) on conflict do nothing', [accountId]);
     const rows: unknown = await manager.query(
-      'select position, passed_over from view_head where account_id = $1 for update',
+      'select position, passed_over, whole_until from view_head where account_id = $1 for update',
       [accountId],
     );
-    let { position, passedOver } = head.parse(rows);
-    if (passedOver.some(isKnownType)) {
-      for (const { table } of views) await manager.delete(table as EntitySchema, { accountId });
-      [position, passedOver] = [0, []];
-    }
-    const { events, newerTypes, read, end } = await this.ledger.tailOfAccount(manager, accountId, position, batchSize);
-    for (const view of views) await foldInto(manager, view as View, events);
-    await manager.query('update view_head set position = $2, passed_over = $3 where account_id = $1', [
-      accountId,
-      end,
-      [...new Set([...passedOver, ...newerTypes])],
-    ]);
-    return read;
+    const [row] = heads.parse(rows);
+    const head = {
+      position: row?.position ?? 0,
+      passedOver: row?.passed_over ?? [],
+      wholeUntil: row?.whole_until ?? 0,
+    };
+    if (head.position >= head.wholeUntil) return head;
+    // Somebody has set the position back, to have the account folded anew.
+    return head.position === 0 ? this.beginAnew(manager, accountId) : { ...head, wholeUntil: head.position };
+  }
+
+  private async keepHead(
+    manager: EntityManager,
+    accountId: string,
+    { position, passedOver, wholeUntil }: Head,
+  ): Promise<void> {
+    await manager.query(
+      'update view_head set position = $2, passed_over = $3, whole_until = $4 where account_id = $1',
+      [accountId, position, passedOver, wholeUntil],
+    );
   }
 }
 
-async function foldInto(manager: EntityManager, view: View, events: readonly RecordedEvent[]): Promise<void> {
-  const own = events.filter(({ type }) => aggregateOfEvent[type] === view.aggregate);
-  if (own.length === 0) return;
-  const ids = [...new Set(own.map(({ stream }) => idOf(stream)))];
-  const before = await manager.find(view.table, { where: { id: In(ids) } });
-  const rows = new Map<string, ViewRow | undefined>(before.map((row) => [row.id, row]));
-  for (const event of own) {
-    const id = idOf(event.stream);
-    const rule = view.fold[event.type as keyof View['fold']] as (
-      row: ViewRow | undefined,
-      event: RecordedEvent,
-    ) => ViewRow | undefined;
-    rows.set(id, rule(rows.get(id), event));
+/** Does the work for all streams at once; and for each by itself, when that fails, to find those that fail. */
+async function eachApart(
+  streams: readonly string[],
+  work: (streams: readonly string[]) => Promise<void>,
+  onFailure: (stream: string, error: unknown) => void,
+): Promise<void> {
+  try {
+    return await work(streams);
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    const [only, ...more] = streams;
+    if (only !== undefined && more.length === 0) return onFailure(only, error);
   }
-  const kept = [...rows.values()].filter((row) => row !== undefined);
-  if (kept.length > 0) await manager.upsert(view.table, kept, ['id']);
-  const gone = before.map(({ id }) => id).filter((id) => rows.get(id) === undefined);
-  if (gone.length > 0) await manager.delete(view.table, { id: In(gone) });
+  for (const stream of streams) await eachApart([stream], work, onFailure);
+}
+
+/** What was passed over first ends what is whole, until a version that knows it has folded it. */
+function wholeAfter({ passedOver, wholeUntil }: Head, { newer: [first] }: ReadEvents, position: number): number {
+  if (passedOver.length > 0) return wholeUntil;
+  return first ? first.position - 1 : position;
+}
+
+function toSetAside(accountId: string, { unreadable }: ReadEvents): ThingSetAside[] {
+  const last = new Map(unreadable.map(({ stream, reason }) => [stream, reason]));
+  return [...last].map(([id, reason]) => ({ id, accountId, reason }));
+}
+
+function reasonOf(error: unknown): string {
+  return `it can't be folded into the views: ${messageOf(error)}`;
 }

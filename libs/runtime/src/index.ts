@@ -19,5 +19,6 @@ export * from './persist.js';
 export * from './process-environment.js';
 export * from './runtime-module.js';
 export * from './service.js';
+export * from './set-aside.js';
 export * from './wait-for.js';
 export * from './work-loop.js';

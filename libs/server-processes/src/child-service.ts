@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { stripVTControlCharacters } from 'node:util';
 
 export interface Command {
   program: string;
@@ -110,6 +111,12 @@ export async function logSince(logFile: string, from: number): Promise<string> {
   } finally {
     await file.close();
   }
+}
+
+/** The last line of a text that says something, without the colours of a terminal. Empty when there is none. */
+export function lastWords(text: string): string {
+  const lines = stripVTControlCharacters(text).split(/[\r\n]+/);
+  return lines.findLast((line) => line.trim() !== '')?.trim() ?? '';
 }
 
 /** The last lines of a log, for a message that says why something did not start. */

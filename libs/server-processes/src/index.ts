@@ -1,6 +1,8 @@
 /** Servers as child processes of ours. Built servers, trial restores, the local stack and the tests run on them. */
-export { ChildService, lastLines, logSince } from './child-service.js';
+export { ChildService, lastLines, lastWords, logSince } from './child-service.js';
 export { freePort, isFree } from './free-port.js';
+export { Movement, usageOf } from './movement.js';
+export { ProgramFault, runMoving } from './moving-program.js';
 export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js';
 export { type PostgresOptions, PostgresServer } from './postgres-server.js';
 export { commandLineOf, endProcess, identityOf, pidOf } from './process-identity.js';

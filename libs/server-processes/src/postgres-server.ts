@@ -8,6 +8,7 @@ import { messageOf } from '@strongroom/contracts';
 import pg from 'pg';
 import { ChildService, lastLines, logSince } from './child-service.js';
 import { freePort } from './free-port.js';
+import { Movement } from './movement.js';
 import { postgresPrograms } from './postgres-binaries.js';
 import { dataFolder, endLeftoverOf, initialise } from './postgres-data.js';
 import { calledOff, ServiceFault } from './service-fault.js';
@@ -39,7 +40,6 @@ export interface PostgresOptions {
   signal?: AbortSignal;
 }
 
-const silentMs = 60_000;
 const stopMs = 10_000;
 const lookMs = 30;
 const tries = 40;
@@ -163,7 +163,7 @@ export class PostgresServer {
 
   private async ready(): Promise<void> {
     const { logFile, signal, isOthers } = this.options;
-    let deadline = Date.now() + silentMs;
+    const movement = new Movement({ pid: this.pid, logFile });
     let ended: string | undefined;
     void this.ended.then((how) => {
       ended = how;
@@ -179,10 +179,11 @@ export class PostgresServer {
           `PostgreSQL in ${this.dataDirectory} runs, but does not let us in: ${refusal.message}. The password is that of the first start.`,
         );
       }
-      // The server may have much to recover. It is waited for as long as it says so.
-      if (refusal.code === startingUp) deadline = Date.now() + silentMs;
-      if (ended !== undefined || Date.now() > deadline) {
-        const why = ended ?? `did not answer within ${silentMs / 1_000} s: ${refusal.message}`;
+      // The server may have much to recover, or the machine may be slow. It is waited for as long as it moves.
+      if (refusal.code === startingUp) movement.moved();
+      if (ended !== undefined || movement.isStill()) {
+        const still = `does not answer, and has neither written nor computed for ${movement.longestStillMs / 1_000} s`;
+        const why = ended ?? `${still}: ${refusal.message}`;
         throw new ServiceFault(
           'did-not-start',
           `PostgreSQL in ${this.dataDirectory} ${why}. Its log, ${logFile}, ends:\n${await lastLines(logFile)}`,
@@ -194,7 +195,7 @@ export class PostgresServer {
 
   /** Why no connection is possible now; undefined when one is. */
   private async refusal(): Promise<{ code: string; message: string } | undefined> {
-    const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 10_000 });
     client.on('error', () => {});
     try {
       await client.connect();

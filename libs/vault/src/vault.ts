@@ -184,4 +184,9 @@ export abstract class Vault {
 
   /** Checks cheaply that the vault can be reached and written to. @throws {VaultFault} */
   abstract probe(): Promise<void>;
+
+  /** How many bytes there is room for; undefined when the store can't tell. @throws {VaultFault} */
+  async roomBytes(): Promise<number | undefined> {
+    return undefined;
+  }
 }

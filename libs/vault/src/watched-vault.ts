@@ -15,7 +15,7 @@ import {
 } from './vault.js';
 import { type Doing, type Operation, VaultWatch, type WatchOptions } from './vault-watch.js';
 
-/** How long reading the identity of a vault may take. */
+/** How long reading the identity of a vault may take, or its room. */
 const identifyMs = 10_000;
 /** How long an attempt may take to remove what it has written. The next attempt removes what is left. */
 const discardMs = 30_000;
@@ -106,6 +106,10 @@ export class WatchedVault extends Vault {
 
   probe(): Promise<void> {
     return this.watch.probe();
+  }
+
+  override roomBytes(): Promise<number | undefined> {
+    return this.watch.over({ ...this.doing('tell its room'), limitMs: identifyMs }, () => this.vault.roomBytes());
   }
 
   private over<T>(what: string, backupId: string, run: () => Promise<T>): Promise<T> {

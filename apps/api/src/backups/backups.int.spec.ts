@@ -55,6 +55,7 @@ describe('a new backup', () => {
       locationRef: null,
       fault: null,
       retry_at: null,
+      waits_for: null,
       created: time,
       updated: time,
       started: null,
@@ -244,6 +245,15 @@ describe('an incremental backup', () => {
     const withoutSummaries = await gateway.register('admin', { connection });
     await completed(withoutSummaries);
     expect(fullFaultOf(await create({ name: 'x', instance: withoutSummaries, incremental: 1 }))).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),
+    ]);
+    // The version that the server tells counts, and not the one that was declared.
+    const datastore = { type: 'postgresql', version: '16.4' };
+    const declaredOld = await gateway.register('admin', { connection, datastore });
+    await completed(declaredOld);
+    expect(fullFaultOf(await create({ name: 'x', instance: declaredOld, incremental: 1 }))).toEqual([
       422,
       'unprocessableEntity',
       expect.stringMatching(/^backup\.incremental: .*summarize_wal = on/),

@@ -56,7 +56,7 @@ export class BackupCommands {
       ...(parentId !== null && { parent: await stateOf(this.ledger, backupDecider, parentId) }),
       ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
     });
-    return unlessRefused('RequestBackup', outcome).events;
+    return unlessRefused('RequestBackup', await this.backups.tellingRetry({ accountId, instanceId }, outcome)).events;
   }
 
   /** Asks for the deletion of the backup and of every backup that is built on it. */

@@ -58,7 +58,7 @@ export class Incrementals {
     }
   }
 
-  /** A server that can't be asked now is no reason to refuse: the backup itself finds out. */
+  /** What the server tells counts. When it can't be asked now, the version does that is known: the backup itself finds out. */
   private async whyNot(instance: RegisteredInstance): Promise<string | undefined> {
     const { instanceId, datastore, endpoint } = instance;
     const engine = this.engineFor(datastore.type);
@@ -70,7 +70,8 @@ export class Incrementals {
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error;
       this.log.info({ err: error, instance: instanceId }, 'whether the server takes incrementals could not be asked');
-      return undefined;
+      const { incremental } = engine.abilitiesOf(datastore.version);
+      return incremental.isPossible ? undefined : incremental.why;
     }
   }
 }

@@ -1,6 +1,14 @@
 /** Backups as the API shows them, with their copies. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { BackupResource, CopyResource, RecordedEvent } from '@strongroom/contracts';
+import {
+  type BackupResource,
+  type CopyResource,
+  isRefusal,
+  type RecordedEvent,
+  type Refusal,
+} from '@strongroom/contracts';
+import { backupDecider, whatItDoes } from '@strongroom/domain';
+import { Ledger, stateOf } from '@strongroom/ledger';
 import {
   type BackupFilter,
   type BackupRow,
@@ -30,6 +38,7 @@ export class BackupResources {
     @Inject(Backups) private readonly backups: Backups,
     @Inject(CopyResources) private readonly copies: CopyResources,
     @Inject(Jobs) private readonly jobs: Jobs,
+    @Inject(Ledger) private readonly ledger: Ledger,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -74,6 +83,24 @@ export class BackupResources {
   async newestCompleted(accountId: string, instanceId: string): Promise<string | undefined> {
     await this.views.catchUp(accountId);
     return (await this.backups.newestCompleted(instanceId))?.id;
+  }
+
+  /** The id of the instance's backup that waits for its next attempt; undefined when none does. */
+  async waitingOf(accountId: string, instanceId: string): Promise<string | undefined> {
+    await this.views.catchUp(accountId);
+    return this.backups.waitingOf(accountId, instanceId);
+  }
+
+  /** The same outcome. A refusal because of a backup that waits for its next attempt says when that is, and why. */
+  async tellingRetry<Outcome>(
+    { accountId, instanceId }: { accountId: string; instanceId: string },
+    outcome: Outcome | Refusal,
+  ): Promise<Outcome | Refusal> {
+    if (!isRefusal(outcome) || outcome.refused !== 'backup-running-for-instance') return outcome;
+    const id = await this.waitingOf(accountId, instanceId);
+    if (id === undefined) return outcome;
+    const does = whatItDoes(id, await stateOf(this.ledger, backupDecider, id));
+    return { ...outcome, message: `${does} Wait until it has ended, then ask again.` };
   }
 
   /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getBackupsId } from '@strongroom/contracts';
+import { deleteBackupsId, deleteInstancesId, getBackupsId, postBackups, putSchedulesId } from '@strongroom/contracts';
 import { z } from 'zod';
+import { faultOf, fullFaultOf } from '../../fixtures/answers.js';
 import { Gateway } from '../../fixtures/gateway.js';
 
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
@@ -51,5 +52,53 @@ describe('a backup', () => {
       result: { ...result, startedAt: retryAt },
     });
     expect(await shown(id)).toMatchObject({ status: 'COMPLETED', fault: null, retry_until: null, failed_attempts });
+  });
+});
+
+describe('an instance whose backup waits for its next attempt', () => {
+  const [retryAt, retryUntil] = ['2026-11-24T00:00:05.000Z', '2026-11-24T00:15:00.000Z'];
+  async function waiting() {
+    const instanceId = await gateway.register();
+    const id = await gateway.backup(instanceId);
+    await gateway.run(id, instanceId, 'started');
+    const fault = { code: 'server-unreachable', reason: 'The server does not answer.' };
+    const failed = { type: 'FailBackupAttempt', backupId: id, attempt: 1, ...fault, retryAt, retryUntil } as const;
+    await gateway.onBackup(id, instanceId, failed);
+    return { instanceId, id };
+  }
+  const words = (id: string) =>
+    `Backup ${id} is tried again at 2026-11-24T00:00:05Z, and until 2026-11-24T00:15:00Z, because attempt 1 failed with server-unreachable: The server does not answer.`;
+
+  it('gets no other backup, and the refusal says when that one is tried again and why', async () => {
+    const { instanceId, id } = await waiting();
+    const another = await gateway.call(postBackups, { body: { backup: { name: 'another', instance: instanceId } } });
+    expect(fullFaultOf(another)).toEqual([
+      422,
+      'unprocessableEntity',
+      expect.stringContaining(`${words(id)} Wait until it has ended, then ask again.`),
+    ]);
+    const scheduleId = await gateway.schedule(instanceId);
+    const run = await gateway.call(putSchedulesId, { id: scheduleId, body: { schedule: { run_now: true } } });
+    expect(fullFaultOf(run)).toEqual([422, 'unprocessableEntity', expect.stringContaining(words(id))]);
+    const deletion = await gateway.call(deleteBackupsId, { id });
+    expect(fullFaultOf(deletion)).toEqual([422, 'unprocessableEntity', expect.stringContaining(words(id))]);
+  });
+
+  it('can be deleted: the backup has failed then, and says so', async () => {
+    const { instanceId, id } = await waiting();
+    await gateway.schedule(instanceId);
+    expect((await gateway.call(deleteInstancesId, { id: instanceId })).status).toBe(202);
+    expect(await shown(id)).toMatchObject({
+      status: 'FAILED',
+      fault: { code: 'instance-forgotten', message: expect.stringContaining('The server does not answer.') },
+    });
+    expect((await gateway.call(deleteBackupsId, { id })).status).toBe(202);
+  });
+
+  it('can not be deleted while a runner is at the backup', async () => {
+    const { instanceId, id } = await waiting();
+    const begin = { type: 'StartBackup', backupId: id, attempt: 2, region: 'DFW', runner: 'spec' } as const;
+    await gateway.onBackup(id, instanceId, begin);
+    expect(faultOf(await gateway.call(deleteInstancesId, { id: instanceId }))).toEqual([422, 'unprocessableEntity']);
   });
 });

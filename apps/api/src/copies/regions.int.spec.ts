@@ -12,6 +12,7 @@ import {
 import { backupDecider, type CopyCommand, copyDecider, copyId, copyRequest, fold } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
+import pg from 'pg';
 import { z } from 'zod';
 import { faultIn } from '../../fixtures/answers.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
@@ -126,6 +127,63 @@ describe('copying a backup', () => {
         fault: { code: 'object-missing', message: 'base.tar.zst is missing' },
       },
     ]);
+  });
+
+  it('that waits says why, since when, and when it is tried again at the latest', async () => {
+    const backup = await completed();
+    await copy(dfw, backup, 'ORD');
+    const id = copyId(backup, 'ORD');
+    const fails = async (attempt: number, code: string) => {
+      const reason = 'The vault of ORD is away.';
+      const retryAt = '2026-11-24T00:00:05.000Z';
+      await onCopy(
+        backup,
+        'ORD',
+        { type: 'StartCopy', copyId: id, attempt, replicator: 'spec' },
+        { type: 'FailCopyAttempt', copyId: id, attempt, code, reason, retryAt },
+      );
+    };
+    await fails(1, 'vault-unavailable');
+    const [first] = await copiesOf(dfw, backup);
+    expect(first?.fault).toMatchObject({ code: 'vault-unavailable', message: 'The vault of ORD is away.' });
+    await fails(2, 'vault-unavailable');
+    // The job was put off meanwhile, without an event.
+    const readyAt = new Date(Date.now() + 3_600_000);
+    const client = new pg.Client({ connectionString: dfw.database.url });
+    await client.connect();
+    await client.query('update job set ready_at = $2 where id = $1', [id, readyAt]);
+    await client.end();
+    const [second] = await copiesOf(dfw, backup);
+    expect(second).toMatchObject({ status: 'PENDING', fault: { since: first?.fault?.since }, waits_for: null });
+    expect(second?.retry_at).toBe(readyAt.toISOString());
+    await fails(3, 'object-unreadable');
+    const [third] = await copiesOf(dfw, backup);
+    expect(third?.fault?.code).toBe('object-unreadable');
+    expect(third?.fault?.since).not.toBe(first?.fault?.since);
+  });
+
+  it('of a backup that is built on another says that it waits for the copy of that one', async () => {
+    const instance = await dfw.register();
+    const parent = await dfw.backup(instance);
+    await dfw.run(parent, instance, 'completed');
+    const child = await dfw.backup(instance, { incremental: 1 });
+    await dfw.run(child, instance, 'completed');
+    for (const each of [parent, child]) {
+      const backup = fold(backupDecider, await dfw.ledger.readStream(`backup-${each}`));
+      if (backup.is !== 'completed') throw new Error('the backup has not completed');
+      await onCopy(each, 'ORD', { type: 'RequestCopy', request: copyRequest(backup.completed, 'ORD') });
+    }
+    expect(await copiesOf(dfw, child)).toMatchObject([{ status: 'PENDING', waits_for: parent }]);
+    expect(await copiesOf(dfw, parent)).toMatchObject([{ status: 'PENDING', waits_for: null }]);
+    const done = { location: 'backups/there', sizeBytes: 1, sha256: 'a'.repeat(64), startedAt };
+    const attempt = { copyId: copyId(parent, 'ORD'), attempt: 1 };
+    await onCopy(
+      parent,
+      'ORD',
+      { type: 'StartCopy', ...attempt, replicator: 'spec' },
+      { type: 'CompleteCopy', ...attempt, ...done },
+    );
+    expect(await copiesOf(dfw, child)).toMatchObject([{ status: 'PENDING', waits_for: null }]);
   });
 
   it('that is being deleted is shown to nobody', async () => {

@@ -16,15 +16,18 @@ export class CopyResources {
   /** The copies of each backup, by the backup's id. */
   async ofBackups(backups: readonly ShownBackup[]): Promise<Map<string, CopyResource[]>> {
     const rows = await this.copies.ofBackups(backups.map(({ id }) => id));
-    const progress = await this.jobs.progress(
-      'copy',
-      [...rows.values()].flat().map(({ id }) => id),
-    );
+    const ids = [...rows.values()].flat().map(({ id }) => id);
+    const progress = await this.jobs.progress('copy', ids);
+    const readyTimes = await this.jobs.readyTimes('copy', ids);
+    const parents = await this.copies.ofBackups(backups.flatMap(({ parentId }) => parentId ?? []));
     return new Map(
       backups.map((backup) => {
         const copies = rows.get(backup.id) ?? [];
         const shown = [
-          ...copies.map((copy) => copyResource(copy, progress.get(copy.id))),
+          ...copies.map((copy) => ({
+            ...copyResource(copy, progress.get(copy.id), readyTimes.get(copy.id)),
+            waits_for: waitsFor(backup, copy, parents),
+          })),
           ...this.owed(backup, copies),
         ];
         return [backup.id, shown.sort(byRegion)];
@@ -51,7 +54,22 @@ function owedTo({ status, copyTo, region: madeIn }: ShownBackup, copies: ShownCo
   return copyTo.filter((region) => !there.includes(region));
 }
 
-function copyResource(row: ShownCopy, progress: JobProgress | undefined): CopyResource {
+/** The parent of the backup, when its copy comes to the region first. */
+function waitsFor(
+  { parentId }: ShownBackup,
+  { status, region }: ShownCopy,
+  parents: ReadonlyMap<string, ShownCopy[]>,
+): string | null {
+  if (parentId === null || status !== 'PENDING') return null;
+  const parent = parents.get(parentId)?.find((copy) => copy.region === region);
+  return parent && parent.status !== 'COMPLETED' ? parentId : null;
+}
+
+function copyResource(
+  row: ShownCopy,
+  progress: JobProgress | undefined,
+  readyAt: Date | undefined,
+): Omit<CopyResource, 'waits_for'> {
   const completed = row.status === 'COMPLETED';
   return {
     id: row.id,
@@ -64,8 +82,8 @@ function copyResource(row: ShownCopy, progress: JobProgress | undefined): CopyRe
     checksum: completed ? row.sha256 : null,
     verified: completed,
     locationRef: locationRef(row.region, row.location),
-    fault: row.fault && { code: row.fault.code, message: row.fault.reason },
-    retry_at: utcOrNull(row.retryAt),
+    fault: row.fault && { code: row.fault.code, message: row.fault.reason, since: row.fault.since ?? null },
+    retry_at: row.status === 'PENDING' && row.fault ? utcOrNull(readyAt ?? row.retryAt) : null,
     created: utc(row.createdAt),
     updated: utc(row.updatedAt),
     started: utcOrNull(row.startedAt),
@@ -88,6 +106,7 @@ function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: str
     locationRef: null,
     fault: null,
     retry_at: null,
+    waits_for: null,
     created: utc(createdAt),
     updated: utc(updatedAt),
     started: null,

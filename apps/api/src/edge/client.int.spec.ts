@@ -19,6 +19,7 @@ import {
   getVersions,
   operations,
   operationsOn,
+  putInstancesId,
 } from '@strongroom/contracts';
 import { allOf } from '../../../../test/services/all-of.js';
 import { nothing } from '../../fixtures/answers.js';
@@ -81,6 +82,18 @@ describe('the client', () => {
     expect(await allOf(client.backups.list({ instance_id: instance }))).toMatchObject([{ id }]);
     await client.backups.delete(id);
     expect(await allOf(client.backups.list({ instance_id: instance }))).toEqual([]);
+  });
+
+  it('changes an instance, and tests the connection to it', async () => {
+    const { id } = await client.instances.register({
+      ...server,
+      connection: { ...server.connection, host: '127.0.0.1', port: 1 },
+    });
+    await client.instances.change(id, { name: 'bills' });
+    await client.call(putInstancesId, { id, body: { instance: { connection: { user: 'other' }, verify: false } } });
+    expect(await client.instances.get(id)).toMatchObject({ name: 'bills', connection: { user: 'other' } });
+    expect(await client.instances.testConnection(id)).toMatchObject({ server: null, full: { possible: false } });
+    await expect(client.instances.testConnection(nothing)).rejects.toMatchObject({ code: 'itemNotFound' });
   });
 
   it('registers, restores, lists and forgets instances, and accepts another server', async () => {

@@ -73,7 +73,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (settled.is === 'refused') throw settled.fault;
     const { operation, reply } = call;
     void reply.headers(replayed);
-    if (settled.is === 'answered') return settled.body ?? undefined;
+    if (settled.is === 'answered') {
+      const body = settled.body ?? undefined;
+      if (body !== undefined && operation.answer) void reply.status(200);
+      return body;
+    }
     return this.kept(call, await this.madeAgain(operation, settled.resourceId));
   }
 

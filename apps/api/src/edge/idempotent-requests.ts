@@ -40,6 +40,9 @@ const keptHours = 25;
 /** Both the database's clock and the process's must say so: by one clock that is ahead, a request could have its effect twice. */
 const isOld = `begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours'`;
 
+/** How many are forgotten in one piece: far fewer than a statement has time for. */
+const atOnce = 1_000;
+
 const rows = z.array(
   z.object({
     fingerprint: z.instanceof(Buffer),
@@ -103,9 +106,9 @@ export class IdempotentRequests {
     return isRefused || now.is === 'open' ? undefined : now;
   }
 
-  /** Forgets the requests that are older than a day. */
-  async purge(): Promise<void> {
-    await this.forget('true', []);
+  /** Forgets some of the requests that are older than a day. @returns whether there may be more of them */
+  async purge(): Promise<'again' | 'done'> {
+    return (await this.forget('true', [])) < atOnce ? 'done' : 'again';
   }
 
   private async outcomeOf(request: KeyedRequest): Promise<Begun> {
@@ -158,15 +161,22 @@ export class IdempotentRequests {
     if (z.array(z.unknown()).parse(old).length > 0) await this.forget(mine, [accountId, key]);
   }
 
-  private async forget(which: string, values: unknown[]): Promise<void> {
-    await this.dataSource.transaction(async (manager) => {
-      const gone: unknown = await manager.query(
-        `with gone as (
-           delete from idempotent_request where ${which} and ${isOld} returning account_id, key
+  /** Each call is a transaction of its own, so that what it has done stays when a later one fails. @returns how many are forgotten */
+  private async forget(which: string, values: unknown[]): Promise<number> {
+    return this.dataSource.transaction(async (manager) => {
+      const found: unknown = await manager.query(
+        `with old as (
+           select account_id, key from idempotent_request where ${which} and ${isOld}
+           order by begun_at limit ${atOnce} for update skip locked
+         ), gone as (
+           delete from idempotent_request r using old where r.account_id = old.account_id and r.key = old.key
+           returning r.account_id, r.key
          ) select account_id as "accountId", key from gone`,
         [this.clock.now(), ...values],
       );
-      await this.ledger.releaseClaims(manager, idempotencyKey, keys.parse(gone).map(claimKeyOf));
+      const gone = keys.parse(found);
+      await this.ledger.releaseClaims(manager, idempotencyKey, gone.map(claimKeyOf));
+      return gone.length;
     });
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  changeInstanceRequest,
   createBackupRequest,
   createScheduleRequest,
   registerInstanceRequest,
@@ -166,7 +167,13 @@ const forms: Record<string, Form> = {
       'instance.connection.user',
       'instance.connection.password',
     ],
-    nullable: ['instance.connection.database', 'instance.connection.tls'],
+    nullable: [
+      'instance.connection.database',
+      'instance.connection.tls',
+      'instance.connection.ca_certificate',
+      'instance.connection.client_certificate',
+      'instance.connection.client_key',
+    ],
     wrong: [
       ['instance', [1, 'x', [], true], 'must be an object'],
       ['instance.name', [...notTexts, '', 'x'.repeat(256)], 'must be a string of 1 to 255 characters'],
@@ -183,7 +190,45 @@ const forms: Record<string, Form> = {
       ['instance.connection.password', [...notTexts, 'x'.repeat(1_025)], 'must be a string of at most 1024 characters'],
       ['instance.connection.password', ['\0'], 'must not have NUL'],
       ['instance.connection.database', [...notTexts, '', 'x'.repeat(64)], 'must be a string of 1 to 63 characters'],
-      ['instance.connection.tls', [...notTexts, 'prefer', ''], 'must be "disable", "require" or "verify-full"'],
+      [
+        'instance.connection.tls',
+        [...notTexts, 'prefer', ''],
+        'must be "disable", "require", "verify-ca" or "verify-full"',
+      ],
+      ['instance.connection.client_key', [...notTexts, 'x'.repeat(32_769)], 'must be a string of at most 32768'],
+    ],
+  },
+  'a change of an instance': {
+    schema: changeInstanceRequest,
+    right: {
+      instance: {
+        name: 'orders',
+        connection: { host: 'db', port: 5432, user: 'backup', password: '', database: 'orders', tls: 'verify-ca' },
+        verify: false,
+      },
+    },
+    required: ['instance'],
+    nullable: [
+      'instance.name',
+      'instance.connection',
+      'instance.connection.host',
+      'instance.connection.port',
+      'instance.connection.user',
+      'instance.connection.password',
+      'instance.connection.database',
+      'instance.connection.tls',
+      'instance.verify',
+      'instance.configuration',
+      'instance.replica_of',
+      'instance.slave_of',
+      'instance.access',
+    ],
+    wrong: [
+      ['instance.name', [...notTexts, ''], 'must be a string of 1 to 255 characters'],
+      ['instance.connection.host', ['/var/run/postgresql', 'a b'], 'must be a host name'],
+      ['instance.connection.port', [...notIntegers, 0], 'must be an integer from 1 to 65535'],
+      ['instance.verify', [0, 1, 'false', []], 'must be true or false'],
+      ['instance.configuration', ['x', 1, {}, true], 'can only be null'],
     ],
   },
 };

@@ -3,24 +3,51 @@
  * changed, and the method throws the refusal as the contract answers it.
  */
 import { Inject } from '@nestjs/common';
-import { isRefusal, type RecordedEvent } from '@strongroom/contracts';
-import { Credentials } from '@strongroom/credentials';
+import {
+  type ChangeInstanceRequest,
+  type ConnectionTest,
+  type Datastore,
+  isRefusal,
+  type RecordedEvent,
+  streamOf,
+} from '@strongroom/contracts';
+import { type Credential, CredentialFault, Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
   backupToBuildFrom,
+  decide,
+  fold,
+  type InstanceChanges,
   type InstanceCommand,
   instanceDecider,
+  isSameEndpoint,
+  type RegisteredInstance,
   scheduleDecider,
+  serverToBackUp,
 } from '@strongroom/domain';
-import { commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
-import { type AppConfig, configToken, Ids } from '@strongroom/runtime';
+import {
+  type BoundCommand,
+  ConflictFault,
+  commandOn,
+  execute,
+  executeTogether,
+  Ledger,
+  stateOf,
+} from '@strongroom/ledger';
+import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
+import { BackupResources } from '../backups/resource.js';
 import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from '../schedules/resource.js';
+import { type Connection, connectionWith, isSameCredential } from './connection-change.js';
+import { mustAllowBackups, testResource, tryConnection } from './connection-tests.js';
 import { InstanceResources } from './resource.js';
 
 type Registration = Extract<InstanceCommand, { type: 'RegisterInstance' }>;
+
+/** So often a change is made anew when somebody else has changed the instance meanwhile. */
+const turns = 5;
 
 export class InstanceCommands {
   constructor(
@@ -30,19 +57,24 @@ export class InstanceCommands {
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(InstanceResources) private readonly instances: InstanceResources,
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+    @Inject(BackupResources) private readonly backups: BackupResources,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** @returns what was recorded of the new instance */
   async register(
     caller: Caller,
     server: Pick<Registration, 'name' | 'datastore' | 'endpoint'>,
-    password: string,
+    credential: Credential,
   ): Promise<RecordedEvent[]> {
     const { newId: instanceId } = caller;
     // The password is stored first. An instance without a password could not be backed up; a password without an instance
     // is removed in time.
-    await this.credentials.put(instanceId, { password });
-    return this.run(caller, { type: 'RegisterInstance', instanceId, ...server }, instanceId);
+    // Versions that know no client certificates find no credential that they could not read.
+    const credentialId = credential.clientKey === undefined ? null : this.ids.next();
+    if (credentialId === null) await this.credentials.put(instanceId, credential);
+    else await this.credentials.add({ instanceId, credentialId }, credential);
+    return this.run(caller, { type: 'RegisterInstance', instanceId, credentialId, ...server }, instanceId);
   }
 
   /** @returns what was recorded of the instance that is to be built */
@@ -59,13 +91,67 @@ export class InstanceCommands {
     return this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
   }
 
+  /**
+   * Changes the name, the connection or the credential. A new connection is tried first, unless the caller wants it untried.
+   * When somebody else changes the instance meanwhile, all of it is done again.
+   */
+  async change(
+    caller: Caller,
+    instanceId: string,
+    asked: ChangeInstanceRequest,
+    ifMatch: string | undefined,
+  ): Promise<void> {
+    const { accountId } = caller;
+    for (let turn = 1; turn <= turns; turn += 1) {
+      const history = await this.ledger.readStream(streamOf('instance', instanceId));
+      const state = fold(instanceDecider, history);
+      const instance = unlessRefused('ChangeInstance', serverToBackUp(accountId, instanceId, state));
+      const version = history.at(-1)?.version ?? 0;
+      expectedVersion(ifMatch, { id: instanceId, version });
+      const change = { type: 'ChangeInstance', accountId, instanceId } as const;
+      const before = await this.connectionOf(instance);
+      const connection = asked.connection ? connectionWith(before, asked.connection) : before;
+      const changes = this.changesOf(instance, before, { name: asked.name, connection });
+      // What the domain refuses is not tried.
+      unlessRefused('ChangeInstance', decide(instanceDecider, { ...change, changes }, state));
+      if (!caller.mayDelete) mustGivePassword(asked, instance, connection);
+      const told = await this.tried(instance, asked, changes, connection);
+      const { credentialId } = changes;
+      if (credentialId) await this.credentials.add({ instanceId, credentialId }, connection.credential);
+      const target = { ...targetOf(caller, instanceId, instanceId), ifVersion: version };
+      const outcome = await execute(this, instanceDecider, target, { ...change, changes, told });
+      const isOvertaken = isRefusal(outcome) && outcome.refused === 'changed-meanwhile';
+      if (isOvertaken && ifMatch === undefined) continue;
+      unlessRefused('ChangeInstance', outcome);
+      return;
+    }
+    throw new ConflictFault(`instance ${instanceId} changed ${turns} times while it was to be changed; try again`);
+  }
+
+  /** Tries the connection as it is. Nothing is changed; the version that the server tells is recorded. */
+  async testConnection(caller: Caller, instanceId: string): Promise<ConnectionTest> {
+    const state = await stateOf(this.ledger, instanceDecider, instanceId);
+    const instance = unlessRefused('NoteVersion', serverToBackUp(caller.accountId, instanceId, state));
+    const { endpoint, datastore } = instance;
+    const credential = await this.credentials.get(instance).catch((error: unknown) => {
+      throw error instanceof CredentialFault ? new HttpFault('unprocessableEntity', error.message) : error;
+    });
+    const test = await tryConnection(instance, { endpoint, credential: credential ?? { password: '' } });
+    if (test.server) {
+      const { version } = test.server;
+      const told = { type: 'NoteVersion', instanceId, endpoint, datastore: { ...datastore, version } } as const;
+      await this.run(withoutKey(caller), told, instanceId);
+    }
+    return testResource(test, endpoint, this.clock);
+  }
+
   async acceptLineage(caller: Caller, instanceId: string, lineage: string): Promise<void> {
     const { accountId } = caller;
     const lineages = await this.instances.lineagesOf(instanceId);
     await this.run(caller, { type: 'AcceptLineage', accountId, instanceId, lineage, lineages }, instanceId);
   }
 
-  /** Forgets the instance and deletes its schedule, or neither. */
+  /** Forgets the instance, deletes its schedule and ends its backup that waits for another attempt, or nothing of this. */
   async forget(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<void> {
     const { accountId } = caller;
     const row = await this.instances.find(accountId, instanceId);
@@ -79,14 +165,75 @@ export class InstanceCommands {
         accountId,
         scheduleId,
       });
-    let outcome = await executeTogether(this, remove ? [remove, forget] : [forget]);
+    const ends = [...(await this.givingUp(caller, instanceId)), forget];
+    let outcome = await executeTogether(this, remove ? [remove, ...ends] : ends);
     // Somebody else has deleted the schedule meanwhile.
-    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, [forget]);
+    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, ends);
     unlessRefused('ForgetInstance', outcome);
+  }
+
+  /** A server may be gone for good: its backup must not hold up its instance until it has been tried to the end. */
+  private async givingUp(caller: Caller, instanceId: string): Promise<BoundCommand[]> {
+    const backupId = await this.backups.waitingOf(caller.accountId, instanceId);
+    if (backupId === undefined) return [];
+    const reason = 'The instance was deleted while the backup waited for its next attempt.';
+    const command = { type: 'GiveUpBackup', backupId, code: 'instance-forgotten', reason } as const;
+    return [commandOn(backupDecider, targetOf(withoutKey(caller), backupId, instanceId), command)];
+  }
+
+  /** The connection in force. A credential that can't be opened is none: it can be replaced. */
+  private async connectionOf(instance: RegisteredInstance): Promise<Connection> {
+    const credential = await this.credentials.get(instance).catch((error: unknown) => {
+      if (error instanceof CredentialFault) return undefined;
+      throw error;
+    });
+    return { endpoint: instance.endpoint, credential: credential ?? { password: '' } };
+  }
+
+  private changesOf(
+    instance: RegisteredInstance,
+    before: Connection,
+    { name = instance.name, connection }: { name: string | undefined; connection: Connection },
+  ): InstanceChanges {
+    const { endpoint, credential } = connection;
+    return {
+      ...(name !== instance.name && { name }),
+      ...(!isSameEndpoint(endpoint, instance.endpoint) && { endpoint }),
+      ...(!isSameCredential(credential, before.credential) && { credentialId: this.ids.next() }),
+    };
+  }
+
+  /** @returns what the server tells of itself; undefined when it was not asked */
+  private async tried(
+    instance: RegisteredInstance,
+    { verify = true }: ChangeInstanceRequest,
+    { endpoint, credentialId }: InstanceChanges,
+    connection: Connection,
+  ): Promise<Datastore | undefined> {
+    if (!verify || (!endpoint && !credentialId)) return undefined;
+    const test = await tryConnection(instance, connection);
+    mustAllowBackups(test);
+    return test.server && { ...instance.datastore, version: test.server.version };
   }
 
   private async run(caller: Caller, command: InstanceCommand, instanceId: string): Promise<RecordedEvent[]> {
     const target = targetOf(caller, instanceId, instanceId);
     return unlessRefused(command.type, await execute(this, instanceDecider, target, command)).events;
   }
+}
+
+/**
+ * The stored password goes to no host that somebody chooses who could not read it.
+ * @throws {HttpFault} forbidden
+ */
+function mustGivePassword(
+  { connection: asked }: ChangeInstanceRequest,
+  { endpoint: before }: RegisteredInstance,
+  { endpoint: { host, port } }: Connection,
+): void {
+  if (asked?.password !== undefined || (host === before.host && port === before.port)) return;
+  throw new HttpFault(
+    'forbidden',
+    "instance.connection: give the password with a new host or port. Without it, the token's roles must allow DELETE: the stored password would go to another server.",
+  );
 }

@@ -1,7 +1,13 @@
 /** Instances as the API shows them. What is read is up to date with every event appended before the call. */
 import { BlockList, isIP } from 'node:net';
 import { Inject } from '@nestjs/common';
-import type { InstanceResource, LineageResource, RecordedEvent, ScheduleResource } from '@strongroom/contracts';
+import type {
+  Endpoint,
+  InstanceResource,
+  LineageResource,
+  RecordedEvent,
+  ScheduleResource,
+} from '@strongroom/contracts';
 import {
   Backups,
   type InstanceRow,
@@ -13,11 +19,13 @@ import {
   type PageRequest,
   Views,
 } from '@strongroom/read-model';
+import { Clock } from '@strongroom/runtime';
 import { anotherServerResource } from '../backups/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcWithoutZone } from '../edge/times.js';
 import { ScheduleResources } from '../schedules/resource.js';
+import { warningsOfCertificates } from './connection-change.js';
 
 export class InstanceResources {
   constructor(
@@ -26,6 +34,7 @@ export class InstanceResources {
     @Inject(Lineages) private readonly lineages: Lineages,
     @Inject(Backups) private readonly backups: Backups,
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -38,9 +47,8 @@ export class InstanceResources {
 
   /** A new instance, as the events that made it say. Nothing is read, so nothing can fail. */
   made(events: readonly RecordedEvent[]): { instance: InstanceResource } {
-    return {
-      instance: instanceResource(madeRow(instanceView, events), { isBackedUp: false, hasAnswered: false }, null, []),
-    };
+    const nothingYet = { isBackedUp: false, hasAnswered: false };
+    return { instance: instanceResource(madeRow(instanceView, events), nothingYet, null, [], this.clock.now()) };
   }
 
   async of(row: InstanceRow): Promise<{ instance: InstanceResource }> {
@@ -82,6 +90,7 @@ export class InstanceResources {
         { isBackedUp: running.has(row.id), hasAnswered: answered.has(row.id) },
         schedules.get(row.id) ?? null,
         lineages.filter(({ instanceId }) => instanceId === row.id),
+        this.clock.now(),
       );
   }
 }
@@ -91,6 +100,7 @@ function instanceResource(
   { isBackedUp, hasAnswered }: { isBackedUp: boolean; hasAnswered: boolean },
   schedule: ScheduleResource | null,
   lineages: LineageRow[],
+  now: Date,
 ): InstanceResource {
   const shown = lineages.map((lineage) => lineageResource(lineage, row));
   const addresses = addressesOf(row.endpoint?.host);
@@ -108,13 +118,14 @@ function instanceResource(
     volume: { size: 0 },
     hostname: row.endpoint?.host ?? null,
     port: row.endpoint?.port ?? null,
+    connection: row.endpoint && connectionResource(row.endpoint),
     ip: addresses.map(({ address }) => address),
     addresses,
     created: utcWithoutZone(row.createdAt),
     updated: utcWithoutZone(row.updatedAt),
     schedule,
     lineages: shown,
-    warning: warningOf(shown),
+    warning: warningOf(shown, row.endpoint, now),
     links: [],
   };
 }
@@ -167,7 +178,21 @@ function lineageResource(lineage: LineageRow, { accepted }: InstanceRow): Lineag
   };
 }
 
-function warningOf([current, ...others]: LineageResource[]): string | null {
+function connectionResource({
+  caCertificate = null,
+  clientCertificate = null,
+  ...address
+}: Endpoint): NonNullable<InstanceResource['connection']> {
+  return { ...address, ca_certificate: caCertificate, client_certificate: clientCertificate };
+}
+
+function warningOf(lineages: LineageResource[], endpoint: Endpoint | null, now: Date): string | null {
+  const ofServer = warningOfServer(lineages);
+  const all = [...(ofServer ? [ofServer] : []), ...(endpoint ? warningsOfCertificates(endpoint, now) : [])];
+  return all.length > 0 ? all.join(' ') : null;
+}
+
+function warningOfServer([current, ...others]: LineageResource[]): string | null {
   if (!current?.current) return null;
   const apart = others.filter(({ id }) => !current.in_place_of.includes(id)).map(({ id }) => id);
   if (apart.length === 0) return null;

@@ -1,15 +1,19 @@
 /** The routes of instances: each parses what it was sent, runs a command, and answers with a resource. */
 import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
 import {
+  acceptLineageRequest,
+  changeInstanceRequest,
   deleteInstancesId,
   getInstances,
   getInstancesId,
-  instanceActionRequest,
+  patchInstancesId,
   postInstances,
   postInstancesIdAction,
+  putInstancesId,
   type RecordedEvent,
   registerInstanceRequest,
   restoreInstanceRequest,
+  testConnectionRequest,
 } from '@strongroom/contracts';
 import { engineFor } from '@strongroom/engines';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -20,9 +24,8 @@ import { idInPath, parseBody } from '../edge/parse.js';
 import { tagWith } from '../edge/preconditions.js';
 import { Handles } from '../edge/routing.js';
 import { InstanceCommands } from './commands.js';
+import { connectionWith, usualTls } from './connection-change.js';
 import { InstanceResources } from './resource.js';
-
-const defaultTls = 'disable';
 
 @Controller()
 export class InstanceRoutes {
@@ -54,6 +57,27 @@ export class InstanceRoutes {
     return this.resources.of(row);
   }
 
+  @Handles(patchInstancesId)
+  change(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    const instanceId = idInPath('Instance', id);
+    return this.commands.change(caller, instanceId, parseBody(changeInstanceRequest, body).instance, ifMatch);
+  }
+
+  @Handles(putInstancesId)
+  replace(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<void> {
+    return this.change(caller, id, body, ifMatch);
+  }
+
   @Handles(deleteInstancesId)
   remove(
     @CalledBy() caller: Caller,
@@ -64,23 +88,36 @@ export class InstanceRoutes {
   }
 
   @Handles(postInstancesIdAction)
-  async act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+  async act(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object | undefined> {
     const { id: instanceId } = await this.resources.find(caller.accountId, idInPath('Instance', id));
+    if (has(body, 'test-connection')) {
+      parseBody(testConnectionRequest, body);
+      const tested = { connection_test: await this.commands.testConnection(caller, instanceId) };
+      void reply.status(200);
+      return tested;
+    }
     if (!has(body, 'accept-lineage')) return this.refuseAction(instanceId);
-    const { lineage } = parseBody(instanceActionRequest, body)['accept-lineage'];
+    const { lineage } = parseBody(acceptLineageRequest, body)['accept-lineage'];
     // An accepted lineage lets retention delete backups of the others in time.
     if (!caller.mayDelete) {
       throw new HttpFault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
     }
     await this.commands.acceptLineage(caller, instanceId, lineage);
+    return undefined;
   }
 
   private register(caller: Caller, body: unknown): Promise<RecordedEvent[]> {
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
     const { usual } = engineFor(datastore.type);
-    const { password, database = usual.database, tls = defaultTls, ...address } = connection;
-    const endpoint = { ...address, database, tls };
-    return this.commands.register(caller, { name, datastore, endpoint }, password);
+    const { host, port, user, password, database = usual.database, tls = usualTls(connection) } = connection;
+    const plain = { endpoint: { host, port, user, database, tls }, credential: { password } };
+    const { endpoint, credential } = connectionWith(plain, connection);
+    return this.commands.register(caller, { name, datastore, endpoint }, credential);
   }
 
   private restore(caller: Caller, body: unknown): Promise<RecordedEvent[]> {
@@ -95,7 +132,7 @@ export class InstanceRoutes {
     }
     throw new HttpFault(
       'notImplemented',
-      'Strongroom backs servers up, and does not resize, restart or change them. The action that it has is accept-lineage.',
+      'Strongroom backs servers up, and does not resize, restart or change them. The actions that it has are accept-lineage and test-connection.',
     );
   }
 }

@@ -15,6 +15,7 @@ import {
 import { type BoundCommand, commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
 import type { ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
+import { BackupResources } from '../backups/resource.js';
 import { Regions } from '../copies/regions.js';
 import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
@@ -37,6 +38,7 @@ export class ScheduleCommands {
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(Regions) private readonly regions: Regions,
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
+    @Inject(BackupResources) private readonly backups: BackupResources,
   ) {}
 
   /** @returns what was recorded of the new schedule */
@@ -58,8 +60,10 @@ export class ScheduleCommands {
   /** Makes the change and the run, or neither. Both are decided anew when the schedule has changed since it was read. */
   async change(caller: Caller, asked: ScheduleChange): Promise<void> {
     const { changes, runNow, ifMatch } = asked;
+    let instanceId = '';
     const outcome = await executeTogether(this, async () => {
       const schedule = await this.schedules.find(caller.accountId, asked.scheduleId);
+      instanceId = schedule.instanceId;
       // A client may send the list of regions back as it is, though it would be wrong today: the home region may have moved.
       if (changes.copyTo && !sameRegions(changes.copyTo, schedule.copyTo)) {
         this.regions.check('schedule.copy_to', changes.copyTo);
@@ -76,7 +80,10 @@ export class ScheduleCommands {
       const change = this.update(caller, schedule, changes, ifVersion);
       return runNow ? [change, await this.run(withoutKey(caller), { ...schedule, ...changes })] : [change];
     });
-    unlessRefused('UpdateSchedule', outcome);
+    unlessRefused(
+      'UpdateSchedule',
+      await this.backups.tellingRetry({ accountId: caller.accountId, instanceId }, outcome),
+    );
   }
 
   async remove(caller: Caller, scheduleId: string, ifMatch: string | undefined): Promise<void> {

@@ -138,6 +138,34 @@ describe('the runs of a schedule', () => {
     expect(await shownRun(run)).toMatchObject({ made_full: { ground: why.ground }, backup_status: null });
   });
 
+  it('say why each is full, why it was late and why it failed, also when its backup is gone', async () => {
+    const { instanceId, id, ran } = await past();
+    const because = { ground: 'planned', reason: 'The schedule plans a full backup for the day of this slot.' };
+    const delay = { ground: 'no-runner-free', reason: 'All were busy.', delayMs: 61_000 };
+    const begin = (attempt: number) =>
+      ({ type: 'StartBackup', backupId: ran, attempt, region: 'DFW', runner: 'spec' }) as const;
+    const fault = { code: 'server-unreachable', reason: 'The server does not answer.' };
+    const told = { code: fault.code, message: fault.reason };
+    const [retryAt, retryUntil] = ['2020-11-13T14:31:00.000Z', '2020-11-13T15:30:00.000Z'];
+    await gateway.onBackup(ran, instanceId, { ...begin(1), delay });
+    const failed = { type: 'FailBackupAttempt', backupId: ran, attempt: 1, ...fault, retryAt, retryUntil } as const;
+    await gateway.onBackup(ran, instanceId, failed);
+    const shownRun = async () => (await runsOf(id)).runs.find((each) => each.id === ran);
+    const lasting = {
+      type: 'full',
+      full_because: because,
+      fault: told,
+      failed_attempts: [{ attempt: 1, ...told, retry_at: retryAt }],
+      delays: [{ seconds: 61, ground: delay.ground, reason: delay.reason }],
+    };
+    expect(await shownRun()).toMatchObject({ ...lasting, retry_at: retryAt, backup_status: 'BUILDING' });
+    await gateway.onBackup(ran, instanceId, begin(2));
+    await gateway.onBackup(ran, instanceId, { type: 'FailBackup', backupId: ran, attempt: 2, ...fault });
+    expect(await shownRun()).toMatchObject({ ...lasting, retry_at: null, backup_status: 'FAILED' });
+    await gateway.call(deleteBackupsId, { id: ran });
+    expect(await shownRun()).toMatchObject({ ...lasting, backup_status: null });
+  });
+
   it('begin with the coming one, which has its id already', async () => {
     const id = await gateway.schedule(await gateway.register());
     expect(await runsOf(id)).toEqual({ runs: [comingOf(id)], links: [] });

@@ -65,7 +65,8 @@ describe('every example in them', () => {
     const there = ['restore', 'accept'].includes(example.name) ? await completed() : instance;
     const body: unknown = JSON.parse(JSON.stringify(example.request).replaceAll(exampleId, there));
     const answer = await gateway.call(operation, { id, body });
-    expect(answer.status).toBe(operation.status);
+    // A request that only asks is answered at once.
+    expect(answer.status).toBe(operation.answer && example.name === 'test' ? 200 : operation.status);
     const { response } = example;
     if (response === undefined) return;
     const [[key = '', expected] = []] = Object.entries(resource.parse(response));

@@ -123,7 +123,11 @@ describe('the document of the API', () => {
       'copy',
       'register',
       'restore',
+      'rename',
+      'rotate',
+      'rename',
       'accept',
+      'test',
     ]);
     for (const { request, response, example } of examples) {
       expect(request?.safeParse(example.request).error).toBeUndefined();

@@ -97,6 +97,7 @@ export function openApiDocument() {
 
 function documented(operation: Operation) {
   const { method, path, summary, notes, status, request, response, query = [], examples, changes, streams } = operation;
+  const { answer } = operation;
   const ofAccount = isOfAccount(operation);
   const takesKey = ofAccount && method !== 'GET';
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -146,6 +147,13 @@ function documented(operation: Operation) {
           },
         }),
       },
+      ...(answer && {
+        200: {
+          description: 'The answer to a request that only asks.',
+          headers: { ...answerHeaders.id, ...(takesKey && answerHeaders.replayed) },
+          content: json(shapeOf(answer, 'output')),
+        },
+      }),
       ...Object.fromEntries(
         faultsOf(operation).map((type) => [
           contract.faultCodes[type],

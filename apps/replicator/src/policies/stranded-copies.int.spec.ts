@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { copyId } from '@strongroom/domain';
+import { addEvent } from '../../../../test/services/unreadable-event.js';
 import { accountId, CopyingWorld } from '../../fixtures/copying-world.js';
 
 let world: CopyingWorld;
@@ -36,6 +37,19 @@ describe('a copy to a region that has no vault any more', () => {
     expect(await world.attempt(backup, 'ORD')).toBe('finished');
     expect(await world.isWhole(backup, 'ORD')).toBe(true);
     expect(await owedIn('ORD')).toBeUndefined();
+  });
+
+  it('is given up though the history of another can not be read, which is set aside', async () => {
+    const both = [await world.backUp('DFW'), await world.backUp('DFW')];
+    for (const backup of both) await world.requestCopy(backup, 'ORD');
+    const [unreadable, other] = both;
+    if (!unreadable || !other) throw new Error('no backups');
+    const id = copyId(unreadable.backupId, 'ORD');
+    await addEvent(world.dataSource, `copy-${id}`, { type: 'CopyStarted' });
+    await world.lookForStranded('DFW', 'IAD');
+    expect((await world.typesOf(other, 'ORD')).at(-1)).toBe('CopyStranded');
+    const aside = await world.dataSource.query(`select id, reason from set_aside where kind = 'copy'`);
+    expect(aside).toEqual([{ id, reason: expect.stringContaining("can't be read") }]);
   });
 
   it('is left to whoever is making it', async () => {

@@ -2,11 +2,11 @@
  * Gives up copies that are owed to a region without a vault: nobody can make them, and nothing is to wait for them. Such a copy is
  * asked for again as soon as its region has a vault.
  */
-import { type EventContext, streamOf, whyRetired } from '@strongroom/contracts';
+import { type EventContext, messageOf, streamOf, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';
-import { execute, type Ledger } from '@strongroom/ledger';
+import { execute, isOutage, type Ledger } from '@strongroom/ledger';
 import type { Copies, CopyOfRegion, Views } from '@strongroom/read-model';
-import type { Ids, Jobs, Logger } from '@strongroom/runtime';
+import type { Ids, Jobs, Logger, SetAside } from '@strongroom/runtime';
 import type { Vaults } from '@strongroom/vault';
 
 export interface StrandedCopiesParts {
@@ -16,6 +16,7 @@ export interface StrandedCopiesParts {
   jobs: Jobs;
   ids: Ids;
   log: Logger;
+  setAside: SetAside;
   vaults: Pick<Vaults, 'regions'>;
 }
 
@@ -53,16 +54,34 @@ export class StrandedCopies {
     found: readonly CopyOfRegion[],
     commandOn: (copy: CopyOfRegion, state: CopyState) => CopyCommand | false,
   ): Promise<void> {
-    const { ledger, ids, views } = this.parts;
+    const { views, setAside } = this.parts;
+    const done: string[] = [];
     for (const copy of found) {
-      const history = await ledger.readStream(streamOf('copy', copy.id));
-      const last = history.at(-1);
-      const command = commandOn(copy, fold(copyDecider, history));
-      if (!last || !command) continue;
-      const context: EventContext = { ...last.context, causationId: last.id, actor };
-      const { accountId, instanceId } = last;
-      await execute({ ledger, ids }, copyDecider, { id: copy.id, accountId, instanceId, context }, command);
+      try {
+        await this.one(copy, commandOn);
+        done.push(copy.id);
+      } catch (error) {
+        // One that can't be read or recorded holds up no other.
+        if (isOutage(error)) throw error;
+        const reason = `it can't be given up or asked for again: ${messageOf(error)}`;
+        await setAside.put('copy', [{ id: copy.id, accountId: copy.accountId, reason }]);
+      }
     }
+    await setAside.takeBack('copy', done);
     for (const accountId of new Set(found.map((copy) => copy.accountId))) await views.catchUp(accountId);
+  }
+
+  private async one(
+    copy: CopyOfRegion,
+    commandOn: (copy: CopyOfRegion, state: CopyState) => CopyCommand | false,
+  ): Promise<void> {
+    const { ledger, ids } = this.parts;
+    const history = await ledger.readStream(streamOf('copy', copy.id));
+    const last = history.at(-1);
+    const command = commandOn(copy, fold(copyDecider, history));
+    if (!last || !command) return;
+    const context: EventContext = { ...last.context, causationId: last.id, actor };
+    const { accountId, instanceId } = last;
+    await execute({ ledger, ids }, copyDecider, { id: copy.id, accountId, instanceId, context }, command);
   }
 }

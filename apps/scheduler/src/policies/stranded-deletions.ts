@@ -1,22 +1,38 @@
 /**
- * Takes up deletions that were stranded because a region had no vault. A deletion is asked for again once every region of the
- * backup, and of what is built on it, has a vault again. As long as one vault is missing, nothing is tried.
+ * Takes up deletions that have failed for a reason that passes: a region had no vault, or its vault was away, full or hung. A
+ * deletion is asked for again once every region of the backup, and of what is built on it, has a vault that can be reached.
  */
-import { type EventContext, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import {
+  type EventContext,
+  isRefusal,
+  messageOf,
+  type RecordedEvent,
+  regionRetired,
+  streamOf,
+} from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
-import { commandOn, executeTogether } from '@strongroom/ledger';
+import { commandOn, executeTogether, isOutage } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
+import type { Ids, Logger, SetAside } from '@strongroom/runtime';
+import { VaultFault } from '@strongroom/vault';
 import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
 
 export interface StrandedDeletionsParts extends BackupRegionsParts {
   views: Views;
   ids: Ids;
   log: Logger;
+  setAside: SetAside;
 }
+
+type Failed = Awaited<ReturnType<Backups['failedDeletions']>>[number];
 
 const actor = 'strongroom-scheduler';
 const batchSize = 100;
+/** What passes by itself. Everything else somebody has to mend, and then to delete the backup again. */
+const passing = [regionRetired, 'vault-unavailable', 'vault-full', 'unexpected'];
+/** The pause before a deletion is taken up. It doubles with each time that it has failed. */
+const firstPauseMs = 15_000;
+const longestPauseMs = 21_600_000;
 
 export class StrandedDeletions {
   private readonly backups: Backups;
@@ -30,21 +46,39 @@ export class StrandedDeletions {
 
   /** Takes up a few at a time, in order of id; the next call goes on from there, and begins anew at the end. */
   async takeUpStranded(): Promise<void> {
-    const found = await this.backups.leftBehind(this.roundAt, batchSize);
+    const found = await this.backups.failedDeletions(passing, this.roundAt, batchSize);
     this.roundAt = found.length < batchSize ? undefined : found.at(-1)?.id;
-    for (const each of found) await this.takeUp(each.accountId, each.id);
+    const reached = new Map<string, Promise<boolean>>();
+    const failed = new Map<string, string>();
+    for (const each of found) {
+      try {
+        await this.takeUp(each, reached);
+      } catch (error) {
+        // One that can't be read or recorded holds up no other.
+        if (isOutage(error)) throw error;
+        failed.set(each.id, `its deletion can't be taken up: ${messageOf(error)}`);
+      }
+    }
+    const aside = found.flatMap(({ id, accountId }) => ({ id, accountId, reason: failed.get(id) ?? '' }));
+    await this.parts.setAside.put(
+      'backup',
+      aside.filter(({ id }) => failed.has(id)),
+    );
+    await this.parts.setAside.takeBack(
+      'backup',
+      found.map(({ id }) => id).filter((id) => !failed.has(id)),
+    );
   }
 
-  private async takeUp(accountId: string, backupId: string): Promise<void> {
-    const { ledger, ids, views, log, vaults } = this.parts;
+  private async takeUp(failed: Failed, reached: Map<string, Promise<boolean>>): Promise<void> {
+    const { accountId, id: backupId } = failed;
+    const { ledger, ids, views, log } = this.parts;
     await views.catchUp(accountId);
     const chain = await this.backups.chainBelow(accountId, backupId);
     const history = await ledger.readStream(streamOf('backup', backupId));
     const last = history.findLast(isAsked);
-    if (!last || chain[0]?.status !== 'DELETE_FAILED') return;
-    for (const row of chain) {
-      if (!(await this.everyRegionOf(row)).every((region) => vaults.regions.includes(region))) return;
-    }
+    if (!last || chain[0]?.status !== 'DELETE_FAILED' || isTooEarly(failed, history)) return;
+    if (!(await this.canReachAllOf(chain, reached))) return;
     const context: EventContext = { ...last.context, causationId: last.id, actor };
     const trigger = last.data.trigger === 'cascade' ? 'request' : last.data.trigger;
     const outcome = await executeTogether(
@@ -58,7 +92,29 @@ export class StrandedDeletions {
       ),
     );
     if (isRefusal(outcome)) log.info({ backup: backupId }, `deletion not taken up now: ${outcome.message}`);
-    else log.info({ backup: backupId }, 'deletion taken up: every region has a vault again');
+    else log.info({ backup: backupId }, 'deletion taken up: the vault of every region can be reached');
+  }
+
+  /** @param reached what is known already in this pass */
+  private async canReachAllOf(chain: readonly BackupRow[], reached: Map<string, Promise<boolean>>): Promise<boolean> {
+    for (const row of chain) {
+      for (const region of await this.everyRegionOf(row)) {
+        const isReached = reached.get(region) ?? this.canReach(region);
+        reached.set(region, isReached);
+        if (!(await isReached)) return false;
+      }
+    }
+    return true;
+  }
+
+  private async canReach(region: string): Promise<boolean> {
+    try {
+      await this.parts.vaults.of(region).probe();
+      return true;
+    } catch (error) {
+      if (error instanceof VaultFault) return false;
+      throw error;
+    }
   }
 
   /** It leaves out regions where a copy was asked for and never begun, because nothing is left there. */
@@ -66,6 +122,13 @@ export class StrandedDeletions {
     const begun = [...(await this.regions.askedForCopies(row))].filter(([, attempt]) => attempt > 0);
     return [...(await this.regions.attempted(row)).keys(), ...begun.map(([region]) => region)];
   }
+}
+
+/** A vault that can be reached may still fail: then the deletion is tried ever more seldom, for each failure is recorded. */
+function isTooEarly({ code, failedMs }: Failed, history: readonly RecordedEvent[]): boolean {
+  if (code === regionRetired) return false;
+  const failures = history.filter(({ type }) => type === 'BackupDeletionFailed').length;
+  return failedMs < Math.min(firstPauseMs * 2 ** Math.max(failures - 1, 0), longestPauseMs);
 }
 
 function isAsked(event: RecordedEvent): event is RecordedEvent<'BackupDeletionRequested'> {

@@ -17,6 +17,8 @@ export interface DueTime {
    * then checked.
    */
   isSuspect: boolean;
+  /** When schedulers were last seen before now, where this clock has looked that up: at its start, and after a pause. */
+  seenAt?: Date | undefined;
 }
 
 export abstract class DueClock {
@@ -59,10 +61,14 @@ const toldForMs = 3 * keepEachMs;
 const tellings = z.array(z.object({ boot: z.string(), seenAtMs: z.number() }));
 const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.number().nullable() })).length(1);
 
+const seen = z.array(z.object({ seenAtMs: z.number().nullable() })).length(1);
+
 /** The steady time of this host's schedulers, which outlives each of them. */
 export class SteadyDueClock extends DueClock {
   private steady: SteadyTime | undefined;
   private keptAt: { uptimeMs: number; bootedAtMs: number } | undefined;
+  /** The time since boot when this process read the time last. */
+  private readAtMs: number | undefined;
   private problem: SteadyReading['problem'] = 'none';
   /** What each other host told last, and when that was new, by the boot of that host. */
   private readonly told = new Map<string, { seenAtMs: number; uptimeMs: number | undefined }>();
@@ -82,6 +88,7 @@ export class SteadyDueClock extends DueClock {
 
   override async time(manager: EntityManager): Promise<DueTime> {
     const { database, process, uptimeMs, catchUpMs } = this.parts;
+    const seenAt = await this.seenAfterPause(manager, uptimeMs());
     this.steady ??= new SteadyTime(catchUpMs, await this.before(manager, uptimeMs()));
     const databaseMs = (await database.now(manager)).getTime();
     const own = { databaseMs, processMs: process.now().getTime(), uptimeMs: uptimeMs() };
@@ -90,7 +97,17 @@ export class SteadyDueClock extends DueClock {
     this.disagreement.set(disagreementMs / 1_000);
     this.tell(problem, disagreementMs);
     await this.keep(manager, times.uptimeMs);
-    return { now: new Date(nowMs), isInDoubt, doubtMs, isSuspect: isInDoubt || problem !== 'none' };
+    return { now: new Date(nowMs), isInDoubt, doubtMs, isSuspect: isInDoubt || problem !== 'none', seenAt };
+  }
+
+  /** When a scheduler of any host last wrote down the time. It is asked for when this process has not looked for a while. */
+  private async seenAfterPause(manager: EntityManager, uptimeMs: number): Promise<Date | undefined> {
+    const isPause = this.readAtMs === undefined || uptimeMs - this.readAtMs >= keepEachMs;
+    this.readAtMs = uptimeMs;
+    if (!isPause) return undefined;
+    const rows: unknown = await manager.query('select max(seen_at_ms) as "seenAtMs" from steady_time');
+    const [{ seenAtMs } = { seenAtMs: null }] = seen.parse(rows);
+    return seenAtMs === null ? undefined : new Date(seenAtMs);
   }
 
   /** What an earlier process wrote down. A time since boot that has become shorter counts from another moment. */

@@ -3,14 +3,14 @@
  * dated the schedule. The slots in between may have an outcome that they were given before their time. That outcome is not
  * their own: they are decided again when their time comes. Which slots they are is written down with the timer.
  */
-import { type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { type DefinedSince, definitionsOf, scheduledBackupId, slotsOf } from '@strongroom/domain';
-import type { Ledger } from '@strongroom/ledger';
-import type { Logger } from '@strongroom/runtime';
+import { isOutage, type Ledger } from '@strongroom/ledger';
+import type { Logger, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import { ZodError } from 'zod';
 import type { DueTime } from './due-clock.js';
-import { claimLate, putBackTimer, type SlotTimer } from './slot-timers.js';
+import type { HeldSchedules } from './held-schedules.js';
+import { claimLate, dropTimers, putBackTimer, type SlotTimer } from './slot-timers.js';
 
 /** The times of schedulers on several hosts differ by less: what one has just decided is not early for another. */
 const marginMs = 120_000;
@@ -26,17 +26,21 @@ const lookThroughMs = 60_000;
  */
 const soonMs = 60_000;
 
+export interface LateTimersParts {
+  dataSource: DataSource;
+  ledger: Ledger;
+  log: Logger;
+  catchUpMs: number;
+  setAside: SetAside;
+  held: HeldSchedules;
+}
+
 export class LateTimers {
   /** Undefined until all timers have been looked through once. */
   private lookedThroughAt: number | undefined;
   private wasSuspect = true;
 
-  constructor(
-    private readonly dataSource: DataSource,
-    private readonly ledger: Ledger,
-    private readonly log: Logger,
-    private readonly catchUpMs: number,
-  ) {}
+  constructor(private readonly parts: LateTimersParts) {}
 
   /** Nothing is put back while the time is in doubt: nobody can say then what is early. */
   async putBack({ now, isSuspect, isInDoubt }: DueTime): Promise<void> {
@@ -45,7 +49,7 @@ export class LateTimers {
       return;
     }
     const all = this.isToLookThrough(isSuspect);
-    while ((await this.dataSource.transaction((manager) => this.putBackSome(manager, now, all))) > 0);
+    while ((await this.parts.dataSource.transaction((manager) => this.putBackSome(manager, now, all))) > 0);
     if (all) this.lookedThroughAt = performance.now();
     this.wasSuspect = isSuspect;
   }
@@ -58,36 +62,44 @@ export class LateTimers {
   }
 
   private async putBackSome(manager: EntityManager, now: Date, all: boolean): Promise<number> {
-    const timers = await claimLate(manager, later(now), batchSize, all);
-    if (timers.length === 0) return 0;
-    let moved = 0;
+    const { held } = this.parts;
+    const options = { limit: batchSize, all, except: held.now() };
+    const { timers, unreadable } = await claimLate(manager, later(now), options);
+    for (const { scheduleId, reason } of unreadable) await this.hold(manager, scheduleId, null, reason);
+    // A timer is made anew from its schedule where it is missing.
+    const broken = unreadable.map(({ scheduleId }) => scheduleId);
+    if (broken.length > 0) await dropTimers(manager, broken);
+    let moved = unreadable.length;
     for (const timer of timers) {
       try {
-        const stream = streamOf('schedule', timer.scheduleId);
-        const told = (await this.ledger.readStreams(manager, [stream])).get(stream) ?? [];
-        if (await this.putBackOne(manager, timer, told, now)) moved += 1;
+        if (await manager.transaction((apart) => this.putBackOne(apart, timer, now))) moved += 1;
       } catch (error) {
-        // This timer holds up no other. The slot dispatcher tells of it when it is due.
-        if (!(error instanceof ZodError)) throw error;
+        if (isOutage(error)) throw error;
+        await this.hold(manager, timer.scheduleId, timer.accountId, messageOf(error));
+        moved += 1;
       }
     }
     return moved;
   }
 
-  private async putBackOne(
-    manager: EntityManager,
-    timer: SlotTimer,
-    told: readonly RecordedEvent[],
-    now: Date,
-  ): Promise<boolean> {
+  /** This timer holds up no other: those that are held are not taken again meanwhile. */
+  private async hold(manager: EntityManager, scheduleId: string, accountId: string | null, why: string): Promise<void> {
+    this.parts.held.hold(scheduleId);
+    const reason = `its timer rings late and can't be put back: ${why}`;
+    await this.parts.setAside.put('schedule', [{ id: scheduleId, accountId, reason }], manager);
+  }
+
+  private async putBackOne(manager: EntityManager, timer: SlotTimer, now: Date): Promise<boolean> {
+    const stream = streamOf('schedule', timer.scheduleId);
+    const told = (await this.parts.ledger.readStreams(manager, [stream])).get(stream) ?? [];
     const wasToldAhead = told.some(({ at }) => Date.parse(at) > later(now).getTime());
-    const from = new Date(now.getTime() - (wasToldAhead ? soonMs : this.catchUpMs));
+    const from = new Date(now.getTime() - (wasToldAhead ? soonMs : this.parts.catchUpMs));
     const spans = definitionsOf(told, { now, latest: from });
     const between = slotsBetween(spans, from, timer.nextSlotAt);
     const [first] = between;
     if (!first) return false;
     const ahead = [...timer.ahead];
-    const histories = await this.ledger.readStreams(
+    const histories = await this.parts.ledger.readStreams(
       manager,
       between.map((slotAt) => streamOf('backup', idOf(timer, slotAt))),
     );
@@ -96,7 +108,7 @@ export class LateTimers {
       if (outcome && wasAhead(outcome, slotAt, later(now)) && timesAhead(ahead, slotAt) < mostAgain) ahead.push(slotAt);
     }
     await putBackTimer(manager, { scheduleId: timer.scheduleId, nextSlotAt: first, ahead });
-    this.log.warn(
+    this.parts.log.warn(
       { schedule: timer.scheduleId, from: timer.nextSlotAt.toISOString(), to: first.toISOString() },
       'timer put back: a clock that was ahead had set it',
     );

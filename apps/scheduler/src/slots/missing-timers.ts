@@ -2,11 +2,11 @@
  * Sets timers that should be there and are not, or that have missed a change of their schedule. The feed's second look
  * finds what was lost with a message. This finds what was lost later, or long before there was a second look.
  */
-import { type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { fold, nextSlot, scheduleDecider } from '@strongroom/domain';
-import type { Ledger } from '@strongroom/ledger';
+import { isOutage, type Ledger } from '@strongroom/ledger';
 import type { Unfinished } from '@strongroom/read-model';
-import type { PutBack } from '@strongroom/runtime';
+import type { PutBack, SetAside } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { hasTimer, moveTimers, schedulesBehind, setTimer } from './slot-timers.js';
 
@@ -15,6 +15,7 @@ export interface MissingTimersParts {
   ledger: Ledger;
   unfinished: Unfinished;
   putBack: PutBack;
+  setAside: SetAside;
   /** Brings the accounts' views up to date: a view that is behind shows what was deleted long ago. */
   catchUp(accountIds: readonly string[]): Promise<void>;
 }
@@ -34,10 +35,15 @@ export class MissingTimers {
     const behind = await schedulesBehind(dataSource.manager, found);
     const missing = found.filter(({ id }) => behind.has(id));
     await catchUp(missing.map(({ accountId }) => accountId));
-    for (const { id } of missing.slice(0, mostAtOnce)) {
-      // The round moves on first. So a timer that can't be set holds up none that comes after it.
+    for (const { id, accountId } of missing.slice(0, mostAtOnce)) {
       this.roundAt = id;
-      await this.putBackOne(id);
+      try {
+        await this.putBackOne(id);
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        const reason = `it has no timer, and none can be set: ${messageOf(error)}`;
+        await this.parts.setAside.put('schedule', [{ id, accountId, reason }]);
+      }
     }
     // When a step finds more than it may set, the next step goes on after the last one that was set.
     if (missing.length <= mostAtOnce) this.roundAt = end;

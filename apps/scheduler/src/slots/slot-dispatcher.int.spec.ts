@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
@@ -9,10 +7,9 @@ import { viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../../test/services/database.js';
-import { eventually } from '../../../../test/services/eventually.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
-import { removeTimer, setTimer } from './slot-timers.js';
+import { removeTimer, schedulesBehind, setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();
 const log = createLogger({ app: 'spec', level: 'silent' });
@@ -47,7 +44,7 @@ afterAll(async () => {
 });
 
 // Earlier tests' schedules would come due as well.
-beforeEach(() => dataSource.query('delete from slot_timer'));
+beforeEach(() => dataSource.query('delete from slot_timer; delete from set_aside'));
 
 const dispatcher = () => new SlotDispatcher(dataSource, ledger, ids, clock, log, 12 * hourMs);
 
@@ -123,39 +120,8 @@ const dayAfter = (slotAt: Date, days = 1) => new Date(slotAt.getTime() + days * 
 const outcomeOf = async (scheduleId: string, slotAt: Date) =>
   (await ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)))).map(({ type }) => type);
 
-/** A way to the database that lets nothing of the client through once the client has begun to append. */
-async function freezingDatabase() {
-  const { hostname, port } = new URL(database.url);
-  const proxy = createServer((client) => {
-    const server = connect(Number(port), hostname);
-    let isFrozen = false;
-    client.on('data', (chunk) => {
-      if (!isFrozen) server.write(chunk);
-      isFrozen ||= chunk.includes('ledger_append');
-    });
-    server.on('data', (chunk) => client.write(chunk));
-    for (const [one, other] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      one.on('error', () => {});
-      one.on('close', () => other.destroy());
-    }
-  });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  const url = new URL(database.url);
-  url.hostname = '127.0.0.1';
-  url.port = String((proxy.address() as AddressInfo).port);
-  const frozen = await createDataSource({ url: url.href, applicationName: 'freezing' }).initialize();
-  return {
-    frozen,
-    async close() {
-      await frozen.destroy();
-      proxy.close();
-    },
-  };
-}
+const toldOf = (scheduleId: string, slotAt: Date) =>
+  ledger.readStream(streamOf('backup', scheduledBackupId(scheduleId, slotAt)));
 
 async function endBackup(scheduleId: string, instanceId: string, slotAt: Date): Promise<void> {
   const backupId = scheduledBackupId(scheduleId, slotAt);
@@ -216,7 +182,55 @@ describe('the slot dispatcher', () => {
     clock.at = new Date(dayAfter(slotAt, 3).getTime() + hourMs);
     expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 3, lagMs: hourMs });
     expect(await outcomeOf(scheduleId, slotAt)).toEqual(['SlotMissed']);
-    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested']);
+    expect(await outcomeOf(scheduleId, dayAfter(slotAt, 3))).toEqual(['BackupRequested', 'BackupDelayed']);
+    const [missed] = await toldOf(scheduleId, slotAt);
+    const newest = dayAfter(slotAt, 3).toISOString().slice(0, 19);
+    expect(missed?.data).toMatchObject({
+      reason: expect.stringContaining(`Only the newest slot is made up for, which is that of ${newest}Z.`),
+    });
+    const [, delayed] = await toldOf(scheduleId, dayAfter(slotAt, 3));
+    expect(delayed?.data).toMatchObject({
+      ground: 'no-scheduler',
+      delayMs: hourMs,
+      reason: expect.stringContaining('No scheduler is known to have looked for slots before'),
+    });
+  });
+
+  it('says of a slot that was due while no scheduler looked from when to when that was', async () => {
+    const { scheduleId, slotAt } = await schedule();
+    const one = dispatcher();
+    const from = new Date(slotAt.getTime() - 30_000);
+    const to = new Date(slotAt.getTime() + 13 * hourMs);
+    clock.at = from;
+    await one.decideDue();
+    clock.at = to;
+    expect(await one.decideDue()).toMatchObject({ missed: 1 });
+    const [missed] = await toldOf(scheduleId, slotAt);
+    const [since, until] = [from, to].map((at) => at.toISOString().slice(0, 19));
+    expect(missed?.data).toMatchObject({
+      reason: expect.stringMatching(
+        `^No scheduler looked for slots from ${since}Z to ${until}Z: .* It was found 780 min late, and a slot is made up for within 720 min`,
+      ),
+    });
+  });
+
+  it('says of a skipped slot which backup had not ended, and when that is tried again and why', async () => {
+    const { scheduleId, instanceId, slotAt } = await schedule();
+    clock.at = slotAt;
+    await dispatcher().decideDue();
+    const backupId = scheduledBackupId(scheduleId, slotAt);
+    const begun = { backupId, attempt: 1, region: 'DFW', runner: 'spec' };
+    await record(streamOf('backup', backupId), instanceId, { type: 'BackupStarted', data: begun });
+    const failed = { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' };
+    const [retryAt, retryUntil] = ['2026-11-24T02:05:00.000Z', '2026-11-24T14:00:00.000Z'];
+    const attemptFailed = { type: 'BackupAttemptFailed', data: { ...failed, retryAt, retryUntil } } as const;
+    await record(streamOf('backup', backupId), instanceId, attemptFailed);
+    clock.at = dayAfter(slotAt);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 0, skipped: 1 });
+    const [skipped] = await toldOf(scheduleId, dayAfter(slotAt));
+    expect(skipped?.data).toMatchObject({
+      reason: `Backup ${backupId} of the instance had not ended: it is tried again at 2026-11-24T02:05:00Z, and until 2026-11-24T14:00:00Z, because attempt 1 failed with server-unreachable: down.`,
+    });
   });
 
   it('fires nothing for a paused schedule, nor when it is resumed', async () => {
@@ -267,35 +281,6 @@ describe('the slot dispatcher', () => {
     expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
   });
 
-  it('holds others up for seconds at most, though the scheduler freezes while it decides', async () => {
-    const { scheduleId, slotAt } = await schedule();
-    const { frozen, close } = await freezingDatabase();
-    try {
-      clock.at = slotAt;
-      const ticking = new SlotDispatcher(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).decideDue();
-      const ended = expect(ticking).rejects.toThrow();
-      await eventually(
-        async () => {
-          const held = await dataSource.query(
-            "select 1 from pg_locks where locktype = 'advisory' and objid = 7236001 and granted",
-          );
-          expect(held).not.toEqual([]);
-        },
-        { withinMs: 10_000 },
-      );
-      const begunAt = performance.now();
-      await schedule();
-      expect(performance.now() - begunAt).toBeLessThan(15_000);
-      await ended;
-    } finally {
-      await close();
-    }
-    // Nothing was written, and another scheduler decides the slot.
-    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
-    await dispatcher().decideDue();
-    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
-  });
-
   it('holds up no schedule but the one whose history has something that it can not read', async () => {
     const [unreadable, other] = [await schedule(), await schedule()];
     await dataSource.query(
@@ -310,6 +295,71 @@ describe('the slot dispatcher', () => {
     expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
     expect(await outcomeOf(unreadable.scheduleId, unreadable.slotAt)).toEqual([]);
   });
+
+  it.each([
+    ['history is that of something else', 'ScheduleDeleted', (id: string) => ({ scheduleId: id, instanceId: id })],
+    ['instance has an event without a known form', 'InstanceForgotten', () => ({ to: 'nowhere' })],
+    ['instance has an event of a newer version', 'InstanceTeleported', () => ({})],
+  ])('sets a schedule aside whose %s, by its id and with the reason, and fires the others', async (_, type, dataOf) => {
+    const [unreadable, other] = [await schedule(), await schedule()];
+    const { scheduleId, instanceId } = unreadable;
+    await dataSource.query(
+      `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+       values ($1, $2, 2, 'instance', $3, 'acme', $4, now(), $5, $6)`,
+      [ids.next(), streamOf('instance', instanceId), type, instanceId, dataOf(instanceId), context],
+    );
+    clock.at = other.slotAt;
+    const one = dispatcher();
+    expect(await one.decideDue()).toMatchObject({ fired: 1 });
+    expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
+    expect(await outcomeOf(scheduleId, unreadable.slotAt)).toEqual([]);
+    expect(one.heldBack).toBe(1);
+    const aside = await dataSource.query(`select id, reason from set_aside where kind = 'schedule'`);
+    expect(aside).toMatchObject([
+      { id: scheduleId, reason: expect.stringMatching(/can't be judged: .*(position|event)/) },
+    ]);
+    // Another process may be able to read it.
+    await dataSource.transaction(async (manager) => {
+      await manager.query('set local session_replication_role = replica');
+      await manager.query('grant delete on ledger_event to current_user');
+      await manager.query('delete from ledger_event where stream = $1 and version = 2', [
+        streamOf('instance', instanceId),
+      ]);
+      await manager.query('revoke delete on ledger_event from current_user');
+    });
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
+    expect(await dataSource.query(`select id from set_aside where kind = 'schedule'`)).toEqual([]);
+  });
+
+  it.each(['infinity', '-infinity'])(
+    'removes a timer that rings at %s and can not be read, to be made anew, and fires the others',
+    async (at) => {
+      const [broken, other] = [await schedule(), await schedule()];
+      await dataSource.query('update slot_timer set next_slot_at = $2 where schedule_id = $1', [broken.scheduleId, at]);
+      clock.at = other.slotAt;
+      expect(await dispatcher().decideDue()).toMatchObject({ fired: 1 });
+      expect(await outcomeOf(other.scheduleId, other.slotAt)).toEqual(['BackupRequested']);
+      expect(await schedulesBehind(dataSource.manager, [{ id: broken.scheduleId, version: 1 }])).toEqual(
+        new Set([broken.scheduleId]),
+      );
+    },
+  );
+
+  it('comes back from a year without a scheduler in steps that are bounded, and fires each schedule at the end', async () => {
+    const made = await Promise.all(Array.from({ length: 200 }, () => schedule()));
+    const last = Math.max(...made.map(({ slotAt }) => slotAt.getTime()));
+    clock.at = dayAfter(new Date(last), 365);
+    const before = await ledger.head();
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 200, missed: 200 * 365 });
+    const [{ largest, transactions }] = await dataSource.query(
+      `select max(n)::int as largest, count(*)::int as transactions from (
+         select count(*) as n from ledger_event where position > $1 group by xmin::text
+       ) steps`,
+      [before],
+    );
+    expect(largest).toBeLessThanOrEqual(500);
+    expect(transactions).toBeGreaterThanOrEqual((200 * 366) / 500);
+  }, 240_000);
 
   it('goes by the new time of day though the feed has not told of it yet', async () => {
     // Both slots lie in the same 24 hours after now, whatever the hour is.

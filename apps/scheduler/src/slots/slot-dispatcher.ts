@@ -7,31 +7,31 @@
  *
  * What a schedule said at a slot's time is read from the ledger, not from the timer. So a schedule that was paused or
  * deleted a second ago does not fire, though the feed has not brought the news yet.
+ *
+ * A schedule whose slots can't be judged is set aside and tried again. It holds up no other.
  */
-import { type EventContext, type EventData, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type EventContext, isRefusal, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
-  type BackupCommand,
   backupDecider,
-  backupName,
   definitionsOf,
   dueSlots,
   fold,
   instanceDecider,
-  type MadeFull,
   plannedType,
-  type RegisteredInstance,
-  type Slot,
   scheduleDecider,
-  scheduledBackupId,
 } from '@strongroom/domain';
-import { type AppendRequest, type Ledger, plan } from '@strongroom/ledger';
-import { Backups } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
+import { type AppendRequest, isOutage, type Ledger, plan } from '@strongroom/ledger';
+import { Views } from '@strongroom/read-model';
+import { type Ids, type Logger, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import { ZodError } from 'zod';
+import { whyBusy } from './busy-instances.js';
 import type { DueClock, DueTime } from './due-clock.js';
+import { HeldSchedules } from './held-schedules.js';
 import { LateTimers, timesAhead } from './late-timers.js';
-import { claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
+import { begin, idOfSlot, miss, type SlotDecision, skipBusy, skipPaused, skipTaken } from './slot-decision.js';
+import { SlotParents } from './slot-parents.js';
+import { accountsDue, claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
+import { SlotWatch } from './slot-watch.js';
 
 export interface Decided {
   fired: number;
@@ -41,25 +41,30 @@ export interface Decided {
   lagMs: number;
 }
 
-type Told = Map<string, RecordedEvent[]>;
-
-/** What is to be recorded about one slot. */
-interface SlotDecision {
-  timer: SlotTimer;
-  slotAt: Date;
-  command: BackupCommand;
+/** What one transaction has done. */
+interface Batch {
+  /** How many timers were taken. Each was moved, dropped or held back, but for those that found no room. */
+  claimed: number;
+  recorded: SlotDecision[];
 }
 
-const batchSize = 200;
-/** How long a timer is left that waits for the clocks to agree, or for a version that can read its history. */
-const heldMs = 60_000;
+const mostTimers = 200;
+/** How many slots are decided in one transaction. After a long outage one schedule alone may have hundreds. */
+const mostDecisions = 500;
+/** How many timers' accounts are looked at before they are taken. Others may take some of them. */
+const mostLookedAt = 1_000;
+/** How long a slot is left whose parent is not known yet. A pass waits less, and so it ends. */
+const soonMs = 2_000;
 const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
 
 export class SlotDispatcher {
-  private readonly backups: Backups;
+  private readonly parents: SlotParents;
   private readonly late: LateTimers;
-  /** Schedules with slots that can't be judged now, and until when they are left. */
-  private readonly held = new Map<string, number>();
+  private readonly setAside: SetAside;
+  private readonly held = new HeldSchedules();
+  private readonly watch = new SlotWatch();
+  /** The part of a full batch that is taken. It gets smaller when the process is too slow for a full one. */
+  private share = 1;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -69,173 +74,195 @@ export class SlotDispatcher {
     private readonly log: Logger,
     private readonly catchUpMs: number,
   ) {
-    this.backups = new Backups(dataSource);
-    this.late = new LateTimers(dataSource, ledger, log, catchUpMs);
+    this.setAside = new SetAside(dataSource, log);
+    this.parents = new SlotParents({ dataSource, ledger, views: new Views(dataSource, ledger, this.setAside), log });
+    this.late = new LateTimers({ dataSource, ledger, log, catchUpMs, setAside: this.setAside, held: this.held });
   }
 
   /** How many schedules have slots that are due and can't be judged now: their history can't be read, or the time is in doubt. */
   get heldBack(): number {
-    return this.heldNow().length;
+    return this.held.now().length;
   }
 
-  /** Decides due slots until none is left. */
-  async decideDue(): Promise<Decided> {
+  /** Decides due slots until none is left, or until the signal is aborted. */
+  async decideDue(signal?: AbortSignal): Promise<Decided> {
     let total = nothing;
-    await this.late.putBack(await this.clock.time(this.dataSource.manager));
-    for (;;) {
+    const begun = await this.clock.time(this.dataSource.manager);
+    this.watch.look(begun);
+    await this.late.putBack(begun);
+    while (!signal?.aborted) {
       const time = await this.clock.time(this.dataSource.manager);
-      const { claimed, decided } = await this.dataSource.transaction((manager) => this.decideBatch(manager, time));
-      total = {
-        fired: total.fired + decided.fired,
-        skipped: total.skipped + decided.skipped,
-        missed: total.missed + decided.missed,
-        lagMs: Math.max(total.lagMs, decided.lagMs),
-      };
-      if (claimed === 0) return total;
+      this.watch.look(time);
+      await this.parents.catchUp(await accountsDue(this.dataSource.manager, time.now, mostLookedAt));
+      const { claimed, recorded } = await this.decideSome(time);
+      for (const each of recorded) total = count(total, each, time.now);
+      this.tell(recorded, time.now);
+      if (claimed === 0) break;
     }
+    return total;
   }
 
-  private async decideBatch(
-    manager: EntityManager,
-    { now, isInDoubt, doubtMs }: DueTime,
-  ): Promise<{ claimed: number; decided: Decided }> {
-    const claimed = await claimDue(manager, now, batchSize, this.heldNow());
-    if (claimed.length === 0) return { claimed: 0, decided: nothing };
-    const { timers, history } = await this.readable(manager, claimed);
+  private async decideSome(time: DueTime): Promise<Batch> {
+    try {
+      const size = Math.ceil(mostTimers * this.share);
+      const batch = await this.dataSource.transaction((manager) => this.decideNext(manager, time, size));
+      this.share = Math.min(1, this.share * 2);
+      return batch;
+    } catch (error) {
+      if (isOutage(error)) {
+        this.share = Math.max(1 / mostTimers, this.share / 4);
+        throw error;
+      }
+    }
+    // One timer has made the transaction of all fail. Each is decided apart, to find that one.
+    return this.decideApart(time);
+  }
 
+  private async decideApart(time: DueTime): Promise<Batch> {
+    const all: Batch = { claimed: 0, recorded: [] };
+    while (all.claimed < mostTimers) {
+      let taken: SlotTimer | undefined;
+      try {
+        const onTaken = (timer: SlotTimer) => {
+          taken = timer;
+        };
+        const { claimed, recorded } = await this.dataSource.transaction((manager) =>
+          this.decideNext(manager, time, 1, onTaken),
+        );
+        if (claimed === 0) break;
+        all.recorded.push(...recorded);
+      } catch (error) {
+        if (!taken || isOutage(error)) throw error;
+        await this.hold(this.dataSource.manager, taken.scheduleId, taken.accountId, messageOf(error));
+      }
+      all.claimed += 1;
+    }
+    return all;
+  }
+
+  private async decideNext(
+    manager: EntityManager,
+    time: DueTime,
+    size: number,
+    onTaken?: (timer: SlotTimer) => void,
+  ): Promise<Batch> {
+    const { timers, unreadable } = await claimDue(manager, time.now, size, this.held.now());
+    for (const timer of timers) onTaken?.(timer);
+    for (const { scheduleId, reason } of unreadable) await this.hold(manager, scheduleId, null, reason);
+    // A timer is made anew from its schedule where it is missing.
+    const broken = unreadable.map(({ scheduleId }) => scheduleId);
+    if (broken.length > 0) await dropTimers(manager, broken);
+    const decisions = await this.decide(manager, timers, time, Math.ceil(mostDecisions * (size / mostTimers)));
+    await this.parents.find(manager, decisions);
+    return { claimed: timers.length + unreadable.length, recorded: await this.record(manager, decisions) };
+  }
+
+  /** Judges the due slots of timers, and moves the timers on. */
+  private async decide(
+    manager: EntityManager,
+    timers: readonly SlotTimer[],
+    { now, isInDoubt, doubtMs }: DueTime,
+    most: number,
+  ): Promise<SlotDecision[]> {
+    const { told, unreadable } = await this.ledger.readEach(manager, timers.flatMap(streamsOf));
     const decisions: SlotDecision[] = [];
     const moved: { scheduleId: string; nextSlotAt: Date }[] = [];
     const gone: string[] = [];
     for (const timer of timers) {
-      const told = history.get(streamOf('schedule', timer.scheduleId)) ?? [];
-      const schedule = fold(scheduleDecider, told);
-      const instance = fold(instanceDecider, history.get(streamOf('instance', timer.instanceId)) ?? []);
+      const { scheduleId, accountId, instanceId } = timer;
+      const room = most - decisions.length;
+      // The others stay due, and are taken next.
+      if (room <= 0) break;
+      const [broken] = streamsOf(timer).flatMap((stream) => unreadable.get(stream) ?? []);
+      if (broken) {
+        await this.hold(manager, scheduleId, accountId, broken.message);
+        continue;
+      }
+      const history = told.get(streamOf('schedule', scheduleId)) ?? [];
+      const schedule = fold(scheduleDecider, history);
+      const instance = fold(instanceDecider, told.get(streamOf('instance', instanceId)) ?? []);
       if (schedule.is !== 'active' || instance.is !== 'registered') {
-        gone.push(timer.scheduleId);
+        gone.push(scheduleId);
         continue;
       }
-      const spans = definitionsOf(told, { now, latest: new Date(timer.nextSlotAt.getTime() - 1) });
-      const { paused, missed, fire, next } = dueSlots(spans, timer.nextSlotAt, now, this.catchUpMs + doubtMs);
-      for (const { slotAt } of paused) decisions.push({ timer, slotAt, command: skip(timer, slotAt, wasPaused) });
-      if (fire) decisions.push({ timer, slotAt: fire.slotAt, command: begin(timer, fire, instance) });
+      const { paused, missed, fire, next } = slotsOf(timer, history, { now, doubtMs, room, catchUpMs: this.catchUpMs });
+      if (fire && isIncremental(fire) && this.parents.mayLack(accountId)) {
+        this.held.hold(scheduleId, soonMs);
+        continue;
+      }
+      for (const { slotAt } of paused) decisions.push(skipPaused(timer, slotAt));
+      if (fire) {
+        const delay = this.watch.delayOf(fire.slotAt, now, timesAhead(timer.ahead, fire.slotAt) > 0);
+        decisions.push(begin(timer, fire, { instance, delay }));
+      }
       if (isInDoubt && missed.length > 0) {
-        this.held.set(timer.scheduleId, performance.now() + heldMs);
+        this.held.hold(scheduleId);
         continue;
       }
-      for (const { slotAt } of missed) decisions.push({ timer, slotAt, command: miss(timer, slotAt, now) });
-      moved.push({ scheduleId: timer.scheduleId, nextSlotAt: next });
+      for (const { slotAt } of missed) {
+        const reason = this.watch.whyMissed(slotAt, now, { inItsPlace: fire?.slotAt, catchUpMs: this.catchUpMs });
+        decisions.push(miss(timer, slotAt, reason));
+      }
+      moved.push({ scheduleId, nextSlotAt: next });
     }
-    await this.findParents(manager, decisions);
     if (gone.length > 0) await dropTimers(manager, gone);
     if (moved.length > 0) await moveTimers(manager, moved);
-    return { claimed: claimed.length, decided: await this.record(manager, decisions, now) };
+    await this.setAside.takeBack('schedule', [...gone, ...moved.map(({ scheduleId }) => scheduleId)], manager);
+    return decisions;
   }
 
-  /** A history that can't be read, such as one with events of a newer version, holds up its own schedule and no other. */
-  private async readable(
+  private async hold(
     manager: EntityManager,
-    claimed: SlotTimer[],
-  ): Promise<{ timers: SlotTimer[]; history: Told }> {
-    const read = (timers: SlotTimer[]) =>
-      this.ledger.readStreams(
-        manager,
-        timers.flatMap(({ scheduleId, instanceId }) => [
-          streamOf('schedule', scheduleId),
-          streamOf('instance', instanceId),
-        ]),
-      );
-    try {
-      return { timers: claimed, history: await read(claimed) };
-    } catch (error) {
-      if (!(error instanceof ZodError)) throw error;
-    }
-    const timers: SlotTimer[] = [];
-    const history: Told = new Map();
-    for (const timer of claimed) {
-      try {
-        for (const [stream, events] of await read([timer])) history.set(stream, events);
-        timers.push(timer);
-      } catch (error) {
-        if (!(error instanceof ZodError)) throw error;
-        this.held.set(timer.scheduleId, performance.now() + heldMs);
-        this.log.error(
-          { err: error, schedule: timer.scheduleId },
-          `the history of schedule ${timer.scheduleId} or of its instance can't be read: its slots wait for a version that can`,
-        );
-      }
-    }
-    return { timers, history };
-  }
-
-  private heldNow(): string[] {
-    for (const [scheduleId, until] of this.held) if (until <= performance.now()) this.held.delete(scheduleId);
-    return [...this.held.keys()];
-  }
-
-  /** An incremental is built on the newest completed backup of the instance, whoever asked for that. Without one the run is full. */
-  private async findParents(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
-    const incremental = decisions.flatMap(({ timer, command }) =>
-      command.type === 'RequestBackup' && command.request.type === 'incremental' ? [{ timer, command }] : [],
+    scheduleId: string,
+    accountId: string | null,
+    reason: string,
+  ): Promise<void> {
+    this.held.hold(scheduleId);
+    await this.setAside.put(
+      'schedule',
+      [{ id: scheduleId, accountId, reason: `its slots can't be judged: ${reason}` }],
+      manager,
     );
-    if (incremental.length === 0) return;
-    const ids = incremental.map(({ timer }) => timer.instanceId);
-    const newest = await this.backups.newestCompletedOf(manager, ids);
-    const streams = [...newest.values()].map(({ id }) => streamOf('backup', id));
-    const history = await this.ledger.readStreams(manager, streams);
-    for (const { timer, command } of incremental) {
-      const { id: parentId = '', isWhole } = newest.get(timer.instanceId) ?? {};
-      // The view may be a moment behind the ledger: a backup that was just deleted is no parent.
-      const parent = fold(backupDecider, history.get(streamOf('backup', parentId)) ?? []);
-      if (isWhole && parent.is === 'completed') {
-        Object.assign(command, { parent, request: { ...command.request, parentId } });
-        continue;
-      }
-      const madeFull = parentId === '' ? nothingThere : beingDeleted(parentId);
-      Object.assign(command, { madeFull, request: { ...command.request, type: 'full' } });
-    }
   }
 
   /**
-   * Appends the decisions. From its first statement on it holds the lock that every other append waits for. A process that
-   * freezes there loses its session within two seconds, and the lock with it.
+   * Appends the decisions. From its first statement on it holds the lock that every other append waits for, so nothing is
+   * logged before the commit. @returns the decisions that are the slots' outcomes
    */
-  private async record(manager: EntityManager, decisions: SlotDecision[], now: Date): Promise<Decided> {
-    const decided = { ...nothing };
-    if (decisions.length === 0) return decided;
+  private async record(manager: EntityManager, decisions: SlotDecision[]): Promise<SlotDecision[]> {
+    if (decisions.length === 0) return [];
     await this.skipBusy(manager, decisions);
-    await manager.query(`set local idle_in_transaction_session_timeout = '2s'`);
-    const busy = await this.append(manager, decisions, decided, now);
+    const { recorded, busy } = await this.append(manager, decisions);
+    if (busy.length === 0) return recorded;
     // Another request has begun a backup of these instances since they were looked at.
-    if (busy.length > 0) await this.append(manager, busy.map(skipRunning), decided, now);
-    return decided;
+    return [...recorded, ...(await this.append(manager, busy.map(skipTaken))).recorded];
   }
 
-  /** A slot whose backup can't begin, because another of the instance is running, is skipped. */
+  /** A slot whose backup can't begin, because another of the instance has not ended, is skipped. */
   private async skipBusy(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
     const asked = decisions.flatMap(({ timer, command }) => (command.type === 'RequestBackup' ? timer.instanceId : []));
     const busy = await this.ledger.claimedOf(manager, 'running-backup-of-instance', asked);
+    const why = await whyBusy(manager, this.ledger, [...busy.values()]);
     for (const decision of decisions) {
       if (decision.command.type !== 'RequestBackup') continue;
-      const { instanceId } = decision.timer;
-      if (busy.has(instanceId)) decision.command = skipRunning(decision).command;
+      const { timer, slotAt } = decision;
+      const holder = busy.get(timer.instanceId);
+      if (holder !== undefined) decision.command = skipBusy(decision, why(holder)).command;
       // No two requests of one append may share a claim.
-      busy.add(instanceId);
+      busy.set(timer.instanceId, streamOf('backup', idOfSlot(timer, slotAt)));
     }
   }
 
-  /** @returns the decisions that found a backup of their instance running */
+  /** @returns the decisions that were recorded, and those that found a backup of their instance running */
   private async append(
     manager: EntityManager,
     decisions: SlotDecision[],
-    decided: Decided,
-    now: Date,
-  ): Promise<SlotDecision[]> {
+  ): Promise<{ recorded: SlotDecision[]; busy: SlotDecision[] }> {
     const requests = decisions.map((decision) => this.request(decision));
     const outcomes = await this.ledger.appendWithin(manager, requests);
-    return decisions.filter((decision, index) => {
-      if (outcomes[index]?.outcome === 'appended') count(decided, decision, now, this.log);
-      return outcomes[index]?.outcome === 'claimed';
-    });
+    const which = (outcome: 'appended' | 'claimed') =>
+      decisions.filter((_, index) => outcomes[index]?.outcome === outcome);
+    return { recorded: which('appended'), busy: which('claimed') };
   }
 
   private request({ timer, slotAt, command }: SlotDecision): AppendRequest {
@@ -251,71 +278,41 @@ export class SlotDispatcher {
     if (isRefusal(request)) throw new TypeError(`a slot without a history was refused: ${request.message}`);
     return request;
   }
+
+  private tell(recorded: readonly SlotDecision[], now: Date): void {
+    for (const { timer, slotAt, command } of recorded) {
+      const lagMs = now.getTime() - slotAt.getTime();
+      const of = { schedule: timer.scheduleId, instance: timer.instanceId, slotAt: slotAt.toISOString(), lagMs };
+      this.log.info(of, `slot decided: ${command.type}`);
+    }
+  }
 }
 
 const noHistory: readonly RecordedEvent[] = [];
-const wasPaused = 'The schedule was paused.';
-const nothingThere: MadeFull = {
-  ground: 'nothing-to-build-on',
-  reason: 'When the slot came there was no completed backup of the instance to build on.',
-};
-const beingDeleted = (parentId: string): MadeFull => ({
-  ground: 'parent-not-there',
-  reason: `When the slot came backup ${parentId}, the newest of the instance, or what it is built on, was being deleted.`,
-});
 
-/** An outcome that the slot was given before its time is not its own, so the slot has another identity then. */
-function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
-  return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
+function streamsOf({ scheduleId, instanceId }: SlotTimer) {
+  return [streamOf('schedule', scheduleId), streamOf('instance', instanceId)];
 }
 
-/** Asks for the backup that is planned. Whether its server can give an incremental is found out when the backup is taken. */
-function begin(timer: SlotTimer, { slotAt, definition }: Slot, instance: RegisteredInstance): BackupCommand {
-  const request: EventData<'BackupRequested'> = {
-    backupId: idOfSlot(timer, slotAt),
-    instanceId: timer.instanceId,
-    scheduleId: timer.scheduleId,
-    slotAt: slotAt.toISOString(),
-    trigger: 'slot',
-    type: plannedType(definition.dayOfWeek, slotAt),
-    parentId: null,
-    name: scheduledBackupName(instance.name, slotAt),
-    description: null,
-    datastore: instance.datastore,
-    copyTo: definition.copyTo,
-  };
-  return { type: 'RequestBackup', request };
+interface Judging {
+  now: Date;
+  doubtMs: number;
+  catchUpMs: number;
+  /** How many slots may be judged. */
+  room: number;
 }
 
-/** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */
-function scheduledBackupName(instanceName: string, slotAt: Date): string {
-  const stamp = `${slotAt.toISOString().replaceAll(/[-:]/g, '').slice(0, 13)}Z`;
-  return backupName(instanceName, stamp);
+function slotsOf(timer: SlotTimer, history: readonly RecordedEvent[], { now, doubtMs, catchUpMs, room }: Judging) {
+  const spans = definitionsOf(history, { now, latest: new Date(timer.nextSlotAt.getTime() - 1) });
+  return dueSlots(spans, timer.nextSlotAt, now, catchUpMs + doubtMs, room);
 }
 
-function skip({ scheduleId, instanceId }: SlotTimer, slotAt: Date, reason: string): BackupCommand {
-  return { type: 'SkipSlot', slot: { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason } };
+function isIncremental({ slotAt, definition }: NonNullable<ReturnType<typeof slotsOf>['fire']>): boolean {
+  return plannedType(definition.dayOfWeek, slotAt) === 'incremental';
 }
 
-function skipRunning({ timer, slotAt }: SlotDecision): SlotDecision {
-  return { timer, slotAt, command: skip(timer, slotAt, 'A backup of the instance was still running.') };
-}
-
-function miss({ scheduleId, instanceId }: SlotTimer, slotAt: Date, now: Date): BackupCommand {
-  const lateMinutes = Math.round((now.getTime() - slotAt.getTime()) / 60_000);
-  const reason = `No scheduler was there to fire the slot; it was found ${lateMinutes} minutes late and not made up for.`;
-  return { type: 'MissSlot', slot: { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason } };
-}
-
-function count(decided: Decided, { timer, slotAt, command }: SlotDecision, now: Date, log: Logger): void {
-  const lagMs = now.getTime() - slotAt.getTime();
-  if (command.type === 'RequestBackup') {
-    decided.fired += 1;
-    decided.lagMs = Math.max(decided.lagMs, lagMs);
-  } else if (command.type === 'SkipSlot') decided.skipped += 1;
-  else decided.missed += 1;
-  log.info(
-    { schedule: timer.scheduleId, instance: timer.instanceId, slotAt: slotAt.toISOString(), lagMs },
-    `slot decided: ${command.type}`,
-  );
+function count(total: Decided, { slotAt, command }: SlotDecision, now: Date): Decided {
+  if (command.type === 'SkipSlot') return { ...total, skipped: total.skipped + 1 };
+  if (command.type !== 'RequestBackup') return { ...total, missed: total.missed + 1 };
+  return { ...total, fired: total.fired + 1, lagMs: Math.max(total.lagMs, now.getTime() - slotAt.getTime()) };
 }

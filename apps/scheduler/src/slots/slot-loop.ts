@@ -35,8 +35,8 @@ export function slotLoop(
     name: 'slot dispatcher',
     intervalMs,
     log,
-    pass: async () => {
-      const { fired, skipped, missed, lagMs } = await dispatcher.decideDue();
+    pass: async (signal) => {
+      const { fired, skipped, missed, lagMs } = await dispatcher.decideDue(signal);
       slots.inc({ outcome: 'fired' }, fired);
       slots.inc({ outcome: 'skipped' }, skipped);
       slots.inc({ outcome: 'missed' }, missed);

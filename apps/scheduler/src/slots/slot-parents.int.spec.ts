@@ -75,6 +75,53 @@ async function byHand(instanceId: string, parentId: string | null = null): Promi
 }
 
 describe('a slot', () => {
+  it('waits for the views of its account while they are folded, and is not made full for what they do not show yet', async () => {
+    const { scheduleId, instanceId, slotAt } = await incrementals();
+    const parentId = await byHand(instanceId);
+    await world.dataSource.query('delete from backup_view');
+    await world.dataSource.query('update view_head set position = 0, whole_until = 0');
+    const folding = world.dataSource.createQueryRunner();
+    await folding.startTransaction();
+    try {
+      await folding.query('set local idle_in_transaction_session_timeout = 0');
+      await folding.query('select 1 from view_head for update');
+      expect(await askedOf(scheduleId, slotAt)).toEqual({ asked: undefined, told: [] });
+      await folding.commitTransaction();
+    } finally {
+      await folding.release();
+    }
+    expect(await askedOf(scheduleId, slotAt)).toMatchObject({ asked: { type: 'incremental', parentId }, told: [] });
+  });
+
+  it('builds on a backup of which a newer version has told more, and on none whose history can not be read', async () => {
+    const { scheduleId, instanceId, slotAt } = await incrementals();
+    const parentId = await byHand(instanceId);
+    const tellMore = (type: string, version: number) =>
+      world.dataSource.query(
+        `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+         select gen_random_uuid(), stream, $3, aggregate, $2, account_id, instance_id, now(), '{}', context
+         from ledger_event where stream = $1 and version = 1`,
+        [streamOf('backup', parentId), type, version],
+      );
+    await tellMore('BackupWeighed', 10);
+    expect(await askedOf(scheduleId, slotAt)).toMatchObject({ asked: { type: 'incremental', parentId }, told: [] });
+    await end(instanceId, {
+      type: 'BackupFailed',
+      data: {
+        ...{ backupId: scheduledBackupId(scheduleId, slotAt), instanceId, scheduleId },
+        attempt: 1,
+        code: 'x',
+        reason: 'x',
+      },
+    });
+    await tellMore('BackupDeletionRequested', 11);
+    const reason = expect.stringContaining('could not be read');
+    expect(await askedOf(scheduleId, dayAfter(slotAt))).toMatchObject({
+      asked: { type: 'full', parentId: null },
+      told: [{ type: 'BackupMadeFull', data: { ground: 'parent-not-there', reason } }],
+    });
+  });
+
   it('builds on what there is, whatever version the server had when it was registered', async () => {
     const { scheduleId, instanceId, slotAt } = await incrementals('16');
     await askedOf(scheduleId, slotAt);
@@ -127,13 +174,13 @@ describe('a slot', () => {
       data: { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' },
     });
     const alone = await byHand(instanceId);
-    // The views do not show it yet.
+    // The views do not show it yet. They are brought up to date before the slot is judged.
     await world.record(streamOf('backup', alone), instanceId, {
       type: 'BackupDeletionRequested',
       data: { backupId: alone, instanceId, scheduleId: null, trigger: 'request' },
     });
     expect((await askedOf(scheduleId, dayAfter(slotAt))).told).toMatchObject([
-      { data: { ground: 'parent-not-there', reason: expect.stringContaining(alone) } },
+      { data: { ground: 'parent-not-there', reason: expect.stringContaining(child) } },
     ]);
   });
 });

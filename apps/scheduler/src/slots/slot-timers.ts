@@ -35,6 +35,29 @@ const timerRow = z
     }),
   );
 
+/** Timers that a transaction has taken. A row that can't be read stops no other. */
+export interface ClaimedTimers {
+  timers: SlotTimer[];
+  unreadable: { scheduleId: string; reason: string }[];
+}
+
+const ids = z.array(z.object({ id: z.string() }));
+const ofSchedule = z.object({ schedule_id: z.string() });
+
+function claimed(rows: unknown): ClaimedTimers {
+  const found: ClaimedTimers = { timers: [], unreadable: [] };
+  for (const row of z.array(z.unknown()).parse(rows)) {
+    const { data, error } = timerRow.safeParse(row);
+    if (data) found.timers.push(data);
+    else {
+      const { schedule_id: scheduleId } = ofSchedule.parse(row);
+      const wrong = error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+      found.unreadable.push({ scheduleId, reason: `its timer can't be read: ${wrong}` });
+    }
+  }
+  return found;
+}
+
 /** Sets the timer of a new schedule. The timer of a changed one rings for the first slot of the change, if that comes first. */
 export async function setTimer(
   manager: EntityManager,
@@ -90,13 +113,24 @@ export async function claimDue(
   now: Date,
   limit: number,
   except: readonly string[] = [],
-): Promise<SlotTimer[]> {
+): Promise<ClaimedTimers> {
   const rows: unknown = await manager.query(
     `select ${columns} from slot_timer
      where next_slot_at <= $1 and schedule_id <> all($3) order by next_slot_at limit $2 for update skip locked`,
     [now, limit, except],
   );
-  return z.array(timerRow).parse(rows);
+  return claimed(rows);
+}
+
+/** The accounts of the timers that are due longest, which others may have taken. */
+export async function accountsDue(manager: EntityManager, now: Date, limit: number): Promise<string[]> {
+  const rows: unknown = await manager.query(
+    `select distinct account_id as id from (
+       select account_id from slot_timer where next_slot_at <= $1 order by next_slot_at limit $2
+     ) due`,
+    [now, limit],
+  );
+  return ids.parse(rows).map(({ id }) => id);
 }
 
 /**
@@ -104,7 +138,11 @@ export async function claimDue(
  * set them. Every schedule has a slot within 24 hours, so a timer that rings later is found by the index alone.
  * @param all whether to find those that ring within 24 hours too, for which every timer is read
  */
-export async function claimLate(manager: EntityManager, now: Date, limit: number, all: boolean): Promise<SlotTimer[]> {
+export async function claimLate(
+  manager: EntityManager,
+  now: Date,
+  { limit, all, except }: { limit: number; all: boolean; except: readonly string[] },
+): Promise<ClaimedTimers> {
   const rows: unknown = await manager.query(
     `select ${columns} from slot_timer
      cross join lateral (
@@ -113,10 +151,11 @@ export async function claimLate(manager: EntityManager, now: Date, limit: number
      where next_slot_at > $1::timestamptz + case when $3 then interval '0' else interval '24 hours' end
        and next_slot_at at time zone 'UTC'
          > today + case when today > $1::timestamptz at time zone 'UTC' then interval '0' else interval '24 hours' end
+       and schedule_id <> all($4)
      limit $2 for update of slot_timer skip locked`,
-    [now, limit, all],
+    [now, limit, all, except],
   );
-  return z.array(timerRow).parse(rows);
+  return claimed(rows);
 }
 
 export async function putBackTimer(
@@ -150,7 +189,8 @@ export async function dropTimers(manager: EntityManager, scheduleIds: string[]):
 /** How long the slot that is due longest has been waiting, in milliseconds; 0 when none is due. */
 export async function overdueMs(manager: EntityManager): Promise<number> {
   const rows: unknown = await manager.query(
-    'select greatest(coalesce(extract(epoch from now() - min(next_slot_at)) * 1000, 0), 0)::float8 as ms from slot_timer',
+    `select greatest(coalesce(extract(epoch from now() - min(next_slot_at)) * 1000, 0), 0)::float8 as ms
+     from slot_timer where next_slot_at > '-infinity'`,
   );
   return z.array(z.object({ ms: z.number() })).parse(rows)[0]?.ms ?? 0;
 }

@@ -175,9 +175,10 @@ class World {
     for (const { stream } of open) {
       const backupId = stream.slice('backup-'.length);
       const failed = { backupId, instanceId, scheduleId, attempt: 1, code: 'server-unreachable', reason: 'down' };
+      const told = await ledger.readStream(streamOf('backup', backupId));
       await ledger.append({
         stream: streamOf('backup', backupId),
-        expectedVersion: 1,
+        expectedVersion: told.length,
         accountId: 'acme',
         instanceId,
         context,

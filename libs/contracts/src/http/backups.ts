@@ -78,8 +78,12 @@ export const copyResource = z.object({
   checksum: z.string().nullable(),
   verified: z.boolean(),
   locationRef: z.string().nullable(),
-  fault: fault.nullable(),
+  /** Why the newest attempt has failed, and since when attempts fail for that reason. */
+  fault: fault.extend({ since: utcTime.nullable() }).nullable(),
+  /** When it is tried again at the latest. A region that was away and is back is tried at once. */
   retry_at: utcTime.nullable(),
+  /** The backup that this one is built on, while the region does not have it: it is copied there first. */
+  waits_for: z.string().nullable(),
   created: utcTime,
   updated: utcTime,
   started: utcTime.nullable(),

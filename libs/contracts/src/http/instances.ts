@@ -11,6 +11,25 @@ const host = text(1, 255).refine((value) => /^[\p{L}\p{N}._:%-]+$/u.test(value),
   error: 'must be a host name or an IP address',
 });
 
+const name = text(1, 255);
+const port = integer(1, 65_535);
+const user = text(1, 63);
+const database = text(1, 63);
+/** It is kept sealed, and stands in no answer, event or log. */
+const password = text(0, 1_024, 'text');
+const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+const tls = z.enum(tlsModes, { error: 'must be "disable", "require", "verify-ca" or "verify-full"' });
+/** An empty text means none. */
+const pem = text(0, 32_768, 'text');
+const certificates = {
+  /** The authorities that must have signed the server's certificate. Without it, those that the service trusts. */
+  ca_certificate: optional(pem),
+  /** What the service shows to the server. More certificates may follow it, up to the authority. */
+  client_certificate: optional(pem),
+  /** The key of `client_certificate`, without a passphrase. It is kept as the password is. */
+  client_key: optional(pem),
+};
+
 /** An instance has either `connection` (registered) or `restorePoint` (built). The other one can only be null. */
 function beside(other: string) {
   return optional(z.null({ error: `can only be null beside ${other}` }));
@@ -18,7 +37,7 @@ function beside(other: string) {
 
 export const registerInstanceRequest = z.strictObject({
   instance: z.strictObject({
-    name: text(1, 255),
+    name,
     datastore: z.strictObject({
       type: datastoreType,
       version: text(1, 32).refine((value) => /^\d+(\.\d+)*$/.test(value), {
@@ -27,14 +46,12 @@ export const registerInstanceRequest = z.strictObject({
     }),
     connection: z.strictObject({
       host,
-      port: integer(1, 65_535),
-      user: text(1, 63),
-      /** It is kept sealed, and stands in no answer, event or log. */
-      password: text(0, 1_024, 'text'),
-      database: optional(text(1, 63)),
-      tls: optional(
-        z.enum(['disable', 'require', 'verify-full'], { error: 'must be "disable", "require" or "verify-full"' }),
-      ),
+      port,
+      user,
+      password,
+      database: optional(database),
+      tls: optional(tls),
+      ...certificates,
     }),
     restorePoint: beside('connection'),
   }),
@@ -42,7 +59,7 @@ export const registerInstanceRequest = z.strictObject({
 
 export const restoreInstanceRequest = z.strictObject({
   instance: z.strictObject({
-    name: text(1, 255),
+    name,
     restorePoint: z.strictObject({ backupRef: idInBody }),
     connection: beside('restorePoint'),
     // Known clients send these fields. They have no effect: the server is as the backup has it.
@@ -61,10 +78,66 @@ export const restoreInstanceRequest = z.strictObject({
   }),
 });
 
-/** Known clients send other actions here, such as `resize`. A service of backups does none of them. */
-export const instanceActionRequest = z.strictObject({
+const nothingElse = optional(z.null({ error: 'can only be null: a service of backups does not change this' }));
+
+/** Every field stays as it is without a value of its own. The fields that can only be null are those of known clients. */
+export const changeInstanceRequest = z.strictObject({
+  instance: z.strictObject({
+    name: optional(name),
+    connection: optional(
+      z.strictObject({
+        host: optional(host),
+        port: optional(port),
+        user: optional(user),
+        password: optional(password),
+        database: optional(database),
+        tls: optional(tls),
+        ...certificates,
+      }),
+    ),
+    /** Whether the connection is tried before it counts. */
+    verify: optional(z.boolean({ error: 'must be true or false' })),
+    configuration: nothingElse,
+    replica_of: nothingElse,
+    slave_of: nothingElse,
+    access: nothingElse,
+  }),
+});
+export type ChangeInstanceRequest = z.output<typeof changeInstanceRequest>['instance'];
+export type ConnectionChange = NonNullable<ChangeInstanceRequest['connection']>;
+
+export const acceptLineageRequest = z.strictObject({
   'accept-lineage': z.strictObject({ lineage: idInBody }),
 });
+export const testConnectionRequest = z.strictObject({ 'test-connection': z.strictObject({}).nullable() });
+
+/** Known clients send other actions here, such as `resize`. A service of backups does none of them. */
+export const instanceActionRequest = z.union([acceptLineageRequest, testConnectionRequest]);
+
+/** Whether backups of a kind are possible now. */
+const possibility = z.object({
+  possible: z.boolean(),
+  /** Everything that is missing, each as sentences that say what to change; empty when nothing is. */
+  missing: z.array(z.string()),
+});
+
+export const connectionTest = z.object({
+  /** What the server calls itself; null when it let nobody in. */
+  server: z.object({ version: z.string(), system_id: z.string().nullable() }).nullable(),
+  full: possibility,
+  incremental: possibility,
+  tried: z.array(
+    z.object({
+      what: z.string(),
+      /** Null when it went well. */
+      fault: z.object({ code: z.string(), message: z.string() }).nullable(),
+    }),
+  ),
+  /** What is well now and will not stay so, such as a certificate that ends soon. */
+  warnings: z.array(z.string()),
+});
+export type ConnectionTest = z.infer<typeof connectionTest>;
+export const connectionTestResponse = z.object({ connection_test: connectionTest });
 
 /** A lineage: the backups that are states of one history of one server. Retention counts each lineage apart. */
 export const lineageResource = z.object({
@@ -95,12 +168,25 @@ export const instanceResource = z.object({
   operating_status: z.enum(['HEALTHY', 'UNKNOWN', 'BUILDING', 'FAILED']),
   /** Why it is in `ERROR`. It is absent without a fault, because known clients take its presence for one. */
   fault: z.object({ code: z.string(), message: z.string(), created: zonelessTime }).optional(),
+  /** The version is the one that the server has told. Until it has told one, it is the one that was declared. */
   datastore: z.object({ type: z.string(), version: z.string() }),
   flavor: z.object({ id: z.literal('0'), links }),
   volume: z.object({ size: z.int() }),
   /** Null until it is built. */
   hostname: z.string().nullable(),
   port: z.int().nullable(),
+  /** How the server is reached, without its credential; null until it is built. */
+  connection: z
+    .object({
+      host: z.string(),
+      port: z.int(),
+      user: z.string(),
+      database: z.string(),
+      tls: z.enum(tlsModes),
+      ca_certificate: z.string().nullable(),
+      client_certificate: z.string().nullable(),
+    })
+    .nullable(),
   /** Its address, when that is an IP address; a host name is not looked up. Known clients also read `addresses`. */
   ip: z.array(z.string()),
   addresses: z.array(z.object({ type: z.enum(['private', 'public']), address: z.string() })),
@@ -109,7 +195,7 @@ export const instanceResource = z.object({
   schedule: scheduleResource.nullable(),
   /** The lineage with the newest backup comes first. */
   lineages: z.array(lineageResource),
-  /** What to do when the server is another one than before; null when nothing is to be done. */
+  /** What to do about a server that is another one than before, or about certificates that end; null when nothing is. */
   warning: z.string().nullable(),
   links,
 });
@@ -162,6 +248,38 @@ export const getInstancesId = {
   response: instanceResponse,
 } as const satisfies Operation;
 
+const change = {
+  path: `${accountPath}/instances/{id}`,
+  status: 202,
+  request: changeInstanceRequest,
+  faults: ['unprocessableEntity'],
+  changes: true,
+  notes:
+    'A connection or a credential is tried against the server first. When no full backup could be taken with it, the answer is a 422 and the one before stays. With "verify": false it counts without being tried. Schedule, backups and retention stay as they are. A backup that is running goes on with the connection that it has.',
+} as const;
+
+export const patchInstancesId = {
+  ...change,
+  name: 'patchInstancesId',
+  method: 'PATCH',
+  summary: "Change an instance's name, connection or credential",
+  examples: [
+    { name: 'rename', request: { instance: { name: 'bills' } } },
+    {
+      name: 'rotate',
+      request: { instance: { connection: { password: 'new secret' }, verify: false } },
+    },
+  ],
+} as const satisfies Operation;
+
+export const putInstancesId = {
+  ...change,
+  name: 'putInstancesId',
+  method: 'PUT',
+  summary: 'The same as PATCH, for known clients: what is left out stays',
+  examples: [{ name: 'rename', request: { instance: { name: 'bills' } } }],
+} as const satisfies Operation;
+
 export const deleteInstancesId = {
   name: 'deleteInstancesId',
   method: 'DELETE',
@@ -176,13 +294,17 @@ export const postInstancesIdAction = {
   name: 'postInstancesIdAction',
   method: 'POST',
   path: `${accountPath}/instances/{id}/action`,
-  summary: 'Accept another server behind the address of an instance',
+  summary: 'Accept another server behind the address of an instance, or test the connection to it',
   notes:
-    "Says that the server of this lineage is the right one. Once the lineage has as many cycles of its own as are kept, retention deletes the older backups of the instance's other lineages. It needs a role that may DELETE. Any other action is a 501, and a 422 while a backup runs.",
+    "accept-lineage says that the server of this lineage is the right one. Once the lineage has as many cycles of its own as are kept, retention deletes the older backups of the instance's other lineages. It needs a role that may DELETE. test-connection tries the connections that backups need, within five seconds, and tells everything that full and incremental backups lack; it is answered with a 200. Any other action is a 501, and a 422 while a backup runs.",
   status: 202,
   request: instanceActionRequest,
+  answer: connectionTestResponse,
   faults: ['unprocessableEntity', 'notImplemented'],
-  examples: [{ name: 'accept', request: { 'accept-lineage': { lineage: exampleId } } }],
+  examples: [
+    { name: 'accept', request: { 'accept-lineage': { lineage: exampleId } } },
+    { name: 'test', request: { 'test-connection': {} } },
+  ],
 } as const satisfies Operation;
 
 export const getInstancesIdBackups = {
@@ -199,6 +321,8 @@ export const instanceOperations: readonly Operation[] = [
   postInstances,
   getInstances,
   getInstancesId,
+  patchInstancesId,
+  putInstancesId,
   deleteInstancesId,
   postInstancesIdAction,
   getInstancesIdBackups,

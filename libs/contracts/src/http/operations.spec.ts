@@ -49,6 +49,8 @@ describe('the table of operations', () => {
         'POST …/instances',
         'GET …/instances',
         'GET …/instances/{id}',
+        'PATCH …/instances/{id}',
+        'PUT …/instances/{id}',
         'DELETE …/instances/{id}',
         'POST …/instances/{id}/action',
         'GET …/instances/{id}/backups',

@@ -8,11 +8,10 @@ import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
-import type { Patience } from './backup/base-backup.js';
 import { dial } from './dial.js';
 import { faultOfServer, triedAs } from './server-fault.js';
 import { Notices } from './server-words.js';
-import { SilenceLimit } from './silence-limit.js';
+import { type Patience, SilenceLimit } from './silence-limit.js';
 import { tlsOf } from './tls.js';
 
 /** How long the engine waits, in milliseconds. */

@@ -17,3 +17,8 @@ export function positionOf(text: string): bigint {
   const [high = '', low = ''] = text.split('/');
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
 }
+
+/** How many bytes of WAL lie between the two. Negative when the second lies before the first. */
+export function bytesBetween(first: string, second: string): number {
+  return Number(positionOf(second) - positionOf(first));
+}

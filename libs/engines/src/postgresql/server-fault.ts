@@ -108,7 +108,7 @@ const rules: readonly Rule[] = [
     states: /^53300$/,
     words: /max_wal_senders/,
     fault: 'server-exhausted',
-    advice: 'Raise max_wal_senders, or let another backup or a standby end first.',
+    advice: 'Raise max_wal_senders, or let another backup end first.',
   },
   {
     states: /^53400$/,
@@ -116,6 +116,8 @@ const rules: readonly Rule[] = [
     fault: 'server-exhausted',
     advice: 'Raise max_replication_slots, or let another backup end first.',
   },
+  // A limit of PostgreSQL itself, such as that of a file name in an archive.
+  { states: /^54/, fault: 'backup-not-permitted' },
   // Connections, memory and disk can be free again soon.
   { states: /^53/, fault: 'server-exhausted' },
   {
@@ -150,13 +152,20 @@ const rules: readonly Rule[] = [
     advice: 'See that the server is up and takes connections.',
   },
   { states: /^57P0/, fault: 'server-unreachable' },
-  { states: /^08/, words: /unsupported startup parameter|pgbouncer|pooler/i, ...pooler },
+  { states: /^08/, words: /unsupported startup parameter|bouncer|pooler/i, ...pooler },
   { states: /^08/, fault: 'server-unreachable' },
   {
     states: /^XX00[12]$/,
     fault: 'server-data-damaged',
     advice:
       'The backup is not kept, and those before it stay. See "A damaged page" in docs/operations.md: how to find what the file belongs to, how to mend it from the last good backup, and how to take a copy of the rest meanwhile.',
+  },
+  {
+    states: /^42601$/,
+    words: /IDENTIFY_SYSTEM|REPLICATION_SLOT|BASE_BACKUP/,
+    fault: 'backup-not-permitted',
+    advice:
+      'What answers there does not know the commands of replication: it is a connection pooler, or no PostgreSQL server. Give the instance the host and the port of the server itself.',
   },
   // The server does not know what was asked of it.
   { states: /^(0A000|42601)$/, isSending: false, fault: 'backup-not-permitted' },

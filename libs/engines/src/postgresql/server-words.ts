@@ -10,6 +10,8 @@ export interface Notice {
 }
 
 const mostNotices = 200;
+/** What a server says whenever a backup ends with an error, which tells nothing of the reason. */
+const emptyWords = /^aborting backup due to backend exiting/;
 
 /** The notices of one connection. Memory stays flat however many come. */
 export class Notices {
@@ -17,6 +19,7 @@ export class Notices {
   private dropped = 0;
 
   add(notice: Notice): void {
+    if (emptyWords.test(notice.message)) return;
     if (this.kept.length < mostNotices) this.kept.push(notice);
     else this.dropped += 1;
   }

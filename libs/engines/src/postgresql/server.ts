@@ -29,10 +29,9 @@ const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 
 
 /** Asks the server. @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
 export async function describe(client: pg.Client): Promise<Server> {
-  const show = async (name: string) =>
-    String(Object.values((await client.query<Record<string, unknown>>(`SHOW ${name}`)).rows[0] ?? {})[0] ?? '');
-  const versionNumber = Number(await show('server_version_num'));
-  const version = (await show('server_version')).split(' ')[0] ?? '';
+  const versionNumber = Number(await show(client, 'server_version_num'));
+  // A manifest and an event hold this much of it.
+  const version = ((await show(client, 'server_version')).split(' ')[0] ?? '').slice(0, 32);
   if (versionNumber < oldestVersion) {
     throw new EngineFault(
       'version-unsupported',
@@ -40,7 +39,7 @@ export async function describe(client: pg.Client): Promise<Server> {
     );
   }
   const { rows } = await client.query<{ systemid: unknown; timeline: unknown; xlogpos: unknown }>('IDENTIFY_SYSTEM');
-  const blockSize = Number(await show('block_size'));
+  const blockSize = Number(await show(client, 'block_size'));
   return {
     version,
     versionNumber,
@@ -48,11 +47,17 @@ export async function describe(client: pg.Client): Promise<Server> {
     timeline: Number(rows[0]?.timeline ?? 0),
     lsn: String(rows[0]?.xlogpos ?? ''),
     blockSize,
-    segmentBlocks: bytes(await show('segment_size')) / blockSize,
-    dataChecksums: await show('data_checksums'),
-    walLogHints: await show('wal_log_hints'),
-    summarizesWal: versionNumber >= oldestSummarizing && (await show('summarize_wal')) === 'on',
+    segmentBlocks: bytesOfSize(await show(client, 'segment_size')) / blockSize,
+    dataChecksums: await show(client, 'data_checksums'),
+    walLogHints: await show(client, 'wal_log_hints'),
+    summarizesWal: versionNumber >= oldestSummarizing && (await show(client, 'summarize_wal')) === 'on',
   };
+}
+
+/** Asks for a setting. Empty when the server gives none. */
+export async function show(client: pg.Client, name: string): Promise<string> {
+  const { rows } = await client.query<Record<string, unknown>>(`SHOW ${name}`);
+  return String(Object.values(rows[0] ?? {})[0] ?? '');
 }
 
 /** What a backup's manifest keeps of the server. @param history of its timeline; undefined when it is not known */
@@ -91,8 +96,8 @@ export function historyInFile(content: string): LeftTimeline[] {
   });
 }
 
-/** The bytes of a size that SHOW gives, such as `1GB`. */
-function bytes(size: string): number {
+/** The bytes of a size that SHOW gives, such as `1GB`. NaN for what is none, such as `-1`. */
+export function bytesOfSize(size: string): number {
   const [, count, unit = ''] = /^(\d+)([kMGT]?B)$/.exec(size) ?? [];
   return Number(count) * (bytesOf[unit] ?? Number.NaN);
 }

@@ -2,6 +2,16 @@
 import type { Socket } from 'node:net';
 import type { EngineFault } from '../engine-fault.js';
 
+/** How long nothing may come, in milliseconds, before the connection is given up. */
+export interface Patience {
+  /** Before the first archive, while the server makes a checkpoint and estimates its size. */
+  beginMs: number;
+  /** After that, as long as somebody reads. */
+  stallMs: number;
+  /** While nobody reads. All that time the server keeps its WAL for us. */
+  heldMs: number;
+}
+
 export class SilenceLimit {
   private why: ((seconds: number) => EngineFault) | undefined;
   private closedBy: EngineFault | undefined;

@@ -1,5 +1,4 @@
 /** What an error of the Kafka client means. The client wraps errors of requests that it has tried several times. */
-import { KafkaJSError } from 'kafkajs';
 
 /** Whether the broker takes no message, or no batch, of that size. */
 export function isTooLarge(error: unknown): boolean {
@@ -17,7 +16,6 @@ function withCauses(error: unknown): Error[] {
   const found: Error[] = [];
   for (let each = error; each instanceof Error && !found.includes(each); each = each.cause) {
     found.push(each);
-    if (each instanceof KafkaJSError && each.cause === undefined) break;
   }
   return found;
 }

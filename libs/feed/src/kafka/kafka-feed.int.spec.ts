@@ -1,15 +1,18 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { deadLetterTopic } from '@strongroom/contracts';
 import { eventually } from '../../../../test/services/eventually.js';
+import { describeWithKafka, hasKafka } from '../../../../test/services/kafka.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 import { KafkaWitness, kafkaForTests } from '../../fixtures/kafka-witness.js';
 import { feedContract } from '../feed.contract.js';
 import { feedLossesContract } from '../feed-losses.contract.js';
 
-feedContract('Kafka', kafkaForTests);
-feedLossesContract('Kafka', kafkaForTests);
+if (hasKafka()) {
+  feedContract('Kafka', kafkaForTests);
+  feedLossesContract('Kafka', kafkaForTests);
+}
 
-describe('the Kafka feed, on a topic that others can write to', () => {
+describeWithKafka('the Kafka feed, on a topic that others can write to', () => {
   let world: FeedWorld;
   let witness: KafkaWitness;
   beforeEach(async () => {

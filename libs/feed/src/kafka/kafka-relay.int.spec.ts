@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { KafkaBroker } from '@strongroom/local-services';
 import type { FeedConfig } from '@strongroom/runtime';
 import { eventually } from '../../../../test/services/eventually.js';
+import { describeWithKafka } from '../../../../test/services/kafka.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 import { KafkaWitness, kafkaForTests, type Witnessed } from '../../fixtures/kafka-witness.js';
 
@@ -23,7 +24,7 @@ function inOrder(messages: Witnessed[]): string[] {
   return ids;
 }
 
-describe('the relay', () => {
+describeWithKafka('the relay', () => {
   let world: FeedWorld;
   let witness: KafkaWitness;
   beforeEach(async () => {
@@ -179,7 +180,7 @@ describe('the relay', () => {
   });
 });
 
-describe('the relay and the feed, with a broker that fails', () => {
+describeWithKafka('the relay and the feed, with a broker that fails', () => {
   let folder: string;
   let broker: KafkaBroker;
   let world: FeedWorld;

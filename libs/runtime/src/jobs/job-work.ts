@@ -1,9 +1,12 @@
 /** What goes over an app's list of kinds of jobs while it runs: workers, standing jobs, the search for missing jobs, metrics. */
+import { messageOf } from '@strongroom/contracts';
 import type { Logger } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import type { SetAside } from '../set-aside.js';
 import { WorkLoop } from '../work-loop.js';
 import type { JobKind } from './job-kind.js';
-import { LeasedWorker } from './leased-worker.js';
+import type { LeasedJob } from './jobs.js';
+import { type Hold, LeasedWorker, type Performed } from './leased-worker.js';
 import { MissingJobs, type MissingJobsParts } from './missing-jobs.js';
 
 export interface JobWorkParts extends MissingJobsParts {
@@ -12,7 +15,13 @@ export interface JobWorkParts extends MissingJobsParts {
   log: Logger;
   /** Who holds the leases: unique to the process. */
   owner: string;
+  setAside: SetAside;
+  /** Whether an error is an outage, which passes. */
+  passes(error: unknown): boolean;
 }
+
+/** A job that has broken off so often before is counted as set aside. It is tried again when its lease lapses. */
+const mostBreaks = 2;
 
 const defaultPollMs = 500;
 const missingJobsMs = 60_000;
@@ -22,6 +31,11 @@ const standingJobsMs = 3_600_000;
 export interface Running {
   start(): void;
   stop(): Promise<void>;
+}
+
+/** Tells whether every lane is looked at for jobs. @throws with the lane that is not */
+export async function probeLanes(work: readonly Running[]): Promise<void> {
+  for (const each of work) if (each instanceof LeasedWorker) await each.probe();
 }
 
 /** The loops and workers of an app's kinds of jobs. */
@@ -58,11 +72,31 @@ function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Part
       concurrency: kind.concurrency(parts),
       leaseMs: config.leaseMs,
       pollMs: kind.pollMs?.(parts) ?? defaultPollMs,
-      perform: kind.perform.bind(kind, parts),
+      perform: (job: LeasedJob, hold: Hold) => performCounted(kind, parts, job, hold),
     };
     return new LeasedWorker(jobs, work, log);
   };
   return new Map((kind.lanes?.(parts) ?? ['']).map((lane) => [lane, worker(lane)]));
+}
+
+async function performCounted<Parts extends JobWorkParts>(
+  kind: JobKind<Parts>,
+  parts: Parts,
+  job: LeasedJob,
+  hold: Hold,
+): Promise<Performed> {
+  const id = `${job.kind}/${job.id}`;
+  try {
+    const performed = await kind.perform(parts, job, hold);
+    if (job.failures > 0) await parts.setAside.takeBack('job', [id]);
+    return performed;
+  } catch (error) {
+    if (job.failures >= mostBreaks && !hold.signal.aborted && !parts.passes(error)) {
+      const reason = `it broke off ${job.failures + 1} times: ${messageOf(error)}`;
+      await parts.setAside.put('job', [{ id, accountId: job.accountId, reason }]);
+    }
+    throw error;
+  }
 }
 
 function measure<Parts extends JobWorkParts>(

@@ -75,6 +75,10 @@ const isFree = `(lease_until is null or lease_until < now()
   or lease_until > now() + coalesce(lease_ms, ${longestOlderLeaseMs}) * interval '1 ms' + ${slack})`;
 const wasMistaken = `paused_at > now() + ${slack}`;
 
+const readyRows = z.array(z.object({ id: z.string(), ready_at: z.date() }));
+/** How many rows of old news one statement removes. */
+const oldNewsAtOnce = 5_000;
+
 const idRows = z.array(z.object({ id: z.string() }));
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
@@ -104,9 +108,19 @@ export class Jobs {
    * found done. A row from the future was written by a clock that has been put right since.
    */
   async forgetOldNews(): Promise<void> {
-    await this.dataSource.query(
-      `delete from job_news where added_at < now() - interval '1 day' or added_at > now() + interval '1 day'`,
-    );
+    for (let gone = oldNewsAtOnce; gone === oldNewsAtOnce; ) {
+      const rows: unknown = await this.dataSource.query(
+        `with old as (
+           select position, kind from job_news
+           where added_at < now() - interval '1 day' or added_at > now() + interval '1 day'
+           limit $1 for update skip locked
+         ), gone as (
+           delete from job_news n using old where n.position = old.position and n.kind = old.kind returning 1
+         ) select count(*)::int as touched from gone`,
+        [oldNewsAtOnce],
+      );
+      gone = touchedRows.parse(rows)[0]?.touched ?? 0;
+    }
   }
 
   /** Tells which of the ids have no job of the kind. */
@@ -237,6 +251,16 @@ export class Jobs {
     return new Map(
       rows.map(({ id, done_bytes, total_bytes }) => [id, { doneBytes: done_bytes, totalBytes: total_bytes }]),
     );
+  }
+
+  /** When the jobs that wait are ready. Those that are held are left out. */
+  async readyTimes(kind: string, ids: readonly string[]): Promise<Map<string, Date>> {
+    if (ids.length === 0) return new Map();
+    const found: unknown = await this.dataSource.query(
+      `select id, ready_at from job where kind = $1 and id = any($2::uuid[]) and ${isFree}`,
+      [kind, ids],
+    );
+    return new Map(readyRows.parse(found).map(({ id, ready_at }) => [id, ready_at]));
   }
 
   /** How many jobs wait and how many are held, by lane. Lanes without jobs are left out. */

@@ -28,7 +28,8 @@ export const instancesFolder = {
 
 export const catchUp = {
   name: 'STRONGROOM_CATCH_UP_MINUTES',
-  meaning: 'How late a slot may still run after an outage. A slot that is later counts as missed.',
+  meaning:
+    'How late a slot may still run after an outage, and for how long its backup is tried again whose faults pass. A slot that is later counts as missed. With 0 nothing is tried again.',
   form: wholeTime('minutes', 0, 525_600),
   usedBy: ['scheduler'],
   default: '720',

@@ -200,6 +200,10 @@ export class DirectoryVault extends Vault {
     });
   }
 
+  override roomBytes(): Promise<number | undefined> {
+    return this.root.doing('tell its room', () => this.root.files.roomBytes(this.root.path));
+  }
+
   private async probeReading(): Promise<void> {
     await this.root.doing('be read', () => this.root.files.access(this.root.path, constants.R_OK));
     await this.marker.check();

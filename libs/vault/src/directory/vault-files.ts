@@ -15,6 +15,7 @@ import {
   rm,
   rmdir,
   stat,
+  statfs,
   unlink,
 } from 'node:fs/promises';
 import { syncFolder } from '../sync-folder.js';
@@ -118,6 +119,14 @@ export class VaultFiles {
   /** Removes a file, or a folder with everything in it. */
   removeTree(path: string): Promise<void> {
     return this.step('remove', path, () => rm(path, { recursive: true, force: true }));
+  }
+
+  /** How many bytes this process may still write there. */
+  roomBytes(path: string): Promise<number> {
+    return this.step('statfs', path, async () => {
+      const { bavail, bsize } = await statfs(path);
+      return bavail * bsize;
+    });
   }
 
   /**

@@ -15,6 +15,7 @@ import { type CausedLedger, type Executed, LeasedLedger, type LeasedLedgerParts 
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
+import type { AwayRegions } from './away-regions.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
 import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
 import { CopySources } from './copy-sources.js';
@@ -22,6 +23,7 @@ import { CopySources } from './copy-sources.js';
 export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   vaults: Vaults;
+  away: Pick<AwayRegions, 'faultOf' | 'tell' | 'tellSuccess'>;
   /** The name of the process, which makes the copy. */
   replicator: string;
   /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
@@ -49,7 +51,8 @@ interface ToMake extends Asked<OpenCopy> {
 }
 
 const longestPauseMs = 300_000;
-const outageToldMs = 3_600_000;
+/** In an outage nobody has to look often: the copy is woken when its region is back. */
+const longestOutagePauseMs = 3_600_000;
 /** The first pause of a copy that waits for its parent. It doubles each time, and the parent's completion ends it. */
 const ancestorPauseMs = 1_000;
 /**
@@ -128,10 +131,9 @@ export class CopyAttempt {
     return this.begin(toMake, ancestor);
   }
 
-  private waitForRegion({ copy, log }: ToMake): Performed {
-    log.debug(`copy not begun: the vault of ${copy.request.region} is still away`);
-    const retryInMs = Math.min(this.parts.retryMs * 2 ** Math.min(this.job.failures, 20), longestPauseMs);
-    return { retryInMs, hasFailed: true };
+  private waitForRegion({ log }: ToMake): Performed {
+    log.debug('copy not begun: the outage that it was told of goes on');
+    return { retryInMs: pauseMs(this.parts.retryMs, this.job.failures, longestOutagePauseMs), hasFailed: true };
   }
 
   private async begin(toMake: ToMake, ancestor: Exclude<AncestorFound, 'awaited'>): Promise<Performed> {
@@ -161,10 +163,13 @@ export class CopyAttempt {
     const startedAt = parts.clock.now();
     const sources = new CopySources(parts, { copy, backup }, ledger, hold.signal);
     try {
+      const away = parts.away.faultOf(copy.request.region);
+      if (away) throw away;
       const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
       return await this.complete(toMake, made, startedAt);
     } catch (error) {
       if (hold.signal.aborted) throw error;
+      await parts.away.tell(error);
       return error instanceof SourcesRetired ? this.strand(toMake, error) : this.fail(toMake, error);
     }
   }
@@ -173,6 +178,7 @@ export class CopyAttempt {
     const { log, thisAttempt } = toMake;
     const { sizeBytes, sha256, sourceRegion } = made;
     const result = { ...made, startedAt: startedAt.toISOString() };
+    this.parts.away.tellSuccess(toMake.copy.request.region);
     const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
     if (isRefusal(completed)) {
       log.warn(`copy not completed: ${completed.message}`);
@@ -208,11 +214,12 @@ export class CopyAttempt {
     const { copy, log, thisAttempt } = toMake;
     const { backupId, region } = copy.request;
     const { code, message } = faultOf(error);
-    const pauseMs = Math.min(this.parts.retryMs * 2 ** copy.failures, longestPauseMs);
-    const next = `Tried again in ${pauseMs / 1_000} s`;
+    const longestMs = isOutageOfVault(code) ? longestOutagePauseMs : longestPauseMs;
+    const retryInMs = pauseMs(this.parts.retryMs, copy.failures, longestMs);
+    const next = `Tried again in ${retryInMs / 1_000} s`;
     log.warn({ err: error }, `copy of backup ${backupId} to ${region} failed: ${message} ${next}`);
     const failed = { type: 'FailCopyAttempt', ...thisAttempt, code, reason: message } as const;
-    return this.end(toMake, { ...failed, retryAt: this.inMs(pauseMs) }, { retryInMs: pauseMs });
+    return this.end(toMake, { ...failed, retryAt: this.inMs(retryInMs) }, { retryInMs });
   }
 
   /** Records how the attempt ends. */
@@ -226,18 +233,23 @@ export class CopyAttempt {
     return refused === 'copy-deleted' ? this.clear(asked) : 'finished';
   }
 
-  /** A region may be away for weeks. That is recorded once an hour, and not with every attempt. */
-  private async isAwayStill({ copy, history }: ToMake): Promise<boolean> {
-    const isRecorded = isOutageTold(history, this.parts.clock.now().getTime() - outageToldMs);
-    return isRecorded && this.isAway(copy.request.region);
+  /** A region may be away for weeks. That is recorded once, and not with every attempt. */
+  private async isAwayStill({ copy, backup, history, ledger }: ToMake): Promise<boolean> {
+    if (!isOutageTold(history)) return false;
+    if (await this.isAway(copy.request.region)) return true;
+    const sources = await new CopySources(this.parts, { copy, backup }, ledger, this.hold.signal).regions();
+    for (const source of sources) if (!(await this.isAway(source))) return false;
+    return sources.length > 0;
   }
 
   private async isAway(region: string): Promise<boolean> {
+    if (this.parts.away.faultOf(region)) return true;
     try {
       await this.parts.vaults.of(region).probe();
       return false;
     } catch (error) {
       if (this.hold.signal.aborted) throw error;
+      await this.parts.away.tell(error);
       return error instanceof VaultFault && isOutageOfVault(error.code);
     }
   }
@@ -294,4 +306,9 @@ export class CopyAttempt {
   private record({ ledger }: Asked, command: CopyCommand): Promise<Executed | Refusal> {
     return ledger.record(copyDecider, this.job.id, command);
   }
+}
+
+/** The pause after so many failed attempts. It doubles with each of them. */
+function pauseMs(firstMs: number, failures: number, longestMs: number): number {
+  return Math.min(firstMs * 2 ** Math.min(failures, 30), longestMs);
 }

@@ -14,11 +14,10 @@ export function isTold(ancestor: AncestorFound, history: readonly RecordedEvent[
   );
 }
 
-/** Whether the newest event tells of an outage of the region, and is newer than an instant in milliseconds. */
-export function isOutageTold(history: readonly RecordedEvent[], sinceMs: number): boolean {
+/** Whether the newest event tells of an outage of a region. */
+export function isOutageTold(history: readonly RecordedEvent[]): boolean {
   const last = history.at(-1);
-  if (last?.type !== 'CopyAttemptFailed' || !isOutageOfVault(last.data.code)) return false;
-  return new Date(last.at).getTime() >= sinceMs;
+  return last?.type === 'CopyAttemptFailed' && isOutageOfVault(last.data.code);
 }
 
 /** Whether the event makes the copy owed: it was asked for, or its region has lost it. */

@@ -39,11 +39,11 @@ export class UnplannedCopies {
       })),
     );
     if (owed.length === 0) return [];
-    const planned = await ledger.readStreams(
+    const { told, unreadable } = await ledger.readEach(
       dataSource.manager,
       owed.map(({ stream }) => stream),
     );
-    return owed.filter(({ stream }) => !planned.has(stream));
+    return owed.filter(({ stream }) => !told.has(stream) && !unreadable.has(stream));
   }
 
   /** The completions of backups whose plan may not have been made yet, each once. */
@@ -51,9 +51,9 @@ export class UnplannedCopies {
     const { dataSource, ledger, jobs, group } = this.parts;
     const waiting = await jobs.some('plan', mostPlans);
     const streams = [...waiting].map((backupId) => streamOf('backup', backupId));
-    const told = [...(await ledger.readStreams(dataSource.manager, streams)).values()].flat();
+    const { told } = await ledger.readEach(dataSource.manager, streams);
     const unheard = await unhandledEvents(this.parts, group, 'BackupCompleted');
-    const completions = [...told, ...unheard].filter((event) => event.type === 'BackupCompleted');
+    const completions = [...[...told.values()].flat(), ...unheard].filter((event) => event.type === 'BackupCompleted');
     return [...new Map(completions.map((event) => [event.data.backupId, event])).values()];
   }
 }

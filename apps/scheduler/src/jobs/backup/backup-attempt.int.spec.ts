@@ -75,6 +75,7 @@ describe('a backup', () => {
       'BackupRequested',
       'BackupStarted',
       'BackupIdentified',
+      'BackupVersionFound',
       'BackupCompleted',
     ]);
     expect(await completedOf(backupId)).toMatchObject({ type: 'incremental', parentId });
@@ -167,7 +168,7 @@ describe('a backup', () => {
       await fill(10);
       const refused = await full();
       const failed = (await world.ledger.readStream(streamOf('backup', refused))).at(-1);
-      expect(failed).toMatchObject({ type: 'BackupFailed', data: { code: 'backup-not-permitted' } });
+      expect(failed).toMatchObject({ type: 'BackupFailed', data: { code: 'server-exhausted' } });
       expect(JSON.stringify(failed)).toContain('Raise max_replication_slots');
     } finally {
       for (const slot of mine) await customer.query(`select pg_drop_replication_slot('${slot}')`);

@@ -11,6 +11,7 @@ import {
   backupDecider,
   fold,
   instanceDecider,
+  leftOfWindow,
   type NextTry,
   nextTry,
   type RegisteredInstance,
@@ -23,6 +24,7 @@ import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vau
 import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
+import type { SkippedSlots } from './skipped-slots.js';
 
 /** After this many lost runners the backup is failed and not tried again, because it may be what ends them. */
 const mostLost = 5;
@@ -48,10 +50,13 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   lineage: Pick<ServerLineage, 'identify'>;
   /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
+  /** Called when an attempt failed that is made again. */
+  onAttemptFailed?: (code: string) => void;
   /** The name of the process, which runs the backup. */
   runner: string;
   /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
   retryWindowMs: number;
+  skipped: SkippedSlots;
 }
 
 type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
@@ -134,7 +139,7 @@ export class BackupAttempt {
     const { retries } = backup;
     const now = this.parts.clock.now();
     const { code, message } = faultOf(error);
-    const next = canPass(error) ? nextTry({ retries, startedAt, now, windowMs: this.windowOf(backup) }) : undefined;
+    const next = canPass(error) && nextTry(retries, now, await this.leftMs(backup, startedAt, now));
     if (next) return this.tryAgain(asked, error, next, Date.parse(next.retryAt) - now.getTime());
     const reason = triedInVain(retries, message, now);
     log.error({ err: error }, `backup failed: ${reason}`);
@@ -142,9 +147,20 @@ export class BackupAttempt {
     return 'finished';
   }
 
-  private windowOf({ request }: OpenBackup): number {
+  /**
+   * How long the backup is still tried again. One that a client has asked for makes up for a slot that was skipped because of
+   * it: the slot's own backup would have been tried for longer.
+   */
+  private async leftMs(backup: OpenBackup, startedAt: Date, now: Date): Promise<number> {
     const { retryWindowMs } = this.parts;
-    return request.trigger === 'slot' ? retryWindowMs : Math.min(retryWindowMs, longestForClientsMs);
+    const { trigger } = backup.request;
+    const windowMs = trigger === 'slot' ? retryWindowMs : Math.min(retryWindowMs, longestForClientsMs);
+    const leftMs = leftOfWindow(backup.retries, now.getTime() - startedAt.getTime(), windowMs);
+    if (leftMs > 0 || trigger === 'slot' || retryWindowMs === 0) return leftMs;
+    const skipped = await this.ledger.outlast('looking for slots that were skipped', () =>
+      this.parts.skipped.newestFor(backup.accountId, { ...backup.request, backupId: this.backupId }),
+    );
+    return skipped ? skipped.getTime() + retryWindowMs - now.getTime() : leftMs;
   }
 
   /** What the attempt left in the vault does not count. Should it have sealed the backup, the next attempt takes that. */
@@ -157,6 +173,7 @@ export class BackupAttempt {
       log.warn(`attempt not failed: ${failed.message}`);
       return 'finished';
     }
+    this.parts.onAttemptFailed?.(code);
     log.warn({ err: error, ...next }, `attempt failed: ${reason} The backup is tried again at ${next.retryAt}`);
     return { retryInMs };
   }

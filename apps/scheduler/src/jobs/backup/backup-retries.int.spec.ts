@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EventData, streamOf } from '@strongroom/contracts';
+import { whySkipped } from '@strongroom/domain';
 import type { LeasedJob, Performed } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import { CustomerDatabase } from '../../../../../test/customer-database.js';
@@ -57,7 +58,8 @@ describe('a backup whose server is away', () => {
     expect(await attempt(backupId, { attempt: 2 })).toEqual({ retryInMs: 10_000 });
     await customer.restart();
     expect(await attempt(backupId, { attempt: 3 })).toBe('finished');
-    const types = (await world.eventTypesOf(backupId)).filter((type) => type !== 'BackupIdentified');
+    const found = ['BackupIdentified', 'BackupVersionFound'];
+    const types = (await world.eventTypesOf(backupId)).filter((type) => !found.includes(type));
     expect(types).toEqual([
       'BackupRequested',
       'BackupStarted',
@@ -146,6 +148,31 @@ describe('a backup whose fault passes', () => {
     expect(await attempt(backupId, { attempt: 2 })).toBe('finished');
     expect(await world.eventTypesOf(backupId)).not.toContain('BackupMadeFull');
     expect(await lastOf(backupId)).toMatchObject({ data: { type: 'incremental', parentId } });
+  });
+});
+
+describe('a slot that was skipped because a backup was tried again', () => {
+  it('is made up for: the backup is tried for as long as the slot would have been', async () => {
+    const backupId = await world.request(instanceId);
+    const vault = new EventfulVault(world.vault, () => Promise.reject(away));
+    const within = { vault, retryWindowMs: 3_000 };
+    expect(await attempt(backupId, {}, within)).toEqual({ retryInMs: 3_000 });
+    const scheduleId = world.ids.next();
+    const slotAt = new Date(Date.now() + 60_000).toISOString();
+    const timing = { dayOfWeek: 0, hour: 2, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
+    const created = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...timing } } as const;
+    await world.record(streamOf('schedule', scheduleId), instanceId, created);
+    const reason = whySkipped(backupId, undefined);
+    await world.record(streamOf('backup', world.ids.next()), instanceId, {
+      type: 'SlotSkipped',
+      data: { scheduleId, instanceId, slotAt, reason },
+    });
+    expect(await attempt(backupId, { attempt: 2 }, within)).toEqual({ retryInMs: expect.any(Number) });
+    expect(await attempt(backupId, { attempt: 3 }, within)).toEqual({ retryInMs: expect.any(Number) });
+    const failures = await failuresOf(backupId);
+    const untilMs = Date.parse(slotAt) + 3_000;
+    expect(failures.slice(1).map(({ retryUntil }) => Date.parse(retryUntil) <= untilMs)).toEqual([true, true]);
+    expect(Date.parse(failures[1]?.retryUntil ?? '')).toBe(untilMs);
   });
 });
 

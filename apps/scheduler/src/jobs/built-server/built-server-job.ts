@@ -1,7 +1,8 @@
 /** The job of a server that is built from a backup. It never ends as long as the server is wanted. */
 import { streamOf } from '@strongroom/contracts';
 import { askedWork, fold, instanceDecider } from '@strongroom/domain';
-import type { JobKind, Performed } from '@strongroom/runtime';
+import { execute } from '@strongroom/ledger';
+import type { JobKind, LeasedJob, Performed } from '@strongroom/runtime';
 import type { SchedulerParts } from '../../scheduler-parts.js';
 import { BuiltServer } from './built-server.js';
 
@@ -11,6 +12,12 @@ const mostServers = 16;
 const idlePollMs = 60_000;
 /** For so long such a process keeps a job from those that keep servers, in milliseconds. */
 const passedOnMs = 1_000;
+/** When such a process has had a job so often, those that keep servers leave it, or there are none. */
+const passedOnInVain = 3;
+const notTakenUp = {
+  code: 'no-server-host',
+  reason: `No scheduler has taken up the build so far. A scheduler with STRONGROOM_INSTANCES_DIR builds servers, and keeps ${mostServers} at most. Start such a scheduler.`,
+};
 
 export const builtServerJob: JobKind<SchedulerParts> = {
   kind: 'instance',
@@ -21,7 +28,7 @@ export const builtServerJob: JobKind<SchedulerParts> = {
     config.instancesFolder === undefined ? { found: [], end: undefined } : unfinished.builds(after),
   perform(parts, job, hold) {
     const { instancesFolder: folder } = parts.config;
-    if (folder === undefined) return performWithoutServers(parts, job.id);
+    if (folder === undefined) return performWithoutServers(parts, job);
     return new BuiltServer({ ...parts, folder }, job, hold).perform();
   },
   measure({ config, jobs, metrics }) {
@@ -38,8 +45,19 @@ export const builtServerJob: JobKind<SchedulerParts> = {
 };
 
 /** Every instance that is forgotten asks for a job; where it was never built, nothing is to be removed. */
-async function performWithoutServers({ ledger }: SchedulerParts, instanceId: string): Promise<Performed> {
-  const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
+async function performWithoutServers(
+  { ledger, ids, clock, actor }: SchedulerParts,
+  { id: instanceId, accountId, attempt }: LeasedJob,
+): Promise<Performed> {
+  const history = await ledger.readStream(streamOf('instance', instanceId));
+  const instance = fold(instanceDecider, history);
+  const [requested] = history;
+  if (instance.is === 'building' && requested && history.length === 1 && attempt >= passedOnInVain) {
+    const retryAt = new Date(clock.now().getTime() + idlePollMs).toISOString();
+    const context = { ...requested.context, causationId: requested.id, actor };
+    const target = { id: instanceId, accountId, instanceId, context };
+    await execute({ ledger, ids }, instanceDecider, target, { type: 'FailBuildAttempt', ...notTakenUp, retryAt });
+  }
   const wasBuilt = instance.is === 'building' || ('builtFrom' in instance && instance.builtFrom !== null);
   return wasBuilt ? { retryInMs: passedOnMs } : 'finished';
 }

@@ -3,11 +3,12 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, faultOf, streamOf } from '@strongroom/contracts';
+import { type Endpoint, Fault, faultOf, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
   fold,
+  type InstanceCommand,
   type InstanceState,
   type InstanceToBuild,
   instanceDecider,
@@ -21,9 +22,9 @@ import {
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
-import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import { type CausedLedger, execute, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Hold, LeasedJob, Performed } from '@strongroom/runtime';
-import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
+import { codeOf, endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
   credentials: Credentials;
@@ -37,10 +38,30 @@ export interface BuiltServerParts extends LeasedLedgerParts {
 
 const lookMs = 1_000;
 const longestPauseMs = 30_000;
+/** A build that has lost so many schedulers may be what ends them. */
+const mostLost = 5;
+/** How often a build is tried again while no vault can give the backup, which is for about an hour and a half. */
+const mostTries = 10;
+const firstRetryMs = 5_000;
+const longestRetryMs = 1_800_000;
+/** What the system says of a folder that can't be used. */
+const unusable = new Set([
+  'ENOENT',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOTDIR',
+  'ENOSPC',
+  'EDQUOT',
+  'ELOOP',
+  'ENAMETOOLONG',
+]);
 const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
   private readonly ledger: LeasedLedger;
+  /** The event that has asked for the server. */
+  private requested: RecordedEvent | undefined;
 
   constructor(
     private readonly parts: BuiltServerParts,
@@ -58,21 +79,33 @@ export class BuiltServer {
     const history = await this.ledger.history(streamOf('instance', this.job.id));
     const [requested] = history;
     if (requested?.type !== 'InstanceBuildRequested') return 'finished';
+    this.requested = requested;
     const host = this.parts.engineFor(requested.data.datastore.type).serve(this.parts.folder);
     const instance = fold(instanceDecider, history);
     if (instance.is !== 'building') return this.carryOn(host, instance);
-    return this.build(host, instance, this.ledger.causedBy(requested, this.parts.actor));
+    const ledger = this.ledger.causedBy(requested, this.parts.actor);
+    if (this.job.failures < mostLost) return this.build(host, instance, ledger, history);
+    const reason = `The build was begun ${mostLost} times and its scheduler was lost each time. Look into the scheduler's log.`;
+    await ledger.record(instanceDecider, this.job.id, { type: 'FailBuild', code: 'runner-lost', reason });
+    return this.carryOn(host, await this.stateNow());
   }
 
-  private async build(host: ServerHost, instance: InstanceToBuild, ledger: CausedLedger): Promise<Performed> {
+  private async build(
+    host: ServerHost,
+    instance: InstanceToBuild,
+    ledger: CausedLedger,
+    history: readonly RecordedEvent[],
+  ): Promise<Performed> {
     const { log, actor } = this.parts;
-    // An attempt may have died when it had finished, or have lost the answer to what it recorded.
-    const left = await host.find(this.job.id);
-    const attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
-    const begun = left ?? attempt;
-    if (!begun) return { retryInMs: 0 };
+    let attempt: Build | undefined;
     let server: HostedServer | undefined;
+    let retryInMs: number | undefined;
     try {
+      // An attempt may have died when it had finished, or have lost the answer to what it recorded.
+      const left = await host.find(this.job.id);
+      attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
+      const begun = left ?? attempt;
+      if (!begun) return { retryInMs: 0 };
       const why = host.whyNotBuilt(instance.datastore.version);
       if (why !== undefined) throw new EngineFault('version-unsupported', why);
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
@@ -88,14 +121,38 @@ export class BuiltServer {
       server = undefined;
       // It can't be known here whether the server is built, or whether another attempt has it. The next lease looks
       // again.
-      if (this.hold.signal.aborted || attempt?.isCurrent === false) throw error;
-      const { code, message } = faultOf(error);
-      log.error({ err: error, instance: instance.instanceId }, `instance not built: ${message}`);
-      await ledger.record(instanceDecider, this.job.id, { type: 'FailBuild', code, reason: message });
+      if (this.hold.signal.aborted || isOutage(error) || attempt?.isCurrent === false) throw error;
+      retryInMs = await this.endInVain(unusableAs(error, this.parts.folder), ledger, history);
     } finally {
-      await attempt?.discard();
+      await attempt?.discard().catch((error: unknown) => {
+        log.warn({ err: error, instance: this.job.id }, 'what a build had restored could not be removed');
+      });
     }
+    if (retryInMs !== undefined) return { retryInMs };
     return this.carryOn(host, await this.stateNow(server), server);
+  }
+
+  /**
+   * Records why the server is not built: for good, or until a vault that is away is back.
+   * @returns the pause before the next attempt; undefined when there is none
+   */
+  private async endInVain(
+    error: unknown,
+    ledger: CausedLedger,
+    history: readonly RecordedEvent[],
+  ): Promise<number | undefined> {
+    const { code, message: reason } = faultOf(error);
+    const tries = history.filter(({ type }) => type === 'InstanceBuildAttemptFailed').length;
+    if (error instanceof VaultFault && isOutageOfVault(code) && tries < mostTries) {
+      const retryInMs = Math.min(firstRetryMs * 2 ** tries, longestRetryMs);
+      const retryAt = new Date(Date.now() + retryInMs).toISOString();
+      this.parts.log.warn({ err: error, instance: this.job.id }, `instance not built now: ${reason}`);
+      await ledger.record(instanceDecider, this.job.id, { type: 'FailBuildAttempt', code, reason, retryAt });
+      return retryInMs;
+    }
+    this.parts.log.error({ err: error, instance: this.job.id }, `instance not built: ${reason}`);
+    await ledger.record(instanceDecider, this.job.id, { type: 'FailBuild', code, reason });
+    return undefined;
   }
 
   /** The ledger decides: another attempt may have ended the build in its own way. */
@@ -107,8 +164,21 @@ export class BuiltServer {
       return this.keep(host, port);
     }
     await running?.stop();
-    await host.remove(this.job.id);
-    return 'finished';
+    return this.remove(host);
+  }
+
+  private async remove(host: ServerHost): Promise<Performed> {
+    try {
+      await host.remove(this.job.id);
+      return 'finished';
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      this.parts.log.warn(
+        { err: error, instance: this.job.id },
+        'the folder of a server could not be removed; tried again',
+      );
+      return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestRetryMs) };
+    }
   }
 
   /**
@@ -164,6 +234,7 @@ export class BuiltServer {
     const { log } = this.parts;
     let server = running;
     let pauseMs = lookMs;
+    let isToldUp = false;
     try {
       while (!(await this.isForgotten())) {
         try {
@@ -172,10 +243,14 @@ export class BuiltServer {
           await delay(lookMs, undefined, { signal: this.hold.signal });
           if (!server.isRunning) throw new EngineFault('server-did-not-start', `the server ${await server.ended}`);
           pauseMs = lookMs;
+          if (!isToldUp) isToldUp = await this.tell({ type: 'TellServerUp' });
         } catch (error) {
-          if (this.hold.signal.aborted || !(error instanceof EngineFault)) throw error;
+          if (this.hold.signal.aborted) throw error;
           server = undefined;
-          log.error({ err: error, instance: this.job.id }, `a built server is down: ${error.message}`);
+          isToldUp = false;
+          const { code, message: reason } = faultOf(unusableAs(error, this.parts.folder));
+          log.error({ err: error, instance: this.job.id }, `a built server is down: ${reason}`);
+          await this.tell({ type: 'TellServerDown', code, reason });
           await delay(pauseMs, undefined, { signal: this.hold.signal });
           pauseMs = Math.min(pauseMs * 2, longestPauseMs);
         }
@@ -183,8 +258,23 @@ export class BuiltServer {
     } finally {
       await server?.stop();
     }
-    await host.remove(this.job.id);
-    return 'finished';
+    return this.remove(host);
+  }
+
+  /** Records how the server is, once for each change. The server does not wait for a ledger that is away. */
+  private async tell(command: InstanceCommand): Promise<boolean> {
+    const { ledger, ids, actor } = this.parts;
+    const { requested } = this;
+    if (!requested) return true;
+    const context = { ...requested.context, causationId: requested.id, actor };
+    const target = { id: this.job.id, accountId: this.job.accountId, instanceId: this.job.id, context };
+    try {
+      await execute({ ledger, ids }, instanceDecider, target, command);
+      return true;
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      return false;
+    }
   }
 
   /** Gives the job back, since another scheduler may have the data. */
@@ -236,6 +326,13 @@ export class BuiltServer {
     const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
     return source.is === 'registered' ? source : undefined;
   }
+}
+
+/** Says of an error of the system what is to be done. Any other error stays as it is. */
+function unusableAs(error: unknown, folder: string): unknown {
+  if (error instanceof Fault || !unusable.has(codeOf(error))) return error;
+  const message = `The server can't be kept in ${folder} (STRONGROOM_INSTANCES_DIR of the scheduler): ${messageOf(error)}. See that the folder is there, that the scheduler may write in it, and that its disk has room.`;
+  return new EngineFault('restore-target-unusable', message, { cause: error });
 }
 
 /** Whether the fault is the vault's: another region may hold what this one has lost. */

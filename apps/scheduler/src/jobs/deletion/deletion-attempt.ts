@@ -1,7 +1,8 @@
 /**
  * One attempt at a deletion. A backup and everything built on it are removed from every vault, the newest first, so that no
  * backup is ever without its parent. A region that can't be emptied does not keep the others from being emptied. When
- * something is left after a few tries, the backup is DELETE_FAILED. It is deleted only when no region has anything of it.
+ * something is left after a few tries, the backup is DELETE_FAILED, and a policy takes the deletion up when that has passed.
+ * The backup is deleted only when no region has anything of it.
  */
 import { isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, fold } from '@strongroom/domain';
@@ -124,11 +125,12 @@ function told(left: readonly NotEmptied[]): string {
   return [...new Set(left.map(({ reason }) => reason))].join(' ');
 }
 
-/** When only retired regions are left, the code tells that: such a deletion goes on by itself when they are back. */
+/** The code is that of what somebody has to mend, if there is such a thing. Else the deletion goes on by itself, when that has passed. */
 function failure({ row: { id }, left }: Remaining): BackupCommand {
   const others = left.filter(({ code }) => code !== regionRetired);
+  const lasting = others.find(({ retryable }) => !retryable);
   const regions = [...new Set(left.map(({ region }) => region))].join(', ');
-  const next = others.length > 0 ? ' Delete it again when that is mended.' : '';
-  const reason = `The backup could not be deleted from ${regions}; everywhere else it is gone. ${told(left)}${next}`;
-  return { type: 'FailDeletion', backupId: id, code: others[0]?.code ?? regionRetired, reason };
+  const next = lasting ? 'Delete it again when that is mended.' : 'It goes on by itself when that has passed.';
+  const reason = `The backup could not be deleted from ${regions}; everywhere else it is gone. ${told(left)} ${next}`;
+  return { type: 'FailDeletion', backupId: id, code: (lasting ?? others[0])?.code ?? regionRetired, reason };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { copyId } from '@strongroom/domain';
-import { DeletingWorld } from '../../../fixtures/deleting-world.js';
+import { addEvent, removeNewest } from '../../../../../test/services/unreadable-event.js';
+import { DeletingWorld, type Stored } from '../../../fixtures/deleting-world.js';
 
 let world: DeletingWorld;
 beforeAll(async () => {
@@ -84,6 +85,57 @@ describe('a deletion', () => {
   });
 });
 
+describe('a deletion that has failed because a region was away', () => {
+  const failed = async () => {
+    const backup = await world.store({ copies: ['IAD', 'ORD'] });
+    await world.askForDeletion(backup);
+    await world.takeAway('IAD');
+    await world.attempt(backup);
+    return backup;
+  };
+  const passes = async (backup: Stored, ms: number) => {
+    await world.shown(backup);
+    await world.dataSource.query(`update backup_view set updated_at = updated_at - $1::int * interval '1 ms'`, [ms]);
+  };
+
+  it('goes on by itself when the region is back, not before, and says so', async () => {
+    const backup = await failed();
+    try {
+      expect((await world.shown(backup))?.fault?.reason).toContain('It goes on by itself when that has passed.');
+      await passes(backup, 3_600_000);
+      for (let count = 0; count < 2; count += 1) await world.lookForStranded('DFW', 'IAD', 'ORD');
+      expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeletionFailed');
+    } finally {
+      await world.bringBack('IAD');
+    }
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeletionRequested');
+    expect(await world.attempt(backup)).toBe('finished');
+    expect(await world.heldIn(backup)).toEqual([]);
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeleted');
+  });
+
+  it('is tried ever more seldom when it fails though the region can be reached', async () => {
+    const backup = await failed();
+    await world.bringBack('IAD');
+    await passes(backup, 14_000);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeletionFailed');
+    await passes(backup, 2_000);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeletionRequested');
+    await world.takeAway('IAD');
+    await world.attempt(backup);
+    await world.bringBack('IAD');
+    await passes(backup, 16_000);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeletionFailed');
+    await passes(backup, 15_000);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeletionRequested');
+  });
+});
+
 describe('a deletion where a region has no vault any more', () => {
   it('empties all others, says what to do, is counted, and is taken up when the region is there again, not before', async () => {
     const backup = await world.store({ copies: ['IAD', 'ORD'] });
@@ -104,6 +156,25 @@ describe('a deletion where a region has no vault any more', () => {
     expect(await world.attempt(backup)).toBe('finished');
     expect(await world.heldIn(backup)).toEqual([]);
     expect(await world.backups.leftBehindIn(['DFW', 'IAD'])).toEqual([]);
+  });
+
+  it('is taken up though the history of another deleted backup can not be read, which is set aside', async () => {
+    const both = [await world.store({ copies: ['ORD'] }), await world.store({ copies: ['ORD'] })];
+    for (const backup of both) {
+      await world.askForDeletion(backup);
+      await world.attempt(backup, ['DFW', 'IAD'], 0);
+    }
+    // They are taken up in order of id, and the one that can't be read is the first.
+    const [unreadable, other] = both.sort((one, another) => one.backupId.localeCompare(another.backupId));
+    await addEvent(world.dataSource, `backup-${unreadable?.backupId}`);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect(other && (await world.typesOf(other)).at(-1)).toBe('BackupDeletionRequested');
+    const aside = await world.dataSource.query(`select id, reason from set_aside where kind = 'backup'`);
+    expect(aside).toEqual([{ id: unreadable?.backupId, reason: expect.stringContaining("can't be read") }]);
+    await removeNewest(world.dataSource, `backup-${unreadable?.backupId}`);
+    await world.lookForStranded('DFW', 'IAD', 'ORD');
+    expect(await world.dataSource.query(`select id from set_aside where kind = 'backup'`)).toEqual([]);
+    for (const backup of both) await world.attempt(backup);
   });
 
   it('and in which nobody ever began a copy has nothing to wait for', async () => {

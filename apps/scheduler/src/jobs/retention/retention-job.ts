@@ -29,7 +29,11 @@ async function newestCompletion(
     streamOf('backup', backupId),
     ...regions.map((region) => streamOf('copy', copyId(backupId, region))),
   ];
-  const events = [...(await ledger.readStreams(dataSource.manager, streams)).values()].flat();
+  const { told, unreadable } = await ledger.readEach(dataSource.manager, streams);
+  const events = [...told.values()].flat();
+  // A copy whose history can't be read holds nothing up, as long as another tells of a completion.
+  const [fault] = unreadable.values();
+  if (fault && !events.some(isCompletion)) throw fault;
   return events.filter(isCompletion).sort((one, other) => other.position - one.position)[0];
 }
 

@@ -63,10 +63,14 @@ export class Retention {
     const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
     const goes = new Set(beyondRetention(held, { cycles: schedule.fullBackupRetention, accepted }));
     const context = { ...cause.context, causationId: cause.id, actor };
+    const failures: unknown[] = [];
     for (const { backupId: id, parentId } of held) {
       // A backup that is built on a deleted one is deleted with it.
-      if (goes.has(id) && !(parentId !== null && goes.has(parentId))) await this.letGo(accountId, id, context);
+      if (!goes.has(id) || (parentId !== null && goes.has(parentId))) continue;
+      // A chain whose history can't be read holds up no other.
+      await this.letGo(accountId, id, context).catch((error: unknown) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<JudgedBackup[]> {

@@ -9,6 +9,7 @@ import { messageOf } from '@strongroom/contracts';
 import type { Connection, Submittable } from 'pg';
 import { EngineFault } from '../../engine-fault.js';
 import type { ServerConnection } from '../connection.js';
+import type { Patience } from '../silence-limit.js';
 import { Archives } from './archives.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
 
@@ -30,25 +31,19 @@ export interface BaseBackupOptions {
   label: string;
   /** Whether it is built on the backup whose manifest was uploaded before. */
   isIncremental?: boolean;
+  /** Whether the archive has a file with the places of the tablespaces, and no links to them. */
+  mapsTablespaces?: boolean;
   connection: ServerConnection;
   patience: Patience;
-}
-
-/** How long nothing may come, in milliseconds, before the connection is given up. */
-export interface Patience {
-  /** Before the first archive, while the server makes a checkpoint and estimates its size. */
-  beginMs: number;
-  /** After that, as long as somebody reads. */
-  stallMs: number;
-  /** While nobody reads. All that time the server keeps its WAL for us. */
-  heldMs: number;
+  /** Asks why the server has ended the connection, when it did not say. Gives the fault as it is where it can't tell. */
+  explain: (fault: EngineFault, startLsn: string) => Promise<EngineFault>;
 }
 
 export const manifestName = 'backup_manifest';
 
 export class BaseBackup implements Submittable, CopySink {
   private readonly start = outcome<BackupStart>();
-  private readonly end = outcome<string>();
+  private readonly endLsn = outcome<string>();
   private readonly archives = new Archives({
     pause: () => this.hold(true),
     resume: () => this.hold(false),
@@ -61,6 +56,8 @@ export class BaseBackup implements Submittable, CopySink {
   private archiveName: Buffer[] = [];
   private isComplete = false;
   private failure: Error | undefined;
+  private isExplaining = false;
+  private startLsn: string | undefined;
   private socket: Duplex | undefined;
   private parser: ((chunk: Buffer) => void) | undefined;
 
@@ -73,7 +70,7 @@ export class BaseBackup implements Submittable, CopySink {
 
   /** Resolves with the end LSN when the server has said that the backup is good. */
   get ended(): Promise<string> {
-    return this.end.promise;
+    return this.endLsn.promise;
   }
 
   /** The archives and then the server's manifest. Each is read to its end before the next. */
@@ -102,17 +99,17 @@ export class BaseBackup implements Submittable, CopySink {
     socket.once('close', this.connectionClosed);
     this.options.connection.silence.set(this.options.patience.beginMs, silent);
     // WAIT false: the archive has the WAL that it needs, so the server's own archiver need not work.
-    // No TABLESPACE_MAP: the archive then has links, which a restore makes anew, and the server's manifest is right for
-    // every file. With the option a file of the backup names the old places, and changing it would break the manifest.
+    // Without TABLESPACE_MAP the archive has links, which a restore makes anew. Older versions of Strongroom know no other way.
     const label = this.options.label.replaceAll("'", "''");
     const incremental = this.options.isIncremental ? ', INCREMENTAL' : '';
+    const map = this.options.mapsTablespaces ? ', TABLESPACE_MAP' : '';
     connection.query(
-      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'${incremental})`,
+      `BASE_BACKUP (LABEL '${label}', PROGRESS, CHECKPOINT 'fast', WAL, WAIT false, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256'${map}${incremental})`,
     );
   }
 
   handleError(error: Error): void {
-    this.fail(this.options.connection.faultOf(error));
+    this.end(this.options.connection.faultOf(error));
   }
 
   handleReadyForQuery(): void {}
@@ -133,7 +130,7 @@ export class BaseBackup implements Submittable, CopySink {
       'server-unreachable',
       ['The connection broke while the server sent the backup, and the server said nothing of it.', tried].join(' '),
     );
-    this.fail(silenceFault ?? broken);
+    this.end(silenceFault ?? broken);
   };
 
   private hold(isHeld: boolean): void {
@@ -182,7 +179,7 @@ export class BaseBackup implements Submittable, CopySink {
       case 'E': {
         const { C: code = '', M: message = '', V: severity, D: detail, H: hint } = errorFields(body);
         const error = Object.assign(new Error(message), { code, severity, detail, hint });
-        this.fail(this.options.connection.faultOf(error));
+        this.end(this.options.connection.faultOf(error));
         return;
       }
       case 'N': {
@@ -200,6 +197,7 @@ export class BaseBackup implements Submittable, CopySink {
     const [[startLsn, timeline] = [], ...spaces] = this.rows.splice(0);
     if (!startLsn || !timeline) throw new RangeError('it did not say where the backup starts');
     this.options.connection.silence.set(this.options.patience.stallMs, silent);
+    this.startLsn = startLsn;
     this.options.connection.isSending = true;
     const kilobytes = spaces.map(([, , size]) => size);
     this.start.resolve({
@@ -239,15 +237,27 @@ export class BaseBackup implements Submittable, CopySink {
   private finish(): void {
     const endLsn = this.rows.at(-1)?.[0];
     if (this.failure) return;
-    if (this.isComplete && endLsn) this.end.resolve(endLsn);
+    if (this.isComplete && endLsn) this.endLsn.resolve(endLsn);
     else this.fail(violation('it ended the backup without saying that it is good'));
+  }
+
+  /** The server has ended it. Readers get the reason, which may have to be asked for on another connection. */
+  private end(fault: EngineFault): void {
+    if (this.failure || this.isExplaining) return;
+    if (fault.code !== 'server-unreachable' || this.startLsn === undefined) {
+      this.fail(fault);
+      return;
+    }
+    this.isExplaining = true;
+    this.options.connection.silence.lift();
+    void this.options.explain(fault, this.startLsn).then((explained) => this.fail(explained));
   }
 
   private fail(error: Error): void {
     if (this.failure) return;
     this.failure = error;
     this.start.reject(error);
-    this.end.reject(error);
+    this.endLsn.reject(error);
     this.archives.fail(error);
   }
 }

@@ -11,18 +11,41 @@ import { buildOn, noParent, notBuiltOn, parentFacts } from '../chain/chain.js';
 import { type Ground, madeAtEnd, notPossible } from '../chain/grounds.js';
 import { limitBlocksName, limitBlocksObject } from '../chain/limit-list.js';
 import type { LeftTimeline } from '../chain/lineage.js';
-import { leaveReplicationSlot, replicationSlotOf } from '../chain/replication-slot.js';
+import { leaveReplicationSlot, replicationSlotOf, reserveWal } from '../chain/replication-slot.js';
 import { WalSummaries } from '../chain/wal-summaries.js';
 import { cancelled, ServerConnection, type ServerPatience, unanswered } from '../connection.js';
+import { longestLink } from '../restore/tablespace-map.js';
 import { describe, factsOf, historyOf, type Server } from '../server.js';
 import { saidBy } from '../server-words.js';
 import { type BackupStart, BaseBackup } from './base-backup.js';
+import { whyEnded } from './why-ended.js';
 
 /** @throws {IncrementalNotPossible | EngineFault} as `Engine.backup` says */
 export async function takeBackup(
   target: EngineTarget,
+  options: BackupOptions,
+  patience: ServerPatience,
+): Promise<EngineBackup> {
+  try {
+    return await begin(target, options, patience, false);
+  } catch (error) {
+    if (!(error instanceof LinkTooLong)) throw error;
+    return begin(target, options, patience, true);
+  }
+}
+
+/** The server has a tablespace whose path is too long for a link in an archive. It says where they are as a backup begins. */
+class LinkTooLong extends EngineFault {
+  constructor(location: string) {
+    super('backup-aborted-by-server', `The path ${location} is too long for a link in an archive.`);
+  }
+}
+
+async function begin(
+  target: EngineTarget,
   { backupId, signal, parent }: BackupOptions,
   patience: ServerPatience,
+  mapsTablespaces: boolean,
 ): Promise<EngineBackup> {
   let connection: ServerConnection | undefined;
   let command: BaseBackup | undefined;
@@ -44,15 +67,25 @@ export async function takeBackup(
       silence.set(patience.answerMs, unanswered);
     }
     const temporary = `strongroom_${randomBytes(6).toString('hex')}`;
-    await client.query(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
+    await reserveWal(connection, temporary);
     if (parent) summaries = await WalSummaries.open(target, patience, { signal, temporarySlot: temporary });
     if (signal.aborted) throw cancelled();
     const isIncremental = parent !== undefined;
-    command = new BaseBackup({ label: `strongroom ${backupId}`, connection, patience, isIncremental });
+    const explain = (fault: EngineFault, startLsn: string) => whyEnded(fault, target, { startLsn, patience, signal });
+    command = new BaseBackup({
+      label: `strongroom ${backupId}`,
+      connection,
+      patience,
+      isIncremental,
+      mapsTablespaces,
+      explain,
+    });
     client.query(command);
     const start = await command.begun.catch((error: unknown) => {
       throw parent ? notBuiltOn(error) : error;
     });
+    const long = start.tablespaces.find(({ location }) => Buffer.byteLength(location) > longestLink);
+    if (long && !mapsTablespaces) throw new LinkTooLong(long.location);
     const limits = summaries && parent && (await limitsOf(summaries, server, parent.manifest, start));
     const result = command.ended
       .then(async (endLsn) => {

@@ -8,8 +8,10 @@
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import type { Server } from '../server.js';
-import { sqlStateOf } from '../server-words.js';
+import { EngineFault } from '../../engine-fault.js';
+import type { ServerConnection } from '../connection.js';
+import { type Server, show } from '../server.js';
+import { saidBy, sqlStateOf } from '../server-words.js';
 import { againstServer, type Ground } from './grounds.js';
 
 const undefinedObject = '42704';
@@ -17,6 +19,23 @@ const noFreeSlot = '53400';
 
 export function replicationSlotOf(backupId: string): string {
   return `strongroom_chain_${createHash('sha256').update(backupId).digest('hex').slice(0, 40)}`;
+}
+
+/**
+ * Makes the temporary replication slot that keeps the WAL of a backup until its connection ends.
+ * @throws {EngineFault} when the server never has one; errors of the server as they are
+ */
+export async function reserveWal({ client, tried }: ServerConnection, temporary: string): Promise<void> {
+  try {
+    await client.query(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
+  } catch (error) {
+    if (sqlStateOf(error) !== noFreeSlot || (await show(client, 'max_replication_slots')) !== '0') throw error;
+    throw new EngineFault(
+      'backup-not-permitted',
+      `The server refuses: ${saidBy(error)} Set max_replication_slots above 0, and restart the server. ${tried}`,
+      { cause: error },
+    );
+  }
 }
 
 /**

@@ -37,7 +37,10 @@ const pagesInByte = 4;
 
 const notAllowed = '42501';
 
-/** Nothing of the session's defaults is left that could end, hold up or bend what is asked. */
+/**
+ * Nothing of the session's defaults is left that could end, hold up or bend what is asked. In one message, since the limits
+ * count meanwhile.
+ */
 const beginning = [
   'begin transaction isolation level read committed read only not deferrable',
   "set local search_path = ''",
@@ -45,7 +48,7 @@ const beginning = [
   'set local lock_timeout = 0',
   'set local idle_in_transaction_session_timeout = 0',
   'set local transaction_timeout = 0',
-];
+].join('; ');
 
 const listSummaries = `
   select start_lsn::text, end_lsn::text from pg_catalog.pg_available_wal_summaries() where tli = $1
@@ -95,7 +98,7 @@ export class WalSummaries {
       const summaries = new WalSummaries(connection, patience);
       connection.silence.set(answerMs, unanswered);
       // A pooler may give each transaction another session, with limits and a search_path of its own.
-      for (const statement of beginning) await summaries.query(statement);
+      await summaries.query(beginning);
       await summaries.query(listSummaries, [0]);
       const { rows: may } = await summaries.query(mayRead);
       if (may[0]?.may !== true) {
@@ -208,7 +211,7 @@ export function covering(summaries: readonly Summary[], { timeline, startLsn, en
   if (compareLsn(covered, endLsn) >= 0) return within;
   throw notPossible({
     ground: 'summaries-missing',
-    reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. See that wal_summary_keep_time is longer than the time between two backups.`,
+    reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. The server makes them while summarize_wal is on, and keeps them for wal_summary_keep_time: that must be longer than the time between two backups.`,
   });
 }
 

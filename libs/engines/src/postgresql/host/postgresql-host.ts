@@ -7,7 +7,8 @@ import { PostgresServer, ServiceFault } from '@strongroom/server-processes';
 import { EngineFault } from '../../engine-fault.js';
 import { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from '../../server-host.js';
 import { standAloneSettings } from '../restore/stand-alone-settings.js';
-import { ServerFolder } from './server-folder.js';
+import { fitToHost, whyNotStarted } from './host-settings.js';
+import { type ServerData, ServerFolder } from './server-folder.js';
 
 /** The version of the programs that come with Strongroom. */
 const majorVersion = 18;
@@ -31,24 +32,38 @@ export class PostgresqlHost extends ServerHost {
     return this.of(instanceId).begin(attempt);
   }
 
-  async start(instanceId: string, { port, signal }: HostOptions): Promise<HostedServer> {
+  async start(instanceId: string, options: HostOptions): Promise<HostedServer> {
     const data = await this.of(instanceId).restored();
     if (!data) throw new EngineFault('server-did-not-start', `instance ${instanceId} has no data in ${this.folder}`);
     try {
-      const server = await PostgresServer.startOn(data.directory, {
-        // The roles are the source's, and their passwords are not known here. With an empty one `pg` would not send any.
-        password: 'unknown',
-        isOthers: true,
-        logFile: join(this.folder, `${instanceId}.log`),
-        settings: { ...standAloneSettings(majorVersion), ...data.files },
-        signal,
-        ...(port !== undefined && { port }),
-      });
-      return new HostedPostgresql(server);
+      return await this.startOn(data, instanceId, options);
     } catch (error) {
-      if (!(error instanceof ServiceFault)) throw error;
-      throw new EngineFault('server-did-not-start', error.message, { cause: error });
+      // Memory, locales or programs may be others here than on its source's machine.
+      const fitted = isNotStarted(error) && (await fitToHost(data.directory, majorVersion));
+      if (!fitted) throw notStarted(error);
     }
+    try {
+      return await this.startOn(data, instanceId, options);
+    } catch (error) {
+      throw notStarted(error);
+    }
+  }
+
+  private async startOn(
+    data: ServerData,
+    instanceId: string,
+    { port, signal }: HostOptions,
+  ): Promise<HostedPostgresql> {
+    const server = await PostgresServer.startOn(data.directory, {
+      // The roles are the source's, and their passwords are not known here. With an empty one `pg` would not send any.
+      password: 'unknown',
+      isOthers: true,
+      logFile: join(this.folder, `${instanceId}.log`),
+      settings: { ...standAloneSettings(majorVersion), ...data.files },
+      signal,
+      ...(port !== undefined && { port }),
+    });
+    return new HostedPostgresql(server);
   }
 
   remove(instanceId: string): Promise<void> {
@@ -58,6 +73,19 @@ export class PostgresqlHost extends ServerHost {
   private of(instanceId: string): ServerFolder {
     return new ServerFolder(this.folder, instanceId);
   }
+}
+
+function isNotStarted(error: unknown): boolean {
+  return error instanceof ServiceFault && error.code === 'did-not-start';
+}
+
+/** The fault of a server that did not start: what its log says, of which the whole is for the operator alone. */
+function notStarted(error: unknown): unknown {
+  if (!(error instanceof ServiceFault)) return error;
+  const said = isNotStarted(error)
+    ? `The server did not start. Its log says: ${whyNotStarted(error.message)}`
+    : error.message;
+  return new EngineFault('server-did-not-start', said, { cause: error });
 }
 
 class HostedPostgresql implements HostedServer {

@@ -22,7 +22,28 @@ const silentMs = 120_000;
 const startingUp = '57P03';
 const firstWithLoginTriggers = 17;
 /** Asks for the role that the server was made with. initdb may have been told to give it another name. */
-const superuserQuery = 'select rolname from pg_authid where oid = 10';
+const superuserQuery = 'select rolname from pg_catalog.pg_authid where oid = 10';
+/** No tenant's function takes the place of the server's own, no limit ends the reading, and equal rows look equal everywhere. */
+const session = {
+  search_path: 'pg_catalog',
+  session_preload_libraries: '',
+  local_preload_libraries: '',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  row_security: 'off',
+  datestyle: 'ISO',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  xmloption: 'content',
+  lc_monetary: 'C',
+  default_transaction_isolation: 'repeatable\\ read',
+};
+const sessionOptions = Object.entries(session)
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ');
 
 export interface Programs {
   /** The program `postgres`. */
@@ -69,7 +90,7 @@ export class ScratchServer {
     major: number,
   ): Promise<ScratchServer> {
     const sockets = join(scratch, 's');
-    await mkdir(sockets, { mode: 0o700 });
+    await mkdir(sockets, { mode: 0o700, recursive: true });
     const [hba, ident, logFile] = ['hba', 'ident', 'log'].map((name) => join(scratch, name)) as [
       string,
       string,
@@ -125,7 +146,7 @@ export class ScratchServer {
       user: this.superuser,
       database,
       // The settings of a role or a database override the command line, and these override them.
-      options: '-c session_preload_libraries= -c local_preload_libraries= -c statement_timeout=0 -c row_security=off',
+      options: sessionOptions,
     });
     client.on('error', () => {});
     await client.connect();

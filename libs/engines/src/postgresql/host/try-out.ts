@@ -1,5 +1,6 @@
 /** Runs a server on a restored folder until every table is read. Nothing of it runs when this returns. */
 import type { Trial, TrialOptions } from '../../trial.js';
+import { fitToHost } from './host-settings.js';
 import { readTables } from './read-tables.js';
 import { programsFor, ScratchServer } from './scratch-server.js';
 
@@ -8,7 +9,11 @@ export async function tryOut({ directory, scratch, version, programs, signal }: 
   const major = Number.parseInt(version, 10);
   const found = await programsFor(major, programs);
   if (typeof found === 'string') return { notStarted: found };
-  const server = await ScratchServer.start(found, scratch, directory, major);
+  const start = () => ScratchServer.start(found, scratch, directory, major);
+  const server = await start().catch(async (error: unknown) => {
+    if (signal.aborted || !(await fitToHost(directory, major))) throw error;
+    return start();
+  });
   const stop = () => void server.stop();
   signal.addEventListener('abort', stop, { once: true });
   try {

@@ -4,6 +4,7 @@
  * not name is removed. Each file is compared with the server's own manifest while it is written.
  */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { RestoreSource } from '../../engine.js';
 import { manifestName } from '../backup/base-backup.js';
@@ -14,6 +15,7 @@ import { LimitBlocks } from './limit-blocks.js';
 import type { PathTable } from './path-table.js';
 import { type RelationFile, relationFileOf, relationOf, visibilityMapFork } from './relation-file.js';
 import { listedFiles, tableOf } from './server-manifest.js';
+import { linkedIn, mapName } from './tablespace-map.js';
 import { modes, type TargetTree } from './target-tree.js';
 import { type ExpectedTree, prune } from './tree-walk.js';
 import { type Mode, unpack } from './unpack.js';
@@ -56,6 +58,8 @@ class Applying {
   private readonly sizes: BlockSizes | undefined;
   private limits: LimitBlocks | undefined;
   private bytes = 0;
+  /** The tablespaces whose links are not in the archive of the data folder. */
+  private readonly mapped = new Set<string>();
   /** Size and digest of the label as it was written, which differs from what came. */
   private labelBytes: number | undefined;
 
@@ -81,6 +85,7 @@ class Applying {
     for (const { objectName, oid } of archivesOf(manifest)) {
       const prefix = oid === undefined ? '' : `pg_tblspc/${oid}`;
       const isWanted = oid === undefined || this.tree.wants(oid);
+      if (oid !== undefined && this.mapped.has(oid)) await this.link(prefix);
       await unpack(this.source.open(objectName), {
         onFolder: async (path, mode) => {
           if (isWanted) await this.folder(joined(prefix, path), mode);
@@ -135,6 +140,7 @@ class Applying {
     if (path === labelName && !this.isFull) return this.writeLabel(content, options);
     const written = await write(content, tree.at(path), options);
     tree.note(path);
+    if (path === mapName) for (const oid of linkedIn(await readFile(tree.at(path), 'utf8'))) this.mapped.add(oid);
     return written;
   }
 

@@ -5,6 +5,7 @@
 import { chmod, mkdir, open, opendir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '@strongroom/vault';
 import { z } from 'zod';
 import { EngineFault } from '../../engine-fault.js';
 import { pathIn, shown } from './byte-path.js';
@@ -14,9 +15,6 @@ import { isRunning, type RunningProcess, thisProcess } from './running-process.j
 export const holdName = 'strongroom.restoring';
 /** The name of `global/pg_control` before a restore's last act. */
 export const heldControlName = 'global/pg_control.restoring';
-
-/** The codes that PostgreSQL treats in the same way, and others that file systems give. */
-const notForFolders: ReadonlySet<unknown> = new Set(['EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR']);
 
 const hold = z.object({
   backupId: z.string(),
@@ -156,28 +154,28 @@ export async function sync(path: Buffer | string): Promise<void> {
   }
 }
 
-/** Makes the names in a folder durable. Some file systems, such as SMB, refuse that, and it is left to them. */
-export async function syncFolder(path: Buffer | string): Promise<void> {
-  try {
-    await sync(path);
-  } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-    if (!notForFolders.has(code)) throw error;
-  }
-}
-
 /** Makes the folder's own name durable, in the folder above. */
 export async function syncName(folder: string): Promise<void> {
   await syncFolder(dirname(folder));
 }
 
+const nextFor: ReadonlyMap<string, string> = new Map([
+  ['ENOSPC', 'Its disk is full: restore to one with more room.'],
+  ['EDQUOT', 'The quota of this user is used up there.'],
+  ['EACCES', 'This user may not write there.'],
+  ['EPERM', 'This user may not do that there.'],
+  ['EROFS', 'Its file system is mounted read-only.'],
+]);
+
 /** Turns an error of the file system into a fault that names the folder. Any other error stays as it is. */
 export function targetFault(error: unknown, folder: string): unknown {
   if (typeof error !== 'object' || error === null || !('syscall' in error)) return error;
-  const why = 'message' in error ? error.message : error;
+  const why = 'message' in error ? String(error.message) : String(error);
+  const code = 'code' in error ? String(error.code) : '';
+  const next = nextFor.get(code);
   return new EngineFault(
     'restore-target-unusable',
-    `Could not write to ${folder}: ${why}. See that there is room and that you may write there.`,
+    [`Could not write to ${folder}: ${why}.`, ...(next === undefined ? [] : [next])].join(' '),
     { cause: error },
   );
 }

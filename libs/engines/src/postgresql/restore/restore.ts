@@ -9,6 +9,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { RestoredFolder, RestoreOptions, RestoreSource } from '../../engine.js';
+import { amendManifest } from './amend-manifest.js';
 import { type AppliedBackup, applyBackup } from './apply-backup.js';
 import { cancelledRestore, invalid, limitBlocksOf } from './archives-of.js';
 import { controlFileAt } from './control-file.js';
@@ -16,6 +17,7 @@ import { finishManifest } from './finish-manifest.js';
 import { PageCheck } from './page-check.js';
 import { standAlone } from './stand-alone.js';
 import { startAdvice } from './start-advice.js';
+import { mapName } from './tablespace-map.js';
 import { TablespacePlaces } from './tablespace-places.js';
 import { controlName, TargetTree } from './target-tree.js';
 import { compareTree, syncTree } from './tree-walk.js';
@@ -89,6 +91,11 @@ async function restoreInto(
     signal: options.signal,
   });
   await compareTree(tree, applied);
+  if (await isThere(tree.at(mapName))) {
+    // A server would make links to the source's places from it.
+    await tree.remove(mapName);
+    await amendManifest(tree, new Set([mapName]));
+  }
   const hasSettings = await isThere(tree.at('postgresql.conf'));
   const { standsAlone = false } = options;
   const changed = standsAlone ? await standAlone(tree, newest.manifest) : [];

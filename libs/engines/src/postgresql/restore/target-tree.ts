@@ -4,9 +4,11 @@
  */
 import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '@strongroom/vault';
+import { EngineFault } from '../../engine-fault.js';
 import { invalid } from './archives-of.js';
 import { parentOf, pathIn, shown } from './byte-path.js';
-import { HeldFolder, heldControlName, holdName, syncFolder, syncName, targetFault } from './held-folder.js';
+import { HeldFolder, heldControlName, holdName, syncName, targetFault } from './held-folder.js';
 import type { TablespacePlaces } from './tablespace-places.js';
 import type { Mode } from './unpack.js';
 
@@ -41,7 +43,7 @@ export class TargetTree {
       for (const folder of [directory, ...places.folders]) held.set(folder, await HeldFolder.hold(folder, backupId));
     } catch (error) {
       for (const folder of held.values()) await folder.giveUp();
-      throw error;
+      throw held.has(directory) ? ofTablespaces(error) : error;
     }
     return new TargetTree(directory, places, held);
   }
@@ -151,4 +153,11 @@ export class TargetTree {
     for (const folder of this.held.values()) await folder.giveUp();
     return targetFault(error, this.directory);
   }
+}
+
+/** Says that a tablespace need not go where it could not. */
+function ofTablespaces(error: unknown): unknown {
+  if (!(error instanceof EngineFault)) return error;
+  const more = 'The tablespaces of the backup go there, unless --tablespace OID=FOLDER says where each goes.';
+  return new EngineFault(error.code, `${error.message} ${more}`, { cause: error });
 }

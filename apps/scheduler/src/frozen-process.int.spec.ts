@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { isOutage, Ledger } from '@strongroom/ledger';
+import { Views, viewTables } from '@strongroom/read-model';
+import { createLogger, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { freezingDatabase } from '../../../test/services/freezing-database.js';
+import { patience } from '../../../test/services/patience.js';
+import { DueClock } from './slots/due-clock.js';
+import { SlotDispatcher } from './slots/slot-dispatcher.js';
+import { setTimer } from './slots/slot-timers.js';
+
+const ids = new RandomIds();
+const log = createLogger({ app: 'spec', level: 'silent' });
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+const accountId = 'acme';
+const dayMs = 86_400_000;
+
+class Tomorrow extends DueClock {
+  now(): Promise<Date> {
+    return Promise.resolve(new Date(Date.now() + dayMs));
+  }
+}
+
+let database: TestDatabase;
+let dataSource: DataSource;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await open(database.url);
+  await migrate(dataSource);
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+function open(url: string): Promise<DataSource> {
+  return createDataSource({ url, applicationName: 'frozen-spec', entities: viewTables }).initialize();
+}
+
+const requestOf = (instanceId: string, event: NewEvent) => ({
+  stream: streamOf(event.type.startsWith('Schedule') ? 'schedule' : 'instance', instanceId),
+  ...{ expectedVersion: 0, accountId, instanceId, context, claims: [], releases: [] },
+  events: [{ ...event, id: ids.next() }],
+});
+const forgetting = (instanceId = ids.next()) =>
+  requestOf(instanceId, { type: 'InstanceForgotten', data: { instanceId } });
+
+/** A schedule that is due tomorrow, and its instance. */
+async function dueSchedule(): Promise<void> {
+  const ledger = new Ledger(dataSource);
+  const instanceId = ids.next();
+  const server = { name: 'orders', datastore: { type: 'postgresql', version: '18' } } as const;
+  const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' } as const;
+  await ledger.append(requestOf(instanceId, { type: 'InstanceRegistered', data: { instanceId, ...server, endpoint } }));
+  const definition = { dayOfWeek: 7, hour: 2, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
+  const data = { scheduleId: instanceId, instanceId, ...definition };
+  await ledger.append(requestOf(instanceId, { type: 'ScheduleCreated', data }));
+  const [created] = await ledger.readStream(streamOf('schedule', instanceId));
+  await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
+}
+const decide = (on: DataSource) =>
+  new SlotDispatcher(on, new Ledger(on), ids, new Tomorrow(), log, dayMs / 2).decideDue();
+const append = async (on: DataSource) => void (await new Ledger(on).append(forgetting()));
+const moveOffset = (on: DataSource) =>
+  on.transaction(async (manager) => {
+    const key = ['group', 'source', 'topic'];
+    await manager.query(
+      `insert into feed_offset (consumer_group, source, topic, partition) values ($1, $2, $3, 0)
+       on conflict (consumer_group, source, topic, partition) do update set moved_at = now()`,
+      key,
+    );
+  });
+
+interface Case {
+  does: string;
+  at: RegExp;
+  prepare?: () => Promise<void>;
+  frozen(on: DataSource): Promise<unknown>;
+  other(on: DataSource): Promise<unknown>;
+}
+
+const cases: Case[] = [
+  {
+    does: 'takes due timers, so that another one decides their slots',
+    ...{ at: /next_slot_at <= \$1/, prepare: dueSchedule, frozen: decide },
+    other: async (on) => expect(await decideOne(on)).toBe(1),
+  },
+  {
+    does: 'records decided slots',
+    ...{ at: /ledger_append/, prepare: dueSchedule, frozen: decide, other: append },
+  },
+  {
+    does: 'takes a claim',
+    at: /pg_advisory_xact_lock/,
+    frozen: (on) =>
+      on.transaction(async (manager) => {
+        await new Ledger(on).claimWithin(manager, { kind: 'idempotency-key', key: ids.next() }, 'refusal');
+        await manager.query('select 1');
+      }),
+    other: append,
+  },
+  {
+    does: 'appends to two streams at once',
+    at: /ledger_append/,
+    frozen: (on) => new Ledger(on).appendTogether([forgetting(), forgetting()]),
+    other: append,
+  },
+  {
+    does: 'folds the views of an account',
+    at: /from view_head where account_id = \$1 for update/,
+    prepare: () => append(dataSource),
+    frozen: (on) => new Views(on, new Ledger(on)).catchUp(accountId),
+    other: (on) => new Views(on, new Ledger(on)).catchUp(accountId),
+  },
+  { does: 'moves an offset of its feed', at: /insert into feed_offset/, frozen: moveOffset, other: moveOffset },
+];
+
+/** Decides until a slot was decided: until then another process has the timer. */
+async function decideOne(on: DataSource): Promise<number> {
+  for (;;) {
+    const { fired } = await decide(on);
+    if (fired > 0) return fired;
+  }
+}
+
+it.each(cases)(
+  'a process that freezes while it $does keeps the others waiting for two seconds at most',
+  async (each) => {
+    await each.prepare?.();
+    const freezing = await freezingDatabase(database.url, each.at);
+    const ofFrozen = await open(freezing.url);
+    try {
+      const failed = each.frozen(ofFrozen).then(
+        () => new Error('it did not freeze'),
+        (error: unknown) => error,
+      );
+      await freezing.frozen;
+      const begunAt = performance.now();
+      await each.other(dataSource);
+      expect(performance.now() - begunAt).toBeLessThan(2_000 + 1_000 * patience);
+      expect(isOutage(await failed)).toBe(true);
+    } finally {
+      await ofFrozen.destroy();
+      freezing.close();
+    }
+  },
+);

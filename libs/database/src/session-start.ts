@@ -1,0 +1,61 @@
+/**
+ * What every session with the ledger's database says first. Defaults of a role, of the database or of the server can then bend neither
+ * what is written nor how it is read, and a commit is on the disk before it is answered.
+ */
+
+/** Where each setting must be as it is here. Those that only make statements slower or faster are the operator's. */
+const pinned: Readonly<Record<string, string>> = {
+  // How values are written and read as text.
+  datestyle: 'ISO, MDY',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  standard_conforming_strings: 'on',
+  array_nulls: 'on',
+  transform_null_equals: 'off',
+  // What a statement sees, and what ends it. The ledger's lock orders commits only when each statement sees those before it.
+  default_transaction_isolation: 'read committed',
+  default_transaction_deferrable: 'off',
+  row_security: 'on',
+  exit_on_error: 'off',
+  lock_timeout: '0',
+};
+
+/**
+ * These are set only where they are otherwise. Older servers do not have some of them, and only a superuser may set others: then the
+ * server refuses the session and names the setting. `synchronous_commit` may be stricter than we need.
+ */
+const corrected = `
+  select set_config('idle_session_timeout', '0', false) where current_setting('idle_session_timeout', true) <> '0';
+  select set_config('transaction_timeout', '0', false) where current_setting('transaction_timeout', true) <> '0';
+  select set_config('session_replication_role', 'origin', false) where current_setting('session_replication_role') <> 'origin';
+  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';`;
+
+/**
+ * The schema of the ledger: the first on the search path that has it, else `public`, else any other. Before there is a ledger, it is the
+ * schema where the role makes its tables.
+ */
+const searchPath = `
+  select set_config('search_path', quote_ident(coalesce((
+    select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relname = 'ledger_event' and c.relkind = 'r'
+    order by array_position(current_schemas(false), n.nspname) nulls last, n.nspname <> 'public', n.nspname
+    limit 1
+  ), current_schema(), 'public')) || ', pg_temp', false);`;
+
+/** How long a statement may take, and how long a transaction may wait for its next one; 0 sets no limit. */
+interface Limits {
+  longestStatementMs: number;
+  longestIdleMs: number;
+}
+
+export function sessionStart({ longestStatementMs, longestIdleMs }: Limits): string {
+  // The limit of statements comes first: one that a role has by default may be too short for the rest.
+  const settings = Object.entries({
+    statement_timeout: String(longestStatementMs),
+    idle_in_transaction_session_timeout: String(longestIdleMs),
+    ...pinned,
+  });
+  return [...settings.map(([name, value]) => `set ${name} = '${value}';`), corrected, searchPath].join('\n');
+}

@@ -1,0 +1,46 @@
+/** The state of a backup, as its events tell it. */
+import type { EventData } from '@strongroom/contracts';
+import type { BackupRetries } from './backup-retries.js';
+
+export type BackupState =
+  | { is: 'absent' }
+  | { is: 'passed'; outcome: 'skipped' | 'missed' }
+  | ({ is: 'requested' | 'running' } & Work)
+  | ({ is: 'completed' } & Work & CompletedBackup)
+  | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
+
+interface Work {
+  accountId: string;
+  /** The number of the newest attempt; 0 before the first. */
+  attempt: number;
+  request: EventData<'BackupRequested'>;
+  /** Why the backup is full though an incremental was planned. */
+  madeFull?: MadeFull;
+  /** The lineage that the backup is a state of, once that is known. */
+  lineage?: string;
+  /** What its failed attempts left, once there are any. */
+  retries?: BackupRetries;
+  /** The newest attempt's beginning; undefined before the first. */
+  begun?: { at: string; runner: string };
+  /** The event of its completion, once it has completed. */
+  completed?: EventData<'BackupCompleted'>;
+}
+
+/** Why a backup is full though an incremental was planned. */
+export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;
+
+/** Why a backup is begun later than it should be. */
+export type Delay = Pick<EventData<'BackupDelayed'>, 'ground' | 'reason' | 'delayMs'>;
+
+/** The lineage of a backup, and whether it is another one than that of the backup before. */
+export interface BackupIdentity extends Pick<EventData<'BackupIdentified'>, 'lineage' | 'facts'> {
+  another?: Pick<EventData<'AnotherServerFound'>, 'formerLineage' | 'formerBackupId' | 'reason'> | undefined;
+}
+
+export type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
+
+/** A backup that has completed: its request, and the event of its completion. */
+export interface CompletedBackup {
+  request: EventData<'BackupRequested'>;
+  completed: EventData<'BackupCompleted'>;
+}

@@ -1,0 +1,99 @@
+/** Reads events from rows of the ledger, each apart from the others: one that can't be read stops no other. */
+import { Fault, messageOf, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
+import { z } from 'zod';
+import { eventRow } from './event-row.js';
+
+/** An event that this version can't read. */
+export interface UnreadEvent {
+  stream: string;
+  position: number;
+  /** The type that only a newer version knows, as `parseEventOrNewer` tells it; undefined when the event is of no known form. */
+  newerType?: string;
+  /** Why, as a sentence for people. */
+  reason: string;
+}
+
+export interface ReadEvents {
+  /** In the order of the rows, without those of `newer` and `unreadable`. */
+  events: RecordedEvent[];
+  /** Events of a type, or with a value, that only a newer version knows. */
+  newer: (UnreadEvent & { newerType: string })[];
+  /** Events that no version is known to read. */
+  unreadable: UnreadEvent[];
+  /** How many rows there were. */
+  read: number;
+  /** The position of the last row; undefined when there was none. */
+  end: number | undefined;
+}
+
+/** A stream holds an event that this version can't read. A newer version may read it. */
+export class UnreadableStreamFault extends Fault<'stream-unreadable'> {
+  override readonly name = 'UnreadableStreamFault';
+
+  constructor(
+    readonly stream: string,
+    reason: string,
+  ) {
+    super('stream-unreadable', true, `the history of ${stream} can't be read: ${reason}`);
+  }
+}
+
+const place = z.object({ position: z.coerce.number(), stream: z.string() });
+const mostIssues = 3;
+
+export function readEvents(rows: unknown): ReadEvents {
+  const found: ReadEvents = { events: [], newer: [], unreadable: [], read: 0, end: undefined };
+  for (const row of z.array(z.unknown()).parse(rows)) {
+    const { position, stream } = place.parse(row);
+    found.read += 1;
+    found.end = position;
+    try {
+      const event = parseEventOrNewer(eventRow.parse(row));
+      if (!('newerType' in event)) found.events.push(event);
+      else {
+        const reason = `only a newer version knows the event at position ${position}, ${event.newerType}`;
+        found.newer.push({ stream, position, newerType: event.newerType, reason });
+      }
+    } catch (error) {
+      if (!(error instanceof z.ZodError)) throw error;
+      found.unreadable.push({
+        stream,
+        position,
+        reason: `the event at position ${position} has no known form: ${wrong(error)}`,
+      });
+    }
+  }
+  return found;
+}
+
+/** The events. @throws {UnreadableStreamFault} when one of them can't be read */
+export function allRead({ events, newer, unreadable }: ReadEvents): RecordedEvent[] {
+  const [first] = [...unreadable, ...newer];
+  if (first) throw new UnreadableStreamFault(first.stream, first.reason);
+  return events;
+}
+
+/** The events of each stream, and for each stream that can't be read the reason. A stream that does not exist is in neither. */
+export function byStream({ events, newer, unreadable }: ReadEvents): {
+  told: Map<string, RecordedEvent[]>;
+  unreadable: Map<string, UnreadableStreamFault>;
+} {
+  const told = new Map<string, RecordedEvent[]>();
+  for (const event of events) {
+    const before = told.get(event.stream);
+    if (before) before.push(event);
+    else told.set(event.stream, [event]);
+  }
+  const faults = new Map<string, UnreadableStreamFault>();
+  for (const { stream, reason } of [...newer, ...unreadable]) {
+    faults.set(stream, new UnreadableStreamFault(stream, reason));
+    told.delete(stream);
+  }
+  return { told, unreadable: faults };
+}
+
+function wrong(error: z.ZodError): string {
+  const issues = error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message));
+  const more = issues.length > mostIssues ? `; and ${issues.length - mostIssues} more` : '';
+  return issues.length > 0 ? `${issues.slice(0, mostIssues).join('; ')}${more}` : messageOf(error);
+}
