@@ -3,7 +3,10 @@
  * a value that say so. They are set aside, each by itself. The client would end the consumer at such a batch, and again at every
  * next try, for all topics.
  */
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
+
+// Node finds this one by the default export alone.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 export const unreadableHeader = 'strongroom-unreadable';
 
