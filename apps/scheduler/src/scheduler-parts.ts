@@ -1,6 +1,7 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
+import type { RegisteredInstance } from '@strongroom/domain';
 import { type EngineFor, engineFor } from '@strongroom/engines';
 import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
@@ -37,6 +38,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   vault: Vault;
   lineage: ServerLineage;
   onAnotherServer: () => void;
+  isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
   onAttemptFailed: (code: string) => void;
   sweep: Sweep;
   /** The process, by the name that its events have: who runs a backup, and who acts. */
@@ -92,6 +94,10 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     credentials: new Credentials(dataSource, config.secretKey),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
+    isServedHere: async ({ instanceId, datastore }) => {
+      if (config.instancesFolder === undefined) return false;
+      return (await engineFor(datastore.type).serve(config.instancesFolder).find(instanceId)) !== undefined;
+    },
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
     setAside,

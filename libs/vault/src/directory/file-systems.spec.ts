@@ -1,12 +1,13 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@strongroom/runtime';
 import { type Lack, LackingFiles } from '../../../../test/vaults/lacking-files.js';
 import { storeSample } from '../../fixtures/sample-backup.js';
 import { Vaults } from '../vaults.js';
 import { DirectoryVault } from './directory-vault.js';
+import { VaultFiles } from './vault-files.js';
 import { VaultRoot } from './vault-root.js';
 
 let folder: string;
@@ -64,4 +65,21 @@ describe('a vault on a file system without what keeps attempts apart', () => {
     await expect(vault.begin('01a215ed-2e1e-7057-ba0a-a76da3483220', 1)).rejects.toMatchObject(refused);
     expect(await readdir(folder)).toEqual([]);
   });
+});
+
+it('a backup is removed though somebody still reads it over a network file system, which keeps what is open', async () => {
+  class OpenElsewhere extends VaultFiles {
+    protected override async step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
+      if (operation !== 'unlink' || !basename(path).startsWith('.nfs')) return perform();
+      throw Object.assign(new Error('EBUSY: made up'), { code: 'EBUSY' });
+    }
+  }
+  const vault = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new OpenElsewhere()));
+  const { backupId } = await storeSample(vault);
+  const place = join(folder, (await vault.locationOf(backupId)) ?? '');
+  await writeFile(join(place, '.nfs000000000000001'), 'rows');
+  expect((await vault.verify(backupId)).manifest.backupId).toBe(backupId);
+  await vault.purge(backupId, 1);
+  expect(await vault.manifest(backupId)).toBeUndefined();
+  expect(await readdir(place)).toEqual(['.nfs000000000000001']);
 });

@@ -13,7 +13,7 @@ import { isOurs } from './backup-state.js';
 import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
-const stillOpen = /^\.nfs/;
+export const stillOpen = /^\.nfs/;
 
 export interface Reading {
   /** Called with the number of bytes read since the last call. */

@@ -4,10 +4,11 @@
  */
 
 import type { Stats } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { codeOf } from '../error-code.js';
 import type { Removed } from '../vault.js';
 import { type BackupStates, deadPlaces, type FoundState, oldNames, passedNames } from './backup-state.js';
+import { stillOpen } from './place-reader.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
 
 /**
@@ -15,6 +16,13 @@ import { absentAs, type VaultRoot } from './vault-root.js';
  * in a row may find the folder not empty and nothing in it to remove.
  */
 const mostIdleTries = 5;
+
+/** A network file system keeps a file that is open somewhere under another name, and refuses to remove that. */
+function unlessStillOpen(path: string): (error: unknown) => void {
+  return (error) => {
+    if (codeOf(error) !== 'EBUSY' || !stillOpen.test(basename(path))) throw error;
+  };
+}
 
 export class Places {
   constructor(
@@ -69,6 +77,9 @@ export class Places {
         await absentAs(undefined, files.removeEmptyFolder(path));
         return bytes;
       } catch (error) {
+        // What somebody still reads goes when it is closed, and the sweep removes the empty folder.
+        if (codeOf(error) === 'ENOTEMPTY' && names.length > 0 && names.every((name) => stillOpen.test(name)))
+          return bytes;
         idleTries = names.length > 0 ? 0 : idleTries + 1;
         if (codeOf(error) !== 'ENOTEMPTY' || idleTries === mostIdleTries) throw error;
       }
@@ -80,7 +91,7 @@ export class Places {
     const found = await absentAs<Stats | undefined>(undefined, files.stat(path));
     if (!found || (before && found.mtime >= before)) return undefined;
     if (found.isDirectory()) await files.removeTree(path);
-    else await absentAs(undefined, files.unlink(path));
+    else await absentAs(undefined, files.unlink(path)).catch(unlessStillOpen(path));
     return found.isDirectory() ? 0 : found.size;
   }
 

@@ -17,7 +17,13 @@ import {
   type RegisteredInstance,
   triedInVain,
 } from '@strongroom/domain';
-import { type EngineFor, IncrementalNotPossible, type StoredBackup, storeBackup } from '@strongroom/engines';
+import {
+  EngineFault,
+  type EngineFor,
+  IncrementalNotPossible,
+  type StoredBackup,
+  storeBackup,
+} from '@strongroom/engines';
 import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
@@ -52,6 +58,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   onAnotherServer?: () => void;
   /** Called when an attempt failed that is made again. */
   onAttemptFailed?: (code: string) => void;
+  /** Whether this process has the data of a built server. Its address is that of the loopback interface. */
+  isServedHere?: (instance: RegisteredInstance) => Promise<boolean>;
   /** The name of the process, which runs the backup. */
   runner: string;
   /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
@@ -259,8 +267,12 @@ export class BackupAttempt {
 
   private async instance(instanceId: string): Promise<RegisteredInstance> {
     const instance = await this.ledger.stateOf(instanceDecider, instanceId);
-    if (instance.is === 'registered') return instance;
-    throw new InstanceForgotten(instanceId);
+    if (instance.is !== 'registered') throw new InstanceForgotten(instanceId);
+    const { isServedHere } = this.parts;
+    if (instance.builtFrom === null || !isServedHere || (await isServedHere(instance))) return instance;
+    // Another server may listen on the same port here.
+    const message = `The server of instance ${instanceId} was built on another host than that of this scheduler (${this.parts.runner}), which can't reach it. A scheduler that has its data in STRONGROOM_INSTANCES_DIR takes the backup.`;
+    throw new EngineFault('server-unreachable', message);
   }
 
   private async complete(asked: Asked, stored: StoredBackup, startedAt: Date): Promise<void> {

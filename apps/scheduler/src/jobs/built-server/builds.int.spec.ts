@@ -20,6 +20,7 @@ import { eventually } from '../../../../../test/services/eventually.js';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { storeRandomBackup } from '../../../../../test/vaults/stored-backup.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
+import { BackupAttempt } from '../backup/backup-attempt.js';
 import { BuiltServer } from './built-server.js';
 
 let world: RunnerWorld;
@@ -148,6 +149,28 @@ describe('the build of a server', () => {
   it('that has ended its scheduler again and again is given up', async () => {
     expect(await build({}, { failures: 5 })).toBe('finished');
     expect(await shown()).toMatchObject({ status: 'ERROR', fault: { code: 'runner-lost' } });
+  });
+});
+
+it('a built server is backed up only where its data are: another server may listen on its port elsewhere', async () => {
+  const asked = { requestId: 'r', correlationId: 'r', causationId: null, actor: 'spec' };
+  const target = { id: instanceId, accountId: 'acme', instanceId, context: asked };
+  const endpoint = { host: '127.0.0.1', port: 5, user: 'postgres', database: 'postgres', tls: 'disable' } as const;
+  await execute(world, instanceDecider, target, { type: 'CompleteBuild', endpoint, region: 'DFW' });
+  const backup = await world.request(instanceId);
+  const engine: Engine = Object.create(world.engine, {
+    backup: {
+      value: async () => {
+        throw new Error('the wrong server was asked');
+      },
+    },
+  });
+  const parts = { ...world, engineFor: () => engine, isServedHere: async () => false };
+  await new BackupAttempt(parts, world.job('backup', backup), world.hold()).perform();
+  const last = (await world.ledger.readStream(streamOf('backup', backup))).at(-1);
+  expect(last).toMatchObject({
+    type: 'BackupFailed',
+    data: { code: 'server-unreachable', reason: expect.stringContaining('was built on another host') },
   });
 });
 
