@@ -3,8 +3,11 @@
  * decides over the loss of a message is given when a topic is made, so that the defaults of the cluster don't count.
  */
 import { aggregates, deadLetterTopic, messageOf, topicName } from '@strongroom/contracts';
-import { type Admin, ConfigResourceTypes, type ITopicConfig } from 'kafkajs';
+import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { RelayFault } from './relay-fault.js';
+
+// Node finds only some names of this CommonJS module, and this one is not among them.
+const { ConfigResourceTypes } = kafkajs;
 
 const partitions = 6;
 const mostReplicas = 3;
