@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { CertificateAuthority, type Certified } from '../../../../test/services/certificates.js';
 import { eventually } from '../../../../test/services/eventually.js';
+import { describeWithPgBouncer, PgBouncer } from '../../../../test/services/pgbouncer.js';
 import { rowsOf } from '../../../../test/services/tables.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
 import type { EngineTarget } from '../engine.js';
@@ -332,6 +333,30 @@ describe('a server on an IPv6 address', () => {
       await expect(server?.take(null, { target })).rejects.toThrow(
         'Tried: a replication connection to [::1]:1 as "backup"',
       );
+    },
+    long,
+  );
+});
+
+describeWithPgBouncer('a server behind PgBouncer', () => {
+  let server: BackedUpServer | undefined;
+  let pooler: PgBouncer | undefined;
+  afterEach(async () => {
+    await pooler?.stop();
+    await server?.remove();
+  });
+
+  it.each(['session', 'transaction'] as const)(
+    'in mode %s is not backed up, and the fault says what answers there',
+    async (mode) => {
+      server = await BackedUpServer.start();
+      if (!server) return;
+      pooler = await PgBouncer.before(server.server.url(), mode);
+      const { target } = server;
+      const behind = { ...target, endpoint: { ...target.endpoint, port: Number(new URL(pooler.url).port) } };
+      const refused = server.take(null, { target: behind });
+      await expect(refused).rejects.toMatchObject({ code: 'backup-not-permitted', retryable: false });
+      expect(await messageOf(refused)).toMatch(/connection pooler.* the host and the port of the/);
     },
     long,
   );
