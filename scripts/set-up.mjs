@@ -17,6 +17,8 @@ const tellMs = 10_000;
 /** A package of forty megabytes takes its time on a slow line. npm gives up after five minutes by itself. */
 const slowestPackageMs = 3_600_000;
 const lastLines = 15;
+/** The codes of an error when this user may not change a file. */
+const notOurs = ['EACCES', 'EPERM', 'EROFS'];
 
 /** Ends the process when Strongroom does not run on this Node. Returns when everything is installed and built. */
 export async function setUp() {
@@ -30,7 +32,7 @@ export async function setUp() {
       if (!isBuilt()) await step('Building', build, () => `${countIn(join(root, 'dist'))} files`);
     });
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
+    if (!notOurs.includes(error.code)) throw error;
     process.stderr.write(`${root} can't be written to: ${error.message}. ${adviceOnWriting()}\n`);
     process.exit(1);
   }
@@ -121,6 +123,7 @@ async function step(what, work, progress) {
     await work();
   } catch (error) {
     process.stdout.write(`failed\n`);
+    if (notOurs.includes(error.code)) throw error;
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   } finally {

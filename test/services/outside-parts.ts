@@ -15,11 +15,21 @@ const names = [
   'keystone',
   'go',
   'small-disk',
+  'pgbouncer',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 
 const root = join(__dirname, '..', '..');
-const listed = z.array(z.object({ part: z.enum(names), what: z.string(), requiredBy: z.string(), needs: z.string() }));
+const listed = z.array(
+  z.object({
+    part: z.enum(names),
+    what: z.string(),
+    requiredBy: z.string(),
+    needs: z.string(),
+    /** `.ci/run` does not require it by itself. */
+    onlyWhereAsked: z.boolean().default(false),
+  }),
+);
 
 /** Every part, as the list has it. */
 export const outsideParts = listed.parse(JSON.parse(readFileSync(join(__dirname, 'outside-parts.json'), 'utf8')));

@@ -1,28 +1,27 @@
-/**
- * A PgBouncer before a PostgreSQL server, where the program is installed. With REQUIRE_PGBOUNCER=1 the run fails when it is not; without
- * it, what needs one is listed as not run.
- */
+/** A PgBouncer before a PostgreSQL server, where the program is installed. Where it is not, what needs one is listed as not run. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import pg from 'pg';
 import { eventually } from './eventually.js';
+import { lacks } from './outside-parts.js';
 
 export type PoolMode = 'session' | 'transaction' | 'statement';
 
 const program = ['pgbouncer', '/usr/sbin/pgbouncer'].find((each) => spawnSync(each, ['--version']).status === 0);
 const why = 'pgbouncer is not installed (Debian: apt-get install pgbouncer)';
-if (!program && process.env.REQUIRE_PGBOUNCER === '1')
-  throw new Error(`${why}; REQUIRE_PGBOUNCER=1 makes that a failure`);
 
 /** A `describe` of what only a PgBouncer can show. */
 export function describeWithPgBouncer(what: string, tests: () => void): void {
-  if (program) describe(what, tests);
-  else describe.skip(`${what} [NOT RUN: ${why}]`, tests);
+  describe(what, () => {
+    if (program) return tests();
+    lacks('pgbouncer', why);
+    it.todo(`was NOT RUN: ${why}`);
+  });
 }
 
 export class PgBouncer {
