@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { slowness } from '../test/services/slowness.mjs';
 import { build, isBuilt } from './build.mjs';
 
 // The client is one of the built libraries.
@@ -89,7 +90,16 @@ const stack = (port) => {
       await run('docker', ['inspect', '--format', format, ...(await compose(['ps', '--quiet', ...of])).split('\n')])
     ).split('\n');
   return {
-    up: (...options) => compose(['--progress', 'plain', 'up', '--wait', '--wait-timeout', '300', ...options]),
+    up: (...options) =>
+      compose([
+        '--progress',
+        'plain',
+        'up',
+        '--wait',
+        '--wait-timeout',
+        String(Math.round(300 * slowness())),
+        ...options,
+      ]),
     restart: () => compose(['restart']),
     secret: (name) => compose(['run', '--rm', '--no-TTY', 'init', 'show', name]),
     inside: (service, command) => compose(['exec', '--no-TTY', service, 'sh', '-c', command]),
@@ -133,7 +143,7 @@ const clientOf = (port, token) =>
     accountId: account,
     token,
     fetch: (url, init) =>
-      fetch(url, { ...init, signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(15_000)]) }),
+      fetch(url, { ...init, signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(15_000 * slowness())]) }),
   });
 
 async function listOf(items) {
@@ -144,11 +154,15 @@ async function listOf(items) {
 
 /** Asks again and again until there is an answer. @param ask resolves to undefined while there is none */
 async function eventually(what, withinMs, ask) {
-  const until = Date.now() + withinMs;
+  const begun = performance.now();
+  let patience = slowness();
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
-    assert.ok(Date.now() < until, `${what}: not within ${withinMs / 1000} s`);
+    const waitedMs = performance.now() - begun;
+    // The machine may have become slower meanwhile.
+    if (waitedMs > withinMs * patience) patience = Math.max(patience, slowness());
+    assert.ok(waitedMs < withinMs * patience, `${what}: not within ${Math.round(waitedMs / 1000)} s`);
     await new Promise((resolve) => setTimeout(resolve, 500));
     interrupted.signal.throwIfAborted();
   }

@@ -16,6 +16,7 @@ import {
   schedules,
   whole,
 } from './contract-rule.js';
+import { rulesOfInstances } from './contract-rules-of-instances.js';
 import { rulesOfResources } from './contract-rules-of-resources.js';
 
 const oneAndEach = 'comes in pages in order of id, whose links lead to all of them once';
@@ -93,6 +94,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     },
   ],
   ...rulesOfResources,
+  ...rulesOfInstances,
   Identity: [
     {
       rule: 'Versions, health, metrics and documents need no token.',

@@ -57,6 +57,7 @@ import { ScheduleResources } from './schedules/resource.js';
 import { ScheduleRoutes } from './schedules/routes.js';
 import { Runs } from './schedules/runs.js';
 import { Housekeeping } from './service/housekeeping.js';
+import { Readable } from './service/readable.js';
 import { ServiceRoutes } from './service/routes.js';
 
 @Module({})
@@ -187,6 +188,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       DatastoreResources,
       ...ofEvents,
       Housekeeping,
+      Readable,
       madeBy,
     ],
   };

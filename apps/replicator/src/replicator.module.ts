@@ -11,6 +11,7 @@ import {
   Jobs,
   jobWork,
   type Logger,
+  probeLanes,
   type RuntimeParts,
   WorkLoop,
 } from '@strongroom/runtime';
@@ -56,6 +57,8 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
   // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   const stranded = new StrandedCopies(parts);
+  const work = jobWork(replicatorJobs, parts);
+  health.addReadiness('jobs', () => probeLanes(work));
   return new AppWork([
     new WorkLoop({
       name: 'search for stranded copies',
@@ -69,7 +72,7 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       log,
       pass: () => parts.away.look(),
     }),
-    ...jobWork(replicatorJobs, parts),
+    ...work,
   ]);
 }
 

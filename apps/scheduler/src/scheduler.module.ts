@@ -4,7 +4,16 @@ import { databaseModule } from '@strongroom/database';
 import { jobNews } from '@strongroom/feed';
 import { Ledger } from '@strongroom/ledger';
 import { Backups, Views, viewTables } from '@strongroom/read-model';
-import { AppWork, type ConfigOf, type JobKind, Jobs, jobWork, type RuntimeParts, WorkLoop } from '@strongroom/runtime';
+import {
+  AppWork,
+  type ConfigOf,
+  type JobKind,
+  Jobs,
+  jobWork,
+  probeLanes,
+  type RuntimeParts,
+  WorkLoop,
+} from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
@@ -72,8 +81,12 @@ function workOf(
   const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, catchUpMs);
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
+  const slots = slotLoop(dispatcher, parts);
+  const work = jobWork(kinds, parts);
+  health.addReadiness('slots', () => slots.probe());
+  health.addReadiness('jobs', () => probeLanes(work));
   return new AppWork([
-    slotLoop(dispatcher, parts),
+    slots,
     new WorkLoop({
       name: 'search for missing timers',
       intervalMs: missingTimersMs,
@@ -95,6 +108,6 @@ function workOf(
         await setAside.forgetGone();
       },
     }),
-    ...jobWork(kinds, parts),
+    ...work,
   ]);
 }

@@ -1,7 +1,7 @@
 /** What is recorded of a server that is built from a backup, beside the end of its build. */
 import type { EventData } from '@strongroom/contracts';
 import type { Decision } from './decider.js';
-import type { InstanceState } from './instance.js';
+import type { InstanceState } from './instance-state.js';
 import { storable } from './reason.js';
 
 const nothing = { events: [] };

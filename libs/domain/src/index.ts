@@ -11,6 +11,7 @@ export * from './decider.js';
 export * from './held-backup.js';
 export * from './identities.js';
 export * from './instance.js';
+export * from './instance-state.js';
 export * from './regions.js';
 export * from './retention.js';
 export * from './schedule.js';

@@ -11,40 +11,8 @@ import { completedBackup } from './backup.js';
 import type { BackupState, CompletedBackup } from './backup-state.js';
 import { failBuildAttempt, tellServerDown, tellServerUp } from './built-instance.js';
 import type { Decider } from './decider.js';
+import type { InstanceState, RegisteredInstance } from './instance-state.js';
 import { shortVersion, storable } from './reason.js';
-
-export interface RegisteredInstance {
-  is: 'registered';
-  instanceId: string;
-  accountId: string;
-  name: string;
-  /** The version is the one that the server has told; until it has told one, the one that was declared. */
-  datastore: Datastore;
-  endpoint: Endpoint;
-  /** Names the sealed credential in force. Without it: the one that is stored under the instance itself. */
-  credentialId?: string | null;
-  /** The backup that the server was built from; null when it was not built here. */
-  builtFrom: string | null;
-  /** Whether it is recorded that a built server does not run. */
-  isDown?: boolean;
-  /** The lineages that were accepted, each with the lineages that it replaces. */
-  accepted: ReadonlyMap<string, readonly string[]>;
-}
-
-export interface InstanceToBuild {
-  is: 'building' | 'build-failed';
-  instanceId: string;
-  accountId: string;
-  name: string;
-  datastore: Datastore;
-  backupId: string;
-}
-
-export type InstanceState =
-  | { is: 'absent' }
-  | InstanceToBuild
-  | RegisteredInstance
-  | { is: 'forgotten'; builtFrom: string | null; endpoint: Endpoint | undefined; credentialId?: string | null };
 
 /** What can be changed of an instance. A field that is not there stays as it is. */
 export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoint' | 'credentialId'>>;

@@ -1,7 +1,8 @@
 /** A schedule says when an instance is backed up and where its backups are copied. An instance has at most one. */
 import { type EventData, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
-import { type InstanceState, instanceUnknown, serverToBackUp } from './instance.js';
+import { instanceUnknown, serverToBackUp } from './instance.js';
+import type { InstanceState } from './instance-state.js';
 
 export type ScheduleDefinition = Pick<
   EventData<'ScheduleCreated'>,

@@ -59,6 +59,16 @@ export function feedLossesContract(kind: string, feed: () => FeedConfig): void {
       expect(idsOf(await world.effects())).toEqual([event]);
     }, 120_000);
 
+    it('sets aside an event of which not even the time can be read, and brings those beside it', async () => {
+      const instance = world.ids.next();
+      const events = await world.append(instance, 2);
+      await world.appendTimeless(instance);
+      events.push(...(await world.append(instance, 2)));
+      await world.member();
+      expect(idsOf(await world.settled(events))).toEqual(events);
+      expect(await world.deadLetters()).toHaveLength(1);
+    });
+
     it('counts what only a newer version knows', async () => {
       const member = await world.member();
       const instance = world.ids.next();

@@ -93,8 +93,11 @@ function progressOf(tell: (what: string) => void): (progress: { text: string; wr
 /** How Maven ended, when it was ended, and the first line that it calls an error: the place that is at fault comes last there. */
 function whyOf(error: unknown): string {
   if (!(error instanceof ProgramFault)) return messageOf(error);
-  const first = error.text.split('\n').find((line) => line.includes('[ERROR]'));
+  const lines = error.text.split('\n');
+  // A file that could not be had is the cause of what Maven calls the error.
+  const first =
+    lines.find((line) => /Could not (?:transfer|find) /.test(line)) ?? lines.find((line) => line.includes('[ERROR]'));
   if (first === undefined) return error.message;
-  const words = first.replace(/^.*?\[ERROR\] /, '').replace(/ -> \[Help \d+\]\s*$/, '');
-  return (/Could not (?:transfer|find) artifact .*/.exec(words)?.[0] ?? words).trim().slice(0, mostWords);
+  const words = first.replace(/^.*?\[\w+\] /, '').replace(/ -> \[Help \d+\]\s*$/, '');
+  return (/Could not (?:transfer|find) .*/.exec(words)?.[0] ?? words).trim().slice(0, mostWords);
 }

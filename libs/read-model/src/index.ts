@@ -10,4 +10,5 @@ export * from './run-view.js';
 export * from './schedule-view.js';
 export * from './unfinished.js';
 export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
+export { sampleOfViews } from './view-sample.js';
 export { Views } from './views.js';

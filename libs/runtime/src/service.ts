@@ -106,12 +106,21 @@ async function listen(app: NestFastifyApplication, { host, port }: AppConfig['ht
   try {
     await app.listen(port, host);
   } catch (cause) {
+    // Nest begins the app with the same call: what keeps the app from beginning says so itself.
+    if (!isOfListening(cause)) throw cause;
     const at = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
     throw new Error(
       `it can't listen on ${at}: ${messageOf(cause)}. STRONGROOM_HTTP_HOST must be an address of this machine, and STRONGROOM_HTTP_PORT a port that nobody else has; 0.0.0.0 is every IPv4 address.`,
       { cause },
     );
   }
+}
+
+/** Whether the address can't be had, or its name not be looked up. */
+function isOfListening(error: unknown): boolean {
+  return (
+    error instanceof Error && 'syscall' in error && ['listen', 'bind', 'getaddrinfo'].includes(String(error.syscall))
+  );
 }
 
 function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

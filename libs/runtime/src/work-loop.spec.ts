@@ -36,6 +36,33 @@ describe('a work loop', () => {
   const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms);
   const said = (words: string) => lines.filter((line) => line.includes(words)).length;
 
+  it('is known to work only when its newest pass came to an end', async () => {
+    let fails = true;
+    let hangs = false;
+    const begun = start(async () => {
+      if (fails) throw new Error('no table');
+      if (hangs) await new Promise<void>((resolve) => setTimeout(resolve, 90_000));
+    });
+    await expect(begun.probe()).rejects.toThrow('relay of backups has not run yet');
+    await passed(0);
+    await expect(begun.probe()).rejects.toThrow('relay of backups fails: no table');
+    fails = false;
+    await passed(1_000);
+    await expect(begun.probe()).resolves.toBeUndefined();
+    hangs = true;
+    const now = jest.spyOn(performance, 'now');
+    await passed(1_000);
+    await expect(begun.probe()).resolves.toBeUndefined();
+    const since = performance.now();
+    now.mockImplementation(() => since + 61_000);
+    await expect(begun.probe()).rejects.toThrow(/relay of backups has been at one pass for 6\d s/);
+    now.mockRestore();
+    await passed(90_000);
+    hangs = false;
+    await passed(1_000);
+    await expect(begun.probe()).resolves.toBeUndefined();
+  });
+
   it('runs its pass once an interval when nothing wakes it', async () => {
     start(async () => {});
     await passed(0);

@@ -2,6 +2,7 @@
  * Runs a pass again and again: after an interval, when it is woken, or at once when the pass asks for that. One pass runs at
  * a time. A pass that fails is run again after a growing pause, which no wake shortens, and is logged once and not each time.
  */
+import { messageOf } from '@strongroom/contracts';
 import type { Logger } from './log.js';
 
 export interface WorkLoopOptions {
@@ -20,6 +21,9 @@ export interface WorkLoopOptions {
   random?: () => number;
 }
 
+/** A pass that takes longer hangs, as far as anybody can tell from outside. */
+const longestPassMs = 60_000;
+
 export class WorkLoop {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
@@ -27,12 +31,32 @@ export class WorkLoop {
   private endPause: (() => void) | undefined;
   private failures = 0;
   private failingSince = 0;
+  private failure: unknown;
+  /** When the pass in hand began, and whether any pass has come to its end. */
+  private passingSince: number | undefined;
+  private hasPassed = false;
 
   constructor(private readonly options: WorkLoopOptions) {}
 
   /** Whether the newest pass failed. */
   get failing(): boolean {
     return this.failures > 0;
+  }
+
+  /**
+   * Tells whether the loop does what it is for.
+   * @throws when it has not passed yet, when its newest pass failed, or when the pass in hand takes longer than a minute
+   */
+  probe(): Promise<void> {
+    const { name } = this.options;
+    const sinceMs = this.passingSince === undefined ? 0 : performance.now() - this.passingSince;
+    const why =
+      this.failures > 0
+        ? `fails: ${messageOf(this.failure)}`
+        : sinceMs > longestPassMs
+          ? `has been at one pass for ${Math.round(sinceMs / 1_000)} s`
+          : !this.hasPassed && 'has not run yet';
+    return why ? Promise.reject(new Error(`${name} ${why}`)) : Promise.resolve();
   }
 
   start(): void {
@@ -65,8 +89,10 @@ export class WorkLoop {
 
   private async once(signal: AbortSignal): Promise<number> {
     const { name, intervalMs, log, pass, random = Math.random } = this.options;
+    this.passingSince = performance.now();
     try {
       const outcome = await pass(signal);
+      this.hasPassed = true;
       if (this.failures > 0) {
         const failedMs = Math.round(performance.now() - this.failingSince);
         log.info({ failures: this.failures, failedMs }, `${name} works again`);
@@ -81,6 +107,7 @@ export class WorkLoop {
       const { firstBackOffMs = 250, longestBackOffMs = 10_000 } = this.options;
       const pauseMs = Math.min(firstBackOffMs * 2 ** Math.min(this.failures, 30), longestBackOffMs);
       this.failures += 1;
+      this.failure = error;
       if (this.failures === 1) {
         this.failingSince = performance.now();
         log.error(
@@ -89,6 +116,8 @@ export class WorkLoop {
         );
       } else log.debug({ err: error, failures: this.failures }, `${name} still fails`);
       return pauseMs * (0.75 + 0.25 * random());
+    } finally {
+      this.passingSince = undefined;
     }
   }
 

@@ -195,7 +195,7 @@ export class PostgresServer {
 
   /** Why no connection is possible now; undefined when one is. */
   private async refusal(): Promise<{ code: string; message: string } | undefined> {
-    const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 10_000 });
     client.on('error', () => {});
     try {
       await client.connect();

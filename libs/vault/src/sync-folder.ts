@@ -22,12 +22,12 @@ const refusesSync = new Set([
 const refusesOpen = new Set(['EISDIR', 'EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
 
 /** The operations that `syncFolder` is made of. A caller that watches its file system gives its own. */
-export interface FolderOperations {
-  open(path: string): Promise<{ sync(): Promise<void>; close(): Promise<void> }>;
-  isReadable(path: string): Promise<boolean>;
+export interface FolderOperations<Path = string> {
+  open(path: Path): Promise<{ sync(): Promise<void>; close(): Promise<void> }>;
+  isReadable(path: Path): Promise<boolean>;
 }
 
-const plain: FolderOperations = {
+const plain: FolderOperations<string | Buffer> = {
   open: (path) => open(path, 'r'),
   isReadable: (path) =>
     access(path, constants.R_OK).then(
@@ -37,7 +37,10 @@ const plain: FolderOperations = {
 };
 
 /** @returns false when the file system can't sync folders: after a power cut, the newest names may be missing there */
-export async function syncFolder(path: string, operations: FolderOperations = plain): Promise<boolean> {
+export async function syncFolder<Path extends string | Buffer>(
+  path: Path,
+  operations: FolderOperations<Path> = plain,
+): Promise<boolean> {
   const folder = await operations.open(path).catch(async (error: unknown) => {
     // A folder that this process may not read is refused for that reason, by every file system.
     if (refusesOpen.has(codeOf(error)) && (await operations.isReadable(path))) return undefined;

@@ -3,16 +3,22 @@
  * outcome is unknown. In the second case its `details` name the ways to find out.
  */
 import { accountPath, type Operation } from '@strongroom/contracts';
-import { ConflictFault, isOutage, LedgerFault } from '@strongroom/ledger';
+import { ConflictFault, isOutage, LedgerFault, UnreadableStreamFault } from '@strongroom/ledger';
 import type { FastifyRequest } from 'fastify';
 import { callerOf } from './caller.js';
 import { type HttpFault, unavailable } from './http-fault.js';
 import { operationOf, pathAsked } from './routing.js';
 
-/** @returns undefined for an error that is no outage of the database */
+/** @returns undefined for an error of which the service knows nothing to say */
 export function awayFaultOf(error: unknown, request: FastifyRequest): HttpFault | undefined {
   if (error instanceof ConflictFault) {
     return unavailable('Other requests kept changing the same thing: nothing was changed by this one. Try again.');
+  }
+  if (error instanceof UnreadableStreamFault) {
+    return unavailable(
+      'This process of the service could not read what the request is about: nothing was changed. Try again later; if it goes on, tell the operator of the service.',
+      `The reason: ${error.message}.`,
+    );
   }
   if (!isOutage(error)) return undefined;
   if (request.method === 'GET' || request.method === 'HEAD') {

@@ -1,6 +1,6 @@
 /** Schedules as the API shows them. What is read is up to date with every event appended before the call. */
 import { Inject } from '@nestjs/common';
-import type { RecordedEvent, ScheduleResource } from '@strongroom/contracts';
+import { type RecordedEvent, type ScheduleResource, streamOf } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
 import {
   type Page,
@@ -11,7 +11,7 @@ import {
   scheduleView,
   Views,
 } from '@strongroom/read-model';
-import { Clock } from '@strongroom/runtime';
+import { Clock, SetAside } from '@strongroom/runtime';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utcWithoutZone } from '../edge/times.js';
@@ -21,6 +21,7 @@ export class ScheduleResources {
     @Inject(Views) private readonly views: Views,
     @Inject(Schedules) private readonly schedules: Schedules,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(SetAside) private readonly setAside: SetAside,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -68,9 +69,28 @@ export class ScheduleResources {
   /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
   private async showing(rows: readonly ScheduleRow[]): Promise<(row: ScheduleRow) => ScheduleResource> {
     const activity = await this.schedules.activity(rows.map(({ id }) => id));
+    const aside = await this.setAside.among(rows.flatMap(reliesOn));
+    const reasons = new Map(aside.map(({ kind, id, reason }) => [`${kind} ${id}`, reason]));
     const now = this.clock.now();
-    return (row) => scheduleResource(row, activity.get(row.id), now);
+    return (row) => {
+      const [reason] = reliesOn(row).flatMap(({ kind, id }) => reasons.get(`${kind} ${id}`) ?? []);
+      return { ...scheduleResource(row, activity.get(row.id), now), ...(reason !== undefined && faultOf(reason)) };
+    };
   }
+}
+
+/** What a schedule needs to fire: none of it may be set aside. */
+function reliesOn({ id, instanceId }: ScheduleRow) {
+  return [
+    { kind: 'schedule', id },
+    { kind: 'stream', id: streamOf('schedule', id) },
+    { kind: 'stream', id: streamOf('instance', instanceId) },
+  ] as const;
+}
+
+function faultOf(reason: string): Pick<ScheduleResource, 'fault'> {
+  const message = `The schedule does not fire at the moment: ${reason}. An operator has to look at it.`;
+  return { fault: { code: 'set-aside', message } };
 }
 
 function scheduleResource(row: ScheduleRow, activity: ScheduleActivity | undefined, now: Date): ScheduleResource {

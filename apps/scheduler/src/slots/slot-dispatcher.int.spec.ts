@@ -7,8 +7,6 @@ import { viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../../test/services/database.js';
-import { eventually } from '../../../../test/services/eventually.js';
-import { freezingDatabase } from '../../../../test/services/freezing-database.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { removeTimer, schedulesBehind, setTimer } from './slot-timers.js';
@@ -281,37 +279,6 @@ describe('the slot dispatcher', () => {
     await endBackup(scheduleId, instanceId, slotAt);
     clock.at = new Date('2026-03-02T10:00:00Z');
     expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, missed: 0, lagMs: 0 });
-  });
-
-  it('holds others up for seconds at most, though the scheduler freezes while it decides', async () => {
-    const { scheduleId, slotAt } = await schedule();
-    const freezing = await freezingDatabase(database.url, /ledger_append/);
-    const frozen = await createDataSource({ url: freezing.url, applicationName: 'freezing' }).initialize();
-    try {
-      clock.at = slotAt;
-      const ticking = new SlotDispatcher(frozen, new Ledger(frozen), ids, clock, log, 12 * hourMs).decideDue();
-      const ended = expect(ticking).rejects.toThrow();
-      await eventually(
-        async () => {
-          const held = await dataSource.query(
-            "select 1 from pg_locks where locktype = 'advisory' and objid = 7236001 and granted",
-          );
-          expect(held).not.toEqual([]);
-        },
-        { withinMs: 10_000 },
-      );
-      const begunAt = performance.now();
-      await schedule();
-      expect(performance.now() - begunAt).toBeLessThan(15_000);
-      await ended;
-    } finally {
-      await frozen.destroy();
-      freezing.close();
-    }
-    // Nothing was written, and another scheduler decides the slot.
-    expect(await outcomeOf(scheduleId, slotAt)).toEqual([]);
-    await dispatcher().decideDue();
-    expect(await outcomeOf(scheduleId, slotAt)).toEqual(['BackupRequested']);
   });
 
   it('holds up no schedule but the one whose history has something that it can not read', async () => {

@@ -75,6 +75,8 @@ export const scheduleResource = z.object({
   copy_to: z.array(regionName),
   paused: z.boolean(),
   version: z.int(),
+  /** Why none of its slots is decided at the moment. It is absent without a fault. */
+  fault: fault.optional(),
 });
 export type ScheduleResource = z.infer<typeof scheduleResource>;
 

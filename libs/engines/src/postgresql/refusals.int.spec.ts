@@ -311,3 +311,28 @@ describe('a server whose certificate is not as it must be', () => {
     long,
   );
 });
+
+describe('a server on an IPv6 address', () => {
+  let server: BackedUpServer | undefined;
+  afterEach(() => server?.remove());
+
+  it(
+    'is backed up by its address, with brackets or without, and by a name that has both kinds',
+    async () => {
+      server = await BackedUpServer.start({ settings: { listen_addresses: '127.0.0.1,::1' } });
+      for (const host of ['::1', '[::1]', 'localhost']) {
+        const { target } = server ?? {};
+        if (!target) throw new Error('there is no server');
+        await expect(
+          server?.take(null, { target: { ...target, endpoint: { ...target.endpoint, host } } }),
+        ).resolves.toBeDefined();
+      }
+      const closed = { ...server?.target.endpoint, host: '::1', port: 1 };
+      const target = { ...server?.target, endpoint: closed } as EngineTarget;
+      await expect(server?.take(null, { target })).rejects.toThrow(
+        'Tried: a replication connection to [::1]:1 as "backup"',
+      );
+    },
+    long,
+  );
+});

@@ -52,10 +52,9 @@ export class EmbeddedFeed extends FeedServer {
     await Promise.all([...this.loops, this.secondLook].map((loop) => loop?.stop()));
   }
 
-  probe(): Promise<void> {
-    if (this.loops.some((loop) => loop.failing))
-      return Promise.reject(new Error('events are not handled at the moment; see the log'));
-    return Promise.resolve();
+  async probe(): Promise<void> {
+    if (this.handlers.any && this.loops.length === 0) throw new Error('the feed has not begun');
+    for (const loop of this.loops) await loop.probe();
   }
 
   private async follow(): Promise<void> {

@@ -113,6 +113,43 @@ describeWithKafka('a topic', (brokers) => {
     expect([...places.values()].map(({ size }) => size)).toEqual(instances.map(() => 1));
   }, 120_000);
 
+  it('that has more than a ledger which was put back to an earlier time gets messages that name another ledger', async () => {
+    const topic = world.topic('schedule');
+    const namesOf = async () =>
+      new Map((await witness.messages(topic)).map(({ headers }) => [headers.ce_id, headers['strongroom-ledger']]));
+    const first = await world.member();
+    const [instance, other] = [world.ids.next(), world.ids.next()];
+    const kept = await world.append(instance, 2);
+    await world.settled(kept);
+    const lost = await world.append(other, 3);
+    await world.settled(lost);
+    await first.close();
+    await world.losesEnd(3);
+    await world.putsFeedBackTo(await world.ledger.head(), 3);
+
+    const member = await world.member();
+    const labels = `{topic="${topic}",outcome="not-in-the-ledger"}`;
+    await eventually(async () => expect(await member.metric('strongroom_feed_events_total', labels)).toBe(3), {
+      withinMs: 30_000,
+    });
+    const name = () => world.ledgerName();
+    await eventually(async () => expect(await name()).not.toBe((await namesOf()).get(lost[0])), { withinMs: 30_000 });
+    // A process believes what it knows of the name for a second.
+    const events: string[] = [];
+    await eventually(
+      async () => {
+        events.push(...(await world.append(instance)));
+        await relayed();
+        expect((await namesOf()).get(events.at(-1))).toBe(await name());
+      },
+      { withinMs: 30_000 },
+    );
+    const found = idsOf(await world.settled(events));
+    expect(found.filter((id) => events.includes(id))).toEqual(events);
+    const names = await namesOf();
+    expect(names.get(lost[2])).toBe(names.get(kept[0]));
+  }, 120_000);
+
   it('is made so that no default of the cluster can lose what it holds', async () => {
     await world.member({ handles: false });
     await world.append(world.ids.next());

@@ -47,8 +47,10 @@ export interface TopicLag {
 
 const pollMs = 1_000;
 const mostEvents = 500;
-/** A pass reads so many events that it takes about this long, because what it has sent counts only when it ends. */
-const passMs = 1_500;
+/** A pass sends so many events that it takes no longer than this, because what it has sent counts only when it ends. */
+const passMs = 5_000;
+/** It does not send fewer for that: an answer may be late for other reasons than the size of what it answers. */
+const leastPaced = 100;
 const renewMs = 1_000;
 const lossIsSureMs = 10_000;
 const heldPauseMs = 3_000;
@@ -149,7 +151,9 @@ export class TopicRelay {
         return { position: row.position, partition: sender.partitionOf(message, spreadOver), message };
       })
       .filter(({ partition, position }) => pass.sends(partition, position));
+    const sendingAt = performance.now();
     const sent = await this.sendHeld(source, sender, placed);
+    const tookMs = performance.now() - sendingAt;
     // The broker has given an offset for the second time, so the first message is lost.
     if ([...sent.taken].some(([partition, { begin }]) => begin < (reached.ends.get(partition) ?? 0n))) {
       return this.refill(source);
@@ -159,8 +163,8 @@ export class TopicRelay {
     if (error !== undefined) this.slower(error);
     if (firstUnsent.size === spreadOver) throw error;
     await this.moveTo(source, reached, { ...pass.after(last.position, firstUnsent), spreadOver, taken });
-    this.hold(placed, sent, performance.now() - begun);
-    if (error === undefined) this.pace(performance.now() - begun, rows.length);
+    this.hold(placed, sent, tookMs);
+    if (error === undefined) this.pace(tookMs);
     else await this.beginAnew();
     return 'again';
   }
@@ -218,9 +222,10 @@ export class TopicRelay {
   }
 
   /** Sends as many events at a time as the broker takes in good time. */
-  private pace(tookMs: number, events: number): void {
-    if (tookMs > passMs) this.events = Math.max(1, Math.floor((events * passMs) / tookMs));
-    else if (tookMs < passMs / 3) this.events = Math.min(mostEvents, this.events * 2);
+  private pace(tookMs: number): void {
+    const { events } = this;
+    if (tookMs > passMs) this.events = Math.max(Math.min(events, leastPaced), Math.floor((events * passMs) / tookMs));
+    else if (tookMs < passMs / 3) this.events = Math.min(mostEvents, events * 2);
     if (this.events === mostEvents) this.requestTimeoutMs = shortestTimeoutMs;
   }
 

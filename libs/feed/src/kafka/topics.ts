@@ -6,7 +6,7 @@ import { aggregates, deadLetterTopic, messageOf, topicName } from '@strongroom/c
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import { RelayFault } from './relay-fault.js';
 
-// Node finds this one by the default export alone.
+// Node finds no such name when it imports the module by names.
 const { ConfigResourceTypes } = kafkajs;
 
 const partitions = 6;

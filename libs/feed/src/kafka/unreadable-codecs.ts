@@ -5,7 +5,7 @@
  */
 import kafkajs from 'kafkajs';
 
-// Node finds this one by the default export alone.
+// Node finds only some names of this CommonJS module, and these are not among them.
 const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 export const unreadableHeader = 'strongroom-unreadable';

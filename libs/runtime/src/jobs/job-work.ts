@@ -33,6 +33,11 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** Tells whether every lane is looked at for jobs. @throws with the lane that is not */
+export async function probeLanes(work: readonly Running[]): Promise<void> {
+  for (const each of work) if (each instanceof LeasedWorker) await each.probe();
+}
+
 /** The loops and workers of an app's kinds of jobs. */
 export function jobWork<Parts extends JobWorkParts>(kinds: readonly JobKind<Parts>[], parts: Parts): Running[] {
   const { dataSource, jobs, log } = parts;

@@ -53,6 +53,11 @@ export class LeasedWorker {
     return this.running.size;
   }
 
+  /** @throws when the lane is not looked at for jobs */
+  probe(): Promise<void> {
+    return this.loop.probe();
+  }
+
   start(): void {
     this.loop.start();
   }

@@ -10,21 +10,10 @@
  * Where PostgreSQL's user can't reach FOLDER, <instance> is a link to a folder elsewhere.
  */
 import { existsSync } from 'node:fs';
-import {
-  chmod,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  rmdir,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { PostgresServer } from '@strongroom/server-processes';
+import { syncFolder } from '@strongroom/vault';
 import type { Build, HostedData } from '../../server-host.js';
 
 const openToPass = 0o711;
@@ -118,11 +107,11 @@ export class BuildFolder implements Build {
   async finish(region: string): Promise<HostedData> {
     await this.pointTablespaces();
     await writeFile(join(this.path, regionName), region);
-    for (const folder of [this.directory, this.path]) await sync(folder);
+    for (const folder of [this.directory, this.path]) await syncFolder(folder);
     if (!this.isCurrent) throw new Error(`${this.path} was given up for a later attempt`);
     await rename(this.path, this.place);
     this.isFinished = true;
-    await sync(dirname(this.place));
+    await syncFolder(dirname(this.place));
     return { directory: join(this.place, dataName), region };
   }
 
@@ -152,13 +141,4 @@ async function attemptsBeside(place: string): Promise<{ number: number; path: st
 /** Tries again when an attempt that does not know yet that it is over puts one more file into it. */
 function removeFolder(path: string): Promise<void> {
   return rm(path, { recursive: true, force: true, maxRetries: 5 });
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -5,6 +5,7 @@
 import { chmod, mkdir, open, opendir, readFile, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { syncFolder } from '@strongroom/vault';
 import { z } from 'zod';
 import { EngineFault } from '../../engine-fault.js';
 import { pathIn, shown } from './byte-path.js';
@@ -14,9 +15,6 @@ import { isRunning, type RunningProcess, thisProcess } from './running-process.j
 export const holdName = 'strongroom.restoring';
 /** The name of `global/pg_control` before a restore's last act. */
 export const heldControlName = 'global/pg_control.restoring';
-
-/** The codes that PostgreSQL treats in the same way, and others that file systems give. */
-const notForFolders: ReadonlySet<unknown> = new Set(['EINVAL', 'EBADF', 'ENOTSUP', 'EISDIR']);
 
 const hold = z.object({
   backupId: z.string(),
@@ -153,16 +151,6 @@ export async function sync(path: Buffer | string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Makes the names in a folder durable. Some file systems, such as SMB, refuse that, and it is left to them. */
-export async function syncFolder(path: Buffer | string): Promise<void> {
-  try {
-    await sync(path);
-  } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-    if (!notForFolders.has(code)) throw error;
   }
 }
 

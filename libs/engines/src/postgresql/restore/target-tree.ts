@@ -4,10 +4,11 @@
  */
 import { chmod, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFolder } from '@strongroom/vault';
 import { EngineFault } from '../../engine-fault.js';
 import { invalid } from './archives-of.js';
 import { parentOf, pathIn, shown } from './byte-path.js';
-import { HeldFolder, heldControlName, holdName, syncFolder, syncName, targetFault } from './held-folder.js';
+import { HeldFolder, heldControlName, holdName, syncName, targetFault } from './held-folder.js';
 import type { TablespacePlaces } from './tablespace-places.js';
 import type { Mode } from './unpack.js';
 

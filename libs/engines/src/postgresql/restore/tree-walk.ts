@@ -1,10 +1,11 @@
 /** Walks over a restored folder, tablespaces included, one entry at a time, since there may be millions. */
 import type { Dirent } from 'node:fs';
 import { lstat, opendir } from 'node:fs/promises';
+import { syncFolder } from '@strongroom/vault';
 import { manifestName } from '../backup/base-backup.js';
 import { invalid } from './archives-of.js';
 import { shown } from './byte-path.js';
-import { heldControlName, sync, syncFolder } from './held-folder.js';
+import { heldControlName, sync } from './held-folder.js';
 import type { PathTable } from './path-table.js';
 import { changesOf } from './relation-file.js';
 import { controlName, type TargetTree } from './target-tree.js';
