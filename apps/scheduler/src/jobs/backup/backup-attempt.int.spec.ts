@@ -75,7 +75,6 @@ describe('a backup', () => {
       'BackupRequested',
       'BackupStarted',
       'BackupIdentified',
-      'BackupVersionFound',
       'BackupCompleted',
     ]);
     expect(await completedOf(backupId)).toMatchObject({ type: 'incremental', parentId });
