@@ -73,6 +73,16 @@ const copied: NewEvent[] = [
 const building: NewEvent[] = [
   { type: 'InstanceBuildRequested', data: { instanceId, name: 'orders', datastore, backupId } },
 ];
+const built: NewEvent[] = [
+  ...building,
+  {
+    type: 'InstanceBuilt',
+    data: {
+      ...{ instanceId, name: 'orders', datastore, backupId, region: 'DFW' },
+      endpoint: { host: 'h', port: 1, user: 'u', database: 'd', tls: 'disable' },
+    },
+  },
+];
 const attempt = { backupId, attempt: 1 };
 const delay = { ground: 'no-runner-free', reason, delayMs: 60_000 };
 const result = { region: 'DFW', location: 'x', sizeBytes: 1, rawBytes: 1, sha256, startedAt: slotAt };
@@ -99,6 +109,8 @@ const decisions: Partial<Record<EventType, () => Decision>> = {
   CopyStranded: () => onCopy(copying, { type: 'StrandCopy', reason }),
   CopyLost: () => onCopy(copied, { type: 'LoseCopy', ...told }),
   InstanceBuildFailed: () => onInstance(building, { type: 'FailBuild', ...told }),
+  InstanceBuildAttemptFailed: () => onInstance(building, { type: 'FailBuildAttempt', ...told, retryAt: slotAt }),
+  InstanceServerDown: () => onInstance(built, { type: 'TellServerDown', ...told }),
 };
 
 describe('a reason of any length', () => {

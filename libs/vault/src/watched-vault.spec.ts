@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
 import { HangingVault, type Verb } from '../../../test/vaults/hanging-vault.js';
+import { readSlowly, slowSource } from '../../../test/vaults/slow-streams.js';
 import { chunksOf, heldOf, listOf, putSample, storeSample } from '../fixtures/sample-backup.js';
 import { copyBackup } from './copy-backup.js';
 import { DirectoryVault } from './directory/directory-vault.js';
@@ -156,16 +156,12 @@ describe('a vault that hangs', () => {
 
   it('is not to blame for a source that is slow, nor for a slow reader', async () => {
     const vault = watched(real, { limitMs: 1_500, graceMs: 100 });
-    const slowly = async function* (bytes: Buffer) {
-      await delay(2_000);
-      yield bytes;
-    };
     const backupId = '01a215ed-2e1e-7057-ba0a-a76da3483220';
     const upload = await vault.begin(backupId, 1);
-    expect(await upload.put('base.tar.zst', slowly(Buffer.from('rows')))).toMatchObject({ sizeBytes: 4 });
+    expect(await upload.put('base.tar.zst', slowSource(Buffer.from('rows'), 2_000))).toMatchObject({ sizeBytes: 4 });
     await upload.discard();
     const stored = await storeSample(real);
-    for await (const _ of vault.read(stored.backupId, 'base.tar.zst')) await delay(600);
+    await readSlowly(vault.read(stored.backupId, 'base.tar.zst'), 600);
   });
 
   it('ends with the signal of its caller, though nothing can cancel what hangs', async () => {

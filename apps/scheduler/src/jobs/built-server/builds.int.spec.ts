@@ -85,7 +85,7 @@ const on = (host: ServerHost) => {
   const engine: Engine = Object.create(world.engine, { serve: { value: () => host } });
   return { engineFor: () => engine };
 };
-const systemError = (code: string) => Object.assign(new Error(`${code}: made up, mkdir '/instances/x'`), { code });
+const systemError = (code: string) => Object.assign(new Error(`${code}: made up, mkdir '/servers/x'`), { code });
 
 describe('the build of a server', () => {
   it('makes the folder that is to hold the servers, when nobody has made it', async () => {
