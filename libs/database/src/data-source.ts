@@ -50,7 +50,8 @@ export function dataSourceOptions({
     migrationsTransactionMode: 'each',
     migrations: [...migrations],
     extra: {
-      // A statement, and not parameters of the connection: a pooler refuses most of those.
+      // A statement, and not parameters of the connection: a pooler refuses most of those. While it runs, the pool hears the client's
+      // errors. Without it, the end of a session that comes in one packet with its beginning is heard by nobody, and ends the process.
       onConnect: (client: ClientBase) => client.query(sessionStart({ longestStatementMs, longestIdleMs })),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,

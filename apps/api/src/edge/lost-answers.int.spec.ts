@@ -14,6 +14,7 @@ import {
   putSchedulesId,
 } from '@strongroom/contracts';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { eventually } from '../../../../test/services/eventually.js';
 import { endOfSession, type Link, WireProxy } from '../../../../test/services/wire-proxy.js';
 import { faultIn, outcomeIn } from '../../fixtures/answers.js';
 import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
@@ -230,6 +231,39 @@ describe('thirty who make a schedule of one instance at once', () => {
     const [listed, ...more] = await gateway.ids(getSchedules, { query: { instance_id: id } });
     expect(more).toEqual([]);
     expect(made?.body).toMatchObject({ schedule: { id: listed, instance_id: id, version: 1, running: 0 } });
+  });
+});
+
+describe('a connection that is being made', () => {
+  it.each([1, 2, 3, 4])('may end behind its answer %i: that ends the request, and not the process', async (nth) => {
+    const id = await gateway.register();
+    const seen = new WeakMap<Link, number>();
+    const known = new WeakSet<Link>();
+    let ended = 0;
+    // The connections of the pool go, so that each request needs a new one.
+    proxy.toServer = (bytes, link) => {
+      if (seen.has(link) || bytes.includes('client_encoding')) return bytes;
+      known.add(link);
+      link.cut();
+      return undefined;
+    };
+    proxy.toClient = (bytes, link) => {
+      if (known.has(link)) return bytes;
+      const answers = (seen.get(link) ?? 0) + 1;
+      seen.set(link, answers);
+      if (answers !== nth) return bytes;
+      ended += 1;
+      link.cut(Buffer.concat([bytes, endOfSession()]));
+      return undefined;
+    };
+    const body = { backup: { name: 'x', instance: id } };
+    for (let round = 0; round < 10; round += 1) {
+      const answers = await Promise.all(Array.from({ length: 4 }, () => gateway.call(postBackups, { body })));
+      for (const { status } of answers) expect([202, 422, 503]).toContain(status);
+    }
+    proxy.calm();
+    expect(ended).toBeGreaterThan(0);
+    await eventually(async () => expect((await gateway.call(getBackups)).status).toBe(200), { withinMs: 10_000 });
   });
 });
 
