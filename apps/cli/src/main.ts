@@ -35,6 +35,9 @@ try {
     process.exitCode = error instanceof UsageFault ? 2 : 1;
   }
 }
+/** How long an operation of a file system may still take after the command has failed, in milliseconds. */
+const lingerMs = 1_000;
 // Node waits for its threads before it exits, and one that reads a vault that hangs never ends.
-if (process.exitCode === 1 && process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')))
-  process.kill(process.pid, 'SIGKILL');
+setTimeout(() => {
+  if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) process.kill(process.pid, 'SIGKILL');
+}, lingerMs).unref();

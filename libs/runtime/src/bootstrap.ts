@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import { type AppName, ConfigFault, type ConfigOf, loadConfig, withoutEffect } from './config.js';
-import { endProcess } from './end-process.js';
+import { endThisProcess } from './end-this-process.js';
 import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
 import { freeEnvironment, problemsOfProcess } from './process-environment.js';
@@ -49,14 +49,14 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
     stopping.abort(new Error(`the process is stopping: ${why}`));
     const deadline = setTimeout(() => {
       log.error(`not stopped within ${endWithinMs} ms: ended at once; its leases will lapse`);
-      endProcess(exitFault);
+      endThisProcess(exitFault);
     }, endWithinMs);
     const service = await opening?.catch(() => undefined);
     await service?.close();
     clearTimeout(deadline);
     log.info('stopped');
     // What had not begun to serve has nothing to end in order, and may still wait for a server that is away.
-    if (!service) endProcess(0);
+    if (!service) endThisProcess(0);
     endWhenQuiet(log);
   };
   onAsk(process.stdin, config.supervised, (why) => void end(why));
@@ -69,7 +69,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   } catch (error) {
     if (stopping.signal.aborted) return;
     log.fatal({ err: error }, `${app} can't start`);
-    endProcess(exitFault);
+    endThisProcess(exitFault);
   }
 }
 
@@ -89,7 +89,7 @@ function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
 function dieOfUnhandled(log: Logger): void {
   const die = (kind: string) => (error: unknown) => {
     log.fatal({ err: error }, `${kind}: the process ends, to be started anew`);
-    endProcess(exitFault);
+    endThisProcess(exitFault);
   };
   process.on('uncaughtException', die('uncaught exception'));
   process.on('unhandledRejection', die('unhandled rejection'));
@@ -110,7 +110,7 @@ function endWhenQuiet(log: Logger): void {
   process.stdin.destroy();
   const lingering = setTimeout(() => {
     log.warn({ holding: process.getActiveResourcesInfo() }, 'ended though something was left open');
-    endProcess(0);
+    endThisProcess(0);
   }, lingerMs);
   lingering.unref();
 }

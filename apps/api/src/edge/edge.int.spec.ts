@@ -82,8 +82,8 @@ describe('who calls', () => {
       return [...refused].sort();
     };
     expect(await refusedTo('creator')).toEqual(['DELETE']);
-    expect(await refusedTo('observer')).toEqual(['DELETE', 'POST', 'PUT']);
-    expect(await refusedTo('roleless')).toEqual(['DELETE', 'GET', 'POST', 'PUT']);
+    expect(await refusedTo('observer')).toEqual(['DELETE', 'PATCH', 'POST', 'PUT']);
+    expect(await refusedTo('roleless')).toEqual(['DELETE', 'GET', 'PATCH', 'POST', 'PUT']);
   });
 
   it('is asked before a word of the body is read', async () => {

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 
 const ofThreads = /^(FSReq|GetAddrInfo)/;
 
-export function endProcess(code: number): never {
+export function endThisProcess(code: number): never {
   const mayBeHeld = process.getActiveResourcesInfo().some((name) => ofThreads.test(name));
   if (mayBeHeld) {
     // Without a listener, the signal ends the process at once. Supervisors take SIGTERM for an end that was asked for.
