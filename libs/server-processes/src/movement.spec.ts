@@ -62,7 +62,7 @@ describe('a child that is starting', () => {
   });
 
   it('moves as long as it, or a child of its own, computes or writes to files', async () => {
-    const busy = 'for (;;) {}';
+    const busy = 'const parent = process.ppid; while (process.ppid === parent);';
     const pid = await started(
       `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(busy)}]).unref()`,
     );
