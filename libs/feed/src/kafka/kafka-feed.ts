@@ -203,14 +203,17 @@ export class KafkaFeed extends FeedServer {
     });
   }
 
-  /** Skips what was handled before. It only saves work, because the row of the offset is what counts. */
+  /**
+   * Begins each partition where the row of its offset says, whatever Kafka's own offset is. A partition that Kafka takes for
+   * read to its end would bring nothing that tells of the gap.
+   */
   private async seek({ consumer, source }: Life, assignment: Record<string, number[]>): Promise<void> {
     const { dataSource, group } = this.options;
     for (const [topic, partitions] of Object.entries(assignment)) {
       const handled = await handledOf(dataSource.manager, { group, source, topic });
       for (const partition of partitions) {
         const offset = handled.get(partition)?.offset ?? -1n;
-        if (offset >= 0n) consumer.seek({ topic, partition, offset: String(offset + 1n) });
+        consumer.seek({ topic, partition, offset: String(offset + 1n) });
       }
     }
   }
