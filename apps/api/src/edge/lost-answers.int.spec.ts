@@ -257,7 +257,8 @@ describe('a connection that is being made', () => {
       return undefined;
     };
     const body = { backup: { name: 'x', instance: id } };
-    for (let round = 0; round < 10; round += 1) {
+    // How many connections the pool has at first depends on what came before.
+    for (let round = 0; round < 10 || (ended === 0 && round < 100); round += 1) {
       const answers = await Promise.all(Array.from({ length: 4 }, () => gateway.call(postBackups, { body })));
       for (const { status } of answers) expect([202, 422, 503]).toContain(status);
     }
