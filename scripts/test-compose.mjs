@@ -143,7 +143,10 @@ const clientOf = (port, token) =>
     accountId: account,
     token,
     fetch: (url, init) =>
-      fetch(url, { ...init, signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(15_000 * slowness())]) }),
+      fetch(url, {
+        ...init,
+        signal: AbortSignal.any([interrupted.signal, AbortSignal.timeout(Math.ceil(15_000 * slowness()))]),
+      }),
   });
 
 async function listOf(items) {
