@@ -70,7 +70,7 @@ export const rulesOfInstances: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'A connection may have an authority and a client certificate of its own. Its key is shown nowhere.',
       shown: [
         changes('are taken at the registration and by a change, are shown, and the key is not'),
-        changes('are refused where they can not be right: %s of %#'),
+        changes('are refused where they can not be right: %s'),
         [
           'libs/engines/src/postgresql/tls.int.spec.ts',
           'is backed up, full and incremental, under an authority of its own',

@@ -287,7 +287,7 @@ describe('the certificates of an instance', () => {
     ['client_key', { ...client, tls: 'require', client_key: other.key }],
     ['client_key', { ...client, tls: 'require', client_key: 'no PEM' }],
     ['client_key', { ...client, tls: 'require', client_key: encryptedKey(key, 'sesame') }],
-  ])('are refused where they can not be right: %s of %#', async (field, fields) => {
+  ])('are refused where they can not be right: %s', async (field, fields) => {
     const connection = { ...customer.server, ...fields };
     const datastore = { type: 'postgresql', version: '18' };
     const answer = await gateway.call(postInstances, { body: { instance: { name: 'x', datastore, connection } } });
