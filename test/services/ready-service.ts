@@ -1,0 +1,69 @@
+/** A service with handlers in a test's own process, over real HTTP, whose readiness is asked while a table is missing. */
+import { expect } from '@jest/globals';
+import { connectFeed } from '@strongroom/feed';
+import { type ConfigOf, openService, type Service, type ServiceOptions } from '@strongroom/runtime';
+import pg from 'pg';
+import { createTestDatabase, type TestDatabase } from './database.js';
+import { eventually } from './eventually.js';
+import { SpecRuntime } from './runtime-parts.js';
+
+type App = 'scheduler' | 'replicator';
+
+export class ReadyService {
+  private constructor(
+    private readonly database: TestDatabase,
+    private readonly runtime: SpecRuntime,
+    private readonly service: Service,
+    private readonly admin: pg.Client,
+  ) {}
+
+  static async open<A extends App>(app: A, module: ServiceOptions<ConfigOf[A]>['module']): Promise<ReadyService> {
+    const database = await createTestDatabase();
+    const runtime = await SpecRuntime.create('DFW');
+    const parts = runtime.partsOf(app, database.url, ['DFW']);
+    const http = { ...parts.config.http, host: '127.0.0.1', port: 0 };
+    const service = await openService(
+      { ...parts, config: { ...parts.config, http } },
+      { module, configure: (opened, own) => connectFeed(opened, own, { readinessNeedsFeed: true }) },
+    );
+    const admin = new pg.Client({ connectionString: database.url });
+    await admin.connect();
+    return new ReadyService(database, runtime, service, admin);
+  }
+
+  async close(): Promise<void> {
+    await this.admin.end();
+    await this.service.close();
+    await this.runtime.remove();
+    await this.database.drop();
+  }
+
+  /** Waits until it is ready, and until it says so of these checks. */
+  async isReady(...checks: string[]): Promise<void> {
+    await eventually(async () => expect((await this.ready()).status).toBe(200), { withinMs: 30_000 });
+    const { text } = await this.ready();
+    for (const name of checks) expect(text).toContain(`"${name}":{"ok":true`);
+  }
+
+  /** Waits until it is not ready without the table, and until the check says what is wrong. The table is put back then. */
+  async isNotReadyWithout(table: string, check: string, told: string): Promise<void> {
+    await this.admin.query(`alter table ${table} rename to missing_for_spec`);
+    try {
+      await eventually(
+        async () => {
+          const { status, text } = await this.ready();
+          expect(status).toBe(503);
+          expect(text).toMatch(new RegExp(`"${check}":\\{"ok":false[^}]*${told}`));
+        },
+        { withinMs: 30_000 },
+      );
+    } finally {
+      await this.admin.query(`alter table missing_for_spec rename to ${table}`);
+    }
+  }
+
+  private async ready(): Promise<{ status: number; text: string }> {
+    const answer = await fetch(`${this.service.url}/health/ready`);
+    return { status: answer.status, text: await answer.text() };
+  }
+}
