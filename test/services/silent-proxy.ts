@@ -3,7 +3,8 @@
  * of that time stay dead when the proxy is open again.
  */
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
+import { listenBefore } from './listen-before.js';
 
 export class SilentProxy {
   private readonly sockets = new Set<Socket>();
@@ -16,15 +17,8 @@ export class SilentProxy {
   ) {}
 
   static async before(serverUrl: string): Promise<SilentProxy> {
-    const to = new URL(serverUrl);
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-    const url = new URL(serverUrl);
-    url.host = `127.0.0.1:${address.port}`;
-    const proxy = new SilentProxy(server, url.href);
+    const { server, url, to } = await listenBefore(serverUrl);
+    const proxy = new SilentProxy(server, url);
     server.on('connection', (near) => proxy.join(near, Number(to.port), to.hostname));
     return proxy;
   }

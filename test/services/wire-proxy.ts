@@ -3,7 +3,8 @@
  * A test says what becomes of each piece that the server or a client sends.
  */
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Server, type Socket } from 'node:net';
+import { listenBefore } from './listen-before.js';
 
 /** One connection of a client through the proxy. */
 export interface Link {
@@ -36,15 +37,8 @@ export class WireProxy {
   ) {}
 
   static async before(serverUrl: string): Promise<WireProxy> {
-    const to = new URL(serverUrl);
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('the proxy has no port');
-    const url = new URL(serverUrl);
-    url.host = `127.0.0.1:${address.port}`;
-    const proxy = new WireProxy(server, url.href);
+    const { server, url, to } = await listenBefore(serverUrl);
+    const proxy = new WireProxy(server, url);
     server.on('connection', (near) => proxy.join(near, connect(Number(to.port), to.hostname)));
     return proxy;
   }
