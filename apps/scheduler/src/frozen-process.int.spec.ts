@@ -62,8 +62,9 @@ async function dueSchedule(): Promise<void> {
   const [created] = await ledger.readStream(streamOf('schedule', instanceId));
   await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
 }
+const viewsOf = (on: DataSource) => new Views(on, new Ledger(on));
 const decide = (on: DataSource) =>
-  new SlotDispatcher(on, new Ledger(on), ids, new Tomorrow(), log, dayMs / 2).decideDue();
+  new SlotDispatcher(on, new Ledger(on), viewsOf(on), ids, new Tomorrow(), log, dayMs / 2).decideDue();
 const append = async (on: DataSource) => void (await new Ledger(on).append(forgetting()));
 const moveOffset = (on: DataSource) =>
   on.transaction(async (manager) => {
@@ -104,11 +105,19 @@ const cases: Case[] = [
     other: append,
   },
   {
-    does: 'folds the views of an account',
+    does: 'folds the views of an account for many who ask',
     at: /from view_head where account_id = \$1 for update/,
     prepare: () => append(dataSource),
-    frozen: (on) => new Views(on, new Ledger(on)).catchUp(accountId),
-    other: (on) => new Views(on, new Ledger(on)).catchUp(accountId),
+    frozen: (on) => {
+      const views = viewsOf(on);
+      return Promise.all(Array.from({ length: 5 }, () => views.catchUp(accountId)));
+    },
+    other: async (on) => {
+      for (let count = 0; count < 5; count += 1) {
+        await append(on);
+        await viewsOf(on).catchUp(accountId);
+      }
+    },
   },
   { does: 'moves an offset of its feed', at: /insert into feed_offset/, frozen: moveOffset, other: moveOffset },
 ];
