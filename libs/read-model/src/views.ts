@@ -20,6 +20,8 @@ import { foldInto, takeOut, takeOutAccount, viewTables } from './fold-into.js';
 
 /** A process folds so many within the two seconds that its transaction may be silent, on a slow machine too. */
 const batchSize = 250;
+/** A step that takes longer has perhaps lost its connection. The database ends its transaction after this time. */
+const longestStepMs = 2_000;
 /** How many streams are folded anew in one transaction. */
 const mostAnew = 100;
 
@@ -39,7 +41,7 @@ const behindRows = z.array(z.object({ accountId: z.string() }));
 
 export class Views {
   /** A process takes the lock of an account's head once at a time, so that it keeps others out only once when it freezes. */
-  private readonly folding = new SharedRuns();
+  private readonly folding = new SharedRuns<boolean>(longestStepMs);
 
   constructor(
     private readonly dataSource: DataSource,
@@ -56,9 +58,7 @@ export class Views {
     );
     const [state] = states.parse(rows);
     if (!state?.behind && !state?.passed_over.some(isKnownType)) return;
-    await this.folding.share(accountId, async () => {
-      while (await this.step(accountId));
-    });
+    while (await this.folding.share(accountId, () => this.step(accountId)));
   }
 
   /** As `catchUp`, for each account once. An account whose views can't be folded holds up no other. */

@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { eventually } from '../../../test/services/eventually.js';
 import { SharedRuns } from './shared-runs.js';
 
 /** Work whose runs end when they are told to. */
@@ -16,7 +17,7 @@ class Runs {
 }
 
 it('runs one at a time, and all who ask meanwhile share the run that begins next', async () => {
-  const shared = new SharedRuns();
+  const shared = new SharedRuns<void>(60_000);
   const runs = new Runs();
   const ended: string[] = [];
   const ask = (name: string) => shared.share('key', runs.work).then(() => ended.push(name));
@@ -36,7 +37,7 @@ it('runs one at a time, and all who ask meanwhile share the run that begins next
 });
 
 it('goes on after a run that failed, and tells the failure to those who shared it', async () => {
-  const shared = new SharedRuns();
+  const shared = new SharedRuns<void>(60_000);
   const runs = new Runs();
   const failed = shared.share('key', runs.work);
   const next = shared.share('key', runs.work);
@@ -45,7 +46,7 @@ it('goes on after a run that failed, and tells the failure to those who shared i
 });
 
 it('keeps no key waiting for another', () => {
-  const shared = new SharedRuns();
+  const shared = new SharedRuns<void>(60_000);
   const runs = new Runs();
   void shared.share('one', runs.work);
   void shared.share('other', runs.work);
@@ -53,7 +54,7 @@ it('keeps no key waiting for another', () => {
 });
 
 it('lets work alone, in the order in which it was asked for', async () => {
-  const shared = new SharedRuns();
+  const shared = new SharedRuns<void>(60_000);
   const runs = new Runs();
   const order: string[] = [];
   const all = [
@@ -66,4 +67,13 @@ it('lets work alone, in the order in which it was asked for', async () => {
   await runs.end(0);
   await Promise.all(all);
   expect(order).toEqual(['alone', 'shared']);
+});
+
+it('begins the next run beside one that takes too long', async () => {
+  const shared = new SharedRuns<void>(10);
+  const runs = new Runs();
+  void shared.share('key', runs.work);
+  const next = shared.share('key', runs.work);
+  await eventually(() => expect(runs.begun).toHaveLength(2), { withinMs: 10_000 });
+  await Promise.all([next, runs.end(1)]);
 });
