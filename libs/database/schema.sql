@@ -51,6 +51,8 @@ create table backup_view (
   retry_until timestamp with time zone,
   -- Why the backup was late, oldest first.
   delays jsonb not null default '[]'::jsonb,
+  -- Why the backup is not deleted, while it should be gone.
+  put_off jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
