@@ -97,10 +97,16 @@ export class Views {
   async retrySetAside(limit = mostAnew): Promise<void> {
     for (const { id: stream, accountId } of await this.setAside.longestUntried('stream', limit)) {
       if (accountId === null) continue;
-      await this.dataSource.transaction(async (manager) => {
-        const { position } = await this.lockHead(manager, accountId);
-        await this.foldAnew(manager, accountId, [{ stream }], position);
-      });
+      try {
+        await this.dataSource.transaction(async (manager) => {
+          const { position } = await this.lockHead(manager, accountId);
+          await this.foldAnew(manager, accountId, [{ stream }], position);
+        });
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        // It was tried, and goes behind the others.
+        await this.setAside.put('stream', [{ id: stream, accountId, reason: reasonOf(error) }]);
+      }
     }
   }
 
