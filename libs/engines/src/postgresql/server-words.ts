@@ -27,12 +27,10 @@ export class Notices {
     else this.dropped += 1;
   }
 
-  /** The first warnings, of which a backup that is good keeps a few. */
+  /** The first warnings, each once: what a backup that is good keeps. */
   get warnings(): string[] {
-    return this.kept
-      .filter(({ severity }) => severity === 'WARNING')
-      .slice(0, mostWarnings)
-      .map(asWarned);
+    const warnings = this.kept.filter(({ severity }) => severity === 'WARNING');
+    return [...new Set(warnings.map(asWarned))].slice(0, mostWarnings);
   }
 
   get count(): number {
