@@ -1,7 +1,7 @@
 /**
  * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with a list of what could not
  * run and why, and one line that counts all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
- * instead of this one.
+ * instead of this one. `--what-differs` leaves out the integration tests that are the same on every Node.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const beyondCores = { unit: 0, integration: 2, e2e: 1 };
 const suites = Object.keys(beyondCores);
 
-const { values, positionals: asked } = parseArgs({ options: { node: { type: 'string' } }, allowPositionals: true });
+const { values, positionals: asked } = parseArgs({
+  options: { node: { type: 'string' }, 'what-differs': { type: 'boolean' } },
+  allowPositionals: true,
+});
 const unknown = asked.filter((name) => !suites.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`There is no suite ${unknown.join(', ')}; there are ${suites.join(', ')}.\n`);
@@ -43,6 +46,8 @@ const contractNotes = join(folder, 'contract.jsonl');
 const notRunNotes = join(folder, 'not-run.jsonl');
 const patienceNotes = join(folder, 'patience');
 for (const notes of [contractNotes, notRunNotes, patienceNotes]) writeFileSync(notes, '');
+const sameOnEveryNode = JSON.parse(readFileSync(join(root, 'test', 'services', 'same-on-every-node.json'), 'utf8'));
+const leftOut = values['what-differs'] ? { integration: sameOnEveryNode.flatMap(({ specs }) => specs) } : {};
 const total = { passed: 0, failed: 0, skipped: 0 };
 let clean = true;
 for (const suite of asked.length > 0 ? asked : suites) {
@@ -53,6 +58,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
     suite,
     '--json',
     `--outputFile=${results}`,
+    ...(leftOut[suite] ?? []).map((path) => `--testPathIgnorePatterns=/${path.replaceAll('.', '\\.')}$`),
   ];
   const { status } = spawnSync(node, [...jest, `--maxWorkers=${availableParallelism() + beyondCores[suite]}`], {
     cwd: root,
@@ -81,7 +87,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
 }
 const missing = notRun(notRunNotes);
 // The table needs what the tests of all suites have seen.
-const isWhole = suites.every((suite) => asked.length === 0 || asked.includes(suite));
+const isWhole = !values['what-differs'] && suites.every((suite) => asked.length === 0 || asked.includes(suite));
 if (clean && isWhole && missing.length > 0) {
   missing.push('  docs/contract.md is left as it is: it cites every test.');
 } else if (clean && isWhole) {
