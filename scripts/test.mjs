@@ -4,8 +4,8 @@
  * instead of this one. `--what-differs` leaves out the integration tests that are the same on every Node.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { availableParallelism, freemem, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,11 +16,17 @@ import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /**
- * How many more spec files run at a time than there are cores. Tests on real services wait more than they compute;
- * those of e2e start many processes, which compute more.
+ * How many more spec files run at a time than there are cores. Tests on real services wait for much: those of e2e for the
+ * next minute, in which a slot is due. But they start many processes, which compute.
  */
-const beyondCores = { unit: 0, integration: 2, e2e: 1 };
+const beyondCores = { unit: 0, integration: 3, e2e: 2 };
 const suites = Object.keys(beyondCores);
+/**
+ * A file system in memory, for the thousands of files that each new PostgreSQL makes and removes; a disk searches long for
+ * places that were not free a moment ago. It is used by itself where as much memory is free as the tests may ever need.
+ */
+const memory = '/dev/shm';
+const memoryNeeded = 12 * 1_024 ** 3;
 
 const { values, positionals: asked } = parseArgs({
   options: { node: { type: 'string' }, 'what-differs': { type: 'boolean' } },
@@ -41,6 +47,8 @@ const node = values.node === undefined ? process.execPath : nodeOf(testedNodes[v
 const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
 process.stdout.write(`Tests run on Node ${version}.\n`);
 process.stdout.write(`${patienceOf([slowness()])}\n`);
+const temporary = temporaryFolder();
+process.stdout.write(`Their files are in ${temporary}.\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
 const notRunNotes = join(folder, 'not-run.jsonl');
@@ -67,6 +75,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
       ...process.env,
       // The programs that tests start by name run on the same Node.
       PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
+      TMPDIR: temporary,
       STRONGROOM_CONTRACT_NOTES: contractNotes,
       STRONGROOM_NOT_RUN: notRunNotes,
       STRONGROOM_PATIENCE_NOTES: patienceNotes,
@@ -103,6 +112,18 @@ const factors = readFileSync(patienceNotes, 'utf8').split('\n').filter(Boolean).
 if (factors.length > 0) process.stdout.write(`\n${patienceOf(factors)}\n`);
 rmSync(folder, { recursive: true, force: true });
 if (missing.length > 0) process.stdout.write(`\n${missing.join('\n')}\n`);
+
+/** Where the tests make their files: where `TMPDIR` says, else in memory when there is enough of it, else on the disk. */
+function temporaryFolder() {
+  if (process.env.TMPDIR) return process.env.TMPDIR;
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    if (Math.min(bavail * bsize, freemem()) > memoryNeeded) return memory;
+  } catch {
+    // Only Linux has it.
+  }
+  return tmpdir();
+}
 
 /** How slow the machine was, and what that means. */
 function patienceOf(factors) {
