@@ -48,6 +48,8 @@ const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim
 process.stdout.write(`Tests run on Node ${version}.\n`);
 process.stdout.write(`${patienceOf([slowness()])}\n`);
 const temporary = temporaryFolder();
+// What Jest has transformed stays where it looks for it by itself, and not in memory.
+const cache = join(tmpdir(), `jest_${process.getuid?.().toString(36) ?? ''}`);
 process.stdout.write(`Their files are in ${temporary}.\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
@@ -66,6 +68,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
     suite,
     '--json',
     `--outputFile=${results}`,
+    `--cacheDirectory=${cache}`,
     ...(leftOut[suite] ?? []).map((path) => `--testPathIgnorePatterns=/${path.replaceAll('.', '\\.')}$`),
   ];
   const { status } = spawnSync(node, [...jest, `--maxWorkers=${availableParallelism() + beyondCores[suite]}`], {
