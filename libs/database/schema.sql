@@ -541,6 +541,40 @@ begin
   perform pg_notify('strongroom_ledger', '');
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_append_together(turns jsonb, expected jsonb, work jsonb)
+ RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  turn jsonb;
+  answers jsonb := '[]';
+begin
+  begin
+    for turn in select value from jsonb_array_elements(turns) loop
+      answers := answers || (select jsonb_agg(to_jsonb(a)) from ledger_append(turn) a);
+      if answers @? '$[*] ? (@.outcome != "appended")' then
+        raise sqlstate 'SR001';
+      end if;
+    end loop;
+    if exists (
+      select from jsonb_to_recordset(expected) as e(stream text, version integer)
+      where e.version <> (select coalesce(max(l.version), 0) from ledger_event l where l.stream = e.stream)
+    ) then
+      answers := (select jsonb_agg(jsonb_build_object('request', a->'request', 'outcome', 'conflict')) from jsonb_array_elements(answers) a);
+      raise sqlstate 'SR001';
+    end if;
+    if work <> '[]' then
+      perform job_add_with_events(jsonb_agg(w.job || jsonb_build_object('position', a.first_position + w.place)))
+      from jsonb_to_recordset(work) as w(request integer, place integer, job jsonb)
+      join jsonb_to_recordset(answers) as a(request integer, first_position bigint) on a.request = w.request;
+    end if;
+  exception when sqlstate 'SR001' then
+    -- What the turns have written is undone, and the answers are kept.
+  end;
+  return query select a.* from jsonb_to_recordset(answers) as a(
+    request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz);
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_head()
  RETURNS bigint
  LANGUAGE plpgsql
