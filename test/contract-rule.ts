@@ -8,6 +8,7 @@ export const api = (spec: string, title: string) => [`apps/api/src/${spec}`, tit
 export const whole = (spec: string, title: string) => [`test/${spec}.spec.ts`, title] as const;
 export const schedules = (title: string) => api('schedules/schedules.int.spec.ts', title);
 export const backups = (title: string) => api('backups/backups.int.spec.ts', title);
+export const listOfBackups = (title: string) => api('backups/list.int.spec.ts', title);
 export const deletion = (title: string) => api('backups/deletion.int.spec.ts', title);
 export const retries = (title: string) => api('backups/retries.int.spec.ts', title);
 export const regions = (title: string) => api('copies/regions.int.spec.ts', title);

@@ -5,6 +5,7 @@ import {
   deletion,
   edge,
   lineages,
+  listOfBackups,
   parse,
   type Rule,
   regions,
@@ -300,8 +301,11 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     {
       rule: 'A `datastore` filter of an unknown type is a 404. One of a known type that is not used gives an empty list.',
       shown: [
-        backups('is not asked for with %s'),
-        backups('is empty for a filter that nothing meets, and takes what it does not know for nothing'),
+        listOfBackups('is not asked for with %s'),
+        api(
+          'backups/list.int.spec.ts',
+          'is empty for a filter that nothing meets, and takes what it does not know for nothing',
+        ),
       ],
     },
     {

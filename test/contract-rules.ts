@@ -4,11 +4,11 @@
  */
 import {
   api,
-  backups,
   clients,
   edge,
   every,
   limits,
+  listOfBackups,
   lost,
   parse,
   type Rule,
@@ -195,7 +195,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
           'edge/paging.int.spec.ts',
           'has as many items as the deployment says, and no more however many are asked for',
         ),
-        backups(newestFirst),
+        listOfBackups(newestFirst),
       ],
     },
     {
@@ -210,7 +210,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         schedules(oneAndEach),
         api('instances/instances.int.spec.ts', 'comes in order of id in pages of at most twenty'),
-        backups(newestFirst),
+        listOfBackups(newestFirst),
       ],
     },
     {
@@ -226,7 +226,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'An unknown marker or a wrong limit is a 400.',
-      shown: [schedules('takes no %s'), backups('is not asked for with %s')],
+      shown: [schedules('takes no %s'), listOfBackups('is not asked for with %s')],
     },
   ],
   'Promises to a client': [

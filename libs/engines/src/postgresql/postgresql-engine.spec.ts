@@ -105,6 +105,7 @@ describe('a backup over the replication protocol', () => {
         segmentBlocks: 131_072,
         dataChecksums: 'on',
         walLogHints: 'off',
+        warnings: [],
         // The server does not summarize its WAL, so nothing can be built on the backup.
         chainSlot: null,
         chainSlotGround: 'wal-not-summarized',
