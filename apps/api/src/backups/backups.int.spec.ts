@@ -209,6 +209,13 @@ describe('an incremental backup', () => {
     ]);
   });
 
+  it('is built on a parent that has completed, as the ledger says, also where a view is wrong', async () => {
+    const instance = await gateway.register();
+    const parent = await completed(instance);
+    await gateway.sql(`update backup_view set status = 'FAILED' where id = '${parent}'`);
+    expect((await create({ name: 'x', instance, parent_id: parent })).status).toBe(202);
+  });
+
   it('is built on the newest only: another parent is a 422 that names the newest', async () => {
     const instance = await gateway.register();
     const [first, second] = [await completed(instance), await completed(instance)];
