@@ -79,7 +79,7 @@ function workOf(
     metrics,
     log,
   });
-  const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, catchUpMs);
+  const dispatcher = new SlotDispatcher(dataSource, ledger, views, ids, dueClock, log, catchUpMs);
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);

@@ -57,6 +57,7 @@ function backupOf(backupId: string) {
     retry_until: null,
     failed_attempts: [],
     delays: [],
+    not_deleted_because: null,
     started: null,
     completed: null,
     copies: [],

@@ -96,6 +96,7 @@ describe('a new backup', () => {
       retry_until: null,
       failed_attempts: [],
       delays: [],
+      not_deleted_because: null,
       lineage: null,
       another_server: null,
       warnings: [],

@@ -27,7 +27,7 @@ import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
-import { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
+import { delays, failedAttempts, faultResource, fullBecause, madeFullResource, notDeletedBecause } from './reasons.js';
 
 export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
@@ -150,6 +150,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     retry_until: utcOrNull(row.retryUntil),
     failed_attempts: failedAttempts(row),
     delays: delays(row),
+    not_deleted_because: notDeletedBecause(row),
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,

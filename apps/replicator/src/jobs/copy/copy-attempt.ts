@@ -11,7 +11,13 @@ import {
   copyDecider,
   fold,
 } from '@strongroom/domain';
-import { type CausedLedger, type Executed, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import {
+  type CausedLedger,
+  type Executed,
+  isForNewerVersion,
+  LeasedLedger,
+  type LeasedLedgerParts,
+} from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
@@ -168,7 +174,7 @@ export class CopyAttempt {
       const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
       return await this.complete(toMake, made, startedAt);
     } catch (error) {
-      if (hold.signal.aborted) throw error;
+      if (hold.signal.aborted || isForNewerVersion(error)) throw error;
       await parts.away.tell(error);
       return error instanceof SourcesRetired ? this.strand(toMake, error) : this.fail(toMake, error);
     }

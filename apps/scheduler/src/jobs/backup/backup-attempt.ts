@@ -24,7 +24,7 @@ import {
   type StoredBackup,
   storeBackup,
 } from '@strongroom/engines';
-import { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import { type CausedLedger, isForNewerVersion, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { delayOf } from './delays.js';
@@ -104,7 +104,7 @@ export class BackupAttempt {
     if ((backup.is !== 'requested' && backup.is !== 'running') || !request) return 'finished';
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
     const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
-    return job.failures >= mostLost ? this.failAsLost(asked) : this.begin(asked);
+    return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.begin(asked);
   }
 
   private async failAsLost(asked: Asked): Promise<Performed> {
@@ -136,7 +136,7 @@ export class BackupAttempt {
     try {
       stored = await this.store(asked, startedAt);
     } catch (error) {
-      if (this.hold.signal.aborted) throw error;
+      if (this.hold.signal.aborted || isForNewerVersion(error)) throw error;
       return this.endInVain(asked, error, performance.now() - begunMs);
     }
     if (stored) await this.complete(asked, stored, startedAt);
@@ -334,6 +334,15 @@ export class BackupAttempt {
       `another server was found behind the instance than that of backup ${formerBackupId}: ${reason} Retention counts its backups apart`,
     );
   }
+}
+
+/**
+ * How many attempts began and told no end. An older version that can't read the stream loses the job without having begun an
+ * attempt, and such a loss says nothing about the backup.
+ */
+function unended(history: readonly RecordedEvent[]): number {
+  const count = (type: RecordedEvent['type']) => history.filter((event) => event.type === type).length;
+  return count('BackupStarted') - count('BackupAttemptFailed');
 }
 
 /**

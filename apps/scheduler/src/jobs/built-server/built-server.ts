@@ -22,7 +22,14 @@ import {
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
-import { type CausedLedger, execute, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import {
+  type CausedLedger,
+  execute,
+  isForNewerVersion,
+  isOutage,
+  LeasedLedger,
+  type LeasedLedgerParts,
+} from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Performed } from '@strongroom/runtime';
 import { codeOf, endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 
@@ -122,7 +129,8 @@ export class BuiltServer {
       server = undefined;
       // It can't be known here whether the server is built, or whether another attempt has it. The next lease looks
       // again.
-      if (this.hold.signal.aborted || isOutage(error) || attempt?.isCurrent === false) throw error;
+      if (this.hold.signal.aborted || isOutage(error) || isForNewerVersion(error) || attempt?.isCurrent === false)
+        throw error;
       retryInMs = await this.endInVain(unusableAs(error, this.parts.folder), ledger, history);
     } finally {
       await attempt?.discard().catch((error: unknown) => {
@@ -275,7 +283,7 @@ export class BuiltServer {
       await execute({ ledger, ids }, instanceDecider, target, command);
       return true;
     } catch (error) {
-      if (!isOutage(error)) throw error;
+      if (!isOutage(error) && !isForNewerVersion(error)) throw error;
       return false;
     }
   }
@@ -289,11 +297,14 @@ export class BuiltServer {
     return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
   }
 
-  /** While the ledger can't be asked, the server goes on as it is. */
+  /**
+   * While the ledger can't be asked, the server goes on as it is. So it does when the instance was changed in a way that only a
+   * newer version knows: the data are here, and no other process could run it.
+   */
   private async isForgotten(): Promise<boolean> {
     try {
-      const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
-      return fold(instanceDecider, history).is === 'forgotten';
+      const known = await this.parts.ledger.readableOf(streamOf('instance', this.job.id));
+      return known.some(({ type }) => type === 'InstanceForgotten');
     } catch (error) {
       if (!isOutage(error)) throw error;
       return false;
