@@ -260,7 +260,10 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       rule: '`parent_id` must name the newest completed backup of its instance. Another is a 422 that names the newest.',
       shown: [
         backups('is built on the newest only: another parent is a 422 that names the newest'),
-        backups('is refused by what is known here before its server is asked anything'),
+        api(
+          'backups/incrementals.int.spec.ts',
+          'an incremental is refused by what is known here before its server is asked anything',
+        ),
       ],
     },
     {

@@ -162,9 +162,9 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     },
     {
       provide: Incrementals,
-      inject: [BackupResources, Credentials],
-      useFactory: (backups: BackupResources, credentials: Credentials) =>
-        new Incrementals(backups, credentials, engineFor, log),
+      inject: [Ledger, BackupResources, Credentials],
+      useFactory: (ledger: Ledger, backups: BackupResources, credentials: Credentials) =>
+        new Incrementals(ledger, backups, credentials, engineFor, log),
     },
   ];
 }

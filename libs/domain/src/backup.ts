@@ -123,7 +123,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
           : decided(request.slotAt);
       }
       if (request.parentId !== null) {
-        const refusal = notToBeBuiltOn(request.parentId, request.instanceId, parent);
+        const refusal = whyNotBuiltOn({ parentId: request.parentId, instanceId: request.instanceId }, parent);
         if (refusal) return refusal;
       }
       return {
@@ -316,13 +316,15 @@ function withoutPutOff(state: BackupState): Requested {
   return rest;
 }
 
-/** Why no incremental can be built on a backup; undefined when one can. */
-function notToBeBuiltOn(
-  parentId: string,
-  instanceId: string,
+/**
+ * Why no incremental of an instance can be built on a backup; undefined when one can.
+ * @param wanted its account is left out where it is known to be the right one
+ */
+export function whyNotBuiltOn(
+  { parentId, instanceId, ...account }: { parentId: string; instanceId: string; accountId?: string },
   parent: BackupState = { is: 'absent' },
 ): Refusal | undefined {
-  const found = completedBackup({ backupId: parentId, otherwise: 'nothing can be built on it' }, parent);
+  const found = completedBackup({ backupId: parentId, ...account, otherwise: 'nothing can be built on it' }, parent);
   if ('request' in found && found.request.instanceId !== instanceId) {
     return refuse(
       'backup-not-completed',

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   deleteBackupsId,
@@ -207,30 +205,6 @@ describe('an incremental backup', () => {
       expect.stringMatching(`^backup\\.parent_id: Backup ${first} is not the newest .*${second}.* take a full backup`),
     ]);
     expect((await create({ name: 'x', instance, parent_id: second })).status).toBe(202);
-  });
-
-  it('is refused by what is known here before its server is asked anything', async () => {
-    const asked: Socket[] = [];
-    const listener = createServer((socket) => asked.push(socket.end()));
-    listener.listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    try {
-      const address = listener.address();
-      const port = typeof address === 'object' ? address?.port : undefined;
-      const connection = { host: '127.0.0.1', port, user: 'backup', password: 'x' };
-      const instance = await gateway.register('admin', { connection });
-      const ofOther = await completed(await gateway.register());
-      const [older, newest] = [await completed(instance), await completed(instance)];
-      for (const parent_id of [ofOther, older, nothing]) {
-        expect((await create({ name: 'x', instance, parent_id })).status).toBeGreaterThanOrEqual(400);
-      }
-      expect((await create({ name: 'x', instance, parent_id: newest, copy_to: ['IAD'] })).status).toBe(400);
-      expect(asked).toEqual([]);
-      expect((await create({ name: 'x', instance, parent_id: newest })).status).toBe(202);
-      expect(asked).toHaveLength(1);
-    } finally {
-      listener.close();
-    }
   });
 
   it('is a 422 with the reason where the server can take none', async () => {

@@ -1,9 +1,10 @@
 /** Finds out whether a backup can be incremental before it is accepted: first by what is known here, then by asking the server. */
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
-import type { RegisteredInstance } from '@strongroom/domain';
+import { backupDecider, type RegisteredInstance, whyNotBuiltOn } from '@strongroom/domain';
 import { EngineFault, type EngineFor } from '@strongroom/engines';
+import { type Ledger, stateOf } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
-import { HttpFault } from '../edge/http-fault.js';
+import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import type { BackupResources } from './resource.js';
 
 interface Asked {
@@ -15,6 +16,7 @@ const askMs = 3_000;
 
 export class Incrementals {
   constructor(
+    private readonly ledger: Ledger,
     private readonly backups: BackupResources,
     private readonly credentials: Credentials,
     private readonly engineFor: EngineFor,
@@ -22,7 +24,7 @@ export class Incrementals {
   ) {}
 
   /**
-   * The backup to build on, as the views tell it. Null for a full one; `incremental` gives a full one where there is no backup
+   * The backup to build on: the ledger says whether one can, and the views which is the newest. Null for a full one; `incremental` gives a full one where there is no backup
    * yet.
    * @throws {HttpFault} itemNotFound when there is no such parent; unprocessableEntity when nothing can be built on it
    */
@@ -33,18 +35,14 @@ export class Incrementals {
     if (parent_id === undefined && !incremental) return null;
     const newest = await this.backups.newestCompleted(accountId, instanceId);
     if (parent_id === undefined) return newest ?? null;
-    const parent = await this.backups.find(accountId, parent_id);
     const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
-    if (parent.instanceId !== instanceId) {
-      throw refuse(`Backup ${parent_id} is of another instance: nothing can be built on it here.`);
-    }
-    if (parent.status !== 'COMPLETED') {
-      throw refuse(`Backup ${parent_id} is ${parent.status}: nothing can be built on what has not completed.`);
-    }
-    if (parent_id !== newest) {
-      const onNewest = newest === undefined ? '' : `Build on backup ${newest}, the newest, or `;
+    const parent = await stateOf(this.ledger, backupDecider, parent_id);
+    const refusal = whyNotBuiltOn({ parentId: parent_id, accountId, instanceId }, parent);
+    if (refusal?.refused === 'backup-not-completed') throw refuse(refusal.message);
+    if (refusal) unlessRefused('RequestBackup', refusal);
+    if (newest !== undefined && parent_id !== newest) {
       throw refuse(
-        `Backup ${parent_id} is not the newest of its instance, and no server can prove any more that it is the one it was taken of. ${onNewest || 'To go on, '}take a full backup.`,
+        `Backup ${parent_id} is not the newest of its instance, and no server can prove any more that it is the one it was taken of. Build on backup ${newest}, the newest, or take a full backup.`,
       );
     }
     return parent_id;
