@@ -51,6 +51,8 @@ create table backup_view (
   retry_until timestamp with time zone,
   -- Why the backup was late, oldest first.
   delays jsonb not null default '[]'::jsonb,
+  -- Why the backup is not deleted, while it should be gone.
+  put_off jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
@@ -221,6 +223,9 @@ create table job (
   lease_ms bigint,
   -- When ready_at was set.
   paused_at timestamp with time zone not null default now(),
+  -- The readers, which are versions, that could not read a stream of the job. They leave it to the others until passed_until.
+  passed_by text[],
+  passed_until timestamp with time zone,
   constraint job_pkey PRIMARY KEY (kind, id)
 );
 CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);

@@ -106,7 +106,13 @@ export class Views {
         const { position } = await this.lockHead(manager, accountId);
         await this.foldAnew(manager, accountId, [{ stream }], position);
       };
-      await this.folding.alone(accountId, () => this.dataSource.transaction(anew));
+      try {
+        await this.folding.alone(accountId, () => this.dataSource.transaction(anew));
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        // It was tried, and goes behind the others.
+        await this.setAside.put('stream', [{ id: stream, accountId, reason: reasonOf(error) }]);
+      }
     }
   }
 

@@ -79,6 +79,16 @@ describeWithKafka('the relay', () => {
     expect(inOrder(messages).sort()).toEqual([...events].sort());
   });
 
+  it('sends again and again over one connection, and its log tells of no failure', async () => {
+    const member = await world.member({ handles: false });
+    const instance = world.ids.next();
+    for (let round = 1; round <= 6; round += 1) {
+      await world.append(instance, 2);
+      await inKafka(2 * round);
+    }
+    expect(member.troubles).toEqual([]);
+  });
+
   it('that died after it sent, and before it recorded that, is followed by one that sends again: handlers do not notice', async () => {
     const first = await world.member({ name: 'first' });
     const instance = world.ids.next();
