@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
+import { patience } from '../../../test/services/patience.js';
 import { HangingVault, type Verb } from '../../../test/vaults/hanging-vault.js';
 import { readSlowly, slowSource } from '../../../test/vaults/slow-streams.js';
 import { chunksOf, heldOf, listOf, putSample, storeSample } from '../fixtures/sample-backup.js';
@@ -19,7 +20,7 @@ let real: DirectoryVault;
 let hanging: HangingVault | undefined;
 const told: string[] = [];
 const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void told.push(line) } });
-const soon = { limitMs: 1_500, graceMs: 100, log };
+const soon = { limitMs: 1_000 * patience, graceMs: 100, log };
 const hangs = { code: 'vault-unavailable', retryable: true, message: expect.stringContaining('hangs') };
 
 beforeEach(async () => {
