@@ -238,6 +238,10 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: '`warnings` of a backup are what its server warned of while it gave it, at most twenty.',
+      shown: [backups('is good, and shows the warnings')],
+    },
+    {
       rule: 'A skipped run names the backup that had not ended, and says when that is tried again. A missed run says since when no scheduler ran.',
       shown: [
         scheduler(

@@ -6,6 +6,7 @@ import {
   isRefusal,
   type RecordedEvent,
   type Refusal,
+  warningsInFacts,
 } from '@strongroom/contracts';
 import { backupDecider, whatItDoes } from '@strongroom/domain';
 import { Ledger, stateOf } from '@strongroom/ledger';
@@ -148,6 +149,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     full_because: fullBecause(row),
     lineage: row.lineage,
     another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
+    warnings: warningsInFacts(row.facts),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
     attempt: row.attempt,
     fault: faultResource(row.fault),

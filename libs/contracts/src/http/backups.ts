@@ -125,6 +125,8 @@ export const backupResource = z.object({
   /** The history of a server that the backup is a state of: the id of the first backup of it. Null until it is known. */
   lineage: z.string().nullable(),
   another_server: anotherServer.nullable(),
+  /** What the server warned of while it gave the backup, such as a file that it left out. */
+  warnings: z.array(z.string()),
   /** In percent. */
   progress: z.int().min(0).max(100),
   /** The number of the newest attempt; 0 before the first. */
