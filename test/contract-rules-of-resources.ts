@@ -216,6 +216,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
           'while what it waits for is not asked for, because a schedule keeps fewer since; and not when it keeps more',
         ].map((title) => scheduler('jobs/retention/reasons.int.spec.ts', title)),
         deletion('that is not taken up because something of it can not be read says so'),
+        whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before'),
       ],
     },
     {
