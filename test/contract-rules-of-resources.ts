@@ -216,6 +216,27 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
           'while one that is built on it has not ended, until that has failed',
           'while what it waits for is not asked for, because a schedule keeps fewer since; and not when it keeps more',
         ].map((title) => scheduler('jobs/retention/reasons.int.spec.ts', title)),
+        deletion('that is not taken up because something of it can not be read says so'),
+        whole('deletion', 'lets the oldest full go when a newer one is in every region, and not before'),
+      ],
+    },
+    {
+      rule: 'A deletion that waits for a backup which has not ended, or for what could not be deleted of a backup that is built on it, is DELETE_FAILED and names that backup. It goes on by itself when its `fault` says so.',
+      shown: [
+        ...[
+          'for one that was begun on the backup meanwhile says which, and goes on when that has ended',
+          'for what is built on the backup and could not be deleted names it',
+          'goes on by itself, as its fault says, though its parent needs somebody',
+        ].map((title) => scheduler('jobs/deletion/waiting-deletions.int.spec.ts', title)),
+      ],
+    },
+    {
+      rule: 'A deletion that is refused names the backup that has not ended, and what to do: the backup itself, or one that is built on it.',
+      shown: [
+        deletion('is for one that has ended, also when it failed'),
+        deletion(
+          'is refused with the backup that is in the way, and what it does, when one that is built on it has not ended',
+        ),
       ],
     },
     {
@@ -356,6 +377,7 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         regions('that waits says why, since when, and when it is tried again at the latest'),
         regions('of a backup that is built on another says that it waits for the copy of that one'),
+        regions('that nobody can plan or make because something of it can not be read says so, and what came before'),
       ],
     },
     {

@@ -5,6 +5,7 @@ import { getBackupsId } from '@strongroom/contracts';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
 
 let customer: CustomerDatabase;
@@ -124,6 +125,11 @@ describe('retention', () => {
     await strongroom.until(api, second, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
     await strongroom.until(api, second, ({ copies }) => copies.some(({ fault }) => fault !== null));
     expect(await statusOf(first)).toBe(200);
+    const why = { ground: 'copies-missing', waits_for: [second] };
+    const kept = await strongroom.until(api, first, ({ not_deleted_because }) => not_deleted_because !== null);
+    expect(kept.not_deleted_because).toMatchObject(why);
+    const runs = await allOf(strongroom.client(api).schedules.runs(schedule.scheduleId));
+    expect(runs.find(({ id }) => id === first)?.not_deleted_because).toMatchObject(why);
 
     await strongroom.vaults.bringBack('ORD');
     await strongroom.untilCopied(api, second);

@@ -143,7 +143,7 @@ export class Backups {
 
   /**
    * Backups whose deletion has failed with one of these codes, in order of id. Those that are deleted with a parent are left
-   * out.
+   * out; one whose parent's deletion has failed otherwise is not.
    */
   async failedDeletions(
     codes: readonly string[],
@@ -155,7 +155,8 @@ export class Backups {
          (extract(epoch from now() - b.updated_at) * 1000)::float8 as "failedMs"
        from backup_view b
        where b.status = 'DELETE_FAILED' and b.fault->>'code' = any($3) and ($1::uuid is null or b.id > $1)
-         and not exists (select from backup_view p where p.id = b.parent_id and p.status in ('DELETING', 'DELETE_FAILED'))
+         and not exists (select from backup_view p where p.id = b.parent_id
+           and (p.status = 'DELETING' or (p.status = 'DELETE_FAILED' and p.fault->>'code' = any($3))))
        order by b.id limit $2`,
       [after ?? null, limit, codes],
     );

@@ -143,6 +143,21 @@ describe('deleting a backup', () => {
     );
   });
 
+  it('that is not taken up because something of it can not be read says so', async () => {
+    const { instance, backup } = await completed();
+    await gateway.call(deleteBackupsId, { id: backup });
+    const failed = { code: 'vault-unavailable', reason: 'DFW was away.' };
+    await gateway.onBackup(backup, instance, { type: 'FailDeletion', backupId: backup, ...failed });
+    await gateway.sql(`insert into set_aside (kind, id, account_id, reason)
+      values ('backup', '${backup}', '${accountId}', 'its event 7 is damaged')`);
+    expect((await gateway.client().backups.get(backup)).not_deleted_because).toMatchObject({
+      ground: 'set-aside',
+      reason: expect.stringMatching(/^DFW was away\. .*its event 7 is damaged/),
+    });
+    await gateway.sql(`delete from set_aside where id = '${backup}'`);
+    expect((await gateway.client().backups.get(backup)).not_deleted_because?.ground).toBe('vault-unavailable');
+  });
+
   it('is not for a creator, nor for another account', async () => {
     const { backup } = await completed();
     expect(faultOf(await gateway.call(deleteBackupsId, { id: backup, as: 'creator' }))).toEqual([403, 'forbidden']);

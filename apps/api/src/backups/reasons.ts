@@ -35,16 +35,19 @@ export function delays({ delays }: Pick<BackupRow, 'delays'>): BackupResource['d
   }));
 }
 
-/** Why the backup is there though retention or a client wants it gone. The fault of a deletion that failed says so as well. */
-export function notDeletedBecause({
-  status,
-  fault,
-  putOff,
-  updatedAt,
-}: Pick<BackupRow, 'status' | 'fault' | 'putOff' | 'updatedAt'>): BackupResource['not_deleted_because'] {
+/**
+ * Why the backup is there though retention or a client wants it gone. The fault of a deletion that failed says so as well.
+ * @param aside why the deletion is set aside; undefined when it is not
+ */
+export function notDeletedBecause(
+  { status, fault, putOff, updatedAt }: Pick<BackupRow, 'status' | 'fault' | 'putOff' | 'updatedAt'>,
+  aside: string | undefined,
+): BackupResource['not_deleted_because'] {
   if (status === 'DELETE_FAILED' && fault) {
-    const { code, reason } = fault;
-    return { ground: code, reason, waits_for: putOff?.waitsFor ?? [], since: utc(updatedAt) };
+    const why = { ground: fault.code, reason: fault.reason, waits_for: putOff?.waitsFor ?? [], since: utc(updatedAt) };
+    if (aside === undefined) return why;
+    const reason = `${fault.reason} It is set aside at the moment: ${aside}. An operator has to look at it.`;
+    return { ...why, ground: 'set-aside', reason };
   }
   return putOff && { ground: putOff.ground, reason: putOff.reason, waits_for: putOff.waitsFor, since: putOff.at };
 }

@@ -21,7 +21,7 @@ import {
   type ShownBackup,
   Views,
 } from '@strongroom/read-model';
-import { type JobProgress, Jobs } from '@strongroom/runtime';
+import { type JobProgress, Jobs, SetAside } from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
 import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
@@ -40,6 +40,7 @@ export class BackupResources {
     @Inject(CopyResources) private readonly copies: CopyResources,
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(Ledger) private readonly ledger: Ledger,
+    @Inject(SetAside) private readonly setAside: SetAside,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -111,7 +112,13 @@ export class BackupResources {
       'backup',
       rows.map(({ id }) => id),
     );
-    return (row) => backupResource(row, copies.get(row.id) ?? [], progress.get(row.id));
+    const failed = rows.filter(({ status }) => status === 'DELETE_FAILED');
+    const aside = await this.setAside.among(failed.map(({ id }) => ({ kind: 'backup', id })));
+    const reasons = new Map(aside.map(({ id, reason }) => [id, reason]));
+    return (row) => ({
+      ...backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)),
+      not_deleted_because: notDeletedBecause(row, reasons.get(row.id)),
+    });
   }
 }
 
@@ -150,7 +157,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     retry_until: utcOrNull(row.retryUntil),
     failed_attempts: failedAttempts(row),
     delays: delays(row),
-    not_deleted_because: notDeletedBecause(row),
+    not_deleted_because: null,
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,

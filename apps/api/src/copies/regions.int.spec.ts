@@ -162,6 +162,33 @@ describe('copying a backup', () => {
     expect(third?.fault?.since).not.toBe(first?.fault?.since);
   });
 
+  it('that nobody can plan or make because something of it can not be read says so, and what came before', async () => {
+    const backup = await completed({ copy_to: ['IAD', 'ORD'] });
+    await copyThere(backup, 'IAD');
+    const id = copyId(backup, 'ORD');
+    const aside = (kind: string, of: string) =>
+      dfw.sql(
+        `insert into set_aside (kind, id, account_id, reason) values ('${kind}', '${of}', null, 'event 7 is damaged')`,
+      );
+    await aside('job', `plan/${backup}`);
+    const [made, owed] = await copiesOf(dfw, backup);
+    expect([made?.fault, owed?.fault]).toMatchObject([
+      null,
+      { code: 'set-aside', message: expect.stringContaining('event 7 is damaged'), since: null },
+    ]);
+    await copy(dfw, backup, 'ORD');
+    expect((await copiesOf(dfw, backup))[1]?.fault).toBeNull();
+    const attempt = { copyId: id, attempt: 1 };
+    const failed = { code: 'vault-unavailable', reason: 'ORD is away.', retryAt: startedAt };
+    const start = { type: 'StartCopy', ...attempt, replicator: 'spec' } as const;
+    await onCopy(backup, 'ORD', start, { type: 'FailCopyAttempt', ...attempt, ...failed });
+    await aside('job', `copy/${id}`);
+    expect((await copiesOf(dfw, backup))[1]?.fault).toMatchObject({
+      code: 'set-aside',
+      message: expect.stringMatching(/^ORD is away\. .*event 7 is damaged/),
+    });
+  });
+
   it('of a backup that is built on another says that it waits for the copy of that one', async () => {
     const instance = await dfw.register();
     const parent = await dfw.backup(instance);

@@ -1,9 +1,9 @@
 /** Copies as the API shows them, in order of region: those that exist, and those that a region is owed. */
 import { Inject } from '@nestjs/common';
-import type { CopyResource } from '@strongroom/contracts';
+import { type CopyResource, streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { Copies, type ShownBackup, type ShownCopy } from '@strongroom/read-model';
-import { type AppConfig, configToken, type JobProgress, Jobs } from '@strongroom/runtime';
+import { type AppConfig, configToken, type JobProgress, Jobs, SetAside, type SetAsideKind } from '@strongroom/runtime';
 import { utc, utcOrNull } from '../edge/times.js';
 
 export class CopyResources {
@@ -11,6 +11,7 @@ export class CopyResources {
     @Inject(Copies) private readonly copies: Copies,
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(configToken) private readonly config: AppConfig,
+    @Inject(SetAside) private readonly setAside: SetAside,
   ) {}
 
   /** The copies of each backup, by the backup's id. */
@@ -20,19 +21,36 @@ export class CopyResources {
     const progress = await this.jobs.progress('copy', ids);
     const readyTimes = await this.jobs.readyTimes('copy', ids);
     const parents = await this.copies.ofBackups(backups.flatMap(({ parentId }) => parentId ?? []));
-    return new Map(
+    const shown = new Map(
       backups.map((backup) => {
         const copies = rows.get(backup.id) ?? [];
-        const shown = [
+        const all = [
           ...copies.map((copy) => ({
             ...copyResource(copy, progress.get(copy.id), readyTimes.get(copy.id)),
             waits_for: waitsFor(backup, copy, parents),
           })),
           ...this.owed(backup, copies),
         ];
-        return [backup.id, shown.sort(byRegion)];
+        return [backup.id, all.sort(byRegion)];
       }),
     );
+    return this.tellingSetAside(shown);
+  }
+
+  /** The same copies; those that are not made because something of them is set aside say so. */
+  private async tellingSetAside(shown: Map<string, CopyResource[]>): Promise<Map<string, CopyResource[]>> {
+    const needs = [...shown].flatMap(([backupId, copies]) => copies.flatMap((copy) => reliesOn(backupId, copy)));
+    const aside = await this.setAside.among(needs);
+    if (aside.length === 0) return shown;
+    const reasons = new Map(aside.map(({ kind, id, reason }) => [`${kind} ${id}`, reason]));
+    const told = (backupId: string, copy: CopyResource): CopyResource => {
+      const [reason] = reliesOn(backupId, copy).flatMap(({ kind, id }) => reasons.get(`${kind} ${id}`) ?? []);
+      if (reason === undefined) return copy;
+      const before = copy.fault ? `${copy.fault.message} ` : '';
+      const message = `${before}The copy is not made at the moment: ${reason}. An operator has to look at it.`;
+      return { ...copy, fault: { code: 'set-aside', message, since: copy.fault?.since ?? null } };
+    };
+    return new Map([...shown].map(([backupId, copies]) => [backupId, copies.map((copy) => told(backupId, copy))]));
   }
 
   /** The copies that regions are owed, beside those that there are. */
@@ -41,6 +59,17 @@ export class CopyResources {
       .map((region) => owedCopyResource(backup, region))
       .sort(byRegion);
   }
+}
+
+/** What a copy needs that is not there: none of it may be set aside. */
+function reliesOn(backupId: string, { id, status, source_region }: CopyResource): { kind: SetAsideKind; id: string }[] {
+  if (status === 'COMPLETED') return [];
+  if (source_region === null) return [{ kind: 'job', id: `plan/${backupId}` }];
+  const itself = [
+    { kind: 'copy', id },
+    { kind: 'stream', id: streamOf('copy', id) },
+  ] as const;
+  return status === 'FAILED' ? [...itself] : [...itself, { kind: 'job', id: `copy/${id}` }];
 }
 
 function byRegion(a: CopyResource, b: CopyResource): number {

@@ -1,6 +1,7 @@
 /**
- * Takes up deletions that have failed for a reason that passes: a region had no vault, or its vault was away, full or hung. A
- * deletion is asked for again once every region of the backup, and of what is built on it, has a vault that can be reached.
+ * Takes up deletions that have failed for a reason that passes: a region had no vault, or its vault was away, full or hung, or
+ * something that is built on the backup had not ended. A deletion is asked for again once every region of the backup, and of what
+ * is built on it, has a vault that can be reached.
  */
 import {
   type EventContext,
@@ -16,6 +17,7 @@ import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
 import type { Ids, Logger, SetAside } from '@strongroom/runtime';
 import { VaultFault } from '@strongroom/vault';
 import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
+import { stillRunning } from '../jobs/deletion/deletion-attempt.js';
 
 export interface StrandedDeletionsParts extends BackupRegionsParts {
   views: Views;
@@ -29,7 +31,7 @@ type Failed = Awaited<ReturnType<Backups['failedDeletions']>>[number];
 const actor = 'strongroom-scheduler';
 const batchSize = 100;
 /** What passes by itself. Everything else somebody has to mend, and then to delete the backup again. */
-const passing = [regionRetired, 'vault-unavailable', 'vault-full', 'unexpected'];
+const passing = [regionRetired, stillRunning, 'vault-unavailable', 'vault-full', 'unexpected'];
 /** The pause before a deletion is taken up. It doubles with each time that it has failed. */
 const firstPauseMs = 15_000;
 const longestPauseMs = 21_600_000;
@@ -78,7 +80,8 @@ export class StrandedDeletions {
     const history = await ledger.readStream(streamOf('backup', backupId));
     const last = history.findLast(isAsked);
     if (!last || chain[0]?.status !== 'DELETE_FAILED' || isTooEarly(failed, history)) return;
-    if (!(await this.canReachAllOf(chain, reached))) return;
+    // Nobody has tried the regions of a backup whose deletion waits for another one. The next attempt tells how they are.
+    if (failed.code !== stillRunning && !(await this.canReachAllOf(chain, reached))) return;
     const context: EventContext = { ...last.context, causationId: last.id, actor };
     const trigger = last.data.trigger === 'cascade' ? 'request' : last.data.trigger;
     const outcome = await executeTogether(
@@ -91,7 +94,7 @@ export class StrandedDeletions {
         ),
       ),
     );
-    if (isRefusal(outcome)) log.info({ backup: backupId }, `deletion not taken up now: ${outcome.message}`);
+    if (isRefusal(outcome)) log.debug({ backup: backupId }, `deletion not taken up now: ${outcome.message}`);
     else log.info({ backup: backupId }, 'deletion taken up: the vault of every region can be reached');
   }
 
@@ -126,7 +129,7 @@ export class StrandedDeletions {
 
 /** A vault that can be reached may still fail: then the deletion is tried ever more seldom, for each failure is recorded. */
 function isTooEarly({ code, failedMs }: Failed, history: readonly RecordedEvent[]): boolean {
-  if (code === regionRetired) return false;
+  if (code === regionRetired || code === stillRunning) return false;
   const failures = history.filter(({ type }) => type === 'BackupDeletionFailed').length;
   return failedMs < Math.min(firstPauseMs * 2 ** Math.max(failures - 1, 0), longestPauseMs);
 }

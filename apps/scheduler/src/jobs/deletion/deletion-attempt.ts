@@ -1,8 +1,9 @@
 /**
  * One attempt at a deletion. A backup and everything built on it are removed from every vault, the newest first, so that no
  * backup is ever without its parent. A region that can't be emptied does not keep the others from being emptied. When
- * something is left after a few tries, the backup is DELETE_FAILED, and a policy takes the deletion up when that has passed.
- * The backup is deleted only when no region has anything of it.
+ * something is left after a few tries, the backup is DELETE_FAILED, and a policy takes the deletion up when that has passed. So
+ * it is while something runs that is built on the backup: a backup that is being deleted is shown to nobody, so its reason would be
+ * as well. The backup is deleted only when no region has anything of it.
  */
 import { isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, fold } from '@strongroom/domain';
@@ -23,15 +24,22 @@ interface Asked {
   log: Logger;
 }
 
-/** A backup of the chain that is not gone, and the regions where something of it is left. */
+/** A backup of the chain that is not gone. */
 interface Remaining {
   row: BackupRow;
+  /** The regions where something of it is left, or else of what is built on it. */
   left: NotEmptied[];
+  /** Whether something of the backup itself is left. */
+  isLeft: boolean;
+  /** What is built on it and is not gone. */
+  children: string[];
 }
+
+/** The code of a deletion that waits for the end of a backup. */
+export const stillRunning = 'backup-still-running';
 
 const mostTries = 3;
 const retryMs = 1_000;
-const waitMs = 2_000;
 
 export class DeletionAttempt {
   private readonly backups: Backups;
@@ -58,10 +66,7 @@ export class DeletionAttempt {
 
   private async removeChain(asked: Asked): Promise<Performed> {
     const chain = await this.chain();
-    if (!(await this.joinAll(chain, asked))) {
-      asked.log.info('deletion waits for the end of a backup that is built on this one');
-      return { retryInMs: waitMs };
-    }
+    if (!(await this.joinAll(chain, asked))) return this.waitForEnd(chain, asked);
     const remaining = await this.removeAll(chain.reverse(), asked);
     if (remaining.length > 0) return this.tryAgainOrFail(remaining, asked);
     asked.log.info({ backups: chain.length }, 'backup deleted');
@@ -88,6 +93,23 @@ export class DeletionAttempt {
     return !isRefusal(await ledger.recordTogether(backupDecider, commands));
   }
 
+  private async waitForEnd(chain: readonly BackupRow[], { ledger, log }: Asked): Promise<Performed> {
+    const running = chain.filter(({ status }) => status === 'NEW' || status === 'BUILDING').map(({ id }) => id);
+    // It has ended since it was asked to be deleted too.
+    if (running.length === 0) return { retryInMs: retryMs };
+    const which = `Backup ${running.join(', ')}, which is to be built on it, has not ended.`;
+    const reason = `Nothing of the backup is deleted yet. ${which} Its deletion goes on by itself when that has ended.`;
+    log.info(`deletion failed for now: ${reason}`);
+    await ledger.recordTogether(
+      backupDecider,
+      chain.map(({ id }) => {
+        const command = { type: 'FailDeletion', backupId: id, code: stillRunning, reason, waitsFor: running } as const;
+        return { id, command };
+      }),
+    );
+    return 'finished';
+  }
+
   /**
    * @param rows the newest of the chain first
    * @returns those that are not gone from every region
@@ -99,8 +121,10 @@ export class DeletionAttempt {
       const children = remaining.filter((each) => each.row.parentId === row.id);
       const spared = children.flatMap((child) => child.left);
       const left = await regions.of(row, spared);
-      if (children.length > 0 || left.length > 0) remaining.push({ row, left: left.length > 0 ? left : spared });
-      else await ledger.record(backupDecider, row.id, { type: 'ConfirmDeletion', backupId: row.id });
+      if (children.length > 0 || left.length > 0) {
+        const isLeft = left.length > 0;
+        remaining.push({ row, left: isLeft ? left : spared, isLeft, children: children.map((each) => each.row.id) });
+      } else await ledger.record(backupDecider, row.id, { type: 'ConfirmDeletion', backupId: row.id });
     }
     return remaining;
   }
@@ -126,11 +150,18 @@ function told(left: readonly NotEmptied[]): string {
 }
 
 /** The code is that of what somebody has to mend, if there is such a thing. Else the deletion goes on by itself, when that has passed. */
-function failure({ row: { id }, left }: Remaining): BackupCommand {
+function failure({ row: { id }, left, isLeft, children }: Remaining): BackupCommand {
   const others = left.filter(({ code }) => code !== regionRetired);
   const lasting = others.find(({ retryable }) => !retryable);
   const regions = [...new Set(left.map(({ region }) => region))].join(', ');
-  const next = lasting ? 'Delete it again when that is mended.' : 'It goes on by itself when that has passed.';
-  const reason = `The backup could not be deleted from ${regions}; everywhere else it is gone. ${told(left)} ${next}`;
-  return { type: 'FailDeletion', backupId: id, code: (lasting ?? others[0])?.code ?? regionRetired, reason };
+  const own = isLeft
+    ? `The backup could not be deleted from ${regions}; everywhere else it is gone.`
+    : 'Nothing of the backup itself is left.';
+  const onIt = children.map((child) => ` Backup ${child}, which is built on it, is still there.`).join('');
+  const next = lasting
+    ? 'Delete it again when that is mended.'
+    : 'It goes on by itself when that has passed and every region of the backup, and of what is built on it, can be reached.';
+  const reason = `${own}${onIt} ${told(left)} ${next}`;
+  const code = (lasting ?? others[0])?.code ?? regionRetired;
+  return { type: 'FailDeletion', backupId: id, code, reason, waitsFor: children };
 }

@@ -3,7 +3,7 @@
  * they do. It is applied whenever a backup or a copy completes, and applying it twice decides the same. A reason is recorded
  * only when it is another one than before.
  */
-import { type EventContext, isRefusal, messageOf, regionRetired, streamOf } from '@strongroom/contracts';
+import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
   type BackupCommand,
   backupDecider,
@@ -22,7 +22,7 @@ import {
   putOffUntilNext,
   putOffWhileRunning,
 } from '@strongroom/domain';
-import { commandOn, execute, executeTogether, isOutage, type Ledger } from '@strongroom/ledger';
+import { commandOn, execute, executeTogether, type Ledger, UnreadableStreamFault } from '@strongroom/ledger';
 import {
   Backups,
   Copies,
@@ -142,7 +142,7 @@ export class Retention {
       } catch (error) {
         // A chain whose history can't be read holds up no other.
         failures.push(error);
-        if (!isOutage(error)) putOff.set(id, putOffAsBroken(messageOf(error)));
+        if (error instanceof UnreadableStreamFault) putOff.set(id, putOffAsBroken(error.message));
       }
     }
     return { putOff, failures };
