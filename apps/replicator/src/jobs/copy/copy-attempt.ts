@@ -283,6 +283,7 @@ export class CopyAttempt {
   /** Empties the region of a copy whose deletion was asked for, and only then records it as deleted. */
   private async clear(asked: Asked): Promise<Performed> {
     const { vaults, retryMs } = this.parts;
+    const { failures } = this.job;
     const { copyId, backupId, region } = asked.copy.request;
     // The copy is read again: no attempt can begin any more, so its newest attempt is the last one.
     const copy = await this.ledger.stateOf(copyDecider, copyId);
@@ -293,7 +294,7 @@ export class CopyAttempt {
       await endingWith(vaults.of(region), this.hold.signal).purge(backupId, attempt);
     } catch (error) {
       asked.log.warn({ err: error }, 'a deleted copy could not be removed; tried again');
-      return { retryInMs: retryMs };
+      return { retryInMs: pauseMs(retryMs, failures, longestPauseMs), hasFailed: true };
     }
     await this.record(asked, { type: 'ConfirmCopyDeletion' });
     return 'finished';
