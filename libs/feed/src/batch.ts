@@ -23,7 +23,7 @@ import {
   type PartitionKey,
   passedOver,
 } from './feed-offsets.js';
-import { recordHandled } from './handled-events.js';
+import { claimUnhandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
 import { ledgerHeader } from './kafka/cloud-event.js';
 import { placeOfCut } from './kafka/without-value.js';
@@ -115,6 +115,11 @@ export class Batch {
     await dataSource.transaction(async (manager) => {
       const before = await this.locked(manager, follows);
       unrecorded = await this.unrecorded(manager, messages, before);
+      const claimed = await claimUnhandled(
+        manager,
+        this.key.group,
+        newsAmong(messages, before).flatMap((each) => (each.event && !unrecorded.has(each) ? each.event.position : [])),
+      );
       let handled = before;
       for (const each of messages) {
         if (unrecorded.has(each)) {
@@ -123,18 +128,17 @@ export class Batch {
         }
         if (!isRepetition(each, handled)) {
           if ('problem' in each) throw each.problem;
-          if (each.event) {
+          if (!each.event) newerTypes.push(each.newerType);
+          else if (claimed.has(each.event.position)) {
             await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
             news.push(each.event);
-          } else newerTypes.push(each.newerType);
+          }
         }
         handled = after(each, handled);
       }
       if (handled.offset !== before.offset || handled.position !== before.position) {
         await this.offsets.move(manager, this.key, handled);
       }
-      const positions = news.map(({ position }) => position);
-      await recordHandled(manager, this.key.group, positions);
     });
     metrics.handled(topic, news);
     await this.tell(unrecorded);
@@ -160,7 +164,7 @@ export class Batch {
     messages: readonly ReadMessage[],
     handled: Handled,
   ): Promise<Set<ReadMessage>> {
-    const news = messages.filter((each) => each.event && !isRepetition(each, handled));
+    const news = newsAmong(messages, handled);
     if (news.length === 0) return new Set();
     const places = news.flatMap(({ event }) => event?.position ?? []);
     const recorded = await this.parts.ledger.idsAt(manager, places);
@@ -209,4 +213,9 @@ export class Batch {
     });
     if (isNews) this.parts.metrics.setAside(this.key.topic);
   }
+}
+
+/** The messages whose events the offsets do not tell handled. */
+function newsAmong(messages: readonly ReadMessage[], handled: Handled): ReadMessage[] {
+  return messages.filter((each) => each.event && !isRepetition(each, handled));
 }

@@ -18,6 +18,8 @@ export interface ConnectOptions {
   readinessNeedsFeed: boolean;
   /** After this time, in milliseconds, the second look handles an event that the feed has not. Default: five minutes. */
   feedTakesMs?: number;
+  /** After this time, in milliseconds, an event that Kafka has not brought is taken from the ledger. Default: 700 ms. */
+  lateMs?: number;
 }
 
 /** The consumer group of an app. The processes of the app share its events. */
@@ -37,7 +39,7 @@ export function connectFeed(app: INestApplication, parts: RuntimeParts, options:
 function makeFeed(
   app: INestApplication,
   { config, log, clock, ids, metrics }: RuntimeParts,
-  { feedTakesMs }: ConnectOptions,
+  { feedTakesMs, lateMs }: ConnectOptions,
 ): FeedServer {
   const { namespace } = config;
   const group = groupOf(config);
@@ -51,6 +53,7 @@ function makeFeed(
     group,
     namespace,
     feedTakesMs,
+    lateMs,
   };
   if (config.feed.kind === 'embedded') return new EmbeddedFeed(common);
   const { feed } = config;

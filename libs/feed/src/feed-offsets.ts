@@ -74,6 +74,27 @@ export async function takeBackBeyondEnd(dataSource: DataSource, group: string): 
     .map(({ topic }) => topic);
 }
 
+/** A partition whose offset the group has moved within the last second. */
+export interface Moving {
+  topic: string;
+  partition: number;
+  /** Over how many partitions the keys of the topic are spread; null when no relay has told. */
+  partitions: number | null;
+}
+
+const movingRows = z.array(z.object({ topic: z.string(), partition: z.int(), partitions: z.int().nullable() }));
+
+/** The partitions that some consumer of the group goes on with. */
+export async function movingPartitions(dataSource: DataSource, group: string): Promise<Moving[]> {
+  const found: unknown = await dataSource.query(
+    `select topic, partition, (select max(c.partitions) from relay_cursor c where c.topic = o.topic)::int as partitions
+     from feed_offset o where consumer_group = $1 and source <> 'ledger'
+       and moved_at > now() - interval '1 s' and moved_at <= now() + interval '1 s'`,
+    [group],
+  );
+  return movingRows.parse(found);
+}
+
 /** How far the group is in every partition of a topic that it has begun. */
 export async function handledOf(
   manager: EntityManager,

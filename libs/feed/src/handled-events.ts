@@ -7,6 +7,33 @@ import { z } from 'zod';
 
 const positions = z.array(z.object({ position: z.coerce.number() }));
 
+/**
+ * Claims events for the transaction that is to handle them. An event that another transaction has claimed is waited for: it is
+ * handled there, or free again. @returns the positions that are claimed; the group has handled the others
+ */
+export async function claimUnhandled(
+  manager: EntityManager,
+  group: string,
+  places: readonly number[],
+): Promise<Set<number>> {
+  if (places.length === 0) return new Set();
+  const rows: unknown = await manager.query(
+    // What the second look has passed was handled or set aside, and its row is forgotten.
+    `with passed as (
+       select s.position as upto, coalesce((select position from feed_handled_since), 0) as since
+       from second_look s where s.consumer_group = $1
+     ), claimed as (
+       insert into feed_handled (consumer_group, position)
+       select $1, position from unnest($2::bigint[]) as places(position)
+       where not exists (select from passed where position > since and position <= upto)
+       order by position
+       on conflict do nothing returning position
+     ) select position from claimed`,
+    [group, places],
+  );
+  return new Set(positions.parse(rows).map(({ position }) => position));
+}
+
 export async function recordHandled(manager: EntityManager, group: string, places: readonly number[]): Promise<void> {
   if (places.length === 0) return;
   await manager.query(

@@ -12,6 +12,7 @@ import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Batch, type BatchParts, isTemporary } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
+import { EarlyLook } from '../early-look.js';
 import type { FeedMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
@@ -25,6 +26,7 @@ import { ConsumerPace } from './consumer-pace.js';
 import { watch } from './consumer-watch.js';
 import { DeadLetterTopic } from './dead-letter-topic.js';
 import type { KafkaRelay } from './kafka-relay.js';
+import { partitionOfKey } from './topic-sender.js';
 
 export interface KafkaFeedOptions {
   /** A client whose requests may take this long, in milliseconds. Default: 15 s. */
@@ -42,6 +44,8 @@ export interface KafkaFeedOptions {
   relay: KafkaRelay;
   identity: LedgerIdentity;
   feedTakesMs?: number | undefined;
+  /** How long Kafka may take for an event before it is taken from the ledger, in milliseconds. */
+  lateMs?: number | undefined;
 }
 
 const chunkSize = 200;
@@ -71,6 +75,7 @@ export class KafkaFeed extends FeedServer {
   private readonly deadLetterTopic: DeadLetterTopic;
   private loops: WorkLoop[] = [];
   private secondLook: SecondLook | undefined;
+  private earlyLook: EarlyLook | undefined;
   private joined = false;
   /** Why the last consumer ended. */
   private trouble: string | undefined;
@@ -93,7 +98,7 @@ export class KafkaFeed extends FeedServer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.options.relay, this.secondLook, ...this.loops].map((each) => each?.stop()));
+    await Promise.all([this.options.relay, this.secondLook, this.earlyLook, ...this.loops].map((each) => each?.stop()));
     await this.deadLetterTopic.close();
   }
 
@@ -134,7 +139,8 @@ export class KafkaFeed extends FeedServer {
       }),
     ];
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
-    for (const loop of [...this.loops, this.secondLook]) loop.start();
+    this.earlyLook = new EarlyLook({ ...this.options, handlers: this.handlers, partitionOf: partitionOfKey });
+    for (const loop of [...this.loops, this.secondLook, this.earlyLook]) loop.start();
   }
 
   /** Runs one consumer, from its connection to its crash or to the stop. */

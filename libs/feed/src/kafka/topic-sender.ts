@@ -33,8 +33,16 @@ const mostBatchBytes = 128_000;
 /** A broker closes the connection at a request of 100 MB. */
 const mostValueBytes = 50_000_000;
 
+const partitioner = Partitioners.DefaultPartitioner();
+
+/** The partition of a message with a key when its topic's keys are spread over so many. */
+export function partitionOfKey(key: string, spreadOver: number): number {
+  const partitionMetadata = Array.from({ length: spreadOver }, (_, partitionId) => ({ ...anyPartition, partitionId }));
+  return partitioner({ topic: '', partitionMetadata, message: { key, value: null } });
+}
+const anyPartition = { partitionErrorCode: 0, leader: 0, replicas: [], isr: [] };
+
 export class TopicSender {
-  private readonly partitionOfKey = Partitioners.DefaultPartitioner();
   private batchBytes = mostBatchBytes;
 
   private constructor(
@@ -84,7 +92,7 @@ export class TopicSender {
   /** The partition of a message when its topic's keys are spread over so many. */
   partitionOf(message: Placed['message'], spreadOver: number): number {
     const partitionMetadata = this.metadata.slice(0, spreadOver);
-    return this.partitionOfKey({ topic: this.topic, partitionMetadata, message });
+    return partitioner({ topic: this.topic, partitionMetadata, message });
   }
 
   /** Returns when every partition has acknowledged its messages or has failed to. */
