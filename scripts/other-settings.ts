@@ -136,6 +136,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'With 1, `.ci/run` runs all tests on the Node that is there, and none on another version.',
       },
       {
+        name: 'TMPDIR',
+        meaning:
+          'Where tests make their files. Without it, `npm test` makes them in `/dev/shm`, in memory, where 12 GiB of memory are free, and elsewhere in the folder of the system.',
+      },
+      {
         name: 'DOCKER_HOST',
         meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
       },
@@ -174,4 +179,5 @@ export const innerSettings: readonly string[] = [
   'STRONGROOM_TEST_KAFKA_REASON',
   'STRONGROOM_TEST_PATIENCE',
   'STRONGROOM_TEST_POSTGRES_URL',
+  'STRONGROOM_TEST_TEMPLATES',
 ];
