@@ -28,7 +28,7 @@ export async function setUp() {
   if (advice !== undefined) process.stdout.write(`${advice}\n`);
   try {
     await oneAtATime(async () => {
-      if (!isInstalled()) await step('Installing dependencies', install, installed);
+      if (!isInstalled()) await step('Installing dependencies', () => install(), installed);
       if (!isBuilt()) await step('Building', build, () => `${countIn(join(root, 'dist'))} files`);
     });
   } catch (error) {
@@ -60,10 +60,12 @@ function lockFile(path) {
   }
 }
 
-async function install() {
+/** Installs what the lock file asks for. The build needs the packages for development, and PostgreSQL is an optional one. */
+export async function install(folder = root) {
+  const all = ['--include=dev', '--include=optional'];
   const patient = [`--fetch-timeout=${slowestPackageMs}`, '--fetch-retries=5'];
-  const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--color=false', ...patient], {
-    cwd: root,
+  const child = spawn('npm', ['ci', '--no-audit', '--no-fund', '--color=false', ...all, ...patient], {
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: process.platform === 'win32',
   });

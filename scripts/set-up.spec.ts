@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -40,6 +40,36 @@ describe('what is installed', () => {
     expect(await isInstalled({ 'node_modules/pg': { version: '8.22.0', integrity: 'sha512-a' } })).toBe(false);
     expect(await isInstalled({ 'node_modules/pg': { version: '8.23.1', integrity: 'sha512-z' } })).toBe(false);
   });
+});
+
+describe('what is being installed', () => {
+  it.each([{ NODE_ENV: 'production' }, { npm_config_omit: 'optional' }, { npm_config_production: 'true' }])(
+    'is whole, whatever the environment says: %j',
+    async (env: NodeJS.ProcessEnv) => {
+      for (const name of ['built-with', 'for-this-machine']) {
+        mkdirSync(join(folder, name));
+        writeFileSync(join(folder, name, 'package.json'), JSON.stringify({ name, version: '1.0.0' }));
+      }
+      const description = {
+        name: 'strongroom-of-spec',
+        version: '1.0.0',
+        devDependencies: { 'built-with': 'file:built-with' },
+        optionalDependencies: { 'for-this-machine': 'file:for-this-machine' },
+      };
+      writeFileSync(join(folder, 'package.json'), JSON.stringify(description));
+      const { PATH } = process.env;
+      const plain = { PATH, HOME: folder };
+      await promisify(execFile)('npm', ['install', '--package-lock-only', '--offline'], { cwd: folder, env: plain });
+      const install = `import { install } from ${JSON.stringify(script)}; await install(${JSON.stringify(folder)})`;
+      await promisify(execFile)(process.execPath, ['--input-type=module', '-e', install], {
+        env: { ...plain, ...env },
+      });
+      expect(readdirSync(join(folder, 'node_modules'))).toEqual(
+        expect.arrayContaining(['built-with', 'for-this-machine']),
+      );
+    },
+    60_000,
+  );
 });
 
 describe('npm start', () => {

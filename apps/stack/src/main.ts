@@ -13,6 +13,8 @@ import { Terminal } from './terminal.js';
 
 const exitFault = 1;
 const exitUsage = 2;
+/** npm ends its shell by the signal that it gets, and the shell hands it on to nobody. */
+const lookForNpmMs = 500;
 /** Under npm a Ctrl-C comes twice: from the terminal, and from npm, which passes it on. */
 const sameAskMs = 1_000;
 
@@ -109,9 +111,17 @@ function askedToStop(): AbortSignal {
       }
     });
   }
+  if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop);
   // A write to a closed terminal must not end this process, or it would leave the servers behind.
   process.stdout.on('error', () => {});
   return stop.signal;
+}
+
+function stopWithParent(stop: AbortController): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) stop.abort(new Error('npm was ended'));
+  }, lookForNpmMs).unref();
 }
 
 try {

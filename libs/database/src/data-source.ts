@@ -1,7 +1,7 @@
 /** The one database of a deployment: how a process connects to it, and how its schema is brought up to date. */
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClientBase } from 'pg';
+import pg, { type ClientBase } from 'pg';
 import { DataSource, type EntitySchema, type QueryRunner } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { z } from 'zod';
@@ -30,6 +30,9 @@ const longestIdleMs = 2_000;
 /** The server ends a slow statement itself and says so. A server that says nothing is given up this much later. */
 const silenceMs = 2_000;
 
+/** TypeORM would take another driver, `pg-native`, wherever Node finds one. That one knows nothing of the settings below. */
+const driver: unknown = Object.create(pg, { native: { value: undefined } });
+
 export function dataSourceOptions({
   url,
   applicationName,
@@ -39,6 +42,8 @@ export function dataSourceOptions({
 }: DatabaseOptions): PostgresDataSourceOptions {
   return {
     type: 'postgres',
+    driver,
+    nativeDriver: {},
     url,
     applicationName,
     entities,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -86,6 +86,18 @@ describe('the connection to the database', () => {
       { HOME: folder, PGPASSWORD: password },
     ];
     for (const env of places) expect((await connecting(url, env)).problem).toContain('password');
+  });
+
+  it('is made by the driver of this project, also where Node finds another one', async () => {
+    const other = join(folder, 'pg-native');
+    mkdirSync(other);
+    writeFileSync(
+      join(other, 'index.js'),
+      'module.exports = class { connect(_, done) { done(new Error("native")); } };',
+    );
+    const { session, problem } = await connecting(server.url(), { NODE_PATH: folder });
+    expect(problem).toBeUndefined();
+    expect(session).toEqual(itself);
   });
 
   it('may be over IPv6', async () => {

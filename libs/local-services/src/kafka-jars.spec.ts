@@ -50,6 +50,25 @@ describe('a Kafka', () => {
     expect((await find()).reason).toBe('there is no Maven to fetch Kafka with (Debian: maven)');
   });
 
+  it('says what Maven says when it is there but cannot run', async () => {
+    program('java', java17);
+    program('mvn', 'echo "The java.home of Maven is broken" >&2; exit 1');
+    expect(await find()).toMatchObject({
+      reason: 'Maven does not run: The java.home of Maven is broken',
+      remedy: expect.stringContaining('make mvn --version succeed'),
+    });
+  });
+
+  it('is fetched though JAVA_HOME names no Java, because the one of the path does', async () => {
+    program('java', java17);
+    program(
+      'mvn',
+      `[ -z "$JAVA_HOME" ] || exit 1; case "$1" in --version) exit 0;; esac; ${fetches}; mkdir -p "$out"; touch "$out/kafka_2.13.jar"`,
+    );
+    env.JAVA_HOME = join(folder, 'none');
+    expect(await find()).toMatchObject({ jars: join(cache(), 'kafka-4.4.0'), java: 'java' });
+  });
+
   it('is not found when Maven fails: its first error is told, and nothing half fetched is left', async () => {
     program('java', java17);
     program(

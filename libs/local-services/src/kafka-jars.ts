@@ -8,12 +8,14 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
-import { ProgramFault, runMoving } from '@strongroom/server-processes';
+import { lastWords, outputOf, ProgramFault, runMoving } from '@strongroom/server-processes';
+import { z } from 'zod';
 import { findJava } from './java.js';
 
 const run = promisify(execFile);
 const version = '4.4.0';
 const mostWords = 300;
+const notThere = z.object({ code: z.literal('ENOENT') });
 
 export type KafkaFound =
   | { jars: string; java: string; reason?: undefined }
@@ -33,6 +35,7 @@ export interface FindOptions {
 const startAgain = 'and start again';
 const installBoth = `install Java 17 or newer and Maven (Debian: apt install openjdk-17-jre-headless maven) ${startAgain}`;
 const installMaven = `install Maven (Debian: apt install maven) ${startAgain}`;
+const mendMaven = `make mvn --version succeed ${startAgain}`;
 const reachRegistry = `let Maven reach its registry (a proxy or a mirror stands in ~/.m2/settings.xml) ${startAgain}; what it has fetched is kept`;
 
 /**
@@ -48,11 +51,9 @@ export async function findKafka(
   if (java === undefined) return { reason, remedy: installBoth };
   const jars = join(cache, `kafka-${version}`);
   if (existsSync(jars)) return { jars, java };
-  try {
-    await run('mvn', ['--version'], { env });
-  } catch {
-    return { reason: 'there is no Maven to fetch Kafka with (Debian: maven)', remedy: installMaven };
-  }
+  const ofMaven = mavenEnvironment(env, java);
+  const noMaven = await whyNoMaven(ofMaven);
+  if (noMaven !== undefined) return noMaven;
   onFetch?.();
   const unfinished = `${jars}.${randomBytes(4).toString('hex')}`;
   mkdirSync(cache, { recursive: true });
@@ -63,7 +64,7 @@ export async function findKafka(
     await runMoving({
       program: 'mvn',
       args: [...plain, '-f', join(sources, 'pom.xml'), ...copy],
-      env,
+      env: ofMaven,
       signal,
       ...(told && { onProgress: told }),
     });
@@ -78,6 +79,25 @@ export async function findKafka(
     }
   }
   return { jars, java };
+}
+
+/** Maven does not start with a `JAVA_HOME` that holds no Java. Without one it takes the Java of the path, as Kafka does. */
+function mavenEnvironment(env: NodeJS.ProcessEnv, java: string): NodeJS.ProcessEnv {
+  if (java !== 'java' || env.JAVA_HOME === undefined) return env;
+  const { JAVA_HOME: _, ...rest } = env;
+  return rest;
+}
+
+async function whyNoMaven(env: NodeJS.ProcessEnv): Promise<KafkaFound | undefined> {
+  try {
+    await run('mvn', ['--version'], { env });
+    return undefined;
+  } catch (error) {
+    if (notThere.safeParse(error).success)
+      return { reason: 'there is no Maven to fetch Kafka with (Debian: maven)', remedy: installMaven };
+    const { message, stderr } = outputOf(error);
+    return { reason: `Maven does not run: ${lastWords(stderr) || message}`, remedy: mendMaven };
+  }
 }
 
 /** Tells how many files Maven has fetched, the newest of them, and how much it has written. */

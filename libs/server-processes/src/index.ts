@@ -7,5 +7,6 @@ export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js'
 export { type PostgresOptions, PostgresServer } from './postgres-server.js';
 export { commandLineOf, endProcess, identityOf, pidOf } from './process-identity.js';
 export { outputOf } from './program-output.js';
+export { serverEnvironment } from './server-environment.js';
 export { calledOff, ServiceFault, type ServiceFaultCode } from './service-fault.js';
 export { insteadOfRoot, type SystemUser } from './unprivileged.js';

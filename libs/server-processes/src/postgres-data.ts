@@ -22,6 +22,7 @@ import { promisify } from 'node:util';
 import type { PostgresPrograms } from './postgres-binaries.js';
 import { commandLineOf, endProcess, identityOf } from './process-identity.js';
 import { outputOf } from './program-output.js';
+import { serverEnvironment } from './server-environment.js';
 import { ServiceFault } from './service-fault.js';
 import { canReach, makePlaceOutside, placeOutside, type SystemUser } from './unprivileged.js';
 
@@ -102,6 +103,7 @@ export async function initialise(
   try {
     await run(join(programs.bin, 'initdb'), args, {
       cwd: unfinished,
+      env: serverEnvironment,
       ...(user && { uid: user.uid, gid: user.gid }),
       ...(signal && { signal }),
     });

@@ -55,6 +55,16 @@ async function query(server: PostgresServer, sql: string): Promise<unknown[]> {
 }
 
 describe('a PostgreSQL server', () => {
+  it('gets nothing of the environment of this process, which may hold secrets', async () => {
+    expect(Object.keys(process.env)).toContain('STRONGROOM_TEST_POSTGRES_URL');
+    const server = await start();
+    await query(server, `create table environment (line text)`);
+    await query(server, `copy environment from program 'env'`);
+    const names = await query(server, `select split_part(line, '=', 1) from environment order by 1`);
+    const own = (name: unknown) => /^((PG|LC_)[A-Z]+|PWD|SHLVL|OLDPWD|_)$/.test(String(name));
+    expect(names.filter((name) => !own(name))).toEqual(['LANG', 'PATH', 'TZ']);
+  });
+
   it('keeps its data, port and password when it is stopped, killed and started again', async () => {
     const first = await start();
     await query(first, "create table note as select 'kept' as text");

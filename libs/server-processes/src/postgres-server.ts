@@ -11,6 +11,7 @@ import { freePort } from './free-port.js';
 import { Movement } from './movement.js';
 import { postgresPrograms } from './postgres-binaries.js';
 import { dataFolder, endLeftoverOf, initialise } from './postgres-data.js';
+import { serverEnvironment } from './server-environment.js';
 import { calledOff, ServiceFault } from './service-fault.js';
 import { insteadOfRoot, type SystemUser } from './unprivileged.js';
 
@@ -146,7 +147,16 @@ export class PostgresServer {
       const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
       const before = existsSync(logFile) ? statSync(logFile).size : 0;
       const program = join(bin, 'postgres');
-      const service = ChildService.start({ program, args, logFile, user, cwd: data, stopSignal: 'SIGINT', ownSession });
+      const service = ChildService.start({
+        program,
+        args,
+        logFile,
+        env: serverEnvironment,
+        user,
+        cwd: data,
+        stopSignal: 'SIGINT',
+        ownSession,
+      });
       const server = new PostgresServer(service, port, data, options);
       try {
         await server.ready();

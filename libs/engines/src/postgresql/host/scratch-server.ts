@@ -9,7 +9,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
-import { ChildService, insteadOfRoot, postgresPrograms, type SystemUser } from '@strongroom/server-processes';
+import {
+  ChildService,
+  insteadOfRoot,
+  postgresPrograms,
+  type SystemUser,
+  serverEnvironment,
+} from '@strongroom/server-processes';
 import pg from 'pg';
 import { standAloneSettings } from '../restore/stand-alone-settings.js';
 
@@ -60,7 +66,7 @@ export async function programsFor(major: number, bin?: string): Promise<Programs
   const user = insteadOfRoot();
   try {
     const postgres = join(bin ?? postgresPrograms(user).bin, 'postgres');
-    const { stdout } = await run(postgres, ['--version'], { ...asUser(user), env: environment });
+    const { stdout } = await run(postgres, ['--version'], { ...asUser(user), env: serverEnvironment });
     const found = Number(/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]);
     if (found === major) return { postgres, user };
     return `the backup is of PostgreSQL ${major}, and ${postgres} is of ${found}. Give the folder with the programs of ${major}: --programs BIN`;
@@ -68,9 +74,6 @@ export async function programsFor(major: number, bin?: string): Promise<Programs
     return `no PostgreSQL could be run: ${messageOf(error)}. Give the folder with its programs: --programs BIN`;
   }
 }
-
-/** What is restored may hold a tenant's code, which must see nothing of ours. */
-const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C', TZ: 'UTC' };
 
 export class ScratchServer {
   private constructor(
@@ -122,7 +125,7 @@ export class ScratchServer {
       program: postgres,
       args: ['-D', data, ...args],
       logFile,
-      env: environment,
+      env: serverEnvironment,
       cwd: data,
       user,
       stopSignal: 'SIGINT',
@@ -184,7 +187,7 @@ async function superuserOf(
   user: SystemUser | undefined,
   logFile: string,
 ): Promise<string> {
-  const asked = run(postgres, ['--single', ...args, 'template1'], { ...asUser(user), env: environment });
+  const asked = run(postgres, ['--single', ...args, 'template1'], { ...asUser(user), env: serverEnvironment });
   asked.child.stdin?.end(`${superuserQuery}\n`);
   try {
     const [, name] = /rolname = "(.*)"\t\(typeid/.exec((await asked).stdout) ?? [];
