@@ -54,6 +54,14 @@ export function encryptedKey(key: string, passphrase: string): string {
   return String(createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }));
 }
 
+/** The same certificate with an end that is no time. Its signature is wrong then. */
+export function withoutReadableEnd(certificate: string): string {
+  const der = Buffer.from(certificate.replaceAll(/-----[^-]+-----/g, ''), 'base64');
+  const utcTime = Buffer.from([0x17, 0x0d]);
+  der.write('no such time!', der.indexOf(utcTime, der.indexOf(utcTime) + 2) + 2);
+  return pem(der);
+}
+
 function newKeys() {
   return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
@@ -87,7 +95,11 @@ function signed({ subject, issuer, publicKey, extensions, signer, expires }: Par
     ...(extensions.length > 0 ? [tag(0xa3, sequence(...extensions))] : []),
   );
   const signature = tag(0x03, Buffer.concat([Buffer.from([0]), sign('sha256', content, signer)]));
-  const text = sequence(content, algorithm, signature).toString('base64').replaceAll(/.{64}/g, '$&\n').trim();
+  return pem(sequence(content, algorithm, signature));
+}
+
+function pem(certificate: Buffer): string {
+  const text = certificate.toString('base64').replaceAll(/.{64}/g, '$&\n').trim();
   return `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`;
 }
 

@@ -24,4 +24,5 @@ export type { OpenedBackup } from './open-backup.js';
 export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
 export { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from './server-host.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';
+export { endingWithin } from './time-limit.js';
 export type { ReadDatabase, ReadTable, Trial, TrialOptions } from './trial.js';

@@ -1,5 +1,5 @@
 /** Finds out whether a backup can be incremental before it is accepted: first by what is known here, then by asking the server. */
-import type { Credentials } from '@strongroom/credentials';
+import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import { EngineFault, type EngineFor } from '@strongroom/engines';
 import type { Logger } from '@strongroom/runtime';
@@ -62,13 +62,13 @@ export class Incrementals {
   private async whyNot(instance: RegisteredInstance): Promise<string | undefined> {
     const { instanceId, datastore, endpoint } = instance;
     const engine = this.engineFor(datastore.type);
-    const { password = '', clientKey } = (await this.credentials.get(instance)) ?? {};
     try {
+      const { password = '', clientKey } = (await this.credentials.get(instance)) ?? {};
       const target = { instanceId, endpoint, password, clientKey };
       const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
       return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {
-      if (!(error instanceof EngineFault)) throw error;
+      if (!(error instanceof EngineFault || error instanceof CredentialFault)) throw error;
       this.log.info({ err: error, instance: instanceId }, 'whether the server takes incrementals could not be asked');
       const { incremental } = engine.abilitiesOf(datastore.version);
       return incremental.isPossible ? undefined : incremental.why;

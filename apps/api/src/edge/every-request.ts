@@ -106,7 +106,7 @@ function onlyJson({ headers }: FastifyRequest): void {
       `A body of type ${quoted(type)} can't be read. Send application/json, in UTF-8.`,
     );
   }
-  if (encoding !== 'identity') {
+  if (encoding.toLowerCase() !== 'identity') {
     throw new HttpFault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
   }
 }

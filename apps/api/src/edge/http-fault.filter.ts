@@ -21,6 +21,9 @@ export class HttpFaultFilter implements ExceptionFilter {
 
   private faultOf(error: unknown, request: FastifyRequest): HttpFault {
     if (error instanceof HttpFault) return error;
+    // A client that broke off has an error of its connection too: it says nothing of the database.
+    const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
+    if (status !== undefined && status < 500) return ofClient(status, request);
     const away = awayFaultOf(error, request);
     if (away) {
       this.log.warn({ err: error }, 'answered 503');
@@ -30,8 +33,6 @@ export class HttpFaultFilter implements ExceptionFilter {
       this.log.error({ err: error }, 'answered 503');
       return unavailable('The service that knows the tokens did not answer: nothing was changed. Try again.');
     }
-    const status = error instanceof HttpException ? error.getStatus() : statusOfFramework(error);
-    if (status !== undefined && status < 500) return ofClient(status, request);
     this.log.error({ err: error }, 'answered 500: this was not foreseen');
     return new HttpFault(
       'instanceFault',
@@ -54,7 +55,10 @@ function ofClient(status: number, request: FastifyRequest): HttpFault {
     case 415:
       return new HttpFault('badMediaType', 'Send the body as application/json.');
     default:
-      return new HttpFault('badRequest', 'The request is not one that can be read: its length or encoding is wrong.');
+      return new HttpFault(
+        'badRequest',
+        'The request is not one that can be read: its type, length or encoding is wrong.',
+      );
   }
 }
 
@@ -69,6 +73,6 @@ function noRoute(request: FastifyRequest): HttpFault {
 
 /** The status of an error that Fastify or Node has found in the request; undefined for any other error. */
 function statusOfFramework(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined;
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;
 }

@@ -49,6 +49,19 @@ describe('a page', () => {
         { rel: 'next', href: `${publicUrl}${pathOf(getInstances, { accountId })}?limit=1&marker=${first}` },
       ]);
     }
+    const path = pathOf(getInstances, { accountId });
+    const read = await gateway.wire(
+      `GET http://elsewhere.example.com${path}?limit=1&x=a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Auth-Token: ${gateway.tokenOf('admin')}\r\n\r\n`,
+    );
+    expect(read).toContain(`"href":"${publicUrl}${path}?limit=1&x=a&marker=${first}"`);
+    // A question mark in the query is a part of it, and ends nothing.
+    const odd = await gateway.request('GET', `${path}?x=a?b&limit=1`);
+    const [next] = links.parse(odd.body).links;
+    expect([...new URL(next?.href ?? '').searchParams]).toEqual([
+      ['x', 'a?b'],
+      ['limit', '1'],
+      ['marker', first],
+    ]);
     expect((await gateway.call(getV10)).body).toMatchObject({
       version: { links: [{ rel: 'self', href: `${publicUrl}${getV10.path}` }] },
     });

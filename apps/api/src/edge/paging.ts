@@ -4,6 +4,7 @@ import { uuid } from '@strongroom/contracts';
 import { type AppConfig, configToken, type PageLimits } from '@strongroom/runtime';
 import type { FastifyRequest } from 'fastify';
 import { HttpFault, quoted } from './http-fault.js';
+import { partsOf } from './routing.js';
 
 export interface PageAsked {
   limit: number;
@@ -53,10 +54,10 @@ export class Paging {
     { more, last }: { more: boolean; last: string | undefined },
   ): { rel: string; href: string }[] {
     if (!more || last === undefined) return [];
-    const [path = '', search = ''] = request.url.split('?', 2);
-    const query = new URLSearchParams(search);
-    query.set('marker', last);
-    return [{ rel: 'next', href: `${this.origin(request)}${path}?${query}` }];
+    const { path, query } = partsOf(request);
+    const next = new URLSearchParams(query);
+    next.set('marker', last);
+    return [{ rel: 'next', href: `${this.origin(request)}${path}?${next}` }];
   }
 }
 

@@ -185,6 +185,11 @@ const forms: Record<string, Form> = {
       ['instance.connection', [1, 'db:5432', []], 'must be an object'],
       ['instance.connection.host', [...notTexts, '', 'x'.repeat(256)], 'must be a string of 1 to 255 characters'],
       ['instance.connection.host', ['/var/run/postgresql', '@socket', 'a b', 'db/x', 'a,b'], 'must be a host name'],
+      [
+        'instance.connection.host',
+        ['db:5432', '10.0.0.1:5432', '[::1]', '[::1]:5432', 'db%eth0'],
+        'must be a host name',
+      ],
       ['instance.connection.port', [...notIntegers, 0, 65_536], 'must be an integer from 1 to 65535'],
       ['instance.connection.user', [...notTexts, '', 'x'.repeat(64)], 'must be a string of 1 to 63 characters'],
       ['instance.connection.password', [...notTexts, 'x'.repeat(1_025)], 'must be a string of at most 1024 characters'],

@@ -21,9 +21,16 @@ export function operationOf({ method, routeOptions }: FastifyRequest): Operation
   return ofRoutes.get(`${method === 'HEAD' ? 'GET' : method} ${routeOptions.url}`);
 }
 
+/** The path and the query of the request, as they came. A proxy may send the whole URL. */
+export function partsOf({ url }: Pick<FastifyRequest, 'url'>): { path: string; query: string } {
+  const [asked = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split('#', 1);
+  const [path = ''] = asked.split('?', 1);
+  return { path, query: asked.slice(path.length + 1) };
+}
+
 /** The path of the request, decoded; one that can't be decoded stays as it came. */
-export function pathAsked({ url }: Pick<FastifyRequest, 'url'>): string {
-  const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1);
+export function pathAsked(request: Pick<FastifyRequest, 'url'>): string {
+  const { path } = partsOf(request);
   try {
     return decodeURI(path);
   } catch {

@@ -1,13 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getInstancesId, patchInstancesId, postInstances, putInstancesId, streamOf } from '@strongroom/contracts';
+import {
+  getInstancesId,
+  patchInstancesId,
+  postBackups,
+  postInstances,
+  putInstancesId,
+  streamOf,
+} from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { fold, instanceDecider } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
 import { z } from 'zod';
 import { CustomerDatabase } from '../../../../test/customer-database.js';
-import { CertificateAuthority, encryptedKey } from '../../../../test/services/certificates.js';
+import { CertificateAuthority, encryptedKey, withoutReadableEnd } from '../../../../test/services/certificates.js';
 import { faultIn, faultOf, fullFaultOf, nothing } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 import { removeLeftCredentials } from './left-credentials.js';
@@ -105,6 +112,26 @@ describe('an instance', () => {
     expect(faultOf(await patch(id, { name: 'another' }, call))).toEqual([422, 'unprocessableEntity']);
   });
 
+  it('takes every one of several names that come at once, also with If-Match: *', async () => {
+    const id = await registered();
+    const names = Array.from({ length: 4 }, (_, index) => `name ${index}`);
+    const answers = await Promise.all(
+      names.map((name, index) => patch(id, { name }, index % 2 === 0 ? {} : { ifMatch: '*' })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(names.map(() => 202));
+    expect(await eventsOf(id)).toHaveLength(names.length);
+  });
+
+  it('takes every change of the connection that comes at once with If-Match: *', async () => {
+    const id = await registered();
+    const changes = [{ user: 'b2' }, { database: 'b3' }, { tls: 'require' }];
+    const answers = await Promise.all(
+      changes.map((connection) => patch(id, { connection, verify: false }, { ifMatch: '*' })),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
+    expect(await show(id)).toMatchObject({ connection: { user: 'b2', database: 'b3', tls: 'require' } });
+  });
+
   it('takes every one of many changes that come at once', async () => {
     const id = await registered();
     const changes = [
@@ -149,6 +176,25 @@ describe('the credential of an instance', () => {
     expect(message).toContain('Nothing was changed');
     expect(message).not.toContain('never right');
     expect(await eventsOf(id)).toEqual([]);
+  });
+
+  it('is asked for where the stored one can not be opened: the server is not blamed for that', async () => {
+    const id = await registered();
+    await gateway.sql(`update instance_credential set ciphertext = 'spoilt' where instance_id = '${id}'`);
+    const [status, , message] = fullFaultOf(await patch(id, { connection: { database: 'template1' } }));
+    expect(status).toBe(422);
+    expect(message).toMatch(/instance\.connection\.password.*STRONGROOM_SECRET_KEY/);
+    expect((await patch(id, { name: 'bills' })).status).toBe(202);
+    const { password } = customer.server;
+    expect((await patch(id, { connection: { database: 'template1', password } })).status).toBe(202);
+  });
+
+  it('that can not be opened keeps no incremental backup from being asked for: the backup says so itself', async () => {
+    const id = await registered();
+    await gateway.run(await gateway.backup(id), id, 'completed');
+    await gateway.sql(`update instance_credential set ciphertext = 'spoilt' where instance_id = '${id}'`);
+    const body = { backup: { name: 'by hand', instance: id, incremental: 1 } };
+    expect((await gateway.call(postBackups, { body })).status).toBe(202);
   });
 
   it('counts untried where the caller says so', async () => {
@@ -278,11 +324,13 @@ describe('the certificates of an instance', () => {
     ['ca_certificate', { ...secured, ca_certificate: 'no PEM' }],
     ['ca_certificate', { ...secured, ca_certificate: certificate.replace('MII', 'AAA') }],
     ['ca_certificate', { ...secured, ca_certificate: `${certificate}${key}` }],
+    ['ca_certificate', { ...secured, ca_certificate: withoutReadableEnd(authority.certificate) }],
     ['ca_certificate', { ...secured, tls: 'require' }],
     ['ca_certificate', { ...secured, tls: 'disable' }],
     ['client_certificate', { ...client, tls: 'disable' }],
     ['client_certificate', { tls: 'require', client_certificate: certificate }],
     ['client_certificate', { ...client, tls: 'require', client_certificate: 'no PEM' }],
+    ['client_certificate', { ...client, tls: 'require', client_certificate: withoutReadableEnd(certificate) }],
     ['client_key', { tls: 'require', client_key: key }],
     ['client_key', { ...client, tls: 'require', client_key: other.key }],
     ['client_key', { ...client, tls: 'require', client_key: 'no PEM' }],

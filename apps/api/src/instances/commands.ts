@@ -46,6 +46,8 @@ import { InstanceResources } from './resource.js';
 
 type Registration = Extract<InstanceCommand, { type: 'RegisterInstance' }>;
 
+const none: Credential = { password: '' };
+
 /** So often a change is made anew when somebody else has changed the instance meanwhile. */
 const turns = 5;
 
@@ -107,9 +109,11 @@ export class InstanceCommands {
       const state = fold(instanceDecider, history);
       const instance = unlessRefused('ChangeInstance', serverToBackUp(accountId, instanceId, state));
       const version = history.at(-1)?.version ?? 0;
-      expectedVersion(ifMatch, { id: instanceId, version });
+      const expected = expectedVersion(ifMatch, { id: instanceId, version });
       const change = { type: 'ChangeInstance', accountId, instanceId } as const;
-      const before = await this.connectionOf(instance);
+      const stored = await this.credentialOf(instance);
+      if (stored instanceof CredentialFault) mustBeGivenAnew(asked, stored);
+      const before = { endpoint: instance.endpoint, credential: stored instanceof CredentialFault ? none : stored };
       const connection = asked.connection ? connectionWith(before, asked.connection) : before;
       const changes = this.changesOf(instance, before, { name: asked.name, connection });
       // What the domain refuses is not tried.
@@ -118,10 +122,12 @@ export class InstanceCommands {
       const told = await this.tried(instance, asked, changes, connection);
       const { credentialId } = changes;
       if (credentialId) await this.credentials.add({ instanceId, credentialId }, connection.credential);
-      const target = { ...targetOf(caller, instanceId, instanceId), ifVersion: version };
+      // A name stands alone. A connection was put together from the one before, which must still be in force.
+      const ifVersion = asked.connection ? version : expected;
+      const target = { ...targetOf(caller, instanceId, instanceId), ifVersion };
       const outcome = await execute(this, instanceDecider, target, { ...change, changes, told });
       const isOvertaken = isRefusal(outcome) && outcome.refused === 'changed-meanwhile';
-      if (isOvertaken && ifMatch === undefined) continue;
+      if (isOvertaken && expected === undefined) continue;
       unlessRefused('ChangeInstance', outcome);
       return;
     }
@@ -133,10 +139,9 @@ export class InstanceCommands {
     const state = await stateOf(this.ledger, instanceDecider, instanceId);
     const instance = unlessRefused('NoteVersion', serverToBackUp(caller.accountId, instanceId, state));
     const { endpoint, datastore } = instance;
-    const credential = await this.credentials.get(instance).catch((error: unknown) => {
-      throw error instanceof CredentialFault ? new HttpFault('unprocessableEntity', error.message) : error;
-    });
-    const test = await tryConnection(instance, { endpoint, credential: credential ?? { password: '' } });
+    const credential = await this.credentialOf(instance);
+    if (credential instanceof CredentialFault) throw new HttpFault('unprocessableEntity', credential.message);
+    const test = await tryConnection(instance, { endpoint, credential });
     if (test.server) {
       const { version } = test.server;
       const told = { type: 'NoteVersion', instanceId, endpoint, datastore: { ...datastore, version } } as const;
@@ -181,13 +186,14 @@ export class InstanceCommands {
     return [commandOn(backupDecider, targetOf(withoutKey(caller), backupId, instanceId), command)];
   }
 
-  /** The connection in force. A credential that can't be opened is none: it can be replaced. */
-  private async connectionOf(instance: RegisteredInstance): Promise<Connection> {
-    const credential = await this.credentials.get(instance).catch((error: unknown) => {
-      if (error instanceof CredentialFault) return undefined;
+  /** The credential in force, or why it can't be opened. */
+  private async credentialOf(instance: RegisteredInstance): Promise<Credential | CredentialFault> {
+    try {
+      return (await this.credentials.get(instance)) ?? none;
+    } catch (error) {
+      if (error instanceof CredentialFault) return error;
       throw error;
-    });
-    return { endpoint: instance.endpoint, credential: credential ?? { password: '' } };
+    }
   }
 
   private changesOf(
@@ -220,6 +226,18 @@ export class InstanceCommands {
     const target = targetOf(caller, instanceId, instanceId);
     return unlessRefused(command.type, await execute(this, instanceDecider, target, command)).events;
   }
+}
+
+/**
+ * A connection is not tried with a credential that can't be opened: the server's answer would blame the password.
+ * @throws {HttpFault} unprocessableEntity
+ */
+function mustBeGivenAnew({ connection, verify = true }: ChangeInstanceRequest, { message }: CredentialFault): void {
+  if (!verify || !connection || connection.password !== undefined) return;
+  throw new HttpFault(
+    'unprocessableEntity',
+    `instance.connection.password: is needed to try the connection. ${message}`,
+  );
 }
 
 /**

@@ -57,7 +57,8 @@ export function warningsOfCertificates({ caCertificate, clientCertificate }: End
       const until = new Date(validTo);
       if (until.getTime() > now.getTime() + soonMs) return [];
       const ends = until.getTime() > now.getTime() ? 'ends' : 'has ended';
-      return [`The ${what} ${JSON.stringify(subject)} ${ends} at ${until.toISOString()}: give the instance a new one.`];
+      const named = subject ? ` ${JSON.stringify(subject.replaceAll('\n', ', '))}` : '';
+      return [`The ${what}${named} ${ends} at ${until.toISOString()}: give the instance a new one.`];
     });
   return [...told('CA certificate', caCertificate), ...told('client certificate', clientCertificate)];
 }
@@ -87,12 +88,16 @@ function check({ endpoint, credential }: Connection, asked: Fields): void {
 
 const block = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** Undefined when the text has none, or anything in it that is not one. Text between them is left alone, as tools write it. */
+/**
+ * Undefined when the text has none, or anything in it that is not one. Text between them is left alone, as tools write it. Node reads a
+ * certificate whose end is no time; it can never be valid.
+ */
 function certificatesIn(pem: string): X509Certificate[] | undefined {
   const blocks = pem.match(block) ?? [];
   if (blocks.length === 0 || /-----BEGIN/.test(pem.replaceAll(block, ''))) return undefined;
   try {
-    return blocks.map((each) => new X509Certificate(each));
+    const certificates = blocks.map((each) => new X509Certificate(each));
+    return certificates.some(({ validTo }) => Number.isNaN(Date.parse(validTo))) ? undefined : certificates;
   } catch {
     return undefined;
   }

@@ -88,6 +88,10 @@ describe('a server', () => {
     const act = () =>
       gateway.call(postInstancesIdAction, { id: instance.id, body: { resize: { volume: { size: 4 } } } });
     expect(faultOf(await act())).toEqual([501, 'notImplemented']);
+    for (const bytes of ['', '[]', 'null', '1', '"resize"']) {
+      const answer = await gateway.call(postInstancesIdAction, { id: instance.id, bytes });
+      expect(faultOf(answer)).toEqual([400, 'badRequest']);
+    }
     await gateway.backup(instance.id);
     expect(faultOf(await act())).toEqual([422, 'unprocessableEntity']);
   });

@@ -13,6 +13,7 @@ import {
   type RecordedEvent,
   registerInstanceRequest,
   restoreInstanceRequest,
+  someActionRequest,
   testConnectionRequest,
 } from '@strongroom/contracts';
 import { engineFor } from '@strongroom/engines';
@@ -95,6 +96,7 @@ export class InstanceRoutes {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object | undefined> {
     const { id: instanceId } = await this.resources.find(caller.accountId, idInPath('Instance', id));
+    parseBody(someActionRequest, body);
     if (has(body, 'test-connection')) {
       parseBody(testConnectionRequest, body);
       const tested = { connection_test: await this.commands.testConnection(caller, instanceId) };

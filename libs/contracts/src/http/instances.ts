@@ -6,9 +6,12 @@ import { idInBody, integer, links, optional, text, utcTime, zonelessTime } from 
 import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
-/** A host name or an address. The path of a socket is refused: it would lead to a server on the runner's own host. */
-const host = text(1, 255).refine((value) => /^[\p{L}\p{N}._:%-]+$/u.test(value), {
-  error: 'must be a host name or an IP address',
+/** The path of a socket is refused: it would lead to a server on the runner's own host. */
+const hostName = /^[\p{L}\p{N}._-]+$/u;
+/** It has two colons or more: one alone stands before a port, which is a field of its own. A zone may follow it. */
+const addressOfIpv6 = /^(?=.*:.*:)[\da-f:.]+(%[\w.-]+)?$/i;
+const host = text(1, 255).refine((value) => hostName.test(value) || addressOfIpv6.test(value), {
+  error: 'must be a host name or an IP address, without brackets and without a port',
 });
 
 const name = text(1, 255);
@@ -112,6 +115,7 @@ export const acceptLineageRequest = z.strictObject({
 export const testConnectionRequest = z.strictObject({ 'test-connection': z.strictObject({}).nullable() });
 
 /** Known clients send other actions here, such as `resize`. A service of backups does none of them. */
+export const someActionRequest = z.looseObject({});
 export const instanceActionRequest = z.union([acceptLineageRequest, testConnectionRequest]);
 
 /** Whether backups of a kind are possible now. */

@@ -20,6 +20,7 @@ import {
 } from '../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
 import type { ServerHost } from '../server-host.js';
+import { endingWithin } from '../time-limit.js';
 import type { Trial, TrialOptions } from '../trial.js';
 import { takeBackup } from './backup/take-backup.js';
 import { againstServer, againstVersion, notPossible } from './chain/grounds.js';
@@ -84,8 +85,7 @@ export class PostgresqlEngine extends Engine {
     target: EngineTarget,
     { withinMs, signal = new AbortController().signal }: { withinMs: number; signal?: AbortSignal },
   ): Promise<ServerTest> {
-    const tooLong = AbortSignal.timeout(withinMs);
-    const ending = AbortSignal.any([signal, tooLong]);
+    const ending = endingWithin(withinMs, signal);
     const inTime = async <T>(asked: Promise<T>): Promise<T> => {
       try {
         return await asked;

@@ -6,7 +6,7 @@
 import { type Endpoint, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import { backupDecider, fold, instanceDecider } from '@strongroom/domain';
-import { type Engine, EngineFault, type EngineFor } from '@strongroom/engines';
+import { type Engine, EngineFault, type EngineFor, endingWithin } from '@strongroom/engines';
 import type { Ledger } from '@strongroom/ledger';
 import { Backups, type Views } from '@strongroom/read-model';
 import type { Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
@@ -61,7 +61,7 @@ export class ChainEndAttempt {
       }
       const { password = '', clientKey } = credential ?? {};
       const target = { instanceId, endpoint, password, clientKey };
-      const signal = AbortSignal.any([this.hold.signal, AbortSignal.timeout(askMs)]);
+      const signal = endingWithin(askMs, this.hold.signal);
       await engine.release(target, [backupId], signal);
       return 'finished';
     } catch (error) {
