@@ -14,14 +14,9 @@ import { placeOfCut } from './kafka/without-value.js';
 const mostCharacters = 16_000_000;
 const keptCharacters = 100_000;
 
-const asked = z.array(
-  z.object({
-    id: z.string(),
-    topic: z.string(),
-    partition: z.int(),
-    message: z.object({ value: z.unknown(), headers: z.record(z.string(), z.string()).default({}) }),
-  }),
-);
+const asked = z.array(z.object({ id: z.string(), topic: z.string(), partition: z.int(), message: z.unknown() }));
+/** An operator may have changed it by hand. */
+const kept = z.object({ value: z.unknown(), headers: z.record(z.string(), z.string()).default({}) });
 
 export class DeadLetters {
   constructor(
@@ -108,14 +103,15 @@ export class DeadLetters {
     ledger: Ledger,
     { id, topic, partition, message }: z.infer<typeof asked>[number],
   ): Promise<void> {
+    const { value, headers } = kept.parse(message);
     const taken: unknown = await manager.query(
       'select id from dead_letter where id = $1 and replayed_at is null for update skip locked',
       [id],
     );
     if (z.array(z.unknown()).parse(taken).length === 0) return;
-    const place = placeOfCut(message.headers);
+    const place = placeOfCut(headers);
     const [row] = place ? await ledger.eventsAt([place.position]) : [];
-    const event = eventOf({ value: row?.id === place?.id && row ? row.event : message.value });
+    const event = eventOf({ value: row?.id === place?.id && row ? row.event : value });
     const recorded = await ledger.idsAt(manager, [event.position]);
     if (recorded.get(event.position) !== event.id) {
       throw new Error(
@@ -145,7 +141,8 @@ function textOf({ value, headers }: FeedMessage): string {
     whole.length <= mostCharacters
       ? whole
       : JSON.stringify({
-          value: whole.slice(0, keptCharacters),
+          // PostgreSQL takes no half of a surrogate pair.
+          value: whole.slice(0, keptCharacters).replace(/[\ud800-\udbff]$/, ''),
           headers: { 'strongroom-cut': `of ${whole.length} characters` },
         });
   // PostgreSQL keeps no NUL in text.

@@ -1,6 +1,7 @@
 /** A message as a feed brings it, before and after it is parsed. What the message tells beside its event is not trusted. */
 import { parseEvent, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
 import { unreadableHeader } from './kafka/unreadable-codecs.js';
+import { placeOfCut } from './kafka/without-value.js';
 
 export interface FeedMessage {
   topic: string;
@@ -29,12 +30,19 @@ export function eventOf({ value }: Pick<FeedMessage, 'value'>): RecordedEvent {
 export function readMessage(message: FeedMessage): ReadMessage {
   const unreadable = message.headers[unreadableHeader];
   if (unreadable !== undefined) return { message, problem: new Error(`the message can't be read: ${unreadable}`) };
+  if (message.value === '') return { message, problem: withoutValue(message) };
   try {
     const read = parseEventOrNewer(jsonOf(message.value));
     return 'newerType' in read ? { message, ...read } : { message, event: read };
   } catch (problem) {
     return { message, problem };
   }
+}
+
+function withoutValue({ headers }: FeedMessage): Error {
+  const place = placeOfCut(headers);
+  const event = place && `, and the ledger has no event ${place.id} at position ${place.position}`;
+  return new Error(`the message has no value${event ?? ''}`);
 }
 
 function jsonOf(value: unknown): unknown {

@@ -1,6 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { createDataSource, migrate } from '@strongroom/database';
 import { createLogger } from '@strongroom/runtime';
+import { PostgresServer } from '@strongroom/server-processes';
 import { z } from 'zod';
+import { eventually } from '../../../test/services/eventually.js';
 import { FeedWorld } from '../fixtures/feed-world.js';
 import { LedgerIdentity } from './ledger-identity.js';
 
@@ -55,3 +61,28 @@ it('names the ledger anew once when messages show what it has lost, whatever the
   expect(after).not.toBe(before);
   expect((await reasons()).filter((reason) => reason === 'a stranger says so')).toEqual([]);
 });
+
+it('tells the name on a standby too, and names the ledger anew when that is promoted', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'strongroom-standby-'));
+  let server = await PostgresServer.start({
+    directory: join(directory, 'data'),
+    logFile: join(directory, 'log'),
+    ...{ password: 'secret', settings: { fsync: 'off' } },
+  });
+  const dataSource = await createDataSource({ url: server.url(), applicationName: 'standby-spec' }).initialize();
+  try {
+    await migrate(dataSource);
+    const name = await new LedgerIdentity(dataSource, log).current();
+    await writeFile(join(server.dataDirectory, 'standby.signal'), '');
+    server = await server.restart();
+    const identity = () => new LedgerIdentity(dataSource, log);
+    expect(await eventually(() => identity().current(), { withinMs: 20_000 })).toBe(name);
+    await dataSource.query('select pg_promote()');
+    const after = await eventually(() => identity().current(), { withinMs: 20_000 });
+    expect(after).not.toBe(name);
+  } finally {
+    await dataSource.destroy();
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 60_000);

@@ -12,8 +12,8 @@ const found = z
     z.object({
       id: z.string().nullable(),
       server: z.string().nullable(),
-      /** The timeline, which a promoted or restored server changes, and the database. */
-      place: z.string(),
+      /** The timeline, which a promoted or restored server changes, and the database. Null on a standby, which writes no name. */
+      place: z.string().nullable(),
       head: z.coerce.number(),
     }),
   )
@@ -60,6 +60,10 @@ export class LedgerIdentity {
 
   private async read(): Promise<string> {
     const { id, server, place, head } = await this.look();
+    if (place === null) {
+      this.seen = { id: id ?? '', head };
+      return this.seen.id;
+    }
     const here = `${await this.system()}/${place}`;
     if (id === null || server !== here) {
       await this.rename(id, here, id === null ? 'the first name' : `the ledger was held by ${server} before`);
@@ -77,7 +81,9 @@ export class LedgerIdentity {
   private async look() {
     const rows: unknown = await this.dataSource.query(
       `select newest.id, newest.server, ledger_head() as head,
-         left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || (select oid from pg_database where datname = current_database()) as place
+         case when not pg_is_in_recovery() then
+           left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || (select oid from pg_database where datname = current_database())
+         end as place
        from (values (1)) as one left join (select id, server from ledger_identity order by n desc limit 1) newest on true`,
     );
     const [row] = found.parse(rows);

@@ -17,8 +17,10 @@ export function watch(consumer: Consumer, pace: ConsumerPace, signal: AbortSigna
   const { events } = consumer;
   const limitMs = Math.max(silenceMs, 4 * pace.settings.requestTimeoutMs);
   let looking: NodeJS.Timeout | undefined;
+  const following = new AbortController();
   const over = new Promise<void>((resolve, reject) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    // The signal outlives many consumers, and must keep none of them.
+    signal.addEventListener('abort', () => resolve(), { signal: following.signal });
     consumer.on(events.CRASH, ({ payload }) => reject(payload.error));
     let heardAt = performance.now();
     const hear = () => {
@@ -43,5 +45,9 @@ export function watch(consumer: Consumer, pace: ConsumerPace, signal: AbortSigna
     }, lookMs);
   });
   over.catch(() => {});
-  return { over, end: () => clearInterval(looking) };
+  const end = () => {
+    following.abort();
+    clearInterval(looking);
+  };
+  return { over, end };
 }

@@ -68,6 +68,49 @@ describeWithKafka('the Kafka feed, on a topic that others can write to', () => {
     });
   });
 
+  it('sets a message aside that claims to have no value, whatever place in the ledger it names', async () => {
+    const topic = world.topic('schedule');
+    await world.member();
+    const instance = world.ids.next();
+    await world.settled(await world.append(instance));
+    const [{ partition } = { partition: 0 }] = await witness.messages(topic);
+    const claim = { 'strongroom-value': 'too large for the broker: ask for the event by its id', ce_id: 'an id' };
+    const places = ['1.5', '1e300', '-1', '0', '', 'Infinity', '9007199254740993', '9007199254740991'];
+    for (const place of places) {
+      await witness.put(topic, { value: '', headers: { ...claim, 'strongroom-position': place }, partition });
+    }
+    await world.settled(await world.append(instance, 2));
+    await letters(places.length);
+  });
+
+  it('sets a message aside that is as large as its topic takes, and tells of it though its headers alone are too large', async () => {
+    const topic = world.topic('schedule');
+    await world.member();
+    const instance = world.ids.next();
+    await world.settled(await world.append(instance));
+    const [{ partition } = { partition: 0 }] = await witness.messages(topic);
+    await witness.put(topic, { value: '{}', headers: { wide: 'x'.repeat(1_048_000) }, partition });
+    await witness.put(topic, { value: 'x'.repeat(890_000), headers: { wide: 'x'.repeat(150_000) }, partition });
+    await world.settled(await world.append(instance, 2));
+    await letters(2);
+    const told = await witness.messages(deadLetterTopic(world.namespace));
+    const origins = told.map(({ headers }) => headers['strongroom-origin']);
+    expect(origins).toEqual([`${topic}/${partition}/1`, `${topic}/${partition}/2`]);
+  });
+
+  it('goes on though the topic of dead letters was lost, and makes it anew', async () => {
+    const topic = world.topic('schedule');
+    await world.member();
+    const instance = world.ids.next();
+    await world.settled(await world.append(instance));
+    const [{ partition } = { partition: 0 }] = await witness.messages(topic);
+    await witness.lose(deadLetterTopic(world.namespace));
+    await witness.put(topic, { value: '{}', partition });
+    await world.settled(await world.append(instance, 2), 60_000);
+    await letters(1);
+    expect(await witness.messages(deadLetterTopic(world.namespace))).toHaveLength(1);
+  }, 90_000);
+
   it('handles an event once though strangers send it again', async () => {
     const member = await world.member();
     const events = await world.append(world.ids.next(), 3);

@@ -85,9 +85,9 @@ export class KafkaFeed extends FeedServer {
 
   constructor(private readonly options: KafkaFeedOptions) {
     super();
-    const { kafka, group, namespace } = options;
+    const { kafka, group, namespace, cluster } = options;
     this.topics = aggregates.map((kind) => topicName(kind, namespace));
-    this.deadLetterTopic = new DeadLetterTopic(kafka, group, namespace);
+    this.deadLetterTopic = new DeadLetterTopic({ kafka, group, namespace, cluster });
   }
 
   async listen(callback: () => void): Promise<void> {

@@ -40,7 +40,6 @@ const heldCursors = z.array(
     partitions: z.int().nullable(),
   }),
 );
-const rows = z.array(z.unknown());
 
 /** Takes or prolongs the lease. @returns undefined while another process holds it */
 export async function lease(
@@ -72,16 +71,13 @@ export async function lease(
   return { position, ends, ahead: new Map(upTo), partitions: partitions ?? undefined };
 }
 
-/** Prolongs the lease while its holder sends. @returns whether it still holds it */
-export async function prolong(dataSource: DataSource, { source, topic, holder }: CursorKey): Promise<boolean> {
-  const held: unknown = await dataSource.query(
-    `with held as (
-       update relay_cursor set held_until = now() + $4 * interval '1 ms'
-       where source = $1 and topic = $2 and holder = $3 returning 1
-     ) select from held`,
+/** Prolongs the lease while its holder works. It has no effect when the lease was given back, or another process has it. */
+export async function prolong(dataSource: DataSource, { source, topic, holder }: CursorKey): Promise<void> {
+  await dataSource.query(
+    `update relay_cursor set held_until = now() + $4 * interval '1 ms'
+     where source = $1 and topic = $2 and holder = $3 and held_until is not null`,
     [source, topic, holder, leaseMs],
   );
-  return rows.parse(held).length > 0;
 }
 
 /** Ends the lease, so that the next relay need not wait until it lapses. */

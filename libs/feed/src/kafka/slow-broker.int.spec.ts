@@ -24,12 +24,16 @@ describeWithKafka('a way to Kafka of 60 kB a second', () => {
     await kafka?.stop();
     await line?.close();
   });
-  beforeEach(async () => {
+  const straighten = () => {
     line.pace = fast;
+    line.latencyMs = 0;
+  };
+  beforeEach(async () => {
+    straighten();
     world = await FeedWorld.create(feed());
   });
   afterEach(async () => {
-    line.pace = fast;
+    straighten();
     await world.remove();
   });
 
@@ -61,4 +65,19 @@ describeWithKafka('a way to Kafka of 60 kB a second', () => {
     events.push(...(await world.append(instance, 120)));
     expect((await world.settled(events, 200_000)).map(({ eventId }) => eventId)).toEqual(events);
   }, 300_000);
+
+  it('over which a relay connects for longer than its lease is has each event of two relays once', async () => {
+    const first = await world.member({ handles: false });
+    await eventually(async () => expect(await world.cursor('schedule')).toBe(0), { withinMs: 30_000 });
+    await first.close();
+    const events = await world.append(world.ids.next(), 5);
+    line.latencyMs = 600;
+    await Promise.all(['one', 'two'].map((name) => world.member({ name, handles: false })));
+    const head = await world.ledger.head();
+    await eventually(async () => expect(await world.cursor('schedule')).toBe(head), { withinMs: 90_000 });
+    line.latencyMs = 0;
+    const witness = new KafkaWitness(feed());
+    const messages = await eventually(() => witness.messages(world.topic('schedule')), { withinMs: 60_000 });
+    expect(messages.map(({ headers }) => headers.ce_id)).toEqual(events);
+  }, 240_000);
 });

@@ -117,13 +117,18 @@ export class TopicRelay {
       await this.dropSender();
       return 'done';
     }
+    // A connection to a slow broker alone may take longer than the lease. An outage of the database lets it lapse.
+    const renewing = setInterval(() => void prolong(dataSource, this.keyOf(source)).catch(() => {}), renewMs);
     try {
       return await this.relay(source, reached);
     } catch (error) {
+      clearInterval(renewing);
       await this.beginAnew();
       // Another process may reach the broker, or have a clock that the broker believes.
       await this.giveBack(source);
       throw error;
+    } finally {
+      clearInterval(renewing);
     }
   }
 
@@ -152,7 +157,7 @@ export class TopicRelay {
       })
       .filter(({ partition, position }) => pass.sends(partition, position));
     const sendingAt = performance.now();
-    const sent = await this.sendHeld(source, sender, placed);
+    const sent = await this.sendInTime(sender, placed);
     const tookMs = performance.now() - sendingAt;
     // The broker has given an offset for the second time, so the first message is lost.
     if ([...sent.taken].some(([partition, { begin }]) => begin < (reached.ends.get(partition) ?? 0n))) {
@@ -203,11 +208,8 @@ export class TopicRelay {
     this.options.log.warn({ topic, partitions, spreadOver }, 'added partitions stay empty, so that keys keep theirs');
   }
 
-  /** Sends with the lease in hand: it is prolonged until the broker has answered. */
-  private async sendHeld(source: string, sender: TopicSender, placed: readonly Placed[]): Promise<Sent> {
-    const { dataSource } = this.options;
-    // An outage of the database lets the lease lapse, and the cursor then stays where it is.
-    const renewing = setInterval(() => void prolong(dataSource, this.keyOf(source)).catch(() => {}), renewMs);
+  /** Sends, and waits for the broker's answers for a while. @throws {RelayFault} when they take too long */
+  private async sendInTime(sender: TopicSender, placed: readonly Placed[]): Promise<Sent> {
     let deadline: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_, reject) => {
       const fault = new RelayFault('broker-too-slow', `${this.topic}: the broker gave no answer for too long`);
@@ -216,7 +218,6 @@ export class TopicRelay {
     try {
       return await Promise.race([sender.send(placed), tooLate]);
     } finally {
-      clearInterval(renewing);
       clearTimeout(deadline);
     }
   }

@@ -7,7 +7,8 @@ const inTheLedger = 'too large for the broker: ask for the event by its id';
 
 const headersOfCut = z.object({
   [valueHeader]: z.literal(inTheLedger),
-  [positionHeader]: z.coerce.number(),
+  // Strangers write headers too: a number that is no position may not reach the database.
+  [positionHeader]: z.coerce.number().pipe(z.int().positive()),
   ce_id: z.string(),
 });
 
