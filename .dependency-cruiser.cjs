@@ -33,6 +33,9 @@ const forTests = [
   `^libs/${oneOf(['database', 'domain', 'local-services', 'server-processes'])}/src/index\\.ts$`,
 ];
 
+/** An app imports it before any library, so it has a door of its own. */
+const beforeAll = '^libs/runtime/src/free-this-process\\.ts$';
+
 const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'datastores', 'events']);
 
 const layers = Object.entries(arrows).flatMap(([library, targets]) => {
@@ -73,7 +76,7 @@ module.exports = {
       comment: "Another library is reached through its index.ts, as '@strongroom/<library>', never past it.",
       severity: 'error',
       from: { path: '^(?:libs|apps)/([^/]+)/|^(?:test|bench)/' },
-      to: { path: '^libs/([^/]+)/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$'] },
+      to: { path: '^libs/([^/]+)/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$', beforeAll] },
     },
     {
       name: 'apps-stand-alone',
@@ -131,7 +134,7 @@ module.exports = {
       comment: 'The framework that libs/runtime loads doubles the start of the command line. Types of it may be used.',
       severity: 'error',
       from: { path: '^(apps/cli|libs/(vault|engines))/', pathNot: tests },
-      to: { path: '^libs/runtime/', dependencyTypesNot: ['type-only'] },
+      to: { path: '^libs/runtime/', pathNot: beforeAll, dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'tests-stay-out-of-production',

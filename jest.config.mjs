@@ -48,6 +48,7 @@ const project = {
 
 /** There are three suites. Unit and integration tests lie beside the code, end-to-end tests in test/. */
 export default {
+  testSequencer: '<rootDir>/test/services/longest-first.mjs',
   projects: [
     {
       ...project,

@@ -20,7 +20,7 @@ export const otherSettings: readonly OtherGroup[] = [
       {
         name: 'UV_THREADPOOL_SIZE',
         meaning:
-          "How many threads Node has for files. A replicator needs 4, and 4 more for each region with a vault: then a vault that hangs holds up no other. Node's default is 4, the image's is 32.",
+          "How many threads Node has for files. A replicator needs 4, and 4 more for each region with a vault: then a vault that hangs holds up no other. Node's default is 4, the image's is 32. Anything but an integer from 4 to 1024 is refused, because Node takes it for one thread or a few.",
       },
       {
         name: 'MALLOC_ARENA_MAX',
@@ -36,6 +36,21 @@ export const otherSettings: readonly OtherGroup[] = [
         name: 'NODE_TLS_REJECT_UNAUTHORIZED',
         meaning:
           'It has no effect: certificates are checked. `NODE_EXTRA_CA_CERTS` names a file with authorities of your own.',
+      },
+      {
+        name: 'NODE_EXTRA_CA_CERTS',
+        meaning:
+          'A file in the form PEM with authorities that are trusted besides those of Node. A file that cannot be read is refused; Node alone would only warn. The same holds for `SSL_CERT_FILE` where Node is told to use it.',
+      },
+      {
+        name: 'NODE_OPTIONS',
+        meaning:
+          'The options of Node. `--tls-min-v1.0` and `--tls-min-v1.1` have no effect, and `--max-old-space-size` below 96 is refused.',
+      },
+      {
+        name: 'NODE_PG_FORCE_NATIVE',
+        meaning:
+          'This, `DEBUG`, and every variable that begins with `KAFKAJS_` or `NEST_` has no effect, and neither has `NODE_ENV=test`. Libraries read them. The log names those that are set.',
       },
       {
         name: 'NO_PROXY',
@@ -121,6 +136,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'With 1, `.ci/run` runs all tests on the Node that is there, and none on another version.',
       },
       {
+        name: 'TMPDIR',
+        meaning:
+          'Where tests make their files. Without it, `npm test` makes them in `/dev/shm`, in memory, where 12 GiB of memory are free, and elsewhere in the folder of the system.',
+      },
+      {
         name: 'DOCKER_HOST',
         meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
       },
@@ -159,4 +179,5 @@ export const innerSettings: readonly string[] = [
   'STRONGROOM_TEST_KAFKA_REASON',
   'STRONGROOM_TEST_PATIENCE',
   'STRONGROOM_TEST_POSTGRES_URL',
+  'STRONGROOM_TEST_TEMPLATES',
 ];

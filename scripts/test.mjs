@@ -1,11 +1,11 @@
 /**
  * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with a list of what could not
  * run and why, and one line that counts all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
- * instead of this one.
+ * instead of this one. `--what-differs` leaves out the integration tests that are the same on every Node.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { availableParallelism, freemem, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,13 +16,22 @@ import { setUp } from './set-up.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 /**
- * How many more spec files run at a time than there are cores. Tests on real services wait more than they compute;
- * those of e2e start many processes, which compute more.
+ * How many more spec files run at a time than there are cores. Tests on real services wait for much: those of e2e for the
+ * next minute, in which a slot is due. But they start many processes, which compute.
  */
-const beyondCores = { unit: 0, integration: 2, e2e: 1 };
+const beyondCores = { unit: 0, integration: 3, e2e: 2 };
 const suites = Object.keys(beyondCores);
+/**
+ * A file system in memory, for the thousands of files that each new PostgreSQL makes and removes; a disk searches long for
+ * places that were not free a moment ago. It is used by itself where as much memory is free as the tests may ever need.
+ */
+const memory = '/dev/shm';
+const memoryNeeded = 12 * 1_024 ** 3;
 
-const { values, positionals: asked } = parseArgs({ options: { node: { type: 'string' } }, allowPositionals: true });
+const { values, positionals: asked } = parseArgs({
+  options: { node: { type: 'string' }, 'what-differs': { type: 'boolean' } },
+  allowPositionals: true,
+});
 const unknown = asked.filter((name) => !suites.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`There is no suite ${unknown.join(', ')}; there are ${suites.join(', ')}.\n`);
@@ -38,11 +47,17 @@ const node = values.node === undefined ? process.execPath : nodeOf(testedNodes[v
 const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
 process.stdout.write(`Tests run on Node ${version}.\n`);
 process.stdout.write(`${patienceOf([slowness()])}\n`);
+const temporary = temporaryFolder();
+// What Jest has transformed stays where it looks for it by itself, and not in memory.
+const cache = join(tmpdir(), `jest_${process.getuid?.().toString(36) ?? ''}`);
+process.stdout.write(`Their files are in ${temporary}.\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
 const notRunNotes = join(folder, 'not-run.jsonl');
 const patienceNotes = join(folder, 'patience');
 for (const notes of [contractNotes, notRunNotes, patienceNotes]) writeFileSync(notes, '');
+const sameOnEveryNode = JSON.parse(readFileSync(join(root, 'test', 'services', 'same-on-every-node.json'), 'utf8'));
+const leftOut = values['what-differs'] ? { integration: sameOnEveryNode.flatMap(({ specs }) => specs) } : {};
 const total = { passed: 0, failed: 0, skipped: 0 };
 let clean = true;
 for (const suite of asked.length > 0 ? asked : suites) {
@@ -53,6 +68,8 @@ for (const suite of asked.length > 0 ? asked : suites) {
     suite,
     '--json',
     `--outputFile=${results}`,
+    `--cacheDirectory=${cache}`,
+    ...(leftOut[suite] ?? []).map((path) => `--testPathIgnorePatterns=/${path.replaceAll('.', '\\.')}$`),
   ];
   const { status } = spawnSync(node, [...jest, `--maxWorkers=${availableParallelism() + beyondCores[suite]}`], {
     cwd: root,
@@ -61,6 +78,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
       ...process.env,
       // The programs that tests start by name run on the same Node.
       PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
+      TMPDIR: temporary,
       STRONGROOM_CONTRACT_NOTES: contractNotes,
       STRONGROOM_NOT_RUN: notRunNotes,
       STRONGROOM_PATIENCE_NOTES: patienceNotes,
@@ -81,7 +99,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
 }
 const missing = notRun(notRunNotes);
 // The table needs what the tests of all suites have seen.
-const isWhole = suites.every((suite) => asked.length === 0 || asked.includes(suite));
+const isWhole = !values['what-differs'] && suites.every((suite) => asked.length === 0 || asked.includes(suite));
 if (clean && isWhole && missing.length > 0) {
   missing.push('  docs/contract.md is left as it is: it cites every test.');
 } else if (clean && isWhole) {
@@ -97,6 +115,18 @@ const factors = readFileSync(patienceNotes, 'utf8').split('\n').filter(Boolean).
 if (factors.length > 0) process.stdout.write(`\n${patienceOf(factors)}\n`);
 rmSync(folder, { recursive: true, force: true });
 if (missing.length > 0) process.stdout.write(`\n${missing.join('\n')}\n`);
+
+/** Where the tests make their files: where `TMPDIR` says, else in memory when there is enough of it, else on the disk. */
+function temporaryFolder() {
+  if (process.env.TMPDIR) return process.env.TMPDIR;
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    if (Math.min(bavail * bsize, freemem()) > memoryNeeded) return memory;
+  } catch {
+    // Only Linux has it.
+  }
+  return tmpdir();
+}
 
 /** How slow the machine was, and what that means. */
 function patienceOf(factors) {

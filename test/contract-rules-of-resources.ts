@@ -204,6 +204,24 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: '`not_deleted_because` says why a backup and its run are still there though retention or a client wants them gone, since when, and which backups that waits for.',
+      shown: [
+        deletion(
+          'that retention puts off says why, in every list and in the ledger, until it is called off or asked for',
+        ),
+        ...[
+          'while a newer one is not in every region, once, however often retention looks and however many follow',
+          'while one is built on it that retention keeps, until that is deleted',
+          'while one that is built on it has not ended, until that has failed',
+          'while what it waits for is not asked for, because a schedule keeps fewer since; and not when it keeps more',
+        ].map((title) => scheduler('jobs/retention/reasons.int.spec.ts', title)),
+      ],
+    },
+    {
+      rule: '`warnings` of a backup are what its server warned of while it gave it, at most twenty.',
+      shown: [backups('is good, and shows the warnings')],
+    },
+    {
       rule: 'A skipped run names the backup that had not ended, and says when that is tried again. A missed run says since when no scheduler ran.',
       shown: [
         scheduler(

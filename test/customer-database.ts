@@ -10,6 +10,7 @@ import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
 import { z } from 'zod';
 import type { CustomerServer } from './deployment.js';
+import { newData } from './services/new-data.js';
 
 const run = promisify(execFile);
 const slotRow = z.object({ slot_name: z.string() });
@@ -29,9 +30,10 @@ export class CustomerDatabase {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-customer-'));
     // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
-    const password = randomBytes(8).toString('hex');
+    const directory = join(folder, 'data');
+    const password = await newData(directory);
     const postgres = await PostgresServer.start({
-      directory: join(folder, 'data'),
+      directory,
       password,
       settings: { fsync: 'off', max_wal_size: '4GB', ...settings },
       logFile: join(folder, 'postgres.log'),

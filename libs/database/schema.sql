@@ -51,6 +51,8 @@ create table backup_view (
   retry_until timestamp with time zone,
   -- Why the backup was late, oldest first.
   delays jsonb not null default '[]'::jsonb,
+  -- Why the backup is not deleted, while it should be gone.
+  put_off jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
@@ -221,6 +223,9 @@ create table job (
   lease_ms bigint,
   -- When ready_at was set.
   paused_at timestamp with time zone not null default now(),
+  -- The readers, which are versions, that could not read a stream of the job. They leave it to the others until passed_until.
+  passed_by text[],
+  passed_until timestamp with time zone,
   constraint job_pkey PRIMARY KEY (kind, id)
 );
 CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);
@@ -539,6 +544,40 @@ begin
   from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'
   group by j.request, j.verdict, j.taken_kind, j.taken_stream;
   perform pg_notify('strongroom_ledger', '');
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_append_together(turns jsonb, expected jsonb, work jsonb)
+ RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  turn jsonb;
+  answers jsonb := '[]';
+begin
+  begin
+    for turn in select value from jsonb_array_elements(turns) loop
+      answers := answers || (select jsonb_agg(to_jsonb(a)) from ledger_append(turn) a);
+      if answers @? '$[*] ? (@.outcome != "appended")' then
+        raise sqlstate 'SR001';
+      end if;
+    end loop;
+    if exists (
+      select from jsonb_to_recordset(expected) as e(stream text, version integer)
+      where e.version <> (select coalesce(max(l.version), 0) from ledger_event l where l.stream = e.stream)
+    ) then
+      answers := (select jsonb_agg(jsonb_build_object('request', a->'request', 'outcome', 'conflict')) from jsonb_array_elements(answers) a);
+      raise sqlstate 'SR001';
+    end if;
+    if work <> '[]' then
+      perform job_add_with_events(jsonb_agg(w.job || jsonb_build_object('position', a.first_position + w.place)))
+      from jsonb_to_recordset(work) as w(request integer, place integer, job jsonb)
+      join jsonb_to_recordset(answers) as a(request integer, first_position bigint) on a.request = w.request;
+    end if;
+  exception when sqlstate 'SR001' then
+    -- What the turns have written is undone, and the answers are kept.
+  end;
+  return query select a.* from jsonb_to_recordset(answers) as a(
+    request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz);
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_head()

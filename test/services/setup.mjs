@@ -3,7 +3,16 @@
  * REQUIRE_KAFKA=1 the run ends when there is no Kafka. Before that, what a killed run has left is ended.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,11 +31,14 @@ export default async function setup() {
   // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   chmodSync(folder, 0o711);
   writeFileSync(join(folder, 'owner'), services.identityOf(process.pid) ?? '');
+  mkdirSync(join(folder, 'templates'), { mode: 0o711 });
+  chmodSync(join(folder, 'templates'), 0o711);
   globalThis.strongroomServices = { folder, stops: [] };
   try {
     const [postgres, kafka] = await all([startPostgres(services, folder), startKafka(services, folder)]);
     Object.assign(process.env, {
       STRONGROOM_TEST_POSTGRES_URL: postgres.url(),
+      STRONGROOM_TEST_TEMPLATES: join(folder, 'templates'),
       STRONGROOM_TEST_KAFKA: kafka.broker?.address ?? '',
       STRONGROOM_TEST_KAFKA_JARS: kafka.jars ?? '',
       STRONGROOM_TEST_KAFKA_REASON: kafka.reason ?? '',

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. It ends with 0 when done, 1 when it failed, 2 when the call was wrong, 3 when verify had no server to try. */
+import '@strongroom/runtime/free-this-process';
 import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
 import { addList } from './list-command.js';

@@ -1,7 +1,7 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { hostname } from 'node:os';
 import { groupOf } from '@strongroom/feed';
-import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
+import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
@@ -74,6 +74,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     putBack: new PutBack(metrics, log),
     setAside,
     passes: isOutage,
+    isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),

@@ -7,7 +7,7 @@ import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { freezingDatabase } from '../../../test/services/freezing-database.js';
-import { patience } from '../../../test/services/patience.js';
+import { patienceNow } from '../../../test/services/patience.js';
 import { DueClock } from './slots/due-clock.js';
 import { SlotDispatcher } from './slots/slot-dispatcher.js';
 import { setTimer } from './slots/slot-timers.js';
@@ -62,8 +62,9 @@ async function dueSchedule(): Promise<void> {
   const [created] = await ledger.readStream(streamOf('schedule', instanceId));
   await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
 }
+const viewsOf = (on: DataSource) => new Views(on, new Ledger(on));
 const decide = (on: DataSource) =>
-  new SlotDispatcher(on, new Ledger(on), ids, new Tomorrow(), log, dayMs / 2).decideDue();
+  new SlotDispatcher(on, new Ledger(on), viewsOf(on), ids, new Tomorrow(), log, dayMs / 2).decideDue();
 const append = async (on: DataSource) => void (await new Ledger(on).append(forgetting()));
 const moveOffset = (on: DataSource) =>
   on.transaction(async (manager) => {
@@ -86,7 +87,7 @@ interface Case {
 const cases: Case[] = [
   {
     does: 'takes due timers, so that another one decides their slots',
-    ...{ at: /next_slot_at <= \$1/, prepare: dueSchedule, frozen: decide },
+    ...{ at: /next_slot_at <= \$1 and schedule_id/, prepare: dueSchedule, frozen: decide },
     other: async (on) => expect(await decideOne(on)).toBe(1),
   },
   {
@@ -104,17 +105,19 @@ const cases: Case[] = [
     other: append,
   },
   {
-    does: 'appends to two streams at once',
-    at: /ledger_append/,
-    frozen: (on) => new Ledger(on).appendTogether([forgetting(), forgetting()]),
-    other: append,
-  },
-  {
-    does: 'folds the views of an account',
+    does: 'folds the views of an account for many who ask',
     at: /from view_head where account_id = \$1 for update/,
     prepare: () => append(dataSource),
-    frozen: (on) => new Views(on, new Ledger(on)).catchUp(accountId),
-    other: (on) => new Views(on, new Ledger(on)).catchUp(accountId),
+    frozen: (on) => {
+      const views = viewsOf(on);
+      return Promise.all(Array.from({ length: 5 }, () => views.catchUp(accountId)));
+    },
+    other: async (on) => {
+      for (let count = 0; count < 5; count += 1) {
+        await append(on);
+        await viewsOf(on).catchUp(accountId);
+      }
+    },
   },
   { does: 'moves an offset of its feed', at: /insert into feed_offset/, frozen: moveOffset, other: moveOffset },
 ];
@@ -141,7 +144,8 @@ it.each(cases)(
       await freezing.frozen;
       const begunAt = performance.now();
       await each.other(dataSource);
-      expect(performance.now() - begunAt).toBeLessThan(2_000 + 1_000 * patience);
+      const tookMs = performance.now() - begunAt;
+      expect(tookMs).toBeLessThan(2_000 + 1_000 * patienceNow({ measured: true }));
       expect(isOutage(await failed)).toBe(true);
     } finally {
       await ofFrozen.destroy();
@@ -149,3 +153,22 @@ it.each(cases)(
     }
   },
 );
+
+it('a process that freezes while it appends to several streams, again and again, keeps nobody waiting', async () => {
+  const freezing = await freezingDatabase(database.url, /ledger_append/);
+  const ofFrozen = await open(freezing.url);
+  try {
+    const ledger = new Ledger(ofFrozen);
+    const together = Array.from({ length: 5 }, () => ledger.appendTogether([forgetting(), forgetting()]));
+    const settled = Promise.allSettled(together);
+    await freezing.frozen;
+    const begunAt = performance.now();
+    for (let count = 0; count < 5; count += 1) await append(dataSource);
+    expect(performance.now() - begunAt).toBeLessThan(1_000 + 1_000 * patience);
+    // The one statement of each is done, though its process sends no other.
+    for (const each of await settled) expect(each).toMatchObject({ status: 'fulfilled' });
+  } finally {
+    await ofFrozen.destroy();
+    freezing.close();
+  }
+});

@@ -133,6 +133,33 @@ it('a backup, a deletion and a server to build are begun though their messages w
   }
 });
 
+it('a backup that waits for its next attempt is tried again at once when its instance is changed', async () => {
+  const instanceId = await instance();
+  const backupId = lost.ids.next();
+  const [retryAt, retryUntil] = ['2099-01-01T00:00:00.000Z', '2099-01-02T00:00:00.000Z'];
+  const about = { backupId, attempt: 1 };
+  const failed = { code: 'server-unreachable', reason: 'The server does not answer.', retryAt, retryUntil };
+  await lost.record(
+    'backup',
+    backupId,
+    instanceId,
+    requested(backupId, instanceId),
+    { type: 'BackupStarted', data: { ...about, region: 'DFW', runner: 'spec' } },
+    { type: 'BackupAttemptFailed', data: { ...about, instanceId, scheduleId: null, ...failed } },
+  );
+  await lost.dataSource.query(`update job set attempt = 1, ready_at = now() + interval '1 day' where id = $1`, [
+    backupId,
+  ]);
+  await lost.start('scheduler', schedulerModule);
+  const changed = { ...endpoint, port: 2, caCertificate: null, clientCertificate: null };
+  await lost.record('instance', instanceId, instanceId, {
+    type: 'InstanceChanged',
+    data: { instanceId, name: 'orders', endpoint: changed, credentialId: null },
+  });
+  const begun = async () => (await lost.told('backup', backupId)).filter((type) => type === 'BackupStarted');
+  await eventually(async () => expect((await begun()).length).toBeGreaterThan(1), soon);
+});
+
 /** The scheduler, with its handlers of events in the opposite order. */
 function handlersReversed(parts: Parameters<typeof schedulerModule>[0]): ReturnType<typeof schedulerModule> {
   const module = schedulerModule(parts);

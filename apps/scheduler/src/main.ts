@@ -1,4 +1,5 @@
 /** Runs the scheduler as this process. */
+import '@strongroom/runtime/free-this-process';
 import { prepareDatabase } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
 import { bootstrap } from '@strongroom/runtime';

@@ -5,6 +5,7 @@ import { builtServerJob } from './jobs/built-server/built-server-job.js';
 import { chainEndJob } from './jobs/chain-end/chain-end-job.js';
 import { deletionJob } from './jobs/deletion/deletion-job.js';
 import { retentionJob } from './jobs/retention/retention-job.js';
+import { retentionReasonsJob } from './jobs/retention/retention-reasons-job.js';
 import { sweepJob } from './jobs/sweep-job.js';
 import type { SchedulerParts } from './scheduler-parts.js';
 
@@ -13,6 +14,7 @@ export const schedulerJobs: readonly JobKind<SchedulerParts>[] = [
   deletionJob,
   chainEndJob,
   retentionJob,
+  retentionReasonsJob,
   builtServerJob,
   sweepJob,
 ];

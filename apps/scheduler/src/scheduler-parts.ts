@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import { type EngineFor, engineFor } from '@strongroom/engines';
-import { heldVerdicts, isOutage, Ledger } from '@strongroom/ledger';
+import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
@@ -102,6 +102,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     putBack: new PutBack(metrics, log),
     setAside,
     passes: isOutage,
+    isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),

@@ -15,6 +15,7 @@ import {
   WorkLoop,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
+import { ChangedInstances } from './policies/changed-instances.js';
 import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
 import { schedulerJobs } from './scheduler-jobs.js';
@@ -44,7 +45,7 @@ export function schedulerModule(
     module: SchedulerModule,
     imports: [databaseModule(runtime.config, viewTables)],
     // Each handler brings what it needs up to date itself, so their order does not matter.
-    controllers: [ViewFolding, TimerSetting, jobNews(kinds), EarlierChainEnds],
+    controllers: [ViewFolding, TimerSetting, jobNews(kinds), EarlierChainEnds, ChangedInstances],
     providers: [
       {
         provide: partsToken,
@@ -78,7 +79,7 @@ function workOf(
     metrics,
     log,
   });
-  const dispatcher = new SlotDispatcher(dataSource, ledger, ids, dueClock, log, catchUpMs);
+  const dispatcher = new SlotDispatcher(dataSource, ledger, views, ids, dueClock, log, catchUpMs);
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);

@@ -1,8 +1,9 @@
 /** `npm start`: runs the whole stack on this machine until Ctrl-C. */
+import '@strongroom/runtime/free-this-process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { getBackups, messageOf, pathOf } from '@strongroom/contracts';
-import { freeEnvironment } from '@strongroom/runtime';
+import { freeThisProcess } from '@strongroom/runtime';
 import { adviceOn } from './advice.js';
 import { report, runDemo } from './demo.js';
 import { FolderTaken, LauncherLock } from './launcher-lock.js';
@@ -26,7 +27,7 @@ async function main(): Promise<void> {
     process.stdout.write(readFileSync(join(projectFolder, 'apps', 'stack', 'help.txt'), 'utf8'));
     return;
   }
-  for (const sentence of freeEnvironment(process.env)) terminal.say(dim(`  ${sentence}`));
+  for (const sentence of freeThisProcess()) terminal.say(dim(`  ${sentence}`));
   mkdirSync(options.data, { recursive: true });
   const lock = LauncherLock.take(resolve(options.data), options.port);
   try {

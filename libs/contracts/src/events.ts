@@ -228,6 +228,23 @@ export const eventSchemas = {
   /** Something of the backup could not be removed. What is left may be damaged. The deletion can be asked for again. */
   BackupDeletionFailed: z.strictObject({ backupId: uuid, instanceId: uuid, code: z.string().min(1), reason }),
 
+  /**
+   * The backup should be gone and is not. It is told again when the reason is another one. The next `BackupDeletionRequested` or
+   * `BackupDeletionCalledOff` of the backup ends it.
+   */
+  BackupDeletionPutOff: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    /** A code for programs; the reason is for people. */
+    ground,
+    reason,
+    /** The backups that it waits for. */
+    waitsFor: z.array(uuid),
+  }),
+  /** The backup whose deletion was put off is to stay after all. */
+  BackupDeletionCalledOff: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable() }),
+
   /** A copy of a completed backup is owed to a region. */
   CopyRequested: z.strictObject({
     copyId: uuid,

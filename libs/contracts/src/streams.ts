@@ -74,6 +74,8 @@ export const aggregateOfEvent = {
   BackupDeletionRequested: 'backup',
   BackupDeleted: 'backup',
   BackupDeletionFailed: 'backup',
+  BackupDeletionPutOff: 'backup',
+  BackupDeletionCalledOff: 'backup',
   CopyRequested: 'copy',
   CopyStarted: 'copy',
   CopyAttemptFailed: 'copy',

@@ -19,7 +19,7 @@ export const vaultObject = z.strictObject({
 });
 export type VaultObject = z.infer<typeof vaultObject>;
 
-/** What an engine tells of a backup, in its own words. Nobody else reads them, but for `serverVersion`. */
+/** What an engine tells of a backup, in its own words. Nobody else reads them, but for `serverVersion` and `warnings`. */
 export const engineFacts = z.record(
   z.string(),
   z.union([z.string(), z.number(), z.null(), z.array(z.record(z.string(), z.string()))]),
@@ -29,6 +29,13 @@ export type EngineFacts = z.infer<typeof engineFacts>;
 /** The version of the server in what its engine tells; undefined when the engine has not told it there. */
 export function versionInFacts(facts: EngineFacts | null | undefined): string | undefined {
   return datastore.shape.version.safeParse(facts?.serverVersion).data;
+}
+
+const warnings = z.array(z.object({ said: z.string() }));
+
+/** What the server has warned of while it gave the backup; nothing where the engine has not told it. */
+export function warningsInFacts(facts: EngineFacts | null | undefined): string[] {
+  return warnings.safeParse(facts?.warnings).data?.map(({ said }) => said) ?? [];
 }
 
 export const vaultManifest = z.strictObject({

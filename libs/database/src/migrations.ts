@@ -27,6 +27,9 @@ import { AttemptsAndDelays1700000000030 } from './migrations/0030-attempts-and-d
 import { FailedDeletions1700000000032 } from './migrations/0032-failed-deletions.js';
 import { ChangedCredentials1700000000034 } from './migrations/0034-changed-credentials.js';
 import { ToldVersions1700000000035 } from './migrations/0035-told-versions.js';
+import { PutOffDeletions1700000000036 } from './migrations/0036-put-off-deletions.js';
+import { JobsPassedOver1700000000038 } from './migrations/0038-jobs-passed-over.js';
+import { AppendTogether1700000000047 } from './migrations/0047-append-together.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -57,4 +60,7 @@ export const migrations = [
   FailedDeletions1700000000032,
   ChangedCredentials1700000000034,
   ToldVersions1700000000035,
+  PutOffDeletions1700000000036,
+  JobsPassedOver1700000000038,
+  AppendTogether1700000000047,
 ] as const;

@@ -29,11 +29,14 @@ describe('the work that an event asks for', () => {
     expect(workAskedBy({ type: 'InstanceForgotten', data: { instanceId } })).toEqual([
       { kind: 'instance', id: instanceId },
     ]);
-    expect(workAskedBy(deletion('request'))).toEqual([{ kind: 'deletion', id: backupId }]);
     expect(workAskedBy(deletion('retention'))).toEqual([{ kind: 'deletion', id: backupId }]);
   });
 
   it('is that of several kinds where several follow from it', () => {
+    expect(workAskedBy(deletion('request'))).toEqual([
+      { kind: 'deletion', id: backupId },
+      { kind: 'retention-reasons', id: instanceId },
+    ]);
     expect(workAskedBy({ type: 'BackupCompleted', data: completion })).toEqual([
       { kind: 'retention', id: backupId },
       { kind: 'plan', id: backupId },
@@ -47,8 +50,8 @@ describe('the work that an event asks for', () => {
 
   it('is none where another job does the work, and none when an event asks for nothing', () => {
     expect(workAskedBy(deletion('cascade'))).toEqual([]);
-    expect(
-      workAskedBy({ type: 'BackupDeletionFailed', data: { backupId, instanceId, code: 'x', reason: 'y' } }),
-    ).toEqual([]);
+    expect(workAskedBy({ type: 'BackupDeletionCalledOff', data: { backupId, instanceId, scheduleId: null } })).toEqual(
+      [],
+    );
   });
 });

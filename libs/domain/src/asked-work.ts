@@ -30,6 +30,18 @@ export const askedWork = {
     BackupCompleted: ({ backupId }) => ({ id: backupId }),
     CopyCompleted: ({ backupId }) => ({ id: backupId }),
   },
+  // What keeps a backup may be gone with these, or be another. Nothing is deleted because of them. The id is an instance's, or
+  // that of one of its backups.
+  'retention-reasons': {
+    BackupFailed: ({ instanceId }) => ({ id: instanceId }),
+    BackupDeletionRequested: ({ instanceId, trigger }) => (trigger === 'request' ? { id: instanceId } : undefined),
+    BackupDeletionFailed: ({ instanceId }) => ({ id: instanceId }),
+    CopyLost: ({ instanceId }) => ({ id: instanceId }),
+    CopyStranded: ({ backupId }) => ({ id: backupId }),
+    ScheduleUpdated: ({ instanceId }) => ({ id: instanceId }),
+    ScheduleDeleted: ({ instanceId }) => ({ id: instanceId }),
+    LineageAccepted: ({ instanceId }) => ({ id: instanceId }),
+  },
   instance: {
     InstanceBuildRequested: ({ instanceId }) => ({ id: instanceId }),
     // The job that keeps the server running removes it.

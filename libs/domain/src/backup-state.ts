@@ -24,7 +24,12 @@ interface Work {
   begun?: { at: string; runner: string };
   /** The event of its completion, once it has completed. */
   completed?: EventData<'BackupCompleted'>;
+  /** Why it is not deleted, as was told last; undefined when nobody wants it gone. */
+  putOff?: PutOff;
 }
+
+/** Why a backup that should be gone is still there. */
+export type PutOff = Pick<EventData<'BackupDeletionPutOff'>, 'ground' | 'reason' | 'waitsFor'>;
 
 /** Why a backup is full though an incremental was planned. */
 export type MadeFull = Pick<EventData<'BackupMadeFull'>, 'ground' | 'reason'>;

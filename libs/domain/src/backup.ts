@@ -12,11 +12,30 @@ import {
   refuse,
   versionInFacts,
 } from '@strongroom/contracts';
+import {
+  lostReason,
+  putOffEvent,
+  toldAs,
+  toldAsFull,
+  toldAsLate,
+  toldAsPutOff,
+  toldOfServer,
+  withStorable,
+} from './backup-events.js';
 import type { NextTry } from './backup-retries.js';
-import type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, Requested } from './backup-state.js';
+import type {
+  BackupIdentity,
+  BackupState,
+  CompletedBackup,
+  Delay,
+  MadeFull,
+  PutOff,
+  Requested,
+} from './backup-state.js';
 import { retriesWaitedFor, whatItDoes } from './backup-words.js';
 import type { Decider } from './decider.js';
-import { shortVersion, storable } from './reason.js';
+import { isSamePutOff } from './put-off.js';
+import { storable } from './reason.js';
 
 export type BackupCommand =
   | {
@@ -72,7 +91,18 @@ export type BackupCommand =
       trigger: EventData<'BackupDeletionRequested'>['trigger'];
     }
   | { type: 'ConfirmDeletion'; backupId: string }
-  | { type: 'FailDeletion'; backupId: string; code: string; reason: string };
+  | {
+      type: 'FailDeletion';
+      backupId: string;
+      code: string;
+      reason: string;
+      /** The backups that the deletion waits for. Default: none. */
+      waitsFor?: readonly string[];
+    }
+  /** Tells why the backup is not deleted, unless that was told before. */
+  | ({ type: 'PutOffDeletion'; backupId: string } & PutOff)
+  /** Tells that it is to stay after all, where it was told before that its deletion is put off. */
+  | { type: 'CallOffDeletion'; backupId: string };
 
 const claimOn = (instanceId: string) => [{ kind: 'running-backup-of-instance' as const, key: instanceId }];
 const decided = (slotAt: string) => refuse('slot-already-decided', `The slot of ${slotAt} has its outcome already.`);
@@ -183,9 +213,12 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       // A backup that is deleted with its parent may be gone already.
       if (state.is === 'deleted') return trigger === 'cascade' ? nothing : unknown(backupId);
       if (isOpen(state)) {
+        const does = whatItDoes(backupId, state);
         return refuse(
           'backup-still-running',
-          `${whatItDoes(backupId, state)} Wait until it has ended, then delete it.`,
+          trigger === 'cascade'
+            ? `${does} It is built on the backup that is to be deleted. Wait until it has ended, then delete that backup again.`
+            : `${does} Wait until it has ended, then delete it.`,
         );
       }
       if (state.is === 'deleting') return nothing;
@@ -197,12 +230,28 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       const { instanceId, scheduleId } = state.request;
       return { events: [{ type: 'BackupDeleted', data: { backupId, instanceId, scheduleId } }] };
     },
-    FailDeletion({ backupId, code, reason }, state) {
+    FailDeletion({ backupId, code, reason, waitsFor = [] }, state) {
       if (!isRequested(state) || state.is !== 'deleting') return nothing;
       const { instanceId } = state.request;
-      return {
-        events: [{ type: 'BackupDeletionFailed', data: { backupId, instanceId, code, reason: storable(reason) } }],
+      const failed: NewEvent = {
+        type: 'BackupDeletionFailed',
+        data: { backupId, instanceId, code, reason: storable(reason) },
       };
+      // The failure itself says why, but it has no place for what is waited for.
+      return { events: [...toldAsPutOff(state, { ground: code, reason, waitsFor: [...waitsFor] }), failed] };
+    },
+    PutOffDeletion({ backupId, ground, reason, waitsFor }, state) {
+      if (!isRequested(state)) return unknown(backupId);
+      if (state.is !== 'completed') return nothing;
+      return isSamePutOff(state.putOff, { ground, waitsFor })
+        ? nothing
+        : { events: [putOffEvent(state, { ground, reason, waitsFor })] };
+    },
+    CallOffDeletion({ backupId }, state) {
+      if (!isRequested(state)) return unknown(backupId);
+      if (state.is !== 'completed' || !state.putOff) return nothing;
+      const { instanceId, scheduleId } = state.request;
+      return { events: [{ type: 'BackupDeletionCalledOff', data: { backupId, instanceId, scheduleId } }] };
     },
   },
   evolve: {
@@ -241,9 +290,14 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       completed: data,
     }),
     BackupFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
-    BackupDeletionRequested: (state) => ({ ...requested(state), is: 'deleting' }),
+    BackupDeletionRequested: (state) => ({ ...withoutPutOff(state), is: 'deleting' }),
     BackupDeleted: (state) => ({ ...requested(state), is: 'deleted' }),
     BackupDeletionFailed: (state) => ({ ...requested(state), is: 'delete-failed' }),
+    BackupDeletionPutOff: (state, { data: { ground, reason, waitsFor } }) => ({
+      ...requested(state),
+      putOff: { ground, reason, waitsFor },
+    }),
+    BackupDeletionCalledOff: (state) => withoutPutOff(state),
   },
   claimed: {
     'running-backup-of-instance': (instanceId, holder) =>
@@ -257,60 +311,9 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
   },
 };
 
-/** For an attempt of an older version, which was lost between its seal and its event. */
-const lostReason: MadeFull = {
-  ground: 'not-told',
-  reason: 'An earlier attempt could not build on the parent, and died before it said why.',
-};
-
-function toldAsFull(
-  { backupId, instanceId, scheduleId, parentId }: EventData<'BackupRequested'>,
-  madeFull: MadeFull | undefined,
-): NewEvent[] {
-  if (!madeFull) return [];
-  const { ground, reason } = madeFull;
-  const data = { backupId, instanceId, scheduleId, plannedParentId: parentId, ground, reason: storable(reason) };
-  return [{ type: 'BackupMadeFull', data }];
-}
-
-function toldAsLate(
-  { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
-  delay: Delay | undefined,
-): NewEvent[] {
-  if (!delay) return [];
-  const { ground, reason, delayMs } = delay;
-  return [
-    { type: 'BackupDelayed', data: { backupId, instanceId, scheduleId, ground, reason: storable(reason), delayMs } },
-  ];
-}
-
-function withStorable<Told extends { reason: string }>(told: Told): Told {
-  return { ...told, reason: storable(told.reason) };
-}
-
-function toldAs(
-  { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
-  { lineage, facts, another }: BackupIdentity,
-): NewEvent[] {
-  const subject = { backupId, instanceId, scheduleId, lineage };
-  const identified: NewEvent = { type: 'BackupIdentified', data: { ...subject, facts } };
-  if (!another) return [identified];
-  return [
-    identified,
-    { type: 'AnotherServerFound', data: { ...subject, ...another, reason: storable(another.reason) } },
-  ];
-}
-
-/** The server's version, where it is another one than was known, and nothing else tells it. */
-function toldOfServer(
-  { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,
-  { type, version: told }: Datastore,
-  identity: BackupIdentity | undefined,
-): NewEvent[] {
-  const version = shortVersion(told);
-  if (versionInFacts(identity?.facts) === version) return [];
-  if (version === '' || (type === known.type && version === known.version)) return [];
-  return [{ type: 'BackupVersionFound', data: { backupId, instanceId, scheduleId, datastore: { type, version } } }];
+function withoutPutOff(state: BackupState): Requested {
+  const { putOff: _, ...rest } = requested(state);
+  return rest;
 }
 
 /** Why no incremental can be built on a backup; undefined when one can. */

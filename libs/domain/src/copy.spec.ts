@@ -210,6 +210,12 @@ describe('a copy', () => {
     ]);
   });
 
+  it('has failed once, though the failure is recorded again because its answer was lost', () => {
+    const copying = [requested, started(1)];
+    const [failed] = given(copyDecider, copying).when(failAttempt(1)).decision.events;
+    expect(given(copyDecider, [...copying, ...(failed ? [failed] : [])]).when(failAttempt(1)).gives).toEqual([]);
+  });
+
   it('is ended by its newest attempt only', () => {
     const overtaken = given(copyDecider, [requested, started(1), started(2)]);
     for (const command of [complete(1), fail(1), failAttempt(1), start(2)]) {

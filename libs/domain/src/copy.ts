@@ -138,8 +138,12 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
         ],
       };
     },
-    FailCopyAttempt: (command, state) =>
-      current(command, state) ?? {
+    FailCopyAttempt(command, state) {
+      const refusal = current(command, state);
+      if (refusal) return refusal;
+      // It was recorded already, and its answer was lost.
+      if (state.is === 'pending') return nothing;
+      return {
         events: [
           {
             type: 'CopyAttemptFailed',
@@ -152,7 +156,8 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
             },
           },
         ],
-      },
+      };
+    },
     CompleteCopy: (command, state) =>
       current(command, state) ?? {
         events: [

@@ -104,6 +104,7 @@ const decisions: Partial<Record<EventType, () => Decision>> = {
   AnotherServerFound: () => onBackup(begun, { type: 'CompleteBackup', ...attempt, identity, result }),
   BackupFailed: () => onBackup(waiting, { type: 'GiveUpBackup', backupId, ...told }),
   BackupDeletionFailed: () => onBackup(deleting, { type: 'FailDeletion', backupId, ...told }),
+  BackupDeletionPutOff: () => onBackup(deleting, { type: 'FailDeletion', backupId, ...told, waitsFor: [instanceId] }),
   CopyAttemptFailed: () => onCopy(copying, { type: 'FailCopyAttempt', copyId, attempt: 1, ...told, retryAt: slotAt }),
   CopyFailed: () => onCopy(copying, { type: 'FailCopy', copyId, attempt: 1, ...told }),
   CopyStranded: () => onCopy(copying, { type: 'StrandCopy', reason }),

@@ -12,7 +12,7 @@ import { type BackupCommand, backupDecider } from './backup.js';
 import type { BackupState } from './backup-state.js';
 import { decide, fold } from './decider.js';
 import { account, recorded } from './given.js';
-import { beyondRetention, type JudgedBackup } from './retention.js';
+import { type JudgedBackup, type Judgement, judgeRetention } from './retention.js';
 import { type DefinedSince, definitionAt, plannedType } from './slots.js';
 
 /** The number of histories, of about 60 steps each. A nightly run has more. */
@@ -22,6 +22,8 @@ const regions = ['IAD', 'ORD'];
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
 const firstSlot = Date.parse('2026-11-23T14:30:00.000Z');
 const dayMs = 86_400_000;
+const nothingSeen = { goes: 0, protected: 0, accepted: 0, 'built-on': 0, 'copies-missing': 0 };
+const keysOfSeen = ['goes', 'protected', 'accepted', 'built-on', 'copies-missing'] as const;
 
 interface Making {
   id: string;
@@ -87,7 +89,7 @@ const nameOf = (server: number) => `00000000-0000-4000-8000-00000000000${server}
 class History {
   readonly backups: Backup[] = [];
   /** How often each reason to keep or to delete came up: a history in which nothing happens shows nothing. */
-  readonly seen = { goes: 0, protected: 0, accepted: 0 };
+  readonly seen = { ...nothingSeen };
   private retention = 2;
   private server = 0;
   private day = 0;
@@ -239,13 +241,11 @@ class History {
 
   private retain(): void {
     const before = this.backups.filter((backup) => this.isHeld(backup));
-    const goes = beyondRetention(
+    const { goes, putOff } = judgeRetention(
       before.map((each) => this.judged(each)),
-      {
-        cycles: this.retention,
-        accepted: this.accepted,
-      },
+      { cycles: this.retention, accepted: this.accepted },
     );
+    this.checkReasons(before, goes, putOff);
     for (const id of goes) {
       const backup = before.find((each) => each.id === id);
       if (backup?.state.is === 'completed' || backup?.state.is === 'delete-failed') this.delete(backup, 'retention');
@@ -262,6 +262,37 @@ class History {
     this.seen.goes += gone.length;
     this.seen.protected += left.filter((backup) => this.isPast(backup)).length;
     this.seen.accepted += gone.filter((backup) => !this.isReplacedBy(backup.made.server, backup, left)).length;
+  }
+
+  /** Whatever has had its time goes, or has a reason that is true. */
+  private checkReasons(held: Backup[], goes: string[], putOff: Judgement['putOff']): void {
+    const found = (id: string) => held.find((backup) => backup.id === id);
+    for (const { backupId, ground, waitsFor } of putOff) {
+      const backup = found(backupId);
+      const awaited = waitsFor.map(found);
+      this.seen[ground] += 1;
+      expect([backupId, backup?.isGood, awaited.length > 0]).toEqual([backupId, true, true]);
+      for (const each of awaited) {
+        if (ground === 'built-on') expect([backupId, backup && each?.isBuiltOn(backup)]).toEqual([backupId, true]);
+        else expect([backupId, each && this.beginsCycle(each) && !each.isWhole]).toEqual([backupId, true]);
+      }
+    }
+    const told = putOff.map(({ backupId }) => backupId);
+    for (const backup of held.filter((each) => this.isDue(each, held))) {
+      const isIn = [goes, told].filter((each) => each.includes(backup.id)).length;
+      expect([backup.id, isIn]).toEqual([backup.id, 1]);
+    }
+  }
+
+  /** Whether it would go if every copy were there and nothing were built on it. */
+  private isDue(backup: Backup, held: Backup[]): boolean {
+    const { plan, schedule, server: own } = backup.made;
+    if (plan === undefined || schedule !== this.schedule || !backup.isGood) return false;
+    return [0, 1, 2].some((server) => {
+      if (server !== own && !this.accepted.get(nameOf(server))?.includes(nameOf(own))) return false;
+      const newer = held.filter((each) => this.beginsCycle(each) && each.made.server === server);
+      return newer.filter((each) => Number(backup.made.slotAt) < Number(each.made.slotAt)).length >= this.retention;
+    });
   }
 
   /** Whether there are as many newer whole cycles as are to be kept, of its server or of one accepted in its place. */
@@ -339,7 +370,7 @@ class History {
 describe('retention, over random histories', () => {
   it('leaves no orphan and no broken chain, keeps enough cycles and all backups that were asked for, and deletes the rest', () => {
     let steps = 0;
-    const seen = { goes: 0, protected: 0, accepted: 0 };
+    const seen = { ...nothingSeen };
     fc.assert(
       fc.property(fc.array(step, { minLength: shortest, maxLength: 120 }), (taken) => {
         const history = new History();
@@ -357,9 +388,7 @@ describe('retention, over random histories', () => {
             expect(history.backups.some(({ isGood }) => isGood)).toBe(true);
         }
         history.settle();
-        seen.goes += history.seen.goes;
-        seen.protected += history.seen.protected;
-        seen.accepted += history.seen.accepted;
+        for (const each of keysOfSeen) seen[each] += history.seen[each];
       }),
       { numRuns: histories },
     );
@@ -368,5 +397,7 @@ describe('retention, over random histories', () => {
     expect(seen.goes).toBeGreaterThan(histories);
     expect(seen.protected).toBeGreaterThan(histories / 10);
     expect(seen.accepted).toBeGreaterThan(0);
+    expect(seen['built-on']).toBeGreaterThan(histories / 10);
+    expect(seen['copies-missing']).toBeGreaterThan(histories / 10);
   }, 600_000);
 });

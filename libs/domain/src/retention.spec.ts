@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { beyondRetention, type JudgedBackup } from './retention.js';
+import { beyondRetention, type JudgedBackup, judgeRetention } from './retention.js';
 
 const server = '00000000-0000-4000-8000-0000000000a1';
 const another = '00000000-0000-4000-8000-0000000000b1';
@@ -129,5 +129,58 @@ describe('retention', () => {
   it('keeps every cycle that begins on a day of day_of_week 7', () => {
     const daily = Array.from({ length: 5 }, (_, day) => backup(String(day), day));
     expect(goes(daily, 3)).toBe('01');
+  });
+});
+
+describe('retention says of each backup that has had its time and stays why it does', () => {
+  const putOff = (held: JudgedBackup[], cycles = 1, accepted: Record<string, string[]> = {}) =>
+    judgeRetention(held, { cycles, accepted: new Map(Object.entries(accepted)) }).putOff.map(
+      ({ backupId, ground, waitsFor }) => `${backupId} ${ground} ${waitsFor.join()}`,
+    );
+
+  it('a newer one, by its id, is not in every region where it is owed', () => {
+    const week = [backup('a', 0), incremental('b', 1, 'a')];
+    const newer = backup('c', 7, { isCopied: false });
+    expect(putOff([...week, newer])).toEqual(['a copies-missing c', 'b copies-missing c']);
+    expect(putOff([...week, { ...newer, isCopied: true }])).toEqual([]);
+    // It is not the newest that misses a copy.
+    expect(putOff([...week, newer, backup('d', 14)], 2)).toEqual(['a copies-missing c', 'b copies-missing c']);
+  });
+
+  it('the same one as before while that is true, though another has come since', () => {
+    const held = [backup('a', 0), backup('b', 7, { isCopied: false }), backup('c', 14, { isCopied: false })];
+    expect(putOff(held, 2)).toEqual(['a copies-missing c']);
+    expect(putOff([backup('a', 0, { toldWaitsFor: ['b'] }), ...held.slice(1)], 2)).toEqual(['a copies-missing b']);
+    expect(putOff([backup('a', 0, { toldWaitsFor: ['x'] }), ...held.slice(1)], 2)).toEqual(['a copies-missing c']);
+  });
+
+  it('those that are built on it stay: the nearest of them, by their ids', () => {
+    const week = [backup('a', 0), incremental('b', 1, 'a')];
+    const byHand = askedFor('x', { type: 'incremental', parentId: 'b' });
+    const onThat = askedFor('y', { type: 'incremental', parentId: 'x' });
+    expect(putOff([...week, byHand, onThat, backup('c', 7)])).toEqual(['a built-on x', 'b built-on x']);
+    const running = incremental('r', 2, 'b', { is: 'unended' });
+    expect(putOff([...week, running, backup('c', 7)])).toEqual(['a built-on r', 'b built-on r']);
+    const failed = { ...byHand, is: 'delete-failed' as const };
+    expect(putOff([...week, failed, backup('c', 7)])).toEqual(['a built-on x', 'b built-on x']);
+  });
+
+  it('and of no other', () => {
+    const held = [backup('a', 0), askedFor('x'), backup('n', 3, { lineage: another }), backup('c', 7)];
+    expect(putOff(held, 2)).toEqual([]);
+    expect(putOff([...held, backup('d', 14)], 2)).toEqual([]);
+    expect(
+      putOff([
+        backup('u', 0, { lineage: null }),
+        backup('f', 1, { is: 'delete-failed' }),
+        backup('c', 7, { isCopied: false }),
+      ]),
+    ).toEqual([]);
+  });
+
+  it('that an accepted lineage is to replace, too', () => {
+    const held = [backup('a', 0), backup('n', 7, { lineage: another, isCopied: false })];
+    expect(putOff(held)).toEqual([]);
+    expect(putOff(held, 1, { [another]: [server] })).toEqual(['a copies-missing n']);
   });
 });

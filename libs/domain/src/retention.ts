@@ -26,6 +26,8 @@ export interface JudgedBackup {
   is: 'unended' | 'completed' | 'delete-failed';
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
+  /** The backups that it waits for, as was told last. */
+  toldWaitsFor?: readonly string[];
 }
 
 export interface Retention {
@@ -33,6 +35,26 @@ export interface Retention {
   cycles: number;
   /** For each lineage that was accepted, those that it replaces. Their older backups are deleted when it has enough cycles. */
   accepted: ReadonlyMap<string, readonly string[]>;
+}
+
+/** A backup that has had its time and stays for now. */
+export interface PutOffByRetention {
+  backupId: string;
+  /**
+   * - `copies-missing`: too few newer cycles, or not the newest, are in every region that is owed a copy. One that is not is
+   *   named, and stays named while that is true: an outage of weeks is told once, and not with every backup that follows.
+   * - `built-on`: backups that stay are built on it.
+   */
+  ground: 'copies-missing' | 'built-on';
+  /** The ids of those backups; never empty. */
+  waitsFor: string[];
+}
+
+/** What retention decides. Both lists are in the order of making. */
+export interface Judgement {
+  /** The ids of the backups to delete. What is built on one of them is deleted with it. */
+  goes: string[];
+  putOff: PutOffByRetention[];
 }
 
 interface OfSlot extends JudgedBackup {
@@ -46,35 +68,68 @@ interface OfSlot extends JudgedBackup {
  * @returns the ids of the backups to delete, in that order. What is built on one of them is deleted with it
  */
 export function beyondRetention(held: readonly JudgedBackup[], retention: Retention): string[] {
+  return judgeRetention(held, retention).goes;
+}
+
+/** @param held the backups of the instance that the vaults hold or that are running, in the order of their making */
+export function judgeRetention(held: readonly JudgedBackup[], retention: Retention): Judgement {
   const ofSlots = held.flatMap(({ slotAt, ...backup }, place) => (slotAt ? [{ ...backup, slotAt, place }] : []));
-  const goes = new Set<string>();
+  const replaced = replacedIn(ofSlots, retention);
+  const staying = held.filter(({ backupId }) => !replaced.has(backupId));
+  const needed = neededBy(staying, held);
+  const due = replacedIn(
+    ofSlots.map((each) => ({ ...each, isCopied: true })),
+    retention,
+  );
+  const putOff = held.flatMap(({ backupId, is, toldWaitsFor = [] }, place): PutOffByRetention[] => {
+    if (is !== 'completed') return [];
+    if (replaced.has(backupId)) {
+      if (!needed.has(backupId)) return [];
+      return [{ backupId, ground: 'built-on', waitsFor: nearestOn(backupId, staying, held) }];
+    }
+    const lineage = due.get(backupId);
+    if (lineage === undefined) return [];
+    const newer = begunCycles(ofSlots, lineage).filter((each) => !each.isCopied && each.place > place);
+    const told = newer.find((each) => toldWaitsFor.includes(each.backupId));
+    const awaited = told ?? newer[0];
+    return awaited ? [{ backupId, ground: 'copies-missing', waitsFor: [awaited.backupId] }] : [];
+  });
+  return {
+    goes: held.flatMap(({ backupId }) => (replaced.has(backupId) && !needed.has(backupId) ? backupId : [])),
+    putOff,
+  };
+}
+
+/** The backups that newer cycles replace, each with the lineage of these. Some may be needed by what stays. */
+function replacedIn(ofSlots: readonly OfSlot[], { cycles, accepted }: Retention): Map<string, string> {
+  const goes = new Map<string, string>();
   for (const lineage of new Set(ofSlots.flatMap((backup) => backup.lineage ?? []))) {
-    const keptSince = oldestKept(ofSlots, lineage, retention.cycles);
+    const keptSince = oldestKept(ofSlots, lineage, cycles);
     if (keptSince === undefined) continue;
-    const replaced = retention.accepted.get(lineage) ?? [];
+    const replaced = accepted.get(lineage) ?? [];
     for (const backup of ofSlots) {
       const { is, place, backupId } = backup;
       const isOwn = backup.lineage === lineage;
       const isCounted = isOwn || (backup.lineage !== null && replaced.includes(backup.lineage));
       // A backup that failed before its server was known, and could not be removed, is of no lineage.
       const isAgain = is === 'delete-failed' && (isOwn || backup.lineage === null);
-      if (isAgain || (isCounted && is !== 'unended' && place < keptSince)) goes.add(backupId);
+      if (isAgain || (isCounted && is !== 'unended' && place < keptSince)) goes.set(backupId, lineage);
     }
   }
-  for (const needed of neededBy(
-    held.filter(({ backupId }) => !goes.has(backupId)),
-    held,
-  ))
-    goes.delete(needed);
-  return held.flatMap(({ backupId }) => (goes.has(backupId) ? backupId : []));
+  return goes;
+}
+
+/** The full backups that begin the cycles of a lineage, the newest first. */
+function begunCycles(ofSlots: readonly OfSlot[], lineage: string): OfSlot[] {
+  return ofSlots
+    .filter((each) => each.lineage === lineage && each.is === 'completed')
+    .filter(({ planned, type }) => planned === 'full' && type === 'full')
+    .reverse();
 }
 
 /** Where the oldest cycle begins that a lineage keeps; undefined when it has too few cycles, or the newest is not copied. */
 function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number): number | undefined {
-  const begun = ofSlots
-    .filter((each) => each.lineage === lineage && each.is === 'completed')
-    .filter(({ planned, type }) => planned === 'full' && type === 'full')
-    .reverse();
+  const begun = begunCycles(ofSlots, lineage);
   if (!begun[0]?.isCopied) return undefined;
   // A slot that a wrong clock ran before its time has run twice. It begins one cycle, where it ran first.
   const whole = new Map<number, number>();
@@ -90,4 +145,22 @@ function neededBy(backups: readonly JudgedBackup[], held: readonly JudgedBackup[
     for (let id = parentId; id !== null && !needed.has(id); id = parents.get(id) ?? null) needed.add(id);
   }
   return needed;
+}
+
+/** Those that stay and are built on a backup with nothing between that stays as well. */
+function nearestOn(backupId: string, staying: readonly JudgedBackup[], held: readonly JudgedBackup[]): string[] {
+  const stays = new Set(staying.map((each) => each.backupId));
+  const children = new Map<string, string[]>();
+  for (const { parentId, backupId: id } of held) {
+    if (parentId !== null) children.set(parentId, [...(children.get(parentId) ?? []), id]);
+  }
+  const found: string[] = [];
+  const seen = new Set<string>();
+  for (let level = [backupId]; level.length > 0; ) {
+    level = level.flatMap((each) => children.get(each) ?? []).filter((id) => !seen.has(id));
+    for (const id of level) seen.add(id);
+    found.push(...level.filter((id) => stays.has(id)));
+    level = level.filter((id) => !stays.has(id));
+  }
+  return found;
 }

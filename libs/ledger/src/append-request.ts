@@ -44,8 +44,8 @@ export function touchedBy({ stream, claims, releases, quotas = [] }: AppendReque
 }
 
 /** The requests in their order, in as few groups as possible, each of which can be one statement. */
-export function inTurns(requests: readonly AppendRequest[]): AppendRequest[][] {
-  const turns: AppendRequest[][] = [];
+export function inTurns<Request extends AppendRequest>(requests: readonly Request[]): Request[][] {
+  const turns: Request[][] = [];
   let touched = new Set<string>();
   for (const request of requests) {
     const touches = touchedBy(request);
@@ -86,17 +86,17 @@ const answerRow = z.discriminatedUnion('outcome', [
     .transform(({ request, outcome, claim_kind }) => ({ request, answer: { outcome, kind: claim_kind } as const })),
 ]);
 
-/** The answers in the rows of `ledger_append`, in the order of the requests. */
-export function parseAnswers(rows: unknown, count: number): AppendOutcome[] {
-  const answers = new Map(
-    z
-      .array(answerRow)
-      .parse(rows)
-      .map(({ request, answer }) => [request, answer]),
-  );
-  return Array.from({ length: count }, (_, request) => {
+/**
+ * The answers in the rows of `ledger_append`, in the order of the requests.
+ * @param count how many requests must have an answer; without it, those up to the last that has one
+ */
+export function parseAnswers(rows: unknown, count?: number): AppendOutcome[] {
+  const parsed = z.array(answerRow).parse(rows);
+  const answers = new Map(parsed.map(({ request, answer }) => [request, answer]));
+  const length = count ?? parsed.length;
+  return Array.from({ length }, (_, request) => {
     const answer = answers.get(request);
-    if (!answer) throw new Error(`ledger_append gave no answer to request ${request} of ${count}`);
+    if (!answer) throw new Error(`ledger_append gave no answer to request ${request} of ${length}`);
     return answer;
   });
 }

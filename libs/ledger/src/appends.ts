@@ -5,14 +5,12 @@
 import { aggregateOf, checkNewEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
 import { workAskedBy } from '@strongroom/domain';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
-import { z } from 'zod';
 import { AppendQueue } from './append-queue.js';
 import {
   type AppendOutcome,
   type AppendRequest,
   type ExpectedStream,
   inTurns,
-  isAppended,
   parseAnswers,
 } from './append-request.js';
 import { isOutage, LedgerFault, mayBeDone } from './ledger-fault.js';
@@ -26,8 +24,6 @@ const appendWithJobs = `with appended as materialized (select * from ledger_appe
     where appended.outcome = 'appended'
   ) select appended.* from appended cross join added`;
 
-const versionsOfStreams = z.array(z.object({ stream: z.string(), version: z.int() }));
-
 export class Appends {
   private readonly queue: AppendQueue;
 
@@ -36,7 +32,7 @@ export class Appends {
     private readonly readStream: (stream: StreamName) => Promise<RecordedEvent[]>,
   ) {
     this.queue = new AppendQueue({
-      write: (batch) => this.onConnection((run) => this.write(run.manager, batch)),
+      write: (batch) => this.onConnection(({ manager }) => this.write(manager, batch)),
       holds: (request) => this.holds(request),
     });
   }
@@ -55,10 +51,11 @@ export class Appends {
     return this.write(manager, requests);
   }
 
-  /** Appends all of the requests or none, in a transaction of their own. */
-  together(requests: AppendRequest[], expects: readonly ExpectedStream[]): Promise<AppendOutcome[]> {
+  /** Appends all of the requests or none, in one statement. */
+  async together(requests: AppendRequest[], expects: readonly ExpectedStream[]): Promise<AppendOutcome[]> {
+    for (const { events } of requests) events.forEach(checkNewEvent);
     return settled({
-      write: () => this.onConnection((run) => this.writeTogether(run, requests, expects)),
+      write: () => this.onConnection(({ manager }) => this.writeTogether(manager, requests, expects)),
       // All of the events are there, or none.
       recogniseOwn: async (outcomes) => {
         const held = await Promise.all(requests.map((request) => this.holds(request)));
@@ -68,30 +65,16 @@ export class Appends {
   }
 
   private async writeTogether(
-    run: QueryRunner,
+    manager: EntityManager,
     requests: AppendRequest[],
     expects: readonly ExpectedStream[],
   ): Promise<AppendOutcome[]> {
-    const outcomes: AppendOutcome[] = [];
-    try {
-      await run.startTransaction();
-      for (const turn of inTurns(requests)) {
-        outcomes.push(...(await this.within(run.manager, turn)));
-        if (outcomes.every(isAppended)) continue;
-        await run.rollbackTransaction();
-        return outcomes;
-      }
-      if (!(await this.areAsExpected(run.manager, expects))) {
-        await run.rollbackTransaction();
-        return requests.map(() => ({ outcome: 'conflict' }));
-      }
-    } catch (error) {
-      if (run.isTransactionActive) await run.rollbackTransaction().catch(() => {});
-      // What was not committed is not written.
-      throw isOutage(error) ? new LedgerFault(error, false) : error;
-    }
-    await run.commitTransaction();
-    return outcomes;
+    const rows: unknown = await manager.query('select * from ledger_append_together($1, $2, $3)', [
+      JSON.stringify(inTurns(requests.map(asRequest))),
+      JSON.stringify(expects),
+      JSON.stringify(workOf(requests)),
+    ]);
+    return parseAnswers(rows);
   }
 
   /**
@@ -113,27 +96,10 @@ export class Appends {
     }
   }
 
-  /** Must be called after an append of the same transaction, whose lock keeps the streams unchanged until the commit. */
-  private async areAsExpected(manager: EntityManager, expects: readonly ExpectedStream[]): Promise<boolean> {
-    if (expects.length === 0) return true;
-    const rows: unknown = await manager.query(
-      'select stream, max(version)::int as version from ledger_event where stream = any($1) group by stream',
-      [expects.map(({ stream }) => stream)],
-    );
-    const versions = new Map(versionsOfStreams.parse(rows).map(({ stream, version }) => [stream, version]));
-    return expects.every(({ stream, version }) => (versions.get(stream) ?? 0) === version);
-  }
-
   /** Events and the jobs that they ask for are one statement, so that no failure leaves one without the other. */
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const asked = JSON.stringify(
-      requests.map((request, index) => ({ ...request, request: index, aggregate: aggregateOf(request.stream) })),
-    );
-    const work = requests.flatMap(({ accountId, events }, request) =>
-      events.flatMap((event, place) =>
-        workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } })),
-      ),
-    );
+    const asked = JSON.stringify(requests.map(asRequest));
+    const work = workOf(requests);
     const answer: unknown =
       work.length === 0
         ? await manager.query('select * from ledger_append($1)', [asked])
@@ -147,4 +113,16 @@ export class Appends {
     const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
     return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
   }
+}
+
+/** A request as the functions of the ledger take it. Its number is its place. */
+function asRequest(request: AppendRequest, number: number) {
+  return { ...request, request: number, aggregate: aggregateOf(request.stream) };
+}
+
+/** The jobs that the events of the requests ask for. */
+function workOf(requests: readonly AppendRequest[]) {
+  return requests.flatMap(({ accountId, events }, request) =>
+    events.flatMap((event, place) => workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } }))),
+  );
 }

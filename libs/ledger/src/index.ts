@@ -18,4 +18,10 @@ export { heldVerdicts } from './held-verdicts.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, LedgerFault } from './ledger-fault.js';
-export { type ReadEvents, UnreadableStreamFault, type UnreadEvent } from './read-events.js';
+export {
+  isForNewerVersion,
+  isUnreadable,
+  type ReadEvents,
+  UnreadableStreamFault,
+  type UnreadEvent,
+} from './read-events.js';

@@ -97,6 +97,11 @@ export class Ledger {
     return allRead(await this.readSome(this.dataSource.manager, [stream]));
   }
 
+  /** Those events of a stream that this version can read, the oldest first. They do not give the stream's state. */
+  async readableOf(stream: StreamName): Promise<RecordedEvent[]> {
+    return (await this.readSome(this.dataSource.manager, [stream])).events;
+  }
+
   /**
    * The events of several streams, as the caller's transaction sees them. A stream that does not exist is left out.
    * @throws {UnreadableStreamFault} when this version can't read one of the streams

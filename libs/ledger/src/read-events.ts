@@ -33,9 +33,20 @@ export class UnreadableStreamFault extends Fault<'stream-unreadable'> {
   constructor(
     readonly stream: string,
     reason: string,
+    /** Whether a newer version is known to read it. */
+    readonly isNewer: boolean,
   ) {
     super('stream-unreadable', true, `the history of ${stream} can't be read: ${reason}`);
   }
+}
+
+export function isUnreadable(error: unknown): error is UnreadableStreamFault {
+  return error instanceof UnreadableStreamFault;
+}
+
+/** Whether only a newer version can go on. What it could still do must not be ended by this one. */
+export function isForNewerVersion(error: unknown): boolean {
+  return isUnreadable(error) && error.isNewer;
 }
 
 const place = z.object({ position: z.coerce.number(), stream: z.string() });
@@ -69,7 +80,7 @@ export function readEvents(rows: unknown): ReadEvents {
 /** The events. @throws {UnreadableStreamFault} when one of them can't be read */
 export function allRead({ events, newer, unreadable }: ReadEvents): RecordedEvent[] {
   const [first] = [...unreadable, ...newer];
-  if (first) throw new UnreadableStreamFault(first.stream, first.reason);
+  if (first) throw faultOfStream(first);
   return events;
 }
 
@@ -85,11 +96,15 @@ export function byStream({ events, newer, unreadable }: ReadEvents): {
     else told.set(event.stream, [event]);
   }
   const faults = new Map<string, UnreadableStreamFault>();
-  for (const { stream, reason } of [...newer, ...unreadable]) {
-    faults.set(stream, new UnreadableStreamFault(stream, reason));
-    told.delete(stream);
+  for (const each of [...newer, ...unreadable]) {
+    faults.set(each.stream, faultOfStream(each));
+    told.delete(each.stream);
   }
   return { told, unreadable: faults };
+}
+
+function faultOfStream({ stream, reason, newerType }: UnreadEvent): UnreadableStreamFault {
+  return new UnreadableStreamFault(stream, reason, newerType !== undefined);
 }
 
 function wrong(error: z.ZodError): string {

@@ -50,6 +50,14 @@ export interface DelayOfRow {
   reason: string;
 }
 
+/** Why a backup that should be gone is still there. */
+export interface PutOffOfRow {
+  at: string;
+  ground: string;
+  reason: string;
+  waitsFor: string[];
+}
+
 export interface BackupRow extends ViewRow {
   instanceId: string;
   scheduleId: string | null;
@@ -72,6 +80,8 @@ export interface BackupRow extends ViewRow {
   retryUntil: Date | null;
   /** The newest delays, oldest first. */
   delays: DelayOfRow[];
+  /** Why it is not deleted; null unless retention wants it gone, or its deletion has failed and waits for other backups. */
+  putOff: PutOffOfRow | null;
   region: string | null;
   location: string | null;
   sizeBytes: number | null;
@@ -115,6 +125,7 @@ export const backupTable = new EntitySchema<BackupRow>({
     retryAt: { type: 'timestamptz', name: 'retry_at', nullable: true },
     retryUntil: { type: 'timestamptz', name: 'retry_until', nullable: true },
     delays: { type: 'jsonb' },
+    putOff: { type: 'jsonb', name: 'put_off', nullable: true },
     region: { type: 'text', nullable: true },
     location: { type: 'text', nullable: true },
     sizeBytes: { type: 'bigint', name: 'size_bytes', nullable: true, transformer: bigintAsNumber },
@@ -174,6 +185,7 @@ export const backupView: View<'backup', BackupRow> = {
       retryAt: null,
       retryUntil: null,
       delays: [],
+      putOff: null,
       region: null,
       location: null,
       sizeBytes: null,
@@ -259,7 +271,11 @@ export const backupView: View<'backup', BackupRow> = {
       fault: { code, reason },
       endedAt: new Date(at),
     })),
-    BackupDeletionRequested: change<'BackupDeletionRequested'>(() => ({ status: 'DELETING' })),
+    BackupDeletionPutOff: change<'BackupDeletionPutOff'>(({ at, data: { ground, reason, waitsFor } }) => ({
+      putOff: { at, ground, reason, waitsFor },
+    })),
+    BackupDeletionCalledOff: change<'BackupDeletionCalledOff'>(() => ({ putOff: null })),
+    BackupDeletionRequested: change<'BackupDeletionRequested'>(() => ({ status: 'DELETING', putOff: null })),
     BackupDeletionFailed: change<'BackupDeletionFailed'>(({ data: { code, reason } }) => ({
       status: 'DELETE_FAILED',
       fault: { code, reason },

@@ -40,6 +40,7 @@ const heldColumns = {
   lineage: true,
   region: true,
   fault: true,
+  putOff: true,
 } as const;
 export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
 

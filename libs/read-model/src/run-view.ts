@@ -98,6 +98,8 @@ export const runView: View<'backup', RunRow> = {
     BackupFailed: (row, { data: { code, reason } }) => row && { ...row, fault: { code, reason } },
     BackupDeletionRequested: unchanged,
     BackupDeletionFailed: unchanged,
+    BackupDeletionPutOff: unchanged,
+    BackupDeletionCalledOff: unchanged,
     BackupDeleted: unchanged,
   },
 };

@@ -129,6 +129,26 @@ describe('a stream that the views can not take', () => {
     expect(await asideOf(accountId)).toEqual([]);
   });
 
+  it('holds up no other that is tried again after it, whatever fails', async () => {
+    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
+    const [broken, mended] = [ids.next(), ids.next()];
+    await dataSource.query('delete from set_aside');
+    await write(first, 'schedule', broken, 'ScheduleCreated', { ...created(broken), hour: 'noon' });
+    await views.catchUp(first);
+    await write(second, 'schedule', mended, 'ScheduleCreated', { ...created(mended), hour: 'noon' });
+    await views.catchUp(second);
+    await mend(await newestOf(streamOf('schedule', mended)), 'data', JSON.stringify(created(mended)));
+    // The account's head can't be written any more.
+    await dataSource.query(`alter table view_head add constraint broken check (account_id <> '${first}') not valid`);
+    try {
+      for (let pass = 0; pass < 2; pass += 1) await views.retrySetAside(1);
+    } finally {
+      await dataSource.query('alter table view_head drop constraint broken');
+    }
+    expect(await new Schedules(dataSource).find(second, mended)).toMatchObject({ hour: 14 });
+    expect(await asideOf(first)).toMatchObject([{ id: streamOf('schedule', broken) }]);
+  });
+
   it('leaves the list of events of its account as it is, without the event', async () => {
     const accountId = `account-${ids.next()}`;
     const [first, second] = [ids.next(), ids.next()];

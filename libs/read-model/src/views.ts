@@ -13,13 +13,15 @@
  */
 import { isKnownType, messageOf, type RecordedEvent } from '@strongroom/contracts';
 import { isOutage, type Ledger, type ReadEvents } from '@strongroom/ledger';
-import { type Logger, SetAside, type ThingSetAside } from '@strongroom/runtime';
+import { type Logger, SetAside, SharedRuns, type ThingSetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { foldInto, takeOut, takeOutAccount, viewTables } from './fold-into.js';
 
 /** A process folds so many within the two seconds that its transaction may be silent, on a slow machine too. */
 const batchSize = 250;
+/** A step that takes longer has perhaps lost its connection. The database ends its transaction after this time. */
+const longestStepMs = 2_000;
 /** How many streams are folded anew in one transaction. */
 const mostAnew = 100;
 
@@ -38,6 +40,9 @@ const states = z.array(z.object({ behind: z.boolean(), passed_over: z.array(z.st
 const behindRows = z.array(z.object({ accountId: z.string() }));
 
 export class Views {
+  /** A process takes the lock of an account's head once at a time, so that it keeps others out only once when it freezes. */
+  private readonly folding = new SharedRuns<boolean>(longestStepMs);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly ledger: Ledger,
@@ -53,7 +58,7 @@ export class Views {
     );
     const [state] = states.parse(rows);
     if (!state?.behind && !state?.passed_over.some(isKnownType)) return;
-    while (await this.step(accountId));
+    while (await this.folding.share(accountId, () => this.step(accountId)));
   }
 
   /** As `catchUp`, for each account once. An account whose views can't be folded holds up no other. */
@@ -97,10 +102,17 @@ export class Views {
   async retrySetAside(limit = mostAnew): Promise<void> {
     for (const { id: stream, accountId } of await this.setAside.longestUntried('stream', limit)) {
       if (accountId === null) continue;
-      await this.dataSource.transaction(async (manager) => {
+      const anew = async (manager: EntityManager) => {
         const { position } = await this.lockHead(manager, accountId);
         await this.foldAnew(manager, accountId, [{ stream }], position);
-      });
+      };
+      try {
+        await this.folding.alone(accountId, () => this.dataSource.transaction(anew));
+      } catch (error) {
+        if (isOutage(error)) throw error;
+        // It was tried, and goes behind the others.
+        await this.setAside.put('stream', [{ id: stream, accountId, reason: reasonOf(error) }]);
+      }
     }
   }
 

@@ -1,9 +1,11 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { networkInterfaces } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { rootCertificates } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 
@@ -241,9 +243,74 @@ describe('the environment of a process', () => {
     expect(told).toMatchObject({ reachesItself: 200 });
   });
 
-  it('does not start with a limit of open files that is too low, and names it', async () => {
-    const app = start({}, 'ulimit -n 100');
+  it('takes away what bends the libraries, and says so beside settings that are wrong', async () => {
+    const bending = { DEBUG: '*', NEST_DEBUG: '1', NEST_LOG_LEVEL: 'fatal', KAFKAJS_LOG_LEVEL: 'nothing' };
+    const app = start({ ...bending, STRONGROOM_VAULTS: '' });
     expect(await app.ended).toEqual({ code: 78, signal: null });
-    expect(app.lines.at(-1)?.msg).toContain('ulimit -n (the limit of open files) is 100; it must be 256 or more');
+    expect(app.lines.map(({ msg }) => msg)).toEqual([
+      'DEBUG, KAFKAJS_LOG_LEVEL, NEST_DEBUG, NEST_LOG_LEVEL: variables of the libraries have no effect; STRONGROOM_LOG_LEVEL says how much is logged.',
+      expect.stringContaining('STRONGROOM_VAULTS is not set'),
+    ]);
+  });
+
+  it.each(['--tls-min-v1.0', '--tls-min-v1.1'])(
+    'speaks no TLS that is broken, whatever NODE_OPTIONS says: %s',
+    async (option) => {
+      const app = start({ NODE_OPTIONS: option, FIXTURE: 'tell' });
+      expect(await app.says('told')).toMatchObject({ told: { leastTls: 'TLSv1.2' } });
+      expect(app.lines[0]?.msg).toMatch(/^NODE_OPTIONS: --tls-min-v1\.[01] has no effect/);
+    },
+  );
+
+  it('leaves what NODE_OPTIONS asks for within reason', async () => {
+    const app = start({ NODE_OPTIONS: '--tls-min-v1.3 --max-old-space-size=512', FIXTURE: 'tell' });
+    expect(await app.says('told')).toMatchObject({ told: { leastTls: 'TLSv1.3' } });
+    expect(app.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
+  it.each(['0777', '0400'])('can read and change its own files, whatever the umask: %s', async (umask) => {
+    const app = start({ FIXTURE: 'tell' }, `umask ${umask}`);
+    const given = Number.parseInt(umask, 8);
+    expect(await app.says('told')).toMatchObject({ told: { umask: (given & 0o077) | 0o002 } });
+  });
+
+  it.each([
+    ['ulimit -n 100', 'ulimit -n (the limit of open files) is 100; it must be 256 or more'],
+    ['ulimit -f 2048', 'ulimit -f (the limit of the size of a file) is 1048576 bytes; it must be unlimited'],
+    ['ulimit -t 600', 'ulimit -t (the limit of processor time) is 600 s; it must be unlimited'],
+  ])('does not start with a limit that cuts its work, and names it: %s', async (limit, says) => {
+    const app = start({}, limit);
+    expect(await app.ended).toEqual({ code: 78, signal: null });
+    expect(app.lines.at(-1)?.msg).toContain(says);
+  });
+
+  it.each([
+    [{ UV_THREADPOOL_SIZE: '1' }, 'UV_THREADPOOL_SIZE is "1"; it must be an integer from 4 to 1024'],
+    [{ UV_THREADPOOL_SIZE: 'many' }, 'UV_THREADPOOL_SIZE is "many"; it must be an integer from 4 to 1024'],
+    [{ UV_THREADPOOL_SIZE: '' }, 'UV_THREADPOOL_SIZE is ""; it must be an integer from 4 to 1024'],
+    [{ NODE_EXTRA_CA_CERTS: '/none/ca.pem' }, 'NODE_EXTRA_CA_CERTS is "/none/ca.pem"; it must be a file'],
+    [{ NODE_EXTRA_CA_CERTS: __filename }, `NODE_EXTRA_CA_CERTS is "${__filename}"; it must be a file`],
+    [
+      { NODE_OPTIONS: '--use-openssl-ca', SSL_CERT_FILE: '/none/ca.pem' },
+      'SSL_CERT_FILE is "/none/ca.pem"; it must be a file',
+    ],
+    [
+      { NODE_OPTIONS: '--max-old-space-size=40' },
+      '--max-old-space-size (the memory of JavaScript) is 40 MB; it must be 96 or more',
+    ],
+  ] as const)('does not start with a variable that makes it useless, and names it: %j', async (env, says) => {
+    const app = start(env);
+    expect(await app.ended).toEqual({ code: 78, signal: null });
+    expect(app.lines.at(-1)?.msg).toContain(says);
+  });
+
+  it('takes authorities of its operator', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'strongroom-authorities-'));
+    const ca = join(folder, 'ca.pem');
+    writeFileSync(ca, `${rootCertificates[0]}\n`);
+    await start({ NODE_EXTRA_CA_CERTS: ca, SSL_CERT_FILE: '/none/of/ours.pem', UV_THREADPOOL_SIZE: '8' }).says(
+      'listening',
+    );
+    rmSync(folder, { recursive: true });
   });
 });

@@ -7,7 +7,8 @@ import { type AppName, ConfigFault, type ConfigOf, loadConfig, withoutEffect } f
 import { endThisProcess } from './end-this-process.js';
 import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
-import { freeEnvironment, problemsOfProcess } from './process-environment.js';
+import { freeThisProcess } from './process-environment.js';
+import { problemsOfProcess } from './process-limits.js';
 import { type RuntimeParts, runtimeParts } from './runtime-module.js';
 import { openService, type Service, type ServiceOptions } from './service.js';
 
@@ -33,8 +34,8 @@ const lingerMs = 1_000;
 /** Runs an app as this process, and returns when it serves. After that the process ends by a signal or by a fault. */
 export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>): Promise<void> {
   const { app, prepare, endWithinMs = defaultEndWithinMs } = options;
-  const told = [...freeEnvironment(process.env), ...withoutEffect(process.env)];
-  const config = options.config ?? configOrEnd(app);
+  const told = [...freeThisProcess(), ...withoutEffect(process.env)];
+  const config = options.config ?? configOrEnd(app, told);
   const log = createLogger({ app, level: config.logLevel });
   dieOfUnhandled(log);
   for (const sentence of told) log.warn(sentence);
@@ -73,14 +74,17 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   }
 }
 
-function configOrEnd<A extends AppName>(app: A): ConfigOf[A] {
+/** @param told what has no effect: a name that is misspelt explains the setting that is not there */
+function configOrEnd<A extends AppName>(app: A, told: readonly string[]): ConfigOf[A] {
   try {
-    const problems = problemsOfProcess();
+    const problems = problemsOfProcess(process.env);
     if (problems.length > 0) throw new ConfigFault(app, problems);
     return loadConfig(app, process.env);
   } catch (error) {
     if (!(error instanceof ConfigFault)) throw error;
-    createLogger({ app, level: 'info' }).fatal({ problems: error.problems }, error.message);
+    const log = createLogger({ app, level: 'info' });
+    for (const sentence of told) log.warn(sentence);
+    log.fatal({ problems: error.problems }, error.message);
     process.exit(exitConfigInvalid);
   }
 }

@@ -20,5 +20,6 @@ export * from './process-environment.js';
 export * from './runtime-module.js';
 export * from './service.js';
 export * from './set-aside.js';
+export * from './shared-runs.js';
 export * from './wait-for.js';
 export * from './work-loop.js';

@@ -15,6 +15,7 @@ import {
 import { copyDecider, copyId, copyRequest } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
+import { allOf } from '../../../../test/services/all-of.js';
 import { faultIn, faultOf } from '../../fixtures/answers.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
 
@@ -90,6 +91,56 @@ describe('deleting a backup', () => {
     expect((await gateway.call(deleteBackupsId, { id: backup })).status).toBe(202);
     await gateway.onBackup(backup, instance, { type: 'ConfirmDeletion', backupId: backup });
     expect(faultOf(await gateway.call(getBackupsId, { id: backup }))).toEqual([404, 'itemNotFound']);
+  });
+
+  it('that retention puts off says why, in every list and in the ledger, until it is called off or asked for', async () => {
+    const { instance, backup } = await completed();
+    const shown = async () => {
+      const one = await gateway.client().backups.get(backup);
+      const [listed] = await allOf(gateway.client().instances.backups(instance));
+      expect(listed?.not_deleted_because).toEqual(one.not_deleted_because);
+      return one.not_deleted_because;
+    };
+    expect(await shown()).toBeNull();
+    const newer = new RandomIds().next();
+    const why = { ground: 'copies-missing', reason: 'It has had its time.', waitsFor: [newer] };
+    await gateway.onBackup(backup, instance, { type: 'PutOffDeletion', backupId: backup, ...why });
+    expect(await shown()).toEqual({
+      ground: 'copies-missing',
+      reason: 'It has had its time.',
+      waits_for: [newer],
+      since: expect.stringMatching(/Z$/),
+    });
+    expect((await gateway.ledger.readStream(`backup-${backup}`)).at(-1)).toMatchObject({
+      type: 'BackupDeletionPutOff',
+      data: { backupId: backup, instanceId: instance, ...why },
+    });
+    await gateway.onBackup(backup, instance, { type: 'CallOffDeletion', backupId: backup });
+    expect(await shown()).toBeNull();
+    await gateway.onBackup(backup, instance, { type: 'PutOffDeletion', backupId: backup, ...why });
+    await gateway.call(deleteBackupsId, { id: backup });
+    await gateway.onBackup(backup, instance, {
+      type: 'FailDeletion',
+      backupId: backup,
+      code: 'vault-unavailable',
+      reason: 'The vault of DFW is away.',
+      waitsFor: [newer],
+    });
+    expect(await shown()).toMatchObject({
+      ground: 'vault-unavailable',
+      reason: 'The vault of DFW is away.',
+      waits_for: [newer],
+    });
+  });
+
+  it('is refused with the backup that is in the way, and what it does, when one that is built on it has not ended', async () => {
+    const { instance, backup } = await completed();
+    const child = await gateway.backup(instance, { parent_id: backup });
+    const answer = await gateway.call(deleteBackupsId, { id: backup });
+    expect(answer.status).toBe(422);
+    expect(faultIn(answer.body).message).toBe(
+      `Backup ${child} is still running. It is built on the backup that is to be deleted. Wait until it has ended, then delete that backup again.`,
+    );
   });
 
   it('is not for a creator, nor for another account', async () => {

@@ -1,6 +1,10 @@
-/** Why a backup is as it is, for its own resource and for that of its run: why it is full, was late, or was tried again. */
+/**
+ * Why a backup is as it is, for its own resource and for that of its run: why it is full, was late, was tried again, or is not
+ * deleted.
+ */
 import type { BackupResource } from '@strongroom/contracts';
 import type { BackupRow } from '@strongroom/read-model';
+import { utc } from '../edge/times.js';
 
 export function faultResource(fault: BackupRow['fault']): BackupResource['fault'] {
   return fault && { code: fault.code, message: fault.reason };
@@ -29,6 +33,20 @@ export function delays({ delays }: Pick<BackupRow, 'delays'>): BackupResource['d
     ground,
     reason,
   }));
+}
+
+/** Why the backup is there though retention or a client wants it gone. The fault of a deletion that failed says so as well. */
+export function notDeletedBecause({
+  status,
+  fault,
+  putOff,
+  updatedAt,
+}: Pick<BackupRow, 'status' | 'fault' | 'putOff' | 'updatedAt'>): BackupResource['not_deleted_because'] {
+  if (status === 'DELETE_FAILED' && fault) {
+    const { code, reason } = fault;
+    return { ground: code, reason, waits_for: putOff?.waitsFor ?? [], since: utc(updatedAt) };
+  }
+  return putOff && { ground: putOff.ground, reason: putOff.reason, waits_for: putOff.waitsFor, since: putOff.at };
 }
 
 const planned = {

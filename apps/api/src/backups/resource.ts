@@ -6,6 +6,7 @@ import {
   isRefusal,
   type RecordedEvent,
   type Refusal,
+  warningsInFacts,
 } from '@strongroom/contracts';
 import { backupDecider, whatItDoes } from '@strongroom/domain';
 import { Ledger, stateOf } from '@strongroom/ledger';
@@ -26,7 +27,7 @@ import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
-import { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
+import { delays, failedAttempts, faultResource, fullBecause, madeFullResource, notDeletedBecause } from './reasons.js';
 
 export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
@@ -141,6 +142,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     full_because: fullBecause(row),
     lineage: row.lineage,
     another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
+    warnings: warningsInFacts(row.facts),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
     attempt: row.attempt,
     fault: faultResource(row.fault),
@@ -148,6 +150,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     retry_until: utcOrNull(row.retryUntil),
     failed_attempts: failedAttempts(row),
     delays: delays(row),
+    not_deleted_because: notDeletedBecause(row),
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,

@@ -33,6 +33,7 @@ const nothingToTell = {
   retry_at: null,
   failed_attempts: [],
   delays: [],
+  not_deleted_because: null,
 };
 
 describe('the runs of a schedule', () => {

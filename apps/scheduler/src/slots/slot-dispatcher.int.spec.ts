@@ -3,7 +3,7 @@ import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contrac
 import { createDataSource, migrate } from '@strongroom/database';
 import { scheduledBackupId } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
-import { viewTables } from '@strongroom/read-model';
+import { Views, viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../../test/services/database.js';
@@ -46,7 +46,8 @@ afterAll(async () => {
 // Earlier tests' schedules would come due as well.
 beforeEach(() => dataSource.query('delete from slot_timer; delete from set_aside'));
 
-const dispatcher = () => new SlotDispatcher(dataSource, ledger, ids, clock, log, 12 * hourMs);
+const dispatcher = () =>
+  new SlotDispatcher(dataSource, ledger, new Views(dataSource, ledger), ids, clock, log, 12 * hourMs);
 
 async function record(
   stream: ReturnType<typeof streamOf>,

@@ -69,13 +69,14 @@ export class SlotDispatcher {
   constructor(
     private readonly dataSource: DataSource,
     private readonly ledger: Ledger,
+    views: Views,
     private readonly ids: Ids,
     private readonly clock: DueClock,
     private readonly log: Logger,
     private readonly catchUpMs: number,
   ) {
     this.setAside = new SetAside(dataSource, log);
-    this.parents = new SlotParents({ dataSource, ledger, views: new Views(dataSource, ledger, this.setAside), log });
+    this.parents = new SlotParents({ dataSource, ledger, views, log });
     this.late = new LateTimers({ dataSource, ledger, log, catchUpMs, setAside: this.setAside, held: this.held });
   }
 

@@ -43,7 +43,15 @@ async function incrementals(version = '18') {
 /** What the slot dispatcher records at the slot: the request, and what it tells besides. */
 async function askedOf(scheduleId: string, slotAt: Date) {
   clock.at = slotAt;
-  await new SlotDispatcher(world.dataSource, world.ledger, world.ids, clock, world.log, dayMs / 2).decideDue();
+  await new SlotDispatcher(
+    world.dataSource,
+    world.ledger,
+    world.views,
+    world.ids,
+    clock,
+    world.log,
+    dayMs / 2,
+  ).decideDue();
   const stream = streamOf('backup', scheduledBackupId(scheduleId, slotAt));
   const [requested, ...more] = await world.ledger.readStream(stream);
   return { asked: requested?.data, told: more.map(({ type, data }) => ({ type, data })) };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
-import { viewTables } from '@strongroom/read-model';
+import { Views, viewTables } from '@strongroom/read-model';
 import { createLogger, FixedClock, Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
@@ -163,7 +163,7 @@ class World {
       uptimeMs: () => this.trueMs - this.beganAt + 5_000_000,
       boot,
     });
-    return new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
+    return new SlotDispatcher(dataSource, ledger, new Views(dataSource, ledger), ids, clock, log, catchUpMs);
   }
 
   private async endBackups(): Promise<void> {
@@ -316,7 +316,15 @@ describe('a clock that says itself when slots are due', () => {
   it('and is days ahead once: the slots of those days still run, each once', async () => {
     const clock = new HandTurnedClock();
     const world = await World.begin();
-    const dispatcher = new SlotDispatcher(dataSource, ledger, ids, clock, log, catchUpMs);
+    const dispatcher = new SlotDispatcher(
+      dataSource,
+      ledger,
+      new Views(dataSource, ledger),
+      ids,
+      clock,
+      log,
+      catchUpMs,
+    );
     const begin = world.trueMs;
     const tickAt = async (ms: number) => {
       clock.at = new Date(begin + ms);

@@ -53,6 +53,15 @@ export const madeFull = z.object({ planned_parent_id: z.string().nullable(), gro
 /** Why a backup is full, whether that was planned or not: `ground` is for programs, `reason` is for people. */
 export const fullBecause = z.object({ ground: z.string(), reason: z.string() });
 
+/** Why a backup that should be gone is still there: `ground` is for programs, `reason` is for people. */
+export const notDeletedBecause = z.object({
+  ground: z.string(),
+  reason: z.string(),
+  /** The ids of the backups that it waits for. */
+  waits_for: z.array(z.string()),
+  since: utcTime,
+});
+
 /** An attempt that failed in a way that passes. Another one was due at `retry_at`. */
 export const failedAttempt = z.object({
   attempt: z.int(),
@@ -116,6 +125,8 @@ export const backupResource = z.object({
   /** The history of a server that the backup is a state of: the id of the first backup of it. Null until it is known. */
   lineage: z.string().nullable(),
   another_server: anotherServer.nullable(),
+  /** What the server warned of while it gave the backup, such as a file that it left out. */
+  warnings: z.array(z.string()),
   /** In percent. */
   progress: z.int().min(0).max(100),
   /** The number of the newest attempt; 0 before the first. */
@@ -130,6 +141,8 @@ export const backupResource = z.object({
   failed_attempts: z.array(failedAttempt),
   /** The newest 20, oldest first. */
   delays: z.array(delay),
+  /** Null unless retention or a client wants it gone. */
+  not_deleted_because: notDeletedBecause.nullable(),
   started: utcTime.nullable(),
   completed: utcTime.nullable(),
   copies: z.array(copyResource),

@@ -1,7 +1,7 @@
 /** The schemas and the operations of schedules. A response has the fields of the reference page, and `paused` and `version`. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { delay, failedAttempt, fault, fullBecause, madeFull } from './backups.js';
+import { delay, failedAttempt, fault, fullBecause, madeFull, notDeletedBecause } from './backups.js';
 import { idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
@@ -105,6 +105,8 @@ export const runResource = z.object({
   failed_attempts: z.array(failedAttempt),
   /** Why the backup was late. */
   delays: z.array(delay),
+  /** Why the backup is still there, where it should be gone. */
+  not_deleted_because: notDeletedBecause.nullable(),
   backup_id: z.string().nullable(),
   /** Null when there never was a backup, and when it was deleted. */
   backup_status: z.enum(['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED']).nullable(),

@@ -49,8 +49,8 @@ export class ServerConnection {
     this.silence = new SilenceLimit(socket);
     // The code that waits for an answer gets the errors. At other times an error must not end the process.
     client.on('error', () => {});
-    client.on('notice', ({ severity, message, hint }) =>
-      this.notices.add({ severity: severity ?? 'NOTICE', message: message ?? '', hint }),
+    client.on('notice', ({ severity, message, detail, hint }) =>
+      this.notices.add({ severity: severity ?? 'NOTICE', message: message ?? '', detail, hint }),
     );
   }
 

@@ -250,6 +250,37 @@ describe('what a server says is wrong', () => {
     expect(found.message).toMatch(/; and 2\d\d more\.$/);
   });
 
+  it('shows where it was, and the detail and the hint of what came before', () => {
+    const notices = new Notices();
+    notices.add({ severity: 'WARNING', message: 'could not read it', detail: 'Its disk fails.', hint: 'Look at it.' });
+    const found = said(
+      'P0001',
+      'not at this time',
+      { where: 'PL/pgSQL function closed() line 3 at RAISE' },
+      { notices },
+    );
+    expect(found.message).toContain('Where: PL/pgSQL function closed() line 3 at RAISE.');
+    expect(found.message).toContain('WARNING: could not read it (Its disk fails. Look at it.)');
+  });
+
+  it('keeps twenty warnings of a backup that is good, and nothing that is less than a warning', () => {
+    const notices = new Notices();
+    notices.add({ severity: 'NOTICE', message: 'it begins' });
+    for (let file = 0; file < 30; file += 1) notices.add({ severity: 'WARNING', message: `file ${file}` });
+    expect(notices.warnings).toHaveLength(20);
+    expect(notices.warnings[0]).toBe('WARNING: file 0');
+  });
+
+  it.each(['EMFILE', 'ENFILE', 'ENOBUFS', 'EADDRNOTAVAIL'])(
+    'does not blame the server for what this host lacks (%s)',
+    (code) => {
+      const found = said(code, `connect ${code} 10.1.2.3:5432`);
+      expect(found).toMatchObject({ code: 'server-unreachable', retryable: true });
+      expect(found.message).toContain('It is this host that has no');
+      expect(found.message).not.toContain('See that it is up');
+    },
+  );
+
   it('asks for a line of pg_hba.conf that fits the connection', () => {
     const secured = { endpoint: { ...endpoint, tls: 'verify-full' }, speaks: 'sql' } as const;
     const refusal = 'no pg_hba.conf entry for host "10.1.2.3", user "backup", database "shop", SSL encryption';

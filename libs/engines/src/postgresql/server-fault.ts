@@ -247,6 +247,11 @@ const offline: readonly (Case & { fits: RegExp })[] = [
     fault: 'server-unreachable',
     advice: 'The name has no address here. See that it is written right, and that this host’s name servers know it.',
   },
+  {
+    fits: /\b(EMFILE|ENFILE|ENOBUFS|ENOMEM|EADDRNOTAVAIL)\b/,
+    fault: 'server-unreachable',
+    advice: 'It is this host that has no socket, memory or local port left for the connection.',
+  },
   { fits: /EAI_AGAIN/, fault: 'server-unreachable', advice: 'The name servers of this host did not answer.' },
 ];
 

@@ -6,10 +6,13 @@ export interface Notice {
   /** As the server writes it, such as `WARNING`. */
   severity: string;
   message: string;
+  detail?: string | undefined;
   hint?: string | undefined;
 }
 
 const mostNotices = 200;
+/** What a backup keeps of them. */
+const mostWarnings = 20;
 /** What a server says whenever a backup ends with an error, which tells nothing of the reason. */
 const emptyWords = /^aborting backup due to backend exiting/;
 
@@ -24,6 +27,12 @@ export class Notices {
     else this.dropped += 1;
   }
 
+  /** The first warnings, each once: what a backup that is good keeps. */
+  get warnings(): string[] {
+    const warnings = this.kept.filter(({ severity }) => severity === 'WARNING');
+    return [...new Set(warnings.map(asWarned))].slice(0, mostWarnings);
+  }
+
   get count(): number {
     return this.kept.length + this.dropped;
   }
@@ -33,8 +42,8 @@ export class Notices {
     if (this.count === 0) return '';
     let text = 'Before that it said: ';
     let told = 0;
-    for (const { severity, message, hint } of this.kept) {
-      const next = `${told === 0 ? '' : '; '}${severity}: ${clipped(hint ? `${message} (${hint})` : message, 300)}`;
+    for (const notice of this.kept) {
+      const next = `${told === 0 ? '' : '; '}${asWarned(notice)}`;
       if (text.length + next.length + 30 > roomChars) break;
       text += next;
       told += 1;
@@ -44,22 +53,33 @@ export class Notices {
   }
 }
 
+/** A notice in one line. */
+export function asWarned({ severity, message, detail, hint }: Notice): string {
+  const beside = [detail, hint].filter((words) => words !== undefined && words !== '').join(' ');
+  return `${severity}: ${clipped(beside === '' ? message : `${message} (${beside})`, 300)}`;
+}
+
 /** The SQLSTATE of the error. Undefined when it is not the server's. */
 export function sqlStateOf(error: unknown): string | undefined {
   const code = fieldOf(error, 'code') ?? '';
   return /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code) ? code : undefined;
 }
 
-/** What an error says of itself, as sentences: its message, its severity and SQLSTATE, its detail and its hint. */
+/** What an error says of itself, as sentences: its message, its severity and SQLSTATE, its detail, its hint and where it was. */
 export function saidBy(error: unknown): string {
   const state = sqlStateOf(error);
   const message = clipped(messageOf(error), 600);
   if (state === undefined) return sentence(message);
-  const [detail, hint, severity] = [fieldOf(error, 'detail'), fieldOf(error, 'hint'), fieldOf(error, 'severity')];
+  const told = (name: string, label: string, mostChars = 300) => {
+    const text = fieldOf(error, name);
+    return text === undefined ? [] : [`${label}: ${sentence(clipped(text, mostChars))}`];
+  };
+  const severity = fieldOf(error, 'severity');
   return [
     `${message.replace(/[.\s]+$/, '')} (${severity === undefined ? '' : `${severity} `}${state}).`,
-    ...(detail === undefined ? [] : [`Detail: ${sentence(clipped(detail, 300))}`]),
-    ...(hint === undefined ? [] : [`Hint: ${sentence(clipped(hint, 300))}`]),
+    ...told('detail', 'Detail'),
+    ...told('hint', 'Hint'),
+    ...told('where', 'Where', 150),
   ].join(' ');
 }
 

@@ -6,6 +6,7 @@ import { KafkaBroker } from '@strongroom/local-services';
 import type { FeedConfig } from '@strongroom/runtime';
 import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka } from '../../../../test/services/kafka.js';
+import { patienceNow } from '../../../../test/services/patience.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 import { KafkaWitness, kafkaForTests, type Witnessed } from '../../fixtures/kafka-witness.js';
 
@@ -76,6 +77,16 @@ describeWithKafka('the relay', () => {
     const messages = await inKafka(events.length);
     expect(messages).toHaveLength(events.length);
     expect(inOrder(messages).sort()).toEqual([...events].sort());
+  });
+
+  it('sends again and again over one connection, and its log tells of no failure', async () => {
+    const member = await world.member({ handles: false });
+    const instance = world.ids.next();
+    for (let round = 1; round <= 6; round += 1) {
+      await world.append(instance, 2);
+      await inKafka(2 * round);
+    }
+    expect(member.troubles).toEqual([]);
   });
 
   it('that died after it sent, and before it recorded that, is followed by one that sends again: handlers do not notice', async () => {
@@ -255,7 +266,8 @@ describeWithKafka('the relay and the feed, with a broker that fails', () => {
     await world.append(world.ids.next());
     const begun = performance.now();
     await member.close();
-    expect(performance.now() - begun).toBeLessThan(8_000);
+    const tookMs = performance.now() - begun;
+    expect(tookMs).toBeLessThan(8_000 * patienceNow({ measured: true }));
     broker = await broker.restart();
   }, 60_000);
 

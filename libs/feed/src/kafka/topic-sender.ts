@@ -41,8 +41,7 @@ export class TopicSender {
     private readonly topic: string,
     private readonly producer: Producer,
     private readonly metadata: PartitionMetadata[],
-    /** Where each partition with a leader ended when the sender was connected. */
-    readonly ends: ReadonlyMap<number, bigint>,
+    private readonly knownEnds: Map<number, bigint>,
   ) {}
 
   static async connect(kafka: Kafka, topic: string): Promise<TopicSender> {
@@ -70,6 +69,11 @@ export class TopicSender {
     } finally {
       await admin.disconnect().catch(() => {});
     }
+  }
+
+  /** Where each partition ends: as it was with its leader when the sender was connected, and as its acknowledgements say since. */
+  get ends(): ReadonlyMap<number, bigint> {
+    return this.knownEnds;
   }
 
   /** How many partitions the topic has. */
@@ -136,7 +140,9 @@ export class TopicSender {
     const begin = BigInt(answer.baseOffset ?? -1);
     if (begin < 0n) return;
     const before = sent.taken.get(partition);
-    sent.taken.set(partition, { begin: before?.begin ?? begin, end: begin + BigInt(batch.length) });
+    const end = begin + BigInt(batch.length);
+    sent.taken.set(partition, { begin: before?.begin ?? begin, end });
+    this.knownEnds.set(partition, end);
   }
 
   /** Sends a message without its value. Readers find the event in the ledger, by the id and the position in its headers. */

@@ -34,6 +34,7 @@ it('a job that breaks off again and again is counted until it is done, and holds
     putBack: new PutBack(metrics, log),
     catchUp: async () => {},
     passes: () => false,
+    isUnreadable: () => false,
   };
   const [broken, good] = [v7(), v7()];
   let isMended = false;

@@ -6,7 +6,7 @@ import type { SetAside } from '../set-aside.js';
 import { WorkLoop } from '../work-loop.js';
 import type { JobKind } from './job-kind.js';
 import type { LeasedJob } from './jobs.js';
-import { type Hold, LeasedWorker, type Performed } from './leased-worker.js';
+import { type Hold, LeasedWorker, type PassedOver, type Performed } from './leased-worker.js';
 import { MissingJobs, type MissingJobsParts } from './missing-jobs.js';
 
 export interface JobWorkParts extends MissingJobsParts {
@@ -18,6 +18,8 @@ export interface JobWorkParts extends MissingJobsParts {
   setAside: SetAside;
   /** Whether an error is an outage, which passes. */
   passes(error: unknown): boolean;
+  /** Whether an error says that this version can't read a stream. A newer one may. */
+  isUnreadable(error: unknown): boolean;
 }
 
 /** A job that has broken off so often before is counted as set aside. It is tried again when its lease lapses. */
@@ -84,19 +86,30 @@ async function performCounted<Parts extends JobWorkParts>(
   parts: Parts,
   job: LeasedJob,
   hold: Hold,
-): Promise<Performed> {
+): Promise<Performed | PassedOver> {
   const id = `${job.kind}/${job.id}`;
   try {
     const performed = await kind.perform(parts, job, hold);
-    if (job.failures > 0) await parts.setAside.takeBack('job', [id]);
+    if (job.failures > 0 || job.passedBy) await parts.setAside.takeBack('job', [id]);
     return performed;
   } catch (error) {
+    if (!hold.signal.aborted && parts.isUnreadable(error)) return passOver(parts, job, error);
     if (job.failures >= mostBreaks && !hold.signal.aborted && !parts.passes(error)) {
       const reason = `it broke off ${job.failures + 1} times: ${messageOf(error)}`;
       await parts.setAside.put('job', [{ id, accountId: job.accountId, reason }]);
     }
     throw error;
   }
+}
+
+/** The first time it is not set aside: a newer process beside this one may do it at once. */
+async function passOver({ jobs, setAside, log }: JobWorkParts, job: LeasedJob, error: unknown): Promise<PassedOver> {
+  const reason = messageOf(error);
+  log.warn({ job: job.id, attempt: job.attempt }, `${job.kind} is left to processes of a newer version: ${reason}`);
+  if (jobs.hasPassedOver(job)) {
+    await setAside.put('job', [{ id: `${job.kind}/${job.id}`, accountId: job.accountId, reason }]);
+  }
+  return 'passed-over';
 }
 
 function measure<Parts extends JobWorkParts>(

@@ -228,12 +228,30 @@ describe('jobs', () => {
       'any',
       minute,
       [],
+      'this version',
     ]);
     const removed = [...JSON.stringify(plan).matchAll(/"Rows Removed by Filter":(\d+)/g)].map(([, rows]) =>
       Number(rows),
     );
     expect(removed.reduce((sum, rows) => sum + rows, 0)).toBe(0);
   }, 60_000);
+
+  it('passed over by one version are ready for another at once, and for the same one after a minute', async () => {
+    await add(copy());
+    const [older, sameAge, newer] = ['older', 'older', 'newer'].map((reader) => new Jobs(dataSource, reader));
+    const leaseBy = async (by: Jobs | undefined) => (await by?.lease('copy', 'IAD', 'any', 10, minute)) ?? [];
+    const [first] = await leaseBy(older);
+    if (first) await older?.passOver(first);
+    expect(await leaseBy(older)).toEqual([]);
+    expect(await leaseBy(sameAge)).toEqual([]);
+    const [second] = await leaseBy(newer);
+    expect(second).toMatchObject({ attempt: 2, failures: 0, passedBy: ['older'] });
+    if (second) await newer?.retryIn(second, 0);
+    await dataSource.query(`update job set passed_until = passed_until - interval '1 minute'`);
+    const [third] = await leaseBy(sameAge);
+    expect(third).toMatchObject({ attempt: 3, failures: 0 });
+    expect(third && sameAge?.hasPassedOver(third)).toBe(true);
+  });
 
   it('leased by an older version, which told no length, are held for an hour at most', async () => {
     await add(copy());

@@ -8,6 +8,7 @@
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { thisReader } from './reader.js';
 
 export interface NewJob {
   kind: string;
@@ -36,6 +37,8 @@ export interface LeasedJob {
   /** How often the job had been added when it was leased. */
   readonly asked: number;
   readonly owner: string;
+  /** The readers that could not read a stream of the job, as `thisReader` names them. */
+  readonly passedBy?: readonly string[] | undefined;
 }
 
 export interface JobProgress {
@@ -56,10 +59,18 @@ export interface LaneLoad {
 
 const leasedRows = z.array(
   z
-    .object({ id: z.string(), account_id: z.string(), attempt: z.int(), failures: z.int(), asked: z.int() })
-    .transform(({ account_id, ...rest }) => ({
+    .object({
+      id: z.string(),
+      account_id: z.string(),
+      attempt: z.int(),
+      failures: z.int(),
+      asked: z.int(),
+      passed_by: z.array(z.string()).nullable(),
+    })
+    .transform(({ account_id, passed_by, ...rest }) => ({
       ...rest,
       accountId: account_id,
+      passedBy: passed_by ?? undefined,
     })),
 );
 const bytes = z.coerce.number();
@@ -75,6 +86,12 @@ const isFree = `(lease_until is null or lease_until < now()
   or lease_until > now() + coalesce(lease_ms, ${longestOlderLeaseMs}) * interval '1 ms' + ${slack})`;
 const wasMistaken = `paused_at > now() + ${slack}`;
 
+/** How long a version leaves a job to the others that it can't read a stream of. It may be that nobody can, until that is mended. */
+const passedMs = 60_000;
+/** Of the reader `$7`. */
+const isPassed = `(passed_by @> array[$7::text] and passed_until > now()
+  and passed_until <= now() + ${passedMs} * interval '1 ms' + ${slack}) is true`;
+
 const readyRows = z.array(z.object({ id: z.string(), ready_at: z.date() }));
 /** How many rows of old news one statement removes. */
 const oldNewsAtOnce = 5_000;
@@ -83,7 +100,11 @@ const idRows = z.array(z.object({ id: z.string() }));
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
 export class Jobs {
-  constructor(private readonly dataSource: DataSource) {}
+  /** @param reader names what this process can read */
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly reader = thisReader,
+  ) {}
 
   /** Adds jobs within a transaction; one that is there already stays as it is, and is done again if it is held. */
   async add(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
@@ -161,12 +182,13 @@ export class Jobs {
       await this.dataSource.query(
         `with due as (
            select kind, id, ready_at from job
-           where kind = $1 and lane = $2 and ready_at <= now() and ${isFree} and id <> all($6::uuid[])
+           where kind = $1 and lane = $2 and ready_at <= now() and ${isFree} and id <> all($6::uuid[]) and not ${isPassed}
            order by ready_at, id limit $3 for update skip locked
          ), mistaken as (
            -- In this order only its index serves, by which the many that wait as they should are not even looked at.
            select kind, id, ready_at from job
            where kind = $1 and lane = $2 and ready_at > now() and ${wasMistaken} and ${isFree} and id <> all($6::uuid[])
+             and not ${isPassed}
            order by paused_at limit $3 for update skip locked
          ), free as (
            select * from due union all select * from mistaken order by ready_at limit $3
@@ -175,10 +197,10 @@ export class Jobs {
            update job set attempt = attempt + 1, failures = failures + (lease_until is not null)::int,
              lease_owner = $4, lease_until = now() + $5 * interval '1 ms', lease_ms = $5, done_bytes = 0
            from free where job.kind = free.kind and job.id = free.id
-           returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.ready_at
+           returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.passed_by, job.ready_at
          )
-         select id, account_id, attempt, failures, asked from leased order by ready_at, id`,
-        [kind, lane, limit, owner, leaseMs, inHand],
+         select id, account_id, attempt, failures, asked, passed_by from leased order by ready_at, id`,
+        [kind, lane, limit, owner, leaseMs, inHand, this.reader],
       ),
     );
     return rows.map((row) => ({ kind, lane, owner, ...row }));
@@ -227,6 +249,25 @@ export class Jobs {
          ready_at = now() + case when asked = $7 then $5 else 0 end * interval '1 ms'`,
       [ms, hasFailed ? 1 : 0, job.asked],
     );
+  }
+
+  /**
+   * Gives back a job of which this version can't read a stream. No failure is counted, and it is ready at once for others that can
+   * read more. Those that read the same leave it for a minute.
+   */
+  async passOver(job: LeasedJob): Promise<void> {
+    await this.touch(
+      job,
+      `update job set lease_owner = null, lease_until = null, ready_at = now(), paused_at = now(),
+         passed_by = case when passed_by @> array[$5::text] then passed_by else array_append(passed_by, $5::text) end,
+         passed_until = now() + $6 * interval '1 ms'`,
+      [this.reader, passedMs],
+    );
+  }
+
+  /** Whether this version has passed the job over before it was leased. */
+  hasPassedOver({ passedBy }: LeasedJob): boolean {
+    return passedBy?.includes(this.reader) ?? false;
   }
 
   /** Makes jobs that wait ready at once, within a transaction. A job that is held is ready as soon as it is given back. */

@@ -18,6 +18,9 @@ export interface Hold {
 /** What becomes of the job: it is over, or ready again after a while. `hasFailed` counts it in the job's `failures`. */
 export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean };
 
+/** It is left to versions that can read more than this one. */
+export type PassedOver = 'passed-over';
+
 export interface LeasedWork {
   kind: string;
   lane: string;
@@ -28,7 +31,7 @@ export interface LeasedWork {
   /** How often to look for jobs, in milliseconds. */
   pollMs: number;
   /** Throws only when nothing could be recorded; the job is then left to its lease and leased anew when that lapses. */
-  perform(job: LeasedJob, hold: Hold): Promise<Performed>;
+  perform(job: LeasedJob, hold: Hold): Promise<Performed | PassedOver>;
 }
 
 export class LeasedWorker {
@@ -97,6 +100,7 @@ export class LeasedWorker {
         },
       });
       if (performed === 'finished') await this.jobs.finish(job);
+      else if (performed === 'passed-over') await this.jobs.passOver(job);
       else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed);
     } catch (error) {
       if (stop.signal.aborted) {

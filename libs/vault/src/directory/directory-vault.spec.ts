@@ -210,6 +210,23 @@ describe('a directory vault', () => {
     expect(await readdir(folder)).toContain('.spare');
   });
 
+  it('that is full when a process begins can be read, and has room to remove a backup', async () => {
+    await vault.identify();
+    const { backupId } = await storeSample(vault);
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new FullDisk(folder)));
+    await expect(full.identify()).resolves.toMatchObject({ region: 'DFW' });
+    await expect(full.verify(backupId)).resolves.toBeDefined();
+    await expect(full.purge(backupId, 1)).resolves.toMatchObject({ places: 1 });
+    expect(await readdir(folder)).toContain('.spare');
+  });
+
+  it('that is full and has no identity yet gets none, and says that it is full', async () => {
+    const files = new FullDisk(folder);
+    files.isFull = true;
+    const full = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, files));
+    await expect(full.identify()).rejects.toMatchObject({ code: 'vault-full' });
+  });
+
   it('that is full has room to tidy up, and keeps some for the next time', async () => {
     await vault.identify();
     const { backupId } = await storeSample(vault);

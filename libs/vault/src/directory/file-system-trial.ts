@@ -28,11 +28,12 @@ export async function tryFileSystem(root: VaultRoot): Promise<string[]> {
       if (readOnly.has(codeOf(error))) return [];
       throw error;
     }
-    if ((await outcomeOf(files.writeNew(one, bytes))) !== 'EEXIST')
+    if (!(await isRefused(files.writeNew(one, bytes))))
       throw lacks(root, 'makes a file anew though it is there already (O_EXCL is not kept)');
-    const linked = await outcomeOf(files.link(one, other));
-    if (linked !== '') throw noLinks(root, linked);
-    if ((await outcomeOf(files.link(one, other))) !== 'EEXIST')
+    await files.link(one, other).catch((error: unknown) => {
+      throw isWithoutLinks(error) ? noLinks(root, codeOf(error), error) : error;
+    });
+    if (!(await isRefused(files.link(one, other))))
       throw lacks(root, 'gives a file a name that another file has already');
     if (!(await files.readFile(other)).equals(bytes))
       throw lacks(root, 'does not read under a second name what was written under the first');
@@ -63,15 +64,13 @@ function unsynced({ region, path }: VaultRoot): string {
   return `the file system of the vault of ${region} (${path}) can't sync folders. A power cut of its server may take backups back that were made in the last seconds before it; the copies in other regions are not touched`;
 }
 
-/** The code that an operation fails with; empty when it succeeds. */
-async function outcomeOf(operation: Promise<unknown>): Promise<string> {
+/** Whether a name is refused because it is there. Any other error says nothing of the file system's properties. */
+async function isRefused(operation: Promise<unknown>): Promise<boolean> {
   try {
     await operation;
-    return '';
+    return false;
   } catch (error) {
-    const code = codeOf(error);
-    // What passes, or concerns the whole disk, says nothing of the file system's properties.
-    if (['EIO', 'ENOSPC', 'EDQUOT', 'ENOENT', 'ESTALE', 'ETIMEDOUT', ''].includes(code)) throw error;
-    return code;
+    if (codeOf(error) === 'EEXIST') return true;
+    throw error;
   }
 }

@@ -67,6 +67,51 @@ describe('a vault on a file system without what keeps attempts apart', () => {
   });
 });
 
+describe('a vault on a file system that fails for a while', () => {
+  it.each([
+    ['create', 'EMFILE', 2],
+    ['create', 'EIO', 2],
+    ['link', 'EAGAIN', 1],
+    ['link', 'ENFILE', 2],
+  ])('is away, and not refused for what it lacks (%s: %s)', async (failing, code, at) => {
+    class Failing extends VaultFiles {
+      count = 0;
+      protected override async step<T>(operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
+        if (operation === failing) this.count += 1;
+        if (operation !== failing || this.count !== at) return perform();
+        throw Object.assign(new Error(`${code}: made up`), { code });
+      }
+    }
+    const vault = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new Failing()));
+    await expect(vault.identify()).rejects.toMatchObject({ code: 'vault-unavailable' });
+    expect(await vault.identify()).toMatchObject({ region: 'DFW' });
+  });
+});
+
+describe('a vault whose folder is a file', () => {
+  it('says so, and is not said to be missing', async () => {
+    const path = join(folder, 'file');
+    await writeFile(path, '');
+    await expect(new DirectoryVault('DFW', path).identify()).rejects.toMatchObject({
+      code: 'vault-unavailable',
+      message: expect.stringContaining(`what lies at ${path} is no folder`),
+    });
+  });
+
+  it('whose state can not be told is not said to be missing', async () => {
+    class Closed extends VaultFiles {
+      protected override async step<T>(): Promise<T> {
+        throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
+      }
+    }
+    const vault = new DirectoryVault('DFW', folder, new VaultRoot('DFW', folder, new Closed()));
+    await expect(vault.identify()).rejects.toMatchObject({
+      code: 'vault-unavailable',
+      message: expect.stringContaining('EACCES: permission denied. See that its disk works'),
+    });
+  });
+});
+
 it('a backup is removed though somebody still reads it over a network file system, which keeps what is open', async () => {
   class OpenElsewhere extends VaultFiles {
     protected override async step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {

@@ -10,7 +10,7 @@ import { codeOf } from '../error-code.js';
 import type { VaultIdentity, VaultMemory } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { tryFileSystem } from './file-system-trial.js';
-import { absentAs, type VaultRoot } from './vault-root.js';
+import { absentAs, isFull, type VaultRoot } from './vault-root.js';
 
 export const markerName = 'vault.json';
 
@@ -45,7 +45,7 @@ export class VaultMarker {
       if (found && found.region !== region) throw this.ofAnother(found.region);
       if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
       if (this.known) return this.known;
-      const weaknesses = await tryFileSystem(this.root);
+      const weaknesses = await this.weaknesses(found);
       const marked = found ?? (await this.make());
       if (!marked) return undefined;
       if (marked.region !== region) throw this.ofAnother(marked.region);
@@ -57,6 +57,16 @@ export class VaultMarker {
       this.known = identity;
       return identity;
     });
+  }
+
+  /** A vault that is full must still be read and emptied. Its file system was tried before it got its marker. */
+  private async weaknesses(found: Marker | undefined): Promise<string[]> {
+    try {
+      return await tryFileSystem(this.root);
+    } catch (error) {
+      if (found && isFull(error)) return [];
+      throw error;
+    }
   }
 
   private async read(): Promise<Marker | undefined> {

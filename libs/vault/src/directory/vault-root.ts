@@ -50,7 +50,7 @@ export class VaultRoot {
   }
 
   async isThere(): Promise<boolean> {
-    return (await this.files.stat(this.path).catch(() => undefined))?.isDirectory() ?? false;
+    return (await this.whyNotThere()) === undefined;
   }
 
   /** Runs operations of the file system and makes a fault of their error. @param what is done, such as "write base.tar.zst" */
@@ -88,13 +88,25 @@ export class VaultRoot {
       const message = `The vault of ${region} (${path}) is full: it could not ${what}. Make room in it, or remove backups that are not needed.`;
       return new VaultFault('vault-full', region, message, { cause: error });
     }
-    if (!(await this.isThere())) {
-      const message = `The vault of ${region} could not ${what}: its folder ${path} is not there. Mount its disk; if the vault is new, make the folder.`;
+    const notThere = await this.whyNotThere();
+    if (notThere !== undefined) {
+      const message = `The vault of ${region} could not ${what}: ${notThere}. Mount its disk; if the vault is new, make the folder.`;
       return new VaultFault('vault-unavailable', region, message, { cause: error });
     }
     const why = messageOf(error);
     const message = `The vault of ${region} (${path}) could not ${what}: ${why}. See that its disk works and that this process may read and write there.`;
     return new VaultFault('vault-unavailable', region, message, { cause: error });
+  }
+
+  /** Undefined when the folder is there, and when the system does not let this process tell. */
+  private async whyNotThere(): Promise<string | undefined> {
+    try {
+      const found = await this.files.stat(this.path);
+      return found.isDirectory() ? undefined : `what lies at ${this.path} is no folder`;
+    } catch (error) {
+      const isMissing = ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
+      return isMissing ? `its folder ${this.path} is not there` : undefined;
+    }
   }
 
   /** An id may come from the command line, and must not lead out of the vault. */
@@ -108,7 +120,7 @@ export class VaultRoot {
   }
 }
 
-function isFull(error: unknown): boolean {
+export function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes(codeOf(error));
 }
 

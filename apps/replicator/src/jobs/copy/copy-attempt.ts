@@ -11,7 +11,13 @@ import {
   copyDecider,
   fold,
 } from '@strongroom/domain';
-import { type CausedLedger, type Executed, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import {
+  type CausedLedger,
+  type Executed,
+  isForNewerVersion,
+  LeasedLedger,
+  type LeasedLedgerParts,
+} from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
@@ -168,7 +174,7 @@ export class CopyAttempt {
       const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
       return await this.complete(toMake, made, startedAt);
     } catch (error) {
-      if (hold.signal.aborted) throw error;
+      if (hold.signal.aborted || isForNewerVersion(error)) throw error;
       await parts.away.tell(error);
       return error instanceof SourcesRetired ? this.strand(toMake, error) : this.fail(toMake, error);
     }
@@ -277,6 +283,7 @@ export class CopyAttempt {
   /** Empties the region of a copy whose deletion was asked for, and only then records it as deleted. */
   private async clear(asked: Asked): Promise<Performed> {
     const { vaults, retryMs } = this.parts;
+    const { failures } = this.job;
     const { copyId, backupId, region } = asked.copy.request;
     // The copy is read again: no attempt can begin any more, so its newest attempt is the last one.
     const copy = await this.ledger.stateOf(copyDecider, copyId);
@@ -287,7 +294,7 @@ export class CopyAttempt {
       await endingWith(vaults.of(region), this.hold.signal).purge(backupId, attempt);
     } catch (error) {
       asked.log.warn({ err: error }, 'a deleted copy could not be removed; tried again');
-      return { retryInMs: retryMs };
+      return { retryInMs: pauseMs(retryMs, failures, longestPauseMs), hasFailed: true };
     }
     await this.record(asked, { type: 'ConfirmCopyDeletion' });
     return 'finished';

@@ -24,7 +24,7 @@ import {
   type StoredBackup,
   storeBackup,
 } from '@strongroom/engines';
-import { type CausedLedger, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
+import { type CausedLedger, isForNewerVersion, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { delayOf } from './delays.js';
@@ -104,7 +104,7 @@ export class BackupAttempt {
     if ((backup.is !== 'requested' && backup.is !== 'running') || !request) return 'finished';
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
     const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
-    return job.failures >= mostLost ? this.failAsLost(asked) : this.begin(asked);
+    return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.begin(asked);
   }
 
   private async failAsLost(asked: Asked): Promise<Performed> {
@@ -130,24 +130,26 @@ export class BackupAttempt {
 
   private async make(asked: Asked): Promise<Performed> {
     const startedAt = this.parts.clock.now();
+    // Somebody may put the clock right meanwhile.
+    const begunMs = performance.now();
     let stored: StoredBackup | undefined;
     try {
       stored = await this.store(asked, startedAt);
     } catch (error) {
-      if (this.hold.signal.aborted) throw error;
-      return this.endInVain(asked, error, startedAt);
+      if (this.hold.signal.aborted || isForNewerVersion(error)) throw error;
+      return this.endInVain(asked, error, performance.now() - begunMs);
     }
     if (stored) await this.complete(asked, stored, startedAt);
     return 'finished';
   }
 
   /** Ends an attempt that failed. Another one follows when the fault passes and the window is not used up. */
-  private async endInVain(asked: Asked, error: unknown, startedAt: Date): Promise<Performed> {
+  private async endInVain(asked: Asked, error: unknown, attemptMs: number): Promise<Performed> {
     const { backup, log } = asked;
     const { retries } = backup;
     const now = this.parts.clock.now();
     const { code, message } = faultOf(error);
-    const next = canPass(error) && nextTry(retries, now, await this.leftMs(backup, startedAt, now));
+    const next = canPass(error) && nextTry(retries, now, await this.leftMs(backup, attemptMs, now));
     if (next) return this.tryAgain(asked, error, next, Date.parse(next.retryAt) - now.getTime());
     const reason = triedInVain(retries, message, now);
     log.error({ err: error }, `backup failed: ${reason}`);
@@ -159,11 +161,11 @@ export class BackupAttempt {
    * How long the backup is still tried again. One that a client has asked for makes up for a slot that was skipped because of
    * it: the slot's own backup would have been tried for longer.
    */
-  private async leftMs(backup: OpenBackup, startedAt: Date, now: Date): Promise<number> {
+  private async leftMs(backup: OpenBackup, attemptMs: number, now: Date): Promise<number> {
     const { retryWindowMs } = this.parts;
     const { trigger } = backup.request;
     const windowMs = trigger === 'slot' ? retryWindowMs : Math.min(retryWindowMs, longestForClientsMs);
-    const leftMs = leftOfWindow(backup.retries, now.getTime() - startedAt.getTime(), windowMs);
+    const leftMs = leftOfWindow(backup.retries, attemptMs, windowMs);
     if (leftMs > 0 || trigger === 'slot' || retryWindowMs === 0) return leftMs;
     const skipped = await this.ledger.outlast('looking for slots that were skipped', () =>
       this.parts.skipped.newestFor(backup.accountId, { ...backup.request, backupId: this.backupId }),
@@ -287,27 +289,38 @@ export class BackupAttempt {
       const told = { type: 'NoteVersion', instanceId, endpoint: this.endpoint, datastore } as const;
       await ledger.record(instanceDecider, instanceId, told);
     }
-    const command = { type: 'CompleteBackup', ...this.thisAttempt, identity, datastore, result } as const;
+    const command = {
+      type: 'CompleteBackup',
+      ...this.thisAttempt,
+      ...(identity && { identity }),
+      datastore,
+      result,
+    } as const;
     const completed = await ledger.record(backupDecider, this.backupId, command);
     if (isRefusal(completed)) {
       log.warn(`backup not completed: ${completed.message}`);
       return;
     }
-    if (identity.another) this.warnOf(asked, identity.lineage, identity.another);
+    if (identity?.another) this.warnOf(asked, identity.lineage, identity.another);
     const ms = this.parts.clock.now().getTime() - startedAt.getTime();
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
   }
 
-  /** Identifies the server of the backup. Since the bytes are safe by now, this waits for a vault that is away. */
-  private identify({ backup, ledger }: Asked, { facts }: StoredBackup): Promise<BackupIdentity> {
+  /**
+   * Identifies the server of the backup. The bytes are safe by now, so nothing but the ledger is waited for: without an identity
+   * the backup replaces no other, and the next backup identifies it.
+   */
+  private async identify({ backup, ledger, log }: Asked, { facts }: StoredBackup): Promise<BackupIdentity | undefined> {
     const { accountId, request } = backup;
     const { instanceId, datastore } = request;
     const identified = { backupId: this.backupId, accountId, instanceId, datastoreType: datastore.type, facts };
-    return ledger.outlast(
-      'telling the server',
-      () => this.parts.lineage.identify(identified, ledger.context),
-      (error) => isOutage(error) || (error instanceof VaultFault && error.retryable),
-    );
+    try {
+      return await ledger.outlast('telling the server', () => this.parts.lineage.identify(identified, ledger.context));
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      log.warn({ err: error }, `the server of the backup is told later: ${faultOf(error).message}`);
+      return undefined;
+    }
   }
 
   private warnOf(
@@ -324,11 +337,22 @@ export class BackupAttempt {
 }
 
 /**
+ * How many attempts began and told no end. An older version that can't read the stream loses the job without having begun an
+ * attempt, and such a loss says nothing about the backup.
+ */
+function unended(history: readonly RecordedEvent[]): number {
+  const count = (type: RecordedEvent['type']) => history.filter((event) => event.type === type).length;
+  return count('BackupStarted') - count('BackupAttemptFailed');
+}
+
+/**
  * Whether another attempt can help. What was read back damaged was written by this attempt, and the next one writes it anew;
- * a parent that is damaged is no such fault, because nothing can be built on it.
+ * a parent that is damaged is no such fault, because nothing can be built on it. Where the vault knows a later attempt, a
+ * ledger that was put back to an earlier time may not: its attempts go on until their number is the highest.
  */
 function canPass(error: unknown): boolean {
-  return faultOf(error).retryable || isSpoilt(error);
+  const isLate = error instanceof VaultFault && error.code === 'upload-superseded';
+  return faultOf(error).retryable || isSpoilt(error) || isLate;
 }
 
 /** The parent could not be read because its vault was away for a moment: nothing is wrong with it. */

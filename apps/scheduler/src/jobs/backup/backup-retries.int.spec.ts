@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EventData, streamOf } from '@strongroom/contracts';
 import { whySkipped } from '@strongroom/domain';
-import type { LeasedJob, Performed } from '@strongroom/runtime';
+import type { Clock, LeasedJob, Performed } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import { CustomerDatabase } from '../../../../../test/customer-database.js';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
@@ -31,10 +31,10 @@ const windowMs = 60_000;
 const attempt = (
   backupId: string,
   job: Partial<LeasedJob> = {},
-  { vault = world.vault, retryWindowMs = windowMs }: { vault?: Vault; retryWindowMs?: number } = {},
+  { vault = world.vault, ...parts }: { vault?: Vault; retryWindowMs?: number; clock?: Clock } = {},
 ): Promise<Performed> =>
   new BackupAttempt(
-    { ...world, vault, retryWindowMs, vaults: { regions: ['DFW', 'IAD'] } },
+    { ...world, retryWindowMs: windowMs, ...parts, vault, vaults: { regions: ['DFW', 'IAD'] } },
     world.job('backup', backupId, job),
     world.hold(),
   ).perform();
@@ -114,6 +114,27 @@ describe('a backup whose fault passes', () => {
         reason: expect.stringMatching(/^The backup was tried 3 times, .* because: The vault of DFW is away\.$/),
       },
     });
+  });
+
+  it('is tried for its whole window though a clock is put forward during an attempt', async () => {
+    const backupId = await ofSlot();
+    let isForward = false;
+    const clock = { now: () => new Date(Date.now() + (isForward ? 86_400_000 : 0)) };
+    const vault = new EventfulVault(world.vault, () => {
+      isForward = true;
+      return Promise.reject(away);
+    });
+    expect(await attempt(backupId, {}, { vault: unavailable() })).toEqual({ retryInMs: 5_000 });
+    expect(await attempt(backupId, { attempt: 2 }, { vault, clock })).toEqual({ retryInMs: 10_000 });
+  });
+
+  it('is tried again when the vault knows a later attempt than the ledger does', async () => {
+    const backupId = await ofSlot();
+    await world.vault.begin(backupId, 2);
+    expect(await attempt(backupId)).toEqual({ retryInMs: 5_000 });
+    expect(await failuresOf(backupId)).toMatchObject([{ code: 'upload-superseded' }]);
+    expect(await attempt(backupId, { attempt: 3 })).toBe('finished');
+    expect(await lastOf(backupId)).toMatchObject({ type: 'BackupCompleted', data: { attempt: 3 } });
   });
 
   it('is not tried again where the deployment makes nothing up for', async () => {

@@ -23,7 +23,7 @@ function waited(since: string, what: string, now: Date): Delay | undefined {
   const minutes = Math.floor(delayMs / 60_000);
   return {
     ground: 'no-runner-free',
-    reason: `No scheduler began the backup for ${minutes} min after ${what}: either none ran, or all were busy with other backups (STRONGROOM_BACKUP_CONCURRENCY).`,
+    reason: `No scheduler began the backup for ${minutes} min after ${what}: none ran, or none could reach the ledger's database, or all were busy with other backups (STRONGROOM_BACKUP_CONCURRENCY).`,
     delayMs,
   };
 }

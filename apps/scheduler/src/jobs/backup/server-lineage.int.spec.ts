@@ -3,9 +3,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
 import { storeBackup } from '@strongroom/engines';
+import { VaultFault } from '@strongroom/vault';
 import { CustomerDatabase } from '../../../../../test/customer-database.js';
+import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { ScheduledInstance } from '../../../fixtures/scheduled-instance.js';
+import { BackupAttempt } from './backup-attempt.js';
+import { ServerLineage } from './server-lineage.js';
 
 let customer: CustomerDatabase;
 let world: RunnerWorld;
@@ -170,6 +174,21 @@ describe('a backup from before lineages were recorded', () => {
     expect((await typesOf(old)).at(-1)).toBe('BackupIdentified');
     expect(await instance.shown(other)).toMatchObject({ anotherServer: { formerBackupId: old } });
     expect((await instance.backups.newestCompleted(instance.instanceId))?.id).toBe(now);
+  }, 120_000);
+
+  it('whose vault is away holds up no backup that is safe: both are identified with the next one', async () => {
+    const old = await unidentified();
+    const now = await world.request(instance.instanceId);
+    const manifest = async (backupId: string) => {
+      if (backupId === old) throw new VaultFault('vault-unavailable', 'DFW', 'The vault of DFW is away.');
+      return world.vault.manifest(backupId);
+    };
+    const lineage = new ServerLineage({ ...world, vault: Object.assign(new PassingVault(world.vault), { manifest }) });
+    const parts = { ...world, lineage, vaults: { regions: both } };
+    await new BackupAttempt(parts, world.job('backup', now), world.hold()).perform();
+    expect(await instance.shown(now)).toMatchObject({ status: 'COMPLETED', lineage: null });
+    const next = await instance.slot();
+    expect([await lineageOf(old), await lineageOf(now), await lineageOf(next)]).toEqual([old, old, old]);
   }, 120_000);
 
   it('whose manifest is gone is of no lineage: nothing takes its place', async () => {

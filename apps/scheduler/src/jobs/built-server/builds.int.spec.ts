@@ -146,6 +146,24 @@ describe('the build of a server', () => {
     expect(await shown()).toMatchObject({ status: 'ERROR', fault: { code: 'vault-unavailable' } });
   }, 60_000);
 
+  it('is tried again when its home region has lost the backup and the region that has it is away', async () => {
+    const away = new (class extends PassingVault {
+      override readonly region = 'IAD';
+      override async manifest(): Promise<undefined> {
+        throw new VaultFault('vault-unavailable', 'IAD', 'The vault of IAD is away.');
+      }
+    })(world.vault);
+    await world.vault.purge(backupId, 1);
+    const vaults = new Vaults(
+      new Map([
+        ['DFW', world.vault],
+        ['IAD', away],
+      ]),
+    );
+    expect(await build({ vaults })).toEqual({ retryInMs: 5_000 });
+    expect(await shown()).toMatchObject({ status: 'BUILD', fault: { code: 'vault-unavailable' } });
+  });
+
   it('that has ended its scheduler again and again is given up', async () => {
     expect(await build({}, { failures: 5 })).toBe('finished');
     expect(await shown()).toMatchObject({ status: 'ERROR', fault: { code: 'runner-lost' } });

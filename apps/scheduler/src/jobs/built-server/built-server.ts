@@ -22,11 +22,19 @@ import {
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
-import { type CausedLedger, execute, isOutage, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
-import type { Hold, LeasedJob, Performed } from '@strongroom/runtime';
-import { codeOf, endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import {
+  type CausedLedger,
+  execute,
+  isForNewerVersion,
+  isOutage,
+  LeasedLedger,
+  type LeasedLedgerParts,
+} from '@strongroom/ledger';
+import type { Clock, Hold, LeasedJob, Performed } from '@strongroom/runtime';
+import { codeOf, endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
+  clock: Clock;
   credentials: Credentials;
   vaults: Vaults;
   homeRegion: string;
@@ -121,7 +129,8 @@ export class BuiltServer {
       server = undefined;
       // It can't be known here whether the server is built, or whether another attempt has it. The next lease looks
       // again.
-      if (this.hold.signal.aborted || isOutage(error) || attempt?.isCurrent === false) throw error;
+      if (this.hold.signal.aborted || isOutage(error) || isForNewerVersion(error) || attempt?.isCurrent === false)
+        throw error;
       retryInMs = await this.endInVain(unusableAs(error, this.parts.folder), ledger, history);
     } finally {
       await attempt?.discard().catch((error: unknown) => {
@@ -133,7 +142,7 @@ export class BuiltServer {
   }
 
   /**
-   * Records why the server is not built: for good, or until a vault that is away is back.
+   * Records why the server is not built: for good, or until a vault can give the backup.
    * @returns the pause before the next attempt; undefined when there is none
    */
   private async endInVain(
@@ -142,10 +151,11 @@ export class BuiltServer {
     history: readonly RecordedEvent[],
   ): Promise<number | undefined> {
     const { code, message: reason } = faultOf(error);
+    const { clock } = this.parts;
     const tries = history.filter(({ type }) => type === 'InstanceBuildAttemptFailed').length;
-    if (error instanceof VaultFault && isOutageOfVault(code) && tries < mostTries) {
+    if (canPass(error) && tries < mostTries) {
       const retryInMs = Math.min(firstRetryMs * 2 ** tries, longestRetryMs);
-      const retryAt = new Date(Date.now() + retryInMs).toISOString();
+      const retryAt = new Date(clock.now().getTime() + retryInMs).toISOString();
       this.parts.log.warn({ err: error, instance: this.job.id }, `instance not built now: ${reason}`);
       await ledger.record(instanceDecider, this.job.id, { type: 'FailBuildAttempt', code, reason, retryAt });
       return retryInMs;
@@ -184,13 +194,14 @@ export class BuiltServer {
   /**
    * Restores the backup from the home vault, or else from the nearest region that holds the chain whole.
    * @returns the region
+   * @throws where none gives it now, the fault of a region that may give it later
    */
   private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
     const { vaults, homeRegion, log } = this.parts;
     const backup = await this.ledger.stateOf(backupDecider, backupId);
     const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
-    let why: unknown;
+    const faults: unknown[] = [];
     for (const region of regions) {
       try {
         await this.restoreFrom(region, { backupId, expectedSha256 }, attempt);
@@ -198,10 +209,10 @@ export class BuiltServer {
       } catch (error) {
         if (!isOfVault(error) || this.hold.signal.aborted) throw error;
         log.warn({ err: error, backup: backupId, region }, `not restored from ${region}: ${error.message}`);
-        why ??= error;
+        faults.push(error);
       }
     }
-    throw why;
+    throw faults.find(canPass) ?? faults[0];
   }
 
   /** @param backup with the digest that the ledger has: another backup of the same id is not restored */
@@ -272,7 +283,7 @@ export class BuiltServer {
       await execute({ ledger, ids }, instanceDecider, target, command);
       return true;
     } catch (error) {
-      if (!isOutage(error)) throw error;
+      if (!isOutage(error) && !isForNewerVersion(error)) throw error;
       return false;
     }
   }
@@ -286,11 +297,14 @@ export class BuiltServer {
     return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
   }
 
-  /** While the ledger can't be asked, the server goes on as it is. */
+  /**
+   * While the ledger can't be asked, the server goes on as it is. So it does when the instance was changed in a way that only a
+   * newer version knows: the data are here, and no other process could run it.
+   */
   private async isForgotten(): Promise<boolean> {
     try {
-      const history = await this.parts.ledger.readStream(streamOf('instance', this.job.id));
-      return fold(instanceDecider, history).is === 'forgotten';
+      const known = await this.parts.ledger.readableOf(streamOf('instance', this.job.id));
+      return known.some(({ type }) => type === 'InstanceForgotten');
     } catch (error) {
       if (!isOutage(error)) throw error;
       return false;
@@ -333,6 +347,11 @@ function unusableAs(error: unknown, folder: string): unknown {
   if (error instanceof Fault || !unusable.has(codeOf(error))) return error;
   const message = `The server can't be kept in ${folder} (STRONGROOM_INSTANCES_DIR of the scheduler): ${messageOf(error)}. See that the folder is there, that the scheduler may write in it, and that its disk has room.`;
   return new EngineFault('restore-target-unusable', message, { cause: error });
+}
+
+/** Whether the vault may give the backup later. */
+function canPass(error: unknown): boolean {
+  return error instanceof VaultFault && error.retryable;
 }
 
 /** Whether the fault is the vault's: another region may hold what this one has lost. */

@@ -230,7 +230,7 @@ describe('retention', () => {
     const old = await store({ copies: ['IAD', 'ORD'] });
     const newer = await store({ copies: ['IAD'] });
     await world.retain(newer, 'DFW', 'IAD', 'ORD');
-    expect((await world.typesOf(old)).at(-1)).toBe('BackupCompleted');
+    expect((await world.typesOf(old)).at(-1)).toBe('BackupDeletionPutOff');
     await world.retain(newer, 'DFW', 'IAD');
     expect((await world.typesOf(old)).at(-1)).toBe('BackupDeletionRequested');
   });
@@ -262,6 +262,6 @@ describe('retention', () => {
     const old = await store({ madeIn: 'IAD' });
     const newer = await store({ madeIn: 'DFW' });
     await world.retain(newer, 'IAD', 'ORD');
-    expect((await world.typesOf(old)).at(-1)).toBe('BackupCompleted');
+    expect((await world.typesOf(old)).at(-1)).toBe('BackupDeletionPutOff');
   });
 });

@@ -177,14 +177,14 @@ export class BaseBackup implements Submittable, CopySink {
         if (body.toString('latin1').startsWith('BASE_BACKUP')) this.isComplete = true;
         return;
       case 'E': {
-        const { C: code = '', M: message = '', V: severity, D: detail, H: hint } = errorFields(body);
-        const error = Object.assign(new Error(message), { code, severity, detail, hint });
+        const { C: code = '', M: message = '', V: severity, D: detail, H: hint, W: where } = errorFields(body);
+        const error = Object.assign(new Error(message), { code, severity, detail, hint, where });
         this.end(this.options.connection.faultOf(error));
         return;
       }
       case 'N': {
-        const { V: severity = 'NOTICE', M: message = '', H: hint } = errorFields(body);
-        this.options.connection.notices.add({ severity, message, hint });
+        const { V: severity = 'NOTICE', M: message = '', D: detail, H: hint } = errorFields(body);
+        this.options.connection.notices.add({ severity, message, detail, hint });
         return;
       }
       case 'Z':

@@ -58,7 +58,7 @@ async function begin(
   signal.addEventListener('abort', stop, { once: true });
   try {
     connection = await ServerConnection.open(target, 'replication', { connectMs: patience.connectMs, signal });
-    const { client, silence } = connection;
+    const { client, silence, notices } = connection;
     silence.set(patience.answerMs, unanswered);
     const server = await describe(client);
     if (parent) {
@@ -96,7 +96,7 @@ async function begin(
           timeline: start.timeline,
           isIncremental,
         });
-        return resultOf(server, start, endLsn, { ...left, parent: parent?.manifest });
+        return resultOf(server, start, endLsn, { ...left, parent: parent?.manifest, warnings: notices.warnings });
       })
       .catch((error: unknown) => {
         throw signal.aborted ? cancelled(error) : error;
@@ -170,7 +170,16 @@ function resultOf(
   server: Server,
   { timeline, startLsn, tablespaces }: BackupStart,
   endLsn: string,
-  { history, replicationSlot, noReplicationSlot, parent }: Left & { parent: VaultManifest | undefined },
+  {
+    history,
+    replicationSlot,
+    noReplicationSlot,
+    parent,
+    warnings,
+  }: Left & {
+    parent: VaultManifest | undefined;
+    warnings: readonly string[];
+  },
 ): EngineResult {
   return {
     datastore: { type: 'postgresql', version: server.version },
@@ -185,6 +194,7 @@ function resultOf(
       slotMadeAt: replicationSlot === null ? null : madeAtEnd,
       ...(parent ? parentFacts(parent) : noParent),
       limitBlocks: parent ? limitBlocksName : null,
+      warnings: warnings.map((said) => ({ said })),
       tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),
     },
   };

@@ -199,6 +199,22 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await expect(opened).rejects.toThrow(/another server than the replication connection/);
   });
 
+  it('a server that is away is no ground: the attempt is made again, and stays incremental', async () => {
+    const patience = { connectMs: 10_000, answerMs: 10_000, beginMs: 10_000 };
+    const endpoint = { host: '127.0.0.1', port: 1, user: 'backup', database: 'postgres', tls: 'disable' as const };
+    const target = { instanceId: randomUUID(), endpoint, password: 'x' };
+    const opened = WalSummaries.open(target, patience, { signal: never });
+    await expect(opened).rejects.toMatchObject({ code: 'server-unreachable', retryable: true });
+  });
+
+  it('what the server warns of while it gives a backup is kept with it', async () => {
+    const server = await filled({ version });
+    if (!server) return;
+    await run('mkfifo', ['-m', '600', join(server.server.dataDirectory, 'pipe')]);
+    const { warnings } = await server.facts(await server.take());
+    expect(warnings).toEqual([{ said: expect.stringMatching(/^WARNING: .*special file.*pipe/) }]);
+  });
+
   it('another server behind the address is told by its system id', async () => {
     const [server, other] = [await filled({ version }), await filled({ version })];
     if (!server || !other) return;

@@ -6,7 +6,7 @@
 import type pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget } from '../../engine.js';
-import { EngineFault } from '../../engine-fault.js';
+import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
 import { ServerConnection, unanswered } from '../connection.js';
 import { compareLsn, isLsn } from '../lsn.js';
 import { saidBy, sqlStateOf } from '../server-words.js';
@@ -82,7 +82,8 @@ export class WalSummaries {
 
   /**
    * @param options.temporarySlot the replication slot that the server must have; undefined where nothing is to be proven
-   * @throws {IncrementalNotPossible} `no-database-connection`, also when the signal ends it
+   * @throws {IncrementalNotPossible} `no-database-connection`, also when the signal ends it; {EngineFault} when the server is
+   *   away: it gives no full backup either
    */
   static async open(
     target: EngineTarget,
@@ -108,11 +109,17 @@ export class WalSummaries {
         const { rows } = await summaries.query('select from pg_catalog.pg_replication_slots where slot_name = $1', [
           temporarySlot,
         ]);
-        if (rows.length === 0) throw new Error('it leads to another server than the replication connection');
+        if (rows.length === 0) {
+          const error = new Error('it leads to another server than the replication connection');
+          throw notPossible(noConnection(target, error, connection.tried), error);
+        }
       }
       return summaries;
     } catch (error) {
       connection?.destroy();
+      if (error instanceof IncrementalNotPossible) throw error;
+      const fault = connection?.faultOf(error) ?? error;
+      if (isAway(fault) && !signal.aborted) throw fault;
       throw notPossible(noConnection(target, connection?.silenceFault ?? error, connection?.tried), error);
     } finally {
       signal.removeEventListener('abort', stop);
@@ -213,6 +220,10 @@ export function covering(summaries: readonly Summary[], { timeline, startLsn, en
     ground: 'summaries-missing',
     reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. The server makes them while summarize_wal is on, and keeps them for wal_summary_keep_time: that must be longer than the time between two backups.`,
   });
+}
+
+function isAway(error: unknown): error is EngineFault {
+  return error instanceof EngineFault && (error.code === 'server-unreachable' || error.code === 'server-stalled');
 }
 
 function noConnection({ endpoint }: EngineTarget, error: unknown, tried: string | undefined): Ground {
