@@ -219,7 +219,12 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: '`warnings` of a backup are what its server warned of while it gave it, at most twenty.',
-      shown: [backups('is good, and shows the warnings')],
+      shown: [
+        api(
+          'backups/warnings.int.spec.ts',
+          'a backup of a server that warned while it gave it is good, and shows the warnings',
+        ),
+      ],
     },
     {
       rule: 'A skipped run names the backup that had not ended, and says when that is tried again. A missed run says since when no scheduler ran.',

@@ -36,16 +36,6 @@ const shown = async (id: string) =>
   z.object({ backup: z.looseObject({}) }).parse((await gateway.call(getBackupsId, { id })).body).backup;
 const listed = async (query: Call['query'] = {}) => backups.parse((await gateway.call(getBackups, { query })).body);
 
-describe('a backup of a server that warned while it gave it', () => {
-  it('is good, and shows the warnings', async () => {
-    const instanceId = await gateway.register();
-    const id = await gateway.backup(instanceId);
-    const said = 'WARNING: skipping special file "./pipe"';
-    await gateway.run(id, instanceId, 'completed', { lineage: id, facts: { systemId: '1', warnings: [{ said }] } });
-    expect(await shown(id)).toMatchObject({ status: 'COMPLETED', warnings: [said] });
-  });
-});
-
 describe('a new backup', () => {
   it('is answered whole, with nothing that a client would stumble over', async () => {
     const instanceId = await gateway.register();
