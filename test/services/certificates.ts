@@ -16,6 +16,8 @@ export interface CertificateOptions {
   hosts?: string[];
   /** Default: in a hundred days. */
   expires?: Date;
+  /** Default: new ones. */
+  keys?: { privateKey: KeyObject; publicKey: KeyObject };
 }
 
 const dayMs = 86_400_000;
@@ -35,8 +37,7 @@ export class CertificateAuthority {
     return new CertificateAuthority(name, keys, signed({ ...parts, signer: keys.privateKey }));
   }
 
-  issue({ name, hosts = [], expires }: CertificateOptions): Certified {
-    const keys = newKeys();
+  issue({ name, hosts = [], expires, keys = newKeys() }: CertificateOptions): Certified {
     const names = hosts.map((host) =>
       isIP(host) === 4 ? tag(0x87, Buffer.from(host.split('.').map(Number))) : dns(host),
     );

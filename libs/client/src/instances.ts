@@ -52,7 +52,7 @@ export class InstanceCalls {
     await this.caller.call(patchInstancesId, { ...options, id, body: { instance } });
   }
 
-  /** Tries the connection, and tells everything that backups lack. It changes nothing. */
+  /** Tries the connection, and tells everything that backups lack. It changes nothing on the server. */
   async testConnection(id: string, options: CallOptions = {}): Promise<ConnectionTest> {
     const answer = await this.caller.ask(postInstancesIdAction, { ...options, id, body: { 'test-connection': {} } });
     return answer.body.connection_test;

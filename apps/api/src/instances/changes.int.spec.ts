@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   getInstancesId,
@@ -344,6 +344,13 @@ describe('the certificates of an instance', () => {
     expect(JSON.stringify([answer.body, gateway.lines])).not.toContain(keyText);
     const changed = await patch(await registered(), { connection: fields, verify: false });
     expect(faultOf(changed)).toEqual([400, 'badRequest']);
+  });
+
+  it('are refused where TLS would never take them, with the reason', async () => {
+    const weak = authority.issue({ name: 'backup', keys: generateKeyPairSync('rsa', { modulusLength: 512 }) });
+    const fields = { tls: 'require', client_certificate: weak.certificate, client_key: weak.key };
+    const answer = await patch(await registered(), { connection: fields, verify: false });
+    expect(fullFaultOf(answer)).toEqual([400, 'badRequest', expect.stringMatching(/client_certificate: .*too small/)]);
   });
 
   it('are warned of when they end soon, and when they have ended', async () => {

@@ -9,6 +9,7 @@ import {
   type Datastore,
   isRefusal,
   type RecordedEvent,
+  type RefusalCode,
   streamOf,
 } from '@strongroom/contracts';
 import { type Credential, CredentialFault, Credentials } from '@strongroom/credentials';
@@ -48,8 +49,10 @@ type Registration = Extract<InstanceCommand, { type: 'RegisterInstance' }>;
 
 const none: Credential = { password: '' };
 
-/** So often a change is made anew when somebody else has changed the instance meanwhile. */
+/** So often a change is made anew when somebody else has changed the instance or its schedule meanwhile. */
 const turns = 5;
+/** The schedule has come or gone since it was read. */
+const ofSchedule: readonly RefusalCode[] = ['schedule-unknown', 'schedule-exists-for-instance'];
 
 export class InstanceCommands {
   constructor(
@@ -156,12 +159,24 @@ export class InstanceCommands {
     await this.run(caller, { type: 'AcceptLineage', accountId, instanceId, lineage, lineages }, instanceId);
   }
 
-  /** Forgets the instance, deletes its schedule and ends its backup that waits for another attempt, or nothing of this. */
+  /**
+   * Forgets the instance, deletes its schedule and ends its backup that waits for another attempt, or nothing of this. When
+   * somebody else makes or deletes the schedule meanwhile, all of it is done again.
+   */
   async forget(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<void> {
+    for (let turn = 1; ; turn += 1) {
+      const outcome = await executeTogether(this, await this.forgetting(caller, instanceId, ifMatch));
+      const isOfSchedule = isRefusal(outcome) && ofSchedule.includes(outcome.refused);
+      if (isOfSchedule && turn < turns) continue;
+      unlessRefused('ForgetInstance', outcome);
+      return;
+    }
+  }
+
+  private async forgetting(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<BoundCommand[]> {
     const { accountId } = caller;
     const row = await this.instances.find(accountId, instanceId);
     const target = { ...targetOf(caller, instanceId, instanceId), ifVersion: expectedVersion(ifMatch, row) };
-    const forget = commandOn(instanceDecider, target, { type: 'ForgetInstance', accountId, instanceId });
     const scheduleId = await this.schedules.idOfInstance(accountId, instanceId);
     const remove =
       scheduleId !== undefined &&
@@ -170,11 +185,11 @@ export class InstanceCommands {
         accountId,
         scheduleId,
       });
-    const ends = [...(await this.givingUp(caller, instanceId)), forget];
-    let outcome = await executeTogether(this, remove ? [remove, ...ends] : ends);
-    // Somebody else has deleted the schedule meanwhile.
-    if (isRefusal(outcome) && outcome.refused === 'schedule-unknown') outcome = await executeTogether(this, ends);
-    unlessRefused('ForgetInstance', outcome);
+    return [
+      ...(remove ? [remove] : []),
+      ...(await this.givingUp(caller, instanceId)),
+      commandOn(instanceDecider, target, { type: 'ForgetInstance', accountId, instanceId }),
+    ];
   }
 
   /** A server may be gone for good: its backup must not hold up its instance until it has been tried to the end. */

@@ -3,7 +3,8 @@
  * certificate is looked at here, so that what cannot work is refused before a server is asked.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import type { ConnectionChange, Endpoint } from '@strongroom/contracts';
+import { createSecureContext } from 'node:tls';
+import { type ConnectionChange, type Endpoint, messageOf } from '@strongroom/contracts';
 import type { Credential } from '@strongroom/credentials';
 import { HttpFault } from '../edge/http-fault.js';
 
@@ -83,6 +84,18 @@ function check({ endpoint, credential }: Connection, asked: Fields): void {
   if (!key) throw wrong('client_key', 'must be a private key as PEM, without a passphrase');
   if (!certificate.checkPrivateKey(key)) {
     throw wrong(asked.client_key ? 'client_key' : 'client_certificate', 'the key is not that of the certificate');
+  }
+  const why = whyNotOfTls(clientCertificate, credential.clientKey);
+  if (why !== undefined) throw wrong('client_certificate', `TLS does not take it here: ${why}`);
+}
+
+/** Why no connection can be made with the certificate, such as a key that is too short; undefined when one can. */
+function whyNotOfTls(cert: string, key: string): string | undefined {
+  try {
+    createSecureContext({ cert, key });
+    return undefined;
+  } catch (error) {
+    return messageOf(error).split(':').at(-1);
   }
 }
 

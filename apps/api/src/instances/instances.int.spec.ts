@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getInstances, getInstancesId, postInstances, postInstancesIdAction } from '@strongroom/contracts';
+import {
+  deleteInstancesId,
+  getInstances,
+  getInstancesId,
+  getSchedules,
+  postInstances,
+  postInstancesIdAction,
+  postSchedules,
+} from '@strongroom/contracts';
 import { z } from 'zod';
 import { faultOf, nothing } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
@@ -94,6 +102,23 @@ describe('a server', () => {
     }
     await gateway.backup(instance.id);
     expect(faultOf(await act())).toEqual([422, 'unprocessableEntity']);
+  });
+});
+
+describe('an instance that is to be forgotten', () => {
+  it('goes with the schedule that somebody makes at the same moment', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const id = await gateway.register();
+      const [made, gone] = await Promise.all([
+        gateway.call(postSchedules, {
+          body: { schedule: { action: 'backup', instance_id: id, day_of_week: 0, hour: 14, minute: 30 } },
+        }),
+        gateway.call(deleteInstancesId, { id }),
+      ]);
+      expect([gone.status, gone.body]).toEqual([202, undefined]);
+      expect([202, 404]).toContain(made.status);
+      expect(await gateway.ids(getSchedules, { query: { instance_id: id } })).toEqual([]);
+    }
   });
 });
 
