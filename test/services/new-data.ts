@@ -72,6 +72,8 @@ async function giveSystemId(data: string): Promise<void> {
   const old = control.readBigUInt64LE();
   const at = checksumIn(control);
   randomBytes(8).copy(control);
+  // An identifier begins with the seconds since 1970, so its highest bit is clear: SQL shows it without a sign then.
+  control.writeUInt8(control.readUInt8(7) & 0x7f, 7);
   control.writeUInt32LE(crc32c(control.subarray(0, at)), at);
   // They are written in place, so that they keep their owner.
   await overwrite(controlFile, control, 0);
