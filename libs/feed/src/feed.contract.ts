@@ -259,7 +259,7 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       const member = await world.member({ feedTakesMs: 2_000 });
       const unhandled = () => member.metric('strongroom_unhandled_events', '{type="ScheduleDeleted"}');
       await eventually(async () => expect(await unhandled()).toBe(3), { withinMs: 10_000 });
-      expect(await world.waiting(member)).toBe(0);
+      await eventually(async () => expect(await world.waiting(member)).toBe(0), { withinMs: 10_000 });
       const after = await world.append(instance, 2);
 
       const found = await world.settled([...lost, ...after], 60_000);
