@@ -179,8 +179,14 @@ describe('a backup', () => {
     await attempt(given, { attempt: 9, failures: 0 });
     expect(await completedOf(given)).toMatchObject({ attempt: 9 });
     const lost = await world.request(instanceId);
+    for (let begun = 1; begun <= 5; begun += 1) {
+      const data = { backupId: lost, attempt: begun, region: 'DFW', runner: 'lost' };
+      await world.record(streamOf('backup', lost), instanceId, { type: 'BackupStarted', data });
+    }
     await attempt(lost, { attempt: 6, failures: 5 });
-    expect(await world.eventTypesOf(lost)).toEqual(['BackupRequested', 'BackupFailed']);
+    const [asked, ...told] = await world.eventTypesOf(lost);
+    expect([asked, told.at(-1)]).toEqual(['BackupRequested', 'BackupFailed']);
+    expect(told.filter((type) => type !== 'BackupStarted')).toEqual(['BackupFailed']);
   });
 
   it('that another runner has taken over is not failed by the first, nor is anything of it removed', async () => {
