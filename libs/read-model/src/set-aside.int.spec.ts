@@ -5,6 +5,7 @@ import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds, SetAside } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { failFor } from '../../../test/services/failing-rows.js';
 import { Backups, Instances, Schedules, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
@@ -71,6 +72,13 @@ const created = (scheduleId: string): EventData<'ScheduleCreated'> => ({
   ...{ scheduleId, instanceId: ids.next(), dayOfWeek: 0, hour: 14, minute: 30, fullBackupRetention: 2 },
   ...{ copyTo: [], paused: false },
 });
+/** As the older version folds: it passes over one more event of a type, or with a value, that it does not know. */
+async function passOver(accountId: string, newerType: string): Promise<void> {
+  await dataSource.query(
+    `update view_head set position = ledger_newest_of($1), passed_over = array_append(passed_over, $2) where account_id = $1`,
+    [accountId, newerType],
+  );
+}
 const asideOf = (accountId: string) =>
   dataSource.query('select kind, id, reason from set_aside where account_id = $1 order by id', [accountId]);
 
@@ -160,14 +168,50 @@ describe('a stream that the views can not take', () => {
   });
 });
 
+describe('an account whose views always take too long', () => {
+  const log = createLogger({ app: 'spec', level: 'silent' });
+  const slow = (accountId: string) =>
+    failFor(dataSource, { table: 'view_head', column: 'account_id', value: accountId, code: '57014' });
+
+  it('is set aside until its views are folded, and those behind it are brought up to date', async () => {
+    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
+    const [schedule, other] = [ids.next(), ids.next()];
+    await write(first, 'schedule', schedule, 'ScheduleCreated', created(schedule));
+    await write(second, 'schedule', other, 'ScheduleCreated', created(other));
+    const mended = await slow(first);
+    try {
+      await views.catchUpEach([first, second], log);
+    } finally {
+      await mended();
+    }
+    expect(await new Schedules(dataSource).find(second, other)).toMatchObject({ hour: 14 });
+    expect(await asideOf(first)).toMatchObject([{ kind: 'account', id: first }]);
+    await views.retryAccountsSetAside(log);
+    expect(await new Schedules(dataSource).find(first, schedule)).toMatchObject({ hour: 14 });
+    expect(await asideOf(first)).toEqual([]);
+  });
+
+  it('holds up none of the streams that are tried again after one of its own', async () => {
+    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
+    const [broken, mended] = [ids.next(), ids.next()];
+    await dataSource.query('delete from set_aside');
+    await write(first, 'schedule', broken, 'ScheduleCreated', { ...created(broken), hour: 'noon' });
+    await views.catchUp(first);
+    await write(second, 'schedule', mended, 'ScheduleCreated', { ...created(mended), hour: 'noon' });
+    await views.catchUp(second);
+    await mend(await newestOf(streamOf('schedule', mended)), 'data', JSON.stringify(created(mended)));
+    const undo = await slow(first);
+    try {
+      await views.retrySetAside();
+    } finally {
+      await undo();
+    }
+    expect(await new Schedules(dataSource).find(second, mended)).toMatchObject({ hour: 14 });
+    expect(await asideOf(second)).toEqual([]);
+  });
+});
+
 describe('an older version beside a newer one', () => {
-  /** As the older version folds: it passes over one more event of a type, or with a value, that it does not know. */
-  async function passOver(accountId: string, newerType: string): Promise<void> {
-    await dataSource.query(
-      `update view_head set position = ledger_newest_of($1), passed_over = array_append(passed_over, $2) where account_id = $1`,
-      [accountId, newerType],
-    );
-  }
   it('makes it fold only what was passed over, each time: all other rows stay untouched', async () => {
     const accountId = `account-${ids.next()}`;
     const kept = Array.from({ length: 300 }, () => ids.next());

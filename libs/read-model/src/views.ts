@@ -12,7 +12,7 @@
  * An event that no version can read, or a stream that can't be folded, is set aside. All other streams go on.
  */
 import { isKnownType, messageOf, type RecordedEvent } from '@strongroom/contracts';
-import { isOutage, type Ledger, type ReadEvents } from '@strongroom/ledger';
+import { isOutage, isOutageForAll, type Ledger, type ReadEvents } from '@strongroom/ledger';
 import { type Logger, SetAside, SharedRuns, type ThingSetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -61,13 +61,16 @@ export class Views {
     while (await this.folding.share(accountId, () => this.step(accountId)));
   }
 
-  /** As `catchUp`, for each account once. An account whose views can't be folded holds up no other. */
+  /**
+   * As `catchUp`, for each account once. An account whose views can't be folded is set aside, and holds up no other.
+   * @throws an outage that every account would meet
+   */
   async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {
       try {
         await this.catchUp(accountId);
       } catch (error) {
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         log.error(
           { err: error, accountId },
           `the views of account ${accountId} can't be folded: they stay as they are`,
@@ -109,11 +112,22 @@ export class Views {
       try {
         await this.folding.alone(accountId, () => this.dataSource.transaction(anew));
       } catch (error) {
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         // It was tried, and goes behind the others.
         await this.setAside.put('stream', [{ id: stream, accountId, reason: reasonOf(error) }]);
       }
     }
+  }
+
+  /** Tries the accounts again that are set aside, some at a time. */
+  async retryAccountsSetAside(log: Logger, limit = mostAnew): Promise<void> {
+    const aside = (await this.setAside.longestUntried('account', limit)).map(({ id }) => id);
+    await this.catchUpEach(aside, log);
+    const behind = await this.behind(aside);
+    await this.setAside.takeBack(
+      'account',
+      aside.filter((id) => !behind.has(id)),
+    );
   }
 
   /** Folds the account's next events. @returns whether there may be more */
