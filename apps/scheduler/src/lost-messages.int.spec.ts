@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { EventData, NewEvent } from '@strongroom/contracts';
 import { eventually } from '../../../test/services/eventually.js';
-import { LostMessages } from '../../../test/services/lost-messages.js';
+import { failFor } from '../../../test/services/failing-rows.js';
+import { accountId, LostMessages } from '../../../test/services/lost-messages.js';
 import { schedulerModule } from './scheduler.module.js';
 
 const soon = { withinMs: 30_000 };
@@ -95,6 +96,19 @@ it('the timers of schedules that were made, moved and deleted while every messag
   await lost.loseAll('scheduler');
   await lost.start('scheduler', schedulerModule);
   await eventually(async () => expect(await timers()).toEqual({ [made]: 5, [moved]: 6 }), soon);
+});
+
+it('the timer of a schedule is set though the views of its account can not be folded, and no message is set aside', async () => {
+  const scheduleId = lost.ids.next();
+  const instanceId = await instance();
+  await failFor(lost.dataSource, { table: 'view_head', column: 'account_id', value: accountId, code: '23514' });
+  const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
+  await lost.record('schedule', scheduleId, instanceId, created);
+  await lost.start('scheduler', schedulerModule);
+  await eventually(async () => expect(await timers()).toEqual({ [scheduleId]: definition.hour }), soon);
+  expect(await lost.dataSource.query('select error from dead_letter')).toEqual([]);
+  const aside = await lost.dataSource.query('select kind, id from set_aside');
+  expect(aside).toEqual([{ kind: 'account', id: accountId }]);
 });
 
 it('a backup, a deletion and a server to build are begun though their messages were lost, each once', async () => {

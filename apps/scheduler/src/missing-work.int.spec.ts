@@ -6,6 +6,7 @@ import { Views, viewTables } from '@strongroom/read-model';
 import { type JobKind, type Metrics, MissingJobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { failFor } from '../../../test/services/failing-rows.js';
 import { SpecRuntime } from '../../../test/services/runtime-parts.js';
 import { addEvent, removeNewest } from '../../../test/services/unreadable-event.js';
 import { schedulerJobs } from './scheduler-jobs.js';
@@ -42,6 +43,11 @@ afterAll(async () => {
   await runtime.remove();
 });
 beforeEach(async () => {
+  await dataSource.query(`
+    alter table ledger_event disable trigger user;
+    delete from ledger_event;
+    alter table ledger_event enable trigger user;
+    delete from view_head;`);
   for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view', 'instance_view'])
     await dataSource.query(`delete from ${table}`);
   parts = await schedulerParts(runtime.partsOf('scheduler', database.url, ['DFW']), dataSource);
@@ -93,8 +99,19 @@ async function backup(fields: Partial<EventData<'BackupRequested'>> = {}) {
   return { backupId, tell, fail, remove };
 }
 
-/** Loses every job, and lets the views look as if nothing had happened for an hour. */
+/** Lets the events be an hour older. Nobody can change them by the way that the ledger is used. */
+async function ageEvents(): Promise<void> {
+  await dataSource.transaction(async (manager) => {
+    await manager.query('set local session_replication_role = replica');
+    await manager.query('grant update on ledger_event to current_user');
+    await manager.query(`update ledger_event set at = at - interval '1 hour'`);
+    await manager.query('revoke update on ledger_event from current_user');
+  });
+}
+
+/** Loses every job, and lets the ledger and the views look as if nothing had happened for an hour. */
 async function anHourLater(): Promise<void> {
+  await ageEvents();
   await dataSource.query('delete from job');
   await views.catchUp(accountId);
   for (const view of ['backup_view', 'schedule_view', 'instance_view']) {
@@ -232,6 +249,7 @@ describe('a timer that is missing, or has missed a change', () => {
     }
     await anHourLater();
     await addEvent(dataSource, streamOf('schedule', unreadable), { type: 'ScheduleUpdated' });
+    await ageEvents();
     await missingTimers.putBackMissing();
     expect(await timers()).toMatchObject([{ schedule_id: scheduleId }]);
     expect(await metrics.text()).toContain('strongroom_set_aside{kind="schedule"} 1');
@@ -239,6 +257,40 @@ describe('a timer that is missing, or has missed a change', () => {
     await missingTimers.putBackMissing();
     await missingTimers.putBackMissing();
     expect(await timers()).toHaveLength(2);
+    await dataSource.query('delete from set_aside');
+  });
+
+  it('is set though a statement about another one always takes too long', async () => {
+    const [slow, scheduleId, instanceId] = [ids.next(), ids.next(), ids.next()];
+    for (const id of [slow, scheduleId]) {
+      const data = { scheduleId: id, instanceId, ...definition };
+      await record(streamOf('schedule', id), instanceId, [{ type: 'ScheduleCreated', data }]);
+    }
+    await anHourLater();
+    const mend = await failFor(dataSource, { table: 'slot_timer', column: 'schedule_id', value: slow, code: '57014' });
+    try {
+      await missingTimers.putBackMissing();
+    } finally {
+      await mend();
+    }
+    expect((await timers()).map(({ schedule_id }) => schedule_id)).toContain(scheduleId);
+    await dataSource.query('delete from set_aside');
+  });
+
+  it('is set though the views of its account can not be folded', async () => {
+    const [scheduleId, instanceId] = [ids.next(), ids.next()];
+    const data = { scheduleId, instanceId, ...definition };
+    await record(streamOf('schedule', scheduleId), instanceId, [{ type: 'ScheduleCreated', data }]);
+    await ageEvents();
+    const mend = await failFor(dataSource, {
+      ...{ table: 'view_head', column: 'account_id', value: accountId, code: '23514' },
+    });
+    try {
+      await missingTimers.putBackMissing();
+    } finally {
+      await mend();
+    }
+    expect((await timers()).map(({ schedule_id }) => schedule_id)).toContain(scheduleId);
     await dataSource.query('delete from set_aside');
   });
 

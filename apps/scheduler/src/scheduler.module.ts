@@ -106,6 +106,7 @@ function workOf(
       log,
       pass: async () => {
         await views.retrySetAside();
+        await views.retryAccountsSetAside(log);
         await setAside.forgetGone();
       },
     }),

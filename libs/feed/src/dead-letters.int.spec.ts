@@ -38,3 +38,17 @@ it.each([0, 1])('keeps a message that is too large for a row, wherever it is cut
   await world.dataSource.transaction((manager) => letters.setAside(manager, key, message, new Error('the cause')));
   expect(await world.deadLetters()).toMatchObject([{ message: { value: expect.stringContaining('😀') } }]);
 });
+
+it('forgets letters that were replayed long ago, some at a time, and no other', async () => {
+  await world.dataSource.query(
+    `insert into dead_letter (id, consumer_group, source, topic, partition, "offset", message, error, set_aside_at, replayed_at)
+     select gen_random_uuid(), $1, 'source', case when n > 1500 then 'kept' else 'old' end, 0, n, '{}', 'the cause',
+       now() - interval '1 year',
+       case n when 1501 then null when 1502 then now() - interval '6 days' else now() - interval '1 year' end
+     from generate_series(1, 1502) as n`,
+    [`${world.namespace}.replicator`],
+  );
+  for (let pass = 0; pass < 2; pass += 1) await letters.forgetReplayed();
+  const left: unknown = await world.dataSource.query('select topic from dead_letter');
+  expect(left).toEqual([{ topic: 'kept' }, { topic: 'kept' }]);
+});

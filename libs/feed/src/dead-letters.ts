@@ -1,5 +1,5 @@
 /** Keeps messages that could not be handled. They are set aside so that their partition goes on, and can be replayed. */
-import { isOutage, type Ledger } from '@strongroom/ledger';
+import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -14,11 +14,18 @@ import { placeOfCut } from './kafka/without-value.js';
 const mostCharacters = 16_000_000;
 const keptCharacters = 100_000;
 
+/** Letters that were replayed are kept for so long, because an operator may still want to read them. */
+const keptAfterReplay = `interval '30 days'`;
+const mostForgotten = 1_000;
+const forgettingMs = 600_000;
+
 const asked = z.array(z.object({ id: z.string(), topic: z.string(), partition: z.int(), message: z.unknown() }));
 /** An operator may have changed it by hand. */
 const kept = z.object({ value: z.unknown(), headers: z.record(z.string(), z.string()).default({}) });
 
 export class DeadLetters {
+  private forgotAt = Number.NEGATIVE_INFINITY;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly group: string,
@@ -73,6 +80,24 @@ export class DeadLetters {
     );
   }
 
+  /** What is to be done every few seconds: replays letters that were asked for, and now and then forgets those of long ago. */
+  async tend(handlers: Handlers, ledger: Ledger): Promise<void> {
+    await this.replayAsked(handlers, ledger);
+    if (performance.now() - this.forgotAt < forgettingMs) return;
+    await this.forgetReplayed();
+    this.forgotAt = performance.now();
+  }
+
+  /** Forgets some letters of the group that were replayed long ago. */
+  async forgetReplayed(): Promise<void> {
+    await this.dataSource.query(
+      `delete from dead_letter where id in (
+         select id from dead_letter where consumer_group = $1 and replayed_at < now() - ${keptAfterReplay}
+         limit ${mostForgotten} for update skip locked)`,
+      [this.group],
+    );
+  }
+
   /** Handles the group's letters that an operator has marked for replay. Only the ledger says which event a letter has. */
   async replayAsked(handlers: Handlers, ledger: Ledger): Promise<void> {
     const found: unknown = await this.dataSource.query(
@@ -87,7 +112,7 @@ export class DeadLetters {
         this.log.info({ deadLetter: id }, 'dead letter replayed');
       } catch (error) {
         // The mark stays, and the letter is replayed when the database is back.
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         await this.dataSource.query('update dead_letter set replay_asked_at = null where id = $1', [id]);
         this.log.error(
           { err: error, deadLetter: id },

@@ -40,6 +40,48 @@ it('names the ledger anew when another server holds it, or another timeline of t
   expect((await reasons()).at(-1)).toMatch(/^the ledger was held by .*\/00000002\/\d+ before$/);
 });
 
+it('keeps its name though only some of the roles may ask for the identifier of the server, whoever is first', async () => {
+  const role = `spec_${world.ids.next().replaceAll('-', '')}`;
+  await world.dataSource.query(`
+    create role ${role} login password 'secret';
+    grant all on all tables in schema public to ${role};
+    revoke execute on function pg_control_system() from public;`);
+  const url = new URL(world.databaseUrl);
+  [url.username, url.password] = [role, 'secret'];
+  const other = await createDataSource({ url: url.href, applicationName: 'other-role-spec' }).initialize();
+  try {
+    const [may, mayNot] = [process, () => new LedgerIdentity(other, log)];
+    for (const order of [
+      [mayNot, may],
+      [may, mayNot],
+    ]) {
+      await world.dataSource.query('delete from ledger_identity');
+      const names = new Set<string>();
+      for (const each of [...order, ...order]) names.add(await each().current());
+      expect(names.size).toBe(1);
+    }
+    // The one that may look still tells another server.
+    const before = await may().current();
+    await world.dataSource.query(`update ledger_identity set server = '1' || server`);
+    expect(await mayNot().current()).toBe(before);
+    expect(await may().current()).not.toBe(before);
+  } finally {
+    await other.destroy();
+    await world.dataSource.query(`drop owned by ${role}; drop role ${role}`);
+  }
+});
+
+it('forgets names of long ago, and never the newest', async () => {
+  await process().current();
+  await world.dataSource.query(`
+    insert into ledger_identity (server, reason, began_at)
+      select 'elsewhere', 'long ago', now() - interval '1 year' from generate_series(1, 5);
+    insert into ledger_identity (server, reason, began_at) values ('elsewhere', 'a week ago', now() - interval '7 days');`);
+  await process().current();
+  // Nobody can tell which name is the newest but by its number.
+  expect(await reasons()).toEqual(['the first name', 'a week ago', 'the ledger was held by elsewhere before']);
+});
+
 it('names the ledger anew when it ends before where it ended', async () => {
   await world.append(world.ids.next(), 3);
   let now = 0;

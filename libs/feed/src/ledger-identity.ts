@@ -20,6 +20,8 @@ const found = z
   .length(1);
 const systems = z.array(z.object({ system: z.string() }));
 
+/** How long a former name is kept. */
+const namesKept = `interval '30 days'`;
 /** No failover is over sooner than this after the last answer of the server before. */
 const trustMs = 1_000;
 
@@ -65,11 +67,12 @@ export class LedgerIdentity {
       return this.seen.id;
     }
     const here = `${await this.system()}/${place}`;
-    if (id === null || server !== here) {
+    if (id === null || server === null || !isSameServer(server, here)) {
       await this.rename(id, here, id === null ? 'the first name' : `the ledger was held by ${server} before`);
     } else if (this.seen?.id === id && head < this.seen.head) {
       await this.rename(id, here, `the ledger ended at ${this.seen.head} before, and ends at ${head}`);
     } else {
+      if (server.startsWith('/') && server !== here) await this.complete(id, here);
       this.seen = { id, head };
       return id;
     }
@@ -102,6 +105,20 @@ export class LedgerIdentity {
     return systems.parse(rows)[0]?.system ?? '';
   }
 
+  /** The name was given by a role that could not ask for the system identifier. From now on another server is noticed by it. */
+  private async complete(id: string, server: string): Promise<void> {
+    await this.dataSource.query('update ledger_identity set server = $2 where id::text = $1', [id, server]);
+  }
+
+  /** Nobody asks for a former name. Some are kept for people who look for the reason of a reset. */
+  private async forgetOld(): Promise<void> {
+    await this.dataSource.query(
+      `delete from ledger_identity where n in (
+         select n from ledger_identity where began_at < now() - ${namesKept} and n < (select max(n) from ledger_identity)
+         order by n limit 1000)`,
+    );
+  }
+
   private async rename(from: string | null, server: string, reason: string): Promise<void> {
     const rows: unknown = await this.dataSource.query(
       `with named as (
@@ -111,8 +128,19 @@ export class LedgerIdentity {
       [from, server, reason],
     );
     const [named] = z.array(z.object({ id: z.string() })).parse(rows);
+    if (named) await this.forgetOld();
     if (named && from !== null) {
       this.log.warn({ ledger: named.id, before: from, reason }, 'the ledger may have lost its end, and has a new name');
     }
   }
+}
+
+/**
+ * Whether two descriptions are of the same server, timeline and database. The roles of one deployment may differ: where one of them
+ * could not ask for the system identifier, the others must not take that for another server.
+ */
+function isSameServer(one: string, other: string): boolean {
+  const [[system = '', ...place], [otherSystem = '', ...otherPlace]] = [one.split('/'), other.split('/')];
+  if (place.join('/') !== otherPlace.join('/')) return false;
+  return system === otherSystem || system === '' || otherSystem === '';
 }

@@ -17,7 +17,8 @@ export {
 export { heldVerdicts } from './held-verdicts.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
-export { isOutage, LedgerFault } from './ledger-fault.js';
+export { isOutage, isOutageForAll, LedgerFault } from './ledger-fault.js';
+export { type LiveSchedule, liveSchedules } from './live-schedules.js';
 export {
   isForNewerVersion,
   isUnreadable,

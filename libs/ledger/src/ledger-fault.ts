@@ -95,6 +95,20 @@ export function isOutage(error: unknown): boolean {
   return 'driverError' in error && error.driverError !== error && isOutage(error.driverError);
 }
 
+/** The server broke off one statement or transaction: it was too slow, or in the way of another one. */
+const ofOneStatement = /^(57014|55P03|55006|40)/;
+
+/**
+ * Whether an error is an outage that everybody meets. Work on many things, one after the other, ends at such an error only. What
+ * breaks off one statement may be of one thing, such as an account with very many rows, and the others go on; in a real outage
+ * the next one fails as well. An append that got no answer is for all, because every append waits for the same lock.
+ */
+export function isOutageForAll(error: unknown): boolean {
+  if (error instanceof Error && isOfServer(error) && !endsTheSession(error) && ofOneStatement.test(error.code))
+    return false;
+  return isOutage(error);
+}
+
 /**
  * Whether a statement that failed may have been done all the same. It was not when the server has said that it failed, nor when there
  * was no connection any more to send it on. After any other error nobody knows.

@@ -19,7 +19,8 @@ const accountIds = z.array(z.object({ account_id: z.string() }));
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
-const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
+const streamPlaces = z.array(z.object({ stream: z.string(), position: z.int() }));
+const looks = z.array(z.object({ read: z.int(), end: z.coerce.number(), found: streamPlaces })).length(1);
 const idsOfPositions = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
@@ -199,23 +200,39 @@ export class Ledger {
   }
 
   /**
-   * The streams of an account that have an event of a newer type beyond one position and up to another, each with the first.
-   * @param newerType a type, or a type with a value, as `parseEventOrNewer` tells it
+   * Looks for events of newer types among the next events of an account.
+   * @param newerTypes types, or types with a value, as `parseEventOrNewer` tells them
+   * @param range beyond one position and up to another one; and how many events are looked at
+   * @returns the places of those events in order, and the position up to which was looked; undefined at the end of the range
    */
-  async streamsWith(
+  async placesOf(
     manager: EntityManager,
     accountId: string,
-    newerType: string,
+    newerTypes: readonly string[],
     { after, upTo, limit }: { after: number; upTo: number; limit: number },
-  ): Promise<{ stream: string; position: number }[]> {
-    const [, type = newerType, path, value] = /^(\w+) ([\w.]+)=(.*)$/s.exec(newerType) ?? [];
+  ): Promise<{ found: { stream: string; position: number }[]; end: number | undefined }> {
+    const asked = newerTypes.map((newerType) => {
+      const [, type = newerType, path = null, value = null] = /^(\w+) ([\w.]+)=(.*)$/s.exec(newerType) ?? [];
+      return { type, path, value };
+    });
     const rows: unknown = await manager.query(
-      `select stream, min(position) as position from ledger_event
-       where account_id = $1 and position > $2 and position <= $3 and type = $4 and ($5::text[] is null or data #>> $5 = $6)
-       group by stream order by min(position) limit $7`,
-      [accountId, after, upTo, type, path?.split('.') ?? null, value ?? null, limit],
+      `with looked as (
+         select position, stream, type, data from ledger_event
+         where account_id = $1 and position > $2 and position <= $3 order by position limit $4
+       ), of_type as (
+         select stream, position from looked where exists (
+           select from unnest($5::text[], $6::text[], $7::text[]) as asked(type, path, value)
+           where asked.type = looked.type and (path is null or data #>> string_to_array(path, '.') = value))
+       )
+       select (select count(*) from looked)::int as read, coalesce((select max(position) from looked), 0) as end,
+         coalesce((select json_agg(of_type order by position) from of_type), '[]') as found`,
+      [
+        ...[accountId, after, upTo, limit],
+        ...[asked.map(({ type }) => type), asked.map(({ path }) => path), asked.map(({ value }) => value)],
+      ],
     );
-    return streamPlaces.parse(rows);
+    const [look] = looks.parse(rows);
+    return { found: look?.found ?? [], end: look?.read === limit ? look.end : undefined };
   }
 
   /** How far behind a reader at `after` is: how many events are beyond it, up to 100,000, and when the oldest of them happened. */

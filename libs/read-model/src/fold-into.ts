@@ -26,9 +26,16 @@ export async function takeOut(manager: EntityManager, streams: readonly string[]
   }
 }
 
-/** Takes the rows of an account out of every view. */
-export async function takeOutAccount(manager: EntityManager, accountId: string): Promise<void> {
-  for (const { table } of views) await manager.delete(table as EntitySchema, { accountId });
+/** Takes some rows of an account out of every view. @returns whether there may be more */
+export async function takeOutSome(manager: EntityManager, accountId: string, limit: number): Promise<boolean> {
+  let isMore = false;
+  for (const view of views) {
+    const { table } = view as View;
+    const rows = await manager.find(table, { select: { id: true }, where: { accountId }, take: limit });
+    if (rows.length > 0) await manager.delete(table, { id: In(rows.map(({ id }) => id)) });
+    isMore ||= rows.length === limit;
+  }
+  return isMore;
 }
 
 async function foldIntoOne(manager: EntityManager, view: View, events: readonly RecordedEvent[]): Promise<void> {

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Aggregate, type EventData, streamOf } from '@strongroom/contracts';
+import { streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds, SetAside } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { failFor } from '../../../test/services/failing-rows.js';
+import { created, passOverOne, registered, requested, type Written, writeEvent } from '../fixtures/written-events.js';
 import { Backups, Instances, Schedules, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
-const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
 let database: TestDatabase;
 let dataSource: DataSource;
@@ -30,15 +31,6 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Writes an event as it is, whatever its form. */
-async function write(accountId: string, aggregate: Aggregate, id: string, type: string, data: unknown): Promise<void> {
-  const stream = streamOf(aggregate, id);
-  await dataSource.query(
-    `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
-     values ($1, $2::text, (select count(*) + 1 from ledger_event where stream = $2::text), $3, $4, $5, $6, now(), $7, $8)`,
-    [ids.next(), stream, aggregate, type, accountId, ids.next(), JSON.stringify(data), context],
-  );
-}
 /** What a test changes in the ledger, nobody can by the way that it is used. */
 async function mend(id: string, column: 'type' | 'data', value: string): Promise<void> {
   await dataSource.transaction(async (manager) => {
@@ -56,21 +48,8 @@ async function newestOf(stream: string): Promise<string> {
   return rows[0]?.id ?? '';
 }
 
-const registered = (instanceId: string, name = 'orders'): EventData<'InstanceRegistered'> => ({
-  instanceId,
-  name,
-  datastore: { type: 'postgresql', version: '18' },
-  endpoint: { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' },
-});
-const requested = (backupId: string): EventData<'BackupRequested'> => ({
-  ...{ backupId, instanceId: ids.next(), scheduleId: null, slotAt: null, trigger: 'request', type: 'full' },
-  ...{ parentId: null, name: 'orders', description: null, copyTo: [] },
-  datastore: { type: 'postgresql', version: '18' },
-});
-const created = (scheduleId: string): EventData<'ScheduleCreated'> => ({
-  ...{ scheduleId, instanceId: ids.next(), dayOfWeek: 0, hour: 14, minute: 30, fullBackupRetention: 2 },
-  ...{ copyTo: [], paused: false },
-});
+const write = (...event: Written) => writeEvent(dataSource, ...event);
+const passOver = (accountId: string, newerType: string) => passOverOne(dataSource, accountId, newerType);
 const asideOf = (accountId: string) =>
   dataSource.query('select kind, id, reason from set_aside where account_id = $1 order by id', [accountId]);
 
@@ -160,14 +139,50 @@ describe('a stream that the views can not take', () => {
   });
 });
 
+describe('an account whose views always take too long', () => {
+  const log = createLogger({ app: 'spec', level: 'silent' });
+  const slow = (accountId: string) =>
+    failFor(dataSource, { table: 'view_head', column: 'account_id', value: accountId, code: '57014' });
+
+  it('is set aside until its views are folded, and those behind it are brought up to date', async () => {
+    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
+    const [schedule, other] = [ids.next(), ids.next()];
+    await write(first, 'schedule', schedule, 'ScheduleCreated', created(schedule));
+    await write(second, 'schedule', other, 'ScheduleCreated', created(other));
+    const mended = await slow(first);
+    try {
+      await views.catchUpEach([first, second], log);
+    } finally {
+      await mended();
+    }
+    expect(await new Schedules(dataSource).find(second, other)).toMatchObject({ hour: 14 });
+    expect(await asideOf(first)).toMatchObject([{ kind: 'account', id: first }]);
+    await views.retryAccountsSetAside(log);
+    expect(await new Schedules(dataSource).find(first, schedule)).toMatchObject({ hour: 14 });
+    expect(await asideOf(first)).toEqual([]);
+  });
+
+  it('holds up none of the streams that are tried again after one of its own', async () => {
+    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
+    const [broken, mended] = [ids.next(), ids.next()];
+    await dataSource.query('delete from set_aside');
+    await write(first, 'schedule', broken, 'ScheduleCreated', { ...created(broken), hour: 'noon' });
+    await views.catchUp(first);
+    await write(second, 'schedule', mended, 'ScheduleCreated', { ...created(mended), hour: 'noon' });
+    await views.catchUp(second);
+    await mend(await newestOf(streamOf('schedule', mended)), 'data', JSON.stringify(created(mended)));
+    const undo = await slow(first);
+    try {
+      await views.retrySetAside();
+    } finally {
+      await undo();
+    }
+    expect(await new Schedules(dataSource).find(second, mended)).toMatchObject({ hour: 14 });
+    expect(await asideOf(second)).toEqual([]);
+  });
+});
+
 describe('an older version beside a newer one', () => {
-  /** As the older version folds: it passes over one more event of a type, or with a value, that it does not know. */
-  async function passOver(accountId: string, newerType: string): Promise<void> {
-    await dataSource.query(
-      `update view_head set position = ledger_newest_of($1), passed_over = array_append(passed_over, $2) where account_id = $1`,
-      [accountId, newerType],
-    );
-  }
   it('makes it fold only what was passed over, each time: all other rows stay untouched', async () => {
     const accountId = `account-${ids.next()}`;
     const kept = Array.from({ length: 300 }, () => ids.next());

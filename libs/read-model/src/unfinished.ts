@@ -14,7 +14,6 @@ const isOld = (at: string) => `(${at} < now() - interval '5 minutes' or ${at} > 
 
 const row = z.object({ id: z.string(), accountId: z.string() });
 const copyRow = row.extend({ lane: z.string(), totalBytes: z.number() });
-const scheduleRow = row.extend({ version: z.int() });
 
 export class Unfinished {
   constructor(private readonly dataSource: DataSource) {}
@@ -70,16 +69,6 @@ export class Unfinished {
       `step.status = 'COMPLETED' and ${isOld('step.updated_at')} and exists (
          select from unnest(step.copy_to) as owed(region) where owed.region <> step.region
            and not exists (select from copy_view c where c.backup_id = step.id and c.region = owed.region))`,
-      after,
-    );
-  }
-
-  /** Schedules, each with its version. Every one of them should have a timer of that version. */
-  schedules(after?: string): Promise<RoundStep<z.infer<typeof scheduleRow>>> {
-    return this.stepThrough(
-      scheduleRow,
-      `select id, account_id as "accountId", version, updated_at from schedule_view`,
-      isOld('step.updated_at'),
       after,
     );
   }

@@ -12,36 +12,42 @@
  * An event that no version can read, or a stream that can't be folded, is set aside. All other streams go on.
  */
 import { isKnownType, messageOf, type RecordedEvent } from '@strongroom/contracts';
-import { isOutage, type Ledger, type ReadEvents } from '@strongroom/ledger';
+import { isOutage, isOutageForAll, type Ledger, type ReadEvents } from '@strongroom/ledger';
 import { type Logger, SetAside, SharedRuns, type ThingSetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { foldInto, takeOut, takeOutAccount, viewTables } from './fold-into.js';
+import { foldInto, takeOut, takeOutSome, viewTables } from './fold-into.js';
+import { firstHead, type Head, headToBegin, isToBegin, keepHead, lockHead, wholeAfter } from './view-head.js';
 
 /** A process folds so many within the two seconds that its transaction may be silent, on a slow machine too. */
 const batchSize = 250;
 /** A step that takes longer has perhaps lost its connection. The database ends its transaction after this time. */
 const longestStepMs = 2_000;
-/** How many streams are folded anew in one transaction. */
+/** How many streams are folded anew in one transaction, and how many events are looked at to find them. */
 const mostAnew = 100;
+const mostLookedAt = 2_000;
+/** How many rows of a view are taken out in one transaction. */
+const mostTakenOut = 1_000;
 
-/** How far the views of an account are, and what they lack. */
-interface Head {
-  position: number;
-  passedOver: string[];
-  /** Up to here nothing is missing that some version has passed over. */
-  wholeUntil: number;
+/** How far this process is with what an older version has passed over in an account. It counts for the head that it was found at. */
+interface Anew extends Head {
+  after: number;
+  hasFound: boolean;
 }
 
-const heads = z
-  .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()), whole_until: z.coerce.number() }))
-  .length(1);
+interface Step {
+  isMore: boolean;
+  /** What is still to be folded anew. */
+  anew?: Anew;
+}
+
 const states = z.array(z.object({ behind: z.boolean(), passed_over: z.array(z.string()) })).length(1);
 const behindRows = z.array(z.object({ accountId: z.string() }));
 
 export class Views {
   /** A process takes the lock of an account's head once at a time, so that it keeps others out only once when it freezes. */
   private readonly folding = new SharedRuns<boolean>(longestStepMs);
+  private readonly anew = new Map<string, Anew>();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -61,13 +67,16 @@ export class Views {
     while (await this.folding.share(accountId, () => this.step(accountId)));
   }
 
-  /** As `catchUp`, for each account once. An account whose views can't be folded holds up no other. */
+  /**
+   * As `catchUp`, for each account once. An account whose views can't be folded is set aside, and holds up no other.
+   * @throws an outage that every account would meet
+   */
   async catchUpEach(accountIds: Iterable<string>, log: Logger): Promise<void> {
     for (const accountId of new Set(accountIds)) {
       try {
         await this.catchUp(accountId);
       } catch (error) {
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         log.error(
           { err: error, accountId },
           `the views of account ${accountId} can't be folded: they stay as they are`,
@@ -103,21 +112,40 @@ export class Views {
     for (const { id: stream, accountId } of await this.setAside.longestUntried('stream', limit)) {
       if (accountId === null) continue;
       const anew = async (manager: EntityManager) => {
-        const { position } = await this.lockHead(manager, accountId);
+        const { position } = await lockHead(manager, accountId);
         await this.foldAnew(manager, accountId, [{ stream }], position);
       };
       try {
         await this.folding.alone(accountId, () => this.dataSource.transaction(anew));
       } catch (error) {
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         // It was tried, and goes behind the others.
         await this.setAside.put('stream', [{ id: stream, accountId, reason: reasonOf(error) }]);
       }
     }
   }
 
+  /** Tries the accounts again that are set aside, some at a time. */
+  async retryAccountsSetAside(log: Logger, limit = mostAnew): Promise<void> {
+    const aside = (await this.setAside.longestUntried('account', limit)).map(({ id }) => id);
+    await this.catchUpEach(aside, log);
+    const behind = await this.behind(aside);
+    await this.setAside.takeBack(
+      'account',
+      aside.filter((id) => !behind.has(id)),
+    );
+  }
+
   /** Folds the account's next events. @returns whether there may be more */
   private async step(accountId: string): Promise<boolean> {
+    const { isMore, anew } = await this.foldTogetherOrApart(accountId);
+    // It counts from the commit on.
+    if (anew) this.anew.set(accountId, anew);
+    else this.anew.delete(accountId);
+    return isMore;
+  }
+
+  private async foldTogetherOrApart(accountId: string): Promise<Step> {
     try {
       return await this.dataSource.transaction((manager) => this.foldNext(manager, accountId, foldInto));
     } catch (error) {
@@ -133,46 +161,51 @@ export class Views {
     manager: EntityManager,
     accountId: string,
     foldAll: (manager: EntityManager, events: readonly RecordedEvent[]) => Promise<void>,
-  ): Promise<boolean> {
-    const head = await this.makeWhole(manager, accountId, await this.lockHead(manager, accountId));
+  ): Promise<Step> {
+    let head = await lockHead(manager, accountId);
+    if (isToBegin(head)) {
+      if (await takeOutSome(manager, accountId, mostTakenOut)) return { isMore: true };
+      head = firstHead;
+    }
+    if (head.passedOver.some(isKnownType)) return this.makeWhole(manager, accountId, head);
     const tail = await this.ledger.tailOfAccount(manager, accountId, head.position, batchSize);
     await foldAll(manager, tail.events);
     await this.setAside.put('stream', toSetAside(accountId, tail), manager);
     const position = tail.end ?? head.position;
     const passedOver = [...new Set([...head.passedOver, ...tail.newer.map(({ newerType }) => newerType)])];
     const wholeUntil = wholeAfter(head, tail, position);
-    await this.keepHead(manager, accountId, { position, passedOver, wholeUntil });
-    return tail.read === batchSize;
+    await keepHead(manager, accountId, { position, passedOver, wholeUntil });
+    return { isMore: tail.read === batchSize };
   }
 
   /**
-   * Folds the streams anew that hold what an older version has passed over and this one knows. Their rows are replaced in one
-   * transaction, and all other rows stay as they are.
+   * Folds some of the streams anew that hold what an older version has passed over and this one knows. Their rows are replaced in
+   * one transaction, and all other rows stay as they are. The head tells that all is whole when the last of them is folded: until
+   * then each process goes over them by itself.
    */
-  private async makeWhole(manager: EntityManager, accountId: string, before: Head): Promise<Head> {
-    const known = before.passedOver.filter(isKnownType);
-    if (known.length === 0) return before;
-    const unknown = new Set(before.passedOver.filter((each) => !isKnownType(each)));
-    for (const newerType of known) {
-      for (let after = before.wholeUntil; ; ) {
-        const range = { after, upTo: before.position, limit: mostAnew };
-        const found = await this.ledger.streamsWith(manager, accountId, newerType, range);
-        const last = found.at(-1);
-        // What was passed over lies beyond the place up to which all is whole. If it does not, the place is not to be believed.
-        if (!last && after === before.wholeUntil) return this.beginAnew(manager, accountId);
-        for (const each of await this.foldAnew(manager, accountId, found, before.position)) unknown.add(each);
-        if (found.length < mostAnew || !last) break;
-        after = last.position;
-      }
+  private async makeWhole(manager: EntityManager, accountId: string, head: Head): Promise<Step> {
+    const known = head.passedOver.filter(isKnownType);
+    const before = this.anew.get(accountId);
+    const { after, hasFound } = before && isOf(before, head) ? before : { after: head.wholeUntil, hasFound: false };
+    const range = { after, upTo: head.position, limit: mostLookedAt };
+    const looked = await this.ledger.placesOf(manager, accountId, known, range);
+    const { streams, end } = firstStreams(looked);
+    const passedOver = new Set(head.passedOver);
+    for (const each of await this.foldAnew(manager, accountId, streams, head.position)) passedOver.add(each);
+    if (end !== undefined) {
+      const kept = { ...head, passedOver: [...passedOver] };
+      await keepHead(manager, accountId, kept);
+      return { isMore: true, anew: { ...kept, after: end, hasFound: hasFound || streams.length > 0 } };
     }
-    const passedOver = [...unknown];
-    const wholeUntil = passedOver.length === 0 ? before.position : before.wholeUntil;
-    return { ...before, passedOver, wholeUntil };
-  }
-
-  private async beginAnew(manager: EntityManager, accountId: string): Promise<Head> {
-    await takeOutAccount(manager, accountId);
-    return { position: 0, passedOver: [], wholeUntil: 0 };
+    // What was passed over lies beyond the place up to which all is whole. If it does not, the place is not to be believed.
+    if (!hasFound && streams.length === 0) {
+      await keepHead(manager, accountId, headToBegin(head));
+      return { isMore: true };
+    }
+    for (const each of known) passedOver.delete(each);
+    const wholeUntil = passedOver.size === 0 ? head.position : head.wholeUntil;
+    await keepHead(manager, accountId, { ...head, passedOver: [...passedOver], wholeUntil });
+    return { isMore: true };
   }
 
   /**
@@ -215,34 +248,31 @@ export class Views {
     }
     await this.setAside.put('stream', aside, manager);
   }
+}
 
-  private async lockHead(manager: EntityManager, accountId: string): Promise<Head> {
-    await manager.query('insert into view_head (account_id) values ($1) on conflict do nothing', [accountId]);
-    const rows: unknown = await manager.query(
-      'select position, passed_over, whole_until from view_head where account_id = $1 for update',
-      [accountId],
-    );
-    const [row] = heads.parse(rows);
-    const head = {
-      position: row?.position ?? 0,
-      passedOver: row?.passed_over ?? [],
-      wholeUntil: row?.whole_until ?? 0,
-    };
-    if (head.position >= head.wholeUntil) return head;
-    // Somebody has set the position back, to have the account folded anew.
-    return head.position === 0 ? this.beginAnew(manager, accountId) : { ...head, wholeUntil: head.position };
-  }
+/** What an older version passes over beside this one lies beyond the place where this one is. A head that was set back is another. */
+function isOf(before: Anew, head: Head): boolean {
+  const isKnown = new Set(before.passedOver);
+  return (
+    before.wholeUntil === head.wholeUntil &&
+    before.position <= head.position &&
+    head.passedOver.every((each) => isKnown.has(each) || !isKnownType(each))
+  );
+}
 
-  private async keepHead(
-    manager: EntityManager,
-    accountId: string,
-    { position, passedOver, wholeUntil }: Head,
-  ): Promise<void> {
-    await manager.query(
-      'update view_head set position = $2, passed_over = $3, whole_until = $4 where account_id = $1',
-      [accountId, position, passedOver, wholeUntil],
-    );
+/** As many of the streams as are folded anew at once, and the position up to which those are all; undefined when there are no more. */
+function firstStreams({ found, end }: Awaited<ReturnType<Ledger['placesOf']>>): {
+  streams: { stream: string }[];
+  end: number | undefined;
+} {
+  const streams = new Set<string>();
+  for (const { stream, position } of found) {
+    if (streams.size === mostAnew && !streams.has(stream)) {
+      return { streams: [...streams].map((each) => ({ stream: each })), end: position - 1 };
+    }
+    streams.add(stream);
   }
+  return { streams: [...streams].map((each) => ({ stream: each })), end };
 }
 
 /** Does the work for all streams at once; and for each by itself, when that fails, to find those that fail. */
@@ -259,12 +289,6 @@ async function eachApart(
     if (only !== undefined && more.length === 0) return onFailure(only, error);
   }
   for (const stream of streams) await eachApart([stream], work, onFailure);
-}
-
-/** What was passed over first ends what is whole, until a version that knows it has folded it. */
-function wholeAfter({ passedOver, wholeUntil }: Head, { newer: [first] }: ReadEvents, position: number): number {
-  if (passedOver.length > 0) return wholeUntil;
-  return first ? first.position - 1 : position;
 }
 
 function toSetAside(accountId: string, { unreadable }: ReadEvents): ThingSetAside[] {

@@ -25,9 +25,9 @@ describe('a work loop', () => {
       intervalMs: 1_000,
       log,
       random: () => 0.5,
-      pass: async (signal) => {
+      pass: async (signal, moved) => {
         passes += 1;
-        return (await pass(signal)) ?? 'done';
+        return (await pass(signal, moved)) ?? 'done';
       },
     });
     loop.start();
@@ -61,6 +61,32 @@ describe('a work loop', () => {
     hangs = false;
     await passed(1_000);
     await expect(begun.probe()).resolves.toBeUndefined();
+  });
+
+  it('is known to work while a pass goes on for long and moves, the first one too, and no longer when it stands', async () => {
+    const now = jest.spyOn(performance, 'now');
+    let at = 0;
+    now.mockImplementation(() => at);
+    let move = () => {};
+    const begun = start(async (_, moved) => {
+      move = moved;
+      await new Promise<void>((resolve) => setTimeout(resolve, 600_000));
+    });
+    await passed(0);
+    await expect(begun.probe()).rejects.toThrow('has not run yet');
+    for (let minute = 1; minute <= 3; minute += 1) {
+      at += 50_000;
+      move();
+      await expect(begun.probe()).resolves.toBeUndefined();
+    }
+    at += 61_000;
+    await expect(begun.probe()).rejects.toThrow(
+      'relay of backups has been at one pass for 211 s, and has not moved for 61 s',
+    );
+    move();
+    await expect(begun.probe()).resolves.toBeUndefined();
+    now.mockRestore();
+    await passed(600_000);
   });
 
   it('runs its pass once an interval when nothing wakes it', async () => {

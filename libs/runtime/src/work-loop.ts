@@ -11,8 +11,13 @@ export interface WorkLoopOptions {
   /** The pause when nothing wakes the loop, in milliseconds. It varies by a fifth, so that processes do not run in step. */
   intervalMs: number;
   log: Logger;
-  /** Returns `'again'` when there is more to do, so that no pause follows. The signal is aborted when the loop is to stop. */
-  pass: ((signal: AbortSignal) => Promise<void>) | ((signal: AbortSignal) => Promise<'again' | 'done'>);
+  /**
+   * Returns `'again'` when there is more to do, so that no pause follows. The signal is aborted when the loop is to stop. A pass
+   * that may take long calls `moved` with each piece that is done, so that nobody takes it for one that hangs.
+   */
+  pass:
+    | ((signal: AbortSignal, moved: () => void) => Promise<void>)
+    | ((signal: AbortSignal, moved: () => void) => Promise<'again' | 'done'>);
   /** The first pause after a failed pass, which doubles with each further failure. Default: 250 ms. */
   firstBackOffMs?: number;
   /** The longest pause. Default: 10 s. */
@@ -21,8 +26,8 @@ export interface WorkLoopOptions {
   random?: () => number;
 }
 
-/** A pass that takes longer hangs, as far as anybody can tell from outside. */
-const longestPassMs = 60_000;
+/** A pass that does not move for longer hangs, as far as anybody can tell from outside. */
+const longestStandMs = 60_000;
 
 export class WorkLoop {
   private readonly stopping = new AbortController();
@@ -32,9 +37,10 @@ export class WorkLoop {
   private failures = 0;
   private failingSince = 0;
   private failure: unknown;
-  /** When the pass in hand began, and whether any pass has come to its end. */
-  private passingSince: number | undefined;
-  private hasPassed = false;
+  /** When the pass in hand began, and when it moved last. */
+  private passing: { since: number; movedAt: number } | undefined;
+  /** Whether any pass has come to its end, or has moved. */
+  private hasMoved = false;
 
   constructor(private readonly options: WorkLoopOptions) {}
 
@@ -45,18 +51,24 @@ export class WorkLoop {
 
   /**
    * Tells whether the loop does what it is for.
-   * @throws when it has not passed yet, when its newest pass failed, or when the pass in hand takes longer than a minute
+   * @throws when it has not passed yet, when its newest pass failed, or when the pass in hand has not moved for a minute
    */
   probe(): Promise<void> {
     const { name } = this.options;
-    const sinceMs = this.passingSince === undefined ? 0 : performance.now() - this.passingSince;
     const why =
       this.failures > 0
         ? `fails: ${messageOf(this.failure)}`
-        : sinceMs > longestPassMs
-          ? `has been at one pass for ${Math.round(sinceMs / 1_000)} s`
-          : !this.hasPassed && 'has not run yet';
+        : (this.whyStanding() ?? (!this.hasMoved && 'has not run yet'));
     return why ? Promise.reject(new Error(`${name} ${why}`)) : Promise.resolve();
+  }
+
+  private whyStanding(): string | undefined {
+    const now = performance.now();
+    const { since, movedAt } = this.passing ?? { since: now, movedAt: now };
+    if (now - movedAt <= longestStandMs) return undefined;
+    const seconds = (ms: number) => Math.round(ms / 1_000);
+    const atOne = `has been at one pass for ${seconds(now - since)} s`;
+    return movedAt === since ? atOne : `${atOne}, and has not moved for ${seconds(now - movedAt)} s`;
   }
 
   start(): void {
@@ -89,10 +101,16 @@ export class WorkLoop {
 
   private async once(signal: AbortSignal): Promise<number> {
     const { name, intervalMs, log, pass, random = Math.random } = this.options;
-    this.passingSince = performance.now();
+    const since = performance.now();
+    const passing = { since, movedAt: since };
+    this.passing = passing;
+    const moved = () => {
+      passing.movedAt = performance.now();
+      this.hasMoved = true;
+    };
     try {
-      const outcome = await pass(signal);
-      this.hasPassed = true;
+      const outcome = await pass(signal, moved);
+      this.hasMoved = true;
       if (this.failures > 0) {
         const failedMs = Math.round(performance.now() - this.failingSince);
         log.info({ failures: this.failures, failedMs }, `${name} works again`);
@@ -117,7 +135,7 @@ export class WorkLoop {
       } else log.debug({ err: error, failures: this.failures }, `${name} still fails`);
       return pauseMs * (0.75 + 0.25 * random());
     } finally {
-      this.passingSince = undefined;
+      this.passing = undefined;
     }
   }
 

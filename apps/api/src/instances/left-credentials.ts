@@ -5,7 +5,7 @@
 import { streamOf } from '@strongroom/contracts';
 import type { CredentialName, Credentials } from '@strongroom/credentials';
 import { fold, instanceDecider } from '@strongroom/domain';
-import { isOutage, type Ledger } from '@strongroom/ledger';
+import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 
 export interface LeftCredentialsParts {
   credentials: Credentials;
@@ -48,7 +48,7 @@ async function inForceSince(ledger: Ledger, instanceId: string, until: Date): Pr
     if (state.is !== 'registered' || (changed && new Date(changed.at) >= until)) return [];
     return [{ instanceId, credentialId: state.credentialId ?? null }];
   } catch (error) {
-    if (isOutage(error)) throw error;
+    if (isOutageForAll(error)) throw error;
     return [];
   }
 }

@@ -4,7 +4,7 @@
  */
 import { type EventContext, messageOf, streamOf, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';
-import { execute, isOutage, type Ledger } from '@strongroom/ledger';
+import { execute, isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Copies, CopyOfRegion, Views } from '@strongroom/read-model';
 import type { Ids, Jobs, Logger, SetAside } from '@strongroom/runtime';
 import type { Vaults } from '@strongroom/vault';
@@ -54,7 +54,7 @@ export class StrandedCopies {
     found: readonly CopyOfRegion[],
     commandOn: (copy: CopyOfRegion, state: CopyState) => CopyCommand | false,
   ): Promise<void> {
-    const { views, setAside } = this.parts;
+    const { views, setAside, log } = this.parts;
     const done: string[] = [];
     for (const copy of found) {
       try {
@@ -62,13 +62,16 @@ export class StrandedCopies {
         done.push(copy.id);
       } catch (error) {
         // One that can't be read or recorded holds up no other.
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         const reason = `it can't be given up or asked for again: ${messageOf(error)}`;
         await setAside.put('copy', [{ id: copy.id, accountId: copy.accountId, reason }]);
       }
     }
     await setAside.takeBack('copy', done);
-    for (const accountId of new Set(found.map((copy) => copy.accountId))) await views.catchUp(accountId);
+    await views.catchUpEach(
+      found.map((copy) => copy.accountId),
+      log,
+    );
   }
 
   private async one(

@@ -12,7 +12,7 @@ import {
   streamOf,
 } from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
-import { commandOn, executeTogether, isOutage } from '@strongroom/ledger';
+import { commandOn, executeTogether, isOutageForAll } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
 import type { Ids, Logger, SetAside } from '@strongroom/runtime';
 import { VaultFault } from '@strongroom/vault';
@@ -57,7 +57,7 @@ export class StrandedDeletions {
         await this.takeUp(each, reached);
       } catch (error) {
         // One that can't be read or recorded holds up no other.
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         failed.set(each.id, `its deletion can't be taken up: ${messageOf(error)}`);
       }
     }

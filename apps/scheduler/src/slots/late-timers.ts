@@ -4,8 +4,15 @@
  * their own: they are decided again when their time comes. Which slots they are is written down with the timer.
  */
 import { messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { type DefinedSince, definitionsOf, scheduledBackupId, slotsOf } from '@strongroom/domain';
-import { isOutage, type Ledger } from '@strongroom/ledger';
+import {
+  type DefinedSince,
+  definitionsOf,
+  fold,
+  scheduleDecider,
+  scheduledBackupId,
+  slotsOf,
+} from '@strongroom/domain';
+import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Logger, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { DueTime } from './due-clock.js';
@@ -42,14 +49,22 @@ export class LateTimers {
 
   constructor(private readonly parts: LateTimersParts) {}
 
-  /** Nothing is put back while the time is in doubt: nobody can say then what is early. */
-  async putBack({ now, isSuspect, isInDoubt }: DueTime): Promise<void> {
+  /**
+   * Looks at each late timer once. Nothing is put back while the time is in doubt: nobody can say then what is early.
+   * @param moved is called after each transaction
+   */
+  async putBack({ now, isSuspect, isInDoubt }: DueTime, signal?: AbortSignal, moved = () => {}): Promise<void> {
     if (isInDoubt) {
       this.wasSuspect = true;
       return;
     }
     const all = this.isToLookThrough(isSuspect);
-    while ((await this.parts.dataSource.transaction((manager) => this.putBackSome(manager, now, all))) > 0);
+    for (let after: string | undefined; !signal?.aborted; moved()) {
+      const options = { limit: batchSize, all, except: this.parts.held.now(), after };
+      after = await this.parts.dataSource.transaction((manager) => this.putBackSome(manager, now, options));
+      if (after === undefined) break;
+    }
+    if (signal?.aborted) return;
     if (all) this.lookedThroughAt = performance.now();
     this.wasSuspect = isSuspect;
   }
@@ -61,25 +76,27 @@ export class LateTimers {
     return performance.now() - this.lookedThroughAt > lookThroughMs;
   }
 
-  private async putBackSome(manager: EntityManager, now: Date, all: boolean): Promise<number> {
-    const { held } = this.parts;
-    const options = { limit: batchSize, all, except: held.now() };
+  /** @returns the id of the last schedule that was looked at; undefined when there are no more */
+  private async putBackSome(
+    manager: EntityManager,
+    now: Date,
+    options: Parameters<typeof claimLate>[2],
+  ): Promise<string | undefined> {
     const { timers, unreadable } = await claimLate(manager, later(now), options);
     for (const { scheduleId, reason } of unreadable) await this.hold(manager, scheduleId, null, reason);
     // A timer is made anew from its schedule where it is missing.
     const broken = unreadable.map(({ scheduleId }) => scheduleId);
     if (broken.length > 0) await dropTimers(manager, broken);
-    let moved = unreadable.length;
     for (const timer of timers) {
       try {
-        if (await manager.transaction((apart) => this.putBackOne(apart, timer, now))) moved += 1;
+        await manager.transaction((apart) => this.putBackOne(apart, timer, now));
       } catch (error) {
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         await this.hold(manager, timer.scheduleId, timer.accountId, messageOf(error));
-        moved += 1;
       }
     }
-    return moved;
+    const looked = [...broken, ...timers.map(({ scheduleId }) => scheduleId)];
+    return looked.length < options.limit ? undefined : looked.sort().at(-1);
   }
 
   /** This timer holds up no other: those that are held are not taken again meanwhile. */
@@ -89,15 +106,18 @@ export class LateTimers {
     await this.parts.setAside.put('schedule', [{ id: scheduleId, accountId, reason }], manager);
   }
 
-  private async putBackOne(manager: EntityManager, timer: SlotTimer, now: Date): Promise<boolean> {
+  private async putBackOne(manager: EntityManager, timer: SlotTimer, now: Date): Promise<void> {
     const stream = streamOf('schedule', timer.scheduleId);
     const told = (await this.parts.ledger.readStreams(manager, [stream])).get(stream) ?? [];
+    // The news that the schedule is deleted may be on its way for as long as the feed is away.
+    if (fold(scheduleDecider, told).is !== 'active') return dropTimers(manager, [timer.scheduleId]);
     const wasToldAhead = told.some(({ at }) => Date.parse(at) > later(now).getTime());
     const from = new Date(now.getTime() - (wasToldAhead ? soonMs : this.parts.catchUpMs));
     const spans = definitionsOf(told, { now, latest: from });
     const between = slotsBetween(spans, from, timer.nextSlotAt);
     const [first] = between;
-    if (!first) return false;
+    // Its schedule has changed: the news of that puts it right.
+    if (!first) return;
     const ahead = [...timer.ahead];
     const histories = await this.parts.ledger.readStreams(
       manager,
@@ -112,7 +132,6 @@ export class LateTimers {
       { schedule: timer.scheduleId, from: timer.nextSlotAt.toISOString(), to: first.toISOString() },
       'timer put back: a clock that was ahead had set it',
     );
-    return true;
   }
 }
 

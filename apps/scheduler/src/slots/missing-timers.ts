@@ -1,10 +1,11 @@
 /**
  * Sets timers that should be there and are not, or that have missed a change of their schedule. The feed's second look
- * finds what was lost with a message. This finds what was lost later, or long before there was a second look.
+ * finds what was lost with a message. This finds what was lost later, or long before there was a second look. The ledger says
+ * which schedules there are: an account whose views can't be folded keeps its timers.
  */
 import { messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { fold, nextSlot, scheduleDecider } from '@strongroom/domain';
-import { isOutage, type Ledger } from '@strongroom/ledger';
+import { isOutageForAll, type Ledger, liveSchedules } from '@strongroom/ledger';
 import type { Unfinished } from '@strongroom/read-model';
 import type { PutBack, SetAside } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
@@ -24,23 +25,25 @@ export interface MissingTimersParts {
 const mostAtOnce = 100;
 
 export class MissingTimers {
-  private roundAt: string | undefined;
+  /** The position of the ledger up to which the round is. */
+  private roundAt: number | undefined;
 
   constructor(private readonly parts: MissingTimersParts) {}
 
   /** One step of a round over all schedules. */
   async putBackMissing(): Promise<void> {
-    const { dataSource, unfinished, catchUp } = this.parts;
-    const { found, end } = await unfinished.schedules(this.roundAt);
+    const { dataSource, catchUp } = this.parts;
+    const { found, end } = await liveSchedules(dataSource.manager, this.roundAt);
     const behind = await schedulesBehind(dataSource.manager, found);
     const missing = found.filter(({ id }) => behind.has(id));
-    await catchUp(missing.map(({ accountId }) => accountId));
-    for (const { id, accountId } of missing.slice(0, mostAtOnce)) {
-      this.roundAt = id;
+    const now = missing.slice(0, mostAtOnce);
+    await catchUp(now.map(({ accountId }) => accountId));
+    for (const { id, accountId, position } of now) {
+      this.roundAt = position;
       try {
         await this.putBackOne(id);
       } catch (error) {
-        if (isOutage(error)) throw error;
+        if (isOutageForAll(error)) throw error;
         const reason = `it has no timer, and none can be set: ${messageOf(error)}`;
         await this.parts.setAside.put('schedule', [{ id, accountId, reason }]);
       }
@@ -51,7 +54,7 @@ export class MissingTimers {
 
   /**
    * Sets the timer to the slot after the newest one that has its outcome. Slots that came since then are made up for or
-   * missed, as after any outage.
+   * missed, as after any outage. A slot of which the views do not show the outcome yet is decided already, and stays as it is.
    */
   private async putBackOne(scheduleId: string): Promise<void> {
     const { dataSource, ledger, unfinished, putBack } = this.parts;

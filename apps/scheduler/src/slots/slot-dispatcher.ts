@@ -20,7 +20,7 @@ import {
   plannedType,
   scheduleDecider,
 } from '@strongroom/domain';
-import { type AppendRequest, isOutage, type Ledger, plan } from '@strongroom/ledger';
+import { type AppendRequest, isOutageForAll, type Ledger, plan } from '@strongroom/ledger';
 import { Views } from '@strongroom/read-model';
 import { type Ids, type Logger, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -85,12 +85,15 @@ export class SlotDispatcher {
     return this.held.now().length;
   }
 
-  /** Decides due slots until none is left, or until the signal is aborted. */
-  async decideDue(signal?: AbortSignal): Promise<Decided> {
+  /**
+   * Decides due slots until none is left, or until the signal is aborted.
+   * @param moved is called after each transaction
+   */
+  async decideDue(signal?: AbortSignal, moved: () => void = () => {}): Promise<Decided> {
     let total = nothing;
     const begun = await this.clock.time(this.dataSource.manager);
     this.watch.look(begun);
-    await this.late.putBack(begun);
+    await this.late.putBack(begun, signal, moved);
     while (!signal?.aborted) {
       const time = await this.clock.time(this.dataSource.manager);
       this.watch.look(time);
@@ -98,6 +101,7 @@ export class SlotDispatcher {
       const { claimed, recorded } = await this.decideSome(time);
       for (const each of recorded) total = count(total, each, time.now);
       this.tell(recorded, time.now);
+      moved();
       if (claimed === 0) break;
     }
     return total;
@@ -110,7 +114,7 @@ export class SlotDispatcher {
       this.share = Math.min(1, this.share * 2);
       return batch;
     } catch (error) {
-      if (isOutage(error)) {
+      if (isOutageForAll(error)) {
         this.share = Math.max(1 / mostTimers, this.share / 4);
         throw error;
       }
@@ -133,7 +137,7 @@ export class SlotDispatcher {
         if (claimed === 0) break;
         all.recorded.push(...recorded);
       } catch (error) {
-        if (!taken || isOutage(error)) throw error;
+        if (!taken || isOutageForAll(error)) throw error;
         await this.hold(this.dataSource.manager, taken.scheduleId, taken.accountId, messageOf(error));
       }
       all.claimed += 1;

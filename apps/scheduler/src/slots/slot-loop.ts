@@ -35,8 +35,8 @@ export function slotLoop(
     name: 'slot dispatcher',
     intervalMs,
     log,
-    pass: async (signal) => {
-      const { fired, skipped, missed, lagMs } = await dispatcher.decideDue(signal);
+    pass: async (signal, moved) => {
+      const { fired, skipped, missed, lagMs } = await dispatcher.decideDue(signal, moved);
       slots.inc({ outcome: 'fired' }, fired);
       slots.inc({ outcome: 'skipped' }, skipped);
       slots.inc({ outcome: 'missed' }, missed);

@@ -137,11 +137,12 @@ export async function accountsDue(manager: EntityManager, now: Date, limit: numb
  * Takes timers that ring after the next slot of their schedule, until the end of the transaction: a clock that was ahead has
  * set them. Every schedule has a slot within 24 hours, so a timer that rings later is found by the index alone.
  * @param all whether to find those that ring within 24 hours too, for which every timer is read
+ * @param after the id of a schedule; the timers are those of the next ids, in order
  */
 export async function claimLate(
   manager: EntityManager,
   now: Date,
-  { limit, all, except }: { limit: number; all: boolean; except: readonly string[] },
+  { limit, all, except, after }: { limit: number; all: boolean; except: readonly string[]; after?: string | undefined },
 ): Promise<ClaimedTimers> {
   const rows: unknown = await manager.query(
     `select ${columns} from slot_timer
@@ -151,9 +152,9 @@ export async function claimLate(
      where next_slot_at > $1::timestamptz + case when $3 then interval '0' else interval '24 hours' end
        and next_slot_at at time zone 'UTC'
          > today + case when today > $1::timestamptz at time zone 'UTC' then interval '0' else interval '24 hours' end
-       and schedule_id <> all($4)
-     limit $2 for update of slot_timer skip locked`,
-    [now, limit, all, except],
+       and schedule_id <> all($4) and ($5::uuid is null or schedule_id > $5)
+     order by schedule_id limit $2 for update of slot_timer skip locked`,
+    [now, limit, all, except, after ?? null],
   );
   return claimed(rows);
 }

@@ -83,7 +83,7 @@ export class EmbeddedFeed extends FeedServer {
       name: 'replay of dead letters',
       intervalMs: replayMs,
       log,
-      pass: () => deadLetters.replayAsked(this.handlers, ledger),
+      pass: () => deadLetters.tend(this.handlers, ledger),
     });
     this.loops = [...tails, replay];
     this.stopNotices = await ledger.onAppend(() => {

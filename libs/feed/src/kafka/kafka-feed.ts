@@ -135,7 +135,7 @@ export class KafkaFeed extends FeedServer {
         name: 'replay of dead letters',
         intervalMs: replayMs,
         log,
-        pass: () => deadLetters.replayAsked(this.handlers, ledger),
+        pass: () => deadLetters.tend(this.handlers, ledger),
       }),
     ];
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
