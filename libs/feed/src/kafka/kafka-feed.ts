@@ -54,6 +54,8 @@ const outagePauseMs = 500;
 const restartMs = 1_000;
 const heartbeatMs = 1_000;
 const disconnectMs = 5_000;
+/** A broker lets the first members of a group wait for three seconds, by its default. */
+const longestBeginMs = 4_000;
 
 type KafkaBatchParts = BatchParts & { metrics: FeedMetrics };
 
@@ -64,6 +66,8 @@ interface Life {
   parts: KafkaBatchParts;
   /** By partition, the offset of the first message that the topic still has, where earlier ones were missed. */
   begins: Map<string, bigint>;
+  /** Whether the consumer is to end. */
+  isOver: boolean;
 }
 
 type Batched = EachBatchPayload['batch'];
@@ -173,7 +177,7 @@ export class KafkaFeed extends FeedServer {
       // After a crash this loop begins another life. A client that restarted itself would be a second member.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
-    const life: Life = { consumer, source, parts, begins: new Map() };
+    const life: Life = { consumer, source, parts, begins: new Map(), isOver: false };
     const { over, end } = watch(consumer, this.pace, signal);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.joined = true;
@@ -185,22 +189,26 @@ export class KafkaFeed extends FeedServer {
     consumer.on(consumer.events.REBALANCING, () => {
       this.joined = false;
     });
+    const begun = this.begin(life);
     try {
-      await Promise.race([this.begin(life), over]);
+      await Promise.race([begun, over]);
       await over;
     } finally {
       end();
+      life.isOver = true;
       this.joined = false;
       this.waitsFor = undefined;
       // A broker that is frozen answers a goodbye no more than anything else.
-      await Promise.race([consumer.disconnect().catch(() => {}), delay(disconnectMs, undefined, { ref: false })]);
+      await Promise.race([leave(consumer, begun), delay(disconnectMs, undefined, { ref: false })]);
     }
   }
 
   private async begin(life: Life): Promise<void> {
     const { consumer } = life;
     await consumer.connect();
+    if (life.isOver) return;
     await consumer.subscribe({ topics: this.topics, fromBeginning: true });
+    if (life.isOver) return;
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -343,6 +351,20 @@ export class KafkaFeed extends FeedServer {
     }
     return lags;
   }
+}
+
+/**
+ * Ends a consumer when it has begun: one that is just joining its group takes no notice of its end, and connects again. A broker that
+ * lets it wait is not waited for.
+ */
+async function leave(consumer: Consumer, begun: Promise<void>): Promise<void> {
+  const settled = begun.catch(() => {});
+  const hasBegun = await Promise.race([
+    settled.then(() => true),
+    delay(longestBeginMs, undefined, { ref: false }).then(() => false),
+  ]);
+  await consumer.disconnect().catch(() => {});
+  if (!hasBegun) void settled.then(() => consumer.disconnect()).catch(() => {});
 }
 
 function placeOf({ topic, partition }: Batched): string {
