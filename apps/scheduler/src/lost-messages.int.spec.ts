@@ -111,6 +111,34 @@ it('the timer of a schedule is set though the views of its account can not be fo
   expect(aside).toEqual([{ kind: 'account', id: accountId }]);
 });
 
+it('the timer of a schedule is set though folding the views of its account takes very long', async () => {
+  const [scheduleId, instanceId] = [lost.ids.next(), await instance()];
+  await lost.dataSource.query('insert into view_head (account_id) values ($1)', [accountId]);
+  const holder = lost.dataSource.createQueryRunner();
+  await holder.startTransaction();
+  try {
+    await holder.query('set local idle_in_transaction_session_timeout = 0');
+    await holder.query('select 1 from view_head for update');
+    const created: NewEvent = { type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } };
+    await lost.record('schedule', scheduleId, instanceId, created);
+    await lost.start('scheduler', schedulerModule);
+    await eventually(async () => expect(await timers()).toEqual({ [scheduleId]: definition.hour }), soon);
+  } finally {
+    await holder.rollbackTransaction();
+    await holder.release();
+  }
+});
+
+it('a message that needs the views of an account which always takes too long is set aside', async () => {
+  const instanceId = await instance();
+  await failFor(lost.dataSource, { table: 'view_head', column: 'account_id', value: accountId, code: '57014' });
+  await lost.record('instance', instanceId, instanceId, { type: 'InstanceForgotten', data: { instanceId } });
+  await lost.start('scheduler', schedulerModule);
+  const letters = () => lost.dataSource.query('select error from dead_letter');
+  const error = expect.stringContaining(`the views of account ${accountId} can't be folded`);
+  await eventually(async () => expect(await letters()).toEqual([{ error }]), soon);
+});
+
 it('a backup, a deletion and a server to build are begun though their messages were lost, each once', async () => {
   const instanceId = await instance();
   const [asked, unwanted, building] = [lost.ids.next(), lost.ids.next(), lost.ids.next()];

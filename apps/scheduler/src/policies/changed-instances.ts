@@ -8,6 +8,7 @@ import type { EventType, RecordedEvent } from '@strongroom/contracts';
 import { FeedContext } from '@strongroom/feed';
 import { Backups, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
+import { bringUpToDate } from './up-to-date.js';
 
 @Controller()
 export class ChangedInstances {
@@ -22,7 +23,7 @@ export class ChangedInstances {
     @Payload() { accountId, data: { instanceId } }: RecordedEvent<'InstanceChanged'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    await this.views.catchUp(accountId);
+    await bringUpToDate(this.views, accountId);
     const waiting = await this.backups.waitingOf(accountId, instanceId);
     if (waiting !== undefined) await this.jobs.wake(manager, 'backup', [waiting]);
   }

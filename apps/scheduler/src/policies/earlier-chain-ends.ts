@@ -8,6 +8,7 @@ import type { EventType, RecordedEvent } from '@strongroom/contracts';
 import { FeedContext } from '@strongroom/feed';
 import { Backups, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
+import { bringUpToDate } from './up-to-date.js';
 
 /**
  * Only the newest of the earlier backups should still have a marker. A few more are asked about, which costs little.
@@ -28,7 +29,7 @@ export class EarlierChainEnds {
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     const { instanceId, backupId } = data;
-    await this.views.catchUp(accountId);
+    await bringUpToDate(this.views, accountId);
     const completed = await this.backups.find(accountId, backupId);
     const before = { instanceId, position, lineage: completed?.lineage, except: backupId };
     await this.queue(manager, accountId, await this.backups.endedBefore(before, mostMarkers));
@@ -39,7 +40,7 @@ export class EarlierChainEnds {
     @Payload() { accountId, position, data: { instanceId } }: RecordedEvent<'InstanceForgotten'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    await this.views.catchUp(accountId);
+    await bringUpToDate(this.views, accountId);
     await this.queue(manager, accountId, await this.backups.endedBefore({ instanceId, position }, mostMarkers));
   }
 

@@ -1,12 +1,15 @@
 /**
- * Folds the events that the feed brings into the views. An account whose views can't be folded is set aside, and no message is:
- * what else is to be done with the event does not depend on the views.
+ * Folds the events that the feed brings into the views. An account whose views can't be folded, or not soon, holds up no message:
+ * what else is to be done with the event does not depend on the views, and whoever reads them folds what is missing.
  */
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/contracts';
 import { Views } from '@strongroom/read-model';
 import { type Logger, loggerToken } from '@strongroom/runtime';
+
+/** The transaction of the message may be silent for two seconds. */
+const longestWaitMs = 1_000;
 
 @Controller()
 export class ViewFolding {
@@ -20,7 +23,24 @@ export class ViewFolding {
    * orders would deadlock.
    */
   @EventPattern<EventType[]>(eventTypes)
-  async fold(@Payload() event: RecordedEvent): Promise<void> {
-    await this.views.catchUpEach([event.accountId], this.log);
+  async fold(@Payload() { accountId }: RecordedEvent): Promise<void> {
+    const folding = this.views.catchUpEach([accountId], this.log);
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<'enough'>((resolve) => {
+      timer = setTimeout(resolve, longestWaitMs, 'enough');
+    });
+    try {
+      const outcome = await Promise.race([folding, enough]);
+      if (outcome === 'enough') this.goOn(folding, accountId);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Nobody waits for it any more. In an outage the next message fails as well. */
+  private goOn(folding: Promise<void>, accountId: string): void {
+    folding.catch((err: unknown) =>
+      this.log.debug({ err, accountId }, `the views of account ${accountId} are folded at the next message or read`),
+    );
   }
 }
