@@ -148,8 +148,8 @@ it.each(cases)(
       expect(tookMs).toBeLessThan(2_000 + 1_000 * patienceNow({ measured: true }));
       expect(isOutage(await failed)).toBe(true);
     } finally {
-      await ofFrozen.destroy();
       freezing.close();
+      await ofFrozen.destroy();
     }
   },
 );
@@ -169,7 +169,7 @@ it('a process that freezes while it appends to several streams, again and again,
     // The one statement of each is done, though its process sends no other.
     for (const each of await settled) expect(each).toMatchObject({ status: 'fulfilled' });
   } finally {
-    await ofFrozen.destroy();
     freezing.close();
+    await ofFrozen.destroy();
   }
 });

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka } from '../../../../test/services/kafka.js';
@@ -18,11 +17,19 @@ describeWithKafka('a feed over Kafka that is stopped', () => {
     const first = await world.member();
     await eventually(async () => expect(await first.ready()).toBe(true), { withinMs: 60_000 });
     await first.close();
-    await delay(1_000);
-    const before = connections();
+    let before = connections();
+    await eventually(
+      () => {
+        const earlier = before;
+        before = connections();
+        expect(before).toBe(earlier);
+      },
+      { withinMs: 10_000 },
+    );
     for (let ms = 0; ms < 480; ms += 40) {
       const member = await world.member();
-      await delay(ms);
+      const openedAt = performance.now();
+      await eventually(() => expect(performance.now() - openedAt).toBeGreaterThan(ms), { withinMs: 10_000 });
       await member.close();
       await eventually(() => expect(connections()).toBeLessThanOrEqual(before), { withinMs: 800 });
     }
