@@ -12,6 +12,8 @@ export interface Link {
   asked: string;
   /** How many pieces the server has sent, this one included. */
   answers: number;
+  /** So many bytes of the server's piece come before the last place between two messages; undefined when it has no such place. */
+  whole: number | undefined;
   /** Ends the client's side at once. The server still gets what was sent, and finds nobody when it answers. */
   leave(): void;
   /** Ends the connection at both sides. With some bytes, the client gets these first. */
@@ -56,9 +58,11 @@ export class WireProxy {
   }
 
   private join(near: Socket, far: Socket): void {
+    const ends = new MessageEnds();
     const link: Link = {
       asked: '',
       answers: 0,
+      whole: undefined,
       leave: () => {
         near.removeAllListeners('close').destroy();
         far.removeAllListeners('data').resume().end();
@@ -85,9 +89,37 @@ export class WireProxy {
     });
     far.on('data', (bytes: Buffer) => {
       link.answers += 1;
+      link.whole = ends.after(bytes);
       pass(this.toClient(bytes, link), near);
       link.asked = '';
     });
+  }
+}
+
+/** Where the messages of a server end. Each has a byte for its kind and four bytes for its length, which count themselves. */
+class MessageEnds {
+  private head = Buffer.alloc(0);
+  private left = 0;
+
+  /** How many bytes of the next piece come before the last place between two messages; undefined when it has none. */
+  after(bytes: Buffer): number | undefined {
+    let whole = this.left === 0 && this.head.length === 0 ? 0 : undefined;
+    for (let at = 0; at < bytes.length; ) {
+      if (this.left === 0) {
+        const part = bytes.subarray(at, at + 5 - this.head.length);
+        this.head = Buffer.concat([this.head, part]);
+        at += part.length;
+        if (this.head.length < 5) break;
+        this.left = this.head.readInt32BE(1) - 4;
+        this.head = Buffer.alloc(0);
+      } else {
+        const step = Math.min(this.left, bytes.length - at);
+        at += step;
+        this.left -= step;
+      }
+      if (this.left === 0) whole = at;
+    }
+    return whole;
   }
 }
 
@@ -95,7 +127,7 @@ function pass(bytes: Buffer | undefined, to: Socket): void {
   if (bytes && !to.destroyed && to.writable) to.write(bytes);
 }
 
-/** The message by which a server that is stopped ends a session: 57P01. */
+/** The message by which a server that is stopped ends a session: 57P01. A server sends it after whole messages only. */
 export function endOfSession(code = '57P01', message = 'terminating connection due to administrator command'): Buffer {
   const fields = [`SFATAL`, `VFATAL`, `C${code}`, `M${message}`].map((field) => `${field}\0`).join('');
   const body = Buffer.from(`${fields}\0`);
