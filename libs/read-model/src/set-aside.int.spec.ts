@@ -53,6 +53,19 @@ const passOver = (accountId: string, newerType: string) => passOverOne(dataSourc
 const asideOf = (accountId: string) =>
   dataSource.query('select kind, id, reason from set_aside where account_id = $1 order by id', [accountId]);
 
+/** Two accounts with a schedule each that was set aside. The second one can be read by now, and is tried after the first. */
+async function brokenThenMended() {
+  const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
+  const [broken, mended] = [ids.next(), ids.next()];
+  await dataSource.query('delete from set_aside');
+  await write(first, 'schedule', broken, 'ScheduleCreated', { ...created(broken), hour: 'noon' });
+  await views.catchUp(first);
+  await write(second, 'schedule', mended, 'ScheduleCreated', { ...created(mended), hour: 'noon' });
+  await views.catchUp(second);
+  await mend(await newestOf(streamOf('schedule', mended)), 'data', JSON.stringify(created(mended)));
+  return { first, second, broken, mended };
+}
+
 describe('a stream that the views can not take', () => {
   it.each([
     [
@@ -109,14 +122,7 @@ describe('a stream that the views can not take', () => {
   });
 
   it('holds up no other that is tried again after it, whatever fails', async () => {
-    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
-    const [broken, mended] = [ids.next(), ids.next()];
-    await dataSource.query('delete from set_aside');
-    await write(first, 'schedule', broken, 'ScheduleCreated', { ...created(broken), hour: 'noon' });
-    await views.catchUp(first);
-    await write(second, 'schedule', mended, 'ScheduleCreated', { ...created(mended), hour: 'noon' });
-    await views.catchUp(second);
-    await mend(await newestOf(streamOf('schedule', mended)), 'data', JSON.stringify(created(mended)));
+    const { first, second, broken, mended } = await brokenThenMended();
     // The account's head can't be written any more.
     await dataSource.query(`alter table view_head add constraint broken check (account_id <> '${first}') not valid`);
     try {
@@ -163,14 +169,7 @@ describe('an account whose views always take too long', () => {
   });
 
   it('holds up none of the streams that are tried again after one of its own', async () => {
-    const [first, second] = [`account-${ids.next()}`, `account-${ids.next()}`];
-    const [broken, mended] = [ids.next(), ids.next()];
-    await dataSource.query('delete from set_aside');
-    await write(first, 'schedule', broken, 'ScheduleCreated', { ...created(broken), hour: 'noon' });
-    await views.catchUp(first);
-    await write(second, 'schedule', mended, 'ScheduleCreated', { ...created(mended), hour: 'noon' });
-    await views.catchUp(second);
-    await mend(await newestOf(streamOf('schedule', mended)), 'data', JSON.stringify(created(mended)));
+    const { first, second, mended } = await brokenThenMended();
     const undo = await slow(first);
     try {
       await views.retrySetAside();

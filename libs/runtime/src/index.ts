@@ -3,6 +3,7 @@ export * from './app-work.js';
 export * from './bootstrap.js';
 export * from './clock.js';
 export * from './config.js';
+export * from './ends-within.js';
 export * from './health.js';
 export * from './http-requests.js';
 export * from './ids.js';

@@ -4,6 +4,8 @@
  *
  * A run that takes too long keeps nobody waiting: the next one begins beside it, perhaps on a connection that is not lost.
  */
+import { endsWithin } from './ends-within.js';
+
 export class SharedRuns<Result> {
   /** By key, the run that was asked for last. It begins after all others of its key. */
   private readonly last = new Map<string, Promise<unknown>>();
@@ -39,14 +41,8 @@ export class SharedRuns<Result> {
   }
 
   /** Resolves when a run has ended, or when it was waited for long enough. */
-  private ended(run: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.longestWaitMs);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      run.then(done, done);
-    });
+  private ended(run: Promise<unknown>): Promise<boolean> {
+    const ended = run.catch(() => {});
+    return endsWithin(ended, this.longestWaitMs);
   }
 }

@@ -7,7 +7,7 @@ import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { type BackupState, backupDecider, fold, type MadeFull } from '@strongroom/domain';
 import { isOutage, type Ledger } from '@strongroom/ledger';
 import { Backups, type Views } from '@strongroom/read-model';
-import type { Logger } from '@strongroom/runtime';
+import { endsWithin, type Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { SlotDecision } from './slot-decision.js';
 
@@ -38,12 +38,7 @@ export class SlotParents {
       if (!this.folding.has(accountId)) this.folding.set(accountId, this.fold(accountId));
     }
     if (this.folding.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, longestWaitMs);
-    });
-    await Promise.race([enough, Promise.all(this.folding.values())]);
-    clearTimeout(timer);
+    await endsWithin(Promise.all(this.folding.values()), longestWaitMs);
   }
 
   /** Whether the views of the account may lack a backup that has completed. */

@@ -6,7 +6,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/contracts';
 import { Views } from '@strongroom/read-model';
-import { type Logger, loggerToken } from '@strongroom/runtime';
+import { endsWithin, type Logger, loggerToken } from '@strongroom/runtime';
 
 /** The transaction of the message may be silent for two seconds. */
 const longestWaitMs = 1_000;
@@ -25,16 +25,7 @@ export class ViewFolding {
   @EventPattern<EventType[]>(eventTypes)
   async fold(@Payload() { accountId }: RecordedEvent): Promise<void> {
     const folding = this.views.catchUpEach([accountId], this.log);
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise<'enough'>((resolve) => {
-      timer = setTimeout(resolve, longestWaitMs, 'enough');
-    });
-    try {
-      const outcome = await Promise.race([folding, enough]);
-      if (outcome === 'enough') this.goOn(folding, accountId);
-    } finally {
-      clearTimeout(timer);
-    }
+    if (!(await endsWithin(folding, longestWaitMs))) this.goOn(folding, accountId);
   }
 
   /** Nobody waits for it any more. In an outage the next message fails as well. */

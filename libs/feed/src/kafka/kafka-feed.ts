@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { aggregates, messageOf, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
-import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
+import { type Clock, endsWithin, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -359,10 +359,7 @@ export class KafkaFeed extends FeedServer {
  */
 async function leave(consumer: Consumer, begun: Promise<void>): Promise<void> {
   const settled = begun.catch(() => {});
-  const hasBegun = await Promise.race([
-    settled.then(() => true),
-    delay(longestBeginMs, undefined, { ref: false }).then(() => false),
-  ]);
+  const hasBegun = await endsWithin(settled, longestBeginMs);
   await consumer.disconnect().catch(() => {});
   if (!hasBegun) void settled.then(() => consumer.disconnect()).catch(() => {});
 }
