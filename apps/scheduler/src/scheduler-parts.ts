@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
-import { type EngineFor, engineFor } from '@strongroom/engines';
+import { type BackupLimits, type EngineFor, engineFor, usualLimits } from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
 import {
@@ -46,6 +46,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   actor: string;
   /** How long a backup is tried again whose faults pass, in milliseconds. */
   retryWindowMs: number;
+  backupLimits: BackupLimits;
   skipped: SkippedSlots;
 }
 
@@ -86,6 +87,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     actor: runner,
     owner: runner,
     retryWindowMs: config.catchUpMs,
+    backupLimits: { ...usualLimits, ...config.backupLimits },
     skipped: new SkippedSlots(views, new Runs(dataSource), log),
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),

@@ -18,6 +18,7 @@ import {
   triedInVain,
 } from '@strongroom/domain';
 import {
+  type BackupLimits,
   EngineFault,
   type EngineFor,
   IncrementalNotPossible,
@@ -64,6 +65,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   runner: string;
   /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
   retryWindowMs: number;
+  /** What a backup may take. Default: the usual. */
+  backupLimits?: BackupLimits;
   skipped: SkippedSlots;
 }
 
@@ -240,7 +243,7 @@ export class BackupAttempt {
     { accountId, request }: OpenBackup,
     startedAt: Date,
   ): Promise<StoredBackup> {
-    const { credentials, engineFor, vault, clock } = this.parts;
+    const { credentials, engineFor, vault, clock, backupLimits } = this.parts;
     const { instanceId } = request;
     const instance = await this.instance(instanceId);
     const { endpoint, name: instanceName } = instance;
@@ -263,6 +266,7 @@ export class BackupAttempt {
       },
       attempt: this.job.attempt,
       signal: this.hold.signal,
+      ...(backupLimits && { limits: backupLimits }),
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
     });
   }

@@ -19,6 +19,8 @@ export type Mode = 'owner' | 'group';
 /** Asks tar-stream for names as bytes. Its types lack the option. */
 const asBytes = { filenameEncoding: 'latin1', highWaterMark: 16_384 };
 const groupMayRead = 0o040;
+/** A header of its own kind may have a name of megabytes. No server sends one: its names have a hundred bytes at most. */
+const longestName = 256;
 /** The errors of the file system for a name that is there already, goes through a file, or is too long. */
 const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG']);
 
@@ -52,6 +54,7 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
 }
 
 function safePath(name: string): string {
+  if (name.length > longestName) throw invalid(`it has a name of ${name.length} bytes`);
   const path = posix.normalize(name).replace(/\/$/, '');
   if (posix.isAbsolute(path) || path === '..' || path.startsWith('../') || path.includes('\0')) {
     throw invalid(`${JSON.stringify(shown(name))} leads outside of the folder`);
