@@ -49,6 +49,7 @@ describe('the configuration', () => {
       leaseMs: 15_000,
       catchUpMs: 43_200_000,
       backupConcurrency: 2,
+      engineMemoryBytes: 536_870_912,
       backupLimits: {
         longestMs: 172_800_000,
         leastBytesPerSecond: 16_384,

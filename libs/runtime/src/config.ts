@@ -60,6 +60,8 @@ export interface AppConfig {
   leaseMs: number;
   catchUpMs: number;
   backupConcurrency: number;
+  /** What the process of a backup may take. */
+  engineMemoryBytes: number;
   /** What a backup may take, as the operator allows it. */
   backupLimits: { longestMs: number; leastBytesPerSecond: number; mostBytes: number; timesEstimate: number };
   copyConcurrency: number;
@@ -128,6 +130,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     leaseMs: given.value(work.lease),
     catchUpMs: given.value(work.catchUp),
     backupConcurrency: given.value(work.backupConcurrency),
+    engineMemoryBytes: given.value(work.engineMemory) * 1_048_576,
     backupLimits: {
       longestMs: given.value(work.longestBackup),
       leastBytesPerSecond: given.value(work.slowestBackup) * 1_024,

@@ -50,6 +50,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.slowestBackup,
   work.largestBackup,
   work.timesEstimate,
+  work.engineMemory,
   work.lease,
   vaults.sweepGrace,
   work.copyConcurrency,

@@ -79,6 +79,15 @@ export const timesEstimate = {
   default: '4',
 } satisfies Setting<number>;
 
+export const engineMemory = {
+  name: 'STRONGROOM_ENGINE_MEMORY_MIB',
+  meaning:
+    'How much memory a process that takes a backup may have. Each backup has a process of its own, so that a server that blows one up ends its own backup and nothing else.',
+  form: integer(192, 1_048_576),
+  usedBy: ['scheduler'],
+  default: '512',
+} satisfies Setting<number>;
+
 export const lease = {
   name: 'STRONGROOM_LEASE_SECONDS',
   meaning: 'How long a worker keeps a job after its last renewal. Then another worker takes the job over.',

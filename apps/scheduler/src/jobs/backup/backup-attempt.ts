@@ -3,7 +3,15 @@
  * region, and an event tells its end. Only the newest attempt can end a backup, so one that was overtaken changes nothing.
  * A fault that passes leads to another attempt, until the window for that is used up.
  */
-import { type Endpoint, Fault, faultOf, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import {
+  type DatastoreType,
+  type Endpoint,
+  Fault,
+  faultOf,
+  isRefusal,
+  type RecordedEvent,
+  streamOf,
+} from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupIdentity,
@@ -19,8 +27,8 @@ import {
 } from '@strongroom/domain';
 import {
   type BackupLimits,
+  type Engine,
   EngineFault,
-  type EngineFor,
   IncrementalNotPossible,
   type StoredBackup,
   storeBackup,
@@ -50,7 +58,8 @@ class InstanceForgotten extends Fault<'instance-forgotten'> {
 export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   credentials: Credentials;
-  engineFor: EngineFor;
+  /** Takes the backups. */
+  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;
@@ -243,7 +252,7 @@ export class BackupAttempt {
     { accountId, request }: OpenBackup,
     startedAt: Date,
   ): Promise<StoredBackup> {
-    const { credentials, engineFor, vault, clock, backupLimits } = this.parts;
+    const { credentials, takerFor, vault, clock, backupLimits } = this.parts;
     const { instanceId } = request;
     const instance = await this.instance(instanceId);
     const { endpoint, name: instanceName } = instance;
@@ -251,7 +260,7 @@ export class BackupAttempt {
     const { password = '', clientKey } =
       (await this.ledger.outlast('reading the credential', () => credentials.get(instance))) ?? {};
     return storeBackup({
-      engine: engineFor(request.datastore.type),
+      engine: takerFor(request.datastore.type),
       vault,
       clock,
       target: { instanceId, endpoint, password, clientKey },

@@ -9,6 +9,7 @@ import { messageOf } from '@strongroom/contracts';
 import type { Connection, Submittable } from 'pg';
 import { z } from 'zod';
 import { EngineFault } from '../../engine-fault.js';
+import { outcome } from '../../outcome.js';
 import type { ServerConnection } from '../connection.js';
 import { compareLsn } from '../lsn.js';
 import * as said from '../server-says.js';
@@ -341,19 +342,4 @@ function untaken(seconds: number): EngineFault {
 
 function violation(what: string): EngineFault {
   return new EngineFault('protocol-violation', `What the server sent is no backup of PostgreSQL: ${what}.`);
-}
-
-/**
- * A promise that is settled later. The code that awaits it gets the failure. When nothing awaits it, the failure must not end
- * the process.
- */
-function outcome<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue;
-    reject = onError;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
