@@ -141,11 +141,12 @@ class Applying {
     const relation = this.isFull ? undefined : relationOf(path);
     if (relation !== undefined) return this.changeBlocks(relation, content);
     await tree.giveWay(path, 'file');
+    // Noted before it is written: what comes may break off.
+    tree.note(path);
     const flag = this.isFull ? 'wx' : 'w';
     const options = { mode: modes[mode].file, flag, progress } as const;
     if (path === labelName && !this.isFull) return this.writeLabel(content, options);
     const written = await write(content, tree.at(path), options);
-    tree.note(path);
     if (path === mapName) {
       const map = await readSmall(tree.at(path), { name: mapName, mostBytes: mostOfMap });
       for (const oid of linkedIn(map.toString('utf8'))) this.mapped.add(oid);
