@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import { dial } from './dial.js';
+import { MessageGate } from './message-gate.js';
 import { faultOfServer, triedAs } from './server-fault.js';
 import { parsed, violation } from './server-says.js';
 import { clipped, Notices } from './server-words.js';
@@ -197,6 +198,7 @@ export class ServerConnection {
     const [parser, ...others] = stream.listeners('data');
     if (!parser || others.length > 0)
       throw new Error('the installed pg reads its socket in a way that is not known here');
+    const gate = new MessageGate();
     stream.removeAllListeners('data');
     stream.on('data', (chunk: Buffer) => {
       this.leftBytes -= chunk.length;
@@ -206,9 +208,11 @@ export class ServerConnection {
         return;
       }
       try {
-        parser.call(stream, chunk);
+        const messages = gate.take(chunk);
+        if (messages) parser.call(stream, messages);
       } catch (error) {
-        stream.destroy(error instanceof Error ? error : new Error(String(error)));
+        if (error instanceof RangeError) this.excess ??= violation(`it sent ${error.message}`);
+        stream.destroy(this.excess ?? (error instanceof Error ? error : new Error(String(error))));
       }
     });
   }

@@ -28,6 +28,10 @@ const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', '
 export async function unpack(archive: Readable, reader: ArchiveReader): Promise<void> {
   const entries = extract(asBytes);
   let ofSource: Error | undefined;
+  let ofTar: Error | undefined;
+  entries.once('error', (error) => {
+    ofTar = error;
+  });
   archive.once('error', (error) => {
     ofSource = error;
     entries.destroy(error);
@@ -47,7 +51,10 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
       if (type !== 'file') entry.resume();
     }
   } catch (error) {
-    throw ofSource ?? (isOfArchive(error) ? invalid(String(error.message)) : error);
+    if (ofSource) throw ofSource;
+    // The reader of an entry learns only that its stream was destroyed.
+    if (isDestroyed(error)) throw invalid(ofTar?.message ?? 'it breaks off');
+    throw isOfArchive(error) ? invalid(String(error.message)) : error;
   } finally {
     archive.destroy();
   }
@@ -69,6 +76,10 @@ function safePath(name: string): string {
 function isOfArchive(error: unknown): error is { message: unknown } {
   if (typeof error !== 'object' || error === null || !('message' in error)) return false;
   return 'code' in error ? badNames.has(error.code) : error.constructor === Error;
+}
+
+function isDestroyed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'STREAM_DESTROYED';
 }
 
 function invalid(why: string): EngineFault {
