@@ -201,7 +201,14 @@ describe('a backup that is taken in a process of its own', () => {
   ])(
     'ends alone when its process %s',
     async (_, name, code, retryable, says) => {
-      const ended = begin({}, { program: program(name), stuckMs: 3_000, memoryBytes: 384 * mebibyte });
+      const ended = begin(
+        {},
+        {
+          program: program(name),
+          stuckMs: name === 'looping-process.ts' ? 3_000 : 100_000,
+          memoryBytes: 384 * mebibyte,
+        },
+      );
       await expect(ended).rejects.toMatchObject({ name: 'EngineFault', code, retryable });
       await expect(ended).rejects.toThrow(says);
     },
