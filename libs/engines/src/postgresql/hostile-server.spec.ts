@@ -15,7 +15,13 @@ import { PostgresqlEngine } from './postgresql-engine.js';
 const mebibyte = 1_048_576;
 const never = new AbortController().signal;
 /** For servers that are to be found out by what they say, and not by the time that they take. */
-const patient: Partial<ServerPatience> = { answerMs: 20_000, beginMs: 20_000, stallMs: 20_000, heldMs: 20_000 };
+const patientMs = 20_000 * slowness;
+const patient: Partial<ServerPatience> = {
+  answerMs: patientMs,
+  beginMs: patientMs,
+  stallMs: patientMs,
+  heldMs: patientMs,
+};
 const quick: Partial<ServerPatience> = {
   answerMs: 400 * slowness,
   beginMs: 400 * slowness,
@@ -29,7 +35,7 @@ const onlyReplication: NonNullable<Script['login']> = (parameters, socket) => {
   return true;
 };
 const mostMemory = 96 * mebibyte;
-const mostMs = 5_000;
+const mostMs = 10_000;
 
 describe('a hostile server', () => {
   const table: string[] = [];

@@ -43,7 +43,7 @@ export class SilenceLimit {
   /** Limits all of the time from now on, in place of the limit before. */
   within(ms: number, why: Why): void {
     this.lift();
-    this.timer = setTimeout(() => this.close(why, ms), ms);
+    if (!this.socket.destroyed) this.timer = setTimeout(() => this.close(why, ms), ms);
   }
 
   lift(): void {

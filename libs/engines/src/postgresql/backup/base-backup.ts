@@ -81,6 +81,7 @@ export class BaseBackup implements Submittable, CopySink {
   private isComplete = false;
   private failure: Error | undefined;
   private isExplaining = false;
+  private isReleased = false;
   private startLsn: string | undefined;
   private socket: Duplex | undefined;
   private parser: ((chunk: Buffer) => void) | undefined;
@@ -158,6 +159,8 @@ export class BaseBackup implements Submittable, CopySink {
   };
 
   private hold(isHeld: boolean): void {
+    // The archives may be read when the connection has long been handed back.
+    if (this.isReleased) return;
     const { connection, patience } = this.options;
     const { silence } = connection;
     // After the last archive the server has a time for its end, which nobody's reading makes longer.
@@ -180,6 +183,7 @@ export class BaseBackup implements Submittable, CopySink {
   }
 
   private release(): void {
+    this.isReleased = true;
     this.options.connection.isSending = false;
     this.options.connection.silence.lift();
     this.socket?.off('data', this.take);
