@@ -38,7 +38,7 @@ export function warningsInFacts(facts: EngineFacts | null | undefined): string[]
   return warnings.safeParse(facts?.warnings).data?.map(({ said }) => said) ?? [];
 }
 
-/** One for each tablespace of a server, and a few. */
+/** No server gives more. */
 const mostObjects = 20_000;
 
 export const vaultManifest = z.strictObject({

@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { DatastoreType } from '@strongroom/contracts';
+import { type DatastoreType, messageOf } from '@strongroom/contracts';
 import type { BackupOptions, Engine, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import { outcome } from '../outcome.js';
@@ -122,7 +122,7 @@ class BackupApart {
       await this.input.write(types.objectEnd);
     } catch (error) {
       this.unreadable = error;
-      await this.input.write(types.unreadable, error instanceof Error ? error.message : String(error));
+      await this.input.write(types.unreadable, messageOf(error));
     }
   }
 
