@@ -112,7 +112,8 @@ module.exports = {
         path: '^libs/(engines|vault)/src/[^/]+\\.ts$',
         pathNot: [tests, '^libs/engines/src/engines\\.ts$', '^libs/vault/src/(vaults|index)\\.ts$'],
       },
-      to: { path: '^libs/$1/src/[^/]+/' },
+      // What runs an engine in a process of its own is none.
+      to: { path: '^libs/$1/src/[^/]+/', pathNot: '^libs/engines/src/apart/' },
     },
     {
       name: 'adapters-stand-alone',

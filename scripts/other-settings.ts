@@ -162,6 +162,18 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'How many of them it gets while connections to its database are cut. The default is 400.',
       },
       {
+        name: 'STRONGROOM_FUZZ_STRANGERS',
+        meaning: 'How many inputs the test of strangers’ bytes makes for each of their forms. The default is 300.',
+      },
+      {
+        name: 'STRONGROOM_FUZZ_STRANGERS_SEED',
+        meaning: 'The seed of the first of those inputs, to make one again. The default is 1.',
+      },
+      {
+        name: 'STRONGROOM_HOSTILE_TABLE',
+        meaning: 'The file into which the test of hostile servers writes what it tried, with outcome, memory and time.',
+      },
+      {
         name: 'STRONGROOM_ALL_FAILURES',
         meaning: 'With any value, the tests of late attempts fail each operation of a file with every kind of error.',
       },

@@ -1,8 +1,16 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
 import { hostname } from 'node:os';
+import type { DatastoreType } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
-import { type EngineFor, engineFor } from '@strongroom/engines';
+import {
+  type BackupLimits,
+  type Engine,
+  type EngineFor,
+  EnginesApart,
+  engineFor,
+  usualLimits,
+} from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
 import {
@@ -32,6 +40,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   jobs: Jobs;
   credentials: Credentials;
   engineFor: EngineFor;
+  /** Takes backups in processes of their own. */
+  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
   vaults: Vaults;
   homeRegion: string;
   /** The home region's. */
@@ -46,6 +56,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   actor: string;
   /** How long a backup is tried again whose faults pass, in milliseconds. */
   retryWindowMs: number;
+  backupLimits: BackupLimits;
   skipped: SkippedSlots;
 }
 
@@ -59,6 +70,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
+  const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
@@ -79,6 +91,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     ledger,
     views,
     engineFor,
+    takerFor: (type) => apart.of(type),
     vaults,
     vault,
     homeRegion,
@@ -86,6 +99,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     actor: runner,
     owner: runner,
     retryWindowMs: config.catchUpMs,
+    backupLimits: { ...usualLimits, ...config.backupLimits },
     skipped: new SkippedSlots(views, new Runs(dataSource), log),
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),

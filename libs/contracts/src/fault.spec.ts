@@ -14,6 +14,13 @@ describe('what is told of an error', () => {
     expect(full).toMatchObject({ name: 'DiskFault', cause });
   });
 
+  it('can be stored and shown, whatever a stranger has said in it', () => {
+    const said = 'a\0b\u001b[2Jc\u0085d\ud800e\u202ef\n\tg 🐘';
+    const shown = 'a\u{fffd}b\u{fffd}[2Jc\u{fffd}d\u{fffd}e\u{fffd}f\n\tg 🐘';
+    expect(faultOf(new DiskFault('disk-broken', false, said)).message).toBe(shown);
+    expect(faultOf(new Error(said)).message).toContain(shown);
+  });
+
   it('is one sentence when nobody foresaw the error, which may be tried again', () => {
     expect(faultOf(new TypeError('x is not a function'))).toEqual({
       code: 'unexpected',

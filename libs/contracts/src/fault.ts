@@ -6,8 +6,16 @@ export abstract class Fault<Code extends string = string> extends Error {
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(printable(message), options);
   }
+}
+
+/** Control characters but those of lines, halves of characters, and what turns the direction of writing around. */
+const unprintable = /(?![\n\t])[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text that may quote a stranger, as a database stores it and a terminal shows it. */
+export function printable(text: string): string {
+  return text.replaceAll(unprintable, '\u{fffd}');
 }
 
 /** A fault as it is recorded and shown. */
@@ -22,7 +30,7 @@ export function faultOf(error: unknown): ToldFault {
   if (error instanceof Fault) return { code: error.code, message: error.message, retryable: error.retryable };
   return {
     code: 'unexpected',
-    message: `The work broke off unexpectedly: ${messageOf(error)}.`,
+    message: printable(`The work broke off unexpectedly: ${messageOf(error)}.`),
     retryable: true,
   };
 }

@@ -38,10 +38,13 @@ export function warningsInFacts(facts: EngineFacts | null | undefined): string[]
   return warnings.safeParse(facts?.warnings).data?.map(({ said }) => said) ?? [];
 }
 
+/** No server gives more. */
+const mostObjects = 20_000;
+
 export const vaultManifest = z.strictObject({
   format: z.literal('strongroom-backup/1'),
   backupId: uuid,
-  accountId: z.string().min(1),
+  accountId: z.string().min(1).max(255),
   instanceId: uuid,
   instanceName: z.string().min(1),
   type: backupType,
@@ -53,7 +56,7 @@ export const vaultManifest = z.strictObject({
   region: regionName,
   startedAt: instant,
   completedAt: instant,
-  objects: z.array(vaultObject).min(1),
+  objects: z.array(vaultObject).min(1).max(mostObjects),
   /** What the engine needs to restore the backup and to build on it: version, system id, timeline, LSNs and so on. */
   engine: engineFacts,
 });

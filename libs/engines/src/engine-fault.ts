@@ -20,6 +20,10 @@ export const engineFaultCodes = {
   'backup-aborted-by-server': true,
   /** The server said nothing for longer than it may. */
   'server-stalled': true,
+  /** The backup is larger, or takes longer or more memory, than the operator allows. */
+  'backup-limit-reached': false,
+  /** The process that took the backup was ended, by the system or by its own watchdog. */
+  'engine-process-ended': true,
   /** The vault hangs: nobody took the server's bytes for longer than the server may be held back. */
   'reader-stalled': true,
   /** Nothing can be built on the parent, or the server takes no incrementals. A full backup is still possible. */

@@ -1,4 +1,6 @@
 /** The engines' door: what an engine does, which engines there are, and how a backup goes into a vault and comes out of it. */
+export { type ApartOptions, EnginesApart } from './apart/engines-apart.js';
+export { type BackupLimits, usualLimits } from './backup-budget.js';
 export {
   type Abilities,
   type BackupOptions,

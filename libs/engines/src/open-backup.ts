@@ -39,7 +39,7 @@ interface Where {
 
 /** Decompresses an object. When it ends without an error, it was the object that the manifest names. */
 async function* checked(object: VaultObject, { vault, backupId, signal }: Where): AsyncGenerator<Buffer> {
-  const { name, sha256, rawBytes, compression } = object;
+  const { name, sha256, sizeBytes, rawBytes, compression } = object;
   const hash = createHash('sha256');
   const altered = (why: string) =>
     new VaultFault(
@@ -47,9 +47,12 @@ async function* checked(object: VaultObject, { vault, backupId, signal }: Where)
       vault.region,
       `${name} of backup ${backupId} in the vault of ${vault.region} is not what was stored: ${why}. Restore from the copy in another region.`,
     );
+  let storedBytes = 0;
   async function* stored(): AsyncGenerator<Buffer> {
     for await (const chunk of vault.read(backupId, name)) {
       if (signal?.aborted) throw new EngineFault('cancelled', 'The restore was cancelled.');
+      storedBytes += chunk.length;
+      if (storedBytes > sizeBytes) throw altered(`it is longer than ${sizeBytes} bytes`);
       hash.update(chunk);
       yield chunk;
     }
@@ -58,6 +61,8 @@ async function* checked(object: VaultObject, { vault, backupId, signal }: Where)
   try {
     for await (const chunk of compression === 'zstd' ? decompressFrames(stored()) : stored()) {
       bytes += chunk.length;
+      // It is not waited for the end, which may be very far.
+      if (bytes > rawBytes) throw altered(`it holds more than ${rawBytes} bytes`);
       yield chunk;
     }
   } catch (error) {

@@ -71,13 +71,15 @@ export async function openChain(
   { signal, expectedSha256 }: ChainOptions = {},
 ): Promise<OpenedBackup[]> {
   const chain: OpenedBackup[] = [];
+  const opened = new Set<string>();
   let expected = expectedSha256;
   for (let id: string | null = backupId; id !== null; id = chain[0]?.manifest.parentId ?? null) {
     const link = await openLink(vault, id, backupId, signal);
     if (expected !== undefined && link.sha256 !== expected) throw isAnother(vault, id, link.sha256, expected);
     chain.unshift(link);
     expected = link.manifest.parentSha256 ?? undefined;
-    if (chain.length > longestChain) {
+    opened.add(id);
+    if (chain.length > longestChain || opened.has(link.manifest.parentId ?? '')) {
       throw new EngineFault('backup-content-invalid', `What backup ${backupId} is built on has no beginning.`);
     }
   }

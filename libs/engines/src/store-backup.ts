@@ -14,6 +14,7 @@ import {
   type Vault,
   type VaultUpload,
 } from '@strongroom/vault';
+import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
 import type { Engine, EngineTarget } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 import { openBackup } from './open-backup.js';
@@ -35,6 +36,8 @@ export interface StoreOptions {
   attempt: number;
   /** Ends the attempt, and nothing of it stays. */
   signal: AbortSignal;
+  /** Default: `usualLimits`. */
+  limits?: BackupLimits;
   /** Called with the bytes that the server has sent, and with its estimate of all of them. */
   progress?: (doneBytes: number, totalBytes: number | null) => void;
 }
@@ -80,20 +83,36 @@ export async function storeBackup(asked: StoreOptions): Promise<StoredBackup> {
 
 /** Puts everything but the manifest into the vault, and returns the manifest. */
 async function transfer(upload: VaultUpload, options: StoreOptions): Promise<VaultManifest> {
+  const budget = new BackupBudget(options.limits ?? usualLimits);
+  try {
+    return await transferWithin(budget, upload, options);
+  } catch (error) {
+    throw options.signal.aborted ? error : (budget.fault ?? error);
+  } finally {
+    budget.close();
+  }
+}
+
+async function transferWithin(
+  budget: BackupBudget,
+  upload: VaultUpload,
+  options: StoreOptions,
+): Promise<VaultManifest> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
   const parent = backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal);
   const running = await engine.backup(target, {
     backupId: backup.backupId,
-    signal: AbortSignal.any([signal, ending.signal]),
+    signal: AbortSignal.any([signal, ending.signal, budget.signal]),
     parent,
   });
   try {
+    budget.begun(running.estimatedBytes);
     const objects: VaultObject[] = [];
     let doneBytes = 0;
     for await (const { name, source } of running.objects) {
       let rawBytes = 0;
-      const counted = counting(source, (bytes) => {
+      const counted = counting(budget.counted(source), (bytes) => {
         rawBytes += bytes;
         doneBytes += bytes;
         progress?.(doneBytes, running.estimatedBytes);

@@ -49,6 +49,13 @@ describe('the configuration', () => {
       leaseMs: 15_000,
       catchUpMs: 43_200_000,
       backupConcurrency: 2,
+      engineMemoryBytes: 536_870_912,
+      backupLimits: {
+        longestMs: 172_800_000,
+        leastBytesPerSecond: 16_384,
+        mostBytes: 17_592_186_044_416,
+        timesEstimate: 4,
+      },
       copyConcurrency: 2,
       copyRetryMs: 5_000,
       copyStallMs: 600_000,

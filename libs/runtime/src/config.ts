@@ -60,6 +60,10 @@ export interface AppConfig {
   leaseMs: number;
   catchUpMs: number;
   backupConcurrency: number;
+  /** What the process of a backup may take. */
+  engineMemoryBytes: number;
+  /** What a backup may take, as the operator allows it. */
+  backupLimits: { longestMs: number; leastBytesPerSecond: number; mostBytes: number; timesEstimate: number };
   copyConcurrency: number;
   copyRetryMs: number;
   copyStallMs: number;
@@ -126,6 +130,13 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     leaseMs: given.value(work.lease),
     catchUpMs: given.value(work.catchUp),
     backupConcurrency: given.value(work.backupConcurrency),
+    engineMemoryBytes: given.value(work.engineMemory) * 1_048_576,
+    backupLimits: {
+      longestMs: given.value(work.longestBackup),
+      leastBytesPerSecond: given.value(work.slowestBackup) * 1_024,
+      mostBytes: given.value(work.largestBackup) * 1_073_741_824,
+      timesEstimate: given.value(work.timesEstimate),
+    },
     copyConcurrency: given.value(work.copyConcurrency),
     copyRetryMs: given.value(work.copyRetry),
     copyStallMs: given.value(work.copyStall),

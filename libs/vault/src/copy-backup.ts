@@ -56,7 +56,9 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
   for (const { name, sha256, sizeBytes } of source.manifest.objects) {
-    const written = await upload.put(name, passing(from.read(backupId, name), options));
+    const tooLong = () => altered(from, backupId, name);
+    const bytes = passing(from.read(backupId, name), { ...options, mostBytes: sizeBytes, tooLong });
+    const written = await upload.put(name, bytes);
     if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
   }
   signal.throwIfAborted();
@@ -80,9 +82,20 @@ async function alreadyThere({
   }
 }
 
-async function* passing(source: AsyncIterable<Buffer>, { signal, progress }: CopyOptions): AsyncGenerator<Buffer> {
+interface Passing extends Pick<CopyOptions, 'signal' | 'progress'> {
+  mostBytes: number;
+  tooLong: () => VaultFault;
+}
+
+async function* passing(
+  source: AsyncIterable<Buffer>,
+  { signal, progress, mostBytes, tooLong }: Passing,
+): AsyncGenerator<Buffer> {
+  let bytes = 0;
   for await (const chunk of source) {
     signal.throwIfAborted();
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw tooLong();
     yield chunk;
     progress?.(chunk.length);
   }

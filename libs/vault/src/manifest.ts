@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { manifestObjectName, messageOf, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
 import { z } from 'zod';
+import { parseShallow } from './shallow-json.js';
 import type { SealedManifest } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
@@ -24,7 +25,7 @@ export function parseManifest(
 ): ManifestOfBackup {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   try {
-    const manifest = vaultManifest.parse(JSON.parse(bytes.toString('utf8')));
+    const manifest = vaultManifest.parse(parseShallow(bytes));
     if (manifest.backupId !== backupId) throw new Error(`it is that of backup ${manifest.backupId}`);
     return { manifest, bytes, sha256 };
   } catch (error) {

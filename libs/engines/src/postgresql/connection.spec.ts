@@ -50,7 +50,7 @@ describe('a connection to a customer’s server', () => {
       tls: 'disable',
     } as const;
     const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password };
-    return ServerConnection.open(target, speaks, { connectMs: 10_000, signal: never });
+    return ServerConnection.open(target, speaks, { connectMs: 10_000, answerMs: 10_000, signal: never });
   }
 
   it.each(['replication', 'sql'] as const)('for %s takes nothing from our environment', async (speaks) => {
@@ -116,7 +116,7 @@ describe('a connection to a customer’s server', () => {
       tls: 'disable',
     } as const;
     const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password: 'secret' };
-    const late = ServerConnection.open(target, 'replication', { connectMs: 200, signal: never });
+    const late = ServerConnection.open(target, 'replication', { connectMs: 200, answerMs: 10_000, signal: never });
     await expect(late).rejects.toMatchObject({ code: 'server-unreachable', retryable: true });
     await expect(late).rejects.toThrow('it took the connection, and did not let it in within 0.2 s');
     await expect(late).rejects.toThrow(`Tried: a replication connection to 127.0.0.1:${server.port} as "backup"`);

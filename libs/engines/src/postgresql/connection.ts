@@ -6,11 +6,14 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
+import { z } from 'zod';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import { dial } from './dial.js';
+import { MessageGate } from './message-gate.js';
 import { faultOfServer, triedAs } from './server-fault.js';
-import { Notices } from './server-words.js';
+import { parsed, violation } from './server-says.js';
+import { clipped, Notices } from './server-words.js';
 import { type Patience, SilenceLimit } from './silence-limit.js';
 import { tlsOf } from './tls.js';
 
@@ -18,9 +21,28 @@ import { tlsOf } from './tls.js';
 export interface ServerPatience extends Patience {
   /** Until a connection is there. */
   connectMs: number;
-  /** Until the server answers anything but the backup itself. */
+  /** Until an answer is whole, for anything but the backup itself. */
   answerMs: number;
 }
+
+/** How much an answer may be. */
+export interface AnswerLimits {
+  /** The parameters of the statement. */
+  values?: unknown[];
+  /** Default: 1. */
+  mostRows?: number;
+  /** Default: 0. */
+  leastRows?: number;
+  /** With everything that the server says beside it. Default: 64 KiB. */
+  mostBytes?: number;
+  /** In milliseconds. Default: as the connection was opened. */
+  withinMs?: number;
+}
+
+/** What a server says while it lets somebody in, and in answer to a small question, is much shorter. */
+const usualBytes = 65_536;
+/** Of no type: every value comes as text, and is parsed by our forms and not by those that the server names. */
+const asText = { getTypeParser: () => (value: unknown) => value };
 
 /** A server may let go of sessions that are idle, or keep its warnings to itself. Every role may set these for its session. */
 const sessionSettings = {
@@ -32,6 +54,7 @@ const sessionSettings = {
 };
 
 const leastMs = 100;
+const leaveMs = 2_000;
 
 export class ServerConnection {
   /** What the server says beside its answers. */
@@ -39,12 +62,17 @@ export class ServerConnection {
   readonly silence: SilenceLimit;
   /** Set while the server sends a backup. */
   isSending = false;
+  /** What is asked now, and how many bytes may still come in answer. */
+  private asked = 'the login';
+  private leftBytes = usualBytes;
+  private excess: EngineFault | undefined;
 
   private constructor(
     readonly client: pg.Client,
     private readonly socket: Socket,
     private readonly target: Pick<EngineTarget, 'endpoint'>,
     private readonly speaks: 'replication' | 'sql',
+    private readonly answerMs: number,
   ) {
     this.silence = new SilenceLimit(socket);
     // The code that waits for an answer gets the errors. At other times an error must not end the process.
@@ -57,12 +85,13 @@ export class ServerConnection {
   /**
    * Connects and logs in.
    * @param options.connectMs how long that may take
+   * @param options.answerMs how long an answer may take
    * @throws {EngineFault} or, when the signal ends it, its reason
    */
   static async open(
     target: EngineTarget,
     speaks: 'replication' | 'sql',
-    { connectMs, signal }: { connectMs: number; signal: AbortSignal },
+    { connectMs, answerMs, signal }: { connectMs: number; answerMs: number; signal: AbortSignal },
   ): Promise<ServerConnection> {
     const { endpoint } = target;
     const host = endpoint.host.replace(/^\[(.*)\]$/, '$1');
@@ -72,14 +101,14 @@ export class ServerConnection {
     });
     const left = Math.max(leastMs, until - performance.now());
     const client = new pg.Client(clientConfig({ target, host, speaks, socket, connectMs: left }));
-    const connection = new ServerConnection(client, socket, target, speaks);
+    const connection = new ServerConnection(client, socket, target, speaks, answerMs);
     const stop = () => connection.destroy();
     signal.addEventListener('abort', stop, { once: true });
     try {
       signal.throwIfAborted();
-      client.connection.once('sslconnect', () => guard(client.connection.stream));
+      client.connection.once('sslconnect', () => connection.guard(client.connection.stream));
       const connecting = client.connect();
-      if (endpoint.tls === 'disable') guard(socket);
+      if (endpoint.tls === 'disable') connection.guard(socket);
       await connecting;
       return connection;
     } catch (error) {
@@ -90,6 +119,51 @@ export class ServerConnection {
     }
   }
 
+  /**
+   * Asks one thing. The rows of the answer are parsed.
+   * @throws {EngineFault} `protocol-violation` when the answer is of another form, or more than it may be; `server-stalled`
+   *   when it is not whole in time; errors of the server as they are
+   */
+  async ask<T>(text: string, row: z.ZodType<T>, limits: AnswerLimits = {}): Promise<T[]> {
+    const { values, mostRows = 1, leastRows = 0, mostBytes = usualBytes, withinMs = this.answerMs } = limits;
+    this.asked = text;
+    this.leftBytes = mostBytes;
+    this.silence.within(withinMs, unanswered);
+    try {
+      // A statement that is several has a result for each.
+      const results: pg.QueryResult<Record<string, unknown>>[] = [
+        await this.client.query<Record<string, unknown>>(text, values),
+      ].flat();
+      const rows = results.flatMap((result) => result.rows);
+      if (rows.length > mostRows || rows.length < leastRows) {
+        throw violation(`in answer to ${clipped(text.trim(), 60)} it gave ${rows.length} rows`);
+      }
+      return rows.map((each) => parsed(row, { ...each }, text));
+    } catch (error) {
+      throw this.silence.fault ?? this.excess ?? error;
+    } finally {
+      this.silence.lift();
+    }
+  }
+
+  /** Asks for something that has no answer but that it was done. */
+  async tell(text: string): Promise<void> {
+    await this.ask(text, z.unknown(), { mostRows: 0 });
+  }
+
+  /** Makes room for what `pg` reads of an answer that is not asked for with `ask`. */
+  allow(bytes: number, asked: string): void {
+    this.asked = asked;
+    this.leftBytes = bytes;
+  }
+
+  /** Takes leave of the server, which may not say goodbye. */
+  async close(): Promise<void> {
+    this.silence.within(leaveMs, unanswered);
+    await this.client.end().catch(() => {});
+    this.destroy();
+  }
+
   /** Rejects everything that waits for an answer. */
   destroy(): void {
     this.socket.destroy();
@@ -98,7 +172,11 @@ export class ServerConnection {
   /** What went wrong on this connection, with what was tried and what the server said before. */
   faultOf(error: unknown): EngineFault {
     const { target, speaks, notices, isSending } = this;
-    return this.silenceFault ?? faultOfServer(error, { endpoint: target.endpoint, speaks, notices, isSending });
+    return (
+      this.silenceFault ??
+      this.excess ??
+      faultOfServer(error, { endpoint: target.endpoint, speaks, notices, isSending })
+    );
   }
 
   /** Why a silence has closed the connection. Undefined when none has. */
@@ -110,6 +188,33 @@ export class ServerConnection {
   /** How the server was spoken to, as a sentence. */
   get tried(): string {
     return triedAs({ endpoint: this.target.endpoint, speaks: this.speaks });
+  }
+
+  /**
+   * Counts what `pg` reads, which keeps all of it until a message is whole. What `pg` can't read it throws out of the socket's
+   * event, where nobody would catch it.
+   */
+  private guard(stream: Duplex): void {
+    const [parser, ...others] = stream.listeners('data');
+    if (!parser || others.length > 0)
+      throw new Error('the installed pg reads its socket in a way that is not known here');
+    const gate = new MessageGate();
+    stream.removeAllListeners('data');
+    stream.on('data', (chunk: Buffer) => {
+      this.leftBytes -= chunk.length;
+      if (this.leftBytes < 0) {
+        this.excess ??= violation(`it says more in answer to ${clipped(this.asked.trim(), 60)} than any server would`);
+        stream.destroy(this.excess);
+        return;
+      }
+      try {
+        const messages = gate.take(chunk);
+        if (messages) parser.call(stream, messages);
+      } catch (error) {
+        if (error instanceof RangeError) this.excess ??= violation(`it sent ${error.message}`);
+        stream.destroy(this.excess ?? (error instanceof Error ? error : new Error(String(error))));
+      }
+    });
   }
 }
 
@@ -147,22 +252,8 @@ function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.C
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
     stream: () => socket,
+    types: asText,
   };
-}
-
-/** What `pg` can't read it throws out of the socket's event, where nobody would catch it. */
-function guard(stream: Duplex): void {
-  const [parser, ...others] = stream.listeners('data');
-  if (!parser || others.length > 0)
-    throw new Error('the installed pg reads its socket in a way that is not known here');
-  stream.removeAllListeners('data');
-  stream.on('data', (chunk: Buffer) => {
-    try {
-      parser.call(stream, chunk);
-    } catch (error) {
-      stream.destroy(error instanceof Error ? error : new Error(String(error)));
-    }
-  });
 }
 
 /** Says what was waited for, where `pg` says "timeout expired". */

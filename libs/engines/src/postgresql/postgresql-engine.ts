@@ -3,7 +3,6 @@
  * backups. This file is the way in: what it calls lies in backup/, chain/, restore/ and host/.
  */
 import type { Endpoint, EngineFacts } from '@strongroom/contracts';
-import type pg from 'pg';
 import {
   type Abilities,
   type BackupOptions,
@@ -27,7 +26,7 @@ import { againstServer, againstVersion, notPossible } from './chain/grounds.js';
 import { whyNoDescendant } from './chain/lineage.js';
 import { dropReplicationSlot, replicationSlotOf } from './chain/replication-slot.js';
 import { WalSummaries } from './chain/wal-summaries.js';
-import { cancelled, ServerConnection, type ServerPatience, unanswered } from './connection.js';
+import { cancelled, ServerConnection, type ServerPatience } from './connection.js';
 import { PostgresqlHost } from './host/postgresql-host.js';
 import { tryOut } from './host/try-out.js';
 import { restoreDataDirectory } from './restore/restore.js';
@@ -69,9 +68,9 @@ export class PostgresqlEngine extends Engine {
   }
 
   async describe(target: EngineTarget, signal: AbortSignal): Promise<ServerDescription> {
-    const { server, facts } = await this.asking(target, { speaks: 'replication', signal }, async (client) => {
-      const server = await describe(client);
-      return { server, facts: factsOf(server, await historyOf(client, server.timeline)) };
+    const { server, facts } = await this.asking(target, { speaks: 'replication', signal }, async (connection) => {
+      const server = await describe(connection);
+      return { server, facts: factsOf(server, await historyOf(connection, server.timeline)) };
     });
     return {
       datastore: { type: this.datastoreType, version: server.version },
@@ -120,8 +119,8 @@ export class PostgresqlEngine extends Engine {
   }
 
   async release(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.asking(target, { speaks: 'replication', signal }, async (client) => {
-      for (const id of backupIds) await dropReplicationSlot(client, replicationSlotOf(id));
+    await this.asking(target, { speaks: 'replication', signal }, async (connection) => {
+      for (const id of backupIds) await dropReplicationSlot(connection, replicationSlotOf(id));
     });
   }
 
@@ -159,16 +158,16 @@ export class PostgresqlEngine extends Engine {
   private async asking<T>(
     target: EngineTarget,
     { speaks, signal }: { speaks: 'replication' | 'sql'; signal: AbortSignal },
-    ask: (client: pg.Client) => Promise<T>,
+    ask: (connection: ServerConnection) => Promise<T>,
   ): Promise<T> {
     let connection: ServerConnection | undefined;
     const stop = () => connection?.destroy();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      connection = await ServerConnection.open(target, speaks, { connectMs: this.patience.connectMs, signal });
-      connection.silence.set(this.patience.answerMs, unanswered);
-      const answer = await ask(connection.client);
-      await connection.client.end();
+      const { connectMs, answerMs } = this.patience;
+      connection = await ServerConnection.open(target, speaks, { connectMs, answerMs, signal });
+      const answer = await ask(connection);
+      await connection.close();
       return answer;
     } catch (error) {
       stop();

@@ -2,32 +2,34 @@
  * Tries the connections that backups need, and finds everything that a server lacks for them. It only reads, so that nothing
  * is left on the server.
  */
-import type pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget, ServerTest, TriedStep } from '../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
 import { allAgainstServer } from './chain/grounds.js';
+import type { ServerConnection } from './connection.js';
 import { describe } from './server.js';
+import * as said from './server-says.js';
 
 /** What the test asks a server by. Each rejects with an `EngineFault`. */
 export interface ServerQuestions {
   /** Asks over a replication connection. */
-  replication<T>(ask: (client: pg.Client) => Promise<T>): Promise<T>;
+  replication<T>(ask: (connection: ServerConnection) => Promise<T>): Promise<T>;
   /** Asks over an ordinary connection to the database. */
-  database<T>(ask: (client: pg.Client) => Promise<T>): Promise<T>;
+  database<T>(ask: (connection: ServerConnection) => Promise<T>): Promise<T>;
   /** Tries whether the WAL summaries can be read. */
   summaries(): Promise<void>;
 }
 
+const mostCount = 1_000_000;
 const facts = z.object({
-  version: z.string(),
-  version_number: z.coerce.number(),
-  wal_level: z.string(),
-  senders: z.coerce.number(),
-  slots: z.coerce.number(),
-  slots_used: z.coerce.number(),
-  slots_ours: z.coerce.number(),
-  may_replicate: z.boolean(),
+  version: said.version,
+  version_number: said.versionNumber,
+  wal_level: said.words(32),
+  senders: said.digits(mostCount),
+  slots: said.digits(mostCount),
+  slots_used: said.digits(mostCount),
+  slots_ours: said.digits(mostCount),
+  may_replicate: said.truth,
 });
 type Facts = z.infer<typeof facts>;
 
@@ -51,14 +53,14 @@ const slotsOfChain = 2;
 export async function testServer({ endpoint }: EngineTarget, ask: ServerQuestions): Promise<ServerTest> {
   const [replication, database, summaries] = await Promise.all([
     outcome(ask.replication(describe)),
-    outcome(ask.database(async (client) => facts.parse((await client.query(whatItIs)).rows[0]))),
+    outcome(ask.database(async (connection) => (await connection.ask(whatItIs, facts, { leastRows: 1 }))[0])),
     outcome(ask.summaries()),
   ]);
   const { value: server, fault } = replication;
   const told = database.value;
   const full = [...(fault ? [fault.message] : []), ...(told ? lackingForFull(told, endpoint.user, fault) : [])];
   const number = server?.versionNumber ?? told?.version_number;
-  const version = server?.version ?? told?.version.split(' ')[0];
+  const version = server?.version ?? told?.version;
   const incremental = [...full, ...(server ? allAgainstServer(server).map(({ reason }) => reason) : [])];
   // Where nobody is let in at all, the one fault says everything.
   if (summaries.fault && number !== undefined && number >= oldestSummarizing) {
@@ -120,8 +122,6 @@ async function outcome<T>(asked: Promise<T>): Promise<Outcome<T>> {
     return { value: await asked };
   } catch (error) {
     if (error instanceof EngineFault) return { fault: error };
-    if (!(error instanceof z.ZodError)) throw error;
-    const message = 'What the server tells of itself is of no known form.';
-    return { fault: new EngineFault('protocol-violation', message, { cause: error }) };
+    throw error;
   }
 }

@@ -11,6 +11,7 @@ export interface Notice {
 }
 
 const mostNotices = 200;
+const mostOfNotice = 1_000;
 /** What a backup keeps of them. */
 const mostWarnings = 20;
 /** What a server says whenever a backup ends with an error, which tells nothing of the reason. */
@@ -23,7 +24,7 @@ export class Notices {
 
   add(notice: Notice): void {
     if (emptyWords.test(notice.message)) return;
-    if (this.kept.length < mostNotices) this.kept.push(notice);
+    if (this.kept.length < mostNotices) this.kept.push(shortened(notice));
     else this.dropped += 1;
   }
 
@@ -51,6 +52,16 @@ export class Notices {
     if (told === 0) return `It gave ${this.count} warnings before that.`;
     return this.count > told ? `${text}; and ${this.count - told} more.` : sentence(text);
   }
+}
+
+function shortened({ severity, message, detail, hint }: Notice): Notice {
+  const short = (text: string | undefined) => (text === undefined ? undefined : clipped(text, mostOfNotice));
+  return {
+    severity: clipped(severity, 32),
+    message: clipped(message, mostOfNotice),
+    detail: short(detail),
+    hint: short(hint),
+  };
 }
 
 /** A notice in one line. */

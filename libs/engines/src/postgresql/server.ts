@@ -1,9 +1,11 @@
 /** What a PostgreSQL server says of itself over a replication connection. */
 import type { EngineFacts } from '@strongroom/contracts';
-import type pg from 'pg';
+import { z } from 'zod';
 import { EngineFault } from '../engine-fault.js';
 import { historyText, type LeftTimeline } from './chain/lineage.js';
+import type { ServerConnection } from './connection.js';
 import { isLsn } from './lsn.js';
+import * as said from './server-says.js';
 import { sqlStateOf } from './server-words.js';
 
 export interface Server {
@@ -25,39 +27,57 @@ export interface Server {
 const oldestVersion = 150_000;
 const oldestSummarizing = 170_000;
 const undefinedFile = '58P01';
-const bytesOf: Record<string, number> = { B: 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 };
+const mostHistoryBytes = 1_048_576;
+/** A server gets a timeline with each promotion. */
+const mostTimelines = 1_000;
 
-/** Asks the server. @throws {EngineFault} `version-unsupported`; errors of the connection as they are */
-export async function describe(client: pg.Client): Promise<Server> {
-  const versionNumber = Number(await show(client, 'server_version_num'));
-  // A manifest and an event hold this much of it.
-  const version = ((await show(client, 'server_version')).split(' ')[0] ?? '').slice(0, 32);
+const identity = z.object({ systemid: said.systemId, timeline: said.timeline, xlogpos: said.lsn });
+const historyFile = z.object({ content: z.string() });
+
+/** Asks the server. @throws {EngineFault} `version-unsupported`; `protocol-violation`; errors of the connection as they are */
+export async function describe(connection: ServerConnection): Promise<Server> {
+  const versionNumber = await show(connection, 'server_version_num', said.versionNumber);
+  const version = await show(connection, 'server_version', said.version);
   if (versionNumber < oldestVersion) {
     throw new EngineFault(
       'version-unsupported',
       `The server is PostgreSQL ${version}; backups are taken of version 15 and newer. Upgrade the server.`,
     );
   }
-  const { rows } = await client.query<{ systemid: unknown; timeline: unknown; xlogpos: unknown }>('IDENTIFY_SYSTEM');
-  const blockSize = Number(await show(client, 'block_size'));
+  const { systemid, timeline, xlogpos } = await identify(connection);
+  const blockSize = await show(connection, 'block_size', said.blockSize);
   return {
     version,
     versionNumber,
-    systemId: String(rows[0]?.systemid ?? ''),
-    timeline: Number(rows[0]?.timeline ?? 0),
-    lsn: String(rows[0]?.xlogpos ?? ''),
+    systemId: systemid,
+    timeline,
+    lsn: xlogpos,
     blockSize,
-    segmentBlocks: bytesOfSize(await show(client, 'segment_size')) / blockSize,
-    dataChecksums: await show(client, 'data_checksums'),
-    walLogHints: await show(client, 'wal_log_hints'),
-    summarizesWal: versionNumber >= oldestSummarizing && (await show(client, 'summarize_wal')) === 'on',
+    segmentBlocks: await segmentBlocks(connection, blockSize),
+    dataChecksums: await show(connection, 'data_checksums', said.dataChecksums),
+    walLogHints: await show(connection, 'wal_log_hints', said.onOrOff),
+    summarizesWal:
+      versionNumber >= oldestSummarizing && (await show(connection, 'summarize_wal', said.onOrOff)) === 'on',
   };
 }
 
-/** Asks for a setting. Empty when the server gives none. */
-export async function show(client: pg.Client, name: string): Promise<string> {
-  const { rows } = await client.query<Record<string, unknown>>(`SHOW ${name}`);
-  return String(Object.values(rows[0] ?? {})[0] ?? '');
+export async function identify(connection: ServerConnection): Promise<z.infer<typeof identity>> {
+  const [row] = await connection.ask('IDENTIFY_SYSTEM', identity, { leastRows: 1 });
+  return row as z.infer<typeof identity>;
+}
+
+async function segmentBlocks(connection: ServerConnection, blockSize: number): Promise<number> {
+  const size = await show(connection, 'segment_size', said.sizeSetting);
+  const blocks = said.segmentBlocksOf(size, blockSize);
+  if (blocks === undefined) throw said.violation(`its segments have ${size}, and its blocks ${blockSize} bytes`);
+  return blocks;
+}
+
+/** Asks for a setting. */
+export async function show<T>(connection: ServerConnection, name: string, form: z.ZodType<T>): Promise<T> {
+  const command = `SHOW ${name}`;
+  const [row] = await connection.ask(command, z.record(z.string(), z.unknown()), { leastRows: 1 });
+  return said.parsed(form, Object.values(row ?? {})[0], command);
 }
 
 /** What a backup's manifest keeps of the server. @param history of its timeline; undefined when it is not known */
@@ -77,27 +97,27 @@ export function factsOf(server: Server, history: readonly LeftTimeline[] | undef
 }
 
 /** The timelines that led to this one, the oldest first. Undefined when the server has not kept them. */
-export async function historyOf(client: pg.Client, timeline: number): Promise<LeftTimeline[] | undefined> {
+export async function historyOf(connection: ServerConnection, timeline: number): Promise<LeftTimeline[] | undefined> {
   if (timeline === 1) return [];
   try {
-    const { rows } = await client.query<{ content: unknown }>(`TIMELINE_HISTORY ${timeline}`);
-    return historyInFile(String(rows[0]?.content ?? ''));
+    const limits = { leastRows: 1, mostBytes: mostHistoryBytes };
+    const [row] = await connection.ask(`TIMELINE_HISTORY ${timeline}`, historyFile, limits);
+    return historyInFile(row?.content ?? '');
   } catch (error) {
     if (sqlStateOf(error) === undefinedFile) return undefined;
     throw error;
   }
 }
 
-/** Each line has a timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c. */
+/**
+ * Each line has a timeline, where it was left, and why. Source: PostgreSQL, src/backend/access/transam/timeline.c.
+ * @throws {EngineFault} `protocol-violation` when there are more than any server has
+ */
 export function historyInFile(content: string): LeftTimeline[] {
-  return content.split('\n').flatMap((line) => {
-    const [, timeline, switchLsn] = /^\s*(\d+)\s+(\S+)/.exec(line) ?? [];
+  const history = content.split('\n').flatMap((line) => {
+    const [, timeline, switchLsn] = /^\s*(\d{1,10})\s+(\S{1,20})\s/.exec(`${line.slice(0, 100)} `) ?? [];
     return timeline !== undefined && isLsn(switchLsn) ? [{ timeline: Number(timeline), switchLsn }] : [];
   });
-}
-
-/** The bytes of a size that SHOW gives, such as `1GB`. NaN for what is none, such as `-1`. */
-export function bytesOfSize(size: string): number {
-  const [, count, unit = ''] = /^(\d+)([kMGT]?B)$/.exec(size) ?? [];
-  return Number(count) * (bytesOf[unit] ?? Number.NaN);
+  if (history.length > mostTimelines) throw said.violation(`its history has ${history.length} timelines`);
+  return history;
 }

@@ -43,6 +43,51 @@ export const backupConcurrency = {
   default: '2',
 } satisfies Setting<number>;
 
+export const longestBackup = {
+  name: 'STRONGROOM_BACKUP_LONGEST_HOURS',
+  meaning:
+    'How long an attempt at a backup may take until its server has sent everything. The backup then fails with `backup-limit-reached`.',
+  form: wholeTime('hours', 1, 8_760),
+  usedBy: ['scheduler'],
+  default: '48',
+} satisfies Setting<number>;
+
+export const slowestBackup = {
+  name: 'STRONGROOM_BACKUP_LEAST_KIB_PER_SECOND',
+  meaning:
+    'What a server must send at the least, as the average over five minutes of waiting for it. An attempt with a slower one ends with `server-stalled` and is made again later. With 0 there is no least.',
+  form: integer(0, 1_048_576),
+  usedBy: ['scheduler'],
+  default: '16',
+} satisfies Setting<number>;
+
+export const largestBackup = {
+  name: 'STRONGROOM_BACKUP_MOST_GIB',
+  meaning:
+    'The size of the largest backup, before it is compressed. A backup of a server that has or sends more fails with `backup-limit-reached`.',
+  form: integer(1, 4_194_304),
+  usedBy: ['scheduler'],
+  default: '16384',
+} satisfies Setting<number>;
+
+export const timesEstimate = {
+  name: 'STRONGROOM_BACKUP_TIMES_ESTIMATE',
+  meaning:
+    'How many times as much as it has estimated a server may send. The estimate is without the WAL of the time of the backup, so 64 GiB are allowed in any case.',
+  form: integer(2, 1_000),
+  usedBy: ['scheduler'],
+  default: '4',
+} satisfies Setting<number>;
+
+export const engineMemory = {
+  name: 'STRONGROOM_ENGINE_MEMORY_MIB',
+  meaning:
+    'How much memory a process that takes a backup may have. Each backup has a process of its own, so that a server that blows one up ends its own backup and nothing else.',
+  form: integer(192, 1_048_576),
+  usedBy: ['scheduler'],
+  default: '512',
+} satisfies Setting<number>;
+
 export const lease = {
   name: 'STRONGROOM_LEASE_SECONDS',
   meaning: 'How long a worker keeps a job after its last renewal. Then another worker takes the job over.',

@@ -13,6 +13,7 @@ import { basename, join } from 'node:path';
 import { manifestObjectName, messageOf, sha256Hex, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
 import { codeOf } from '../error-code.js';
+import { parseShallow } from '../shallow-json.js';
 import { VaultFault } from '../vault-fault.js';
 import { isWithoutLinks, noLinks } from './file-system-trial.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
@@ -204,7 +205,7 @@ export class BackupStates {
 
   private parsed(bytes: Buffer, backupId: string): BackupState {
     try {
-      return backupState.parse(JSON.parse(bytes.toString('utf8')));
+      return backupState.parse(parseShallow(bytes));
     } catch (cause) {
       const { region } = this.root;
       const why = messageOf(cause);

@@ -89,10 +89,13 @@ export class PlaceReader {
 
   private async compareObject(object: VaultObject, { progress, signal }: Reading): Promise<void> {
     await this.lookAtObject(object);
-    const { name, sha256 } = object;
+    const { name, sha256, sizeBytes } = object;
+    let readBytes = 0;
     const hash = createHash('sha256');
     for await (const chunk of this.chunks(name)) {
       signal?.throwIfAborted();
+      readBytes += chunk.length;
+      if (readBytes > sizeBytes) throw this.altered(`${name} is longer than ${sizeBytes} bytes`);
       hash.update(chunk);
       progress?.(chunk.length);
     }

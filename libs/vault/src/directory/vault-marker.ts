@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { instant, messageOf, regionName, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
 import { codeOf } from '../error-code.js';
+import { parseShallow } from '../shallow-json.js';
 import type { VaultIdentity, VaultMemory } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { tryFileSystem } from './file-system-trial.js';
@@ -76,7 +77,7 @@ export class VaultMarker {
     );
     if (!bytes) return undefined;
     try {
-      return marker.parse(JSON.parse(bytes.toString('utf8')));
+      return marker.parse(parseShallow(bytes));
     } catch (error) {
       const why = messageOf(error);
       throw this.misconfigured(`has a ${markerName} in ${this.root.path} that can't be used: ${why}`);

@@ -3,7 +3,15 @@
  * region, and an event tells its end. Only the newest attempt can end a backup, so one that was overtaken changes nothing.
  * A fault that passes leads to another attempt, until the window for that is used up.
  */
-import { type Endpoint, Fault, faultOf, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import {
+  type DatastoreType,
+  type Endpoint,
+  Fault,
+  faultOf,
+  isRefusal,
+  type RecordedEvent,
+  streamOf,
+} from '@strongroom/contracts';
 import type { Credentials } from '@strongroom/credentials';
 import {
   type BackupIdentity,
@@ -18,8 +26,9 @@ import {
   triedInVain,
 } from '@strongroom/domain';
 import {
+  type BackupLimits,
+  type Engine,
   EngineFault,
-  type EngineFor,
   IncrementalNotPossible,
   type StoredBackup,
   storeBackup,
@@ -49,7 +58,8 @@ class InstanceForgotten extends Fault<'instance-forgotten'> {
 export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   credentials: Credentials;
-  engineFor: EngineFor;
+  /** Takes the backups. */
+  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;
@@ -64,6 +74,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   runner: string;
   /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
   retryWindowMs: number;
+  /** What a backup may take. Default: the usual. */
+  backupLimits?: BackupLimits;
   skipped: SkippedSlots;
 }
 
@@ -240,7 +252,7 @@ export class BackupAttempt {
     { accountId, request }: OpenBackup,
     startedAt: Date,
   ): Promise<StoredBackup> {
-    const { credentials, engineFor, vault, clock } = this.parts;
+    const { credentials, takerFor, vault, clock, backupLimits } = this.parts;
     const { instanceId } = request;
     const instance = await this.instance(instanceId);
     const { endpoint, name: instanceName } = instance;
@@ -248,7 +260,7 @@ export class BackupAttempt {
     const { password = '', clientKey } =
       (await this.ledger.outlast('reading the credential', () => credentials.get(instance))) ?? {};
     return storeBackup({
-      engine: engineFor(request.datastore.type),
+      engine: takerFor(request.datastore.type),
       vault,
       clock,
       target: { instanceId, endpoint, password, clientKey },
@@ -263,6 +275,7 @@ export class BackupAttempt {
       },
       attempt: this.job.attempt,
       signal: this.hold.signal,
+      ...(backupLimits && { limits: backupLimits }),
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
     });
   }

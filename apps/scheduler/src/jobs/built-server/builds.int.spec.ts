@@ -183,7 +183,7 @@ it('a built server is backed up only where its data are: another server may list
       },
     },
   });
-  const parts = { ...world, engineFor: () => engine, isServedHere: async () => false };
+  const parts = { ...world, takerFor: () => engine, isServedHere: async () => false };
   await new BackupAttempt(parts, world.job('backup', backup), world.hold()).perform();
   const last = (await world.ledger.readStream(streamOf('backup', backup))).at(-1);
   expect(last).toMatchObject({

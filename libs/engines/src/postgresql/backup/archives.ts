@@ -15,12 +15,17 @@ export interface Flow {
 }
 
 const bufferBytes = 1_048_576;
+/** Smaller parts are copied together: a megabyte in parts of one byte would take a hundred in memory. */
+const smallBytes = 4_096;
+const joinedBytes = 65_536;
 
 export class Archives {
   readonly objects = new Handover<EngineObject>();
   private current: Readable | undefined;
   /** The archives that have begun and were not read to the end. */
   private readonly unread = new Set<Readable>();
+  private small: Buffer = Buffer.alloc(0);
+  private smallBytes = 0;
   private isFull = false;
   private isHeld = false;
 
@@ -49,8 +54,28 @@ export class Archives {
     this.steer();
   }
 
-  /** What comes outside of an archive is dropped. @param part is kept and not copied */
+  /** What comes outside of an archive is dropped. @param part is kept, and copied only when it is small */
   add(part: Buffer): void {
+    if (!this.current) return;
+    const isSmall = part.length < smallBytes;
+    // A reader that has nothing gets it at once.
+    if (!isSmall || this.current.readableLength === 0) {
+      this.pushSmall();
+      this.push(isSmall ? Buffer.from(part) : part);
+      return;
+    }
+    if (this.small.length === 0) this.small = Buffer.allocUnsafeSlow(joinedBytes);
+    this.smallBytes += part.copy(this.small, this.smallBytes);
+    if (this.smallBytes > joinedBytes - smallBytes) this.pushSmall();
+  }
+
+  private pushSmall(): void {
+    if (this.smallBytes > 0) this.push(this.small.subarray(0, this.smallBytes));
+    this.small = Buffer.alloc(0);
+    this.smallBytes = 0;
+  }
+
+  private push(part: Buffer): void {
     if (!this.current || this.current.push(part)) return;
     this.isFull = true;
     this.steer();
@@ -70,6 +95,7 @@ export class Archives {
   }
 
   private endCurrent(): void {
+    this.pushSmall();
     this.current?.push(null);
     this.current = undefined;
     this.isFull = false;

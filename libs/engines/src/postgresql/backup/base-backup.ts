@@ -7,8 +7,12 @@
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@strongroom/contracts';
 import type { Connection, Submittable } from 'pg';
+import { z } from 'zod';
 import { EngineFault } from '../../engine-fault.js';
+import { outcome } from '../../outcome.js';
 import type { ServerConnection } from '../connection.js';
+import { compareLsn } from '../lsn.js';
+import * as said from '../server-says.js';
 import type { Patience } from '../silence-limit.js';
 import { Archives } from './archives.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
@@ -41,6 +45,23 @@ export interface BaseBackupOptions {
 
 export const manifestName = 'backup_manifest';
 
+const backupStart = z.tuple([said.lsn, said.timeline]);
+const backupEnd = z.tuple([said.lsn, said.timeline]);
+/** A tablespace; or the data folder, which has neither oid nor place. */
+const sizedSpace = z.union([
+  z.tuple([said.oid, said.location, said.kilobytes.nullable()]),
+  z.tuple([z.null(), z.null(), said.kilobytes.nullable()]),
+]);
+/** A tablespace has a folder of its own, which somebody has made. */
+const mostSpaces = 10_000;
+const mostRowBytes = 8_192;
+/** The name of an archive, and where its tablespace is. */
+const mostNameBytes = 8_192;
+/** What a server may send while it gives a backup. */
+const messageTypes = 'TDCHcENSAZ';
+/** The rows before the archives tell where the backup begins and what it has; the row after them, where it ends. */
+type Stage = 'begins' | 'copies' | 'ends';
+
 export class BaseBackup implements Submittable, CopySink {
   private readonly start = outcome<BackupStart>();
   private readonly endLsn = outcome<string>();
@@ -50,13 +71,17 @@ export class BaseBackup implements Submittable, CopySink {
     abandoned: () => this.abort(new EngineFault('cancelled', 'The backup was given up by its reader.')),
   });
   private readonly messages = new CopyStream(this);
-  private readonly rows: (string | null)[][] = [];
+  private rows: (string | null)[][] = [];
+  private stage: Stage = 'begins';
+  private readonly names = new Set<string>();
   /** What the current CopyData message is: `n` a new archive, `d` data, `m` the manifest begins, `p` progress. */
   private kind: string | undefined;
   private archiveName: Buffer[] = [];
+  private archiveNameBytes = 0;
   private isComplete = false;
   private failure: Error | undefined;
   private isExplaining = false;
+  private isReleased = false;
   private startLsn: string | undefined;
   private socket: Duplex | undefined;
   private parser: ((chunk: Buffer) => void) | undefined;
@@ -97,7 +122,7 @@ export class BaseBackup implements Submittable, CopySink {
     socket.off('data', this.parser);
     socket.on('data', this.take);
     socket.once('close', this.connectionClosed);
-    this.options.connection.silence.set(this.options.patience.beginMs, silent);
+    this.options.connection.silence.within(this.options.patience.beginMs, silent);
     // WAIT false: the archive has the WAL that it needs, so the server's own archiver need not work.
     // Without TABLESPACE_MAP the archive has links, which a restore makes anew. Older versions of Strongroom know no other way.
     const label = this.options.label.replaceAll("'", "''");
@@ -120,7 +145,7 @@ export class BaseBackup implements Submittable, CopySink {
     try {
       this.messages.take(chunk);
     } catch (error) {
-      this.abort(violation(messageOf(error)));
+      this.abort(error instanceof EngineFault ? error : violation(messageOf(error)));
     }
   };
 
@@ -134,9 +159,13 @@ export class BaseBackup implements Submittable, CopySink {
   };
 
   private hold(isHeld: boolean): void {
+    // The archives may be read when the connection has long been handed back.
+    if (this.isReleased) return;
     const { connection, patience } = this.options;
     const { silence } = connection;
-    if (isHeld) silence.set(patience.heldMs, untaken);
+    // After the last archive the server has a time for its end, which nobody's reading makes longer.
+    if (this.stage === 'ends') silence.within(patience.stallMs, silent);
+    else if (isHeld) silence.set(patience.heldMs, untaken);
     else silence.set(patience.stallMs, silent);
     if (isHeld) this.socket?.pause();
     else this.socket?.resume();
@@ -154,6 +183,7 @@ export class BaseBackup implements Submittable, CopySink {
   }
 
   private release(): void {
+    this.isReleased = true;
     this.options.connection.isSending = false;
     this.options.connection.silence.lift();
     this.socket?.off('data', this.take);
@@ -163,15 +193,16 @@ export class BaseBackup implements Submittable, CopySink {
   // What the messages say.
 
   message(type: string, body: Buffer): void {
+    if (!messageTypes.includes(type)) throw new RangeError(`a message of type ${JSON.stringify(type)}`);
     switch (type) {
       case 'D':
-        this.rows.push(rowValues(body));
+        this.addRow(body);
         return;
       case 'H':
         this.beginCopy();
         return;
       case 'c':
-        this.archives.end();
+        this.endCopies();
         return;
       case 'C':
         if (body.toString('latin1').startsWith('BASE_BACKUP')) this.isComplete = true;
@@ -193,41 +224,73 @@ export class BaseBackup implements Submittable, CopySink {
     }
   }
 
+  private addRow(body: Buffer): void {
+    const mostRows = this.stage === 'begins' ? mostSpaces + 2 : 1;
+    if (this.rows.length >= mostRows) throw new RangeError(`more than ${mostRows} rows`);
+    if (body.length > mostRowBytes) throw new RangeError(`a row of ${body.length} bytes`);
+    this.rows.push(rowValues(body));
+  }
+
   private beginCopy(): void {
-    const [[startLsn, timeline] = [], ...spaces] = this.rows.splice(0);
-    if (!startLsn || !timeline) throw new RangeError('it did not say where the backup starts');
+    if (this.stage !== 'begins') throw new RangeError('it begins a second time');
+    const [first, ...others] = this.rows;
+    this.rows = [];
+    if (!first) throw new RangeError('it did not say where the backup starts');
+    const [startLsn, timeline] = said.parsed(backupStart, first, 'BASE_BACKUP');
+    const spaces = others.map((row) => said.parsed(sizedSpace, row, 'BASE_BACKUP'));
+    this.stage = 'copies';
     this.options.connection.silence.set(this.options.patience.stallMs, silent);
     this.startLsn = startLsn;
     this.options.connection.isSending = true;
     const kilobytes = spaces.map(([, , size]) => size);
     this.start.resolve({
       startLsn,
-      timeline: Number(timeline),
-      tablespaces: spaces.flatMap(([oid, location]) => (oid && location ? [{ oid, location }] : [])),
-      estimatedBytes: kilobytes.some((size) => size == null)
+      timeline,
+      tablespaces: spaces.flatMap(([oid, location]) => (oid === null ? [] : [{ oid: String(oid), location }])),
+      estimatedBytes: kilobytes.some((size) => size === null)
         ? null
-        : kilobytes.reduce((sum, size) => sum + Number(size) * 1_024, 0),
+        : kilobytes.reduce<number>((sum, size) => sum + (size ?? 0) * 1_024, 0),
     });
+  }
+
+  private endCopies(): void {
+    if (this.stage !== 'copies') throw new RangeError('it ends archives that it has not begun');
+    this.stage = 'ends';
+    this.archives.end();
+    this.options.connection.silence.within(this.options.patience.stallMs, silent);
   }
 
   copyKind(kind: string): void {
     if (this.failure) return;
+    if (this.stage !== 'copies') throw new RangeError('an archive where there is none');
     if (!'ndmp'.includes(kind)) throw new RangeError(`a part of kind ${JSON.stringify(kind)}`);
     this.kind = kind;
     this.archiveName = [];
-    if (kind === 'm') this.archives.begin(manifestName);
+    this.archiveNameBytes = 0;
+    if (kind === 'm') this.begin(manifestName);
+  }
+
+  /** A second object with a name that was there would overwrite the first, or be none. */
+  private begin(name: string): void {
+    if (this.names.has(name)) throw new RangeError(`two archives with the name ${name}`);
+    if (this.names.size > mostSpaces + 1) throw new RangeError(`more than ${this.names.size} archives`);
+    this.names.add(name);
+    this.archives.begin(name);
   }
 
   copyPart(part: Buffer): void {
     if (this.failure) return;
-    if (this.kind === 'n') this.archiveName.push(part);
-    else if (this.kind === 'd') this.archives.add(part);
+    if (this.kind === 'n') {
+      this.archiveNameBytes += part.length;
+      if (this.archiveNameBytes > mostNameBytes) throw new RangeError(`a name of more than ${mostNameBytes} bytes`);
+      this.archiveName.push(part);
+    } else if (this.kind === 'd') this.archives.add(part);
   }
 
   copyMessageEnd(): void {
     if (this.kind === 'n' && !this.failure) {
       const [name = ''] = Buffer.concat(this.archiveName).toString('utf8').split('\0');
-      this.archives.begin(name);
+      this.begin(said.parsed(said.archiveName, name, 'BASE_BACKUP'));
     }
     this.kind = undefined;
   }
@@ -235,10 +298,15 @@ export class BaseBackup implements Submittable, CopySink {
   // How it ends.
 
   private finish(): void {
-    const endLsn = this.rows.at(-1)?.[0];
     if (this.failure) return;
-    if (this.isComplete && endLsn) this.endLsn.resolve(endLsn);
-    else this.fail(violation('it ended the backup without saying that it is good'));
+    const [last] = this.stage === 'ends' ? this.rows : [];
+    if (!this.isComplete || !last || this.startLsn === undefined) {
+      this.fail(violation('it ended the backup without saying that it is good'));
+      return;
+    }
+    const [endLsn] = said.parsed(backupEnd, last, 'BASE_BACKUP');
+    if (compareLsn(endLsn, this.startLsn) < 0) throw new RangeError(`an end at ${endLsn}, before its beginning`);
+    this.endLsn.resolve(endLsn);
   }
 
   /** The server has ended it. Readers get the reason, which may have to be asked for on another connection. */
@@ -278,19 +346,4 @@ function untaken(seconds: number): EngineFault {
 
 function violation(what: string): EngineFault {
   return new EngineFault('protocol-violation', `What the server sent is no backup of PostgreSQL: ${what}.`);
-}
-
-/**
- * A promise that is settled later. The code that awaits it gets the failure. When nothing awaits it, the failure must not end
- * the process.
- */
-function outcome<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: Error): void } {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue;
-    reject = onError;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }

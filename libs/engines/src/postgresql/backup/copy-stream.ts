@@ -16,11 +16,14 @@ export interface CopySink {
 
 const copyData = 'd'.charCodeAt(0);
 const headerBytes = 5;
-/** Every message but CopyData is small. A longer one is not PostgreSQL's. */
-const largestMessage = 16_777_216;
+/** Every message but CopyData is small, and is kept until it is whole. A longer one is not PostgreSQL's. */
+const largestMessage = 262_144;
 
 export class CopyStream {
-  private held: Buffer = Buffer.alloc(0);
+  /** What has come of a message that is not whole. It is joined only when there is enough of it. */
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  private wantedBytes = 1;
   /** How many bytes of the current CopyData message have not come yet. Undefined between messages. */
   private copyLeft: number | undefined;
   private copyBegun = false;
@@ -29,19 +32,28 @@ export class CopyStream {
 
   /** @throws {RangeError} when the bytes can't be messages */
   take(chunk: Buffer): void {
-    let buffer = this.held.length === 0 ? chunk : Buffer.concat([this.held, chunk]);
-    this.held = Buffer.alloc(0);
+    this.hold(chunk);
+    if (this.heldBytes < this.wantedBytes) return;
+    let buffer = this.held.length === 1 ? chunk : Buffer.concat(this.held, this.heldBytes);
+    this.held = [];
+    this.heldBytes = 0;
     while (buffer.length > 0) {
       const taken = this.copyLeft === undefined ? this.takeHeader(buffer) : this.takeCopy(buffer, this.copyLeft);
       if (taken === 0) {
-        this.held = buffer;
+        this.hold(buffer);
         return;
       }
       buffer = buffer.subarray(taken);
     }
   }
 
+  private hold(chunk: Buffer): void {
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
+  }
+
   private takeHeader(buffer: Buffer): number {
+    this.wantedBytes = headerBytes;
     if (buffer.length < headerBytes) return 0;
     const type = buffer.readUInt8(0);
     const length = buffer.readInt32BE(1);
@@ -49,11 +61,14 @@ export class CopyStream {
     if (type === copyData) {
       this.copyLeft = length - 4;
       this.copyBegun = false;
+      this.wantedBytes = 1;
       if (this.copyLeft === 0) this.endCopy();
       return headerBytes;
     }
     if (length > largestMessage) throw new RangeError(`a message of ${length} bytes`);
+    this.wantedBytes = 1 + length;
     if (buffer.length < 1 + length) return 0;
+    this.wantedBytes = 1;
     this.sink.message(String.fromCharCode(type), buffer.subarray(headerBytes, 1 + length));
     return 1 + length;
   }
@@ -78,16 +93,18 @@ export class CopyStream {
   }
 }
 
-/** The values of a DataRow message, as text. */
+/** The values of a DataRow message, as text. @throws {RangeError} when they are not the whole of it */
 export function rowValues(body: Buffer): (string | null)[] {
   const values: (string | null)[] = [];
   let at = 2;
   for (let column = body.readUInt16BE(0); column > 0; column -= 1) {
     const length = body.readInt32BE(at);
     at += 4;
+    if (length > body.length - at) throw new RangeError(`a value of ${length} bytes`);
     values.push(length < 0 ? null : body.toString('utf8', at, at + length));
     at += Math.max(0, length);
   }
+  if (at !== body.length) throw new RangeError('a row that is longer than its values');
   return values;
 }
 

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { VaultManifest } from '@strongroom/contracts';
-import type pg from 'pg';
 import type { BackupOptions, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../../engine.js';
 import { EngineFault } from '../../engine-fault.js';
 import { buildOn, noParent, notBuiltOn, parentFacts } from '../chain/chain.js';
@@ -13,7 +12,7 @@ import { limitBlocksName, limitBlocksObject } from '../chain/limit-list.js';
 import type { LeftTimeline } from '../chain/lineage.js';
 import { leaveReplicationSlot, replicationSlotOf, reserveWal } from '../chain/replication-slot.js';
 import { WalSummaries } from '../chain/wal-summaries.js';
-import { cancelled, ServerConnection, type ServerPatience, unanswered } from '../connection.js';
+import { cancelled, ServerConnection, type ServerPatience } from '../connection.js';
 import { longestLink } from '../restore/tablespace-map.js';
 import { describe, factsOf, historyOf, type Server } from '../server.js';
 import { saidBy } from '../server-words.js';
@@ -57,30 +56,27 @@ async function begin(
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
-    connection = await ServerConnection.open(target, 'replication', { connectMs: patience.connectMs, signal });
-    const { client, silence, notices } = connection;
-    silence.set(patience.answerMs, unanswered);
-    const server = await describe(client);
-    if (parent) {
-      silence.set(patience.heldMs, unread);
-      await buildOn(client, server, parent);
-      silence.set(patience.answerMs, unanswered);
-    }
+    const { connectMs, answerMs } = patience;
+    const open = await ServerConnection.open(target, 'replication', { connectMs, answerMs, signal });
+    connection = open;
+    const { silence, notices } = open;
+    const server = await describe(open);
+    if (parent) await buildOn(open, server, parent, patience.heldMs);
     const temporary = `strongroom_${randomBytes(6).toString('hex')}`;
-    await reserveWal(connection, temporary);
+    await reserveWal(open, temporary);
     if (parent) summaries = await WalSummaries.open(target, patience, { signal, temporarySlot: temporary });
     if (signal.aborted) throw cancelled();
     const isIncremental = parent !== undefined;
     const explain = (fault: EngineFault, startLsn: string) => whyEnded(fault, target, { startLsn, patience, signal });
     command = new BaseBackup({
       label: `strongroom ${backupId}`,
-      connection,
+      connection: open,
       patience,
       isIncremental,
       mapsTablespaces,
       explain,
     });
-    client.query(command);
+    open.client.query(command);
     const start = await command.begun.catch((error: unknown) => {
       throw parent ? notBuiltOn(error) : error;
     });
@@ -89,8 +85,8 @@ async function begin(
     const limits = summaries && parent && (await limitsOf(summaries, server, parent.manifest, start));
     const result = command.ended
       .then(async (endLsn) => {
-        silence.set(patience.answerMs, unanswered);
-        const left = await afterwards(client, server, {
+        silence.lift();
+        const left = await afterwards(open, server, {
           backupId,
           temporary,
           timeline: start.timeline,
@@ -104,7 +100,7 @@ async function begin(
       .finally(() => {
         signal.removeEventListener('abort', stop);
         summaries?.close();
-        void client.end();
+        void open.close();
       });
     result.catch(() => {});
     return { objects: all(limits, command.objects), estimatedBytes: start.estimatedBytes, result };
@@ -151,14 +147,14 @@ interface Left {
 
 /** The backup is good by now, and a failure here does not change that: without its replication slot nothing can be built on it. */
 async function afterwards(
-  client: pg.Client,
+  connection: ServerConnection,
   server: Server,
   ids: { backupId: string; temporary: string; timeline: number; isIncremental: boolean },
 ): Promise<Left> {
   let history: Left['history'];
   try {
-    history = await historyOf(client, ids.timeline);
-    const noReplicationSlot = await leaveReplicationSlot(client, server, ids);
+    history = await historyOf(connection, ids.timeline);
+    const noReplicationSlot = await leaveReplicationSlot(connection, server, ids);
     return { history, replicationSlot: noReplicationSlot ? null : replicationSlotOf(ids.backupId), noReplicationSlot };
   } catch (error) {
     const reason = `When it had ended no replication slot could be made for it: ${saidBy(error)}`;
@@ -198,11 +194,4 @@ function resultOf(
       tablespaces: tablespaces.map(({ oid, location }) => ({ oid, location })),
     },
   };
-}
-
-function unread(seconds: number): EngineFault {
-  return new EngineFault(
-    'server-stalled',
-    `The parent's manifest did not get to the server for ${seconds} s. See whether the vault, the server or the network hangs.`,
-  );
 }

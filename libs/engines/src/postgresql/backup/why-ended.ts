@@ -5,9 +5,10 @@
  */
 import type { EngineTarget } from '../../engine.js';
 import { EngineFault } from '../../engine-fault.js';
-import { ServerConnection, type ServerPatience, unanswered } from '../connection.js';
+import { ServerConnection, type ServerPatience } from '../connection.js';
 import { bytesBetween, isLsn } from '../lsn.js';
-import { bytesOfSize, show } from '../server.js';
+import { identify, show } from '../server.js';
+import { bytesOfSize, sizeSetting } from '../server-says.js';
 
 export interface EndedBackup {
   /** Where the backup begins. Its replication slot keeps the WAL from there on, at the least. */
@@ -26,12 +27,11 @@ export async function whyEnded(
 ): Promise<EngineFault> {
   let connection: ServerConnection | undefined;
   try {
-    connection = await ServerConnection.open(target, 'replication', { connectMs: patience.connectMs, signal });
-    connection.silence.set(patience.answerMs, unanswered);
-    const kept = await show(connection.client, limit);
-    const { rows } = await connection.client.query<{ xlogpos: unknown }>('IDENTIFY_SYSTEM');
-    const now = String(rows[0]?.xlogpos ?? '');
-    if (!isLsn(startLsn) || !isLsn(now)) return fault;
+    const { connectMs, answerMs } = patience;
+    connection = await ServerConnection.open(target, 'replication', { connectMs, answerMs, signal });
+    const kept = await show(connection, limit, sizeSetting);
+    const { xlogpos: now } = await identify(connection);
+    if (!isLsn(startLsn)) return fault;
     const written = bytesBetween(startLsn, now);
     if (!(written > bytesOfSize(kept))) return fault;
     return new EngineFault(

@@ -3,10 +3,10 @@
  * has changed since. Every ground against it is found before the backup begins.
  */
 import { messageOf, type VaultManifest } from '@strongroom/contracts';
-import type pg from 'pg';
 import type { ParentBackup } from '../../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
 import { manifestName } from '../backup/base-backup.js';
+import type { ServerConnection } from '../connection.js';
 import type { Server } from '../server.js';
 import { saidBy, sqlStateOf } from '../server-words.js';
 import { againstParent, againstServer, type Ground, notPossible } from './grounds.js';
@@ -15,6 +15,11 @@ import { hasReplicationSlot, replicationSlotOf } from './replication-slot.js';
 
 /** The part of a backup's facts that says what it is built on. */
 export type ParentFacts = { parentStartLsn: string | null; parentTimeline: number | null };
+
+/** The server says that it takes the manifest, and at the end that it has it. */
+const answerBytes = 65_536;
+/** A server that takes the manifest slower than this would hold up a runner for days. */
+const slowestBytesPerSecond = 65_536;
 
 export const noParent: ParentFacts = { parentStartLsn: null, parentTimeline: null };
 
@@ -25,13 +30,19 @@ export function parentFacts({ engine: { startLsn, timeline } }: VaultManifest): 
 /**
  * Has the server take the parent's manifest while it is read from the vault. The server keeps no WAL meanwhile: a slow vault
  * must not fill the server's disk.
+ * @param heldMs how long the server may take for a manifest, besides what its size needs
  * @throws {IncrementalNotPossible} unless the server is the parent's, and there is no ground against building on it
  */
-export async function buildOn(client: pg.Client, server: Server, parent: ParentBackup): Promise<void> {
+export async function buildOn(
+  connection: ServerConnection,
+  server: Server,
+  parent: ParentBackup,
+  heldMs: number,
+): Promise<void> {
   const against =
     againstServer(server) ??
     againstParent(server, parent.manifest) ??
-    (await againstReplicationSlot(client, parent.manifest.backupId));
+    (await againstReplicationSlot(connection, parent.manifest.backupId));
   if (against) throw notPossible(against);
   let upload: ManifestUpload;
   try {
@@ -39,15 +50,19 @@ export async function buildOn(client: pg.Client, server: Server, parent: ParentB
   } catch (cause) {
     throw unreadable(cause);
   }
-  client.query(upload);
+  connection.allow(answerBytes, 'UPLOAD_MANIFEST');
+  const manifest = parent.manifest.objects.find(({ name }) => name.startsWith(manifestName));
+  connection.silence.within(heldMs + ((manifest?.rawBytes ?? 0) / slowestBytesPerSecond) * 1_000, unread);
+  connection.client.query(upload);
   await upload.done.catch((error: unknown) => {
     throw error instanceof UnreadableManifest ? unreadable(error.cause) : notBuiltOn(error);
   });
+  connection.silence.lift();
 }
 
 /** The replication slot that the parent left proves that the server holds the parent's state. */
-async function againstReplicationSlot(client: pg.Client, parentId: string): Promise<Ground | undefined> {
-  if (await hasReplicationSlot(client, replicationSlotOf(parentId))) return undefined;
+async function againstReplicationSlot(connection: ServerConnection, parentId: string): Promise<Ground | undefined> {
+  if (await hasReplicationSlot(connection, replicationSlotOf(parentId))) return undefined;
   return {
     ground: 'parent-slot-gone',
     reason: `The server does not have the replication slot that backup ${parentId} left on it (${replicationSlotOf(parentId)}): a newer backup was taken since, or the server's storage was put back to an earlier state, or it was restored from a backup or is another machine, or the replication slot was dropped.`,
@@ -72,5 +87,12 @@ export function notBuiltOn(error: unknown): unknown {
       reason: `The server can't build on the parent: ${saidBy(cause)}`,
     },
     cause,
+  );
+}
+
+function unread(seconds: number): EngineFault {
+  return new EngineFault(
+    'server-stalled',
+    `The parent's manifest did not get to the server for ${seconds} s. See whether the vault, the server or the network hangs.`,
   );
 }

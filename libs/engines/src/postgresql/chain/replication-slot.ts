@@ -7,15 +7,21 @@
  * backup has ended, and not when it begins. It reserves no WAL, and costs nothing but its place.
  */
 import { createHash } from 'node:crypto';
-import type pg from 'pg';
+import { z } from 'zod';
 import { EngineFault } from '../../engine-fault.js';
 import type { ServerConnection } from '../connection.js';
 import { type Server, show } from '../server.js';
+import { digits, words } from '../server-says.js';
 import { saidBy, sqlStateOf } from '../server-words.js';
 import { againstServer, type Ground } from './grounds.js';
 
 const undefinedObject = '42704';
 const noFreeSlot = '53400';
+/** The most that the setting can be. */
+const mostSlots = 262_143;
+const slotType = z.object({ slot_type: words(64).nullable() });
+/** The server says what it made, which is not needed. */
+const made = { mostRows: 1 };
 
 export function replicationSlotOf(backupId: string): string {
   return `strongroom_chain_${createHash('sha256').update(backupId).digest('hex').slice(0, 40)}`;
@@ -25,14 +31,15 @@ export function replicationSlotOf(backupId: string): string {
  * Makes the temporary replication slot that keeps the WAL of a backup until its connection ends.
  * @throws {EngineFault} when the server never has one; errors of the server as they are
  */
-export async function reserveWal({ client, tried }: ServerConnection, temporary: string): Promise<void> {
+export async function reserveWal(connection: ServerConnection, temporary: string): Promise<void> {
   try {
-    await client.query(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`);
+    await connection.ask(`CREATE_REPLICATION_SLOT "${temporary}" TEMPORARY PHYSICAL (RESERVE_WAL)`, z.unknown(), made);
   } catch (error) {
-    if (sqlStateOf(error) !== noFreeSlot || (await show(client, 'max_replication_slots')) !== '0') throw error;
+    if (sqlStateOf(error) !== noFreeSlot || (await show(connection, 'max_replication_slots', digits(mostSlots))) !== 0)
+      throw error;
     throw new EngineFault(
       'backup-not-permitted',
-      `The server refuses: ${saidBy(error)} Set max_replication_slots above 0, and restart the server. ${tried}`,
+      `The server refuses: ${saidBy(error)} Set max_replication_slots above 0, and restart the server. ${connection.tried}`,
       { cause: error },
     );
   }
@@ -45,19 +52,19 @@ export async function reserveWal({ client, tried }: ServerConnection, temporary:
  * @returns why none could be made; undefined when it was made
  */
 export async function leaveReplicationSlot(
-  client: pg.Client,
+  connection: ServerConnection,
   server: Server,
   { backupId, temporary, isIncremental }: { backupId: string; temporary: string; isIncremental: boolean },
 ): Promise<Ground | undefined> {
   const slot = replicationSlotOf(backupId);
-  await dropReplicationSlot(client, temporary);
-  await dropReplicationSlot(client, slot);
+  await dropReplicationSlot(connection, temporary);
+  await dropReplicationSlot(connection, slot);
   const against = againstServer(server);
   if (against) return against;
-  if (!(await isMade(client, `"${slot}" PHYSICAL`))) return noneFree;
+  if (!(await isMade(connection, `"${slot}" PHYSICAL`))) return noneFree;
   if (isIncremental) return undefined;
-  const isPlaceLeft = await isMade(client, `"${temporary}" TEMPORARY PHYSICAL`);
-  await dropReplicationSlot(client, isPlaceLeft ? temporary : slot);
+  const isPlaceLeft = await isMade(connection, `"${temporary}" TEMPORARY PHYSICAL`);
+  await dropReplicationSlot(connection, isPlaceLeft ? temporary : slot);
   return isPlaceLeft ? undefined : noneFree;
 }
 
@@ -68,9 +75,9 @@ const noneFree: Ground = {
 };
 
 /** False when the server has no place for it. */
-async function isMade(client: pg.Client, slot: string): Promise<boolean> {
+async function isMade(connection: ServerConnection, slot: string): Promise<boolean> {
   try {
-    await client.query(`CREATE_REPLICATION_SLOT ${slot}`);
+    await connection.ask(`CREATE_REPLICATION_SLOT ${slot}`, z.unknown(), made);
     return true;
   } catch (error) {
     if (sqlStateOf(error) === noFreeSlot) return false;
@@ -78,15 +85,15 @@ async function isMade(client: pg.Client, slot: string): Promise<boolean> {
   }
 }
 
-export async function hasReplicationSlot(client: pg.Client, slot: string): Promise<boolean> {
-  const { rows } = await client.query<{ slot_type: string | null }>(`READ_REPLICATION_SLOT "${slot}"`);
-  return (rows[0]?.slot_type ?? null) !== null;
+export async function hasReplicationSlot(connection: ServerConnection, slot: string): Promise<boolean> {
+  const [found] = await connection.ask(`READ_REPLICATION_SLOT "${slot}"`, slotType);
+  return (found?.slot_type ?? null) !== null;
 }
 
 /** Does nothing when it is not there. */
-export async function dropReplicationSlot(client: pg.Client, slot: string): Promise<void> {
+export async function dropReplicationSlot(connection: ServerConnection, slot: string): Promise<void> {
   try {
-    await client.query(`DROP_REPLICATION_SLOT "${slot}"`);
+    await connection.tell(`DROP_REPLICATION_SLOT "${slot}"`);
   } catch (error) {
     if (sqlStateOf(error) !== undefinedObject) throw error;
   }

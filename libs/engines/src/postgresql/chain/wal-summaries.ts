@@ -3,12 +3,12 @@
  * replication connection may not call functions. It must reach the same server that is backed up. The backup's temporary
  * replication slot proves that: its name is random, so no other server has it.
  */
-import type pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget } from '../../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
-import { ServerConnection, unanswered } from '../connection.js';
-import { compareLsn, isLsn } from '../lsn.js';
+import { type AnswerLimits, ServerConnection } from '../connection.js';
+import { compareLsn } from '../lsn.js';
+import * as said from '../server-says.js';
 import { saidBy, sqlStateOf } from '../server-words.js';
 import { type Ground, notPossible } from './grounds.js';
 import type { RelationLimit, Span } from './limit-list.js';
@@ -20,17 +20,26 @@ export interface SummariesPatience {
   beginMs: number;
 }
 
-const summary = z.object({ start_lsn: z.string().refine(isLsn), end_lsn: z.string().refine(isLsn) });
+const summary = z.object({ start_lsn: said.lsn, end_lsn: said.lsn });
 type Summary = z.infer<typeof summary>;
-const number = z.coerce.number().int().nonnegative();
-const limit = number.nullable();
+const limit = said.oid.nullable();
 const changed = z.object({
-  space: number,
-  database: number,
-  relation: number,
-  limits: z.tuple([limit, limit, limit, limit]),
+  space: said.oid,
+  database: said.oid,
+  relation: said.oid,
+  main: limit,
+  fsm: limit,
+  vm: limit,
+  init: limit,
 });
+const anything = z.unknown();
 const rowsAtOnce = 10_000;
+/** Seven numbers of ten digits, each with its length, and the head of the row. */
+const mostRowBytes = 128;
+/** A server makes a summary at each checkpoint, and keeps them for days. */
+const mostSummaries = 200_000;
+/** As many relations and forks have no server; the object that tells of them has a few hundred megabytes then. */
+const mostLimits = 8_000_000;
 /** The size of a page's header. The rest of a page of the visibility map has two bits for each page of the table. */
 const pageHeaderBytes = 24;
 const pagesInByte = 4;
@@ -63,16 +72,17 @@ const mayRead = `select pg_catalog.has_function_privilege(
  */
 const listLimits = `
   declare limits no scroll cursor for
-  select reltablespace::int8 as space, reldatabase::int8 as database, relfilenode::int8 as relation, array[
-      min(relblocknumber) filter (where relforknumber = 0 and is_limit_block),
-      min(relblocknumber) filter (where relforknumber = 1 and is_limit_block),
-      least(min(relblocknumber) filter (where relforknumber = 2 and is_limit_block),
-            min(relblocknumber) filter (where relforknumber = 0) / $1::int8),
-      min(relblocknumber) filter (where relforknumber = 3 and is_limit_block)
-    ]::int8[] as limits
+  select reltablespace::int8 as space, reldatabase::int8 as database, relfilenode::int8 as relation,
+    min(relblocknumber) filter (where relforknumber = 0 and is_limit_block) as main,
+    min(relblocknumber) filter (where relforknumber = 1 and is_limit_block) as fsm,
+    least(min(relblocknumber) filter (where relforknumber = 2 and is_limit_block),
+          min(relblocknumber) filter (where relforknumber = 0) / $1::int8) as vm,
+    min(relblocknumber) filter (where relforknumber = 3 and is_limit_block) as init
   from unnest($2::pg_lsn[], $3::pg_lsn[]) as s(start_lsn, end_lsn),
     lateral pg_catalog.pg_wal_summary_contents($4::int8, s.start_lsn, s.end_lsn)
   group by 1, 2, 3`;
+
+const findSlot = 'select from pg_catalog.pg_replication_slots where slot_name = $1';
 
 export class WalSummaries {
   private constructor(
@@ -95,21 +105,18 @@ export class WalSummaries {
     const stop = () => connection?.destroy();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      connection = await ServerConnection.open(target, 'sql', { connectMs, signal });
+      connection = await ServerConnection.open(target, 'sql', { connectMs, answerMs, signal });
       const summaries = new WalSummaries(connection, patience);
-      connection.silence.set(answerMs, unanswered);
       // A pooler may give each transaction another session, with limits and a search_path of its own.
-      await summaries.query(beginning);
-      await summaries.query(listSummaries, [0]);
-      const { rows: may } = await summaries.query(mayRead);
-      if (may[0]?.may !== true) {
+      await connection.tell(beginning);
+      await summaries.list(0);
+      const [may] = await connection.ask(mayRead, z.object({ may: said.truth }), { leastRows: 1 });
+      if (may?.may !== true) {
         throw Object.assign(new Error('permission denied for function pg_wal_summary_contents'), { code: notAllowed });
       }
       if (temporarySlot !== undefined) {
-        const { rows } = await summaries.query('select from pg_catalog.pg_replication_slots where slot_name = $1', [
-          temporarySlot,
-        ]);
-        if (rows.length === 0) {
+        const found = await connection.ask(findSlot, anything, { values: [temporarySlot] });
+        if (found.length === 0) {
           const error = new Error('it leads to another server than the replication connection');
           throw notPossible(noConnection(target, error, connection.tried), error);
         }
@@ -138,15 +145,12 @@ export class WalSummaries {
    */
   async limits(span: Span, blockSize: number): Promise<AsyncGenerator<RelationLimit>> {
     try {
-      const found = await this.query(listSummaries, [span.timeline]);
-      const within = covering(
-        found.rows.map((row) => summary.parse(row)),
-        span,
-      );
+      const within = covering(await this.list(span.timeline), span);
       const pagesInMapPage = (blockSize - pageHeaderBytes) * pagesInByte;
       const starts = within.map(({ start_lsn }) => start_lsn);
       const ends = within.map(({ end_lsn }) => end_lsn);
-      await this.query(listLimits, [pagesInMapPage, starts, ends, span.timeline]);
+      const values = [pagesInMapPage, starts, ends, span.timeline];
+      await this.connection.ask(listLimits, anything, { values, mostRows: 0 });
       const first = await this.fetch(this.patience.beginMs);
       return this.rest(first);
     } catch (error) {
@@ -156,8 +160,11 @@ export class WalSummaries {
   }
 
   private async *rest(first: RelationLimit[][]): AsyncGenerator<RelationLimit> {
+    let count = 0;
     try {
       for (let rows = first; rows.length > 0; rows = await this.fetch(this.patience.answerMs)) {
+        count += rows.length;
+        if (count > mostLimits) throw said.violation(`it tells of more than ${mostLimits} relations that were cut`);
         for (const limits of rows) yield* limits;
       }
     } catch (error) {
@@ -168,29 +175,31 @@ export class WalSummaries {
   }
 
   /** As long as nobody asks for more, the connection may be silent. */
-  private async fetch(patienceMs: number): Promise<RelationLimit[][]> {
-    this.connection.silence.set(patienceMs, unanswered);
-    const { rows } = await this.query(`fetch ${rowsAtOnce} from limits`);
-    this.connection.silence.lift();
-    return rows.map((row) => {
-      const { space, database, relation, limits } = changed.parse(row);
-      return limits.flatMap((block, fork) => (block === null ? [] : [{ space, database, relation, fork, block }]));
+  private async fetch(withinMs: number): Promise<RelationLimit[][]> {
+    const rows = await this.connection.ask(`fetch ${rowsAtOnce} from limits`, changed, {
+      ...ofRows(rowsAtOnce, mostRowBytes),
+      withinMs,
     });
+    return rows.map(({ space, database, relation, main, fsm, vm, init }) =>
+      [main, fsm, vm, init].flatMap((block, fork) =>
+        block === null ? [] : [{ space, database, relation, fork, block }],
+      ),
+    );
   }
 
-  private query(text: string, values?: unknown[]): Promise<pg.QueryResult<Record<string, unknown>>> {
-    return this.connection.client.query<Record<string, unknown>>(text, values);
+  private list(timeline: number): Promise<Summary[]> {
+    return this.connection.ask(listSummaries, summary, {
+      values: [timeline],
+      ...ofRows(mostSummaries, mostRowBytes),
+    });
   }
 
   /** A server that can't give its summaries can still give a full backup. A server that is gone can't. */
   private missing(error: unknown): unknown {
     const fault = this.connection.silenceFault;
     if (fault) return fault;
-    if (error instanceof z.ZodError) {
-      return notPossible({
-        ground: 'summaries-missing',
-        reason: 'What the server tells of its WAL is of no known form.',
-      });
+    if (error instanceof EngineFault && error.code === 'protocol-violation') {
+      return notPossible({ ground: 'summaries-missing', reason: error.message }, error);
     }
     const code = sqlStateOf(error);
     if (code === undefined || /^(57P0|08)/.test(code)) return this.connection.faultOf(error);
@@ -220,6 +229,10 @@ export function covering(summaries: readonly Summary[], { timeline, startLsn, en
     ground: 'summaries-missing',
     reason: `The server's WAL summaries of timeline ${timeline} from ${startLsn} to ${endLsn} have a gap at ${covered}. The server makes them while summarize_wal is on, and keeps them for wal_summary_keep_time: that must be longer than the time between two backups.`,
   });
+}
+
+function ofRows(mostRows: number, mostRowBytes: number): AnswerLimits {
+  return { mostRows, mostBytes: 65_536 + mostRows * mostRowBytes };
 }
 
 function isAway(error: unknown): error is EngineFault {

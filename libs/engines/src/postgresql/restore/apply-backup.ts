@@ -4,8 +4,6 @@
  * not name is removed. Each file is compared with the server's own manifest while it is written.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import type { RestoreSource } from '../../engine.js';
 import { manifestName } from '../backup/base-backup.js';
 import { archivesOf, invalid, limitBlocksOf } from './archives-of.js';
@@ -13,6 +11,7 @@ import { shown } from './byte-path.js';
 import { applyChangedBlocks, type BlockLimit, type BlockSizes, blockSizesOf } from './changed-blocks.js';
 import { LimitBlocks } from './limit-blocks.js';
 import type { PathTable } from './path-table.js';
+import { readSmall } from './read-small.js';
 import { type RelationFile, relationFileOf, relationOf, visibilityMapFork } from './relation-file.js';
 import { listedFiles, tableOf } from './server-manifest.js';
 import { linkedIn, mapName } from './tablespace-map.js';
@@ -25,6 +24,12 @@ export const labelName = 'backup_label';
 const ofIncremental = /^INCREMENTAL FROM (?:LSN|TLI): .*\n/gm;
 /** The server's manifest does not list WAL. It may list other files under pg_wal. */
 const maybeUnlisted = /^pg_wal\//;
+const mostOfLabel = 65_536;
+const mostOfMap = 67_108_864;
+/** A server has a folder for each database, and one for each in a tablespace. */
+const mostFolders = 1_000_000;
+/** A segment of WAL has a megabyte at the least. */
+const mostOfWal = 1_000_000;
 
 export interface AppliedBackup extends ExpectedTree {
   /** Bytes that came, before they were put together. */
@@ -110,6 +115,7 @@ class Applying {
     for (let at = path; at !== '' && !this.folders.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
       this.folders.add(at);
     }
+    if (this.folders.size > mostFolders) throw invalid(`it has more than ${mostFolders} folders`);
   }
 
   private async link(path: string): Promise<void> {
@@ -121,7 +127,7 @@ class Applying {
     const written = isWanted ? await this.write(path, content, mode) : await digested(content);
     this.bytes += written.sizeBytes;
     const taken = this.files.take(path, written.sizeBytes, written.sha256);
-    if (taken === 'unknown' && maybeUnlisted.test(path)) this.wal.add(path);
+    if (taken === 'unknown' && maybeUnlisted.test(path) && this.wal.size < mostOfWal) this.wal.add(path);
     else if (taken === 'unknown') throw invalid(`${shown(path)} is not in the server's manifest`);
     else if (taken !== 'as-listed') throw invalid(`${shown(path)} is not what the server's manifest says`);
     if (path === labelName && this.labelBytes !== undefined) this.files.setSize(path, this.labelBytes);
@@ -135,12 +141,16 @@ class Applying {
     const relation = this.isFull ? undefined : relationOf(path);
     if (relation !== undefined) return this.changeBlocks(relation, content);
     await tree.giveWay(path, 'file');
+    // Noted before it is written: what comes may break off.
+    tree.note(path);
     const flag = this.isFull ? 'wx' : 'w';
     const options = { mode: modes[mode].file, flag, progress } as const;
     if (path === labelName && !this.isFull) return this.writeLabel(content, options);
     const written = await write(content, tree.at(path), options);
-    tree.note(path);
-    if (path === mapName) for (const oid of linkedIn(await readFile(tree.at(path), 'utf8'))) this.mapped.add(oid);
+    if (path === mapName) {
+      const map = await readSmall(tree.at(path), { name: mapName, mostBytes: mostOfMap });
+      for (const oid of linkedIn(map.toString('utf8'))) this.mapped.add(oid);
+    }
     return written;
   }
 
@@ -156,7 +166,8 @@ class Applying {
   /** Writes the label as that of a full backup. @throws {EngineFault} when the backup was not built on this parent */
   private async writeLabel(content: AsyncIterable<unknown>, options: { mode: number; flag: 'w' | 'wx' }) {
     const { manifest } = this.source;
-    const label = await text(content as AsyncIterable<Buffer>);
+    const bytes = await readSmall(content, { name: labelName, mostBytes: mostOfLabel });
+    const label = bytes.toString('utf8');
     const [, lsn] = /^INCREMENTAL FROM LSN: (\S+)$/m.exec(label) ?? [];
     const [, timeline] = /^INCREMENTAL FROM TLI: (\d+)$/m.exec(label) ?? [];
     const { parentStartLsn, parentTimeline } = manifest.engine;
@@ -168,7 +179,7 @@ class Applying {
     const ofFull = Buffer.from(label.replaceAll(ofIncremental, ''));
     await write([ofFull], this.tree.at(labelName), options);
     this.labelBytes = ofFull.length;
-    return { sizeBytes: Buffer.byteLength(label), sha256: createHash('sha256').update(label).digest('hex') };
+    return { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
   }
 
   /** The name of one that is missing. The manifest is read once more, since the table keeps no names. */

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { VaultManifest } from '@strongroom/contracts';
 import { EngineFault } from '../../engine-fault.js';
+import { areSegmentBlocks, blockSizes } from '../server-says.js';
 import { type WrittenFile, writeAll } from './write-all.js';
 
 const magic = 0xd3ae1f0d;
@@ -69,8 +70,11 @@ export async function applyChangedBlocks(
 }
 
 class Patch {
-  private held: Buffer = Buffer.alloc(0);
-  private blocks: number[] | undefined;
+  /** The head as far as it has come. It is joined only when there is enough of it. */
+  private held: Buffer[] = [];
+  private heldBytes = 0;
+  private wantedBytes = headBytes;
+  private blocks: Uint32Array | undefined;
   /** The index of the current block, and how many of its bytes are written. */
   private at = 0;
   private written = 0;
@@ -82,19 +86,23 @@ class Patch {
   ) {}
 
   async take(chunk: Buffer): Promise<void> {
-    let bytes: Buffer = this.blocks ? chunk : Buffer.concat([this.held, chunk]);
-    if (!this.blocks) {
-      const head = this.head(bytes);
-      if (!head) {
-        this.held = bytes;
-        return;
-      }
-      await this.resize(head.blocks, head.truncation);
-      this.blocks = head.blocks;
-      this.held = Buffer.alloc(0);
-      bytes = bytes.subarray(head.length);
+    if (this.blocks) {
+      await this.writeBlocks(this.blocks, chunk);
+      return;
     }
-    await this.writeBlocks(this.blocks, bytes);
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
+    if (this.heldBytes < this.wantedBytes) return;
+    const bytes = Buffer.concat(this.held, this.heldBytes);
+    const head = this.head(bytes);
+    if (!head) {
+      this.held = [bytes];
+      return;
+    }
+    await this.resize(head.blocks, head.truncation);
+    this.blocks = head.blocks;
+    this.held = [];
+    await this.writeBlocks(this.blocks, bytes.subarray(head.length));
   }
 
   end(): void {
@@ -103,8 +111,7 @@ class Patch {
   }
 
   /** Undefined until the whole head has come. */
-  private head(bytes: Buffer): { length: number; blocks: number[]; truncation: number } | undefined {
-    if (bytes.length < headBytes) return undefined;
+  private head(bytes: Buffer): { length: number; blocks: Uint32Array; truncation: number } | undefined {
     const { blockSize, segmentBlocks } = this.sizes;
     const count = bytes.readUInt32LE(4);
     const truncation = bytes.readUInt32LE(8);
@@ -112,8 +119,10 @@ class Patch {
       throw invalid(`the changes to ${this.target} are of no known form`);
     const listed = headBytes + count * 4;
     const length = count === 0 ? listed : Math.ceil(listed / blockSize) * blockSize;
+    this.wantedBytes = length;
     if (bytes.length < length) return undefined;
-    const blocks = Array.from({ length: count }, (_, index) => bytes.readUInt32LE(headBytes + index * 4));
+    const blocks = new Uint32Array(count);
+    for (let index = 0; index < count; index += 1) blocks[index] = bytes.readUInt32LE(headBytes + index * 4);
     if (blocks.some((block, index) => block >= segmentBlocks || block <= (blocks[index - 1] ?? -1))) {
       throw invalid(`the changes to ${this.target} are not in order`);
     }
@@ -124,7 +133,7 @@ class Patch {
    * The blocks below both the truncation length and the limit stay as they were. From there to the last block it is zeros. A
    * truncation length beyond the segment is the relation's: some versions send it for the segments before the one that was cut.
    */
-  private async resize(blocks: number[], truncation: number): Promise<void> {
+  private async resize(blocks: Uint32Array, truncation: number): Promise<void> {
     const { blockSize, segmentBlocks, limit } = this.sizes;
     const whole = truncation === limit?.said ? limit.kept : truncation;
     const length = Math.max(0, Math.min(whole, segmentBlocks));
@@ -135,7 +144,7 @@ class Patch {
   }
 
   /** Writes blocks that follow one another as they come. */
-  private async writeBlocks(blocks: number[], bytes: Buffer): Promise<void> {
+  private async writeBlocks(blocks: Uint32Array, bytes: Buffer): Promise<void> {
     let rest = bytes;
     while (rest.length > 0) {
       const block = blocks[this.at];
@@ -153,10 +162,7 @@ class Patch {
   }
 }
 
-const blockSizes: ReadonlySet<unknown> = new Set([1_024, 2_048, 4_096, 8_192, 16_384, 32_768]);
 const gibibyte = 1_073_741_824;
-/** Servers are built with segments of 1 GiB, and seldom with others. */
-const mostSegmentBytes = 64 * gibibyte;
 
 /** @throws {EngineFault} when the backup has sizes that no server has */
 export function blockSizesOf({ engine }: VaultManifest): BlockSizes {
@@ -165,11 +171,10 @@ export function blockSizesOf({ engine }: VaultManifest): BlockSizes {
     throw invalid(`its blocks have ${JSON.stringify(blockSize)} bytes, and no server's have`);
   }
   const segmentBlocks = engine.segmentBlocks ?? gibibyte / blockSize;
-  const isPossible = Number.isSafeInteger(segmentBlocks) && Number(segmentBlocks) > 0;
-  if (!isPossible || Number(segmentBlocks) * blockSize > mostSegmentBytes) {
+  if (!areSegmentBlocks(segmentBlocks)) {
     throw invalid(`its segments have ${JSON.stringify(segmentBlocks)} blocks, and no server's have`);
   }
-  return { blockSize, segmentBlocks: Number(segmentBlocks) };
+  return { blockSize, segmentBlocks };
 }
 
 function invalid(why: string, cause?: unknown): EngineFault {

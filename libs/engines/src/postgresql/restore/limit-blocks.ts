@@ -10,6 +10,7 @@
  *
  * There may be millions of limits. They are kept in a table of numbers with open addressing.
  */
+import { randomInt } from 'node:crypto';
 import { EngineFault } from '../../engine-fault.js';
 import type { Span } from '../chain/limit-list.js';
 import type { BlockLimit, BlockSizes } from './changed-blocks.js';
@@ -21,6 +22,8 @@ const endForm = /^end (\d+)$/;
 const words = 5;
 const limitWord = 4;
 const greatest = 0xffff_ffff;
+/** As many as an incremental backup tells of at the most. */
+const mostLimits = 8_000_000;
 const longestLineBytes = 200;
 /** A visibility map has two bits for each block of its relation, and each of its pages has a head of 24 bytes. */
 const pageHeadBytes = 24;
@@ -31,6 +34,8 @@ export class LimitBlocks {
   private table = new Uint32Array(this.cells * words);
   private used = new Uint8Array(this.cells);
   private filled = 0;
+  /** Of this list alone: nobody can know which limits share a place. */
+  private readonly factors = [0, 1, 2].map(() => randomInt(2 ** 31) * 2 + 1);
 
   /**
    * @param span that the list must be of: limits of another time bring deleted rows back, or lose rows that were written
@@ -55,6 +60,7 @@ export class LimitBlocks {
       } else if (lineForm.test(line)) {
         limits.add(line.split(' ').map(Number));
         count += 1;
+        if (count > mostLimits) throw invalid(`has more than ${mostLimits} limits`);
       } else {
         end = endForm.exec(line)?.[1];
         if (end === undefined) throw invalid(`has ${JSON.stringify(line)}, which is no limit`);
@@ -102,8 +108,8 @@ export class LimitBlocks {
   }
 
   private find(tablespace: number, database: number, relation: number, fork: number): number {
-    const mixed =
-      Math.imul(relation, 0x9e3779b1) ^ Math.imul(database, 0x85ebca6b) ^ Math.imul(tablespace + fork, 0xc2b2ae35);
+    const [first = 1, second = 1, third = 1] = this.factors;
+    const mixed = Math.imul(relation, first) ^ Math.imul(database, second) ^ Math.imul(tablespace * 4 + fork, third);
     let cell = (mixed ^ (mixed >>> 15)) >>> 0;
     for (cell %= this.cells; this.used[cell]; cell = (cell + 1) % this.cells) {
       const at = cell * words;

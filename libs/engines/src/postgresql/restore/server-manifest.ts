@@ -38,6 +38,9 @@ const leastLineBytes = 190;
 const longestLineBytes = 65_536;
 /** The text around the list is shorter than this. */
 const longestFrame = 1_048_576;
+/** That of five million files. A table of more would take more memory than there is. */
+const mostManifestBytes = 1_073_741_824;
+const mostFiles = 8_000_000;
 
 /**
  * Gives the files that a manifest lists, one after the other. Its checksum is compared at the end, and only then.
@@ -71,8 +74,10 @@ export async function* listedFiles(
 
 /** Reads the files of a manifest into a table, to compare them with what comes. @param sizeBytes roughly, of the manifest */
 export async function tableOf(manifest: AsyncIterable<unknown>, sizeBytes: number): Promise<PathTable> {
+  if (sizeBytes > mostManifestBytes) throw invalid(`it has ${sizeBytes} bytes`);
   const table = new PathTable(Math.ceil(sizeBytes / leastLineBytes));
   for await (const { path, sizeBytes: size, sha256 } of listedFiles(manifest)) {
+    if (table.size >= mostFiles) throw invalid(`it lists more than ${mostFiles} files`);
     if (!table.add(path, size, sha256)) throw invalid('it lists a file twice');
   }
   return table;

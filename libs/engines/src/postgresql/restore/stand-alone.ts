@@ -4,12 +4,13 @@
  * postgresql.auto.conf, which is read last. Lines that can't be overridden are commented out. The original of every changed
  * file lies beside it, and the folder's manifest is kept right.
  */
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { rename, stat, writeFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { VaultManifest } from '@strongroom/contracts';
 import { amendManifest } from './amend-manifest.js';
 import { shown } from './byte-path.js';
 import { joinedLines, settingLine, settingLines, withLinesOut } from './configuration-text.js';
+import { readSmall } from './read-small.js';
 import { standAloneInFiles } from './stand-alone-settings.js';
 import { modes, type TargetTree } from './target-tree.js';
 
@@ -36,6 +37,8 @@ const accessInclude = /^[ \t]*"?(include|include_if_exists|include_dir)"?[ \t]+"
 const accessList = /(?:^|[ \t\r,])@"?([^" \t\r\n,#]+)/g;
 const mark = 'taken out by the restore: it leads out of the folder';
 const mostDepth = 10;
+/** A pg_hba.conf may have a line for each of many thousand users. */
+const mostOfFile = 16_777_216;
 
 const minimal: Readonly<Record<string, string>> = {
   [main]: '# The backup holds no postgresql.conf: its server kept its settings elsewhere.\n',
@@ -182,10 +185,12 @@ class Changing {
     }
   }
 
-  private read(path: string): Promise<string | undefined> {
-    return readFile(this.tree.at(path), 'latin1').catch((error: unknown) => {
+  private async read(path: string): Promise<string | undefined> {
+    try {
+      return (await readSmall(this.tree.at(path), { name: shown(path), mostBytes: mostOfFile })).toString('latin1');
+    } catch (error) {
       if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return undefined;
       throw error;
-    });
+    }
   }
 }

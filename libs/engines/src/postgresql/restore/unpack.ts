@@ -19,6 +19,8 @@ export type Mode = 'owner' | 'group';
 /** Asks tar-stream for names as bytes. Its types lack the option. */
 const asBytes = { filenameEncoding: 'latin1', highWaterMark: 16_384 };
 const groupMayRead = 0o040;
+/** A header of its own kind may have a name of megabytes. No server sends one: its names have a hundred bytes at most. */
+const longestName = 256;
 /** The errors of the file system for a name that is there already, goes through a file, or is too long. */
 const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG']);
 
@@ -26,6 +28,10 @@ const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', '
 export async function unpack(archive: Readable, reader: ArchiveReader): Promise<void> {
   const entries = extract(asBytes);
   let ofSource: Error | undefined;
+  let ofTar: Error | undefined;
+  entries.once('error', (error) => {
+    ofTar = error;
+  });
   archive.once('error', (error) => {
     ofSource = error;
     entries.destroy(error);
@@ -45,13 +51,17 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
       if (type !== 'file') entry.resume();
     }
   } catch (error) {
-    throw ofSource ?? (isOfArchive(error) ? invalid(String(error.message)) : error);
+    if (ofSource) throw ofSource;
+    // The reader of an entry learns only that its stream was destroyed.
+    if (isDestroyed(error)) throw invalid(ofTar?.message ?? 'it breaks off');
+    throw isOfArchive(error) ? invalid(String(error.message)) : error;
   } finally {
     archive.destroy();
   }
 }
 
 function safePath(name: string): string {
+  if (name.length > longestName) throw invalid(`it has a name of ${name.length} bytes`);
   const path = posix.normalize(name).replace(/\/$/, '');
   if (posix.isAbsolute(path) || path === '..' || path.startsWith('../') || path.includes('\0')) {
     throw invalid(`${JSON.stringify(shown(name))} leads outside of the folder`);
@@ -66,6 +76,10 @@ function safePath(name: string): string {
 function isOfArchive(error: unknown): error is { message: unknown } {
   if (typeof error !== 'object' || error === null || !('message' in error)) return false;
   return 'code' in error ? badNames.has(error.code) : error.constructor === Error;
+}
+
+function isDestroyed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'STREAM_DESTROYED';
 }
 
 function invalid(why: string): EngineFault {

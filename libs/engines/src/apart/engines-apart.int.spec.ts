@@ -1,0 +1,231 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { VaultFault } from '@strongroom/vault';
+import { eventually } from '../../../../test/services/eventually.js';
+import { manifestOfParent } from '../../fixtures/parent-manifest.js';
+import * as protocol from '../../fixtures/protocol.js';
+import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
+import type { BackupOptions } from '../engine.js';
+import { IncrementalNotPossible } from '../engine-fault.js';
+import { type ApartOptions, EnginesApart } from './engines-apart.js';
+
+const run = promisify(execFile);
+const root = join(__dirname, '..', '..', '..', '..');
+const runTypescript = join(root, 'scripts', 'run-typescript.cjs');
+const mebibyte = 1_048_576;
+const limitMs = 120_000;
+const usual: ApartOptions = {
+  memoryBytes: 512 * mebibyte,
+  program: [runTypescript, join(__dirname, 'engine-process.ts')],
+};
+const program = (name: string) => [runTypescript, join(root, 'libs', 'engines', 'fixtures', name)];
+const start = [protocol.result([['0/2000028', '1']]), protocol.result([[null, null, '900']]), protocol.copyOut()];
+const end = [
+  protocol.copyDone(),
+  protocol.result([['0/2000120', '1']]),
+  protocol.complete('BASE_BACKUP'),
+  protocol.ready(),
+];
+
+/** The processes that this one has started and that are there. */
+async function children(): Promise<string[]> {
+  const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)]).catch(() => ({ stdout: '' }));
+  return stdout.split('\n').filter((line) => line.includes('run-typescript'));
+}
+
+describe('a backup that is taken in a process of its own', () => {
+  let server: ScriptedServer | undefined;
+  afterEach(async () => {
+    await server?.stop();
+    await eventually(async () => expect(await children()).toEqual([]), { withinMs: 20_000 });
+  });
+
+  async function begin(script: Script, options: Partial<ApartOptions> = {}, more: Partial<BackupOptions> = {}) {
+    server = await ScriptedServer.start(script);
+    const endpoint = {
+      host: '127.0.0.1',
+      port: server.port,
+      user: 'backup',
+      database: 'postgres',
+      tls: 'disable',
+    } as const;
+    const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password: 'secret' };
+    const signal = new AbortController().signal;
+    return new EnginesApart({ ...usual, ...options })
+      .of('postgresql')
+      .backup(target, { backupId: 'b', signal, ...more });
+  }
+  const sending = (...messages: Buffer[]): Script => ({
+    backup: (socket: Socket) => void socket.write(Buffer.concat(messages)),
+  });
+
+  it(
+    'gives the bytes and the facts as they are',
+    async () => {
+      const bytes = randomBytes(3 * mebibyte);
+      const pieces = Array.from({ length: 96 }, (_, at) =>
+        protocol.data(bytes.subarray(at * 32_768, (at + 1) * 32_768)),
+      );
+      const script = sending(
+        ...start,
+        protocol.archive('base.tar'),
+        ...pieces,
+        protocol.manifest(),
+        protocol.data(Buffer.from('{}')),
+        ...end,
+      );
+      const backup = await begin(script);
+      expect(backup.estimatedBytes).toBe(921_600);
+      const all: [string, boolean][] = [];
+      for await (const { name, source } of backup.objects) {
+        const found = await buffer(source);
+        all.push([name, found.equals(name === 'base.tar' ? bytes : Buffer.from('{}'))]);
+      }
+      expect(all).toEqual([
+        ['base.tar', true],
+        ['backup_manifest', true],
+      ]);
+      await expect(backup.result).resolves.toMatchObject({
+        datastore: { type: 'postgresql', version: '18.4' },
+        facts: { startLsn: '0/2000028', endLsn: '0/2000120' },
+      });
+    },
+    limitMs,
+  );
+
+  it(
+    'fails with the engine’s own faults, before it begins and while it comes',
+    async () => {
+      await expect(begin({ versionNumber: 140_011 })).rejects.toMatchObject({
+        code: 'version-unsupported',
+        retryable: false,
+      });
+      await server?.stop();
+      const backup = await begin(
+        sending(...start, protocol.archive('base.tar'), protocol.error('58P01', 'could not read')),
+      );
+      const read = async () => {
+        for await (const { source } of backup.objects) await buffer(source);
+      };
+      await expect(read()).rejects.toMatchObject({ name: 'EngineFault', code: 'backup-aborted-by-server' });
+      await expect(backup.result).rejects.toThrow('could not read');
+    },
+    limitMs,
+  );
+
+  it(
+    'is built on a parent that this process reads, and says whose fault it is when that can’t be read',
+    async () => {
+      const copyIn = protocol.message('G', Buffer.from([0, 0, 0]));
+      let uploaded = 0;
+      const answers: [string, Buffer][] = [
+        ['SHOW summarize_wal', Buffer.concat([protocol.result([['on']]), protocol.ready()])],
+        ['READ_REPLICATION_SLOT', Buffer.concat([protocol.result([['physical']], ['slot_type']), protocol.ready()])],
+        ['UPLOAD_MANIFEST', copyIn],
+        ['CREATE_REPLICATION_SLOT', protocol.error('58000', 'this is far enough')],
+      ];
+      const script: Script = {
+        onCopyData: (bytes) => {
+          uploaded += bytes;
+        },
+        answer: (command, socket) => {
+          const [, bytes] = answers.find(([first]) => command.startsWith(first)) ?? [];
+          return bytes !== undefined && (socket.write(bytes) || true);
+        },
+      };
+      const manifest = manifestOfParent();
+      const object = {
+        name: 'backup_manifest.zst',
+        sizeBytes: 1,
+        sha256: '0'.repeat(64),
+        rawBytes: 1,
+        compression: 'zstd',
+      } as const;
+      const parentManifest = { ...manifest, objects: [object] };
+      const whole = {
+        manifest: parentManifest,
+        open: () => Readable.from([randomBytes(mebibyte), randomBytes(mebibyte)]),
+      };
+      await expect(begin(script, {}, { parent: whole })).rejects.toThrow('this is far enough');
+      expect(uploaded).toBe(2 * mebibyte);
+      await server?.stop();
+      const away = new VaultFault('vault-unavailable', 'DFW', 'the vault is away');
+      const broken = {
+        manifest: parentManifest,
+        open: () =>
+          new Readable({
+            read() {
+              this.destroy(away);
+            },
+          }),
+      };
+      const refused = begin(script, {}, { parent: broken }).catch((error: unknown) => error);
+      const fault = await refused;
+      expect(fault).toBeInstanceOf(IncrementalNotPossible);
+      expect(fault).toMatchObject({ ground: 'parent-unreadable', cause: away });
+    },
+    limitMs,
+  );
+
+  it(
+    'is ended when it is cancelled, or given up by its reader',
+    async () => {
+      const ending = new AbortController();
+      const script = sending(...start, protocol.archive('base.tar'), protocol.data(randomBytes(mebibyte)));
+      const backup = await begin(script, {}, { signal: ending.signal });
+      ending.abort();
+      await expect(backup.result).rejects.toMatchObject({ code: 'cancelled' });
+      await eventually(() => expect(server?.sockets.size).toBe(0), { withinMs: 20_000 });
+      await server?.stop();
+      const second = await begin(script);
+      for await (const { source } of second.objects) {
+        for await (const _ of source) break;
+        break;
+      }
+      await expect(second.result).rejects.toMatchObject({ code: 'cancelled' });
+    },
+    limitMs,
+  );
+
+  it.each([
+    ['loops', 'looping-process.ts', 'engine-process-ended', true, 'nothing but compute'],
+    ['takes memory without end', 'growing-process.ts', 'backup-limit-reached', false, 'STRONGROOM_ENGINE_MEMORY_MIB'],
+    ['takes memory of its heap without end', 'growing-heap-process.ts', 'backup-limit-reached', false, 'MEMORY_MIB'],
+    ['breaks', 'breaking-process.ts', 'engine-process-ended', true, 'ended with code'],
+  ])(
+    'ends alone when its process %s',
+    async (_, name, code, retryable, says) => {
+      const ended = begin(
+        {},
+        {
+          program: program(name),
+          stuckMs: name === 'looping-process.ts' ? 3_000 : 100_000,
+          memoryBytes: 384 * mebibyte,
+        },
+      );
+      await expect(ended).rejects.toMatchObject({ name: 'EngineFault', code, retryable });
+      await expect(ended).rejects.toThrow(says);
+    },
+    limitMs,
+  );
+
+  it(
+    'ends with the process that has begun it, also when it loops',
+    async () => {
+      const owner = join(root, 'libs', 'engines', 'fixtures', 'owner-of-a-loop.ts');
+      const { stdout } = await run(process.execPath, [runTypescript, owner]).catch(
+        (error: { stdout: string }) => error,
+      );
+      const pid = Number(stdout.trim());
+      expect(pid).toBeGreaterThan(0);
+      await eventually(() => expect(() => process.kill(pid, 0)).toThrow(), { withinMs: 20_000 });
+    },
+    limitMs,
+  );
+});
