@@ -96,6 +96,7 @@ export class Deployment {
         STRONGROOM_SECRET_KEY_FILE: join(this.folder, 'secret-key'),
         STRONGROOM_LEASE_SECONDS: '3',
         STRONGROOM_COPY_RETRY_SECONDS: '1',
+        STRONGROOM_DELETION_DELAY_SECONDS: '0',
         STRONGROOM_SUPERVISED: '1',
         ...this.options.env,
         ...env,

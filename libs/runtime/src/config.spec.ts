@@ -54,6 +54,7 @@ describe('the configuration', () => {
       copyStallMs: 600_000,
       sweepGraceMs: 86_400_000,
       maxCopyAttempts: 100,
+      deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
       mostSchedules: 10_000,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 },
       rateLimits: [
