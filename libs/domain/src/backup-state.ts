@@ -60,3 +60,16 @@ export interface CompletedBackup {
   request: EventData<'BackupRequested'>;
   completed: EventData<'BackupCompleted'>;
 }
+
+export function isRequested(state: BackupState): state is Requested {
+  return state.is !== 'absent' && state.is !== 'passed';
+}
+
+export function isOpen(state: BackupState): boolean {
+  return state.is === 'requested' || state.is === 'running';
+}
+
+export function requested(state: BackupState): Requested {
+  if (!isRequested(state)) throw new TypeError('a backup that was never requested cannot move on');
+  return state;
+}

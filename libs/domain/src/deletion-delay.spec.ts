@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { account } from './given.js';
 import { broughtBackWith, bytesGoAt, type Deletable, deletionOf, keptUntil } from './deletion-delay.js';
+import { account } from './given.js';
 
 const day = 86_400_000;
 const at = (days: number) => new Date(Date.UTC(2026, 0, 1) + days * day);
@@ -27,7 +27,9 @@ describe('the bytes of a deleted backup', () => {
 
   it('have no minimum where the backup has failed', () => {
     expect(keptUntil(null, { minimumMs: 30 * day })).toBeUndefined();
-    expect(bytesGoAt(backup('failed', { completedAt: null }), { ...rules, minimumMs: 30 * day }, at(3))).toEqual(at(10));
+    expect(bytesGoAt(backup('failed', { completedAt: null }), { ...rules, minimumMs: 30 * day }, at(3))).toEqual(
+      at(10),
+    );
   });
 
   it('stay longer when the operator made the delay or the minimum longer since, and never shorter than was told', () => {

@@ -6,7 +6,14 @@ import type { DefinedSince } from './slots.js';
 const day = 86_400_000;
 const at = (days: number) => new Date(Date.UTC(2026, 0, 1) + days * day);
 const since = (days: number, fullBackupRetention: number, copyTo: string[] = []): DefinedSince => {
-  const definition: ScheduleDefinition = { dayOfWeek: 0, hour: 2, minute: 0, fullBackupRetention, copyTo, paused: false };
+  const definition: ScheduleDefinition = {
+    dayOfWeek: 0,
+    hour: 2,
+    minute: 0,
+    fullBackupRetention,
+    copyTo,
+    paused: false,
+  };
   return { since: at(days), definition };
 };
 

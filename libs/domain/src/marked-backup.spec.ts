@@ -128,7 +128,9 @@ describe('a deleted backup that is brought back', () => {
 
   it('was not removed meanwhile: then it is unknown', () => {
     expect(given(backupDecider, [...there, marked(), removal('request')]).when(revert).gives).toBe('backup-unknown');
-    expect(given(backupDecider, [...there, marked()]).when({ ...revert, accountId: 'other' }).gives).toBe('backup-unknown');
+    expect(given(backupDecider, [...there, marked()]).when({ ...revert, accountId: 'other' }).gives).toBe(
+      'backup-unknown',
+    );
   });
 
   it('stays as it is where it was not deleted', () => {

@@ -138,7 +138,8 @@ function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number)
   if (!begun[0]?.isCopied) return undefined;
   // A slot that a wrong clock ran before its time has run twice. It begins one cycle, where it ran first.
   const whole = new Map<number, { place: number; nearMs: number }>();
-  for (const { slotAt, place, isCopied, nearMs = 0 } of begun) if (isCopied) whole.set(slotAt.getTime(), { place, nearMs });
+  for (const { slotAt, place, isCopied, nearMs = 0 } of begun)
+    if (isCopied) whole.set(slotAt.getTime(), { place, nearMs });
   const apart = asOne([...whole].map(([slotAt, cycle]) => ({ slotAt, ...cycle })));
   return apart.length < cycles ? undefined : Math.min(...apart.slice(0, cycles));
 }

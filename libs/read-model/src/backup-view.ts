@@ -337,9 +337,7 @@ export const backupView: View<'backup', BackupRow> = {
           }
         : row,
     BackupDeletionApproved: (row, { at, version, context: { actor } }) =>
-      row?.mark
-        ? { ...row, mark: { ...row.mark, approvedBy: actor }, updatedAt: new Date(at), version }
-        : row,
+      row?.mark ? { ...row, mark: { ...row.mark, approvedBy: actor }, updatedAt: new Date(at), version } : row,
     BackupHeld: change<'BackupHeld'>(({ at, context: { actor }, data: { reason } }) => ({
       hold: { at, by: actor, reason },
     })),

@@ -122,7 +122,12 @@ export class Backups {
        where account_id = $1 and status = 'MARKED' and mark->>'trigger' = 'request' and mark->>'approvedBy' is null`,
       [accountId],
     );
-    return z.array(z.object({ deleted: z.int() })).length(1).parse(found)[0]?.deleted ?? 0;
+    return (
+      z
+        .array(z.object({ deleted: z.int() }))
+        .length(1)
+        .parse(found)[0]?.deleted ?? 0
+    );
   }
 
   /** The id of the instance's backup that waits for its next attempt. */

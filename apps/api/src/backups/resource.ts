@@ -24,14 +24,7 @@ import {
   type ShownBackup,
   Views,
 } from '@strongroom/read-model';
-import {
-  type AppConfig,
-  configToken,
-  deletionRulesOf,
-  type JobProgress,
-  Jobs,
-  SetAside,
-} from '@strongroom/runtime';
+import { type AppConfig, configToken, deletionRulesOf, type JobProgress, Jobs, SetAside } from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
 import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
@@ -144,7 +137,9 @@ export class BackupResources {
       ...backupResource(asThere(row), copies.get(row.id) ?? [], progress.get(row.id)),
       not_deleted_because: notDeletedBecause(row, reasons.get(row.id)),
       deleted: isMarked(row) ? this.deletedResource(row, mustApprove.has(row.accountId)) : null,
-      keep_until: utcOrNull(keptUntil(deletable(row).completedAt, deletionRulesOf(this.config.deletion, row.accountId)) ?? null),
+      keep_until: utcOrNull(
+        keptUntil(deletable(row).completedAt, deletionRulesOf(this.config.deletion, row.accountId)) ?? null,
+      ),
     });
   }
 

@@ -7,7 +7,14 @@ import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, bytesGoAt, fold } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, deletable, isMarked, type Views } from '@strongroom/read-model';
-import { type DeletionConfig, deletionRulesOf, type Ids, type LeasedJob, type Logger, type Performed } from '@strongroom/runtime';
+import {
+  type DeletionConfig,
+  deletionRulesOf,
+  type Ids,
+  type LeasedJob,
+  type Logger,
+  type Performed,
+} from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import type { SlotTime } from '../../slots/due-clock.js';
 
@@ -130,10 +137,7 @@ export class PurgeAttempt {
     return time && !time.isInDoubt ? time.now : undefined;
   }
 
-  private async execute(
-    chain: readonly BackupRow[],
-    commandOf: (row: BackupRow) => BackupCommand | undefined,
-  ) {
+  private async execute(chain: readonly BackupRow[], commandOf: (row: BackupRow) => BackupCommand | undefined) {
     const { ledger, ids } = this.parts;
     const { accountId } = this.job;
     const context = await this.context();
@@ -149,7 +153,8 @@ export class PurgeAttempt {
   private async context(): Promise<EventContext> {
     const history = await this.parts.ledger.readStream(streamOf('backup', this.job.id));
     const cause = history.findLast(({ type }) => type === 'BackupDeletionMarked');
-    if (!cause) throw new TypeError(`backup ${this.job.id} is ${fold(backupDecider, history).is}, and was never deleted`);
+    if (!cause)
+      throw new TypeError(`backup ${this.job.id} is ${fold(backupDecider, history).is}, and was never deleted`);
     return { ...cause.context, causationId: cause.id, actor };
   }
 }

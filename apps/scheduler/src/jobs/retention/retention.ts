@@ -29,8 +29,8 @@ import {
 import { commandOn, execute, executeTogether, type Ledger, UnreadableStreamFault } from '@strongroom/ledger';
 import {
   Backups,
-  type CopyRow,
   Copies,
+  type CopyRow,
   deletable,
   type HeldBackupRow,
   type InstanceRow,
@@ -148,7 +148,8 @@ export class Retention {
     const putOff = new Map(kept.map((each) => [each.backupId, putOffByRetention(each)]));
     if (lately.until) {
       const today = judgeBy(schedule.fullBackupRetention, () => []);
-      for (const id of today.goes) if (!goes.includes(id)) putOff.set(id, putOffUntilSettled(schedule.id, lately.until));
+      for (const id of today.goes)
+        if (!goes.includes(id)) putOff.set(id, putOffUntilSettled(schedule.id, lately.until));
     }
     return { rows, goes, putOff };
   }
@@ -201,17 +202,13 @@ export class Retention {
     return failures;
   }
 
-  private judged(
-    row: HeldBackupRow,
-    { schedule, spans, copies, owedAt }: JudgedBy,
-  ): JudgedBackup {
+  private judged(row: HeldBackupRow, { schedule, spans, copies, owedAt }: JudgedBy): JudgedBackup {
     const { id, copyTo, status, region: madeIn, fault, putOff, slotAt } = row;
     const known = copies.map((copy) => ({ region: copy.region, isCompleted: copy.status === 'COMPLETED' }));
     // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
     const isWaiting = fault?.code === regionRetired;
     // What somebody has brought back is kept as what somebody has asked for.
-    const isOfSlot =
-      row.scheduleId === schedule.id && row.trigger === 'slot' && !row.isKeptByHand && !isWaiting;
+    const isOfSlot = row.scheduleId === schedule.id && row.trigger === 'slot' && !row.isKeptByHand && !isWaiting;
     const owed = [...copyTo, ...(slotAt === null ? [] : owedAt(slotAt))];
     const { delayMs } = this.parts.config.deletion;
     return {
@@ -247,7 +244,10 @@ export class Retention {
     }
     log.info({ backup: rootId }, `retention: not deleted now: ${outcome.message}`);
     if (outcome.refused === 'backup-on-hold') {
-      return putOffOnHold(rootId, chain.flatMap(({ id, hold }) => (hold ? id : [])));
+      return putOffOnHold(
+        rootId,
+        chain.flatMap(({ id, hold }) => (hold ? id : [])),
+      );
     }
     return putOffWhileRunning(chain.flatMap(({ id, status }) => (status === 'NEW' || status === 'BUILDING' ? id : [])));
   }
