@@ -324,7 +324,8 @@ export class Deployment {
     return JSON.stringify(await this.query('select * from ledger_event'));
   }
 
-  private async query(sql: string): Promise<Record<string, unknown>[]> {
+  /** Runs a statement on the ledger's database, past the apps. */
+  async query(sql: string): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: this.database.url });
     await client.connect();
     try {

@@ -115,6 +115,11 @@ export class Backups {
     return this.chainBelow(accountId, top);
   }
 
+  /** How many backups are deleted whose bytes are there, of all accounts. */
+  async countDeleted(): Promise<number> {
+    return this.dataSource.manager.countBy(backupTable, { status: 'MARKED' });
+  }
+
   /** How many backups of the account somebody has deleted whose bytes are there, and that no second person has approved. */
   async deletedByHand(accountId: string): Promise<number> {
     const found: unknown = await this.dataSource.query(

@@ -10,4 +10,11 @@ export const purgeJob: JobKind<SchedulerParts> = {
   concurrency: () => 2,
   missing: ({ unfinished }, after) => unfinished.purges(after),
   perform: (parts, job) => new PurgeAttempt(parts, job).perform(),
+  measure({ backups, metrics }) {
+    metrics.gauge({
+      name: 'strongroom_deleted_backups',
+      help: 'Deleted backups whose bytes are still there, of all accounts.',
+      measure: async (gauge) => gauge.set(await backups.countDeleted()),
+    });
+  },
 };
