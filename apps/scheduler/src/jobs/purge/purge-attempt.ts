@@ -31,8 +31,10 @@ export interface PurgeAttemptParts {
 const actor = 'strongroom-scheduler';
 /** A job that waits is looked at so often, because the clock that says when it is ready may be wrong. */
 const longestPauseMs = 3_600_000;
-/** The pause while there is no time that can be relied on, or something runs that is built on the backup. */
+/** The pause while something runs that is built on the backup, or clocks contradict each other. */
 const shortPauseMs = 10_000;
+/** The pause while the time of the slots has not been read, as after a start. */
+const startPauseMs = 1_000;
 const shortestPauseMs = 50;
 
 /** Why the removal is not asked for now. */
@@ -40,8 +42,6 @@ interface Waits {
   why: string;
   ms: number;
 }
-
-const noTime: Waits = { why: 'there is no time that can be relied on', ms: shortPauseMs };
 
 export class PurgeAttempt {
   private readonly backups: Backups;
@@ -80,7 +80,7 @@ export class PurgeAttempt {
     const late = chain.filter(({ status }) => status === 'COMPLETED' || status === 'FAILED');
     const now = this.now();
     if (late.length === 0) return undefined;
-    if (!now) return noTime;
+    if (!now) return this.noTime();
     const rules = deletionRulesOf(this.parts.config.deletion, accountId);
     const outcome = await this.execute(chain, (row) => {
       if (!late.includes(row)) return undefined;
@@ -96,7 +96,7 @@ export class PurgeAttempt {
     const { accountId } = this.job;
     const { deletion } = this.parts.config;
     const now = this.now();
-    if (!now) return noTime;
+    if (!now) return this.noTime();
     const rules = deletionRulesOf(deletion, accountId);
     // What is removed already, or could not be, waits for nothing.
     const goAt = Math.max(...chain.filter(isMarked).map((row) => bytesGoAt(deletable(row), rules, now).getTime()));
@@ -115,7 +115,7 @@ export class PurgeAttempt {
   private async remove(chain: readonly BackupRow[]): Promise<Performed> {
     const { id } = this.job;
     const now = this.now();
-    if (!now) return { retryInMs: shortPauseMs };
+    if (!now) return { retryInMs: this.noTime().ms };
     const trigger = chain[0]?.mark?.trigger ?? 'request';
     const outcome = await this.execute(chain, ({ id: backupId }) => ({
       type: 'BeginRemoval',
@@ -135,6 +135,11 @@ export class PurgeAttempt {
   private now(): Date | undefined {
     const time = this.parts.slotTime.latest();
     return time && !time.isInDoubt ? time.now : undefined;
+  }
+
+  private noTime(): Waits {
+    const isRead = this.parts.slotTime.latest() !== undefined;
+    return { why: 'there is no time that can be relied on', ms: isRead ? shortPauseMs : startPauseMs };
   }
 
   private async execute(chain: readonly BackupRow[], commandOf: (row: BackupRow) => BackupCommand | undefined) {
