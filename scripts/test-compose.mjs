@@ -82,7 +82,13 @@ async function missing() {
 }
 
 const stack = (port) => {
-  const env = { ...process.env, STRONGROOM_PORT: String(port), STRONGROOM_IMAGE: image, STRONGROOM_ACCOUNT: account };
+  const env = {
+    ...process.env,
+    STRONGROOM_PORT: String(port),
+    STRONGROOM_IMAGE: image,
+    STRONGROOM_ACCOUNT: account,
+    STRONGROOM_DELETION_DELAY_SECONDS: '0',
+  };
   const compose = (args, options) =>
     run('docker', ['compose', '--project-name', project, ...args], { env, ...options });
   const containers = async (format, of = services) =>

@@ -16,6 +16,7 @@ import {
   schedules,
   whole,
 } from './contract-rule.js';
+import { rulesOfDeletion } from './contract-rules-of-deletion.js';
 import { rulesOfInstances } from './contract-rules-of-instances.js';
 import { rulesOfResources } from './contract-rules-of-resources.js';
 
@@ -94,6 +95,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     },
   ],
   ...rulesOfResources,
+  ...rulesOfDeletion,
   ...rulesOfInstances,
   Identity: [
     {

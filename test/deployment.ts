@@ -96,6 +96,7 @@ export class Deployment {
         STRONGROOM_SECRET_KEY_FILE: join(this.folder, 'secret-key'),
         STRONGROOM_LEASE_SECONDS: '3',
         STRONGROOM_COPY_RETRY_SECONDS: '1',
+        STRONGROOM_DELETION_DELAY_SECONDS: '0',
         STRONGROOM_SUPERVISED: '1',
         ...this.options.env,
         ...env,
@@ -323,7 +324,8 @@ export class Deployment {
     return JSON.stringify(await this.query('select * from ledger_event'));
   }
 
-  private async query(sql: string): Promise<Record<string, unknown>[]> {
+  /** Runs a statement on the ledger's database, past the apps. */
+  async query(sql: string): Promise<Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: this.database.url });
     await client.connect();
     try {

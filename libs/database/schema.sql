@@ -53,12 +53,20 @@ create table backup_view (
   delays jsonb not null default '[]'::jsonb,
   -- Why the backup is not deleted, while it should be gone.
   put_off jsonb,
+  -- Who deleted the backup and when its bytes go, while they are there.
+  mark jsonb,
+  -- Why nobody may delete the backup.
+  hold jsonb,
+  -- Retention had deleted the backup, and somebody brought it back.
+  is_kept_by_hand boolean not null default false,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
 CREATE INDEX backup_view_deleting ON backup_view USING btree (updated_at) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_deleting_by_id ON backup_view USING btree (id) WHERE (status = 'DELETING'::text);
 CREATE INDEX backup_view_left_behind ON backup_view USING btree (id) WHERE ((status = 'DELETE_FAILED'::text) AND ((fault ->> 'code'::text) = 'region-retired'::text));
+CREATE INDEX backup_view_marked ON backup_view USING btree (account_id, id) WHERE (status = 'MARKED'::text);
+CREATE INDEX backup_view_marked_by_id ON backup_view USING btree (id) WHERE (status = 'MARKED'::text);
 CREATE INDEX backup_view_of_account ON backup_view USING btree (account_id, created_at DESC, id DESC);
 CREATE INDEX backup_view_of_instance ON backup_view USING btree (instance_id, created_at DESC, id DESC);
 CREATE INDEX backup_view_of_instance_in_order ON backup_view USING btree (instance_id, "position" DESC);

@@ -32,10 +32,11 @@ import {
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { BackupCommands } from './backups/commands.js';
+import { Copying } from './backups/copying.js';
+import { DeletionCommands } from './backups/deletion-commands.js';
 import { Incrementals } from './backups/incrementals.js';
 import { BackupResources } from './backups/resource.js';
 import { BackupRoutes } from './backups/routes.js';
-import { CopyCommands } from './copies/commands.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
@@ -75,8 +76,8 @@ export const routes = [
 
 const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
-const ofBackups = [BackupCommands, BackupResources];
-const ofCopies = [CopyCommands, CopyResources, Regions];
+const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources];
+const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
 const ofEvents: Provider[] = [
   EventStreams,

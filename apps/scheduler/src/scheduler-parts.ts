@@ -26,6 +26,7 @@ import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
+import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
 
@@ -58,6 +59,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   retryWindowMs: number;
   backupLimits: BackupLimits;
   skipped: SkippedSlots;
+  /** The time that slots go by. */
+  slotTime: SteadyDueClock;
 }
 
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
@@ -100,6 +103,15 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     owner: runner,
     retryWindowMs: config.catchUpMs,
     backupLimits: { ...usualLimits, ...config.backupLimits },
+    slotTime: new SteadyDueClock({
+      database: new DatabaseDueClock(),
+      process: clock,
+      uptimeMs: uptimeOfHostMs,
+      boot: bootOfHost(),
+      catchUpMs: config.catchUpMs,
+      metrics,
+      log,
+    }),
     skipped: new SkippedSlots(views, new Runs(dataSource), log),
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),

@@ -20,7 +20,6 @@ import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
 import { schedulerJobs } from './scheduler-jobs.js';
 import { type SchedulerParts, schedulerParts } from './scheduler-parts.js';
-import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 import { MissingTimers } from './slots/missing-timers.js';
 import { SlotDispatcher } from './slots/slot-dispatcher.js';
 import { slotLoop } from './slots/slot-loop.js';
@@ -66,20 +65,11 @@ function workOf(
   parts: SchedulerParts,
   kinds: readonly JobKind<SchedulerParts>[],
 ): AppWork {
-  const { config, dataSource, ledger, ids, vault, homeRegion, clock, metrics, log, views, setAside } = parts;
+  const { config, dataSource, ledger, ids, vault, homeRegion, slotTime, log, views, setAside } = parts;
   const { catchUpMs } = config;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
-  const dueClock = new SteadyDueClock({
-    database: new DatabaseDueClock(),
-    process: clock,
-    uptimeMs: uptimeOfHostMs,
-    boot: bootOfHost(),
-    catchUpMs,
-    metrics,
-    log,
-  });
-  const dispatcher = new SlotDispatcher(dataSource, ledger, views, ids, dueClock, log, catchUpMs);
+  const dispatcher = new SlotDispatcher(dataSource, ledger, views, ids, slotTime, log, catchUpMs);
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);

@@ -204,6 +204,8 @@ export class Stack {
       UV_THREADPOOL_SIZE: String(4 + 4 * Object.keys(vaults).length),
       // glibc keeps freed memory in an arena of each thread: with many threads that is far more than is in use.
       MALLOC_ARENA_MAX: '2',
+      // On one machine one may want to see the bytes go. A deployment keeps them for a week.
+      STRONGROOM_DELETION_DELAY_SECONDS: '600',
       ...Object.fromEntries(asked),
       STRONGROOM_DATABASE_URL: postgres,
       STRONGROOM_FEED: broker,

@@ -39,6 +39,25 @@ export class BackupCalls {
     await this.caller.call(postBackupsIdAction, { ...options, id, body });
   }
 
+  /** Brings a deleted backup back, with what it is built on and what was deleted together with any of these. */
+  async restoreDeleted(id: string, options: CallOptions = {}): Promise<void> {
+    await this.caller.call(postBackupsIdAction, { ...options, id, body: { 'restore-deleted': {} } });
+  }
+
+  /** Keeps it from being deleted by anybody, until `liftHold`. */
+  async hold(id: string, reason: string, options: CallOptions = {}): Promise<void> {
+    await this.caller.call(postBackupsIdAction, { ...options, id, body: { hold: { reason } } });
+  }
+
+  async liftHold(id: string, options: CallOptions = {}): Promise<void> {
+    await this.caller.call(postBackupsIdAction, { ...options, id, body: { 'lift-hold': {} } });
+  }
+
+  /** Approves, as a second person, that the bytes go of what was deleted together with it. */
+  async approveDeletion(id: string, options: CallOptions = {}): Promise<void> {
+    await this.caller.call(postBackupsIdAction, { ...options, id, body: { 'approve-deletion': {} } });
+  }
+
   /** Its copies, by region. */
   async copies(id: string, options: CallOptions = {}): Promise<CopyResource[]> {
     return (await this.caller.call(getBackupsIdCopies, { ...options, id })).body.copies;

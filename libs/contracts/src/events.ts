@@ -216,7 +216,38 @@ export const eventSchemas = {
     reason,
   }),
 
-  /** The backup is to be removed from every vault, either alone or together with its parent. */
+  /**
+   * Somebody has deleted the backup, or retention has: it is shown to nobody any more. Its bytes stay until `purgeAt` at
+   * least, and until then the deletion can be reverted. Who did it is the actor of the event.
+   */
+  BackupDeletionMarked: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    trigger: z.enum(['request', 'retention']),
+    /** The backup that was deleted; another one than this when this one went with it, because it is built on it. */
+    rootId: uuid,
+    purgeAt: instant,
+  }),
+  /** The backup is there again as it was before it was deleted. */
+  BackupDeletionReverted: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    rootId: uuid,
+  }),
+  /** A second person, who is the actor of the event, agrees that the bytes of a deleted backup go. */
+  BackupDeletionApproved: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    rootId: uuid,
+  }),
+  /** Nobody can delete the backup as long as it is held, and retention can't either. What it is built on stays with it. */
+  BackupHeld: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), reason }),
+  BackupHoldLifted: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable() }),
+
+  /** The backup is to be removed from every vault, either alone or together with its parent. This can't be reverted. */
   BackupDeletionRequested: z.strictObject({
     backupId: uuid,
     instanceId: uuid,

@@ -18,12 +18,19 @@ export type AskedBy = PerEvent<AskedJob | undefined>;
 
 export const askedWork = {
   backup: { BackupRequested: ({ backupId }) => ({ id: backupId }) },
+  // The removal of a deleted backup waits for its time. The same job removes what is built on the backup.
+  purge: {
+    BackupDeletionMarked: ({ backupId, rootId }) => (backupId === rootId ? { id: backupId } : undefined),
+    BackupDeletionApproved: ({ backupId, rootId }) => (backupId === rootId ? { id: backupId } : undefined),
+  },
   deletion: {
     // The same job deletes what is built on the backup.
     BackupDeletionRequested: ({ backupId, trigger }) => (trigger === 'cascade' ? undefined : { id: backupId }),
   },
   'chain-end': {
     BackupFailed: ({ backupId }) => ({ id: backupId }),
+    // Nothing is built on a deleted backup any more. Its server need not keep anything until the bytes go.
+    BackupDeletionMarked: ({ backupId }) => ({ id: backupId }),
     BackupDeleted: ({ backupId }) => ({ id: backupId }),
   },
   retention: {
@@ -34,6 +41,11 @@ export const askedWork = {
   // that of one of its backups.
   'retention-reasons': {
     BackupFailed: ({ instanceId }) => ({ id: instanceId }),
+    BackupDeletionMarked: ({ backupId, instanceId, rootId, trigger }) =>
+      trigger === 'request' && backupId === rootId ? { id: instanceId } : undefined,
+    BackupDeletionReverted: ({ instanceId }) => ({ id: instanceId }),
+    BackupHeld: ({ instanceId }) => ({ id: instanceId }),
+    BackupHoldLifted: ({ instanceId }) => ({ id: instanceId }),
     BackupDeletionRequested: ({ instanceId, trigger }) => (trigger === 'request' ? { id: instanceId } : undefined),
     BackupDeletionFailed: ({ instanceId }) => ({ id: instanceId }),
     CopyLost: ({ instanceId }) => ({ id: instanceId }),
@@ -47,7 +59,11 @@ export const askedWork = {
     // The job that keeps the server running removes it.
     InstanceForgotten: ({ instanceId }) => ({ id: instanceId }),
   },
-  plan: { BackupCompleted: ({ backupId }) => ({ id: backupId }) },
+  plan: {
+    BackupCompleted: ({ backupId }) => ({ id: backupId }),
+    // It may have been deleted before its copies were planned.
+    BackupDeletionReverted: ({ backupId }) => ({ id: backupId }),
+  },
   copy: {
     CopyRequested: ({ copyId, region, sizeBytes }) => ({ id: copyId, lane: region, totalBytes: sizeBytes }),
     CopyLost: ({ copyId, region, sizeBytes }) => ({ id: copyId, lane: region, totalBytes: sizeBytes }),

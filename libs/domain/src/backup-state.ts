@@ -7,7 +7,16 @@ export type BackupState =
   | { is: 'passed'; outcome: 'skipped' | 'missed' }
   | ({ is: 'requested' | 'running' } & Work)
   | ({ is: 'completed' } & Work & CompletedBackup)
+  | ({ is: 'marked'; marked: Mark } & Work)
   | ({ is: 'failed' | 'deleting' | 'delete-failed' | 'deleted' } & Work);
+
+/** That a backup is deleted and its bytes are still there. */
+export interface Mark extends Pick<EventData<'BackupDeletionMarked'>, 'trigger' | 'rootId' | 'purgeAt'> {
+  /** The actor that deleted it. */
+  by: string;
+  /** The second person that has approved it; undefined before that. */
+  approvedBy?: string;
+}
 
 interface Work {
   accountId: string;
@@ -26,6 +35,8 @@ interface Work {
   completed?: EventData<'BackupCompleted'>;
   /** Why it is not deleted, as was told last; undefined when nobody wants it gone. */
   putOff?: PutOff;
+  /** Why nobody may delete it; undefined when it is not on hold. */
+  hold?: { reason: string };
 }
 
 /** Why a backup that should be gone is still there. */
@@ -48,4 +59,17 @@ export type Requested = Exclude<BackupState, { is: 'absent' | 'passed' }>;
 export interface CompletedBackup {
   request: EventData<'BackupRequested'>;
   completed: EventData<'BackupCompleted'>;
+}
+
+export function isRequested(state: BackupState): state is Requested {
+  return state.is !== 'absent' && state.is !== 'passed';
+}
+
+export function isOpen(state: BackupState): boolean {
+  return state.is === 'requested' || state.is === 'running';
+}
+
+export function requested(state: BackupState): Requested {
+  if (!isRequested(state)) throw new TypeError('a backup that was never requested cannot move on');
+  return state;
 }

@@ -1,7 +1,7 @@
 /**
  * A backup, or what became of a slot instead of one. The first event of the stream says whether the slot was run, skipped or
- * missed, so a slot has exactly one outcome. A backup is worked on in numbered attempts, and only the newest may end it. A
- * backup that has ended can be deleted, and a deletion that failed can be asked for again.
+ * missed, so a slot has exactly one outcome. A backup is worked on in numbered attempts, and only the newest may end it. How
+ * one that has ended is deleted is decided in `backup-deletion.ts`.
  */
 import {
   type BackupType,
@@ -12,29 +12,21 @@ import {
   refuse,
   versionInFacts,
 } from '@strongroom/contracts';
-import {
-  lostReason,
-  putOffEvent,
-  toldAs,
-  toldAsFull,
-  toldAsLate,
-  toldAsPutOff,
-  toldOfServer,
-  withStorable,
-} from './backup-events.js';
+import { type DeletionCommand, decideDeletion, evolveDeletion } from './backup-deletion.js';
+import { lostReason, toldAs, toldAsFull, toldAsLate, toldOfServer, withStorable } from './backup-events.js';
 import type { NextTry } from './backup-retries.js';
-import type {
-  BackupIdentity,
-  BackupState,
-  CompletedBackup,
-  Delay,
-  MadeFull,
-  PutOff,
-  Requested,
+import {
+  type BackupIdentity,
+  type BackupState,
+  type CompletedBackup,
+  type Delay,
+  isOpen,
+  isRequested,
+  type MadeFull,
+  requested,
 } from './backup-state.js';
-import { retriesWaitedFor, whatItDoes } from './backup-words.js';
+import { retriesWaitedFor } from './backup-words.js';
 import type { Decider } from './decider.js';
-import { isSamePutOff } from './put-off.js';
 import { storable } from './reason.js';
 
 export type BackupCommand =
@@ -84,25 +76,7 @@ export type BackupCommand =
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
   /** Ends a backup that waits for its next attempt. One that a runner is at is not ended. */
   | { type: 'GiveUpBackup'; backupId: string; code: string; reason: string }
-  | {
-      type: 'RequestDeletion';
-      backupId: string;
-      accountId: string;
-      trigger: EventData<'BackupDeletionRequested'>['trigger'];
-    }
-  | { type: 'ConfirmDeletion'; backupId: string }
-  | {
-      type: 'FailDeletion';
-      backupId: string;
-      code: string;
-      reason: string;
-      /** The backups that the deletion waits for. Default: none. */
-      waitsFor?: readonly string[];
-    }
-  /** Tells why the backup is not deleted, unless that was told before. */
-  | ({ type: 'PutOffDeletion'; backupId: string } & PutOff)
-  /** Tells that it is to stay after all, where it was told before that its deletion is put off. */
-  | { type: 'CallOffDeletion'; backupId: string };
+  | DeletionCommand;
 
 const claimOn = (instanceId: string) => [{ kind: 'running-backup-of-instance' as const, key: instanceId }];
 const decided = (slotAt: string) => refuse('slot-already-decided', `The slot of ${slotAt} has its outcome already.`);
@@ -208,51 +182,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         releases: claimOn(instanceId),
       };
     },
-    RequestDeletion({ backupId, accountId, trigger }, state) {
-      if (!isRequested(state) || state.accountId !== accountId) return unknown(backupId);
-      // A backup that is deleted with its parent may be gone already.
-      if (state.is === 'deleted') return trigger === 'cascade' ? nothing : unknown(backupId);
-      if (isOpen(state)) {
-        const does = whatItDoes(backupId, state);
-        return refuse(
-          'backup-still-running',
-          trigger === 'cascade'
-            ? `${does} It is built on the backup that is to be deleted. Wait until it has ended, then delete that backup again.`
-            : `${does} Wait until it has ended, then delete it.`,
-        );
-      }
-      if (state.is === 'deleting') return nothing;
-      const { instanceId, scheduleId } = state.request;
-      return { events: [{ type: 'BackupDeletionRequested', data: { backupId, instanceId, scheduleId, trigger } }] };
-    },
-    ConfirmDeletion({ backupId }, state) {
-      if (!isRequested(state) || state.is !== 'deleting') return nothing;
-      const { instanceId, scheduleId } = state.request;
-      return { events: [{ type: 'BackupDeleted', data: { backupId, instanceId, scheduleId } }] };
-    },
-    FailDeletion({ backupId, code, reason, waitsFor = [] }, state) {
-      if (!isRequested(state) || state.is !== 'deleting') return nothing;
-      const { instanceId } = state.request;
-      const failed: NewEvent = {
-        type: 'BackupDeletionFailed',
-        data: { backupId, instanceId, code, reason: storable(reason) },
-      };
-      // The failure itself says why, but it has no place for what is waited for.
-      return { events: [...toldAsPutOff(state, { ground: code, reason, waitsFor: [...waitsFor] }), failed] };
-    },
-    PutOffDeletion({ backupId, ground, reason, waitsFor }, state) {
-      if (!isRequested(state)) return unknown(backupId);
-      if (state.is !== 'completed') return nothing;
-      return isSamePutOff(state.putOff, { ground, waitsFor })
-        ? nothing
-        : { events: [putOffEvent(state, { ground, reason, waitsFor })] };
-    },
-    CallOffDeletion({ backupId }, state) {
-      if (!isRequested(state)) return unknown(backupId);
-      if (state.is !== 'completed' || !state.putOff) return nothing;
-      const { instanceId, scheduleId } = state.request;
-      return { events: [{ type: 'BackupDeletionCalledOff', data: { backupId, instanceId, scheduleId } }] };
-    },
+    ...decideDeletion,
   },
   evolve: {
     SlotSkipped: () => ({ is: 'passed', outcome: 'skipped' }),
@@ -290,14 +220,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       completed: data,
     }),
     BackupFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
-    BackupDeletionRequested: (state) => ({ ...withoutPutOff(state), is: 'deleting' }),
-    BackupDeleted: (state) => ({ ...requested(state), is: 'deleted' }),
-    BackupDeletionFailed: (state) => ({ ...requested(state), is: 'delete-failed' }),
-    BackupDeletionPutOff: (state, { data: { ground, reason, waitsFor } }) => ({
-      ...requested(state),
-      putOff: { ground, reason, waitsFor },
-    }),
-    BackupDeletionCalledOff: (state) => withoutPutOff(state),
+    ...evolveDeletion,
   },
   claimed: {
     'running-backup-of-instance': (instanceId, holder) =>
@@ -310,11 +233,6 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
           ),
   },
 };
-
-function withoutPutOff(state: BackupState): Requested {
-  const { putOff: _, ...rest } = requested(state);
-  return rest;
-}
 
 /**
  * Why no incremental of an instance can be built on a backup; undefined when one can.
@@ -351,7 +269,8 @@ export function completedBackup(
   { backupId, accountId, otherwise }: WantedBackup,
   state: BackupState,
 ): CompletedBackup | Refusal {
-  if (!isRequested(state) || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
+  if (!isRequested(state)) return backupUnknown(backupId);
+  if (state.is === 'marked' || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
   if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
   if (state.is === 'completed') return state;
   return refuse('backup-not-completed', `Backup ${backupId} ${notCompleted[state.is]}: ${otherwise}.`);
@@ -363,16 +282,3 @@ const notCompleted = {
   failed: 'has failed',
   'delete-failed': 'may be deleted in part',
 };
-
-function isRequested(state: BackupState): state is Requested {
-  return state.is !== 'absent' && state.is !== 'passed';
-}
-
-function isOpen(state: BackupState): boolean {
-  return state.is === 'requested' || state.is === 'running';
-}
-
-function requested(state: BackupState): Requested {
-  if (!isRequested(state)) throw new TypeError('a backup that was never requested cannot move on');
-  return state;
-}

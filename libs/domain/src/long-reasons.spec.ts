@@ -10,7 +10,7 @@ import {
 import { type BackupCommand, backupDecider } from './backup.js';
 import { type CopyCommand, copyDecider } from './copy.js';
 import type { Decision } from './decider.js';
-import { given } from './given.js';
+import { account, given } from './given.js';
 import { type InstanceCommand, instanceDecider } from './instance.js';
 
 const [backupId, instanceId, scheduleId, copyId] = [1, 2, 3, 4].map(
@@ -103,6 +103,7 @@ const decisions: Partial<Record<EventType, () => Decision>> = {
   BackupMadeFull: () => onBackup(begun, { type: 'MakeFull', ...attempt, ground: 'parent-not-there', reason }),
   AnotherServerFound: () => onBackup(begun, { type: 'CompleteBackup', ...attempt, identity, result }),
   BackupFailed: () => onBackup(waiting, { type: 'GiveUpBackup', backupId, ...told }),
+  BackupHeld: () => onBackup([requested], { type: 'HoldBackup', backupId, accountId: account, reason }),
   BackupDeletionFailed: () => onBackup(deleting, { type: 'FailDeletion', backupId, ...told }),
   BackupDeletionPutOff: () => onBackup(deleting, { type: 'FailDeletion', backupId, ...told, waitsFor: [instanceId] }),
   CopyAttemptFailed: () => onCopy(copying, { type: 'FailCopyAttempt', copyId, attempt: 1, ...told, retryAt: slotAt }),

@@ -42,6 +42,19 @@ export function putOffWhileRunning(waitsFor: readonly string[]): PutOff {
   };
 }
 
+/** @param heldIds the backups on hold: it is one of them, or they are built on it */
+export function putOffOnHold(backupId: string, heldIds: readonly string[]): PutOff {
+  const named = heldIds.filter((id) => id !== backupId).slice(0, mostNamed);
+  const which = named.length > 0 ? `${backups(named)}, built on it, is` : 'it is';
+  return { ground: 'on-hold', reason: `${had} It is kept because ${which} on hold.`, waitsFor: named };
+}
+
+/** The schedule asked for more until lately. */
+export function putOffUntilSettled(scheduleId: string, until: Date): PutOff {
+  const reason = `${had} Schedule ${scheduleId} keeps less, or has fewer copies made, than until lately. That counts from ${until.toISOString()} on. Retention deletes it when a backup or a copy is completed after that.`;
+  return { ground: 'schedule-changed', reason, waitsFor: [] };
+}
+
 /** Something that is recorded can't be read. */
 export function putOffAsBroken(why: string): PutOff {
   const reason = `${had} Its deletion could not be asked for: ${why}. An operator has to look at it.`;

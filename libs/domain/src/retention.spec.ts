@@ -34,6 +34,17 @@ describe('retention', () => {
     expect(goes([], 1)).toBe('');
   });
 
+  it('counts cycles of a schedule that is moved as one, so that nothing is pushed out by moving it', () => {
+    const nearMs = 3.5 * dayMs;
+    const weeks = [backup('a', 0, { nearMs }), backup('b', 7, { nearMs })];
+    const moved = ['c', 'd', 'e'].map((id, index) => backup(id, 14 + index / 100, { nearMs }));
+    expect(goes([...weeks, ...moved], 2)).toBe('a');
+    expect(goes([...weeks, ...moved], 3)).toBe('');
+    // A schedule that is moved for ever keeps no backup for ever.
+    const often = Array.from({ length: 10 }, (_, index) => backup(`${index}`, index, { nearMs }));
+    expect(goes(often, 2)).toBe('01');
+  });
+
   it('deletes nothing while the newest is not in every region where it is owed', () => {
     expect(goes([backup('a', 0), backup('b', 7), backup('c', 14, { isCopied: false })], 1)).toBe('');
   });

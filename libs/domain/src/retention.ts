@@ -26,6 +26,11 @@ export interface JudgedBackup {
   is: 'unended' | 'completed' | 'delete-failed';
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
+  /**
+   * A cycle that began within this time before the cycle of the backup counts as one with it, in milliseconds. So a schedule that
+   * is moved again and again makes no cycles that push the older ones out. Default: 0.
+   */
+  nearMs?: number;
   /** The backups that it waits for, as was told last. */
   toldWaitsFor?: readonly string[];
 }
@@ -132,9 +137,31 @@ function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number)
   const begun = begunCycles(ofSlots, lineage);
   if (!begun[0]?.isCopied) return undefined;
   // A slot that a wrong clock ran before its time has run twice. It begins one cycle, where it ran first.
-  const whole = new Map<number, number>();
-  for (const { slotAt, place, isCopied } of begun) if (isCopied) whole.set(slotAt.getTime(), place);
-  return whole.size < cycles ? undefined : Math.min(...[...whole.values()].slice(0, cycles));
+  const whole = new Map<number, { place: number; nearMs: number }>();
+  for (const { slotAt, place, isCopied, nearMs = 0 } of begun)
+    if (isCopied) whole.set(slotAt.getTime(), { place, nearMs });
+  const apart = asOne([...whole].map(([slotAt, cycle]) => ({ slotAt, ...cycle })));
+  return apart.length < cycles ? undefined : Math.min(...apart.slice(0, cycles));
+}
+
+/**
+ * Counts cycles that are near each other as one.
+ * @param cycles the newest first
+ * @returns where each begins that counts, the newest first
+ */
+function asOne(cycles: readonly { slotAt: number; place: number; nearMs: number }[]): number[] {
+  const places: number[] = [];
+  let newest: { slotAt: number; nearMs: number } | undefined;
+  for (const { slotAt, place, nearMs } of cycles) {
+    const last = places.length - 1;
+    if (newest && Math.abs(newest.slotAt - slotAt) < newest.nearMs) {
+      places[last] = Math.min(places[last] ?? place, place);
+      continue;
+    }
+    places.push(place);
+    newest = { slotAt, nearMs };
+  }
+  return places;
 }
 
 /** Everything that the backups are built on. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NewEvent } from '@strongroom/contracts';
 import { account, given } from './given.js';
-import { type ScheduleDefinition, scheduleDecider } from './schedule.js';
+import { type ScheduleDefinition, scheduleDecider, shrinks } from './schedule.js';
 
 const scheduleId = '88b277eb-39be-4921-be31-3d61b43651d7';
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
@@ -110,5 +110,28 @@ describe('a schedule', () => {
       refused: 'schedule-exists-for-instance',
       message: `Instance ${instanceId} has schedule ${scheduleId} already. Change that one, or delete it first.`,
     });
+  });
+});
+
+describe('a change of a schedule', () => {
+  it.each([
+    ['fewer cycles', { fullBackupRetention: 1 }],
+    ['fewer regions', { copyTo: ['IAD'] }],
+    ['other regions', { copyTo: ['IAD', 'HKG'] }],
+    ['no regions', { copyTo: [] }],
+    ['cycles of a day instead of a week', { dayOfWeek: 7 }],
+  ])('to %s keeps less', (_, changes) => {
+    expect(shrinks(changes, definition)).toBe(true);
+  });
+
+  it.each([
+    ['more cycles', { fullBackupRetention: 3 }],
+    ['more regions', { copyTo: ['ORD', 'HKG', 'IAD'] }],
+    ['another time', { dayOfWeek: 3, hour: 1, minute: 0 }],
+    ['a pause', { paused: true }],
+    ['nothing', {}],
+  ])('to %s does not', (_, changes) => {
+    expect(shrinks(changes, definition)).toBe(false);
+    expect(shrinks({ dayOfWeek: 0 }, { ...definition, dayOfWeek: 7 })).toBe(false);
   });
 });

@@ -101,6 +101,19 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
   },
 };
 
+/**
+ * Whether a change lets backups go sooner, or has fewer copies of them: whoever makes it must be allowed to delete. With a full
+ * backup every day, the cycles that are kept are days instead of weeks.
+ */
+export function shrinks(changes: Partial<ScheduleDefinition>, before: ScheduleDefinition): boolean {
+  const after = { ...before, ...changes };
+  return (
+    after.fullBackupRetention < before.fullBackupRetention ||
+    before.copyTo.some((region) => !after.copyTo.includes(region)) ||
+    (after.dayOfWeek === 7 && before.dayOfWeek !== 7)
+  );
+}
+
 function sameDefinition(a: ScheduleDefinition, b: ScheduleDefinition): boolean {
   const { copyTo: regionsOfA, ...restOfA } = a;
   const { copyTo: regionsOfB, ...restOfB } = b;

@@ -2,5 +2,6 @@
 export * from './identity.js';
 export * from './identity-fault.js';
 export { type KeystoneOptions, KeystoneTokens } from './keystone-tokens.js';
+export * from './rights.js';
 export * from './roles.js';
 export * from './static-tokens.js';

@@ -11,8 +11,8 @@ import { EntitySchema } from 'typeorm';
 import { bigintAsNumber, changing, unchanged, type View, type ViewRow } from './view.js';
 
 export const backupStatuses = ['NEW', 'BUILDING', 'COMPLETED', 'FAILED', 'DELETE_FAILED'] as const;
-/** A backup that is `DELETING` is shown to nobody. */
-export type BackupStatus = (typeof backupStatuses)[number] | 'DELETING';
+/** A backup that is `DELETING` is shown to nobody. One that is `MARKED` is deleted too, and can be brought back. */
+export type BackupStatus = (typeof backupStatuses)[number] | 'MARKED' | 'DELETING';
 export type ShownStatus = (typeof backupStatuses)[number];
 
 /** Why something failed: a code from a closed list, and a sentence for people. */
@@ -58,6 +58,28 @@ export interface PutOffOfRow {
   waitsFor: string[];
 }
 
+/** That a backup is deleted and its bytes are still there. */
+export interface MarkOfRow {
+  at: string;
+  /** The actor that deleted it. */
+  by: string;
+  trigger: 'request' | 'retention';
+  /** The backup that it was deleted with, or its own id. */
+  rootId: string;
+  purgeAt: string;
+  /** The second person that has approved it. */
+  approvedBy: string | null;
+  /** Its status before it was deleted. */
+  before: ShownStatus;
+}
+
+/** Why nobody may delete a backup. */
+export interface HoldOfRow {
+  at: string;
+  by: string;
+  reason: string;
+}
+
 export interface BackupRow extends ViewRow {
   instanceId: string;
   scheduleId: string | null;
@@ -82,6 +104,12 @@ export interface BackupRow extends ViewRow {
   delays: DelayOfRow[];
   /** Why it is not deleted; null unless retention wants it gone, or its deletion has failed and waits for other backups. */
   putOff: PutOffOfRow | null;
+  /** Null unless it is `MARKED`. */
+  mark: MarkOfRow | null;
+  /** Null unless it is on hold. */
+  hold: HoldOfRow | null;
+  /** Whether somebody brought it back after retention had deleted it: it stays until somebody deletes it. */
+  isKeptByHand: boolean;
   region: string | null;
   location: string | null;
   sizeBytes: number | null;
@@ -126,6 +154,9 @@ export const backupTable = new EntitySchema<BackupRow>({
     retryUntil: { type: 'timestamptz', name: 'retry_until', nullable: true },
     delays: { type: 'jsonb' },
     putOff: { type: 'jsonb', name: 'put_off', nullable: true },
+    mark: { type: 'jsonb', nullable: true },
+    hold: { type: 'jsonb', nullable: true },
+    isKeptByHand: { type: 'boolean', name: 'is_kept_by_hand' },
     region: { type: 'text', nullable: true },
     location: { type: 'text', nullable: true },
     sizeBytes: { type: 'bigint', name: 'size_bytes', nullable: true, transformer: bigintAsNumber },
@@ -146,6 +177,11 @@ export const backupTable = new EntitySchema<BackupRow>({
 });
 
 const change = changing<BackupRow>();
+
+/** Whether a backup with this status is shown to clients that ask for what is there. */
+export function isShownStatus(status: BackupStatus): status is ShownStatus {
+  return status !== 'MARKED' && status !== 'DELETING';
+}
 
 /** A row keeps so many failed attempts and delays; the events have them all. */
 const mostKept = 20;
@@ -186,6 +222,9 @@ export const backupView: View<'backup', BackupRow> = {
       retryUntil: null,
       delays: [],
       putOff: null,
+      mark: null,
+      hold: null,
+      isKeptByHand: false,
       region: null,
       location: null,
       sizeBytes: null,
@@ -275,7 +314,39 @@ export const backupView: View<'backup', BackupRow> = {
       putOff: { at, ground, reason, waitsFor },
     })),
     BackupDeletionCalledOff: change<'BackupDeletionCalledOff'>(() => ({ putOff: null })),
-    BackupDeletionRequested: change<'BackupDeletionRequested'>(() => ({ status: 'DELETING', putOff: null })),
+    BackupDeletionMarked: (row, { at, version, context: { actor }, data: { trigger, rootId, purgeAt } }) =>
+      row && isShownStatus(row.status)
+        ? {
+            ...row,
+            status: 'MARKED',
+            putOff: null,
+            mark: { at, by: actor, trigger, rootId, purgeAt, approvedBy: null, before: row.status },
+            updatedAt: new Date(at),
+            version,
+          }
+        : row,
+    BackupDeletionReverted: (row, { at, version }) =>
+      row?.mark
+        ? {
+            ...row,
+            status: row.mark.before,
+            isKeptByHand: row.isKeptByHand || row.mark.trigger === 'retention',
+            mark: null,
+            updatedAt: new Date(at),
+            version,
+          }
+        : row,
+    BackupDeletionApproved: (row, { at, version, context: { actor } }) =>
+      row?.mark ? { ...row, mark: { ...row.mark, approvedBy: actor }, updatedAt: new Date(at), version } : row,
+    BackupHeld: change<'BackupHeld'>(({ at, context: { actor }, data: { reason } }) => ({
+      hold: { at, by: actor, reason },
+    })),
+    BackupHoldLifted: change<'BackupHoldLifted'>(() => ({ hold: null })),
+    BackupDeletionRequested: change<'BackupDeletionRequested'>(() => ({
+      status: 'DELETING',
+      putOff: null,
+      mark: null,
+    })),
     BackupDeletionFailed: change<'BackupDeletionFailed'>(({ data: { code, reason } }) => ({
       status: 'DELETE_FAILED',
       fault: { code, reason },

@@ -2,7 +2,7 @@
 import { regionRetired } from '@strongroom/contracts';
 import { type DataSource, type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
-import { type BackupRow, backupTable, type ShownStatus } from './backup-view.js';
+import { type BackupRow, backupTable, isShownStatus, type MarkOfRow, type ShownStatus } from './backup-view.js';
 import { cut, type Page, type PageRequest } from './view.js';
 
 /** The same condition as in the index. */
@@ -16,13 +16,33 @@ const failedDeletion = z.object({
   failedMs: z.number(),
 });
 
-/** A backup that may be shown: it is not being deleted. */
+/** A backup that may be shown: it is not deleted. */
 export interface ShownBackup extends BackupRow {
   status: ShownStatus;
 }
 
+/** A backup that is deleted and can be brought back. */
+export interface DeletedBackup extends BackupRow {
+  status: 'MARKED';
+  mark: MarkOfRow;
+}
+
 function isShown(row: BackupRow): row is ShownBackup {
-  return row.status !== 'DELETING';
+  return isShownStatus(row.status);
+}
+
+export function isMarked(row: BackupRow): row is DeletedBackup {
+  return row.status === 'MARKED' && row.mark !== null;
+}
+
+/** What decides when the bytes of a backup go, should it be deleted. */
+export function deletable({ id, sha256, endedAt, mark }: BackupRow) {
+  return {
+    id,
+    /** Null when it has not completed. */
+    completedAt: sha256 === null ? null : endedAt,
+    mark: mark && { at: new Date(mark.at), purgeAt: new Date(mark.purgeAt) },
+  };
 }
 
 /** The columns that retention needs to judge a backup. */
@@ -41,6 +61,7 @@ const heldColumns = {
   region: true,
   fault: true,
   putOff: true,
+  isKeptByHand: true,
 } as const;
 export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
 
@@ -62,6 +83,8 @@ export interface BackupFilter {
   instanceId?: string | undefined;
   status?: ShownStatus | undefined;
   datastoreType?: string | undefined;
+  /** Whether those are asked for that are deleted and can be brought back. Default: those that are there. */
+  isDeleted?: boolean | undefined;
 }
 
 export class Backups {
@@ -70,6 +93,46 @@ export class Backups {
   async find(accountId: string, id: string): Promise<ShownBackup | undefined> {
     const row = await this.dataSource.manager.findOneBy(backupTable, { accountId, id });
     return row && isShown(row) ? row : undefined;
+  }
+
+  /** A backup that is deleted and can be brought back. */
+  async findDeleted(accountId: string, id: string): Promise<DeletedBackup | undefined> {
+    const row = await this.dataSource.manager.findOneBy(backupTable, { accountId, id });
+    return row && isMarked(row) ? row : undefined;
+  }
+
+  /** The whole chain of a backup, parents before children: the full backup and everything that is built on it. */
+  async chainOf({ accountId, id, parentId }: Pick<BackupRow, 'accountId' | 'id' | 'parentId'>): Promise<BackupRow[]> {
+    const found: unknown = await this.dataSource.query(
+      `with recursive above as (
+         select $1::uuid as id, $2::uuid as parent_id, 0 as height
+         union all select b.id, b.parent_id, above.height + 1 from backup_view b join above on b.id = above.parent_id
+         where b.account_id = $3
+       ) select id from above order by height desc limit 1`,
+      [id, parentId, accountId],
+    );
+    const [{ id: top } = { id }] = z.array(z.object({ id: z.string() })).parse(found);
+    return this.chainBelow(accountId, top);
+  }
+
+  /** How many backups are deleted whose bytes are there, of all accounts. */
+  async countDeleted(): Promise<number> {
+    return this.dataSource.manager.countBy(backupTable, { status: 'MARKED' });
+  }
+
+  /** How many backups of the account somebody has deleted whose bytes are there, and that no second person has approved. */
+  async deletedByHand(accountId: string): Promise<number> {
+    const found: unknown = await this.dataSource.query(
+      `select count(*)::int as deleted from backup_view
+       where account_id = $1 and status = 'MARKED' and mark->>'trigger' = 'request' and mark->>'approvedBy' is null`,
+      [accountId],
+    );
+    return (
+      z
+        .array(z.object({ deleted: z.int() }))
+        .length(1)
+        .parse(found)[0]?.deleted ?? 0
+    );
   }
 
   /** The id of the instance's backup that waits for its next attempt. */
@@ -120,7 +183,7 @@ export class Backups {
         select: { id: true },
         where: {
           instanceId,
-          status: In(['COMPLETED', 'DELETING', 'DELETE_FAILED']),
+          status: In(['COMPLETED', 'MARKED', 'DELETING', 'DELETE_FAILED']),
           position: LessThan(position),
           ...(except !== undefined && { id: Not(except) }),
           ...more,
@@ -212,22 +275,26 @@ export class Backups {
   /** The page after the marker, newest first; undefined when the marker names no backup of the account. */
   async page(
     accountId: string,
-    { limit, marker, instanceId, status, datastoreType }: PageRequest & BackupFilter,
-  ): Promise<Page<ShownBackup> | undefined> {
+    { limit, marker, instanceId, status, datastoreType, isDeleted = false }: PageRequest & BackupFilter,
+  ): Promise<Page<ShownBackup | DeletedBackup> | undefined> {
+    const isWanted = (row: BackupRow) => (isDeleted ? isMarked(row) : isShown(row));
     const query = this.dataSource.manager
       .createQueryBuilder(backupTable, 'b')
-      .where(`b.account_id = :accountId and b.status <> 'DELETING'`, { accountId })
+      .where('b.account_id = :accountId', { accountId })
+      .andWhere(isDeleted ? `b.status = 'MARKED'` : `b.status not in ('MARKED', 'DELETING')`)
       .orderBy({ 'b.created_at': 'DESC', 'b.id': 'DESC' })
       .limit(limit + 1);
     if (instanceId !== undefined) query.andWhere('b.instance_id = :instanceId', { instanceId });
-    if (status !== undefined) query.andWhere('b.status = :status', { status });
+    const statusNow = isDeleted ? `b.mark->>'before'` : 'b.status';
+    if (status !== undefined) query.andWhere(`${statusNow} = :status`, { status });
     if (datastoreType !== undefined) query.andWhere('b.datastore_type = :datastoreType', { datastoreType });
     if (marker !== undefined) {
-      const last = await this.find(accountId, marker);
-      if (!last) return undefined;
+      const last = await this.dataSource.manager.findOneBy(backupTable, { accountId, id: marker });
+      if (!last || !isWanted(last)) return undefined;
       query.andWhere('(b.created_at, b.id) < (:at, :marker)', { at: last.createdAt, marker });
     }
-    return cut((await query.getMany()).filter(isShown), limit);
+    const rows = await query.getMany();
+    return cut<ShownBackup | DeletedBackup>(isDeleted ? rows.filter(isMarked) : rows.filter(isShown), limit);
   }
 
   /** Those of the instances whose newest backup that has ended was completed. */

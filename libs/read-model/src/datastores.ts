@@ -10,7 +10,7 @@ export class Datastores {
   async ofAccount(accountId: string): Promise<Datastore[]> {
     const found: unknown = await this.dataSource.query(
       `select datastore_type as type, datastore_version as version from instance_view where account_id = $1
-       union select datastore_type, datastore_version from backup_view where account_id = $1 and status <> 'DELETING'
+       union select datastore_type, datastore_version from backup_view where account_id = $1 and status not in ('MARKED', 'DELETING')
        order by type, version`,
       [accountId],
     );

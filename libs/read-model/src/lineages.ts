@@ -52,7 +52,7 @@ export class Lineages {
   /** The instance's completed backups, oldest first. Those that are being deleted are included: they tell of the server too. */
   async completedOf(instanceId: string): Promise<IdentifiableBackup[]> {
     const found: unknown = await this.dataSource.query(
-      `select id, lineage, facts, status <> 'COMPLETED' as "isDeleted" from backup_view
+      `select id, lineage, facts, status not in ('COMPLETED', 'MARKED') as "isDeleted" from backup_view
        where instance_id = $1 and sha256 is not null order by position desc`,
       [instanceId],
     );

@@ -96,6 +96,11 @@ export const runView: View<'backup', RunRow> = {
     },
     // The version stays, as it did before the row had a fault: the rows of older versions got theirs without another fold.
     BackupFailed: (row, { data: { code, reason } }) => row && { ...row, fault: { code, reason } },
+    BackupDeletionMarked: unchanged,
+    BackupDeletionReverted: unchanged,
+    BackupDeletionApproved: unchanged,
+    BackupHeld: unchanged,
+    BackupHoldLifted: unchanged,
     BackupDeletionRequested: unchanged,
     BackupDeletionFailed: unchanged,
     BackupDeletionPutOff: unchanged,

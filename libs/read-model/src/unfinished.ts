@@ -41,6 +41,16 @@ export class Unfinished {
     );
   }
 
+  /** Backups that are deleted and whose bytes are still to go. What was deleted with another one is left out. */
+  purges(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
+    return this.step(
+      row,
+      `select id, account_id as "accountId" from backup_view
+       where status = 'MARKED' and mark->>'rootId' = id::text and ${isOld('updated_at')} and ($1::uuid is null or id > $1)`,
+      after,
+    );
+  }
+
   /** Instances whose server is to be built from a backup. */
   builds(after?: string): Promise<RoundStep<z.infer<typeof row>>> {
     return this.step(

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AppName, ConfigFault, loadConfig } from './config.js';
+import { type AppName, ConfigFault, deletionRulesOf, loadConfig } from './config.js';
 
 const key = Buffer.alloc(32, 7);
 const environment = {
@@ -61,6 +61,7 @@ describe('the configuration', () => {
       copyStallMs: 600_000,
       sweepGraceMs: 86_400_000,
       maxCopyAttempts: 100,
+      deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
       mostSchedules: 10_000,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 },
       rateLimits: [
@@ -133,6 +134,35 @@ describe('the configuration', () => {
       expect(problem).not.toContain(', getMetrics');
     },
   );
+
+  it('has a minimum retention for every account, and others for single accounts', () => {
+    const retention = (value: string) =>
+      loadConfig('scheduler', { ...environment, STRONGROOM_MINIMUM_RETENTION_DAYS: value }).deletion;
+    const day = 86_400_000;
+    const of = (value: string, accountId: string) => deletionRulesOf(retention(value), accountId).minimumMs;
+    expect([of('7', 'acme'), of('0', 'acme'), of('36500', 'acme')]).toEqual([7 * day, 0, 36_500 * day]);
+    expect([of('7, acme=30', 'acme'), of('7,acme=30,b=0', 'b'), of('7,acme=30', 'other')]).toEqual([
+      30 * day,
+      0,
+      7 * day,
+    ]);
+    for (const wrong of [
+      '',
+      'acme=7',
+      '7,acme',
+      '7,acme=1=2',
+      '7,acme=x',
+      '7,acme=1,acme=2',
+      '-1',
+      '1.5',
+      '36501',
+      '7,a b=1',
+    ]) {
+      const env = { ...environment, STRONGROOM_MINIMUM_RETENTION_DAYS: wrong };
+      if (wrong === '') expect(of(wrong, 'acme')).toBe(0);
+      else expect(problemsOf('scheduler', env).STRONGROOM_MINIMUM_RETENTION_DAYS).toContain('must be days from 0');
+    }
+  });
 
   it('reads the limits of pages, and keeps those that are not named', () => {
     const limits = (value: string) => loadConfig('api', { ...environment, STRONGROOM_PAGE_LIMITS: value }).pageLimits;

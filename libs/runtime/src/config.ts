@@ -4,6 +4,7 @@
  */
 import { Fault } from '@strongroom/contracts';
 import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
+import * as deletion from './settings/deletion.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -15,6 +16,7 @@ import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
 export type { KafkaSecurity } from './kafka-config.js';
+export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
@@ -37,6 +39,22 @@ export type IdentityConfig =
       cacheMs: number;
       timeoutMs: number;
     };
+
+/** How backups are kept from whoever may delete them. */
+export interface DeletionConfig {
+  delayMs: number;
+  minimumRetention: deletion.MinimumRetention;
+  /** 0: nobody has to approve a deletion. */
+  bulkLimit: number;
+}
+
+/** What holds for the deletions of one account. */
+export function deletionRulesOf(
+  { delayMs, minimumRetention: { usualMs, byAccount } }: DeletionConfig,
+  accountId: string,
+): { delayMs: number; minimumMs: number } {
+  return { delayMs, minimumMs: byAccount.get(accountId) ?? usualMs };
+}
 
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
@@ -70,6 +88,7 @@ export interface AppConfig {
   sweepGraceMs: number;
   maxCopyAttempts: number;
   instancesFolder?: string;
+  deletion: DeletionConfig;
   mostSchedules: number;
   pageLimits: Readonly<limits.PageLimits>;
   /** An operation has the limit of its own name, else that of its method, else that of `*`. */
@@ -143,6 +162,11 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     sweepGraceMs: given.value(regions.sweepGrace),
     maxCopyAttempts: given.value(work.mostCopyAttempts),
     ...(instancesFolder !== undefined && { instancesFolder }),
+    deletion: {
+      delayMs: given.value(deletion.deletionDelay),
+      minimumRetention: given.value(deletion.minimumRetention),
+      bulkLimit: given.value(deletion.bulkDeletionLimit),
+    },
     mostSchedules: given.value(limits.mostSchedules),
     pageLimits: given.value(limits.pageLimits),
     rateLimits: given.value(limits.rateLimits),

@@ -5,12 +5,11 @@
 import { Inject } from '@nestjs/common';
 import type { CreateBackupRequest, RecordedEvent } from '@strongroom/contracts';
 import { backupDecider, instanceDecider, serverToBackUp } from '@strongroom/domain';
-import { commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
+import { execute, Ledger, stateOf } from '@strongroom/ledger';
 import { Ids } from '@strongroom/runtime';
 import { Regions } from '../copies/regions.js';
-import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, targetOf } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
-import { expectedVersion } from '../edge/preconditions.js';
 import { Incrementals } from './incrementals.js';
 import { BackupResources } from './resource.js';
 
@@ -57,23 +56,5 @@ export class BackupCommands {
       ...(parentId === null && asked.incremental && { madeFull: nothingThere }),
     });
     return unlessRefused('RequestBackup', await this.backups.tellingRetry({ accountId, instanceId }, outcome)).events;
-  }
-
-  /** Asks for the deletion of the backup and of every backup that is built on it. */
-  async remove(caller: Caller, id: string, ifMatch: string | undefined): Promise<void> {
-    const { accountId } = caller;
-    const row = await this.backups.find(accountId, id);
-    const chain = await this.backups.chainBelow(row);
-    const ifVersion = expectedVersion(ifMatch, row);
-    const commands = chain.map(({ id: backupId, instanceId }, index) => {
-      const isAsked = index === 0;
-      const target = targetOf(isAsked ? caller : withoutKey(caller), backupId, instanceId);
-      return commandOn(
-        backupDecider,
-        { ...target, ...(isAsked && { ifVersion }) },
-        { type: 'RequestDeletion', backupId, accountId, trigger: isAsked ? 'request' : 'cascade' },
-      );
-    });
-    unlessRefused('RequestDeletion', await executeTogether(this, commands));
   }
 }

@@ -8,20 +8,23 @@ import {
   type Refusal,
   warningsInFacts,
 } from '@strongroom/contracts';
-import { backupDecider, whatItDoes } from '@strongroom/domain';
+import { backupDecider, bytesGoAt, keptUntil, whatItDoes } from '@strongroom/domain';
 import { Ledger, stateOf } from '@strongroom/ledger';
 import {
   type BackupFilter,
   type BackupRow,
   Backups,
   backupView,
+  type DeletedBackup,
+  deletable,
+  isMarked,
   type LineageRow,
   type Page,
   type PageRequest,
   type ShownBackup,
   Views,
 } from '@strongroom/read-model';
-import { type JobProgress, Jobs, SetAside } from '@strongroom/runtime';
+import { type AppConfig, configToken, deletionRulesOf, type JobProgress, Jobs, SetAside } from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
 import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
@@ -41,12 +44,21 @@ export class BackupResources {
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(SetAside) private readonly setAside: SetAside,
+    @Inject(configToken) private readonly config: AppConfig,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
   async find(accountId: string, id: string): Promise<ShownBackup> {
     await this.views.catchUp(accountId);
     const row = await this.backups.find(accountId, id);
+    if (!row) throw notFound('Backup', id);
+    return row;
+  }
+
+  /** A backup that is there, or that is deleted and can be brought back. @throws {HttpFault} itemNotFound */
+  async findAny(accountId: string, id: string): Promise<ShownBackup | DeletedBackup> {
+    await this.views.catchUp(accountId);
+    const row = (await this.backups.find(accountId, id)) ?? (await this.backups.findDeleted(accountId, id));
     if (!row) throw notFound('Backup', id);
     return row;
   }
@@ -81,6 +93,11 @@ export class BackupResources {
     return this.backups.chainBelow(accountId, id);
   }
 
+  /** Every backup of its chain, parents before children. What is deleted is included. */
+  wholeChain(row: BackupRow): Promise<BackupRow[]> {
+    return this.backups.chainOf(row);
+  }
+
   /** The id of the instance's newest backup that has completed; undefined before the first. */
   async newestCompleted(accountId: string, instanceId: string): Promise<string | undefined> {
     await this.views.catchUp(accountId);
@@ -106,20 +123,54 @@ export class BackupResources {
   }
 
   /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
-  private async showing(rows: readonly ShownBackup[]): Promise<(row: ShownBackup) => BackupResource> {
-    const copies = await this.copies.ofBackups(rows);
-    const progress = await this.jobs.progress(
-      'backup',
-      rows.map(({ id }) => id),
-    );
+  private async showing(
+    rows: readonly (ShownBackup | DeletedBackup)[],
+  ): Promise<(row: ShownBackup | DeletedBackup) => BackupResource> {
+    const shown = new Map(rows.map((row) => [row.id, asThere(row)]));
+    const copies = await this.copies.ofBackups([...shown.values()]);
+    const progress = await this.jobs.progress('backup', [...shown.keys()]);
     const failed = rows.filter(({ status }) => status === 'DELETE_FAILED');
     const aside = await this.setAside.among(failed.map(({ id }) => ({ kind: 'backup', id })));
     const reasons = new Map(aside.map(({ id, reason }) => [id, reason]));
+    const mustApprove = await this.mustApprove(rows.filter(isMarked));
     return (row) => ({
-      ...backupResource(row, copies.get(row.id) ?? [], progress.get(row.id)),
+      ...backupResource(asThere(row), copies.get(row.id) ?? [], progress.get(row.id)),
       not_deleted_because: notDeletedBecause(row, reasons.get(row.id)),
+      deleted: isMarked(row) ? this.deletedResource(row, mustApprove.has(row.accountId)) : null,
+      keep_until: utcOrNull(
+        keptUntil(deletable(row).completedAt, deletionRulesOf(this.config.deletion, row.accountId)) ?? null,
+      ),
     });
   }
+
+  private deletedResource(row: DeletedBackup, mustApprove: boolean): BackupResource['deleted'] {
+    const { at, by, trigger, rootId, approvedBy } = row.mark;
+    const goAt = bytesGoAt(deletable(row), deletionRulesOf(this.config.deletion, row.accountId), new Date(at));
+    const isNeeded = mustApprove && trigger === 'request' && approvedBy === null;
+    return {
+      at,
+      by,
+      trigger,
+      with: rootId,
+      bytes_go_at: utc(goAt),
+      approval: approvedBy !== null ? 'given' : isNeeded ? 'needed' : 'not-needed',
+      approved_by: approvedBy,
+    };
+  }
+
+  /** The accounts of which somebody has deleted so many backups that a second person has to approve it. */
+  private async mustApprove(rows: readonly DeletedBackup[]): Promise<Set<string>> {
+    const { bulkLimit } = this.config.deletion;
+    if (bulkLimit === 0) return new Set();
+    const accounts = [...new Set(rows.map(({ accountId }) => accountId))];
+    const over = await Promise.all(accounts.map(async (id) => (await this.backups.deletedByHand(id)) > bulkLimit));
+    return new Set(accounts.filter((_, index) => over[index]));
+  }
+}
+
+/** The backup as it was before it was deleted. */
+function asThere(row: ShownBackup | DeletedBackup): ShownBackup {
+  return isMarked(row) ? { ...row, status: row.mark.before } : row;
 }
 
 function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobProgress | undefined): BackupResource {
@@ -158,6 +209,9 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     failed_attempts: failedAttempts(row),
     delays: delays(row),
     not_deleted_because: null,
+    deleted: null,
+    hold: row.hold && { reason: row.hold.reason, since: row.hold.at, by: row.hold.by },
+    keep_until: null,
     started: utcOrNull(row.startedAt),
     completed: row.status === 'COMPLETED' ? utcOrNull(row.endedAt) : null,
     copies,

@@ -1,13 +1,20 @@
 /** The routes of backups: each parses what it was sent, runs a command, and answers with a resource. */
 import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
 import {
+  approveDeletionRequest,
+  backupActions,
+  copyBackupRequest,
   createBackupRequest,
   datastoreType,
   deleteBackupsId,
   getBackups,
   getBackupsId,
   getInstancesIdBackups,
+  holdRequest,
+  liftHoldRequest,
   postBackups,
+  postBackupsIdAction,
+  restoreDeletedRequest,
 } from '@strongroom/contracts';
 import { type BackupFilter, backupStatuses } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -20,12 +27,16 @@ import { tagWith } from '../edge/preconditions.js';
 import { Handles } from '../edge/routing.js';
 import { InstanceResources } from '../instances/resource.js';
 import { BackupCommands } from './commands.js';
+import { Copying } from './copying.js';
+import { DeletionCommands } from './deletion-commands.js';
 import { BackupResources } from './resource.js';
 
 @Controller()
 export class BackupRoutes {
   constructor(
     @Inject(BackupCommands) private readonly commands: BackupCommands,
+    @Inject(Copying) private readonly copying: Copying,
+    @Inject(DeletionCommands) private readonly deletions: DeletionCommands,
     @Inject(BackupResources) private readonly resources: BackupResources,
     @Inject(InstanceResources) private readonly instances: InstanceResources,
     @Inject(Paging) private readonly paging: Paging,
@@ -64,7 +75,29 @@ export class BackupRoutes {
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
   ): Promise<void> {
-    return this.commands.remove(caller, idInPath('Backup', id), ifMatch);
+    return this.deletions.remove(caller, idInPath('Backup', id), ifMatch);
+  }
+
+  @Handles(postBackupsIdAction)
+  act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+    const backupId = idInPath('Backup', id);
+    switch (actionIn(body)) {
+      case 'restore-deleted':
+        parseBody(restoreDeletedRequest, body);
+        return this.deletions.restore(caller, backupId);
+      case 'approve-deletion':
+        parseBody(approveDeletionRequest, body);
+        return this.deletions.approve(caller, backupId);
+      case 'hold':
+        return this.deletions.hold(caller, backupId, parseBody(holdRequest, body).hold.reason);
+      case 'lift-hold':
+        parseBody(liftHoldRequest, body);
+        return this.deletions.liftHold(caller, backupId);
+      default: {
+        const { target_backup_region: region } = parseBody(copyBackupRequest, body)['copy-backup'];
+        return this.copying.request(caller, backupId, region);
+      }
+    }
   }
 
   private page(accountId: string, request: FastifyRequest, instanceId: string | undefined) {
@@ -74,7 +107,16 @@ export class BackupRoutes {
   }
 }
 
-function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'datastoreType'> {
+/** The action that a body names first. A body without one is parsed as a `copy-backup`, which known clients send. */
+function actionIn(body: unknown): string | undefined {
+  return typeof body === 'object' && body !== null ? Object.keys(body).find(isAction) : undefined;
+}
+
+function isAction(name: string): boolean {
+  return backupActions.includes(name);
+}
+
+function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'datastoreType' | 'isDeleted'> {
   const asked = queryValue(request, 'datastore');
   const engine = asked === undefined ? undefined : engineOfDatastore(asked);
   if (asked !== undefined && !engine) {
@@ -88,5 +130,7 @@ function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'data
   if (state !== undefined && !status) {
     throw new HttpFault('badRequest', `status: must be one of ${backupStatuses.join(', ')}.`);
   }
-  return { datastoreType: engine?.datastoreType, status };
+  const deleted = queryValue(request, 'deleted') ?? 'false';
+  if (deleted !== 'true' && deleted !== 'false') throw new HttpFault('badRequest', 'deleted: must be true or false.');
+  return { datastoreType: engine?.datastoreType, status, isDeleted: deleted === 'true' };
 }

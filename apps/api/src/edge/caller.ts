@@ -2,15 +2,17 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { EventContext } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
+import type { Right } from '@strongroom/identity';
 import type { Target } from '@strongroom/ledger';
 import type { FastifyRequest } from 'fastify';
+import { HttpFault } from './http-fault.js';
 
 export interface Caller {
   accountId: string;
   /** Every event of the call carries it. */
   context: EventContext;
-  /** Whether the caller's role may have backups deleted. */
-  mayDelete: boolean;
+  /** Whether one of the caller's roles has a right. */
+  may(right: Right): boolean;
   /** The id of what the call makes. It is the same when the call is made again with its Idempotency-Key. */
   newId: string;
   /** The claim on the call's Idempotency-Key, if it has one. It is taken with the effect, so that the effect happens once. */
@@ -25,6 +27,15 @@ export function targetOf({ accountId, context, keyClaims }: Caller, id: string, 
 /** The caller for a further command of the same call: only one command takes the claim on the key. */
 export function withoutKey(caller: Caller): Caller {
   return { ...caller, keyClaims: [] };
+}
+
+/**
+ * @param what names what was asked, for the answer
+ * @throws {HttpFault} forbidden
+ */
+export function mustHave(caller: Caller, right: Right, what: string): void {
+  if (caller.may(right)) return;
+  throw new HttpFault('forbidden', `${what}: the token's roles do not have the right ${right}.`);
 }
 
 const callers = new WeakMap<FastifyRequest, Caller>();

@@ -5,7 +5,7 @@
 
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { connectFeed } from '@strongroom/feed';
-import { Identity, mayDo } from '@strongroom/identity';
+import { hasRight, Identity, mayDo } from '@strongroom/identity';
 import { currentContext, type RuntimeParts } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, rememberCaller } from './caller.js';
@@ -77,7 +77,7 @@ async function callerOf(
   return {
     accountId,
     context: { requestId: request.id, correlationId, causationId: null, actor: principal.name },
-    mayDelete: mayDo(principal, 'DELETE'),
+    may: (right) => hasRight(principal, right),
     keyClaims: [],
   };
 }

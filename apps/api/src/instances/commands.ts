@@ -37,7 +37,7 @@ import {
 } from '@strongroom/ledger';
 import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
-import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, mustHave, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from '../schedules/resource.js';
@@ -121,7 +121,7 @@ export class InstanceCommands {
       const changes = this.changesOf(instance, before, { name: asked.name, connection });
       // What the domain refuses is not tried.
       unlessRefused('ChangeInstance', decide(instanceDecider, { ...change, changes }, state));
-      if (!caller.mayDelete) mustGivePassword(asked, instance, connection);
+      if (!caller.may('instance.lead-elsewhere')) mustGivePassword(asked, instance, connection);
       const told = await this.tried(instance, asked, changes, connection);
       const { credentialId } = changes;
       if (credentialId) await this.credentials.add({ instanceId, credentialId }, connection.credential);
@@ -164,6 +164,7 @@ export class InstanceCommands {
    * somebody else makes or deletes the schedule meanwhile, all of it is done again.
    */
   async forget(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<void> {
+    mustHave(caller, 'instance.forget', 'Forgetting an instance');
     for (let turn = 1; ; turn += 1) {
       const outcome = await executeTogether(this, await this.forgetting(caller, instanceId, ifMatch));
       const isOfSchedule = isRefusal(outcome) && ofSchedule.includes(outcome.refused);

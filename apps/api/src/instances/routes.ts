@@ -18,7 +18,7 @@ import {
 } from '@strongroom/contracts';
 import { engineFor } from '@strongroom/engines';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CalledBy, type Caller } from '../edge/caller.js';
+import { CalledBy, type Caller, mustHave } from '../edge/caller.js';
 import { HttpFault } from '../edge/http-fault.js';
 import { Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
@@ -106,9 +106,7 @@ export class InstanceRoutes {
     if (!has(body, 'accept-lineage')) return this.refuseAction(instanceId);
     const { lineage } = parseBody(acceptLineageRequest, body)['accept-lineage'];
     // An accepted lineage lets retention delete backups of the others in time.
-    if (!caller.mayDelete) {
-      throw new HttpFault('forbidden', "accept-lineage: the token's roles do not allow it, nor DELETE.");
-    }
+    mustHave(caller, 'instance.accept-lineage', 'accept-lineage');
     await this.commands.acceptLineage(caller, instanceId, lineage);
     return undefined;
   }

@@ -11,16 +11,20 @@ import {
   type ScheduleDefinition,
   scheduleDecider,
   serverToBackUp,
+  shrinks,
 } from '@strongroom/domain';
 import { type BoundCommand, commandOn, execute, executeTogether, Ledger, stateOf } from '@strongroom/ledger';
 import type { ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
 import { Regions } from '../copies/regions.js';
-import { type Caller, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, mustHave, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from './resource.js';
+
+const shrinking =
+  'schedule: a lower full_backup_retention, a region taken out of copy_to, or a full backup every day lets backups go';
 
 /** What is asked of a schedule: a change, a run, or both. */
 export interface ScheduleChange {
@@ -74,6 +78,7 @@ export class ScheduleCommands {
           'schedule: nothing is asked for. Send a field to change, or "run_now": true.',
         );
       }
+      if (shrinks(changes, schedule)) mustHave(caller, 'schedule.retention', shrinking);
       const ifVersion = expectedVersion(ifMatch, schedule);
       // A client may send every field with each run: fields that are as they were change nothing.
       if (runNow && !differs(changes, schedule)) return [await this.run(caller, schedule, schedule.version)];
@@ -87,6 +92,7 @@ export class ScheduleCommands {
   }
 
   async remove(caller: Caller, scheduleId: string, ifMatch: string | undefined): Promise<void> {
+    mustHave(caller, 'schedule.delete', 'Deleting a schedule');
     const { accountId } = caller;
     const schedule = await this.schedules.find(accountId, scheduleId);
     const target = {

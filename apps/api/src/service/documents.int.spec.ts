@@ -61,6 +61,11 @@ describe('every example in them', () => {
     };
     const [, kind = ''] = /(\w+)\/\{id\}/.exec(operation.path) ?? [];
     const id = (await ids[kind]?.()) ?? '';
+    // Only what somebody else has deleted can be approved.
+    const deleted = { trigger: 'request', rootId: id, purgeAt: '2126-11-24T00:00:00.000Z' } as const;
+    if (example.name === 'approve') {
+      await gateway.onBackup(id, instance, { type: 'MarkDeletion', backupId: id, accountId, ...deleted });
+    }
     // The id in the example names nothing here, so it is replaced by the id of such a thing.
     const there = ['restore', 'accept'].includes(example.name) ? await completed() : instance;
     const body: unknown = JSON.parse(JSON.stringify(example.request).replaceAll(exampleId, there));

@@ -20,6 +20,7 @@ const parameterTexts = {
   instance_id: 'The list has only what is of this instance.',
   datastore: 'The list has only what is of this kind of server.',
   status: 'The list has only what has this status.',
+  deleted: 'With true, the list has only what was deleted and can be brought back.',
 } as const;
 
 const ofString = { type: 'string' };

@@ -30,6 +30,12 @@ export abstract class DueClock {
   }
 }
 
+/** The time that slots go by, for others that must not be early. */
+export interface SlotTime {
+  /** Undefined when it was not read lately. */
+  latest(): Pick<DueTime, 'now' | 'isInDoubt'> | undefined;
+}
+
 export class DatabaseDueClock extends DueClock {
   async now(manager: EntityManager): Promise<Date> {
     const rows: unknown = await manager.query('select clock_timestamp() as now');
@@ -52,6 +58,8 @@ export interface SteadyDueClockParts {
 }
 
 const keepEachMs = 60_000;
+/** What was read longer ago says nothing of a clock that has jumped since. */
+const freshForMs = 60_000;
 /** How far the time may have moved, slowly, since it was written down. */
 const longestSlewMs = 60_000;
 /** A host that is gone for this long is forgotten. */
@@ -64,12 +72,13 @@ const kept = z.array(z.object({ bootedAtMs: z.number().nullable(), seenAtMs: z.n
 const seen = z.array(z.object({ seenAtMs: z.number().nullable() })).length(1);
 
 /** The steady time of this host's schedulers, which outlives each of them. */
-export class SteadyDueClock extends DueClock {
+export class SteadyDueClock extends DueClock implements SlotTime {
   private steady: SteadyTime | undefined;
   private keptAt: { uptimeMs: number; bootedAtMs: number } | undefined;
   /** The time since boot when this process read the time last. */
   private readAtMs: number | undefined;
   private problem: SteadyReading['problem'] = 'none';
+  private last: { nowMs: number; uptimeMs: number; isInDoubt: boolean } | undefined;
   /** What each other host told last, and when that was new, by the boot of that host. */
   private readonly told = new Map<string, { seenAtMs: number; uptimeMs: number | undefined }>();
   private readonly disagreement;
@@ -97,7 +106,16 @@ export class SteadyDueClock extends DueClock {
     this.disagreement.set(disagreementMs / 1_000);
     this.tell(problem, disagreementMs);
     await this.keep(manager, times.uptimeMs);
+    this.last = { nowMs, uptimeMs: own.uptimeMs, isInDoubt };
     return { now: new Date(nowMs), isInDoubt, doubtMs, isSuspect: isInDoubt || problem !== 'none', seenAt };
+  }
+
+  /** It asks nothing, so that whoever decides the slots misses no news of it. */
+  latest(): Pick<DueTime, 'now' | 'isInDoubt'> | undefined {
+    if (!this.last) return undefined;
+    const passedMs = this.parts.uptimeMs() - this.last.uptimeMs;
+    if (passedMs < 0 || passedMs > freshForMs) return undefined;
+    return { now: new Date(this.last.nowMs + passedMs), isInDoubt: this.last.isInDoubt };
   }
 
   /** When a scheduler of any host last wrote down the time. It is asked for when this process has not looked for a while. */

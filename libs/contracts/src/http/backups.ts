@@ -27,7 +27,7 @@ export const createBackupRequest = z.strictObject({
 });
 export type CreateBackupRequest = z.output<typeof createBackupRequest>['backup'];
 
-export const backupActionRequest = z.strictObject({
+export const copyBackupRequest = z.strictObject({
   'copy-backup': z.strictObject({
     target_backup_region: z.string({ error: 'must be the name of a region, as a string' }),
     // Known clients send these fields. They have no effect: a copy has the bytes of the backup, with its name and description.
@@ -35,6 +35,23 @@ export const backupActionRequest = z.strictObject({
     description: optional(text(0, 1_000, 'text')),
   }),
 });
+
+const nothingMore = z.strictObject({}).nullable();
+export const restoreDeletedRequest = z.strictObject({ 'restore-deleted': nothingMore });
+export const approveDeletionRequest = z.strictObject({ 'approve-deletion': nothingMore });
+export const holdRequest = z.strictObject({ hold: z.strictObject({ reason: text(1, 1_000, 'text') }) });
+export const liftHoldRequest = z.strictObject({ 'lift-hold': nothingMore });
+
+export const backupActionRequest = z.union([
+  copyBackupRequest,
+  restoreDeletedRequest,
+  approveDeletionRequest,
+  holdRequest,
+  liftHoldRequest,
+]);
+
+/** The actions, by the one field that each body has. */
+export const backupActions: readonly string[] = backupActionRequest.options.flatMap(({ shape }) => Object.keys(shape));
 
 /** Why something failed: `code` is for programs, `message` is for people. */
 export const fault = z.object({ code: z.string(), message: z.string() });
@@ -61,6 +78,24 @@ export const notDeletedBecause = z.object({
   waits_for: z.array(z.string()),
   since: utcTime,
 });
+
+/** That a backup is deleted, how, and when its bytes go. */
+export const deletedResource = z.object({
+  at: utcTime,
+  /** The name of the token that deleted it, or of the service whose retention did. */
+  by: z.string(),
+  trigger: z.enum(['request', 'retention']),
+  /** The backup that was deleted. Another one than this, when this one went with it because it is built on it. */
+  with: z.string(),
+  /** Nothing of it is removed before then, and it can be brought back. */
+  bytes_go_at: utcTime,
+  /** Whether a second person has to approve it before its bytes go. */
+  approval: z.enum(['not-needed', 'needed', 'given']),
+  approved_by: z.string().nullable(),
+});
+
+/** A backup on hold can be deleted by nobody. */
+export const holdResource = z.object({ reason: z.string(), since: utcTime, by: z.string() });
 
 /** An attempt that failed in a way that passes. Another one was due at `retry_at`. */
 export const failedAttempt = z.object({
@@ -143,6 +178,12 @@ export const backupResource = z.object({
   delays: z.array(delay),
   /** Null unless retention or a client wants it gone. */
   not_deleted_because: notDeletedBecause.nullable(),
+  /** Null unless it is deleted. Then it is listed with `?deleted=true` alone, with the status that it had before. */
+  deleted: deletedResource.nullable(),
+  /** Null unless it is on hold. */
+  hold: holdResource.nullable(),
+  /** No call makes its bytes go before then; null when the account has no minimum retention. */
+  keep_until: utcTime.nullable(),
   started: utcTime.nullable(),
   completed: utcTime.nullable(),
   copies: z.array(copyResource),
@@ -184,9 +225,11 @@ export const getBackups = {
   method: 'GET',
   path: `${accountPath}/backups`,
   summary: 'List the backups, newest first',
+  notes:
+    'deleted=true lists the backups that were deleted and can be brought back, and no others. Their `deleted` says who deleted each, when, and when its bytes go.',
   status: 200,
   response: backupsResponse,
-  query: ['limit', 'marker', 'instance_id', 'datastore', 'status'],
+  query: ['limit', 'marker', 'instance_id', 'datastore', 'status', 'deleted'],
   faults: ['itemNotFound'],
 } as const satisfies Operation;
 
@@ -204,6 +247,8 @@ export const deleteBackupsId = {
   method: 'DELETE',
   path: `${accountPath}/backups/{id}`,
   summary: 'Delete a backup, everything made from it, and all their copies',
+  notes:
+    'It is a 404 at once. Its bytes go after a delay that the operator sets, and not before the minimum retention of the account is over. Until then restore-deleted brings it back. A backup on hold, or one that such a backup is built on, is a 422.',
   status: 202,
   faults: ['unprocessableEntity'],
   changes: true,
@@ -213,11 +258,19 @@ export const postBackupsIdAction = {
   name: 'postBackupsIdAction',
   method: 'POST',
   path: `${accountPath}/backups/{id}/action`,
-  summary: 'Copy a backup to a region, or put it back into the one where it was made',
+  summary: 'Copy a backup to a region, bring a deleted one back, put one on hold, or approve a deletion',
+  notes:
+    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. All but copy-backup need a role that allows DELETE.',
   status: 202,
   request: backupActionRequest,
   faults: ['unprocessableEntity'],
-  examples: [{ name: 'copy', request: { 'copy-backup': { target_backup_region: 'IAD' } } }],
+  examples: [
+    { name: 'copy', request: { 'copy-backup': { target_backup_region: 'IAD' } } },
+    { name: 'restore', request: { 'restore-deleted': {} } },
+    { name: 'hold', request: { hold: { reason: 'Case 4711' } } },
+    { name: 'lift', request: { 'lift-hold': {} } },
+    { name: 'approve', request: { 'approve-deletion': {} } },
+  ],
 } as const satisfies Operation;
 
 export const getBackupsIdCopies = {

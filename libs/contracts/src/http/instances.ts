@@ -318,7 +318,7 @@ export const getInstancesIdBackups = {
   summary: 'List the backups of an instance, newest first',
   status: 200,
   response: backupsResponse,
-  query: ['limit', 'marker', 'datastore', 'status'],
+  query: ['limit', 'marker', 'datastore', 'status', 'deleted'],
 } as const satisfies Operation;
 
 export const instanceOperations: readonly Operation[] = [

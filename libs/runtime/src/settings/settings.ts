@@ -1,4 +1,5 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
@@ -39,6 +40,9 @@ export const settings: readonly Setting<unknown>[] = [
   identity.keystoneRoles,
   identity.keystoneCache,
   identity.keystoneTimeout,
+  deletion.deletionDelay,
+  deletion.minimumRetention,
+  deletion.bulkDeletionLimit,
   limits.mostSchedules,
   limits.rateLimits,
   limits.pageLimits,

@@ -47,7 +47,8 @@ export class Ancestor {
   private async ask(id: string, parentId: string): Promise<AncestorFound> {
     const { request } = this.copy;
     const backup = await this.ledger.stateOf(backupDecider, parentId);
-    if (backup.is === 'completed' && backup.completed) {
+    // A deleted backup can be brought back while its bytes are there, and so can this one.
+    if ((backup.is === 'completed' || backup.is === 'marked') && backup.completed) {
       if (backup.completed.region === request.region && (await this.isStillThere(parentId))) return 'there';
       const asked = copyRequest(backup.completed, request.region);
       await this.ledger.record(copyDecider, id, { type: 'RequestCopy', request: asked });

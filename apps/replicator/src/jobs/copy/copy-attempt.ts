@@ -110,13 +110,15 @@ export class CopyAttempt {
     const { copyId, backupId, region } = asked.copy.request;
     const history = await this.ledger.history(streamOf('backup', backupId));
     const backup = fold(backupDecider, history);
-    if (backup.is !== 'completed') return this.drop(asked);
+    // A deleted backup can be brought back while its bytes are there, and its copies with it.
+    const completed = backup.is === 'completed' || backup.is === 'marked' ? backup.completed : undefined;
+    if (!completed) return this.drop(asked);
     // Of two attempts that begin at once, the stream refuses one: both have the same number.
     const attempt = asked.copy.attempt + 1;
     return this.prepare({
       ...asked,
       log: asked.log.child({ attempt }),
-      backup: backup.completed,
+      backup: completed,
       thisAttempt: { copyId, attempt },
       attemptInVault: attempt + (attemptsByRegion(history).get(region) ?? 0),
     });

@@ -1,42 +1,49 @@
 /**
- * Applies retention: asks for the deletion of a schedule's backups that have had their time, and tells of those that stay why
- * they do. It is applied whenever a backup or a copy completes, and applying it twice decides the same. A reason is recorded
- * only when it is another one than before.
+ * Applies retention: deletes a schedule's backups that have had their time, and tells of those that stay why they do. It is
+ * applied whenever a backup or a copy completes, and applying it twice decides the same. A reason is recorded only when it is
+ * another one than before. What retention deletes can be brought back as long as what somebody deletes.
  */
 import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
+  type AskedLately,
+  askedLately,
   type BackupCommand,
   backupDecider,
   type DefinedSince,
   definitionAt,
   definitionsOf,
+  deletionOf,
   isSamePutOff,
   isWhereOwed,
   type JudgedBackup,
-  type Judgement,
   judgeRetention,
   type PutOff,
   plannedType,
   putOffAsBroken,
   putOffByRetention,
+  putOffOnHold,
   putOffUntilNext,
+  putOffUntilSettled,
   putOffWhileRunning,
 } from '@strongroom/domain';
 import { commandOn, execute, executeTogether, type Ledger, UnreadableStreamFault } from '@strongroom/ledger';
 import {
   Backups,
   Copies,
+  type CopyRow,
+  deletable,
   type HeldBackupRow,
   type InstanceRow,
   Instances,
   type ScheduleRow,
   Schedules,
 } from '@strongroom/read-model';
-import type { Ids, Logger } from '@strongroom/runtime';
+import { type Clock, type DeletionConfig, deletionRulesOf, type Ids, type Logger } from '@strongroom/runtime';
 import type { Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
+const dayMs = 86_400_000;
 const states: Partial<Record<HeldBackupRow['status'], JudgedBackup['is']>> = {
   COMPLETED: 'completed',
   DELETE_FAILED: 'delete-failed',
@@ -46,14 +53,27 @@ export interface RetentionParts {
   dataSource: DataSource;
   ledger: Ledger;
   ids: Ids;
+  clock: Clock;
   log: Logger;
+  config: { deletion: DeletionConfig };
   /** The regions with a vault: no other region holds anything up. */
   vaults: Pick<Vaults, 'regions'>;
 }
 
 interface Judged {
   rows: HeldBackupRow[];
-  judgement: Judgement;
+  /** The ids of those that go, in the order of making. */
+  goes: readonly string[];
+  /** Why others stay that have had their time, by backup. */
+  putOff: ReadonlyMap<string, PutOff>;
+}
+
+interface JudgedBy {
+  schedule: ScheduleRow;
+  spans: readonly DefinedSince[];
+  /** The copies of the backup. */
+  copies: readonly Pick<CopyRow, 'region' | 'status'>[];
+  owedAt: AskedLately['owedAt'];
 }
 
 export class Retention {
@@ -81,10 +101,11 @@ export class Retention {
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     const instance = await this.instances.find(accountId, backup.instanceId);
     if (!schedule || !instance) return;
-    const { rows, judgement } = await this.judge(schedule, instance);
+    const judged = await this.judge(schedule, instance);
+    const { rows } = judged;
     const context = { ...cause.context, causationId: cause.id, actor };
-    const { putOff, failures } = await this.letAllGo(accountId, rows, judgement, context);
-    const goes = new Set(judgement.goes);
+    const { putOff, failures } = await this.letAllGo(accountId, judged, context);
+    const goes = new Set(judged.goes);
     const staying = rows.filter(({ id }) => putOff.has(id) || !goes.has(id));
     failures.push(...(await this.tell(accountId, staying, putOff, context)));
     if (failures.length > 0) throw failures[0];
@@ -101,33 +122,46 @@ export class Retention {
     const instance = schedule && (await this.instances.find(accountId, instanceId));
     const judged = instance && (await this.judge(schedule, instance));
     const rows = judged?.rows ?? (await this.backups.heldOf(instanceId));
-    const putOff = new Map<string, PutOff>();
-    if (judged) {
-      for (const each of judged.judgement.putOff) putOff.set(each.backupId, putOffByRetention(each));
-      for (const id of judged.judgement.goes) putOff.set(id, putOffUntilNext(schedule.id));
-    }
+    const putOff = new Map(judged?.putOff);
+    if (judged) for (const id of judged.goes) putOff.set(id, putOffUntilNext(schedule.id));
     const requestId = this.parts.ids.next();
     const context = { requestId, correlationId: requestId, causationId: null, actor };
     const [failure] = await this.tell(accountId, rows, putOff, context);
     if (failure) throw failure;
   }
 
+  /**
+   * A schedule that keeps less than until lately, or copies less, is judged by what it asked for then. What goes by that goes
+   * now; what goes only by what it says today waits.
+   */
   private async judge(schedule: ScheduleRow, instance: InstanceRow): Promise<Judged> {
     const rows = await this.backups.heldOf(instance.id);
-    const held = await this.judged(schedule.id, rows);
+    const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', schedule.id)));
+    const lately = askedLately(spans, this.parts.clock.now(), this.parts.config.deletion.delayMs);
+    const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
     const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
-    return { rows, judgement: judgeRetention(held, { cycles: schedule.fullBackupRetention, accepted }) };
+    const judgeBy = (cycles: number, owedAt: AskedLately['owedAt']) => {
+      const held = rows.map((row) => this.judged(row, { schedule, spans, copies: copies.get(row.id) ?? [], owedAt }));
+      return judgeRetention(held, { cycles, accepted });
+    };
+    const { goes, putOff: kept } = judgeBy(lately.cycles, lately.owedAt);
+    const putOff = new Map(kept.map((each) => [each.backupId, putOffByRetention(each)]));
+    if (lately.until) {
+      const today = judgeBy(schedule.fullBackupRetention, () => []);
+      for (const id of today.goes)
+        if (!goes.includes(id)) putOff.set(id, putOffUntilSettled(schedule.id, lately.until));
+    }
+    return { rows, goes, putOff };
   }
 
   /** @returns why the others are kept, by backup; and what went wrong, though each chain was tried */
   private async letAllGo(
     accountId: string,
-    rows: readonly HeldBackupRow[],
-    { goes: ids, putOff: kept }: Judgement,
+    { rows, goes: ids, putOff: kept }: Judged,
     context: EventContext,
   ): Promise<{ putOff: Map<string, PutOff>; failures: unknown[] }> {
     const goes = new Set(ids);
-    const putOff = new Map(kept.map((each) => [each.backupId, putOffByRetention(each)]));
+    const putOff = new Map(kept);
     const failures: unknown[] = [];
     for (const { id, parentId } of rows.filter((row) => goes.has(row.id))) {
       if (parentId !== null && goes.has(parentId)) {
@@ -168,51 +202,53 @@ export class Retention {
     return failures;
   }
 
-  private async judged(scheduleId: string, rows: HeldBackupRow[]): Promise<JudgedBackup[]> {
-    const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', scheduleId)));
-    const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
-    return rows.map((row) => {
-      const { id, copyTo, status, region: madeIn, fault, putOff } = row;
-      const known = (copies.get(id) ?? []).map((copy) => ({
-        region: copy.region,
-        isCompleted: copy.status === 'COMPLETED',
-      }));
-      // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
-      const isWaiting = fault?.code === regionRetired;
-      const isOfSlot = row.scheduleId === scheduleId && row.trigger === 'slot' && !isWaiting;
-      return {
-        backupId: id,
-        parentId: row.parentId,
-        slotAt: isOfSlot ? row.slotAt : null,
-        planned: plannedOf(row, spans),
-        type: row.type,
-        lineage: row.lineage,
-        is: states[status] ?? 'unended',
-        isCopied: isWhereOwed({ madeIn, copyTo, copies: known }, this.parts.vaults.regions),
-        toldWaitsFor: putOff?.waitsFor ?? [],
-      };
-    });
+  private judged(row: HeldBackupRow, { schedule, spans, copies, owedAt }: JudgedBy): JudgedBackup {
+    const { id, copyTo, status, region: madeIn, fault, putOff, slotAt } = row;
+    const known = copies.map((copy) => ({ region: copy.region, isCompleted: copy.status === 'COMPLETED' }));
+    // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
+    const isWaiting = fault?.code === regionRetired;
+    // What somebody has brought back is kept as what somebody has asked for.
+    const isOfSlot = row.scheduleId === schedule.id && row.trigger === 'slot' && !row.isKeptByHand && !isWaiting;
+    const owed = [...copyTo, ...(slotAt === null ? [] : owedAt(slotAt))];
+    const { delayMs } = this.parts.config.deletion;
+    return {
+      backupId: id,
+      parentId: row.parentId,
+      slotAt: isOfSlot ? slotAt : null,
+      planned: plannedOf(row, spans),
+      nearMs: slotAt === null ? 0 : Math.min(delayMs, halfACycleMs(spans, slotAt)),
+      type: row.type,
+      lineage: row.lineage,
+      is: states[status] ?? 'unended',
+      isCopied: isWhereOwed({ madeIn, copyTo: owed, copies: known }, this.parts.vaults.regions),
+      toldWaitsFor: putOff?.waitsFor ?? [],
+    };
   }
 
-  /** @returns why it is not let go now; undefined when its deletion was asked for */
+  /** @returns why it is not let go now; undefined when it is deleted */
   private async letGo(accountId: string, rootId: string, context: EventContext): Promise<PutOff | undefined> {
-    const { ledger, ids, log } = this.parts;
+    const { ledger, ids, clock, config, log } = this.parts;
     const chain = await this.backups.chainBelow(accountId, rootId);
+    const byId = new Map(chain.map((row) => [row.id, row]));
+    const rules = deletionRulesOf(config.deletion, accountId);
+    const asked = deletionOf(chain.map(deletable), { accountId, trigger: 'retention', now: clock.now(), rules });
     const outcome = await executeTogether(
       { ledger, ids },
-      chain.map(({ id, instanceId }) =>
-        commandOn(
-          backupDecider,
-          { id, accountId, instanceId, context },
-          { type: 'RequestDeletion', backupId: id, accountId, trigger: id === rootId ? 'retention' : 'cascade' },
-        ),
+      asked.map(({ backupId: id, command }) =>
+        commandOn(backupDecider, { id, accountId, instanceId: byId.get(id)?.instanceId ?? id, context }, command),
       ),
     );
     if (!isRefusal(outcome)) {
-      log.info({ backup: rootId, backups: chain.length }, 'retention: deletion asked for');
+      log.info({ backup: rootId, backups: chain.length }, 'retention: deleted');
       return undefined;
     }
     log.info({ backup: rootId }, `retention: not deleted now: ${outcome.message}`);
+    if (outcome.refused === 'backup-on-hold') {
+      return putOffOnHold(
+        rootId,
+        chain.flatMap(({ id, hold }) => (hold ? id : [])),
+      );
+    }
     return putOffWhileRunning(chain.flatMap(({ id, status }) => (status === 'NEW' || status === 'BUILDING' ? id : [])));
   }
 }
@@ -224,4 +260,10 @@ export class Retention {
 function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
+}
+
+/** A schedule that is left alone has its cycles twice as far apart. */
+function halfACycleMs(spans: readonly DefinedSince[], slotAt: Date): number {
+  if (spans.length === 0) return 0;
+  return (definitionAt(spans, slotAt).dayOfWeek === 7 ? dayMs : 7 * dayMs) / 2;
 }

@@ -1,14 +1,14 @@
-/** What can be asked of a copy. When the method returns, its effect is on disk; a refusal is thrown as its answer. */
+/** How a backup is copied to a region when somebody asks. When the method returns, its effect is on disk; a refusal is thrown as its answer. */
 import { Inject } from '@nestjs/common';
 import { backupDecider, copyDecider, copyId } from '@strongroom/domain';
 import { execute, Ledger, stateOf } from '@strongroom/ledger';
 import { Ids } from '@strongroom/runtime';
-import { BackupResources } from '../backups/resource.js';
+import { Regions } from '../copies/regions.js';
 import { type Caller, targetOf } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
-import { Regions } from './regions.js';
+import { BackupResources } from './resource.js';
 
-export class CopyCommands {
+export class Copying {
   constructor(
     @Inject(Ledger) readonly ledger: Ledger,
     @Inject(Ids) readonly ids: Ids,

@@ -1,0 +1,100 @@
+/**
+ * When the bytes of a deleted backup go: after the delay of the deployment, and never before the minimum retention of the
+ * account is over. A backup and everything that is built on it go together, so the last of them says when.
+ */
+import type { BackupCommand } from './backup.js';
+
+export interface DeletionRules {
+  /** How long the bytes of a deleted backup stay at least, in milliseconds. */
+  delayMs: number;
+  /** How long the bytes of a completed backup stay at least, from its completion, in milliseconds. */
+  minimumMs: number;
+}
+
+/** A backup that is deleted, or is to be. */
+export interface Deletable {
+  id: string;
+  /** Null when it has not completed: no minimum holds for it. */
+  completedAt: Date | null;
+  /** Since when it is deleted, and until when its bytes stay at least, as was told then; null when it is not deleted. */
+  mark: { at: Date; purgeAt: Date } | null;
+}
+
+/** Until when the account's minimum retention keeps the bytes; undefined when there is none. */
+export function keptUntil(completedAt: Date | null, { minimumMs }: Pick<DeletionRules, 'minimumMs'>): Date | undefined {
+  return completedAt !== null && minimumMs > 0 ? new Date(completedAt.getTime() + minimumMs) : undefined;
+}
+
+/**
+ * When the bytes of a backup may go. Rules that became longer since it was deleted count as they are now. Those that became
+ * shorter change nothing of what was told.
+ * @param now when the deletion is asked for, where the backup is not deleted yet
+ */
+export function bytesGoAt({ mark, completedAt }: Omit<Deletable, 'id'>, rules: DeletionRules, now: Date): Date {
+  const since = mark ? mark.at : now;
+  return new Date(
+    Math.max(
+      since.getTime() + rules.delayMs,
+      mark?.purgeAt.getTime() ?? 0,
+      keptUntil(completedAt, rules)?.getTime() ?? 0,
+    ),
+  );
+}
+
+export interface AskedDeletion {
+  accountId: string;
+  trigger: 'request' | 'retention';
+  now: Date;
+  rules: DeletionRules;
+}
+
+/**
+ * The commands that delete a backup with everything that is built on it. They mark the backups; where nothing keeps the bytes
+ * of any of them, they ask for the removal at once.
+ * @param chain the backup first
+ */
+export function deletionOf(
+  chain: readonly Deletable[],
+  { accountId, trigger, now, rules }: AskedDeletion,
+): { backupId: string; command: BackupCommand }[] {
+  const [root] = chain;
+  if (!root) return [];
+  const times = chain.map((each) => bytesGoAt(each, rules, now));
+  const isAtOnce = times.every((at) => at <= now);
+  return chain.map(({ id: backupId }, index) => {
+    const purgeAt = (times[index] ?? now).toISOString();
+    return {
+      backupId,
+      command: isAtOnce
+        ? { type: 'RequestDeletion', backupId, accountId, trigger: backupId === root.id ? trigger : 'cascade' }
+        : { type: 'MarkDeletion', backupId, accountId, trigger, rootId: root.id, purgeAt },
+    };
+  });
+}
+
+/** A backup of a chain, as it is looked at to be brought back. */
+export interface Markable {
+  id: string;
+  parentId: string | null;
+  /** The backup that it was deleted with; null when it is not deleted. */
+  rootId: string | null;
+}
+
+/**
+ * What comes back with a deleted backup: what it is built on, and everything that was deleted together with any of these.
+ * @param chain the whole chain, parents first
+ * @returns the ids in that order; empty when the backup is not deleted
+ */
+export function broughtBackWith(backupId: string, chain: readonly Markable[]): string[] {
+  const byId = new Map(chain.map((each) => [each.id, each]));
+  const back = new Set<string>();
+  const look = [backupId];
+  for (let id = look.pop(); id !== undefined; id = look.pop()) {
+    const found = byId.get(id);
+    if (!found || found.rootId === null || back.has(id)) continue;
+    back.add(id);
+    if (found.parentId !== null) look.push(found.parentId);
+    for (const each of chain) if (each.rootId === found.rootId) look.push(each.id);
+  }
+  return chain.map(({ id }) => id).filter((id) => back.has(id));
+}
