@@ -20,7 +20,6 @@ const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: 
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
 const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
-const idsOfPositions = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
   private readonly appends: Appends;
@@ -133,12 +132,6 @@ export class Ledger {
     return readEvents(rows);
   }
 
-  /** The ids of the events at these positions, by position. A position without an event is left out. */
-  async idsAt(manager: EntityManager, at: readonly number[]): Promise<Map<number, string>> {
-    const rows: unknown = await manager.query('select position, id from ledger_event where position = any($1)', [at]);
-    return new Map(idsOfPositions.parse(rows).map(({ position, id }) => [position, id]));
-  }
-
   /** The ids of all accounts that have an event, in order. */
   async accounts(): Promise<string[]> {
     const rows: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
@@ -171,9 +164,12 @@ export class Ledger {
     return typesOfPositions.parse(rows);
   }
 
-  /** The events at these positions, in order. A position without an event is left out. */
-  async eventsAt(at: readonly number[]): Promise<TailRow[]> {
-    const rows: unknown = await this.dataSource.query(
+  /**
+   * The events at these positions, in order, as the manager's transaction sees them. A position without an event is left out.
+   * They are not parsed yet.
+   */
+  async eventsAt(at: readonly number[], manager = this.dataSource.manager): Promise<TailRow[]> {
+    const rows: unknown = await manager.query(
       `select ${eventColumns} from ledger_event where position = any($1) order by position`,
       [at],
     );

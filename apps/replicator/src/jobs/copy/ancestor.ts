@@ -28,6 +28,7 @@ export class Ancestor {
     if (parentId === null) return 'there';
     const id = copyId(parentId, region);
     const parent = await this.ledger.stateOf(copyDecider, id);
+    if (parent.is !== 'absent' && parent.accountId !== this.copy.accountId) return missing(parentId);
     switch (parent.is) {
       case 'completed':
         return (await this.isStillThere(parentId)) ? 'there' : this.lose(id, parentId);
@@ -47,18 +48,14 @@ export class Ancestor {
   private async ask(id: string, parentId: string): Promise<AncestorFound> {
     const { request } = this.copy;
     const backup = await this.ledger.stateOf(backupDecider, parentId);
-    if (backup.is === 'completed' && backup.completed) {
+    if (backup.is === 'completed' && backup.accountId === this.copy.accountId) {
       if (backup.completed.region === request.region && (await this.isStillThere(parentId))) return 'there';
       const asked = copyRequest(backup.completed, request.region);
       await this.ledger.record(copyDecider, id, { type: 'RequestCopy', request: asked });
       return 'awaited';
     }
     // The deletion of the parent deletes this backup too.
-    return {
-      is: 'gone',
-      code: 'parent-missing',
-      reason: `The backup that it is built on, ${parentId}, is not there any more.`,
-    };
+    return missing(parentId);
   }
 
   private async lose(id: string, parentId: string): Promise<AncestorFound> {
@@ -79,4 +76,9 @@ export class Ancestor {
       return !isSpoilt(error);
     }
   }
+}
+
+function missing(parentId: string): AncestorFound {
+  const reason = `The backup that it is built on, ${parentId}, is not there any more.`;
+  return { is: 'gone', code: 'parent-missing', reason };
 }

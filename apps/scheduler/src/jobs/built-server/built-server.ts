@@ -12,6 +12,7 @@ import {
   type InstanceState,
   type InstanceToBuild,
   instanceDecider,
+  mustBelong,
   type RegisteredInstance,
 } from '@strongroom/domain';
 import {
@@ -196,9 +197,12 @@ export class BuiltServer {
    * @returns the region
    * @throws where none gives it now, the fault of a region that may give it later
    */
-  private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
+  private async restore({ instanceId, accountId, backupId }: InstanceToBuild, attempt: Build): Promise<string> {
     const { vaults, homeRegion, log } = this.parts;
     const backup = await this.ledger.stateOf(backupDecider, backupId);
+    if ('request' in backup) {
+      mustBelong(`Backup ${backupId} does not belong to the account of instance ${instanceId}.`, backup, { accountId });
+    }
     const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     const faults: unknown[] = [];
@@ -278,7 +282,7 @@ export class BuiltServer {
     const { requested } = this;
     if (!requested) return true;
     const context = { ...requested.context, causationId: requested.id, actor };
-    const target = { id: this.job.id, accountId: this.job.accountId, instanceId: this.job.id, context };
+    const target = { id: this.job.id, accountId: requested.accountId, instanceId: this.job.id, context };
     try {
       await execute({ ledger, ids }, instanceDecider, target, command);
       return true;
@@ -334,11 +338,12 @@ export class BuiltServer {
     return { ...local, port, user, database };
   }
 
-  private async sourceOf({ backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {
+  /** The instance that the backup was taken of, if it is of the same account: its password goes to no other. */
+  private async sourceOf({ accountId, backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {
     const backup = await this.ledger.stateOf(backupDecider, backupId);
     if (!('request' in backup)) return undefined;
     const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
-    return source.is === 'registered' ? source : undefined;
+    return source.is === 'registered' && source.accountId === accountId ? source : undefined;
   }
 }
 

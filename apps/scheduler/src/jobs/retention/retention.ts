@@ -15,6 +15,7 @@ import {
   type JudgedBackup,
   type Judgement,
   judgeRetention,
+  mustBelong,
   type PutOff,
   plannedType,
   putOffAsBroken,
@@ -81,6 +82,7 @@ export class Retention {
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     const instance = await this.instances.find(accountId, backup.instanceId);
     if (!schedule || !instance) return;
+    mustBelong(`Schedule ${schedule.id} does not belong to instance ${instance.id}.`, schedule, ownerOf(instance));
     const { rows, judgement } = await this.judge(schedule, instance);
     const context = { ...cause.context, causationId: cause.id, actor };
     const { putOff, failures } = await this.letAllGo(accountId, rows, judgement, context);
@@ -100,7 +102,7 @@ export class Retention {
     const [schedule] = await this.schedules.ofInstances(accountId, [instanceId]);
     const instance = schedule && (await this.instances.find(accountId, instanceId));
     const judged = instance && (await this.judge(schedule, instance));
-    const rows = judged?.rows ?? (await this.backups.heldOf(instanceId));
+    const rows = judged?.rows ?? (await this.heldOf({ accountId, id: instanceId }));
     const putOff = new Map<string, PutOff>();
     if (judged) {
       for (const each of judged.judgement.putOff) putOff.set(each.backupId, putOffByRetention(each));
@@ -112,8 +114,13 @@ export class Retention {
     if (failure) throw failure;
   }
 
+  /** The backups of the instance that are its account's: no other is judged, and none is let go for another. */
+  private async heldOf({ accountId, id }: Pick<InstanceRow, 'accountId' | 'id'>): Promise<HeldBackupRow[]> {
+    return (await this.backups.heldOf(id)).filter((row) => row.accountId === accountId);
+  }
+
   private async judge(schedule: ScheduleRow, instance: InstanceRow): Promise<Judged> {
-    const rows = await this.backups.heldOf(instance.id);
+    const rows = await this.heldOf(instance);
     const held = await this.judged(schedule.id, rows);
     const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
     return { rows, judgement: judgeRetention(held, { cycles: schedule.fullBackupRetention, accepted }) };
@@ -224,4 +231,8 @@ export class Retention {
 function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
   if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
+}
+
+function ownerOf({ accountId, id }: InstanceRow) {
+  return { accountId, instanceId: id };
 }
