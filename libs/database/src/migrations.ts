@@ -30,6 +30,7 @@ import { ToldVersions1700000000035 } from './migrations/0035-told-versions.js';
 import { PutOffDeletions1700000000036 } from './migrations/0036-put-off-deletions.js';
 import { JobsPassedOver1700000000038 } from './migrations/0038-jobs-passed-over.js';
 import { AppendTogether1700000000047 } from './migrations/0047-append-together.js';
+import { Roles1700000000057 } from './migrations/0057-roles.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -63,4 +64,5 @@ export const migrations = [
   PutOffDeletions1700000000036,
   JobsPassedOver1700000000038,
   AppendTogether1700000000047,
+  Roles1700000000057,
 ] as const;

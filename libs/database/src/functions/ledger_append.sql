@@ -18,9 +18,15 @@
 --   * The statement after the lock takes a snapshot of its own, and so sees every append before it.
 --   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
 --   * A claim is given back only by the stream that holds it.
+--   * A stream has one account and one instance, and an instance has one account. A request that says otherwise is refused as a
+--     whole, and its call with it: no reader has to expect such an event.
+--   * It runs with the rights of its owner, so that no service needs a right on the tables. A service appends only to streams of the
+--     aggregates that ledger_writer gives its role.
 create or replace function ledger_append(requests jsonb)
   returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)
-  language plpgsql as $$
+  language plpgsql security definer set search_path from current as $$
+declare
+  permitted text[] := ledger_permitted();
 begin
   perform pg_advisory_xact_lock(7236001);
   return query
@@ -30,12 +36,24 @@ begin
       aggregate text, context jsonb, events jsonb, claims jsonb, releases jsonb, quotas jsonb)
   ), judged as (
     select a.*, coalesce(taken.kind, used_up.kind) as taken_kind, taken.stream as taken_stream,
-      case when head.version <> a."expectedVersion" then 'conflict'
+      case when coalesce(head.version, 0) <> a."expectedVersion" then 'conflict'
            when taken.kind is not null then 'claimed'
            when used_up.kind is not null then 'used-up'
+           when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
+             then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
+           when a."accountId" <> coalesce(head.account_id, a."accountId") or a."instanceId" <> coalesce(head.instance_id, a."instanceId")
+             then ledger_refuses(a.stream || ' is of another account or instance', 'check_violation')
+           when owner.account_id <> a."accountId"
+             or exists (select from jsonb_array_elements(a.events) v where lower(v->'data'->>'instanceId') <> a."instanceId"::text)
+             then ledger_refuses('an event of ' || a.stream || ' names an instance that is not its own', 'check_violation')
            else 'appended' end as verdict
     from asked a
-    cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head
+    left join lateral (
+      select e.version, e.account_id, e.instance_id from ledger_event e where e.stream = a.stream order by e.version desc limit 1
+    ) head on true
+    left join lateral (
+      select e.account_id from ledger_event e where e.stream = 'instance-' || a."instanceId" and e.version = 1
+    ) owner on true
     left join lateral (
       select c.kind, c.stream from jsonb_to_recordset(a.claims) as wanted(kind text, key text)
       join ledger_claim c on c.kind = wanted.kind and c.key = wanted.key
