@@ -3,6 +3,8 @@
 import '@strongroom/runtime/free-this-process';
 import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
+import { addKeys } from './keys-command.js';
+import { addLedger } from './ledger-command.js';
 import { addList } from './list-command.js';
 import { addMigrate } from './migrate-command.js';
 import { addRestore } from './restore-command.js';
@@ -26,7 +28,7 @@ Exit codes: 0 it was done, 1 it could not be done, 2 the call was wrong, 3 verif
   )
   .showHelpAfterError('(strongroom --help shows the commands)')
   .exitOverride();
-for (const add of [addList, addRestore, addVerify, addShow, addMigrate]) add(program);
+for (const add of [addList, addRestore, addVerify, addShow, addMigrate, addKeys, addLedger]) add(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help shows the options)`);
 

@@ -1,7 +1,10 @@
 /** What the scheduler does about events and rows that name things of another account or instance. */
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EventData, type NewEvent, type StreamName, streamOf } from '@strongroom/contracts';
+import type { Bound } from '@strongroom/credentials';
+import { z } from 'zod';
 import { forgeEvent } from '../../../test/services/forged-event.js';
 import { storeRandomBackup } from '../../../test/vaults/stored-backup.js';
 import { accountId, DeletingWorld } from '../fixtures/deleting-world.js';
@@ -49,9 +52,9 @@ describe('a server of another account', () => {
     ...world,
     vaults: { regions: ['DFW'] },
     credentials: Object.assign(Object.create(world.credentials), {
-      get: (name: { instanceId: string }) => {
-        asked.push(name.instanceId);
-        return world.credentials.get(name);
+      get: (bound: Bound) => {
+        asked.push(bound.instanceId);
+        return world.credentials.get(bound);
       },
     }),
   });
@@ -70,6 +73,31 @@ describe('a server of another account', () => {
     const end = new ChainEndAttempt(watching(), world.job('chain-end', backupId), world.hold()).perform();
     await expect(end).rejects.toMatchObject({ code: 'belongs-elsewhere' });
     expect(asked).toEqual([]);
+  });
+
+  it('that an event leads elsewhere gets nothing there: the password is not opened, and nobody is dialled', async () => {
+    const dialled: string[] = [];
+    const stranger = createServer((socket) => {
+      dialled.push(String(socket.remoteAddress));
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    const { port } = z.object({ port: z.int() }).parse(stranger.address());
+    const secured = { caCertificate: null, clientCertificate: null };
+    const endpoint = {
+      ...{ host: '127.0.0.1', port, user: 'backup', database: 'postgres', tls: 'disable' as const },
+      ...secured,
+    };
+    await forgeEvent(world.dataSource, {
+      ...{ stream: streamOf('instance', victim), accountId: 'acme', instanceId: victim },
+      event: { type: 'InstanceChanged', data: { instanceId: victim, name: 'orders', endpoint, credentialId: null } },
+    });
+    const backupId = await requestBy('acme');
+    await new BackupAttempt(watching(), world.job('backup', backupId), world.hold()).perform();
+    await new Promise((resolve) => stranger.close(resolve));
+    const failed = (await world.ledger.readStream(streamOf('backup', backupId))).at(-1);
+    expect(failed).toMatchObject({ type: 'BackupFailed', data: { code: 'credential-unreadable' } });
+    expect(dialled).toEqual([]);
   });
 
   it('gives no parent: an incremental on a backup of another instance or account is refused', async () => {

@@ -6,3 +6,4 @@ export {
   type CredentialName,
   Credentials,
 } from './credentials.js';
+export type { Bound } from './sealed.js';

@@ -1,5 +1,6 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
+export { type ChainBreak, type ChainVerdict, type LedgerHead, ledgerHead, verifyChain } from './chain.js';
 export type { TailRow } from './event-row.js';
 export {
   type BoundCommand,

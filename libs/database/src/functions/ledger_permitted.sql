@@ -1,4 +1,4 @@
--- The kinds of aggregates to whose streams the session may append. Owner: libs/ledger.
+-- The kinds of aggregates to whose streams the session may append. Owner: libs/database.
 --
 -- Input: none.
 -- Answer: their names; null when nothing is restricted, because no row of ledger_writer is for the session's role.

@@ -59,7 +59,9 @@ export class ChainEndAttempt {
     if (isForgotten && instance.builtFrom !== null) return 'finished';
     const { endpoint } = instance;
     try {
-      const credential = await credentials.get({ instanceId, credentialId: instance.credentialId });
+      const { accountId } = backup;
+      const { credentialId } = instance;
+      const credential = await credentials.get({ accountId, instanceId, credentialId, endpoint });
       if (!credential && isForgotten) {
         this.giveUp(engine, endpoint, 'its instance is forgotten, and so is the password');
         return 'finished';
