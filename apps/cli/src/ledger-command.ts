@@ -2,7 +2,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
-import { type ChainVerdict, type LedgerHead, ledgerHead, verifyChain } from '@strongroom/ledger';
+import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
 import type { Command } from 'commander';
 import { databaseUrl } from './database-options.js';
 import { UsageFault } from './vault-options.js';
@@ -36,17 +36,17 @@ export function addLedger(program: Command): void {
     });
 }
 
-async function verify(heads: readonly LedgerHead[]): Promise<ChainVerdict> {
+async function verify(heads: readonly LedgerHead[]): Promise<LinksVerdict> {
   const options = { url: databaseUrl(), applicationName: 'strongroom-ledger-verify', poolSize: 1 };
   const dataSource = await createDataSource(options).initialize();
   try {
-    return await verifyChain(dataSource, { heads });
+    return await verifyLinks(dataSource, { heads });
   } finally {
     await dataSource.destroy();
   }
 }
 
-function told({ head, unlinked, broken }: ChainVerdict, heads: number): string {
+function told({ head, unlinked, broken }: LinksVerdict, heads: number): string {
   if (broken) return `The ledger is wrong at position ${broken.position}. ${broken.reason}`;
   const older =
     unlinked > 0

@@ -31,7 +31,7 @@ import { PutOffDeletions1700000000036 } from './migrations/0036-put-off-deletion
 import { JobsPassedOver1700000000038 } from './migrations/0038-jobs-passed-over.js';
 import { AppendTogether1700000000047 } from './migrations/0047-append-together.js';
 import { Roles1700000000057 } from './migrations/0057-roles.js';
-import { LedgerChain1700000000058 } from './migrations/0058-ledger-chain.js';
+import { LedgerLinks1700000000058 } from './migrations/0058-ledger-links.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -66,5 +66,5 @@ export const migrations = [
   JobsPassedOver1700000000038,
   AppendTogether1700000000047,
   Roles1700000000057,
-  LedgerChain1700000000058,
+  LedgerLinks1700000000058,
 ] as const;

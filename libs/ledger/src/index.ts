@@ -1,6 +1,5 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
-export { type ChainBreak, type ChainVerdict, type LedgerHead, ledgerHead, verifyChain } from './chain.js';
 export type { TailRow } from './event-row.js';
 export {
   type BoundCommand,
@@ -19,6 +18,7 @@ export { heldVerdicts } from './held-verdicts.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, LedgerFault } from './ledger-fault.js';
+export { type BrokenLink, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from './links.js';
 export {
   isForNewerVersion,
   isUnreadable,

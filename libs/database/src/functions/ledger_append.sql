@@ -85,7 +85,7 @@ begin
       (select coalesce(array_agg(sha256(convert_to(jsonb_build_array(w.position, w.id, w.stream, w.version, w.aggregate, w.type, w.account_id,
          w.instance_id, to_char(w.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), w.data, w.context)::text, 'UTF8')) order by w.n), '{}')
        from written w)
-    )) with ordinality as chain(link, n)
+    )) with ordinality as made(link, n)
   ), recorded as (
     insert into ledger_event (position, id, stream, version, aggregate, type, account_id, instance_id, at, data, context, link)
     overriding system value

@@ -1,6 +1,6 @@
--- Links the digests of events into the chain of the ledger. Owner: libs/ledger.
+-- Computes the links of events. Owner: libs/ledger.
 --
--- Input: the link of the event before, null at the start of the chain; and the digests of the events that follow it, in order.
+-- Input: the link of the event before, null before the first; and the digests of the events that follow it, in order.
 -- Answer: the link of each event: SHA-256 over the link before it and its own digest. 32 zero bytes stand before the first.
 create or replace function ledger_links(before bytea, digests bytea[]) returns bytea[] language plpgsql immutable as $$
 declare

@@ -4,15 +4,15 @@ import { type StreamName, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { type LedgerHead, verifyChain } from './chain.js';
 import { Ledger } from './ledger.js';
+import { type LedgerHead, verifyLinks } from './links.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeEach(async () => {
   database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'chain-spec' }).initialize();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'links-spec' }).initialize();
   await migrate(dataSource);
   ledger = new Ledger(dataSource);
 });
@@ -34,7 +34,7 @@ function requestOf(events = 1, stream: StreamName = streamOf('schedule', randomU
     events: Array.from({ length: events }, one),
   };
 }
-const verify = (...heads: LedgerHead[]) => verifyChain(dataSource, { heads });
+const verify = (...heads: LedgerHead[]) => verifyLinks(dataSource, { heads });
 const last = async (): Promise<number> => ledger.head();
 
 /** Runs a statement as somebody does who owns the table. */
@@ -51,8 +51,8 @@ async function fill(): Promise<void> {
   await dataSource.transaction((manager) => ledger.appendWithin(manager, [requestOf(2), requestOf(1)]));
 }
 
-describe('the chain of the ledger', () => {
-  it('is whole, however events were appended, and grows with each of them', async () => {
+describe('the links of the ledger', () => {
+  it('are whole, however events were appended, and grow with each of them', async () => {
     expect(await verify()).toMatchObject({ head: { position: 0, events: 0 }, unlinked: 0, broken: undefined });
     await fill();
     const first = await verify();
@@ -64,8 +64,8 @@ describe('the chain of the ledger', () => {
     expect(second.head.link).not.toBe(first.head.link);
   });
 
-  it('is whole when many processes append at once, and when appends are refused between', async () => {
-    const another = await createDataSource({ url: database.url, applicationName: 'chain-spec-2' }).initialize();
+  it('are whole when many processes append at once, and when appends are refused between', async () => {
+    const another = await createDataSource({ url: database.url, applicationName: 'links-spec-2' }).initialize();
     try {
       const ledgers = [ledger, new Ledger(another)];
       const taken = streamOf('schedule', randomUUID());
@@ -94,7 +94,7 @@ describe('the chain of the ledger', () => {
     ['id', 'update ledger_event set id = gen_random_uuid() where position = $1'],
     ['link', 'update ledger_event set link = sha256(link) where position = $1'],
   ];
-  it.each(changes)('tells the position of an event whose %s was changed', async (_, sql) => {
+  it.each(changes)('tell the position of an event whose %s was changed', async (_, sql) => {
     await fill();
     const position = (await last()) - 5;
     await tamper(sql, [position]);
@@ -105,14 +105,14 @@ describe('the chain of the ledger', () => {
     });
   });
 
-  it('tells where an event was removed', async () => {
+  it('tell where an event was removed', async () => {
     await fill();
     const position = (await last()) - 5;
     await tamper('delete from ledger_event where position = $1', [position]);
     expect((await verify()).broken).toMatchObject({ position: position + 1, why: 'changed' });
   });
 
-  it('tells where an event was put in past ledger_append', async () => {
+  it('tell where an event was put in past ledger_append', async () => {
     await fill();
     const position = (await last()) + 1;
     const columns = 'id, stream, version, aggregate, type, account_id, instance_id, at, data, context';
@@ -124,7 +124,7 @@ describe('the chain of the ledger', () => {
     expect((await verify()).broken).toMatchObject({ position, why: 'not-linked' });
   });
 
-  it('tells that two events were exchanged', async () => {
+  it('tell that two events were exchanged', async () => {
     await fill();
     const position = (await last()) - 5;
     await tamper(
@@ -145,7 +145,7 @@ describe('an earlier head', () => {
     expect((await verify(head)).broken).toMatchObject({ position: head.position - 2, why: 'ends-earlier' });
   });
 
-  it('shows that a chain was computed anew after a change', async () => {
+  it('shows that the links were computed anew after a change', async () => {
     await fill();
     const { head } = await verify();
     await ledger.append(requestOf());

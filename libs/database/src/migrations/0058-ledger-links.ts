@@ -3,10 +3,10 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { installFunctions } from '../functions.js';
 import { noWayBack } from '../no-way-back.js';
 
-export class LedgerChain1700000000058 implements MigrationInterface {
+export class LedgerLinks1700000000058 implements MigrationInterface {
   static readonly installs = {
-    ledger_links: '0abdf01941b3384c3d1a8bb38d3ffd52dc3776e7a89759dce938c01fa34f9008',
-    ledger_append: 'c71158f08465340ef630d5a1bfe65daf0784f255123da800d184ecc77cdcdc1d',
+    ledger_links: '6ea7a597ecf5b1454645c62fca031d0b6588b78f3ffb45012298f7dbc42fa149',
+    ledger_append: '86648573b825728993b0c41a6d37236b9f318e66ede7c6e4a0e5ec675f683702',
   };
 
   async up(run: QueryRunner): Promise<void> {
@@ -15,7 +15,7 @@ export class LedgerChain1700000000058 implements MigrationInterface {
       comment on column ledger_event.link is
         'SHA-256 over the link of the event before and the digest of this one; null where an older version has recorded it.';
     `);
-    await installFunctions(run, LedgerChain1700000000058.installs);
+    await installFunctions(run, LedgerLinks1700000000058.installs);
   }
 
   down = noWayBack;

@@ -1,8 +1,8 @@
 /**
- * Verifies the chain of the ledger: every event is linked to the one before it, so that none can be changed, removed or put in between
+ * Verifies the links of the ledger: every event is linked to the one before it, so that none can be changed, removed or put in between
  * without a trace. The links are computed again here, from what the rows hold, and compared with those that were recorded.
  *
- * Whoever owns the database can compute the chain anew from any event on. So the link of an event, its head at the time, is kept elsewhere,
+ * Whoever owns the database can compute all links anew from any event on. So the link of an event, its head at the time, is kept elsewhere,
  * and compared later.
  */
 import { createHash } from 'node:crypto';
@@ -15,28 +15,28 @@ export const ledgerHead = z.strictObject({
   position: z.int().nonnegative(),
   /** How many events there were. */
   events: z.int().nonnegative(),
-  /** Its link, in hexadecimal. Where the chain had not begun yet, that of the events without recorded links. */
+  /** Its link, in hexadecimal. Where no links were recorded yet, that of the events without recorded links. */
   link: z.string().regex(/^[0-9a-f]{64}$/),
 });
 export type LedgerHead = z.infer<typeof ledgerHead>;
 
 /** The first event at which something is wrong. Everything before it is as it was recorded. */
-export interface ChainBreak {
+export interface BrokenLink {
   position: number;
   why: 'not-linked' | 'changed' | 'not-as-before' | 'ends-earlier';
   /** A sentence for people. */
   reason: string;
 }
 
-export interface ChainVerdict {
+export interface LinksVerdict {
   /** The end of what was verified. */
   head: LedgerHead;
   /** How many events older versions have recorded without a link. They are compared with earlier heads alone. */
   unlinked: number;
-  broken: ChainBreak | undefined;
+  broken: BrokenLink | undefined;
 }
 
-export interface ChainOptions {
+export interface LinksOptions {
   /** Heads that were told earlier. Each must still be as it was. */
   heads?: readonly LedgerHead[];
   /** Told from time to time how many events are verified. */
@@ -54,35 +54,35 @@ const rows = z.array(
 );
 
 /** Reads the whole ledger once, page by page. Events that are appended meanwhile are verified too. */
-export async function verifyChain(
+export async function verifyLinks(
   dataSource: Pick<DataSource, 'query'>,
-  { heads = [], progress = () => {} }: ChainOptions = {},
-): Promise<ChainVerdict> {
+  { heads = [], progress = () => {} }: LinksOptions = {},
+): Promise<LinksVerdict> {
   const awaited = [...heads].sort((one, other) => one.position - other.position);
-  const chain = new Chain();
+  const links = new Links();
   for (;;) {
     const found: unknown = await dataSource.query(
       `select position, link, ${eventText} as text from ledger_event where position > $1 order by position limit $2`,
-      [chain.head.position, pageSize],
+      [links.head.position, pageSize],
     );
     const page = rows.parse(found);
     for (const row of page) {
-      const lost = awaited.find(({ position }) => position < row.position && position > chain.head.position);
-      const broken = lost ? notAsBefore(lost, 'its event is gone') : chain.follow(row);
-      if (broken) return { head: chain.head, unlinked: chain.unlinked, broken };
+      const lost = awaited.find(({ position }) => position < row.position && position > links.head.position);
+      const broken = lost ? notAsBefore(lost, 'its event is gone') : links.follow(row);
+      if (broken) return { head: links.head, unlinked: links.unlinked, broken };
       const before = awaited.filter(({ position }) => position === row.position);
-      const other = before.find(({ link, events }) => link !== chain.head.link || events !== chain.head.events);
+      const other = before.find(({ link, events }) => link !== links.head.link || events !== links.head.events);
       if (other)
-        return { head: chain.head, unlinked: chain.unlinked, broken: notAsBefore(other, 'it is another one now') };
+        return { head: links.head, unlinked: links.unlinked, broken: notAsBefore(other, 'it is another one now') };
     }
-    progress(chain.head.events);
+    progress(links.head.events);
     if (page.length < pageSize) break;
   }
-  const beyond = awaited.find(({ position }) => position > chain.head.position);
-  return { head: chain.head, unlinked: chain.unlinked, broken: beyond && endsEarlier(beyond, chain.head) };
+  const beyond = awaited.find(({ position }) => position > links.head.position);
+  return { head: links.head, unlinked: links.unlinked, broken: beyond && endsEarlier(beyond, links.head) };
 }
 
-class Chain {
+class Links {
   private last = start;
   private position = 0;
   private events = 0;
@@ -93,8 +93,8 @@ class Chain {
     return { position: this.position, events: this.events, link: this.last.toString('hex') };
   }
 
-  /** @returns what is wrong with the event; the chain ends before it then */
-  follow({ position, link, text }: z.infer<typeof rows>[number]): ChainBreak | undefined {
+  /** @returns what is wrong with the event; the head stays before it then */
+  follow({ position, link, text }: z.infer<typeof rows>[number]): BrokenLink | undefined {
     if (link === null && this.hasBegun) {
       return {
         position,
@@ -102,7 +102,7 @@ class Chain {
         reason: `The event at position ${position} has no link: it was not recorded by ledger_append.`,
       };
     }
-    // The chain that is recorded begins anew behind the events of older versions.
+    // The recorded links begin anew behind the events of older versions.
     const isFirst = link !== null && !this.hasBegun;
     const digest = createHash('sha256')
       .update(text ?? '')
@@ -124,12 +124,12 @@ class Chain {
   }
 }
 
-function notAsBefore({ position }: LedgerHead, how: string): ChainBreak {
+function notAsBefore({ position }: LedgerHead, how: string): BrokenLink {
   const reason = `The ledger was another one when its head at position ${position} was exported: ${how}. It was changed up to there, or was restored to an earlier time.`;
   return { position, why: 'not-as-before', reason };
 }
 
-function endsEarlier({ position }: LedgerHead, head: LedgerHead): ChainBreak {
+function endsEarlier({ position }: LedgerHead, head: LedgerHead): BrokenLink {
   const reason = `The ledger ends at position ${head.position}, and it ended at ${position} when its head was exported: its end was removed, or it was restored to an earlier time.`;
   return { position: head.position, why: 'ends-earlier', reason };
 }
