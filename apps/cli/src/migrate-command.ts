@@ -1,5 +1,4 @@
 /** `strongroom migrate`: brings the schema of the ledger's database up to date, and gives the services' roles their rights. */
-import { migrateDatabase, roleOf } from '@strongroom/database';
 import type { Command } from 'commander';
 import { databaseUrl } from './database-options.js';
 
@@ -10,6 +9,8 @@ export function addMigrate(program: Command): void {
       "Bring the schema of the ledger's database up to date, and give the roles of the services their rights. Needs STRONGROOM_DATABASE_URL, with the role that owns the database. It may run while the services run.",
     )
     .action(async () => {
+      // It is loaded when it is asked for: the other commands start fast.
+      const { migrateDatabase, roleOf } = await import('@strongroom/database');
       const served = await migrateDatabase(databaseUrl(), 'strongroom-migrate');
       const told =
         served.length > 0

@@ -1,4 +1,5 @@
 /** Keeps the passwords of instances, sealed. */
+export { KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/runtime';
 export {
   type Credential,
   CredentialFault,
