@@ -35,12 +35,10 @@ const seldom: Readonly<Record<string, string>> = {
   'changed_credential update': 'a credential is sealed anew',
   'changed_credential delete': 'what nobody needs is removed after an hour',
   'idempotent_request delete': 'a key is forgotten after a day',
-  'request_count delete': 'an account has asked for nothing for long',
   'job_news delete': 'the feed comes before the row',
   'known_vault insert': 'another process has seen the vault first',
   'slot_timer delete': 'a schedule is gone',
   'slot_timer update': 'a slot was due',
-  'steady_time delete': 'a host was booted anew long ago',
 };
 
 async function onDatabase<T>(use: (client: pg.Client) => Promise<T>): Promise<T> {

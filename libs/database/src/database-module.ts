@@ -6,7 +6,7 @@ import type { EntitySchema } from 'typeorm';
 import { checkDatabase, SessionFault } from './check-database.js';
 import { createDataSource, dataSourceOptions, migrate } from './data-source.js';
 import type { ServiceName } from './grants.js';
-import { mustBeUpToDate, roleOfSession } from './schema-state.js';
+import { mustBeUpToDate, ownsSchema } from './schema-state.js';
 
 /** The module by which an app's `DataSource` can be injected. */
 export function databaseModule({ app, databaseUrl }: AppConfig, entities: EntitySchema[] = []): DynamicModule {
@@ -53,8 +53,7 @@ export async function prepareDatabase(
       });
       await dataSource.initialize();
       try {
-        const { owns } = await roleOfSession(dataSource);
-        if (!owns) return await mustBeUpToDate(dataSource);
+        if (!(await ownsSchema(dataSource))) return await mustBeUpToDate(dataSource);
         await migrate(dataSource);
         log.warn(ownsAll);
       } finally {

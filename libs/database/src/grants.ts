@@ -72,7 +72,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       instance_credential: whole,
       changed_credential: whole,
       idempotent_request: whole,
-      request_count: whole,
+      request_count: kept,
     },
     functions: [...appending, ...claiming],
     appends: ['instance', 'schedule', 'backup', 'copy'],

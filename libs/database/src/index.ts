@@ -3,4 +3,4 @@ export * from './data-source.js';
 export * from './database-module.js';
 export * from './grants.js';
 export * from './migrations.js';
-export { mustBeUpToDate, roleOfSession, SchemaFault } from './schema-state.js';
+export { mustBeUpToDate, ownsSchema, SchemaFault } from './schema-state.js';

@@ -17,24 +17,17 @@ export class SchemaFault extends Fault<'schema-not-up-to-date'> {
   }
 }
 
-const roles = z.array(z.object({ owns: z.boolean(), is_superuser: z.boolean() })).length(1);
+const owners = z.array(z.object({ owns: z.boolean() })).length(1);
 const names = z.array(z.object({ name: z.string() }));
 
-export interface RoleInDatabase {
-  /** Whether it owns the tables, or may make them where there are none yet. */
-  owns: boolean;
-  isSuperuser: boolean;
-}
-
-export async function roleOfSession(dataSource: DataSource): Promise<RoleInDatabase> {
+/** Whether the role of the session owns the tables, or may make them where there are none yet. */
+export async function ownsSchema(dataSource: DataSource): Promise<boolean> {
   const rows: unknown = await dataSource.query(
     `select coalesce(
-         (select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass('schema_migration')),
-         has_schema_privilege(current_schema(), 'create'), false) as owns,
-       (select rolsuper from pg_roles where rolname = current_user) as is_superuser`,
+       (select pg_has_role(c.relowner, 'usage') from pg_class c where c.oid = to_regclass('schema_migration')),
+       has_schema_privilege(current_schema(), 'create'), false) as owns`,
   );
-  const [role] = roles.parse(rows);
-  return { owns: role?.owns ?? false, isSuperuser: role?.is_superuser ?? false };
+  return owners.parse(rows)[0]?.owns ?? false;
 }
 
 /** @throws {SchemaFault} when a migration of this version was not run there */
