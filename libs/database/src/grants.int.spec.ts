@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { aggregates } from '@strongroom/contracts';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { giveServicesRoles, urlOfService } from '../../../test/services/service-roles.js';
@@ -82,7 +83,7 @@ describe.each(serviceNames)('the role of the %s', (service) => {
   });
 
   it('appends to the streams of its aggregates, and to no other', async () => {
-    for (const aggregate of ['instance', 'schedule', 'backup', 'copy']) {
+    for (const aggregate of aggregates) {
       const appended = append(service, ofAggregate(aggregate));
       if (appends.includes(aggregate))
         await expect(appended).resolves.toMatchObject({ rows: [{ outcome: 'appended' }] });

@@ -6,6 +6,7 @@
  * may be used by all services.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { type Aggregate, aggregates } from '@strongroom/contracts';
 import type { QueryRunner } from 'typeorm';
 import { z } from 'zod';
 
@@ -21,7 +22,7 @@ export interface Granted {
   /** The functions with the rights of their owner that the service calls. */
   functions: readonly string[];
   /** The kinds of aggregates to whose streams the service appends. */
-  appends: readonly string[];
+  appends: readonly Aggregate[];
 }
 
 const read = ['select'] as const;
@@ -75,7 +76,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       request_count: kept,
     },
     functions: [...appending, ...claiming],
-    appends: ['instance', 'schedule', 'backup', 'copy'],
+    // Clients ask it for everything.
+    appends: aggregates,
   },
   scheduler: {
     tables: {
