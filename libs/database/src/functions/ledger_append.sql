@@ -18,8 +18,8 @@
 --   * The statement after the lock takes a snapshot of its own, and so sees every append before it.
 --   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
 --   * A claim is given back only by the stream that holds it.
---   * A stream has one account and one instance, and an instance has one account. A request that says otherwise is refused as a
---     whole, and its call with it: no reader has to expect such an event.
+--   * A stream has one account, and an instance has one account. An event names no other instance than that of its request. What says
+--     otherwise is refused, and its call with it: no reader has to expect such an event.
 --   * Each event is linked to the one before it: its link is SHA-256 over that one's link and the digest of the event. The digest is that
 --     of the event as a JSON array, in the order that is written below. `strongroom ledger verify` computes it again.
 --   * It runs with the rights of its owner, so that no service needs a right on the tables. A service appends only to streams of the
@@ -44,15 +44,14 @@ begin
            when used_up.kind is not null then 'used-up'
            when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
              then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
-           when a."accountId" <> coalesce(head.account_id, a."accountId") or a."instanceId" <> coalesce(head.instance_id, a."instanceId")
-             then ledger_refuses(a.stream || ' is of another account or instance', 'check_violation')
+           when head.account_id <> a."accountId" then ledger_refuses(a.stream || ' is of another account', 'check_violation')
            when owner.account_id <> a."accountId"
              or exists (select from jsonb_array_elements(a.events) v where lower(v->'data'->>'instanceId') <> a."instanceId"::text)
              then ledger_refuses('an event of ' || a.stream || ' names an instance that is not its own', 'check_violation')
            else 'appended' end as verdict
     from asked a
     left join lateral (
-      select e.version, e.account_id, e.instance_id from ledger_event e where e.stream = a.stream order by e.version desc limit 1
+      select e.version, e.account_id from ledger_event e where e.stream = a.stream order by e.version desc limit 1
     ) head on true
     left join lateral (
       select e.account_id from ledger_event e where e.stream = 'instance-' || a."instanceId" and e.version = 1

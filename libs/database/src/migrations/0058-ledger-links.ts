@@ -6,7 +6,7 @@ import { noWayBack } from '../no-way-back.js';
 export class LedgerLinks1700000000058 implements MigrationInterface {
   static readonly installs = {
     ledger_links: '6ea7a597ecf5b1454645c62fca031d0b6588b78f3ffb45012298f7dbc42fa149',
-    ledger_append: '86648573b825728993b0c41a6d37236b9f318e66ede7c6e4a0e5ec675f683702',
+    ledger_append: 'f76841d65507f909ac784742e280cec796c70bfe93a2558b1ca4bc0528168fc1',
   };
 
   async up(run: QueryRunner): Promise<void> {
