@@ -4,6 +4,7 @@
  *
  * node init.mjs                prepares
  * node init.mjs show [NAME]    prints one secret, or the names of all
+ * node init.mjs rotate-key     puts a new key first in the ring that seals credentials, and prepares
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -122,7 +123,16 @@ function show(name) {
   say(readFileSync(join(keptIn, name), 'utf8'));
 }
 
+/** The former keys stay, for what they have sealed. The API seals it anew. */
+function rotateKey() {
+  const file = join(keptIn, 'secret-key');
+  const former = existsSync(file) ? [readFileSync(file, 'utf8').trim()] : [];
+  write(file, [kept['secret-key'](), ...former].join(','));
+  prepare();
+}
+
 const [command, name] = process.argv.slice(2);
 if (command === undefined) prepare();
 else if (command === 'show') show(name);
-else throw new Error(`unknown command "${command}"; there is: show [NAME]`);
+else if (command === 'rotate-key') rotateKey();
+else throw new Error(`unknown command "${command}"; there are: show [NAME], rotate-key`);
