@@ -6,7 +6,7 @@ import { noWayBack } from '../no-way-back.js';
 export class LedgerLinks1700000000058 implements MigrationInterface {
   static readonly installs = {
     ledger_links: '6ea7a597ecf5b1454645c62fca031d0b6588b78f3ffb45012298f7dbc42fa149',
-    ledger_append: 'f76841d65507f909ac784742e280cec796c70bfe93a2558b1ca4bc0528168fc1',
+    ledger_append: 'c35131998be6476bb36572ca310518e61bbef975465d66d2c05ebf73d63f87a0',
   };
 
   async up(run: QueryRunner): Promise<void> {
