@@ -64,7 +64,7 @@ it('each service writes what it may write, and nothing is refused to it', async 
   const first = await deployment.runNow(api, scheduleId);
   await deployment.untilCopied(api, first);
   const asked = { name: 'by hand', instance: instanceId, parent_id: first };
-  const { id: second } = await client.backups.create(asked, { idempotencyKey: 'the second' });
+  const { id: second } = await client.backups.create(asked, { idempotencyKey: 'the-second' });
   await deployment.until(api, second, ({ status }) => status === 'COMPLETED');
   await client.backups.delete(second);
   await client.schedules.delete(scheduleId);

@@ -525,11 +525,15 @@ begin
            -- Subqueries and no joins: without statistics a join might read the whole ledger.
            when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
              then ledger_refuses(a.stream || ' is of another account', 'check_violation')
-           when exists (select from jsonb_array_elements(a.events) v where lower(v->'data'->>'instanceId') <> a."instanceId"::text)
-             -- What was begun so before can still be ended.
-             or (select e.account_id from ledger_event e where e.stream = 'instance-' || a."instanceId" and e.version = 1) <> a."accountId"
-               and coalesce((select e.instance_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."instanceId", true)
-             then ledger_refuses('an event of ' || a.stream || ' names an instance that is not its own', 'check_violation')
+           when exists (
+               select from (
+                 select a."instanceId"::text as id union select lower(v->'data'->>'instanceId') from jsonb_array_elements(a.events) v
+               ) named
+               where (select e.account_id from ledger_event e where e.stream = 'instance-' || named.id and e.version = 1) <> a."accountId"
+                 -- What was begun so before can still be ended.
+                 and coalesce((select e.instance_id::text <> named.id and e.data->>'instanceId' is distinct from named.id
+                   from ledger_event e where e.stream = a.stream and e.version = 1), true)
+             ) then ledger_refuses('an event of ' || a.stream || ' names an instance of another account', 'check_violation')
            else 'appended' end as verdict
     from asked a
     cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head

@@ -117,6 +117,7 @@ export async function applyGrants(run: QueryRunner): Promise<ServiceName[]> {
     [serviceNames.map(roleOf)],
   );
   const there = roles.parse(rows);
+  if (there.length === 0 || !(await isReady(run))) return [];
   const served = serviceNames.filter((service) => there.some(({ name }) => name === roleOf(service)));
   if (there.some((each) => each.is_standby) || (await areApplied(run, served))) return served;
   await run.startTransaction();
@@ -136,6 +137,12 @@ export async function applyGrants(run: QueryRunner): Promise<ServiceName[]> {
     await run.rollbackTransaction();
     throw error;
   }
+}
+
+/** An older version, which has fewer migrations, may have made the schema. */
+async function isReady(run: QueryRunner): Promise<boolean> {
+  const rows: unknown = await run.query(`select to_regclass('ledger_writer') is not null as ready`);
+  return z.array(z.object({ ready: z.boolean() })).parse(rows)[0]?.ready ?? false;
 }
 
 /** Whether the roles have what they should have, and no more. */

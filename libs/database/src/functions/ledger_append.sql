@@ -18,8 +18,8 @@
 --   * The statement after the lock takes a snapshot of its own, and so sees every append before it.
 --   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
 --   * A claim is given back only by the stream that holds it.
---   * A stream has one account, and an instance has one account. An event names no other instance than that of its request. What says
---     otherwise is refused, and its call with it: no reader has to expect such an event.
+--   * A stream has one account, and no event names an instance of another account. What does is refused, and its call with it: no reader
+--     has to expect such an event.
 --   * Each event is linked to the one before it: its link is SHA-256 over that one's link and the digest of the event. The digest is that
 --     of the event as a JSON array, in the order that is written below. `strongroom ledger verify` computes it again.
 --   * It runs with the rights of its owner, so that no service needs a right on the tables. A service appends only to streams of the
@@ -47,11 +47,15 @@ begin
            -- Subqueries and no joins: without statistics a join might read the whole ledger.
            when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
              then ledger_refuses(a.stream || ' is of another account', 'check_violation')
-           when exists (select from jsonb_array_elements(a.events) v where lower(v->'data'->>'instanceId') <> a."instanceId"::text)
-             -- What was begun so before can still be ended.
-             or (select e.account_id from ledger_event e where e.stream = 'instance-' || a."instanceId" and e.version = 1) <> a."accountId"
-               and coalesce((select e.instance_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."instanceId", true)
-             then ledger_refuses('an event of ' || a.stream || ' names an instance that is not its own', 'check_violation')
+           when exists (
+               select from (
+                 select a."instanceId"::text as id union select lower(v->'data'->>'instanceId') from jsonb_array_elements(a.events) v
+               ) named
+               where (select e.account_id from ledger_event e where e.stream = 'instance-' || named.id and e.version = 1) <> a."accountId"
+                 -- What was begun so before can still be ended.
+                 and coalesce((select e.instance_id::text <> named.id and e.data->>'instanceId' is distinct from named.id
+                   from ledger_event e where e.stream = a.stream and e.version = 1), true)
+             ) then ledger_refuses('an event of ' || a.stream || ' names an instance of another account', 'check_violation')
            else 'appended' end as verdict
     from asked a
     cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head

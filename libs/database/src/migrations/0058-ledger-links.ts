@@ -6,7 +6,7 @@ import { noWayBack } from '../no-way-back.js';
 export class LedgerLinks1700000000058 implements MigrationInterface {
   static readonly installs = {
     ledger_links: '6ea7a597ecf5b1454645c62fca031d0b6588b78f3ffb45012298f7dbc42fa149',
-    ledger_append: 'c35131998be6476bb36572ca310518e61bbef975465d66d2c05ebf73d63f87a0',
+    ledger_append: 'ffad9cc0c22846d1218ec8a513300ac27e7302e5de5ff31fd268139b15ab4a93',
   };
 
   async up(run: QueryRunner): Promise<void> {
