@@ -35,6 +35,7 @@ const seldom: Readonly<Record<string, string>> = {
   'changed_credential update': 'a credential is sealed anew',
   'changed_credential delete': 'what nobody needs is removed after an hour',
   'idempotent_request delete': 'a key is forgotten after a day',
+  'job_news update': 'no row is written; the right to lock one needs it',
   'job_news delete': 'the feed comes before the row',
   'known_vault insert': 'another process has seen the vault first',
   'slot_timer delete': 'a schedule is gone',

@@ -54,7 +54,8 @@ const ofWorkers = {
   feed_offset: kept,
   second_look: kept,
   job: ['select', 'update', 'delete'],
-  job_news: ['select', 'delete'],
+  // Rows are locked before they go, and a lock needs the right to update.
+  job_news: ['select', 'update', 'delete'],
   known_vault: added,
 } as const;
 
