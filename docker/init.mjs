@@ -4,6 +4,7 @@
  *
  * node init.mjs                prepares
  * node init.mjs show [NAME]    prints one secret, or the names of all
+ * node init.mjs rotate-key     puts a new key first in the ring that seals credentials, and prepares
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -31,6 +32,9 @@ const word = () => randomBytes(32).toString('base64url');
 const kept = {
   'database-superuser-password': word,
   'database-password': word,
+  'database-password-of-api': word,
+  'database-password-of-scheduler': word,
+  'database-password-of-replicator': word,
   'demo-superuser-password': word,
   'demo-backup-password': word,
   'secret-key': () => randomBytes(32).toString('base64'),
@@ -43,7 +47,8 @@ const say = (text) => process.stdout.write(`${text}\n`);
 
 /** What each service finds in its /run/secrets. */
 function handedOut(secret) {
-  const databaseUrl = `postgres://strongroom:${secret['database-password']}@database:5432/strongroom`;
+  const databaseUrl = (role, password) => `postgres://${role}:${secret[password]}@database:5432/strongroom`;
+  const urlOf = (service) => databaseUrl(`strongroom_${service}`, `database-password-of-${service}`);
   const tokens = ['admin', 'creator', 'observer'].map((role) => ({
     name: role,
     sha256: createHash('sha256').update(secret[`${role}-token`]).digest('hex'),
@@ -56,6 +61,9 @@ function handedOut(secret) {
       files: {
         'superuser-password': secret['database-superuser-password'],
         'strongroom-password': secret['database-password'],
+        'api-password': secret['database-password-of-api'],
+        'scheduler-password': secret['database-password-of-scheduler'],
+        'replicator-password': secret['database-password-of-replicator'],
       },
     },
     'demo-customer': {
@@ -68,13 +76,14 @@ function handedOut(secret) {
     api: {
       owner: apps,
       files: {
-        'database-url': databaseUrl,
+        'database-url': urlOf('api'),
         'secret-key': secret['secret-key'],
         'tokens.json': JSON.stringify(tokens, null, 2),
       },
     },
-    scheduler: { owner: apps, files: { 'database-url': databaseUrl, 'secret-key': secret['secret-key'] } },
-    replicator: { owner: apps, files: { 'database-url': databaseUrl } },
+    scheduler: { owner: apps, files: { 'database-url': urlOf('scheduler'), 'secret-key': secret['secret-key'] } },
+    replicator: { owner: apps, files: { 'database-url': urlOf('replicator') } },
+    migrate: { owner: apps, files: { 'database-url': databaseUrl('strongroom', 'database-password') } },
   };
 }
 
@@ -114,7 +123,16 @@ function show(name) {
   say(readFileSync(join(keptIn, name), 'utf8'));
 }
 
+/** The former keys stay, for what they have sealed. The API seals it anew. */
+function rotateKey() {
+  const file = join(keptIn, 'secret-key');
+  const former = existsSync(file) ? [readFileSync(file, 'utf8').trim()] : [];
+  write(file, [kept['secret-key'](), ...former].join(','));
+  prepare();
+}
+
 const [command, name] = process.argv.slice(2);
 if (command === undefined) prepare();
 else if (command === 'show') show(name);
-else throw new Error(`unknown command "${command}"; there is: show [NAME]`);
+else if (command === 'rotate-key') rotateKey();
+else throw new Error(`unknown command "${command}"; there are: show [NAME], rotate-key`);

@@ -17,6 +17,7 @@ export const speakOfPostgresql: Readonly<Record<string, string>> = {
   'apps/stack/src/demo.ts': 'registers the server of a demo customer',
   'apps/stack/src/own-database.ts': "makes Strongroom's own database",
   'apps/stack/src/stack-file.ts': "remembers where Strongroom's own database and the demo customer are",
+  'apps/cli/src/database-options.ts': "finds Strongroom's own database",
   'apps/stack/src/stack.ts': "starts Strongroom's own database and the server of a demo customer",
 };
 /** An example of a request or of an event names a kind of server that exists. */

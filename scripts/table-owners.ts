@@ -10,6 +10,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   ledger_claim: 'libs/ledger/',
   ledger_event: 'libs/ledger/',
   ledger_quota: 'libs/ledger/',
+  ledger_writer: 'libs/database/',
 
   dead_letter: 'libs/feed/',
   feed_handled: 'libs/feed/',

@@ -112,7 +112,7 @@ const stack = (port) => {
     published: () => containers('{{.Name}}{{range $port, $to := .HostConfig.PortBindings}} {{$port}} {{$to}}{{end}}'),
     startTimes: () => containers('{{.Name}} {{.State.StartedAt}}'),
     async logs() {
-      for (const service of [...services, 'init']) {
+      for (const service of [...services, 'init', 'migrate']) {
         const lines = await compose(['logs', '--no-color', '--no-log-prefix', '--tail', '25', service], {
           signal: null,
         });

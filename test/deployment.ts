@@ -24,6 +24,7 @@ import { allOf } from './services/all-of.js';
 import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 import { type Feed, feedForTests } from './services/feed.js';
+import { giveServicesRoles, urlOfService } from './services/service-roles.js';
 import { VaultFolders } from './vault-folders.js';
 
 /** A customer's server, as `POST /instances` wants it. */
@@ -44,6 +45,11 @@ export interface DeploymentOptions {
   env?: Record<string, string>;
   /** A folder with another build of the apps. */
   project?: string;
+  /**
+   * Whether each app has a role of its own in the database, on a schema that is up to date; or one role that owns everything has all of
+   * them, and the apps make the schema. Default: a role for each, unless the apps are of another build.
+   */
+  roles?: 'one' | 'separate';
 }
 
 export class Deployment {
@@ -62,7 +68,10 @@ export class Deployment {
 
   static async create(options: DeploymentOptions = {}): Promise<Deployment> {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-test-'));
-    const deployment = new Deployment(folder, await createTestDatabase({ empty: true }), options);
+    const { roles = options.project === undefined ? 'separate' : 'one' } = options;
+    const database = await createTestDatabase({ empty: roles === 'one' });
+    if (roles === 'separate') await giveServicesRoles(database.url);
+    const deployment = new Deployment(folder, database, { ...options, roles });
     await deployment.vaults.make();
     const tokens = Object.entries(deployment.tokens).map(([role, token]) => ({
       name: role,
@@ -75,8 +84,13 @@ export class Deployment {
     return deployment;
   }
 
+  /** Of a superuser. */
   get databaseUrl(): string {
     return this.database.url;
+  }
+
+  private databaseUrlOf(app: App): string {
+    return this.options.roles === 'separate' ? urlOfService(this.database.url, app) : this.database.url;
   }
 
   async start(app: App, env: Record<string, string> = {}): Promise<AppProcess> {
@@ -86,14 +100,15 @@ export class Deployment {
       {
         PATH: process.env.PATH,
         UV_THREADPOOL_SIZE: '16',
-        STRONGROOM_DATABASE_URL: this.database.url,
+        STRONGROOM_DATABASE_URL: this.databaseUrlOf(app),
         STRONGROOM_FEED: feed.kind,
         ...(feed.kind === 'kafka' ? { KAFKA_BROKERS: feed.brokers } : {}),
         STRONGROOM_NAMESPACE: `test-${this.database.name}`,
         STRONGROOM_HTTP_PORT: '0',
         STRONGROOM_VAULTS: this.vaults.urls,
         STRONGROOM_TOKENS_FILE: join(this.folder, 'tokens.json'),
-        STRONGROOM_SECRET_KEY_FILE: join(this.folder, 'secret-key'),
+        // The replicator opens no credential.
+        ...(app !== 'replicator' && { STRONGROOM_SECRET_KEY_FILE: join(this.folder, 'secret-key') }),
         STRONGROOM_LEASE_SECONDS: '3',
         STRONGROOM_COPY_RETRY_SECONDS: '1',
         STRONGROOM_DELETION_DELAY_SECONDS: '0',

@@ -283,6 +283,8 @@ create table ledger_event (
   data jsonb not null,
   -- The request that led to the event, and who made it.
   context jsonb not null,
+  -- SHA-256 over the link of the event before and the digest of this one; null where an older version has recorded it.
+  link bytea,
   constraint ledger_event_pkey PRIMARY KEY (stream, version),
   constraint ledger_event_version_check CHECK ((version > 0))
 );
@@ -311,6 +313,14 @@ create table ledger_quota (
   used integer not null,
   constraint ledger_quota_pkey PRIMARY KEY (kind, key),
   constraint ledger_quota_used_check CHECK ((used >= 0))
+);
+
+-- To which streams a role may append. A role without a row, such as the owner, appends to all.
+create table ledger_writer (
+  role_name text not null,
+  -- The kinds of aggregates.
+  aggregates text[] not null,
+  constraint ledger_writer_pkey PRIMARY KEY (role_name)
 );
 
 -- How far the relay has sent the events of a topic to a broker cluster.
@@ -469,6 +479,8 @@ end $function$;
 CREATE OR REPLACE FUNCTION job_add(jobs jsonb)
  RETURNS void
  LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
   insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
   select distinct on (kind, id) kind, id, coalesce(lane, ''), "accountId", coalesce("readyAt", now()), now(), "totalBytes"
@@ -482,6 +494,7 @@ AS $function$
   where position is not null
   on conflict do nothing;
 $function$;
+revoke all on function job_add(jsonb) from public;
 
 CREATE OR REPLACE FUNCTION job_add_with_events(jobs jsonb)
  RETURNS void
@@ -497,7 +510,12 @@ end $function$;
 CREATE OR REPLACE FUNCTION ledger_append(requests jsonb)
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
+declare
+  permitted text[] := ledger_permitted();
+  places regclass := pg_get_serial_sequence('ledger_event', 'position');
 begin
   perform pg_advisory_xact_lock(7236001);
   return query
@@ -510,6 +528,20 @@ begin
       case when head.version <> a."expectedVersion" then 'conflict'
            when taken.kind is not null then 'claimed'
            when used_up.kind is not null then 'used-up'
+           when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
+             then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
+           -- Subqueries and no joins: without statistics a join might read the whole ledger.
+           when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
+             then ledger_refuses(a.stream || ' is of another account', 'check_violation')
+           when exists (
+               select from (
+                 select a."instanceId"::text as id union select lower(v->'data'->>'instanceId') from jsonb_array_elements(a.events) v
+               ) named
+               where (select e.account_id from ledger_event e where e.stream = 'instance-' || named.id and e.version = 1) <> a."accountId"
+                 -- What was begun so before can still be ended.
+                 and coalesce((select e.instance_id::text <> named.id and e.data->>'instanceId' is distinct from named.id
+                   from ledger_event e where e.stream = a.stream and e.version = 1), true)
+             ) then ledger_refuses('an event of ' || a.stream || ' names an instance of another account', 'check_violation')
            else 'appended' end as verdict
     from asked a
     cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head
@@ -524,13 +556,30 @@ begin
       where wanted."by" > 0 and coalesce(q.used, 0) + wanted."by" > wanted.most
       order by wanted.kind limit 1
     ) used_up on true
+  ), written as (
+    select asked_for.*, nextval(places) as position
+    from (
+      select j.request, (e.event->>'id')::uuid as id, j.stream, (j."expectedVersion" + e.ordinal)::integer as version, j.aggregate,
+             e.event->>'type' as type, j."accountId" as account_id, j."instanceId" as instance_id,
+             date_trunc('milliseconds', clock_timestamp()) as at, e.event->'data' as data, j.context,
+             row_number() over (order by j.request, e.ordinal) as n
+      from judged j cross join lateral jsonb_array_elements(j.events) with ordinality as e(event, ordinal)
+      where j.verdict = 'appended'
+      order by j.request, e.ordinal
+    ) asked_for
+  ), linked as (
+    select link, n from unnest(ledger_links(
+      (select last.link from ledger_event last order by last.position desc limit 1),
+      (select coalesce(array_agg(sha256(convert_to(jsonb_build_array(w.position, w.id, w.stream, w.version, w.aggregate, w.type, w.account_id,
+         w.instance_id, to_char(w.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), w.data, w.context)::text, 'UTF8')) order by w.n), '{}')
+       from written w)
+    )) with ordinality as made(link, n)
   ), recorded as (
-    insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
-    select (e.event->>'id')::uuid, j.stream, j."expectedVersion" + e.ordinal, j.aggregate, e.event->>'type', j."accountId",
-           j."instanceId", date_trunc('milliseconds', clock_timestamp()), e.event->'data', j.context
-    from judged j cross join lateral jsonb_array_elements(j.events) with ordinality as e(event, ordinal)
-    where j.verdict = 'appended'
-    order by j.request, e.ordinal
+    insert into ledger_event (position, id, stream, version, aggregate, type, account_id, instance_id, at, data, context, link)
+    overriding system value
+    select w.position, w.id, w.stream, w.version, w.aggregate, w.type, w.account_id, w.instance_id, w.at, w.data, w.context, l.link
+    from written w join linked l using (n)
+    order by w.n
     returning ledger_event.stream, ledger_event.position, ledger_event.at
   ), claimed as (
     insert into ledger_claim (kind, key, stream)
@@ -553,6 +602,7 @@ begin
   group by j.request, j.verdict, j.taken_kind, j.taken_stream;
   perform pg_notify('strongroom_ledger', '');
 end $function$;
+revoke all on function ledger_append(jsonb) from public;
 
 CREATE OR REPLACE FUNCTION ledger_append_together(turns jsonb, expected jsonb, work jsonb)
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
@@ -588,6 +638,20 @@ begin
     request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_give_back_claims(claim_kind text, claim_keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if ledger_permitted() is not null and claim_kind <> 'idempotency-key' then
+    perform ledger_refuses('a claim of kind ' || claim_kind || ' is given back by an event alone', 'insufficient_privilege');
+  end if;
+  delete from ledger_claim where kind = claim_kind and key = any(claim_keys);
+end $function$;
+revoke all on function ledger_give_back_claims(text,text[]) from public;
+
 CREATE OR REPLACE FUNCTION ledger_head()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -606,6 +670,23 @@ begin
   return exists (select from ledger_claim c where c.kind = claim_kind and c.key = claim_key);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_links(before bytea, digests bytea[])
+ RETURNS bytea[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+declare
+  link bytea := coalesce(before, decode(repeat('00', 32), 'hex'));
+  digest bytea;
+  links bytea[] := '{}';
+begin
+  foreach digest in array digests loop
+    link := sha256(link || digest);
+    links := links || link;
+  end loop;
+  return links;
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_newest_of(account text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -614,6 +695,19 @@ AS $function$
 begin
   return (select coalesce(max(e.position), 0) from ledger_event e where e.account_id = account);
 end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_permitted()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select array_agg(distinct permitted.aggregate)
+  from ledger_writer w
+  join pg_catalog.pg_roles r on r.rolname = w.role_name
+  cross join lateral unnest(w.aggregates) as permitted(aggregate)
+  where pg_has_role(session_user, r.oid, 'usage')
+    and not exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper);
+$function$;
 
 CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)
  RETURNS bigint
@@ -624,6 +718,14 @@ begin
   return (select e.position from ledger_event e where e.stream = stream_name and e.version = event_version);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_refuses(why text, code text)
+ RETURNS text
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'the ledger refuses the append: %', why using errcode = code;
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_refuses_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -631,3 +733,19 @@ AS $function$
 begin
   raise exception 'the ledger is append-only: % on ledger_event is refused', tg_op using errcode = 'insufficient_privilege';
 end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_take_claim(claim_kind text, claim_key text, holder text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if ledger_permitted() is not null and claim_kind <> 'idempotency-key' then
+    perform ledger_refuses('a claim of kind ' || claim_kind || ' is taken by an event alone', 'insufficient_privilege');
+  end if;
+  perform pg_advisory_xact_lock(7236001);
+  insert into ledger_claim (kind, key, stream) values (claim_kind, claim_key, holder) on conflict do nothing;
+  return found;
+end $function$;
+revoke all on function ledger_take_claim(text,text,text) from public;

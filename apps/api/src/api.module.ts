@@ -25,6 +25,7 @@ import {
   type ConfigOf,
   type IdentityConfig,
   Jobs,
+  keyRingOf,
   type Logger,
   loggerToken,
   type RuntimeParts,
@@ -159,7 +160,7 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     {
       provide: Credentials,
       inject: [DataSource],
-      useFactory: (dataSource: DataSource) => new Credentials(dataSource, config.secretKey),
+      useFactory: (dataSource: DataSource) => new Credentials(dataSource, keyRingOf(config)),
     },
     {
       provide: Incrementals,

@@ -3,14 +3,19 @@
 import '@strongroom/runtime/free-this-process';
 import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
+import { addKeys } from './keys-command.js';
+import { addLedger } from './ledger-command.js';
 import { addList } from './list-command.js';
+import { addMigrate } from './migrate-command.js';
 import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
 import { UsageFault } from './vault-options.js';
 import { addVerify } from './verify-command.js';
 
 const program = new Command('strongroom')
-  .description('Work with the backups in a vault. Needs the vault and nothing else: every service may be down.')
+  .description(
+    'Work with the backups in a vault. Needs the vault and nothing else: every service may be down. Beside that, look after the database of the ledger.',
+  )
   .addHelpText(
     'after',
     `
@@ -23,7 +28,7 @@ Exit codes: 0 it was done, 1 it could not be done, 2 the call was wrong, 3 verif
   )
   .showHelpAfterError('(strongroom --help shows the commands)')
   .exitOverride();
-for (const add of [addList, addRestore, addVerify, addShow]) add(program);
+for (const add of [addList, addRestore, addVerify, addShow, addMigrate, addKeys, addLedger]) add(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help shows the options)`);
 

@@ -18,6 +18,7 @@ import {
   Jobs,
   type JobWorkParts,
   KnownVaults,
+  keyRingOf,
   PutBack,
   type RuntimeParts,
   SetAside,
@@ -117,7 +118,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),
     jobs: new Jobs(dataSource),
-    credentials: new Credentials(dataSource, config.secretKey),
+    credentials: new Credentials(dataSource, keyRingOf(config)),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
     isServedHere: async ({ instanceId, datastore }) => {

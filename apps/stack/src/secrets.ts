@@ -7,6 +7,8 @@ import { writeJson } from './whole-file.js';
 
 const secrets = z.object({
   databasePassword: z.string(),
+  /** The password of each service's own role in the database. */
+  rolePasswords: z.object({ api: z.string(), scheduler: z.string(), replicator: z.string() }),
   demoPassword: z.string(),
   secretKey: z.string(),
   accountId: z.string(),
@@ -15,19 +17,33 @@ const secrets = z.object({
 });
 export type Secrets = z.infer<typeof secrets>;
 
+const keptSecrets = secrets.partial({ rolePasswords: true });
+
 const word = () => randomBytes(24).toString('base64url');
+
+const rolePasswords = () => ({ api: word(), scheduler: word(), replicator: word() });
 
 export function readOrMakeSecrets(folder: string): Secrets {
   const path = join(folder, 'secrets.json');
-  if (existsSync(path)) return secrets.parse(JSON.parse(readFileSync(path, 'utf8')));
+  if (existsSync(path)) return readSecrets(path);
   const made: Secrets = {
     databasePassword: word(),
+    rolePasswords: rolePasswords(),
     demoPassword: word(),
     secretKey: randomBytes(32).toString('base64'),
     accountId: 'demo',
     otherAccountId: 'other',
     tokens: { admin: word(), creator: word(), observer: word(), other: word() },
   };
+  writeJson(path, made);
+  return made;
+}
+
+/** What an older version did not know is made now. */
+function readSecrets(path: string): Secrets {
+  const kept = keptSecrets.parse(JSON.parse(readFileSync(path, 'utf8')));
+  if (kept.rolePasswords) return secrets.parse(kept);
+  const made = secrets.parse({ ...kept, rolePasswords: rolePasswords() });
   writeJson(path, made);
   return made;
 }

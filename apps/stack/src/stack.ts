@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { migrateDatabase } from '@strongroom/database';
 import { type KafkaBroker } from '@strongroom/local-services';
 import { isFree, PostgresServer } from '@strongroom/server-processes';
 import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
@@ -26,6 +27,9 @@ const appRows: Readonly<Record<AppName, string>> = { api: rows.api, scheduler: '
 const whatIsMissed =
   'Nothing is lost by that: backups, copies and the API work as with a Kafka. Only other services cannot subscribe to the events.';
 
+/** What the stack gives to single services. No service finds it in its environment otherwise. */
+const ofStack = ['STRONGROOM_DATABASE_URL', 'STRONGROOM_SECRET_KEY'];
+
 /** A supervised process of any kind. */
 type Part = Pick<Supervised<Running>, 'expectEnd' | 'stop' | 'kill'>;
 
@@ -45,6 +49,8 @@ export class Stack {
   private readonly servers = new Set<Part>();
   private readonly services = new Set<Part>();
   private readonly stopping = new AbortController();
+  /** How each service reaches the database, as a role of its own. */
+  private databaseUrls: Readonly<Record<AppName, string>> | undefined;
   /** Whole sentences about what the stack does without. */
   private readonly advice: string[] = [];
 
@@ -123,9 +129,16 @@ export class Stack {
 
   private async startOwnPostgres(board: Board): Promise<void> {
     const row = board.begin(rows.postgres);
-    const { databasePassword } = this.secrets;
+    const { databasePassword, rolePasswords } = this.secrets;
     const server = await this.postgres(row, 'postgres', 'postgresql', databasePassword);
-    this.file.change({ postgres: await ensureOwnDatabase(server.url(), databasePassword) });
+    const { owner, services } = await ensureOwnDatabase(server.url(), {
+      owner: databasePassword,
+      services: rolePasswords,
+    });
+    row.doing('bringing the schema up to date …');
+    await migrateDatabase(owner, 'strongroom-stack');
+    this.databaseUrls = services;
+    this.file.change({ postgres: owner });
     row.done(`18, at 127.0.0.1:${server.port}`);
   }
 
@@ -173,7 +186,13 @@ export class Stack {
     const start = async (app: AppName, port: number) => {
       const row = board.begin(appRows[app]);
       const main = join(this.projectFolder, 'dist', 'apps', app, 'src', 'main.js');
-      const appEnv = { ...env, STRONGROOM_HTTP_PORT: String(port) };
+      const appEnv = {
+        ...env,
+        STRONGROOM_DATABASE_URL: this.databaseUrls?.[app],
+        STRONGROOM_HTTP_PORT: String(port),
+        // The replicator opens no credential, so it gets no key.
+        ...(app !== 'replicator' && { STRONGROOM_SECRET_KEY: this.secrets.secretKey }),
+      };
       const starting = this.supervise<AppProcess>(
         this.services,
         app,
@@ -196,8 +215,10 @@ export class Stack {
 
   /** The environment of the services. Every other `STRONGROOM_` variable of the launcher is handed on. */
   private environment(): NodeJS.ProcessEnv {
-    const { postgres, vaults, broker, kafka, namespace } = this.file.current;
-    const asked = Object.entries(process.env).filter(([name]) => name.startsWith('STRONGROOM_'));
+    const { vaults, broker, kafka, namespace } = this.file.current;
+    const asked = Object.entries(process.env).filter(
+      ([name]) => name.startsWith('STRONGROOM_') && !ofStack.some((own) => name.startsWith(own)),
+    );
     return {
       PATH: process.env.PATH,
       // A region whose file system hangs blocks four threads.
@@ -207,7 +228,6 @@ export class Stack {
       // On one machine one may want to see the bytes go. A deployment keeps them for a week.
       STRONGROOM_DELETION_DELAY_SECONDS: '600',
       ...Object.fromEntries(asked),
-      STRONGROOM_DATABASE_URL: postgres,
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
       ...(namespace !== undefined && { STRONGROOM_NAMESPACE: namespace }),
@@ -216,7 +236,6 @@ export class Stack {
         .map(([region, url]) => `${region}=${url}`)
         .join(','),
       STRONGROOM_TOKENS_FILE: writeTokensFile(this.data, this.secrets),
-      STRONGROOM_SECRET_KEY: this.secrets.secretKey,
       STRONGROOM_INSTANCES_DIR: this.folder('instances'),
       STRONGROOM_SUPERVISED: '1',
     };

@@ -1,14 +1,15 @@
 /**
- * Keeps the credentials of instances. Each is sealed by AES-256-GCM with a random nonce, is bound to its instance, and needs a
- * key that the database never sees. No log, answer or error ever holds what is sealed.
+ * Keeps the credentials of instances. Each is sealed with a key that the database never sees, and bound to its account, its instance and
+ * the connection that it is for: no event can send it elsewhere. No log, answer or error ever holds what is sealed.
  *
  * A changed credential is stored beside the one before. Which of them is in force is said by the instance's events alone, so
  * the change counts with its event, wherever a process dies.
  */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Fault } from '@strongroom/contracts';
+import { KeyRing, secretKeyBytes } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { type Bound, beginOf, keyIdOf, type NotOpened, open, seal } from './sealed.js';
 
 export interface Credential {
   password: string;
@@ -28,17 +29,10 @@ export type CredentialFaultCode = 'key-invalid' | 'credential-unreadable';
 export class CredentialFault extends Fault<CredentialFaultCode> {
   override readonly name = 'CredentialFault';
 
-  constructor(code: CredentialFaultCode, message: string) {
-    super(code, false, message);
+  constructor(code: CredentialFaultCode, message: string, retryable = false) {
+    super(code, retryable, message);
   }
 }
-
-const algorithm = 'aes-256-gcm';
-const keyBytes = 32;
-const nonceBytes = 12;
-const tagBytes = 16;
-/** The version of the layout, which is version, nonce, tag, ciphertext. */
-const version = 1;
 
 /** How many credentials are judged in one step. */
 const atOnce = 1_000;
@@ -46,51 +40,92 @@ const atOnce = 1_000;
 const instances = z.array(z.object({ instance_id: z.string() }));
 const names = z.array(z.object({ instance_id: z.string(), credential_id: z.string().nullable() }));
 const old = z.array(z.object({ instance_id: z.string(), until: z.date() }));
+const counts = z.array(z.object({ id: z.string(), count: z.int() }));
 const stored = z.array(z.object({ ciphertext: z.instanceof(Buffer) }));
 const credential = z.strictObject({ password: z.string(), clientKey: z.string().optional() });
 
 export class Credentials {
-  /** @param key 32 bytes. @throws {CredentialFault} `key-invalid` */
+  private readonly ring: KeyRing;
+
+  /** @param keys a ring, or the one key of a ring: 32 bytes. @throws {CredentialFault} `key-invalid` */
   constructor(
     private readonly dataSource: DataSource,
-    private readonly key: Buffer,
+    keys: KeyRing | Buffer,
   ) {
-    if (key.length !== keyBytes)
-      throw new CredentialFault(
-        'key-invalid',
-        `STRONGROOM_SECRET_KEY must be ${keyBytes} bytes in base64, not ${key.length}. Make one: openssl rand -base64 ${keyBytes}`,
-      );
+    if (keys instanceof KeyRing) this.ring = keys;
+    else if (keys.length === secretKeyBytes) this.ring = new KeyRing([keys]);
+    else {
+      const words = `must be ${secretKeyBytes} bytes in base64, not ${keys.length}`;
+      const how = `openssl rand -base64 ${secretKeyBytes}`;
+      throw new CredentialFault('key-invalid', `STRONGROOM_SECRET_KEY ${words}. Make one: ${how}`);
+    }
   }
 
   /** Keeps the credential of an instance under the instance itself. It replaces an earlier one of that name at once. */
-  async put(instanceId: string, { password, clientKey }: Credential): Promise<void> {
+  async put(bound: Omit<Bound, 'credentialId'>, credential: Credential): Promise<void> {
+    const sealed = this.sealed({ ...bound, credentialId: null }, credential);
     await this.dataSource.query(
       `insert into instance_credential (instance_id, ciphertext) values ($1, $2)
        on conflict (instance_id) do update set ciphertext = excluded.ciphertext, stored_at = now()`,
-      [instanceId, this.seal({ instanceId }, { password, clientKey })],
+      [bound.instanceId, sealed],
     );
   }
 
   /** Keeps a changed credential beside the others of the instance. It counts once an event of the instance names it. */
-  async add(name: CredentialName & { credentialId: string }, { password, clientKey }: Credential): Promise<void> {
+  async add(bound: Bound & { credentialId: string }, credential: Credential): Promise<void> {
     await this.dataSource.query(
       'insert into changed_credential (credential_id, instance_id, ciphertext) values ($1, $2, $3)',
-      [name.credentialId, name.instanceId, this.seal(name, { password, clientKey })],
+      [bound.credentialId, bound.instanceId, this.sealed(bound, credential)],
     );
   }
 
-  /** @throws {CredentialFault} `credential-unreadable`, when it was sealed with another key or was changed */
-  async get(name: CredentialName): Promise<Credential | undefined> {
-    const { instanceId, credentialId = null } = name;
-    const rows: unknown =
-      credentialId === null
-        ? await this.dataSource.query('select ciphertext from instance_credential where instance_id = $1', [instanceId])
-        : await this.dataSource.query(
-            'select ciphertext from changed_credential where instance_id = $1 and credential_id = $2',
-            [instanceId, credentialId],
-          );
-    const [row] = stored.parse(rows);
-    return row && this.open(name, row.ciphertext);
+  /**
+   * @param bound as the instance is now; the credential is given only when it was sealed for that
+   * @throws {CredentialFault} `credential-unreadable`, when it was sealed with another key or for another connection, or was changed
+   */
+  async get(bound: Bound): Promise<Credential | undefined> {
+    const bytes = await this.stored(bound);
+    return bytes && this.opened(bound, bytes);
+  }
+
+  /**
+   * Seals some credentials anew that are sealed under a former key, or as an older version has sealed them.
+   * @param after the instance after which to go on; undefined at the start
+   * @param boundOf tells what the credential of an instance that is in force is bound to; undefined where there is none, or nobody knows
+   * @returns the instances whose credential could not be opened, and where to go on; undefined at the end
+   */
+  async resealSome(
+    after: string | undefined,
+    boundOf: (instanceId: string) => Promise<Bound | undefined>,
+  ): Promise<{ resealed: string[]; unreadable: string[]; next: string | undefined }> {
+    const rows: unknown = await this.dataSource.query(
+      `select distinct instance_id from (
+         select instance_id, ciphertext from instance_credential union all select instance_id, ciphertext from changed_credential
+       ) as c
+       where ($1::uuid is null or instance_id > $1) and substring(ciphertext from 1 for $2) <> $3
+       order by instance_id limit $4`,
+      [after ?? null, this.begin.length, this.begin, atOnce],
+    );
+    const found = instances.parse(rows).map(({ instance_id }) => instance_id);
+    const done = { resealed: [] as string[], unreadable: [] as string[] };
+    for (const instanceId of found) {
+      const bound = await boundOf(instanceId);
+      const bytes = bound && (await this.stored(bound));
+      if (!bytes || bytes.subarray(0, this.begin.length).equals(this.begin)) continue;
+      const isDone = await this.reseal(bound, bytes);
+      (isDone ? done.resealed : done.unreadable).push(instanceId);
+    }
+    return { ...done, next: found.length === atOnce ? found.at(-1) : undefined };
+  }
+
+  /** How many credentials are sealed under each key, by the key's id; those of older versions, which name none, under `''`. */
+  async countByKey(): Promise<Map<string, number>> {
+    const rows: unknown = await this.dataSource.query(
+      `select case when get_byte(ciphertext, 0) = 2 then encode(substring(ciphertext from 2 for 8), 'hex') else '' end as id, count(*)::int as count
+       from (select ciphertext from instance_credential union all select ciphertext from changed_credential) as c
+       where length(ciphertext) > 0 group by 1`,
+    );
+    return new Map(counts.parse(rows).map(({ id, count }) => [id, count]));
   }
 
   /** Removes every credential of an instance. */
@@ -184,32 +219,66 @@ export class Credentials {
     }
   }
 
-  private seal(name: CredentialName, content: Credential): Buffer {
-    const nonce = randomBytes(nonceBytes);
-    const cipher = createCipheriv(algorithm, this.key, nonce).setAAD(boundTo(name));
-    const sealed = Buffer.concat([cipher.update(JSON.stringify(content), 'utf8'), cipher.final()]);
-    return Buffer.concat([Buffer.from([version]), nonce, cipher.getAuthTag(), sealed]);
+  private get begin(): Buffer {
+    return beginOf(this.ring.newest);
   }
 
-  private open(name: CredentialName, bytes: Buffer): Credential {
+  private async stored({ instanceId, credentialId = null }: Bound): Promise<Buffer | undefined> {
+    const rows: unknown =
+      credentialId === null
+        ? await this.dataSource.query('select ciphertext from instance_credential where instance_id = $1', [instanceId])
+        : await this.dataSource.query(
+            'select ciphertext from changed_credential where instance_id = $1 and credential_id = $2',
+            [instanceId, credentialId],
+          );
+    return stored.parse(rows)[0]?.ciphertext;
+  }
+
+  /** Another process may have replaced it meanwhile: then that stays. @returns false when it could not be opened */
+  private async reseal(bound: Bound, bytes: Buffer): Promise<boolean> {
+    const { instanceId, credentialId = null } = bound;
+    const read = open(this.ring, bound, bytes);
+    if ('why' in read) return false;
+    const sealed = seal(this.ring, bound, read.text);
+    if (credentialId === null) {
+      await this.dataSource.query(
+        'update instance_credential set ciphertext = $2 where instance_id = $1 and ciphertext = $3',
+        [instanceId, sealed, bytes],
+      );
+    } else {
+      await this.dataSource.query(
+        'update changed_credential set ciphertext = $2 where instance_id = $1 and ciphertext = $3 and credential_id = $4',
+        [instanceId, sealed, bytes, credentialId],
+      );
+    }
+    return true;
+  }
+
+  private sealed(bound: Bound, { password, clientKey }: Credential): Buffer {
+    return seal(this.ring, bound, JSON.stringify({ password, clientKey }));
+  }
+
+  private opened(bound: Bound, bytes: Buffer): Credential {
+    const read = open(this.ring, bound, bytes);
+    if ('why' in read) throw unreadable(bound, read.why, keyIdOf(bytes));
     try {
-      if (bytes.readUInt8(0) !== version) throw new RangeError('unknown layout');
-      const nonce = bytes.subarray(1, 1 + nonceBytes);
-      const tag = bytes.subarray(1 + nonceBytes, 1 + nonceBytes + tagBytes);
-      const decipher = createDecipheriv(algorithm, this.key, nonce).setAAD(boundTo(name)).setAuthTag(tag);
-      const text = Buffer.concat([decipher.update(bytes.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
-      return credential.parse(JSON.parse(text.toString('utf8')));
+      return credential.parse(JSON.parse(read.text));
     } catch {
       // The cause is left out, because it could quote what was opened.
-      throw new CredentialFault(
-        'credential-unreadable',
-        `The credential of instance ${name.instanceId} can't be opened: STRONGROOM_SECRET_KEY is not the key it was sealed with, or it was changed. Give the instance its credential again: PATCH /instances/${name.instanceId}.`,
-      );
+      throw unreadable(bound, 'not-bound-so', undefined);
     }
   }
 }
 
-/** What the seal is bound to: no row can stand for another one. */
-function boundTo({ instanceId, credentialId }: CredentialName): Buffer {
-  return Buffer.from(credentialId ? `${instanceId}/${credentialId}` : instanceId);
+/** A key that this process does not have may be given to it; nothing else helps but the credential itself. */
+function unreadable({ instanceId }: Bound, why: NotOpened, keyId: string | undefined): CredentialFault {
+  const because =
+    why === 'key-unknown'
+      ? `it was sealed with key ${keyId}, which STRONGROOM_SECRET_KEY of this process does not have. Give every service the whole ring, or give`
+      : 'STRONGROOM_SECRET_KEY is not the key it was sealed with, it was sealed for another connection or account, or it was changed. Give';
+  return new CredentialFault(
+    'credential-unreadable',
+    `The credential of instance ${instanceId} can't be opened: ${because} the instance its credential again: PATCH /instances/${instanceId}.`,
+    why === 'key-unknown',
+  );
 }

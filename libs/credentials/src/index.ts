@@ -1,4 +1,5 @@
 /** Keeps the passwords of instances, sealed. */
+export { KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/runtime';
 export {
   type Credential,
   CredentialFault,
@@ -6,3 +7,4 @@ export {
   type CredentialName,
   Credentials,
 } from './credentials.js';
+export type { Bound } from './sealed.js';

@@ -5,6 +5,7 @@ import pg, { type ClientBase } from 'pg';
 import { DataSource, type EntitySchema, type QueryRunner } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { z } from 'zod';
+import { applyGrants, type ServiceName } from './grants.js';
 import { migrations } from './migrations.js';
 import { sessionStart } from './session-start.js';
 
@@ -85,17 +86,18 @@ const lookAgainMs = 200;
 const lockRows = z.array(z.object({ held: z.boolean() })).length(1);
 
 /**
- * Brings the schema up to date. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. Whoever waits
+ * Brings the schema up to date, and gives the roles of the services their rights. Only the owner of the schema can. Any number of processes may call it at once, since it takes a lock; TypeORM takes none. Whoever waits
  * for the lock asks again and again: a statement that waited would hold a snapshot, and an index that is made concurrently waits for
- * every snapshot.
+ * every snapshot. @returns the services that have a role of their own
  */
-export async function migrate(dataSource: DataSource): Promise<void> {
+export async function migrate(dataSource: DataSource): Promise<ServiceName[]> {
   const holder = dataSource.createQueryRunner();
   try {
     await holder.connect();
     while (!(await isLocked(holder))) await delay(lookAgainMs);
     try {
       await dataSource.runMigrations();
+      return await applyGrants(holder);
     } finally {
       await holder.query('select pg_advisory_unlock($1)', [migrationLock]);
     }

@@ -5,6 +5,8 @@ import { type AppConfig, type RuntimeParts, waitFor } from '@strongroom/runtime'
 import type { EntitySchema } from 'typeorm';
 import { checkDatabase, SessionFault } from './check-database.js';
 import { createDataSource, dataSourceOptions, migrate } from './data-source.js';
+import type { ServiceName } from './grants.js';
+import { mustBeUpToDate, ownsSchema } from './schema-state.js';
 
 /** The module by which an app's `DataSource` can be injected. */
 export function databaseModule({ app, databaseUrl }: AppConfig, entities: EntitySchema[] = []): DynamicModule {
@@ -15,7 +17,25 @@ export function databaseModule({ app, databaseUrl }: AppConfig, entities: Entity
   });
 }
 
-/** Waits for the database, then migrates it. An app calls it as `prepare`, before its module is made. */
+/** Brings the schema up to date over a connection of its own, as the owner of the database. It waits for nothing. @returns the services that have a role of their own */
+export async function migrateDatabase(url: string, applicationName: string): Promise<ServiceName[]> {
+  // A migration may take long on a large ledger, and other processes wait for its lock meanwhile.
+  const dataSource = createDataSource({ url, applicationName, poolSize: 2, longestStatementMs: 0 });
+  await dataSource.initialize();
+  try {
+    return await migrate(dataSource);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+const ownsAll =
+  "the service has a role that owns the ledger's tables: whoever takes the service over may change what was recorded. Give each service a role of its own: docs/operations.md, Roles of the database";
+
+/**
+ * Waits for the database. A service whose role owns the schema brings it up to date; any other waits until somebody has done that. An
+ * app calls it as `prepare`, before its module is made.
+ */
 export async function prepareDatabase(
   { config, log }: Pick<RuntimeParts, 'config' | 'log'>,
   stopping: AbortSignal,
@@ -33,7 +53,9 @@ export async function prepareDatabase(
       });
       await dataSource.initialize();
       try {
+        if (!(await ownsSchema(dataSource))) return await mustBeUpToDate(dataSource);
         await migrate(dataSource);
+        log.warn(ownsAll);
       } finally {
         await dataSource.destroy();
       }

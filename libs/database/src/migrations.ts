@@ -31,6 +31,8 @@ import { PutOffDeletions1700000000036 } from './migrations/0036-put-off-deletion
 import { JobsPassedOver1700000000038 } from './migrations/0038-jobs-passed-over.js';
 import { AppendTogether1700000000047 } from './migrations/0047-append-together.js';
 import { MarkedDeletions1700000000053 } from './migrations/0053-marked-deletions.js';
+import { Roles1700000000057 } from './migrations/0057-roles.js';
+import { LedgerLinks1700000000058 } from './migrations/0058-ledger-links.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -65,4 +67,6 @@ export const migrations = [
   JobsPassedOver1700000000038,
   AppendTogether1700000000047,
   MarkedDeletions1700000000053,
+  Roles1700000000057,
+  LedgerLinks1700000000058,
 ] as const;

@@ -5,6 +5,7 @@ export * from './backup-name.js';
 export * from './backup-retries.js';
 export type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, PutOff } from './backup-state.js';
 export { whatItDoes, whySkipped } from './backup-words.js';
+export { ApartFault, isCopyId, isCopyOf, mustBelong } from './belonging.js';
 export * from './copy.js';
 export * from './copy-request.js';
 export * from './decider.js';

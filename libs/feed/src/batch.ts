@@ -1,19 +1,20 @@
 /**
- * Handles messages with effect exactly once. What the handlers write and the group's offset change in one transaction. A
- * message that was handled before is skipped, and so is one that is not in the ledger. A message that can't be handled is
- * set aside. An outage is thrown, and the caller waits for its end. A gap before the messages is thrown, and the caller goes
- * back.
+ * Handles messages with effect exactly once. A message is only the news of an event: the handlers get the event as the ledger
+ * has it. What they write and the group's offset change in one transaction. A message that was handled before is skipped, and
+ * so is one whose event is not in the ledger. A message that can't be handled is set aside. An outage is thrown, and the
+ * caller waits for its end. A gap before the messages is thrown, and the caller goes back.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RecordedEvent } from '@strongroom/contracts';
-import { isOutage, type Ledger } from '@strongroom/ledger';
+import { isDeepStrictEqual } from 'node:util';
+import { parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
+import { isOutage, type Ledger, type TailRow } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { DeadLetters } from './dead-letters.js';
 import { FeedContext } from './feed-context.js';
 import { FeedFault } from './feed-fault.js';
-import { type FeedMessage, type ReadMessage, readMessage } from './feed-message.js';
-import type { FeedMetrics } from './feed-metrics.js';
+import { type FeedMessage, type Place, type ReadMessage, readMessage } from './feed-message.js';
+import type { Altered, FeedMetrics } from './feed-metrics.js';
 import {
   after,
   feedOffsets,
@@ -26,7 +27,6 @@ import {
 import { claimUnhandled } from './handled-events.js';
 import type { Handlers } from './handlers.js';
 import { ledgerHeader } from './kafka/cloud-event.js';
-import { placeOfCut } from './kafka/without-value.js';
 import { OffsetGap } from './offset-gap.js';
 
 /** How often a message is tried alone before it is set aside. */
@@ -39,9 +39,11 @@ export interface BatchParts {
   log: Logger;
   handlers: Handlers;
   deadLetters: Pick<DeadLetters, 'setAside'>;
-  metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded' | 'newer'>;
+  metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded' | 'newer' | 'altered'>;
   /** Default: the offsets of the group in its feed. */
   offsets?: Offsets;
+  /** Whether a message of the event belongs where it lies. Default: it does. */
+  belongs?(event: TailRow, key: PartitionKey, handled: Handled): boolean;
   /** Told the name of the ledger that messages came from which the ledger does not have. */
   lostOf?(ledger: string): Promise<void>;
   /**
@@ -73,9 +75,8 @@ export class Batch {
    * @throws {OffsetGap} when the group has not handled everything up to there
    * @throws temporary errors, such as an outage of the database, and what prevents a message from being set aside
    */
-  async handle(messages: readonly FeedMessage[], follows: bigint | undefined): Promise<void> {
-    const whole = await this.withValues(messages);
-    await this.handleRead(whole.map(readMessage), follows);
+  handle(messages: readonly FeedMessage[], follows: bigint | undefined): Promise<void> {
+    return this.handleRead(messages.map(readMessage), follows);
   }
 
   /** One message that can't be handled makes the transaction of all fail. It is found by halves, so that the others go on soon. */
@@ -93,60 +94,55 @@ export class Batch {
     await this.handleRead(messages.slice(half), messages[half - 1]?.message.offset);
   }
 
-  /** Messages that came without their value, for their size, get it from the ledger. */
-  private async withValues(messages: readonly FeedMessage[]): Promise<readonly FeedMessage[]> {
-    const places = messages.map(({ headers }) => placeOfCut(headers));
-    const positions = places.flatMap((place) => place?.position ?? []);
-    if (positions.length === 0) return messages;
-    const rows = new Map((await this.parts.ledger.eventsAt(positions)).map((row) => [row.position, row]));
-    return messages.map((message, index) => {
-      const place = places[index];
-      const row = place && rows.get(place.position);
-      return row && row.id === place.id ? { ...message, value: row.event } : message;
-    });
-  }
-
   private async together(messages: readonly ReadMessage[], follows: bigint | undefined): Promise<void> {
-    const { dataSource, handlers, log, metrics } = this.parts;
-    const { topic, partition } = this.key;
-    const news: RecordedEvent[] = [];
-    const newerTypes: string[] = [];
-    let unrecorded = new Set<ReadMessage>();
+    const { dataSource } = this.parts;
+    const done: Done = { news: [], newerTypes: [], unrecorded: [], altered: [] };
     await dataSource.transaction(async (manager) => {
       const before = await this.locked(manager, follows);
-      unrecorded = await this.unrecorded(manager, messages, before);
-      const claimed = await claimUnhandled(
-        manager,
-        this.key.group,
-        newsAmong(messages, before).flatMap((each) => (each.event && !unrecorded.has(each) ? each.event.position : [])),
-      );
+      const rows = await this.recorded(manager, messages, before);
+      const claimed = await claimUnhandled(manager, this.key.group, [...rows.values()].map(placeOfRow));
       let handled = before;
       for (const each of messages) {
-        if (unrecorded.has(each)) {
-          handled = passedOver(each.message, handled);
-          continue;
-        }
-        if (!isRepetition(each, handled)) {
-          if ('problem' in each) throw each.problem;
-          if (!each.event) newerTypes.push(each.newerType);
-          else if (claimed.has(each.event.position)) {
-            await handlers.handle(each.event, new FeedContext(manager, topic, partition, each.event.position));
-            news.push(each.event);
-          }
-        }
-        handled = after(each, handled);
+        if (isRepetition(each, handled)) handled = passedOver(each.message, handled);
+        else if (!each.place) throw each.problem;
+        else handled = await this.one(manager, each, { row: rows.get(each), claimed, handled, done });
       }
       if (handled.offset !== before.offset || handled.position !== before.position) {
         await this.offsets.move(manager, this.key, handled);
       }
     });
-    metrics.handled(topic, news);
-    await this.tell(unrecorded);
-    for (const _ of newerTypes) metrics.newer(topic);
-    if (newerTypes.length > 0) {
-      const types = [...new Set(newerTypes)];
-      log.info({ topic, types }, 'events passed over: only a newer version knows their type or a value in them');
+    await this.tell(done);
+  }
+
+  /** @returns how far the group is after the message */
+  private async one(
+    manager: EntityManager,
+    { message, told, place }: NewsMessage,
+    { row, claimed, handled, done }: { row: TailRow | undefined; claimed: Set<number>; handled: Handled; done: Done },
+  ): Promise<Handled> {
+    const { topic, partition } = this.key;
+    if (!row) {
+      // A message that a relay has sent without its value is never of a stranger's ledger: somebody has to look into it.
+      if (told === undefined) {
+        throw new Error(
+          `the message has no value, and the ledger has no event ${place.id} at position ${place.position}`,
+        );
+      }
+      done.unrecorded.push({ message, place });
+      return passedOver(message, handled);
     }
+    const read = parseEventOrNewer(row.event);
+    if ('newerType' in read) done.newerTypes.push(read.newerType);
+    // One event may have several messages in a batch.
+    else if (claimed.delete(row.position)) {
+      await this.parts.handlers.handle(read, new FeedContext(manager, topic, partition, row.position));
+      done.news.push(read);
+    }
+    if (told !== undefined && !isDeepStrictEqual(told, row.event)) done.altered.push({ message, row, what: 'content' });
+    if (this.parts.belongs?.(row, this.key, handled) ?? true) return after({ message, place }, handled);
+    // Where a stranger has put the news of an event, it may hide no event that comes there in its turn.
+    done.altered.push({ message, row, what: 'place' });
+    return passedOver(message, handled);
   }
 
   private async locked(manager: EntityManager, follows: bigint | undefined): Promise<Handled> {
@@ -156,28 +152,57 @@ export class Batch {
   }
 
   /**
-   * The events that the ledger does not hold at their position. They come from another client of the broker, or from a
-   * ledger that was restored to an earlier point since. They are skipped, and their positions must not hide real events.
+   * The events of the messages that the offsets do not tell handled, as the ledger has them at their positions. One that it
+   * does not have comes from another client of the broker, or from a ledger that was restored to an earlier point since. It is
+   * skipped, and its position must not hide real events.
    */
-  private async unrecorded(
+  private async recorded(
     manager: EntityManager,
     messages: readonly ReadMessage[],
     handled: Handled,
-  ): Promise<Set<ReadMessage>> {
-    const news = newsAmong(messages, handled);
-    if (news.length === 0) return new Set();
-    const places = news.flatMap(({ event }) => event?.position ?? []);
-    const recorded = await this.parts.ledger.idsAt(manager, places);
-    return new Set(news.filter(({ event }) => event && recorded.get(event.position) !== event.id));
+  ): Promise<Map<ReadMessage, TailRow>> {
+    const news = messages.filter(isNews).filter((each) => !isRepetition(each, handled));
+    if (news.length === 0) return new Map();
+    const found = await this.parts.ledger.eventsAt(
+      news.map(({ place }) => place.position),
+      manager,
+    );
+    const rows = new Map(found.map((row) => [row.position, row]));
+    return new Map(
+      news.flatMap((each) => {
+        const row = rows.get(each.place.position);
+        return row && row.id === each.place.id ? [[each, row] as const] : [];
+      }),
+    );
   }
 
-  private async tell(unrecorded: ReadonlySet<ReadMessage>): Promise<void> {
+  private async tell({ news, newerTypes, unrecorded, altered }: Done): Promise<void> {
+    const { log, metrics } = this.parts;
     const { topic, partition } = this.key;
+    metrics.handled(topic, news);
+    for (const _ of newerTypes) metrics.newer(topic);
+    if (newerTypes.length > 0) {
+      const types = [...new Set(newerTypes)];
+      log.info({ topic, types }, 'events passed over: only a newer version knows their type or a value in them');
+    }
+    for (const { message, row, what } of altered) {
+      metrics.altered(topic, what);
+      log.warn(
+        { topic, partition, offset: message.offset.toString(), position: row.position, eventId: row.id, what },
+        alteredWords[what],
+      );
+    }
     const ledgers = new Set<string>();
-    for (const { message, event } of unrecorded) {
-      this.parts.metrics.unrecorded(topic);
-      this.parts.log.warn(
-        { topic, partition, offset: message.offset.toString(), position: event?.position, eventId: event?.id },
+    for (const { message, place } of unrecorded) {
+      metrics.unrecorded(topic);
+      log.warn(
+        {
+          topic,
+          partition,
+          offset: message.offset.toString(),
+          position: place.position,
+          eventId: place.id.slice(0, 64),
+        },
         'message passed over: not in the ledger',
       );
       const ledger = message.headers[ledgerHeader];
@@ -189,7 +214,7 @@ export class Batch {
   private async alone(message: ReadMessage, first: unknown, follows: bigint | undefined): Promise<void> {
     let problem = first;
     // A message that can't be read can't be read the next time either.
-    for (let attempt = 2; message.event && attempt <= triesAlone; attempt += 1) {
+    for (let attempt = 2; message.place && attempt <= triesAlone; attempt += 1) {
       await delay(firstPauseMs * 2 ** (attempt - 2));
       try {
         return await this.together([message], follows);
@@ -204,18 +229,40 @@ export class Batch {
   /** The dead-letter topic comes first: a letter there twice is better than none. */
   private async setAside(read: ReadMessage, error: unknown, follows: bigint | undefined): Promise<void> {
     await this.parts.publishDeadLetter(read.message, error);
-    const isNews = await this.parts.dataSource.transaction(async (manager) => {
+    const isSetAside = await this.parts.dataSource.transaction(async (manager) => {
       const handled = await this.locked(manager, follows);
       if (isRepetition(read, handled)) return false;
+      const row = (await this.recorded(manager, [read], handled)).get(read);
       await this.parts.deadLetters.setAside(manager, this.key, read.message, error);
-      await this.offsets.move(manager, this.key, after(read, handled));
+      const isInPlace = row && (this.parts.belongs?.(row, this.key, handled) ?? true);
+      await this.offsets.move(manager, this.key, isInPlace ? after(read, handled) : passedOver(read.message, handled));
       return true;
     });
-    if (isNews) this.parts.metrics.setAside(this.key.topic);
+    if (isSetAside) this.parts.metrics.setAside(this.key.topic);
   }
 }
 
-/** The messages whose events the offsets do not tell handled. */
-function newsAmong(messages: readonly ReadMessage[], handled: Handled): ReadMessage[] {
-  return messages.filter((each) => each.event && !isRepetition(each, handled));
+type NewsMessage = Extract<ReadMessage, { place: Place }>;
+
+/** What a transaction has done, which is told when it has committed. */
+interface Done {
+  news: RecordedEvent[];
+  newerTypes: string[];
+  unrecorded: { message: FeedMessage; place: Place }[];
+  altered: { message: FeedMessage; row: TailRow; what: Altered }[];
+}
+
+const alteredWords: Record<Altered, string> = {
+  content:
+    'a message tells another event than the ledger has: somebody else writes to the broker. The event of the ledger was handled',
+  place:
+    'a message lies where its event does not belong: somebody else writes to the broker. The event was handled, and hides no other',
+};
+
+function isNews(message: ReadMessage): message is NewsMessage {
+  return message.place !== undefined;
+}
+
+function placeOfRow({ position }: TailRow): number {
+  return position;
 }

@@ -1,14 +1,14 @@
 /** Keeps messages that could not be handled. They are set aside so that their partition goes on, and can be replayed. */
+import { parseEvent } from '@strongroom/contracts';
 import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Ids, Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { FeedContext } from './feed-context.js';
-import { eventOf, type FeedMessage } from './feed-message.js';
+import { type FeedMessage, readMessage } from './feed-message.js';
 import type { PartitionKey } from './feed-offsets.js';
 import { recordHandled, unhandledOf } from './handled-events.js';
 import type { Handlers } from './handlers.js';
-import { placeOfCut } from './kafka/without-value.js';
 
 /** PostgreSQL keeps at most 256 MB in one value of jsonb. */
 const mostCharacters = 16_000_000;
@@ -128,21 +128,21 @@ export class DeadLetters {
     ledger: Ledger,
     { id, topic, partition, message }: z.infer<typeof asked>[number],
   ): Promise<void> {
-    const { value, headers } = kept.parse(message);
+    const read = readMessage({ ...kept.parse(message), topic, partition, offset: 0n, position: undefined });
+    if (!read.place) throw read.problem;
+    const { place } = read;
     const taken: unknown = await manager.query(
       'select id from dead_letter where id = $1 and replayed_at is null for update skip locked',
       [id],
     );
     if (z.array(z.unknown()).parse(taken).length === 0) return;
-    const place = placeOfCut(headers);
-    const [row] = place ? await ledger.eventsAt([place.position]) : [];
-    const event = eventOf({ value: row?.id === place?.id && row ? row.event : value });
-    const recorded = await ledger.idsAt(manager, [event.position]);
-    if (recorded.get(event.position) !== event.id) {
+    const [row] = await ledger.eventsAt([place.position], manager);
+    if (row?.id !== place.id) {
       throw new Error(
-        `the ledger has no event ${event.id} at position ${event.position}: it was restored since, or a stranger wrote it`,
+        `the ledger has no event ${place.id} at position ${place.position}: it was restored since, or a stranger wrote it`,
       );
     }
+    const event = parseEvent(row.event);
     if ((await unhandledOf(manager, this.group, [event.position])).length > 0) {
       await handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
       await recordHandled(manager, this.group, [event.position]);

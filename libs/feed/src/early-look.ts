@@ -5,7 +5,6 @@
  *
  * What can't be handled is left to the feed and to the second look, which set it aside.
  */
-import { aggregates, topicName } from '@strongroom/contracts';
 import type { Ledger, TailRow } from '@strongroom/ledger';
 import { type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
@@ -13,6 +12,7 @@ import { Batch } from './batch.js';
 import { type Moving, movingPartitions } from './feed-offsets.js';
 import { unhandledOf } from './handled-events.js';
 import type { Handlers } from './handlers.js';
+import type { PlaceOf } from './place-of-event.js';
 import { secondLookAt, secondLookKey, secondLookOffsets } from './second-look-cursor.js';
 
 export interface EarlyLookOptions {
@@ -21,10 +21,8 @@ export interface EarlyLookOptions {
   log: Logger;
   metrics: Metrics;
   group: string;
-  namespace: string;
   handlers: Handlers;
-  /** The partition of a key when a topic has so many. */
-  partitionOf(key: string, partitions: number): number;
+  placeOf: PlaceOf;
   /** How long the feed has an event for itself, in milliseconds. */
   lateMs?: number | undefined;
 }
@@ -68,6 +66,7 @@ export class EarlyLook {
           },
           setAside: () => {},
           unrecorded: () => {},
+          altered: () => {},
           newer: () => {},
         },
         publishDeadLetter: async () => {},
@@ -128,15 +127,12 @@ export class EarlyLook {
     return rows.filter((row) => !this.isMoving(row, moving));
   }
 
-  private isMoving({ stream, instanceId }: TailRow, moving: readonly Moving[]): boolean {
-    const { namespace, partitionOf } = this.options;
-    const aggregate = aggregates.find((each) => stream.startsWith(`${each}-`));
-    const topic = aggregate && topicName(aggregate, namespace);
-    return moving.some(
-      (each) =>
-        each.topic === topic &&
-        (each.partitions === null || partitionOf(instanceId, each.partitions) === each.partition),
-    );
+  private isMoving(row: TailRow, moving: readonly Moving[]): boolean {
+    const { placeOf } = this.options;
+    return moving.some(({ topic, partition, partitions }) => {
+      const place = placeOf(row, partitions);
+      return topic === place.topic && (place.partition === undefined || partition === place.partition);
+    });
   }
 
   private async handle(rows: readonly TailRow[]): Promise<void> {

@@ -1,5 +1,8 @@
-/** A message as a feed brings it, before and after it is parsed. What the message tells beside its event is not trusted. */
-import { parseEvent, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
+/**
+ * A message as a feed brings it, before and after it is read. A message is only the news of an event: it tells a place in the
+ * ledger, and whatever else it holds is not trusted.
+ */
+import { z } from 'zod';
 import { unreadableHeader } from './kafka/unreadable-codecs.js';
 import { placeOfCut } from './kafka/without-value.js';
 
@@ -15,36 +18,37 @@ export interface FeedMessage {
   headers: Record<string, string>;
 }
 
-/** A message that was parsed: its event, or why it has none. An event that only a newer version knows is no problem. */
+/** Where the ledger has the event, if it has it. */
+export interface Place {
+  position: number;
+  id: string;
+}
+
+/** A message that was read: the place that it tells, or why it tells none. */
 export type ReadMessage = { message: FeedMessage } & (
-  | { event: RecordedEvent }
-  | { event?: undefined; newerType: string }
-  | { event?: undefined; problem: unknown }
+  | {
+      place: Place;
+      /** The event as the message tells it; undefined when it came without its value, for its size. */
+      told: unknown;
+    }
+  | { place?: undefined; problem: unknown }
 );
 
-/** Parses the event of a message. @throws when the value is no event of a known form */
-export function eventOf({ value }: Pick<FeedMessage, 'value'>): RecordedEvent {
-  return parseEvent(jsonOf(value));
-}
+/** A number that is no position may not reach the database. */
+const place = z.object({ position: z.int().positive(), id: z.string() });
 
 export function readMessage(message: FeedMessage): ReadMessage {
   const unreadable = message.headers[unreadableHeader];
   if (unreadable !== undefined) return { message, problem: new Error(`the message can't be read: ${unreadable}`) };
-  if (message.value === '') return { message, problem: withoutValue(message) };
+  if (message.value === '') {
+    const cut = placeOfCut(message.headers);
+    if (cut) return { message, place: cut, told: undefined };
+    return { message, problem: new Error('the message has no value') };
+  }
   try {
-    const read = parseEventOrNewer(jsonOf(message.value));
-    return 'newerType' in read ? { message, ...read } : { message, event: read };
+    const told: unknown = typeof message.value === 'string' ? JSON.parse(message.value) : message.value;
+    return { message, place: place.parse(told), told };
   } catch (problem) {
     return { message, problem };
   }
-}
-
-function withoutValue({ headers }: FeedMessage): Error {
-  const place = placeOfCut(headers);
-  const event = place && `, and the ledger has no event ${place.id} at position ${place.position}`;
-  return new Error(`the message has no value${event ?? ''}`);
-}
-
-function jsonOf(value: unknown): unknown {
-  return typeof value === 'string' ? JSON.parse(value) : value;
 }

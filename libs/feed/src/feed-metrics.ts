@@ -3,6 +3,9 @@ import type { RecordedEvent } from '@strongroom/contracts';
 import type { Clock, Metrics } from '@strongroom/runtime';
 import type { DeadLetters } from './dead-letters.js';
 
+/** What is wrong with a message whose event the ledger has: its content, or the partition that it lies in. */
+export type Altered = 'content' | 'place';
+
 export interface FeedMetricsOptions {
   metrics: Metrics;
   clock: Clock;
@@ -14,6 +17,7 @@ export interface FeedMetricsOptions {
 export class FeedMetrics {
   private readonly events;
   private readonly delay;
+  private readonly alterations;
 
   constructor(private readonly options: FeedMetricsOptions) {
     const { metrics, deadLetters, behind } = options;
@@ -27,6 +31,11 @@ export class FeedMetrics {
       help: 'From the append of an event to the commit of what its handlers wrote, by topic.',
       labels: ['topic'],
       buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3_600],
+    });
+    this.alterations = metrics.counter({
+      name: 'strongroom_altered_messages_total',
+      help: 'Messages of recorded events whose content is not that of the ledger, or whose place is not that of their event, by topic and by what is wrong. The event of the ledger was handled.',
+      labels: ['topic', 'what'],
     });
     metrics.gauge({
       name: 'strongroom_feed_lag_events',
@@ -60,6 +69,10 @@ export class FeedMetrics {
 
   newer(topic: string): void {
     this.events.inc({ topic, outcome: 'newer' });
+  }
+
+  altered(topic: string, what: Altered): void {
+    this.alterations.inc({ topic, what });
   }
 
   gone(topic: string, messages: number): void {

@@ -16,6 +16,8 @@ export interface Handled {
   offset: bigint;
   /** The ledger position of the last event handled. */
   position: number;
+  /** Over how many partitions the relay spreads the keys of the topic; null or undefined when no relay has told. */
+  spreadOver?: number | null;
 }
 
 /** Keeps how far a group is. */
@@ -26,6 +28,9 @@ export interface Offsets {
 }
 
 const rows = z.array(z.object({ partition: z.int(), offset: z.coerce.bigint(), position: z.coerce.number() }));
+const lockedRows = z.array(
+  z.object({ offset: z.coerce.bigint(), position: z.coerce.number(), spreadOver: z.int().nullable() }),
+);
 
 /** Locks the partition until the transaction ends. */
 async function lockHandled(
@@ -38,13 +43,14 @@ async function lockHandled(
     key,
   );
   const found: unknown = await manager.query(
-    `select partition, "offset", position from feed_offset
-     where consumer_group = $1 and source = $2 and topic = $3 and partition = $4 for update`,
+    `select "offset", position,
+       (select c.partitions from relay_cursor c where c.source = o.source and c.topic = o.topic) as "spreadOver"
+     from feed_offset o where consumer_group = $1 and source = $2 and topic = $3 and partition = $4 for update`,
     key,
   );
-  const [row] = rows.parse(found);
+  const [row] = lockedRows.parse(found);
   if (!row) throw new Error(`the offset of ${topic}/${partition} for ${group} is gone`);
-  return { offset: row.offset, position: row.position };
+  return row;
 }
 
 async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, position }: Handled): Promise<void> {
@@ -108,19 +114,22 @@ export async function handledOf(
 }
 
 /**
- * Whether the message was handled before. The position of its event tells that, also when a relay has sent the event twice
- * or the topic was made anew. A message without an event has only its offset.
+ * Whether the message was handled before. The position that it tells says so, also when a relay has sent the event twice or
+ * the topic was made anew. A message that tells none has only its offset.
  */
-export function isRepetition({ message, event }: ReadMessage, handled: Handled): boolean {
-  return event ? event.position <= handled.position : message.offset <= handled.offset;
+export function isRepetition({ message, place }: ReadMessage, handled: Handled): boolean {
+  return place ? place.position <= handled.position : message.offset <= handled.offset;
 }
 
 /**
- * How far the group is after the message. Only an event moves the position, because the position in a header could be wrong
- * and skip events. A new event moves the offset even to a lower one: its topic was made anew then.
+ * How far the group is after a message whose event the ledger has at its place, and that lies where it belongs. No other
+ * message moves the position, because it could skip events. A new event moves the offset even to a lower one: its topic was
+ * made anew then.
  */
-export function after({ message, event }: ReadMessage, handled: Handled): Handled {
-  if (event && event.position > handled.position) return { offset: message.offset, position: event.position };
+export function after({ message, place }: Pick<ReadMessage, 'message' | 'place'>, handled: Handled): Handled {
+  if (place && place.position > handled.position) {
+    return { ...handled, offset: message.offset, position: place.position };
+  }
   return passedOver(message, handled);
 }
 

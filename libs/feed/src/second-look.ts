@@ -76,6 +76,7 @@ export class SecondLook {
           },
           setAside: () => found.inc({ type: 'any', outcome: 'set-aside' }),
           unrecorded: () => {},
+          altered: () => {},
           newer: () => found.inc({ type: 'any', outcome: 'newer' }),
         },
         publishDeadLetter: async () => {},

@@ -18,6 +18,7 @@ export { heldVerdicts } from './held-verdicts.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, isOutageForAll, LedgerFault } from './ledger-fault.js';
+export { type BrokenLink, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from './links.js';
 export { type LiveSchedule, liveSchedules } from './live-schedules.js';
 export {
   isForNewerVersion,

@@ -12,16 +12,12 @@ import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 
-/** The lock that `ledger_append` takes. */
-const appendLock = 7_236_001;
-
 const accountIds = z.array(z.object({ account_id: z.string() }));
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
-const streamPlaces = z.array(z.object({ stream: z.string(), position: z.int() }));
+const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
 const looks = z.array(z.object({ read: z.int(), end: z.coerce.number(), found: streamPlaces })).length(1);
-const idsOfPositions = z.array(z.object({ position: z.coerce.number(), id: z.string() }));
 
 export class Ledger {
   private readonly appends: Appends;
@@ -134,12 +130,6 @@ export class Ledger {
     return readEvents(rows);
   }
 
-  /** The ids of the events at these positions, by position. A position without an event is left out. */
-  async idsAt(manager: EntityManager, at: readonly number[]): Promise<Map<number, string>> {
-    const rows: unknown = await manager.query('select position, id from ledger_event where position = any($1)', [at]);
-    return new Map(idsOfPositions.parse(rows).map(({ position, id }) => [position, id]));
-  }
-
   /** The ids of all accounts that have an event, in order. */
   async accounts(): Promise<string[]> {
     const rows: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
@@ -172,9 +162,12 @@ export class Ledger {
     return typesOfPositions.parse(rows);
   }
 
-  /** The events at these positions, in order. A position without an event is left out. */
-  async eventsAt(at: readonly number[]): Promise<TailRow[]> {
-    const rows: unknown = await this.dataSource.query(
+  /**
+   * The events at these positions, in order, as the manager's transaction sees them. A position without an event is left out.
+   * They are not parsed yet.
+   */
+  async eventsAt(at: readonly number[], manager = this.dataSource.manager): Promise<TailRow[]> {
+    const rows: unknown = await manager.query(
       `select ${eventColumns} from ledger_event where position = any($1) order by position`,
       [at],
     );
@@ -259,19 +252,14 @@ export class Ledger {
     { kind, key }: { kind: string; key: string },
     holder: string,
   ): Promise<boolean> {
-    const rows: unknown = await manager.query(
-      `with locked as materialized (select pg_advisory_xact_lock($4)), taken as (
-         insert into ledger_claim (kind, key, stream) select $1, $2, $3 from locked on conflict do nothing returning 1
-       ) select from taken`,
-      [kind, key, holder, appendLock],
-    );
-    return z.array(z.unknown()).parse(rows).length > 0;
+    const rows: unknown = await manager.query('select ledger_take_claim($1, $2, $3) as taken', [kind, key, holder]);
+    return z.array(z.object({ taken: z.boolean() })).parse(rows)[0]?.taken ?? false;
   }
 
   /** Gives back claims of one kind without an event, no matter which streams hold them, within the caller's transaction. */
   async releaseClaims(manager: EntityManager, kind: string, keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
-    await manager.query('delete from ledger_claim where kind = $1 and key = any($2)', [kind, keys]);
+    await manager.query('select ledger_give_back_claims($1, $2)', [kind, keys]);
   }
 
   /** The claims of this kind that are held, as the caller's transaction sees it: by key, the stream that holds it. */

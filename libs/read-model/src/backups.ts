@@ -48,6 +48,7 @@ export function deletable({ id, sha256, endedAt, mark }: BackupRow) {
 /** The columns that retention needs to judge a backup. */
 const heldColumns = {
   id: true,
+  accountId: true,
   instanceId: true,
   scheduleId: true,
   slotAt: true,
@@ -150,7 +151,8 @@ export class Backups {
     const found: unknown = await this.dataSource.query(
       `with recursive made as (
          select id, 0 as depth from backup_view where id = $1 and account_id = $2
-         union all select b.id, made.depth + 1 from backup_view b join made on b.parent_id = made.id
+         union all
+         select b.id, made.depth + 1 from backup_view b join made on b.parent_id = made.id where b.account_id = $2
        ) select id from made order by depth, id`,
       [id, accountId],
     );

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AppName, ConfigFault, deletionRulesOf, loadConfig } from './config.js';
+import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig } from './config.js';
 
 const key = Buffer.alloc(32, 7);
 const environment = {
@@ -264,6 +264,22 @@ describe('the configuration', () => {
     });
     const missing = { STRONGROOM_DATABASE_URL_FILE: join(directory, 'none') };
     expect(Object.keys(problemsOf('api', { ...rest, ...files, ...missing }))).toEqual(['STRONGROOM_DATABASE_URL_FILE']);
+  });
+
+  it('takes several keys, of which the first seals, and knows the file that they came from', () => {
+    const former = Buffer.alloc(32, 2);
+    const text = [key, former].map((each) => each.toString('base64')).join(',');
+    const config = loadConfig('api', { ...environment, STRONGROOM_SECRET_KEY: text });
+    expect(config).toMatchObject({ secretKey: key, formerSecretKeys: [former] });
+    expect(config.secretKeyFile).toBeUndefined();
+    expect(keyRingOf(config).all.map(({ bytes }) => bytes)).toEqual([key, former]);
+    const secretKeyFile = join(directory, 'ring');
+    writeFileSync(secretKeyFile, text);
+    const { STRONGROOM_SECRET_KEY: _, ...rest } = environment;
+    expect(loadConfig('api', { ...rest, STRONGROOM_SECRET_KEY_FILE: secretKeyFile })).toMatchObject({ secretKeyFile });
+    expect(Object.keys(problemsOf('api', { ...environment, STRONGROOM_SECRET_KEY: `${text},half` }))).toEqual([
+      'STRONGROOM_SECRET_KEY',
+    ]);
   });
 
   it('never tells a secret, however wrong it is', () => {

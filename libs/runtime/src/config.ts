@@ -4,6 +4,7 @@
  */
 import { Fault } from '@strongroom/contracts';
 import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
+import { KeyRing } from './key-ring.js';
 import * as deletion from './settings/deletion.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
@@ -72,8 +73,12 @@ export interface AppConfig {
   copyRegions: readonly string[];
   /** Only the API has it. */
   identity?: IdentityConfig;
-  /** 32 bytes. */
+  /** The newest key, of 32 bytes. */
   secretKey?: Buffer;
+  /** The keys before it, which open what they have sealed; left out when there are none. */
+  formerSecretKeys?: readonly Buffer[];
+  /** The file that the keys came from. */
+  secretKeyFile?: string;
   logLevel: service.LogLevel;
   leaseMs: number;
   catchUpMs: number;
@@ -131,7 +136,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
   const publicUrl = given.valueIfSet(service.publicUrl);
-  const secretKey = given.valueIfSet(work.secretKey);
+  const [secretKey, ...formerSecretKeys] = given.valueIfSet(work.secretKey) ?? [];
+  const secretKeyFile = given.fileOf(work.secretKey);
   const instancesFolder = given.valueIfSet(work.instancesFolder);
   return {
     app,
@@ -145,6 +151,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyRegions: [...vaults.keys()].filter((region) => region !== homeRegion),
     ...(app === 'api' && { identity: identityOf(given) }),
     ...(secretKey !== undefined && { secretKey }),
+    ...(formerSecretKeys.length > 0 && { formerSecretKeys }),
+    ...(secretKeyFile !== undefined && { secretKeyFile }),
     logLevel: given.value(service.logLevel),
     leaseMs: given.value(work.lease),
     catchUpMs: given.value(work.catchUp),
@@ -172,6 +180,15 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     rateLimits: given.value(limits.rateLimits),
     supervised: given.value(service.supervised) === '1',
   };
+}
+
+/** The keys of an app that has some. */
+export function keyRingOf({
+  secretKey,
+  formerSecretKeys = [],
+  secretKeyFile,
+}: Pick<ConfigOf['api'], 'secretKey' | 'formerSecretKeys' | 'secretKeyFile'>): KeyRing {
+  return new KeyRing([secretKey, ...formerSecretKeys], secretKeyFile);
 }
 
 /** What an environment sets under our prefix without any effect, in whole sentences, and never with a value. */

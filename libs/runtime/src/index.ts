@@ -13,6 +13,7 @@ export * from './jobs/jobs.js';
 export * from './jobs/leased-worker.js';
 export * from './jobs/missing-jobs.js';
 export * from './jobs/put-back.js';
+export { KeyRing, type SecretKey, secretKeyBytes, secretKeysIn } from './key-ring.js';
 export * from './known-vaults.js';
 export * from './log.js';
 export * from './metrics.js';

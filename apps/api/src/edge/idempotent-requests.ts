@@ -8,7 +8,7 @@ import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
 import { idempotencyKey, Ledger } from '@strongroom/ledger';
-import { Clock, type ConfigOf, configToken, Ids } from '@strongroom/runtime';
+import { Clock, type ConfigOf, configToken, Ids, type KeyRing, keyRingOf } from '@strongroom/runtime';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { HttpFault } from './http-fault.js';
@@ -56,16 +56,16 @@ const rows = z.array(
 const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
 
 export class IdempotentRequests {
-  private readonly fingerprintKey: Buffer;
+  private readonly ring: KeyRing;
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(Ids) private readonly ids: Ids,
     @Inject(Clock) private readonly clock: Clock,
-    @Inject(configToken) { secretKey }: ConfigOf['api'],
+    @Inject(configToken) config: ConfigOf['api'],
   ) {
-    this.fingerprintKey = Buffer.from(hkdfSync('sha256', secretKey, '', 'strongroom idempotent requests', 32));
+    this.ring = keyRingOf(config);
   }
 
   /**
@@ -74,12 +74,13 @@ export class IdempotentRequests {
    */
   async begin(request: KeyedRequest): Promise<Begun> {
     await this.forgetIfOld(request);
+    const fingerprints = this.fingerprintsOf(request);
     // Each attempt begins its day anew as long as it is not answered: its claim must not be forgotten during an attempt.
     await this.dataSource.query(
       `insert into idempotent_request as r (account_id, key, fingerprint, resource_id) values ($1, $2, $3, $4)
        on conflict (account_id, key) do update set begun_at = now()
-         where r.status is null and r.fingerprint = excluded.fingerprint`,
-      [request.accountId, request.key, this.fingerprintOf(request), this.ids.next()],
+         where r.status is null and r.fingerprint = any($5)`,
+      [request.accountId, request.key, fingerprints[0], this.ids.next(), fingerprints],
     );
     return this.outcomeOf(request);
   }
@@ -121,7 +122,7 @@ export class IdempotentRequests {
     );
     const [row] = rows.parse(found);
     if (!row) throw new Error(`the idempotency key ${key} vanished while it was in use`);
-    if (!row.fingerprint.equals(this.fingerprintOf(request))) {
+    if (!this.fingerprintsOf(request).some((each) => row.fingerprint.equals(each))) {
       throw new HttpFault(
         'unprocessableEntity',
         'Idempotency-Key: was sent with another request within the last 24 hours. Use a new key for a new request.',
@@ -182,12 +183,14 @@ export class IdempotentRequests {
 
   /**
    * Only a digest of the request is kept. It is made with a key that the database never sees, because a body may hold a
-   * password that can be guessed.
+   * password that can be guessed. The digests are those of every key, the newest first: the key may have changed since.
    */
-  private fingerprintOf({ method, path, body }: KeyedRequest): Buffer {
-    return createHmac('sha256', this.fingerprintKey)
-      .update(`${method} ${path}\n${JSON.stringify(body ?? null)}`)
-      .digest();
+  private fingerprintsOf({ method, path, body }: KeyedRequest): Buffer[] {
+    const text = `${method} ${path}\n${JSON.stringify(body ?? null)}`;
+    return this.ring.all.map(({ bytes }) => {
+      const key = Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32));
+      return createHmac('sha256', key).update(text).digest();
+    });
   }
 }
 

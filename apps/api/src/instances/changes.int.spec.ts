@@ -240,6 +240,41 @@ describe('the credential of an instance', () => {
   });
 });
 
+describe('the seal of a credential', () => {
+  const inForce = async (id: string) => {
+    const state = fold(instanceDecider, await gateway.ledger.readStream(streamOf('instance', id)));
+    if (state.is !== 'registered') throw new Error('the instance is not registered');
+    return state;
+  };
+
+  it('is made anew with each change of the connection, and with no other change', async () => {
+    const id = await registered();
+    const { credentialId: first } = await inForce(id);
+    expect((await patch(id, { name: 'bills' })).status).toBe(202);
+    expect((await patch(id, { connection: { database: 'template1' } })).status).toBe(202);
+    expect((await inForce(id)).credentialId ?? null).toBe(first ?? null);
+    const seen = new Set([first ?? null]);
+    for (const connection of [{ host: 'localhost' }, { port: 1 }, { user: 'another' }, { tls: 'require' }]) {
+      expect((await patch(id, { connection, verify: false })).status).toBe(202);
+      const { credentialId = null } = await inForce(id);
+      expect(seen).not.toContain(credentialId);
+      seen.add(credentialId);
+    }
+    const { host, port, user } = { host: '127.0.0.1', port: customer.server.port, user: 'backup' };
+    expect((await patch(id, { connection: { host, port, user, tls: 'disable' } })).status).toBe(202);
+  });
+
+  it('that can not be opened is not carried to another server, tried or not', async () => {
+    const id = await registered();
+    await gateway.sql(`update instance_credential set ciphertext = 'spoilt' where instance_id = '${id}'`);
+    const [status, , message] = fullFaultOf(await patch(id, { connection: { host: 'localhost' }, verify: false }));
+    expect(status).toBe(422);
+    expect(message).toMatch(/instance\.connection\.password: is needed with another connection/);
+    const { password } = customer.server;
+    expect((await patch(id, { connection: { host: 'localhost', password } })).status).toBe(202);
+  });
+});
+
 describe('the connection of an instance', () => {
   it('is tried first, and counts with the version that the server told', async () => {
     const id = await registered();

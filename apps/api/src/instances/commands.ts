@@ -77,8 +77,9 @@ export class InstanceCommands {
     // is removed in time.
     // Versions that know no client certificates find no credential that they could not read.
     const credentialId = credential.clientKey === undefined ? null : this.ids.next();
-    if (credentialId === null) await this.credentials.put(instanceId, credential);
-    else await this.credentials.add({ instanceId, credentialId }, credential);
+    const bound = { accountId: caller.accountId, instanceId, endpoint: server.endpoint };
+    if (credentialId === null) await this.credentials.put(bound, credential);
+    else await this.credentials.add({ ...bound, credentialId }, credential);
     return this.run(caller, { type: 'RegisterInstance', instanceId, credentialId, ...server }, instanceId);
   }
 
@@ -115,16 +116,17 @@ export class InstanceCommands {
       const expected = expectedVersion(ifMatch, { id: instanceId, version });
       const change = { type: 'ChangeInstance', accountId, instanceId } as const;
       const stored = await this.credentialOf(instance);
-      if (stored instanceof CredentialFault) mustBeGivenAnew(asked, stored);
       const before = { endpoint: instance.endpoint, credential: stored instanceof CredentialFault ? none : stored };
       const connection = asked.connection ? connectionWith(before, asked.connection) : before;
+      if (stored instanceof CredentialFault) mustBeGivenAnew(asked, stored, isSealedAlike(instance, connection));
       const changes = this.changesOf(instance, before, { name: asked.name, connection });
       // What the domain refuses is not tried.
       unlessRefused('ChangeInstance', decide(instanceDecider, { ...change, changes }, state));
       if (!caller.may('instance.lead-elsewhere')) mustGivePassword(asked, instance, connection);
       const told = await this.tried(instance, asked, changes, connection);
       const { credentialId } = changes;
-      if (credentialId) await this.credentials.add({ instanceId, credentialId }, connection.credential);
+      const { endpoint, credential } = connection;
+      if (credentialId) await this.credentials.add({ accountId, instanceId, credentialId, endpoint }, credential);
       // A name stands alone. A connection was put together from the one before, which must still be in force.
       const ifVersion = asked.connection ? version : expected;
       const target = { ...targetOf(caller, instanceId, instanceId), ifVersion };
@@ -221,7 +223,10 @@ export class InstanceCommands {
     return {
       ...(name !== instance.name && { name }),
       ...(!isSameEndpoint(endpoint, instance.endpoint) && { endpoint }),
-      ...(!isSameCredential(credential, before.credential) && { credentialId: this.ids.next() }),
+      // A credential is sealed for its connection, so it is sealed anew for another one.
+      ...((!isSameCredential(credential, before.credential) || !isSealedAlike(instance, connection)) && {
+        credentialId: this.ids.next(),
+      }),
     };
   }
 
@@ -244,16 +249,26 @@ export class InstanceCommands {
   }
 }
 
+/** Whether the seal of the instance's credential holds for the connection too. */
+function isSealedAlike({ endpoint: before }: RegisteredInstance, { endpoint }: Connection): boolean {
+  const { host, port, user, tls, caCertificate = null } = endpoint;
+  const isSameServer = host === before.host && port === before.port && user === before.user;
+  return isSameServer && tls === before.tls && (caCertificate ?? null) === (before.caCertificate ?? null);
+}
+
 /**
- * A connection is not tried with a credential that can't be opened: the server's answer would blame the password.
+ * A credential that can't be opened can't be sealed for another connection. Nor is a connection tried with it: the server's answer would
+ * blame the password.
  * @throws {HttpFault} unprocessableEntity
  */
-function mustBeGivenAnew({ connection, verify = true }: ChangeInstanceRequest, { message }: CredentialFault): void {
-  if (!verify || !connection || connection.password !== undefined) return;
-  throw new HttpFault(
-    'unprocessableEntity',
-    `instance.connection.password: is needed to try the connection. ${message}`,
-  );
+function mustBeGivenAnew(
+  { connection, verify = true }: ChangeInstanceRequest,
+  { message }: CredentialFault,
+  isSealedAlready: boolean,
+): void {
+  if (!connection || connection.password !== undefined || (!verify && isSealedAlready)) return;
+  const why = isSealedAlready ? 'to try the connection' : 'with another connection';
+  throw new HttpFault('unprocessableEntity', `instance.connection.password: is needed ${why}. ${message}`);
 }
 
 /**

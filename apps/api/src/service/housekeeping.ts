@@ -1,12 +1,17 @@
-/** What the gateway does by itself: it forgets idempotent requests after a day, and removes credentials that no instance has. */
+/**
+ * What the gateway does by itself: it forgets idempotent requests after a day, removes credentials that no instance has, and seals those
+ * anew that are sealed under a former key.
+ */
 import { type BeforeApplicationShutdown, Inject, type OnApplicationBootstrap } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken, WorkLoop } from '@strongroom/runtime';
 import { IdempotentRequests } from '../edge/idempotent-requests.js';
 import { removeLeftCredentials } from '../instances/left-credentials.js';
+import { Resealing } from '../instances/resealing.js';
 
 const intervalMs = 600_000;
+const resealMs = 60_000;
 
 export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly loops: WorkLoop[];
@@ -17,6 +22,7 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
     @Inject(Ledger) ledger: Ledger,
     @Inject(loggerToken) log: Logger,
   ) {
+    const resealing = new Resealing({ credentials, ledger, log });
     this.loops = [
       new WorkLoop({ name: 'forgetting idempotent requests', intervalMs, log, pass: () => requests.purge() }),
       new WorkLoop({
@@ -28,6 +34,7 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
           if (instances.length > 0) log.info({ instances }, 'removed credentials that no instance has');
         },
       }),
+      new WorkLoop({ name: 'sealing credentials anew', intervalMs: resealMs, log, pass: () => resealing.some() }),
     ];
   }
 

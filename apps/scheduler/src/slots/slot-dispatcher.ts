@@ -190,6 +190,12 @@ export class SlotDispatcher {
         gone.push(scheduleId);
         continue;
       }
+      if (isApart(timer, schedule, instance)) {
+        // The timer is made anew from its schedule, if that is the instance's.
+        if (instance.accountId === schedule.accountId) gone.push(scheduleId);
+        else await this.hold(manager, scheduleId, schedule.accountId, 'it is not of the account of its instance');
+        continue;
+      }
       const { paused, missed, fire, next } = slotsOf(timer, history, { now, doubtMs, room, catchUpMs: this.catchUpMs });
       if (fire && isIncremental(fire) && this.parents.mayLack(accountId)) {
         this.held.hold(scheduleId, soonMs);
@@ -297,6 +303,16 @@ const noHistory: readonly RecordedEvent[] = [];
 
 function streamsOf({ scheduleId, instanceId }: SlotTimer) {
   return [streamOf('schedule', scheduleId), streamOf('instance', instanceId)];
+}
+
+/** A timer is a row that can be changed. What is asked for is what the ledger says of the schedule and of its instance. */
+function isApart(
+  { accountId, instanceId }: SlotTimer,
+  schedule: { accountId: string; instanceId: string },
+  instance: { accountId: string },
+): boolean {
+  const isOfSchedule = accountId === schedule.accountId && instanceId === schedule.instanceId;
+  return !isOfSchedule || instance.accountId !== schedule.accountId;
 }
 
 interface Judging {

@@ -10,6 +10,9 @@ import { Backups, type Views } from '@strongroom/read-model';
 import { endsWithin, type Logger } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { SlotDecision } from './slot-decision.js';
+import type { SlotTimer } from './slot-timers.js';
+
+type CompletedState = Extract<BackupState, { is: 'completed' }>;
 
 /** How long a pass waits for views. Those of a large account may take longer, and are waited for in the next passes. */
 const longestWaitMs = 1_000;
@@ -62,7 +65,8 @@ export class SlotParents {
       const { id: parentId = '', isWhole } = newest.get(timer.instanceId) ?? {};
       // The view may be a moment behind the ledger: a backup that was just deleted is no parent.
       const parent = parents.get(parentId);
-      if (isWhole && parent?.is === 'completed') {
+      const isOwn = parent?.is === 'completed' && isOf(parent, timer);
+      if (isWhole && isOwn) {
         Object.assign(command, { parent, request: { ...command.request, parentId } });
         continue;
       }
@@ -99,6 +103,10 @@ export class SlotParents {
       this.folding.delete(accountId);
     }
   }
+}
+
+function isOf({ accountId, request }: CompletedState, timer: SlotTimer): boolean {
+  return accountId === timer.accountId && request.instanceId === timer.instanceId;
 }
 
 function stateOf(events: readonly RecordedEvent[]): BackupState | undefined {

@@ -8,8 +8,10 @@
 -- Guards:
 --   * A job that is there already stays as it is, and is asked for once more: its holder does it again.
 --   * Jobs are written in order of their key. Two transactions that add the same jobs wait for each other and do not deadlock.
+--   * It runs with the rights of its owner, so that a service that only asks for jobs needs no right on the table.
 --   * A job that comes with an event leaves a row in job_news. The handler of the event takes the row, and adds nothing.
-create or replace function job_add(jobs jsonb) returns void language sql as $$
+create or replace function job_add(jobs jsonb) returns void
+  language sql security definer set search_path from current as $$
   insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
   select distinct on (kind, id) kind, id, coalesce(lane, ''), "accountId", coalesce("readyAt", now()), now(), "totalBytes"
   from jsonb_to_recordset(jobs) as added(

@@ -18,9 +18,18 @@
 --   * The statement after the lock takes a snapshot of its own, and so sees every append before it.
 --   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
 --   * A claim is given back only by the stream that holds it.
+--   * A stream has one account, and no event names an instance of another account. What does is refused, and its call with it: no reader
+--     has to expect such an event.
+--   * Each event is linked to the one before it: its link is SHA-256 over that one's link and the digest of the event. The digest is that
+--     of the event as a JSON array, in the order that is written below. `strongroom ledger verify` computes it again.
+--   * It runs with the rights of its owner, so that no service needs a right on the tables. A service appends only to streams of the
+--     aggregates that ledger_writer gives its role.
 create or replace function ledger_append(requests jsonb)
   returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)
-  language plpgsql as $$
+  language plpgsql security definer set search_path from current as $$
+declare
+  permitted text[] := ledger_permitted();
+  places regclass := pg_get_serial_sequence('ledger_event', 'position');
 begin
   perform pg_advisory_xact_lock(7236001);
   return query
@@ -33,6 +42,20 @@ begin
       case when head.version <> a."expectedVersion" then 'conflict'
            when taken.kind is not null then 'claimed'
            when used_up.kind is not null then 'used-up'
+           when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
+             then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
+           -- Subqueries and no joins: without statistics a join might read the whole ledger.
+           when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
+             then ledger_refuses(a.stream || ' is of another account', 'check_violation')
+           when exists (
+               select from (
+                 select a."instanceId"::text as id union select lower(v->'data'->>'instanceId') from jsonb_array_elements(a.events) v
+               ) named
+               where (select e.account_id from ledger_event e where e.stream = 'instance-' || named.id and e.version = 1) <> a."accountId"
+                 -- What was begun so before can still be ended.
+                 and coalesce((select e.instance_id::text <> named.id and e.data->>'instanceId' is distinct from named.id
+                   from ledger_event e where e.stream = a.stream and e.version = 1), true)
+             ) then ledger_refuses('an event of ' || a.stream || ' names an instance of another account', 'check_violation')
            else 'appended' end as verdict
     from asked a
     cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head
@@ -47,13 +70,30 @@ begin
       where wanted."by" > 0 and coalesce(q.used, 0) + wanted."by" > wanted.most
       order by wanted.kind limit 1
     ) used_up on true
+  ), written as (
+    select asked_for.*, nextval(places) as position
+    from (
+      select j.request, (e.event->>'id')::uuid as id, j.stream, (j."expectedVersion" + e.ordinal)::integer as version, j.aggregate,
+             e.event->>'type' as type, j."accountId" as account_id, j."instanceId" as instance_id,
+             date_trunc('milliseconds', clock_timestamp()) as at, e.event->'data' as data, j.context,
+             row_number() over (order by j.request, e.ordinal) as n
+      from judged j cross join lateral jsonb_array_elements(j.events) with ordinality as e(event, ordinal)
+      where j.verdict = 'appended'
+      order by j.request, e.ordinal
+    ) asked_for
+  ), linked as (
+    select link, n from unnest(ledger_links(
+      (select last.link from ledger_event last order by last.position desc limit 1),
+      (select coalesce(array_agg(sha256(convert_to(jsonb_build_array(w.position, w.id, w.stream, w.version, w.aggregate, w.type, w.account_id,
+         w.instance_id, to_char(w.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), w.data, w.context)::text, 'UTF8')) order by w.n), '{}')
+       from written w)
+    )) with ordinality as made(link, n)
   ), recorded as (
-    insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
-    select (e.event->>'id')::uuid, j.stream, j."expectedVersion" + e.ordinal, j.aggregate, e.event->>'type', j."accountId",
-           j."instanceId", date_trunc('milliseconds', clock_timestamp()), e.event->'data', j.context
-    from judged j cross join lateral jsonb_array_elements(j.events) with ordinality as e(event, ordinal)
-    where j.verdict = 'appended'
-    order by j.request, e.ordinal
+    insert into ledger_event (position, id, stream, version, aggregate, type, account_id, instance_id, at, data, context, link)
+    overriding system value
+    select w.position, w.id, w.stream, w.version, w.aggregate, w.type, w.account_id, w.instance_id, w.at, w.data, w.context, l.link
+    from written w join linked l using (n)
+    order by w.n
     returning ledger_event.stream, ledger_event.position, ledger_event.at
   ), claimed as (
     insert into ledger_claim (kind, key, stream)

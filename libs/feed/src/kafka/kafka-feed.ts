@@ -19,6 +19,7 @@ import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
 import type { LedgerIdentity } from '../ledger-identity.js';
 import { OffsetGap } from '../offset-gap.js';
+import { placesIn } from '../place-of-event.js';
 import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
@@ -115,7 +116,8 @@ export class KafkaFeed extends FeedServer {
   }
 
   private follow(): void {
-    const { dataSource, ledger, group, clock, ids, log, metrics } = this.options;
+    const { dataSource, ledger, group, namespace, clock, ids, log, metrics } = this.options;
+    const placeOf = placesIn(namespace, partitionOfKey);
     const deadLetters = new DeadLetters(dataSource, group, ids, log);
     const parts: KafkaBatchParts = {
       dataSource,
@@ -124,6 +126,10 @@ export class KafkaFeed extends FeedServer {
       handlers: this.handlers,
       deadLetters,
       metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
+      belongs: (event, { topic, partition }, { spreadOver = null }) => {
+        const place = placeOf(event, spreadOver);
+        return topic === place.topic && partition === (place.partition ?? partition);
+      },
       lostOf: (ledger) => this.options.identity.hasLost(ledger, 'Kafka has events that the ledger has not'),
       publishDeadLetter: (message, error) => this.deadLetterTopic.publish(message, error),
     };
@@ -143,7 +149,7 @@ export class KafkaFeed extends FeedServer {
       }),
     ];
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
-    this.earlyLook = new EarlyLook({ ...this.options, handlers: this.handlers, partitionOf: partitionOfKey });
+    this.earlyLook = new EarlyLook({ ...this.options, handlers: this.handlers, placeOf });
     for (const loop of [...this.loops, this.secondLook, this.earlyLook]) loop.start();
   }
 

@@ -14,6 +14,7 @@ export class GivenSettings {
   /** A variable that is empty counts as absent. */
   private readonly given: Map<string, string>;
   private readonly fileProblems: ConfigProblem[] = [];
+  private readonly files = new Map<string, string>();
 
   constructor(
     private readonly app: AppName,
@@ -70,6 +71,11 @@ export class GivenSettings {
     return this.textOf(setting) === undefined ? undefined : setting.form.schema.parse(this.textOf(setting));
   }
 
+  /** The path of the file that the value came from; undefined when it came from none. */
+  fileOf({ name }: Setting<unknown>): string | undefined {
+    return this.files.get(name);
+  }
+
   private textOf(setting: Setting<unknown>): string | undefined {
     return this.given.get(setting.name) ?? defaultOf(setting, this.app);
   }
@@ -106,6 +112,7 @@ export class GivenSettings {
     }
     try {
       this.given.set(variable, readFileSync(path, 'utf8').trim());
+      this.files.set(variable, path);
     } catch (error) {
       const why = messageOf(error);
       this.fileProblems.push({ variable: pointer, problem: `can't be read: ${why}` });

@@ -8,7 +8,7 @@ const brokersForm = 'like kafka-1:9092,kafka-2:9092';
 export const databaseUrl = {
   name: 'STRONGROOM_DATABASE_URL',
   meaning:
-    "The PostgreSQL database that holds the ledger, the views and the jobs. A service brings the database's schema up to date when it starts.",
+    'The PostgreSQL database that holds the ledger, the views and the jobs. A service whose role owns the database brings its schema up to date when it starts. Any other waits until `strongroom migrate` has done that.',
   form: text('like postgres://user:password@host:5432/database', isPostgresUrl),
   usedBy: appNames,
   isRequired: true,

@@ -1,23 +1,20 @@
 /** How backups, copies and built servers are worked on. */
+import { secretKeyBytes, secretKeysIn } from '../key-ring.js';
 import { integer, mustBe, parsedText, seconds, text, wholeTime } from './forms.js';
 import type { Setting } from './setting.js';
 
-const secretBytes = 32;
-const keyForm = `${secretBytes} bytes in base64`;
+const keyForm = `${secretKeyBytes} bytes in base64, or several such keys with commas between them`;
 
 export const secretKey = {
   name: 'STRONGROOM_SECRET_KEY',
   meaning:
-    'The key that seals the passwords of the registered instances. `openssl rand -base64 32` makes one. Without it those passwords are lost, so keep it apart from the database.',
-  form: parsedText(keyForm, (value) => {
-    const key = /^[A-Za-z0-9+/]+={0,2}$/.test(value) ? Buffer.from(value, 'base64') : undefined;
-    return key?.length === secretBytes ? key : mustBe(keyForm);
-  }),
+    'The key that seals the passwords of the registered instances. `openssl rand -base64 32` makes one. Without it those passwords are lost, so keep it apart from the database. Of several keys the first seals, and each opens what it has sealed: `strongroom keys rotate` puts a new one first. A file is read again while the service runs.',
+  form: parsedText(keyForm, (value) => secretKeysIn(value) ?? mustBe(keyForm)),
   usedBy: ['api', 'scheduler'],
   isRequired: true,
   isSecret: true,
   mayBeFile: true,
-} satisfies Setting<Buffer>;
+} satisfies Setting<[Buffer, ...Buffer[]]>;
 
 export const instancesFolder = {
   name: 'STRONGROOM_INSTANCES_DIR',

@@ -28,6 +28,7 @@ export class Ancestor {
     if (parentId === null) return 'there';
     const id = copyId(parentId, region);
     const parent = await this.ledger.stateOf(copyDecider, id);
+    if (parent.is !== 'absent' && parent.accountId !== this.copy.accountId) return missing(parentId);
     switch (parent.is) {
       case 'completed':
         return (await this.isStillThere(parentId)) ? 'there' : this.lose(id, parentId);
@@ -48,18 +49,15 @@ export class Ancestor {
     const { request } = this.copy;
     const backup = await this.ledger.stateOf(backupDecider, parentId);
     // A deleted backup can be brought back while its bytes are there, and so can this one.
-    if ((backup.is === 'completed' || backup.is === 'marked') && backup.completed) {
+    const isThere = backup.is === 'completed' || backup.is === 'marked';
+    if (isThere && backup.completed && backup.accountId === this.copy.accountId) {
       if (backup.completed.region === request.region && (await this.isStillThere(parentId))) return 'there';
       const asked = copyRequest(backup.completed, request.region);
       await this.ledger.record(copyDecider, id, { type: 'RequestCopy', request: asked });
       return 'awaited';
     }
     // The deletion of the parent deletes this backup too.
-    return {
-      is: 'gone',
-      code: 'parent-missing',
-      reason: `The backup that it is built on, ${parentId}, is not there any more.`,
-    };
+    return missing(parentId);
   }
 
   private async lose(id: string, parentId: string): Promise<AncestorFound> {
@@ -80,4 +78,9 @@ export class Ancestor {
       return !isSpoilt(error);
     }
   }
+}
+
+function missing(parentId: string): AncestorFound {
+  const reason = `The backup that it is built on, ${parentId}, is not there any more.`;
+  return { is: 'gone', code: 'parent-missing', reason };
 }

@@ -4,12 +4,16 @@
  */
 import { type EventData, faultOf, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
 import {
+  ApartFault,
   attemptsByRegion,
   backupDecider,
   type CopyCommand,
   type CopyState,
   copyDecider,
   fold,
+  isCopyId,
+  isCopyOf,
+  mustBelong,
 } from '@strongroom/domain';
 import {
   type CausedLedger,
@@ -51,6 +55,8 @@ interface Asked<Copy extends RequestedCopy = RequestedCopy> {
 /** A copy that this attempt is to make. */
 interface ToMake extends Asked<OpenCopy> {
   backup: EventData<'BackupCompleted'>;
+  /** Whether the request is not for a copy of that backup in that region, or is of another account. */
+  isApart: boolean;
   thisAttempt: { copyId: string; attempt: number };
   /** The number of this attempt in the target's vault, where attempts at the backup itself count as well. */
   attemptInVault: number;
@@ -86,6 +92,9 @@ export class CopyAttempt {
     const request = history.findLast(isAsking);
     if (copy.is === 'absent' || !request) return 'finished';
     const { backupId, region } = copy.request;
+    if (!isCopyId(job.id, copy.request)) {
+      throw new ApartFault(`Copy ${job.id} is not the copy of backup ${backupId} in ${region}.`);
+    }
     const log = parts.log.child({ copy: job.id, backup: backupId, region, ...request.context });
     return this.performOn({ copy, history, ledger: this.ledger.causedBy(request, parts.replicator), log });
   }
@@ -111,14 +120,16 @@ export class CopyAttempt {
     const history = await this.ledger.history(streamOf('backup', backupId));
     const backup = fold(backupDecider, history);
     // A deleted backup can be brought back while its bytes are there, and its copies with it.
-    const completed = backup.is === 'completed' || backup.is === 'marked' ? backup.completed : undefined;
-    if (!completed) return this.drop(asked);
+    if ((backup.is !== 'completed' && backup.is !== 'marked') || !backup.completed) return this.drop(asked);
+    const { completed } = backup;
     // Of two attempts that begin at once, the stream refuses one: both have the same number.
     const attempt = asked.copy.attempt + 1;
     return this.prepare({
       ...asked,
       log: asked.log.child({ attempt }),
       backup: completed,
+      isApart:
+        backup.accountId !== asked.copy.accountId || !isCopyOf(asked.copy.request, { backup: completed, id: copyId }),
       thisAttempt: { copyId, attempt },
       attemptInVault: attempt + (attemptsByRegion(history).get(region) ?? 0),
     });
@@ -133,6 +144,7 @@ export class CopyAttempt {
   /** The copy's parent comes first, and no attempt begins while the region is known to be away. */
   private async prepare(toMake: ToMake): Promise<Performed> {
     const { copy, history, ledger } = toMake;
+    if (toMake.isApart) return this.begin(toMake, apartFrom(copy.request));
     const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
     if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
@@ -291,6 +303,8 @@ export class CopyAttempt {
     const copy = await this.ledger.stateOf(copyDecider, copyId);
     const history = await this.ledger.history(streamOf('backup', backupId));
     if (copy.is !== 'deleting' && copy.is !== 'deleted') return 'finished';
+    const [requested] = history;
+    if (requested) mustBelong(`Copy ${copyId} does not belong to the account of backup ${backupId}.`, copy, requested);
     const attempt = copy.attempt + (attemptsByRegion(history).get(region) ?? 0);
     try {
       await endingWith(vaults.of(region), this.hold.signal).purge(backupId, attempt);
@@ -315,6 +329,15 @@ export class CopyAttempt {
   private record({ ledger }: Asked, command: CopyCommand): Promise<Executed | Refusal> {
     return ledger.record(copyDecider, this.job.id, command);
   }
+}
+
+function apartFrom({
+  copyId,
+  backupId,
+  region,
+}: RequestedCopy['request']): Exclude<AncestorFound, 'awaited' | 'there'> {
+  const { code, message } = new ApartFault(`Copy ${copyId} is not that of backup ${backupId} in ${region}.`);
+  return { is: 'gone', code, reason: message };
 }
 
 /** The pause after so many failed attempts. It doubles with each of them. */

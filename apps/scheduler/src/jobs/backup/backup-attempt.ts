@@ -20,6 +20,7 @@ import {
   fold,
   instanceDecider,
   leftOfWindow,
+  mustBelong,
   type NextTry,
   nextTry,
   type RegisteredInstance,
@@ -225,7 +226,10 @@ export class BackupAttempt {
     const { backup, ledger } = asked;
     const parentId = backup.madeFull ? null : backup.request.parentId;
     try {
-      if (parentId !== null) await new ParentCheck(this.parts, ledger).check(parentId);
+      if (parentId !== null) {
+        const { accountId, request } = backup;
+        await new ParentCheck(this.parts, ledger).check(parentId, { accountId, instanceId: request.instanceId });
+      }
       return await this.storeOn(parentId, backup, startedAt);
     } catch (error) {
       if (isOutageOfParent(error)) throw error.cause;
@@ -247,14 +251,11 @@ export class BackupAttempt {
     return !isRefusal(told);
   }
 
-  private async storeOn(
-    parentId: string | null,
-    { accountId, request }: OpenBackup,
-    startedAt: Date,
-  ): Promise<StoredBackup> {
+  private async storeOn(parentId: string | null, backup: OpenBackup, startedAt: Date): Promise<StoredBackup> {
     const { credentials, takerFor, vault, clock, backupLimits } = this.parts;
+    const { accountId, request } = backup;
     const { instanceId } = request;
-    const instance = await this.instance(instanceId);
+    const instance = await this.instance(backup);
     const { endpoint, name: instanceName } = instance;
     this.endpoint = endpoint;
     const { password = '', clientKey } =
@@ -280,9 +281,11 @@ export class BackupAttempt {
     });
   }
 
-  private async instance(instanceId: string): Promise<RegisteredInstance> {
+  private async instance({ accountId, request: { instanceId } }: OpenBackup): Promise<RegisteredInstance> {
     const instance = await this.ledger.stateOf(instanceDecider, instanceId);
     if (instance.is !== 'registered') throw new InstanceForgotten(instanceId);
+    const what = `Instance ${instanceId} does not belong to the account of backup ${this.backupId}.`;
+    mustBelong(what, instance, { accountId, instanceId });
     const { isServedHere } = this.parts;
     if (instance.builtFrom === null || !isServedHere || (await isServedHere(instance))) return instance;
     // Another server may listen on the same port here.

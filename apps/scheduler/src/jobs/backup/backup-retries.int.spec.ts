@@ -203,7 +203,7 @@ describe('a backup whose fault does not pass', () => {
     await customer.kill();
     await attempt(backupId);
     await customer.restart();
-    await world.credentials.put(instanceId, { password: 'another' });
+    await world.setPassword(instanceId, 'another');
     expect(await attempt(backupId, { attempt: 2 })).toBe('finished');
     expect(await lastOf(backupId)).toMatchObject({
       type: 'BackupFailed',
@@ -212,7 +212,7 @@ describe('a backup whose fault does not pass', () => {
   });
 
   it.each([
-    ['the password is wrong', async () => world.credentials.put(instanceId, { password: 'another' })],
+    ['the password is wrong', async () => world.setPassword(instanceId, 'another')],
     ['the instance was forgotten', async () => forget(instanceId)],
   ])('because %s is FAILED at once', async (_, breakIt) => {
     const backupId = await ofSlot();

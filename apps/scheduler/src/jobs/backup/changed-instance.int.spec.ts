@@ -60,7 +60,9 @@ describe('the backups of an instance that is changed', () => {
   it('are taken with the credential that an event names, and not with one that is only stored', async () => {
     const [credentialId, password] = [world.ids.next(), randomBytes(8).toString('hex')];
     // As a process leaves it that dies before the event.
-    await world.credentials.add({ instanceId, credentialId }, { password });
+    const { host, port, user } = customer.server;
+    const endpoint = { host, port, user, tls: 'disable' } as const;
+    await world.credentials.add({ accountId: 'acme', instanceId, credentialId, endpoint }, { password });
     expect(await rowOf(await backUp(instanceId))).toMatchObject({ status: 'COMPLETED' });
     await alter(password);
     await change(credentialId);

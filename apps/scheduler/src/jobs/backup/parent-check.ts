@@ -34,17 +34,24 @@ export class ParentCheck {
 
   /**
    * Checks that everything is there in its size. It reads nothing but manifests.
-   * @throws {IncrementalNotPossible} when a backup of the chain was deleted, or the home vault can't give it
+   * @param owner whose backup is to be built on it
+   * @throws {IncrementalNotPossible} when a backup of the chain was deleted, is not the owner's, or the home vault can't give it
    * @throws {VaultFault} when the vault can't tell now
    */
-  async check(parentId: string): Promise<void> {
+  async check(parentId: string, owner: { accountId: string; instanceId: string }): Promise<void> {
     const { vault } = this.parts;
+    const checked = new Set<string>();
     for (let id: string | null = parentId; id !== null; ) {
       const backup: BackupState = await this.ledger.stateOf(backupDecider, id);
       const subject = subjectOf(id, parentId);
       if (backup.is !== 'completed') {
         throw notThere(`${subject} is not there any more. Take a full backup.`);
       }
+      const isOwn = backup.accountId === owner.accountId && backup.request.instanceId === owner.instanceId;
+      if (!isOwn || checked.has(id) || backup.completed.backupId !== id) {
+        throw notThere(`${subject} is no backup of this instance to build on. Take a full backup.`);
+      }
+      checked.add(id);
       const fault = await this.whyUnusable(backup.completed);
       if (fault) await this.askBack(backup.completed, fault);
       if (fault === 'not-there') {

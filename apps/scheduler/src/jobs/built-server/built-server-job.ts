@@ -47,7 +47,7 @@ export const builtServerJob: JobKind<SchedulerParts> = {
 /** Every instance that is forgotten asks for a job; where it was never built, nothing is to be removed. */
 async function performWithoutServers(
   { ledger, ids, clock, actor }: SchedulerParts,
-  { id: instanceId, accountId, attempt }: LeasedJob,
+  { id: instanceId, attempt }: LeasedJob,
 ): Promise<Performed> {
   const history = await ledger.readStream(streamOf('instance', instanceId));
   const instance = fold(instanceDecider, history);
@@ -55,6 +55,7 @@ async function performWithoutServers(
   if (instance.is === 'building' && requested && history.length === 1 && attempt >= passedOnInVain) {
     const retryAt = new Date(clock.now().getTime() + idlePollMs).toISOString();
     const context = { ...requested.context, causationId: requested.id, actor };
+    const { accountId } = requested;
     const target = { id: instanceId, accountId, instanceId, context };
     await execute({ ledger, ids }, instanceDecider, target, { type: 'FailBuildAttempt', ...notTakenUp, retryAt });
   }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Endpoint, Fault, faultOf, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import type { Credentials } from '@strongroom/credentials';
+import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
   fold,
@@ -12,6 +12,7 @@ import {
   type InstanceState,
   type InstanceToBuild,
   instanceDecider,
+  mustBelong,
   type RegisteredInstance,
 } from '@strongroom/domain';
 import {
@@ -168,6 +169,7 @@ export class BuiltServer {
   /** The ledger decides: another attempt may have ended the build in its own way. */
   private async carryOn(host: ServerHost, instance: InstanceState, running?: HostedServer): Promise<Performed> {
     if (instance.is === 'registered') {
+      await this.mendCredential(instance);
       const { port } = instance.endpoint;
       if (running?.port === port) return this.keep(host, port, running);
       await running?.stop();
@@ -196,9 +198,12 @@ export class BuiltServer {
    * @returns the region
    * @throws where none gives it now, the fault of a region that may give it later
    */
-  private async restore({ backupId }: InstanceToBuild, attempt: Build): Promise<string> {
+  private async restore({ instanceId, accountId, backupId }: InstanceToBuild, attempt: Build): Promise<string> {
     const { vaults, homeRegion, log } = this.parts;
     const backup = await this.ledger.stateOf(backupDecider, backupId);
+    if ('request' in backup) {
+      mustBelong(`Backup ${backupId} does not belong to the account of instance ${instanceId}.`, backup, { accountId });
+    }
     const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     const faults: unknown[] = [];
@@ -278,7 +283,7 @@ export class BuiltServer {
     const { requested } = this;
     if (!requested) return true;
     const context = { ...requested.context, causationId: requested.id, actor };
-    const target = { id: this.job.id, accountId: this.job.accountId, instanceId: this.job.id, context };
+    const target = { id: this.job.id, accountId: requested.accountId, instanceId: this.job.id, context };
     try {
       await execute({ ledger, ids }, instanceDecider, target, command);
       return true;
@@ -323,22 +328,51 @@ export class BuiltServer {
 
   /** The endpoint has its source's user and password, since its roles are its source's. */
   private async endpointOf(instance: InstanceToBuild, port: number): Promise<Endpoint> {
-    const { credentials } = this.parts;
     const source = await this.sourceOf(instance);
     const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
-    await this.ledger.outlast('keeping the credential', async () => {
-      const credential = source && (await credentials.get(source));
-      // Its server has no certificates: it is reached on its own host.
-      if (credential) await credentials.put(instance.instanceId, { password: credential.password });
-    });
-    return { ...local, port, user, database };
+    const endpoint = { ...local, port, user, database };
+    await this.keepCredential({ ...instance, endpoint }, source);
+    return endpoint;
   }
 
-  private async sourceOf({ backupId }: InstanceToBuild): Promise<RegisteredInstance | undefined> {
+  /** Seals the source's password for the server. Its server has no certificates: it is reached on its own host. */
+  private async keepCredential(
+    { accountId, instanceId, endpoint }: Pick<RegisteredInstance, 'accountId' | 'instanceId' | 'endpoint'>,
+    source: RegisteredInstance | undefined,
+  ): Promise<void> {
+    const { credentials } = this.parts;
+    await this.ledger.outlast('keeping the credential', async () => {
+      const credential = source && (await credentials.get(source));
+      if (credential) await credentials.put({ accountId, instanceId, endpoint }, { password: credential.password });
+    });
+  }
+
+  /** An attempt that had lost its lease may have sealed the password for another port than the one that was recorded. */
+  private async mendCredential(instance: RegisteredInstance): Promise<void> {
+    const { log } = this.parts;
+    if (instance.builtFrom === null || (instance.credentialId ?? null) !== null) return;
+    try {
+      const kept = await this.parts.credentials.get(instance).catch((error: unknown) => {
+        if (error instanceof CredentialFault) return undefined;
+        throw error;
+      });
+      if (!kept)
+        await this.keepCredential(instance, await this.sourceOf({ ...instance, backupId: instance.builtFrom }));
+    } catch (error) {
+      if (this.hold.signal.aborted) throw error;
+      log.warn({ err: error, instance: this.job.id }, 'the password of a built server could not be sealed for it');
+    }
+  }
+
+  /** The instance that the backup was taken of, if it is of the same account: its password goes to no other. */
+  private async sourceOf({
+    accountId,
+    backupId,
+  }: Pick<InstanceToBuild, 'accountId' | 'backupId'>): Promise<RegisteredInstance | undefined> {
     const backup = await this.ledger.stateOf(backupDecider, backupId);
     if (!('request' in backup)) return undefined;
     const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
-    return source.is === 'registered' ? source : undefined;
+    return source.is === 'registered' && source.accountId === accountId ? source : undefined;
   }
 }
 

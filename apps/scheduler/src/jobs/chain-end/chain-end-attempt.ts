@@ -5,7 +5,7 @@
  */
 import { type Endpoint, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
-import { backupDecider, fold, instanceDecider } from '@strongroom/domain';
+import { backupDecider, fold, instanceDecider, mustBelong } from '@strongroom/domain';
 import { type Engine, EngineFault, type EngineFor, endingWithin } from '@strongroom/engines';
 import type { Ledger } from '@strongroom/ledger';
 import { Backups, type Views } from '@strongroom/read-model';
@@ -47,14 +47,21 @@ export class ChainEndAttempt {
     const { instanceId, datastore } = backup.request;
     const engine = engineFor(datastore.type);
     const instance = fold(instanceDecider, await ledger.readStream(streamOf('instance', instanceId)));
+    // A forgotten instance tells no account any more; its server is asked for what its own backups left alone.
+    if ('accountId' in instance) {
+      mustBelong(`Instance ${instanceId} does not belong to the account of backup ${backupId}.`, instance, backup);
+    }
     const isForgotten = instance.is === 'forgotten';
-    if (!isForgotten && backup.is === 'completed' && (await this.isNewest(instanceId))) return 'finished';
+    if (!isForgotten && backup.is === 'completed' && (await this.isNewest(backup.accountId, instanceId)))
+      return 'finished';
     if ((!isForgotten && instance.is !== 'registered') || !instance.endpoint) return 'finished';
     // A server that was built here goes with its instance.
     if (isForgotten && instance.builtFrom !== null) return 'finished';
     const { endpoint } = instance;
     try {
-      const credential = await credentials.get({ instanceId, credentialId: instance.credentialId });
+      const { accountId } = backup;
+      const { credentialId } = instance;
+      const credential = await credentials.get({ accountId, instanceId, credentialId, endpoint });
       if (!credential && isForgotten) {
         this.giveUp(engine, endpoint, 'its instance is forgotten, and so is the password');
         return 'finished';
@@ -80,9 +87,9 @@ export class ChainEndAttempt {
     }
   }
 
-  private async isNewest(instanceId: string): Promise<boolean> {
+  private async isNewest(accountId: string, instanceId: string): Promise<boolean> {
     const { dataSource, views } = this.parts;
-    await views.catchUp(this.job.accountId);
+    await views.catchUp(accountId);
     return (await new Backups(dataSource).newestCompleted(instanceId))?.id === this.job.id;
   }
 

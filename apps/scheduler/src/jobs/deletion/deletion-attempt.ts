@@ -6,7 +6,7 @@
  * as well. The backup is deleted only when no region has anything of it.
  */
 import { isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
-import { type BackupCommand, backupDecider, fold } from '@strongroom/domain';
+import { type BackupCommand, backupDecider, fold, mustBelong } from '@strongroom/domain';
 import { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
 import type { Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
@@ -20,6 +20,8 @@ export interface DeletionAttemptParts extends EmptiedRegionsParts, LeasedLedgerP
 
 /** A deletion that was asked for and has not ended. */
 interface Asked {
+  /** The account as the ledger has it: a row of the table of jobs is not asked. */
+  accountId: string;
   ledger: CausedLedger;
   log: Logger;
 }
@@ -59,13 +61,17 @@ export class DeletionAttempt {
     const { parts, job } = this;
     const history = await this.ledger.history(streamOf('backup', job.id));
     const request = history.findLast(({ type }) => type === 'BackupDeletionRequested');
-    if (fold(backupDecider, history).is !== 'deleting' || !request) return 'finished';
+    const backup = fold(backupDecider, history);
+    if (backup.is !== 'deleting' || !request) return 'finished';
+    const what = `The deletion of backup ${job.id} does not belong to the backup.`;
+    mustBelong(what, request, { accountId: backup.accountId, instanceId: backup.request.instanceId });
     const log = parts.log.child({ backup: job.id, attempt: job.attempt, ...request.context });
-    return this.removeChain({ ledger: this.ledger.causedBy(request, parts.actor), log });
+    const { accountId } = backup;
+    return this.removeChain({ accountId, ledger: this.ledger.causedBy(request, parts.actor), log });
   }
 
   private async removeChain(asked: Asked): Promise<Performed> {
-    const chain = await this.chain();
+    const chain = await this.chain(asked);
     if (!(await this.joinAll(chain, asked))) return this.waitForEnd(chain, asked);
     const remaining = await this.removeAll(chain.reverse(), asked);
     if (remaining.length > 0) return this.tryAgainOrFail(remaining, asked);
@@ -74,8 +80,8 @@ export class DeletionAttempt {
   }
 
   /** The backup and everything that is built on it, each parent before what is built on it. */
-  private chain(): Promise<BackupRow[]> {
-    const { accountId, id } = this.job;
+  private chain({ accountId }: Asked): Promise<BackupRow[]> {
+    const { id } = this.job;
     return this.ledger.outlast('reading the chain', async () => {
       await this.parts.views.catchUp(accountId);
       return this.backups.chainBelow(accountId, id);
@@ -83,8 +89,7 @@ export class DeletionAttempt {
   }
 
   /** Backups that were built on this one while its deletion was asked for are deleted too. False while one of them runs. */
-  private async joinAll(chain: readonly BackupRow[], { ledger }: Asked): Promise<boolean> {
-    const { accountId } = this.job;
+  private async joinAll(chain: readonly BackupRow[], { accountId, ledger }: Asked): Promise<boolean> {
     const late = chain.filter(({ status }) => status !== 'DELETING');
     const commands = late.map(({ id }) => {
       const command: BackupCommand = { type: 'RequestDeletion', backupId: id, accountId, trigger: 'cascade' };

@@ -1,6 +1,6 @@
 /** The job of applying retention, when a backup or one of its copies has completed. */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { askedWork, copyId } from '@strongroom/domain';
+import { askedWork, backupDecider, copyId, fold, mustBelong } from '@strongroom/domain';
 import type { JobKind } from '@strongroom/runtime';
 import type { SchedulerParts } from '../../scheduler-parts.js';
 import { Retention } from './retention.js';
@@ -11,10 +11,15 @@ export const retentionJob: JobKind<SchedulerParts> = {
   kind: 'retention',
   queuedBy: askedWork.retention,
   concurrency: () => 2,
-  async perform(parts, { id: backupId, accountId }) {
+  async perform(parts, { id: backupId }) {
+    const backup = fold(backupDecider, await parts.ledger.readStream(streamOf('backup', backupId)));
+    if (!('request' in backup)) return 'finished';
+    const { accountId } = backup;
     await parts.views.catchUp(accountId);
     const cause = await newestCompletion(parts, backupId);
-    if (cause) await new Retention(parts).apply(accountId, backupId, cause);
+    if (!cause) return 'finished';
+    mustBelong(`A copy does not belong to the account of backup ${backupId}.`, cause, { accountId });
+    await new Retention(parts).apply(accountId, backupId, cause);
     return 'finished';
   },
 };

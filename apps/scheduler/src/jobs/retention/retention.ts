@@ -17,6 +17,7 @@ import {
   isWhereOwed,
   type JudgedBackup,
   judgeRetention,
+  mustBelong,
   type PutOff,
   plannedType,
   putOffAsBroken,
@@ -101,6 +102,7 @@ export class Retention {
     const schedule = await this.schedules.find(accountId, backup.scheduleId);
     const instance = await this.instances.find(accountId, backup.instanceId);
     if (!schedule || !instance) return;
+    mustBelong(`Schedule ${schedule.id} does not belong to instance ${instance.id}.`, schedule, ownerOf(instance));
     const judged = await this.judge(schedule, instance);
     const { rows } = judged;
     const context = { ...cause.context, causationId: cause.id, actor };
@@ -121,7 +123,7 @@ export class Retention {
     const [schedule] = await this.schedules.ofInstances(accountId, [instanceId]);
     const instance = schedule && (await this.instances.find(accountId, instanceId));
     const judged = instance && (await this.judge(schedule, instance));
-    const rows = judged?.rows ?? (await this.backups.heldOf(instanceId));
+    const rows = judged?.rows ?? (await this.heldOf({ accountId, id: instanceId }));
     const putOff = new Map(judged?.putOff);
     if (judged) for (const id of judged.goes) putOff.set(id, putOffUntilNext(schedule.id));
     const requestId = this.parts.ids.next();
@@ -130,12 +132,17 @@ export class Retention {
     if (failure) throw failure;
   }
 
+  /** The backups of the instance that are its account's: no other is judged, and none is let go for another. */
+  private async heldOf({ accountId, id }: Pick<InstanceRow, 'accountId' | 'id'>): Promise<HeldBackupRow[]> {
+    return (await this.backups.heldOf(id)).filter((row) => row.accountId === accountId);
+  }
+
   /**
    * A schedule that keeps less than until lately, or copies less, is judged by what it asked for then. What goes by that goes
    * now; what goes only by what it says today waits.
    */
   private async judge(schedule: ScheduleRow, instance: InstanceRow): Promise<Judged> {
-    const rows = await this.backups.heldOf(instance.id);
+    const rows = await this.heldOf(instance);
     const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', schedule.id)));
     const lately = askedLately(spans, this.parts.clock.now(), this.parts.config.deletion.delayMs);
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
@@ -266,4 +273,8 @@ function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedS
 function halfACycleMs(spans: readonly DefinedSince[], slotAt: Date): number {
   if (spans.length === 0) return 0;
   return (definitionAt(spans, slotAt).dayOfWeek === 7 ? dayMs : 7 * dayMs) / 2;
+}
+
+function ownerOf({ accountId, id }: InstanceRow) {
+  return { accountId, instanceId: id };
 }

@@ -1,0 +1,73 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Credentials } from '@strongroom/credentials';
+import { createDataSource } from '@strongroom/database';
+import { KeyRing, secretKeysIn } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { runStrongroom } from '../fixtures/run-strongroom.js';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let folder: string;
+let file: string;
+const first = randomBytes(32);
+const endpoint = { host: 'db', port: 5432, user: 'backup', tls: 'disable' } as const;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'keys-spec' }).initialize();
+  folder = mkdtempSync(join(tmpdir(), 'strongroom-keys-'));
+  file = join(folder, 'ring');
+  writeFileSync(file, first.toString('base64'), { mode: 0o600 });
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+  rmSync(folder, { recursive: true });
+});
+
+const run = (...args: string[]) =>
+  runStrongroom(['keys', ...args], { STRONGROOM_DATABASE_URL: database.url, STRONGROOM_SECRET_KEY_FILE: file });
+const keys = () => secretKeysIn(readFileSync(file, 'utf8')) ?? [];
+const ring = () => new KeyRing([keys()[0] ?? first, ...keys().slice(1)]);
+
+describe('strongroom keys', () => {
+  it('puts a new key first, whose id alone is told, and drops the former one when nothing is sealed under it', async () => {
+    const bound = { accountId: 'acme', instanceId: randomUUID(), endpoint };
+    await new Credentials(dataSource, first).put(bound, { password: 'secret' });
+    const rotated = await run('rotate');
+    expect(rotated.code).toBe(0);
+    expect(keys()).toHaveLength(2);
+    expect(keys()[1]).toEqual(first);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const [newest, former] = ring().all;
+    for (const key of keys()) expect(rotated.output).not.toContain(key.toString('base64'));
+    expect(rotated.output).toContain(newest?.id);
+
+    expect((await run('list')).output).toMatch(new RegExp(`${newest?.id} +0 +\\(seals\\)\n${former?.id} +1`));
+    expect((await run('rotate', '--drop-unused')).output).toContain('Nothing to drop');
+    await new Credentials(dataSource, ring()).resealSome(undefined, async () => bound);
+    expect((await run('list')).output).toMatch(new RegExp(`${newest?.id} +1 +\\(seals\\)\n${former?.id} +0`));
+    expect((await run('rotate', '--drop-unused')).output).toContain(`Dropped from the ring: ${former?.id}`);
+    expect(keys()).toHaveLength(1);
+    await expect(new Credentials(dataSource, ring()).get(bound)).resolves.toEqual({ password: 'secret' });
+  });
+
+  it('prints the new ring where it is asked to, and writes nothing then', async () => {
+    const before = readFileSync(file, 'utf8');
+    const { code, stdout } = await run('rotate', '--print');
+    expect(code).toBe(0);
+    expect(secretKeysIn(stdout)).toHaveLength(2);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  it('says what to do about a ring that it can not write', async () => {
+    const env = { STRONGROOM_DATABASE_URL: database.url, STRONGROOM_SECRET_KEY: first.toString('base64') };
+    const { code, output } = await runStrongroom(['keys', 'rotate'], env);
+    expect(code).toBe(2);
+    expect(output).toContain('--print');
+  });
+});

@@ -1,0 +1,28 @@
+/** `strongroom keys`. What needs the database is loaded when it is asked for: the other commands start fast. */
+import type { Command } from 'commander';
+import type { RotateOptions } from './keys.js';
+
+const fileOption = [
+  '--file <path>',
+  'the file of the ring. Without it: STRONGROOM_SECRET_KEY_FILE, STRONGROOM_SECRET_KEY, else .strongroom/secrets.json',
+] as const;
+
+export function addKeys(program: Command): void {
+  const keys = program.command('keys').description('Look after the keys that seal the credentials of instances.');
+  keys
+    .command('list')
+    .description(
+      'Show the ids of the keys of STRONGROOM_SECRET_KEY, the newest first, and how many credentials are sealed under each.',
+    )
+    .option(...fileOption)
+    .action(async ({ file }: RotateOptions) => (await import('./keys.js')).list(file));
+  keys
+    .command('rotate')
+    .description(
+      'Put a new key first in the ring. The services that read the file take it within seconds, and the API seals every credential anew under it. The former keys stay until they are dropped.',
+    )
+    .option(...fileOption)
+    .option('--print', 'print the new ring instead of writing it: for a store of secrets')
+    .option('--drop-unused', 'add no key, and drop the former keys under which no credential is sealed any more')
+    .action(async (options: RotateOptions) => (await import('./keys.js')).rotate(options));
+}

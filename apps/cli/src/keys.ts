@@ -1,0 +1,138 @@
+/**
+ * The work of `strongroom keys`: it shows the keys that seal the credentials of instances, and puts a new one in the place of the first. No
+ * key is ever printed, unless the caller asks for it.
+ */
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { messageOf } from '@strongroom/contracts';
+import { Credentials, KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/credentials';
+import { createDataSource } from '@strongroom/database';
+import { z } from 'zod';
+import { databaseUrl } from './database-options.js';
+import { UsageFault } from './vault-options.js';
+
+const variable = 'STRONGROOM_SECRET_KEY';
+const localSecrets = '.strongroom/secrets.json';
+const kept = z.looseObject({ secretKey: z.string() });
+
+/** Where the ring lies, and how it is written back. */
+interface Place {
+  name: string;
+  text: string;
+  /** Undefined where it lies in no file. */
+  write?: (text: string) => void;
+}
+
+export interface RotateOptions {
+  file?: string;
+  print?: true;
+  dropUnused?: true;
+}
+
+export async function rotate({ file, print, dropUnused }: RotateOptions): Promise<void> {
+  const place = placeOf(file);
+  if (!print && !place.write) {
+    throw new UsageFault(
+      `The ring lies in ${place.name}, and not in a file. Give its file: --file PATH, or have the new ring printed: --print`,
+    );
+  }
+  const before = ringIn(place);
+  const after: [Buffer, ...Buffer[]] = dropUnused ? await used(before) : [randomBytes(secretKeyBytes), ...before];
+  const text = after.map((key) => key.toString('base64')).join(',');
+  if (print) process.stdout.write(`${text}\n`);
+  else place.write?.(text);
+  process.stderr.write(`${told(before, after)}\n`);
+}
+
+export async function list(file: string | undefined): Promise<void> {
+  const place = placeOf(file);
+  const ring = new KeyRing(ringIn(place));
+  const counted = await countByKey(ring);
+  const lines = ring.all.map(({ id }, index) => `${id}  ${counted.get(id) ?? 0}${index === 0 ? '  (seals)' : ''}`);
+  const known = new Set(ring.all.map(({ id }) => id));
+  for (const [id, count] of counted) {
+    if (id === '') lines.push(`(none)            ${count}  (sealed by an older version: the API seals them anew)`);
+    else if (!known.has(id)) lines.push(`${id}  ${count}  (not in the ring: these credentials can't be opened)`);
+  }
+  process.stdout.write(`key               credentials\n${lines.join('\n')}\n`);
+}
+
+/** The newest key, and those under which something is sealed. A credential of an older version may be sealed under any of them. */
+async function used([newest, ...former]: [Buffer, ...Buffer[]]): Promise<[Buffer, ...Buffer[]]> {
+  const counted = await countByKey(new KeyRing([newest, ...former]));
+  if (counted.has('')) {
+    throw new UsageFault(
+      `${counted.get('')} credentials of an older version name no key. No key is dropped until the API has sealed them anew: strongroom keys list shows it.`,
+    );
+  }
+  return [newest, ...former.filter((key) => counted.has(new KeyRing([key]).newest.id))];
+}
+
+async function countByKey(ring: KeyRing): Promise<Map<string, number>> {
+  const url = databaseUrl();
+  const dataSource = await createDataSource({ url, applicationName: 'strongroom-keys', poolSize: 1 }).initialize();
+  try {
+    return await new Credentials(dataSource, ring).countByKey();
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+function told(before: readonly Buffer[], after: [Buffer, ...Buffer[]]): string {
+  const ids = (keys: readonly Buffer[]) => keys.map((key) => new KeyRing([key]).newest.id).join(', ');
+  const dropped = before.filter((key) => !after.includes(key));
+  if (dropped.length > 0) return `Dropped from the ring: ${ids(dropped)}. It has ${ids(after)}.`;
+  if (after.length === before.length) return `Nothing to drop: credentials are sealed under each key of ${ids(after)}.`;
+  return [
+    `Key ${ids(after.slice(0, 1))} is the first of the ring; ${ids(before)} stays for what it has sealed.`,
+    'Give the whole ring to every API and every scheduler. The API seals all credentials anew within minutes: strongroom keys list shows it.',
+    'After a day, drop what nobody needs any more: strongroom keys rotate --drop-unused',
+  ].join('\n');
+}
+
+function ringIn({ name, text }: Place): [Buffer, ...Buffer[]] {
+  const keys = secretKeysIn(text);
+  if (!keys)
+    throw new UsageFault(
+      `${name} is no ring of keys: it must be keys of ${secretKeyBytes} bytes in base64, with commas between them.`,
+    );
+  return keys;
+}
+
+/** @throws {UsageFault} when no ring is known */
+function placeOf(given: string | undefined): Place {
+  const path = given ?? process.env[`${variable}_FILE`]?.trim();
+  if (path) return { name: path, text: contentOf(path), write: (text) => replace(path, `${text}\n`) };
+  const value = process.env[variable]?.trim();
+  if (value) return { name: variable, text: value };
+  if (existsSync(localSecrets)) {
+    const secrets = kept.parse(JSON.parse(contentOf(localSecrets)));
+    const write = (secretKey: string) =>
+      replace(localSecrets, `${JSON.stringify({ ...secrets, secretKey }, null, 2)}\n`);
+    return { name: localSecrets, text: secrets.secretKey, write };
+  }
+  throw new UsageFault(`No ring of keys is known. Name its file: --file PATH, or ${variable}_FILE.`);
+}
+
+function contentOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageFault(`${path} can't be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The file is there whole, before and after: a service may read it at any time. It keeps its owner and its mode. */
+function replace(path: string, text: string): void {
+  try {
+    const { mode, uid, gid } = statSync(path);
+    const next = `${path}.new`;
+    writeFileSync(next, text, { mode: mode & 0o777, flush: true });
+    if (uid !== process.getuid?.()) chownSync(next, uid, gid);
+    renameSync(next, path);
+  } catch (error) {
+    throw new UsageFault(`${path} can't be written: ${messageOf(error)} Have the new ring printed: --print`, {
+      cause: error,
+    });
+  }
+}

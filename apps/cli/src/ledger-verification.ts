@@ -1,0 +1,59 @@
+/** The work of `strongroom ledger verify`: it proves that the events are those that were recorded, as far as anybody can. */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { messageOf } from '@strongroom/contracts';
+import { createDataSource } from '@strongroom/database';
+import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
+import { databaseUrl } from './database-options.js';
+import { UsageFault } from './vault-options.js';
+
+export interface VerifyLedgerOptions {
+  against?: string;
+  export?: string;
+  json?: true;
+}
+
+export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> {
+  const heads = options.against === undefined ? [] : headsIn(options.against);
+  const verdict = await verify(heads);
+  process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `${told(verdict, heads.length)}\n`);
+  if (verdict.broken) process.exitCode = 1;
+  else if (options.export !== undefined) exportTo(options.export, verdict.head);
+}
+
+async function verify(heads: readonly LedgerHead[]): Promise<LinksVerdict> {
+  const options = { url: databaseUrl(), applicationName: 'strongroom-ledger-verify', poolSize: 1 };
+  const dataSource = await createDataSource(options).initialize();
+  try {
+    return await verifyLinks(dataSource, { heads });
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+function told({ head, unlinked, broken }: LinksVerdict, heads: number): string {
+  if (broken) return `The ledger is wrong at position ${broken.position}. ${broken.reason}`;
+  const older =
+    unlinked > 0
+      ? ` ${unlinked} of them are of an older version and have no link: only earlier heads tell of them.`
+      : '';
+  const compared = heads > 0 ? ` It has every one of ${heads} earlier heads.` : '';
+  return `The ledger is whole: ${head.events} events, up to position ${head.position}.${older}${compared}\nhead ${head.link}`;
+}
+
+/** A file has a head on each line. */
+function headsIn(path: string): LedgerHead[] {
+  try {
+    const lines = readFileSync(path, 'utf8').split('\n');
+    return lines.filter((line) => line.trim() !== '').map((line) => ledgerHead.parse(JSON.parse(line)));
+  } catch (error) {
+    throw new UsageFault(`${path} has no heads of a ledger: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function exportTo(path: string, head: LedgerHead): void {
+  try {
+    appendFileSync(path, `${JSON.stringify(head)}\n`, { flush: true });
+  } catch (error) {
+    throw new UsageFault(`${path} can't be written: ${messageOf(error)}`, { cause: error });
+  }
+}

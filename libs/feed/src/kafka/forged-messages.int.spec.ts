@@ -1,0 +1,110 @@
+/** What becomes of messages that somebody else has written about events that the ledger has. */
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { eventually } from '../../../../test/services/eventually.js';
+import { describeWithKafka } from '../../../../test/services/kafka.js';
+import { FeedWorld } from '../../fixtures/feed-world.js';
+import { KafkaWitness, kafkaForTests } from '../../fixtures/kafka-witness.js';
+import type { HandledEvent } from '../../fixtures/member.js';
+
+describeWithKafka('the Kafka feed, when a stranger writes news of recorded events', () => {
+  let world: FeedWorld;
+  let witness: KafkaWitness;
+  beforeEach(async () => {
+    world = await FeedWorld.create(kafkaForTests());
+    witness = new KafkaWitness(kafkaForTests());
+  });
+  afterEach(() => world.remove());
+
+  const topic = () => world.topic('schedule');
+  const altered = (what: string) =>
+    [`strongroom_altered_messages_total`, `{topic="${topic()}",what="${what}"}`] as const;
+
+  /** The event as its message tells it, before any relay has sent it. */
+  async function recorded(eventId: string): Promise<Record<string, unknown>> {
+    const position = await world.ledger.positionOf('acme', eventId);
+    const [row] = await world.ledger.eventsAt(position === undefined ? [] : [position]);
+    return JSON.parse(JSON.stringify(row?.event));
+  }
+
+  /** Lets each instance have one message, and stops everybody. @returns the partition of each */
+  async function partitionsOf(instances: readonly string[]): Promise<number[]> {
+    const member = await world.member();
+    for (const instance of instances) await world.settled(await world.append(instance));
+    const messages = await eventually(
+      async () => {
+        const found = await witness.messages(topic());
+        expect(found.length).toBeGreaterThanOrEqual(instances.length);
+        return found;
+      },
+      { withinMs: 30_000 },
+    );
+    await member.close();
+    return instances.map((instance) => messages.find(({ key }) => key === instance)?.partition ?? -1);
+  }
+
+  it('hands over what the ledger has, whatever the message tells beside its place', async () => {
+    const instance = randomUUID();
+    const [partition] = await partitionsOf([instance]);
+    const wide = 'x'.repeat(900_000);
+    const forgeries: ((real: Record<string, unknown>) => object)[] = [
+      (real) => ({ ...real, accountId: 'forger' }),
+      (real) => ({ ...real, instanceId: randomUUID(), data: { scheduleId: randomUUID(), instanceId: randomUUID() } }),
+      (real) => ({ ...real, stream: `schedule-${randomUUID()}`, version: 1 }),
+      (real) => ({ ...real, type: 'BackupCompleted', data: { copyTo: ['HKG'] } }),
+      (real) => ({ ...real, type: 'ScheduleTeleported' }),
+      (real) => ({ ...real, context: { actor: 'root' }, at: 'yesterday' }),
+      ({ id, position }) => ({ id, position }),
+      ({ id, position }) => ({ id, position, data: wide }),
+    ];
+    const events = await world.append(instance, forgeries.length);
+    const reals = await Promise.all(events.map(recorded));
+    for (const [index, forge] of forgeries.entries()) {
+      const value = JSON.stringify(forge(reals[index] ?? {}));
+      await witness.put(topic(), { key: randomUUID(), value, partition: partition ?? 0 });
+    }
+    const handed: HandledEvent[] = [];
+    const member = await world.member({ also: async (event) => void handed.push(event) });
+    await world.settled(events);
+    expect(handed).toEqual(reals);
+    await eventually(async () => expect(await member.metric(...altered('content'))).toBe(forgeries.length), {
+      withinMs: 30_000,
+    });
+    expect(await world.deadLetters()).toEqual([]);
+  });
+
+  it('sets aside what tells no place that an event can have', async () => {
+    const instance = randomUUID();
+    const [partition] = await partitionsOf([instance]);
+    const [event = ''] = await world.append(instance);
+    const { position: _, ...real } = await recorded(event);
+    const places = [0, -1, 1.5, 1e300, 9007199254740993n, '7', null, [7], undefined];
+    for (const place of places) {
+      const value = JSON.stringify({ ...real, position: typeof place === 'bigint' ? Number(place) : place });
+      await witness.put(topic(), { value, partition: partition ?? 0 });
+    }
+    await world.member();
+    await world.settled([event]);
+    await eventually(async () => expect(await world.deadLetters()).toHaveLength(places.length), { withinMs: 30_000 });
+  });
+
+  it('hides no event by news of a later one, put where that does not belong', async () => {
+    const instances = Array.from({ length: 24 }, () => randomUUID());
+    const partitions = await partitionsOf(instances);
+    const other = partitions.findIndex((partition) => partition !== partitions[0]);
+    const [mine = '', theirs = ''] = [instances[0], instances[other]];
+    const [earlier = ''] = await world.append(mine);
+    const [later = ''] = await world.append(theirs);
+    const value = JSON.stringify(await recorded(later));
+    for (let time = 1; time <= 3; time += 1) {
+      await witness.put(topic(), { key: theirs, value, partition: partitions[0] ?? 0 });
+    }
+    const handed: string[] = [];
+    const member = await world.member({ also: async ({ id }) => void handed.push(id) });
+    await world.settled([earlier, later]);
+    expect(handed.sort()).toEqual([earlier, later].sort());
+    await eventually(async () => expect(await member.metric(...altered('place'))).toBe(3), { withinMs: 30_000 });
+    expect(await member.metric(...altered('content'))).toBeUndefined();
+    expect(await world.deadLetters()).toEqual([]);
+  });
+});

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type StreamName, streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { Ledger } from './ledger.js';
+import { type LedgerHead, verifyLinks } from './links.js';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let ledger: Ledger;
+beforeEach(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'links-spec' }).initialize();
+  await migrate(dataSource);
+  ledger = new Ledger(dataSource);
+});
+afterEach(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+const context = { requestId: 'r', correlationId: 'r', causationId: null, actor: 'spec' };
+function requestOf(events = 1, stream: StreamName = streamOf('schedule', randomUUID()), expectedVersion = 0) {
+  const instanceId = '6f1c2b0a-0000-4000-8000-000000000001';
+  const one = () => ({
+    id: randomUUID(),
+    type: 'ScheduleDeleted' as const,
+    data: { scheduleId: randomUUID(), instanceId },
+  });
+  return {
+    ...{ stream, expectedVersion, accountId: 'acme', instanceId, context, claims: [], releases: [] },
+    events: Array.from({ length: events }, one),
+  };
+}
+const verify = (...heads: LedgerHead[]) => verifyLinks(dataSource, { heads });
+const last = async (): Promise<number> => ledger.head();
+
+/** Runs a statement as somebody does who owns the table. */
+async function tamper(sql: string, values: unknown[] = []): Promise<void> {
+  await dataSource.query('alter table ledger_event disable trigger user');
+  await dataSource.query(sql, values);
+  await dataSource.query('alter table ledger_event enable trigger user');
+}
+
+/** Appends in every way that there is. */
+async function fill(): Promise<void> {
+  await Promise.all(Array.from({ length: 20 }, (_, index) => ledger.append(requestOf(1 + (index % 3)))));
+  await ledger.appendTogether([requestOf(2), requestOf(3)]);
+  await dataSource.transaction((manager) => ledger.appendWithin(manager, [requestOf(2), requestOf(1)]));
+}
+
+describe('the links of the ledger', () => {
+  it('are whole, however events were appended, and grow with each of them', async () => {
+    expect(await verify()).toMatchObject({ head: { position: 0, events: 0 }, unlinked: 0, broken: undefined });
+    await fill();
+    const first = await verify();
+    expect(first).toMatchObject({ unlinked: 0, broken: undefined, head: { position: await last() } });
+    await ledger.append(requestOf());
+    const second = await verify(first.head);
+    expect(second.broken).toBeUndefined();
+    expect(second.head.events).toBe(first.head.events + 1);
+    expect(second.head.link).not.toBe(first.head.link);
+  });
+
+  it('are whole when many processes append at once, and when appends are refused between', async () => {
+    const another = await createDataSource({ url: database.url, applicationName: 'links-spec-2' }).initialize();
+    try {
+      const ledgers = [ledger, new Ledger(another)];
+      const taken = streamOf('schedule', randomUUID());
+      await ledger.append(requestOf(1, taken));
+      const rounds = Array.from({ length: 60 }, (_, index) =>
+        ledgers[index % 2]?.append(index % 5 === 0 ? requestOf(1, taken) : requestOf(2)),
+      );
+      const outcomes = await Promise.all(rounds);
+      expect(outcomes.filter((each) => each?.outcome === 'conflict')).toHaveLength(12);
+      expect(await verify()).toMatchObject({ broken: undefined, head: { events: 1 + 48 * 2 } });
+    } finally {
+      await another.destroy();
+    }
+  });
+
+  const changes: [string, string][] = [
+    [
+      'data',
+      `update ledger_event set data = data || '{"scheduleId":"00000000-0000-4000-8000-000000000000"}' where position = $1`,
+    ],
+    ['account', `update ledger_event set account_id = 'forger' where position = $1`],
+    ['instance', 'update ledger_event set instance_id = gen_random_uuid() where position = $1'],
+    ['time', `update ledger_event set at = at - interval '1 ms' where position = $1`],
+    ['actor', `update ledger_event set context = context || '{"actor":"somebody"}' where position = $1`],
+    ['type', `update ledger_event set type = 'ScheduleCreated' where position = $1`],
+    ['id', 'update ledger_event set id = gen_random_uuid() where position = $1'],
+    ['link', 'update ledger_event set link = sha256(link) where position = $1'],
+  ];
+  it.each(changes)('tell the position of an event whose %s was changed', async (_, sql) => {
+    await fill();
+    const position = (await last()) - 5;
+    await tamper(sql, [position]);
+    expect((await verify()).broken).toMatchObject({
+      position,
+      why: 'changed',
+      reason: expect.stringContaining(String(position)),
+    });
+  });
+
+  it('tell where an event was removed', async () => {
+    await fill();
+    const position = (await last()) - 5;
+    await tamper('delete from ledger_event where position = $1', [position]);
+    expect((await verify()).broken).toMatchObject({ position: position + 1, why: 'changed' });
+  });
+
+  it('tell where an event was put in past ledger_append', async () => {
+    await fill();
+    const position = (await last()) + 1;
+    const columns = 'id, stream, version, aggregate, type, account_id, instance_id, at, data, context';
+    await dataSource.query(
+      `insert into ledger_event (${columns}) select gen_random_uuid(), stream || 'x', ${columns.split(', ').slice(2).join(', ')}
+       from ledger_event order by position limit 1`,
+    );
+    await ledger.append(requestOf());
+    expect((await verify()).broken).toMatchObject({ position, why: 'not-linked' });
+  });
+
+  it('tell that two events were exchanged', async () => {
+    await fill();
+    const position = (await last()) - 5;
+    await tamper(
+      `update ledger_event e set data = o.data from ledger_event o
+       where (e.position = $1 and o.position = $1 + 1) or (e.position = $1 + 1 and o.position = $1)`,
+      [position],
+    );
+    expect((await verify()).broken).toMatchObject({ position, why: 'changed' });
+  });
+});
+
+describe('an earlier head', () => {
+  it('shows that the end of the ledger was removed', async () => {
+    await fill();
+    const { head } = await verify();
+    await tamper('delete from ledger_event where position > $1', [head.position - 2]);
+    expect((await verify()).broken).toBeUndefined();
+    expect((await verify(head)).broken).toMatchObject({ position: head.position - 2, why: 'ends-earlier' });
+  });
+
+  it('shows that the links were computed anew after a change', async () => {
+    await fill();
+    const { head } = await verify();
+    await ledger.append(requestOf());
+    // As the owner of the database may do it: everything from some event on is recorded again, with other links.
+    await tamper('delete from ledger_event where position >= $1', [head.position - 2]);
+    await dataSource.query(`select setval(pg_get_serial_sequence('ledger_event', 'position'), $1)`, [
+      head.position - 3,
+    ]);
+    for (let count = 0; count < 4; count += 1) await ledger.append(requestOf());
+    expect((await verify()).broken).toBeUndefined();
+    expect((await verify(head)).broken).toMatchObject({ position: head.position, why: 'not-as-before' });
+  });
+});
+
+describe('events of older versions, which have no link', () => {
+  it('are counted, and an earlier head shows that one was changed', async () => {
+    await fill();
+    await tamper('update ledger_event set link = null');
+    const position = await last();
+    const before = await verify();
+    expect(before).toMatchObject({ broken: undefined, unlinked: before.head.events });
+    await ledger.append(requestOf(3));
+    const { head, unlinked, broken } = await verify(before.head);
+    expect([unlinked, broken, head.events]).toEqual([before.head.events, undefined, before.head.events + 3]);
+    await tamper(`update ledger_event set account_id = 'forger' where position = $1`, [position - 3]);
+    expect((await verify()).broken).toBeUndefined();
+    expect((await verify(before.head)).broken).toMatchObject({ position, why: 'not-as-before' });
+  });
+});

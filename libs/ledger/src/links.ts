@@ -1,0 +1,135 @@
+/**
+ * Verifies the links of the ledger: every event is linked to the one before it, so that none can be changed, removed or put in between
+ * without a trace. The links are computed again here, from what the rows hold, and compared with those that were recorded.
+ *
+ * Whoever owns the database can compute all links anew from any event on. So the link of an event, its head at the time, is kept elsewhere,
+ * and compared later.
+ */
+import { createHash } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+
+/** The end of the ledger at one time, to be compared with later. */
+export const ledgerHead = z.strictObject({
+  /** The position of the last event. */
+  position: z.int().nonnegative(),
+  /** How many events there were. */
+  events: z.int().nonnegative(),
+  /** Its link, in hexadecimal. Where no links were recorded yet, that of the events without recorded links. */
+  link: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type LedgerHead = z.infer<typeof ledgerHead>;
+
+/** The first event at which something is wrong. Everything before it is as it was recorded. */
+export interface BrokenLink {
+  position: number;
+  why: 'not-linked' | 'changed' | 'not-as-before' | 'ends-earlier';
+  /** A sentence for people. */
+  reason: string;
+}
+
+export interface LinksVerdict {
+  /** The end of what was verified. */
+  head: LedgerHead;
+  /** How many events older versions have recorded without a link. They are compared with earlier heads alone. */
+  unlinked: number;
+  broken: BrokenLink | undefined;
+}
+
+export interface LinksOptions {
+  /** Heads that were told earlier. Each must still be as it was. */
+  heads?: readonly LedgerHead[];
+  /** Told from time to time how many events are verified. */
+  progress?: (events: number) => void;
+}
+
+/** The event as `ledger_append` digests it: no function of the database is asked, since its owner could change one. */
+const eventText = `jsonb_build_array(position, id, stream, version, aggregate, type, account_id, instance_id,
+  to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), data, context)::text`;
+const pageSize = 2_000;
+const start = Buffer.alloc(32);
+
+const rows = z.array(
+  z.object({ position: z.coerce.number(), link: z.instanceof(Buffer).nullable(), text: z.string().nullable() }),
+);
+
+/** Reads the whole ledger once, page by page. Events that are appended meanwhile are verified too. */
+export async function verifyLinks(
+  dataSource: Pick<DataSource, 'query'>,
+  { heads = [], progress = () => {} }: LinksOptions = {},
+): Promise<LinksVerdict> {
+  const awaited = [...heads].sort((one, other) => one.position - other.position);
+  const links = new Links();
+  for (;;) {
+    const found: unknown = await dataSource.query(
+      `select position, link, ${eventText} as text from ledger_event where position > $1 order by position limit $2`,
+      [links.head.position, pageSize],
+    );
+    const page = rows.parse(found);
+    for (const row of page) {
+      const lost = awaited.find(({ position }) => position < row.position && position > links.head.position);
+      const broken = lost ? notAsBefore(lost, 'its event is gone') : links.follow(row);
+      if (broken) return { head: links.head, unlinked: links.unlinked, broken };
+      const before = awaited.filter(({ position }) => position === row.position);
+      const other = before.find(({ link, events }) => link !== links.head.link || events !== links.head.events);
+      if (other)
+        return { head: links.head, unlinked: links.unlinked, broken: notAsBefore(other, 'it is another one now') };
+    }
+    progress(links.head.events);
+    if (page.length < pageSize) break;
+  }
+  const beyond = awaited.find(({ position }) => position > links.head.position);
+  return { head: links.head, unlinked: links.unlinked, broken: beyond && endsEarlier(beyond, links.head) };
+}
+
+class Links {
+  private last = start;
+  private position = 0;
+  private events = 0;
+  private hasBegun = false;
+  unlinked = 0;
+
+  get head(): LedgerHead {
+    return { position: this.position, events: this.events, link: this.last.toString('hex') };
+  }
+
+  /** @returns what is wrong with the event; the head stays before it then */
+  follow({ position, link, text }: z.infer<typeof rows>[number]): BrokenLink | undefined {
+    if (link === null && this.hasBegun) {
+      return {
+        position,
+        why: 'not-linked',
+        reason: `The event at position ${position} has no link: it was not recorded by ledger_append.`,
+      };
+    }
+    // The recorded links begin anew behind the events of older versions.
+    const isFirst = link !== null && !this.hasBegun;
+    const digest = createHash('sha256')
+      .update(text ?? '')
+      .digest();
+    const own = createHash('sha256')
+      .update(isFirst ? start : this.last)
+      .update(digest)
+      .digest();
+    if (link !== null && !link.equals(own)) {
+      const reason = `The event at position ${position} is not what was recorded, or an event before it was removed or put in.`;
+      return { position, why: 'changed', reason };
+    }
+    if (link === null) this.unlinked += 1;
+    else this.hasBegun = true;
+    this.last = own;
+    this.position = position;
+    this.events += 1;
+    return undefined;
+  }
+}
+
+function notAsBefore({ position }: LedgerHead, how: string): BrokenLink {
+  const reason = `The ledger was another one when its head at position ${position} was exported: ${how}. It was changed up to there, or was restored to an earlier time.`;
+  return { position, why: 'not-as-before', reason };
+}
+
+function endsEarlier({ position }: LedgerHead, head: LedgerHead): BrokenLink {
+  const reason = `The ledger ends at position ${head.position}, and it ended at ${position} when its head was exported: its end was removed, or it was restored to an earlier time.`;
+  return { position: head.position, why: 'ends-earlier', reason };
+}
