@@ -298,8 +298,8 @@ export class Deployment {
   jobsDone(): Promise<void> {
     return eventually(
       async () => {
-        const [row] = await this.query("select count(*)::int as jobs from job where kind <> 'sweep'");
-        if (row?.jobs !== 0) throw new Error(`${row?.jobs} jobs are left`);
+        const left = await this.query("select kind, id, failures, lease_owner from job where kind <> 'sweep'");
+        if (left.length > 0) throw new Error(`jobs are left: ${JSON.stringify(left)}`);
       },
       { withinMs: 30_000 },
     );
