@@ -44,6 +44,8 @@ export interface LinksVerdict {
 export interface LinksOptions {
   /** Heads that were told earlier. Each must still be as it was. */
   heads?: readonly LedgerHead[];
+  /** Verifies only what came after the newest of the heads, which is compared. Default: every event. */
+  onlyNew?: boolean;
   /** Told from time to time how many events are verified. */
   progress?: (events: number) => void;
 }
@@ -58,15 +60,29 @@ const rows = z.array(
   z.object({ position: z.coerce.number(), link: z.instanceof(Buffer).nullable(), text: z.string().nullable() }),
 );
 
-/** Reads the whole ledger once, page by page. Events that are appended meanwhile are verified too. */
+/** Reads the ledger once, page by page. Events that are appended meanwhile are verified too. */
 export async function verifyLinks(
   dataSource: Pick<DataSource, 'query'>,
-  { heads = [], progress = () => {} }: LinksOptions = {},
+  { heads = [], onlyNew = false, progress = () => {} }: LinksOptions = {},
 ): Promise<LinksVerdict> {
   const awaited = [...heads].sort((one, other) => one.position - other.position);
   let compared = 0;
   const links = new Links();
   const ended = (broken?: BrokenLink): LinksVerdict => ({ head: links.head, unlinked: links.unlinked, broken });
+  const newest = awaited.at(-1);
+  if (onlyNew && newest && newest.position > 0) {
+    const found: unknown = await dataSource.query(
+      'select position, link, null as text from ledger_event where position = $1',
+      [newest.position],
+    );
+    const [row] = rows.parse(found);
+    if (!row) return ended(notAsBefore(newest, 'its event is gone'));
+    if (row.link !== null && row.link.toString('hex') !== newest.link) {
+      return ended(notAsBefore(newest, 'it is another one now'));
+    }
+    links.goOnFrom(newest, row.link !== null);
+    compared = awaited.length;
+  }
   for (;;) {
     const found: unknown = await dataSource.query(
       `select position, link, ${eventText} as text from ledger_event where position > $1 order by position limit $2`,
@@ -105,6 +121,16 @@ class Links {
   get head(): LedgerHead {
     const { position, events, older } = this;
     return { position, events, link: this.last.toString('hex'), ...(older && { older: older.toString('hex') }) };
+  }
+
+  /** Everything up to the head is taken as it was verified then. */
+  goOnFrom({ position, events, link, older }: LedgerHead, isLinked: boolean): void {
+    this.position = position;
+    this.events = events;
+    this.last = Buffer.from(link, 'hex');
+    this.older = older === undefined ? undefined : Buffer.from(older, 'hex');
+    this.hasBegun = isLinked;
+    this.unlinked = isLinked ? 0 : events;
   }
 
   /** @returns what is wrong with the event; the head stays before it then */
