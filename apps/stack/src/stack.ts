@@ -227,6 +227,8 @@ export class Stack {
       MALLOC_ARENA_MAX: '2',
       // On one machine one may want to see the bytes go. A deployment keeps them for a week.
       STRONGROOM_DELETION_DELAY_SECONDS: '600',
+      // The servers to try it with are on this machine, as the demo is.
+      STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
