@@ -1,5 +1,4 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
-import { hostname } from 'node:os';
 import type { DatastoreType } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
@@ -20,6 +19,7 @@ import {
   KnownVaults,
   keyRingOf,
   PutBack,
+  processName,
   type RuntimeParts,
   SetAside,
 } from '@strongroom/runtime';
@@ -67,7 +67,11 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
-  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
+  const vaults = openVaults(config.vaults, {
+    limitMs: config.copyStallMs,
+    reserveBytes: config.freeSpaceReserveBytes,
+    log,
+  });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const setAside = new SetAside(dataSource, log);
@@ -75,7 +79,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
   const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
-  const runner = `scheduler-${hostname()}-${process.pid}`;
+  const runner = processName('scheduler');
+  log.info({ runner }, `this process is ${runner} in its events`);
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
     help: 'Backups by this process that were of another server than the backup before them.',

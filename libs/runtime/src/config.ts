@@ -11,6 +11,7 @@ import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
 import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
+import * as quota from './settings/quotas.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
 import * as regions from './settings/vaults.js';
@@ -21,6 +22,7 @@ export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
+export { type Quota, type QuotaKind, type Quotas, quotaKinds, quotaOf } from './settings/quotas.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
 export { noCopiesTo } from './settings/vaults.js';
@@ -64,6 +66,8 @@ export interface AppConfig {
   feed: FeedConfig;
   namespace: string;
   http: { host: string; port: number };
+  /** Where the API serves its metrics and the details of its health. Without it, a service serves them at `http`. */
+  privateHttp?: { host: string; port: number };
   /** Without a slash at its end. */
   publicUrl?: string;
   homeRegion: string;
@@ -91,10 +95,17 @@ export interface AppConfig {
   copyRetryMs: number;
   copyStallMs: number;
   sweepGraceMs: number;
+  /** What is left free on the disks that backups are written to. */
+  freeSpaceReserveBytes: number;
   maxCopyAttempts: number;
   instancesFolder?: string;
   deletion: DeletionConfig;
   mostSchedules: number;
+  quotas: quota.Quotas;
+  mostConnections: number;
+  mostStreams: number;
+  /** Of one address, in a minute. 0: no limit. */
+  mostWrongTokens: number;
   pageLimits: Readonly<limits.PageLimits>;
   /** An operation has the limit of its own name, else that of its method, else that of `*`. */
   rateLimits: readonly limits.RateLimit[];
@@ -145,6 +156,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     feed: feedOf(given),
     namespace: given.value(ledgerAndFeed.namespace),
     http: { host: given.value(service.httpHost), port: given.value(service.httpPort) },
+    ...(app === 'api' && { privateHttp: privateHttpOf(given) }),
     ...(publicUrl !== undefined && { publicUrl }),
     homeRegion,
     vaults,
@@ -168,6 +180,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyRetryMs: given.value(work.copyRetry),
     copyStallMs: given.value(work.copyStall),
     sweepGraceMs: given.value(regions.sweepGrace),
+    freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),
     ...(instancesFolder !== undefined && { instancesFolder }),
     deletion: {
@@ -176,10 +189,21 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       bulkLimit: given.value(deletion.bulkDeletionLimit),
     },
     mostSchedules: given.value(limits.mostSchedules),
+    quotas: given.value(quota.quotas),
+    mostConnections: given.value(limits.mostConnections),
+    mostStreams: given.value(limits.mostStreams),
+    mostWrongTokens: given.value(limits.mostWrongTokens),
     pageLimits: given.value(limits.pageLimits),
     rateLimits: given.value(limits.rateLimits),
     supervised: given.value(service.supervised) === '1',
   };
+}
+
+/** Beside the port of the clients, so that several processes on one host keep apart. */
+function privateHttpOf(given: GivenSettings): { host: string; port: number } {
+  const port = given.value(service.httpPort);
+  const beside = port === 0 ? 0 : port + (port > 65_525 ? -10 : 10);
+  return { host: given.value(service.privateHost), port: given.valueIfSet(service.privatePort) ?? beside };
 }
 
 /** The keys of an app that has some. */

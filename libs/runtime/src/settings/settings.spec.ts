@@ -5,6 +5,7 @@ import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
+import * as quotas from './quotas.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
 import * as vaults from './vaults.js';
@@ -12,7 +13,7 @@ import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [deletion, identity, kafka, ledgerAndFeed, limits, service, vaults, work]
+    const declared = [deletion, identity, kafka, ledgerAndFeed, limits, quotas, service, vaults, work]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

@@ -3,7 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, Fault, faultOf, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type Endpoint, Fault, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -31,7 +31,7 @@ import {
   LeasedLedger,
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
-import type { Clock, Hold, LeasedJob, Performed } from '@strongroom/runtime';
+import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
 import { codeOf, endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
@@ -151,7 +151,7 @@ export class BuiltServer {
     ledger: CausedLedger,
     history: readonly RecordedEvent[],
   ): Promise<number | undefined> {
-    const { code, message: reason } = faultOf(error);
+    const { code, message: reason } = toldFault(error);
     const { clock } = this.parts;
     const tries = history.filter(({ type }) => type === 'InstanceBuildAttemptFailed').length;
     if (canPass(error) && tries < mostTries) {
@@ -264,7 +264,7 @@ export class BuiltServer {
           if (this.hold.signal.aborted) throw error;
           server = undefined;
           isToldUp = false;
-          const { code, message: reason } = faultOf(unusableAs(error, this.parts.folder));
+          const { code, message: reason } = toldFault(unusableAs(error, this.parts.folder));
           log.error({ err: error, instance: this.job.id }, `a built server is down: ${reason}`);
           await this.tell({ type: 'TellServerDown', code, reason });
           await delay(pauseMs, undefined, { signal: this.hold.signal });
@@ -380,7 +380,8 @@ export class BuiltServer {
 function unusableAs(error: unknown, folder: string): unknown {
   if (error instanceof Fault || !unusable.has(codeOf(error))) return error;
   const message = `The server can't be kept in ${folder} (STRONGROOM_INSTANCES_DIR of the scheduler): ${messageOf(error)}. See that the folder is there, that the scheduler may write in it, and that its disk has room.`;
-  return new EngineFault('restore-target-unusable', message, { cause: error });
+  const told = "The server can't be kept: the disk for built servers can't be used.";
+  return new EngineFault('restore-target-unusable', message, { cause: error, told });
 }
 
 /** Whether the vault may give the backup later. */
