@@ -76,6 +76,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     const { ledger, ledgerIdentity, log, timings } = this;
     this.news = new NewsOfAccounts({
       ...{ ledger, ledgerIdentity, log, pollMs: timings.pollMs },
+      isWatched: () => this.count > 0,
       wake: (accounts = new Set(this.running.keys())) => {
         for (const account of accounts) for (const stream of this.running.get(account) ?? []) stream.wake();
       },
@@ -111,6 +112,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     const stream = new EventStream(this, asked);
     this.count += 1;
     this.running.set(accountId, streams.add(stream));
+    this.news?.look();
     void stream.run().finally(() => {
       this.count -= 1;
       streams.delete(stream);

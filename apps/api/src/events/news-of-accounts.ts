@@ -12,6 +12,8 @@ export interface NewsParts {
   log: Logger;
   /** How often to look without a notice, which may be lost. */
   pollMs: number;
+  /** Whether there is any stream. Without one, nobody looks. */
+  isWatched(): boolean;
   /** @param accounts undefined when it is not known which: all have to look */
   wake(accounts: ReadonlySet<string> | undefined): void;
 }
@@ -26,12 +28,17 @@ export class NewsOfAccounts {
 
   constructor(private readonly parts: NewsParts) {
     const { log, pollMs } = parts;
-    this.loop = new WorkLoop({ name: 'news of accounts', intervalMs: pollMs, log, pass: () => this.look() });
+    this.loop = new WorkLoop({ name: 'news of accounts', intervalMs: pollMs, log, pass: () => this.pass() });
   }
 
   async start(): Promise<void> {
-    this.ending = await this.parts.ledger.onAppend(() => this.loop.wake());
+    this.ending = await this.parts.ledger.onAppend(() => this.look());
     this.loop.start();
+  }
+
+  /** Looks soon: a stream has begun, or events were appended. */
+  look(): void {
+    this.loop.wake();
   }
 
   async stop(): Promise<void> {
@@ -39,8 +46,12 @@ export class NewsOfAccounts {
     await this.loop.stop();
   }
 
-  private async look(): Promise<void> {
-    const { ledger, ledgerIdentity, log, wake } = this.parts;
+  private async pass(): Promise<void> {
+    const { ledger, ledgerIdentity, log, isWatched, wake } = this.parts;
+    if (!isWatched()) {
+      this.known = undefined;
+      return;
+    }
     try {
       const ledgerId = await ledgerIdentity.current();
       if (this.known?.ledgerId !== ledgerId) {
