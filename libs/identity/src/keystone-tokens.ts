@@ -23,6 +23,11 @@ export interface KeystoneOptions extends KeystoneServer {
   roles: ReadonlyMap<string, string>;
   /** How long an answer of Keystone counts, in milliseconds. For this time a revoked token may still be let in. */
   cacheMs: number;
+  /**
+   * How many right tokens are remembered, and how many wrong ones. They are remembered apart: whoever has no right token can send as
+   * many wrong ones as he likes, and pushes out no right one. Default: 10,000 of each.
+   */
+  mostKept?: number;
 }
 
 interface Known {
@@ -30,9 +35,7 @@ interface Known {
   until: number;
 }
 
-const mostKnown = 10_000;
-/** Whoever has no right token can send as many as he likes. They are remembered apart, so that they push out no right one. */
-const mostRefused = 10_000;
+const usualMostKept = 10_000;
 /** So many tokens are looked up in Keystone at a time. More wait for their turn, and then for no longer than a client does. */
 const mostAsking = 16;
 const mostWaiting = 1_000;
@@ -144,7 +147,8 @@ export class KeystoneTokens extends Identity {
   }
 
   private keep(key: string, known: Known): void {
-    const [among, most] = known.principal ? [this.known, mostKnown] : [this.refused, mostRefused];
+    const among = known.principal ? this.known : this.refused;
+    const most = this.options.mostKept ?? usualMostKept;
     this.known.delete(key);
     this.refused.delete(key);
     among.set(key, known);
