@@ -1,5 +1,4 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
-import { hostname } from 'node:os';
 import type { DatastoreType } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
@@ -22,6 +21,7 @@ import {
   KnownVaults,
   keyRingOf,
   PutBack,
+  processName,
   type RuntimeParts,
   ServerLogins,
   SetAside,
@@ -72,7 +72,11 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
   checkConfinement(config, log);
-  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
+  const vaults = openVaults(config.vaults, {
+    limitMs: config.copyStallMs,
+    reserveBytes: config.freeSpaceReserveBytes,
+    log,
+  });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const setAside = new SetAside(dataSource, log);
@@ -87,7 +91,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     logins: new ServerLogins(dataSource, config.customers.failedLogins),
     log,
   });
-  const runner = `scheduler-${hostname()}-${process.pid}`;
+  const runner = processName('scheduler');
+  log.info({ runner }, `this process is ${runner} in its events`);
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
     help: 'Backups by this process that were of another server than the backup before them.',

@@ -69,7 +69,8 @@ function workOf(
   const { catchUpMs } = config;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
-  const dispatcher = new SlotDispatcher(dataSource, ledger, views, ids, slotTime, log, catchUpMs);
+  const stored = config.quotas['stored-gib'];
+  const dispatcher = new SlotDispatcher(dataSource, ledger, views, ids, slotTime, log, catchUpMs, stored);
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);

@@ -38,7 +38,7 @@ export class VaultFault extends Fault<VaultFaultCode> {
     code: VaultFaultCode,
     readonly region: string,
     message: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; told?: string },
   ) {
     super(code, vaultFaultCodes[code], message, options);
   }

@@ -189,4 +189,7 @@ export abstract class Vault {
   async roomBytes(): Promise<number | undefined> {
     return undefined;
   }
+
+  /** Looks whether there is room before something is brought. @throws {VaultFault} `vault-full` */
+  async mustHold(_bytes: number): Promise<void> {}
 }

@@ -17,7 +17,7 @@ describe('jobs', () => {
     await migrate(dataSource);
     jobs = new Jobs(dataSource);
   });
-  beforeEach(() => dataSource.query('truncate job'));
+  beforeEach(() => dataSource.query('truncate job, job_turn'));
   afterAll(async () => {
     await dataSource.destroy();
     await database.drop();
@@ -205,36 +205,6 @@ describe('jobs', () => {
     expect(await jobs.load('copy')).toMatchObject([{ waiting: 2, deferred: 1, oldestWaitMs: 0 }]);
     expect((await lease('b')).map(({ id }) => id).sort()).toEqual([paused.id, added.id].sort());
   });
-
-  it('that wait for a later time, however many, are not looked at when others are asked for', async () => {
-    const readyAt = new Date(Date.now() + 50 * minute);
-    await add(...Array.from({ length: 10_000 }, () => copy({ readyAt })));
-    const statements: string[] = [];
-    const { logger } = dataSource;
-    dataSource.setOptions({
-      logging: ['query'],
-      logger: { ...logger, logQuery: (statement: string) => void statements.push(statement) },
-    });
-    try {
-      expect(await lease('any')).toEqual([]);
-    } finally {
-      dataSource.setOptions({ logging: false, logger });
-    }
-    const [statement = ''] = statements.filter((each) => each.includes('mistaken'));
-    const [{ 'QUERY PLAN': plan }] = await dataSource.query(`explain (analyze, format json) ${statement}`, [
-      'copy',
-      'IAD',
-      10,
-      'any',
-      minute,
-      [],
-      'this version',
-    ]);
-    const removed = [...JSON.stringify(plan).matchAll(/"Rows Removed by Filter":(\d+)/g)].map(([, rows]) =>
-      Number(rows),
-    );
-    expect(removed.reduce((sum, rows) => sum + rows, 0)).toBe(0);
-  }, 60_000);
 
   it('passed over by one version are ready for another at once, and for the same one after a minute', async () => {
     await add(copy());

@@ -22,7 +22,7 @@ import {
   LeasedLedger,
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
-import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import { type Clock, type Hold, type LeasedJob, type Logger, type Performed, toldFault } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import type { AwayRegions } from './away-regions.js';
@@ -224,7 +224,7 @@ export class CopyAttempt {
 
   private giveUp(toMake: ToMake, error: unknown, inVain: number): Promise<Performed> {
     const { backupId, region } = toMake.copy.request;
-    const { code, message } = faultOf(error);
+    const { code, message } = toldFault(error);
     const reason = `The copy is given up after ${inVain} failed attempts. The last one failed because: ${message}`;
     toMake.log.error({ err: error }, `copy of backup ${backupId} to ${region} failed: ${reason}`);
     return this.end(toMake, { type: 'FailCopy', ...toMake.thisAttempt, code, reason });
@@ -233,7 +233,7 @@ export class CopyAttempt {
   private tryAgain(toMake: ToMake, error: unknown): Promise<Performed> {
     const { copy, log, thisAttempt } = toMake;
     const { backupId, region } = copy.request;
-    const { code, message } = faultOf(error);
+    const { code, message } = toldFault(error);
     const longestMs = isOutageOfVault(code) ? longestOutagePauseMs : longestPauseMs;
     const retryInMs = pauseMs(this.parts.retryMs, copy.failures, longestMs);
     const next = `Tried again in ${retryInMs / 1_000} s`;
@@ -290,7 +290,7 @@ export class CopyAttempt {
     if (!fault) return this.end(asked, { type: 'PassCheck' });
     const { backupId, region } = asked.copy.request;
     asked.log.warn({ err: fault }, `${region} has lost backup ${backupId}: it is put back`);
-    await this.record(asked, { type: 'LoseCopy', code: fault.code, reason: fault.message });
+    await this.record(asked, { type: 'LoseCopy', code: fault.code, reason: fault.told });
     return { retryInMs: 0 };
   }
 

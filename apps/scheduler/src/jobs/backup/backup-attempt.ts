@@ -35,7 +35,7 @@ import {
   storeBackup,
 } from '@strongroom/engines';
 import { type CausedLedger, isForNewerVersion, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
-import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import { type Clock, type Hold, type LeasedJob, type Logger, type Performed, toldFault } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
@@ -161,7 +161,7 @@ export class BackupAttempt {
     const { backup, log } = asked;
     const { retries } = backup;
     const now = this.parts.clock.now();
-    const { code, message } = faultOf(error);
+    const { code, message } = toldFault(error);
     const next = canPass(error) && nextTry(retries, now, await this.leftMs(backup, attemptMs, now));
     if (next) return this.tryAgain(asked, error, next, Date.parse(next.retryAt) - now.getTime());
     const reason = triedInVain(retries, message, now);
@@ -189,7 +189,7 @@ export class BackupAttempt {
   /** What the attempt left in the vault does not count. Should it have sealed the backup, the next attempt takes that. */
   private async tryAgain({ ledger, log }: Asked, error: unknown, next: NextTry, retryInMs: number): Promise<Performed> {
     const { backupId, thisAttempt } = this;
-    const { code, message: reason } = faultOf(error);
+    const { code, message: reason } = toldFault(error);
     const command = { type: 'FailBackupAttempt', ...thisAttempt, code, reason, ...next } as const;
     const failed = await ledger.record(backupDecider, backupId, command);
     if (isRefusal(failed)) {
@@ -289,7 +289,7 @@ export class BackupAttempt {
     const { isServedHere } = this.parts;
     if (instance.builtFrom === null || !isServedHere || (await isServedHere(instance))) return instance;
     // Another server may listen on the same port here.
-    const message = `The server of instance ${instanceId} was built on another host than that of this scheduler (${this.parts.runner}), which can't reach it. A scheduler that has its data in STRONGROOM_INSTANCES_DIR takes the backup.`;
+    const message = `The server of instance ${instanceId} was built on another host than that of scheduler ${this.parts.runner}, which can't reach it. A scheduler that has its data in STRONGROOM_INSTANCES_DIR takes the backup.`;
     throw new EngineFault('server-unreachable', message);
   }
 

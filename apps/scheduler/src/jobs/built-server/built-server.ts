@@ -3,7 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, faultOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -32,7 +32,7 @@ import {
   LeasedLedger,
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
-import type { Clock, Hold, LeasedJob, Performed } from '@strongroom/runtime';
+import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
 import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
@@ -149,7 +149,7 @@ export class BuiltServer {
     ledger: CausedLedger,
     history: readonly RecordedEvent[],
   ): Promise<number | undefined> {
-    const { code, message: reason } = faultOf(forTenant(error));
+    const { code, message: reason } = toldFault(forTenant(error));
     const { clock } = this.parts;
     const tries = history.filter(({ type }) => type === 'InstanceBuildAttemptFailed').length;
     if (canPass(error) && tries < mostTries) {
@@ -269,7 +269,7 @@ export class BuiltServer {
           server = undefined;
           isToldUp = false;
           failed += 1;
-          const { code, message: reason } = faultOf(forTenant(error));
+          const { code, message: reason } = toldFault(forTenant(error));
           log.error({ err: error, instance: this.job.id, folder }, `a built server is down: ${reason}`);
           await this.tell({ type: 'TellServerDown', code, reason });
           if (failed >= (this.job.failures > 0 ? mostFailedAgain : mostFailedStarts))
