@@ -188,6 +188,13 @@ describe.each(serviceNames)('the role of the %s', (service) => {
     await expect(append(service, named)).rejects.toMatchObject(denied);
   });
 
+  it('is told that it can not migrate', async () => {
+    await expect(migrateDatabase(urlOfService(database.url, service), 'spec')).rejects.toMatchObject({
+      code: 'not-the-owner',
+      message: expect.stringContaining(roleOf(service)),
+    });
+  });
+
   it('takes and gives back no claim that an event holds', async () => {
     const take = as(service, `select ledger_take_claim('running-backup-of-instance', $1, 'me')`, [randomUUID()]);
     await expect(take).rejects.toMatchObject(denied);
