@@ -3,7 +3,7 @@
  * A test can start, stop and kill each of them.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyOf, Client } from '@strongroom/client';
@@ -14,7 +14,7 @@ import {
   type postBackups,
   type postSchedules,
 } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
+import { createDataSource, grants, serviceNames } from '@strongroom/database';
 import { backupDecider, copyId, scheduledBackupId } from '@strongroom/domain';
 import { execute, Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
@@ -33,6 +33,8 @@ export interface CustomerServer {
   port: number;
   user: string;
   password: string;
+  /** Default: none. Servers of tests are on the loopback interface. */
+  tls?: 'disable' | 'verify-full';
 }
 
 type Schedule = BodyOf<typeof postSchedules>['schedule'];
@@ -112,6 +114,7 @@ export class Deployment {
         STRONGROOM_LEASE_SECONDS: '3',
         STRONGROOM_COPY_RETRY_SECONDS: '1',
         STRONGROOM_DELETION_DELAY_SECONDS: '0',
+        STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
         STRONGROOM_SUPERVISED: '1',
         ...this.options.env,
         ...env,
@@ -135,11 +138,24 @@ export class Deployment {
     await Promise.all([...this.processes].map((each) => each.kill()));
   }
 
-  /** Ends every process and removes everything. */
+  /** Ends every process and removes everything. @throws {Error} when the database has refused a statement to the role of a service */
   async remove(): Promise<void> {
     await this.stopAll();
     await this.database.drop();
+    const refused = await this.refusedByDatabase();
     await rm(this.folder, { recursive: true, force: true });
+    if (refused.length > 0) throw new Error(`the grants lack what a service does: ${refused.join('; ')}`);
+  }
+
+  /** What the logs say of statements for which a service's role had no right. */
+  private async refusedByDatabase(): Promise<string[]> {
+    const logs = await Promise.all(serviceNames.map((app) => readFile(this.logFile(app), 'utf8').catch(() => '')));
+    const names = serviceNames.flatMap((app) => [...Object.keys(grants[app].tables), ...grants[app].functions]);
+    const ours = [...new Set(names.map((name) => name.replace(/\(.*/, '')))].join('|');
+    return serviceNames.flatMap((app, index) => {
+      const found = logs[index]?.match(new RegExp(`permission denied for \\w+ (?:${ours})\\b`, 'g')) ?? [];
+      return [...new Set(found)].map((refusal) => `${app}: ${refusal}`);
+    });
   }
 
   token(role: 'admin' | 'observer' = 'admin'): string {
@@ -153,11 +169,11 @@ export class Deployment {
 
   /** Registers a server and returns the instance's id. */
   async register(api: AppProcess, server: CustomerServer): Promise<string> {
-    const { host, port, user, password } = server;
+    const { host, port, user, password, tls = 'disable' } = server;
     const { id } = await this.client(api).instances.register({
       name: `customer-${randomUUID().slice(0, 8)}`,
       datastore: { type: 'postgresql', version: '18' },
-      connection: { host, port, user, password, database: 'postgres', tls: 'disable' },
+      connection: { host, port, user, password, database: 'postgres', tls },
     });
     return id;
   }
@@ -298,8 +314,8 @@ export class Deployment {
   jobsDone(): Promise<void> {
     return eventually(
       async () => {
-        const [row] = await this.query("select count(*)::int as jobs from job where kind <> 'sweep'");
-        if (row?.jobs !== 0) throw new Error(`${row?.jobs} jobs are left`);
+        const left = await this.query("select kind, id, failures, lease_owner from job where kind <> 'sweep'");
+        if (left.length > 0) throw new Error(`jobs are left: ${JSON.stringify(left)}`);
       },
       { withinMs: 30_000 },
     );

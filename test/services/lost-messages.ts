@@ -21,6 +21,7 @@ import {
   type Service,
 } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
+import { builtServersIn } from './built-servers.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 export const accountId = 'acme';
@@ -104,7 +105,7 @@ export class LostMessages {
       STRONGROOM_HTTP_PORT: '0',
       STRONGROOM_VAULTS: regions.map(vault).join(','),
       STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
-      ...(app === 'scheduler' && { STRONGROOM_INSTANCES_DIR: this.folder }),
+      ...(app === 'scheduler' && builtServersIn(this.folder)),
     });
     const parts = runtimeParts(config, createLogger({ app, level: 'silent', to: { write() {} } }));
     this.services.push(

@@ -34,13 +34,13 @@ const whole = privileges;
 const ofEach = {
   schema_migration: read,
   ledger_event: read,
-  ledger_identity: added,
+  ledger_identity: whole,
   backup_view: whole,
   copy_view: whole,
   instance_view: whole,
   run_view: whole,
   schedule_view: whole,
-  view_head: whole,
+  view_head: kept,
   set_aside: whole,
   relay_cursor: kept,
 } as const;
@@ -48,7 +48,7 @@ const ofEach = {
 /** What a service needs that handles events and does jobs. */
 const ofWorkers = {
   ...ofEach,
-  dead_letter: kept,
+  dead_letter: whole,
   feed_handled: ['select', 'insert', 'delete'],
   feed_handled_since: read,
   feed_offset: kept,
@@ -75,6 +75,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: whole,
       idempotent_request: whole,
       request_count: kept,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -89,6 +91,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: read,
       slot_timer: whole,
       steady_time: whole,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: appending,
     appends: ['instance', 'backup', 'copy'],
