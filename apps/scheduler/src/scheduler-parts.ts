@@ -5,10 +5,12 @@ import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import {
   type BackupLimits,
+  Doorkeeper,
   type Engine,
   type EngineFor,
   EnginesApart,
   engineFor,
+  Reach,
   usualLimits,
 } from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
@@ -21,12 +23,14 @@ import {
   keyRingOf,
   PutBack,
   type RuntimeParts,
+  ServerLogins,
   SetAside,
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
+import { checkConfinement } from './jobs/built-server/confinement.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
@@ -67,6 +71,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
+  checkConfinement(config, log);
   const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
@@ -75,6 +80,13 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
   const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
+  const door = new Doorkeeper({
+    engineFor,
+    takerFor: (type) => apart.of(type),
+    reach: new Reach(config),
+    logins: new ServerLogins(dataSource, config.customers.failedLogins),
+    log,
+  });
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
@@ -94,8 +106,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     dataSource,
     ledger,
     views,
-    engineFor,
-    takerFor: (type) => apart.of(type),
+    engineFor: door.engineFor,
+    takerFor: door.engineFor,
     vaults,
     vault,
     homeRegion,
@@ -123,7 +135,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     onAnotherServer: () => anotherServer.inc(),
     isServedHere: async ({ instanceId, datastore }) => {
       if (config.instancesFolder === undefined) return false;
-      return (await engineFor(datastore.type).serve(config.instancesFolder).find(instanceId)) !== undefined;
+      const host = engineFor(datastore.type).serve(config.instancesFolder, config.guests);
+      return (await host.find(instanceId)) !== undefined;
     },
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),

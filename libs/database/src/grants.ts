@@ -75,6 +75,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: whole,
       idempotent_request: whole,
       request_count: kept,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -89,6 +91,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: read,
       slot_timer: whole,
       steady_time: whole,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: appending,
     appends: ['instance', 'backup', 'copy'],

@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Datastore, DatastoreType, Endpoint, EngineFacts, VaultManifest } from '@strongroom/contracts';
 import type { EngineFault } from './engine-fault.js';
+import type { Guests } from './guests.js';
 import type { ServerHost } from './server-host.js';
 import type { Trial, TrialOptions } from './trial.js';
 
@@ -15,6 +16,15 @@ export interface EngineTarget {
   password: string;
   /** The key of the endpoint's client certificate, as PEM. */
   clientKey?: string | undefined;
+  /** Whether Strongroom runs the server itself, on the loopback interface. Default: it does not. */
+  isBuiltHere?: boolean | undefined;
+  /** Where the server is dialled, and nowhere else. `Doorkeeper` sets it. Default: wherever its host's name leads. */
+  addresses?: readonly string[] | undefined;
+  /**
+   * Whether the server has let the instance in before. Where it has not, what the network says of its host is told in one
+   * sentence, whatever it was. `Doorkeeper` sets it. Default: it has.
+   */
+  isKnown?: boolean | undefined;
 }
 
 /** Whether something can be done; the reason is sentences for people, and says what to change. */
@@ -227,6 +237,7 @@ export abstract class Engine {
   /**
    * Where servers are built from backups.
    * @param folder in which each instance's server has its data
+   * @param guests how the servers are confined. Default: they run as the user of this process
    */
-  abstract serve(folder: string): ServerHost;
+  abstract serve(folder: string, guests?: Guests): ServerHost;
 }

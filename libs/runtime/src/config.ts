@@ -3,8 +3,11 @@
  * be, and never shows the value of a secret.
  */
 import { Fault } from '@strongroom/contracts';
-import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
+import { Networks } from './addresses.js';
+import { placeOfDatabase, whyNotVerified } from './database-url.js';
+import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
+import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
@@ -13,16 +16,18 @@ import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
-export type { KafkaSecurity } from './kafka-config.js';
+export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
+export type { FailedLogins, TlsMode } from './settings/transport.js';
 export { noCopiesTo } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
@@ -57,13 +62,38 @@ export function deletionRulesOf(
   return { delayMs, minimumMs: byAccount.get(accountId) ?? usualMs };
 }
 
+/** What may be reached for customers, and how. */
+export interface CustomerConfig {
+  /** Beside the public addresses. */
+  networks: Networks;
+  /** Undefined: `require`, and `disable` on the loopback interface. */
+  minTls?: transport.TlsMode;
+  failedLogins: transport.FailedLogins;
+}
+
+/** The services of the deployment itself, which no instance leads to. */
+export interface OwnService {
+  host: string;
+  port: number;
+}
+
+/** The certificate and the key that clients see. They change where they come from files. */
+export interface HttpTls {
+  certificate: string;
+  key: string;
+  certificateFile?: string;
+  keyFile?: string;
+}
+
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
   feed: FeedConfig;
   namespace: string;
-  http: { host: string; port: number };
+  http: { host: string; port: number; tls?: HttpTls };
+  customers: CustomerConfig;
+  ownServices: readonly OwnService[];
   /** Without a slash at its end. */
   publicUrl?: string;
   homeRegion: string;
@@ -92,7 +122,15 @@ export interface AppConfig {
   copyStallMs: number;
   sweepGraceMs: number;
   maxCopyAttempts: number;
+  /** Whether servers are built from backups. */
+  buildsServers: boolean;
+  /** Where they live; only a scheduler that builds servers has it. */
   instancesFolder?: string;
+  mostBuiltServers: number;
+  guests: {
+    users?: { first: number; last: number } | undefined;
+    command?: string[] | undefined;
+  };
   deletion: DeletionConfig;
   mostSchedules: number;
   pageLimits: Readonly<limits.PageLimits>;
@@ -131,20 +169,36 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
-  if (given.value(ledgerAndFeed.feed) === 'kafka') refuse(app, problemsOfKafka(given));
+  refuse(app, [
+    ...problemsOfDatabase(given),
+    ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
+    ...(app === 'api' ? problemsOfPair(given, transport.tlsCertificate, transport.tlsKey) : []),
+  ]);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
   const publicUrl = given.valueIfSet(service.publicUrl);
   const [secretKey, ...formerSecretKeys] = given.valueIfSet(work.secretKey) ?? [];
   const secretKeyFile = given.fileOf(work.secretKey);
-  const instancesFolder = given.valueIfSet(work.instancesFolder);
+  const buildsServers = given.value(built.builtServers) === 'on';
+  const instancesFolder = buildsServers ? given.valueIfSet(built.instancesFolder) : undefined;
+  const users = given.valueIfSet(built.builtServerUsers);
+  const mostBuiltServers = given.value(built.mostBuiltServers);
+  if (app === 'scheduler' && buildsServers)
+    refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
+  const httpTls = app === 'api' ? httpTlsOf(given) : undefined;
   return {
     app,
     databaseUrl: given.value(ledgerAndFeed.databaseUrl),
     feed: feedOf(given),
     namespace: given.value(ledgerAndFeed.namespace),
-    http: { host: given.value(service.httpHost), port: given.value(service.httpPort) },
+    http: {
+      host: given.value(service.httpHost),
+      port: given.value(service.httpPort),
+      ...(httpTls && { tls: httpTls }),
+    },
+    customers: customersOf(given),
+    ownServices: ownServicesOf(given),
     ...(publicUrl !== undefined && { publicUrl }),
     homeRegion,
     vaults,
@@ -169,7 +223,10 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyStallMs: given.value(work.copyStall),
     sweepGraceMs: given.value(regions.sweepGrace),
     maxCopyAttempts: given.value(work.mostCopyAttempts),
+    buildsServers,
     ...(instancesFolder !== undefined && { instancesFolder }),
+    mostBuiltServers,
+    guests: { users, command: given.valueIfSet(built.builtServerCommand) },
     deletion: {
       delayMs: given.value(deletion.deletionDelay),
       minimumRetention: given.value(deletion.minimumRetention),
@@ -194,11 +251,36 @@ export function keyRingOf({
 /** What an environment sets under our prefix without any effect, in whole sentences, and never with a value. */
 export function withoutEffect(env: NodeJS.ProcessEnv): string[] {
   const known = settings.flatMap(({ name, mayBeFile }) => (mayBeFile ? [name, `${name}_FILE`] : [name]));
-  return GivenSettings.withoutEffect(env, new Set(known));
+  const isIdle = env[built.instancesFolder.name]?.trim() && (env[built.builtServers.name]?.trim() || 'off') === 'off';
+  return [
+    ...GivenSettings.withoutEffect(env, new Set(known)),
+    ...(isIdle
+      ? [
+          `${built.instancesFolder.name}: no servers are built from backups without ${built.builtServers.name}=on, so it has no effect.`,
+        ]
+      : []),
+  ];
 }
 
 function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigFault(app, problems);
+}
+
+function problemsOfBuiltServers(
+  folder: string | undefined,
+  users: { first: number; last: number } | undefined,
+  most: number,
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (folder === undefined) {
+    const problem = 'is not set; a scheduler that builds servers needs a folder for them';
+    problems.push({ variable: built.instancesFolder.name, problem });
+  }
+  if (users && users.last - users.first + 1 < most) {
+    const problem = `has fewer users than ${built.mostBuiltServers.name} allows servers: ${most}`;
+    problems.push({ variable: built.builtServerUsers.name, problem });
+  }
+  return problems;
 }
 
 function problemsOfRegions(withVault: readonly string[], homeRegion: string): ConfigProblem[] {
@@ -212,6 +294,48 @@ function problemsOfRegions(withVault: readonly string[], homeRegion: string): Co
     problems.push({ variable: regions.vaults.name, problem });
   }
   return problems;
+}
+
+function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
+  if (given.valueIfSet(transport.allowPlaintext)?.has('database')) return [];
+  const problem = whyNotVerified(given.value(ledgerAndFeed.databaseUrl));
+  return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
+}
+
+function httpTlsOf(given: GivenSettings): HttpTls | undefined {
+  const certificate = given.valueIfSet(transport.tlsCertificate);
+  const key = given.valueIfSet(transport.tlsKey);
+  if (certificate === undefined || key === undefined) return undefined;
+  const certificateFile = given.fileOf(transport.tlsCertificate);
+  const keyFile = given.fileOf(transport.tlsKey);
+  return {
+    ...{ certificate, key },
+    ...(certificateFile !== undefined && { certificateFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+}
+
+function customersOf(given: GivenSettings): CustomerConfig {
+  const minTls = given.valueIfSet(transport.minTls);
+  return {
+    networks: given.valueIfSet(transport.customerNetworks) ?? new Networks([]),
+    ...(minTls !== undefined && { minTls }),
+    failedLogins: given.value(transport.failedLogins),
+  };
+}
+
+function ownServicesOf(given: GivenSettings): OwnService[] {
+  const keystone = given.valueIfSet(identity.keystoneUrl);
+  const brokers = given.value(ledgerAndFeed.feed) === 'kafka' ? (given.valueIfSet(ledgerAndFeed.brokers) ?? []) : [];
+  const http = { host: given.value(service.httpHost), port: given.value(service.httpPort) };
+  return [
+    placeOfDatabase(given.value(ledgerAndFeed.databaseUrl)),
+    ...brokers.map((broker) => ({ host: broker.replace(/:\d+$/, ''), port: Number(/\d+$/.exec(broker)?.[0]) })),
+    ...(keystone
+      ? [{ host: keystone.hostname, port: Number(keystone.port || (keystone.protocol === 'https:' ? 443 : 80)) }]
+      : []),
+    ...(http.port === 0 ? [] : [http]),
+  ];
 }
 
 function feedOf(given: GivenSettings): FeedConfig {

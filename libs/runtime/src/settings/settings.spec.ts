@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -7,12 +8,13 @@ import * as limits from './limits.js';
 import * as service from './process.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
+import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [deletion, identity, kafka, ledgerAndFeed, limits, service, vaults, work]
+    const declared = [built, deletion, identity, kafka, ledgerAndFeed, limits, service, transport, vaults, work]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

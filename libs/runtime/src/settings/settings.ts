@@ -1,4 +1,5 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -6,6 +7,7 @@ import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
 import type { Setting } from './setting.js';
+import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
 
@@ -20,6 +22,10 @@ export const settings: readonly Setting<unknown>[] = [
   kafka.saslMechanism,
   kafka.saslUsername,
   kafka.saslPassword,
+  kafka.saslToken,
+  kafka.saslTokenUrl,
+  kafka.saslScope,
+  transport.allowPlaintext,
   ledgerAndFeed.namespace,
   vaults.vaults,
   vaults.homeRegion,
@@ -28,6 +34,8 @@ export const settings: readonly Setting<unknown>[] = [
   service.logLevel,
   service.supervised,
   service.publicUrl,
+  transport.tlsCertificate,
+  transport.tlsKey,
   identity.identity,
   identity.tokensPath,
   identity.keystoneUrl,
@@ -47,7 +55,14 @@ export const settings: readonly Setting<unknown>[] = [
   limits.rateLimits,
   limits.pageLimits,
   work.secretKey,
-  work.instancesFolder,
+  built.builtServers,
+  built.instancesFolder,
+  built.mostBuiltServers,
+  built.builtServerUsers,
+  built.builtServerCommand,
+  transport.customerNetworks,
+  transport.minTls,
+  transport.failedLogins,
   work.catchUp,
   work.backupConcurrency,
   work.longestBackup,
