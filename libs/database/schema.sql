@@ -326,7 +326,7 @@ create table ledger_quota (
   constraint ledger_quota_used_check CHECK ((used >= 0))
 );
 
--- To which streams a role may append. A role without a row, such as the owner, appends to all.
+-- To which streams a role may append. A role without a row appends to none. The owner appends to all.
 create table ledger_writer (
   role_name text not null,
   -- The kinds of aggregates.
@@ -860,12 +860,18 @@ CREATE OR REPLACE FUNCTION ledger_permitted()
  LANGUAGE sql
  STABLE
 AS $function$
-  select array_agg(distinct permitted.aggregate)
-  from ledger_writer w
-  join pg_catalog.pg_roles r on r.rolname = w.role_name
-  cross join lateral unnest(w.aggregates) as permitted(aggregate)
-  where pg_has_role(session_user, r.oid, 'usage')
-    and not exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper);
+  select case
+    when exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper)
+      or (select pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'ledger_event'::regclass)
+      then null
+    else coalesce(
+      (select array_agg(distinct permitted.aggregate)
+       from ledger_writer w
+       join pg_catalog.pg_roles r on r.rolname = w.role_name
+       cross join lateral unnest(w.aggregates) as permitted(aggregate)
+       where pg_has_role(session_user, r.oid, 'member')),
+      '{}')
+  end;
 $function$;
 
 CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)
