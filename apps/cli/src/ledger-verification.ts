@@ -4,6 +4,7 @@ import { messageOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
 import { databaseUrl } from './database-options.js';
+import { say, sayJson } from './output.js';
 import { UsageFault } from './vault-options.js';
 
 export interface VerifyLedgerOptions {
@@ -15,7 +16,8 @@ export interface VerifyLedgerOptions {
 export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> {
   const heads = options.against === undefined ? [] : headsIn(options.against);
   const verdict = await verify(heads);
-  process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `${told(verdict, heads.length)}\n`);
+  if (options.json) sayJson(verdict);
+  else say(told(verdict, heads.length));
   if (verdict.broken) process.exitCode = 1;
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }

@@ -5,10 +5,11 @@ import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import {
   type BackupLimits,
-  type Engine,
+  type BackupTaker,
   type EngineFor,
   EnginesApart,
   engineFor,
+  type Restorer,
   usualLimits,
 } from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
@@ -25,6 +26,7 @@ import {
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import { warnOfMemory } from './enough-memory.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
@@ -43,7 +45,9 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   credentials: Credentials;
   engineFor: EngineFor;
   /** Takes backups in processes of their own. */
-  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
+  takerFor: (type: DatastoreType) => BackupTaker;
+  /** Restores backups in processes of their own. */
+  restorerFor: (type: DatastoreType) => Restorer;
   vaults: Vaults;
   homeRegion: string;
   /** The home region's. */
@@ -74,7 +78,9 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
-  const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
+  const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores } = config;
+  const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores });
+  warnOfMemory(config, log);
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
@@ -96,6 +102,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     views,
     engineFor,
     takerFor: (type) => apart.of(type),
+    restorerFor: (type) => apart.of(type),
     vaults,
     vault,
     homeRegion,

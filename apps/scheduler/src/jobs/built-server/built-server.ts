@@ -3,7 +3,15 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, Fault, faultOf, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import {
+  type DatastoreType,
+  type Endpoint,
+  Fault,
+  faultOf,
+  messageOf,
+  type RecordedEvent,
+  streamOf,
+} from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -20,6 +28,7 @@ import {
   EngineFault,
   type EngineFor,
   type HostedServer,
+  type Restorer,
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
@@ -40,6 +49,8 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   vaults: Vaults;
   homeRegion: string;
   engineFor: EngineFor;
+  /** Restores the backups. */
+  restorerFor: (type: DatastoreType) => Restorer;
   folder: string;
   /** The process, as the actor of its events. */
   actor: string;
@@ -49,7 +60,7 @@ const lookMs = 1_000;
 const longestPauseMs = 30_000;
 /** A build that has lost so many schedulers may be what ends them. */
 const mostLost = 5;
-/** How often a build is tried again while no vault can give the backup, which is for about an hour and a half. */
+/** How often a build is tried again while no vault can give the backup or its process is ended: for about an hour and a half. */
 const mostTries = 10;
 const firstRetryMs = 5_000;
 const longestRetryMs = 1_800_000;
@@ -143,7 +154,7 @@ export class BuiltServer {
   }
 
   /**
-   * Records why the server is not built: for good, or until a vault can give the backup.
+   * Records why the server is not built: for good, or until another attempt can help.
    * @returns the pause before the next attempt; undefined when there is none
    */
   private async endInVain(
@@ -232,6 +243,7 @@ export class BuiltServer {
       ...backup,
       standsAlone: true,
       directory: attempt.directory,
+      restorerFor: this.parts.restorerFor,
       signal: this.hold.signal,
       progress: (bytes) => {
         doneBytes += bytes;
@@ -383,8 +395,9 @@ function unusableAs(error: unknown, folder: string): unknown {
   return new EngineFault('restore-target-unusable', message, { cause: error });
 }
 
-/** Whether the vault may give the backup later. */
+/** Whether the vault may give the backup later, or the restore was ended by what may not come again. */
 function canPass(error: unknown): boolean {
+  if (error instanceof EngineFault) return error.code === 'engine-process-ended';
   return error instanceof VaultFault && error.retryable;
 }
 
