@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -109,6 +109,13 @@ describe('npm start', () => {
     expect(existsSync(join(folder, 'data', 'launcher.pid'))).toBe(false);
     expect(launcher.output).toContain('Stopped in');
   }, 60_000);
+
+  it('has refused no statement to the role of a service in its database', () => {
+    const path = join(folder, 'data', 'log');
+    for (const name of ['postgres.log', 'api.log', 'scheduler.log', 'replicator.log']) {
+      expect(readFileSync(join(path, name), 'utf8')).not.toContain('permission denied');
+    }
+  });
 
   it('only serves with --no-demo', async () => {
     launcher = start('--no-demo');

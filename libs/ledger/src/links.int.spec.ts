@@ -145,6 +145,39 @@ describe('an earlier head', () => {
     expect((await verify(head)).broken).toMatchObject({ position: head.position - 2, why: 'ends-earlier' });
   });
 
+  it('is found among many, and the first that is not as it was is told', async () => {
+    const heads: LedgerHead[] = [(await verify()).head];
+    for (let count = 0; count < 5; count += 1) {
+      await ledger.append(requestOf(2));
+      heads.push((await verify(...heads)).head);
+    }
+    const shuffled = heads.flatMap((head) => [head, head]).reverse();
+    expect((await verify(...shuffled)).broken).toBeUndefined();
+    const [other] = heads.slice(3);
+    const forged = { ...other, link: '0'.repeat(64) } as LedgerHead;
+    expect((await verify(...shuffled, forged)).broken).toMatchObject({
+      position: other?.position,
+      why: 'not-as-before',
+    });
+    const between = { ...forged, position: (other?.position ?? 0) - 1, events: 5 };
+    expect((await verify(...shuffled, between)).broken).toMatchObject({ position: between.position });
+  });
+
+  it.each(['first', 'last'])(
+    'shows that the %s event was removed, and all that are left were linked anew',
+    async (which) => {
+      await fill();
+      const { head } = await verify();
+      const position = which === 'first' ? 1 : head.position;
+      await tamper('delete from ledger_event where position = $1', [position]);
+      await tamper('update ledger_event set link = null');
+      expect((await verify()).broken).toBeUndefined();
+      expect((await verify(head)).broken).toMatchObject(
+        which === 'first' ? { position: head.position, why: 'not-as-before' } : { why: 'ends-earlier' },
+      );
+    },
+  );
+
   it('shows that the links were computed anew after a change', async () => {
     await fill();
     const { head } = await verify();
@@ -173,5 +206,6 @@ describe('events of older versions, which have no link', () => {
     await tamper(`update ledger_event set account_id = 'forger' where position = $1`, [position - 3]);
     expect((await verify()).broken).toBeUndefined();
     expect((await verify(before.head)).broken).toMatchObject({ position, why: 'not-as-before' });
+    expect((await verify(head)).broken).toMatchObject({ position: head.position, why: 'not-as-before' });
   });
 });
