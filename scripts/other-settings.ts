@@ -184,7 +184,8 @@ export const otherSettings: readonly OtherGroup[] = [
       },
       {
         name: 'STRONGROOM_HOSTILE_TABLE',
-        meaning: 'The file into which the test of hostile servers writes what it tried, with outcome, memory and time.',
+        meaning:
+          'The folder into which the tests of hostile servers and backups write what they tried, with outcome, memory and time. `npm run docs:hostile` sets it.',
       },
       {
         name: 'STRONGROOM_ALL_FAILURES',

@@ -4,12 +4,13 @@ import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import {
   type BackupLimits,
+  type BackupTaker,
   Doorkeeper,
-  type Engine,
   type EngineFor,
   EnginesApart,
   engineFor,
   Reach,
+  type Restorer,
   usualLimits,
 } from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
@@ -28,6 +29,7 @@ import {
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import { warnOfMemory } from './enough-memory.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement } from './jobs/built-server/confinement.js';
@@ -48,7 +50,9 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   credentials: Credentials;
   engineFor: EngineFor;
   /** Takes backups in processes of their own. */
-  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
+  takerFor: (type: DatastoreType) => BackupTaker;
+  /** Restores backups in processes of their own. */
+  restorerFor: (type: DatastoreType) => Restorer;
   vaults: Vaults;
   homeRegion: string;
   /** The home region's. */
@@ -86,7 +90,9 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
-  const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
+  const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores } = config;
+  const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores });
+  warnOfMemory(config, log);
   const door = new Doorkeeper({
     engineFor,
     takerFor: (type) => apart.of(type),
@@ -116,6 +122,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     views,
     engineFor: door.engineFor,
     takerFor: door.engineFor,
+    restorerFor: (type) => apart.of(type),
     vaults,
     vault,
     homeRegion,

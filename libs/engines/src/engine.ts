@@ -88,7 +88,10 @@ export interface EngineResult {
 /** What an incremental backup is built on. */
 export interface ParentBackup {
   manifest: VaultManifest;
-  /** An object of the parent, as the server sent it: decompressed, and checked against the manifest while it is read. */
+  /**
+   * An object of the parent, as the server sent it: decompressed, and checked against the manifest while it is read. One is read at a
+   * time: to its end, or until it is destroyed.
+   */
   open(objectName: string): Readable;
 }
 

@@ -61,6 +61,8 @@ describe('the configuration', () => {
       catchUpMs: 43_200_000,
       backupConcurrency: 3,
       engineMemoryBytes: 536_870_912,
+      restoreConcurrency: 2,
+      longestRestoreMs: 172_800_000,
       backupLimits: {
         longestMs: 172_800_000,
         leastBytesPerSecond: 16_384,

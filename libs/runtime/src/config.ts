@@ -117,8 +117,11 @@ export interface AppConfig {
   leaseMs: number;
   catchUpMs: number;
   backupConcurrency: number;
-  /** What the process of a backup may take. */
+  /** What the process of a backup or of a restore may take. */
   engineMemoryBytes: number;
+  /** How many restores run at a time, for servers that are built. */
+  restoreConcurrency: number;
+  longestRestoreMs: number;
   /** What a backup may take, as the operator allows it. */
   backupLimits: { longestMs: number; leastBytesPerSecond: number; mostBytes: number; timesEstimate: number };
   copyConcurrency: number;
@@ -225,6 +228,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     catchUpMs: given.value(work.catchUp),
     backupConcurrency: given.value(work.backupConcurrency),
     engineMemoryBytes: given.value(work.engineMemory) * 1_048_576,
+    restoreConcurrency: given.value(work.restoreConcurrency),
+    longestRestoreMs: given.value(work.longestRestore),
     backupLimits: {
       longestMs: given.value(work.longestBackup),
       leastBytesPerSecond: given.value(work.slowestBackup) * 1_024,

@@ -19,7 +19,7 @@ export {
   type VaultMemory,
   VaultUpload,
 } from './vault.js';
-export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
+export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode, vaultFaultCodes } from './vault-fault.js';
 export type { WatchOptions } from './vault-watch.js';
 export { openVaults, Vaults } from './vaults.js';
 export { endingWith } from './watched-vault.js';

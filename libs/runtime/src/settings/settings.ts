@@ -77,6 +77,8 @@ export const settings: readonly Setting<unknown>[] = [
   work.largestBackup,
   work.timesEstimate,
   work.engineMemory,
+  work.restoreConcurrency,
+  work.longestRestore,
   work.lease,
   vaults.sweepGrace,
   vaults.freeSpaceReserve,

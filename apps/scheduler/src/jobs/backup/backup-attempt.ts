@@ -28,7 +28,7 @@ import {
 } from '@strongroom/domain';
 import {
   type BackupLimits,
-  type Engine,
+  type BackupTaker,
   EngineFault,
   IncrementalNotPossible,
   type StoredBackup,
@@ -69,7 +69,7 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   credentials: Credentials;
   /** Takes the backups. */
-  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
+  takerFor: (type: DatastoreType) => BackupTaker;
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;

@@ -3,7 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type DatastoreType, type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -21,6 +21,7 @@ import {
   type EngineFor,
   type Guests,
   type HostedServer,
+  type Restorer,
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
@@ -42,6 +43,8 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   vaults: Vaults;
   homeRegion: string;
   engineFor: EngineFor;
+  /** Restores the backups. */
+  restorerFor: (type: DatastoreType) => Restorer;
   folder: string;
   guests?: Guests;
   /** The lane of the servers that have their data in the folder. Default: that of the job. */
@@ -65,7 +68,7 @@ const failedPauseMs = 300_000;
 const noRoomMs = 5_000;
 /** A build that has lost so many schedulers may be what ends them. */
 const mostLost = 5;
-/** How often a build is tried again while no vault can give the backup, which is for about an hour and a half. */
+/** How often a build is tried again while no vault can give the backup or its process is ended: for about an hour and a half. */
 const mostTries = 10;
 const firstRetryMs = 5_000;
 const longestRetryMs = 1_800_000;
@@ -149,7 +152,7 @@ export class BuiltServer {
   }
 
   /**
-   * Records why the server is not built: for good, or until a vault can give the backup.
+   * Records why the server is not built: for good, or until another attempt can help.
    * @returns the pause before the next attempt; undefined when there is none
    */
   private async endInVain(
@@ -240,6 +243,7 @@ export class BuiltServer {
       ...backup,
       standsAlone: true,
       directory: attempt.directory,
+      restorerFor: this.parts.restorerFor,
       signal: this.hold.signal,
       progress: (bytes) => {
         doneBytes += bytes;
@@ -403,8 +407,9 @@ export class BuiltServer {
   }
 }
 
-/** Whether the vault may give the backup later. */
+/** Whether the vault may give the backup later, or the restore was ended by what may not come again. */
 function canPass(error: unknown): boolean {
+  if (error instanceof EngineFault) return error.code === 'engine-process-ended';
   return error instanceof VaultFault && error.retryable;
 }
 
