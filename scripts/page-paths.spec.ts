@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { missingPaths, type Page } from './page-paths.js';
+import { missingHeadings, missingPaths, type Page } from './page-paths.js';
 
 const root = join(__dirname, '..');
 const skipped = /^(node_modules|dist|\.git|\.strongroom)(\/|$)/;
@@ -34,6 +34,15 @@ describe('the pages', () => {
     expect(missing).toEqual([]);
   });
 
+  it('link to no heading that is not there', () => {
+    const paths = files.filter((path) => path.endsWith('.md'));
+    const textOf = (path: string) => (paths.includes(path) ? pageAt(path).text : undefined);
+    const missing = paths
+      .map(pageAt)
+      .flatMap((page) => missingHeadings(page, textOf).map((heading) => `${page.path}: ${heading}`));
+    expect(missing).toEqual([]);
+  });
+
   it('of decisions each say whether they are in force', () => {
     const status = /^# \d+\. .+\n\nStatus: (accepted|superseded by|partly superseded by)\b/;
     expect(decisions.filter(({ text }) => !status.test(text)).map(({ path }) => path)).toEqual([]);
@@ -58,6 +67,13 @@ describe('a page', () => {
     expect(missing('[here](gone.md), [there](../README.md), [elsewhere](https://example.com/gone.md)')).toEqual([
       'docs/gone.md',
     ]);
+  });
+
+  it('is found to link to a heading that is gone, in itself or elsewhere', () => {
+    const text =
+      '# One\n\n## What holds, and `why`\n\n[a](#what-holds-and-why) [b](#gone) [c](x.md#two) [d](x.md#gone)';
+    const textOf = (path: string) => (path === 'docs/x.md' ? '## Two\n' : undefined);
+    expect(missingHeadings({ path: 'docs/page.md', text }, textOf)).toEqual(['#gone', 'x.md#gone']);
   });
 
   it('names a file by the end of its path, not of its name', () => {

@@ -1,4 +1,4 @@
-/** Finds the paths that a page names and that are not there: what it links to, and what it writes as code. */
+/** Finds what a page names and what is not there: files that it links to or writes as code, and headings that it links to. */
 import { dirname, join, normalize } from 'node:path';
 
 export interface Page {
@@ -26,6 +26,33 @@ export function missingPaths(page: Page, files: readonly string[]): string[] {
     ...linked.filter((path) => !isThere(path, files, folders)),
     ...written.filter((path) => !isThere(path, files, folders)),
   ];
+}
+
+/**
+ * The headings that a page links to and that are not there, as it writes them: `#growing` or `operations.md#growing`.
+ * @param textOf the text of the page at a path from the project's root; undefined when there is none
+ */
+export function missingHeadings(page: Page, textOf: (path: string) => string | undefined): string[] {
+  return [...page.text.matchAll(/\]\((?!https?:)([^)#\s]*)#([^)]+)\)/g)]
+    .filter(([, link = '', heading]) => {
+      const path = link === '' ? page.path : normalize(join(dirname(page.path), link));
+      const text = link === '' ? page.text : textOf(path);
+      return text !== undefined && !headingsOf(text).has(heading ?? '');
+    })
+    .map(([, link = '', heading]) => `${link}#${heading}`);
+}
+
+/** The headings of a page as a link names them. */
+function headingsOf(text: string): Set<string> {
+  const titles = Array.from(text.matchAll(/^#+ (.+)$/gm), ([, title = '']) => title);
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
 }
 
 function isPath(code: string): boolean {
