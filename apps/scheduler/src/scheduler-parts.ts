@@ -31,6 +31,7 @@ import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement } from './jobs/built-server/confinement.js';
+import { hostLane } from './jobs/built-server/host-lane.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
@@ -56,6 +57,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   onAnotherServer: () => void;
   isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
   onAttemptFailed: (code: string) => void;
+  /** The lane of the built servers whose data this process has; undefined when it has none. */
+  hostLane: string | undefined;
   sweep: Sweep;
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
@@ -138,11 +141,12 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     credentials: new Credentials(dataSource, keyRingOf(config)),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
-    isServedHere: async ({ instanceId, datastore }) => {
+    isServedHere: async ({ instanceId, datastore, endpoint }) => {
       if (config.instancesFolder === undefined) return false;
       const host = engineFor(datastore.type).serve(config.instancesFolder, config.guests);
-      return (await host.find(instanceId)) !== undefined;
+      return host.serves(instanceId, endpoint.port);
     },
+    hostLane: config.instancesFolder === undefined ? undefined : hostLane(config.instancesFolder),
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
     setAside,
