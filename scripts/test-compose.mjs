@@ -81,12 +81,18 @@ async function missing() {
   return undefined;
 }
 
+/** The network of the demo customer's server. */
+const customers = `172.31.${process.pid % 256}.0/24`;
+
 const stack = (port) => {
   const env = {
     ...process.env,
     STRONGROOM_PORT: String(port),
     STRONGROOM_IMAGE: image,
     STRONGROOM_ACCOUNT: account,
+    // A stack that runs beside this one has the default.
+    STRONGROOM_CUSTOMER_SUBNET: customers,
+    STRONGROOM_CUSTOMER_NETWORKS: customers,
     STRONGROOM_DELETION_DELAY_SECONDS: '0',
   };
   const compose = (args, options) =>
