@@ -39,6 +39,7 @@ import { DeletionCommands } from './backups/deletion-commands.js';
 import { Incrementals } from './backups/incrementals.js';
 import { BackupResources } from './backups/resource.js';
 import { BackupRoutes } from './backups/routes.js';
+import { StorageQuota } from './backups/storage-quota.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
@@ -50,6 +51,7 @@ import { LateDatabase } from './edge/late-database.js';
 import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
+import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
 import { EventRoutes } from './events/routes.js';
 import { InstanceCommands } from './instances/commands.js';
@@ -77,9 +79,9 @@ export const routes = [
   EventRoutes,
 ];
 
-const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
+const ofEdge = [LateDatabase, RateLimits, WrongTokens, IdempotentRequests, IdempotencyInterceptor, Paging];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
-const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources];
+const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
 const ofEvents: Provider[] = [

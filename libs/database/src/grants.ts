@@ -56,6 +56,7 @@ const ofWorkers = {
   job: ['select', 'update', 'delete'],
   // Rows are locked before they go, and a lock needs the right to update.
   job_news: ['select', 'update', 'delete'],
+  job_turn: kept,
   known_vault: added,
 } as const;
 

@@ -49,7 +49,7 @@ export type EngineFaultCode = keyof typeof engineFaultCodes;
 export class EngineFault extends Fault<EngineFaultCode> {
   override readonly name = 'EngineFault';
 
-  constructor(code: EngineFaultCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: EngineFaultCode, message: string, options?: { cause?: unknown; told?: string }) {
     super(code, engineFaultCodes[code], message, options);
   }
 }

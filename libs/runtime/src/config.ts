@@ -14,6 +14,7 @@ import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
 import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
+import * as quota from './settings/quotas.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
 import * as transport from './settings/transport.js';
@@ -25,6 +26,7 @@ export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
+export { type Quota, type QuotaKind, type Quotas, quotaKinds, quotaOf } from './settings/quotas.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
 export type { FailedLogins, TlsMode } from './settings/transport.js';
@@ -92,6 +94,8 @@ export interface AppConfig {
   feed: FeedConfig;
   namespace: string;
   http: { host: string; port: number; tls?: HttpTls };
+  /** Where the API serves its metrics and the details of its health. Without it, a service serves them at `http`. */
+  privateHttp?: { host: string; port: number };
   customers: CustomerConfig;
   ownServices: readonly OwnService[];
   /** Without a slash at its end. */
@@ -121,6 +125,8 @@ export interface AppConfig {
   copyRetryMs: number;
   copyStallMs: number;
   sweepGraceMs: number;
+  /** What is left free on the disks that backups are written to. */
+  freeSpaceReserveBytes: number;
   maxCopyAttempts: number;
   /** Whether servers are built from backups. */
   buildsServers: boolean;
@@ -133,6 +139,11 @@ export interface AppConfig {
   };
   deletion: DeletionConfig;
   mostSchedules: number;
+  quotas: quota.Quotas;
+  mostConnections: number;
+  mostStreams: number;
+  /** Of one address, in a minute. 0: no limit. */
+  mostWrongTokens: number;
   pageLimits: Readonly<limits.PageLimits>;
   /** An operation has the limit of its own name, else that of its method, else that of `*`. */
   rateLimits: readonly limits.RateLimit[];
@@ -187,6 +198,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   if (app === 'scheduler' && buildsServers)
     refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
   const httpTls = app === 'api' ? httpTlsOf(given) : undefined;
+  const privateHttp = app === 'api' ? privateHttpOf(given) : undefined;
   return {
     app,
     databaseUrl: given.value(ledgerAndFeed.databaseUrl),
@@ -197,8 +209,9 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       port: given.value(service.httpPort),
       ...(httpTls && { tls: httpTls }),
     },
+    ...(privateHttp && { privateHttp }),
     customers: customersOf(given),
-    ownServices: ownServicesOf(given),
+    ownServices: ownServicesOf(given, privateHttp),
     ...(publicUrl !== undefined && { publicUrl }),
     homeRegion,
     vaults,
@@ -222,6 +235,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyRetryMs: given.value(work.copyRetry),
     copyStallMs: given.value(work.copyStall),
     sweepGraceMs: given.value(regions.sweepGrace),
+    freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),
     buildsServers,
     ...(instancesFolder !== undefined && { instancesFolder }),
@@ -233,10 +247,21 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       bulkLimit: given.value(deletion.bulkDeletionLimit),
     },
     mostSchedules: given.value(limits.mostSchedules),
+    quotas: given.value(quota.quotas),
+    mostConnections: given.value(limits.mostConnections),
+    mostStreams: given.value(limits.mostStreams),
+    mostWrongTokens: given.value(limits.mostWrongTokens),
     pageLimits: given.value(limits.pageLimits),
     rateLimits: given.value(limits.rateLimits),
     supervised: given.value(service.supervised) === '1',
   };
+}
+
+/** Beside the port of the clients, so that several processes on one host keep apart. */
+function privateHttpOf(given: GivenSettings): { host: string; port: number } {
+  const port = given.value(service.httpPort);
+  const beside = port === 0 ? 0 : port + (port > 65_525 ? -10 : 10);
+  return { host: given.value(service.privateHost), port: given.valueIfSet(service.privatePort) ?? beside };
 }
 
 /** The keys of an app that has some. */
@@ -324,7 +349,7 @@ function customersOf(given: GivenSettings): CustomerConfig {
   };
 }
 
-function ownServicesOf(given: GivenSettings): OwnService[] {
+function ownServicesOf(given: GivenSettings, privateHttp?: OwnService): OwnService[] {
   const keystone = given.valueIfSet(identity.keystoneUrl);
   const brokers = given.value(ledgerAndFeed.feed) === 'kafka' ? (given.valueIfSet(ledgerAndFeed.brokers) ?? []) : [];
   const http = { host: given.value(service.httpHost), port: given.value(service.httpPort) };
@@ -334,7 +359,7 @@ function ownServicesOf(given: GivenSettings): OwnService[] {
     ...(keystone
       ? [{ host: keystone.hostname, port: Number(keystone.port || (keystone.protocol === 'https:' ? 443 : 80)) }]
       : []),
-    ...(http.port === 0 ? [] : [http]),
+    ...[http, ...(privateHttp ? [privateHttp] : [])].filter(({ port }) => port !== 0),
   ];
 }
 

@@ -23,6 +23,7 @@ import {
   type InstanceCommand,
   instanceDecider,
   isSameEndpoint,
+  noLimit,
   type RegisteredInstance,
   scheduleDecider,
   serverToBackUp,
@@ -37,7 +38,7 @@ import {
   Ledger,
   stateOf,
 } from '@strongroom/ledger';
-import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
+import { type AppConfig, Clock, configToken, Ids, type QuotaKind, quotaOf } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
 import { type Caller, mustHave, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
@@ -85,7 +86,9 @@ export class InstanceCommands {
     const bound = { accountId: caller.accountId, instanceId, endpoint: server.endpoint };
     if (credentialId === null) await this.credentials.put(bound, credential);
     else await this.credentials.add({ ...bound, credentialId }, credential);
-    return this.run(caller, { type: 'RegisterInstance', instanceId, credentialId, ...server }, instanceId);
+    const { accountId } = caller;
+    const asked = { accountId, instanceId, credentialId, ...server, mostInstances: this.most('instances', accountId) };
+    return this.run(caller, { type: 'RegisterInstance', ...asked }, instanceId);
   }
 
   /** @returns what was recorded of the instance that is to be built */
@@ -99,7 +102,16 @@ export class InstanceCommands {
         'instance.restorePoint: this deployment builds no servers (STRONGROOM_BUILT_SERVERS is not on). Use: strongroom restore',
       );
     }
-    return this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);
+    const most = {
+      mostInstances: this.most('instances', accountId),
+      mostBuiltServers: this.most('built-servers', accountId),
+    };
+    const asked = { accountId, instanceId, name, backupId, backup, ...most };
+    return this.run(caller, { type: 'BuildInstance', ...asked }, instanceId);
+  }
+
+  private most(kind: QuotaKind, accountId: string): number {
+    return quotaOf(this.config.quotas[kind], accountId) ?? noLimit;
   }
 
   /**

@@ -6,6 +6,7 @@ import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
+import * as quotas from './quotas.js';
 import type { Setting } from './setting.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
@@ -31,6 +32,8 @@ export const settings: readonly Setting<unknown>[] = [
   vaults.homeRegion,
   service.httpHost,
   service.httpPort,
+  service.privateHost,
+  service.privatePort,
   service.logLevel,
   service.supervised,
   service.publicUrl,
@@ -52,8 +55,12 @@ export const settings: readonly Setting<unknown>[] = [
   deletion.minimumRetention,
   deletion.bulkDeletionLimit,
   limits.mostSchedules,
+  quotas.quotas,
   limits.rateLimits,
   limits.pageLimits,
+  limits.mostConnections,
+  limits.mostStreams,
+  limits.mostWrongTokens,
   work.secretKey,
   built.builtServers,
   built.instancesFolder,
@@ -72,6 +79,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.engineMemory,
   work.lease,
   vaults.sweepGrace,
+  vaults.freeSpaceReserve,
   work.copyConcurrency,
   work.copyRetry,
   work.mostCopyAttempts,
