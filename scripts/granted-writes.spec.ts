@@ -23,6 +23,7 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/runtime\/src\/server-logins/, ['api', 'scheduler']],
   [/^libs\/runtime\//, workers],
   [/^libs\/credentials\//, ['api']],
+  [/^libs\/database\/src\/functions\/job_/, workers],
   [/^libs\/(ledger|read-model|database\/src\/functions)\//, serviceNames],
   [/^libs\/database\/src\//, []],
   // Its sentence tells an operator what to run.
