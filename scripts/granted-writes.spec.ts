@@ -19,8 +19,11 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/feed\/src\/(kafka\/|ledger-identity)/, serviceNames],
   [/^libs\/feed\//, workers],
   [/^libs\/runtime\/src\/set-aside/, serviceNames],
+  // Whoever logs in at a server counts.
+  [/^libs\/runtime\/src\/server-logins/, ['api', 'scheduler']],
   [/^libs\/runtime\//, workers],
   [/^libs\/credentials\//, ['api']],
+  [/^libs\/database\/src\/functions\/job_/, workers],
   [/^libs\/(ledger|read-model|database\/src\/functions)\//, serviceNames],
   [/^libs\/database\/src\//, []],
   // Its sentence tells an operator what to run.

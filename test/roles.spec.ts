@@ -41,6 +41,11 @@ const seldom: Readonly<Record<string, string>> = {
   'job_news update': 'no row is written; the right to lock one needs it',
   'job_news delete': 'the feed comes before the row',
   'known_vault insert': 'another process has seen the vault first',
+  'server_login insert': 'the other service has logged in there first',
+  'server_login update': 'it logs in there again',
+  'server_login delete': 'nobody has logged in there for a year',
+  'refused_login insert': 'a server that has let nobody in is tried',
+  'refused_login delete': 'it lets somebody in, or has refused long ago',
   'slot_timer delete': 'a schedule is gone',
   'slot_timer update': 'a slot was due',
 };
