@@ -31,13 +31,15 @@ ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
     MALLOC_ARENA_MAX=2 \
     STRONGROOM_HTTP_HOST=0.0.0.0 \
-    STRONGROOM_HTTP_PORT=8779
+    STRONGROOM_HTTP_PORT=8779 \
+    STRONGROOM_PRIVATE_HOST=0.0.0.0
 COPY --chmod=644 package.json ./
 COPY --chmod=644 docker/init.mjs docker/
 COPY --from=production-dependencies /app/node_modules/ node_modules/
 COPY --from=build /app/dist/ dist/
 # The user `node` of the base image. A cluster that refuses root can tell only by a number that this is not root.
 USER 1000:1000
+# The API serves its metrics and the details of its health at 8789, which no client may reach.
 EXPOSE 8779
 # Without an agent, the request goes straight, whatever proxy the environment names.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --start-interval=1s --retries=6 \

@@ -5,6 +5,10 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getMetrics } from '@strongroom/contracts';
+import { z } from 'zod';
+
+/** An older version has no private port. */
+const listening = z.object({ url: z.string(), privateUrl: z.string().optional() });
 
 export type App = 'api' | 'scheduler' | 'replicator';
 
@@ -14,6 +18,8 @@ export class AppProcess {
     private readonly child: ChildProcess,
     /** The origin of its HTTP port. */
     readonly url: string,
+    /** That of the port at which it serves its metrics. */
+    readonly privateUrl: string,
   ) {}
 
   /** @param project whose built apps are meant; default: this one's */
@@ -27,25 +33,23 @@ export class AppProcess {
     const child = spawn(process.execPath, ['--enable-source-maps', main], { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const log = createWriteStream(logFile, { flags: 'a' });
     child.stderr.pipe(log, { end: false });
-    const url = await new Promise<string>((resolve, reject) => {
+    const { url, privateUrl } = await new Promise<z.infer<typeof listening>>((resolve, reject) => {
       const lines = createInterface({ input: child.stdout });
       lines.on('line', (line) => {
         log.write(`${line}\n`);
-        const listening = /"url":"(http:[^"]+)".*"msg":"listening"|"msg":"listening".*"url":"(http:[^"]+)"/.exec(line);
-        const found = listening?.[1] ?? listening?.[2];
-        if (found) resolve(found);
+        if (line.includes('"msg":"listening"')) resolve(listening.parse(JSON.parse(line)));
       });
       child.once('exit', (code, signal) =>
         reject(new Error(`${app} ended with ${code ?? signal} before it listened; see ${logFile}`)),
       );
       child.once('exit', () => log.end());
     });
-    return new AppProcess(app, child, url);
+    return new AppProcess(app, child, url, privateUrl ?? url);
   }
 
   /** All its metrics, as Prometheus reads them. */
   async metrics(): Promise<string> {
-    return (await fetch(new URL(getMetrics.path, this.url))).text();
+    return (await fetch(new URL(getMetrics.path, this.privateUrl))).text();
   }
 
   /** The value of a metric; undefined when the process does not export it. @param name with its labels, if it has any */

@@ -14,6 +14,7 @@ export const retries = (title: string) => api('backups/retries.int.spec.ts', tit
 export const regions = (title: string) => api('copies/regions.int.spec.ts', title);
 export const edge = (title: string) => api('edge/edge.int.spec.ts', title);
 export const limits = (title: string) => api('edge/limits.int.spec.ts', title);
+export const quotas = (title: string) => api('edge/quotas.int.spec.ts', title);
 export const lost = (title: string) => api('edge/lost-answers.int.spec.ts', title);
 export const runs = (title: string) => api('schedules/runs.int.spec.ts', title);
 export const every = (title: string) => api('edge/every-operation.int.spec.ts', title);

@@ -11,6 +11,7 @@ import {
   listOfBackups,
   lost,
   parse,
+  quotas,
   type Rule,
   runs,
   schedules,
@@ -57,6 +58,17 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [limits('is never exceeded, however many ask at once and wherever')],
     },
     {
+      rule: '413: another quota of the account is reached: its instances, its built servers, or what it stores.',
+      shown: [
+        quotas('of instances is never exceeded, however many ask at once, and has room again when one is forgotten'),
+        quotas('of stored bytes lets nothing new begin: a backup and a copy are refused, and say why'),
+      ],
+    },
+    {
+      rule: '413: too many wrong tokens came from an address. A token that is right is let in.',
+      shown: [quotas('that are wrong are refused with 413 when an address sends too many, and a right one is let in')],
+    },
+    {
       rule: '413: the account has asked too often. `Retry-After` says when to ask again.',
       shown: [every('is a 413 with Retry-After when it is asked too often: $method $path')],
     },
@@ -99,7 +111,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   ...rulesOfInstances,
   Identity: [
     {
-      rule: 'Versions, health, metrics and documents need no token.',
+      rule: 'Versions, health and documents need no token.',
       shown: [edge('need not be said for what tells of nobody')],
     },
     {

@@ -27,8 +27,9 @@ describe('a disk that is full in the middle of a backup', () => {
   afterAll(() => customer.stop());
 
   beforeEach(async () => {
-    // What passes is not tried again, so that the end of the backup is seen.
-    strongroom = await Deployment.create({ env: { STRONGROOM_CATCH_UP_MINUTES: '0' } });
+    // What passes is not tried again, so that the end of the backup is seen. The disk may become full.
+    const env = { STRONGROOM_CATCH_UP_MINUTES: '0', STRONGROOM_FREE_SPACE_RESERVE_MIB: '0' };
+    strongroom = await Deployment.create({ env });
     disk = SmallDisk.mount(strongroom.vaults.of('DFW'), megabytes);
     [api] = await strongroom.startAll();
   });

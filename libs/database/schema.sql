@@ -236,6 +236,8 @@ create table job (
   passed_until timestamp with time zone,
   constraint job_pkey PRIMARY KEY (kind, id)
 );
+CREATE INDEX job_held ON job USING btree (kind, account_id, lease_owner) WHERE (lease_owner IS NOT NULL);
+CREATE INDEX job_of_account ON job USING btree (kind, lane, account_id, ready_at, id);
 CREATE INDEX job_paused ON job USING btree (kind, lane, paused_at);
 CREATE INDEX job_ready ON job USING btree (kind, lane, ready_at);
 
@@ -247,6 +249,15 @@ create unlogged table job_news (
   constraint job_news_pkey PRIMARY KEY ("position", kind)
 );
 CREATE INDEX job_news_by_age ON job_news USING btree (added_at);
+
+-- How far the turns of the accounts are, by kind of job and lane.
+create table job_turn (
+  kind text not null,
+  lane text not null,
+  -- The account that had the last turn.
+  account_id text not null default ''::text,
+  constraint job_turn_pkey PRIMARY KEY (kind, lane)
+);
 
 -- Which vault each region has. It tells a vault that is missing, or another in its place, from a new one.
 create table known_vault (
@@ -315,13 +326,22 @@ create table ledger_quota (
   constraint ledger_quota_used_check CHECK ((used >= 0))
 );
 
--- To which streams a role may append. A role without a row, such as the owner, appends to all.
+-- To which streams a role may append. A role without a row appends to none. The owner appends to all.
 create table ledger_writer (
   role_name text not null,
   -- The kinds of aggregates.
   aggregates text[] not null,
   constraint ledger_writer_pkey PRIMARY KEY (role_name)
 );
+
+-- Log-ins that were refused at an address and port, or are being tried there by an instance that was never let in.
+create table refused_login (
+  id bigint not null generated always as identity,
+  server text not null,
+  refused_at timestamp with time zone not null default now(),
+  constraint refused_login_pkey PRIMARY KEY (id)
+);
+CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);
 
 -- How far the relay has sent the events of a topic to a broker cluster.
 create table relay_cursor (
@@ -408,6 +428,16 @@ create table second_look (
   consumer_group text not null,
   "position" bigint not null,
   constraint second_look_pkey PRIMARY KEY (consumer_group)
+);
+
+-- Where the server of an instance has let it in: what is told of faults there, and whether refusals count, depends on it.
+create table server_login (
+  instance_id uuid not null,
+  host text not null,
+  port integer not null,
+  user_name text not null,
+  let_in_at timestamp with time zone not null default now(),
+  constraint server_login_pkey PRIMARY KEY (instance_id, host, port, user_name)
 );
 
 -- What could not be read or done, and stops nothing else. It is tried again, and the row goes when that succeeds.
@@ -505,6 +535,135 @@ begin
   perform job_add(jobs);
 exception when lock_not_available or deadlock_detected then
   null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION job_is_free(j job)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select j.lease_until is null or j.lease_until < now()
+    or j.lease_until > now() + coalesce(j.lease_ms, 3600000) * interval '1 ms' + interval '5 s'
+$function$;
+
+CREATE OR REPLACE FUNCTION job_is_open(j job, by_reader text, in_hand uuid[])
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select job_is_free(j) and j.id <> all(in_hand) and (
+    j.passed_by @> array[by_reader] and j.passed_until > now() and j.passed_until <= now() + interval '65 s'
+  ) is not true
+$function$;
+
+CREATE OR REPLACE FUNCTION job_lease(asked_kind text, asked_lane text, by_owner text, by_reader text, most integer, for_ms bigint, in_hand uuid[], usual_quota integer, own_quotas jsonb, share integer)
+ RETURNS TABLE(id uuid, account_id text, attempt integer, failures integer, asked integer, passed_by text[])
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  longest_walk constant integer := 1000;
+  last_account text;
+begin
+  perform from job j
+  where j.kind = asked_kind and j.lane = asked_lane and j.ready_at <= now() and job_is_open(j, by_reader, in_hand)
+  order by j.ready_at limit 1;
+  if not found then
+    perform from job j
+    where j.kind = asked_kind and j.lane = asked_lane and j.paused_at > now() + interval '5 s'
+    order by j.paused_at limit 1;
+    if not found then
+      return;
+    end if;
+  end if;
+  insert into job_turn (kind, lane) values (asked_kind, ''), (asked_kind, asked_lane) on conflict do nothing;
+  if usual_quota is not null or own_quotas <> '{}' then
+    perform from job_turn t where t.kind = asked_kind and t.lane = '' for update;
+  end if;
+  select t.account_id into last_account from job_turn t where t.kind = asked_kind and t.lane = asked_lane for update;
+  return query
+  with recursive walk(place, account_id, is_around) as (
+    select 0, last_account, false
+    union all
+    select w.place + 1, next.account_id, next.is_around
+    from walk w cross join lateral (
+      select either.* from (
+        (select j.account_id, w.is_around from job j
+         where j.kind = asked_kind and j.lane = asked_lane and j.account_id > w.account_id
+         order by j.account_id limit 1)
+        union all
+        (select j.account_id, true from job j
+         where j.kind = asked_kind and j.lane = asked_lane and not w.is_around
+         order by j.account_id limit 1)
+      ) either(account_id, is_around) limit 1
+    ) next
+    where w.place < longest_walk and not (next.is_around and next.account_id > last_account)
+  ), turn as materialized (
+    select w.place, w.account_id, room.jobs
+    from walk w cross join lateral (
+      select case when own_quotas ? w.account_id then (own_quotas->>w.account_id)::integer else usual_quota end as jobs
+    ) quota cross join lateral (
+      select least(most, quota.jobs - count(*), share - count(*) filter (where held.lease_owner = by_owner))::integer as jobs
+      from (
+        select h.lease_owner from job h
+        where h.kind = asked_kind and h.account_id = w.account_id and h.lease_owner is not null and not job_is_free(h)
+        order by h.lease_owner
+      ) held
+    ) room
+    where w.place > 0 and room.jobs > 0 and (exists (
+      select from job j
+      where j.kind = asked_kind and j.lane = asked_lane and j.account_id = w.account_id and j.ready_at <= now()
+        and job_is_open(j, by_reader, in_hand)
+      order by j.ready_at, j.id limit 1 offset 0
+    ) or exists (
+      select from job j
+      where j.kind = asked_kind and j.lane = asked_lane and j.paused_at > now() + interval '5 s' and j.account_id = w.account_id
+        and job_is_open(j, by_reader, in_hand)
+      order by j.paused_at limit 1 offset 0
+    ))
+    limit most
+  ), chosen as materialized (
+    select job_of.id, job_of.rank, t.place, t.account_id
+    from turn t cross join lateral (
+      select ready.id, row_number() over (order by ready.ready_at, ready.id) as rank from (
+        (select j.id, j.ready_at from job j
+         where j.kind = asked_kind and j.lane = asked_lane and j.account_id = t.account_id and j.ready_at <= now()
+           and job_is_open(j, by_reader, in_hand)
+         order by j.ready_at, j.id limit t.jobs)
+        union all
+        (select j.id, j.ready_at from job j
+         where j.kind = asked_kind and j.lane = asked_lane and j.paused_at > now() + interval '5 s' and j.ready_at > now()
+           and j.account_id = t.account_id and job_is_open(j, by_reader, in_hand)
+         order by j.paused_at limit t.jobs)
+      ) ready
+      order by ready.ready_at, ready.id limit t.jobs
+    ) job_of
+    order by job_of.rank, t.place limit most
+  ), free as (
+    select j.kind, j.id, c.rank, c.place from chosen c
+    join job j on j.kind = asked_kind and j.id = c.id
+    where job_is_open(j, by_reader, in_hand)
+    for update of j skip locked
+  ), leased as (
+    -- A lease that is still there has lapsed: one that is given back is taken off.
+    update job set attempt = job.attempt + 1, failures = job.failures + (job.lease_until is not null)::integer,
+      lease_owner = by_owner, lease_until = now() + for_ms * interval '1 ms', lease_ms = for_ms, done_bytes = 0
+    from free where job.kind = free.kind and job.id = free.id
+    returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.passed_by, free.rank, free.place
+  ), turned as (
+    update job_turn t set account_id = coalesce(
+      case when (select count(*) from turn) < most then (select w.account_id from walk w where w.place = longest_walk) end,
+      (select c.account_id from chosen c order by c.rank desc, c.place desc limit 1),
+      last_account)
+    where t.kind = asked_kind and t.lane = asked_lane
+  )
+  select l.id, l.account_id, l.attempt, l.failures, l.asked, l.passed_by from leased l order by l.rank, l.place;
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_append(requests jsonb)
@@ -701,12 +860,18 @@ CREATE OR REPLACE FUNCTION ledger_permitted()
  LANGUAGE sql
  STABLE
 AS $function$
-  select array_agg(distinct permitted.aggregate)
-  from ledger_writer w
-  join pg_catalog.pg_roles r on r.rolname = w.role_name
-  cross join lateral unnest(w.aggregates) as permitted(aggregate)
-  where pg_has_role(session_user, r.oid, 'usage')
-    and not exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper);
+  select case
+    when exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper)
+      or (select pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'ledger_event'::regclass)
+      then null
+    else coalesce(
+      (select array_agg(distinct permitted.aggregate)
+       from ledger_writer w
+       join pg_catalog.pg_roles r on r.rolname = w.role_name
+       cross join lateral unnest(w.aggregates) as permitted(aggregate)
+       where pg_has_role(session_user, r.oid, 'member')),
+      '{}')
+  end;
 $function$;
 
 CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)

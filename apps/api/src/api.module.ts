@@ -6,7 +6,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { postBackups, postInstances, postSchedules } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
-import { engineFor } from '@strongroom/engines';
+import { Doorkeeper, type EngineFor, engineFor, Reach } from '@strongroom/engines';
 import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
@@ -29,6 +29,7 @@ import {
   type Logger,
   loggerToken,
   type RuntimeParts,
+  ServerLogins,
   SetAside,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
@@ -38,6 +39,7 @@ import { DeletionCommands } from './backups/deletion-commands.js';
 import { Incrementals } from './backups/incrementals.js';
 import { BackupResources } from './backups/resource.js';
 import { BackupRoutes } from './backups/routes.js';
+import { StorageQuota } from './backups/storage-quota.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
@@ -49,9 +51,11 @@ import { LateDatabase } from './edge/late-database.js';
 import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
+import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
 import { EventRoutes } from './events/routes.js';
 import { InstanceCommands } from './instances/commands.js';
+import { enginesToken } from './instances/connection-tests.js';
 import { InstanceResources } from './instances/resource.js';
 import { InstanceRoutes } from './instances/routes.js';
 import { ScheduleCommands } from './schedules/commands.js';
@@ -75,9 +79,9 @@ export const routes = [
   EventRoutes,
 ];
 
-const ofEdge = [LateDatabase, RateLimits, IdempotentRequests, IdempotencyInterceptor, Paging];
+const ofEdge = [LateDatabase, RateLimits, WrongTokens, IdempotentRequests, IdempotencyInterceptor, Paging];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
-const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources];
+const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
 const ofEvents: Provider[] = [
@@ -164,9 +168,18 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     },
     {
       provide: Incrementals,
-      inject: [Ledger, BackupResources, Credentials],
-      useFactory: (ledger: Ledger, backups: BackupResources, credentials: Credentials) =>
-        new Incrementals(ledger, backups, credentials, engineFor, log),
+      inject: [Ledger, BackupResources, Credentials, enginesToken],
+      useFactory: (ledger: Ledger, backups: BackupResources, credentials: Credentials, engines: EngineFor) =>
+        new Incrementals(ledger, backups, credentials, engines, log),
+    },
+    { provide: Reach, useFactory: () => new Reach(config) },
+    {
+      provide: enginesToken,
+      inject: [DataSource, Reach],
+      useFactory: (dataSource: DataSource, reach: Reach) => {
+        const logins = new ServerLogins(dataSource, config.customers.failedLogins);
+        return new Doorkeeper({ engineFor, reach, logins, log }).engineFor;
+      },
     },
   ];
 }

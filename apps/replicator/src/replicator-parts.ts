@@ -1,5 +1,4 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
-import { hostname } from 'node:os';
 import { groupOf } from '@strongroom/feed';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
 import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
@@ -9,6 +8,7 @@ import {
   type JobWorkParts,
   KnownVaults,
   PutBack,
+  processName,
   type RuntimeParts,
   SetAside,
 } from '@strongroom/runtime';
@@ -42,7 +42,11 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
-  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
+  const vaults = openVaults(config.vaults, {
+    limitMs: config.copyStallMs,
+    reserveBytes: config.freeSpaceReserveBytes,
+    log,
+  });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const setAside = new SetAside(dataSource, log);
@@ -50,7 +54,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const views = new Views(dataSource, ledger, setAside);
   const copies = new Copies(dataSource);
   const jobs = new Jobs(dataSource);
-  const replicator = `replicator-${hostname()}-${process.pid}`;
+  const replicator = processName('replicator');
+  log.info({ runner: replicator }, `this process is ${replicator} in its events`);
   return {
     config,
     log,

@@ -1,14 +1,15 @@
 /** What the scheduler's process works with, made once: every kind of job, timer and policy takes from it what it needs. */
-import { hostname } from 'node:os';
 import type { DatastoreType } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import {
   type BackupLimits,
   type BackupTaker,
+  Doorkeeper,
   type EngineFor,
   EnginesApart,
   engineFor,
+  Reach,
   type Restorer,
   usualLimits,
 } from '@strongroom/engines';
@@ -21,7 +22,9 @@ import {
   KnownVaults,
   keyRingOf,
   PutBack,
+  processName,
   type RuntimeParts,
+  ServerLogins,
   SetAside,
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
@@ -30,6 +33,7 @@ import { warnOfMemory } from './enough-memory.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement } from './jobs/built-server/confinement.js';
+import { hostLane } from './jobs/built-server/host-lane.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
@@ -57,6 +61,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   onAnotherServer: () => void;
   isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
   onAttemptFailed: (code: string) => void;
+  /** The lane of the built servers whose data this process has; undefined when it has none. */
+  hostLane: string | undefined;
   sweep: Sweep;
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
@@ -73,7 +79,11 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
   checkConfinement(config, log);
-  const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
+  const vaults = openVaults(config.vaults, {
+    limitMs: config.copyStallMs,
+    reserveBytes: config.freeSpaceReserveBytes,
+    log,
+  });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
   const setAside = new SetAside(dataSource, log);
@@ -83,7 +93,15 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores } = config;
   const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores });
   warnOfMemory(config, log);
-  const runner = `scheduler-${hostname()}-${process.pid}`;
+  const door = new Doorkeeper({
+    engineFor,
+    takerFor: (type) => apart.of(type),
+    reach: new Reach(config),
+    logins: new ServerLogins(dataSource, config.customers.failedLogins),
+    log,
+  });
+  const runner = processName('scheduler');
+  log.info({ runner }, `this process is ${runner} in its events`);
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
     help: 'Backups by this process that were of another server than the backup before them.',
@@ -102,8 +120,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     dataSource,
     ledger,
     views,
-    engineFor,
-    takerFor: (type) => apart.of(type),
+    engineFor: door.engineFor,
+    takerFor: door.engineFor,
     restorerFor: (type) => apart.of(type),
     vaults,
     vault,
@@ -130,11 +148,12 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     credentials: new Credentials(dataSource, keyRingOf(config)),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
-    isServedHere: async ({ instanceId, datastore }) => {
+    isServedHere: async ({ instanceId, datastore, endpoint }) => {
       if (config.instancesFolder === undefined) return false;
       const host = engineFor(datastore.type).serve(config.instancesFolder, config.guests);
-      return (await host.find(instanceId)) !== undefined;
+      return host.serves(instanceId, endpoint.port);
     },
+    hostLane: config.instancesFolder === undefined ? undefined : hostLane(config.instancesFolder),
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
     setAside,

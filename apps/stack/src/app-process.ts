@@ -16,6 +16,8 @@ export type AppName = 'api' | 'scheduler' | 'replicator';
 
 export interface AppProcess extends Running {
   url: string;
+  /** Where it serves its metrics and the details of its health. */
+  privateUrl: string;
 }
 
 export interface AppOptions {
@@ -32,7 +34,12 @@ export interface AppOptions {
   longestStillMs?: number;
 }
 
-const logLine = z.object({ msg: z.string(), level: z.string().optional(), url: z.string().optional() });
+const logLine = z.object({
+  msg: z.string(),
+  level: z.string().optional(),
+  url: z.string().optional(),
+  privateUrl: z.string().optional(),
+});
 const lookMs = 250;
 const stopMs = 10_000;
 const grave = ['error', 'fatal'];
@@ -80,7 +87,7 @@ export async function startApp({
   try {
     return {
       pid: child.pid ?? -1,
-      url: await served(child, app, ended, logs.file(app), longestStillMs),
+      ...(await served(child, app, ended, logs.file(app), longestStillMs)),
       ended,
       stop,
       kill,
@@ -105,14 +112,14 @@ export async function endLeftoverApps(runFolder: string): Promise<void> {
   );
 }
 
-/** @returns the URL at which the service says that it serves */
+/** @returns the URLs at which the service says that it serves */
 function served(
   child: ChildProcess,
   app: AppName,
   ended: Promise<string>,
   logFile: string,
   longestStillMs?: number,
-): Promise<string> {
+): Promise<Pick<AppProcess, 'url' | 'privateUrl'>> {
   return new Promise((resolve, reject) => {
     let gravest = '';
     let last = '';
@@ -135,12 +142,12 @@ function served(
     }, lookMs);
     if (child.stdout)
       createInterface({ input: child.stdout }).on('line', (line) => {
-        const { msg, level = '', url } = logLine.safeParse(parsed(line)).data ?? { msg: '' };
+        const { msg, level = '', url, privateUrl } = logLine.safeParse(parsed(line)).data ?? { msg: '' };
         if (grave.includes(level)) gravest = msg;
         if (msg !== '') last = msg;
         if (msg !== 'listening' || url === undefined) return;
         clearInterval(looks);
-        resolve(url);
+        resolve({ url, privateUrl: privateUrl ?? url });
       });
     void ended.then((how) => {
       clearInterval(looks);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -56,6 +57,14 @@ describe('npm start', () => {
       await new Client({ baseUrl, accountId: first.accountId }).call(getHealthLive);
     }
   }, 120_000);
+
+  it('gives the key of the credentials to the services that open credentials, and to no other process', () => {
+    const environmentOf = (name: string) =>
+      execFileSync('ps', ['eww', '-o', 'command=', '-p', String(first.pids[name])], { encoding: 'utf8' });
+    expect(environmentOf('replicator')).toContain('STRONGROOM_DATABASE_URL=');
+    const withKey = Object.keys(first.pids).filter((name) => environmentOf(name).includes('STRONGROOM_SECRET_KEY='));
+    expect(withKey.sort()).toEqual(['api', 'scheduler']);
+  });
 
   it('gives each token its own rights: an observer may not create, another account sees nothing', async () => {
     const { api, accountId, otherAccountId, tokens } = launcher.described;

@@ -26,7 +26,7 @@ const stack = z.object({
   vaults: z.record(z.string(), z.string()),
   /** The pids of what runs. A service is here only while it serves. */
   pids: z.record(z.string(), z.int()),
-  /** Where the scheduler and the replicator serve `/health/ready` and `/metrics`. */
+  /** Where each service serves `/health/ready` and `/metrics`. */
   health: z.record(z.string(), z.string()),
   demo: z.object({ postgres: z.string() }).optional(),
 });

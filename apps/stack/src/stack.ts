@@ -184,6 +184,11 @@ export class Stack {
 
   private async startServices(board: Board, runFolder: string): Promise<void> {
     const env = this.environment();
+    const ports = {
+      operators: await portOf('operators', this.data),
+      scheduler: await portOf('scheduler', this.data),
+      replicator: await portOf('replicator', this.data),
+    };
     const start = async (app: AppName, port: number) => {
       const row = board.begin(appRows[app]);
       const main = join(this.projectFolder, 'dist', 'apps', app, 'src', 'main.js');
@@ -191,6 +196,7 @@ export class Stack {
         ...env,
         STRONGROOM_DATABASE_URL: this.databaseUrls?.[app],
         STRONGROOM_HTTP_PORT: String(port),
+        ...(app === 'api' && { STRONGROOM_PRIVATE_PORT: String(ports.operators) }),
         // The replicator opens no credential, so it gets no key.
         ...(app !== 'replicator' && { STRONGROOM_SECRET_KEY: this.secrets.secretKey }),
       };
@@ -198,14 +204,10 @@ export class Stack {
         this.services,
         app,
         (signal) => startApp({ app, main, env: appEnv, logs: this.logs, runFolder, signal }),
-        (running) => (app === 'api' ? undefined : running.url),
+        (running) => running.privateUrl,
       );
       const { url } = await watched(row, this.logs.file(app), starting);
       row.done(app === 'api' ? url : `${url}/health/ready`);
-    };
-    const ports = {
-      scheduler: await portOf('scheduler', this.data),
-      replicator: await portOf('replicator', this.data),
     };
     await this.every([
       start('api', this.options.port),
@@ -231,6 +233,8 @@ export class Stack {
       // On one's own machine one may restore one's own backups. A deployment switches it on itself.
       STRONGROOM_BUILT_SERVERS: 'on',
       ...guestUsers(this.data),
+      // The servers to try it with are on this machine, as the demo is.
+      STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),

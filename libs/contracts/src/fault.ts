@@ -1,12 +1,17 @@
 /** The base of everything that our code throws: a fault has a code from a closed list and tells whether to try again. */
 export abstract class Fault<Code extends string = string> extends Error {
+  /** The message for those who do not run Strongroom. */
+  readonly told: string;
+
+  /** @param options `told` is the message without our own paths, hosts and statements, where `message` has some */
   constructor(
     readonly code: Code,
     readonly retryable: boolean,
     message: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; told?: string },
   ) {
     super(printable(message), options);
+    this.told = options?.told === undefined ? this.message : printable(options.told);
   }
 }
 
@@ -31,14 +36,16 @@ export interface ToldFault {
   retryable: boolean;
 }
 
-/** Describes an error as a fault. An error that is no fault was not foreseen, and another attempt may help. */
-export function faultOf(error: unknown): ToldFault {
-  if (error instanceof Fault) return { code: error.code, message: error.message, retryable: error.retryable };
-  return {
-    code: 'unexpected',
-    message: printable(`The work broke off unexpectedly: ${messageOf(error)}.`),
-    retryable: true,
-  };
+/**
+ * Describes an error as a fault, for whoever does not run Strongroom. An error that is no fault was not foreseen, and another attempt may
+ * help. `isWhole` says whether nothing was left out.
+ */
+export function faultOf(error: unknown): ToldFault & { isWhole: boolean } {
+  if (!(error instanceof Fault)) {
+    return { code: 'unexpected', message: 'The work broke off unexpectedly.', retryable: true, isWhole: false };
+  }
+  const { code, retryable, told, message } = error;
+  return { code, message: told, retryable, isWhole: told === message };
 }
 
 /** The message of an error. When a host has several addresses, each fails, and the error that holds their errors has no message. */

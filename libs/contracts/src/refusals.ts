@@ -11,6 +11,8 @@ export const refusalCodes = [
   'schedule-exists-for-instance',
   'schedule-unchanged',
   'schedule-quota-reached',
+  'instance-quota-reached',
+  'built-server-quota-reached',
   'backup-unknown',
   'backup-exists',
   'backup-running-for-instance',

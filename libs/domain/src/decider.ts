@@ -19,7 +19,9 @@ export interface Quota {
   /** There may not be more than this many. It means nothing where one is given back. */
   most: number;
 }
-export type QuotaKind = 'schedules-of-account';
+export type QuotaKind = 'schedules-of-account' | 'instances-of-account' | 'built-servers-of-account';
+/** What stands for no limit. */
+export const noLimit = 2_147_483_647;
 
 /** What a command leads to: events to record, and claims and quotas that are taken or released with them. */
 export interface Decision {

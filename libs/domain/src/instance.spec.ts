@@ -15,7 +15,7 @@ const data = {
 };
 const registered: NewEvent = { type: 'InstanceRegistered', data };
 const forgotten: NewEvent = { type: 'InstanceForgotten', data: { instanceId } };
-const register = { type: 'RegisterInstance' as const, ...data };
+const register = { type: 'RegisterInstance' as const, accountId: account, ...data };
 const forget = { type: 'ForgetInstance' as const, accountId: account, instanceId };
 
 describe('an instance', () => {
@@ -35,6 +35,29 @@ describe('an instance', () => {
     expect(decision.releases).toBeUndefined();
     expect(given(instanceDecider, [registered]).when({ ...forget, accountId: 'other' }).gives).toBe('instance-unknown');
     expect(given(instanceDecider, [registered, forgotten]).when(forget).gives).toBe('instance-unknown');
+  });
+
+  it('counts as one of its account until it is forgotten, and as a built server as long as there is one', () => {
+    const backupId = '9c2f4f52-6f2e-4f0a-8a39-5a2f1de9a1b7';
+    const { state: backup } = given(backupDecider, historyOfCompleted(backupId));
+    const build = { type: 'BuildInstance' as const, accountId: account, instanceId, name: 'copy', backupId, backup };
+    const { decision } = given(instanceDecider).when({ ...register, mostInstances: 7 });
+    expect(decision.quotas).toEqual([{ kind: 'instances-of-account', key: account, by: 1, most: 7 }]);
+    const asked = given(instanceDecider).when({ ...build, mostInstances: 7, mostBuiltServers: 2 }).decision;
+    expect(asked.quotas).toMatchObject([
+      { kind: 'instances-of-account', by: 1, most: 7 },
+      { kind: 'built-servers-of-account', by: 1, most: 2 },
+    ]);
+    const ends = (events: NewEvent[]) => given(instanceDecider, events).when(forget).decision.quotas;
+    const instanceGoes = { kind: 'instances-of-account', key: account, by: -1 };
+    const serverGoes = { kind: 'built-servers-of-account', key: account, by: -1 };
+    expect(ends([registered])).toMatchObject([instanceGoes]);
+    const failing = given(instanceDecider, asked.events).when({ type: 'FailBuild', code: 'x', reason: 'y' }).decision;
+    expect(failing.quotas).toMatchObject([serverGoes]);
+    expect(ends([...asked.events, ...failing.events])).toEqual([expect.objectContaining(instanceGoes)]);
+    const completed = { type: 'CompleteBuild' as const, endpoint: data.endpoint, region: 'DFW' };
+    const built = given(instanceDecider, asked.events).when(completed).decision.events;
+    expect(ends([...asked.events, ...built])).toMatchObject([instanceGoes, serverGoes]);
   });
 
   it('that was forgotten is unknown to a command that finds its claim taken', () => {

@@ -10,7 +10,7 @@ import {
 import { completedBackup } from './backup.js';
 import type { BackupState, CompletedBackup } from './backup-state.js';
 import { failBuildAttempt, tellServerDown, tellServerUp } from './built-instance.js';
-import type { Decider } from './decider.js';
+import { type Decider, noLimit, type Quota, type QuotaKind } from './decider.js';
 import type { InstanceState, RegisteredInstance } from './instance-state.js';
 import { shortVersion, storable } from './reason.js';
 
@@ -18,7 +18,12 @@ import { shortVersion, storable } from './reason.js';
 export type InstanceChanges = Partial<Pick<RegisteredInstance, 'name' | 'endpoint' | 'credentialId'>>;
 
 export type InstanceCommand =
-  | ({ type: 'RegisterInstance' } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted' | 'isDown'>)
+  | ({
+      type: 'RegisterInstance';
+      accountId: string;
+      /** How many instances the account may have. Default: as many as it likes. */
+      mostInstances?: number;
+    } & Omit<RegisteredInstance, 'accountId' | 'is' | 'builtFrom' | 'accepted' | 'isDown'>)
   | {
       type: 'ChangeInstance';
       accountId: string;
@@ -40,6 +45,9 @@ export type InstanceCommand =
       backupId: string;
       /** The state of the backup that it is to be built from. */
       backup: BackupState;
+      mostInstances?: number;
+      /** How many of them may be servers that are built, or are to be. */
+      mostBuiltServers?: number;
     }
   | ({ type: 'CompleteBuild' } & Pick<EventData<'InstanceBuilt'>, 'endpoint' | 'region'>)
   | ({ type: 'FailBuild' } & Pick<EventData<'InstanceBuildFailed'>, 'code' | 'reason'>)
@@ -60,7 +68,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
   aggregate: 'instance',
   initial: { is: 'absent' },
   decide: {
-    RegisterInstance({ instanceId, name, datastore, endpoint, credentialId = null }, state) {
+    RegisterInstance({ accountId, instanceId, name, datastore, endpoint, credentialId = null, mostInstances }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is registered already.`);
       const { caCertificate, clientCertificate, ...plain } = endpoint;
       const isPlain = credentialId === null && !caCertificate && !clientCertificate;
@@ -69,6 +77,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
           { type: 'InstanceRegistered', data: { instanceId, name, datastore, endpoint: plain } },
           ...(isPlain ? [] : [changed({ instanceId, name, endpoint, credentialId })]),
         ],
+        quotas: [counted('instances-of-account', accountId, 1, mostInstances)],
       };
     },
     ChangeInstance({ accountId, instanceId, changes, told }, state) {
@@ -96,12 +105,18 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
       const isThere = host === state.endpoint.host && port === state.endpoint.port;
       return { events: isThere ? newVersion(state, datastore) : [] };
     },
-    BuildInstance({ accountId, instanceId, name, backupId, backup }, state) {
+    BuildInstance({ accountId, instanceId, name, backupId, backup, mostInstances, mostBuiltServers }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
       const found = backupToBuildFrom(accountId, backupId, backup);
       if ('refused' in found) return found;
       const { datastore } = found.request;
-      return { events: [{ type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } }] };
+      return {
+        events: [{ type: 'InstanceBuildRequested', data: { instanceId, name, datastore, backupId } }],
+        quotas: [
+          counted('instances-of-account', accountId, 1, mostInstances),
+          counted('built-servers-of-account', accountId, 1, mostBuiltServers),
+        ],
+      };
     },
     CompleteBuild({ endpoint, region }, state) {
       if (state.is !== 'building') return { events: [] };
@@ -121,6 +136,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
                 data: { instanceId: state.instanceId, backupId: state.backupId, code, reason: storable(reason) },
               },
             ],
+            quotas: [counted('built-servers-of-account', state.accountId, -1)],
           },
     AcceptLineage({ accountId, instanceId, lineage, lineages }, state) {
       if (state.is !== 'registered' || state.accountId !== accountId) return instanceUnknown(instanceId);
@@ -149,6 +165,12 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
         claims: [
           { kind: 'running-backup-of-instance', key: instanceId },
           { kind: 'schedule-of-instance', key: instanceId },
+        ],
+        quotas: [
+          counted('instances-of-account', accountId, -1),
+          ...(state.is === 'registered' && state.builtFrom !== null
+            ? [counted('built-servers-of-account', accountId, -1)]
+            : []),
         ],
       };
     },
@@ -194,7 +216,23 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     'schedule-of-instance': (instanceId, holder) =>
       refuse('schedule-exists-for-instance', `Instance ${instanceId} has schedule ${holder}. Delete that one first.`),
   },
+  usedUp: {
+    'instances-of-account': (_, most) =>
+      refuse(
+        'instance-quota-reached',
+        `The account has ${most} instances, and may not have more. Delete one that is not needed, or ask the operator for more.`,
+      ),
+    'built-servers-of-account': (_, most) =>
+      refuse(
+        'built-server-quota-reached',
+        `The account has ${most} servers that were built from backups, and may not have more. Delete one that is not needed, or ask the operator for more.`,
+      ),
+  },
 };
+
+function counted(kind: QuotaKind, accountId: string, by: 1 | -1, most = noLimit): Quota {
+  return { kind, key: accountId, by, most };
+}
 
 /** The instance of the account whose server can be backed up, or the refusal. */
 export function serverToBackUp(

@@ -106,6 +106,10 @@ async function openLink(vault: Vault, id: string, wanted: string, signal?: Abort
       error.code,
       vault.region,
       `Backup ${wanted} can't be restored from ${vault.region} without ${id}, which it is built on: ${error.message}`,
+      {
+        cause: error,
+        told: `Backup ${wanted} can't be restored from ${vault.region} without ${id}, which it is built on: ${error.told}`,
+      },
     );
   }
 }

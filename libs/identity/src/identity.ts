@@ -15,4 +15,9 @@ export abstract class Identity {
    * @throws {IdentityFault} when that can't be found out; nobody is let in then
    */
   abstract authenticate(token: string | undefined): Promise<Principal | undefined>;
+
+  /** Whether a token can be judged without another service. Nobody else is asked for whoever sends many wrong ones. */
+  canJudge(_token: string | undefined): boolean {
+    return true;
+  }
 }

@@ -134,6 +134,44 @@ describe('what Keystone answers', () => {
     expect(lookUps).toBe(0);
   });
 
+  it('is asked for sixteen tokens at a time, and for each of the others when it is their turn', async () => {
+    let now = 0;
+    let most = 0;
+    const held: ServerResponse[] = [];
+    lookUp = (_, response) => {
+      now += 1;
+      most = Math.max(most, now);
+      held.push(response);
+    };
+    const one = identity({ timeoutMs: 60_000 });
+    const all = Promise.all(Array.from({ length: 50 }, (_, n) => one.authenticate(`t${n}`)));
+    for (let answered = 0; answered < 50; ) {
+      const response = held.shift();
+      if (!response) await new Promise((resolve) => setImmediate(resolve));
+      else {
+        now -= 1;
+        answered += 1;
+        response.end(JSON.stringify(described()));
+      }
+    }
+    expect(new Set((await all).map((each) => each?.name))).toEqual(new Set(['jane']));
+    expect(most).toBeLessThanOrEqual(16);
+  }, 60_000);
+
+  it('knows a right token still, however many wrong ones came after it', async () => {
+    const one = identity({ timeoutMs: 60_000, mostKept: 20 });
+    await one.authenticate('right');
+    lookUp = (_, response) => response.writeHead(404).end();
+    for (let n = 0; n < 100; n += 1) await one.authenticate(`wrong${n}`);
+    expect([one.canJudge('right'), one.canJudge('never-seen'), one.canJudge(undefined)]).toEqual([true, false, true]);
+    const asked = lookUps;
+    expect(await one.authenticate('right')).toMatchObject({ name: 'jane' });
+    await one.authenticate('wrong99');
+    expect(lookUps).toBe(asked);
+    await one.authenticate('wrong0');
+    expect(lookUps).toBe(asked + 1);
+  });
+
   it('is kept for ten thousand tokens and no more, those used last', async () => {
     // On a busy machine the last of fifty requests at once has to wait.
     const one = identity({ timeoutMs: 60_000 });

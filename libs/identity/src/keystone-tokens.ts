@@ -23,6 +23,11 @@ export interface KeystoneOptions extends KeystoneServer {
   roles: ReadonlyMap<string, string>;
   /** How long an answer of Keystone counts, in milliseconds. For this time a revoked token may still be let in. */
   cacheMs: number;
+  /**
+   * How many right tokens are remembered, and how many wrong ones. They are remembered apart: whoever has no right token can send as
+   * many wrong ones as he likes, and pushes out no right one. Default: 10,000 of each.
+   */
+  mostKept?: number;
 }
 
 interface Known {
@@ -30,7 +35,10 @@ interface Known {
   until: number;
 }
 
-const mostKnown = 10_000;
+const usualMostKept = 10_000;
+/** So many tokens are looked up in Keystone at a time. More wait for their turn, and then for no longer than a client does. */
+const mostAsking = 16;
+const mostWaiting = 1_000;
 /** How long a refusal counts. It is short, because a new token may not be known everywhere in Keystone yet. */
 const refusedMs = 5_000;
 /** Keystone's tokens are shorter than 300 characters. Nothing much longer is sent there. */
@@ -39,8 +47,12 @@ const renewBeforeMs = 60_000;
 
 export class KeystoneTokens extends Identity {
   private readonly api: KeystoneApi;
-  /** The tokens that are known, in the order of their last use. */
+  /** The tokens that are known to be right, in the order of their last use. */
   private readonly known = new Map<string, Known>();
+  /** Those that were refused lately. */
+  private readonly refused = new Map<string, Known>();
+  private askingNow = 0;
+  private readonly waiting: (() => void)[] = [];
   private readonly asking = new Map<string, Promise<Principal | undefined>>();
   private own: Promise<OwnToken> | undefined;
 
@@ -50,18 +62,44 @@ export class KeystoneTokens extends Identity {
   }
 
   async authenticate(token: string | undefined): Promise<Principal | undefined> {
-    if (!token || token.length > longestToken || !/^[\x21-\x7e]+$/.test(token)) return undefined;
-    const key = createHash('sha256').update(token).digest('base64');
-    const known = this.known.get(key);
-    if (known && known.until > this.now) {
+    if (!isToken(token)) return undefined;
+    const key = keyOf(token);
+    const known = this.knownOf(key);
+    if (known) {
       this.keep(key, known);
       return known.principal;
     }
     const running = this.asking.get(key);
     if (running !== undefined) return running;
-    const asking = this.ask(key, token).finally(() => this.asking.delete(key));
+    const asking = this.inTurn(() => this.ask(key, token)).finally(() => this.asking.delete(key));
     this.asking.set(key, asking);
     return asking;
+  }
+
+  override canJudge(token: string | undefined): boolean {
+    return !isToken(token) || this.knownOf(keyOf(token)) !== undefined;
+  }
+
+  private knownOf(key: string): Known | undefined {
+    const known = this.known.get(key) ?? this.refused.get(key);
+    return known && known.until > this.now ? known : undefined;
+  }
+
+  /** @throws {IdentityFault} when too many wait already */
+  private async inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.askingNow >= mostAsking) {
+      if (this.waiting.length >= mostWaiting) {
+        throw new IdentityFault('keystone-unavailable', `${mostWaiting} tokens wait to be looked up in Keystone.`);
+      }
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    } else this.askingNow += 1;
+    try {
+      return await ask();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.askingNow -= 1;
+    }
   }
 
   private get now(): number {
@@ -109,11 +147,22 @@ export class KeystoneTokens extends Identity {
   }
 
   private keep(key: string, known: Known): void {
+    const among = known.principal ? this.known : this.refused;
+    const most = this.options.mostKept ?? usualMostKept;
     this.known.delete(key);
-    this.known.set(key, known);
-    for (const oldest of this.known.keys()) {
-      if (this.known.size <= mostKnown) return;
-      this.known.delete(oldest);
+    this.refused.delete(key);
+    among.set(key, known);
+    for (const oldest of among.keys()) {
+      if (among.size <= most) return;
+      among.delete(oldest);
     }
   }
+}
+
+function isToken(token: string | undefined): token is string {
+  return token !== undefined && token.length <= longestToken && /^[\x21-\x7e]+$/.test(token);
+}
+
+function keyOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
 }

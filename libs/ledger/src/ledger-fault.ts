@@ -16,7 +16,11 @@ export class LedgerFault extends Fault<'ledger-unavailable'> {
     readonly mayBeWritten: boolean,
   ) {
     const doubt = mayBeWritten ? '; whether the events were recorded is not known' : '';
-    super('ledger-unavailable', true, `the ledger's database did not answer: ${messageOf(cause)}${doubt}`, { cause });
+    const told = `the ledger's database did not answer${doubt}`;
+    super('ledger-unavailable', true, `the ledger's database did not answer: ${messageOf(cause)}${doubt}`, {
+      cause,
+      told,
+    });
   }
 }
 

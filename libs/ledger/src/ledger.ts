@@ -13,6 +13,9 @@ import { eventColumns, type TailRow, tailRows } from './event-row.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 
 const accountIds = z.array(z.object({ account_id: z.string() }));
+const accountRows = z.array(
+  z.object({ accounts: z.array(z.string()), position: z.coerce.number().nullable(), events: z.int() }),
+);
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
@@ -84,6 +87,28 @@ export class Ledger {
   async newestOf(accountId: string): Promise<number> {
     const rows: unknown = await this.dataSource.query('select ledger_newest_of($1) as position', [accountId]);
     return positions.parse(rows)[0]?.position ?? 0;
+  }
+
+  /**
+   * Which accounts have events after a position.
+   * @param limit how many events are looked at
+   * @returns with the position of the last event that was looked at, and whether there may be more behind it
+   */
+  async accountsAfter(
+    position: number,
+    limit: number,
+  ): Promise<{ accounts: Set<string>; position: number; isMore: boolean }> {
+    const rows: unknown = await this.dataSource.query(
+      `select coalesce(array_agg(distinct account_id), '{}') as accounts, max(position) as position, count(*)::int as events
+       from (select account_id, position from ledger_event where position > $1 order by position limit $2) found`,
+      [position, limit],
+    );
+    const [found] = accountRows.parse(rows);
+    return {
+      accounts: new Set(found?.accounts),
+      position: found?.position ?? position,
+      isMore: found?.events === limit,
+    };
   }
 
   /**

@@ -178,6 +178,26 @@ describe('an earlier head', () => {
     },
   );
 
+  it('lets what came after it be verified alone', async () => {
+    const onlyNew = (...heads: LedgerHead[]) => verifyLinks(dataSource, { heads, onlyNew: true });
+    await fill();
+    const { head: older } = await onlyNew();
+    await tamper('update ledger_event set link = null');
+    const { head } = await verify(older);
+    await ledger.append(requestOf(2));
+    const next = await onlyNew(older, head);
+    expect(next).toEqual(await verify(older, head));
+    await ledger.append(requestOf(2));
+    const last = await onlyNew(older, head, next.head);
+    expect(last.broken).toBeUndefined();
+    expect(last.head).toEqual((await verify()).head);
+    await tamper(`update ledger_event set account_id = 'forger' where position = $1`, [last.head.position - 1]);
+    expect((await onlyNew(next.head)).broken).toMatchObject({ position: last.head.position - 1, why: 'changed' });
+    expect((await onlyNew(last.head)).broken).toBeUndefined();
+    await tamper('delete from ledger_event where position = $1', [last.head.position]);
+    expect((await onlyNew(last.head)).broken).toMatchObject({ position: last.head.position, why: 'not-as-before' });
+  });
+
   it('shows that the links were computed anew after a change', async () => {
     await fill();
     const { head } = await verify();

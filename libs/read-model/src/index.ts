@@ -8,6 +8,7 @@ export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';
 export * from './schedule-view.js';
+export * from './stored-bytes.js';
 export * from './unfinished.js';
 export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { sampleOfViews } from './view-sample.js';

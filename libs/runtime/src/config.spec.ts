@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig, withoutEffect } from './config.js';
+import { Networks } from './addresses.js';
+import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig, quotaOf, withoutEffect } from './config.js';
 
 const key = Buffer.alloc(32, 7);
 const environment = {
   STRONGROOM_DATABASE_URL: 'postgres://strongroom:hush@127.0.0.1:5432/strongroom',
   KAFKA_BROKERS: 'kafka-1:9092, kafka-2:9092',
+  STRONGROOM_ALLOW_PLAINTEXT: 'kafka',
   STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW, IAD=file:///vaults/IAD,ORD=file:///vaults/ORD',
   STRONGROOM_TOKENS_FILE: '/etc/strongroom/tokens.json',
   STRONGROOM_SECRET_KEY: key.toString('base64'),
@@ -40,6 +42,15 @@ describe('the configuration', () => {
       feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
       namespace: 'strongroom',
       http: { host: '127.0.0.1', port: 8779 },
+      customers: { networks: new Networks([]), failedLogins: { most: 20, withinMs: 900_000 } },
+      ownServices: [
+        { host: '127.0.0.1', port: 5432 },
+        { host: 'kafka-1', port: 9092 },
+        { host: 'kafka-2', port: 9092 },
+        { host: '127.0.0.1', port: 8779 },
+        { host: '127.0.0.1', port: 8789 },
+      ],
+      privateHttp: { host: '127.0.0.1', port: 8789 },
       homeRegion: 'DFW',
       vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),
       copyRegions: ['IAD', 'ORD'],
@@ -48,7 +59,7 @@ describe('the configuration', () => {
       logLevel: 'info',
       leaseMs: 15_000,
       catchUpMs: 43_200_000,
-      backupConcurrency: 2,
+      backupConcurrency: 3,
       engineMemoryBytes: 536_870_912,
       restoreConcurrency: 2,
       longestRestoreMs: 172_800_000,
@@ -62,12 +73,24 @@ describe('the configuration', () => {
       copyRetryMs: 5_000,
       copyStallMs: 600_000,
       sweepGraceMs: 86_400_000,
+      freeSpaceReserveBytes: 268_435_456,
       maxCopyAttempts: 100,
       buildsServers: false,
       mostBuiltServers: 16,
       guests: { users: undefined, command: undefined },
       deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
       mostSchedules: 10_000,
+      quotas: {
+        instances: { usual: 10_000, byAccount: new Map() },
+        'built-servers': { usual: 16, byAccount: new Map() },
+        'stored-gib': { usual: null, byAccount: new Map() },
+        backups: { usual: 16, byAccount: new Map() },
+        copies: { usual: null, byAccount: new Map() },
+        streams: { usual: 20, byAccount: new Map() },
+      },
+      mostConnections: 2_000,
+      mostStreams: 1_000,
+      mostWrongTokens: 300,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 },
       rateLimits: [
         { of: 'GET', requests: 12_000, seconds: 60 },
@@ -80,6 +103,30 @@ describe('the configuration', () => {
   it('gives each app a port of its own', () => {
     const ports = (['api', 'scheduler', 'replicator'] as const).map((app) => loadConfig(app, environment).http.port);
     expect(ports).toEqual([8779, 8780, 8781]);
+  });
+
+  it('serves what is for operators beside the port of the clients', () => {
+    const at = (env: Record<string, string>) => loadConfig('api', { ...environment, ...env }).privateHttp;
+    expect(at({ STRONGROOM_HTTP_PORT: '18000' })).toEqual({ host: '127.0.0.1', port: 18_010 });
+    expect(at({ STRONGROOM_HTTP_PORT: '0' })).toEqual({ host: '127.0.0.1', port: 0 });
+    expect(at({ STRONGROOM_HTTP_PORT: '65530' })).toEqual({ host: '127.0.0.1', port: 65_520 });
+    expect(at({ STRONGROOM_PRIVATE_HOST: '10.0.0.1', STRONGROOM_PRIVATE_PORT: '9100' })).toEqual({
+      host: '10.0.0.1',
+      port: 9_100,
+    });
+    expect(loadConfig('scheduler', environment).privateHttp).toBeUndefined();
+  });
+
+  it('takes the quotas of all accounts and of single ones, and 0 as no limit', () => {
+    const of = (given: string) => loadConfig('api', { ...environment, STRONGROOM_QUOTAS: given }).quotas;
+    const { instances, backups, streams } = of('instances=0,backups=4, acme:instances=7,acme:backups=0');
+    expect(['acme', 'other'].map((account) => quotaOf(instances, account))).toEqual([7, null]);
+    expect(['acme', 'other'].map((account) => quotaOf(backups, account))).toEqual([null, 4]);
+    expect(quotaOf(streams, 'other')).toBe(20);
+    for (const wrong of ['servers=1', 'instances=-1', 'instances=1,instances=2', 'a b:instances=1', 'instances'])
+      expect(problemsOf('api', { ...environment, STRONGROOM_QUOTAS: wrong })).toEqual({
+        STRONGROOM_QUOTAS: expect.stringContaining('must be like instances=500'),
+      });
   });
 
   it('asks an app only for the secrets that it uses', () => {

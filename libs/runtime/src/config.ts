@@ -3,7 +3,9 @@
  * be, and never shows the value of a secret.
  */
 import { Fault } from '@strongroom/contracts';
-import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
+import { Networks } from './addresses.js';
+import { placeOfDatabase, whyNotVerified } from './database-url.js';
+import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
@@ -12,18 +14,22 @@ import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
 import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
+import * as quota from './settings/quotas.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
-export type { KafkaSecurity } from './kafka-config.js';
+export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
+export { type Quota, type QuotaKind, type Quotas, quotaKinds, quotaOf } from './settings/quotas.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
+export type { FailedLogins, TlsMode } from './settings/transport.js';
 export { noCopiesTo } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
@@ -58,13 +64,40 @@ export function deletionRulesOf(
   return { delayMs, minimumMs: byAccount.get(accountId) ?? usualMs };
 }
 
+/** What may be reached for customers, and how. */
+export interface CustomerConfig {
+  /** Beside the public addresses. */
+  networks: Networks;
+  /** Undefined: `require`, and `disable` on the loopback interface. */
+  minTls?: transport.TlsMode;
+  failedLogins: transport.FailedLogins;
+}
+
+/** The services of the deployment itself, which no instance leads to. */
+export interface OwnService {
+  host: string;
+  port: number;
+}
+
+/** The certificate and the key that clients see. They change where they come from files. */
+export interface HttpTls {
+  certificate: string;
+  key: string;
+  certificateFile?: string;
+  keyFile?: string;
+}
+
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
   feed: FeedConfig;
   namespace: string;
-  http: { host: string; port: number };
+  http: { host: string; port: number; tls?: HttpTls };
+  /** Where the API serves its metrics and the details of its health. Without it, a service serves them at `http`. */
+  privateHttp?: { host: string; port: number };
+  customers: CustomerConfig;
+  ownServices: readonly OwnService[];
   /** Without a slash at its end. */
   publicUrl?: string;
   homeRegion: string;
@@ -95,6 +128,8 @@ export interface AppConfig {
   copyRetryMs: number;
   copyStallMs: number;
   sweepGraceMs: number;
+  /** What is left free on the disks that backups are written to. */
+  freeSpaceReserveBytes: number;
   maxCopyAttempts: number;
   /** Whether servers are built from backups. */
   buildsServers: boolean;
@@ -107,6 +142,11 @@ export interface AppConfig {
   };
   deletion: DeletionConfig;
   mostSchedules: number;
+  quotas: quota.Quotas;
+  mostConnections: number;
+  mostStreams: number;
+  /** Of one address, in a minute. 0: no limit. */
+  mostWrongTokens: number;
   pageLimits: Readonly<limits.PageLimits>;
   /** An operation has the limit of its own name, else that of its method, else that of `*`. */
   rateLimits: readonly limits.RateLimit[];
@@ -143,7 +183,11 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
-  if (given.value(ledgerAndFeed.feed) === 'kafka') refuse(app, problemsOfKafka(given));
+  refuse(app, [
+    ...problemsOfDatabase(given),
+    ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
+    ...(app === 'api' ? problemsOfPair(given, transport.tlsCertificate, transport.tlsKey) : []),
+  ]);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
@@ -156,12 +200,21 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const mostBuiltServers = given.value(built.mostBuiltServers);
   if (app === 'scheduler' && buildsServers)
     refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
+  const httpTls = app === 'api' ? httpTlsOf(given) : undefined;
+  const privateHttp = app === 'api' ? privateHttpOf(given) : undefined;
   return {
     app,
     databaseUrl: given.value(ledgerAndFeed.databaseUrl),
     feed: feedOf(given),
     namespace: given.value(ledgerAndFeed.namespace),
-    http: { host: given.value(service.httpHost), port: given.value(service.httpPort) },
+    http: {
+      host: given.value(service.httpHost),
+      port: given.value(service.httpPort),
+      ...(httpTls && { tls: httpTls }),
+    },
+    ...(privateHttp && { privateHttp }),
+    customers: customersOf(given),
+    ownServices: ownServicesOf(given, privateHttp),
     ...(publicUrl !== undefined && { publicUrl }),
     homeRegion,
     vaults,
@@ -187,6 +240,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyRetryMs: given.value(work.copyRetry),
     copyStallMs: given.value(work.copyStall),
     sweepGraceMs: given.value(regions.sweepGrace),
+    freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),
     buildsServers,
     ...(instancesFolder !== undefined && { instancesFolder }),
@@ -198,10 +252,21 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       bulkLimit: given.value(deletion.bulkDeletionLimit),
     },
     mostSchedules: given.value(limits.mostSchedules),
+    quotas: given.value(quota.quotas),
+    mostConnections: given.value(limits.mostConnections),
+    mostStreams: given.value(limits.mostStreams),
+    mostWrongTokens: given.value(limits.mostWrongTokens),
     pageLimits: given.value(limits.pageLimits),
     rateLimits: given.value(limits.rateLimits),
     supervised: given.value(service.supervised) === '1',
   };
+}
+
+/** Beside the port of the clients, so that several processes on one host keep apart. */
+function privateHttpOf(given: GivenSettings): { host: string; port: number } {
+  const port = given.value(service.httpPort);
+  const beside = port === 0 ? 0 : port + (port > 65_525 ? -10 : 10);
+  return { host: given.value(service.privateHost), port: given.valueIfSet(service.privatePort) ?? beside };
 }
 
 /** The keys of an app that has some. */
@@ -259,6 +324,48 @@ function problemsOfRegions(withVault: readonly string[], homeRegion: string): Co
     problems.push({ variable: regions.vaults.name, problem });
   }
   return problems;
+}
+
+function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
+  if (given.valueIfSet(transport.allowPlaintext)?.has('database')) return [];
+  const problem = whyNotVerified(given.value(ledgerAndFeed.databaseUrl));
+  return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
+}
+
+function httpTlsOf(given: GivenSettings): HttpTls | undefined {
+  const certificate = given.valueIfSet(transport.tlsCertificate);
+  const key = given.valueIfSet(transport.tlsKey);
+  if (certificate === undefined || key === undefined) return undefined;
+  const certificateFile = given.fileOf(transport.tlsCertificate);
+  const keyFile = given.fileOf(transport.tlsKey);
+  return {
+    ...{ certificate, key },
+    ...(certificateFile !== undefined && { certificateFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+}
+
+function customersOf(given: GivenSettings): CustomerConfig {
+  const minTls = given.valueIfSet(transport.minTls);
+  return {
+    networks: given.valueIfSet(transport.customerNetworks) ?? new Networks([]),
+    ...(minTls !== undefined && { minTls }),
+    failedLogins: given.value(transport.failedLogins),
+  };
+}
+
+function ownServicesOf(given: GivenSettings, privateHttp?: OwnService): OwnService[] {
+  const keystone = given.valueIfSet(identity.keystoneUrl);
+  const brokers = given.value(ledgerAndFeed.feed) === 'kafka' ? (given.valueIfSet(ledgerAndFeed.brokers) ?? []) : [];
+  const http = { host: given.value(service.httpHost), port: given.value(service.httpPort) };
+  return [
+    placeOfDatabase(given.value(ledgerAndFeed.databaseUrl)),
+    ...brokers.map((broker) => ({ host: broker.replace(/:\d+$/, ''), port: Number(/\d+$/.exec(broker)?.[0]) })),
+    ...(keystone
+      ? [{ host: keystone.hostname, port: Number(keystone.port || (keystone.protocol === 'https:' ? 443 : 80)) }]
+      : []),
+    ...[http, ...(privateHttp ? [privateHttp] : [])].filter(({ port }) => port !== 0),
+  ];
 }
 
 function feedOf(given: GivenSettings): FeedConfig {

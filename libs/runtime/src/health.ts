@@ -1,10 +1,13 @@
 /**
  * Tells over HTTP whether the process is alive, whether it can do its work, and what it measures. Alive means only that the
- * event loop runs, so an outage of something that the process depends on never causes a restart.
+ * event loop runs, so an outage of something that the process depends on never causes a restart. A service that clients reach tells
+ * them no more than whether it is ready: its private port tells the rest.
  */
 import { Controller, Get, Inject, type OnModuleDestroy, Res } from '@nestjs/common';
 import { messageOf } from '@strongroom/contracts';
 import type { FastifyReply } from 'fastify';
+import type { AppConfig } from './config.js';
+import { configToken } from './injected.js';
 import type { Logger } from './log.js';
 import { Metrics, within } from './metrics.js';
 
@@ -32,7 +35,7 @@ export class Health implements OnModuleDestroy {
 
   /**
    * Adds a check of something that the process needs for its work.
-   * @param check throws when it is not there; the message is shown to everybody who asks
+   * @param check throws when it is not there; the message is shown to operators
    */
   addReadiness(name: string, check: () => Promise<void>, { withinMs = defaultWithinMs } = {}): void {
     if (this.checks.has(name))
@@ -78,11 +81,14 @@ async function judge(one: ReadinessCheck): Promise<CheckResult> {
   }
 }
 
+/** What anybody may know. The details name what the service needs and what is wrong with it. */
+export type ShownReadiness = Readiness | Pick<Readiness, 'status'>;
+
 @Controller()
 export class HealthController {
   constructor(
     @Inject(Health) private readonly health: Health,
-    @Inject(Metrics) private readonly metrics: Metrics,
+    @Inject(configToken) private readonly config: Pick<AppConfig, 'privateHttp'>,
   ) {}
 
   @Get('health/live')
@@ -91,11 +97,17 @@ export class HealthController {
   }
 
   @Get('health/ready')
-  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ShownReadiness> {
     const readiness = await this.health.readiness();
     reply.header('cache-control', 'no-store').status(readiness.status === 'ready' ? 200 : 503);
-    return readiness;
+    return this.config.privateHttp === undefined ? readiness : { status: readiness.status };
   }
+}
+
+/** Only where clients do not reach the port of the service. */
+@Controller()
+export class MetricsController {
+  constructor(@Inject(Metrics) private readonly metrics: Metrics) {}
 
   @Get('metrics')
   async measurements(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {

@@ -2,14 +2,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Clock, SystemClock } from './clock.js';
 import type { AppConfig } from './config.js';
-import { Health, HealthController } from './health.js';
+import { Health, HealthController, MetricsController } from './health.js';
 import { Ids, RandomIds } from './ids.js';
+import { configToken, loggerToken } from './injected.js';
 import type { Logger } from './log.js';
 import { Metrics } from './metrics.js';
-
-/** The tokens of Nest for what has no class: `@Inject(configToken) config: AppConfig`. */
-export const configToken = Symbol('AppConfig');
-export const loggerToken = Symbol('Logger');
 
 export interface RuntimeParts<C extends AppConfig = AppConfig> {
   config: C;
@@ -51,7 +48,7 @@ export function runtimeModule({ config, log, clock, ids, metrics, health }: Runt
   return {
     module: RuntimeModule,
     global: true,
-    controllers: [HealthController],
+    controllers: config.privateHttp === undefined ? [HealthController, MetricsController] : [HealthController],
     providers,
     exports: providers.map(({ provide }) => provide),
   };

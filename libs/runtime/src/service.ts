@@ -10,8 +10,10 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { messageOf } from '@strongroom/contracts';
 import { type FastifyHttpOptions, LogController } from 'fastify';
 import type { AppConfig } from './config.js';
+import { limitConnections } from './connection-limit.js';
 import { followRequests, requestIdOf } from './http-requests.js';
 import { NestLog } from './log.js';
+import { openPrivateServer, type PrivateServer } from './private-server.js';
 import { type RuntimeParts, runtimeModule } from './runtime-module.js';
 import { SilentConnections } from './silent-connections.js';
 
@@ -35,6 +37,8 @@ export interface Service {
   readonly app: NestFastifyApplication;
   /** The address of the app, such as `http://127.0.0.1:8779`. */
   readonly url: string;
+  /** Where it serves its metrics and the details of its health. It is the same address when the app has no private port. */
+  readonly privateUrl: string;
   /** Ends the work in hand and closes everything. Only what Nest's last hooks close comes after the HTTP server. */
   close(): Promise<void>;
 }
@@ -44,6 +48,9 @@ class ServiceModule {}
 
 const defaultBodyLimit = 1_048_576;
 const slowestRequestMs = 30_000;
+/** The headers alone come sooner, and a connection without a request is idle. */
+const slowestHeadersMs = 15_000;
+const idleConnectionMs = 30_000;
 
 /**
  * Opens the app. It answers HTTP first, so that it can tell its health, and then it begins with the feed.
@@ -59,6 +66,7 @@ export async function openService<C extends AppConfig>(
     bodyLimit,
     trustProxy: false,
     requestTimeout: slowestRequestMs,
+    keepAliveTimeout: idleConnectionMs,
     genReqId: (request: IncomingMessage) => requestIdOf(request, ids),
     // Fastify logs only its faults, because we log ourselves that it listens and whom it has answered.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
@@ -73,18 +81,28 @@ export async function openService<C extends AppConfig>(
   const app = await creatingUntil(creating, stopping);
   const fastify = adapter.getInstance();
   const silent = new SilentConnections(fastify.server);
+  fastify.server.headersTimeout = slowestHeadersMs;
+  limitConnections(fastify.server, { most: config.mostConnections, log });
+  let own: PrivateServer | undefined;
+  // The private port answers as long as the app ends its work.
+  const close = async () => {
+    await app.close();
+    await own?.close();
+  };
   fastify.addHook('preClose', async () => silent.end());
   try {
     followRequests(fastify, log, metrics);
     await configure?.(app, parts);
+    own = config.privateHttp && (await openPrivateServer(config.privateHttp, parts));
     await listen(app, config.http);
     const url = await app.getUrl();
+    const privateUrl = own?.url ?? url;
     // The launcher reads the port from this line, so it is written at every level of the log.
-    log.child({}, { level: 'info' }).info({ url }, 'listening');
+    log.child({}, { level: 'info' }).info({ url, privateUrl }, 'listening');
     await orAborted(app.startAllMicroservices(), stopping);
-    return { app, url, close: () => app.close() };
+    return { app, url, privateUrl, close };
   } catch (error) {
-    await app.close();
+    await close();
     throw error;
   }
 }

@@ -55,6 +55,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   const source = await from.manifest(backupId);
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
+  await options.to.mustHold(storedBytes(source));
   for (const { name, sha256, sizeBytes } of source.manifest.objects) {
     const tooLong = () => altered(from, backupId, name);
     const bytes = passing(from.read(backupId, name), { ...options, mostBytes: sizeBytes, tooLong });

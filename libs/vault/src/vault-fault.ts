@@ -16,6 +16,8 @@ export const vaultFaultCodes = {
   'object-unreadable': true,
   /** Another attempt has taken the place of this one. */
   'upload-superseded': false,
+  /** The store keeps the backup until a time, from everybody. It can be removed after that. */
+  'object-locked': true,
   /** The manifest can't be parsed. */
   'manifest-invalid': false,
   /** The manifest is as it was sealed, by a newer version. A process of that version can read it. */
@@ -38,7 +40,7 @@ export class VaultFault extends Fault<VaultFaultCode> {
     code: VaultFaultCode,
     readonly region: string,
     message: string,
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; told?: string },
   ) {
     super(code, vaultFaultCodes[code], message, options);
   }

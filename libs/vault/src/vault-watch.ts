@@ -11,6 +11,8 @@ export interface WatchOptions {
   limitMs?: number | undefined;
   /** How long an operation that is told to end may take before it counts as hanging. Default: five seconds. */
   graceMs?: number | undefined;
+  /** What stays free on its disk. Default: nothing has to. */
+  reserveBytes?: number | undefined;
   log?: Pick<Logger, 'error' | 'info'> | undefined;
 }
 
@@ -35,6 +37,7 @@ export class VaultWatch {
   private readonly region: string;
   readonly limitMs: number;
   readonly graceMs: number;
+  readonly reserveBytes: number;
   /** What was given up and has not come back. */
   private readonly hanging = new Set<Doing>();
   private proving: Promise<void> | undefined;
@@ -46,6 +49,7 @@ export class VaultWatch {
     this.region = vault.region;
     this.limitMs = options.limitMs ?? usualLimitMs;
     this.graceMs = options.graceMs ?? usualGraceMs;
+    this.reserveBytes = options.reserveBytes ?? 0;
   }
 
   /** @throws {VaultFault} `vault-unavailable` when the vault hangs; the signal's reason when one is aborted */

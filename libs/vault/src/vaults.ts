@@ -125,5 +125,7 @@ function openVault(region: string, url: URL, mostAtATime: number): Vault {
 function misconfigured(region: string, url: URL, why: string): VaultFault {
   // The user and the password are left out: the URL of another kind of vault may hold them.
   const shown = `${url.protocol}//${url.host}${url.pathname}`;
-  return new VaultFault('vault-misconfigured', region, `The vault of ${region} can't be ${shown}: ${why}.`);
+  return new VaultFault('vault-misconfigured', region, `The vault of ${region} can't be ${shown}: ${why}.`, {
+    told: `The vault of ${region} is not set up as it should be.`,
+  });
 }

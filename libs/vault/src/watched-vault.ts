@@ -1,8 +1,9 @@
 /**
  * A vault, every call of which ends: with its outcome, with a fault when nothing has moved in the vault for too long, or with a
- * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`.
+ * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`. Its disk keeps some space.
  */
 import { Readable } from 'node:stream';
+import { FreeSpace } from './free-space.js';
 import {
   type HeldBackup,
   type ListedBackup,
@@ -32,6 +33,7 @@ export function endingWith(vault: Vault, signal: AbortSignal): Vault {
 
 export class WatchedVault extends Vault {
   readonly region: string;
+  private readonly space: FreeSpace;
 
   constructor(
     private readonly vault: Vault,
@@ -40,6 +42,7 @@ export class WatchedVault extends Vault {
   ) {
     super();
     this.region = vault.region;
+    this.space = new FreeSpace(this, watch.reserveBytes);
   }
 
   endingWith(signal: AbortSignal): WatchedVault {
@@ -50,7 +53,7 @@ export class WatchedVault extends Vault {
     const upload = await this.over(`begin attempt ${attempt} at backup ${backupId}`, backupId, () =>
       this.vault.begin(backupId, attempt),
     );
-    return new WatchedUpload(upload, this.watch, backupId, this.ends);
+    return new WatchedUpload(upload, this.watch, { backupId, space: this.space, ends: this.ends });
   }
 
   manifest(backupId: string): Promise<SealedManifest | undefined> {
@@ -108,8 +111,16 @@ export class WatchedVault extends Vault {
     return this.watch.probe();
   }
 
+  override keepUntil(backupId: string, until: Date): Promise<boolean> {
+    return this.over(`keep backup ${backupId}`, backupId, () => this.vault.keepUntil(backupId, until));
+  }
+
   override roomBytes(): Promise<number | undefined> {
     return this.watch.over({ ...this.doing('tell its room'), limitMs: identifyMs }, () => this.vault.roomBytes());
+  }
+
+  override mustHold(bytes: number): Promise<void> {
+    return this.space.mustHold(bytes);
   }
 
   private over<T>(what: string, backupId: string, run: () => Promise<T>): Promise<T> {
@@ -143,19 +154,27 @@ export class WatchedVault extends Vault {
   }
 }
 
+interface UploadOf {
+  backupId: string;
+  space: FreeSpace;
+  ends: AbortSignal | undefined;
+}
+
 class WatchedUpload extends VaultUpload {
+  private readonly backupId: string;
+
   constructor(
     private readonly upload: VaultUpload,
     private readonly watch: VaultWatch,
-    private readonly backupId: string,
-    private readonly ends: AbortSignal | undefined,
+    private readonly of: UploadOf,
   ) {
     super();
+    this.backupId = of.backupId;
   }
 
   async put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
     const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
-    const chunks = passing(source, operation);
+    const chunks = passing(this.of.space.leftBy(source), operation);
     try {
       return await operation.until(this.upload.put(name, chunks));
     } finally {
@@ -185,7 +204,7 @@ class WatchedUpload extends VaultUpload {
   }
 
   private doing(what: string, signal?: AbortSignal): Doing {
-    return { what, backupId: this.backupId, signals: [this.ends, signal] };
+    return { what, backupId: this.backupId, signals: [this.of.ends, signal] };
   }
 }
 

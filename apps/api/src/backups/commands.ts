@@ -12,6 +12,7 @@ import { type Caller, targetOf } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { Incrementals } from './incrementals.js';
 import { BackupResources } from './resource.js';
+import { StorageQuota } from './storage-quota.js';
 
 const nothingThere = {
   ground: 'nothing-to-build-on',
@@ -25,6 +26,7 @@ export class BackupCommands {
     @Inject(Regions) private readonly regions: Regions,
     @Inject(Incrementals) private readonly incrementals: Incrementals,
     @Inject(BackupResources) private readonly backups: BackupResources,
+    @Inject(StorageQuota) private readonly storage: StorageQuota,
   ) {}
 
   /** @returns what was recorded of the new backup */
@@ -36,6 +38,7 @@ export class BackupCommands {
     const server = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));
     const parentId = await this.incrementals.parentFor(server, asked);
     await this.regions.checkParent('backup.copy_to', copyTo, { accountId, parentId });
+    await this.storage.mustHaveRoom(accountId);
     if (parentId !== null) await this.incrementals.mustBePossible(server, asked);
     const outcome = await execute(this, backupDecider, targetOf(caller, backupId, instanceId), {
       type: 'RequestBackup',

@@ -7,6 +7,7 @@ import { Regions } from '../copies/regions.js';
 import { type Caller, targetOf } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { BackupResources } from './resource.js';
+import { StorageQuota } from './storage-quota.js';
 
 export class Copying {
   constructor(
@@ -14,6 +15,7 @@ export class Copying {
     @Inject(Ids) readonly ids: Ids,
     @Inject(Regions) private readonly regions: Regions,
     @Inject(BackupResources) private readonly backups: BackupResources,
+    @Inject(StorageQuota) private readonly storage: StorageQuota,
   ) {}
 
   /** Asks for a copy in the region. A copy that is on its way stays as it is; one that is complete is read back once more. */
@@ -24,6 +26,7 @@ export class Copying {
     this.regions.checkTarget(field, region, row);
     await this.regions.checkParent(field, [region], row);
     const holding = await this.regions.holding(caller.accountId, backupId);
+    if (!holding.includes(region)) await this.storage.mustHaveRoom(caller.accountId);
     const target = targetOf(caller, copyId(backupId, region), row.instanceId);
     const outcome = await execute(this, copyDecider, target, {
       type: 'CopyBackup',

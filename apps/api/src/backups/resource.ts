@@ -24,7 +24,15 @@ import {
   type ShownBackup,
   Views,
 } from '@strongroom/read-model';
-import { type AppConfig, configToken, deletionRulesOf, type JobProgress, Jobs, SetAside } from '@strongroom/runtime';
+import {
+  type AppConfig,
+  configToken,
+  deletionRulesOf,
+  type JobProgress,
+  Jobs,
+  SetAside,
+  toldWhy,
+} from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
 import { versionId } from '../datastores/resource.js';
 import { notFound } from '../edge/http-fault.js';
@@ -131,7 +139,7 @@ export class BackupResources {
     const progress = await this.jobs.progress('backup', [...shown.keys()]);
     const failed = rows.filter(({ status }) => status === 'DELETE_FAILED');
     const aside = await this.setAside.among(failed.map(({ id }) => ({ kind: 'backup', id })));
-    const reasons = new Map(aside.map(({ id, reason }) => [id, reason]));
+    const reasons = new Map(aside.map((each) => [each.id, toldWhy(each)]));
     const mustApprove = await this.mustApprove(rows.filter(isMarked));
     return (row) => ({
       ...backupResource(asThere(row), copies.get(row.id) ?? [], progress.get(row.id)),

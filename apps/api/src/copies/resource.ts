@@ -3,7 +3,15 @@ import { Inject } from '@nestjs/common';
 import { type CopyResource, streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { Copies, type ShownBackup, type ShownCopy } from '@strongroom/read-model';
-import { type AppConfig, configToken, type JobProgress, Jobs, SetAside, type SetAsideKind } from '@strongroom/runtime';
+import {
+  type AppConfig,
+  configToken,
+  type JobProgress,
+  Jobs,
+  SetAside,
+  type SetAsideKind,
+  toldWhy,
+} from '@strongroom/runtime';
 import { utc, utcOrNull } from '../edge/times.js';
 
 export class CopyResources {
@@ -42,7 +50,7 @@ export class CopyResources {
     const needs = [...shown].flatMap(([backupId, copies]) => copies.flatMap((copy) => reliesOn(backupId, copy)));
     const aside = await this.setAside.among(needs);
     if (aside.length === 0) return shown;
-    const reasons = new Map(aside.map(({ kind, id, reason }) => [`${kind} ${id}`, reason]));
+    const reasons = new Map(aside.map((each) => [`${each.kind} ${each.id}`, toldWhy(each)]));
     const told = (backupId: string, copy: CopyResource): CopyResource => {
       const [reason] = reliesOn(backupId, copy).flatMap(({ kind, id }) => reasons.get(`${kind} ${id}`) ?? []);
       if (reason === undefined) return copy;

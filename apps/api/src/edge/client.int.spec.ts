@@ -10,7 +10,7 @@ import {
   getDocs,
   getHealthLive,
   getHealthReady,
-  getMetrics,
+  getLimits,
   getOpenapiJson,
   getRegions,
   getSchedules,
@@ -141,8 +141,9 @@ describe('the client', () => {
 
   it('reads what the service says of itself, without a token', async () => {
     const { regions } = (await client.call(getRegions)).body;
+    expect((await client.call(getLimits)).body.limits).toMatchObject([{ verb: 'ABSOLUTE', max_instances: 10_000 }]);
     expect(regions.find(({ home }) => home)).toMatchObject({ name: 'DFW' });
-    for (const operation of [getVersions, getV10, getOpenapiJson, getDocs, getHealthLive, getHealthReady, getMetrics]) {
+    for (const operation of [getVersions, getV10, getOpenapiJson, getDocs, getHealthLive, getHealthReady]) {
       expect((await client.call(operation)).body).toBeTruthy();
     }
     const { versions } = (await new Client({ baseUrl: gateway.url, accountId }).call(getVersions)).body;

@@ -17,20 +17,22 @@ import { readJson } from './json-body.js';
 import { LateDatabase } from './late-database.js';
 import { RateLimits } from './rate-limits.js';
 import { operationOf } from './routing.js';
+import { WrongTokens } from './wrong-tokens.js';
 
 /** The largest body that is read, in bytes. */
 export const bodyLimit = 65_536;
 
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  const [identity, database, limits] = [app.get(Identity), app.get(LateDatabase), app.get(RateLimits)];
+  const [identity, wrongTokens] = [app.get(Identity), app.get(WrongTokens)];
+  const [database, limits] = [app.get(LateDatabase), app.get(RateLimits)];
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
   server.addHook('onRequest', async (request) => {
     const accountId = accountIn(request);
     if (accountId === undefined) return;
     // 2. The token belongs to the account, and has a role that allows the method.
-    const caller = await callerOf(request, accountId, identity);
+    const caller = await callerOf(request, accountId, { identity, wrongTokens });
     rememberCaller(request, { ...caller, newId: parts.ids.next() });
     // 3. The ledger's database has been reached since the start.
     database.require();
@@ -61,11 +63,16 @@ function accountIn({ params }: FastifyRequest): string | undefined {
 async function callerOf(
   request: FastifyRequest,
   accountId: string,
-  identity: Identity,
+  { identity, wrongTokens }: { identity: Identity; wrongTokens: WrongTokens },
 ): Promise<Omit<Caller, 'newId'>> {
-  const token = request.headers['x-auth-token'];
-  const principal = await identity.authenticate(typeof token === 'string' ? token : undefined);
+  const { 'x-auth-token': sent } = request.headers;
+  const token = typeof sent === 'string' ? sent : undefined;
+  const waitSeconds = wrongTokens.waitOf(request.ip);
+  if (waitSeconds !== undefined && !identity.canJudge(token)) throw tooManyWrong(waitSeconds);
+  const principal = await identity.authenticate(token);
   if (!principal) {
+    if (token) wrongTokens.count(request.ip);
+    if (token && waitSeconds !== undefined) throw tooManyWrong(waitSeconds);
     const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
     throw new HttpFault('unauthorized', message);
   }
@@ -80,6 +87,12 @@ async function callerOf(
     may: (right) => hasRight(principal, right),
     keyClaims: [],
   };
+}
+
+function tooManyWrong(seconds: number): HttpFault {
+  return new HttpFault('overLimit', `Too many wrong tokens came from your address. Ask again in ${seconds} s.`, {
+    'retry-after': String(seconds),
+  });
 }
 
 /** @throws {HttpFault} overLimit, which says when to ask again */

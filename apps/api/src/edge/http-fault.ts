@@ -56,6 +56,8 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'schedule-exists-for-instance': 'unprocessableEntity',
   'schedule-unchanged': 'badRequest',
   'schedule-quota-reached': 'overLimit',
+  'instance-quota-reached': 'overLimit',
+  'built-server-quota-reached': 'overLimit',
   'backup-unknown': 'itemNotFound',
   'backup-exists': 'unprocessableEntity',
   'backup-running-for-instance': 'unprocessableEntity',

@@ -9,19 +9,22 @@ import type { RecordedEvent } from '@strongroom/contracts';
 import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, mayDo } from '@strongroom/identity';
 import { isOutage, Ledger } from '@strongroom/ledger';
-import { type Logger, loggerToken } from '@strongroom/runtime';
+import { configToken, type Logger, loggerToken, type Quotas, quotaOf } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpFault, unavailable } from '../edge/http-fault.js';
 import { uuidOf } from '../edge/parse.js';
+import { NewsOfAccounts } from './news-of-accounts.js';
 import { eventResource } from './resource.js';
 
 export interface StreamTimings {
-  /** A stream is woken when events are appended; after this time it looks without a notice, which may be lost. */
+  /** The streams of an account are woken when it has events; after this time one looks for them without a notice, which may be lost. */
   pollMs: number;
-  /** A proxy on the way may end a connection that is silent for longer. */
+  /** A proxy on the way may end a connection that is silent for longer. Each stream also looks for its events itself as often. */
   heartbeatMs: number;
   /** A token that was revoked, or has lost its role, sees no events after this time. */
   trustMs: number;
+  /** A client that takes nothing for so long is cut off. Default: a minute. */
+  slowestReadMs?: number;
 }
 
 /** A position in the ledger, the id of the last event that the client has seen, or the newest event. */
@@ -38,16 +41,24 @@ export interface StreamAsked {
 const batchSize = 100;
 export const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 60_000 };
 export const streamTimingsToken = Symbol('StreamTimings');
-const mostOfAccount = 20;
+const usualSlowestReadMs = 60_000;
+const usualLimits: StreamLimits = { mostStreams: 1_000, quotas: { streams: { usual: 20, byAccount: new Map() } } };
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
   'x-accel-buffering': 'no',
 };
 
+/** How many streams one process serves, and how many of them an account may have. */
+export interface StreamLimits {
+  mostStreams: number;
+  quotas: Pick<Quotas, 'streams'>;
+}
+
 export class EventStreams implements OnModuleDestroy, OnModuleInit {
-  private readonly running = new Map<EventStream, string>();
-  private notices: Promise<() => Promise<void>> | undefined;
+  private readonly running = new Map<string, Set<EventStream>>();
+  private count = 0;
+  private news: NewsOfAccounts | undefined;
   private stopped = false;
 
   constructor(
@@ -56,21 +67,27 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     @Inject(loggerToken) readonly log: Logger,
     @Inject(streamTimingsToken) readonly timings: StreamTimings,
     @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
+    @Inject(configToken) private readonly limits: StreamLimits = usualLimits,
   ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
   async onModuleInit(): Promise<void> {
-    this.notices ??= this.ledger.onAppend(() => {
-      for (const stream of this.running.keys()) stream.wake();
+    if (this.news) return;
+    const { ledger, ledgerIdentity, log, timings } = this;
+    this.news = new NewsOfAccounts({
+      ...{ ledger, ledgerIdentity, log, pollMs: timings.pollMs },
+      isWatched: () => this.count > 0,
+      wake: (accounts = new Set(this.running.keys())) => {
+        for (const account of accounts) for (const stream of this.running.get(account) ?? []) stream.wake();
+      },
     });
-    await this.notices;
+    await this.news.start();
   }
 
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
-    for (const stream of this.running.keys()) stream.end();
-    const stop = await this.notices;
-    await stop?.();
+    for (const streams of this.running.values()) for (const stream of streams) stream.end();
+    await this.news?.stop();
   }
 
   /**
@@ -81,15 +98,26 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     const { accountId, request, reply } = asked;
     if (this.stopped) throw unavailable('The gateway is stopping. Open the stream again.');
     if (request.method === 'HEAD') return void reply.headers(headers);
-    const others = [...this.running.values()].filter((account) => account === accountId).length;
-    if (others >= mostOfAccount) {
-      throw new HttpFault('overLimit', `The account has ${mostOfAccount} streams open here. Close one first.`, {
+    const { mostStreams, quotas } = this.limits;
+    const streams = this.running.get(accountId) ?? new Set();
+    const most = quotaOf(quotas.streams, accountId);
+    if (most !== null && streams.size >= most) {
+      throw new HttpFault('overLimit', `The account has ${most} streams open here. Close one first.`, {
         'retry-after': '60',
       });
     }
+    if (this.count >= mostStreams) {
+      throw unavailable('This process has as many streams open as it serves. Try again, or list the events.');
+    }
     const stream = new EventStream(this, asked);
-    this.running.set(stream, accountId);
-    void stream.run().finally(() => this.running.delete(stream));
+    this.count += 1;
+    this.running.set(accountId, streams.add(stream));
+    this.news?.look();
+    void stream.run().finally(() => {
+      this.count -= 1;
+      streams.delete(stream);
+      if (streams.size === 0) this.running.delete(accountId);
+    });
   }
 }
 
@@ -173,7 +201,7 @@ class EventStream {
         await this.write(': still here\n\n');
         heardAt = performance.now();
       }
-      await this.news();
+      await this.news(heartbeatMs);
     }
   }
 
@@ -235,7 +263,7 @@ class EventStream {
         await this.write(': waiting\n\n');
       }
       this.isNews = false;
-      await this.news();
+      await this.news(this.parts.timings.pollMs);
     }
     return undefined;
   }
@@ -257,13 +285,19 @@ class EventStream {
   private async write(text: string): Promise<void> {
     const { raw } = this.asked.reply;
     if (this.over.signal.aborted || raw.write(text)) return;
+    const slowestMs = this.parts.timings.slowestReadMs ?? usualSlowestReadMs;
+    const cutOff = setTimeout(() => {
+      this.parts.log.info({ requestId: this.asked.request.id }, 'a stream is cut off: its client takes nothing');
+      raw.destroy();
+    }, slowestMs);
     await once(raw, 'drain', { signal: this.over.signal }).catch(() => {});
+    clearTimeout(cutOff);
   }
 
-  private news(): Promise<void> {
+  private news(withinMs: number): Promise<void> {
     if (this.isNews || this.over.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.woken(), this.parts.timings.pollMs);
+      const timer = setTimeout(() => this.woken(), withinMs);
       this.woken = () => {
         clearTimeout(timer);
         this.woken = () => {};

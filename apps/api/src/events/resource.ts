@@ -1,5 +1,6 @@
 /** An event as the API shows it. */
 import { aggregateOfEvent, type EventResource, idOf, type RecordedEvent } from '@strongroom/contracts';
+import { shownName } from '@strongroom/runtime';
 
 export function eventResource({
   id,
@@ -18,10 +19,10 @@ export function eventResource({
     subject: { kind: aggregateOfEvent[type], id: idOf(stream) },
     version,
     instance_id: instanceId,
-    data,
+    data: type === 'BackupStarted' ? { ...data, runner: shownName(data.runner) } : data,
     request_id: context.requestId,
     correlation_id: context.correlationId,
     causation_id: context.causationId,
-    actor: context.actor,
+    actor: shownName(context.actor),
   };
 }

@@ -11,7 +11,7 @@ import {
   scheduleView,
   Views,
 } from '@strongroom/read-model';
-import { Clock, SetAside } from '@strongroom/runtime';
+import { Clock, SetAside, toldWhy } from '@strongroom/runtime';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utcWithoutZone } from '../edge/times.js';
@@ -70,7 +70,7 @@ export class ScheduleResources {
   private async showing(rows: readonly ScheduleRow[]): Promise<(row: ScheduleRow) => ScheduleResource> {
     const activity = await this.schedules.activity(rows.map(({ id }) => id));
     const aside = await this.setAside.among(rows.flatMap(reliesOn));
-    const reasons = new Map(aside.map(({ kind, id, reason }) => [`${kind} ${id}`, reason]));
+    const reasons = new Map(aside.map((each) => [`${each.kind} ${each.id}`, toldWhy(each)]));
     const now = this.clock.now();
     return (row) => {
       const [reason] = reliesOn(row).flatMap(({ kind, id }) => reasons.get(`${kind} ${id}`) ?? []);

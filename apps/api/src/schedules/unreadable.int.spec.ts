@@ -49,7 +49,7 @@ it('a schedule that can not be read says that it does not fire and why, and chan
   expect(fullFaultOf(refused)).toEqual([503, 'serviceUnavailable', expect.stringContaining('could not read')]);
   expect(outcomeIn(refused.body)).toBe('nothing');
   expect((await put(other)).status).toBe(202);
-  const metrics = await (await fetch(new URL('/metrics', gateway.url))).text();
+  const metrics = await (await fetch(new URL('/metrics', gateway.privateUrl))).text();
   expect(metrics).toContain('strongroom_set_aside{kind="stream"} 1');
   await removeNewest(dataSource, `schedule-${broken}`);
   expect((await put(broken)).status).toBe(202);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getBackupsId, getHealthReady, getInstancesId, getSchedulesId } from '@strongroom/contracts';
+import { getBackupsId, getHealthReady, getInstancesId, getMetrics, getSchedulesId } from '@strongroom/contracts';
 import { Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
@@ -12,9 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
+/** What an operator is told, at the private port. */
 async function ready(): Promise<{ status: number; text: string }> {
-  const { status, body } = await gateway.call(getHealthReady);
-  return { status, text: JSON.stringify(body) };
+  const answer = await fetch(new URL(getHealthReady.path, gateway.privateUrl));
+  return { status: answer.status, text: await answer.text() };
 }
 
 /** The statuses of one read of each resource. */
@@ -40,6 +41,9 @@ describe('a gateway', () => {
         expect(status).toBe(503);
         expect(text).toContain('"database":{"ok":true');
         expect(text).toMatch(/"reads":\{"ok":false[^}]*does not exist/);
+        // A client learns nothing of what is behind it.
+        const told = await gateway.call(getHealthReady, { as: 'nobody' });
+        expect([told.status, told.body]).toEqual([503, { status: 'not-ready' }]);
       } finally {
         await gateway.sql(`alter table missing_for_spec rename to ${table}`);
       }
@@ -50,5 +54,15 @@ describe('a gateway', () => {
   it('is asked by many at once, and reads once', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => ready()));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  it('shows its metrics at its private port, and to no client', async () => {
+    expect(new URL(gateway.privateUrl).port).not.toBe(new URL(gateway.url).port);
+    const measured = await fetch(new URL(getMetrics.path, gateway.privateUrl));
+    expect(await measured.text()).toContain('strongroom_http_request_seconds');
+    expect(measured.headers.get('content-type')).toContain('text/plain');
+    expect((await gateway.request('GET', getMetrics.path, { as: 'admin' })).status).toBe(404);
+    expect((await fetch(new URL('/v1.0', gateway.privateUrl))).status).toBe(404);
+    expect((await fetch(new URL(getMetrics.path, gateway.privateUrl), { method: 'POST' })).status).toBe(405);
   });
 });

@@ -57,6 +57,15 @@ export function skipBusy({ timer, slotAt }: SlotDecision, reason: string): SlotD
   return skip(timer, slotAt, reason);
 }
 
+export function skipOverQuota(
+  { timer, slotAt }: SlotDecision,
+  stored: { bytes: number; mostGib: number },
+): SlotDecision {
+  const gib = (stored.bytes / 1_073_741_824).toFixed(1);
+  const reason = `The account's backups and copies take ${gib} GiB, and may take ${stored.mostGib}. Delete some that are not needed, or ask the operator for more.`;
+  return skip(timer, slotAt, reason);
+}
+
 export function skipTaken({ timer, slotAt }: SlotDecision): SlotDecision {
   return skip(timer, slotAt, 'Another backup of the instance was asked for at the same time.');
 }

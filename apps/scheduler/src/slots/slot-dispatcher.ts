@@ -21,14 +21,23 @@ import {
   scheduleDecider,
 } from '@strongroom/domain';
 import { type AppendRequest, isOutageForAll, type Ledger, plan } from '@strongroom/ledger';
-import { Views } from '@strongroom/read-model';
-import { type Ids, type Logger, SetAside } from '@strongroom/runtime';
+import { storedBytesOf, type Views } from '@strongroom/read-model';
+import { type Ids, type Logger, type Quota, quotaOf, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { whyBusy } from './busy-instances.js';
 import type { DueClock, DueTime } from './due-clock.js';
 import { HeldSchedules } from './held-schedules.js';
 import { LateTimers, timesAhead } from './late-timers.js';
-import { begin, idOfSlot, miss, type SlotDecision, skipBusy, skipPaused, skipTaken } from './slot-decision.js';
+import {
+  begin,
+  idOfSlot,
+  miss,
+  type SlotDecision,
+  skipBusy,
+  skipOverQuota,
+  skipPaused,
+  skipTaken,
+} from './slot-decision.js';
 import { SlotParents } from './slot-parents.js';
 import { accountsDue, claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
 import { SlotWatch } from './slot-watch.js';
@@ -74,6 +83,8 @@ export class SlotDispatcher {
     private readonly clock: DueClock,
     private readonly log: Logger,
     private readonly catchUpMs: number,
+    /** How many GiB an account may store. */
+    private readonly storageQuota: Quota = { usual: null, byAccount: new Map() },
   ) {
     this.setAside = new SetAside(dataSource, log);
     this.parents = new SlotParents({ dataSource, ledger, views, log });
@@ -158,6 +169,7 @@ export class SlotDispatcher {
     const broken = unreadable.map(({ scheduleId }) => scheduleId);
     if (broken.length > 0) await dropTimers(manager, broken);
     const decisions = await this.decide(manager, timers, time, Math.ceil(mostDecisions * (size / mostTimers)));
+    await this.skipOverQuota(manager, decisions);
     await this.parents.find(manager, decisions);
     return { claimed: timers.length + unreadable.length, recorded: await this.record(manager, decisions) };
   }
@@ -247,6 +259,24 @@ export class SlotDispatcher {
     if (busy.length === 0) return recorded;
     // Another request has begun a backup of these instances since they were looked at.
     return [...recorded, ...(await this.append(manager, busy.map(skipTaken))).recorded];
+  }
+
+  /** No backup is begun of an account that stores as much as it may. Its views are up to date, or it waits for them. */
+  private async skipOverQuota(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
+    const asked = decisions.filter(({ command }) => command.type === 'RequestBackup');
+    const most = new Map(
+      asked.flatMap(({ timer: { accountId } }) => {
+        const gib = quotaOf(this.storageQuota, accountId);
+        return gib === null ? [] : [[accountId, gib] as const];
+      }),
+    );
+    const stored = await storedBytesOf(manager, [...most.keys()]);
+    for (const decision of asked) {
+      const { accountId } = decision.timer;
+      const [bytes, mostGib] = [stored.get(accountId) ?? 0, most.get(accountId)];
+      if (mostGib === undefined || bytes < mostGib * 1_073_741_824) continue;
+      decision.command = skipOverQuota(decision, { bytes, mostGib }).command;
+    }
   }
 
   /** A slot whose backup can't begin, because another of the instance has not ended, is skipped. */

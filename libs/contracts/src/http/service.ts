@@ -17,6 +17,27 @@ export const regionsResponse = z.object({
   regions: z.array(z.object({ name: regionName, home: z.boolean(), copies: z.boolean() })),
 });
 
+const most = z.int().nonnegative();
+/** As in Trove, -1 is no limit. */
+const mostOrNone = z.int().min(-1);
+/** Trove lists the limits of what there may be first, with the verb `ABSOLUTE`. Limits of requests would follow. */
+export const limitsResponse = z.object({
+  limits: z.array(
+    z.object({
+      verb: z.literal('ABSOLUTE'),
+      max_instances: mostOrNone,
+      max_backups: mostOrNone,
+      max_volumes: mostOrNone,
+      max_schedules: most,
+      max_built_servers: mostOrNone,
+      max_stored_gib: mostOrNone,
+      max_concurrent_backups: mostOrNone,
+      max_concurrent_copies: mostOrNone,
+      max_streams: mostOrNone,
+    }),
+  ),
+});
+
 export const getVersions = {
   name: 'getVersions',
   method: 'GET',
@@ -68,6 +89,7 @@ export const getHealthReady = {
   status: 200,
 } as const satisfies Operation;
 
+/** It is for operators, so the API serves it at its private port only. It is no operation of a client. */
 export const getMetrics = {
   name: 'getMetrics',
   method: 'GET',
@@ -85,6 +107,16 @@ export const getRegions = {
   response: regionsResponse,
 } as const satisfies Operation;
 
+export const getLimits = {
+  name: 'getLimits',
+  method: 'GET',
+  path: `${accountPath}/limits`,
+  summary: 'Show what the account may have',
+  notes: 'A limit of -1 is none.',
+  status: 200,
+  response: limitsResponse,
+} as const satisfies Operation;
+
 export const serviceOperations: readonly Operation[] = [
   getVersions,
   getV10,
@@ -92,6 +124,6 @@ export const serviceOperations: readonly Operation[] = [
   getDocs,
   getHealthLive,
   getHealthReady,
-  getMetrics,
   getRegions,
+  getLimits,
 ];

@@ -55,6 +55,8 @@ const backupJob = z.object({
     }),
     password: z.string(),
     clientKey: z.string().optional(),
+    addresses: z.array(z.string()).readonly().optional(),
+    isKnown: z.boolean().optional(),
   }),
   backupId: z.string(),
   parent: sealedBackup.nullable(),
@@ -102,10 +104,16 @@ export const askedObject = z.object({ backup: z.int().nonnegative(), name: z.str
 const code = z.enum(Object.keys(engineFaultCodes) as [EngineFaultCode, ...EngineFaultCode[]]);
 const vaultCode = z.enum(Object.keys(vaultFaultCodes) as [VaultFaultCode, ...VaultFaultCode[]]);
 const message = z.string();
-const ofVault = z.object({ is: z.literal('vault'), code: vaultCode, region: z.string().max(64), message });
+const ofVault = z.object({
+  is: z.literal('vault'),
+  code: vaultCode,
+  region: z.string().max(64),
+  message,
+  told: message,
+});
 const toldFault = z.union([
   z.object({ is: z.literal('incremental'), ground: z.string().max(64), message, cause: ofVault.optional() }),
-  z.object({ is: z.literal('engine'), code, message }),
+  z.object({ is: z.literal('engine'), code, message, told: message, because: message.optional() }),
   ofVault,
   z.object({ is: z.literal('other'), message }),
 ]);
@@ -116,28 +124,49 @@ export function faultAsText(error: unknown): string {
 }
 
 function told(error: unknown): z.infer<typeof toldFault> {
-  const message = messageOf(error).slice(0, mostOfMessage);
   if (error instanceof IncrementalNotPossible) {
     const cause = error.cause instanceof VaultFault ? toldByVault(error.cause) : undefined;
-    return { is: 'incremental', ground: error.ground, message, cause };
+    return { is: 'incremental', ground: error.ground, message: cut(error.message), cause };
   }
-  if (error instanceof EngineFault) return { is: 'engine', code: error.code, message };
-  return error instanceof VaultFault ? toldByVault(error) : { is: 'other', message };
+  if (error instanceof VaultFault) return toldByVault(error);
+  if (!(error instanceof EngineFault)) return { is: 'other', message: cut(messageOf(error)) };
+  return { is: 'engine', code: error.code, ...textsOf(error), because: becauseOf(error) };
 }
 
-function toldByVault({ code, region, message }: VaultFault): z.infer<typeof ofVault> {
-  return { is: 'vault', code, region, message: message.slice(0, mostOfMessage) };
+function toldByVault(fault: VaultFault): z.infer<typeof ofVault> {
+  return { is: 'vault', code: fault.code, region: fault.region, ...textsOf(fault) };
+}
+
+function textsOf({ message, told }: Fault): { message: string; told: string } {
+  return { message: cut(message), told: cut(told) };
+}
+
+/** What the message does not tell, for the operator's log. */
+function becauseOf({ cause }: EngineFault): string | undefined {
+  return cause === undefined ? undefined : cut(messageOf(cause));
+}
+
+function cut(text: string): string {
+  return text.slice(0, mostOfMessage);
 }
 
 /** @param unreadable why an object could not be read. The process can't carry all of it */
 export function faultFromText(text: string, unreadable?: unknown): Error {
-  const told = toldFault.parse(JSON.parse(text));
-  if (told.is === 'incremental') {
-    const cause = unreadable ?? (told.cause && new VaultFault(told.cause.code, told.cause.region, told.cause.message));
-    return new IncrementalNotPossible(told.ground, told.message, { cause });
+  const fault = toldFault.parse(JSON.parse(text));
+  if (fault.is === 'incremental') {
+    return new IncrementalNotPossible(fault.ground, fault.message, {
+      cause: unreadable ?? (fault.cause && vaultFaultFrom(fault.cause)),
+    });
   }
-  if (told.is === 'engine') return new EngineFault(told.code, told.message, { cause: unreadable });
+  if (fault.is === 'engine') {
+    const { because, told } = fault;
+    return new EngineFault(fault.code, fault.message, { told, cause: unreadable ?? (because && new Error(because)) });
+  }
   if (unreadable instanceof Fault) return unreadable;
-  if (told.is === 'vault') return new VaultFault(told.code, told.region, told.message, { cause: unreadable });
-  return new Error(told.message, { cause: unreadable });
+  if (fault.is === 'vault') return vaultFaultFrom(fault, unreadable);
+  return new Error(fault.message, { cause: unreadable });
+}
+
+function vaultFaultFrom({ code, region, message, told }: z.infer<typeof ofVault>, cause?: unknown): VaultFault {
+  return new VaultFault(code, region, message, { told, cause });
 }

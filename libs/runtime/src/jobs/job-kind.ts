@@ -3,7 +3,7 @@
  * list of kinds. The handlers of events, the workers, the search for missing jobs and the metrics go over that list.
  */
 import type { PerEvent } from '@strongroom/contracts';
-import type { LeasedJob, NewJob } from './jobs.js';
+import type { JobQuota, LeasedJob, NewJob } from './jobs.js';
 import type { Hold, Performed } from './leased-worker.js';
 
 /** What an event asks for: a job without its kind, which the descriptor has, and without its account, which the event has. */
@@ -32,6 +32,10 @@ export interface JobKind<Parts> {
   lanes?(parts: Parts): readonly string[];
   /** How many jobs of a lane this process works on at a time. */
   concurrency(parts: Parts): number;
+  /** How many such jobs an account may have in hand, over all processes; the others wait. Default: no limit. */
+  quota?(parts: Parts): JobQuota;
+  /** How many of them one process may have of an account. Default: no limit. */
+  share?(parts: Parts): number;
   /** How often a lane is looked at for jobs, in milliseconds. Default 500. */
   pollMs?(parts: Parts): number;
   /** What should have a job and may have none: the steps of a round, each beyond the id `after`. */

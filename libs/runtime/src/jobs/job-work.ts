@@ -74,6 +74,8 @@ function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Part
       concurrency: kind.concurrency(parts),
       leaseMs: config.leaseMs,
       pollMs: kind.pollMs?.(parts) ?? defaultPollMs,
+      quota: kind.quota?.(parts),
+      share: kind.share?.(parts),
       perform: (job: LeasedJob, hold: Hold) => performCounted(kind, parts, job, hold),
     };
     return new LeasedWorker(jobs, work, log);

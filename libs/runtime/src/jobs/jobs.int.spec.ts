@@ -17,7 +17,7 @@ describe('jobs', () => {
     await migrate(dataSource);
     jobs = new Jobs(dataSource);
   });
-  beforeEach(() => dataSource.query('truncate job'));
+  beforeEach(() => dataSource.query('truncate job, job_turn'));
   afterAll(async () => {
     await dataSource.destroy();
     await database.drop();
@@ -206,36 +206,6 @@ describe('jobs', () => {
     expect((await lease('b')).map(({ id }) => id).sort()).toEqual([paused.id, added.id].sort());
   });
 
-  it('that wait for a later time, however many, are not looked at when others are asked for', async () => {
-    const readyAt = new Date(Date.now() + 50 * minute);
-    await add(...Array.from({ length: 10_000 }, () => copy({ readyAt })));
-    const statements: string[] = [];
-    const { logger } = dataSource;
-    dataSource.setOptions({
-      logging: ['query'],
-      logger: { ...logger, logQuery: (statement: string) => void statements.push(statement) },
-    });
-    try {
-      expect(await lease('any')).toEqual([]);
-    } finally {
-      dataSource.setOptions({ logging: false, logger });
-    }
-    const [statement = ''] = statements.filter((each) => each.includes('mistaken'));
-    const [{ 'QUERY PLAN': plan }] = await dataSource.query(`explain (analyze, format json) ${statement}`, [
-      'copy',
-      'IAD',
-      10,
-      'any',
-      minute,
-      [],
-      'this version',
-    ]);
-    const removed = [...JSON.stringify(plan).matchAll(/"Rows Removed by Filter":(\d+)/g)].map(([, rows]) =>
-      Number(rows),
-    );
-    expect(removed.reduce((sum, rows) => sum + rows, 0)).toBe(0);
-  }, 60_000);
-
   it('passed over by one version are ready for another at once, and for the same one after a minute', async () => {
     await add(copy());
     const [older, sameAge, newer] = ['older', 'older', 'newer'].map((reader) => new Jobs(dataSource, reader));
@@ -301,6 +271,26 @@ describe('jobs', () => {
     expect((await lease('a')).map(({ id }) => id)).toEqual([early.id, late.id]);
     expect((await lease('a', 10, 'ORD')).map(({ id }) => id)).toEqual([elsewhere.id]);
     expect((await jobs.lease('backup', '', 'a', 10, minute)).map(({ id }) => id)).toEqual([other.id]);
+  });
+
+  it('change their lane when they are given back, and leave one that nobody works in any more', async () => {
+    const id = v7();
+    await add(copy({ id, lane: '' }));
+    const [job] = await lease('a', 1, '');
+    if (!job) throw new Error('there was no job to lease');
+    await jobs.retryIn(job, 0, false, 'host-a');
+    expect(await lease('b', 1, '')).toEqual([]);
+    await jobs.leaveLanes('copy', minute);
+    expect(await lease('b', 1, '')).toEqual([]);
+    const old = () => dataSource.query(`update job set ready_at = now() - interval '2 minutes'`);
+    const [held] = await lease('a', 1, 'host-a');
+    await old();
+    await jobs.leaveLanes('copy', minute);
+    expect(await lease('b', 1, '')).toEqual([]);
+    if (held) await jobs.retryIn(held, 0);
+    await old();
+    await jobs.leaveLanes('copy', minute);
+    expect(await lease('b', 1, '')).toMatchObject([{ id, lane: '' }]);
   });
 
   it('tell how far they are, and begin at zero when begun again', async () => {

@@ -41,6 +41,24 @@ export interface LeasedJob {
   readonly passedBy?: readonly string[] | undefined;
 }
 
+/** How many jobs of a kind an account may have in hand. null is no limit. */
+export interface JobQuota {
+  usual: number | null;
+  /** By account, where it is another number. */
+  byAccount: ReadonlyMap<string, number | null>;
+}
+
+const noQuota: JobQuota = { usual: null, byAccount: new Map() };
+
+export interface LeaseLimits {
+  /** Ids that the caller still works on under an earlier lease: not leased to it, even when that lease has lapsed. */
+  inHand?: readonly string[];
+  /** How many jobs of the kind each account may have in hand, over all processes. What is more waits. */
+  quota?: JobQuota;
+  /** How many of them the owner may have of one account. null is no limit. */
+  share?: number | null;
+}
+
 export interface JobProgress {
   doneBytes: number;
   totalBytes: number | null;
@@ -78,20 +96,13 @@ const progressRows = z.array(z.object({ id: z.string(), done_bytes: bytes, total
 const loadRows = z.array(
   z.object({ lane: z.string(), waiting: z.int(), held: z.int(), deferred: z.int(), oldest_wait_ms: z.coerce.number() }),
 );
-/** The length of a lease whose length an older version did not write: no lease of that version was longer. */
-const longestOlderLeaseMs = 3_600_000;
 /** Statements that run at the same time may see slightly different times. */
 const slack = `interval '5 s'`;
-const isFree = `(lease_until is null or lease_until < now()
-  or lease_until > now() + coalesce(lease_ms, ${longestOlderLeaseMs}) * interval '1 ms' + ${slack})`;
+const isFree = 'job_is_free(job)';
 const wasMistaken = `paused_at > now() + ${slack}`;
 
 /** How long a version leaves a job to the others that it can't read a stream of. It may be that nobody can, until that is mended. */
 const passedMs = 60_000;
-/** Of the reader `$7`. */
-const isPassed = `(passed_by @> array[$7::text] and passed_until > now()
-  and passed_until <= now() + ${passedMs} * interval '1 ms' + ${slack}) is true`;
-
 const readyRows = z.array(z.object({ id: z.string(), ready_at: z.date() }));
 /** How many rows of old news one statement removes. */
 const oldNewsAtOnce = 5_000;
@@ -167,8 +178,8 @@ export class Jobs {
   }
 
   /**
-   * Leases up to `limit` jobs that are ready and held by nobody, those that have been ready longest first.
-   * @param inHand ids that the caller still works on under an earlier lease: not leased to it, even when that lease has lapsed
+   * Leases up to `limit` jobs that are ready and held by nobody. The accounts take turns, and within an account the job that has
+   * been ready longest goes first.
    */
   async lease(
     kind: string,
@@ -176,32 +187,13 @@ export class Jobs {
     owner: string,
     limit: number,
     leaseMs: number,
-    inHand: readonly string[] = [],
+    { inHand = [], quota = noQuota, share = null }: LeaseLimits = {},
   ): Promise<LeasedJob[]> {
     const rows = leasedRows.parse(
-      await this.dataSource.query(
-        `with due as (
-           select kind, id, ready_at from job
-           where kind = $1 and lane = $2 and ready_at <= now() and ${isFree} and id <> all($6::uuid[]) and not ${isPassed}
-           order by ready_at, id limit $3 for update skip locked
-         ), mistaken as (
-           -- In this order only its index serves, by which the many that wait as they should are not even looked at.
-           select kind, id, ready_at from job
-           where kind = $1 and lane = $2 and ready_at > now() and ${wasMistaken} and ${isFree} and id <> all($6::uuid[])
-             and not ${isPassed}
-           order by paused_at limit $3 for update skip locked
-         ), free as (
-           select * from due union all select * from mistaken order by ready_at limit $3
-         ), leased as (
-           -- A lease that is still there has lapsed: one that is given back is taken off.
-           update job set attempt = attempt + 1, failures = failures + (lease_until is not null)::int,
-             lease_owner = $4, lease_until = now() + $5 * interval '1 ms', lease_ms = $5, done_bytes = 0
-           from free where job.kind = free.kind and job.id = free.id
-           returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.passed_by, job.ready_at
-         )
-         select id, account_id, attempt, failures, asked, passed_by from leased order by ready_at, id`,
-        [kind, lane, limit, owner, leaseMs, inHand, this.reader],
-      ),
+      await this.dataSource.query('select * from job_lease($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)', [
+        ...[kind, lane, owner, this.reader, limit, leaseMs, inHand],
+        ...[quota.usual, JSON.stringify(Object.fromEntries(quota.byAccount)), share],
+      ]),
     );
     return rows.map((row) => ({ kind, lane, owner, ...row }));
   }
@@ -240,14 +232,15 @@ export class Jobs {
   /**
    * Gives the lease back; the job is ready again in `ms`, by the database's clock, or at once when it was added anew or woken
    * meanwhile. It has no effect when the job is no longer this holder's.
+   * @param lane where it contends from now on. Default: where it did
    */
-  async retryIn(job: LeasedJob, ms: number, hasFailed = false): Promise<void> {
+  async retryIn(job: LeasedJob, ms: number, hasFailed = false, lane = job.lane): Promise<void> {
     await this.touch(
       job,
       `update job set lease_owner = null, lease_until = null, failures = failures + $6::int,
-         paused_at = now(),
+         paused_at = now(), lane = $8,
          ready_at = now() + case when asked = $7 then $5 else 0 end * interval '1 ms'`,
-      [ms, hasFailed ? 1 : 0, job.asked],
+      [ms, hasFailed ? 1 : 0, job.asked, lane],
     );
   }
 
@@ -268,6 +261,19 @@ export class Jobs {
   /** Whether this version has passed the job over before it was leased. */
   hasPassedOver({ passedBy }: LeasedJob): boolean {
     return passedBy?.includes(this.reader) ?? false;
+  }
+
+  /**
+   * Gives jobs back to the lane `''` that nobody takes in the lane where they are: its workers are gone, or have no room.
+   * @param ms how long such a job has been ready
+   */
+  async leaveLanes(kind: string, ms: number): Promise<void> {
+    await this.dataSource.query(
+      `with left_alone as (
+         select id from job where kind = $1 and lane <> '' and ${isFree} and ready_at < now() - $2 * interval '1 ms' order by id for update skip locked
+       ) update job set lane = '' from left_alone where job.kind = $1 and job.id = left_alone.id`,
+      [kind, ms],
+    );
   }
 
   /** Makes jobs that wait ready at once, within a transaction. A job that is held is ready as soon as it is given back. */

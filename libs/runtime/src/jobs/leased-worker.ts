@@ -5,7 +5,7 @@
 import { setInterval as every } from 'node:timers/promises';
 import type { Logger } from '../log.js';
 import { WorkLoop } from '../work-loop.js';
-import type { Jobs, LeasedJob } from './jobs.js';
+import type { JobQuota, Jobs, LeasedJob } from './jobs.js';
 
 /** What each work is given with its job. */
 export interface Hold {
@@ -15,8 +15,11 @@ export interface Hold {
   progress(doneBytes: number, totalBytes: number | null): void;
 }
 
-/** What becomes of the job: it is over, or ready again after a while. `hasFailed` counts it in the job's `failures`. */
-export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean };
+/**
+ * What becomes of the job: it is over, or ready again after a while. `hasFailed` counts it in the job's `failures`, and `lane` is where
+ * it contends from then on.
+ */
+export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean; lane?: string };
 
 /** It is left to versions that can read more than this one. */
 export type PassedOver = 'passed-over';
@@ -30,6 +33,10 @@ export interface LeasedWork {
   leaseMs: number;
   /** How often to look for jobs, in milliseconds. */
   pollMs: number;
+  /** How many such jobs an account may have in hand, over all processes. */
+  quota?: JobQuota | undefined;
+  /** How many of them this process may have of one account. */
+  share?: number | undefined;
   /** Throws only when nothing could be recorded; the job is then left to its lease and leased anew when that lapses. */
   perform(job: LeasedJob, hold: Hold): Promise<Performed | PassedOver>;
 }
@@ -73,12 +80,16 @@ export class LeasedWorker {
   }
 
   private async lease(): Promise<void> {
-    const { kind, lane, owner, concurrency, leaseMs } = this.work;
+    const { kind, lane, owner, concurrency, leaseMs, quota, share = null } = this.work;
     const free = concurrency - this.running.size;
     if (free <= 0) return;
     // A job in hand stays with its work, even when its renewal is late: two works of one job would end each other.
     const inHand = [...this.running.keys()];
-    for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs, inHand)) {
+    for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs, {
+      inHand,
+      share,
+      ...(quota && { quota }),
+    })) {
       const stop = new AbortController();
       const ended = this.hold(job, stop).finally(() => {
         this.running.delete(job.id);
@@ -101,7 +112,7 @@ export class LeasedWorker {
       });
       if (performed === 'finished') await this.jobs.finish(job);
       else if (performed === 'passed-over') await this.jobs.passOver(job);
-      else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed);
+      else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed, performed.lane);
     } catch (error) {
       if (stop.signal.aborted) {
         this.log.info(

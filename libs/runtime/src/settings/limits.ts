@@ -41,6 +41,33 @@ export const rateLimits = {
   default: 'GET=12000/60,*=1200/60',
 } satisfies Setting<RateLimit[]>;
 
+export const mostConnections = {
+  name: 'STRONGROOM_MAX_CONNECTIONS',
+  meaning:
+    'How many connections an API process serves at a time. A client that comes when there are so many is answered 503 and may come again.',
+  form: integer(10, 1_000_000),
+  usedBy,
+  default: '2000',
+} satisfies Setting<number>;
+
+export const mostStreams = {
+  name: 'STRONGROOM_MAX_STREAMS',
+  meaning:
+    'How many live streams of events an API process serves at a time, of all accounts together. `STRONGROOM_QUOTAS` has how many of one account.',
+  form: integer(1, 1_000_000),
+  usedBy,
+  default: '1000',
+} satisfies Setting<number>;
+
+export const mostWrongTokens = {
+  name: 'STRONGROOM_WRONG_TOKENS_PER_MINUTE',
+  meaning:
+    'How many requests with a wrong token one address may make in a minute. More are answered 413, and no token of that address is looked up in Keystone until the minute is over. A token that is known to be right is let in nevertheless. Behind a proxy, all clients have the address of the proxy. With 0 there is no limit.',
+  form: integer(0, 1_000_000),
+  usedBy,
+  default: '300',
+} satisfies Setting<number>;
+
 const defaultPageLimits: Readonly<PageLimits> = {
   backups: 20,
   schedules: 100,

@@ -17,10 +17,27 @@ export const httpHost = {
 export const httpPort = {
   name: 'STRONGROOM_HTTP_PORT',
   meaning:
-    'The port that the service listens on. The API serves its operations there. Every service serves its health at `/health/live` and `/health/ready`, and its metrics at `/metrics`. In the image the default is 8779 for every service.',
+    'The port that the service listens on. The API serves its operations there, and says at `/health/live` and `/health/ready` no more than whether it is well. The scheduler and the replicator serve their health there with every detail, and their metrics at `/metrics`: their port is for operators alone. In the image the default is 8779 for every service.',
   form: integer(0, 65_535, '; 0 takes any free port'),
   usedBy: appNames,
   default: { api: '8779', scheduler: '8780', replicator: '8781' },
+} satisfies Setting<number>;
+
+export const privateHost = {
+  name: 'STRONGROOM_PRIVATE_HOST',
+  meaning:
+    'The address at which the API serves what is for operators alone: its metrics, and its health with every detail. `0.0.0.0` is every address of the host, and the default in the image.',
+  form: text('an address or the name of a host'),
+  usedBy: ['api'],
+  default: '127.0.0.1',
+} satisfies Setting<string>;
+
+export const privatePort = {
+  name: 'STRONGROOM_PRIVATE_PORT',
+  meaning:
+    'The port at which the API serves `/metrics`, `/health/live` and `/health/ready` to operators. Clients must not reach it. Without it, the port is ten above that of `STRONGROOM_HTTP_PORT`, so 8789 by default.',
+  form: integer(0, 65_535, '; 0 takes any free port'),
+  usedBy: ['api'],
 } satisfies Setting<number>;
 
 const publicUrlForm = 'like https://backups.example.com, with a path behind it at most';

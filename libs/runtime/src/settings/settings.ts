@@ -6,7 +6,9 @@ import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
+import * as quotas from './quotas.js';
 import type { Setting } from './setting.js';
+import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
 
@@ -21,14 +23,22 @@ export const settings: readonly Setting<unknown>[] = [
   kafka.saslMechanism,
   kafka.saslUsername,
   kafka.saslPassword,
+  kafka.saslToken,
+  kafka.saslTokenUrl,
+  kafka.saslScope,
+  transport.allowPlaintext,
   ledgerAndFeed.namespace,
   vaults.vaults,
   vaults.homeRegion,
   service.httpHost,
   service.httpPort,
+  service.privateHost,
+  service.privatePort,
   service.logLevel,
   service.supervised,
   service.publicUrl,
+  transport.tlsCertificate,
+  transport.tlsKey,
   identity.identity,
   identity.tokensPath,
   identity.keystoneUrl,
@@ -45,14 +55,21 @@ export const settings: readonly Setting<unknown>[] = [
   deletion.minimumRetention,
   deletion.bulkDeletionLimit,
   limits.mostSchedules,
+  quotas.quotas,
   limits.rateLimits,
   limits.pageLimits,
+  limits.mostConnections,
+  limits.mostStreams,
+  limits.mostWrongTokens,
   work.secretKey,
   built.builtServers,
   built.instancesFolder,
   built.mostBuiltServers,
   built.builtServerUsers,
   built.builtServerCommand,
+  transport.customerNetworks,
+  transport.minTls,
+  transport.failedLogins,
   work.catchUp,
   work.backupConcurrency,
   work.longestBackup,
@@ -64,6 +81,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.longestRestore,
   work.lease,
   vaults.sweepGrace,
+  vaults.freeSpaceReserve,
   work.copyConcurrency,
   work.copyRetry,
   work.mostCopyAttempts,

@@ -1,6 +1,6 @@
 /** The regions, and where the vault of each is. */
 import { regionName, vaultAddresses, vaultsForm } from '@strongroom/contracts';
-import { parsedText, wholeTime } from './forms.js';
+import { integer, parsedText, wholeTime } from './forms.js';
 import { appNames, type Setting } from './setting.js';
 
 /** No copy may go to this region in any deployment, because the reference of the API forbids it. */
@@ -29,4 +29,13 @@ export const sweepGrace = {
   form: wholeTime('hours', 1, 8_760),
   usedBy: ['scheduler', 'replicator'],
   default: '24',
+} satisfies Setting<number>;
+
+export const freeSpaceReserve = {
+  name: 'STRONGROOM_FREE_SPACE_RESERVE_MIB',
+  meaning:
+    'How much space backups, copies and built servers leave free on the disk that they are written to. What does not fit beside it is not begun, or ends before the disk is full, and is tried again later. With 0 a disk may become full.',
+  form: integer(0, 1_073_741_824),
+  usedBy: ['scheduler', 'replicator'],
+  default: '256',
 } satisfies Setting<number>;

@@ -27,10 +27,11 @@ export const catchUp = {
 
 export const backupConcurrency = {
   name: 'STRONGROOM_BACKUP_CONCURRENCY',
-  meaning: 'How many backups a scheduler takes at a time.',
+  meaning:
+    'How many backups a scheduler takes at a time. When there are several, one of them is never of an account that has all the others: an account whose servers are slow does not keep the other accounts waiting.',
   form: integer(1, 64),
   usedBy: ['scheduler'],
-  default: '2',
+  default: '3',
 } satisfies Setting<number>;
 
 export const longestBackup = {

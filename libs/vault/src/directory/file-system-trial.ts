@@ -48,7 +48,7 @@ export async function tryFileSystem(root: VaultRoot): Promise<string[]> {
 
 export function noLinks({ region, path }: VaultRoot, code: string, cause?: unknown): VaultFault {
   const message = `The file system of the vault of ${region} (${path}) has no hard links (${code}), which keep attempts apart. Use one that has: ext4, XFS, NFS, or SMB with the POSIX extensions.`;
-  return new VaultFault('vault-misconfigured', region, message, { cause });
+  return new VaultFault('vault-misconfigured', region, message, { cause, told: unfit(region) });
 }
 
 export function isWithoutLinks(error: unknown): boolean {
@@ -57,7 +57,11 @@ export function isWithoutLinks(error: unknown): boolean {
 
 function lacks({ region, path }: VaultRoot, what: string): VaultFault {
   const message = `The file system of the vault of ${region} (${path}) ${what}: attempts could not be kept apart there. Use ext4, XFS or NFS.`;
-  return new VaultFault('vault-misconfigured', region, message);
+  return new VaultFault('vault-misconfigured', region, message, { told: unfit(region) });
+}
+
+function unfit(region: string): string {
+  return `The file system of the vault of ${region} is not fit for a vault.`;
 }
 
 function unsynced({ region, path }: VaultRoot): string {

@@ -123,10 +123,13 @@ export class VaultMarker {
       'vault-unavailable',
       region,
       `The vault of ${region} (${path}) is not the one that was there, ${expected}: ${what}. See that its disk is mounted, and no other. If the vault is lost for good and this is to be a new one: delete from known_vault where region = '${region}', in the ledger's database, and start the services anew.`,
+      { told: `The vault of ${region} is not the one that was there.` },
     );
   }
 
   private misconfigured(why: string): VaultFault {
-    return new VaultFault('vault-misconfigured', this.root.region, `The vault of ${this.root.region} ${why}.`);
+    return new VaultFault('vault-misconfigured', this.root.region, `The vault of ${this.root.region} ${why}.`, {
+      told: `The vault of ${this.root.region} is not set up as it should be.`,
+    });
   }
 }

@@ -86,16 +86,18 @@ export class VaultRoot {
     const { region, path } = this;
     if (isFull(error)) {
       const message = `The vault of ${region} (${path}) is full: it could not ${what}. Make room in it, or remove backups that are not needed.`;
-      return new VaultFault('vault-full', region, message, { cause: error });
+      const told = `The vault of ${region} is full.`;
+      return new VaultFault('vault-full', region, message, { cause: error, told });
     }
+    const told = `The vault of ${region} could not be used.`;
     const notThere = await this.whyNotThere();
     if (notThere !== undefined) {
       const message = `The vault of ${region} could not ${what}: ${notThere}. Mount its disk; if the vault is new, make the folder.`;
-      return new VaultFault('vault-unavailable', region, message, { cause: error });
+      return new VaultFault('vault-unavailable', region, message, { cause: error, told });
     }
     const why = messageOf(error);
     const message = `The vault of ${region} (${path}) could not ${what}: ${why}. See that its disk works and that this process may read and write there.`;
-    return new VaultFault('vault-unavailable', region, message, { cause: error });
+    return new VaultFault('vault-unavailable', region, message, { cause: error, told });
   }
 
   /** Undefined when the folder is there, and when the system does not let this process tell. */

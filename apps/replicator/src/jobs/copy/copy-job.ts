@@ -9,6 +9,7 @@ export const copyJob: JobKind<ReplicatorParts> = {
   queuedBy: askedWork.copy,
   lanes: ({ vaults }) => vaults.regions,
   concurrency: ({ config }) => config.copyConcurrency,
+  quota: ({ config }) => config.quotas.copies,
   missing: ({ unfinished }, after) => unfinished.copies(after),
   perform: (parts, job, hold) => new CopyAttempt(parts, job, hold).perform(),
   measure({ metrics, vaults }, inHand) {

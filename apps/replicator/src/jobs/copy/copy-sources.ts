@@ -108,7 +108,11 @@ function whyNone(passed: readonly VaultFault[]): VaultFault {
   const [first] = passed;
   if (!first) throw new TypeError('a copy needs a region to be made from');
   const told = passed.find(({ code }) => isOutageOfVault(code)) ?? passed.find(({ retryable }) => retryable) ?? first;
-  const others = passed.filter((fault) => fault !== told).map(({ message }) => message);
+  const others = passed.filter((fault) => fault !== told);
   if (others.length === 0) return told;
-  return new VaultFault(told.code, told.region, [told.message, ...others].join(' '), { cause: told });
+  const all = [told, ...others];
+  return new VaultFault(told.code, told.region, all.map(({ message }) => message).join(' '), {
+    cause: told,
+    told: all.map((fault) => fault.told).join(' '),
+  });
 }

@@ -35,8 +35,17 @@ import {
   storeBackup,
 } from '@strongroom/engines';
 import { type CausedLedger, isForNewerVersion, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
-import type { Clock, Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import {
+  type Clock,
+  type DeletionConfig,
+  deletionRulesOf,
+  type Hold,
+  type LeasedJob,
+  type Logger,
+  type Performed,
+  toldFault,
+} from '@strongroom/runtime';
+import { endingWith, isOutageOfVault, isSpoilt, keepFor, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
@@ -65,6 +74,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   /** The vault of the home region. */
   vault: Vault;
   lineage: Pick<ServerLineage, 'identify'>;
+  /** For how long a vault that can is to keep the backup from everybody. */
+  config: { deletion: DeletionConfig };
   /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
   /** Called when an attempt failed that is made again. */
@@ -161,7 +172,7 @@ export class BackupAttempt {
     const { backup, log } = asked;
     const { retries } = backup;
     const now = this.parts.clock.now();
-    const { code, message } = faultOf(error);
+    const { code, message } = toldFault(error);
     const next = canPass(error) && nextTry(retries, now, await this.leftMs(backup, attemptMs, now));
     if (next) return this.tryAgain(asked, error, next, Date.parse(next.retryAt) - now.getTime());
     const reason = triedInVain(retries, message, now);
@@ -189,7 +200,7 @@ export class BackupAttempt {
   /** What the attempt left in the vault does not count. Should it have sealed the backup, the next attempt takes that. */
   private async tryAgain({ ledger, log }: Asked, error: unknown, next: NextTry, retryInMs: number): Promise<Performed> {
     const { backupId, thisAttempt } = this;
-    const { code, message: reason } = faultOf(error);
+    const { code, message: reason } = toldFault(error);
     const command = { type: 'FailBackupAttempt', ...thisAttempt, code, reason, ...next } as const;
     const failed = await ledger.record(backupDecider, backupId, command);
     if (isRefusal(failed)) {
@@ -252,7 +263,7 @@ export class BackupAttempt {
   }
 
   private async storeOn(parentId: string | null, backup: OpenBackup, startedAt: Date): Promise<StoredBackup> {
-    const { credentials, takerFor, vault, clock, backupLimits } = this.parts;
+    const { config, credentials, takerFor, vault, clock, backupLimits } = this.parts;
     const { accountId, request } = backup;
     const { instanceId } = request;
     const instance = await this.instance(backup);
@@ -260,11 +271,11 @@ export class BackupAttempt {
     this.endpoint = endpoint;
     const { password = '', clientKey } =
       (await this.ledger.outlast('reading the credential', () => credentials.get(instance))) ?? {};
-    return storeBackup({
+    const stored = await storeBackup({
       engine: takerFor(request.datastore.type),
       vault,
       clock,
-      target: { instanceId, endpoint, password, clientKey },
+      target: { instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null },
       backup: {
         backupId: this.backupId,
         accountId,
@@ -279,6 +290,9 @@ export class BackupAttempt {
       ...(backupLimits && { limits: backupLimits }),
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
     });
+    const { minimumMs } = deletionRulesOf(config.deletion, accountId);
+    await keepFor(endingWith(vault, this.hold.signal), this.backupId, minimumMs);
+    return stored;
   }
 
   private async instance({ accountId, request: { instanceId } }: OpenBackup): Promise<RegisteredInstance> {
@@ -289,7 +303,7 @@ export class BackupAttempt {
     const { isServedHere } = this.parts;
     if (instance.builtFrom === null || !isServedHere || (await isServedHere(instance))) return instance;
     // Another server may listen on the same port here.
-    const message = `The server of instance ${instanceId} was built on another host than that of this scheduler (${this.parts.runner}), which can't reach it. A scheduler that has its data in STRONGROOM_INSTANCES_DIR takes the backup.`;
+    const message = `The server of instance ${instanceId} was built on another host than that of scheduler ${this.parts.runner}, which can't reach it. A scheduler that has its data in STRONGROOM_INSTANCES_DIR takes the backup.`;
     throw new EngineFault('server-unreachable', message);
   }
 

@@ -8,6 +8,9 @@ export const backupJob: JobKind<SchedulerParts> = {
   kind: 'backup',
   queuedBy: askedWork.backup,
   concurrency: ({ config }) => config.backupConcurrency,
+  quota: ({ config }) => config.quotas.backups,
+  // A server that sends slowly holds its place for long. Some place is always left for other accounts.
+  share: ({ config }) => Math.max(1, config.backupConcurrency - 1),
   missing: ({ unfinished }, after) => unfinished.backups(after),
   perform: (parts, job, hold) => new BackupAttempt(parts, job, hold).perform(),
   measure({ jobs, metrics }, inHand) {

@@ -1,5 +1,6 @@
 /** Tells why an attempt at a backup is begun later than it should be, as far as the backup's own events show it. */
 import type { BackupState, Delay } from '@strongroom/domain';
+import { shownName } from '@strongroom/runtime';
 
 type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
 
@@ -12,7 +13,7 @@ export function delayOf({ attempt, begun, retries }: OpenBackup, askedAt: string
   if (retries?.last.attempt === attempt) return waited(retries.last.retryAt, 'the next attempt was due', now);
   return {
     ground: 'attempt-lost',
-    reason: `Attempt ${attempt}, which ${begun.runner} began at ${begun.at}, has no outcome: its process was lost or stopped.`,
+    reason: `Attempt ${attempt}, which ${shownName(begun.runner)} began at ${begun.at}, has no outcome: its process was lost or stopped.`,
     delayMs: sinceMs(begun.at, now),
   };
 }

@@ -60,7 +60,7 @@ export class ParentCheck {
         );
       }
       if (fault) {
-        const reason = `${subject} can't be read: ${fault.message} Take a full backup.`;
+        const reason = `${subject} can't be read: ${fault.told} Take a full backup.`;
         throw new IncrementalNotPossible('parent-unreadable', reason, { cause: fault });
       }
       id = backup.completed.parentId;
@@ -87,7 +87,7 @@ export class ParentCheck {
     const { region } = this.parts.vault;
     const copy = await this.copyIn(made.backupId, region);
     if (copy.is === 'completed') {
-      const { code, message: reason } = fault === 'not-there' ? gone(made.backupId, region) : fault;
+      const { code, told: reason } = fault === 'not-there' ? gone(made.backupId, region) : fault;
       await this.onCopy(made, { type: 'LoseCopy', code, reason });
       return;
     }
@@ -122,6 +122,6 @@ function notThere(reason: string): IncrementalNotPossible {
   return new IncrementalNotPossible('parent-not-there', reason);
 }
 
-function gone(backupId: string, region: string): { code: string; message: string } {
-  return { code: 'object-missing', message: `The vault of ${region} does not hold backup ${backupId} any more.` };
+function gone(backupId: string, region: string): { code: string; told: string } {
+  return { code: 'object-missing', told: `The vault of ${region} does not hold backup ${backupId} any more.` };
 }

@@ -3,7 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DatastoreType, type Endpoint, faultOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type DatastoreType, type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -33,7 +33,7 @@ import {
   LeasedLedger,
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
-import type { Clock, Hold, LeasedJob, Performed } from '@strongroom/runtime';
+import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
 import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
@@ -47,6 +47,10 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   restorerFor: (type: DatastoreType) => Restorer;
   folder: string;
   guests?: Guests;
+  /** The lane of the servers that have their data in the folder. Default: that of the job. */
+  lane?: string;
+  /** Whether this host has room for another server. Default: it has. */
+  hasRoom?: () => Promise<boolean>;
   /** The process, as the actor of its events. */
   actor: string;
 }
@@ -60,6 +64,8 @@ const mostFailedStarts = 10;
 /** After that while it has fewer tries. */
 const mostFailedAgain = 2;
 const failedPauseMs = 300_000;
+/** For so long a host that is full leaves a build to others. */
+const noRoomMs = 5_000;
 /** A build that has lost so many schedulers may be what ends them. */
 const mostLost = 5;
 /** How often a build is tried again while no vault can give the backup or its process is ended: for about an hour and a half. */
@@ -113,12 +119,14 @@ export class BuiltServer {
     try {
       // An attempt may have died when it had finished, or have lost the answer to what it recorded.
       const left = await host.find(this.job.id);
+      if (!left && !(await (this.parts.hasRoom?.() ?? true))) return { retryInMs: noRoomMs };
       attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
       const begun = left ?? attempt;
       if (!begun) return { retryInMs: 0 };
       const why = host.whyNotBuilt(instance.datastore.version);
       if (why !== undefined) throw new EngineFault('version-unsupported', why);
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
+      if (this.isElsewhere) return this.here();
       server = await host.start(this.job.id, { signal: this.hold.signal });
       const endpoint = await this.endpointOf(instance, server.port);
       await ledger.record(instanceDecider, this.job.id, { type: 'CompleteBuild', endpoint, region });
@@ -152,7 +160,7 @@ export class BuiltServer {
     ledger: CausedLedger,
     history: readonly RecordedEvent[],
   ): Promise<number | undefined> {
-    const { code, message: reason } = faultOf(forTenant(error));
+    const { code, message: reason } = toldFault(forTenant(error));
     const { clock } = this.parts;
     const tries = history.filter(({ type }) => type === 'InstanceBuildAttemptFailed').length;
     if (canPass(error) && tries < mostTries) {
@@ -171,6 +179,7 @@ export class BuiltServer {
   /** The ledger decides: another attempt may have ended the build in its own way. */
   private async carryOn(host: ServerHost, instance: InstanceState, running?: HostedServer): Promise<Performed> {
     if (instance.is === 'registered') {
+      if (this.isElsewhere && (await host.find(this.job.id))) return this.here();
       await this.mendCredential(instance);
       const { port } = instance.endpoint;
       if (running?.port === port) return this.keep(host, port, running);
@@ -273,7 +282,7 @@ export class BuiltServer {
           server = undefined;
           isToldUp = false;
           failed += 1;
-          const { code, message: reason } = faultOf(forTenant(error));
+          const { code, message: reason } = toldFault(forTenant(error));
           log.error({ err: error, instance: this.job.id, folder }, `a built server is down: ${reason}`);
           await this.tell({ type: 'TellServerDown', code, reason });
           if (failed >= (this.job.failures > 0 ? mostFailedAgain : mostFailedStarts))
@@ -303,13 +312,25 @@ export class BuiltServer {
     }
   }
 
+  /** Whether the job contends in another lane than that of the host. */
+  private get isElsewhere(): boolean {
+    const { lane = this.job.lane } = this.parts;
+    return this.job.lane !== lane;
+  }
+
+  /** Whoever has the data goes on with the job: from now on it waits for them only. */
+  private here(): Performed {
+    const { lane = this.job.lane } = this.parts;
+    return { retryInMs: 0, lane };
+  }
+
   /** Gives the job back, since another scheduler may have the data. */
   private giveBack(): Performed {
     this.parts.log.error(
       { instance: this.job.id },
       `a built server is down: instance ${this.job.id} has no data in ${this.parts.folder} here. Mount the disk that has them, or run a scheduler where they are; if they are lost, delete the instance and build it anew.`,
     );
-    return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
+    return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs), lane: '' };
   }
 
   /**

@@ -19,6 +19,7 @@ const unusable = new Set([
   'EPERM',
   'EROFS',
   'ENOTDIR',
+  'EEXIST',
   'ENOSPC',
   'EDQUOT',
   'ELOOP',

@@ -2,11 +2,11 @@
  * Empties every region of a backup that is being deleted; a region that can't be emptied stops no other. A copy is fenced
  * before its region is emptied, and is recorded as deleted only afterwards: what is recorded as deleted is gone.
  */
-import { Fault, faultOf, regionRetired, whyRetired } from '@strongroom/contracts';
+import { Fault, regionRetired, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, copyDecider, copyId } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
 import type { BackupRow } from '@strongroom/read-model';
-import type { Logger } from '@strongroom/runtime';
+import { type Logger, toldFault } from '@strongroom/runtime';
 import { endingWith } from '@strongroom/vault';
 import { BackupRegions, type BackupRegionsParts } from './backup-regions.js';
 
@@ -70,7 +70,7 @@ export class EmptiedRegions {
     } catch (error) {
       if (this.signal.aborted) throw error;
       log.warn({ err: error, backup: backupId, region }, `backup ${backupId} could not be removed from ${region}`);
-      const { code, message, retryable } = faultOf(error);
+      const { code, message, retryable } = toldFault(error);
       return { region, code, reason: error instanceof Fault ? message : `${region}: ${message}`, retryable };
     }
   }

@@ -1,0 +1,57 @@
+/**
+ * How many requests with a wrong token an address has made in the current minute. What is kept is bounded, however many addresses there
+ * are: then the oldest are forgotten.
+ */
+import { isIPv6 } from 'node:net';
+import { Inject } from '@nestjs/common';
+import { type AppConfig, configToken } from '@strongroom/runtime';
+
+const periodMs = 60_000;
+const mostKept = 20_000;
+
+interface Counted {
+  count: number;
+  untilMs: number;
+}
+
+export class WrongTokens {
+  private readonly byAddress = new Map<string, Counted>();
+
+  constructor(@Inject(configToken) private readonly config: Pick<AppConfig, 'mostWrongTokens'>) {}
+
+  /** @returns in how many seconds the address may send a token that is not known; undefined when it may now */
+  waitOf(address: string): number | undefined {
+    const counted = this.current(address);
+    const { mostWrongTokens } = this.config;
+    if (mostWrongTokens === 0 || !counted || counted.count < mostWrongTokens) return undefined;
+    return Math.max(1, Math.ceil((counted.untilMs - performance.now()) / 1_000));
+  }
+
+  count(address: string): void {
+    const counted = this.current(address);
+    if (counted) counted.count += 1;
+    else {
+      // The order of the map is the order in which the minutes end.
+      this.byAddress.delete(networkOf(address));
+      this.byAddress.set(networkOf(address), { count: 1, untilMs: performance.now() + periodMs });
+      for (const oldest of this.byAddress.keys()) {
+        if (this.byAddress.size <= mostKept) break;
+        this.byAddress.delete(oldest);
+      }
+    }
+  }
+
+  private current(address: string): Counted | undefined {
+    const counted = this.byAddress.get(networkOf(address));
+    return counted && counted.untilMs > performance.now() ? counted : undefined;
+  }
+}
+
+/** Whoever has one address of IPv6 has all of its network of 64 bits. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
+  const [head = '', tail = ''] = address.split('%')[0]?.split('::') ?? [];
+  const [first, last] = [head, tail].map((part) => part.split(':').filter((group) => group !== ''));
+  const missing = Math.max(0, 8 - (first?.length ?? 0) - (last?.length ?? 0));
+  return [...(first ?? []), ...Array<string>(missing).fill('0'), ...(last ?? [])].slice(0, 4).join(':');
+}
