@@ -4,13 +4,15 @@
  */
 import type { IncomingMessage, Server } from 'node:http';
 import { isIPv6 } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { messageOf } from '@strongroom/contracts';
-import { type FastifyHttpOptions, LogController } from 'fastify';
+import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
 import type { AppConfig } from './config.js';
 import { limitConnections } from './connection-limit.js';
+import { HttpCertificate, strictTransport } from './http-certificate.js';
 import { followRequests, requestIdOf } from './http-requests.js';
 import { NestLog } from './log.js';
 import { openPrivateServer, type PrivateServer } from './private-server.js';
@@ -62,6 +64,8 @@ export async function openService<C extends AppConfig>(
   stopping?: AbortSignal,
 ): Promise<Service> {
   const { config, log, ids, metrics } = parts;
+  const certificate = config.http.tls && new HttpCertificate(config.http.tls, log);
+  const own = server?.(parts);
   const adapter = new FastifyAdapter({
     bodyLimit,
     trustProxy: false,
@@ -71,7 +75,8 @@ export async function openService<C extends AppConfig>(
     // Fastify logs only its faults, because we log ourselves that it listens and whom it has answered.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
-    ...server?.(parts),
+    ...own,
+    ...(certificate && { https: { ...own?.http, ...certificate.options } }),
   });
   const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
   const creating = NestFactory.create<NestFastifyApplication>(root, adapter, {
@@ -90,12 +95,13 @@ export async function openService<C extends AppConfig>(
     await own?.close();
   };
   fastify.addHook('preClose', async () => silent.end());
+  if (certificate) serveWith(certificate, fastify);
   try {
     followRequests(fastify, log, metrics);
     await configure?.(app, parts);
     own = config.privateHttp && (await openPrivateServer(config.privateHttp, parts));
     await listen(app, config.http);
-    const url = await app.getUrl();
+    const url = await urlOf(app, certificate !== undefined);
     const privateUrl = own?.url ?? url;
     // The launcher reads the port from this line, so it is written at every level of the log.
     log.child({}, { level: 'info' }).info({ url, privateUrl }, 'listening');
@@ -118,6 +124,20 @@ async function creatingUntil(
     void creating.then((late) => late.close()).catch(() => {});
     throw error;
   }
+}
+
+/** A client that was here by HTTPS is to come again by it alone. */
+function serveWith(certificate: HttpCertificate, fastify: FastifyInstance): void {
+  const { server } = fastify;
+  if (server instanceof TlsServer) certificate.follow(server);
+  fastify.addHook('onClose', async () => certificate.stop());
+  fastify.addHook('onRequest', async (_, reply) => void reply.header('strict-transport-security', strictTransport));
+}
+
+/** Nest takes every server for one without TLS. */
+async function urlOf(app: NestFastifyApplication, isSecured: boolean): Promise<string> {
+  const url = await app.getUrl();
+  return isSecured ? url.replace(/^http:/, 'https:') : url;
 }
 
 async function listen(app: NestFastifyApplication, { host, port }: AppConfig['http']): Promise<void> {

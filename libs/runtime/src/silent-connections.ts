@@ -11,9 +11,15 @@ export class SilentConnections {
   private ending = false;
 
   constructor(server: Server) {
-    server.on('connection', (socket: Socket) => {
+    const begun = (socket: Socket) => {
       if (this.ending) socket.destroy();
       else this.hold(socket);
+    };
+    server.on('connection', begun);
+    // With TLS, requests come over another socket, which is there when the handshake is done.
+    server.on('secureConnection', (secured: Socket) => {
+      for (const socket of this.sockets) if (isUnder(secured, socket)) this.sockets.delete(socket);
+      begun(secured);
     });
     server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       this.sockets.delete(socket);
@@ -33,4 +39,8 @@ export class SilentConnections {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
   }
+}
+
+function isUnder(secured: Socket, { remotePort, remoteAddress }: Socket): boolean {
+  return secured.remotePort === remotePort && secured.remoteAddress === remoteAddress;
 }

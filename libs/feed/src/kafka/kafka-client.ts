@@ -1,6 +1,14 @@
 /** The Kafka client with our log, and with our own limits to its retries. */
+import { messageOf } from '@strongroom/contracts';
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
-import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
+import {
+  Kafka,
+  type KafkaConfig,
+  KafkaJSNonRetriableError,
+  type LogEntry,
+  logLevel,
+  type SASLOptions,
+} from 'kafkajs';
 import { BearerTokens } from './bearer-tokens.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
@@ -47,8 +55,17 @@ function saslOf(sasl: NonNullable<KafkaSecurity['sasl']>): SASLOptions {
       return { mechanism: 'scram-sha-512', username: sasl.username, password: sasl.password };
     case 'OAUTHBEARER': {
       const tokens = new BearerTokens(sasl.token);
-      return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await tokens.get() }) };
+      return { mechanism: 'oauthbearer', oauthBearerProvider: () => shown(tokens) };
     }
+  }
+}
+
+/** After any other error, kafkajs would go on asking over the connection as if it were let in. */
+async function shown(tokens: BearerTokens): Promise<{ value: string }> {
+  try {
+    return { value: await tokens.get() };
+  } catch (error) {
+    throw new KafkaJSNonRetriableError(messageOf(error));
   }
 }
 

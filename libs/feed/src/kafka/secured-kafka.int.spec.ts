@@ -1,6 +1,10 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { type FeedConfig, loadConfig } from '@strongroom/runtime';
 import { freePort } from '@strongroom/server-processes';
@@ -12,12 +16,50 @@ import { FeedWorld } from '../../fixtures/feed-world.js';
 const ports = { tls: 0, withCertificate: 0, sasl: 0 };
 const [user, password] = ['strongroom', 'the-password-of-the-spec'];
 
+/** As a server of tokens would make it, but for the signature. */
+function tokenUntil(endsAtMs: number): string {
+  const part = (claims: object) => Buffer.from(JSON.stringify(claims)).toString('base64url');
+  const now = Math.floor(Date.now() / 1_000) - 3_600;
+  return `${part({ alg: 'none' })}.${part({ sub: user, iat: now, exp: Math.floor(endsAtMs / 1_000) })}.`;
+}
+
+/** Gives tokens to the one client that it knows, as RFC 6749 has it. */
+class TokenServer {
+  private constructor(private readonly server: Server) {}
+
+  static async start(): Promise<TokenServer> {
+    const right = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+    const server = createServer(async (request, response) => {
+      const body = new URLSearchParams(await text(request));
+      const isRight = body.get('grant_type') === 'client_credentials' && request.headers.authorization === right;
+      const token = { access_token: tokenUntil(Date.now() + 3_600_000), token_type: 'Bearer', expires_in: 3_600 };
+      response.writeHead(isRight ? 200 : 401, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(isRight ? token : { error: 'invalid_client' }));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new TokenServer(server);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/token`;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+}
+
 describeWithKafka('a Kafka that takes only TLS', () => {
   let authority: CertificateAuthority;
   let own: Certified;
   let folder: string;
   let kafka: OwnKafka;
   let world: FeedWorld | undefined;
+  let tokens: TokenServer;
+  let tokenFile: string;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'strongroom-secured-kafka-'));
@@ -27,6 +69,9 @@ describeWithKafka('a Kafka that takes only TLS', () => {
     const [store, trusted] = [join(folder, 'store.pem'), join(folder, 'trusted.pem')];
     await writeFile(store, broker.key + broker.certificate + authority.certificate);
     await writeFile(trusted, authority.certificate);
+    tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, tokenUntil(Date.now() + 3_600_000));
+    tokens = await TokenServer.start();
     const inner = await freePort();
     const controllerPort = await freePort();
     for (const way of ['tls', 'withCertificate', 'sasl'] as const) ports[way] = await freePort();
@@ -39,7 +84,10 @@ describeWithKafka('a Kafka that takes only TLS', () => {
     kafka = await OwnKafka.start({
       port: inner,
       controllerPort,
-      format: ['--add-scram', `SCRAM-SHA-512=[name=${user},password=${password}]`],
+      format: ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+        '--add-scram',
+        `${mechanism}=[name=${user},password=${password}]`,
+      ]),
       settings: {
         listeners: [...listeners, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
         'advertised.listeners': listeners.join(','),
@@ -49,7 +97,12 @@ describeWithKafka('a Kafka that takes only TLS', () => {
         'ssl.truststore.type': 'PEM',
         'ssl.truststore.location': trusted,
         'listener.name.mutual.ssl.client.auth': 'required',
-        'sasl.enabled.mechanisms': 'SCRAM-SHA-512,PLAIN',
+        'sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER',
+        'listener.name.sasl.scram-sha-256.sasl.jaas.config':
+          'org.apache.kafka.common.security.scram.ScramLoginModule required;',
+        // It takes tokens that nobody has signed, as long as they have not expired.
+        'listener.name.sasl.oauthbearer.sasl.jaas.config':
+          'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
         'listener.name.sasl.scram-sha-512.sasl.jaas.config':
           'org.apache.kafka.common.security.scram.ScramLoginModule required;',
         'listener.name.sasl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`,
@@ -62,12 +115,13 @@ describeWithKafka('a Kafka that takes only TLS', () => {
   });
   afterAll(async () => {
     await kafka?.stop();
+    await tokens?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
   const feedOf = (port: number, env: NodeJS.ProcessEnv): FeedConfig =>
     loadConfig('replicator', {
-      STRONGROOM_DATABASE_URL: 'postgres://of.the/spec',
+      STRONGROOM_DATABASE_URL: 'postgres://127.0.0.1/spec',
       STRONGROOM_VAULTS: 'DFW=file:///none',
       KAFKA_BROKERS: `127.0.0.1:${port}`,
       ...env,
@@ -79,6 +133,8 @@ describeWithKafka('a Kafka that takes only TLS', () => {
     ...{ KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: user },
     KAFKA_SASL_PASSWORD: password,
   });
+
+  const bearer = () => ({ ...tls(), KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'OAUTHBEARER' });
 
   it.each([
     ['whose authority we know', () => feedOf(ports.tls, tls())],
@@ -92,7 +148,18 @@ describeWithKafka('a Kafka that takes only TLS', () => {
         }),
     ],
     ['with a user and SCRAM-SHA-512', () => feedOf(ports.sasl, sasl('SCRAM-SHA-512'))],
+    ['with a user and SCRAM-SHA-256', () => feedOf(ports.sasl, sasl('SCRAM-SHA-256'))],
     ['with a user and PLAIN', () => feedOf(ports.sasl, sasl('PLAIN'))],
+    ['with a token from a file', () => feedOf(ports.sasl, { ...bearer(), KAFKA_SASL_TOKEN_FILE: tokenFile })],
+    [
+      'with a token from a server of tokens',
+      () =>
+        feedOf(ports.sasl, {
+          ...bearer(),
+          ...{ KAFKA_SASL_TOKEN_URL: tokens.url, KAFKA_SASL_SCOPE: 'events' },
+          ...{ KAFKA_SASL_USERNAME: user, KAFKA_SASL_PASSWORD: password },
+        }),
+    ],
   ])(
     'brings the events, %s',
     async (_, feed) => {
@@ -109,6 +176,11 @@ describeWithKafka('a Kafka that takes only TLS', () => {
     [
       'a wrong password',
       () => feedOf(ports.sasl, { ...sasl('SCRAM-SHA-512'), KAFKA_SASL_PASSWORD: 'other' }),
+      /SASL|auth/i,
+    ],
+    [
+      'a token that has expired',
+      () => feedOf(ports.sasl, { ...bearer(), KAFKA_SASL_TOKEN: tokenUntil(Date.now() - 60_000) }),
       /SASL|auth/i,
     ],
   ])(
