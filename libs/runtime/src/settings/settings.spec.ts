@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -13,7 +14,7 @@ import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [deletion, identity, kafka, ledgerAndFeed, limits, quotas, service, vaults, work]
+    const declared = [built, deletion, identity, kafka, ledgerAndFeed, limits, quotas, service, vaults, work]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

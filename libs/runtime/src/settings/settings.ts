@@ -1,4 +1,5 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -54,7 +55,11 @@ export const settings: readonly Setting<unknown>[] = [
   limits.mostStreams,
   limits.mostWrongTokens,
   work.secretKey,
-  work.instancesFolder,
+  built.builtServers,
+  built.instancesFolder,
+  built.mostBuiltServers,
+  built.builtServerUsers,
+  built.builtServerCommand,
   work.catchUp,
   work.backupConcurrency,
   work.longestBackup,
