@@ -26,9 +26,9 @@ export const builtServerJob: JobKind<SchedulerParts> = {
   missing: async ({ config, unfinished }, after) =>
     config.instancesFolder === undefined ? { found: [], end: undefined } : unfinished.builds(after),
   perform(parts, job, hold) {
-    const { instancesFolder: folder } = parts.config;
+    const { instancesFolder: folder, guests, freeSpaceReserveBytes } = parts.config;
     if (folder === undefined) return performWithoutServers(parts, job);
-    return new BuiltServer({ ...parts, folder, guests: parts.config.guests }, job, hold).perform();
+    return new BuiltServer({ ...parts, folder, guests, freeSpaceReserveBytes }, job, hold).perform();
   },
   measure({ config, jobs, metrics }) {
     if (config.instancesFolder === undefined) return;

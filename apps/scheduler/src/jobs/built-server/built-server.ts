@@ -34,6 +34,7 @@ import {
 } from '@strongroom/ledger';
 import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
 import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
+import { DiskRoom } from './disk-room.js';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
@@ -44,6 +45,8 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   engineFor: EngineFor;
   folder: string;
   guests?: Guests;
+  /** What the disk of the folder keeps free. */
+  freeSpaceReserveBytes?: number;
   /** The process, as the actor of its events. */
   actor: string;
 }
@@ -67,6 +70,7 @@ const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
   private readonly ledger: LeasedLedger;
+  private readonly room: DiskRoom;
   /** The event that has asked for the server. */
   private requested: RecordedEvent | undefined;
 
@@ -76,6 +80,7 @@ export class BuiltServer {
     private readonly hold: Hold,
   ) {
     this.ledger = new LeasedLedger(parts, { what: `the server of instance ${job.id}`, signal: hold.signal });
+    this.room = new DiskRoom(parts.folder, parts.freeSpaceReserveBytes ?? 0);
   }
 
   /**
@@ -203,7 +208,9 @@ export class BuiltServer {
     if ('request' in backup) {
       mustBelong(`Backup ${backupId} does not belong to the account of instance ${instanceId}.`, backup, { accountId });
     }
-    const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
+    const { rawBytes = 0, sha256: expectedSha256 } = ('request' in backup ? backup.completed : undefined) ?? {};
+    // An incremental takes more, with what it is built on: the room is looked at on the way, too.
+    await this.room.mustHold(rawBytes);
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     const faults: unknown[] = [];
     for (const region of regions) {
@@ -226,17 +233,20 @@ export class BuiltServer {
     attempt: Build,
   ): Promise<void> {
     let doneBytes = 0;
-    await restoreBackup({
-      vault: endingWith(this.parts.vaults.of(region), this.hold.signal),
-      ...backup,
-      standsAlone: true,
-      directory: attempt.directory,
-      signal: this.hold.signal,
-      progress: (bytes) => {
-        doneBytes += bytes;
-        this.hold.progress(doneBytes, null);
-      },
-    });
+    await this.room.watch(this.hold.signal, (signal, wrote) =>
+      restoreBackup({
+        vault: endingWith(this.parts.vaults.of(region), signal),
+        ...backup,
+        standsAlone: true,
+        directory: attempt.directory,
+        signal,
+        progress: (bytes) => {
+          doneBytes += bytes;
+          this.hold.progress(doneBytes, null);
+          wrote(bytes);
+        },
+      }),
+    );
     this.hold.signal.throwIfAborted();
     await attempt.finish(region);
   }
