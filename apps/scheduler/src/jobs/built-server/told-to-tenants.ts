@@ -15,6 +15,7 @@ const told = {
 /** What the system says of a folder that can't be used. */
 const unusable = new Set([
   'ENOENT',
+  'EEXIST',
   'EACCES',
   'EPERM',
   'EROFS',
