@@ -99,6 +99,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'The account of the tokens that the first start makes. The default is `demo`.',
       },
       {
+        name: 'STRONGROOM_CUSTOMER_SUBNET',
+        meaning:
+          'The network of the demo customer’s server. The default is `172.31.77.0/24`. Another one belongs into `STRONGROOM_CUSTOMER_NETWORKS`, too.',
+      },
+      {
         name: 'STRONGROOM_IMAGE',
         meaning: 'The name of the image of the services. The default is `strongroom:local`.',
       },
@@ -179,7 +184,8 @@ export const otherSettings: readonly OtherGroup[] = [
       },
       {
         name: 'STRONGROOM_HOSTILE_TABLE',
-        meaning: 'The file into which the test of hostile servers writes what it tried, with outcome, memory and time.',
+        meaning:
+          'The folder into which the tests of hostile servers and backups write what they tried, with outcome, memory and time. `npm run docs:hostile` sets it.',
       },
       {
         name: 'STRONGROOM_ALL_FAILURES',

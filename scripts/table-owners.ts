@@ -31,6 +31,8 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   job_news: 'libs/runtime/',
   job_turn: 'libs/runtime/',
   known_vault: 'libs/runtime/',
+  refused_login: 'libs/runtime/',
+  server_login: 'libs/runtime/',
   set_aside: 'libs/runtime/',
 
   changed_credential: 'libs/credentials/',

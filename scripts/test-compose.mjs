@@ -164,12 +164,17 @@ async function listOf(items) {
   return list;
 }
 
-/** Asks again and again until there is an answer. @param ask resolves to undefined while there is none */
+/**
+ * Asks again and again until there is an answer. An answer that says that another try may help is none.
+ * @param ask resolves to undefined while there is none
+ */
 async function eventually(what, withinMs, ask) {
   const begun = performance.now();
   let patience = slowness();
   for (;;) {
-    const answer = await ask();
+    const answer = await ask().catch((error) => {
+      if (error.retryable !== true) throw error;
+    });
     if (answer !== undefined) return answer;
     const waitedMs = performance.now() - begun;
     // The machine may have become slower meanwhile.

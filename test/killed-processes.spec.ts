@@ -133,7 +133,7 @@ describe('a process that is killed', () => {
       } finally {
         await built.end();
       }
-      expect((await readdir(folder)).sort()).toEqual([id, `${id}.log`]);
+      expect((await readdir(folder)).filter((name) => !name.startsWith('.')).sort()).toEqual([id, `${id}.log`]);
       await strongroom.untilInstance(api, id, 'ACTIVE');
     } finally {
       await other?.stop();

@@ -326,13 +326,22 @@ create table ledger_quota (
   constraint ledger_quota_used_check CHECK ((used >= 0))
 );
 
--- To which streams a role may append. A role without a row, such as the owner, appends to all.
+-- To which streams a role may append. A role without a row appends to none. The owner appends to all.
 create table ledger_writer (
   role_name text not null,
   -- The kinds of aggregates.
   aggregates text[] not null,
   constraint ledger_writer_pkey PRIMARY KEY (role_name)
 );
+
+-- Log-ins that were refused at an address and port, or are being tried there by an instance that was never let in.
+create table refused_login (
+  id bigint not null generated always as identity,
+  server text not null,
+  refused_at timestamp with time zone not null default now(),
+  constraint refused_login_pkey PRIMARY KEY (id)
+);
+CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);
 
 -- How far the relay has sent the events of a topic to a broker cluster.
 create table relay_cursor (
@@ -419,6 +428,16 @@ create table second_look (
   consumer_group text not null,
   "position" bigint not null,
   constraint second_look_pkey PRIMARY KEY (consumer_group)
+);
+
+-- Where the server of an instance has let it in: what is told of faults there, and whether refusals count, depends on it.
+create table server_login (
+  instance_id uuid not null,
+  host text not null,
+  port integer not null,
+  user_name text not null,
+  let_in_at timestamp with time zone not null default now(),
+  constraint server_login_pkey PRIMARY KEY (instance_id, host, port, user_name)
 );
 
 -- What could not be read or done, and stops nothing else. It is tried again, and the row goes when that succeeds.
@@ -841,12 +860,18 @@ CREATE OR REPLACE FUNCTION ledger_permitted()
  LANGUAGE sql
  STABLE
 AS $function$
-  select array_agg(distinct permitted.aggregate)
-  from ledger_writer w
-  join pg_catalog.pg_roles r on r.rolname = w.role_name
-  cross join lateral unnest(w.aggregates) as permitted(aggregate)
-  where pg_has_role(session_user, r.oid, 'usage')
-    and not exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper);
+  select case
+    when exists (select from pg_catalog.pg_roles s where s.rolname = session_user and s.rolsuper)
+      or (select pg_has_role(session_user, c.relowner, 'member') from pg_catalog.pg_class c where c.oid = 'ledger_event'::regclass)
+      then null
+    else coalesce(
+      (select array_agg(distinct permitted.aggregate)
+       from ledger_writer w
+       join pg_catalog.pg_roles r on r.rolname = w.role_name
+       cross join lateral unnest(w.aggregates) as permitted(aggregate)
+       where pg_has_role(session_user, r.oid, 'member')),
+      '{}')
+  end;
 $function$;
 
 CREATE OR REPLACE FUNCTION ledger_position_of(stream_name text, event_version integer)

@@ -58,6 +58,9 @@ export class PassingVault extends Vault {
   probe(): Promise<void> {
     return this.vault.probe();
   }
+  override keepUntil(backupId: string, until: Date): Promise<boolean> {
+    return this.vault.keepUntil(backupId, until);
+  }
   override roomBytes(): Promise<number | undefined> {
     return this.vault.roomBytes();
   }

@@ -9,6 +9,7 @@ import { Credentials, KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/
 import { createDataSource } from '@strongroom/database';
 import { z } from 'zod';
 import { databaseUrl } from './database-options.js';
+import { note, say } from './output.js';
 import { UsageFault } from './vault-options.js';
 
 const variable = 'STRONGROOM_SECRET_KEY';
@@ -39,9 +40,9 @@ export async function rotate({ file, print, dropUnused }: RotateOptions): Promis
   const before = ringIn(place);
   const after: [Buffer, ...Buffer[]] = dropUnused ? await used(before) : [randomBytes(secretKeyBytes), ...before];
   const text = after.map((key) => key.toString('base64')).join(',');
-  if (print) process.stdout.write(`${text}\n`);
+  if (print) say(text);
   else place.write?.(text);
-  process.stderr.write(`${told(before, after)}\n`);
+  note(told(before, after));
 }
 
 export async function list(file: string | undefined): Promise<void> {
@@ -54,7 +55,7 @@ export async function list(file: string | undefined): Promise<void> {
     if (id === '') lines.push(`(none)            ${count}  (sealed by an older version: the API seals them anew)`);
     else if (!known.has(id)) lines.push(`${id}  ${count}  (not in the ring: these credentials can't be opened)`);
   }
-  process.stdout.write(`key               credentials\n${lines.join('\n')}\n`);
+  say(`key               credentials\n${lines.join('\n')}`);
 }
 
 /** The newest key, and those under which something is sealed. A credential of an older version may be sealed under any of them. */

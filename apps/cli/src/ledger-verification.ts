@@ -4,6 +4,7 @@ import { messageOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
 import { databaseUrl } from './database-options.js';
+import { say, sayJson } from './output.js';
 import { UsageFault } from './vault-options.js';
 
 export interface VerifyLedgerOptions {
@@ -19,7 +20,8 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   if (onlyNew && heads.length === 0) throw new UsageFault('--only-new needs --against, with a file that has a head.');
   const verdict = await verify(heads, onlyNew);
   const compared = onlyNew ? 1 : heads.length;
-  process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `${told(verdict, compared)}\n`);
+  if (options.json) sayJson(verdict);
+  else say(told(verdict, compared));
   if (verdict.broken) process.exitCode = 1;
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }

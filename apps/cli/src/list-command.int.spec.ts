@@ -71,6 +71,17 @@ describe('strongroom list', () => {
     expect(await readdir(join(folder, 'IAD'))).toEqual(['backups']);
   });
 
+  it('shows a stranger’s name in its line and without what would move the cursor', async () => {
+    const name = 'orders\u001b[2J\u009b\nfaked\u202e';
+    const backupId = await stored(name, '2026-11-14T02:00:00.000Z');
+    const [, line, ...more] = (await run()).out.trimEnd().split('\n');
+    expect(line).toMatch(new RegExp(`^${backupId} +orders\ufffd\\[2J\ufffd faked\ufffd +full`));
+    expect(more).toEqual([]);
+    const { out } = await run('--json');
+    expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+    expect(JSON.parse(out)).toMatchObject({ instanceName: name });
+  });
+
   it('prints a line of JSON for each, and why one can not be read, which is an error', async () => {
     const whole = await stored('orders', '2026-11-14T02:00:00.000Z');
     const bad = await stored('orders', '2026-11-15T02:00:00.000Z');

@@ -1,6 +1,7 @@
 /** `strongroom list`: lists the backups that a vault holds, with nothing but the vault. */
 import { type ListedBackup, storedBytes } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { inLine, note, say, sayJson } from './output.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
 /** One line of `--json`, for one backup. Fields may be added, and none ever changes. */
@@ -30,13 +31,13 @@ export function addList(program: Command): void {
       for await (const listed of vault.list()) {
         if ('fault' in listed) unreadable += 1;
         // JSON is printed as backups are found. A table has to be sorted first.
-        if (options.json) process.stdout.write(`${JSON.stringify(lineOf(listed))}\n`);
+        if (options.json) sayJson(lineOf(listed));
         else rows.push(rowOf(listed));
       }
-      if (!options.json) process.stdout.write(table(rows, options.from));
+      if (!options.json) say(table(rows, options.from));
       if (unreadable > 0) {
-        process.stderr.write(
-          `strongroom: ${unreadable} backups in ${options.from} can't be read. Run: strongroom verify BACKUP_ID --from ${options.from}\n`,
+        note(
+          `strongroom: ${unreadable} backups in ${options.from} can't be read. Run: strongroom verify BACKUP_ID --from ${options.from}`,
         );
         process.exitCode = 1;
       }
@@ -63,13 +64,19 @@ interface Row {
 function rowOf(listed: ListedBackup): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
-    return { id, cells: [id, '?', '?', '', '', ''], completedAt: '', parentId: null, note: listed.fault.message };
+    return {
+      id,
+      cells: [id, '?', '?', '', '', ''],
+      completedAt: '',
+      parentId: null,
+      note: inLine(listed.fault.message),
+    };
   }
   const { instanceName, type, parentId, completedAt } = listed.sealed.manifest;
   const size = `${(storedBytes(listed.sealed) / 1_000_000).toFixed(1)} MB`;
   return {
     id,
-    cells: [id, instanceName, type, parentId ?? '-', completedAt, size],
+    cells: [id, inLine(instanceName), type, parentId ?? '-', completedAt, size],
     completedAt,
     parentId,
     note: '',
@@ -78,7 +85,7 @@ function rowOf(listed: ListedBackup): Row {
 
 /** Sorts by time, so that each backup is below the one that it is built on. */
 function table(rows: Row[], region: string): string {
-  if (rows.length === 0) return `The vault of ${region} holds no backups.\n`;
+  if (rows.length === 0) return `The vault of ${region} holds no backups.`;
   const there = new Set(rows.map(({ id }) => id));
   const heading = ['BACKUP', 'INSTANCE', 'TYPE', 'PARENT', 'COMPLETED', 'SIZE'];
   const sorted = [...rows].sort((one, other) => one.completedAt.localeCompare(other.completedAt));
@@ -91,5 +98,5 @@ function table(rows: Row[], region: string): string {
     const isCut = parentId !== null && !there.has(parentId);
     return lineFor(cells, isCut ? `its parent is not in ${region}: it can't be restored from here` : note);
   });
-  return `${[lineFor(heading), ...lines].join('\n')}\n`;
+  return [lineFor(heading), ...lines].join('\n');
 }

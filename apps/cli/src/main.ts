@@ -7,6 +7,7 @@ import { addKeys } from './keys-command.js';
 import { addLedger } from './ledger-command.js';
 import { addList } from './list-command.js';
 import { addMigrate } from './migrate-command.js';
+import { note } from './output.js';
 import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
 import { UsageFault } from './vault-options.js';
@@ -45,7 +46,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else {
-    process.stderr.write(`strongroom: ${messageOf(error)}\n`);
+    note(`strongroom: ${messageOf(error)}`);
     process.exitCode = error instanceof UsageFault ? 2 : 1;
   }
 }

@@ -1,6 +1,7 @@
 /** `strongroom migrate`: brings the schema of the ledger's database up to date, and gives the services' roles their rights. */
 import type { Command } from 'commander';
 import { databaseUrl } from './database-options.js';
+import { say } from './output.js';
 
 export function addMigrate(program: Command): void {
   program
@@ -16,6 +17,6 @@ export function addMigrate(program: Command): void {
         served.length > 0
           ? `Rights were given to ${served.map(roleOf).join(', ')}.`
           : 'No service has a role of its own here: docs/operations.md says how to make them.';
-      process.stdout.write(`The schema is up to date. ${told}\n`);
+      say(`The schema is up to date. ${told}`);
     });
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
+import { inLine, say } from './output.js';
 import { Progress } from './progress.js';
 import { withDigest, withPlaces } from './restore-options.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
@@ -43,7 +44,7 @@ export function addRestore(program: Command): void {
         progress: progress.add,
         signal: interruption.signal,
       }).finally(() => progress.end());
-      process.stdout.write(report(restored, directory, options, progress.summary));
+      say(report(restored, directory, options, progress.summary));
     });
 }
 
@@ -51,7 +52,7 @@ function report(restored: RestoredBackup, to: string, { from, asIs }: Options, s
   const { manifest, chain, files, outside, changed, warnings, advice } = restored;
   const { backupId, datastore, completedAt, instanceName } = manifest;
   const lines = [
-    `Restored backup ${backupId} of ${instanceName} (${datastore.type} ${datastore.version}, completed ${completedAt})`,
+    `Restored backup ${backupId} of ${inLine(instanceName)} (${datastore.type} ${inLine(datastore.version)}, completed ${completedAt})`,
     `from ${from} to ${to}: ${summary}. All ${files} files match the server's manifest.`,
   ];
   if (chain.length > 1) lines.push(`It was put together from these backups, in this order: ${chain.join(', ')}`);
@@ -71,5 +72,5 @@ function report(restored: RestoredBackup, to: string, { from, asIs }: Options, s
   }
   for (const warning of warnings) lines.push('', `Warning: ${warning}`);
   lines.push('', ...advice);
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }

@@ -1,6 +1,7 @@
 /** `strongroom show`: prints what a backup in a vault says of itself. */
 import { notHeld } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { sayJson } from './output.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 export function addShow(program: Command): void {
@@ -9,6 +10,6 @@ export function addShow(program: Command): void {
     .action(async (backupId: string, options: VaultOptions) => {
       const sealed = await vaultOf(options).manifest(backupId);
       if (!sealed) throw notHeld(backupId, options.from);
-      process.stdout.write(`${JSON.stringify({ ...sealed.manifest, sha256: sealed.sha256 }, null, 2)}\n`);
+      sayJson({ ...sealed.manifest, sha256: sealed.sha256 }, 2);
     });
 }

@@ -5,6 +5,7 @@
 import { openChain } from '@strongroom/engines';
 import { notHeld, storedBytes } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { inLine, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
 import { withDigest } from './restore-options.js';
 import { type TriedRestore, tryRestore } from './trial-restore.js';
@@ -41,8 +42,8 @@ export function addVerify(program: Command): void {
     .option('--json', 'print what was found as JSON')
     .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
-      const say = (text: string) => {
-        if (!options.json) process.stdout.write(`${text}\n`);
+      const tell = (text: string) => {
+        if (!options.json) say(text);
       };
       // An incremental is worth nothing without its parents, so a missing parent is found before anything is read.
       const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
@@ -55,16 +56,16 @@ export function addVerify(program: Command): void {
         const { sha256 } = await vault.verify(id, progress.add).finally(() => progress.end());
         const objects = manifest.objects.length;
         backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(sealed) });
-        say(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
+        tell(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
       }
-      if (chain.length > 1) say(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
+      if (chain.length > 1) tell(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
       const totalBytes = chain
         .flatMap(({ manifest }) => manifest.objects)
         .reduce((sum, { rawBytes }) => sum + rawBytes, 0);
       const trial = options.restore ? await tried(backupId, options, totalBytes) : undefined;
-      if (trial) for (const line of told(trial)) say(line);
+      if (trial) for (const line of told(trial)) tell(line);
       if (trial && 'notStarted' in trial.read) process.exitCode = notStartedCode;
-      if (options.json) process.stdout.write(`${JSON.stringify({ backups, ...(trial && inJson(trial)) }, null, 2)}\n`);
+      if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
     });
 }
 
@@ -96,7 +97,7 @@ function told({ restored, read }: TriedRestore): string[] {
   );
   for (const { name, tables } of read) {
     const rows = tables.reduce((sum, table) => sum + BigInt(table.rows), 0n);
-    lines.push(`  ${name}: ${tables.length} tables, ${rows} rows`);
+    lines.push(`  ${inLine(name)}: ${tables.length} tables, ${rows} rows`);
   }
   return lines;
 }

@@ -4,10 +4,13 @@ import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import {
   type BackupLimits,
-  type Engine,
+  type BackupTaker,
+  Doorkeeper,
   type EngineFor,
   EnginesApart,
   engineFor,
+  Reach,
+  type Restorer,
   usualLimits,
 } from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
@@ -21,13 +24,16 @@ import {
   PutBack,
   processName,
   type RuntimeParts,
+  ServerLogins,
   SetAside,
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
+import { warnOfMemory } from './enough-memory.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement } from './jobs/built-server/confinement.js';
+import { hostLane } from './jobs/built-server/host-lane.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
@@ -44,7 +50,9 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   credentials: Credentials;
   engineFor: EngineFor;
   /** Takes backups in processes of their own. */
-  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
+  takerFor: (type: DatastoreType) => BackupTaker;
+  /** Restores backups in processes of their own. */
+  restorerFor: (type: DatastoreType) => Restorer;
   vaults: Vaults;
   homeRegion: string;
   /** The home region's. */
@@ -53,6 +61,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   onAnotherServer: () => void;
   isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
   onAttemptFailed: (code: string) => void;
+  /** The lane of the built servers whose data this process has; undefined when it has none. */
+  hostLane: string | undefined;
   sweep: Sweep;
   /** The process, by the name that its events have: who runs a backup, and who acts. */
   runner: string;
@@ -80,7 +90,16 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
-  const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
+  const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores } = config;
+  const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores });
+  warnOfMemory(config, log);
+  const door = new Doorkeeper({
+    engineFor,
+    takerFor: (type) => apart.of(type),
+    reach: new Reach(config),
+    logins: new ServerLogins(dataSource, config.customers.failedLogins),
+    log,
+  });
   const runner = processName('scheduler');
   log.info({ runner }, `this process is ${runner} in its events`);
   const anotherServer = metrics.counter({
@@ -101,8 +120,9 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     dataSource,
     ledger,
     views,
-    engineFor,
-    takerFor: (type) => apart.of(type),
+    engineFor: door.engineFor,
+    takerFor: door.engineFor,
+    restorerFor: (type) => apart.of(type),
     vaults,
     vault,
     homeRegion,
@@ -128,11 +148,12 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     credentials: new Credentials(dataSource, keyRingOf(config)),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
-    isServedHere: async ({ instanceId, datastore }) => {
+    isServedHere: async ({ instanceId, datastore, endpoint }) => {
       if (config.instancesFolder === undefined) return false;
       const host = engineFor(datastore.type).serve(config.instancesFolder, config.guests);
-      return (await host.find(instanceId)) !== undefined;
+      return host.serves(instanceId, endpoint.port);
     },
+    hostLane: config.instancesFolder === undefined ? undefined : hostLane(config.instancesFolder),
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
     setAside,

@@ -15,6 +15,7 @@ import {
   WorkLoop,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
+import { builtServerJob } from './jobs/built-server/built-server-job.js';
 import { ChangedInstances } from './policies/changed-instances.js';
 import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
@@ -28,6 +29,9 @@ import { ViewFolding } from './views/view-folding.js';
 
 const missingTimersMs = 60_000;
 const strandedDeletionsMs = 10_000;
+const lostHostsMs = 30_000;
+/** Whoever works in a lane looks at it many times in this time. */
+const leftAloneMs = 120_000;
 const setAsideMs = 60_000;
 const partsToken = Symbol('SchedulerParts');
 
@@ -65,7 +69,7 @@ function workOf(
   parts: SchedulerParts,
   kinds: readonly JobKind<SchedulerParts>[],
 ): AppWork {
-  const { config, dataSource, ledger, ids, vault, homeRegion, slotTime, log, views, setAside } = parts;
+  const { config, dataSource, ledger, ids, vault, homeRegion, slotTime, log, views, setAside, jobs } = parts;
   const { catchUpMs } = config;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
@@ -90,6 +94,12 @@ function workOf(
       intervalMs: strandedDeletionsMs,
       log,
       pass: () => stranded.takeUpStranded(),
+    }),
+    new WorkLoop({
+      name: 'return of built servers whose host is gone',
+      intervalMs: lostHostsMs,
+      log,
+      pass: () => jobs.leaveLanes(builtServerJob.kind, leftAloneMs),
     }),
     new WorkLoop({
       name: 'retry of what was set aside',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Fault, faultOf, messageOf } from './fault.js';
+import { Fault, faultOf, messageOf, printableJson } from './fault.js';
 
 class DiskFault extends Fault<'disk-full' | 'disk-broken'> {
   override readonly name = 'DiskFault';
@@ -20,6 +20,15 @@ describe('what is told of an error', () => {
     const shown = 'a\u{fffd}b\u{fffd}[2Jc\u{fffd}d\u{fffd}e\u{fffd}f\n\tg 🐘';
     expect(faultOf(new DiskFault('disk-broken', false, said)).message).toBe(shown);
     expect(new DiskFault('disk-broken', false, said).message).toBe(shown);
+  });
+
+  it('can be shown as JSON too, and is read as it was', () => {
+    const said = { 'n\u009b': ['a\0b\u001b[2Jc\u0085\u007fd\ud800e\u202ef\n\tg 🐘'] };
+    for (const indent of [undefined, 2]) {
+      const shown = printableJson(said, indent);
+      expect(shown.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+      expect(JSON.parse(shown)).toEqual(said);
+    }
   });
 
   it('is one sentence when nobody foresaw the error, which may be tried again', () => {

@@ -23,6 +23,12 @@ export function printable(text: string): string {
   return text.replaceAll(unprintable, '\u{fffd}');
 }
 
+/** A value as JSON that a terminal can show: what is not printable is escaped, so a program reads the same value. */
+export function printableJson(value: unknown, indent?: number): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, indent).replaceAll(unprintable, escaped);
+}
+
 /** A fault as it is recorded and shown. */
 export interface ToldFault {
   code: string;

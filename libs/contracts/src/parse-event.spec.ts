@@ -39,6 +39,13 @@ describe('an event', () => {
     expect(() => parseEvent({ ...recorded, type: 'InstanceTeleported' })).toThrow();
   });
 
+  it('counts only in a stream of its own kind: who may write to one kind must not change another', () => {
+    for (const stream of [`copy-${id}`, `backup-${id}`, `elsewhere-${id}`, id]) {
+      expect(() => parseEvent({ ...recorded, stream })).toThrow(/no event of the stream/);
+      expect(() => parseEventOrNewer({ ...recorded, stream })).toThrow(/no event of the stream/);
+    }
+  });
+
   describe('with a value that a newer version has added', () => {
     const newer = { ...recorded, data: { ...data, datastore: { type: 'mariadb', version: '11' }, mood: 'fine' } };
     const newerType = 'InstanceRegistered datastore.type=mariadb';

@@ -4,16 +4,23 @@
  */
 import { z } from 'zod';
 import { type EventType, envelope, eventSchemas, eventType, type RecordedEvent } from './events.js';
+import { aggregateOf, aggregateOfEvent } from './streams.js';
 
 const newerEnvelope = envelope.extend({ type: z.string().min(1) });
 
 /**
  * Parses an event from a row of the ledger or a message of the broker. Fields that this version does not know are left out,
  * because a newer version has written them.
- * @throws {z.ZodError} when the envelope or the data is not of a known form
+ * @throws {z.ZodError} when the envelope or the data is not of a known form, or the stream has no events of the type
  */
 export function parseEvent(input: unknown): RecordedEvent {
   const { type, data, ...rest } = tolerant(envelope, input);
+  // Whoever may append to streams of one kind must not change what others are.
+  if (aggregateOf(rest.stream) !== aggregateOfEvent[type]) {
+    throw new z.ZodError([
+      { code: 'custom', path: ['type'], message: `no event of the stream ${rest.stream}`, input: type },
+    ]);
+  }
   return { ...rest, type, data: tolerant(eventSchemas[type], data) } as RecordedEvent;
 }
 

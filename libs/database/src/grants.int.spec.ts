@@ -205,6 +205,39 @@ describe.each(serviceNames)('the role of the %s', (service) => {
 
 const byName = (one: { name: string }, other: { name: string }) => (one.name < other.name ? -1 : 1);
 
+describe("a login that is a member of a service's role", () => {
+  const name = `loose_${randomUUID().slice(0, 8)}`;
+  let member: pg.Client;
+  beforeAll(async () => {
+    const password = owner.escapeLiteral(new URL(database.url).password);
+    await owner.query(`create role ${name} login noinherit password ${password}`);
+    const url = new URL(database.url);
+    url.username = name;
+    member = new pg.Client({ connectionString: url.href });
+    await member.connect();
+  });
+  afterAll(async () => {
+    await member.end();
+    await owner.query(`revoke all on function ledger_append(jsonb) from ${name}; drop role ${name}`);
+  });
+  const appendAs = (aggregate: string) =>
+    member.query('select * from ledger_append($1)', [JSON.stringify([request(ofAggregate(aggregate))])]);
+
+  it('appends to nothing where nobody has made it one, though it may call the function', async () => {
+    await owner.query(`grant execute on function ledger_append(jsonb) to ${name}`);
+    for (const aggregate of aggregates) await expect(appendAs(aggregate)).rejects.toMatchObject(denied);
+  });
+
+  it('appends to what the role may, also when it takes the role by itself', async () => {
+    await owner.query(`grant ${roleOf('replicator')} to ${name}`);
+    await member.query(`set role ${roleOf('replicator')}`);
+    await expect(appendAs('copy')).resolves.toMatchObject({ rows: [{ outcome: 'appended' }] });
+    for (const aggregate of ['instance', 'schedule', 'backup']) {
+      await expect(appendAs(aggregate)).rejects.toMatchObject(denied);
+    }
+  });
+});
+
 describe('the ledger', () => {
   it('refuses an event of another account than its stream', async () => {
     const first = request();

@@ -76,6 +76,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: whole,
       idempotent_request: whole,
       request_count: kept,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -90,6 +92,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: read,
       slot_timer: whole,
       steady_time: whole,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: appending,
     appends: ['instance', 'backup', 'copy'],

@@ -33,6 +33,7 @@ import { AppendTogether1700000000047 } from './migrations/0047-append-together.j
 import { MarkedDeletions1700000000053 } from './migrations/0053-marked-deletions.js';
 import { Roles1700000000057 } from './migrations/0057-roles.js';
 import { LedgerLinks1700000000058 } from './migrations/0058-ledger-links.js';
+import { ServerLogins1700000000063 } from './migrations/0063-server-logins.js';
 import { TurnsOfAccounts1700000000065 } from './migrations/0065-turns-of-accounts.js';
 import { QuotasOfInstances1700000000066 } from './migrations/0066-quotas-of-instances.js';
 
@@ -71,6 +72,7 @@ export const migrations = [
   MarkedDeletions1700000000053,
   Roles1700000000057,
   LedgerLinks1700000000058,
+  ServerLogins1700000000063,
   TurnsOfAccounts1700000000065,
   QuotasOfInstances1700000000066,
 ] as const;

@@ -1,22 +1,21 @@
 /**
- * Strangers' bytes that nobody thought of, made from good ones by a seed: each is read, or refused by a fault of ours. No other error
- * comes of them, and none keeps the process. STRONGROOM_FUZZ_STRANGERS says how many for each form, and _SEED where they begin.
+ * Strangers' bytes that nobody thought of, made by a seed from those of fixtures/corpus: each is read, or refused by a fault of ours. No
+ * other error comes of them, and none keeps the process. STRONGROOM_FUZZ_STRANGERS says how many for each form, and _SEED where they begin.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Fault } from '@strongroom/contracts';
-import { compressFrames, decompressFrames } from '@strongroom/vault';
+import { decompressFrames } from '@strongroom/vault';
 import { patience } from '../../../test/services/patience.js';
 import { randomOf } from '../../../test/vaults/turns.js';
+import { corpusOf, type StrangersForm } from '../fixtures/corpus.js';
 import { mutated } from '../fixtures/mutations.js';
 import * as protocol from '../fixtures/protocol.js';
 import { ScriptedServer } from '../fixtures/scripted-server.js';
-import { file, folderOf, link, serverManifest, sourceOf, tarOf } from '../fixtures/server-archive.js';
+import { serverManifest, sourceOf } from '../fixtures/server-archive.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 import { applyChangedBlocks } from './postgresql/restore/changed-blocks.js';
 import { LimitBlocks } from './postgresql/restore/limit-blocks.js';
@@ -30,25 +29,7 @@ const mostMs = 10_000 * patience;
 const limitMs = 60_000 + count * 100;
 
 const files = { PG_VERSION: '18\n', 'base/1/1259': 'rows'.repeat(100), 'global/pg_control': 'x' };
-const entries = [
-  folderOf('base'),
-  folderOf('base/1'),
-  folderOf('global'),
-  ...Object.entries(files).map(([name, content]) => file(name, content)),
-  link('pg_tblspc/16413', '/spaces/fast'),
-];
 const span = { timeline: 1, startLsn: '0/1000028', endLsn: '0/2000028' };
-const limits = `strongroom-limit-blocks/1 0/1000028 0/2000028 1\n1663 5 1259 0 7\n1663 5 1259 2 1\n1664 0 1262 0 3\nend 3\n`;
-const u32 = (...values: number[]) => {
-  const bytes = Buffer.alloc(values.length * 4);
-  for (const [at, value] of values.entries()) bytes.writeUInt32LE(value, at * 4);
-  return bytes;
-};
-const changes = (...blocks: number[]) => {
-  const head = u32(0xd3ae1f0d, blocks.length, 9, ...blocks);
-  const padding = blocks.length === 0 ? 0 : (1_024 - (head.length % 1_024)) % 1_024;
-  return Buffer.concat([head, Buffer.alloc(padding), Buffer.alloc(blocks.length * 1_024, 'b')]);
-};
 const backup = Buffer.concat([
   protocol.result([['0/2000028', '1']]),
   protocol.result([
@@ -68,12 +49,6 @@ const backup = Buffer.concat([
   protocol.complete('BASE_BACKUP'),
   protocol.ready(),
 ]);
-const answer = Buffer.concat([protocol.result([['8192']]), protocol.ready()]);
-const identity = Buffer.concat([
-  protocol.result([['7000000000000000001', '2', '0/2000000']], ['systemid', 'timeline', 'xlogpos']),
-  protocol.ready(),
-]);
-const failed = Buffer.concat([protocol.error('58P01', 'could not read'), protocol.ready()]);
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
@@ -97,21 +72,41 @@ describe('bytes of strangers', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  async function tryAll(corpus: readonly Buffer[], read: (bytes: Buffer, seed: number) => Promise<unknown>) {
+  async function tryOne(what: string, bytes: Buffer, read: () => Promise<unknown>): Promise<'read' | 'refused'> {
+    const begun = performance.now();
+    let outcome: 'read' | 'refused' = 'read';
+    try {
+      await read();
+    } catch (error) {
+      outcome = 'refused';
+      if (!(error instanceof Fault) || !/^[a-z-]+$/.test(error.code)) {
+        const file = join(tmpdir(), `strongroom-${what.replaceAll(/[^a-z0-9]+/gi, '-')}.bin`);
+        await writeFile(file, bytes);
+        throw new Error(`${what} gives ${String(error)}. The bytes are in ${file}: put them into the corpus`, {
+          cause: error,
+        });
+      }
+    }
+    const ms = performance.now() - begun;
+    if (ms > mostMs) throw new Error(`${what} takes ${ms} ms`);
+    return outcome;
+  }
+
+  async function tryAll(form: StrangersForm, read: (bytes: Buffer, seed: number) => Promise<unknown>) {
+    const corpus = corpusOf(form);
+    const good: Buffer[] = [];
+    for (const [index, { name, bytes }] of corpus.entries()) {
+      if ((await tryOne(`${form} ${name}`, bytes, () => read(bytes, -1 - index))) === 'read') good.push(bytes);
+    }
+    // Otherwise the corpus is not worth beginning with.
+    expect(good.length).toBeGreaterThan(0);
+    expect(good.length).toBeLessThan(corpus.length);
+    const all = corpus.map(({ bytes }) => bytes);
     let refused = 0;
     for (let seed = firstSeed; seed < firstSeed + count; seed += 1) {
-      const bytes = mutated(corpus, randomOf(seed));
-      const begun = performance.now();
-      try {
-        await read(bytes, seed);
-      } catch (error) {
-        refused += 1;
-        if (!(error instanceof Fault) || !/^[a-z-]+$/.test(error.code)) {
-          throw new Error(`seed ${seed} gives ${String(error)}`, { cause: error });
-        }
-      }
-      const ms = performance.now() - begun;
-      if (ms > mostMs) throw new Error(`seed ${seed} takes ${ms} ms`);
+      // What is wrong in two places is refused for the first of them, and the second is not looked at.
+      const bytes = mutated(seed % 3 === 0 ? all : good, randomOf(seed));
+      if ((await tryOne(`${form}, seed ${seed}`, bytes, () => read(bytes, seed))) === 'refused') refused += 1;
     }
     // Otherwise the inputs are not worth trying.
     expect(refused).toBeGreaterThan(count / 4);
@@ -121,11 +116,7 @@ describe('bytes of strangers', () => {
   it(
     'as frames of zstd',
     async () => {
-      const whole = await buffer(Readable.from(compressFrames(once(Buffer.alloc(100_000, 'some content ')))));
-      const random = await buffer(
-        Readable.from(compressFrames(once(Buffer.from(Array.from({ length: 3_000 }, (_, at) => (at * at) % 251))))),
-      );
-      await tryAll([whole, random, Buffer.concat([whole, random])], (bytes) => drained(decompressFrames(once(bytes))));
+      await tryAll('frames', (bytes) => drained(decompressFrames(once(bytes))));
     },
     limitMs,
   );
@@ -133,25 +124,22 @@ describe('bytes of strangers', () => {
   it(
     'as the manifest of a server',
     () => {
-      const corpus = [Buffer.from(serverManifest(files)), Buffer.from(serverManifest({}))];
       // Half of them have the right checksum of themselves, which would hide everything else that is wrong.
-      return tryAll(corpus, (bytes, seed) => drained(listedFiles(once(seed % 2 === 0 ? bytes : withChecksum(bytes)))));
+      return tryAll('server-manifest', (bytes, seed) =>
+        drained(listedFiles(once(seed % 2 === 0 || seed < 0 ? bytes : withChecksum(bytes)))),
+      );
     },
     limitMs,
   );
 
-  it(
-    'as a list of limits',
-    () => tryAll([Buffer.from(limits)], (bytes) => LimitBlocks.read(once(bytes), span)),
-    limitMs,
-  );
+  it('as a list of limits', () => tryAll('limit-blocks', (bytes) => LimitBlocks.read(once(bytes), span)), limitMs);
 
   it(
     'as the changed blocks of a relation',
     async () => {
       const target = join(folder, '1259');
       const sizes = { blockSize: 1_024, segmentBlocks: 64 };
-      await tryAll([changes(), changes(0, 3, 8), changes(1)], async (bytes) => {
+      await tryAll('changed-blocks', async (bytes) => {
         await writeFile(target, Buffer.alloc(8 * 1_024, 'a'));
         await applyChangedBlocks(once(bytes), target, sizes);
       });
@@ -162,9 +150,8 @@ describe('bytes of strangers', () => {
   it(
     'as an archive',
     async () => {
-      const archive = await buffer(tarOf(entries));
       const manifest = serverManifest(files);
-      await tryAll([archive], async (bytes, seed) => {
+      await tryAll('archive', async (bytes, seed) => {
         const directory = join(folder, String(seed));
         await mkdir(directory);
         await restoreDataDirectory([sourceOf({ 'base.tar': bytes, '16413.tar': [] }, manifest)], directory);
@@ -176,8 +163,7 @@ describe('bytes of strangers', () => {
   it(
     'as what a server says of itself, and in a backup',
     async () => {
-      const corpus = [backup, answer, identity, failed];
-      await tryAll(corpus, async (bytes, seed) => {
+      await tryAll('protocol', async (bytes, seed) => {
         const random = randomOf(-seed);
         // One of the answers is the stranger's, and then the connection ends.
         const at = Math.floor(random() * 12);

@@ -1,14 +1,40 @@
 /** Opens a backup in a vault for an engine: each object is decompressed, and checked against the manifest while it is read. */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { VaultObject } from '@strongroom/contracts';
+import type { VaultManifest, VaultObject } from '@strongroom/contracts';
 import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@strongroom/vault';
-import type { RestoreSource } from './engine.js';
+import type {
+  BackupOptions,
+  EngineBackup,
+  EngineTarget,
+  RestoredFolder,
+  RestoreOptions,
+  RestoreSource,
+} from './engine.js';
 import { EngineFault } from './engine-fault.js';
 
-/** A backup as a restore needs it. The SHA-256 of its manifest proves the whole. */
-export interface OpenedBackup extends RestoreSource {
+/** What a vault says of a backup before any object is read. The SHA-256 of the manifest proves the whole. */
+export interface SealedBackup {
+  manifest: VaultManifest;
   sha256: string;
+  /** The region of the vault. */
+  region: string;
+}
+
+/** A backup as a restore needs it. */
+export interface OpenedBackup extends SealedBackup, RestoreSource {
+  /** An object by its full name, as the vault has it: nobody has checked or decompressed it. */
+  stored(objectName: string): AsyncIterable<unknown>;
+}
+
+/** Takes backups: an engine, or a process of its own that has one. */
+export interface BackupTaker {
+  backup(target: EngineTarget, options: BackupOptions & { parent?: OpenedBackup | undefined }): Promise<EngineBackup>;
+}
+
+/** Restores backups: an engine, or a process of its own that has one. */
+export interface Restorer {
+  restore(chain: readonly OpenedBackup[], directory: string, options?: RestoreOptions): Promise<RestoredFolder>;
 }
 
 /**
@@ -19,38 +45,47 @@ export async function openBackup(vault: Vault, backupId: string, signal?: AbortS
   const sealed = await vault.manifest(backupId);
   if (!sealed) throw notHeld(backupId, vault.region);
   const { manifest, sha256 } = sealed;
-  const objects = new Map(manifest.objects.map((object) => [plainName(object.name), object]));
+  async function* stored(name: string): AsyncGenerator<unknown> {
+    for await (const chunk of vault.read(backupId, name)) {
+      if (signal?.aborted) throw new EngineFault('cancelled', 'The restore was cancelled.');
+      yield chunk;
+    }
+  }
+  return openedFrom({ manifest, sha256, region: vault.region }, stored);
+}
+
+/** @param stored gives an object as the vault has it */
+export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored']): OpenedBackup {
+  const { backupId } = sealed.manifest;
+  const objects = new Map(sealed.manifest.objects.map((object) => [plainName(object.name), object]));
   return {
-    manifest,
-    sha256,
+    ...sealed,
+    stored,
     open(name) {
       const object = objects.get(plainName(name));
       if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
-      return Readable.from(checked(object, { vault, backupId, signal }), { objectMode: false });
+      return Readable.from(checked(object, sealed, stored(object.name)), { objectMode: false });
     },
   };
 }
 
-interface Where {
-  vault: Vault;
-  backupId: string;
-  signal: AbortSignal | undefined;
-}
-
 /** Decompresses an object. When it ends without an error, it was the object that the manifest names. */
-async function* checked(object: VaultObject, { vault, backupId, signal }: Where): AsyncGenerator<Buffer> {
-  const { name, sha256, sizeBytes, rawBytes, compression } = object;
+async function* checked(
+  { name, sha256, sizeBytes, rawBytes, compression }: VaultObject,
+  { manifest, region }: SealedBackup,
+  stored: AsyncIterable<unknown>,
+): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   const altered = (why: string) =>
     new VaultFault(
       'object-altered',
-      vault.region,
-      `${name} of backup ${backupId} in the vault of ${vault.region} is not what was stored: ${why}. Restore from the copy in another region.`,
+      region,
+      `${name} of backup ${manifest.backupId} in the vault of ${region} is not what was stored: ${why}. Restore from the copy in another region.`,
     );
   let storedBytes = 0;
-  async function* stored(): AsyncGenerator<Buffer> {
-    for await (const chunk of vault.read(backupId, name)) {
-      if (signal?.aborted) throw new EngineFault('cancelled', 'The restore was cancelled.');
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const chunk of stored) {
+      if (!Buffer.isBuffer(chunk)) throw new TypeError('a vault gave no bytes');
       storedBytes += chunk.length;
       if (storedBytes > sizeBytes) throw altered(`it is longer than ${sizeBytes} bytes`);
       hash.update(chunk);
@@ -59,7 +94,7 @@ async function* checked(object: VaultObject, { vault, backupId, signal }: Where)
   }
   let bytes = 0;
   try {
-    for await (const chunk of compression === 'zstd' ? decompressFrames(stored()) : stored()) {
+    for await (const chunk of compression === 'zstd' ? decompressFrames(hashed()) : hashed()) {
       bytes += chunk.length;
       // It is not waited for the end, which may be very far.
       if (bytes > rawBytes) throw altered(`it holds more than ${rawBytes} bytes`);

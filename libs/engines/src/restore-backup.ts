@@ -1,10 +1,10 @@
 /** Restores a backup from a vault into a folder, with everything that it was built on. */
-import type { VaultManifest } from '@strongroom/contracts';
+import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import type { RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 import { engineFor } from './engines.js';
-import { type OpenedBackup, openBackup } from './open-backup.js';
+import { type OpenedBackup, openBackup, type Restorer } from './open-backup.js';
 
 /** No schedule makes a chain that is as long. */
 const longestChain = 1_000;
@@ -16,6 +16,8 @@ export interface RestoreBackupOptions extends RestoreOptions {
   directory: string;
   /** The backup's SHA-256, when the caller knows it. Another backup with the same id is not restored. */
   expectedSha256?: string | undefined;
+  /** What restores it. Default: the engine, in this process. */
+  restorerFor?: ((type: DatastoreType) => Restorer) | undefined;
 }
 
 export interface RestoredBackup extends RestoredFolder {
@@ -29,22 +31,23 @@ export interface RestoredBackup extends RestoredFolder {
  * @throws {VaultFault} `object-altered` when the vault no longer has what was stored
  * @throws {EngineFault} when what was stored is no backup that can be restored
  *
- * The folder is left empty then.
+ * The folder is left empty then, unless the restore ran in a process of its own that was ended.
  */
 export async function restoreBackup({
   vault,
   backupId,
   directory,
   expectedSha256,
+  restorerFor = engineFor,
   ...options
 }: RestoreBackupOptions): Promise<RestoredBackup> {
   const { signal } = options;
   const chain = await openChain(vault, backupId, { signal, expectedSha256 });
   const newest = chain.at(-1) as OpenedBackup;
   const ids = chain.map(({ manifest }) => manifest.backupId);
-  const engine = engineFor(newest.manifest.datastore.type);
+  const restorer = restorerFor(newest.manifest.datastore.type);
   try {
-    const restored = await engine.restore(chain, directory, options);
+    const restored = await restorer.restore(chain, directory, options);
     return { ...restored, manifest: newest.manifest, sha256: newest.sha256, chain: ids };
   } catch (error) {
     // Unpacking altered bytes may fail before the object was read to its end, and before its digest is known.

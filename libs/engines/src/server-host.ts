@@ -54,6 +54,11 @@ export abstract class ServerHost {
   /** Undefined when nothing was built for the instance here, or its disk is not mounted. */
   abstract find(instanceId: string): Promise<HostedData | undefined>;
 
+  /** Whether the instance's server has its data here, and no other process has taken its port. */
+  async serves(instanceId: string, _port: number): Promise<boolean> {
+    return (await this.find(instanceId)) !== undefined;
+  }
+
   /**
    * Removes what earlier attempts left, so that none of them can finish.
    * @param attempt a number that rises with each attempt

@@ -15,12 +15,12 @@ import {
   type VaultUpload,
 } from '@strongroom/vault';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
-import type { Engine, EngineTarget } from './engine.js';
+import type { EngineTarget } from './engine.js';
 import { EngineFault } from './engine-fault.js';
-import { openBackup } from './open-backup.js';
+import { type BackupTaker, openBackup } from './open-backup.js';
 
 export interface StoreOptions {
-  engine: Pick<Engine, 'backup'>;
+  engine: BackupTaker;
   vault: Vault;
   clock: Clock;
   target: EngineTarget;

@@ -15,6 +15,7 @@ import {
 } from './append-request.js';
 import { isOutage, LedgerFault, mayBeDone } from './ledger-fault.js';
 import { settled } from './settled-append.js';
+import { storable } from './storable.js';
 
 /** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
 const appendWithJobs = `with appended as materialized (select * from ledger_append($1)), added as materialized (
@@ -70,7 +71,7 @@ export class Appends {
     expects: readonly ExpectedStream[],
   ): Promise<AppendOutcome[]> {
     const rows: unknown = await manager.query('select * from ledger_append_together($1, $2, $3)', [
-      JSON.stringify(inTurns(requests.map(asRequest))),
+      storable(JSON.stringify(inTurns(requests.map(asRequest)))),
       JSON.stringify(expects),
       JSON.stringify(workOf(requests)),
     ]);
@@ -98,7 +99,7 @@ export class Appends {
 
   /** Events and the jobs that they ask for are one statement, so that no failure leaves one without the other. */
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const asked = JSON.stringify(requests.map(asRequest));
+    const asked = storable(JSON.stringify(requests.map(asRequest)));
     const work = workOf(requests);
     const answer: unknown =
       work.length === 0

@@ -100,7 +100,8 @@ describe('the ledger', () => {
   });
 
   it('lets those that are appended at the same time through when the database refuses one of them', async () => {
-    const bad = deletion(ids.next(), 0, { context: { ...context, actor: 'a\0' } });
+    const bad = deletion(ids.next(), 0);
+    for (const event of bad.events) event.id = 'no id';
     const good = Array.from({ length: 3 }, () => deletion(ids.next(), 0));
     // The first append goes alone, and what comes meanwhile is one batch.
     const [first, ...others] = await Promise.allSettled(
@@ -110,6 +111,16 @@ describe('the ledger', () => {
     expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
     expect(await ledger.readStream(bad.stream)).toEqual([]);
     for (const { stream } of good) expect(await ledger.readStream(stream)).toHaveLength(1);
+  });
+
+  it('stores an event that quotes what no database stores, with a mark in its place', async () => {
+    const instanceId = ids.next();
+    const stream = streamOf('instance', instanceId);
+    const event = { type: 'InstanceServerDown', data: { instanceId, code: 'x', reason: 'a\0b\ud800\u0001' } } as const;
+    const quoting = { ...deletion(ids.next(), 0), instanceId, stream, events: [{ id: ids.next(), ...event }] };
+    expect(await ledger.append(quoting)).toMatchObject({ outcome: 'appended' });
+    const [recorded] = await ledger.readStream(stream);
+    expect(recorded?.data).toMatchObject({ reason: 'a\ufffdb\ufffd\u0001' });
   });
 
   it('takes no event that is not of its form, and lets those that are appended at the same time through', async () => {

@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Networks } from './addresses.js';
 import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig, quotaOf, withoutEffect } from './config.js';
 
 const key = Buffer.alloc(32, 7);
 const environment = {
   STRONGROOM_DATABASE_URL: 'postgres://strongroom:hush@127.0.0.1:5432/strongroom',
   KAFKA_BROKERS: 'kafka-1:9092, kafka-2:9092',
+  STRONGROOM_ALLOW_PLAINTEXT: 'kafka',
   STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW, IAD=file:///vaults/IAD,ORD=file:///vaults/ORD',
   STRONGROOM_TOKENS_FILE: '/etc/strongroom/tokens.json',
   STRONGROOM_SECRET_KEY: key.toString('base64'),
@@ -40,6 +42,14 @@ describe('the configuration', () => {
       feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
       namespace: 'strongroom',
       http: { host: '127.0.0.1', port: 8779 },
+      customers: { networks: new Networks([]), failedLogins: { most: 20, withinMs: 900_000 } },
+      ownServices: [
+        { host: '127.0.0.1', port: 5432 },
+        { host: 'kafka-1', port: 9092 },
+        { host: 'kafka-2', port: 9092 },
+        { host: '127.0.0.1', port: 8779 },
+        { host: '127.0.0.1', port: 8789 },
+      ],
       privateHttp: { host: '127.0.0.1', port: 8789 },
       homeRegion: 'DFW',
       vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),
@@ -51,6 +61,8 @@ describe('the configuration', () => {
       catchUpMs: 43_200_000,
       backupConcurrency: 3,
       engineMemoryBytes: 536_870_912,
+      restoreConcurrency: 2,
+      longestRestoreMs: 172_800_000,
       backupLimits: {
         longestMs: 172_800_000,
         leastBytesPerSecond: 16_384,

@@ -3,7 +3,9 @@
  * be, and never shows the value of a secret.
  */
 import { Fault } from '@strongroom/contracts';
-import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
+import { Networks } from './addresses.js';
+import { placeOfDatabase, whyNotVerified } from './database-url.js';
+import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
@@ -15,10 +17,11 @@ import * as service from './settings/process.js';
 import * as quota from './settings/quotas.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
-export type { KafkaSecurity } from './kafka-config.js';
+export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
@@ -26,6 +29,7 @@ export { type LogLevel, logLevels } from './settings/process.js';
 export { type Quota, type QuotaKind, type Quotas, quotaKinds, quotaOf } from './settings/quotas.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
+export type { FailedLogins, TlsMode } from './settings/transport.js';
 export { noCopiesTo } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
@@ -60,15 +64,40 @@ export function deletionRulesOf(
   return { delayMs, minimumMs: byAccount.get(accountId) ?? usualMs };
 }
 
+/** What may be reached for customers, and how. */
+export interface CustomerConfig {
+  /** Beside the public addresses. */
+  networks: Networks;
+  /** Undefined: `require`, and `disable` on the loopback interface. */
+  minTls?: transport.TlsMode;
+  failedLogins: transport.FailedLogins;
+}
+
+/** The services of the deployment itself, which no instance leads to. */
+export interface OwnService {
+  host: string;
+  port: number;
+}
+
+/** The certificate and the key that clients see. They change where they come from files. */
+export interface HttpTls {
+  certificate: string;
+  key: string;
+  certificateFile?: string;
+  keyFile?: string;
+}
+
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
   feed: FeedConfig;
   namespace: string;
-  http: { host: string; port: number };
+  http: { host: string; port: number; tls?: HttpTls };
   /** Where the API serves its metrics and the details of its health. Without it, a service serves them at `http`. */
   privateHttp?: { host: string; port: number };
+  customers: CustomerConfig;
+  ownServices: readonly OwnService[];
   /** Without a slash at its end. */
   publicUrl?: string;
   homeRegion: string;
@@ -88,8 +117,11 @@ export interface AppConfig {
   leaseMs: number;
   catchUpMs: number;
   backupConcurrency: number;
-  /** What the process of a backup may take. */
+  /** What the process of a backup or of a restore may take. */
   engineMemoryBytes: number;
+  /** How many restores run at a time, for servers that are built. */
+  restoreConcurrency: number;
+  longestRestoreMs: number;
   /** What a backup may take, as the operator allows it. */
   backupLimits: { longestMs: number; leastBytesPerSecond: number; mostBytes: number; timesEstimate: number };
   copyConcurrency: number;
@@ -151,7 +183,11 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
-  if (given.value(ledgerAndFeed.feed) === 'kafka') refuse(app, problemsOfKafka(given));
+  refuse(app, [
+    ...problemsOfDatabase(given),
+    ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
+    ...(app === 'api' ? problemsOfPair(given, transport.tlsCertificate, transport.tlsKey) : []),
+  ]);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
@@ -164,13 +200,21 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const mostBuiltServers = given.value(built.mostBuiltServers);
   if (app === 'scheduler' && buildsServers)
     refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
+  const httpTls = app === 'api' ? httpTlsOf(given) : undefined;
+  const privateHttp = app === 'api' ? privateHttpOf(given) : undefined;
   return {
     app,
     databaseUrl: given.value(ledgerAndFeed.databaseUrl),
     feed: feedOf(given),
     namespace: given.value(ledgerAndFeed.namespace),
-    http: { host: given.value(service.httpHost), port: given.value(service.httpPort) },
-    ...(app === 'api' && { privateHttp: privateHttpOf(given) }),
+    http: {
+      host: given.value(service.httpHost),
+      port: given.value(service.httpPort),
+      ...(httpTls && { tls: httpTls }),
+    },
+    ...(privateHttp && { privateHttp }),
+    customers: customersOf(given),
+    ownServices: ownServicesOf(given, privateHttp),
     ...(publicUrl !== undefined && { publicUrl }),
     homeRegion,
     vaults,
@@ -184,6 +228,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     catchUpMs: given.value(work.catchUp),
     backupConcurrency: given.value(work.backupConcurrency),
     engineMemoryBytes: given.value(work.engineMemory) * 1_048_576,
+    restoreConcurrency: given.value(work.restoreConcurrency),
+    longestRestoreMs: given.value(work.longestRestore),
     backupLimits: {
       longestMs: given.value(work.longestBackup),
       leastBytesPerSecond: given.value(work.slowestBackup) * 1_024,
@@ -278,6 +324,48 @@ function problemsOfRegions(withVault: readonly string[], homeRegion: string): Co
     problems.push({ variable: regions.vaults.name, problem });
   }
   return problems;
+}
+
+function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
+  if (given.valueIfSet(transport.allowPlaintext)?.has('database')) return [];
+  const problem = whyNotVerified(given.value(ledgerAndFeed.databaseUrl));
+  return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
+}
+
+function httpTlsOf(given: GivenSettings): HttpTls | undefined {
+  const certificate = given.valueIfSet(transport.tlsCertificate);
+  const key = given.valueIfSet(transport.tlsKey);
+  if (certificate === undefined || key === undefined) return undefined;
+  const certificateFile = given.fileOf(transport.tlsCertificate);
+  const keyFile = given.fileOf(transport.tlsKey);
+  return {
+    ...{ certificate, key },
+    ...(certificateFile !== undefined && { certificateFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+}
+
+function customersOf(given: GivenSettings): CustomerConfig {
+  const minTls = given.valueIfSet(transport.minTls);
+  return {
+    networks: given.valueIfSet(transport.customerNetworks) ?? new Networks([]),
+    ...(minTls !== undefined && { minTls }),
+    failedLogins: given.value(transport.failedLogins),
+  };
+}
+
+function ownServicesOf(given: GivenSettings, privateHttp?: OwnService): OwnService[] {
+  const keystone = given.valueIfSet(identity.keystoneUrl);
+  const brokers = given.value(ledgerAndFeed.feed) === 'kafka' ? (given.valueIfSet(ledgerAndFeed.brokers) ?? []) : [];
+  const http = { host: given.value(service.httpHost), port: given.value(service.httpPort) };
+  return [
+    placeOfDatabase(given.value(ledgerAndFeed.databaseUrl)),
+    ...brokers.map((broker) => ({ host: broker.replace(/:\d+$/, ''), port: Number(/\d+$/.exec(broker)?.[0]) })),
+    ...(keystone
+      ? [{ host: keystone.hostname, port: Number(keystone.port || (keystone.protocol === 'https:' ? 443 : 80)) }]
+      : []),
+    ...[http, ...(privateHttp ? [privateHttp] : [])].filter(({ port }) => port !== 0),
+  ];
 }
 
 function feedOf(given: GivenSettings): FeedConfig {

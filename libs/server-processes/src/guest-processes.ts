@@ -19,6 +19,8 @@ const tries = 50;
 const againMs = 20;
 const graceMs = 20_000;
 const listening = '0A';
+/** 127.0.0.1, 0.0.0.0, and in version 6 any address and 127.0.0.1, as the kernel writes them on machines of this byte order. */
+const loopback = ['0100007F', '00000000', '0'.repeat(32), '0000000000000000FFFF00000100007F'];
 
 /** The pids of the servers that run on a data folder, whatever started them. Without a /proc it finds none. */
 export function serversOn(data: string): number[] {
@@ -51,15 +53,18 @@ export async function endAllOf({ name, uid, gid }: SystemUser): Promise<void> {
   }
 }
 
-/** Whether it is this user who listens on a port of the loopback interface. Undefined where the system does not tell. */
-export function listensOn(port: number, { uid }: SystemUser): boolean | undefined {
+/** The users who listen on a port where 127.0.0.1 reaches them. Undefined where the system does not tell. */
+export function listenersOn(port: number): number[] | undefined {
   if (!hasProc) return undefined;
-  const at = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const sockets = read('/proc/net/tcp')
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/));
-  const owners = sockets.filter(([, local, , state]) => local === at && state === listening).map((fields) => fields[7]);
-  return owners.length > 0 && owners.every((owner) => owner === String(uid));
+  const number = port.toString(16).toUpperCase().padStart(4, '0');
+  const sockets = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) =>
+    read(table)
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/)),
+  );
+  return sockets
+    .filter(([, local = '', , state]) => state === listening && loopback.some((at) => local === `${at}:${number}`))
+    .map((fields) => Number(fields[7]));
 }
 
 function pidsOf(uid: number): number[] {

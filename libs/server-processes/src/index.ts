@@ -1,7 +1,7 @@
 /** Servers as child processes of ours. Built servers, trial restores, the local stack and the tests run on them. */
 export { ChildService, lastLines, lastWords, logSince } from './child-service.js';
 export { freePort, isFree } from './free-port.js';
-export { endAllOf, endServersOn, listensOn, serversOn } from './guest-processes.js';
+export { endAllOf, endServersOn, listenersOn, serversOn } from './guest-processes.js';
 export { GuestUsers, type UserRange } from './guest-users.js';
 export { Movement, usageOf } from './movement.js';
 export { ProgramFault, runMoving } from './moving-program.js';

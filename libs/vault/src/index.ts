@@ -4,6 +4,7 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
+export { keepFor } from './keep-for.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export { type FolderOperations, syncFolder } from './sync-folder.js';
@@ -18,7 +19,7 @@ export {
   type VaultMemory,
   VaultUpload,
 } from './vault.js';
-export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode } from './vault-fault.js';
+export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode, vaultFaultCodes } from './vault-fault.js';
 export type { WatchOptions } from './vault-watch.js';
 export { openVaults, Vaults } from './vaults.js';
 export { endingWith } from './watched-vault.js';

@@ -146,7 +146,8 @@ export abstract class Vault {
    * Removes everything of a backup that has ended: what is sealed, and what any attempt left. From now on no attempt up
    * to that number can begin, put or seal (`upload-superseded`). The vault remembers this until `forget`.
    * @param attempt the newest attempt that the ledger knows
-   * @throws {VaultFault} `upload-superseded`, when a higher attempt has begun: nothing is removed then
+   * @throws {VaultFault} `upload-superseded`, when a higher attempt has begun, and `object-locked`, when the store still keeps
+   *   the backup: nothing is removed then
    */
   abstract purge(backupId: string, attempt: number): Promise<Removed>;
 
@@ -184,6 +185,16 @@ export abstract class Vault {
 
   /** Checks cheaply that the vault can be reached and written to. @throws {VaultFault} */
   abstract probe(): Promise<void>;
+
+  /**
+   * Has the store keep a sealed backup until then, whoever wants to remove it: a process of ours with all of its rights, too. What
+   * was asked for before is never shortened.
+   * @returns whether the store can do that. A directory can't
+   * @throws {VaultFault}
+   */
+  async keepUntil(_backupId: string, _until: Date): Promise<boolean> {
+    return false;
+  }
 
   /** How many bytes there is room for; undefined when the store can't tell. @throws {VaultFault} */
   async roomBytes(): Promise<number | undefined> {

@@ -111,6 +111,10 @@ export class WatchedVault extends Vault {
     return this.watch.probe();
   }
 
+  override keepUntil(backupId: string, until: Date): Promise<boolean> {
+    return this.over(`keep backup ${backupId}`, backupId, () => this.vault.keepUntil(backupId, until));
+  }
+
   override roomBytes(): Promise<number | undefined> {
     return this.watch.over({ ...this.doing('tell its room'), limitMs: identifyMs }, () => this.vault.roomBytes());
   }

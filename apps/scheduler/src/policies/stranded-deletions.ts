@@ -1,6 +1,6 @@
 /**
  * Takes up deletions that have failed for a reason that passes: a region had no vault, or its vault was away, full or hung, or
- * something that is built on the backup had not ended. A deletion is asked for again once every region of the backup, and of what
+ * kept the backup, or something that is built on the backup had not ended. A deletion is asked for again once every region of the backup, and of what
  * is built on it, has a vault that can be reached.
  */
 import {
@@ -31,7 +31,7 @@ type Failed = Awaited<ReturnType<Backups['failedDeletions']>>[number];
 const actor = 'strongroom-scheduler';
 const batchSize = 100;
 /** What passes by itself. Everything else somebody has to mend, and then to delete the backup again. */
-const passing = [regionRetired, stillRunning, 'vault-unavailable', 'vault-full', 'unexpected'];
+const passing = [regionRetired, stillRunning, 'vault-unavailable', 'vault-full', 'object-locked', 'unexpected'];
 /** The pause before a deletion is taken up. It doubles with each time that it has failed. */
 const firstPauseMs = 15_000;
 const longestPauseMs = 21_600_000;

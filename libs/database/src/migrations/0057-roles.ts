@@ -8,7 +8,7 @@ import { noWayBack } from '../no-way-back.js';
 
 export class Roles1700000000057 implements MigrationInterface {
   static readonly installs = {
-    ledger_permitted: '07c84ebc35e906204d359eb8dd79d239244c4b5608b4c857d9f23f4a5a5dae95',
+    ledger_permitted: 'e90767765d87492b7550148ce3423dff980b6a5ca3d163cf4da4d4a480206434',
     ledger_refuses: '120880c06e6c5008225ceebc48d5f45a135b337a373305e4ffa8b88dbfaec079',
     ledger_take_claim: 'e3d0caa041bbee2f93b9dec1a51880b354cdeeca4b6b18ed2fb929df9a8b5c57',
     ledger_give_back_claims: '1ff42f2743d52ac3227320b10615d4ae9ea03a776f15d9825ed79de111d219a6',
@@ -22,7 +22,7 @@ export class Roles1700000000057 implements MigrationInterface {
         aggregates text[] not null
       );
       comment on table ledger_writer is
-        'To which streams a role may append. A role without a row, such as the owner, appends to all.';
+        'To which streams a role may append. A role without a row appends to none. The owner appends to all.';
       comment on column ledger_writer.aggregates is 'The kinds of aggregates.';
     `);
     await installFunctions(run, Roles1700000000057.installs);

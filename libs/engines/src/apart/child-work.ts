@@ -1,21 +1,25 @@
 /**
- * Takes one backup in a process of its own. It gets a job over its standard input, and gives the backup's bytes and what is said of
- * it over two pipes. It knows no ledger, no vault and no secret but those of this one server.
+ * Takes or restores one backup in a process of its own. It gets a job and the bytes that it asks for over its standard input, and
+ * gives a backup's bytes and what is said over two pipes. It knows no ledger, no vault and no secret but those of one server.
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { Readable } from 'node:stream';
-import type { ParentBackup } from '../engine.js';
 import { engineFor } from '../engines.js';
+import { openedFrom, type SealedBackup } from '../open-backup.js';
 import { startWatchdog } from './child-watchdog.js';
-import { type Frame, FrameWriter, readFrames } from './frames.js';
-import { backupJob, faultAsText, mostBytes, types } from './messages.js';
+import { FrameWriter, readFrames } from './frames.js';
+import { aliveMs, type BackupJob, faultAsText, job, mostBytes, type RestoreJob, types } from './messages.js';
+import { OwnersObjects } from './owners-objects.js';
 
 const descriptors = { messages: 3, data: 4 } as const;
+const progressMs = 200;
 
 const input = readFrames(new Socket({ fd: 0, readable: true, writable: false }), mostBytes.message);
 const messages = new FrameWriter(new Socket({ fd: descriptors.messages, readable: false, writable: true }));
 const data = new FrameWriter(new Socket({ fd: descriptors.data, readable: false, writable: true }));
+const owner = new OwnersObjects(input, messages);
+/** The owner ends this process when the work is not wanted any more. */
+const never = new AbortController().signal;
 
 /** When the host has no memory left, this process is to be ended before any other. */
 function goFirst(): void {
@@ -26,31 +30,26 @@ function goFirst(): void {
   }
 }
 
-async function nextFrame(): Promise<Frame> {
-  const { value } = await input.next();
-  if (!value) throw new Error('the owner of this process is gone');
-  return value;
+/** A terminal or a supervisor may signal all processes at once. It is for the owner to say what ends. */
+function leaveSignalsToOwner(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 
-/** Asks for an object of the parent, and gives it while it comes. */
-async function* objectOfParent(name: string): AsyncGenerator<Buffer> {
-  await messages.write(types.object, name);
-  for (;;) {
-    const { type, payload } = await nextFrame();
-    if (type === types.objectEnd) return;
-    if (type !== types.data) throw new Error(payload.toString('utf8'));
-    yield payload;
-  }
+async function perform(): Promise<void> {
+  const asked = job.parse(JSON.parse((await owner.next()).payload.toString('utf8')));
+  await (asked.is === 'backup' ? takeBackup(asked) : restore(asked));
+  await Promise.all([data.end(), messages.end()]);
+  process.exit(0);
 }
 
-async function takeBackup(): Promise<void> {
-  const job = backupJob.parse(JSON.parse((await nextFrame()).payload.toString('utf8')));
-  const { datastoreType, backupId } = job;
-  const parent: ParentBackup | undefined = job.parent
-    ? { manifest: job.parent, open: (name) => Readable.from(objectOfParent(name), { objectMode: false }) }
-    : undefined;
-  const signal = new AbortController().signal;
-  const running = await engineFor(datastoreType).backup(job.target, { backupId, signal, parent });
+const opened = (sealed: SealedBackup, index: number) => openedFrom(sealed, (name) => owner.object(index, name));
+
+async function takeBackup({ datastoreType, target, backupId, parent }: BackupJob): Promise<void> {
+  const running = await engineFor(datastoreType).backup(target, {
+    backupId,
+    signal: never,
+    parent: parent ? opened(parent, 0) : undefined,
+  });
   // It may fail while nobody takes the bytes, and is told then.
   running.result.catch(fail);
   await messages.write(types.begun, JSON.stringify({ estimatedBytes: running.estimatedBytes }));
@@ -61,8 +60,28 @@ async function takeBackup(): Promise<void> {
   }
   await data.write(types.allObjects);
   await messages.write(types.result, JSON.stringify(await running.result));
-  await Promise.all([data.end(), messages.end()]);
-  process.exit(0);
+}
+
+async function restore({ datastoreType, chain, directory, options }: RestoreJob): Promise<void> {
+  const { places, standsAlone, checksPages, acceptsBadPages } = options;
+  let untoldBytes = 0;
+  const tell = () => {
+    if (untoldBytes > 0) void messages.write(types.progress, String(untoldBytes));
+    untoldBytes = 0;
+  };
+  const telling = setInterval(tell, progressMs);
+  const restored = await engineFor(datastoreType).restore(chain.map(opened), directory, {
+    standsAlone,
+    acceptsBadPages,
+    ...(checksPages !== undefined && { checksPages }),
+    places: new Map(places),
+    progress: (bytes) => {
+      untoldBytes += bytes;
+    },
+  });
+  clearInterval(telling);
+  tell();
+  await messages.write(types.result, JSON.stringify(restored));
 }
 
 async function fail(error: unknown): Promise<void> {
@@ -72,5 +91,7 @@ async function fail(error: unknown): Promise<void> {
 }
 
 goFirst();
+leaveSignalsToOwner();
 startWatchdog();
-takeBackup().catch(fail);
+setInterval(() => void messages.write(types.alive), aliveMs);
+perform().catch(fail);

@@ -1,19 +1,21 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { VaultFault } from '@strongroom/vault';
+import { compressFrames, VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../test/services/eventually.js';
 import { manifestOfParent } from '../../fixtures/parent-manifest.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
-import type { BackupOptions } from '../engine.js';
 import { IncrementalNotPossible } from '../engine-fault.js';
-import { type ApartOptions, EnginesApart } from './engines-apart.js';
+import { openedFrom } from '../open-backup.js';
+import type { TakeOptions } from './backup-apart.js';
+import type { ApartOptions } from './engine-child.js';
+import { EnginesApart } from './engines-apart.js';
 
 const run = promisify(execFile);
 const root = join(__dirname, '..', '..', '..', '..');
@@ -33,6 +35,13 @@ const end = [
   protocol.ready(),
 ];
 
+const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+async function* zeros(bytes: number): AsyncGenerator<Buffer> {
+  const chunk = Buffer.alloc(mebibyte);
+  for (let at = 0; at < bytes; at += chunk.length) yield chunk;
+}
+
 /** The processes that this one has started and that are there. */
 async function children(): Promise<string[]> {
   const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)]).catch(() => ({ stdout: '' }));
@@ -46,7 +55,7 @@ describe('a backup that is taken in a process of its own', () => {
     await eventually(async () => expect(await children()).toEqual([]), { withinMs: 20_000 });
   });
 
-  async function begin(script: Script, options: Partial<ApartOptions> = {}, more: Partial<BackupOptions> = {}) {
+  async function begin(script: Script, options: Partial<ApartOptions> = {}, more: Partial<TakeOptions> = {}) {
     server = await ScriptedServer.start(script);
     const endpoint = {
       host: '127.0.0.1',
@@ -139,36 +148,36 @@ describe('a backup that is taken in a process of its own', () => {
           return bytes !== undefined && (socket.write(bytes) || true);
         },
       };
-      const manifest = manifestOfParent();
-      const object = {
-        name: 'backup_manifest.zst',
-        sizeBytes: 1,
-        sha256: '0'.repeat(64),
-        rawBytes: 1,
-        compression: 'zstd',
-      } as const;
-      const parentManifest = { ...manifest, objects: [object] };
-      const whole = {
-        manifest: parentManifest,
-        open: () => Readable.from([randomBytes(mebibyte), randomBytes(mebibyte)]),
+      const bytes = randomBytes(2 * mebibyte);
+      const parentOf = (stored: () => AsyncIterable<unknown>, rawBytes: number, sha256: string) => {
+        const object = { name: 'backup_manifest.zst', sizeBytes: 8 * mebibyte, sha256, rawBytes } as const;
+        const manifest = { ...manifestOfParent(), objects: [{ ...object, compression: 'zstd' as const }] };
+        return openedFrom({ manifest, sha256: '0'.repeat(64), region: 'DFW' }, stored);
       };
+      const compressed = await buffer(Readable.from(compressFrames(Readable.from([bytes]))));
+      const whole = parentOf(() => Readable.from([compressed]), bytes.length, sha256Of(compressed));
       await expect(begin(script, {}, { parent: whole })).rejects.toThrow('this is far enough');
       expect(uploaded).toBe(2 * mebibyte);
       await server?.stop();
       const away = new VaultFault('vault-unavailable', 'DFW', 'the vault is away');
-      const broken = {
-        manifest: parentManifest,
-        open: () =>
+      const broken = parentOf(
+        () =>
           new Readable({
             read() {
               this.destroy(away);
             },
           }),
-      };
-      const refused = begin(script, {}, { parent: broken }).catch((error: unknown) => error);
-      const fault = await refused;
+        1,
+        '0'.repeat(64),
+      );
+      const fault = await begin(script, {}, { parent: broken }).catch((error: unknown) => error);
       expect(fault).toBeInstanceOf(IncrementalNotPossible);
       expect(fault).toMatchObject({ ground: 'parent-unreadable', cause: away });
+      await server?.stop();
+      const bomb = await buffer(Readable.from(compressFrames(zeros(64 * mebibyte))));
+      const blown = parentOf(() => Readable.from([bomb]), 1_024, sha256Of(bomb));
+      const refused = await begin(script, {}, { parent: blown }).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ ground: 'parent-unreadable', cause: { code: 'object-altered', region: 'DFW' } });
     },
     limitMs,
   );

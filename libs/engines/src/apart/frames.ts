@@ -45,6 +45,11 @@ export class FrameWriter {
     stream.on('error', () => {});
   }
 
+  /** Whether nobody will read any more. */
+  get isClosed(): boolean {
+    return this.stream.destroyed;
+  }
+
   /** Resolves when there is room for more. */
   async write(type: string, payload: Buffer | string = ''): Promise<void> {
     const { stream } = this;

@@ -1,13 +1,13 @@
 /**
  * What a stranger's server may try on us, and what comes of it: the attempt ends with a fault that says so, in little memory and
- * in time. With STRONGROOM_HOSTILE_TABLE the table of what was tried is written into that file.
+ * in time.
  */
-import { writeFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { patience as slowness } from '../../../../test/services/patience.js';
 import { aboutItself, begins, endlessly, type HostileCase, ofBackup } from '../../fixtures/hostile-servers.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
+import { tried as measured, type Tried, TriedAttacks } from '../../fixtures/tried-attacks.js';
 import { EngineFault } from '../engine-fault.js';
 import type { ServerPatience } from './connection.js';
 import { PostgresqlEngine } from './postgresql-engine.js';
@@ -38,14 +38,10 @@ const mostMemory = 96 * mebibyte;
 const mostMs = 10_000;
 
 describe('a hostile server', () => {
-  const table: string[] = [];
+  const table = new TriedAttacks();
   let server: ScriptedServer | undefined;
   afterEach(() => server?.stop());
-  afterAll(() => {
-    const path = process.env.STRONGROOM_HOSTILE_TABLE;
-    const head = '| what it tries | outcome | more memory, MiB | time, ms |\n|---|---|---|---|\n';
-    if (path !== undefined) writeFileSync(path, `${head}${table.join('\n')}\n`);
-  });
+  afterAll(() => table.write('servers'));
 
   async function faultOf(
     { script, code }: HostileCase,
@@ -61,29 +57,13 @@ describe('a hostile server', () => {
     } as const;
     const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password: 'secret' };
     const engine = new PostgresqlEngine(code.endsWith('-stalled') ? quick : patient);
-    const before = process.memoryUsage.rss();
-    let most = before;
-    const watch = setInterval(() => {
-      most = Math.max(most, process.memoryUsage.rss());
-    }, 10);
-    const begun = performance.now();
-    const error = await attempt(engine, target).then(
-      () => undefined,
-      (fault: unknown) => fault,
-    );
-    clearInterval(watch);
-    return { error, memory: Math.max(most, process.memoryUsage.rss()) - before, ms: performance.now() - begun };
+    return measured(() => attempt(engine, target));
   }
   type Target = Parameters<PostgresqlEngine['backup']>[0];
 
-  function expectEnded(
-    what: string,
-    { code, says }: HostileCase,
-    { error, memory, ms }: Awaited<ReturnType<typeof faultOf>>,
-  ) {
-    table.push(
-      `| ${what} | ${error instanceof EngineFault ? error.code : String(error)} | ${Math.ceil(memory / mebibyte)} | ${Math.ceil(ms)} |`,
-    );
+  function expectEnded(what: string, { code, says }: HostileCase, came: Tried) {
+    const { error, memory, ms } = came;
+    table.add(what, came);
     expect(error).toBeInstanceOf(EngineFault);
     expect(error).toMatchObject({ code });
     const { message } = error as EngineFault;

@@ -273,6 +273,26 @@ describe('jobs', () => {
     expect((await jobs.lease('backup', '', 'a', 10, minute)).map(({ id }) => id)).toEqual([other.id]);
   });
 
+  it('change their lane when they are given back, and leave one that nobody works in any more', async () => {
+    const id = v7();
+    await add(copy({ id, lane: '' }));
+    const [job] = await lease('a', 1, '');
+    if (!job) throw new Error('there was no job to lease');
+    await jobs.retryIn(job, 0, false, 'host-a');
+    expect(await lease('b', 1, '')).toEqual([]);
+    await jobs.leaveLanes('copy', minute);
+    expect(await lease('b', 1, '')).toEqual([]);
+    const old = () => dataSource.query(`update job set ready_at = now() - interval '2 minutes'`);
+    const [held] = await lease('a', 1, 'host-a');
+    await old();
+    await jobs.leaveLanes('copy', minute);
+    expect(await lease('b', 1, '')).toEqual([]);
+    if (held) await jobs.retryIn(held, 0);
+    await old();
+    await jobs.leaveLanes('copy', minute);
+    expect(await lease('b', 1, '')).toMatchObject([{ id, lane: '' }]);
+  });
+
   it('tell how far they are, and begin at zero when begun again', async () => {
     const terabyte = 1_099_511_627_776;
     const { id } = copy();

@@ -232,14 +232,15 @@ export class Jobs {
   /**
    * Gives the lease back; the job is ready again in `ms`, by the database's clock, or at once when it was added anew or woken
    * meanwhile. It has no effect when the job is no longer this holder's.
+   * @param lane where it contends from now on. Default: where it did
    */
-  async retryIn(job: LeasedJob, ms: number, hasFailed = false): Promise<void> {
+  async retryIn(job: LeasedJob, ms: number, hasFailed = false, lane = job.lane): Promise<void> {
     await this.touch(
       job,
       `update job set lease_owner = null, lease_until = null, failures = failures + $6::int,
-         paused_at = now(),
+         paused_at = now(), lane = $8,
          ready_at = now() + case when asked = $7 then $5 else 0 end * interval '1 ms'`,
-      [ms, hasFailed ? 1 : 0, job.asked],
+      [ms, hasFailed ? 1 : 0, job.asked, lane],
     );
   }
 
@@ -260,6 +261,19 @@ export class Jobs {
   /** Whether this version has passed the job over before it was leased. */
   hasPassedOver({ passedBy }: LeasedJob): boolean {
     return passedBy?.includes(this.reader) ?? false;
+  }
+
+  /**
+   * Gives jobs back to the lane `''` that nobody takes in the lane where they are: its workers are gone, or have no room.
+   * @param ms how long such a job has been ready
+   */
+  async leaveLanes(kind: string, ms: number): Promise<void> {
+    await this.dataSource.query(
+      `with left_alone as (
+         select id from job where kind = $1 and lane <> '' and ${isFree} and ready_at < now() - $2 * interval '1 ms' order by id for update skip locked
+       ) update job set lane = '' from left_alone where job.kind = $1 and job.id = left_alone.id`,
+      [kind, ms],
+    );
   }
 
   /** Makes jobs that wait ready at once, within a transaction. A job that is held is ready as soon as it is given back. */

@@ -15,8 +15,11 @@ export interface Hold {
   progress(doneBytes: number, totalBytes: number | null): void;
 }
 
-/** What becomes of the job: it is over, or ready again after a while. `hasFailed` counts it in the job's `failures`. */
-export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean };
+/**
+ * What becomes of the job: it is over, or ready again after a while. `hasFailed` counts it in the job's `failures`, and `lane` is where
+ * it contends from then on.
+ */
+export type Performed = 'finished' | { retryInMs: number; hasFailed?: boolean; lane?: string };
 
 /** It is left to versions that can read more than this one. */
 export type PassedOver = 'passed-over';
@@ -109,7 +112,7 @@ export class LeasedWorker {
       });
       if (performed === 'finished') await this.jobs.finish(job);
       else if (performed === 'passed-over') await this.jobs.passOver(job);
-      else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed);
+      else await this.jobs.retryIn(job, performed.retryInMs, performed.hasFailed, performed.lane);
     } catch (error) {
       if (stop.signal.aborted) {
         this.log.info(

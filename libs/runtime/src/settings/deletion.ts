@@ -30,7 +30,7 @@ export const minimumRetention = {
   meaning:
     'For how long the bytes of a completed backup stay at least, whoever deletes it, and whatever its schedule says. With 0 there is no minimum.',
   form: parsedText(minimumForm, minimumOf),
-  usedBy,
+  usedBy: ['api', 'scheduler', 'replicator'],
   default: '0',
 } satisfies Setting<MinimumRetention>;
 

@@ -8,6 +8,7 @@ import * as limits from './limits.js';
 import * as service from './process.js';
 import * as quotas from './quotas.js';
 import type { Setting } from './setting.js';
+import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
 
@@ -22,6 +23,10 @@ export const settings: readonly Setting<unknown>[] = [
   kafka.saslMechanism,
   kafka.saslUsername,
   kafka.saslPassword,
+  kafka.saslToken,
+  kafka.saslTokenUrl,
+  kafka.saslScope,
+  transport.allowPlaintext,
   ledgerAndFeed.namespace,
   vaults.vaults,
   vaults.homeRegion,
@@ -32,6 +37,8 @@ export const settings: readonly Setting<unknown>[] = [
   service.logLevel,
   service.supervised,
   service.publicUrl,
+  transport.tlsCertificate,
+  transport.tlsKey,
   identity.identity,
   identity.tokensPath,
   identity.keystoneUrl,
@@ -60,6 +67,9 @@ export const settings: readonly Setting<unknown>[] = [
   built.mostBuiltServers,
   built.builtServerUsers,
   built.builtServerCommand,
+  transport.customerNetworks,
+  transport.minTls,
+  transport.failedLogins,
   work.catchUp,
   work.backupConcurrency,
   work.longestBackup,
@@ -67,6 +77,8 @@ export const settings: readonly Setting<unknown>[] = [
   work.largestBackup,
   work.timesEstimate,
   work.engineMemory,
+  work.restoreConcurrency,
+  work.longestRestore,
   work.lease,
   vaults.sweepGrace,
   vaults.freeSpaceReserve,

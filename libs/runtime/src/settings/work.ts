@@ -73,10 +73,27 @@ export const timesEstimate = {
 export const engineMemory = {
   name: 'STRONGROOM_ENGINE_MEMORY_MIB',
   meaning:
-    'How much memory a process that takes a backup may have. Each backup has a process of its own, so that a server that blows one up ends its own backup and nothing else.',
+    'How much memory a process that takes or restores a backup may have. Each has a process of its own, so that a server or a backup that blows one up ends nothing else. Together they need as much times `STRONGROOM_BACKUP_CONCURRENCY` and `STRONGROOM_RESTORE_CONCURRENCY`, beside 512 MiB for the scheduler itself.',
   form: integer(192, 1_048_576),
   usedBy: ['scheduler'],
   default: '512',
+} satisfies Setting<number>;
+
+export const restoreConcurrency = {
+  name: 'STRONGROOM_RESTORE_CONCURRENCY',
+  meaning: 'How many backups a scheduler restores at a time, for servers that it builds. The others wait.',
+  form: integer(1, 64),
+  usedBy: ['scheduler'],
+  default: '2',
+} satisfies Setting<number>;
+
+export const longestRestore = {
+  name: 'STRONGROOM_RESTORE_LONGEST_HOURS',
+  meaning:
+    'How long the restore for a server that is built may take. The build then fails with `backup-limit-reached`.',
+  form: wholeTime('hours', 1, 8_760),
+  usedBy: ['scheduler'],
+  default: '48',
 } satisfies Setting<number>;
 
 export const lease = {

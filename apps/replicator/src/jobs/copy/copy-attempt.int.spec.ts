@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { heldVerdicts } from '@strongroom/ledger';
-import { copyBackup } from '@strongroom/vault';
+import { SystemClock } from '@strongroom/runtime';
+import { copyBackup, Vaults } from '@strongroom/vault';
+import { LockingVault } from '../../../../../test/vaults/locking-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
 
 let world: CopyingWorld;
@@ -30,6 +32,28 @@ describe('a copy', () => {
     ]);
     expect(await rowOf(backup.backupId, 'ORD')).toMatchObject({ status: 'COMPLETED', sourceRegion: 'IAD' });
     expect(world.told.join()).toContain('DFW is passed over as a source');
+  });
+
+  it('is kept by a vault that can for the minimum retention of its account, which counts from the completion of the backup', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'IAD');
+    const vaults = world.vaults();
+    const target = new LockingVault(vaults.of('IAD'), new SystemClock());
+    const minimumRetention = { usualMs: 86_400_000, byAccount: new Map<string, number>() };
+    const parts = world.replicator(
+      new Vaults(
+        new Map([
+          ['DFW', vaults.of('DFW')],
+          ['IAD', target],
+        ]),
+      ),
+    );
+    const config = { deletion: { ...world.config.deletion, minimumRetention } };
+    expect(await world.attemptBy({ ...parts, config }, backup, 'IAD')).toBe('finished');
+    const made = await vaults.of('DFW').manifest(backup.backupId);
+    const until = Date.parse(made?.manifest.completedAt ?? '') + minimumRetention.usualMs;
+    expect(target.keptUntil(backup.backupId)).toEqual(new Date(until));
+    expect((await world.typesOf(backup, 'IAD')).at(-1)).toBe('CopyCompleted');
   });
 
   it.each([

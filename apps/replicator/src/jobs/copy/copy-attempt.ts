@@ -22,8 +22,17 @@ import {
   LeasedLedger,
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
-import { type Clock, type Hold, type LeasedJob, type Logger, type Performed, toldFault } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import {
+  type Clock,
+  type DeletionConfig,
+  deletionRulesOf,
+  type Hold,
+  type LeasedJob,
+  type Logger,
+  type Performed,
+  toldFault,
+} from '@strongroom/runtime';
+import { endingWith, isOutageOfVault, keepFor, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import type { AwayRegions } from './away-regions.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
@@ -34,6 +43,8 @@ export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   vaults: Vaults;
   away: Pick<AwayRegions, 'faultOf' | 'tell' | 'tellSuccess'>;
+  /** For how long a vault that can is to keep the copy from everybody. */
+  config: { deletion: DeletionConfig };
   /** The name of the process, which makes the copy. */
   replicator: string;
   /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
@@ -186,12 +197,19 @@ export class CopyAttempt {
       const away = parts.away.faultOf(copy.request.region);
       if (away) throw away;
       const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
+      await this.keep(copy);
       return await this.complete(toMake, made, startedAt);
     } catch (error) {
       if (hold.signal.aborted || isForNewerVersion(error)) throw error;
       await parts.away.tell(error);
       return error instanceof SourcesRetired ? this.strand(toMake, error) : this.fail(toMake, error);
     }
+  }
+
+  private async keep({ accountId, request: { backupId, region } }: OpenCopy): Promise<void> {
+    const { config, vaults } = this.parts;
+    const { minimumMs } = deletionRulesOf(config.deletion, accountId);
+    await keepFor(endingWith(vaults.of(region), this.hold.signal), backupId, minimumMs);
   }
 
   private async complete(toMake: ToMake, made: CopyMade, startedAt: Date): Promise<Performed> {

@@ -8,9 +8,10 @@ import type { LeasedJob } from '@strongroom/runtime';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import { CustomerDatabase, chainMarker } from '../../../../../test/customer-database.js';
 import { eventually } from '../../../../../test/services/eventually.js';
+import { LockingVault } from '../../../../../test/vaults/locking-vault.js';
 import { EventfulVault } from '../../../fixtures/eventful-vault.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
-import { BackupAttempt } from './backup-attempt.js';
+import { BackupAttempt, type BackupAttemptParts } from './backup-attempt.js';
 
 let customer: CustomerDatabase;
 let world: RunnerWorld;
@@ -30,9 +31,14 @@ beforeEach(async () => {
   instanceId = await world.register(customer.server);
 });
 
-const attempt = (backupId: string, job: Partial<LeasedJob> = {}, vault: Vault = world.vault) =>
+const attempt = (
+  backupId: string,
+  job: Partial<LeasedJob> = {},
+  vault: Vault = world.vault,
+  config: BackupAttemptParts['config'] = world.config,
+) =>
   new BackupAttempt(
-    { ...world, vault, vaults: { regions: ['DFW', 'IAD'] } },
+    { ...world, vault, config, vaults: { regions: ['DFW', 'IAD'] } },
     world.job('backup', backupId, job),
     world.hold(),
   ).perform();
@@ -172,6 +178,25 @@ describe('a backup', () => {
     } finally {
       for (const slot of mine) await customer.query(`select pg_drop_replication_slot('${slot}')`);
     }
+  });
+
+  it('is kept by a vault that can for the minimum retention of its account, before it is called completed', async () => {
+    const vault = new LockingVault(world.vault, world.clock);
+    const minimumMs = 86_400_000;
+    const minimumRetention = { usualMs: 0, byAccount: new Map([['acme', minimumMs]]) };
+    const config = { deletion: { ...world.config.deletion, minimumRetention } };
+    const [kept, plain] = [await world.request(instanceId), await world.request(instanceId)];
+    await attempt(kept, {}, vault, config);
+    const sealed = await vault.manifest(kept);
+    const until = Date.parse(sealed?.manifest.completedAt ?? '') + minimumMs;
+    expect(vault.keptUntil(kept)).toEqual(new Date(until));
+    expect(await completedOf(kept)).toMatchObject({ type: 'full' });
+    await expect(vault.purge(kept, 1)).rejects.toMatchObject({ code: 'object-locked', retryable: true });
+    // An account without a minimum asks for nothing.
+    await attempt(plain, {}, vault);
+    expect(vault.keptUntil(plain)).toBeUndefined();
+    // A directory can't keep anything: only the rules of Strongroom do.
+    expect(await world.vault.keepUntil(kept, new Date(until))).toBe(false);
   });
 
   it('is failed when its runners were lost five times, and not when they gave it back', async () => {

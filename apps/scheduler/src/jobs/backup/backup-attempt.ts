@@ -28,15 +28,24 @@ import {
 } from '@strongroom/domain';
 import {
   type BackupLimits,
-  type Engine,
+  type BackupTaker,
   EngineFault,
   IncrementalNotPossible,
   type StoredBackup,
   storeBackup,
 } from '@strongroom/engines';
 import { type CausedLedger, isForNewerVersion, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
-import { type Clock, type Hold, type LeasedJob, type Logger, type Performed, toldFault } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import {
+  type Clock,
+  type DeletionConfig,
+  deletionRulesOf,
+  type Hold,
+  type LeasedJob,
+  type Logger,
+  type Performed,
+  toldFault,
+} from '@strongroom/runtime';
+import { endingWith, isOutageOfVault, isSpoilt, keepFor, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
@@ -60,11 +69,13 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   credentials: Credentials;
   /** Takes the backups. */
-  takerFor: (type: DatastoreType) => Pick<Engine, 'backup'>;
+  takerFor: (type: DatastoreType) => BackupTaker;
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;
   lineage: Pick<ServerLineage, 'identify'>;
+  /** For how long a vault that can is to keep the backup from everybody. */
+  config: { deletion: DeletionConfig };
   /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
   /** Called when an attempt failed that is made again. */
@@ -252,7 +263,7 @@ export class BackupAttempt {
   }
 
   private async storeOn(parentId: string | null, backup: OpenBackup, startedAt: Date): Promise<StoredBackup> {
-    const { credentials, takerFor, vault, clock, backupLimits } = this.parts;
+    const { config, credentials, takerFor, vault, clock, backupLimits } = this.parts;
     const { accountId, request } = backup;
     const { instanceId } = request;
     const instance = await this.instance(backup);
@@ -260,11 +271,11 @@ export class BackupAttempt {
     this.endpoint = endpoint;
     const { password = '', clientKey } =
       (await this.ledger.outlast('reading the credential', () => credentials.get(instance))) ?? {};
-    return storeBackup({
+    const stored = await storeBackup({
       engine: takerFor(request.datastore.type),
       vault,
       clock,
-      target: { instanceId, endpoint, password, clientKey },
+      target: { instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null },
       backup: {
         backupId: this.backupId,
         accountId,
@@ -279,6 +290,9 @@ export class BackupAttempt {
       ...(backupLimits && { limits: backupLimits }),
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
     });
+    const { minimumMs } = deletionRulesOf(config.deletion, accountId);
+    await keepFor(endingWith(vault, this.hold.signal), this.backupId, minimumMs);
+    return stored;
   }
 
   private async instance({ accountId, request: { instanceId } }: OpenBackup): Promise<RegisteredInstance> {

@@ -22,6 +22,7 @@ import { storeRandomBackup } from '../../../../../test/vaults/stored-backup.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from '../backup/backup-attempt.js';
 import { BuiltServer } from './built-server.js';
+import { hostLane } from './host-lane.js';
 
 let world: RunnerWorld;
 let folder: string;
@@ -172,6 +173,39 @@ describe('the build of a server', () => {
   it('that has ended its scheduler again and again is given up', async () => {
     expect(await build({}, { failures: 5 })).toBe('finished');
     expect(await shown()).toMatchObject({ status: 'ERROR', fault: { code: 'runner-lost' } });
+  });
+});
+
+describe('the job of a built server', () => {
+  const lane = 'host-of-the-spec';
+  const started = async () => {
+    const context = { requestId: 'r', correlationId: 'r', causationId: null, actor: 'spec' };
+    const target = { id: instanceId, accountId: 'acme', instanceId, context };
+    const endpoint = { host: '127.0.0.1', port: 5, user: 'postgres', database: 'postgres', tls: 'disable' } as const;
+    await execute(world, instanceDecider, target, { type: 'CompleteBuild', endpoint, region: 'DFW' });
+  };
+  const here = () => on(new TroubledHost({}, { directory: folder, region: 'DFW' }));
+  const nowhere = () => on(new TroubledHost({}));
+
+  it('waits in the lane of the host that has its data, and in no other', async () => {
+    await started();
+    expect(await build({ ...here(), lane })).toEqual({ retryInMs: 0, lane });
+    expect(await build({ ...nowhere(), lane })).toMatchObject({ lane: '' });
+    expect(await build({ ...nowhere(), lane }, { lane })).toMatchObject({ lane: '' });
+  });
+
+  it('is left to other hosts where there is no room, and nothing is restored then', async () => {
+    expect(await build({ ...nowhere(), lane, hasRoom: async () => false })).toEqual({ retryInMs: 5_000 });
+    expect(await told()).toEqual(['InstanceBuildRequested']);
+  });
+
+  it('has the same lane as long as the folder is the same, whichever process asks', async () => {
+    const first = hostLane(join(folder, 'servers'));
+    expect(first).toMatch(/^host-[0-9a-f-]{36}$/);
+    expect(hostLane(join(folder, 'servers'))).toBe(first);
+    expect(hostLane(join(folder, 'others'))).not.toBe(first);
+    await writeFile(join(folder, 'file'), '');
+    expect(hostLane(join(folder, 'file'))).toMatch(/^host-/);
   });
 });
 

@@ -21,6 +21,8 @@ const notTakenUp = {
 export const builtServerJob: JobKind<SchedulerParts> = {
   kind: 'instance',
   queuedBy: askedWork.instance,
+  // What nobody has is built by whoever has room. What is built waits for nobody but the host that has its data.
+  lanes: ({ hostLane }) => (hostLane === undefined ? [''] : ['', hostLane]),
   concurrency: ({ config }) => config.mostBuiltServers,
   pollMs: ({ config }) => (config.instancesFolder === undefined ? idlePollMs : 500),
   missing: async ({ config, unfinished }, after) =>
@@ -28,7 +30,10 @@ export const builtServerJob: JobKind<SchedulerParts> = {
   perform(parts, job, hold) {
     const { instancesFolder: folder, guests, freeSpaceReserveBytes } = parts.config;
     if (folder === undefined) return performWithoutServers(parts, job);
-    return new BuiltServer({ ...parts, folder, guests, freeSpaceReserveBytes }, job, hold).perform();
+    const { hostLane: lane = '' } = parts;
+    const hasRoom = () => hasRoomIn(parts, lane);
+    const host = { folder, guests, freeSpaceReserveBytes, lane, hasRoom };
+    return new BuiltServer({ ...parts, ...host }, job, hold).perform();
   },
   measure({ config, jobs, metrics }) {
     if (config.instancesFolder === undefined) return;
@@ -42,6 +47,11 @@ export const builtServerJob: JobKind<SchedulerParts> = {
     });
   },
 };
+
+async function hasRoomIn({ jobs, config }: SchedulerParts, lane: string): Promise<boolean> {
+  const here = (await jobs.load('instance')).find((each) => each.lane === lane);
+  return !here || here.held + here.waiting + here.deferred < config.mostBuiltServers;
+}
 
 /** Every instance that is forgotten asks for a job; where it was never built, nothing is to be removed. */
 async function performWithoutServers(

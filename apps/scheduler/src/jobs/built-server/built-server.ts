@@ -3,7 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type DatastoreType, type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -21,6 +21,7 @@ import {
   type EngineFor,
   type Guests,
   type HostedServer,
+  type Restorer,
   restoreBackup,
   type ServerHost,
 } from '@strongroom/engines';
@@ -33,7 +34,8 @@ import {
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
 import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
-import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, type Vaults } from '@strongroom/vault';
+import { canPass, isOfVault } from './build-faults.js';
 import { DiskRoom } from './disk-room.js';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
@@ -43,10 +45,16 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   vaults: Vaults;
   homeRegion: string;
   engineFor: EngineFor;
+  /** Restores the backups. */
+  restorerFor: (type: DatastoreType) => Restorer;
   folder: string;
   guests?: Guests;
   /** What the disk of the folder keeps free. */
   freeSpaceReserveBytes?: number;
+  /** The lane of the servers that have their data in the folder. Default: that of the job. */
+  lane?: string;
+  /** Whether this host has room for another server. Default: it has. */
+  hasRoom?: () => Promise<boolean>;
   /** The process, as the actor of its events. */
   actor: string;
 }
@@ -60,9 +68,11 @@ const mostFailedStarts = 10;
 /** After that while it has fewer tries. */
 const mostFailedAgain = 2;
 const failedPauseMs = 300_000;
+/** For so long a host that is full leaves a build to others. */
+const noRoomMs = 5_000;
 /** A build that has lost so many schedulers may be what ends them. */
 const mostLost = 5;
-/** How often a build is tried again while no vault can give the backup, which is for about an hour and a half. */
+/** How often a build is tried again while no vault can give the backup or its process is ended: for about an hour and a half. */
 const mostTries = 10;
 const firstRetryMs = 5_000;
 const longestRetryMs = 1_800_000;
@@ -115,12 +125,14 @@ export class BuiltServer {
     try {
       // An attempt may have died when it had finished, or have lost the answer to what it recorded.
       const left = await host.find(this.job.id);
+      if (!left && !(await (this.parts.hasRoom?.() ?? true))) return { retryInMs: noRoomMs };
       attempt = left ? undefined : await host.build(this.job.id, this.job.attempt);
       const begun = left ?? attempt;
       if (!begun) return { retryInMs: 0 };
       const why = host.whyNotBuilt(instance.datastore.version);
       if (why !== undefined) throw new EngineFault('version-unsupported', why);
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
+      if (this.isElsewhere) return this.here();
       server = await host.start(this.job.id, { signal: this.hold.signal });
       const endpoint = await this.endpointOf(instance, server.port);
       await ledger.record(instanceDecider, this.job.id, { type: 'CompleteBuild', endpoint, region });
@@ -146,7 +158,7 @@ export class BuiltServer {
   }
 
   /**
-   * Records why the server is not built: for good, or until a vault can give the backup.
+   * Records why the server is not built: for good, or until another attempt can help.
    * @returns the pause before the next attempt; undefined when there is none
    */
   private async endInVain(
@@ -173,6 +185,7 @@ export class BuiltServer {
   /** The ledger decides: another attempt may have ended the build in its own way. */
   private async carryOn(host: ServerHost, instance: InstanceState, running?: HostedServer): Promise<Performed> {
     if (instance.is === 'registered') {
+      if (this.isElsewhere && (await host.find(this.job.id))) return this.here();
       await this.mendCredential(instance);
       const { port } = instance.endpoint;
       if (running?.port === port) return this.keep(host, port, running);
@@ -239,6 +252,7 @@ export class BuiltServer {
         ...backup,
         standsAlone: true,
         directory: attempt.directory,
+        restorerFor: this.parts.restorerFor,
         signal,
         progress: (bytes) => {
           doneBytes += bytes;
@@ -309,13 +323,25 @@ export class BuiltServer {
     }
   }
 
+  /** Whether the job contends in another lane than that of the host. */
+  private get isElsewhere(): boolean {
+    const { lane = this.job.lane } = this.parts;
+    return this.job.lane !== lane;
+  }
+
+  /** Whoever has the data goes on with the job: from now on it waits for them only. */
+  private here(): Performed {
+    const { lane = this.job.lane } = this.parts;
+    return { retryInMs: 0, lane };
+  }
+
   /** Gives the job back, since another scheduler may have the data. */
   private giveBack(): Performed {
     this.parts.log.error(
       { instance: this.job.id },
       `a built server is down: instance ${this.job.id} has no data in ${this.parts.folder} here. Mount the disk that has them, or run a scheduler where they are; if they are lost, delete the instance and build it anew.`,
     );
-    return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs) };
+    return { retryInMs: Math.min(lookMs * 2 ** this.job.attempt, longestPauseMs), lane: '' };
   }
 
   /**
@@ -390,14 +416,4 @@ export class BuiltServer {
     const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
     return source.is === 'registered' && source.accountId === accountId ? source : undefined;
   }
-}
-
-/** Whether the vault may give the backup later. */
-function canPass(error: unknown): boolean {
-  return error instanceof VaultFault && error.retryable;
-}
-
-/** Whether the fault is the vault's: another region may hold what this one has lost. */
-function isOfVault(error: unknown): error is VaultFault | EngineFault {
-  return error instanceof VaultFault || (error instanceof EngineFault && error.code === 'backup-content-invalid');
 }

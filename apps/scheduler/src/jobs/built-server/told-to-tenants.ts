@@ -20,6 +20,7 @@ const unusable = new Set([
   'EPERM',
   'EROFS',
   'ENOTDIR',
+  'EEXIST',
   'ENOSPC',
   'EDQUOT',
   'ELOOP',

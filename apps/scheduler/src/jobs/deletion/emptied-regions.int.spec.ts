@@ -44,6 +44,23 @@ describe('a deletion', () => {
     expect(await world.shown(backup)).toBeUndefined();
   });
 
+  it('waits for a vault that keeps the backup from everybody, and goes on by itself when that is over', async () => {
+    const backup = await world.store({ copies: ['ORD'] });
+    const until = new Date(world.clock.now().getTime() + 3_600_000);
+    expect(await world.lock('ORD').keepUntil(backup.backupId, until)).toBe(true);
+    await world.askForDeletion(backup);
+    expect(await world.attempt(backup)).toBe('finished');
+    expect(await world.heldIn(backup)).toEqual(['ORD']);
+    expect(await world.shown(backup)).toMatchObject({ status: 'DELETE_FAILED', fault: { code: 'object-locked' } });
+
+    world.clock.set(until);
+    await world.pass(60_000);
+    await world.lookForStranded();
+    expect(await world.attempt(backup)).toBe('finished');
+    expect(await world.heldIn(backup)).toEqual([]);
+    expect((await world.typesOf(backup)).at(-1)).toBe('BackupDeleted');
+  });
+
   it('goes on wherever it was cut off', async () => {
     const backup = await world.store({ copies: ['IAD', 'ORD'] });
     await world.askForDeletion(backup);

@@ -12,7 +12,7 @@ import {
   endAllOf,
   endServersOn,
   freePort,
-  listensOn,
+  listenersOn,
   Movement,
   type PostgresPrograms,
   type SystemUser,
@@ -168,7 +168,8 @@ export class GuestServer implements HostedServer {
   /** Whether it is this server who answers: any other process of the machine might take its port. */
   private isListening(): boolean {
     const { user, isAlone } = this.place;
-    return !user || !isAlone || listensOn(this.port, user) !== false;
+    const listeners = listenersOn(this.port);
+    return !user || !isAlone || !listeners || (listeners.length > 0 && listeners.every((uid) => uid === user.uid));
   }
 }
 

@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { GuestUsers, insteadOfRoot, postgresPrograms, ServiceFault } from '@strongroom/server-processes';
+import { GuestUsers, insteadOfRoot, listenersOn, postgresPrograms, ServiceFault } from '@strongroom/server-processes';
 import { EngineFault } from '../../engine-fault.js';
 import type { Guests } from '../../guests.js';
 import { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from '../../server-host.js';
@@ -41,6 +41,13 @@ export class PostgresqlHost extends ServerHost {
 
   find(instanceId: string): Promise<HostedData | undefined> {
     return this.of(instanceId).restored();
+  }
+
+  /** Nobody's password is sent to a guest that has taken the port of one which does not run. */
+  override async serves(instanceId: string, port: number): Promise<boolean> {
+    if (!(await this.find(instanceId))) return false;
+    const user = this.users?.of(instanceId);
+    return !user || (listenersOn(port) ?? []).every((uid) => uid === user.uid);
   }
 
   build(instanceId: string, attempt: number): Promise<Build | undefined> {
