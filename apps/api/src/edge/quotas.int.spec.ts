@@ -40,7 +40,7 @@ describe('a quota', () => {
   });
 
   it('of built servers counts what is built and what is to be, and not what could not be built', async () => {
-    await open('built-servers=1', { STRONGROOM_INSTANCES_DIR: '/var/lib/strongroom/instances' });
+    await open('built-servers=1', { STRONGROOM_INSTANCES_DIR: '/srv/built', STRONGROOM_BUILT_SERVERS: 'on' });
     const instance = await gateway.register();
     const backup = await gateway.backup(instance);
     await gateway.run(backup, instance, 'completed');

@@ -28,11 +28,12 @@ export const builtServerJob: JobKind<SchedulerParts> = {
   missing: async ({ config, unfinished }, after) =>
     config.instancesFolder === undefined ? { found: [], end: undefined } : unfinished.builds(after),
   perform(parts, job, hold) {
-    const { instancesFolder: folder } = parts.config;
+    const { instancesFolder: folder, guests, freeSpaceReserveBytes } = parts.config;
     if (folder === undefined) return performWithoutServers(parts, job);
-    const { hostLane: lane = '', config } = parts;
+    const { hostLane: lane = '' } = parts;
     const hasRoom = () => hasRoomIn(parts, lane);
-    return new BuiltServer({ ...parts, folder, guests: config.guests, lane, hasRoom }, job, hold).perform();
+    const host = { folder, guests, freeSpaceReserveBytes, lane, hasRoom };
+    return new BuiltServer({ ...parts, ...host }, job, hold).perform();
   },
   measure({ config, jobs, metrics }) {
     if (config.instancesFolder === undefined) return;

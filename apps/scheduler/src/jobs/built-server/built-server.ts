@@ -34,7 +34,9 @@ import {
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
 import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
-import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, type Vaults } from '@strongroom/vault';
+import { canPass, isOfVault } from './build-faults.js';
+import { DiskRoom } from './disk-room.js';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
@@ -47,6 +49,8 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   restorerFor: (type: DatastoreType) => Restorer;
   folder: string;
   guests?: Guests;
+  /** What the disk of the folder keeps free. */
+  freeSpaceReserveBytes?: number;
   /** The lane of the servers that have their data in the folder. Default: that of the job. */
   lane?: string;
   /** Whether this host has room for another server. Default: it has. */
@@ -76,6 +80,7 @@ const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
   private readonly ledger: LeasedLedger;
+  private readonly room: DiskRoom;
   /** The event that has asked for the server. */
   private requested: RecordedEvent | undefined;
 
@@ -85,6 +90,7 @@ export class BuiltServer {
     private readonly hold: Hold,
   ) {
     this.ledger = new LeasedLedger(parts, { what: `the server of instance ${job.id}`, signal: hold.signal });
+    this.room = new DiskRoom(parts.folder, parts.freeSpaceReserveBytes ?? 0);
   }
 
   /**
@@ -215,7 +221,9 @@ export class BuiltServer {
     if ('request' in backup) {
       mustBelong(`Backup ${backupId} does not belong to the account of instance ${instanceId}.`, backup, { accountId });
     }
-    const expectedSha256 = 'request' in backup ? backup.completed?.sha256 : undefined;
+    const { rawBytes = 0, sha256: expectedSha256 } = ('request' in backup ? backup.completed : undefined) ?? {};
+    // An incremental takes more, with what it is built on: the room is looked at on the way, too.
+    await this.room.mustHold(rawBytes);
     const regions = [homeRegion, ...vaults.regions.filter((region) => region !== homeRegion)];
     const faults: unknown[] = [];
     for (const region of regions) {
@@ -238,18 +246,21 @@ export class BuiltServer {
     attempt: Build,
   ): Promise<void> {
     let doneBytes = 0;
-    await restoreBackup({
-      vault: endingWith(this.parts.vaults.of(region), this.hold.signal),
-      ...backup,
-      standsAlone: true,
-      directory: attempt.directory,
-      restorerFor: this.parts.restorerFor,
-      signal: this.hold.signal,
-      progress: (bytes) => {
-        doneBytes += bytes;
-        this.hold.progress(doneBytes, null);
-      },
-    });
+    await this.room.watch(this.hold.signal, (signal, wrote) =>
+      restoreBackup({
+        vault: endingWith(this.parts.vaults.of(region), signal),
+        ...backup,
+        standsAlone: true,
+        directory: attempt.directory,
+        restorerFor: this.parts.restorerFor,
+        signal,
+        progress: (bytes) => {
+          doneBytes += bytes;
+          this.hold.progress(doneBytes, null);
+          wrote(bytes);
+        },
+      }),
+    );
     this.hold.signal.throwIfAborted();
     await attempt.finish(region);
   }
@@ -405,15 +416,4 @@ export class BuiltServer {
     const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
     return source.is === 'registered' && source.accountId === accountId ? source : undefined;
   }
-}
-
-/** Whether the vault may give the backup later, or the restore was ended by what may not come again. */
-function canPass(error: unknown): boolean {
-  if (error instanceof EngineFault) return error.code === 'engine-process-ended';
-  return error instanceof VaultFault && error.retryable;
-}
-
-/** Whether the fault is the vault's: another region may hold what this one has lost. */
-function isOfVault(error: unknown): error is VaultFault | EngineFault {
-  return error instanceof VaultFault || (error instanceof EngineFault && error.code === 'backup-content-invalid');
 }

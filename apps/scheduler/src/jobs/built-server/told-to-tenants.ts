@@ -15,6 +15,7 @@ const told = {
 /** What the system says of a folder that can't be used. */
 const unusable = new Set([
   'ENOENT',
+  'EEXIST',
   'EACCES',
   'EPERM',
   'EROFS',
@@ -33,6 +34,7 @@ export async function endedByItself({ ended }: HostedServer): Promise<EngineFaul
 
 /** What a tenant is told of an error: the sentence of a fault, and nothing of the system or of a path of this machine. */
 export function forTenant(error: unknown): unknown {
+  if (error instanceof Fault && error.told !== error.message) return error;
   const isOfFolder = error instanceof EngineFault && error.code === 'restore-target-unusable';
   if (isOfFolder || (!(error instanceof Fault) && unusable.has(codeOf(error)))) {
     return new EngineFault('restore-target-unusable', told.unusable, { cause: error });

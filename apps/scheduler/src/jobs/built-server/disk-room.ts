@@ -1,0 +1,58 @@
+/**
+ * Keeps some space free on the disk of the built servers: a restore that does not fit beside it is not begun, and one that turns out to
+ * be larger ends before the disk is full.
+ */
+import { statfs } from 'node:fs/promises';
+import { EngineFault } from '@strongroom/engines';
+
+/** So many bytes are restored between two looks at the disk. */
+const lookEachBytes = 67_108_864;
+const told = 'There is no room for the server on the disk of the built servers.';
+
+export class DiskRoom {
+  constructor(
+    private readonly folder: string,
+    private readonly reserveBytes: number,
+    /** How many bytes are free where a folder lies. */
+    private readonly freeBytes = freeBytesAt,
+  ) {}
+
+  /** @throws {EngineFault} `restore-target-unusable`, when so many bytes do not fit beside the reserve */
+  async mustHold(bytes: number): Promise<void> {
+    if (this.reserveBytes === 0) return;
+    const free = await this.freeBytes(this.folder);
+    if (free - bytes >= this.reserveBytes) return;
+    const [freeMib, neededMib, keptMib] = [free, bytes, this.reserveBytes].map((each) => Math.floor(each / 1_048_576));
+    const message = `There is no room for the server in ${this.folder}: ${freeMib} MiB are free, ${neededMib} MiB are to be written, and ${keptMib} MiB stay free (STRONGROOM_FREE_SPACE_RESERVE_MIB).`;
+    throw new EngineFault('restore-target-unusable', message, { told });
+  }
+
+  /**
+   * Runs a restore, which calls `wrote` with each piece that it has written.
+   * @param signal ends the restore
+   * @throws {EngineFault} when the room gets too little meanwhile: the signal has ended the restore then
+   */
+  async watch<T>(
+    signal: AbortSignal,
+    restore: (signal: AbortSignal, wrote: (bytes: number) => void) => Promise<T>,
+  ): Promise<T> {
+    const ending = new AbortController();
+    let sinceBytes = 0;
+    const wrote = (bytes: number) => {
+      sinceBytes += bytes;
+      if (sinceBytes < lookEachBytes) return;
+      sinceBytes = 0;
+      this.mustHold(0).catch((fault: unknown) => ending.abort(fault));
+    };
+    try {
+      return await restore(AbortSignal.any([signal, ending.signal]), wrote);
+    } catch (error) {
+      throw ending.signal.aborted && !signal.aborted ? ending.signal.reason : error;
+    }
+  }
+}
+
+async function freeBytesAt(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
