@@ -75,6 +75,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: whole,
       idempotent_request: whole,
       request_count: kept,
+      audit_entry: whole,
+      audit_export: kept,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.

@@ -33,6 +33,8 @@ import { AppendTogether1700000000047 } from './migrations/0047-append-together.j
 import { MarkedDeletions1700000000053 } from './migrations/0053-marked-deletions.js';
 import { Roles1700000000057 } from './migrations/0057-roles.js';
 import { LedgerLinks1700000000058 } from './migrations/0058-ledger-links.js';
+import { Audit1700000000060 } from './migrations/0060-audit.js';
+import { AuditedEvents1700000000061 } from './migrations/0061-audited-events.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -69,4 +71,6 @@ export const migrations = [
   MarkedDeletions1700000000053,
   Roles1700000000057,
   LedgerLinks1700000000058,
+  Audit1700000000060,
+  AuditedEvents1700000000061,
 ] as const;

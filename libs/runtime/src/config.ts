@@ -2,10 +2,12 @@
  * Reads the configuration of an app once, from its environment. One error names every wrong variable with what it must
  * be, and never shows the value of a secret.
  */
-import { Fault } from '@strongroom/contracts';
+import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
+import * as audit from './settings/audit.js';
 import * as deletion from './settings/deletion.js';
+import { mustBe } from './settings/forms.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -35,11 +37,20 @@ export type IdentityConfig =
       url: URL;
       user: { name: string; domain: string; password: string; project: string; projectDomain: string };
       account: 'project-id' | 'project-name';
+      /** The domain whose projects have accounts by their names. */
+      accountDomain: string;
       /** Our role for each of Keystone's. */
       roles: ReadonlyMap<string, string>;
       cacheMs: number;
       timeoutMs: number;
     };
+
+/** How the audit is kept, and where it is written besides. */
+export interface AuditConfig {
+  keptDays: number;
+  file?: string;
+  syslog?: { host: string; port: number };
+}
 
 /** How backups are kept from whoever may delete them. */
 export interface DeletionConfig {
@@ -73,6 +84,9 @@ export interface AppConfig {
   copyRegions: readonly string[];
   /** Only the API has it. */
   identity?: IdentityConfig;
+  audit: AuditConfig;
+  /** The rights of each role. */
+  roles: Roles;
   /** The newest key, of 32 bytes. */
   secretKey?: Buffer;
   /** The keys before it, which open what they have sealed; left out when there are none. */
@@ -132,6 +146,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
   if (given.value(ledgerAndFeed.feed) === 'kafka') refuse(app, problemsOfKafka(given));
+  const roles = given.valueIfSet(identity.roles) ?? usualRoles;
+  if (app === 'api') refuse(app, problemsOfIdentity(given, roles));
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
@@ -150,6 +166,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     vaults,
     copyRegions: [...vaults.keys()].filter((region) => region !== homeRegion),
     ...(app === 'api' && { identity: identityOf(given) }),
+    audit: auditOf(given),
+    roles,
     ...(secretKey !== undefined && { secretKey }),
     ...(formerSecretKeys.length > 0 && { formerSecretKeys }),
     ...(secretKeyFile !== undefined && { secretKeyFile }),
@@ -220,6 +238,34 @@ function feedOf(given: GivenSettings): FeedConfig {
   return { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [], ...(security && { security }) };
 }
 
+function auditOf(given: GivenSettings): AuditConfig {
+  const file = given.valueIfSet(audit.auditFile);
+  const syslog = given.valueIfSet(audit.auditSyslog);
+  return { keptDays: given.value(audit.auditDays), ...(file !== undefined && { file }), ...(syslog && { syslog }) };
+}
+
+/** A token in clear on the way is everybody's, and a role that nobody knows gives no rights. */
+function problemsOfIdentity(given: GivenSettings, roles: Roles): ConfigProblem[] {
+  const url = given.valueIfSet(identity.keystoneUrl);
+  if (given.value(identity.identity) !== 'keystone' || !url) return [];
+  const problems: ConfigProblem[] = [];
+  if (url.protocol === 'http:' && !isLoopback(url) && given.value(identity.keystonePlaintext) !== '1') {
+    const problem = `is http for another machine, so that every token would go there in clear: use https, or set ${identity.keystonePlaintext.name}=1`;
+    problems.push({ variable: identity.keystoneUrl.name, problem });
+  }
+  const unknown = [...given.value(identity.keystoneRoles).values()].filter((role) => !roles.has(role));
+  if (unknown.length > 0) {
+    const there = [...roles.keys()].join(', ');
+    const problem = `${mustBe(identity.keystoneRolesForm)}. It has ${unknown.join(', ')}; there are ${there}, and ${identity.roles.name} adds others`;
+    problems.push({ variable: identity.keystoneRoles.name, problem });
+  }
+  return problems;
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
 function identityOf(given: GivenSettings): IdentityConfig {
   const url = given.valueIfSet(identity.keystoneUrl);
   if (given.value(identity.identity) === 'static' || !url) {
@@ -236,6 +282,7 @@ function identityOf(given: GivenSettings): IdentityConfig {
       projectDomain: given.value(identity.keystoneProjectDomain),
     },
     account: given.value(identity.keystoneAccount),
+    accountDomain: given.value(identity.keystoneAccountDomain),
     roles: given.value(identity.keystoneRoles),
     cacheMs: given.value(identity.keystoneCache),
     timeoutMs: given.value(identity.keystoneTimeout),

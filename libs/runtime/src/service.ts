@@ -2,7 +2,7 @@
  * Opens and closes an app: Nest on Fastify, with ids for requests, health and metrics. It changes nothing of the process, so
  * a test can open several apps in one; `bootstrap` is the process around an app.
  */
-import type { IncomingMessage, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -10,7 +10,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { messageOf } from '@strongroom/contracts';
 import { type FastifyHttpOptions, LogController } from 'fastify';
 import type { AppConfig } from './config.js';
-import { followRequests, requestIdOf } from './http-requests.js';
+import { followRequests } from './http-requests.js';
 import { NestLog } from './log.js';
 import { type RuntimeParts, runtimeModule } from './runtime-module.js';
 import { SilentConnections } from './silent-connections.js';
@@ -59,7 +59,7 @@ export async function openService<C extends AppConfig>(
     bodyLimit,
     trustProxy: false,
     requestTimeout: slowestRequestMs,
-    genReqId: (request: IncomingMessage) => requestIdOf(request, ids),
+    genReqId: () => ids.next(),
     // Fastify logs only its faults, because we log ourselves that it listens and whom it has answered.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),

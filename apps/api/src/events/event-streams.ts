@@ -4,13 +4,15 @@
  * any more, the stream says so and begins anew. A client that reads slowly costs no memory, since the stream waits for it.
  */
 import { once } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import { Inject, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
 import { LedgerIdentity } from '@strongroom/feed';
-import { Identity, mayDo } from '@strongroom/identity';
+import { hasRight, Identity } from '@strongroom/identity';
 import { isOutage, Ledger } from '@strongroom/ledger';
-import { type Logger, loggerToken } from '@strongroom/runtime';
+import { type AppConfig, configToken, type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Reach } from '../edge/caller.js';
 import { HttpFault, unavailable } from '../edge/http-fault.js';
 import { uuidOf } from '../edge/parse.js';
 import { eventResource } from './resource.js';
@@ -27,8 +29,7 @@ export interface StreamTimings {
 /** A position in the ledger, the id of the last event that the client has seen, or the newest event. */
 export type StreamStart = number | { seen: string } | 'now';
 
-export interface StreamAsked {
-  accountId: string;
+export interface StreamAsked extends Reach {
   /** The stream begins after it. */
   from: StreamStart;
   request: FastifyRequest;
@@ -56,6 +57,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     @Inject(loggerToken) readonly log: Logger,
     @Inject(streamTimingsToken) readonly timings: StreamTimings,
     @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
+    @Inject(configToken) readonly config: Pick<AppConfig, 'roles'>,
   ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
@@ -111,7 +113,7 @@ class EventStream {
   private isNews = false;
 
   constructor(
-    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings' | 'ledgerIdentity'>,
+    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings' | 'ledgerIdentity' | 'config'>,
     private readonly asked: StreamAsked,
   ) {}
 
@@ -196,7 +198,14 @@ class EventStream {
   private async next(): Promise<RecordedEvent[]> {
     try {
       await this.goBackIfLost();
-      return await this.parts.ledger.followAccount(this.asked.accountId, this.place.position, batchSize);
+      const { accountId, instances } = this.asked;
+      const { ledger } = this.parts;
+      if (instances === undefined) return await ledger.followAccount(accountId, this.place.position, batchSize);
+      const newest = await ledger.newestOf(accountId);
+      const events = await ledger.followAccount(accountId, this.place.position, batchSize, instances);
+      // What is of other instances is looked at once.
+      if (events.length === 0) this.place = { ...this.place, position: Math.max(newest, this.place.position) };
+      return events;
     } catch (error) {
       if (!isOutage(error)) throw error;
       this.parts.log.debug({ err: error }, 'an event stream waits for the database');
@@ -248,10 +257,14 @@ class EventStream {
   }
 
   private async isStillTrusted(): Promise<boolean> {
-    const { accountId, request } = this.asked;
+    const { accountId, instances, request } = this.asked;
     const token = request.headers['x-auth-token'];
     const principal = await this.parts.identity.authenticate(typeof token === 'string' ? token : undefined);
-    return principal?.accountId === accountId && mayDo(principal, request.method);
+    return (
+      principal?.accountId === accountId &&
+      hasRight(principal, 'event.read', this.parts.config.roles) &&
+      isDeepStrictEqual(principal.instances, instances)
+    );
   }
 
   private async write(text: string): Promise<void> {

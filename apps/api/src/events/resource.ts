@@ -23,5 +23,8 @@ export function eventResource({
     correlation_id: context.correlationId,
     causation_id: context.causationId,
     actor: context.actor,
+    actor_details: context.actorDetails ?? null,
+    client_request_id: context.clientRequestId ?? null,
+    client_correlation_id: context.clientCorrelationId ?? null,
   };
 }

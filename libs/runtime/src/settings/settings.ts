@@ -1,4 +1,5 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as audit from './audit.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -30,16 +31,22 @@ export const settings: readonly Setting<unknown>[] = [
   service.publicUrl,
   identity.identity,
   identity.tokensPath,
+  identity.roles,
   identity.keystoneUrl,
+  identity.keystonePlaintext,
   identity.keystoneUser,
   identity.keystoneUserDomain,
   identity.keystonePassword,
   identity.keystoneProject,
   identity.keystoneProjectDomain,
   identity.keystoneAccount,
+  identity.keystoneAccountDomain,
   identity.keystoneRoles,
   identity.keystoneCache,
   identity.keystoneTimeout,
+  audit.auditDays,
+  audit.auditFile,
+  audit.auditSyslog,
   deletion.deletionDelay,
   deletion.minimumRetention,
   deletion.bulkDeletionLimit,
