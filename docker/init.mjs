@@ -5,6 +5,7 @@
  * node init.mjs                prepares
  * node init.mjs show [NAME]    prints one secret, or the names of all
  * node init.mjs rotate-key     puts a new key first in the ring that seals credentials, and prepares
+ * node init.mjs drop-key ID    drops a former key, under which nothing is sealed any more, and prepares
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -15,6 +16,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -125,14 +127,52 @@ function show(name) {
 
 /** The former keys stay, for what they have sealed. The API seals it anew. */
 function rotateKey() {
+  changeRing((ring) => [kept['secret-key'](), ...ring]);
+}
+
+function dropKey(id) {
+  changeRing((ring) => {
+    const at = ring.findIndex((key) => idOf(key) === id);
+    if (at > 0) return ring.filter((_, index) => index !== at);
+    const former = ring.slice(1).map(idOf).join(', ') || 'none';
+    throw new Error(
+      at === 0
+        ? `key ${id} is the first and seals credentials: rotate-key puts another in its place`
+        : `there is no key ${id} to drop; the former keys are: ${former}`,
+    );
+  });
+}
+
+/** As `strongroom keys list` names it. */
+function idOf(key) {
+  const bytes = Buffer.from(key, 'base64');
+  return createHash('sha256').update('strongroom key id\n').update(bytes).digest('hex').slice(0, 16);
+}
+
+/** A service may seal under a new key at once. So two that change the ring at a time must not lose a key: the second is refused. */
+function changeRing(change) {
   const file = join(keptIn, 'secret-key');
-  const former = existsSync(file) ? [readFileSync(file, 'utf8').trim()] : [];
-  write(file, [kept['secret-key'](), ...former].join(','));
-  prepare();
+  const held = `${file}.held`;
+  try {
+    writeFileSync(held, '', { flag: 'wx' });
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    throw new Error(
+      `somebody else changes the ring now, or was stopped while doing so. Try again, or remove ${held} when nobody does: docker compose run --rm --entrypoint rm init ${held}`,
+    );
+  }
+  try {
+    const ring = existsSync(file) ? readFileSync(file, 'utf8').trim().split(',') : [];
+    write(file, change(ring).join(','));
+    prepare();
+  } finally {
+    rmSync(held, { force: true });
+  }
 }
 
 const [command, name] = process.argv.slice(2);
 if (command === undefined) prepare();
 else if (command === 'show') show(name);
 else if (command === 'rotate-key') rotateKey();
-else throw new Error(`unknown command "${command}"; there are: show [NAME], rotate-key`);
+else if (command === 'drop-key') dropKey(name);
+else throw new Error(`unknown command "${command}"; there are: show [NAME], rotate-key, drop-key ID`);

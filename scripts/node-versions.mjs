@@ -1,13 +1,16 @@
 /**
  * The versions of Node that Strongroom runs on, and the two that it is tested on. A tested version that this machine does
- * not have comes from its npm package; it is fetched once and kept in `.strongroom/`.
+ * not have comes from its npm package; it is fetched once and kept in `.strongroom/`. `test/services/npm-digests.json` has the
+ * digest of each package.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const digests = JSON.parse(readFileSync(join(root, 'test', 'services', 'npm-digests.json'), 'utf8'));
 const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 export const testedNodes = { oldest: '20.20.2', newest: '24.21.0' };
@@ -38,6 +41,13 @@ export function packageOf(version, { platform, arch } = process) {
   return `${prefix}-${platform === 'win32' ? 'win' : platform}-${arch}@${version}`;
 }
 
+/** @throws when the archive of a package is not the one of the list */
+export function checkDigest(name, archive) {
+  const found = `sha512-${createHash('sha512').update(archive).digest('base64')}`;
+  const expected = digests[name] ?? 'in npm-digests.json';
+  if (found !== expected) throw new Error(`the digest of ${name} is ${found}, and should be ${expected}`);
+}
+
 /**
  * The path of a program `node` of the same major version: this process's own where that will do.
  * Two processes that fetch it at once both succeed.
@@ -54,6 +64,7 @@ export function nodeOf(version) {
   try {
     run('npm', 'pack', '--silent', packageOf(version));
     const [archive] = readdirSync(unfinished);
+    checkDigest(packageOf(version), readFileSync(join(unfinished, archive)));
     run('tar', '-xzf', archive, '--strip-components=1', 'package/bin');
     rmSync(join(unfinished, archive));
     const found = run(join(unfinished, 'bin', 'node'), '--version').trim();

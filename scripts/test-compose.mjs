@@ -108,6 +108,9 @@ const stack = (port) => {
       ]),
     restart: () => compose(['restart']),
     secret: (name) => compose(['run', '--rm', '--no-TTY', 'init', 'show', name]),
+    keys: () => compose(['exec', '--no-TTY', 'api', 'node', 'dist/apps/cli/src/main.js', 'keys', 'list']),
+    init: (...args) => compose(['run', '--rm', '--no-TTY', 'init', ...args]),
+    logOf: (service) => compose(['logs', '--no-color', '--no-log-prefix', service]),
     inside: (service, command) => compose(['exec', '--no-TTY', service, 'sh', '-c', command]),
     published: () => containers('{{.Name}}{{range $port, $to := .HostConfig.PortBindings}} {{$port}} {{$to}}{{end}}'),
     startTimes: () => containers('{{.Name}} {{.State.StartedAt}}'),
@@ -289,6 +292,14 @@ async function drive(own, port) {
     assert.deepEqual(await everything(), before);
     await proveVaults(first);
   });
+  await check('a new key seals the credentials while everything runs, and the former one is dropped', async () => {
+    await own.init('rotate-key');
+    const former = await eventually('nothing sealed under the former key', 120_000, async () =>
+      /\(seals\)\n([0-9a-f]{16}) +0$/.exec(await own.keys())?.at(1),
+    );
+    await own.init('drop-key', former);
+    assert.ok(!(await own.keys()).includes(former));
+  });
   const second = await check('after the restart another run makes a backup and two copies', async () => {
     await runNow();
     return completedBackup(api, instanceId, [first.backup.id]);
@@ -308,6 +319,10 @@ async function drive(own, port) {
       return left === '' ? true : undefined;
     });
     await proveVaults(second);
+  });
+  await check('the database has refused no statement to the role of a service', async () => {
+    const refused = (await own.logOf('database')).split('\n').filter((line) => line.includes('permission denied'));
+    assert.deepEqual([...new Set(refused.map((line) => line.replace(/^.*ERROR: +/, '')))], []);
   });
 }
 

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { builtServersIn } from './services/built-servers.js';
 import { eventually } from './services/eventually.js';
 
 let customer: CustomerDatabase;
@@ -24,7 +25,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-instances-'));
   // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   await chmod(folder, 0o711);
-  strongroom = await Deployment.create({ env: { STRONGROOM_INSTANCES_DIR: folder } });
+  strongroom = await Deployment.create({ env: builtServersIn(folder) });
   [api, scheduler] = await strongroom.startAll();
 });
 afterEach(async () => {

@@ -3,7 +3,7 @@
  * A test can start, stop and kill each of them.
  */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyOf, Client } from '@strongroom/client';
@@ -14,7 +14,7 @@ import {
   type postBackups,
   type postSchedules,
 } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
+import { createDataSource, grants, serviceNames } from '@strongroom/database';
 import { backupDecider, copyId, scheduledBackupId } from '@strongroom/domain';
 import { execute, Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
@@ -135,11 +135,24 @@ export class Deployment {
     await Promise.all([...this.processes].map((each) => each.kill()));
   }
 
-  /** Ends every process and removes everything. */
+  /** Ends every process and removes everything. @throws {Error} when the database has refused a statement to the role of a service */
   async remove(): Promise<void> {
     await this.stopAll();
     await this.database.drop();
+    const refused = await this.refusedByDatabase();
     await rm(this.folder, { recursive: true, force: true });
+    if (refused.length > 0) throw new Error(`the grants lack what a service does: ${refused.join('; ')}`);
+  }
+
+  /** What the logs say of statements for which a service's role had no right. */
+  private async refusedByDatabase(): Promise<string[]> {
+    const logs = await Promise.all(serviceNames.map((app) => readFile(this.logFile(app), 'utf8').catch(() => '')));
+    const names = serviceNames.flatMap((app) => [...Object.keys(grants[app].tables), ...grants[app].functions]);
+    const ours = [...new Set(names.map((name) => name.replace(/\(.*/, '')))].join('|');
+    return serviceNames.flatMap((app, index) => {
+      const found = logs[index]?.match(new RegExp(`permission denied for \\w+ (?:${ours})\\b`, 'g')) ?? [];
+      return [...new Set(found)].map((refusal) => `${app}: ${refusal}`);
+    });
   }
 
   token(role: 'admin' | 'observer' = 'admin'): string {
@@ -298,8 +311,8 @@ export class Deployment {
   jobsDone(): Promise<void> {
     return eventually(
       async () => {
-        const [row] = await this.query("select count(*)::int as jobs from job where kind <> 'sweep'");
-        if (row?.jobs !== 0) throw new Error(`${row?.jobs} jobs are left`);
+        const left = await this.query("select kind, id, failures, lease_owner from job where kind <> 'sweep'");
+        if (left.length > 0) throw new Error(`jobs are left: ${JSON.stringify(left)}`);
       },
       { withinMs: 30_000 },
     );

@@ -6,6 +6,7 @@ import pg from 'pg';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase, chainMarker } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { builtServersIn } from './services/built-servers.js';
 import { eventually } from './services/eventually.js';
 
 let customer: CustomerDatabase;
@@ -100,7 +101,7 @@ describe('a process that is killed', () => {
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-frozen-'));
     // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
     await chmod(folder, 0o711);
-    const env = { STRONGROOM_INSTANCES_DIR: folder };
+    const env = builtServersIn(folder);
     const api = await strongroom.start('api', env);
     const frozen = await strongroom.start('scheduler', env);
     let other: AppProcess | undefined;

@@ -20,11 +20,7 @@ let client: PythonPrograms | undefined;
 let instanceId: string;
 
 beforeAll(async () => {
-  client = await pythonPackages({
-    name: 'openstack-client-6.0.0-8.0.0',
-    requirements: ['python-openstackclient==6.0.0', 'python-troveclient==8.0.0', 'setuptools==79.0.1'],
-    part: 'openstack-client',
-  });
+  client = await pythonPackages({ name: 'openstack-client-6.0.0-8.0.0', part: 'openstack-client' });
   customer = await CustomerDatabase.start({ megabytes: 5 });
   strongroom = await Deployment.create();
   [api] = await strongroom.startAll();

@@ -1,7 +1,7 @@
 /** Each service in a role of its own: what it writes is what it may write, and one role for all works too. */
 import { readFile } from 'node:fs/promises';
 import { afterEach, expect, it } from '@jest/globals';
-import { grants, roleOf, serviceNames } from '@strongroom/database';
+import { grants, roleOf, type ServiceName, serviceNames } from '@strongroom/database';
 import pg from 'pg';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
@@ -29,6 +29,9 @@ const seldom: Readonly<Record<string, string>> = {
   'relay_cursor insert': 'another process has begun to relay',
   'relay_cursor update': 'another process relays',
   'ledger_identity insert': 'another process has named the ledger',
+  'ledger_identity update': 'a role without a right has named the ledger first',
+  'ledger_identity delete': 'the ledger has had many names',
+  'dead_letter delete': 'a letter was replayed a month ago',
   'instance_credential insert': 'a server was built from a backup',
   'instance_credential update': 'a credential is sealed anew',
   'instance_credential delete': 'what nobody needs is removed after an hour',
@@ -60,32 +63,27 @@ it('each service writes what it may write, and nothing is refused to it', async 
   const client = deployment.client(api);
   const instanceId = await deployment.register(api, customer.server);
   await customer.query(`alter role backup password 'another'`);
-  await client.instances.change(instanceId, { connection: { password: 'another' } });
+  await client.instances.change(instanceId, { verify: false, connection: { password: 'another' } });
   const scheduleId = await deployment.schedule(api, instanceId);
   const first = await deployment.runNow(api, scheduleId);
   await deployment.untilCopied(api, first);
   const asked = { name: 'by hand', instance: instanceId, parent_id: first };
   const { id: second } = await client.backups.create(asked, { idempotencyKey: 'the-second' });
   await deployment.until(api, second, ({ status }) => status === 'COMPLETED');
+  // An operator has all views folded anew.
+  await onDatabase((owner) => owner.query('update view_head set position = 0'));
+  await deployment.untilCopied(api, first);
   await client.backups.delete(second);
+  // Its copies go with it.
+  await client.backups.delete(first);
   await client.schedules.delete(scheduleId);
+  await deployment.jobsDone();
   await client.instances.delete(instanceId);
   await deployment.jobsDone();
   const written = await eventually(
     async () => {
       const found = await onDatabase(writes);
-      for (const service of serviceNames) {
-        for (const [table, allowed] of Object.entries(grants[service].tables)) {
-          for (const verb of allowed.filter((each) => each !== 'select')) {
-            const write = `${table} ${verb}`;
-            if (seldom[write] !== undefined) continue;
-            // Whoever comes first folds the views, so each service must be able to.
-            const writers = /_view$|^view_head$/.test(table) ? serviceNames : [service];
-            const by = writers.filter((each) => found.includes(`${roleOf(each)} ${write}`));
-            expect({ write, by }).not.toEqual({ write, by: [] });
-          }
-        }
-      }
+      expect(serviceNames.flatMap((service) => unused(service, found))).toEqual([]);
       return found;
     },
     { withinMs: 30_000 },
@@ -99,11 +97,28 @@ it('each service writes what it may write, and nothing is refused to it', async 
 it('one role for all services works, and each of them says what that means', async () => {
   deployment = await Deployment.create({ roles: 'one' });
   const [api] = await deployment.startAll();
-  expect((await fetch(`${api.url}/health/ready`)).status).toBe(200);
+  await eventually(async () => expect((await fetch(`${api.url}/health/ready`)).status).toBe(200), {
+    withinMs: 20_000,
+  });
   for (const app of serviceNames) {
     expect(await readFile(deployment.logFile(app), 'utf8')).toContain("owns the ledger's tables");
   }
 }, 120_000);
+
+/** The writes that the service has a right to and has not made, of those that every run makes. */
+function unused(service: ServiceName, found: readonly string[]): string[] {
+  const writes = Object.entries(grants[service].tables).flatMap(([table, allowed]) =>
+    allowed.filter((verb) => verb !== 'select').map((verb) => `${table} ${verb}`),
+  );
+  return writes
+    .filter((write) => seldom[write] === undefined)
+    .filter((write) => {
+      // Whoever comes first folds the views, so each service must be able to.
+      const writers = /_view |^view_head /.test(write) ? serviceNames : [service];
+      return !writers.some((each) => found.includes(`${roleOf(each)} ${write}`));
+    })
+    .map((write) => `${service}: ${write}`);
+}
 
 /** Notes who writes to which table as itself. What a function does with the rights of its owner is not noted. */
 async function watchWrites(client: pg.Client): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { patienceNow } from './patience.js';
 
 export interface FreezingDatabase {
   /** The address for the process that freezes. */
@@ -26,7 +27,7 @@ export async function freezingDatabase(databaseUrl: string, at: RegExp): Promise
   }).then(() => {
     setTimeout(() => {
       isOver = true;
-    }, momentMs);
+    }, momentMs * patienceNow());
   });
   const sockets: Socket[] = [];
   const proxy = createServer((client) => {

@@ -45,11 +45,7 @@ export class Keystone {
 
   /** Undefined, with a message, where Keystone cannot be installed. */
   static async start(options: { tokenSeconds: number }): Promise<Keystone | undefined> {
-    const programs = await pythonPackages({
-      name: 'keystone-30.0.0',
-      requirements: ['keystone==30.0.0'],
-      part: 'keystone',
-    });
+    const programs = await pythonPackages({ name: 'keystone-30.0.0', part: 'keystone' });
     if (!programs) return undefined;
     const keystone = new Keystone(programs, await mkdtemp(join(tmpdir(), 'strongroom-keystone-')), await freePort());
     await keystone.configure(options.tokenSeconds);

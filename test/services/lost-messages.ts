@@ -21,6 +21,7 @@ import {
   type Service,
 } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
+import { builtServersIn } from './built-servers.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 export const accountId = 'acme';
@@ -100,10 +101,11 @@ export class LostMessages {
       STRONGROOM_FEED: 'embedded',
       // The servers and the vaults of these tests never come: each fault ends its backup.
       STRONGROOM_CATCH_UP_MINUTES: '0',
+      STRONGROOM_DELETION_DELAY_SECONDS: '0',
       STRONGROOM_HTTP_PORT: '0',
       STRONGROOM_VAULTS: regions.map(vault).join(','),
       STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
-      ...(app === 'scheduler' && { STRONGROOM_INSTANCES_DIR: this.folder }),
+      ...(app === 'scheduler' && builtServersIn(this.folder)),
     });
     const parts = runtimeParts(config, createLogger({ app, level: 'silent', to: { write() {} } }));
     this.services.push(

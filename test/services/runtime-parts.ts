@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ConfigOf, createLogger, loadConfig, type RuntimeParts, runtimeParts } from '@strongroom/runtime';
+import { builtServersIn } from './built-servers.js';
 
 export class SpecRuntime {
   private constructor(private readonly folder: string) {}
@@ -28,7 +29,7 @@ export class SpecRuntime {
         .map((region) => `${region}=${pathToFileURL(join(this.folder, region)).href}`)
         .join(','),
       STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
-      ...(app === 'scheduler' && { STRONGROOM_INSTANCES_DIR: this.folder }),
+      ...(app === 'scheduler' && builtServersIn(this.folder)),
     });
     return runtimeParts(config, createLogger({ app, level: 'silent', to: { write() {} } }));
   }

@@ -18,6 +18,11 @@ export interface Link {
   leave(): void;
   /** Ends the connection at both sides. With some bytes, the client gets these first. */
   cut(first?: Buffer): void;
+  /**
+   * Ends the connection as a server ends a session, in a piece that the server has sent: it says so behind the last whole message.
+   * Where the piece has no such place, it ends without a word.
+   */
+  end(bytes: Buffer): void;
 }
 
 /** Gives what is passed on of the piece; undefined passes on nothing. */
@@ -71,6 +76,10 @@ export class WireProxy {
         far.destroy();
         if (first && !near.destroyed) near.end(first);
         else near.destroy();
+      },
+      end: (bytes) => {
+        const { whole } = link;
+        link.cut(whole === undefined ? undefined : Buffer.concat([bytes.subarray(0, whole), endOfSession()]));
       },
     };
     for (const socket of [near, far]) {
@@ -127,9 +136,11 @@ function pass(bytes: Buffer | undefined, to: Socket): void {
   if (bytes && !to.destroyed && to.writable) to.write(bytes);
 }
 
-/** The message by which a server that is stopped ends a session: 57P01. A server sends it after whole messages only. */
-export function endOfSession(code = '57P01', message = 'terminating connection due to administrator command'): Buffer {
-  const fields = [`SFATAL`, `VFATAL`, `C${code}`, `M${message}`].map((field) => `${field}\0`).join('');
+/** The message by which a server that is stopped ends a session: 57P01. */
+function endOfSession(): Buffer {
+  const fields = ['SFATAL', 'VFATAL', 'C57P01', 'Mterminating connection due to administrator command']
+    .map((field) => `${field}\0`)
+    .join('');
   const body = Buffer.from(`${fields}\0`);
   const head = Buffer.alloc(5);
   head.write('E');

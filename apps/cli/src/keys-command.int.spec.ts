@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -56,11 +56,44 @@ describe('strongroom keys', () => {
     await expect(new Credentials(dataSource, ring()).get(bound)).resolves.toEqual({ password: 'secret' });
   });
 
+  it('loses no key, though several rotate at once, and one of them was killed', async () => {
+    const before = keys().map((key) => key.toString('base64'));
+    writeFileSync(`${file}.new`, 'half of a ri');
+    const refused = await run('rotate');
+    expect([refused.code, refused.output]).toEqual([2, expect.stringContaining('Somebody else changes')]);
+    expect(refused.output).toContain(`${file}.new`);
+    rmSync(`${file}.new`);
+    const rotations = await Promise.all(Array.from({ length: 4 }, () => run('rotate')));
+    const done = rotations.filter(({ code }) => code === 0);
+    expect(done.length).toBeGreaterThan(0);
+    expect(rotations.every(({ code }) => code === 0 || code === 2)).toBe(true);
+    expect(keys()).toHaveLength(before.length + done.length);
+    expect(
+      keys()
+        .slice(done.length)
+        .map((key) => key.toString('base64')),
+    ).toEqual(before);
+    for (const { id } of ring().all.slice(0, done.length)) {
+      expect(done.filter(({ output }) => output.includes(`Key ${id} is the first`))).toHaveLength(1);
+    }
+    expect(existsSync(`${file}.new`)).toBe(false);
+  });
+
+  it('names a key that the ring lacks, and under which something is sealed', async () => {
+    const missing = randomBytes(32);
+    const bound = { accountId: 'acme', instanceId: randomUUID(), endpoint };
+    await new Credentials(dataSource, missing).put(bound, { password: 'secret' });
+    const { id } = new KeyRing([missing]).newest;
+    const listed = await run('list');
+    expect(listed.output).toMatch(new RegExp(`${id} +1 +\\(not in the ring`));
+    await dataSource.query('delete from instance_credential where instance_id = $1', [bound.instanceId]);
+  });
+
   it('prints the new ring where it is asked to, and writes nothing then', async () => {
     const before = readFileSync(file, 'utf8');
     const { code, stdout } = await run('rotate', '--print');
     expect(code).toBe(0);
-    expect(secretKeysIn(stdout)).toHaveLength(2);
+    expect(secretKeysIn(stdout)).toHaveLength(keys().length + 1);
     expect(readFileSync(file, 'utf8')).toBe(before);
   });
 

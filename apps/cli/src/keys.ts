@@ -3,7 +3,7 @@
  * key is ever printed, unless the caller asks for it.
  */
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { Credentials, KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
@@ -102,13 +102,17 @@ function ringIn({ name, text }: Place): [Buffer, ...Buffer[]] {
 /** @throws {UsageFault} when no ring is known */
 function placeOf(given: string | undefined): Place {
   const path = given ?? process.env[`${variable}_FILE`]?.trim();
-  if (path) return { name: path, text: contentOf(path), write: (text) => replace(path, `${text}\n`) };
+  if (path) {
+    const text = contentOf(path);
+    return { name: path, text, write: (ring) => replace(path, text, `${ring}\n`) };
+  }
   const value = process.env[variable]?.trim();
   if (value) return { name: variable, text: value };
   if (existsSync(localSecrets)) {
-    const secrets = kept.parse(JSON.parse(contentOf(localSecrets)));
+    const before = contentOf(localSecrets);
+    const secrets = kept.parse(JSON.parse(before));
     const write = (secretKey: string) =>
-      replace(localSecrets, `${JSON.stringify({ ...secrets, secretKey }, null, 2)}\n`);
+      replace(localSecrets, before, `${JSON.stringify({ ...secrets, secretKey }, null, 2)}\n`);
     return { name: localSecrets, text: secrets.secretKey, write };
   }
   throw new UsageFault(`No ring of keys is known. Name its file: --file PATH, or ${variable}_FILE.`);
@@ -122,17 +126,44 @@ function contentOf(path: string): string {
   }
 }
 
-/** The file is there whole, before and after: a service may read it at any time. It keeps its owner and its mode. */
-function replace(path: string, text: string): void {
+/**
+ * The file is there whole, before and after: a service may read it at any time. It keeps its owner and its mode. A service may seal under a
+ * new key at once, so no key is ever lost: whoever changes the file holds `.new` beside it, and it must still have the text `from`.
+ * @throws {UsageFault} when somebody else changes it, or has changed it since it was read
+ */
+function replace(path: string, from: string, text: string): void {
+  const next = `${path}.new`;
+  let isHeld = false;
   try {
     const { mode, uid, gid } = statSync(path);
-    const next = `${path}.new`;
-    writeFileSync(next, text, { mode: mode & 0o777, flush: true });
+    isHeld = hold(next);
+    if (!isHeld) {
+      throw new UsageFault(
+        `Somebody else changes ${path} now, or was stopped while doing so: ${next} is there. Nothing was written. Try again, or remove that file when nobody changes the ring.`,
+      );
+    }
+    if (contentOf(path) !== from)
+      throw new UsageFault(`${path} was changed meanwhile. Nothing was written: try again.`);
+    writeFileSync(next, text, { flush: true });
+    chmodSync(next, mode & 0o777);
     if (uid !== process.getuid?.()) chownSync(next, uid, gid);
     renameSync(next, path);
   } catch (error) {
+    if (isHeld) rmSync(next, { force: true });
+    if (error instanceof UsageFault) throw error;
     throw new UsageFault(`${path} can't be written: ${messageOf(error)} Have the new ring printed: --print`, {
       cause: error,
     });
+  }
+}
+
+/** @returns whether the file was made, which nobody else has made */
+function hold(file: string): boolean {
+  try {
+    writeFileSync(file, '', { mode: 0o600, flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
   }
 }

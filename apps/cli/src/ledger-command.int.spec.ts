@@ -46,6 +46,9 @@ describe('strongroom ledger verify', () => {
     await append();
     expect((await verify('--export', heads, '--against', heads)).stdout).toContain('every one of 1 earlier heads');
     expect(readFileSync(heads, 'utf8').trim().split('\n')).toHaveLength(2);
+    const daily = ['--against', heads, '--only-new'];
+    expect((await verify(...daily)).stdout).toContain('The ledger is whole: 6 events');
+    expect(await verify('--only-new')).toMatchObject({ code: 2, output: expect.stringContaining('needs --against') });
 
     await dataSource.query('alter table ledger_event disable trigger user');
     await dataSource.query(`update ledger_event set account_id = 'forger' where position = 3`);

@@ -12,6 +12,10 @@ export function addLedger(program: Command): void {
     )
     .option('--against <file>', 'heads that were exported earlier: the ledger must still have them')
     .option(
+      '--only-new',
+      'verify only what was recorded after the newest head of --against: for each day. Verify everything from time to time',
+    )
+    .option(
       '--export <file>',
       "add the ledger's head to this file, when nothing is wrong. Keep it where the database's owner can't write",
     )

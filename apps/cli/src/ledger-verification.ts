@@ -8,23 +8,27 @@ import { UsageFault } from './vault-options.js';
 
 export interface VerifyLedgerOptions {
   against?: string;
+  onlyNew?: true;
   export?: string;
   json?: true;
 }
 
 export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> {
   const heads = options.against === undefined ? [] : headsIn(options.against);
-  const verdict = await verify(heads);
-  process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `${told(verdict, heads.length)}\n`);
+  const onlyNew = options.onlyNew === true;
+  if (onlyNew && heads.length === 0) throw new UsageFault('--only-new needs --against, with a file that has a head.');
+  const verdict = await verify(heads, onlyNew);
+  const compared = onlyNew ? 1 : heads.length;
+  process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : `${told(verdict, compared)}\n`);
   if (verdict.broken) process.exitCode = 1;
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }
 
-async function verify(heads: readonly LedgerHead[]): Promise<LinksVerdict> {
+async function verify(heads: readonly LedgerHead[], onlyNew: boolean): Promise<LinksVerdict> {
   const options = { url: databaseUrl(), applicationName: 'strongroom-ledger-verify', poolSize: 1 };
   const dataSource = await createDataSource(options).initialize();
   try {
-    return await verifyLinks(dataSource, { heads });
+    return await verifyLinks(dataSource, { heads, onlyNew });
   } finally {
     await dataSource.destroy();
   }
@@ -36,7 +40,7 @@ function told({ head, unlinked, broken }: LinksVerdict, heads: number): string {
     unlinked > 0
       ? ` ${unlinked} of them are of an older version and have no link: only earlier heads tell of them.`
       : '';
-  const compared = heads > 0 ? ` It has every one of ${heads} earlier heads.` : '';
+  const compared = heads > 0 ? ` It has every one of ${heads} earlier heads that were compared.` : '';
   return `The ledger is whole: ${head.events} events, up to position ${head.position}.${older}${compared}\nhead ${head.link}`;
 }
 

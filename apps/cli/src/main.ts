@@ -32,6 +32,14 @@ for (const add of [addList, addRestore, addVerify, addShow, addMigrate, addKeys,
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help shows the options)`);
 
+/** What a shell tells of a program that wrote to a pipe which nobody reads any more: 128 and the number of SIGPIPE. */
+const nobodyReads = 141;
+for (const output of [process.stdout, process.stderr])
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(nobodyReads);
+    throw error;
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -49,7 +49,7 @@ const requestOf = (instanceId: string, event: NewEvent) => ({
 const forgetting = (instanceId = ids.next()) =>
   requestOf(instanceId, { type: 'InstanceForgotten', data: { instanceId } });
 
-/** A schedule that is due tomorrow, and its instance. */
+/** A schedule that is due before tomorrow at this time, and its instance. */
 async function dueSchedule(): Promise<void> {
   const ledger = new Ledger(dataSource);
   const instanceId = ids.next();
@@ -64,7 +64,7 @@ async function dueSchedule(): Promise<void> {
 }
 const viewsOf = (on: DataSource) => new Views(on, new Ledger(on));
 const decide = (on: DataSource) =>
-  new SlotDispatcher(on, new Ledger(on), viewsOf(on), ids, new Tomorrow(), log, dayMs / 2).decideDue();
+  new SlotDispatcher(on, new Ledger(on), viewsOf(on), ids, new Tomorrow(), log, 2 * dayMs).decideDue();
 const append = async (on: DataSource) => void (await new Ledger(on).append(forgetting()));
 const moveOffset = (on: DataSource) =>
   on.transaction(async (manager) => {
@@ -96,7 +96,7 @@ const cases: Case[] = [
   },
   {
     does: 'takes a claim',
-    at: /pg_advisory_xact_lock/,
+    at: /ledger_take_claim/,
     frozen: (on) =>
       on.transaction(async (manager) => {
         await new Ledger(on).claimWithin(manager, { kind: 'idempotency-key', key: ids.next() }, 'refusal');
@@ -141,7 +141,9 @@ it.each(cases)(
         () => new Error('it did not freeze'),
         (error: unknown) => error,
       );
-      await freezing.frozen;
+      // A process that sends no such statement ends without having frozen.
+      const neverFroze = failed.then((why) => Promise.reject(why));
+      await Promise.race([freezing.frozen, neverFroze]);
       const begunAt = performance.now();
       await each.other(dataSource);
       const tookMs = performance.now() - begunAt;

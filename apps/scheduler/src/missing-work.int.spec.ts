@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EventData, type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
-import { Ledger } from '@strongroom/ledger';
-import { Views, viewTables } from '@strongroom/read-model';
+import type { Ledger } from '@strongroom/ledger';
+import { Views } from '@strongroom/read-model';
 import { type JobKind, type Metrics, MissingJobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { failFor } from '../../../test/services/failing-rows.js';
+import { type OwnLedger, openOwnLedger } from '../../../test/services/own-ledger.js';
 import { SpecRuntime } from '../../../test/services/runtime-parts.js';
 import { addEvent, removeNewest } from '../../../test/services/unreadable-event.js';
 import { schedulerJobs } from './scheduler-jobs.js';
@@ -18,7 +17,7 @@ const context = { requestId: 'request', correlationId: 'request', causationId: n
 const accountId = 'acme';
 const dayMs = 86_400_000;
 
-let database: TestDatabase;
+let own: OwnLedger;
 let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
@@ -29,17 +28,13 @@ let missingTimers: MissingTimers;
 let parts: SchedulerParts;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  own = await openOwnLedger();
+  ({ dataSource, ledger } = own);
   runtime = await SpecRuntime.create('DFW');
-  const options = { url: database.url, applicationName: 'missing-work-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
-  ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });
 afterAll(async () => {
-  await dataSource.destroy();
-  await database.drop();
+  await own.close();
   await runtime.remove();
 });
 beforeEach(async () => {
@@ -50,7 +45,7 @@ beforeEach(async () => {
     delete from view_head;`);
   for (const table of ['job', 'slot_timer', 'backup_view', 'schedule_view', 'instance_view'])
     await dataSource.query(`delete from ${table}`);
-  parts = await schedulerParts(runtime.partsOf('scheduler', database.url, ['DFW']), dataSource);
+  parts = await schedulerParts(runtime.partsOf('scheduler', own.database.url, ['DFW']), dataSource);
   metrics = parts.metrics;
   missingJobs = new MissingJobs(schedulerJobs, parts);
   missingTimers = new MissingTimers(parts);

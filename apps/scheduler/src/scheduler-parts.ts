@@ -27,6 +27,7 @@ import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
+import { checkConfinement } from './jobs/built-server/confinement.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
@@ -67,6 +68,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
+  checkConfinement(config, log);
   const vaults = openVaults(config.vaults, { limitMs: config.copyStallMs, log });
   await vaults.identify(log, new KnownVaults(dataSource));
   const ledger = new Ledger(dataSource);
@@ -123,7 +125,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     onAnotherServer: () => anotherServer.inc(),
     isServedHere: async ({ instanceId, datastore }) => {
       if (config.instancesFolder === undefined) return false;
-      return (await engineFor(datastore.type).serve(config.instancesFolder).find(instanceId)) !== undefined;
+      const host = engineFor(datastore.type).serve(config.instancesFolder, config.guests);
+      return (await host.find(instanceId)) !== undefined;
     },
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),

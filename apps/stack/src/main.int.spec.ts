@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -57,6 +58,14 @@ describe('npm start', () => {
     }
   }, 120_000);
 
+  it('gives the key of the credentials to the services that open credentials, and to no other process', () => {
+    const environmentOf = (name: string) =>
+      execFileSync('ps', ['eww', '-o', 'command=', '-p', String(first.pids[name])], { encoding: 'utf8' });
+    expect(environmentOf('replicator')).toContain('STRONGROOM_DATABASE_URL=');
+    const withKey = Object.keys(first.pids).filter((name) => environmentOf(name).includes('STRONGROOM_SECRET_KEY='));
+    expect(withKey.sort()).toEqual(['api', 'scheduler']);
+  });
+
   it('gives each token its own rights: an observer may not create, another account sees nothing', async () => {
     const { api, accountId, otherAccountId, tokens } = launcher.described;
     const instancesOf = (account: string, token: string) =>
@@ -109,6 +118,13 @@ describe('npm start', () => {
     expect(existsSync(join(folder, 'data', 'launcher.pid'))).toBe(false);
     expect(launcher.output).toContain('Stopped in');
   }, 60_000);
+
+  it('has refused no statement to the role of a service in its database', () => {
+    const path = join(folder, 'data', 'log');
+    for (const name of ['postgres.log', 'api.log', 'scheduler.log', 'replicator.log']) {
+      expect(readFileSync(join(path, name), 'utf8')).not.toContain('permission denied');
+    }
+  });
 
   it('only serves with --no-demo', async () => {
     launcher = start('--no-demo');

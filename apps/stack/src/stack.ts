@@ -9,6 +9,7 @@ import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
+import { guestUsers } from './guest-users.js';
 import { LogFolder } from './log-folder.js';
 import { type StackOptions, UsageFault } from './options.js';
 import { ensureOwnDatabase } from './own-database.js';
@@ -227,6 +228,9 @@ export class Stack {
       MALLOC_ARENA_MAX: '2',
       // On one machine one may want to see the bytes go. A deployment keeps them for a week.
       STRONGROOM_DELETION_DELAY_SECONDS: '600',
+      // On one's own machine one may restore one's own backups. A deployment switches it on itself.
+      STRONGROOM_BUILT_SERVERS: 'on',
+      ...guestUsers(this.data),
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),

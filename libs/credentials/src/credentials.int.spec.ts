@@ -228,6 +228,38 @@ describe('the credentials of instances', () => {
       expect([counted.get(idOf(newer)), counted.get(idOf(former)), counted.get('')]).toEqual([4, undefined, 2]);
     });
 
+    it('are sealed anew wherever a process dies, and by several at once, and open at each moment', async () => {
+      const ids = Array.from({ length: 8 }, () => randomUUID()).sort();
+      for (const id of ids) await under(former).put(boundOf(id), { password: `of ${id}` });
+      const ring = () => under(newer, former);
+      const allOpen = async () => {
+        for (const id of ids) await expect(ring().get(boundOf(id))).resolves.toEqual({ password: `of ${id}` });
+      };
+      for (let dies = 0; dies < ids.length; dies += 3) {
+        const killed = ring().resealSome(undefined, async (id) => {
+          if (id === ids[dies]) throw new Error('killed');
+          return boundOf(id);
+        });
+        await expect(killed).rejects.toThrow('killed');
+        await allOpen();
+        expect((await ring().countByKey()).get(idOf(former))).toBe(ids.length - dies);
+      }
+      await Promise.all([1, 2, 3].map(() => ring().resealSome(undefined, async (id) => boundOf(id))));
+      await allOpen();
+      expect([...(await ring().countByKey())]).toEqual([[idOf(newer), ids.length]]);
+    });
+
+    it('are not lost when the key that has sealed them is missing for a while', async () => {
+      const instanceId = randomUUID();
+      await under(former).put(boundOf(instanceId), { password });
+      const round = await under(newer).resealSome(undefined, async (id) => boundOf(id));
+      expect(round).toMatchObject({ resealed: [], unreadable: [instanceId] });
+      await expect(under(newer).get(boundOf(instanceId))).rejects.toMatchObject({ retryable: true });
+      const again = await under(newer, former).resealSome(undefined, async (id) => boundOf(id));
+      expect(again).toMatchObject({ resealed: [instanceId], unreadable: [] });
+      await expect(under(newer).get(boundOf(instanceId))).resolves.toEqual({ password });
+    });
+
     it('are left as they are when somebody has changed them meanwhile', async () => {
       const instanceId = randomUUID();
       await under(former).put(boundOf(instanceId), { password: 'the former' });

@@ -5,6 +5,9 @@ import { describe, expect, it } from '@jest/globals';
 const folder = join(__dirname, 'migrations');
 /** These have landed and are never edited. They ran while ledgers were small. */
 const landed = 23;
+/** From here on, a migration alters the ledger so that older processes go on beside it. */
+const brieflyFrom = 57;
+const textOf = (file: string) => readFileSync(join(folder, file), 'utf8');
 
 /** What a migration must not do to the table that every append writes, with what to do instead. */
 const blocking: [RegExp, string][] = [
@@ -37,6 +40,21 @@ describe('a migration', () => {
     expect(newer.length).toBeGreaterThan(0);
     for (const file of newer) {
       expect([file, ...blockingIn(readFileSync(join(folder, file), 'utf8'))]).toEqual([file]);
+    }
+  });
+
+  it('takes the ledger briefly before it alters it: what waits for the table would keep every append waiting', () => {
+    const altering = readdirSync(folder).filter(
+      (file) => Number.parseInt(file, 10) >= brieflyFrom && /alter\s+table\s+ledger_event\b/i.test(textOf(file)),
+    );
+    expect(altering).toContain('0058-ledger-links.ts');
+    for (const file of altering) {
+      const [before, altered] = textOf(file).split(/alter\s+table\s+ledger_event\b/i);
+      expect([file, before, altered]).toEqual([
+        file,
+        expect.stringContaining('await lockLedgerBriefly(run);'),
+        altered,
+      ]);
     }
   });
 

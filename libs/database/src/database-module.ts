@@ -6,7 +6,7 @@ import type { EntitySchema } from 'typeorm';
 import { checkDatabase, SessionFault } from './check-database.js';
 import { createDataSource, dataSourceOptions, migrate } from './data-source.js';
 import type { ServiceName } from './grants.js';
-import { mustBeUpToDate, ownsSchema } from './schema-state.js';
+import { mustBeUpToDate, mustOwnSchema, ownsSchema } from './schema-state.js';
 
 /** The module by which an app's `DataSource` can be injected. */
 export function databaseModule({ app, databaseUrl }: AppConfig, entities: EntitySchema[] = []): DynamicModule {
@@ -17,12 +17,17 @@ export function databaseModule({ app, databaseUrl }: AppConfig, entities: Entity
   });
 }
 
-/** Brings the schema up to date over a connection of its own, as the owner of the database. It waits for nothing. @returns the services that have a role of their own */
+/**
+ * Brings the schema up to date over a connection of its own, as the owner of the database. It waits for nothing.
+ * @returns the services that have a role of their own
+ * @throws {NotOwnerFault}
+ */
 export async function migrateDatabase(url: string, applicationName: string): Promise<ServiceName[]> {
   // A migration may take long on a large ledger, and other processes wait for its lock meanwhile.
   const dataSource = createDataSource({ url, applicationName, poolSize: 2, longestStatementMs: 0 });
   await dataSource.initialize();
   try {
+    await mustOwnSchema(dataSource);
     return await migrate(dataSource);
   } finally {
     await dataSource.destroy();

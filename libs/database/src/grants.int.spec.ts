@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { aggregates } from '@strongroom/contracts';
+import { aggregates, messageOf } from '@strongroom/contracts';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { giveServicesRoles, urlOfService } from '../../../test/services/service-roles.js';
 import { migrateDatabase } from './database-module.js';
-import { grants, roleOf, type ServiceName, serviceNames } from './grants.js';
+import { grants, type Privilege, roleOf, type ServiceName, serviceNames } from './grants.js';
 
 let database: TestDatabase;
 let owner: pg.Client;
@@ -32,6 +32,20 @@ const as = (service: ServiceName, sql: string, values: unknown[] = []) => {
   return client.query(sql, values);
 };
 const denied = { code: '42501' };
+
+/** What comes of a statement, which is undone. Some have no right to what they name; others name what only a superuser can have. */
+async function outcomeOf(service: ServiceName, statement: string): Promise<string> {
+  await as(service, 'begin');
+  try {
+    await as(service, statement);
+    return 'done';
+  } catch (error) {
+    const code = error instanceof pg.DatabaseError ? error.code : undefined;
+    return code === '42501' ? 'denied' : `${code}: ${messageOf(error)}`;
+  } finally {
+    await as(service, 'rollback');
+  }
+}
 
 function request(fields: Record<string, unknown> = {}) {
   const instanceId = randomUUID();
@@ -78,10 +92,89 @@ describe.each(serviceNames)('the role of the %s', (service) => {
     expect(rows.sort(byName)).toEqual(listed.sort(byName));
   });
 
-  it('makes nothing: no table, no function, no schema, no role', async () => {
-    for (const what of ['table mine (a int)', 'schema mine', 'role mine', 'function mine() returns int return 1']) {
-      await expect(as(service, `create ${what}`)).rejects.toMatchObject(denied);
+  it('reads and writes the tables that are listed, and is refused each other statement on each table', async () => {
+    const { rows } = await owner.query<{ name: string; column: string }>(
+      `select c.oid::regclass::text as name, a.attname as column from pg_class c
+       join pg_attribute a on a.attrelid = c.oid and a.attnum = 1
+       where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')`,
+    );
+    expect(rows.length).toBeGreaterThanOrEqual(Object.keys(tables).length);
+    const wrong: string[] = [];
+    for (const { name, column } of rows) {
+      const statements: [Privilege | undefined, string][] = [
+        ['select', `select from ${name} limit 0`],
+        ['select', `select ${column} from ${name} limit 0`],
+        ['select', `copy (select ${column} from ${name} limit 0) to stdout`],
+        ['insert', `insert into ${name} overriding system value select (null::${name}).* where false`],
+        ['insert', `copy ${name} from program 'true'`],
+        ['update', `update ${name} set ${column} = default where false`],
+        ['update', `select from ${name} limit 0 for update`],
+        ['delete', `delete from ${name} where false`],
+        [undefined, `truncate ${name}`],
+        [undefined, `alter table ${name} disable trigger all`],
+        [undefined, `alter table ${name} add column another text`],
+        [
+          undefined,
+          `create trigger mine before update on ${name} for each row execute function suppress_redundant_updates_trigger()`,
+        ],
+        [undefined, `create index on ${name} (${column})`],
+        [undefined, `alter table ${name} owner to current_user`],
+        [undefined, `drop table ${name}`],
+      ];
+      for (const [needs, statement] of statements) {
+        const ended = await outcomeOf(service, statement);
+        const isListed = needs !== undefined && (tables[name] ?? []).includes(needs) && !/program/.test(statement);
+        if (ended !== (isListed ? 'done' : 'denied')) wrong.push(`${statement}: ${ended}`);
+      }
     }
+    expect(wrong).toEqual([]);
+  });
+
+  it('moves no sequence, and calls no function with the rights of its owner that is not listed', async () => {
+    const sequences = await owner.query<{ name: string }>(
+      `select oid::regclass::text as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'S'`,
+    );
+    expect(sequences.rows.length).toBeGreaterThan(0);
+    for (const { name } of sequences.rows) {
+      for (const call of [`nextval('${name}')`, `setval('${name}', 1)`, `last_value from ${name}`]) {
+        expect({ call, ended: await outcomeOf(service, `select ${call}`) }).toEqual({ call, ended: 'denied' });
+      }
+    }
+    const { rows } = await owner.query<{ name: string; signature: string; nulls: string }>(
+      `select p.oid::regprocedure::text as signature, p.proname as name,
+         coalesce((select string_agg('null::' || format_type(t, null), ', ') from unnest(p.proargtypes::oid[]) t), '') as nulls
+       from pg_proc p where p.pronamespace = 'public'::regnamespace and p.prosecdef`,
+    );
+    for (const { name, signature, nulls } of rows) {
+      if (grants[service].functions.some((each) => each.replaceAll(', ', ',') === signature)) continue;
+      expect({ name, ended: await outcomeOf(service, `select ${name}(${nulls})`) }).toEqual({ name, ended: 'denied' });
+    }
+  });
+
+  it('makes nothing, becomes nobody else, and reads no file of the server', async () => {
+    const others = serviceNames.filter((each) => each !== service).map((each) => `set role ${roleOf(each)}`);
+    const statements = [
+      ...['table mine (a int)', 'schema mine', 'role mine', 'function mine() returns int return 1'],
+      ...['extension dblink', 'event trigger mine on ddl_command_start execute function ledger_refuses()'],
+      ...['or replace function ledger_permitted() returns text[] return null', 'publication mine for all tables'],
+    ].map((what) => `create ${what}`);
+    statements.push(
+      ...others,
+      ...['set role postgres', 'set session_replication_role = replica', "set log_statement = 'none'"],
+      ...[
+        `alter role ${roleOf(service)} superuser`,
+        `alter role ${roleOf(service)} bypassrls`,
+        'alter database postgres owner to current_user',
+      ],
+      ...[`select pg_read_file('PG_VERSION')`, `select pg_ls_dir('.')`, `select lo_import('/etc/passwd')`],
+      ...[`copy (select 1) to program 'true'`, 'select passwd from pg_shadow'],
+    );
+    const done: string[] = [];
+    for (const statement of statements) {
+      const ended = await outcomeOf(service, statement);
+      if (ended !== 'denied') done.push(`${statement}: ${ended}`);
+    }
+    expect(done).toEqual([]);
   });
 
   it('appends to the streams of its aggregates, and to no other', async () => {
@@ -93,6 +186,13 @@ describe.each(serviceNames)('the role of the %s', (service) => {
     }
     const named = { aggregate: appends[0], stream: `somewhere-${randomUUID()}` };
     await expect(append(service, named)).rejects.toMatchObject(denied);
+  });
+
+  it('is told that it can not migrate', async () => {
+    await expect(migrateDatabase(urlOfService(database.url, service), 'spec')).rejects.toMatchObject({
+      code: 'not-the-owner',
+      message: expect.stringContaining(roleOf(service)),
+    });
   });
 
   it('takes and gives back no claim that an event holds', async () => {

@@ -34,13 +34,13 @@ const whole = privileges;
 const ofEach = {
   schema_migration: read,
   ledger_event: read,
-  ledger_identity: added,
+  ledger_identity: whole,
   backup_view: whole,
   copy_view: whole,
   instance_view: whole,
   run_view: whole,
   schedule_view: whole,
-  view_head: whole,
+  view_head: kept,
   set_aside: whole,
   relay_cursor: kept,
 } as const;
@@ -48,7 +48,7 @@ const ofEach = {
 /** What a service needs that handles events and does jobs. */
 const ofWorkers = {
   ...ofEach,
-  dead_letter: kept,
+  dead_letter: whole,
   feed_handled: ['select', 'insert', 'delete'],
   feed_handled_since: read,
   feed_offset: kept,

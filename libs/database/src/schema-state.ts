@@ -17,6 +17,19 @@ export class SchemaFault extends Fault<'schema-not-up-to-date'> {
   }
 }
 
+/** The role may not change the schema, and somebody has asked for that. */
+export class NotOwnerFault extends Fault<'not-the-owner'> {
+  override readonly name = 'NotOwnerFault';
+
+  constructor(role: string) {
+    super(
+      'not-the-owner',
+      false,
+      `${role} does not own the tables of the ledger, so it can neither change the schema nor give rights. Log in as the role that owns them.`,
+    );
+  }
+}
+
 const owners = z.array(z.object({ owns: z.boolean() })).length(1);
 const names = z.array(z.object({ name: z.string() }));
 
@@ -28,6 +41,13 @@ export async function ownsSchema(dataSource: DataSource): Promise<boolean> {
        has_schema_privilege(current_schema(), 'create'), false) as owns`,
   );
   return owners.parse(rows)[0]?.owns ?? false;
+}
+
+/** @throws {NotOwnerFault} when the role of the session may not change the schema */
+export async function mustOwnSchema(dataSource: DataSource): Promise<void> {
+  if (await ownsSchema(dataSource)) return;
+  const rows: unknown = await dataSource.query('select current_user::text as name');
+  throw new NotOwnerFault(names.parse(rows)[0]?.name ?? 'the role');
 }
 
 /** @throws {SchemaFault} when a migration of this version was not run there */

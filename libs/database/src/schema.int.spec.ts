@@ -6,6 +6,7 @@ import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { type PostgresVersion, postgresOfVersion } from '../../../test/services/postgres-versions.js';
+import { giveServicesRoles } from '../../../test/services/service-roles.js';
 import { differenceOf, dumpSchema } from '../fixtures/schema-dump.js';
 import { createDataSource, migrate, migrations } from './index.js';
 
@@ -34,7 +35,8 @@ describe('the schema', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase({ empty: true });
-    await Promise.all([1, 2, 3].map(() => migrated(database.url)));
+    // The rights of the services' roles are no part of it.
+    await Promise.all([giveServicesRoles(database.url), ...[1, 2, 3].map(() => migrated(database.url))]);
   });
   afterAll(() => database.drop());
 

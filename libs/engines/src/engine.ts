@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Datastore, DatastoreType, Endpoint, EngineFacts, VaultManifest } from '@strongroom/contracts';
 import type { EngineFault } from './engine-fault.js';
+import type { Guests } from './guests.js';
 import type { ServerHost } from './server-host.js';
 import type { Trial, TrialOptions } from './trial.js';
 
@@ -227,6 +228,7 @@ export abstract class Engine {
   /**
    * Where servers are built from backups.
    * @param folder in which each instance's server has its data
+   * @param guests how the servers are confined. Default: they run as the user of this process
    */
-  abstract serve(folder: string): ServerHost;
+  abstract serve(folder: string, guests?: Guests): ServerHost;
 }

@@ -22,6 +22,7 @@ export {
 } from './engine.js';
 export { EngineFault, type EngineFaultCode, IncrementalNotPossible } from './engine-fault.js';
 export { allEngines, type EngineFor, engineFor } from './engines.js';
+export type { Guests } from './guests.js';
 export type { OpenedBackup } from './open-backup.js';
 export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
 export { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from './server-host.js';

@@ -9,6 +9,7 @@ import { getBackupsId, postInstances } from '@strongroom/contracts';
 import { z } from 'zod';
 import type { AppProcess } from '../../../test/app-process.js';
 import { Deployment } from '../../../test/deployment.js';
+import { builtServersIn } from '../../../test/services/built-servers.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { authorization, makeNotebook, NotebookServer, version } from '../fixtures/notebook/notebook-server.js';
 
@@ -90,7 +91,7 @@ describe('a second engine', () => {
     const built = join(folder, 'built');
     await mkdir(built);
     [types] = await Promise.all([typesOf(project), run(process.execPath, [join(project, 'scripts/build.mjs')])]);
-    const env = { STRONGROOM_INSTANCES_DIR: built };
+    const env = builtServersIn(built);
     strongroom = await Deployment.create({ feed: { kind: 'embedded' }, env, project });
     [api] = await strongroom.startAll();
   }, 300_000);

@@ -145,6 +145,59 @@ describe('an earlier head', () => {
     expect((await verify(head)).broken).toMatchObject({ position: head.position - 2, why: 'ends-earlier' });
   });
 
+  it('is found among many, and the first that is not as it was is told', async () => {
+    const heads: LedgerHead[] = [(await verify()).head];
+    for (let count = 0; count < 5; count += 1) {
+      await ledger.append(requestOf(2));
+      heads.push((await verify(...heads)).head);
+    }
+    const shuffled = heads.flatMap((head) => [head, head]).reverse();
+    expect((await verify(...shuffled)).broken).toBeUndefined();
+    const [other] = heads.slice(3);
+    const forged = { ...other, link: '0'.repeat(64) } as LedgerHead;
+    expect((await verify(...shuffled, forged)).broken).toMatchObject({
+      position: other?.position,
+      why: 'not-as-before',
+    });
+    const between = { ...forged, position: (other?.position ?? 0) - 1, events: 5 };
+    expect((await verify(...shuffled, between)).broken).toMatchObject({ position: between.position });
+  });
+
+  it.each(['first', 'last'])(
+    'shows that the %s event was removed, and all that are left were linked anew',
+    async (which) => {
+      await fill();
+      const { head } = await verify();
+      const position = which === 'first' ? 1 : head.position;
+      await tamper('delete from ledger_event where position = $1', [position]);
+      await tamper('update ledger_event set link = null');
+      expect((await verify()).broken).toBeUndefined();
+      expect((await verify(head)).broken).toMatchObject(
+        which === 'first' ? { position: head.position, why: 'not-as-before' } : { why: 'ends-earlier' },
+      );
+    },
+  );
+
+  it('lets what came after it be verified alone', async () => {
+    const onlyNew = (...heads: LedgerHead[]) => verifyLinks(dataSource, { heads, onlyNew: true });
+    await fill();
+    const { head: older } = await onlyNew();
+    await tamper('update ledger_event set link = null');
+    const { head } = await verify(older);
+    await ledger.append(requestOf(2));
+    const next = await onlyNew(older, head);
+    expect(next).toEqual(await verify(older, head));
+    await ledger.append(requestOf(2));
+    const last = await onlyNew(older, head, next.head);
+    expect(last.broken).toBeUndefined();
+    expect(last.head).toEqual((await verify()).head);
+    await tamper(`update ledger_event set account_id = 'forger' where position = $1`, [last.head.position - 1]);
+    expect((await onlyNew(next.head)).broken).toMatchObject({ position: last.head.position - 1, why: 'changed' });
+    expect((await onlyNew(last.head)).broken).toBeUndefined();
+    await tamper('delete from ledger_event where position = $1', [last.head.position]);
+    expect((await onlyNew(last.head)).broken).toMatchObject({ position: last.head.position, why: 'not-as-before' });
+  });
+
   it('shows that the links were computed anew after a change', async () => {
     await fill();
     const { head } = await verify();
@@ -173,5 +226,6 @@ describe('events of older versions, which have no link', () => {
     await tamper(`update ledger_event set account_id = 'forger' where position = $1`, [position - 3]);
     expect((await verify()).broken).toBeUndefined();
     expect((await verify(before.head)).broken).toMatchObject({ position, why: 'not-as-before' });
+    expect((await verify(head)).broken).toMatchObject({ position: head.position, why: 'not-as-before' });
   });
 });

@@ -6,8 +6,11 @@
  * and compared later.
  */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+
+const digestInHex = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** The end of the ledger at one time, to be compared with later. */
 export const ledgerHead = z.strictObject({
@@ -16,7 +19,9 @@ export const ledgerHead = z.strictObject({
   /** How many events there were. */
   events: z.int().nonnegative(),
   /** Its link, in hexadecimal. Where no links were recorded yet, that of the events without recorded links. */
-  link: z.string().regex(/^[0-9a-f]{64}$/),
+  link: digestInHex,
+  /** Where the recorded links begin behind events of an older version: the link that was computed for the last of those. */
+  older: digestInHex.optional(),
 });
 export type LedgerHead = z.infer<typeof ledgerHead>;
 
@@ -39,6 +44,8 @@ export interface LinksVerdict {
 export interface LinksOptions {
   /** Heads that were told earlier. Each must still be as it was. */
   heads?: readonly LedgerHead[];
+  /** Verifies only what came after the newest of the heads, which is compared. Default: every event. */
+  onlyNew?: boolean;
   /** Told from time to time how many events are verified. */
   progress?: (events: number) => void;
 }
@@ -53,13 +60,29 @@ const rows = z.array(
   z.object({ position: z.coerce.number(), link: z.instanceof(Buffer).nullable(), text: z.string().nullable() }),
 );
 
-/** Reads the whole ledger once, page by page. Events that are appended meanwhile are verified too. */
+/** Reads the ledger once, page by page. Events that are appended meanwhile are verified too. */
 export async function verifyLinks(
   dataSource: Pick<DataSource, 'query'>,
-  { heads = [], progress = () => {} }: LinksOptions = {},
+  { heads = [], onlyNew = false, progress = () => {} }: LinksOptions = {},
 ): Promise<LinksVerdict> {
   const awaited = [...heads].sort((one, other) => one.position - other.position);
+  let compared = 0;
   const links = new Links();
+  const ended = (broken?: BrokenLink): LinksVerdict => ({ head: links.head, unlinked: links.unlinked, broken });
+  const newest = awaited.at(-1);
+  if (onlyNew && newest && newest.position > 0) {
+    const found: unknown = await dataSource.query(
+      'select position, link, null as text from ledger_event where position = $1',
+      [newest.position],
+    );
+    const [row] = rows.parse(found);
+    if (!row) return ended(notAsBefore(newest, 'its event is gone'));
+    if (row.link !== null && row.link.toString('hex') !== newest.link) {
+      return ended(notAsBefore(newest, 'it is another one now'));
+    }
+    links.goOnFrom(newest, row.link !== null);
+    compared = awaited.length;
+  }
   for (;;) {
     const found: unknown = await dataSource.query(
       `select position, link, ${eventText} as text from ledger_event where position > $1 order by position limit $2`,
@@ -67,30 +90,47 @@ export async function verifyLinks(
     );
     const page = rows.parse(found);
     for (const row of page) {
-      const lost = awaited.find(({ position }) => position < row.position && position > links.head.position);
-      const broken = lost ? notAsBefore(lost, 'its event is gone') : links.follow(row);
-      if (broken) return { head: links.head, unlinked: links.unlinked, broken };
-      const before = awaited.filter(({ position }) => position === row.position);
-      const other = before.find(({ link, events }) => link !== links.head.link || events !== links.head.events);
-      if (other)
-        return { head: links.head, unlinked: links.unlinked, broken: notAsBefore(other, 'it is another one now') };
+      const lost = awaited[compared];
+      if (lost && lost.position < row.position && lost.position > links.position) {
+        return ended(notAsBefore(lost, 'its event is gone'));
+      }
+      const broken = links.follow(row);
+      if (broken) return ended(broken);
+      for (let head = awaited[compared]; head && head.position <= row.position; head = awaited[++compared]) {
+        if (head.position === row.position && !isDeepStrictEqual(head, links.head)) {
+          return ended(notAsBefore(head, 'it is another one now'));
+        }
+      }
     }
     progress(links.head.events);
     if (page.length < pageSize) break;
   }
-  const beyond = awaited.find(({ position }) => position > links.head.position);
-  return { head: links.head, unlinked: links.unlinked, broken: beyond && endsEarlier(beyond, links.head) };
+  const beyond = awaited[compared];
+  return ended(beyond && beyond.position > links.position ? endsEarlier(beyond, links.head) : undefined);
 }
 
 class Links {
   private last = start;
-  private position = 0;
   private events = 0;
   private hasBegun = false;
+  /** The computed link of the last event that has none, once the recorded links have begun. */
+  private older: Buffer | undefined;
+  position = 0;
   unlinked = 0;
 
   get head(): LedgerHead {
-    return { position: this.position, events: this.events, link: this.last.toString('hex') };
+    const { position, events, older } = this;
+    return { position, events, link: this.last.toString('hex'), ...(older && { older: older.toString('hex') }) };
+  }
+
+  /** Everything up to the head is taken as it was verified then. */
+  goOnFrom({ position, events, link, older }: LedgerHead, isLinked: boolean): void {
+    this.position = position;
+    this.events = events;
+    this.last = Buffer.from(link, 'hex');
+    this.older = older === undefined ? undefined : Buffer.from(older, 'hex');
+    this.hasBegun = isLinked;
+    this.unlinked = isLinked ? 0 : events;
   }
 
   /** @returns what is wrong with the event; the head stays before it then */
@@ -115,6 +155,7 @@ class Links {
       const reason = `The event at position ${position} is not what was recorded, or an event before it was removed or put in.`;
       return { position, why: 'changed', reason };
     }
+    if (isFirst && this.unlinked > 0) this.older = this.last;
     if (link === null) this.unlinked += 1;
     else this.hasBegun = true;
     this.last = own;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +10,17 @@ let env: NodeJS.ProcessEnv;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'strongroom-jars-'));
   mkdirSync(join(folder, 'bin'));
+  mkdirSync(join(folder, 'sources'));
+  lists('kafka_2.13-4.4.0.jar');
   env = { PATH: join(folder, 'bin') };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The list of jars names an empty one. */
+function lists(...names: string[]): void {
+  const empty = createHash('sha256').digest('hex');
+  writeFileSync(join(folder, 'sources', 'jars.sha256'), names.map((name) => `${empty}  ${name}\n`).join(''));
+}
 
 /** Puts a program into PATH that does what a line of shell says. */
 function program(name: string, line: string): void {
@@ -63,7 +72,7 @@ describe('a Kafka', () => {
     program('java', java17);
     program(
       'mvn',
-      `[ -z "$JAVA_HOME" ] || exit 1; case "$1" in --version) exit 0;; esac; ${fetches}; mkdir -p "$out"; touch "$out/kafka_2.13.jar"`,
+      `[ -z "$JAVA_HOME" ] || exit 1; case "$1" in --version) exit 0;; esac; ${fetches}; mkdir -p "$out"; touch "$out/kafka_2.13-4.4.0.jar"`,
     );
     env.JAVA_HOME = join(folder, 'none');
     expect(await find()).toMatchObject({ jars: join(cache(), 'kafka-4.4.0'), java: 'java' });
@@ -76,6 +85,21 @@ describe('a Kafka', () => {
       `case "$1" in --version) exit 0;; esac; ${fetches}; mkdir -p "$out"; echo "[ERROR] no network"; exit 1`,
     );
     expect((await find()).reason).toBe('Maven could not fetch Kafka 4.4.0: no network');
+    expect(readdirSync(cache())).toEqual([]);
+  });
+
+  it.each([
+    {
+      jar: 'another jar than the list has',
+      brings: 'echo other >"$out/kafka_2.13-4.4.0.jar"',
+      says: /another kafka_2/,
+    },
+    { jar: 'a jar that is not listed', brings: 'touch "$out/more-1.jar"', says: /more-1\.jar, which .* does not list/ },
+    { jar: 'no jar', brings: ':', says: /brought no kafka_2\.13-4\.4\.0\.jar/ },
+  ])('is not used when Maven brings $jar, and nothing of it is kept', async ({ brings, says }) => {
+    program('java', java17);
+    program('mvn', `case "$1" in --version) exit 0;; esac; ${fetches}; mkdir -p "$out"; ${brings}`);
+    expect((await find()).reason).toMatch(says);
     expect(readdirSync(cache())).toEqual([]);
   });
 
@@ -115,7 +139,7 @@ describe('a Kafka', () => {
       `case "$1" in --version) exit 0;; esac; ${fetches}; ${downloads.join('; ')}; mkdir -p "$out"; touch "$out/kafka_2.13-4.4.0.jar"`,
     );
     const told: string[] = [];
-    const found = await findKafka(cache(), folder, { env, onProgress: (what) => told.push(what) });
+    const found = await findKafka(cache(), join(folder, 'sources'), { env, onProgress: (what) => told.push(what) });
     expect(found.jars).toBe(join(cache(), 'kafka-4.4.0'));
     expect(told).toContainEqual(expect.stringMatching(/^1 files, \d+\.\d MB; a-1\.jar$/));
     expect(told.at(-1)).toMatch(/^2 files, \d+\.\d MB; b-2\.jar$/);
@@ -134,7 +158,7 @@ describe('a Kafka', () => {
     expect(readdirSync(cache())).toEqual(['kafka-4.4.0']);
 
     let fetched = false;
-    await findKafka(cache(), folder, {
+    await findKafka(cache(), join(folder, 'sources'), {
       env,
       onFetch: () => {
         fetched = true;

@@ -1,15 +1,16 @@
 /**
  * Finds the jars of a real Kafka. Maven fetches them once, all or none, and is waited for as long as it moves; else there is a
- * reason why they are not here, and what to do about it.
+ * reason why they are not here, and what to do about it. No jar is used whose digest is not the one that `jars.sha256` has.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
 import { lastWords, outputOf, ProgramFault, runMoving } from '@strongroom/server-processes';
 import { z } from 'zod';
+import { checkJars } from './checked-jars.js';
 import { findJava } from './java.js';
 
 const run = promisify(execFile);
@@ -40,7 +41,7 @@ const reachRegistry = `let Maven reach its registry (a proxy or a mirror stands 
 
 /**
  * @param cache a folder to keep the jars in, shared by every run
- * @param sources the folder with the pom
+ * @param sources the folder with the pom and the digests of the jars
  */
 export async function findKafka(
   cache: string,
@@ -68,8 +69,7 @@ export async function findKafka(
       signal,
       ...(told && { onProgress: told }),
     });
-    if (!readdirSync(unfinished).some((name) => name.startsWith('kafka_')))
-      throw new Error('it brought no jar of Kafka');
+    checkJars(unfinished, join(sources, 'jars.sha256'));
     renameSync(unfinished, jars);
   } catch (error) {
     rmSync(unfinished, { recursive: true, force: true });

@@ -70,7 +70,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   } catch (error) {
     if (stopping.signal.aborted) return;
     log.fatal({ err: error }, `${app} can't start`);
-    endThisProcess(exitFault);
+    endThisProcess(error instanceof ConfigFault ? exitConfigInvalid : exitFault);
   }
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { usualRoles } from '@strongroom/contracts';
-import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig } from './config.js';
+import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig, withoutEffect } from './config.js';
 
 const key = Buffer.alloc(32, 7);
 const environment = {
@@ -64,6 +64,9 @@ describe('the configuration', () => {
       copyStallMs: 600_000,
       sweepGraceMs: 86_400_000,
       maxCopyAttempts: 100,
+      buildsServers: false,
+      mostBuiltServers: 16,
+      guests: { users: undefined, command: undefined },
       deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
       mostSchedules: 10_000,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100, audit: 100 },
@@ -307,6 +310,34 @@ describe('the configuration', () => {
     expect(problemsOf('api', { ...environment, STRONGROOM_HOME_REGION: 'SYD' })).toEqual({
       STRONGROOM_HOME_REGION: 'is SYD; it must be a region of STRONGROOM_VAULTS: DFW, IAD, ORD',
     });
+  });
+
+  it('builds servers only when that is switched on, and says what is missing for it', () => {
+    const folder = { STRONGROOM_INSTANCES_DIR: '/srv/built' };
+    const scheduler = (more: NodeJS.ProcessEnv) => loadConfig('scheduler', { ...environment, ...more });
+    expect(scheduler(folder)).toMatchObject({ buildsServers: false });
+    expect(scheduler(folder).instancesFolder).toBeUndefined();
+    expect(withoutEffect(folder)).toEqual([expect.stringContaining('STRONGROOM_BUILT_SERVERS=on')]);
+    const on = { ...folder, STRONGROOM_BUILT_SERVERS: 'on' };
+    expect(withoutEffect(on)).toEqual([]);
+    expect(scheduler({ ...on, STRONGROOM_BUILT_SERVERS_UIDS: '700000-700015' })).toMatchObject({
+      buildsServers: true,
+      instancesFolder: '/srv/built',
+      mostBuiltServers: 16,
+      guests: { users: { first: 700_000, last: 700_015 } },
+    });
+    expect(
+      scheduler({ ...on, STRONGROOM_BUILT_SERVERS_COMMAND: '/usr/bin/bwrap --bind {folder}  {folder}' }).guests.command,
+    ).toEqual(['/usr/bin/bwrap', '--bind', '{folder}', '{folder}']);
+    const problems = (more: NodeJS.ProcessEnv) => faultOf('scheduler', { ...environment, ...more }).problems;
+    expect(problems({ STRONGROOM_BUILT_SERVERS: 'on' })).toEqual([
+      { variable: 'STRONGROOM_INSTANCES_DIR', problem: expect.stringContaining('needs a folder') },
+    ]);
+    for (const users of ['700000-700014', '0-16', '700016-700000', '99999999999-99999999999', 'postgres']) {
+      expect(problems({ ...on, STRONGROOM_BUILT_SERVERS_UIDS: users })).toHaveLength(1);
+    }
+    expect(problems({ ...on, STRONGROOM_BUILT_SERVERS_COMMAND: 'bwrap' })).toHaveLength(1);
+    expect(loadConfig('api', { ...environment, STRONGROOM_BUILT_SERVERS: 'on' }).buildsServers).toBe(true);
   });
 
   it('takes secrets from files', () => {

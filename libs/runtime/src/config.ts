@@ -6,6 +6,7 @@ import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
 import * as audit from './settings/audit.js';
+import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
 import { mustBe } from './settings/forms.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
@@ -106,7 +107,15 @@ export interface AppConfig {
   copyStallMs: number;
   sweepGraceMs: number;
   maxCopyAttempts: number;
+  /** Whether servers are built from backups. */
+  buildsServers: boolean;
+  /** Where they live; only a scheduler that builds servers has it. */
   instancesFolder?: string;
+  mostBuiltServers: number;
+  guests: {
+    users?: { first: number; last: number } | undefined;
+    command?: string[] | undefined;
+  };
   deletion: DeletionConfig;
   mostSchedules: number;
   pageLimits: Readonly<limits.PageLimits>;
@@ -154,7 +163,12 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const publicUrl = given.valueIfSet(service.publicUrl);
   const [secretKey, ...formerSecretKeys] = given.valueIfSet(work.secretKey) ?? [];
   const secretKeyFile = given.fileOf(work.secretKey);
-  const instancesFolder = given.valueIfSet(work.instancesFolder);
+  const buildsServers = given.value(built.builtServers) === 'on';
+  const instancesFolder = buildsServers ? given.valueIfSet(built.instancesFolder) : undefined;
+  const users = given.valueIfSet(built.builtServerUsers);
+  const mostBuiltServers = given.value(built.mostBuiltServers);
+  if (app === 'scheduler' && buildsServers)
+    refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
   return {
     app,
     databaseUrl: given.value(ledgerAndFeed.databaseUrl),
@@ -187,7 +201,10 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyStallMs: given.value(work.copyStall),
     sweepGraceMs: given.value(regions.sweepGrace),
     maxCopyAttempts: given.value(work.mostCopyAttempts),
+    buildsServers,
     ...(instancesFolder !== undefined && { instancesFolder }),
+    mostBuiltServers,
+    guests: { users, command: given.valueIfSet(built.builtServerCommand) },
     deletion: {
       delayMs: given.value(deletion.deletionDelay),
       minimumRetention: given.value(deletion.minimumRetention),
@@ -212,11 +229,36 @@ export function keyRingOf({
 /** What an environment sets under our prefix without any effect, in whole sentences, and never with a value. */
 export function withoutEffect(env: NodeJS.ProcessEnv): string[] {
   const known = settings.flatMap(({ name, mayBeFile }) => (mayBeFile ? [name, `${name}_FILE`] : [name]));
-  return GivenSettings.withoutEffect(env, new Set(known));
+  const isIdle = env[built.instancesFolder.name]?.trim() && (env[built.builtServers.name]?.trim() || 'off') === 'off';
+  return [
+    ...GivenSettings.withoutEffect(env, new Set(known)),
+    ...(isIdle
+      ? [
+          `${built.instancesFolder.name}: no servers are built from backups without ${built.builtServers.name}=on, so it has no effect.`,
+        ]
+      : []),
+  ];
 }
 
 function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigFault(app, problems);
+}
+
+function problemsOfBuiltServers(
+  folder: string | undefined,
+  users: { first: number; last: number } | undefined,
+  most: number,
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (folder === undefined) {
+    const problem = 'is not set; a scheduler that builds servers needs a folder for them';
+    problems.push({ variable: built.instancesFolder.name, problem });
+  }
+  if (users && users.last - users.first + 1 < most) {
+    const problem = `has fewer users than ${built.mostBuiltServers.name} allows servers: ${most}`;
+    problems.push({ variable: built.builtServerUsers.name, problem });
+  }
+  return problems;
 }
 
 function problemsOfRegions(withVault: readonly string[], homeRegion: string): ConfigProblem[] {

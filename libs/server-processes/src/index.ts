@@ -1,6 +1,8 @@
 /** Servers as child processes of ours. Built servers, trial restores, the local stack and the tests run on them. */
 export { ChildService, lastLines, lastWords, logSince } from './child-service.js';
 export { freePort, isFree } from './free-port.js';
+export { endAllOf, endServersOn, listensOn, serversOn } from './guest-processes.js';
+export { GuestUsers, type UserRange } from './guest-users.js';
 export { Movement, usageOf } from './movement.js';
 export { ProgramFault, runMoving } from './moving-program.js';
 export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js';
@@ -9,4 +11,4 @@ export { commandLineOf, endProcess, identityOf, pidOf } from './process-identity
 export { outputOf } from './program-output.js';
 export { serverEnvironment } from './server-environment.js';
 export { calledOff, ServiceFault, type ServiceFaultCode } from './service-fault.js';
-export { insteadOfRoot, type SystemUser } from './unprivileged.js';
+export { canReach, insteadOfRoot, type SystemUser } from './unprivileged.js';

@@ -1,6 +1,6 @@
 /**
- * Finds the programs of the PostgreSQL that an npm package brings. For a user who may not enter the package's folder, all of
- * them are copied to a place where that user can run them, or none.
+ * Finds the programs of the PostgreSQL that an npm package brings. For a user who may not enter the package's folder, or may not
+ * write in it what is missing there, all of them are copied to a place where that user can run them, or none.
  */
 import {
   chmodSync,
@@ -20,6 +20,7 @@ import { ServiceFault } from './service-fault.js';
 import { canReach, makePlaceOutside, type SystemUser } from './unprivileged.js';
 
 const described = z.object({ version: z.string() });
+const notOurs = z.object({ code: z.enum(['EACCES', 'EPERM', 'EROFS']) });
 const linkList = z.array(z.object({ source: z.string(), target: z.string() }));
 
 export interface PostgresPrograms {
@@ -40,10 +41,7 @@ export function postgresPrograms(user: SystemUser | undefined, folder = packageF
 
 function binOf(folder: string, version: string, user: SystemUser | undefined): string {
   const native = join(folder, 'native');
-  if (!user || canReach(join(native, 'bin'), user)) {
-    link(native);
-    return join(native, 'bin');
-  }
+  if ((!user || canReach(join(native, 'bin'), user)) && isLinked(native)) return join(native, 'bin');
   const copied = join(makePlaceOutside(native), `postgresql-${version}`);
   if (!existsSync(copied)) {
     const unfinished = `${copied}.${process.pid}`;
@@ -71,11 +69,22 @@ function packageFolder(): string {
   }
   throw new ServiceFault(
     'not-installed',
-    `There is no PostgreSQL for ${process.platform} on ${process.arch}: the package ${name} is not installed. Run npm ci; if that does not bring it, this machine is not supported.`,
+    `There is no PostgreSQL for ${process.platform} on ${process.arch}: the package ${name} is not installed. In a clone, npm ci brings it, unless this machine is not supported. In containers, the image strongroom-with-postgresql has it; for the command line, --programs names the folder of another one.`,
   );
 }
 
-/** Makes the links that npm does not pack. The package's install script would make them, but it may not be allowed to run. */
+/** Makes the links, if they are missing. @returns false when this user may not */
+function isLinked(native: string): boolean {
+  try {
+    link(native);
+    return true;
+  } catch (error) {
+    if (notOurs.safeParse(error).success) return false;
+    throw error;
+  }
+}
+
+/** Makes the links that npm does not pack. The package's install script would make them, but it is not run. */
 function link(native: string): void {
   const list = join(native, 'pg-symlinks.json');
   if (!existsSync(list)) return;

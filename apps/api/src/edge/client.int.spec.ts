@@ -39,7 +39,7 @@ let client: Client;
 const called = new Set<string>();
 
 beforeAll(async () => {
-  gateway = await Gateway.open({ env: { STRONGROOM_INSTANCES_DIR: '/var/lib/strongroom/instances' } });
+  gateway = await Gateway.open({ env: { STRONGROOM_BUILT_SERVERS: 'on' } });
   client = new Client({
     baseUrl: gateway.url,
     accountId,

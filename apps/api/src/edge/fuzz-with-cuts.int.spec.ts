@@ -13,7 +13,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
-import { endOfSession, type Link, WireProxy } from '../../../../test/services/wire-proxy.js';
+import { type Link, WireProxy } from '../../../../test/services/wire-proxy.js';
 import { outcomeIn } from '../../fixtures/answers.js';
 import { Gateway } from '../../fixtures/gateway.js';
 import { AskedAccounts, changingRequest, randomRequest } from '../../fixtures/random-requests.js';
@@ -84,10 +84,9 @@ function happen(cuts: readonly Cut[]): () => number {
     if (isAway) return end(link);
     if (!due) return bytes;
     if (due.how === 'half') return end(link, bytes.subarray(0, Math.floor(bytes.length * due.part)));
-    if (due.how === 'ended' && link.whole !== undefined) {
-      return end(link, Buffer.concat([bytes.subarray(0, link.whole), endOfSession()]));
-    }
-    return end(link);
+    if (due.how !== 'ended') return end(link);
+    link.end(bytes);
+    return undefined;
   };
   return () => happened;
 }

@@ -15,7 +15,7 @@ import {
 } from '@strongroom/contracts';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
-import { endOfSession, type Link, WireProxy } from '../../../../test/services/wire-proxy.js';
+import { type Link, WireProxy } from '../../../../test/services/wire-proxy.js';
 import { faultIn, outcomeIn } from '../../fixtures/answers.js';
 import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
@@ -117,7 +117,7 @@ const accidents: [string, (bytes: Buffer, link: Link) => Buffer | undefined][] =
   [
     'comes with the end of the session behind it',
     (bytes, link) => {
-      link.cut(Buffer.concat([bytes, endOfSession()]));
+      link.end(bytes);
       return undefined;
     },
   ],
@@ -253,7 +253,7 @@ describe('a connection that is being made', () => {
       seen.set(link, answers);
       if (answers !== nth) return bytes;
       ended += 1;
-      link.cut(Buffer.concat([bytes, endOfSession()]));
+      link.end(bytes);
       return undefined;
     };
     const body = { backup: { name: 'x', instance: id } };

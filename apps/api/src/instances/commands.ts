@@ -88,10 +88,10 @@ export class InstanceCommands {
     const { accountId, newId: instanceId } = caller;
     const backup = await stateOf(this.ledger, backupDecider, backupId);
     unlessRefused('BuildInstance', backupToBuildFrom(accountId, backupId, backup));
-    if (this.config.instancesFolder === undefined) {
+    if (!this.config.buildsServers) {
       throw new HttpFault(
         'notImplemented',
-        'instance.restorePoint: this deployment builds no servers (STRONGROOM_INSTANCES_DIR is not set). Use: strongroom restore',
+        'instance.restorePoint: this deployment builds no servers (STRONGROOM_BUILT_SERVERS is not on). Use: strongroom restore',
       );
     }
     return this.run(caller, { type: 'BuildInstance', accountId, instanceId, name, backupId, backup }, instanceId);

@@ -1,6 +1,6 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { postInstances, streamOf } from '@strongroom/contracts';
+import { getMetrics, postInstances, streamOf } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { fold, instanceDecider, type RegisteredInstance } from '@strongroom/domain';
@@ -47,6 +47,21 @@ describe('the credentials of a gateway that has a new key', () => {
     await gateway.end();
     gateway = await open(newer);
     expect(gateway.lines.join('\n')).not.toContain("can't be opened");
+  });
+
+  it('are counted while the key that has sealed them is missing', async () => {
+    await gateway.register();
+    await gateway.end();
+    gateway = await open(newer);
+    const counted = async () => (await (await fetch(new URL(getMetrics.path, gateway.url))).text()).split('\n');
+    await eventually(async () => expect(await counted()).toContain('strongroom_credentials_unreadable 1'), {
+      withinMs: 20_000,
+    });
+    await gateway.end();
+    gateway = await open(newer, former);
+    await eventually(async () => expect(await counted()).toContain('strongroom_credentials_unreadable 0'), {
+      withinMs: 20_000,
+    });
   });
 
   it('are sealed for their connection, though an older version has sealed them for the instance alone', async () => {

@@ -17,20 +17,32 @@ export interface ResealingParts {
 export class Resealing {
   private after: string | undefined;
   private readonly told = new Set<string>();
+  private unreadable: string[] = [];
+  private lastUnreadable = 0;
 
   constructor(private readonly parts: ResealingParts) {}
+
+  /** How many instances had a credential in the last whole round that could not be opened. */
+  get unreadableCount(): number {
+    return this.lastUnreadable;
+  }
 
   /** One step of a round over all credentials. */
   async some(): Promise<'again' | 'done'> {
     const { credentials, log } = this.parts;
     const { resealed, unreadable, next } = await credentials.resealSome(this.after, (id) => this.boundOf(id));
     this.after = next;
+    this.unreadable.push(...unreadable);
+    if (next === undefined) {
+      this.lastUnreadable = this.unreadable.length;
+      this.unreadable = [];
+    }
     if (resealed.length > 0) log.info({ credentials: resealed.length }, 'credentials were sealed anew');
     const news = unreadable.filter((instanceId) => !this.told.has(instanceId));
     for (const instanceId of news) this.told.add(instanceId);
     if (news.length > 0) {
       const words =
-        "credentials could not be sealed anew: they can't be opened. Give these instances their credentials again";
+        "credentials could not be sealed anew: they can't be opened. Give this process the key that sealed them, or give these instances their credentials again";
       log.warn({ instances: news }, words);
     }
     return next === undefined ? 'done' : 'again';

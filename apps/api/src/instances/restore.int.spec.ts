@@ -8,7 +8,7 @@ import { accountId, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
-  gateway = await Gateway.open({ env: { STRONGROOM_INSTANCES_DIR: '/var/lib/strongroom/instances' } });
+  gateway = await Gateway.open({ env: { STRONGROOM_BUILT_SERVERS: 'on' } });
 });
 afterAll(() => gateway.close());
 

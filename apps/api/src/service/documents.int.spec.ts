@@ -15,7 +15,7 @@ import { openApiDocument } from './open-api.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
-  gateway = await Gateway.open({ env: { STRONGROOM_INSTANCES_DIR: '/var/lib/strongroom/instances' } });
+  gateway = await Gateway.open({ env: { STRONGROOM_BUILT_SERVERS: 'on' } });
 });
 afterAll(() => gateway.close());
 

@@ -5,7 +5,7 @@
 import { type BeforeApplicationShutdown, Inject, type OnApplicationBootstrap } from '@nestjs/common';
 import { Credentials } from '@strongroom/credentials';
 import { Ledger } from '@strongroom/ledger';
-import { type Logger, loggerToken, WorkLoop } from '@strongroom/runtime';
+import { type Logger, loggerToken, Metrics, WorkLoop } from '@strongroom/runtime';
 import { IdempotentRequests } from '../edge/idempotent-requests.js';
 import { removeLeftCredentials } from '../instances/left-credentials.js';
 import { Resealing } from '../instances/resealing.js';
@@ -21,8 +21,14 @@ export class Housekeeping implements OnApplicationBootstrap, BeforeApplicationSh
     @Inject(Credentials) credentials: Credentials,
     @Inject(Ledger) ledger: Ledger,
     @Inject(loggerToken) log: Logger,
+    @Inject(Metrics) metrics: Metrics,
   ) {
     const resealing = new Resealing({ credentials, ledger, log });
+    metrics.gauge({
+      name: 'strongroom_credentials_unreadable',
+      help: 'Instances with a credential that this process could not open when it last looked at all that are to be sealed anew.',
+      measure: (gauge) => gauge.set(resealing.unreadableCount),
+    });
     this.loops = [
       new WorkLoop({ name: 'forgetting idempotent requests', intervalMs, log, pass: () => requests.purge() }),
       new WorkLoop({

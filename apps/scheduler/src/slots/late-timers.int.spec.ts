@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
-import { Ledger } from '@strongroom/ledger';
-import { viewTables } from '@strongroom/read-model';
+import type { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds, SetAside } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { failFor } from '../../../../test/services/failing-rows.js';
+import { type OwnLedger, openOwnLedger } from '../../../../test/services/own-ledger.js';
 import { HeldSchedules } from './held-schedules.js';
 import { LateTimers } from './late-timers.js';
 
@@ -18,20 +16,14 @@ const dayMs = 24 * hourMs;
 /** More than are taken in one transaction. */
 const many = 50;
 
-let database: TestDatabase;
+let own: OwnLedger;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'late-timers-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
-  ledger = new Ledger(dataSource);
+  own = await openOwnLedger();
+  ({ dataSource, ledger } = own);
 });
-afterAll(async () => {
-  await dataSource.destroy();
-  await database.drop();
-});
+afterAll(() => own.close());
 beforeEach(() => dataSource.query('delete from slot_timer'));
 
 /** Two days after the schedules were recorded, more than two hours before their next slot. */

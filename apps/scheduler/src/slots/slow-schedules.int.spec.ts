@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, type StreamName, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
-import { Ledger } from '@strongroom/ledger';
-import { Views, viewTables } from '@strongroom/read-model';
+import type { Ledger } from '@strongroom/ledger';
+import { Views } from '@strongroom/read-model';
 import { createLogger, FixedClock, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { failFor } from '../../../../test/services/failing-rows.js';
+import { type OwnLedger, openOwnLedger } from '../../../../test/services/own-ledger.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
 
@@ -15,20 +14,14 @@ const log = createLogger({ app: 'spec', level: 'silent' });
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 const dayMs = 86_400_000;
 
-let database: TestDatabase;
+let own: OwnLedger;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'slow-schedules-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
-  ledger = new Ledger(dataSource);
+  own = await openOwnLedger();
+  ({ dataSource, ledger } = own);
 });
-afterAll(async () => {
-  await dataSource.destroy();
-  await database.drop();
-});
+afterAll(() => own.close());
 
 async function record(stream: StreamName, instanceId: string, event: NewEvent): Promise<RecordedEvent | undefined> {
   const target = { stream, expectedVersion: 0, accountId: 'acme', instanceId, context };

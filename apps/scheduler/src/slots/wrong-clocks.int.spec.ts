@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
-import { Ledger } from '@strongroom/ledger';
-import { Views, viewTables } from '@strongroom/read-model';
+import type { Ledger } from '@strongroom/ledger';
+import { Views } from '@strongroom/read-model';
 import { createLogger, FixedClock, Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { type OwnLedger, openOwnLedger } from '../../../../test/services/own-ledger.js';
 import { DueClock, SteadyDueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
@@ -27,20 +26,14 @@ class HandTurnedClock extends DueClock {
   }
 }
 
-let database: TestDatabase;
+let own: OwnLedger;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'wrong-clocks-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
-  ledger = new Ledger(dataSource);
+  own = await openOwnLedger();
+  ({ dataSource, ledger } = own);
 });
-afterAll(async () => {
-  await dataSource.destroy();
-  await database.drop();
-});
+afterAll(() => own.close());
 beforeEach(() => dataSource.query('delete from slot_timer; delete from steady_time'));
 
 async function recordAt(at: Date, aggregate: 'schedule' | 'instance', id: string, instanceId: string, event: NewEvent) {

@@ -1,6 +1,10 @@
-/** Links each event to the one before it, so that a later change of the ledger can be noticed. Older events stay as they are. */
+/**
+ * Links each event to the one before it, so that a later change of the ledger can be noticed. Older events stay as they are. An append
+ * refuses an event of another account than its stream or its instance has.
+ */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { installFunctions } from '../functions.js';
+import { lockLedgerBriefly } from '../lock-ledger-briefly.js';
 import { noWayBack } from '../no-way-back.js';
 
 export class LedgerLinks1700000000058 implements MigrationInterface {
@@ -10,6 +14,7 @@ export class LedgerLinks1700000000058 implements MigrationInterface {
   };
 
   async up(run: QueryRunner): Promise<void> {
+    await lockLedgerBriefly(run);
     await run.query(`
       alter table ledger_event add column link bytea;
       comment on column ledger_event.link is

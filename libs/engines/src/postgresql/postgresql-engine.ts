@@ -18,6 +18,7 @@ import {
   type ServerTest,
 } from '../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../engine-fault.js';
+import type { Guests } from '../guests.js';
 import type { ServerHost } from '../server-host.js';
 import { endingWithin } from '../time-limit.js';
 import type { Trial, TrialOptions } from '../trial.js';
@@ -137,8 +138,8 @@ export class PostgresqlEngine extends Engine {
     return tryOut(options);
   }
 
-  serve(folder: string): ServerHost {
-    return new PostgresqlHost(folder);
+  serve(folder: string, guests?: Guests): ServerHost {
+    return new PostgresqlHost(folder, guests);
   }
 
   /** Judges what the server says of itself, and then tries whether its WAL summaries can be read. */

@@ -6,6 +6,7 @@ import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import type { LedgerIdentity } from '../ledger-identity.js';
 import type { Cluster } from './cluster.js';
+import { RelayLeases } from './relay-leases.js';
 import { type TopicLag, TopicRelay } from './topic-relay.js';
 
 export interface KafkaRelayOptions {
@@ -25,11 +26,14 @@ export interface KafkaRelayOptions {
 
 export class KafkaRelay {
   private readonly relays: TopicRelay[];
+  private readonly leases: RelayLeases;
   private stopNotices: (() => Promise<void>) | undefined;
   private measuring: Promise<TopicLag[]> | undefined;
 
   constructor(private readonly options: KafkaRelayOptions) {
-    const { metrics, clock } = options;
+    const { metrics, clock, dataSource, holder } = options;
+    const leases = new RelayLeases(dataSource, holder);
+    this.leases = leases;
     const cut = metrics.counter({
       name: 'strongroom_relay_set_aside_total',
       help: 'Events that Kafka did not take as they are, by topic. They were sent without their value, or not at all; they are in the ledger.',
@@ -37,7 +41,7 @@ export class KafkaRelay {
     });
     const setAside = (topic: string) => cut.inc({ topic });
     this.relays = aggregates.map(
-      (aggregate) => new TopicRelay({ ...options, kafka: (ms) => options.kafka(ms), aggregate, setAside }),
+      (aggregate) => new TopicRelay({ ...options, leases, kafka: (ms) => options.kafka(ms), aggregate, setAside }),
     );
     metrics.gauge({
       name: 'strongroom_relay_lag_seconds',
@@ -61,6 +65,7 @@ export class KafkaRelay {
   }
 
   async start(): Promise<void> {
+    this.leases.start();
     for (const relay of this.relays) relay.start();
     this.stopNotices = await this.options.ledger.onAppend(() => {
       for (const relay of this.relays) relay.wake();
@@ -70,6 +75,7 @@ export class KafkaRelay {
   async stop(): Promise<void> {
     await this.stopNotices?.();
     await Promise.all(this.relays.map((relay) => relay.stop()));
+    this.leases.stop();
   }
 
   /** Counts once for both gauges, which are read at the same time. */

@@ -26,26 +26,25 @@ export interface CursorKey {
   holder: string;
 }
 
-const leaseMs = 5_000;
-
 const byPartition = <T extends z.ZodType>(value: T) =>
   z
     .record(z.coerce.number(), value)
     .transform((found) => new Map(Object.entries(found).map(([p, v]) => [Number(p), v])));
-const heldCursors = z.array(
-  z.object({
-    position: z.coerce.number(),
-    ends: byPartition(z.coerce.bigint()),
-    ahead: z.object({ from: z.number(), upTo: byPartition(z.number()) }).nullable(),
-    partitions: z.int().nullable(),
-  }),
-);
+const held = z.object({
+  position: z.coerce.number(),
+  ends: byPartition(z.coerce.bigint()),
+  ahead: z.object({ from: z.number(), upTo: byPartition(z.number()) }).nullable(),
+  partitions: z.int().nullable(),
+});
+const cursors = z.array(z.object({ held: held.nullable(), othersForMs: z.coerce.number() }));
+const topics = z.array(z.object({ topic: z.string() }));
 
-/** Takes or prolongs the lease. @returns undefined while another process holds it */
+/** Takes or prolongs the lease. @returns for how long another process holds it, in milliseconds, when one does */
 export async function lease(
   dataSource: DataSource,
   { source, topic, holder }: CursorKey,
-): Promise<Reached | undefined> {
+  leaseMs: number,
+): Promise<Reached | { othersForMs: number }> {
   const taken: unknown = await dataSource.query(
     `with held as (
        update relay_cursor set holder = $3, held_until = now() + $4 * interval '1 ms', held_ms = $4
@@ -53,17 +52,20 @@ export async function lease(
          -- Further ahead than it is long: made by a clock that was wrong.
          or held_until > now() + coalesce(held_ms, $4) * interval '1 ms' + interval '5 s')
        returning position, ends, ahead, partitions
-     ) select position, ends, ahead, partitions from held`,
+     ) select (select to_jsonb(held) from held) as held,
+       coalesce(extract(epoch from held_until - now()) * 1000, 0) as "othersForMs"
+     from relay_cursor where source = $1 and topic = $2`,
     [source, topic, holder, leaseMs],
   );
-  const [row] = heldCursors.parse(taken);
-  if (!row) {
+  const [found] = cursors.parse(taken);
+  if (!found) {
     await dataSource.query('insert into relay_cursor (source, topic) values ($1, $2) on conflict do nothing', [
       source,
       topic,
     ]);
-    return undefined;
   }
+  const row = found?.held;
+  if (!row) return { othersForMs: found?.othersForMs ?? 0 };
   const { position, ends, partitions } = row;
   // A cursor that was set back since makes what is ahead of it worthless.
   const isValid = row.ahead !== null && row.ahead.from <= position;
@@ -71,13 +73,19 @@ export async function lease(
   return { position, ends, ahead: new Map(upTo), partitions: partitions ?? undefined };
 }
 
-/** Prolongs the lease while its holder works. It has no effect when the lease was given back, or another process has it. */
-export async function prolong(dataSource: DataSource, { source, topic, holder }: CursorKey): Promise<void> {
-  await dataSource.query(
-    `update relay_cursor set held_until = now() + $4 * interval '1 ms'
-     where source = $1 and topic = $2 and holder = $3 and held_until is not null`,
-    [source, topic, holder, leaseMs],
+/**
+ * Prolongs the leases of a holder. It has no effect on one that was given back, or that another process has.
+ * @returns their topics
+ */
+export async function renew(dataSource: DataSource, holder: string, leaseMs: number): Promise<string[]> {
+  const renewed: unknown = await dataSource.query(
+    `with renewed as (
+       update relay_cursor set held_until = now() + $2 * interval '1 ms', held_ms = $2
+       where holder = $1 and held_until is not null returning topic
+     ) select topic from renewed`,
+    [holder, leaseMs],
   );
+  return topics.parse(renewed).map(({ topic }) => topic);
 }
 
 /** Ends the lease, so that the next relay need not wait until it lapses. */

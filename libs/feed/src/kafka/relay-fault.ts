@@ -7,6 +7,7 @@ export class RelayFault extends Fault<
   | 'topic-seems-shorter'
   | 'partition-without-leader'
   | 'broker-too-slow'
+  | 'lease-lost'
 > {
   override readonly name = 'RelayFault';
 

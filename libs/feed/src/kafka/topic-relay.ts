@@ -16,8 +16,9 @@ import type { LedgerIdentity } from '../ledger-identity.js';
 import { cloudEventOf } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
 import { isTimeout } from './kafka-errors.js';
-import { type CursorKey, giveBack, lease, move, prolong, type Reached } from './relay-cursor.js';
+import { move, type Reached } from './relay-cursor.js';
 import { RelayFault } from './relay-fault.js';
+import type { RelayLeases } from './relay-leases.js';
 import { RelayPass } from './relay-pass.js';
 import { type Placed, type Sent, TopicSender } from './topic-sender.js';
 
@@ -29,8 +30,7 @@ export interface TopicRelayOptions {
   log: Logger;
   aggregate: Aggregate;
   namespace: string;
-  /** Who holds the lease. It is unique to the process. */
-  holder: string;
+  leases: RelayLeases;
   cluster: Cluster;
   identity: LedgerIdentity;
   /** Counts an event that was sent without its value, or in no form. */
@@ -51,7 +51,8 @@ const mostEvents = 500;
 const passMs = 5_000;
 /** It does not send fewer for that: an answer may be late for other reasons than the size of what it answers. */
 const leastPaced = 100;
-const renewMs = 1_000;
+/** A lease lapses at this moment; a look comes a little later. */
+const lapsedMs = 10;
 const lossIsSureMs = 10_000;
 const heldPauseMs = 3_000;
 const shortestTimeoutMs = 15_000;
@@ -70,6 +71,8 @@ export class TopicRelay {
   /** The partitions that take nothing, and when each is tried again. */
   private readonly held = new Map<number, number>();
   private isTold = false;
+  /** Looks again when the lease of another process lapses. */
+  private lookAgain: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: TopicRelayOptions) {
     this.topic = topicName(options.aggregate, options.namespace);
@@ -92,6 +95,7 @@ export class TopicRelay {
 
   async stop(): Promise<void> {
     await this.loop.stop();
+    clearTimeout(this.lookAgain);
     await this.dropSender();
     if (this.source !== undefined) await this.giveBack(this.source);
   }
@@ -109,26 +113,29 @@ export class TopicRelay {
   }
 
   private async pass(): Promise<'again' | 'done'> {
-    const { cluster, dataSource } = this.options;
+    const { cluster, leases, log } = this.options;
     const source = await cluster.source();
     this.source = source;
-    const reached = await lease(dataSource, this.keyOf(source));
-    if (!reached) {
+    clearTimeout(this.lookAgain);
+    const taken = await leases.take(source, this.topic);
+    if ('othersForMs' in taken) {
       await this.dropSender();
+      const lookInMs = Math.min(Math.max(0, taken.othersForMs) + lapsedMs, pollMs);
+      this.lookAgain = setTimeout(() => this.wake(), lookInMs);
       return 'done';
     }
-    // A connection to a slow broker alone may take longer than the lease. An outage of the database lets it lapse.
-    const renewing = setInterval(() => void prolong(dataSource, this.keyOf(source)).catch(() => {}), renewMs);
     try {
-      return await this.relay(source, reached);
+      return await this.relay(source, taken);
     } catch (error) {
-      clearInterval(renewing);
+      if (error instanceof RelayFault && error.code === 'lease-lost') {
+        log.warn({ topic: this.topic }, 'another process relays now: this one did not renew its lease in time');
+        await this.dropSender();
+        return 'done';
+      }
       await this.beginAnew();
       // Another process may reach the broker, or have a clock that the broker believes.
       await this.giveBack(source);
       throw error;
-    } finally {
-      clearInterval(renewing);
     }
   }
 
@@ -165,6 +172,7 @@ export class TopicRelay {
     }
     this.tellSetAside(sent);
     const { error, firstUnsent, taken } = sent;
+    if (error instanceof RelayFault && error.code === 'lease-lost') throw error;
     if (error !== undefined) this.slower(error);
     if (firstUnsent.size === spreadOver) throw error;
     await this.moveTo(source, reached, { ...pass.after(last.position, firstUnsent), spreadOver, taken });
@@ -181,7 +189,8 @@ export class TopicRelay {
   ): Promise<void> {
     const { position, ahead, spreadOver, taken = new Map() } = to;
     const ends = new Map([...taken].map(([partition, { end }]) => [partition, end]));
-    await move(this.options.dataSource, this.keyOf(source), from, { position, ahead, ends, partitions: spreadOver });
+    const key = this.options.leases.key(source, this.topic);
+    await move(this.options.dataSource, key, from, { position, ahead, ends, partitions: spreadOver });
   }
 
   /** Remembers which partitions took nothing. They are tried again after a pause, which is longer than the try was. */
@@ -210,13 +219,14 @@ export class TopicRelay {
 
   /** Sends, and waits for the broker's answers for a while. @throws {RelayFault} when they take too long */
   private async sendInTime(sender: TopicSender, placed: readonly Placed[]): Promise<Sent> {
+    const { leases } = this.options;
     let deadline: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_, reject) => {
       const fault = new RelayFault('broker-too-slow', `${this.topic}: the broker gave no answer for too long`);
       deadline = setTimeout(() => reject(fault), 8 * this.requestTimeoutMs);
     });
     try {
-      return await Promise.race([sender.send(placed), tooLate]);
+      return await Promise.race([sender.send(placed, () => leases.hold(this.topic)), tooLate]);
     } finally {
       clearTimeout(deadline);
     }
@@ -284,12 +294,8 @@ export class TopicRelay {
     return 'again';
   }
 
-  private keyOf(source: string): CursorKey {
-    return { source, topic: this.topic, holder: this.options.holder };
-  }
-
   private giveBack(source: string): Promise<void> {
-    return giveBack(this.options.dataSource, this.keyOf(source)).catch(() => {});
+    return this.options.leases.giveBack(source, this.topic);
   }
 
   private async connected(): Promise<TopicSender> {

@@ -95,8 +95,11 @@ export class TopicSender {
     return partitioner({ topic: this.topic, partitionMetadata, message });
   }
 
-  /** Returns when every partition has acknowledged its messages or has failed to. */
-  async send(messages: readonly Placed[]): Promise<Sent> {
+  /**
+   * Returns when every partition has acknowledged its messages or has failed to.
+   * @param mayGoOn asked before each request; its error ends what is to be sent
+   */
+  async send(messages: readonly Placed[], mayGoOn: () => Promise<void>): Promise<Sent> {
     const byPartition = new Map<number, Placed[]>();
     for (const placed of messages) {
       const own = byPartition.get(placed.partition);
@@ -104,7 +107,7 @@ export class TopicSender {
       else byPartition.set(placed.partition, [placed]);
     }
     const sent: Sent = { firstUnsent: new Map(), error: undefined, taken: new Map(), cut: [], refused: [] };
-    await Promise.all([...byPartition].map(([partition, own]) => this.sendTo(partition, own, sent)));
+    await Promise.all([...byPartition].map(([partition, own]) => this.sendTo(partition, own, sent, mayGoOn)));
     return sent;
   }
 
@@ -112,12 +115,18 @@ export class TopicSender {
     return this.producer.disconnect();
   }
 
-  private async sendTo(partition: number, own: readonly Placed[], sent: Sent): Promise<void> {
+  private async sendTo(
+    partition: number,
+    own: readonly Placed[],
+    sent: Sent,
+    mayGoOn: () => Promise<void>,
+  ): Promise<void> {
     for (let begin = 0; begin < own.length; ) {
       const batch = this.batchOf(own, begin);
       const [first] = batch;
       if (!first) return;
       try {
+        await mayGoOn();
         const isHuge = Buffer.byteLength(first.message.value) > mostValueBytes;
         if (isHuge) await this.sendCut(first, sent);
         else await this.sendBatch(partition, batch, sent);

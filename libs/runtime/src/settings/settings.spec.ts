@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as audit from './audit.js';
+import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -13,7 +14,7 @@ import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [audit, deletion, identity, kafka, ledgerAndFeed, limits, service, vaults, work]
+    const declared = [audit, built, deletion, identity, kafka, ledgerAndFeed, limits, service, vaults, work]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

@@ -1,5 +1,6 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
 import * as audit from './audit.js';
+import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
@@ -54,7 +55,11 @@ export const settings: readonly Setting<unknown>[] = [
   limits.rateLimits,
   limits.pageLimits,
   work.secretKey,
-  work.instancesFolder,
+  built.builtServers,
+  built.instancesFolder,
+  built.mostBuiltServers,
+  built.builtServerUsers,
+  built.builtServerCommand,
   work.catchUp,
   work.backupConcurrency,
   work.longestBackup,

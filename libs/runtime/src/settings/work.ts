@@ -1,6 +1,6 @@
-/** How backups, copies and built servers are worked on. */
+/** How backups and copies are worked on. */
 import { secretKeyBytes, secretKeysIn } from '../key-ring.js';
-import { integer, mustBe, parsedText, seconds, text, wholeTime } from './forms.js';
+import { integer, mustBe, parsedText, seconds, wholeTime } from './forms.js';
 import type { Setting } from './setting.js';
 
 const keyForm = `${secretKeyBytes} bytes in base64, or several such keys with commas between them`;
@@ -15,13 +15,6 @@ export const secretKey = {
   isSecret: true,
   mayBeFile: true,
 } satisfies Setting<[Buffer, ...Buffer[]]>;
-
-export const instancesFolder = {
-  name: 'STRONGROOM_INSTANCES_DIR',
-  meaning: 'The folder where servers that are built from backups live. Without it none are built.',
-  form: text('the path of a folder'),
-  usedBy: ['api', 'scheduler'],
-} satisfies Setting<string>;
 
 export const catchUp = {
   name: 'STRONGROOM_CATCH_UP_MINUTES',

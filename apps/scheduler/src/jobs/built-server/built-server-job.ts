@@ -6,8 +6,6 @@ import type { JobKind, LeasedJob, Performed } from '@strongroom/runtime';
 import type { SchedulerParts } from '../../scheduler-parts.js';
 import { BuiltServer } from './built-server.js';
 
-/** How many servers one process keeps running. */
-const mostServers = 16;
 /** A process that keeps no servers leaves the jobs to those that do, which look far more often. */
 const idlePollMs = 60_000;
 /** For so long such a process keeps a job from those that keep servers, in milliseconds. */
@@ -16,20 +14,21 @@ const passedOnMs = 1_000;
 const passedOnInVain = 3;
 const notTakenUp = {
   code: 'no-server-host',
-  reason: `No scheduler has taken up the build so far. A scheduler with STRONGROOM_INSTANCES_DIR builds servers, and keeps ${mostServers} at most. Start such a scheduler.`,
+  reason:
+    'No scheduler has taken up the build so far. A scheduler with STRONGROOM_BUILT_SERVERS=on builds servers, and keeps STRONGROOM_BUILT_SERVERS_MOST at most. The operator can start another one.',
 };
 
 export const builtServerJob: JobKind<SchedulerParts> = {
   kind: 'instance',
   queuedBy: askedWork.instance,
-  concurrency: () => mostServers,
+  concurrency: ({ config }) => config.mostBuiltServers,
   pollMs: ({ config }) => (config.instancesFolder === undefined ? idlePollMs : 500),
   missing: async ({ config, unfinished }, after) =>
     config.instancesFolder === undefined ? { found: [], end: undefined } : unfinished.builds(after),
   perform(parts, job, hold) {
     const { instancesFolder: folder } = parts.config;
     if (folder === undefined) return performWithoutServers(parts, job);
-    return new BuiltServer({ ...parts, folder }, job, hold).perform();
+    return new BuiltServer({ ...parts, folder, guests: parts.config.guests }, job, hold).perform();
   },
   measure({ config, jobs, metrics }) {
     if (config.instancesFolder === undefined) return;

@@ -3,15 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  causedBy,
-  type Endpoint,
-  Fault,
-  faultOf,
-  messageOf,
-  type RecordedEvent,
-  streamOf,
-} from '@strongroom/contracts';
+import { causedBy, type Endpoint, faultOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -27,6 +19,7 @@ import {
   type Build,
   EngineFault,
   type EngineFor,
+  type Guests,
   type HostedServer,
   restoreBackup,
   type ServerHost,
@@ -40,7 +33,8 @@ import {
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
 import type { Clock, Hold, LeasedJob, Performed } from '@strongroom/runtime';
-import { codeOf, endingWith, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, VaultFault, type Vaults } from '@strongroom/vault';
+import { endedByItself, forTenant } from './told-to-tenants.js';
 
 export interface BuiltServerParts extends LeasedLedgerParts {
   clock: Clock;
@@ -49,30 +43,26 @@ export interface BuiltServerParts extends LeasedLedgerParts {
   homeRegion: string;
   engineFor: EngineFor;
   folder: string;
+  guests?: Guests;
   /** The process, as the actor of its events. */
   actor: string;
 }
 
 const lookMs = 1_000;
 const longestPauseMs = 30_000;
+/** A server that has run for so long has come up. Before, each end counts as a failed start. */
+const soundMs = 60_000;
+/** After so many failed starts in a row a server gives its place to others for a while. */
+const mostFailedStarts = 10;
+/** After that while it has fewer tries. */
+const mostFailedAgain = 2;
+const failedPauseMs = 300_000;
 /** A build that has lost so many schedulers may be what ends them. */
 const mostLost = 5;
 /** How often a build is tried again while no vault can give the backup, which is for about an hour and a half. */
 const mostTries = 10;
 const firstRetryMs = 5_000;
 const longestRetryMs = 1_800_000;
-/** What the system says of a folder that can't be used. */
-const unusable = new Set([
-  'ENOENT',
-  'EACCES',
-  'EPERM',
-  'EROFS',
-  'ENOTDIR',
-  'ENOSPC',
-  'EDQUOT',
-  'ELOOP',
-  'ENAMETOOLONG',
-]);
 const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
@@ -97,7 +87,7 @@ export class BuiltServer {
     const [requested] = history;
     if (requested?.type !== 'InstanceBuildRequested') return 'finished';
     this.requested = requested;
-    const host = this.parts.engineFor(requested.data.datastore.type).serve(this.parts.folder);
+    const host = this.parts.engineFor(requested.data.datastore.type).serve(this.parts.folder, this.parts.guests);
     const instance = fold(instanceDecider, history);
     if (instance.is !== 'building') return this.carryOn(host, instance);
     const ledger = this.ledger.causedBy(requested, this.parts.actor);
@@ -140,7 +130,7 @@ export class BuiltServer {
       // again.
       if (this.hold.signal.aborted || isOutage(error) || isForNewerVersion(error) || attempt?.isCurrent === false)
         throw error;
-      retryInMs = await this.endInVain(unusableAs(error, this.parts.folder), ledger, history);
+      retryInMs = await this.endInVain(error, ledger, history);
     } finally {
       await attempt?.discard().catch((error: unknown) => {
         log.warn({ err: error, instance: this.job.id }, 'what a build had restored could not be removed');
@@ -159,7 +149,7 @@ export class BuiltServer {
     ledger: CausedLedger,
     history: readonly RecordedEvent[],
   ): Promise<number | undefined> {
-    const { code, message: reason } = faultOf(error);
+    const { code, message: reason } = faultOf(forTenant(error));
     const { clock } = this.parts;
     const tries = history.filter(({ type }) => type === 'InstanceBuildAttemptFailed').length;
     if (canPass(error) && tries < mostTries) {
@@ -169,7 +159,8 @@ export class BuiltServer {
       await ledger.record(instanceDecider, this.job.id, { type: 'FailBuildAttempt', code, reason, retryAt });
       return retryInMs;
     }
-    this.parts.log.error({ err: error, instance: this.job.id }, `instance not built: ${reason}`);
+    const { folder } = this.parts;
+    this.parts.log.error({ err: error, instance: this.job.id, folder }, `instance not built: ${reason}`);
     await ledger.record(instanceDecider, this.job.id, { type: 'FailBuild', code, reason });
     return undefined;
   }
@@ -252,31 +243,38 @@ export class BuiltServer {
 
   /**
    * Runs the server on its port until its instance is forgotten. A server that does not start is tried again, with growing
-   * pauses. Without its data the job is given back: another scheduler may have them, and nothing may take their place.
+   * pauses, and gives its place to others when that goes on. Without its data the job is given back: another scheduler may have
+   * them, and nothing may take their place.
    */
   private async keep(host: ServerHost, port: number, running?: HostedServer): Promise<Performed> {
-    const { log } = this.parts;
+    const { log, folder } = this.parts;
     let server = running;
-    let pauseMs = lookMs;
+    let since = performance.now();
+    let failed = 0;
     let isToldUp = false;
     try {
       while (!(await this.isForgotten())) {
         try {
           if (!server && !(await host.find(this.job.id))) return this.giveBack();
-          server ??= await host.start(this.job.id, { port, signal: this.hold.signal });
+          if (!server) {
+            server = await host.start(this.job.id, { port, signal: this.hold.signal });
+            since = performance.now();
+          }
           await delay(lookMs, undefined, { signal: this.hold.signal });
-          if (!server.isRunning) throw new EngineFault('server-did-not-start', `the server ${await server.ended}`);
-          pauseMs = lookMs;
+          if (!server.isRunning) throw await endedByItself(server);
+          if (performance.now() - since > soundMs) failed = 0;
           if (!isToldUp) isToldUp = await this.tell({ type: 'TellServerUp' });
         } catch (error) {
           if (this.hold.signal.aborted) throw error;
           server = undefined;
           isToldUp = false;
-          const { code, message: reason } = faultOf(unusableAs(error, this.parts.folder));
-          log.error({ err: error, instance: this.job.id }, `a built server is down: ${reason}`);
+          failed += 1;
+          const { code, message: reason } = faultOf(forTenant(error));
+          log.error({ err: error, instance: this.job.id, folder }, `a built server is down: ${reason}`);
           await this.tell({ type: 'TellServerDown', code, reason });
-          await delay(pauseMs, undefined, { signal: this.hold.signal });
-          pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+          if (failed >= (this.job.failures > 0 ? mostFailedAgain : mostFailedStarts))
+            return { retryInMs: failedPauseMs, hasFailed: true };
+          await delay(Math.min(lookMs * 2 ** (failed - 1), longestPauseMs), undefined, { signal: this.hold.signal });
         }
       }
     } finally {
@@ -382,13 +380,6 @@ export class BuiltServer {
     const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
     return source.is === 'registered' && source.accountId === accountId ? source : undefined;
   }
-}
-
-/** Says of an error of the system what is to be done. Any other error stays as it is. */
-function unusableAs(error: unknown, folder: string): unknown {
-  if (error instanceof Fault || !unusable.has(codeOf(error))) return error;
-  const message = `The server can't be kept in ${folder} (STRONGROOM_INSTANCES_DIR of the scheduler): ${messageOf(error)}. See that the folder is there, that the scheduler may write in it, and that its disk has room.`;
-  return new EngineFault('restore-target-unusable', message, { cause: error });
 }
 
 /** Whether the vault may give the backup later. */

@@ -3,7 +3,10 @@
  * them gets its name in one step, if no later one has begun.
  *
  *     FOLDER/<instance>/data, data.tablespaces/       the server's data
+ *     FOLDER/<instance>/postgresql.conf               its settings, in place of its source's
  *     FOLDER/<instance>/pg_hba.conf, pg_ident.conf    who may connect, in place of its source's rules
+ *     FOLDER/<instance>/closed.conf                   the same, by which nobody may
+ *     FOLDER/<instance>/recovered                     there when a server has recovered the data
  *     FOLDER/<instance>/region                        where it was restored from
  *     FOLDER/<instance>.<attempt>/                    what an attempt has restored so far
  *
@@ -22,12 +25,21 @@ const openToRead = 0o644;
 const access = 'host all all 127.0.0.1/32 md5\nhost replication all 127.0.0.1/32 md5\n';
 const accessName = 'pg_hba.conf';
 const identName = 'pg_ident.conf';
+const configurationName = 'postgresql.conf';
+const closedName = 'closed.conf';
+const recoveredName = 'recovered';
 const regionName = 'region';
 const dataName = 'data';
 
 export interface ServerData extends HostedData {
+  /** The folder with everything of it. Its server may write the data in it, and nothing else. */
+  place: string;
   /** The settings that name its files. */
-  files: Record<'data_directory' | 'hba_file' | 'ident_file', string>;
+  files: Record<'data_directory' | 'config_file' | 'hba_file' | 'ident_file', string>;
+  /** The rules of access by which nobody gets in. */
+  closed: string;
+  /** The file that is there when a server has recovered the data. */
+  recovered: string;
 }
 
 export class ServerFolder {
@@ -42,8 +54,19 @@ export class ServerFolder {
     const place = await this.place();
     const directory = join(place, dataName);
     if (!existsSync(join(directory, 'PG_VERSION'))) return undefined;
-    const files = { data_directory: directory, hba_file: join(place, accessName), ident_file: join(place, identName) };
-    return { directory, files, region: await readFile(join(place, regionName), 'utf8') };
+    const files = {
+      data_directory: directory,
+      config_file: join(place, configurationName),
+      hba_file: join(place, accessName),
+      ident_file: join(place, identName),
+    };
+    const region = await readFile(join(place, regionName), 'utf8');
+    const closed = join(place, closedName);
+    return { directory, place, files, closed, recovered: join(place, recoveredName), region };
+  }
+
+  async dataDirectory(): Promise<string> {
+    return join(await this.place(), dataName);
   }
 
   /** Removes what earlier attempts left, so that none of them can finish. Undefined when a later one has begun. */
@@ -57,10 +80,9 @@ export class ServerFolder {
     return BuildFolder.make(`${place}.${attempt}`, place);
   }
 
-  /** Stops the server that runs there, and removes everything. */
+  /** Removes everything. Nothing runs there any more. */
   async remove(): Promise<void> {
     const place = await this.place();
-    await PostgresServer.endLeftover(join(place, dataName));
     for (const { path } of await attemptsBeside(place)) await removeFolder(path);
     await removeFolder(place);
     if (place === this.path) return;
@@ -89,8 +111,7 @@ export class BuildFolder implements Build {
       [identName, ''],
       [accessName, access],
     ] as const) {
-      await writeFile(join(path, name), text);
-      await chmod(join(path, name), openToRead);
+      await writeShared(join(path, name), text);
     }
     return new BuildFolder(path, place);
   }
@@ -128,6 +149,12 @@ export class BuildFolder implements Build {
       await symlink(join(this.place, `${dataName}.tablespaces`, oid), link);
     }
   }
+}
+
+/** Every user may read it, whatever the umask says. */
+export async function writeShared(path: string, text: string): Promise<void> {
+  await writeFile(path, text);
+  await chmod(path, openToRead);
 }
 
 async function attemptsBeside(place: string): Promise<{ number: number; path: string }[]> {

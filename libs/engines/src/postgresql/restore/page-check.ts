@@ -16,7 +16,7 @@ export class PageCheck {
   private readonly endLsn: bigint | undefined;
 
   constructor(
-    readonly control: ControlFile,
+    readonly control: Omit<ControlFile, 'held'>,
     { engine }: VaultManifest,
   ) {
     this.startLsn = lsnOf(engine.startLsn);
