@@ -35,6 +35,8 @@ const forTests = [
 
 /** An app imports it before any library, so it has a door of its own. */
 const beforeAll = '^libs/runtime/src/free-this-process\\.ts$';
+/** What must load no framework takes this door of libs/runtime. */
+const light = '^libs/runtime/src/light\\.ts$';
 
 const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'datastores', 'events']);
 
@@ -76,7 +78,7 @@ module.exports = {
       comment: "Another library is reached through its index.ts, as '@strongroom/<library>', never past it.",
       severity: 'error',
       from: { path: '^(?:libs|apps)/([^/]+)/|^(?:test|bench)/' },
-      to: { path: '^libs/([^/]+)/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$', beforeAll] },
+      to: { path: '^libs/([^/]+)/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$', beforeAll, light] },
     },
     {
       name: 'apps-stand-alone',
@@ -135,7 +137,7 @@ module.exports = {
       comment: 'The framework that libs/runtime loads doubles the start of the command line. Types of it may be used.',
       severity: 'error',
       from: { path: '^(apps/cli|libs/(vault|engines))/', pathNot: tests },
-      to: { path: '^libs/runtime/', pathNot: beforeAll, dependencyTypesNot: ['type-only'] },
+      to: { path: '^libs/runtime/', pathNot: [beforeAll, light], dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'tests-stay-out-of-production',

@@ -99,6 +99,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'The account of the tokens that the first start makes. The default is `demo`.',
       },
       {
+        name: 'STRONGROOM_CUSTOMER_SUBNET',
+        meaning:
+          'The network of the demo customer’s server. The default is `172.31.77.0/24`. Another one belongs into `STRONGROOM_CUSTOMER_NETWORKS`, too.',
+      },
+      {
         name: 'STRONGROOM_IMAGE',
         meaning: 'The name of the image of the services. The default is `strongroom:local`.',
       },

@@ -32,6 +32,8 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   job: 'libs/runtime/',
   job_news: 'libs/runtime/',
   known_vault: 'libs/runtime/',
+  refused_login: 'libs/runtime/',
+  server_login: 'libs/runtime/',
   set_aside: 'libs/runtime/',
 
   changed_credential: 'libs/credentials/',

@@ -38,7 +38,7 @@ export class CustomerDatabase {
       settings: { fsync: 'off', max_wal_size: '4GB', ...settings },
       logFile: join(folder, 'postgres.log'),
     });
-    const server = { host: '127.0.0.1', port: postgres.port, user: 'backup', password };
+    const server = { host: '127.0.0.1', port: postgres.port, user: 'backup', password, tls: 'disable' } as const;
     const customer = new CustomerDatabase(folder, postgres, server);
     await customer.query(`create role backup login replication password '${password}'`);
     // Rows of 1,000 bytes that PostgreSQL does not compress.

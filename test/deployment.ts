@@ -33,6 +33,8 @@ export interface CustomerServer {
   port: number;
   user: string;
   password: string;
+  /** Default: none. Servers of tests are on the loopback interface. */
+  tls?: 'disable' | 'verify-full';
 }
 
 type Schedule = BodyOf<typeof postSchedules>['schedule'];
@@ -112,6 +114,7 @@ export class Deployment {
         STRONGROOM_LEASE_SECONDS: '3',
         STRONGROOM_COPY_RETRY_SECONDS: '1',
         STRONGROOM_DELETION_DELAY_SECONDS: '0',
+        STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
         STRONGROOM_SUPERVISED: '1',
         ...this.options.env,
         ...env,
@@ -166,11 +169,11 @@ export class Deployment {
 
   /** Registers a server and returns the instance's id. */
   async register(api: AppProcess, server: CustomerServer): Promise<string> {
-    const { host, port, user, password } = server;
+    const { host, port, user, password, tls = 'disable' } = server;
     const { id } = await this.client(api).instances.register({
       name: `customer-${randomUUID().slice(0, 8)}`,
       datastore: { type: 'postgresql', version: '18' },
-      connection: { host, port, user, password, database: 'postgres', tls: 'disable' },
+      connection: { host, port, user, password, database: 'postgres', tls },
     });
     return id;
   }

@@ -354,6 +354,15 @@ create table ledger_writer (
   constraint ledger_writer_pkey PRIMARY KEY (role_name)
 );
 
+-- Log-ins that were refused at an address and port, or are being tried there by an instance that was never let in.
+create table refused_login (
+  id bigint not null generated always as identity,
+  server text not null,
+  refused_at timestamp with time zone not null default now(),
+  constraint refused_login_pkey PRIMARY KEY (id)
+);
+CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);
+
 -- How far the relay has sent the events of a topic to a broker cluster.
 create table relay_cursor (
   -- The broker cluster. A new cluster is filled from the start of the ledger.
@@ -439,6 +448,16 @@ create table second_look (
   consumer_group text not null,
   "position" bigint not null,
   constraint second_look_pkey PRIMARY KEY (consumer_group)
+);
+
+-- Where the server of an instance has let it in: what is told of faults there, and whether refusals count, depends on it.
+create table server_login (
+  instance_id uuid not null,
+  host text not null,
+  port integer not null,
+  user_name text not null,
+  let_in_at timestamp with time zone not null default now(),
+  constraint server_login_pkey PRIMARY KEY (instance_id, host, port, user_name)
 );
 
 -- What could not be read or done, and stops nothing else. It is tried again, and the row goes when that succeeds.

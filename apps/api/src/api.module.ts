@@ -6,7 +6,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { postBackups, postInstances, postSchedules } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
-import { engineFor } from '@strongroom/engines';
+import { Doorkeeper, type EngineFor, engineFor, Reach } from '@strongroom/engines';
 import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { AuditTrail, Ledger } from '@strongroom/ledger';
@@ -29,6 +29,7 @@ import {
   type Logger,
   loggerToken,
   type RuntimeParts,
+  ServerLogins,
   SetAside,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
@@ -58,6 +59,7 @@ import { Refusals } from './edge/refusals.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
 import { EventRoutes } from './events/routes.js';
 import { InstanceCommands } from './instances/commands.js';
+import { enginesToken } from './instances/connection-tests.js';
 import { InstanceResources } from './instances/resource.js';
 import { InstanceRoutes } from './instances/routes.js';
 import { ScheduleCommands } from './schedules/commands.js';
@@ -171,9 +173,18 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     },
     {
       provide: Incrementals,
-      inject: [Ledger, BackupResources, Credentials],
-      useFactory: (ledger: Ledger, backups: BackupResources, credentials: Credentials) =>
-        new Incrementals(ledger, backups, credentials, engineFor, log),
+      inject: [Ledger, BackupResources, Credentials, enginesToken],
+      useFactory: (ledger: Ledger, backups: BackupResources, credentials: Credentials, engines: EngineFor) =>
+        new Incrementals(ledger, backups, credentials, engines, log),
+    },
+    { provide: Reach, useFactory: () => new Reach(config) },
+    {
+      provide: enginesToken,
+      inject: [DataSource, Reach],
+      useFactory: (dataSource: DataSource, reach: Reach) => {
+        const logins = new ServerLogins(dataSource, config.customers.failedLogins);
+        return new Doorkeeper({ engineFor, reach, logins, log }).engineFor;
+      },
     },
   ];
 }

@@ -1,6 +1,7 @@
 /** Finds the database of the ledger that a command works on: from the environment, else from the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
+import { whyNotVerified } from '@strongroom/runtime/light';
 import { z } from 'zod';
 import { UsageFault } from './vault-options.js';
 
@@ -8,8 +9,16 @@ const stackFile = '.strongroom/stack.json';
 const stack = z.object({ postgres: z.string() });
 const variable = 'STRONGROOM_DATABASE_URL';
 
-/** @throws {UsageFault} when no database is named */
+/** @throws {UsageFault} when no database is named, or one that would be reached over a network without TLS that is verified */
 export function databaseUrl(env: NodeJS.ProcessEnv = process.env): string {
+  const url = urlOf(env);
+  const isAllowed = env.STRONGROOM_ALLOW_PLAINTEXT?.split(',').some((each) => each.trim() === 'database');
+  const why = isAllowed || !URL.canParse(url) ? undefined : whyNotVerified(url);
+  if (why !== undefined) throw new UsageFault(`${variable} ${why}.`);
+  return url;
+}
+
+function urlOf(env: NodeJS.ProcessEnv): string {
   const given = env[variable]?.trim();
   const path = env[`${variable}_FILE`]?.trim();
   if (given) return given;

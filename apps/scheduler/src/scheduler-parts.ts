@@ -5,10 +5,12 @@ import { Credentials } from '@strongroom/credentials';
 import type { RegisteredInstance } from '@strongroom/domain';
 import {
   type BackupLimits,
+  Doorkeeper,
   type Engine,
   type EngineFor,
   EnginesApart,
   engineFor,
+  Reach,
   usualLimits,
 } from '@strongroom/engines';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
@@ -21,6 +23,7 @@ import {
   keyRingOf,
   PutBack,
   type RuntimeParts,
+  ServerLogins,
   SetAside,
 } from '@strongroom/runtime';
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
@@ -77,6 +80,13 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
   const apart = new EnginesApart({ memoryBytes: config.engineMemoryBytes });
+  const door = new Doorkeeper({
+    engineFor,
+    takerFor: (type) => apart.of(type),
+    reach: new Reach(config),
+    logins: new ServerLogins(dataSource, config.customers.failedLogins),
+    log,
+  });
   const runner = `scheduler-${hostname()}-${process.pid}`;
   const anotherServer = metrics.counter({
     name: 'strongroom_another_server_total',
@@ -96,8 +106,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     dataSource,
     ledger,
     views,
-    engineFor,
-    takerFor: (type) => apart.of(type),
+    engineFor: door.engineFor,
+    takerFor: door.engineFor,
     vaults,
     vault,
     homeRegion,

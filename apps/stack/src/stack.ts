@@ -231,6 +231,8 @@ export class Stack {
       // On one's own machine one may restore one's own backups. A deployment switches it on itself.
       STRONGROOM_BUILT_SERVERS: 'on',
       ...guestUsers(this.data),
+      // The servers to try it with are on this machine, as the demo is.
+      STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),

@@ -77,6 +77,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       request_count: kept,
       audit_entry: whole,
       audit_export: kept,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -91,6 +93,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: read,
       slot_timer: whole,
       steady_time: whole,
+      refused_login: ['select', 'insert', 'delete'],
+      server_login: whole,
     },
     functions: appending,
     appends: ['instance', 'backup', 'copy'],

@@ -35,6 +35,7 @@ import { Roles1700000000057 } from './migrations/0057-roles.js';
 import { LedgerLinks1700000000058 } from './migrations/0058-ledger-links.js';
 import { Audit1700000000060 } from './migrations/0060-audit.js';
 import { AuditedEvents1700000000061 } from './migrations/0061-audited-events.js';
+import { ServerLogins1700000000063 } from './migrations/0063-server-logins.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -73,4 +74,5 @@ export const migrations = [
   LedgerLinks1700000000058,
   Audit1700000000060,
   AuditedEvents1700000000061,
+  ServerLogins1700000000063,
 ] as const;

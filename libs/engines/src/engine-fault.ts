@@ -6,6 +6,10 @@ export const engineFaultCodes = {
   'server-unreachable': true,
   /** The connection can't be made as safe as it has to be: the server's certificate is not trusted, or is for another name. */
   'server-not-trusted': false,
+  /** The operator does not let backups go to this address, or not with so little TLS. */
+  'server-not-allowed': false,
+  /** So many log-ins have failed there of late that none is tried now. */
+  'too-many-failed-logins': true,
   /** The server refused the user, the password or the client certificate. */
   'credentials-refused': false,
   /** The user may not take backups, or the server is not set up for them. */

@@ -16,6 +16,15 @@ export interface EngineTarget {
   password: string;
   /** The key of the endpoint's client certificate, as PEM. */
   clientKey?: string | undefined;
+  /** Whether Strongroom runs the server itself, on the loopback interface. Default: it does not. */
+  isBuiltHere?: boolean | undefined;
+  /** Where the server is dialled, and nowhere else. `Doorkeeper` sets it. Default: wherever its host's name leads. */
+  addresses?: readonly string[] | undefined;
+  /**
+   * Whether the server has let the instance in before. Where it has not, what the network says of its host is told in one
+   * sentence, whatever it was. `Doorkeeper` sets it. Default: it has.
+   */
+  isKnown?: boolean | undefined;
 }
 
 /** Whether something can be done; the reason is sentences for people, and says what to change. */

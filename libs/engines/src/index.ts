@@ -1,6 +1,7 @@
 /** The engines' door: what an engine does, which engines there are, and how a backup goes into a vault and comes out of it. */
 export { type ApartOptions, EnginesApart } from './apart/engines-apart.js';
 export { type BackupLimits, usualLimits } from './backup-budget.js';
+export { Doorkeeper, type DoorkeeperParts } from './doorkeeper.js';
 export {
   type Abilities,
   type BackupOptions,
@@ -24,6 +25,7 @@ export { EngineFault, type EngineFaultCode, IncrementalNotPossible } from './eng
 export { allEngines, type EngineFor, engineFor } from './engines.js';
 export type { Guests } from './guests.js';
 export type { OpenedBackup } from './open-backup.js';
+export { Reach, type ReachOptions } from './reach.js';
 export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
 export { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from './server-host.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';

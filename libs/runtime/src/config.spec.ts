@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { usualRoles } from '@strongroom/contracts';
+import { Networks } from './addresses.js';
 import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig, withoutEffect } from './config.js';
 
 const key = Buffer.alloc(32, 7);
 const environment = {
   STRONGROOM_DATABASE_URL: 'postgres://strongroom:hush@127.0.0.1:5432/strongroom',
   KAFKA_BROKERS: 'kafka-1:9092, kafka-2:9092',
+  STRONGROOM_ALLOW_PLAINTEXT: 'kafka',
   STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW, IAD=file:///vaults/IAD,ORD=file:///vaults/ORD',
   STRONGROOM_TOKENS_FILE: '/etc/strongroom/tokens.json',
   STRONGROOM_SECRET_KEY: key.toString('base64'),
@@ -41,6 +43,13 @@ describe('the configuration', () => {
       feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
       namespace: 'strongroom',
       http: { host: '127.0.0.1', port: 8779 },
+      customers: { networks: new Networks([]), failedLogins: { most: 20, withinMs: 900_000 } },
+      ownServices: [
+        { host: '127.0.0.1', port: 5432 },
+        { host: 'kafka-1', port: 9092 },
+        { host: 'kafka-2', port: 9092 },
+        { host: '127.0.0.1', port: 8779 },
+      ],
       homeRegion: 'DFW',
       vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),
       copyRegions: ['IAD', 'ORD'],
@@ -142,8 +151,10 @@ describe('the configuration', () => {
       'http://[::ffff:10.0.0.1]',
       'http://127.0.0.1@keystone',
     ]) {
-      expect(of(url)).toEqual({ STRONGROOM_KEYSTONE_URL: expect.stringContaining('STRONGROOM_KEYSTONE_PLAINTEXT=1') });
-      const plain = { ...withKeystone, STRONGROOM_KEYSTONE_URL: url, STRONGROOM_KEYSTONE_PLAINTEXT: '1' };
+      expect(of(url)).toEqual({
+        STRONGROOM_KEYSTONE_URL: expect.stringContaining('STRONGROOM_ALLOW_PLAINTEXT to keystone'),
+      });
+      const plain = { ...withKeystone, STRONGROOM_KEYSTONE_URL: url, STRONGROOM_ALLOW_PLAINTEXT: 'kafka,keystone' };
       expect(loadConfig('api', plain).identity?.kind).toBe('keystone');
     }
   });

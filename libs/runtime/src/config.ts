@@ -3,12 +3,14 @@
  * be, and never shows the value of a secret.
  */
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
-import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka } from './kafka-config.js';
+import { Networks } from './addresses.js';
+import { placeOfDatabase, whyNotVerified } from './database-url.js';
+import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
+import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
 import * as audit from './settings/audit.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
-import { mustBe } from './settings/forms.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -16,35 +18,22 @@ import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
-export type { KafkaSecurity } from './kafka-config.js';
+export type { IdentityConfig } from './identity-config.js';
+export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
+export type { FailedLogins, TlsMode } from './settings/transport.js';
 export { noCopiesTo } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
-
-/** Where the API looks tokens up. */
-export type IdentityConfig =
-  | { kind: 'static'; tokensFile: string }
-  | {
-      kind: 'keystone';
-      url: URL;
-      user: { name: string; domain: string; password: string; project: string; projectDomain: string };
-      account: 'project-id' | 'project-name';
-      /** The domain whose projects have accounts by their names. */
-      accountDomain: string;
-      /** Our role for each of Keystone's. */
-      roles: ReadonlyMap<string, string>;
-      cacheMs: number;
-      timeoutMs: number;
-    };
 
 /** How the audit is kept, and where it is written besides. */
 export interface AuditConfig {
@@ -69,13 +58,38 @@ export function deletionRulesOf(
   return { delayMs, minimumMs: byAccount.get(accountId) ?? usualMs };
 }
 
+/** What may be reached for customers, and how. */
+export interface CustomerConfig {
+  /** Beside the public addresses. */
+  networks: Networks;
+  /** Undefined: `require`, and `disable` on the loopback interface. */
+  minTls?: transport.TlsMode;
+  failedLogins: transport.FailedLogins;
+}
+
+/** The services of the deployment itself, which no instance leads to. */
+export interface OwnService {
+  host: string;
+  port: number;
+}
+
+/** The certificate and the key that clients see. They change where they come from files. */
+export interface HttpTls {
+  certificate: string;
+  key: string;
+  certificateFile?: string;
+  keyFile?: string;
+}
+
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
   app: AppName;
   databaseUrl: string;
   feed: FeedConfig;
   namespace: string;
-  http: { host: string; port: number };
+  http: { host: string; port: number; tls?: HttpTls };
+  customers: CustomerConfig;
+  ownServices: readonly OwnService[];
   /** Without a slash at its end. */
   publicUrl?: string;
   homeRegion: string;
@@ -154,9 +168,14 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
-  if (given.value(ledgerAndFeed.feed) === 'kafka') refuse(app, problemsOfKafka(given));
   const roles = given.valueIfSet(identity.roles) ?? usualRoles;
-  if (app === 'api') refuse(app, problemsOfIdentity(given, roles));
+  refuse(app, [
+    ...problemsOfDatabase(given),
+    ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
+    ...(app === 'api'
+      ? [...problemsOfPair(given, transport.tlsCertificate, transport.tlsKey), ...problemsOfIdentity(given, roles)]
+      : []),
+  ]);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
@@ -169,12 +188,19 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const mostBuiltServers = given.value(built.mostBuiltServers);
   if (app === 'scheduler' && buildsServers)
     refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
+  const httpTls = app === 'api' ? httpTlsOf(given) : undefined;
   return {
     app,
     databaseUrl: given.value(ledgerAndFeed.databaseUrl),
     feed: feedOf(given),
     namespace: given.value(ledgerAndFeed.namespace),
-    http: { host: given.value(service.httpHost), port: given.value(service.httpPort) },
+    http: {
+      host: given.value(service.httpHost),
+      port: given.value(service.httpPort),
+      ...(httpTls && { tls: httpTls }),
+    },
+    customers: customersOf(given),
+    ownServices: ownServicesOf(given),
     ...(publicUrl !== undefined && { publicUrl }),
     homeRegion,
     vaults,
@@ -274,6 +300,48 @@ function problemsOfRegions(withVault: readonly string[], homeRegion: string): Co
   return problems;
 }
 
+function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
+  if (given.valueIfSet(transport.allowPlaintext)?.has('database')) return [];
+  const problem = whyNotVerified(given.value(ledgerAndFeed.databaseUrl));
+  return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
+}
+
+function httpTlsOf(given: GivenSettings): HttpTls | undefined {
+  const certificate = given.valueIfSet(transport.tlsCertificate);
+  const key = given.valueIfSet(transport.tlsKey);
+  if (certificate === undefined || key === undefined) return undefined;
+  const certificateFile = given.fileOf(transport.tlsCertificate);
+  const keyFile = given.fileOf(transport.tlsKey);
+  return {
+    ...{ certificate, key },
+    ...(certificateFile !== undefined && { certificateFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
+}
+
+function customersOf(given: GivenSettings): CustomerConfig {
+  const minTls = given.valueIfSet(transport.minTls);
+  return {
+    networks: given.valueIfSet(transport.customerNetworks) ?? new Networks([]),
+    ...(minTls !== undefined && { minTls }),
+    failedLogins: given.value(transport.failedLogins),
+  };
+}
+
+function ownServicesOf(given: GivenSettings): OwnService[] {
+  const keystone = given.valueIfSet(identity.keystoneUrl);
+  const brokers = given.value(ledgerAndFeed.feed) === 'kafka' ? (given.valueIfSet(ledgerAndFeed.brokers) ?? []) : [];
+  const http = { host: given.value(service.httpHost), port: given.value(service.httpPort) };
+  return [
+    placeOfDatabase(given.value(ledgerAndFeed.databaseUrl)),
+    ...brokers.map((broker) => ({ host: broker.replace(/:\d+$/, ''), port: Number(/\d+$/.exec(broker)?.[0]) })),
+    ...(keystone
+      ? [{ host: keystone.hostname, port: Number(keystone.port || (keystone.protocol === 'https:' ? 443 : 80)) }]
+      : []),
+    ...(http.port === 0 ? [] : [http]),
+  ];
+}
+
 function feedOf(given: GivenSettings): FeedConfig {
   if (given.value(ledgerAndFeed.feed) !== 'kafka') return { kind: 'embedded' };
   const security = kafkaSecurityOf(given);
@@ -284,49 +352,4 @@ function auditOf(given: GivenSettings): AuditConfig {
   const file = given.valueIfSet(audit.auditFile);
   const syslog = given.valueIfSet(audit.auditSyslog);
   return { keptDays: given.value(audit.auditDays), ...(file !== undefined && { file }), ...(syslog && { syslog }) };
-}
-
-/** A token in clear on the way is everybody's, and a role that nobody knows gives no rights. */
-function problemsOfIdentity(given: GivenSettings, roles: Roles): ConfigProblem[] {
-  const url = given.valueIfSet(identity.keystoneUrl);
-  if (given.value(identity.identity) !== 'keystone' || !url) return [];
-  const problems: ConfigProblem[] = [];
-  if (url.protocol === 'http:' && !isLoopback(url) && given.value(identity.keystonePlaintext) !== '1') {
-    const problem = `is http for another machine, so that every token would go there in clear: use https, or set ${identity.keystonePlaintext.name}=1`;
-    problems.push({ variable: identity.keystoneUrl.name, problem });
-  }
-  const unknown = [...given.value(identity.keystoneRoles).values()].filter((role) => !roles.has(role));
-  if (unknown.length > 0) {
-    const there = [...roles.keys()].join(', ');
-    const problem = `${mustBe(identity.keystoneRolesForm)}. It has ${unknown.join(', ')}; there are ${there}, and ${identity.roles.name} adds others`;
-    problems.push({ variable: identity.keystoneRoles.name, problem });
-  }
-  return problems;
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-function identityOf(given: GivenSettings): IdentityConfig {
-  const url = given.valueIfSet(identity.keystoneUrl);
-  if (given.value(identity.identity) === 'static' || !url) {
-    return { kind: 'static', tokensFile: given.valueIfSet(identity.tokensPath) ?? '' };
-  }
-  return {
-    kind: 'keystone',
-    url,
-    user: {
-      name: given.value(identity.keystoneUser),
-      domain: given.value(identity.keystoneUserDomain),
-      password: given.valueIfSet(identity.keystonePassword) ?? '',
-      project: given.value(identity.keystoneProject),
-      projectDomain: given.value(identity.keystoneProjectDomain),
-    },
-    account: given.value(identity.keystoneAccount),
-    accountDomain: given.value(identity.keystoneAccountDomain),
-    roles: given.value(identity.keystoneRoles),
-    cacheMs: given.value(identity.keystoneCache),
-    timeoutMs: given.value(identity.keystoneTimeout),
-  };
 }

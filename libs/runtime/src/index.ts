@@ -1,8 +1,10 @@
 /** What every app runs on: configuration, clock, ids, logs, metrics, health, leased jobs, work loops, start and end. */
+export * from './addresses.js';
 export * from './app-work.js';
 export * from './bootstrap.js';
 export * from './clock.js';
 export * from './config.js';
+export { placeOfDatabase, whyNotVerified } from './database-url.js';
 export * from './ends-within.js';
 export * from './health.js';
 export * from './http-requests.js';
@@ -20,6 +22,7 @@ export * from './metrics.js';
 export * from './persist.js';
 export * from './process-environment.js';
 export * from './runtime-module.js';
+export * from './server-logins.js';
 export * from './service.js';
 export * from './set-aside.js';
 export * from './shared-runs.js';

@@ -24,6 +24,7 @@ const otherKey = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 const environment = {
   STRONGROOM_DATABASE_URL: 'postgres://strongroom:hush@127.0.0.1:5432/strongroom',
   KAFKA_BROKERS: 'kafka-1:9092',
+  STRONGROOM_ALLOW_PLAINTEXT: 'kafka',
   STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW',
 };
 const sasl = { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512', KAFKA_SASL_USERNAME: 'us', KAFKA_SASL_PASSWORD: 'hush' };
@@ -70,7 +71,7 @@ describe('the way to Kafka', () => {
   it('needs all three of a user', () => {
     expect(problemsOf({ KAFKA_SECURITY_PROTOCOL: 'SASL_SSL' })).toEqual({
       KAFKA_SASL_MECHANISM:
-        'is not set; it must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 when KAFKA_SECURITY_PROTOCOL is SASL_SSL',
+        'is not set; it must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER when KAFKA_SECURITY_PROTOCOL is SASL_SSL',
       KAFKA_SASL_USERNAME: 'is not set; it must be the name of a user when KAFKA_SECURITY_PROTOCOL is SASL_SSL',
       KAFKA_SASL_PASSWORD: "is not set; it must be the user's password when KAFKA_SECURITY_PROTOCOL is SASL_SSL",
     });
@@ -107,6 +108,48 @@ describe('the way to Kafka', () => {
     expect(problemsOf({ ...ssl, KAFKA_SSL_CERTIFICATE: certificate, KAFKA_SSL_KEY: otherKey })).toEqual({
       KAFKA_SSL_KEY: 'is not the key of KAFKA_SSL_CERTIFICATE; set the two that belong together',
     });
+  });
+
+  it.each(['PLAINTEXT', 'SASL_PLAINTEXT'])('of %s leaves this machine only where the operator says so', (protocol) => {
+    const user = protocol === 'PLAINTEXT' ? {} : sasl;
+    const away = { KAFKA_SECURITY_PROTOCOL: protocol, ...user, STRONGROOM_ALLOW_PLAINTEXT: '' };
+    const here = '127.0.0.1:9092,[::1]:9092,localhost:9092';
+    expect(problemsOf({ ...away, KAFKA_BROKERS: `${here},kafka-1:9092,10.0.0.7:9092` })).toEqual({
+      KAFKA_SECURITY_PROTOCOL: expect.stringMatching(/kafka-1:9092, 10\.0\.0\.7:9092 .*STRONGROOM_ALLOW_PLAINTEXT/),
+    });
+    for (const allowed of ['database', '']) {
+      expect(Object.keys(problemsOf({ ...away, STRONGROOM_ALLOW_PLAINTEXT: allowed }))).toHaveLength(1);
+    }
+    expect(feedOf({ ...away, KAFKA_BROKERS: here })).toMatchObject({ kind: 'kafka' });
+    expect(feedOf({ ...away, STRONGROOM_ALLOW_PLAINTEXT: 'database,kafka' })).toMatchObject({ kind: 'kafka' });
+  });
+
+  it('shows a token from a file or from a server of tokens, and never a password', () => {
+    const bearer = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'OAUTHBEARER' };
+    const file = join(folder, 'token');
+    writeFileSync(file, 'of.the.file\n');
+    const tokenOf = (env: NodeJS.ProcessEnv) => {
+      const feed = feedOf({ ...bearer, ...env });
+      return feed.kind === 'kafka' ? feed.security?.sasl : undefined;
+    };
+    expect(tokenOf({ KAFKA_SASL_TOKEN_FILE: file })).toEqual({
+      mechanism: 'OAUTHBEARER',
+      token: { is: 'file', path: file },
+    });
+    expect(tokenOf({ KAFKA_SASL_TOKEN: 'given' })).toMatchObject({ token: { is: 'given', token: 'given' } });
+    const server = { KAFKA_SASL_TOKEN_URL: 'https://id.example.com/token', KAFKA_SASL_SCOPE: 'kafka' };
+    const client = { KAFKA_SASL_USERNAME: 'us', KAFKA_SASL_PASSWORD: 'hush' };
+    expect(tokenOf({ ...server, ...client })).toMatchObject({
+      token: { is: 'server', url: 'https://id.example.com/token', client: 'us', secret: 'hush', scope: 'kafka' },
+    });
+    expect(Object.keys(problemsOf(bearer))).toEqual(['KAFKA_SASL_TOKEN']);
+    expect(Object.keys(problemsOf({ ...bearer, ...server }))).toEqual(['KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD']);
+    expect(Object.keys(problemsOf({ ...bearer, ...client, KAFKA_SASL_TOKEN: 'hush' }))).toEqual([
+      'KAFKA_SASL_USERNAME',
+      'KAFKA_SASL_PASSWORD',
+    ]);
+    const inClear = { ...bearer, ...client, KAFKA_SASL_TOKEN_URL: 'http://id.example.com/token' };
+    expect(Object.keys(problemsOf(inClear))).toEqual(['KAFKA_SASL_TOKEN_URL']);
   });
 
   it('counts for nothing with the embedded feed', () => {

@@ -27,7 +27,9 @@ const table = routesOf(routes)
   .filter(({ path }) => path.includes('{accountId}'));
 
 const within = { withinMs: 20_000 };
-const [visible, secret] = ['seen by everybody', 'known to its owner alone'];
+const visible = 'seen by everybody';
+/** The names that the owner of a victim's things has given them. */
+const secretOf = (as: As) => `known to ${as} alone`;
 const key = { 'idempotency-key': 'the-key-of-the-other' };
 
 /** What somebody has, which the stranger must not learn of, use or change. */
@@ -49,6 +51,7 @@ let reached: string;
 
 async function things(as: As): Promise<Things> {
   const account = as === 'other' ? otherAccountId : accountId;
+  const secret = secretOf(as);
   const instance = await gateway.register(as, { name: secret });
   const timing = { action: 'backup', day_of_week: 0, hour: 14, minute: 30, instance_id: instance };
   const made = await gateway.call(postSchedules, { as, body: { schedule: timing }, headers: key });
@@ -100,6 +103,8 @@ interface Stranger {
   victim: string;
   account: string;
   owner: string;
+  /** Whose the things are. */
+  as: As;
   headers: Record<string, string>;
 }
 
@@ -108,12 +113,14 @@ const strangers = (): Stranger[] => [
     victim: 'another account',
     account: accountId,
     owner: otherAccountId,
+    as: 'other',
     headers: { 'x-auth-token': gateway.tokenOf('admin') },
   },
   {
     victim: 'an instance that the token does not reach',
     account: accountId,
     owner: accountId,
+    as: 'admin',
     headers: { 'x-auth-token': 'scoped' },
   },
 ];
@@ -170,10 +177,10 @@ function withIds(value: unknown, id: string): unknown {
 }
 
 /** Everything that is secret: ids of things and of events, and names. */
-async function secretsOf({ owner }: Stranger, theirs: Things): Promise<string[]> {
+async function secretsOf({ owner, as }: Stranger, theirs: Things): Promise<string[]> {
   const events = await eventsOf(owner, theirs.instance);
   return [
-    secret,
+    secretOf(as),
     ...new Set([...Object.values(theirs), ...events.flatMap(({ id, stream }) => [id, idOf(stream)])]),
   ].filter(Boolean);
 }
@@ -208,7 +215,8 @@ describe.each(['another account', 'an instance that the token does not reach'])(
         if (isTheirs) expect([said, answer.status]).toEqual([said, 403]);
         else if (/\{id\}/.test(route.path) && answer.status < 300)
           throw new Error(`${method} ${said}: ${answer.status}`);
-        if (answer.status === 403 && method !== 'HEAD') expect(faultIn(answer.body).message).not.toContain(secret);
+        if (answer.status === 403 && method !== 'HEAD')
+          expect(faultIn(answer.body).message).not.toContain(secretOf(stranger.as));
       }
       expect(await eventsOf(stranger.owner, theirs.instance)).toEqual(before);
     },
@@ -226,8 +234,8 @@ describe.each(['another account', 'an instance that the token does not reach'])(
     ];
     const open = streams.map((headers) => Stream.open({ ...stranger.headers, ...headers }, stranger.account));
     await eventually(() => expect(open.map(({ told }) => told.includes('id: '))).toEqual(open.map(() => true)), within);
-    const as = stranger.owner === otherAccountId ? 'other' : 'admin';
-    const asked = await gateway.backup(theirs.instance, { name: `${secret} too` }, as);
+    const { as } = stranger;
+    const asked = await gateway.backup(theirs.instance, { name: `${secretOf(as)} too` }, as);
     await gateway.run(asked, theirs.instance, 'completed', undefined, stranger.owner);
     // What the stranger may see comes after it in the ledger, and so it would have been told before.
     const own = await ownEvent(stranger);

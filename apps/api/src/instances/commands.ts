@@ -7,6 +7,7 @@ import {
   type ChangeInstanceRequest,
   type ConnectionTest,
   type Datastore,
+  type Endpoint,
   isRefusal,
   type RecordedEvent,
   type RefusalCode,
@@ -26,6 +27,7 @@ import {
   scheduleDecider,
   serverToBackUp,
 } from '@strongroom/domain';
+import { type EngineFor, Reach } from '@strongroom/engines';
 import {
   type BoundCommand,
   ConflictFault,
@@ -42,7 +44,7 @@ import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from '../schedules/resource.js';
 import { type Connection, connectionWith, isSameCredential } from './connection-change.js';
-import { mustAllowBackups, testResource, tryConnection } from './connection-tests.js';
+import { enginesToken, mustAllowBackups, testResource, tryConnection } from './connection-tests.js';
 import { InstanceResources } from './resource.js';
 
 type Registration = Extract<InstanceCommand, { type: 'RegisterInstance' }>;
@@ -64,6 +66,8 @@ export class InstanceCommands {
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
     @Inject(BackupResources) private readonly backups: BackupResources,
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(enginesToken) private readonly engines: EngineFor,
+    @Inject(Reach) private readonly reach: Reach,
   ) {}
 
   /** @returns what was recorded of the new instance */
@@ -73,6 +77,7 @@ export class InstanceCommands {
     credential: Credential,
   ): Promise<RecordedEvent[]> {
     const { newId: instanceId } = caller;
+    mustBeInReach(this.reach, server.endpoint);
     // The password is stored first. An instance without a password could not be backed up; a password without an instance
     // is removed in time.
     // Versions that know no client certificates find no credential that they could not read.
@@ -119,6 +124,11 @@ export class InstanceCommands {
       const stored = await this.credentialOf(instance);
       const before = { endpoint: instance.endpoint, credential: stored instanceof CredentialFault ? none : stored };
       const connection = asked.connection ? connectionWith(before, asked.connection) : before;
+      const { host, port, tls } = instance.endpoint;
+      const isLedElsewhere = connection.endpoint.host !== host || connection.endpoint.port !== port;
+      const isOtherTls = connection.endpoint.tls !== tls;
+      // What an instance has stays as it is, until its server is asked.
+      if (isLedElsewhere || isOtherTls) mustBeInReach(this.reach, connection.endpoint, instance.builtFrom !== null);
       if (stored instanceof CredentialFault) mustBeGivenAnew(asked, stored, isSealedAlike(instance, connection));
       const changes = this.changesOf(instance, before, { name: asked.name, connection });
       // What the domain refuses is not tried.
@@ -147,7 +157,7 @@ export class InstanceCommands {
     const { endpoint, datastore } = instance;
     const credential = await this.credentialOf(instance);
     if (credential instanceof CredentialFault) throw new HttpFault('unprocessableEntity', credential.message);
-    const test = await tryConnection(instance, { endpoint, credential });
+    const test = await tryConnection(this.engines, instance, { endpoint, credential });
     if (test.server) {
       const { version } = test.server;
       const told = { type: 'NoteVersion', instanceId, endpoint, datastore: { ...datastore, version } } as const;
@@ -239,7 +249,7 @@ export class InstanceCommands {
     connection: Connection,
   ): Promise<Datastore | undefined> {
     if (!verify || (!endpoint && !credentialId)) return undefined;
-    const test = await tryConnection(instance, connection);
+    const test = await tryConnection(this.engines, instance, connection);
     mustAllowBackups(test);
     return test.server && { ...instance.datastore, version: test.server.version };
   }
@@ -248,6 +258,12 @@ export class InstanceCommands {
     const target = targetOf(caller, instanceId, instanceId);
     return unlessRefused(command.type, await execute(this, instanceDecider, target, command)).events;
   }
+}
+
+/** @throws {HttpFault} badRequest naming the field that this deployment does not allow */
+function mustBeInReach(reach: Reach, endpoint: Endpoint, isBuiltHere = false): void {
+  const found = isBuiltHere ? undefined : reach.whyNot(endpoint);
+  if (found) throw new HttpFault('badRequest', `instance.connection.${found.field}: ${found.why}`);
 }
 
 /** Whether the seal of the instance's credential holds for the connection too. */

@@ -39,11 +39,8 @@ export function connectionWith(current: Connection, asked: ConnectionChange): Co
   return connection;
 }
 
-/** Without a mode of TLS, certificates ask for the strictest one that they allow. */
-export function usualTls({ ca_certificate, client_certificate }: Fields): Endpoint['tls'] {
-  if (ca_certificate) return 'verify-full';
-  return client_certificate ? 'require' : 'disable';
-}
+/** Of a new instance that names no mode of TLS. */
+export const usualTls: Endpoint['tls'] = 'verify-full';
 
 export function isSameCredential(one: Credential, other: Credential): boolean {
   return one.password === other.password && one.clientKey === other.clientKey;

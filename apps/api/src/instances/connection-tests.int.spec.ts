@@ -81,7 +81,8 @@ describe('test-connection', () => {
     try {
       const port = typeof address === 'object' && address ? address.port : 0;
       const found = await test(await registered({ port }));
-      expect(found.tried[0]?.fault).toMatchObject({ code: 'server-stalled' });
+      expect(found.tried[0]?.fault).toMatchObject({ code: 'server-unreachable' });
+      expect(found.tried[0]?.fault?.message).toContain('No database server was reached');
     } finally {
       silent.close();
     }

@@ -1,19 +1,24 @@
 /** Tries the connection to an instance's server, or one that it is to have, and tells everything that backups lack there. */
 import type { ConnectionTest, Endpoint } from '@strongroom/contracts';
 import type { RegisteredInstance } from '@strongroom/domain';
-import { engineFor, type ServerTest, type Verdict } from '@strongroom/engines';
+import type { EngineFor, ServerTest, Verdict } from '@strongroom/engines';
 import type { Clock } from '@strongroom/runtime';
 import { HttpFault } from '../edge/http-fault.js';
 import { type Connection, warningsOfCertificates } from './connection-change.js';
+
+/** The token of Nest for the engines that ask customers' servers. */
+export const enginesToken = Symbol('EngineFor');
 
 /** This is far shorter than a client waits for its answer. */
 const withinMs = 5_000;
 
 export function tryConnection(
-  { instanceId, datastore }: Pick<RegisteredInstance, 'instanceId' | 'datastore'>,
+  engines: EngineFor,
+  { instanceId, datastore, builtFrom }: Pick<RegisteredInstance, 'instanceId' | 'datastore' | 'builtFrom'>,
   { endpoint, credential }: Connection,
 ): Promise<ServerTest> {
-  return engineFor(datastore.type).test({ instanceId, endpoint, ...credential }, { withinMs });
+  const target = { instanceId, endpoint, ...credential, isBuiltHere: builtFrom !== null };
+  return engines(datastore.type).test(target, { withinMs });
 }
 
 /** @throws {HttpFault} unprocessableEntity when no full backup can be taken with the connection */

@@ -9,7 +9,7 @@ import {
   postSchedules,
 } from '@strongroom/contracts';
 import { z } from 'zod';
-import { faultOf, nothing } from '../../fixtures/answers.js';
+import { faultOf, fullFaultOf, nothing } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 const password = 'open sesame, and never tell';
@@ -45,7 +45,7 @@ describe('a server', () => {
         port: 5432,
         user: 'backup',
         database: 'postgres',
-        tls: 'disable',
+        tls: 'verify-full',
         ca_certificate: null,
         client_certificate: null,
       },
@@ -70,7 +70,7 @@ describe('a server', () => {
     const { instance } = resource.parse(answer.body);
     const events = await gateway.ledger.readStream(`instance-${instance.id}`);
     expect(events).toMatchObject([
-      { type: 'InstanceRegistered', data: { endpoint: { database: 'postgres', tls: 'disable', user: 'backup' } } },
+      { type: 'InstanceRegistered', data: { endpoint: { database: 'postgres', tls: 'verify-full', user: 'backup' } } },
     ]);
     const wrong = await register({ ...right, connection: { ...connection, port: password, host: 1 } });
     const broken = await gateway.call(postInstances, { bytes: `{"instance": {"password": "${password}" nonsense` });
@@ -79,6 +79,26 @@ describe('a server', () => {
       [400, 'badRequest'],
     ]);
     expect(JSON.stringify([answer.body, events, wrong.body, broken.body, gateway.lines])).not.toContain('sesame');
+  });
+
+  it('leads to no address and with no less TLS than the deployment allows, and the refusal says what to do', async () => {
+    for (const [host, tls, field] of [
+      ['10.0.0.5', 'verify-full', 'host'],
+      ['169.254.169.254', 'verify-full', 'host'],
+      ['fd00::1', 'verify-full', 'host'],
+      ['::ffff:10.0.0.5', 'verify-full', 'host'],
+      ['0.0.0.0', 'verify-full', 'host'],
+      ['db.example.com', 'disable', 'tls'],
+      ['93.184.216.34', 'disable', 'tls'],
+    ]) {
+      const [status, type, message] = fullFaultOf(
+        await register({ ...right, connection: { ...connection, host, tls } }),
+      );
+      expect([status, type]).toEqual([400, 'badRequest']);
+      expect(message).toMatch(
+        field === 'host' ? /connection\.host: .*STRONGROOM_CUSTOMER_NETWORKS/ : /connection\.tls: .*STRONGROOM_MIN_TLS/,
+      );
+    }
   });
 
   it('may say how it is connected to', async () => {

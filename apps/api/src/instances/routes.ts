@@ -113,7 +113,7 @@ export class InstanceRoutes {
     mustReachAll(caller, 'Registering an instance');
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
     const { usual } = engineFor(datastore.type);
-    const { host, port, user, password, database = usual.database, tls = usualTls(connection) } = connection;
+    const { host, port, user, password, database = usual.database, tls = usualTls } = connection;
     const plain = { endpoint: { host, port, user, database, tls }, credential: { password } };
     const { endpoint, credential } = connectionWith(plain, connection);
     return this.commands.register(caller, { name, datastore, endpoint }, credential);

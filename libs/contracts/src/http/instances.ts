@@ -226,7 +226,7 @@ export const postInstances = {
         instance: {
           name: 'orders',
           datastore: { type: 'postgresql', version: '18' },
-          connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret', tls: 'require' },
+          connection: { host: 'db.example.com', port: 5432, user: 'backup', password: 'secret' },
         },
       },
     },

@@ -42,6 +42,8 @@ export const backupJob = z.object({
     }),
     password: z.string(),
     clientKey: z.string().optional(),
+    addresses: z.array(z.string()).optional(),
+    isKnown: z.boolean().optional(),
   }),
   backupId: z.string(),
   parent: vaultManifest.nullable(),
@@ -54,7 +56,7 @@ export const objectName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,123}$/)
 const code = z.enum(Object.keys(engineFaultCodes) as [EngineFaultCode, ...EngineFaultCode[]]);
 const toldFault = z.union([
   z.object({ is: z.literal('incremental'), ground: z.string().max(64), message: z.string() }),
-  z.object({ is: z.literal('engine'), code, message: z.string() }),
+  z.object({ is: z.literal('engine'), code, message: z.string(), because: z.string().optional() }),
   z.object({ is: z.literal('other'), message: z.string() }),
 ]);
 
@@ -63,17 +65,25 @@ export function faultAsText(error: unknown): string {
     error instanceof IncrementalNotPossible
       ? { is: 'incremental', ground: error.ground, message: error.message }
       : error instanceof EngineFault
-        ? { is: 'engine', code: error.code, message: error.message }
+        ? { is: 'engine', code: error.code, message: error.message, because: becauseOf(error) }
         : { is: 'other', message: messageOf(error) };
   return JSON.stringify({ ...told, message: told.message.slice(0, mostOfMessage) });
 }
 
 const mostOfMessage = 16_384;
 
+/** What the message does not tell, for the operator's log. */
+function becauseOf({ cause }: EngineFault): string | undefined {
+  return cause === undefined ? undefined : messageOf(cause).slice(0, mostOfMessage);
+}
+
 /** @param cause which the process could not carry over */
 export function faultFromText(text: string, cause: unknown): Error {
   const told = toldFault.parse(JSON.parse(text));
   if (told.is === 'incremental') return new IncrementalNotPossible(told.ground, told.message, { cause });
-  if (told.is === 'engine') return new EngineFault(told.code, told.message, { cause });
+  if (told.is === 'engine') {
+    const { because } = told;
+    return new EngineFault(told.code, told.message, { cause: cause ?? (because && new Error(because)) });
+  }
   return cause instanceof Fault ? cause : new Error(told.message, { cause });
 }

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Endpoint } from '@strongroom/contracts';
+import { CertificateAuthority } from '../../../../test/services/certificates.js';
 import * as protocol from '../../fixtures/protocol.js';
 import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
 import { ServerConnection } from './connection.js';
+import { isVerified } from './safe-login.js';
 
 const never = new AbortController().signal;
 /** What a platform, a shell or an operator may have put into the environment of our process. */
@@ -26,7 +29,15 @@ const hostile = {
   PGCONNECT_TIMEOUT: '1',
   PGBINARY: 'true',
 };
-const cleartext = Buffer.from([0, 0, 0, 3]);
+const authority = CertificateAuthority.create('authority of the server');
+const certified = authority.issue({ name: 'db', hosts: ['127.0.0.1'] });
+const asking = {
+  cleartext: protocol.message('R', Buffer.from([0, 0, 0, 3])),
+  md5: protocol.message('R', Buffer.from([0, 0, 0, 5, 1, 2, 3, 4])),
+  scram: protocol.message('R', Buffer.from('\0\0\0\x0aSCRAM-SHA-256\0\0')),
+  bound: protocol.message('R', Buffer.from('\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0')),
+};
+type Asked = keyof typeof asking;
 
 describe('a connection to a customer’s server', () => {
   let server: ScriptedServer | undefined;
@@ -40,15 +51,15 @@ describe('a connection to a customer’s server', () => {
     await server?.stop();
   });
 
-  async function open(script: Script, password = 'secret', speaks: 'replication' | 'sql' = 'replication') {
+  async function open(
+    script: Script,
+    password = 'secret',
+    speaks: 'replication' | 'sql' = 'replication',
+    secured: Partial<Endpoint> = { tls: 'disable' },
+  ) {
     server = await ScriptedServer.start(script);
-    const endpoint = {
-      host: '127.0.0.1',
-      port: server.port,
-      user: 'backup',
-      database: 'shop',
-      tls: 'disable',
-    } as const;
+    const place = { host: '127.0.0.1', port: server.port, user: 'backup', database: 'shop' };
+    const endpoint = { ...place, tls: 'disable' as const, ...secured };
     const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password };
     return ServerConnection.open(target, speaks, { connectMs: 10_000, answerMs: 10_000, signal: never });
   }
@@ -73,10 +84,69 @@ describe('a connection to a customer’s server', () => {
   });
 
   it.each(['', 'secret'])('sends the instance’s own password and never another: %p', async (password) => {
-    const login: Script['login'] = (_, socket) => socket.write(protocol.message('R', cleartext)) || true;
-    const connection = await open({ login }, password);
+    const login: Script['login'] = (_, socket) => socket.write(asking.cleartext) || true;
+    const verified = { tls: 'verify-full', caCertificate: authority.certificate } as const;
+    const connection = await open({ login, tls: certified }, password, 'sql', verified);
     connection.destroy();
     expect(server?.passwords).toEqual([password]);
+  });
+
+  const own = { caCertificate: authority.certificate };
+  const secured: Record<string, Partial<Endpoint>> = {
+    disable: { tls: 'disable' },
+    require: { tls: 'require' },
+    'verify-ca': { tls: 'verify-ca', ...own },
+    'verify-full': { tls: 'verify-full', ...own },
+  };
+
+  it.each<[string, Asked]>([
+    ['disable', 'cleartext'],
+    ['disable', 'md5'],
+    ['require', 'cleartext'],
+    ['require', 'md5'],
+    // Somebody may stand between, who asks the server in our place.
+    ['require', 'scram'],
+  ])('with tls %s shows the password to nobody who asks for it by %s, and says what to do', async (tls, asked) => {
+    const login: Script['login'] = (_, socket) => socket.write(asking[asked]) || true;
+    const script = { login, ...(tls !== 'disable' && { tls: certified }) };
+    const refused = open(script, 'sesame', 'replication', secured[tls]);
+    await expect(refused).rejects.toMatchObject({ code: 'server-not-trusted', retryable: false });
+    await expect(refused).rejects.toThrow(/was not sent.*tls "verify-full"/);
+    expect(server?.passwords).toEqual([]);
+  });
+
+  it.each<[string, Asked, RegExp]>([
+    ['disable', 'scram', /^SCRAM-SHA-256\0.{4}n,,/s],
+    ['require', 'bound', /^SCRAM-SHA-256-PLUS\0.{4}p=tls-server-end-point,,/s],
+    ['verify-ca', 'bound', /^SCRAM-SHA-256-PLUS\0/],
+    ['verify-full', 'bound', /^SCRAM-SHA-256-PLUS\0/],
+    // A server that does not know of the binding is told that we do.
+    ['verify-full', 'scram', /^SCRAM-SHA-256\0.{4}y,,/s],
+    ['verify-full', 'md5', /^md5/],
+  ])('with tls %s answers a server that asks by %s', async (tls, asked, said) => {
+    const login: Script['login'] = (_, socket) => socket.write(asking[asked]) || true;
+    const opened = open({ login, ...(tls !== 'disable' && { tls: certified }) }, 'sesame', 'sql', secured[tls]);
+    await opened.then((connection) => connection.destroy()).catch(() => {});
+    expect(server?.passwords).toEqual([expect.stringMatching(said)]);
+    expect(server?.passwords.join()).not.toContain('sesame');
+  });
+
+  it.each<Asked>(['cleartext', 'md5'])(
+    'shows the password to no server that asks by SCRAM first and then by %s',
+    async (then) => {
+      const login: Script['login'] = (_, socket) => socket.write(asking.scram) || true;
+      const loginAnswer: Script['loginAnswer'] = (_, socket) => socket.write(asking[then]) || true;
+      await expect(open({ login, loginAnswer }, 'sesame')).rejects.toMatchObject({ code: 'server-not-trusted' });
+      expect(server?.passwords).toEqual([expect.stringMatching(/^SCRAM-SHA-256\0/)]);
+    },
+  );
+
+  it('trusts a public authority for the name of a server only when it compares the name', () => {
+    const endpoint = { host: 'db', port: 1, user: 'u', database: 'd' };
+    expect(isVerified({ ...endpoint, tls: 'verify-ca' })).toBe(false);
+    expect(isVerified({ ...endpoint, tls: 'verify-ca', ...own })).toBe(true);
+    expect(isVerified({ ...endpoint, tls: 'verify-full' })).toBe(true);
+    expect(isVerified({ ...endpoint, tls: 'require' })).toBe(false);
   });
 
   it('ends with a fault where the server asks for a login that we do not have, and the process goes on', async () => {

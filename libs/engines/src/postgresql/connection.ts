@@ -3,17 +3,19 @@
  * process's environment gets into them, and no setting of the server, the role or the database changes what we see: each is
  * set here. A password goes to the server that it is for, and nowhere else.
  */
-import type { Socket } from 'node:net';
+import { isIPv4, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
+import { asTold } from '../unknown-host.js';
 import { dial } from './dial.js';
 import { MessageGate } from './message-gate.js';
+import { type AskedFor, mustBeSafe } from './safe-login.js';
 import { faultOfServer, triedAs } from './server-fault.js';
 import { parsed, violation } from './server-says.js';
-import { clipped, Notices } from './server-words.js';
+import { clipped, Notices, sqlStateOf } from './server-words.js';
 import { type Patience, SilenceLimit } from './silence-limit.js';
 import { tlsOf } from './tls.js';
 
@@ -96,11 +98,16 @@ export class ServerConnection {
     const { endpoint } = target;
     const host = endpoint.host.replace(/^\[(.*)\]$/, '$1');
     const until = performance.now() + connectMs;
-    const socket = await dial(host, endpoint.port, { withinMs: connectMs, signal }).catch((error: unknown) => {
-      throw signal.aborted ? error : faultOfServer(error, { endpoint, speaks });
+    const { addresses } = target;
+    const lookup =
+      addresses && (async () => addresses.map((address) => ({ address, family: isIPv4(address) ? 4 : 6 })));
+    const dialling = { withinMs: connectMs, signal, ...(lookup && { lookup }) };
+    const socket = await dial(host, endpoint.port, dialling).catch((error: unknown) => {
+      throw signal.aborted ? error : asTold(faultOfServer(error, { endpoint, speaks }), target, false);
     });
     const left = Math.max(leastMs, until - performance.now());
     const client = new pg.Client(clientConfig({ target, host, speaks, socket, connectMs: left }));
+    const login = guardPassword(client, endpoint);
     const connection = new ServerConnection(client, socket, target, speaks, answerMs);
     const stop = () => connection.destroy();
     signal.addEventListener('abort', stop, { once: true });
@@ -113,7 +120,9 @@ export class ServerConnection {
       return connection;
     } catch (error) {
       connection.destroy();
-      throw signal.aborted ? signal.reason : connection.faultOf(untimely(error, connectMs));
+      if (signal.aborted) throw signal.reason;
+      const hasSpoken = login.isAsked || sqlStateOf(error) !== undefined;
+      throw asTold(connection.faultOf(untimely(error, connectMs)), target, hasSpoken);
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -226,6 +235,27 @@ interface Wanted {
   connectMs: number;
 }
 
+/**
+ * Looks at each question for a password before `pg` does: these listeners are there first. What they throw ends the connection, also
+ * when a server changes its mind after `pg` has been given the password.
+ * @returns whether the server has asked
+ */
+function guardPassword({ connection }: pg.Client, endpoint: EngineTarget['endpoint']): { isAsked: boolean } {
+  const login = { isAsked: false };
+  const asks = (asked: AskedFor) => {
+    login.isAsked = true;
+    mustBeSafe(endpoint, asked);
+  };
+  connection.on('authenticationCleartextPassword', () => asks({ is: 'cleartext' }));
+  connection.on('authenticationMD5Password', () => asks({ is: 'md5' }));
+  connection.on('authenticationSASL', (message: unknown) =>
+    asks({ is: 'sasl', mechanisms: sasl.parse(message).mechanisms }),
+  );
+  return login;
+}
+
+const sasl = z.looseObject({ mechanisms: z.array(z.string()) });
+
 /** Every field that `pg` would otherwise take from PG* variables or from ~/.pgpass is given. */
 function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.ClientConfig & Record<string, unknown> {
   const { port, user, database } = target.endpoint;
@@ -241,6 +271,7 @@ function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.C
     database,
     // As a function: an empty password would be replaced by PGPASSWORD or by one of ~/.pgpass.
     password: () => target.password,
+    enableChannelBinding: target.endpoint.tls !== 'disable',
     ssl: tlsOf(target, host),
     sslnegotiation: 'postgres',
     application_name: 'strongroom',

@@ -22,6 +22,7 @@ import type { Guests } from '../guests.js';
 import type { ServerHost } from '../server-host.js';
 import { endingWithin } from '../time-limit.js';
 import type { Trial, TrialOptions } from '../trial.js';
+import { asTold } from '../unknown-host.js';
 import { takeBackup } from './backup/take-backup.js';
 import { againstServer, againstVersion, notPossible } from './chain/grounds.js';
 import { whyNoDescendant } from './chain/lineage.js';
@@ -92,11 +93,12 @@ export class PostgresqlEngine extends Engine {
       } catch (error) {
         if (!ending.aborted) throw error;
         signal.throwIfAborted();
-        throw new EngineFault(
+        const late = new EngineFault(
           'server-stalled',
           `Nothing came of it within ${withinMs / 1_000} s. See that the host and the port are right, and that no firewall drops what is sent there.`,
           { cause: error },
         );
+        throw asTold(late, target, false);
       }
     };
     return testServer(target, {

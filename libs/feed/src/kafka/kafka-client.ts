@@ -1,6 +1,7 @@
 /** The Kafka client with our log, and with our own limits to its retries. */
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
 import { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
+import { BearerTokens } from './bearer-tokens.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
 import './unreadable-codecs.js';
@@ -36,14 +37,18 @@ function secured({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'
   };
 }
 
-function saslOf({ mechanism, username, password }: NonNullable<KafkaSecurity['sasl']>): SASLOptions {
-  switch (mechanism) {
+function saslOf(sasl: NonNullable<KafkaSecurity['sasl']>): SASLOptions {
+  switch (sasl.mechanism) {
     case 'PLAIN':
-      return { mechanism: 'plain', username, password };
+      return { mechanism: 'plain', username: sasl.username, password: sasl.password };
     case 'SCRAM-SHA-256':
-      return { mechanism: 'scram-sha-256', username, password };
+      return { mechanism: 'scram-sha-256', username: sasl.username, password: sasl.password };
     case 'SCRAM-SHA-512':
-      return { mechanism: 'scram-sha-512', username, password };
+      return { mechanism: 'scram-sha-512', username: sasl.username, password: sasl.password };
+    case 'OAUTHBEARER': {
+      const tokens = new BearerTokens(sasl.token);
+      return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await tokens.get() }) };
+    }
   }
 }
 

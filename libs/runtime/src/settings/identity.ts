@@ -39,7 +39,7 @@ export const roles = {
 export const keystoneUrl = {
   name: 'STRONGROOM_KEYSTONE_URL',
   meaning:
-    'Where Keystone answers. The tokens of all callers and the password of the service user go there, so only `https` is taken for another machine.',
+    'Where Keystone answers. The tokens of all callers and the password of the service user go there, so only `https` is taken for another machine, unless `STRONGROOM_ALLOW_PLAINTEXT` has `keystone`.',
   form: parsedText('like https://keystone.example.com:5000, without /v3', (value) =>
     URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
       ? new URL(value)
@@ -48,15 +48,6 @@ export const keystoneUrl = {
   usedBy,
   requiredWhen: withKeystone,
 } satisfies Setting<URL>;
-
-export const keystonePlaintext = {
-  name: 'STRONGROOM_KEYSTONE_PLAINTEXT',
-  meaning:
-    'With `1`, `STRONGROOM_KEYSTONE_URL` may be `http` for another machine. Whoever is on the way then reads every token.',
-  form: oneOf(['0', '1']),
-  usedBy,
-  default: '0',
-} satisfies Setting<string>;
 
 export const keystoneUser = {
   name: 'STRONGROOM_KEYSTONE_USER',

@@ -1,15 +1,16 @@
 /** How the services connect to Kafka: with or without TLS, and as which user. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { isLoopbackHost } from '../addresses.js';
 import { oneOf, text } from './forms.js';
 import { appNames, type Setting } from './setting.js';
+import { areCertificates, isPrivateKey } from './transport.js';
 
 export const securityProtocols = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const;
-export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+export const saslMechanisms = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const;
 
 export const securityProtocol = {
   name: 'KAFKA_SECURITY_PROTOCOL',
   meaning:
-    "Kafka's own name for the way of its listener: `SSL` is TLS, and `SASL_…` has a user and a password. With `SASL_PLAINTEXT` nothing is encrypted.",
+    "Kafka's own name for the way of its listener: `SSL` is TLS, and `SASL_…` has a user and a password. With `PLAINTEXT` and `SASL_PLAINTEXT` nothing is encrypted, so every broker must then be on the loopback interface, unless `STRONGROOM_ALLOW_PLAINTEXT` has `kafka`.",
   form: oneOf(securityProtocols),
   usedBy: appNames,
   default: 'PLAINTEXT',
@@ -54,34 +55,47 @@ export const saslMechanism = {
 
 export const saslUsername = {
   name: 'KAFKA_SASL_USERNAME',
-  meaning: 'The user as whom the services connect.',
+  meaning: 'The user as whom the services connect. With `KAFKA_SASL_TOKEN_URL`, the id of the client.',
   form: text('the name of a user'),
   usedBy: appNames,
 } satisfies Setting<string>;
 
 export const saslPassword = {
   name: 'KAFKA_SASL_PASSWORD',
-  meaning: 'The password of that user.',
+  meaning: 'The password of that user. With `KAFKA_SASL_TOKEN_URL`, the secret of the client.',
   form: text("the user's password"),
   usedBy: appNames,
   isSecret: true,
   mayBeFile: true,
 } satisfies Setting<string>;
 
-function areCertificates(pem: string): boolean {
-  const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-  return found.length > 0 && found.every((each) => isRead(() => new X509Certificate(each)));
-}
+export const saslToken = {
+  name: 'KAFKA_SASL_TOKEN',
+  meaning:
+    'The token of `OAUTHBEARER`. Give it as a file: tokens expire, and the file is read again for each connection.',
+  form: text('a token without spaces', (token) => /^[\x21-\x7e]+$/.test(token)),
+  usedBy: appNames,
+  isSecret: true,
+  mayBeFile: true,
+} satisfies Setting<string>;
 
-function isPrivateKey(pem: string): boolean {
-  return isRead(() => createPrivateKey(pem));
-}
+export const saslTokenUrl = {
+  name: 'KAFKA_SASL_TOKEN_URL',
+  meaning:
+    'Where `OAUTHBEARER` gets a token for the client of `KAFKA_SASL_USERNAME` (`client_credentials` of OAuth 2.0). `http:` is taken on the loopback interface only.',
+  form: text('like https://id.example.com/oauth2/token', isTokenUrl),
+  usedBy: appNames,
+} satisfies Setting<string>;
 
-function isRead(read: () => unknown): boolean {
-  try {
-    read();
-    return true;
-  } catch {
-    return false;
-  }
+export const saslScope = {
+  name: 'KAFKA_SASL_SCOPE',
+  meaning: 'The scope that is asked for with such a token.',
+  form: text('words with spaces between them'),
+  usedBy: appNames,
+} satisfies Setting<string>;
+
+function isTokenUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url?.username !== '' || url.hash !== '') return false;
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }

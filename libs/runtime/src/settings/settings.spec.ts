@@ -9,12 +9,13 @@ import * as limits from './limits.js';
 import * as service from './process.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
+import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [audit, built, deletion, identity, kafka, ledgerAndFeed, limits, service, vaults, work]
+    const declared = [audit, built, deletion, identity, kafka, ledgerAndFeed, limits, service, transport, vaults, work]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

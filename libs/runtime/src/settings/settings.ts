@@ -8,6 +8,7 @@ import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
 import type { Setting } from './setting.js';
+import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
 
@@ -22,6 +23,10 @@ export const settings: readonly Setting<unknown>[] = [
   kafka.saslMechanism,
   kafka.saslUsername,
   kafka.saslPassword,
+  kafka.saslToken,
+  kafka.saslTokenUrl,
+  kafka.saslScope,
+  transport.allowPlaintext,
   ledgerAndFeed.namespace,
   vaults.vaults,
   vaults.homeRegion,
@@ -30,11 +35,12 @@ export const settings: readonly Setting<unknown>[] = [
   service.logLevel,
   service.supervised,
   service.publicUrl,
+  transport.tlsCertificate,
+  transport.tlsKey,
   identity.identity,
   identity.tokensPath,
   identity.roles,
   identity.keystoneUrl,
-  identity.keystonePlaintext,
   identity.keystoneUser,
   identity.keystoneUserDomain,
   identity.keystonePassword,
@@ -60,6 +66,9 @@ export const settings: readonly Setting<unknown>[] = [
   built.mostBuiltServers,
   built.builtServerUsers,
   built.builtServerCommand,
+  transport.customerNetworks,
+  transport.minTls,
+  transport.failedLogins,
   work.catchUp,
   work.backupConcurrency,
   work.longestBackup,

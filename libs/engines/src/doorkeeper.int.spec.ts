@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto';
+import { once, setMaxListeners } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Endpoint } from '@strongroom/contracts';
+import { createDataSource } from '@strongroom/database';
+import { createLogger, type FailedLogins, Networks, ServerLogins } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import * as protocol from '../fixtures/protocol.js';
+import { type Script, ScriptedServer } from '../fixtures/scripted-server.js';
+import { Doorkeeper } from './doorkeeper.js';
+import type { Engine, EngineTarget } from './engine.js';
+import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
+import { Reach, type ReachOptions } from './reach.js';
+
+const never = new AbortController().signal;
+setMaxListeners(0, never);
+const loopback = new Networks([['127.0.0.0', 8]]);
+const names = ['db.example.com', 'other.example.com', 'inner.example.com'];
+const wrong: Script = {
+  login: (_, socket) => {
+    socket.end(protocol.error('28P01', 'password authentication failed for user "backup"'));
+    return true;
+  },
+};
+
+describe('the doorkeeper before customers’ servers', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  const lines: string[] = [];
+  const stopped: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    dataSource = await createDataSource({ url: database.url, applicationName: 'doorkeeper-spec' }).initialize();
+  });
+  beforeEach(async () => {
+    lines.length = 0;
+    await dataSource.query('delete from refused_login');
+  });
+  afterEach(async () => {
+    for (const stop of stopped.splice(0)) await stop();
+  });
+  afterAll(async () => {
+    await dataSource.destroy();
+    await database.drop();
+  });
+
+  /** The names lead to the loopback interface, but one that leads to a private network. */
+  function door(limit: FailedLogins = { most: 3, withinMs: 60_000 }, more: Partial<ReachOptions> = {}): Engine {
+    const lookup = async (host: string) => {
+      if (!names.includes(host)) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
+      return [host === 'inner.example.com' ? '10.0.0.5' : '127.0.0.1'];
+    };
+    const customers = { networks: loopback, minTls: 'disable' } as const;
+    const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void lines.push(line) } });
+    const engine = new PostgresqlEngine({ connectMs: 1_000 });
+    const reach = new Reach({ customers, lookup, ...more });
+    const logins = new ServerLogins(dataSource, limit);
+    return new Doorkeeper({ engineFor: () => engine, reach, logins, log }).engineFor('postgresql');
+  }
+
+  async function scripted(script: Script): Promise<ScriptedServer> {
+    const server = await ScriptedServer.start(script);
+    stopped.push(() => server.stop());
+    return server;
+  }
+
+  function target(port: number, endpoint: Partial<Endpoint> = {}, instanceId: string = randomUUID()): EngineTarget {
+    const place = { host: 'db.example.com', port, user: 'backup', database: 'shop', tls: 'disable' } as const;
+    return { instanceId, endpoint: { ...place, ...endpoint }, password: 'secret' };
+  }
+  const fault = (asked: Promise<unknown>): Promise<{ code: string; message: string }> =>
+    asked.then(
+      () => ({ code: 'none', message: '' }),
+      (error: { code: string; message: string }) => error,
+    );
+
+  /** A port where nothing listens, one that falls silent, one that closes at once, and one that speaks another protocol. */
+  async function others(): Promise<number[]> {
+    const serve = async (answer: (socket: Socket) => void) => {
+      const server: Server = createServer((socket) => {
+        socket.on('error', () => {});
+        answer(socket);
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const sockets = new Set<Socket>();
+      server.on('connection', (socket) => sockets.add(socket));
+      stopped.push(async () => {
+        for (const socket of sockets) socket.destroy();
+        server.close();
+      });
+      return (server.address() as AddressInfo).port;
+    };
+    return [
+      1,
+      await serve(() => {}),
+      await serve((socket) => socket.destroy()),
+      await serve((socket) => socket.write('SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n')),
+      await serve((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nServer: inner/1.0\r\n\r\n')),
+    ];
+  }
+
+  it('tells the same of a host that never let the instance in, whatever is there or is not', async () => {
+    const told = new Set<string>();
+    for (const port of await others()) {
+      for (const tls of ['disable', 'require'] as const) {
+        const { code, message } = await fault(door().describe(target(port, { tls }), never));
+        told.add(`${code}: ${message.replace(String(port), 'PORT')}`);
+      }
+    }
+    for (const host of ['nowhere.example.com', 'inner.example.com']) {
+      const { code, message } = await fault(door().describe(target(5_432, { host }), never));
+      told.add(`${code}: ${message.replace(`${host}:5432`, 'db.example.com:PORT')}`);
+    }
+    expect([...told]).toEqual([
+      expect.stringMatching(/^server-unreachable: No database server was reached at db\.example\.com:PORT\./),
+    ]);
+    // The operator sees what it was.
+    expect(lines.join()).toMatch(/ECONNREFUSED.*10\.0\.0\.5/s);
+  }, 60_000);
+
+  it('tells the same in a test of the connection, whatever is there or is not', async () => {
+    const told = new Set<string>();
+    for (const port of await others()) {
+      const { server, full, incremental, tried } = await door().test(target(port), { withinMs: 1_000 });
+      expect([server, full.fault?.code]).toEqual([undefined, 'server-unreachable']);
+      for (const each of [...full.missing, ...incremental.missing, ...tried.map((step) => step.fault?.message ?? '')]) {
+        told.add(each.replaceAll(String(port), 'PORT'));
+      }
+    }
+    expect(told.size).toBe(1);
+  }, 60_000);
+
+  it('tells what a server of the right kind says, also one that lets nobody in', async () => {
+    const server = await scripted(wrong);
+    const refused = await fault(door().describe(target(server.port), never));
+    expect(refused.code).toBe('credentials-refused');
+    expect(refused.message).toContain('password authentication failed for user');
+  });
+
+  it('tells everything of a host that has let the instance in, and of that instance alone', async () => {
+    const server = await ScriptedServer.start({});
+    const { port } = server;
+    const known = target(port);
+    await door().describe(known, never);
+    await server.stop();
+    expect((await fault(door().describe(known, never))).message).toContain('ECONNREFUSED');
+    for (const other of [target(port), target(port, { host: 'other.example.com' }, known.instanceId)]) {
+      expect((await fault(door().describe(other, never))).message).not.toContain('ECONNREFUSED');
+    }
+  });
+
+  it('dials the address that was judged, though the name leads elsewhere a moment later', async () => {
+    const server = await scripted({});
+    const turns = [['127.0.0.1'], ['10.0.0.5'], ['10.0.0.5']];
+    const rebinding = door(undefined, { lookup: async () => turns.shift() ?? [] });
+    await rebinding.describe(target(server.port), never);
+    expect(server.commands.length).toBeGreaterThan(0);
+    expect(turns).toHaveLength(2);
+  });
+
+  it('dials nothing that is not allowed', async () => {
+    const server = await scripted({});
+    const strict = door(undefined, { customers: { networks: new Networks([]), minTls: 'disable' } });
+    for (const host of ['127.0.0.1', 'db.example.com', '::ffff:127.0.0.1']) {
+      await expect(strict.describe(target(server.port, { host }), never)).rejects.toMatchObject({
+        name: 'EngineFault',
+      });
+      const tested = await strict.test(target(server.port, { host }), { withinMs: 1_000 });
+      expect(tested.server).toBeUndefined();
+      await expect(strict.release(target(server.port, { host }), [], never)).rejects.toThrow();
+      const backup = { backupId: randomUUID(), signal: never };
+      await expect(strict.backup(target(server.port, { host }), backup)).rejects.toThrow();
+    }
+    expect([server.sockets.size, server.commands]).toEqual([0, []]);
+  });
+
+  it('lets no more log-ins fail at a server than the operator allows, over all accounts, names and processes', async () => {
+    const server = await scripted(wrong);
+    const hosts = ['db.example.com', 'other.example.com', '127.0.0.1'];
+    for (const host of hosts) {
+      expect((await fault(door().describe(target(server.port, { host }), never))).code).toBe('credentials-refused');
+    }
+    for (const host of hosts) {
+      const refused = await fault(door().describe(target(server.port, { host }), never));
+      expect(refused).toMatchObject({ code: 'too-many-failed-logins', retryable: true });
+      expect(refused.message).toContain('STRONGROOM_FAILED_LOGINS');
+    }
+    // Another server is another matter.
+    const other = await scripted(wrong);
+    expect((await fault(door().describe(target(other.port), never))).code).toBe('credentials-refused');
+    await dataSource.query(`update refused_login set refused_at = refused_at - interval '2 minutes'`);
+    expect((await fault(door().describe(target(server.port), never))).code).toBe('credentials-refused');
+  });
+
+  it('lets no more fail when many come at once', async () => {
+    const server = await scripted(wrong);
+    const asked = Array.from({ length: 12 }, () => fault(door().describe(target(server.port), never)));
+    const codes = (await Promise.all(asked)).map(({ code }) => code);
+    expect(codes.filter((code) => code === 'credentials-refused')).toHaveLength(3);
+    expect(codes.filter((code) => code === 'too-many-failed-logins')).toHaveLength(9);
+  });
+
+  it('counts nothing but refusals, and keeps nobody out who was let in before', async () => {
+    let isWrong = false;
+    const login: Script['login'] = (parameters, socket) => isWrong && (wrong.login?.(parameters, socket) ?? false);
+    const server = await scripted({ login });
+    const known = target(server.port);
+    for (let round = 0; round < 5; round += 1) await door().describe(known, never);
+    for (let round = 0; round < 5; round += 1) await fault(door().describe(target(1), never));
+    isWrong = true;
+    for (let round = 0; round < 4; round += 1) await fault(door().describe(target(server.port), never));
+    isWrong = false;
+    expect((await fault(door().describe(target(server.port), never))).code).toBe('too-many-failed-logins');
+    expect((await fault(door().describe(known, never))).code).toBe('none');
+    // It has a count of its own.
+    isWrong = true;
+    const codes: string[] = [];
+    for (let round = 0; round < 4; round += 1) codes.push((await fault(door().describe(known, never))).code);
+    expect(codes).toEqual([...Array(3).fill('credentials-refused'), 'too-many-failed-logins']);
+  });
+
+  it('counts a test of the connection once, which logs in several times', async () => {
+    const server = await scripted(wrong);
+    for (let round = 0; round < 3; round += 1) {
+      const { full } = await door().test(target(server.port), { withinMs: 5_000 });
+      expect(full.fault?.code).toBe('credentials-refused');
+    }
+    const { full } = await door().test(target(server.port), { withinMs: 5_000 });
+    expect(full.fault?.code).toBe('too-many-failed-logins');
+  });
+});
