@@ -21,6 +21,8 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/runtime\/src\/set-aside/, serviceNames],
   [/^libs\/runtime\//, workers],
   [/^libs\/credentials\//, ['api']],
+  // The API alone keeps the audit.
+  [/^libs\/ledger\/src\/audit-/, ['api']],
   [/^libs\/(ledger|read-model|database\/src\/functions)\//, serviceNames],
   [/^libs\/database\/src\//, []],
   // Its sentence tells an operator what to run.
