@@ -60,6 +60,16 @@ describe('a lock', () => {
     ]);
   });
 
+  it('lets a field be added to the envelope that may be left out, at any depth, and no other', () => {
+    const context = (more: Record<string, z.ZodType> = {}) =>
+      z.strictObject({ id: z.string(), context: z.strictObject({ actor: z.string(), ...more }) });
+    const of = (more?: Record<string, z.ZodType>) => forms({}, context(more));
+    const additions = ["the envelope's context.address"];
+    expect(compare(of(), of({ address: z.string().optional() }))).toEqual({ breaches: [], additions });
+    expect(compare(of(), of({ address: z.string() })).breaches).toHaveLength(1);
+    expect(compare(of({ address: z.string().optional() }), of()).breaches).toHaveLength(1);
+  });
+
   it('is broken by another envelope', () => {
     const current = forms({ Opened: z.strictObject(opened), Closed: closed }, z.strictObject({ id: z.string() }));
     expect(compare(locked, current).breaches).toEqual([

@@ -32,10 +32,11 @@ export interface Comparison {
 export function compare(locked: EventForms, current: EventForms): Comparison {
   const breaches: string[] = [];
   const additions: string[] = [];
-  const envelope = differences(locked.envelope, current.envelope);
+  const envelope = differences(locked.envelope, withoutNewOptional(locked.envelope, current.envelope));
   if (envelope.broken.length > 0) {
     breaches.push(`The envelope of all events has changed at ${envelope.broken.join(', ')}. Put it back.`);
   }
+  additions.push(...newOptionalOf(locked.envelope, current.envelope).map((name) => `the envelope's ${name}`));
   for (const [type, was] of Object.entries(locked.events)) {
     const is = current.events[type];
     if (is === undefined) {
@@ -53,6 +54,37 @@ export function compare(locked: EventForms, current: EventForms): Comparison {
   }
   additions.push(...Object.keys(current.events).filter((type) => !(type in locked.events)));
   return { breaches, additions };
+}
+
+/**
+ * The names of fields that are new in the envelope and may be left out, such as `context.actorDetails`. Every reader leaves out fields
+ * of the envelope that it does not know, and no event lacks them: so they break nothing.
+ */
+function newOptionalOf(was: Form | undefined, is: Form | undefined, at = ''): string[] {
+  if (!isBranch(was) || !isBranch(is)) return [];
+  const [before, now] = [was.properties, is.properties];
+  if (!isBranch(before) || !isBranch(now)) return [];
+  const required = Array.isArray(is.required) ? is.required : [];
+  return Object.keys(now).flatMap((name) =>
+    name in before
+      ? newOptionalOf(before[name], now[name], `${at}${name}.`)
+      : required.includes(name)
+        ? []
+        : [`${at}${name}`],
+  );
+}
+
+function withoutNewOptional(was: Form | undefined, is: Form | undefined): Form | undefined {
+  if (!isBranch(was) || !isBranch(is)) return is;
+  const [before, now] = [was.properties, is.properties];
+  if (!isBranch(before) || !isBranch(now)) return is;
+  const added = newOptionalOf({ properties: before }, { ...is, properties: now }).filter((name) => !name.includes('.'));
+  const kept = Object.entries(now).filter(([name]) => !added.includes(name));
+  const properties = kept.flatMap(([name, form]) => {
+    const left = withoutNewOptional(before[name], form);
+    return left === undefined ? [] : [[name, left] as const];
+  });
+  return { ...is, properties: Object.fromEntries(properties) };
 }
 
 interface Differences {

@@ -7,6 +7,8 @@ import type { SourceFile } from './house-rules.js';
 
 /** The path of the owner of each table: a library, or a folder or a file of an app. */
 export const ownerOfTable: Readonly<Record<string, string>> = {
+  audit_entry: 'libs/ledger/',
+  audit_export: 'libs/ledger/',
   ledger_claim: 'libs/ledger/',
   ledger_event: 'libs/ledger/',
   ledger_quota: 'libs/ledger/',

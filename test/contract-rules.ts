@@ -20,6 +20,7 @@ import {
 import { rulesOfDeletion } from './contract-rules-of-deletion.js';
 import { rulesOfInstances } from './contract-rules-of-instances.js';
 import { rulesOfResources } from './contract-rules-of-resources.js';
+import { apart, audit, rulesOfRights } from './contract-rules-of-rights.js';
 
 const oneAndEach = 'comes in pages in order of id, whose links lead to all of them once';
 const newestFirst = 'comes newest first in pages of twenty, whose links keep every filter and lead to all of them once';
@@ -122,12 +123,20 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'The role admin may do everything, creator everything but DELETE, and observer only GET.',
-      shown: [edge('an observer may look, a creator may do all but delete, another role nothing')],
+      rule: 'The role admin may do everything, creator everything but DELETE, and observer only GET. The audit is for an admin alone.',
+      shown: [
+        edge('an observer may look, a creator may do all but delete, another role nothing'),
+        audit('is told to the account alone, and to whoever has the right for it'),
+      ],
     },
+    ...rulesOfRights,
     {
-      rule: 'An account never sees, changes or uses what belongs to another.',
-      shown: [edge('never see, change or use what is the other’s')],
+      rule: 'An account never sees, changes or uses what belongs to another, by any route or stream.',
+      shown: [
+        edge('never see, change or use what is the other’s'),
+        apart('is not told, used or changed by $method $path'),
+        apart('is in no stream of events, wherever the stream begins'),
+      ],
     },
     {
       rule: 'While Keystone does not answer, nobody is let in.',
@@ -143,7 +152,12 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     },
     {
       rule: 'The request id is in the answer and in the log.',
-      shown: [edge('has an id, its own or a new one, in the answer and in the log')],
+      shown: [
+        api(
+          'edge/request-ids.int.spec.ts',
+          'has an id of ours in the answer and in the log, and what the client calls it beside that',
+        ),
+      ],
     },
     {
       rule: 'A 202 means that the request is on the disk. It survives the death of every process.',
@@ -263,9 +277,9 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [limits('lets a change pass only on what the client has read'), limits('holds for backups and instances')],
     },
     {
-      rule: 'Every event that follows from a request carries its `X-Request-Id`.',
+      rule: 'Every event that follows from a request carries the id in the `X-Request-Id` of its answer as `request_id`. The `X-Request-Id` of the request is beside it, as `client_request_id` and in the answer as `X-Client-Request-Id`.',
       shown: [
-        edge('carries its id and its caller into the events that follow from it'),
+        api('edge/request-ids.int.spec.ts', 'carries its id and its caller into the events that follow from it'),
         whole('request-ids', "a request's id is in what every process logs of what follows from it"),
       ],
     },

@@ -22,10 +22,13 @@ const line = z.looseObject({ msg: z.string(), requestId: z.string().optional() }
 it("a request's id is in what every process logs of what follows from it", async () => {
   const [api] = await strongroom.startAll();
   const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
-  const requestId = 'follow-me-1';
-  const asked = { id: scheduleId, requestId, body: { schedule: { run_now: true } } };
+  const asked = { id: scheduleId, requestId: 'follow-me-1', body: { schedule: { run_now: true } } };
   const { headers } = await strongroom.client(api).call(putSchedulesId, asked);
-  expect(headers.get('x-request-id')).toBe(requestId);
+  const requestId = headers.get('x-request-id');
+  expect([requestId, headers.get('x-client-request-id')]).toEqual([
+    expect.stringMatching(/^[0-9a-f-]{36}$/),
+    'follow-me-1',
+  ]);
   const [backup] = await strongroom.backups(api);
   await strongroom.untilCopied(api, backup?.id ?? '');
 

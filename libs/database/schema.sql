@@ -1,6 +1,36 @@
 -- The schema that the migrations make: `npm run schema` writes it, and `npm run check` compares it.
 -- Tables come first, by name, then functions. TypeORM's own table, schema_migration, is left out.
 
+-- What is audited and is no event. An entry comes after the event at its position; entries of one position are in order of seq.
+create table audit_entry (
+  seq bigint not null generated always as identity,
+  id uuid not null,
+  "position" bigint not null,
+  -- Null for what belongs to no account.
+  account_id text,
+  at timestamp with time zone not null,
+  type text not null,
+  -- An entry whose digest is that of the one before it is not made.
+  digest text,
+  entry jsonb not null,
+  constraint audit_entry_pkey PRIMARY KEY (seq),
+  constraint audit_entry_id_key UNIQUE (id)
+);
+CREATE INDEX audit_entry_at ON audit_entry USING btree (at);
+CREATE INDEX audit_entry_newest ON audit_entry USING btree (type, account_id, seq) WHERE (digest IS NOT NULL);
+CREATE INDEX audit_entry_of_account ON audit_entry USING btree (account_id, "position", seq);
+
+-- How far the audit was written to the file or to syslog, and which process writes it.
+create table audit_export (
+  id smallint not null,
+  "position" bigint not null,
+  seq bigint not null,
+  holder text,
+  held_until timestamp with time zone not null,
+  constraint audit_export_pkey PRIMARY KEY (id),
+  constraint audit_export_id_check CHECK ((id = 1))
+);
+
 -- One row for each backup that was asked for and is not deleted.
 create table backup_view (
   id uuid not null,
@@ -299,6 +329,7 @@ create table ledger_event (
   constraint ledger_event_pkey PRIMARY KEY (stream, version),
   constraint ledger_event_version_check CHECK ((version > 0))
 );
+CREATE INDEX ledger_event_audited ON ledger_event USING btree (account_id, "position") WHERE (type = ANY (ARRAY['InstanceRegistered'::text, 'InstanceBuildRequested'::text, 'InstanceChanged'::text, 'InstanceForgotten'::text, 'LineageAccepted'::text, 'ScheduleUpdated'::text, 'ScheduleDeleted'::text, 'BackupDeletionMarked'::text, 'BackupDeletionReverted'::text, 'BackupDeletionApproved'::text, 'BackupDeletionRequested'::text, 'BackupDeleted'::text, 'BackupHeld'::text, 'BackupHoldLifted'::text, 'CopyDeletionRequested'::text]));
 CREATE UNIQUE INDEX ledger_event_by_id ON ledger_event USING btree (id);
 CREATE UNIQUE INDEX ledger_event_in_order ON ledger_event USING btree ("position");
 CREATE INDEX ledger_event_of_account ON ledger_event USING btree (account_id, "position");

@@ -9,7 +9,7 @@ import { createDataSource } from '@strongroom/database';
 import { Doorkeeper, type EngineFor, engineFor, Reach } from '@strongroom/engines';
 import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
-import { Ledger } from '@strongroom/ledger';
+import { AuditTrail, Ledger } from '@strongroom/ledger';
 import {
   Backups,
   Copies,
@@ -33,6 +33,11 @@ import {
   SetAside,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
+import { AuditWork } from './audit/audit-work.js';
+import { AuditExport } from './audit/export.js';
+import { InForce } from './audit/in-force.js';
+import { AuditRoutes } from './audit/routes.js';
+import { AuditFile, AuditSyslog } from './audit/sinks.js';
 import { BackupCommands } from './backups/commands.js';
 import { Copying } from './backups/copying.js';
 import { DeletionCommands } from './backups/deletion-commands.js';
@@ -51,6 +56,7 @@ import { LateDatabase } from './edge/late-database.js';
 import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
+import { Refusals } from './edge/refusals.js';
 import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
 import { EventRoutes } from './events/routes.js';
@@ -77,6 +83,7 @@ export const routes = [
   InstanceRoutes,
   DatastoreRoutes,
   EventRoutes,
+  AuditRoutes,
 ];
 
 const ofEdge = [LateDatabase, RateLimits, WrongTokens, IdempotentRequests, IdempotencyInterceptor, Paging];
@@ -189,6 +196,40 @@ function identityOf(config: IdentityConfig, { clock, log }: RuntimeParts): Ident
   return StaticTokens.open({ path: config.tokensFile, clock, log });
 }
 
+function ofAudit({ config, clock, ids, log, metrics }: RuntimeParts<ConfigOf['api']>): Provider[] {
+  const { file, syslog, keptDays } = config.audit;
+  const sinks = [...(file !== undefined ? [new AuditFile(file)] : []), ...(syslog ? [new AuditSyslog(syslog)] : [])];
+  return [
+    {
+      provide: AuditTrail,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new AuditTrail(dataSource),
+    },
+    {
+      provide: Refusals,
+      inject: [AuditTrail],
+      useFactory: (trail: AuditTrail) => new Refusals({ trail, clock, ids, metrics }),
+    },
+    {
+      provide: AuditWork,
+      inject: [AuditTrail, Refusals, Identity, Ledger],
+      useFactory: (trail: AuditTrail, refusals: Refusals, identity: Identity, ledger: Ledger) => {
+        const inForce = new InForce({ trail, identity, roles: config.roles, ring: keyRingOf(config), clock, ids });
+        const exported = new AuditExport({ trail, ledger, sinks, holder: ids.next(), log });
+        return new AuditWork({
+          trail,
+          refusals,
+          inForce,
+          exported: sinks.length > 0 ? exported : undefined,
+          keptDays,
+          clock,
+          log,
+        });
+      },
+    },
+  ];
+}
+
 export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
   return {
     module: ApiModule,
@@ -202,6 +243,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofInstances,
       DatastoreResources,
       ...ofEvents,
+      ...ofAudit(parts),
       Housekeeping,
       Readable,
       madeBy,

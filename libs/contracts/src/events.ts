@@ -5,6 +5,7 @@
  * event holds its whole fact, so that a subscriber needs no further request.
  */
 import { z } from 'zod';
+import { eventContext } from './event-context.js';
 import { backupType, byteCount, datastore, instant, regionName, sha256Hex, uuid } from './primitives.js';
 import { copyTo, dayOfWeek, fullBackupRetention, hour, minute } from './schedule-timing.js';
 import { engineFacts } from './vault-manifest.js';
@@ -377,17 +378,6 @@ export function perEvent<Result, T extends EventType>(
 ): Result | undefined {
   return rules[type]?.(data);
 }
-
-/** Who caused an event and by which request. It is passed on to everything that follows from the request. */
-export const eventContext = z.strictObject({
-  requestId: z.string().min(1).max(128),
-  correlationId: z.string().min(1).max(128),
-  /** The event that this one follows from. */
-  causationId: uuid.nullable(),
-  /** The name of the request's token, or of the process that did it. */
-  actor: z.string().min(1).max(128),
-});
-export type EventContext = z.infer<typeof eventContext>;
 
 export const envelope = z.strictObject({
   id: uuid,

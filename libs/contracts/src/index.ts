@@ -1,6 +1,10 @@
 /** The one place where an event, a resource, an id, a refusal and a fault is spelled. Imports nothing of ours. */
+export * from './actors.js';
+export * from './audit.js';
+export * from './event-context.js';
 export * from './events.js';
 export * from './fault.js';
+export * from './http/audit.js';
 export * from './http/backups.js';
 export * from './http/datastores.js';
 export * from './http/events.js';
@@ -14,6 +18,7 @@ export * from './parse-event.js';
 export * from './primitives.js';
 export * from './refusals.js';
 export * from './region-faults.js';
+export * from './rights.js';
 export * from './schedule-timing.js';
 export * from './streams.js';
 export * from './vault-addresses.js';

@@ -76,6 +76,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       changed_credential: whole,
       idempotent_request: whole,
       request_count: kept,
+      audit_entry: whole,
+      audit_export: kept,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
     },

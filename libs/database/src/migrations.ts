@@ -33,6 +33,8 @@ import { AppendTogether1700000000047 } from './migrations/0047-append-together.j
 import { MarkedDeletions1700000000053 } from './migrations/0053-marked-deletions.js';
 import { Roles1700000000057 } from './migrations/0057-roles.js';
 import { LedgerLinks1700000000058 } from './migrations/0058-ledger-links.js';
+import { Audit1700000000060 } from './migrations/0060-audit.js';
+import { AuditedEvents1700000000061 } from './migrations/0061-audited-events.js';
 import { ServerLogins1700000000063 } from './migrations/0063-server-logins.js';
 import { TurnsOfAccounts1700000000065 } from './migrations/0065-turns-of-accounts.js';
 import { QuotasOfInstances1700000000066 } from './migrations/0066-quotas-of-instances.js';
@@ -72,6 +74,8 @@ export const migrations = [
   MarkedDeletions1700000000053,
   Roles1700000000057,
   LedgerLinks1700000000058,
+  Audit1700000000060,
+  AuditedEvents1700000000061,
   ServerLogins1700000000063,
   TurnsOfAccounts1700000000065,
   QuotasOfInstances1700000000066,

@@ -2,7 +2,14 @@
  * The deletion of a backup, as its decider takes it. A backup that somebody deletes is marked, and its bytes stay. Until its removal
  * is asked for, it can be brought back. What is on hold is not deleted at all. A removal that failed can be asked for again.
  */
-import { type EventData, type NewEvent, type Refusal, refuse } from '@strongroom/contracts';
+import {
+  type ActorDetails,
+  type EventData,
+  isSameActor,
+  type NewEvent,
+  type Refusal,
+  refuse,
+} from '@strongroom/contracts';
 import { putOffEvent, toldAsPutOff } from './backup-events.js';
 import { type BackupState, isOpen, isRequested, type PutOff, type Requested, requested } from './backup-state.js';
 import { whatItDoes } from './backup-words.js';
@@ -30,8 +37,8 @@ export type DeletionCommand =
       now: Date;
     }
   | { type: 'RevertDeletion'; backupId: string; accountId: string }
-  /** @property by the actor that approves. It can't be the one that has deleted the backup. */
-  | { type: 'ApproveDeletion'; backupId: string; accountId: string; by: string }
+  /** @property by who approves. It can't be who has deleted the backup, whatever names that one has. */
+  | { type: 'ApproveDeletion'; backupId: string; accountId: string; by: string; byDetails?: ActorDetails }
   | { type: 'HoldBackup'; backupId: string; accountId: string; reason: string }
   | { type: 'LiftHold'; backupId: string; accountId: string }
   | { type: 'ConfirmDeletion'; backupId: string }
@@ -99,13 +106,14 @@ export const decideDeletion: DeletionDecider['decide'] = {
     const { rootId } = state.marked;
     return { events: [{ type: 'BackupDeletionReverted', data: { ...idsOf(state), rootId } }] };
   },
-  ApproveDeletion({ backupId, accountId, by }, state) {
+  ApproveDeletion({ backupId, accountId, by, byDetails }, state) {
     if (!isRequested(state) || state.accountId !== accountId || state.is !== 'marked') return notHere(backupId);
     if (state.marked.approvedBy !== undefined) return nothing;
-    if (state.marked.by === by) {
+    const { by: deletedBy, byDetails: details } = state.marked;
+    if (isSameActor({ actor: deletedBy, actorDetails: details }, { actor: by, actorDetails: byDetails })) {
       return refuse(
         'second-person-needed',
-        `Backup ${backupId} was deleted by ${by}: somebody else has to approve that.`,
+        `Backup ${backupId} was deleted by ${deletedBy}: somebody else has to approve that.`,
       );
     }
     const { rootId } = state.marked;
@@ -153,10 +161,10 @@ export const decideDeletion: DeletionDecider['decide'] = {
 };
 
 export const evolveDeletion = {
-  BackupDeletionMarked: (state, { data: { trigger, rootId, purgeAt }, context: { actor } }) => ({
+  BackupDeletionMarked: (state, { data: { trigger, rootId, purgeAt }, context: { actor, actorDetails } }) => ({
     ...withoutPutOff(state),
     is: 'marked',
-    marked: { trigger, rootId, purgeAt, by: actor },
+    marked: { trigger, rootId, purgeAt, by: actor, ...(actorDetails && { byDetails: actorDetails }) },
   }),
   BackupDeletionReverted(state) {
     const before = requested(state);

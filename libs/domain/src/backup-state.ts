@@ -1,5 +1,5 @@
 /** The state of a backup, as its events tell it. */
-import type { EventData } from '@strongroom/contracts';
+import type { ActorDetails, EventData } from '@strongroom/contracts';
 import type { BackupRetries } from './backup-retries.js';
 
 export type BackupState =
@@ -12,8 +12,9 @@ export type BackupState =
 
 /** That a backup is deleted and its bytes are still there. */
 export interface Mark extends Pick<EventData<'BackupDeletionMarked'>, 'trigger' | 'rootId' | 'purgeAt'> {
-  /** The actor that deleted it. */
+  /** The actor that deleted it, and who that is; a deletion by an older version has the name alone. */
   by: string;
+  byDetails?: ActorDetails;
   /** The second person that has approved it; undefined before that. */
   approvedBy?: string;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import type { NewEvent } from '@strongroom/contracts';
+import type { NewEvent, RecordedEvent } from '@strongroom/contracts';
 import { workAskedBy } from './asked-work.js';
 import { backupDecider, completedBackup, whyNotBuiltOn } from './backup.js';
-import { account, given } from './given.js';
+import { decide, fold } from './decider.js';
+import { account, given, recorded } from './given.js';
 
 const [backupId, instanceId, rootId] = [1, 2, 3].map((digit) => `00000000-0000-4000-8000-00000000000${digit}`) as [
   string,
@@ -179,6 +180,25 @@ describe('a deletion that a second person approves', () => {
     const deleted = given(backupDecider, [...there, marked()]);
     expect(deleted.when(approve('spec')).gives).toBe('second-person-needed');
     expect(deleted.when(approve('somebody else')).gives).toEqual([approved]);
+  });
+
+  it('is told by who they are, and not by what they are called', () => {
+    const who = (id: string, name = 'jane') => ({ kind: 'user' as const, id, name, domain: null, address: null });
+    const byJane = (event: RecordedEvent) => ({
+      ...event,
+      context: { ...event.context, actor: 'jane', actorDetails: who('u1') },
+    });
+    const state = fold(backupDecider, recorded([...there, marked()]).map(byJane));
+    const asked = (by: string, byDetails: ReturnType<typeof who>) =>
+      decide(backupDecider, { ...approve(by), byDetails }, state);
+    expect(asked('jane', who('u1'))).toMatchObject({ refused: 'second-person-needed' });
+    expect(asked('jane the second', who('u1', 'jane the second'))).toMatchObject({ refused: 'second-person-needed' });
+    expect(asked('jane', who('u2'))).toEqual({ events: [approved] });
+    // An older version has recorded the name alone.
+    const before = fold(backupDecider, recorded([...there, marked()]));
+    const byName = (name: string) => decide(backupDecider, { ...approve(name), byDetails: who('u1', name) }, before);
+    expect(byName('spec')).toMatchObject({ refused: 'second-person-needed' });
+    expect(byName('somebody else')).toEqual({ events: [approved] });
   });
 
   it('is approved once, and only while the bytes are there', () => {

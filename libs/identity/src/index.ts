@@ -3,5 +3,4 @@ export * from './identity.js';
 export * from './identity-fault.js';
 export { type KeystoneOptions, KeystoneTokens } from './keystone-tokens.js';
 export * from './rights.js';
-export * from './roles.js';
 export * from './static-tokens.js';

@@ -22,10 +22,17 @@ export interface KeystoneServer {
   timeoutMs: number;
 }
 
+/** A user or a project. Keystone tells its domain, in which alone its name is unique. */
+interface InDomain {
+  id: string;
+  name: string;
+  domain?: { name: string } | undefined;
+}
+
 /** What Keystone says of a token that is scoped to a project. */
 export interface KeystoneToken {
-  userName: string;
-  project: { id: string; name: string };
+  user: InDomain;
+  project: InDomain;
   roles: string[];
   expiresAt: Date;
 }
@@ -40,10 +47,11 @@ export class OwnTokenRefused extends Error {}
 
 const mostBytes = 1_048_576;
 const named = z.object({ id: z.string(), name: z.string() });
+const inDomain = named.extend({ domain: z.object({ name: z.string() }).optional() });
 const described = z.object({
   token: z.object({
-    user: named,
-    project: named.optional(),
+    user: inDomain,
+    project: inDomain.optional(),
     roles: z.array(named).optional(),
     expires_at: z.iso.datetime({ offset: true }),
   }),
@@ -87,7 +95,7 @@ export class KeystoneApi {
     if (answer.status !== 200) throw unexpected(answer.status);
     const { user, project, roles = [], expires_at } = parsed(described, answer.body).token;
     if (!project) return undefined;
-    return { userName: user.name, project, roles: roles.map(({ name }) => name), expiresAt: new Date(expires_at) };
+    return { user, project, roles: roles.map(({ name }) => name), expiresAt: new Date(expires_at) };
   }
 
   private async call(init: RequestInit): Promise<{ status: number; headers: Headers; body: string }> {

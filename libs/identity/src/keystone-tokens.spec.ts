@@ -8,8 +8,8 @@ const start = new Date('2026-11-24T00:00:00.000Z');
 const later = (seconds: number) => new Date(start.getTime() + seconds * 1_000).toISOString();
 const described = (more: object = {}) => ({
   token: {
-    user: { id: 'u', name: 'jane' },
-    project: { id: 'p1', name: 'acme' },
+    user: { id: 'u', name: 'jane', domain: { id: 'd', name: 'Default' } },
+    project: { id: 'p1', name: 'acme', domain: { id: 'd', name: 'Default' } },
     roles: [{ id: 'r', name: 'Member' }],
     expires_at: later(3_600),
     ...more,
@@ -52,6 +52,7 @@ describe('what Keystone answers', () => {
       timeoutMs: 1_000,
       clock,
       account: 'project-id',
+      accountDomain: 'Default',
       roles: new Map([['member', 'creator']]),
       cacheMs: 60_000,
       ...more,
@@ -61,7 +62,7 @@ describe('what Keystone answers', () => {
     const one = identity();
     const all = await Promise.all(Array.from({ length: 10 }, () => one.authenticate('token')));
     expect(new Set(all.map((each) => JSON.stringify(each))).size).toBe(1);
-    expect(all[0]).toEqual({ name: 'jane', accountId: 'p1', roles: ['creator'] });
+    expect(all[0]).toEqual({ name: 'jane', id: 'u', domain: 'Default', accountId: 'p1', roles: ['creator'] });
     expect([lookUps, logIns]).toEqual([1, 1]);
     clock.advance(61_000);
     await one.authenticate('token');
@@ -125,6 +126,71 @@ describe('what Keystone answers', () => {
     clock.advance(545_000);
     await one.authenticate('b');
     expect(logIns).toBe(2);
+  });
+
+  describe('for accounts by name', () => {
+    const byName = (token: object, accountDomain = 'Default') => {
+      lookUp = (_, response) => response.end(JSON.stringify(described(token)));
+      return identity({ account: 'project-name', accountDomain }).authenticate('token');
+    };
+    const acmeOf = (domain?: string) => ({
+      project: {
+        id: 'p9',
+        name: 'acme',
+        ...(domain !== undefined && { domain: { id: `id of ${domain}`, name: domain } }),
+      },
+    });
+
+    it('gives the account to the project of the chosen domain alone, since a name is unique there alone', async () => {
+      expect(await byName(acmeOf('Default'))).toMatchObject({ accountId: 'acme' });
+      expect(await byName(acmeOf('customers'), 'customers')).toMatchObject({ accountId: 'acme' });
+      for (const domain of ['evil', 'default', 'DEFAULT', 'Default ', '', undefined]) {
+        expect(await byName(acmeOf(domain))).toBeUndefined();
+      }
+      expect(await byName(acmeOf('Default'), 'customers')).toBeUndefined();
+    });
+
+    it('tells two users of one name in two domains apart', async () => {
+      const user = (id: string, domain: string) => ({
+        user: { id, name: 'jane', domain: { id: domain, name: domain } },
+      });
+      const [one, other] = [await byName(user('u1', 'Default')), await byName(user('u2', 'partners'))];
+      expect([one, other]).toMatchObject([
+        { name: 'jane', id: 'u1', domain: 'Default' },
+        { name: 'jane', id: 'u2', domain: 'partners' },
+      ]);
+    });
+  });
+
+  describe('as roles for an instance', () => {
+    const [a, b] = ['44b277eb-39be-4921-be31-3d61b43651d7', '5aa277eb-39be-4921-be31-3d61b43651d7'];
+    const roles = new Map([
+      ['member', 'creator'],
+      ['admin', 'admin'],
+    ]);
+    const reachOf = async (...names: string[]) => {
+      const token = { roles: names.map((name) => ({ id: name, name })) };
+      lookUp = (_, response) => response.end(JSON.stringify(described(token)));
+      const principal = await identity({ roles }).authenticate('token');
+      return [principal?.roles, principal?.instances];
+    };
+
+    it('lets the token reach those instances alone', async () => {
+      expect(await reachOf(`member@${a}`)).toEqual([['creator'], [a]]);
+      expect(await reachOf(`Member@${a.toUpperCase()}`, `member@${b}`, 'nothing')).toEqual([['creator'], [a, b]]);
+    });
+
+    it('gives no role that the token has for some of its instances only', async () => {
+      expect(await reachOf(`member@${a}`, `member@${b}`, `admin@${b}`)).toEqual([['creator'], [a, b]]);
+      expect(await reachOf(`member@${a}`, `admin@${b}`)).toEqual([[], [a, b]]);
+    });
+
+    it('gives nothing of the account for a role that is written wrongly', async () => {
+      for (const wrong of ['member@', '@', `@${a}`, 'member@orders', `member@${a}@${b}`, `member@${a}x`]) {
+        expect(await reachOf(wrong)).toEqual([[], undefined]);
+      }
+      expect(await reachOf('member', `admin@${a}`)).toEqual([['creator'], undefined]);
+    });
   });
 
   it('is not asked for when the text cannot be a token', async () => {

@@ -3,7 +3,7 @@
  * can't be asked, nobody is let in. Only digests of tokens are kept.
  */
 import { createHash } from 'node:crypto';
-import { accountId } from '@strongroom/contracts';
+import { accountId, uuid } from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
 import { Identity, type Principal } from './identity.js';
 import { IdentityFault } from './identity-fault.js';
@@ -19,6 +19,8 @@ export interface KeystoneOptions extends KeystoneServer {
   clock: Clock;
   /** Which of the project's two names is the account in our paths. It can't be both: they would be two accounts. */
   account: 'project-id' | 'project-name';
+  /** A name is unique in its domain alone: with `project-name`, only projects of this domain have accounts. */
+  accountDomain: string;
   /** Our role for each of Keystone's roles. A role that is not here means nothing. */
   roles: ReadonlyMap<string, string>;
   /** How long an answer of Keystone counts, in milliseconds. For this time a revoked token may still be let in. */
@@ -139,11 +141,37 @@ export class KeystoneTokens extends Identity {
     return (await renewed).token;
   }
 
-  private principalOf({ userName, project, roles }: KeystoneToken): Principal | undefined {
-    const account = accountId.safeParse(this.options.account === 'project-id' ? project.id : project.name);
+  private principalOf({ user, project, roles }: KeystoneToken): Principal | undefined {
+    const byName = this.options.account === 'project-name';
+    if (byName && project.domain?.name !== this.options.accountDomain) return undefined;
+    const account = accountId.safeParse(byName ? project.name : project.id);
     if (!account.success) return undefined;
-    const ours = roles.flatMap((role) => this.options.roles.get(role.toLowerCase()) ?? []);
-    return { name: userName.slice(0, 128) || 'nameless', accountId: account.data, roles: [...new Set(ours)] };
+    return {
+      name: user.name.slice(0, 128) || 'nameless',
+      accountId: account.data,
+      id: user.id,
+      ...(user.domain && { domain: user.domain.name }),
+      ...this.reachOf(roles),
+    };
+  }
+
+  /**
+   * Our roles for Keystone's. A role like `member@<instance>` counts for that instance alone. A token that has no other role reaches only
+   * those instances, with the roles that it has for each of them: whoever hands on a part of its roles hands on no more than it has.
+   */
+  private reachOf(theirs: readonly string[]): Pick<Principal, 'roles' | 'instances'> {
+    const ours = theirs.flatMap((name) => {
+      const [, role = name, instance] = /^([^@]+)@([^@]*)$/.exec(name) ?? [];
+      const means = this.options.roles.get(role.toLowerCase());
+      const id = instance === undefined ? undefined : uuid.safeParse(instance.toLowerCase()).data;
+      return means === undefined || (instance !== undefined && id === undefined) ? [] : [{ role: means, instance: id }];
+    });
+    const ofAll = ours.filter(({ instance }) => instance === undefined);
+    if (ofAll.length > 0 || ours.length === 0) return { roles: [...new Set(ofAll.map(({ role }) => role))] };
+    const instances = [...new Set(ours.flatMap(({ instance }) => instance ?? []))];
+    const isForEach = (role: string) =>
+      instances.every((id) => ours.some((each) => each.role === role && each.instance === id));
+    return { roles: [...new Set(ours.map(({ role }) => role))].filter(isForEach), instances };
   }
 
   private keep(key: string, known: Known): void {

@@ -41,6 +41,7 @@ describe('tokens of a real Keystone', () => {
       timeoutMs: 10_000,
       clock: new SystemClock(),
       account: 'project-id',
+      accountDomain: 'Default',
       roles: new Map([
         ['admin', 'admin'],
         ['member', 'creator'],

@@ -1,26 +1,34 @@
 import { describe, expect, it } from '@jest/globals';
-import { mayDo } from './roles.js';
+import { isOfAccount, operations } from '@strongroom/contracts';
+import { hasRight } from './rights.js';
 
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'get'];
+const ofAccount = operations.filter(isOfAccount);
 const principal = (...roles: string[]) => ({ name: 'someone', accountId: '1234', roles });
-const allowedTo = (...roles: string[]) => methods.filter((method) => mayDo(principal(...roles), method));
+/** The operations that roles are let into. */
+const allowedTo = (...roles: string[]) =>
+  ofAccount.filter(({ rights = [] }) => rights.some((right) => hasRight(principal(...roles), right)));
+const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name);
+/** What only an admin reads. */
+const isAudit = ({ name }: { name: string }) => name === 'getAudit';
 
 describe('roles', () => {
   it('let an admin do everything', () => {
-    expect(allowedTo('admin')).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']);
+    expect(allowedTo('admin')).toEqual(ofAccount);
   });
 
-  it('let a creator do everything but delete', () => {
-    expect(allowedTo('creator')).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'PATCH']);
+  it('let a creator do everything but delete, and read the audit', () => {
+    const expected = ofAccount.filter((each) => each.method !== 'DELETE' && !isAudit(each));
+    expect(namesOf(allowedTo('creator'))).toEqual(namesOf(expected));
   });
 
-  it('let an observer read and nothing else', () => {
-    expect(allowedTo('observer')).toEqual(['GET', 'HEAD']);
+  it('let an observer read and nothing else, but not the audit', () => {
+    const expected = ofAccount.filter((each) => each.method === 'GET' && !isAudit(each));
+    expect(namesOf(allowedTo('observer'))).toEqual(namesOf(expected));
   });
 
   it('let nobody else do anything', () => {
     expect(allowedTo()).toEqual([]);
-    expect(allowedTo('Admin', 'member', 'constructor')).toEqual([]);
+    expect(allowedTo('Admin', 'member', 'constructor', '__proto__')).toEqual([]);
   });
 
   it('add up: what one of them allows is allowed', () => {

@@ -44,6 +44,41 @@ describe('a file of tokens', () => {
     expect(await tokens.authenticate(undefined)).toBeUndefined();
   });
 
+  it('lets a token in until it expires, and not from then on', async () => {
+    await write([{ ...ada, expiresAt: '2026-11-14T15:30:01+01:00' }, bob]);
+    const tokens = await open();
+    expect(await tokens.authenticate('ada-secret')).toMatchObject({ name: 'ada' });
+    clock.advance(999);
+    expect(await tokens.authenticate('ada-secret')).toMatchObject({ name: 'ada' });
+    clock.advance(1);
+    expect(await tokens.authenticate('ada-secret')).toBeUndefined();
+    expect(await tokens.authenticate('bob-secret')).toMatchObject({ name: 'bob' });
+  });
+
+  it('tells what a token reaches, its own rights and who holds it, and tells all of that for each account', async () => {
+    const instances = ['44b277eb-39be-4921-be31-3d61b43651d7'];
+    await write([{ ...ada, id: 'person-7', instances, rights: ['restore'] }, bob]);
+    const tokens = await open();
+    const principal = { name: 'ada', id: 'person-7', instances, rights: ['restore'], roles: ['admin'] };
+    expect(await tokens.authenticate('ada-secret')).toEqual({ ...principal, accountId: '1234' });
+    expect(Object.fromEntries(tokens.tokensInForce())).toEqual({
+      1234: [{ ...principal, expires_at: null }],
+      5678: [{ name: 'bob', id: 'bob', roles: ['observer'], rights: [], instances: null, expires_at: null }],
+    });
+  });
+
+  it.each([
+    ['expiresAt', { expiresAt: '2026-11-14' }, 'must be a time with its zone'],
+    ['expiresAt without a zone', { expiresAt: '2026-11-14T14:30:00' }, 'must be a time with its zone'],
+    ['instances', { instances: [] }, 'must name an instance'],
+    ['instances that are no ids', { instances: ['orders'] }, 'must be a lower-case UUID'],
+    ['rights', { rights: ['delete'] }, 'must be rights: '],
+    ['a misspelt field', { expires: '2026-11-14T14:30:00Z' }, 'expires'],
+  ])('is refused at the start for wrong %s: a limit that is not understood would be none', async (_, wrong, says) => {
+    await writeFile(path, JSON.stringify([{ ...ada, ...wrong }]));
+    await expect(open()).rejects.toThrow(says);
+  });
+
   it('lets a new token in and a removed one no longer, without a restart', async () => {
     await write([ada]);
     const tokens = await open();

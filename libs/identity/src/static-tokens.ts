@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { accountId, messageOf, sha256Hex } from '@strongroom/contracts';
+import { accountId, messageOf, type RightsInForce, rights, sha256Hex, uuid } from '@strongroom/contracts';
 import type { Clock, Logger } from '@strongroom/runtime';
 import { z } from 'zod';
 import { Identity, type Principal } from './identity.js';
@@ -15,9 +15,20 @@ const entry = z.strictObject({
   sha256: sha256Hex,
   accountId,
   roles: z.array(z.string().min(1)),
+  /** Who holds the token. Tokens of one id are one person's. */
+  id: z.string().min(1).max(256).optional(),
+  rights: z.array(z.enum(rights, { error: `must be rights: ${rights.join(', ')}` })).optional(),
+  /** An empty list would read as no limit to some and as nothing to others. */
+  instances: z.array(uuid).min(1, { error: 'must name an instance; without it, the token reaches all' }).optional(),
+  expiresAt: z.iso
+    .datetime({ offset: true, error: 'must be a time with its zone, like 2027-01-31T00:00:00Z' })
+    .optional(),
 });
 
-/** The form of the file: `[{"name", "sha256": hex of the token's SHA-256, "accountId", "roles": [...]}]`. */
+/**
+ * The form of the file: `[{"name", "sha256": hex of the token's SHA-256, "accountId", "roles": [...]}]`. An entry may also have `id`,
+ * `rights`, `instances` and `expiresAt`.
+ */
 export const hashedTokens = z
   .array(entry)
   .refine((entries) => new Set(entries.map(({ sha256 }) => sha256)).size === entries.length, {
@@ -37,6 +48,8 @@ function digestOf(token: string): Buffer {
 interface KnownToken {
   digest: Buffer;
   principal: Principal;
+  /** Beyond this time the token is nobody's, in milliseconds since 1970. */
+  until: number;
 }
 
 export interface StaticTokensOptions {
@@ -72,8 +85,27 @@ export class StaticTokens extends Identity {
     const digest = digestOf(token);
     // Every token is compared, and each in constant time: the time taken does not tell how near a guess was
     // or whose token it was. A file holds few tokens, and a thousand take a third of a millisecond.
-    let found: Principal | undefined;
-    for (const known of this.tokens) if (timingSafeEqual(known.digest, digest)) found = known.principal;
+    let found: KnownToken | undefined;
+    for (const known of this.tokens) if (timingSafeEqual(known.digest, digest)) found = known;
+    return found && this.options.clock.now().getTime() < found.until ? found.principal : undefined;
+  }
+
+  override tokensInForce(): ReadonlyMap<string, RightsInForce['tokens']> {
+    const found = new Map<string, RightsInForce['tokens']>();
+    for (const { principal, until } of this.tokens) {
+      const { name, id = name, roles, rights = [], instances = null, accountId: account } = principal;
+      found.set(account, [
+        ...(found.get(account) ?? []),
+        {
+          name,
+          id,
+          roles: [...roles],
+          rights: [...rights],
+          instances: instances && [...instances],
+          expires_at: Number.isFinite(until) ? new Date(until).toISOString() : null,
+        },
+      ]);
+    }
     return found;
   }
 
@@ -136,5 +168,14 @@ async function readTokens(path: string): Promise<KnownToken[]> {
     );
     throw new IdentityFault('tokens-file-invalid', `tokens file ${path} is not valid: ${problems.join('; ')}`);
   }
-  return parsed.data.map(({ sha256, ...principal }) => ({ digest: Buffer.from(sha256, 'hex'), principal }));
+  return parsed.data.map(({ sha256, expiresAt, id, rights, instances, ...named }) => ({
+    digest: Buffer.from(sha256, 'hex'),
+    principal: {
+      ...named,
+      ...(id !== undefined && { id }),
+      ...(rights && { rights }),
+      ...(instances && { instances }),
+    },
+    until: expiresAt === undefined ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
+  }));
 }

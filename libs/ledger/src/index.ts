@@ -1,5 +1,12 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
+export {
+  type AuditItem,
+  type AuditPlace,
+  AuditTrail,
+  type NewAuditEntry,
+  type RecordedAuditEntry,
+} from './audit-trail.js';
 export type { TailRow } from './event-row.js';
 export {
   type BoundCommand,

@@ -4,6 +4,7 @@
  */
 import {
   type Aggregate,
+  causedBy,
   type EventContext,
   type RecordedEvent,
   type Refusal,
@@ -76,7 +77,7 @@ export class CausedLedger extends LeasedLedger {
     actor: string,
   ) {
     super(parts, use);
-    this.context = { ...cause.context, causationId: cause.id, actor };
+    this.context = causedBy(cause, actor);
   }
 
   /** As `execute`, on the aggregate of that id. @throws {ConflictFault} after five lost races */

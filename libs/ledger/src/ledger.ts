@@ -62,12 +62,20 @@ export class Ledger {
     return this.appends.together(requests, expects);
   }
 
-  /** The events of an account beyond a position, in order. What this version can't read is left out. */
-  async followAccount(accountId: string, after: number, limit: number): Promise<RecordedEvent[]> {
+  /**
+   * The events of an account beyond a position, in order. What this version can't read is left out.
+   * @param among the only instances whose events are asked for. Default: all
+   */
+  async followAccount(
+    accountId: string,
+    after: number,
+    limit: number,
+    among?: readonly string[],
+  ): Promise<RecordedEvent[]> {
     const found: RecordedEvent[] = [];
     for (let from = after; ; ) {
       const wanted = limit - found.length;
-      const { events, read, end } = await this.tailOfAccount(this.dataSource.manager, accountId, from, wanted);
+      const { events, read, end } = await this.tailOfAccount(this.dataSource.manager, accountId, from, wanted, among);
       found.push(...events);
       if (read < wanted || found.length === limit || end === undefined) return found;
       from = end;
@@ -209,10 +217,17 @@ export class Ledger {
   }
 
   /** The events of an account beyond a position, in order, as the caller's transaction sees them. */
-  async tailOfAccount(manager: EntityManager, accountId: string, after: number, limit: number): Promise<ReadEvents> {
+  async tailOfAccount(
+    manager: EntityManager,
+    accountId: string,
+    after: number,
+    limit: number,
+    among?: readonly string[],
+  ): Promise<ReadEvents> {
     const found: unknown = await manager.query(
-      `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 order by position limit $3`,
-      [accountId, after, limit],
+      `select ${eventColumns} from ledger_event where account_id = $1 and position > $2
+       ${among === undefined ? '' : 'and instance_id = any($4)'} order by position limit $3`,
+      [accountId, after, limit, ...(among === undefined ? [] : [among])],
     );
     return readEvents(found);
   }

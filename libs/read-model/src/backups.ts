@@ -82,6 +82,8 @@ export interface BeforeEvent {
 
 export interface BackupFilter {
   instanceId?: string | undefined;
+  /** The only instances whose backups are asked for. Default: all. */
+  among?: readonly string[] | undefined;
   status?: ShownStatus | undefined;
   datastoreType?: string | undefined;
   /** Whether those are asked for that are deleted and can be brought back. Default: those that are there. */
@@ -277,7 +279,7 @@ export class Backups {
   /** The page after the marker, newest first; undefined when the marker names no backup of the account. */
   async page(
     accountId: string,
-    { limit, marker, instanceId, status, datastoreType, isDeleted = false }: PageRequest & BackupFilter,
+    { limit, marker, instanceId, among, status, datastoreType, isDeleted = false }: PageRequest & BackupFilter,
   ): Promise<Page<ShownBackup | DeletedBackup> | undefined> {
     const isWanted = (row: BackupRow) => (isDeleted ? isMarked(row) : isShown(row));
     const query = this.dataSource.manager
@@ -287,12 +289,13 @@ export class Backups {
       .orderBy({ 'b.created_at': 'DESC', 'b.id': 'DESC' })
       .limit(limit + 1);
     if (instanceId !== undefined) query.andWhere('b.instance_id = :instanceId', { instanceId });
+    if (among !== undefined) query.andWhere('b.instance_id = any(:among)', { among });
     const statusNow = isDeleted ? `b.mark->>'before'` : 'b.status';
     if (status !== undefined) query.andWhere(`${statusNow} = :status`, { status });
     if (datastoreType !== undefined) query.andWhere('b.datastore_type = :datastoreType', { datastoreType });
     if (marker !== undefined) {
       const last = await this.dataSource.manager.findOneBy(backupTable, { accountId, id: marker });
-      if (!last || !isWanted(last)) return undefined;
+      if (!last || !isWanted(last) || among?.includes(last.instanceId) === false) return undefined;
       query.andWhere('(b.created_at, b.id) < (:at, :marker)', { at: last.createdAt, marker });
     }
     const rows = await query.getMany();

@@ -1,6 +1,6 @@
 /** The view of an account's instances. */
 import type { DatastoreType, Endpoint, EventData, RecordedEvent } from '@strongroom/contracts';
-import { type DataSource, EntitySchema, MoreThan } from 'typeorm';
+import { type DataSource, EntitySchema, In, MoreThan } from 'typeorm';
 import type { FaultOfRow } from './backup-view.js';
 import { changing, cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
 
@@ -105,10 +105,17 @@ export class Instances {
     return (await this.dataSource.manager.findOneBy(instanceTable, { accountId, id })) ?? undefined;
   }
 
-  /** The page after the marker, in order of id. */
-  async page(accountId: string, { limit, marker }: PageRequest): Promise<Page<InstanceRow>> {
+  /** The page after the marker, in order of id. @param page `among` names the only instances that are asked for. Default: all */
+  async page(
+    accountId: string,
+    { limit, marker, among }: PageRequest & { among?: readonly string[] | undefined },
+  ): Promise<Page<InstanceRow>> {
     const rows = await this.dataSource.manager.find(instanceTable, {
-      where: { accountId, ...(marker === undefined ? {} : { id: MoreThan(marker) }) },
+      where: {
+        accountId,
+        ...(marker !== undefined && among === undefined && { id: MoreThan(marker) }),
+        ...(among !== undefined && { id: In(among.filter((id) => marker === undefined || id > marker)) }),
+      },
       order: { id: 'asc' },
       take: limit + 1,
     });

@@ -63,6 +63,12 @@ export const scheduleView: View<'schedule', ScheduleRow> = {
 
 const activityRow = z.object({ schedule_id: z.string(), running: z.boolean(), last_run_at: z.date().nullable() });
 
+export interface PageOfInstances {
+  instanceId?: string | undefined;
+  /** The only instances whose schedules are asked for. Default: all. */
+  among?: readonly string[] | undefined;
+}
+
 export class Schedules {
   constructor(private readonly dataSource: DataSource) {}
 
@@ -77,13 +83,15 @@ export class Schedules {
   /** The page after the marker, in order of id. */
   async page(
     accountId: string,
-    { limit, marker, instanceId }: PageRequest & { instanceId?: string | undefined },
+    { limit, marker, instanceId, among }: PageRequest & PageOfInstances,
   ): Promise<Page<ScheduleRow>> {
     const rows = await this.dataSource.manager.find(scheduleTable, {
       where: {
         accountId,
         ...(marker === undefined ? {} : { id: MoreThan(marker) }),
-        ...(instanceId === undefined ? {} : { instanceId }),
+        ...(instanceId === undefined
+          ? among !== undefined && { instanceId: In([...among]) }
+          : { instanceId: among?.includes(instanceId) === false ? In([]) : instanceId }),
       },
       order: { id: 'asc' },
       take: limit + 1,

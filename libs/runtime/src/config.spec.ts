@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
 import { type AppName, ConfigFault, deletionRulesOf, keyRingOf, loadConfig, quotaOf, withoutEffect } from './config.js';
 
@@ -55,6 +56,8 @@ describe('the configuration', () => {
       vaults: new Map(['DFW', 'IAD', 'ORD'].map((region) => [region, new URL(`file:///vaults/${region}`)])),
       copyRegions: ['IAD', 'ORD'],
       identity: { kind: 'static', tokensFile: '/etc/strongroom/tokens.json' },
+      audit: { keptDays: 90 },
+      roles: usualRoles,
       secretKey: key,
       logLevel: 'info',
       leaseMs: 15_000,
@@ -91,7 +94,7 @@ describe('the configuration', () => {
       mostConnections: 2_000,
       mostStreams: 1_000,
       mostWrongTokens: 300,
-      pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100 },
+      pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100, audit: 100 },
       rateLimits: [
         { of: 'GET', requests: 12_000, seconds: 60 },
         { of: '*', requests: 1_200, seconds: 60 },
@@ -162,6 +165,66 @@ describe('the configuration', () => {
     expect(problemsOf('api', { ...whole, STRONGROOM_KEYSTONE_ROLES: 'owner=king' })).toEqual({
       STRONGROOM_KEYSTONE_ROLES: expect.stringContaining('must be like admin=admin'),
     });
+    const roles = { STRONGROOM_ROLES: 'king=*', STRONGROOM_KEYSTONE_ROLES: 'owner=king' };
+    expect(Object.keys(problemsOf('api', { ...whole, ...roles }))).toEqual(['STRONGROOM_ROLES']);
+    expect(loadConfig('api', { ...whole, ...roles, STRONGROOM_ROLES: 'king=admin !restore' }).identity).toMatchObject({
+      roles: new Map([['owner', 'king']]),
+    });
+  });
+
+  it('sends tokens to a Keystone on another machine by https alone, unless that is switched off', () => {
+    const withKeystone = {
+      ...environment,
+      STRONGROOM_IDENTITY: 'keystone',
+      STRONGROOM_KEYSTONE_PASSWORD: 'secret',
+    };
+    const of = (url: string) => problemsOf('api', { ...withKeystone, STRONGROOM_KEYSTONE_URL: url });
+    for (const url of ['http://127.0.0.1:5000', 'http://127.8.9.10', 'http://localhost:5000', 'http://[::1]:5000']) {
+      expect(loadConfig('api', { ...withKeystone, STRONGROOM_KEYSTONE_URL: url }).identity?.kind).toBe('keystone');
+    }
+    for (const url of [
+      'http://keystone:5000',
+      'http://10.0.0.1:5000',
+      'http://127.0.0.1.example.com',
+      'http://localhost.example.com',
+      'http://0.0.0.0:5000',
+      'http://[::ffff:10.0.0.1]',
+      'http://127.0.0.1@keystone',
+    ]) {
+      expect(of(url)).toEqual({
+        STRONGROOM_KEYSTONE_URL: expect.stringContaining('STRONGROOM_ALLOW_PLAINTEXT to keystone'),
+      });
+      const plain = { ...withKeystone, STRONGROOM_KEYSTONE_URL: url, STRONGROOM_ALLOW_PLAINTEXT: 'kafka,keystone' };
+      expect(loadConfig('api', plain).identity?.kind).toBe('keystone');
+    }
+  });
+
+  it('reads the rights of roles, and names a word that is none', () => {
+    const of = (value: string) => loadConfig('api', { ...environment, STRONGROOM_ROLES: value }).roles;
+    expect(loadConfig('api', environment).roles.get('creator')).toContain('restore');
+    const roles = of('creator=creator !restore, auditor=observer audit.read,  holder=backup.hold');
+    expect(roles.get('creator')).not.toContain('restore');
+    expect(roles.get('creator')).toContain('backup.create');
+    expect(roles.get('auditor')).toEqual(expect.arrayContaining(['audit.read', 'event.read']));
+    expect(roles.get('holder')).toEqual(['backup.hold']);
+    expect(roles.get('admin')).toContain('backup.delete');
+    expect(problemsOf('api', { ...environment, STRONGROOM_ROLES: 'holder=backup.holt' })).toEqual({
+      STRONGROOM_ROLES: expect.stringContaining('backup.holt'),
+    });
+    for (const wrong of ['holder', 'holder=', '=restore', 'a=b=c', 'x y=restore', ',']) {
+      expect(Object.keys(problemsOf('api', { ...environment, STRONGROOM_ROLES: wrong }))).toEqual(['STRONGROOM_ROLES']);
+    }
+  });
+
+  it('reads where the audit is written besides', () => {
+    const of = (value: string) => loadConfig('api', { ...environment, STRONGROOM_AUDIT_SYSLOG: value }).audit;
+    expect(of('log.example.com:601')).toEqual({ keptDays: 90, syslog: { host: 'log.example.com', port: 601 } });
+    expect(of('[2001:db8::1]:601').syslog).toEqual({ host: '2001:db8::1', port: 601 });
+    for (const wrong of ['log.example.com', ':601', 'a:0', 'a:65536', '2001:db8::1:601', 'a:b']) {
+      expect(Object.keys(problemsOf('api', { ...environment, STRONGROOM_AUDIT_SYSLOG: wrong }))).toEqual([
+        'STRONGROOM_AUDIT_SYSLOG',
+      ]);
+    }
   });
 
   it('reads limits of requests, and turns them off', () => {
@@ -224,6 +287,7 @@ describe('the configuration', () => {
       instances: 1_000,
       runs: 100,
       events: 100,
+      audit: 100,
     });
     for (const wrong of ['50', 'backups=0', 'backups=1001', 'copies=5', 'backups=5,', 'backups=1.5']) {
       expect(problemsOf('api', { ...environment, STRONGROOM_PAGE_LIMITS: wrong })).toEqual({

@@ -2,11 +2,13 @@
  * Reads the configuration of an app once, from its environment. One error names every wrong variable with what it must
  * be, and never shows the value of a secret.
  */
-import { Fault } from '@strongroom/contracts';
+import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
 import { placeOfDatabase, whyNotVerified } from './database-url.js';
+import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
+import * as audit from './settings/audit.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
@@ -21,6 +23,7 @@ import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
+export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
@@ -34,19 +37,12 @@ export { noCopiesTo } from './settings/vaults.js';
 
 export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
 
-/** Where the API looks tokens up. */
-export type IdentityConfig =
-  | { kind: 'static'; tokensFile: string }
-  | {
-      kind: 'keystone';
-      url: URL;
-      user: { name: string; domain: string; password: string; project: string; projectDomain: string };
-      account: 'project-id' | 'project-name';
-      /** Our role for each of Keystone's. */
-      roles: ReadonlyMap<string, string>;
-      cacheMs: number;
-      timeoutMs: number;
-    };
+/** How the audit is kept, and where it is written besides. */
+export interface AuditConfig {
+  keptDays: number;
+  file?: string;
+  syslog?: { host: string; port: number };
+}
 
 /** How backups are kept from whoever may delete them. */
 export interface DeletionConfig {
@@ -107,6 +103,9 @@ export interface AppConfig {
   copyRegions: readonly string[];
   /** Only the API has it. */
   identity?: IdentityConfig;
+  audit: AuditConfig;
+  /** The rights of each role. */
+  roles: Roles;
   /** The newest key, of 32 bytes. */
   secretKey?: Buffer;
   /** The keys before it, which open what they have sealed; left out when there are none. */
@@ -183,10 +182,13 @@ export function loadConfig<A extends AppName>(app: A, env: NodeJS.ProcessEnv): C
 export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const given = new GivenSettings(app, env, settings);
   refuse(app, given.problems);
+  const roles = given.valueIfSet(identity.roles) ?? usualRoles;
   refuse(app, [
     ...problemsOfDatabase(given),
     ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
-    ...(app === 'api' ? problemsOfPair(given, transport.tlsCertificate, transport.tlsKey) : []),
+    ...(app === 'api'
+      ? [...problemsOfPair(given, transport.tlsCertificate, transport.tlsKey), ...problemsOfIdentity(given, roles)]
+      : []),
   ]);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
@@ -220,6 +222,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     vaults,
     copyRegions: [...vaults.keys()].filter((region) => region !== homeRegion),
     ...(app === 'api' && { identity: identityOf(given) }),
+    audit: auditOf(given),
+    roles,
     ...(secretKey !== undefined && { secretKey }),
     ...(formerSecretKeys.length > 0 && { formerSecretKeys }),
     ...(secretKeyFile !== undefined && { secretKeyFile }),
@@ -374,24 +378,8 @@ function feedOf(given: GivenSettings): FeedConfig {
   return { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [], ...(security && { security }) };
 }
 
-function identityOf(given: GivenSettings): IdentityConfig {
-  const url = given.valueIfSet(identity.keystoneUrl);
-  if (given.value(identity.identity) === 'static' || !url) {
-    return { kind: 'static', tokensFile: given.valueIfSet(identity.tokensPath) ?? '' };
-  }
-  return {
-    kind: 'keystone',
-    url,
-    user: {
-      name: given.value(identity.keystoneUser),
-      domain: given.value(identity.keystoneUserDomain),
-      password: given.valueIfSet(identity.keystonePassword) ?? '',
-      project: given.value(identity.keystoneProject),
-      projectDomain: given.value(identity.keystoneProjectDomain),
-    },
-    account: given.value(identity.keystoneAccount),
-    roles: given.value(identity.keystoneRoles),
-    cacheMs: given.value(identity.keystoneCache),
-    timeoutMs: given.value(identity.keystoneTimeout),
-  };
+function auditOf(given: GivenSettings): AuditConfig {
+  const file = given.valueIfSet(audit.auditFile);
+  const syslog = given.valueIfSet(audit.auditSyslog);
+  return { keptDays: given.value(audit.auditDays), ...(file !== undefined && { file }), ...(syslog && { syslog }) };
 }

@@ -1,20 +1,29 @@
 /**
- * Gives every HTTP request an id, which is in the answer and in each log line and event that follows from the request. Every
- * request ends in one log line and one measurement.
+ * Gives every HTTP request an id of our own, which is in the answer and in each log line and event that follows from the request. What a
+ * client calls its request is kept beside it. Every request ends in one log line and one measurement.
  */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Ids } from './ids.js';
 import { type LogContext, type Logger, runInContext } from './log.js';
 import type { Metrics } from './metrics.js';
 
-/** The ids that a client may choose. Any other is replaced, because ids go into headers, logs and events. */
+/** The ids of a client that are kept. Any other is left out, because they go into headers, logs and events. */
 const givenId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const ownRoutes = /^\/(health\/|metrics$)/;
 
-/** The request's own id, or a new one. */
-export function requestIdOf(request: IncomingMessage, ids: Ids): string {
-  return idIn(request, 'x-request-id') ?? ids.next();
+/** What the client calls its request, and what it calls the work that several of its requests belong to. */
+export interface ClientIds {
+  clientRequestId?: string;
+  clientCorrelationId?: string;
+}
+
+export function clientIdsOf(request: IncomingMessage): ClientIds {
+  const clientRequestId = idIn(request, 'x-request-id');
+  const clientCorrelationId = idIn(request, 'x-correlation-id');
+  return {
+    ...(clientRequestId !== undefined && { clientRequestId }),
+    ...(clientCorrelationId !== undefined && { clientCorrelationId }),
+  };
 }
 
 function idIn({ headers }: IncomingMessage, name: string): string | undefined {
@@ -27,7 +36,7 @@ export function followRequests(server: FastifyInstance, log: Logger, metrics: Me
   const contextOf = (request: FastifyRequest): LogContext => {
     const known = contexts.get(request);
     if (known) return known;
-    const context = { requestId: request.id, correlationId: idIn(request.raw, 'x-correlation-id') ?? request.id };
+    const context = { requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) };
     contexts.set(request, context);
     return context;
   };
@@ -40,6 +49,8 @@ export function followRequests(server: FastifyInstance, log: Logger, metrics: Me
 
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('X-Request-Id', request.id);
+    const { clientRequestId } = clientIdsOf(request.raw);
+    if (clientRequestId !== undefined) reply.header('X-Client-Request-Id', clientRequestId);
     runInContext(contextOf(request), done);
   });
   // A body is parsed in events of the socket, which belong to no request. So the context is set again after that.

@@ -119,18 +119,26 @@ describe('an app', () => {
     expect(said('answered')).toMatchObject([{ requestId: 'id-1', method: 'GET', path: '/notes', status: 200 }]);
   });
 
-  it("takes a client's own id, also for a request with a body", async () => {
+  it("keeps a client's own ids beside ours, also for a request with a body", async () => {
     const headers = { 'content-type': 'application/json', 'x-request-id': 'req-1', 'x-correlation-id': 'order-7' };
     const answer = await call('/notes', { method: 'POST', headers, body: '{"a":1}' });
     expect(answer.status).toBe(202);
-    expect(answer.headers.get('x-request-id')).toBe('req-1');
-    expect(await answer.json()).toEqual({ note: { a: 1 }, context: { requestId: 'req-1', correlationId: 'order-7' } });
+    expect(answer.headers.get('x-request-id')).toBe('id-1');
+    expect(answer.headers.get('x-client-request-id')).toBe('req-1');
+    const context = {
+      requestId: 'id-1',
+      correlationId: 'id-1',
+      clientRequestId: 'req-1',
+      clientCorrelationId: 'order-7',
+    };
+    expect(await answer.json()).toEqual({ note: { a: 1 }, context });
   });
 
-  it('replaces an id that a log or a header cannot hold', async () => {
+  it('leaves out an id of a client that a log or a header cannot hold', async () => {
     for (const id of ['a b', '<x>', 'x'.repeat(129)]) {
       const answer = await call('/notes', { headers: { 'x-request-id': id } });
       expect(answer.headers.get('x-request-id')).toMatch(/^id-\d$/);
+      expect(answer.headers.get('x-client-request-id')).toBeNull();
     }
   });
 

@@ -2,7 +2,7 @@
  * Opens and closes an app: Nest on Fastify, with ids for requests, health and metrics. It changes nothing of the process, so
  * a test can open several apps in one; `bootstrap` is the process around an app.
  */
-import type { IncomingMessage, Server } from 'node:http';
+import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
@@ -13,7 +13,7 @@ import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fa
 import type { AppConfig } from './config.js';
 import { limitConnections } from './connection-limit.js';
 import { HttpCertificate, strictTransport } from './http-certificate.js';
-import { followRequests, requestIdOf } from './http-requests.js';
+import { followRequests } from './http-requests.js';
 import { NestLog } from './log.js';
 import { openPrivateServer, type PrivateServer } from './private-server.js';
 import { type RuntimeParts, runtimeModule } from './runtime-module.js';
@@ -71,7 +71,7 @@ export async function openService<C extends AppConfig>(
     trustProxy: false,
     requestTimeout: slowestRequestMs,
     keepAliveTimeout: idleConnectionMs,
-    genReqId: (request: IncomingMessage) => requestIdOf(request, ids),
+    genReqId: () => ids.next(),
     // Fastify logs only its faults, because we log ourselves that it listens and whom it has answered.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -88,21 +88,21 @@ export async function openService<C extends AppConfig>(
   const silent = new SilentConnections(fastify.server);
   fastify.server.headersTimeout = slowestHeadersMs;
   limitConnections(fastify.server, { most: config.mostConnections, log });
-  let own: PrivateServer | undefined;
+  let privateServer: PrivateServer | undefined;
   // The private port answers as long as the app ends its work.
   const close = async () => {
     await app.close();
-    await own?.close();
+    await privateServer?.close();
   };
   fastify.addHook('preClose', async () => silent.end());
   if (certificate) serveWith(certificate, fastify);
   try {
     followRequests(fastify, log, metrics);
     await configure?.(app, parts);
-    own = config.privateHttp && (await openPrivateServer(config.privateHttp, parts));
+    privateServer = config.privateHttp && (await openPrivateServer(config.privateHttp, parts));
     await listen(app, config.http);
     const url = await urlOf(app, certificate !== undefined);
-    const privateUrl = own?.url ?? url;
+    const privateUrl = privateServer?.url ?? url;
     // The launcher reads the port from this line, so it is written at every level of the log.
     log.child({}, { level: 'info' }).info({ url, privateUrl }, 'listening');
     await orAborted(app.startAllMicroservices(), stopping);

@@ -8,7 +8,7 @@ import { backupDecider, instanceDecider, serverToBackUp } from '@strongroom/doma
 import { execute, Ledger, stateOf } from '@strongroom/ledger';
 import { Ids } from '@strongroom/runtime';
 import { Regions } from '../copies/regions.js';
-import { type Caller, targetOf } from '../edge/caller.js';
+import { type Caller, mustReach, targetOf } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { Incrementals } from './incrementals.js';
 import { BackupResources } from './resource.js';
@@ -33,6 +33,7 @@ export class BackupCommands {
   async request(caller: Caller, asked: CreateBackupRequest): Promise<RecordedEvent[]> {
     const { accountId, newId: backupId } = caller;
     const { instance: instanceId, copy_to: copyTo = [] } = asked;
+    mustReach(caller, instanceId);
     this.regions.check('backup.copy_to', copyTo);
     const instance = await stateOf(this.ledger, instanceDecider, instanceId);
     const server = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));

@@ -4,7 +4,7 @@ import { backupDecider, copyDecider, copyId } from '@strongroom/domain';
 import { execute, Ledger, stateOf } from '@strongroom/ledger';
 import { Ids } from '@strongroom/runtime';
 import { Regions } from '../copies/regions.js';
-import { type Caller, targetOf } from '../edge/caller.js';
+import { type Caller, mustHave, targetOf } from '../edge/caller.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { BackupResources } from './resource.js';
 import { StorageQuota } from './storage-quota.js';
@@ -20,9 +20,10 @@ export class Copying {
 
   /** Asks for a copy in the region. A copy that is on its way stays as it is; one that is complete is read back once more. */
   async request(caller: Caller, backupId: string, region: string): Promise<void> {
+    mustHave(caller, 'backup.copy', 'copy-backup');
     const field = 'copy-backup.target_backup_region';
     this.regions.checkTarget(field, region);
-    const row = await this.backups.find(caller.accountId, backupId);
+    const row = await this.backups.find(caller, backupId);
     this.regions.checkTarget(field, region, row);
     await this.regions.checkParent(field, [region], row);
     const holding = await this.regions.holding(caller.accountId, backupId);

@@ -33,7 +33,7 @@ export class DeletionCommands {
   async remove(caller: Caller, id: string, ifMatch: string | undefined): Promise<void> {
     mustHave(caller, 'backup.delete', 'Deleting a backup');
     const { accountId } = caller;
-    const row = await this.backups.find(accountId, id);
+    const row = await this.backups.find(caller, id);
     const ifVersion = expectedVersion(ifMatch, row);
     const rules = deletionRulesOf(this.config.deletion, accountId);
     const chain = await this.backups.chainBelow(row);
@@ -75,7 +75,7 @@ export class DeletionCommands {
   async approve(caller: Caller, backupId: string): Promise<void> {
     mustHave(caller, 'backup.approve-deletion', 'approve-deletion');
     const { accountId } = caller;
-    const by = caller.context.actor;
+    const { actor: by, actorDetails: byDetails } = caller.context;
     await this.onChain(caller, backupId, (chain) => {
       const rootId = chain.find(({ id }) => id === backupId)?.mark?.rootId;
       const together = chain.filter(({ mark }) => mark && mark.rootId === rootId).map(({ id }) => id);
@@ -84,6 +84,7 @@ export class DeletionCommands {
         backupId: id,
         accountId,
         by,
+        ...(byDetails && { byDetails }),
       }));
     });
   }
@@ -106,7 +107,7 @@ export class DeletionCommands {
     id: string,
     commandsOn: (chain: readonly BackupRow[]) => Extract<BackupCommand, { accountId: string }>[],
   ): Promise<void> {
-    const row = await this.backups.findAny(caller.accountId, id);
+    const row = await this.backups.findAny(caller, id);
     const commands = commandsOn(await this.backups.wholeChain(row));
     await this.execute(
       caller,

@@ -35,6 +35,7 @@ import {
 } from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
 import { versionId } from '../datastores/resource.js';
+import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcOrNull } from '../edge/times.js';
@@ -56,18 +57,20 @@ export class BackupResources {
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
-  async find(accountId: string, id: string): Promise<ShownBackup> {
+  async find(reach: Reach, id: string): Promise<ShownBackup> {
+    const { accountId } = reach;
     await this.views.catchUp(accountId);
     const row = await this.backups.find(accountId, id);
-    if (!row) throw notFound('Backup', id);
+    if (!row || !reaches(reach, row.instanceId)) throw notFound('Backup', id);
     return row;
   }
 
   /** A backup that is there, or that is deleted and can be brought back. @throws {HttpFault} itemNotFound */
-  async findAny(accountId: string, id: string): Promise<ShownBackup | DeletedBackup> {
+  async findAny(reach: Reach, id: string): Promise<ShownBackup | DeletedBackup> {
+    const { accountId } = reach;
     await this.views.catchUp(accountId);
     const row = (await this.backups.find(accountId, id)) ?? (await this.backups.findDeleted(accountId, id));
-    if (!row) throw notFound('Backup', id);
+    if (!row || !reaches(reach, row.instanceId)) throw notFound('Backup', id);
     return row;
   }
 
@@ -83,9 +86,12 @@ export class BackupResources {
   }
 
   /** @returns undefined when the marker is the id of no backup */
-  async page(accountId: string, page: PageRequest & BackupFilter): Promise<Page<BackupResource> | undefined> {
+  async page(
+    { accountId, instances }: Reach,
+    page: PageRequest & BackupFilter,
+  ): Promise<Page<BackupResource> | undefined> {
     await this.views.catchUp(accountId);
-    const found = await this.backups.page(accountId, page);
+    const found = await this.backups.page(accountId, { ...page, among: instances });
     return found && { items: found.items.map(await this.showing(found.items)), more: found.more };
   }
 

@@ -19,7 +19,7 @@ import {
 import { type BackupFilter, backupStatuses } from '@strongroom/read-model';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { engineOfDatastore } from '../datastores/resource.js';
-import { CalledBy, type Caller } from '../edge/caller.js';
+import { CalledBy, type Caller, type Reach } from '../edge/caller.js';
 import { HttpFault, quoted } from '../edge/http-fault.js';
 import { instanceFilter, Paging, queryValue } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
@@ -48,23 +48,19 @@ export class BackupRoutes {
   }
 
   @Handles(getBackups)
-  list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    return this.page(accountId, request, instanceFilter(request));
+  list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
+    return this.page(caller, request, instanceFilter(request));
   }
 
   @Handles(getInstancesIdBackups)
-  async ofInstance(@CalledBy() { accountId }: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
-    const { id: instanceId } = await this.instances.find(accountId, idInPath('Instance', id));
-    return this.page(accountId, request, instanceId);
+  async ofInstance(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
+    const { id: instanceId } = await this.instances.find(caller, idInPath('Instance', id));
+    return this.page(caller, request, instanceId);
   }
 
   @Handles(getBackupsId)
-  async show(
-    @CalledBy() { accountId }: Caller,
-    @Param('id') id: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    const row = await this.resources.find(accountId, idInPath('Backup', id));
+  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    const row = await this.resources.find(caller, idInPath('Backup', id));
     tagWith(reply, row);
     return this.resources.of(row);
   }
@@ -100,9 +96,9 @@ export class BackupRoutes {
     }
   }
 
-  private page(accountId: string, request: FastifyRequest, instanceId: string | undefined) {
+  private page(reach: Reach, request: FastifyRequest, instanceId: string | undefined) {
     return this.paging.answer(request, 'backups', (page) =>
-      this.resources.page(accountId, { ...page, instanceId, ...filtersOf(request) }),
+      this.resources.page(reach, { ...page, instanceId, ...filtersOf(request) }),
     );
   }
 }

@@ -15,8 +15,8 @@ export class CopyRoutes {
   ) {}
 
   @Handles(getBackupsIdCopies)
-  async list(@CalledBy() { accountId }: Caller, @Param('id') id: string) {
-    const row = await this.backups.find(accountId, idInPath('Backup', id));
+  async list(@CalledBy() caller: Caller, @Param('id') id: string) {
+    const row = await this.backups.find(caller, idInPath('Backup', id));
     return { copies: (await this.resources.ofBackups([row])).get(row.id) ?? [], links: [] };
   }
 }

@@ -8,13 +8,13 @@ import { accountPath, getDatastoresId, getDatastoresVersionsId, pathOf } from '@
 import { allEngines, type Engine } from '@strongroom/engines';
 import { Datastores, Views } from '@strongroom/read-model';
 import { v5 } from 'uuid';
+import type { Reach } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 
 const namespace = '3c1e9c1c-2a55-5a86-8a5c-6d6a2f6d2b0f';
 
 /** Whose datastores are shown, and the address by which the client reaches the service. */
-export interface DatastoreReader {
-  accountId: string;
+export interface DatastoreReader extends Reach {
   origin: string;
 }
 
@@ -76,7 +76,7 @@ export class DatastoreResources {
     reader: DatastoreReader,
   ): Promise<Map<Engine, DatastoreVersionResource[]>> {
     await this.views.catchUp(reader.accountId);
-    const inUse = await this.datastores.ofAccount(reader.accountId);
+    const inUse = await this.datastores.ofAccount(reader.accountId, reader.instances);
     return new Map(
       engines.map((engine) => {
         const others = inUse.filter(({ type }) => type === engine.datastoreType).map(({ version }) => version);

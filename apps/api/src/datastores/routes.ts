@@ -50,7 +50,7 @@ export class DatastoreRoutes {
     return { version: await this.resources.findVersion({ version }, this.reader(caller, request)) };
   }
 
-  private reader({ accountId }: Caller, request: FastifyRequest): DatastoreReader {
-    return { accountId, origin: this.paging.origin(request) };
+  private reader({ accountId, instances }: Caller, request: FastifyRequest): DatastoreReader {
+    return { accountId, instances, origin: this.paging.origin(request) };
   }
 }

@@ -1,14 +1,19 @@
 /** Who calls, for which account, and what the commands of the call are executed with. */
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { EventContext } from '@strongroom/contracts';
+import type { EventContext, Right } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
-import type { Right } from '@strongroom/identity';
 import type { Target } from '@strongroom/ledger';
 import type { FastifyRequest } from 'fastify';
-import { HttpFault } from './http-fault.js';
+import { HttpFault, notFound } from './http-fault.js';
 
-export interface Caller {
+/** What of an account can be reached: all of it, or what belongs to some of its instances. */
+export interface Reach {
   accountId: string;
+  /** Undefined for the whole account. */
+  instances?: readonly string[] | undefined;
+}
+
+export interface Caller extends Reach {
   /** Every event of the call carries it. */
   context: EventContext;
   /** Whether one of the caller's roles has a right. */
@@ -34,8 +39,30 @@ export function withoutKey(caller: Caller): Caller {
  * @throws {HttpFault} forbidden
  */
 export function mustHave(caller: Caller, right: Right, what: string): void {
-  if (caller.may(right)) return;
-  throw new HttpFault('forbidden', `${what}: the token's roles do not have the right ${right}.`);
+  if (!caller.may(right)) throw withoutRight([right], what);
+}
+
+/** The answer to who lacks a right. @param any the rights of which one would do */
+export function withoutRight(any: readonly Right[], what: string): HttpFault {
+  const message = `${what}: the token's roles do not have the right ${any.join(' or ')}.`;
+  return new HttpFault('forbidden', message, {}, undefined, { because: 'missing-right', rights: any });
+}
+
+/** Whether what belongs to the instance can be reached. */
+export function reaches({ instances }: Reach, instanceId: string): boolean {
+  return instances === undefined || instances.includes(instanceId);
+}
+
+/** What lies beyond the reach of a caller is not there for it. @throws {HttpFault} itemNotFound */
+export function mustReach(reach: Reach, instanceId: string): void {
+  if (!reaches(reach, instanceId)) throw notFound('Instance', instanceId);
+}
+
+/** @throws {HttpFault} forbidden when the caller reaches only some instances, and so may add none */
+export function mustReachAll({ instances }: Reach, what: string): void {
+  if (instances === undefined) return;
+  const message = `${what}: the token reaches only some instances. Use a token of the whole account.`;
+  throw new HttpFault('forbidden', message, {}, undefined, { because: 'instances-only' });
 }
 
 const callers = new WeakMap<FastifyRequest, Caller>();

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiFault, Client } from '@strongroom/client';
 import {
   apiVersion,
+  getAudit,
   getDatastores,
   getDatastoresId,
   getDatastoresIdVersions,
@@ -142,6 +143,7 @@ describe('the client', () => {
   it('reads what the service says of itself, without a token', async () => {
     const { regions } = (await client.call(getRegions)).body;
     expect((await client.call(getLimits)).body.limits).toMatchObject([{ verb: 'ABSOLUTE', max_instances: 10_000 }]);
+    expect((await client.call(getAudit)).body.audit).not.toEqual([]);
     expect(regions.find(({ home }) => home)).toMatchObject({ name: 'DFW' });
     for (const operation of [getVersions, getV10, getOpenapiJson, getDocs, getHealthLive, getHealthReady]) {
       expect((await client.call(operation)).body).toBeTruthy();
@@ -173,7 +175,7 @@ describe('a call of the client', () => {
       code: 'itemNotFound',
       status: 404,
       retryable: false,
-      requestId: 'req-of-the-client',
+      requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       message: expect.stringContaining(nothing),
     });
   });

@@ -4,11 +4,19 @@
  */
 
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import {
+  type ActorDetails,
+  accountPath,
+  actorOfUser,
+  type Operation,
+  type Roles,
+  storableName,
+} from '@strongroom/contracts';
 import { connectFeed } from '@strongroom/feed';
-import { hasRight, Identity, mayDo } from '@strongroom/identity';
-import { currentContext, type RuntimeParts } from '@strongroom/runtime';
+import { hasRight, Identity, type Principal } from '@strongroom/identity';
+import { clientIdsOf, type RuntimeParts } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type Caller, rememberCaller } from './caller.js';
+import { type Caller, rememberCaller, withoutRight } from './caller.js';
 import { HttpFaultFilter } from './http-fault.filter.js';
 import { HttpFault, quoted } from './http-fault.js';
 import { refuseUnmetHeaders } from './http-server.js';
@@ -16,6 +24,8 @@ import { IdempotencyInterceptor } from './idempotency.interceptor.js';
 import { readJson } from './json-body.js';
 import { LateDatabase } from './late-database.js';
 import { RateLimits } from './rate-limits.js';
+import { Refusals } from './refusals.js';
+import { refusedRequests, rememberAsker } from './refused-request.js';
 import { operationOf } from './routing.js';
 import { WrongTokens } from './wrong-tokens.js';
 
@@ -31,8 +41,8 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   server.addHook('onRequest', async (request) => {
     const accountId = accountIn(request);
     if (accountId === undefined) return;
-    // 2. The token belongs to the account, and has a role that allows the method.
-    const caller = await callerOf(request, accountId, { identity, wrongTokens });
+    // 2. The token belongs to the account, and has a right that lets it in.
+    const caller = await callerOf(request, accountId, { identity, wrongTokens, roles: parts.config.roles });
     rememberCaller(request, { ...caller, newId: parts.ids.next() });
     // 3. The ledger's database has been reached since the start.
     database.require();
@@ -48,7 +58,12 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   app.useGlobalInterceptors(app.get(IdempotencyInterceptor));
   // 7. The route parses the body with the contract's schema, runs a command, and answers with a resource.
   // 8. An error that is thrown anywhere on the way is answered as a fault of the contract.
-  app.useGlobalFilters(new HttpFaultFilter(parts.log));
+  // A refusal because of who asks is noted for the audit.
+  const refusals = app.get(Refusals);
+  const noteRefusal = (request: FastifyRequest, fault: HttpFault) => {
+    for (const refused of refusedRequests(request, fault)) refusals.note(refused);
+  };
+  app.useGlobalFilters(new HttpFaultFilter(parts.log, noteRefusal));
   // The gateway handles no events. Where there is a broker, it also relays what this or any other process appends.
   connectFeed(app, parts, { readinessNeedsFeed: false });
 }
@@ -63,7 +78,7 @@ function accountIn({ params }: FastifyRequest): string | undefined {
 async function callerOf(
   request: FastifyRequest,
   accountId: string,
-  { identity, wrongTokens }: { identity: Identity; wrongTokens: WrongTokens },
+  { identity, wrongTokens, roles }: { identity: Identity; wrongTokens: WrongTokens; roles: Roles },
 ): Promise<Omit<Caller, 'newId'>> {
   const { 'x-auth-token': sent } = request.headers;
   const token = typeof sent === 'string' ? sent : undefined;
@@ -74,25 +89,56 @@ async function callerOf(
     if (token) wrongTokens.count(request.ip);
     if (token && waitSeconds !== undefined) throw tooManyWrong(waitSeconds);
     const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
-    throw new HttpFault('unauthorized', message);
+    throw new HttpFault('unauthorized', message, {}, undefined, { because: 'unauthorized' });
   }
-  if (principal.accountId !== accountId) throw new HttpFault('forbidden', 'The token is of another account.');
-  if (!mayDo(principal, request.method)) {
-    throw new HttpFault('forbidden', `The token's roles do not allow ${request.method}.`);
+  const actor = actorOf(principal, request);
+  rememberAsker(request, { accountId: principal.accountId, actor: actor.actorDetails });
+  if (principal.accountId !== accountId) {
+    const because = { because: 'other-account' } as const;
+    throw new HttpFault('forbidden', 'The token is of another account.', {}, undefined, because);
   }
-  const correlationId = currentContext()?.correlationId ?? request.id;
+  const may: Caller['may'] = (right) => hasRight(principal, right, roles);
+  const operation = operationOf(request);
+  if (operation) mustBeLetIn(operation, may);
   return {
     accountId,
-    context: { requestId: request.id, correlationId, causationId: null, actor: principal.name },
-    may: (right) => hasRight(principal, right),
+    ...(principal.instances && { instances: principal.instances }),
+    context: {
+      requestId: request.id,
+      correlationId: request.id,
+      causationId: null,
+      ...actor,
+      ...clientIdsOf(request.raw),
+    },
+    may,
     keyClaims: [],
   };
 }
 
 function tooManyWrong(seconds: number): HttpFault {
-  return new HttpFault('overLimit', `Too many wrong tokens came from your address. Ask again in ${seconds} s.`, {
-    'retry-after': String(seconds),
-  });
+  const message = `Too many wrong tokens came from your address. Ask again in ${seconds} s.`;
+  const headers = { 'retry-after': String(seconds) };
+  return new HttpFault('overLimit', message, headers, undefined, { because: 'unauthorized' });
+}
+
+/** @throws {HttpFault} forbidden, which names the right */
+function mustBeLetIn({ rights = [], method, path }: Operation, may: Caller['may']): void {
+  if (!rights.some(may)) throw withoutRight(rights, `${method} ${path.replace(accountPath, '')}`);
+}
+
+/** The name of a user is anybody's. Its id tells who it is, and its name can't be that of a component of ours. */
+function actorOf(
+  { name, id = name, domain }: Principal,
+  { ip }: FastifyRequest,
+): { actor: string; actorDetails: ActorDetails } {
+  const actorDetails = {
+    kind: 'user' as const,
+    id: storableName(id),
+    name: storableName(name),
+    domain: domain === undefined ? null : storableName(domain),
+    address: ip || null,
+  };
+  return { actor: actorOfUser(name), actorDetails };
 }
 
 /** @throws {HttpFault} overLimit, which says when to ask again */
@@ -101,9 +147,9 @@ async function notTooMany(request: FastifyRequest, accountId: string, limits: Ra
   if (!operation) return;
   const seconds = await limits.take(accountId, operation);
   if (seconds === undefined) return;
-  throw new HttpFault('overLimit', `The account has asked this too often. Ask again in ${seconds} s.`, {
-    'retry-after': String(seconds),
-  });
+  const message = `The account has asked this too often. Ask again in ${seconds} s.`;
+  const headers = { 'retry-after': String(seconds) };
+  throw new HttpFault('overLimit', message, headers, undefined, { because: 'rate-limit' });
 }
 
 function hasBody({ headers }: FastifyRequest): boolean {

@@ -11,12 +11,18 @@ import { pathAsked } from './routing.js';
 
 @Catch()
 export class HttpFaultFilter implements ExceptionFilter {
-  constructor(private readonly log: Logger) {}
+  /** @param refused is told of each request that is answered with a fault, to note who was refused */
+  constructor(
+    private readonly log: Logger,
+    private readonly refused: (request: FastifyRequest, fault: HttpFault) => void = () => {},
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    if (!reply.sent) answer(reply, this.faultOf(error, request));
+    const fault = this.faultOf(error, request);
+    this.refused(request, fault);
+    if (!reply.sent) answer(reply, fault);
   }
 
   private faultOf(error: unknown, request: FastifyRequest): HttpFault {

@@ -1,8 +1,23 @@
 /** An answer that is no success: it is thrown anywhere on the way of a request, and becomes the contract's fault body. */
-import { type FaultType, faultCodes, isRefusal, type Refusal, type RefusalCode } from '@strongroom/contracts';
+import {
+  type FaultType,
+  faultCodes,
+  isRefusal,
+  type Refusal,
+  type RefusalCode,
+  type RefusedBecause,
+  type Right,
+} from '@strongroom/contracts';
 import type { BackupCommand, CopyCommand, InstanceCommand, ScheduleCommand } from '@strongroom/domain';
 
 type Command = BackupCommand | CopyCommand | InstanceCommand | ScheduleCommand;
+
+/** That a request is refused because of who asks. Such a refusal is in the audit. */
+export interface RefusedFor {
+  because: RefusedBecause;
+  /** The rights of which one is missing. */
+  rights?: readonly Right[];
+}
 
 export class HttpFault extends Error {
   override readonly name = 'HttpFault';
@@ -13,6 +28,7 @@ export class HttpFault extends Error {
     readonly headers: Readonly<Record<string, string>> = {},
     /** What else a client should know, such as how to find out what became of its request. */
     readonly details?: string,
+    readonly because?: RefusedFor,
   ) {
     super(message);
   }
@@ -84,5 +100,7 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
 export function unlessRefused<T>(command: Command['type'], outcome: T | Refusal): T {
   if (!isRefusal(outcome)) return outcome;
   const answer = answerTo[outcome.refused];
-  throw new HttpFault(typeof answer === 'string' ? answer : (answer[command] ?? answer.otherwise), outcome.message);
+  const type = typeof answer === 'string' ? answer : (answer[command] ?? answer.otherwise);
+  const because = outcome.refused === 'second-person-needed' ? { because: outcome.refused } : undefined;
+  throw new HttpFault(type, outcome.message, {}, undefined, because);
 }

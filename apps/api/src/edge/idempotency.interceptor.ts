@@ -45,8 +45,15 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (!caller || key === undefined) return next.handle();
     const operation = operationOf(request);
     if (!operation) throw new TypeError(`${request.method} ${request.url} is not in the table of operations`);
-    const { accountId } = caller;
-    const keyed = { accountId, key, method: request.method, path: pathAsked(request), body: asWritten(request.body) };
+    const { accountId, instances } = caller;
+    const keyed = {
+      accountId,
+      instances,
+      key,
+      method: request.method,
+      path: pathAsked(request),
+      body: asWritten(request.body),
+    };
     const reply = execution.switchToHttp().getResponse<FastifyReply>();
     return from(this.once({ caller, keyed, operation, request, reply }, next));
   }

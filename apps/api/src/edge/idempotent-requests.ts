@@ -15,6 +15,8 @@ import { HttpFault } from './http-fault.js';
 
 export interface KeyedRequest {
   accountId: string;
+  /** The only instances that the caller reaches: another caller may not have the answer, for it reaches others. */
+  instances?: readonly string[] | undefined;
   key: string;
   method: string;
   path: string;
@@ -185,8 +187,9 @@ export class IdempotentRequests {
    * Only a digest of the request is kept. It is made with a key that the database never sees, because a body may hold a
    * password that can be guessed. The digests are those of every key, the newest first: the key may have changed since.
    */
-  private fingerprintsOf({ method, path, body }: KeyedRequest): Buffer[] {
-    const text = `${method} ${path}\n${JSON.stringify(body ?? null)}`;
+  private fingerprintsOf({ method, path, body, instances }: KeyedRequest): Buffer[] {
+    const reach = instances === undefined ? '' : `\n${[...instances].sort().join(' ')}`;
+    const text = `${method} ${path}\n${JSON.stringify(body ?? null)}${reach}`;
     return this.ring.all.map(({ bytes }) => {
       const key = Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32));
       return createHmac('sha256', key).update(text).digest();

@@ -1,31 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, RequestMethod, type Type } from '@nestjs/common';
+import { Controller, Get, type Type } from '@nestjs/common';
 import { getSchedules, type Operation, operations, postSchedules } from '@strongroom/contracts';
 import { HealthController } from '@strongroom/runtime';
+import { routesOf } from '../../fixtures/routes.js';
 import { routes } from '../api.module.js';
 import { Handles } from './routing.js';
-
-interface Route {
-  /** An operation in its written form, such as `GET /v1.0/{accountId}/schedules`. */
-  place: string;
-  status: unknown;
-}
-
-/** The routes of controllers, as Nest reads them from the decorators. */
-function routesOf(controllers: readonly Type[]): Route[] {
-  return controllers.flatMap((controller) => {
-    const prefix: unknown = Reflect.getMetadata('path', controller);
-    const handlers = Object.getOwnPropertyNames(controller.prototype)
-      .map((name): unknown => Object.getOwnPropertyDescriptor(controller.prototype, name)?.value)
-      .filter((handler) => typeof handler === 'function' && Reflect.hasMetadata('method', handler));
-    return handlers.map((handler) => {
-      const of = (key: string): unknown => Reflect.getMetadata(key, handler as object);
-      const path = `/${[prefix, of('path')].join('/')}`.replaceAll(/\/+/g, '/').replace(/(.)\/$/, '$1');
-      const place = `${RequestMethod[Number(of('method'))]} ${path.replaceAll(/:(\w+)/g, '{$1}')}`;
-      return { place, status: of('__httpCode__') };
-    });
-  });
-}
 
 /** One sentence for each operation that has not exactly one route, and for each route without an operation. */
 function mismatches(controllers: readonly Type[], expected: readonly Operation[]): string[] {

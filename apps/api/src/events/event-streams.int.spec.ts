@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { usualRoles } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { LedgerIdentity } from '@strongroom/feed';
 import { hashToken, StaticTokens } from '@strongroom/identity';
@@ -54,7 +55,11 @@ beforeEach(async () => {
   await writeFile(tokensFile, JSON.stringify([right]));
   identity = await StaticTokens.open({ path: tokensFile, clock: new SystemClock(), log });
   const timings = { pollMs: 20, heartbeatMs: 100, trustMs: 100 };
-  streams = new EventStreams(ledger, identity, log, timings, new LedgerIdentity(dataSource, log));
+  streams = new EventStreams(ledger, identity, log, timings, new LedgerIdentity(dataSource, log), {
+    roles: usualRoles,
+    mostStreams: 1_000,
+    quotas: { streams: { usual: 20, byAccount: new Map() } },
+  });
   await streams.onModuleInit();
   server = createServer();
   server.setErrorHandler((error, _, reply) => {

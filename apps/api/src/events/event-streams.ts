@@ -4,13 +4,15 @@
  * any more, the stream says so and begins anew. A client that reads slowly costs no memory, since the stream waits for it.
  */
 import { once } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
 import { Inject, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { RecordedEvent } from '@strongroom/contracts';
 import { LedgerIdentity } from '@strongroom/feed';
-import { Identity, mayDo } from '@strongroom/identity';
+import { hasRight, Identity } from '@strongroom/identity';
 import { isOutage, Ledger } from '@strongroom/ledger';
-import { configToken, type Logger, loggerToken, type Quotas, quotaOf } from '@strongroom/runtime';
+import { type AppConfig, configToken, type Logger, loggerToken, type Quotas, quotaOf } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Reach } from '../edge/caller.js';
 import { HttpFault, unavailable } from '../edge/http-fault.js';
 import { uuidOf } from '../edge/parse.js';
 import { NewsOfAccounts } from './news-of-accounts.js';
@@ -30,8 +32,7 @@ export interface StreamTimings {
 /** A position in the ledger, the id of the last event that the client has seen, or the newest event. */
 export type StreamStart = number | { seen: string } | 'now';
 
-export interface StreamAsked {
-  accountId: string;
+export interface StreamAsked extends Reach {
   /** The stream begins after it. */
   from: StreamStart;
   request: FastifyRequest;
@@ -42,7 +43,6 @@ const batchSize = 100;
 export const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 60_000 };
 export const streamTimingsToken = Symbol('StreamTimings');
 const usualSlowestReadMs = 60_000;
-const usualLimits: StreamLimits = { mostStreams: 1_000, quotas: { streams: { usual: 20, byAccount: new Map() } } };
 const headers = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
@@ -67,7 +67,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     @Inject(loggerToken) readonly log: Logger,
     @Inject(streamTimingsToken) readonly timings: StreamTimings,
     @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
-    @Inject(configToken) private readonly limits: StreamLimits = usualLimits,
+    @Inject(configToken) readonly config: StreamLimits & Pick<AppConfig, 'roles'>,
   ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
@@ -98,7 +98,7 @@ export class EventStreams implements OnModuleDestroy, OnModuleInit {
     const { accountId, request, reply } = asked;
     if (this.stopped) throw unavailable('The gateway is stopping. Open the stream again.');
     if (request.method === 'HEAD') return void reply.headers(headers);
-    const { mostStreams, quotas } = this.limits;
+    const { mostStreams, quotas } = this.config;
     const streams = this.running.get(accountId) ?? new Set();
     const most = quotaOf(quotas.streams, accountId);
     if (most !== null && streams.size >= most) {
@@ -139,7 +139,7 @@ class EventStream {
   private isNews = false;
 
   constructor(
-    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings' | 'ledgerIdentity'>,
+    private readonly parts: Pick<EventStreams, 'ledger' | 'identity' | 'log' | 'timings' | 'ledgerIdentity' | 'config'>,
     private readonly asked: StreamAsked,
   ) {}
 
@@ -224,7 +224,14 @@ class EventStream {
   private async next(): Promise<RecordedEvent[]> {
     try {
       await this.goBackIfLost();
-      return await this.parts.ledger.followAccount(this.asked.accountId, this.place.position, batchSize);
+      const { accountId, instances } = this.asked;
+      const { ledger } = this.parts;
+      if (instances === undefined) return await ledger.followAccount(accountId, this.place.position, batchSize);
+      const newest = await ledger.newestOf(accountId);
+      const events = await ledger.followAccount(accountId, this.place.position, batchSize, instances);
+      // What is of other instances is looked at once.
+      if (events.length === 0) this.place = { ...this.place, position: Math.max(newest, this.place.position) };
+      return events;
     } catch (error) {
       if (!isOutage(error)) throw error;
       this.parts.log.debug({ err: error }, 'an event stream waits for the database');
@@ -276,10 +283,14 @@ class EventStream {
   }
 
   private async isStillTrusted(): Promise<boolean> {
-    const { accountId, request } = this.asked;
+    const { accountId, instances, request } = this.asked;
     const token = request.headers['x-auth-token'];
     const principal = await this.parts.identity.authenticate(typeof token === 'string' ? token : undefined);
-    return principal?.accountId === accountId && mayDo(principal, request.method);
+    return (
+      principal?.accountId === accountId &&
+      hasRight(principal, 'event.read', this.parts.config.roles) &&
+      isDeepStrictEqual(principal.instances, instances)
+    );
   }
 
   private async write(text: string): Promise<void> {

@@ -33,7 +33,9 @@ describe('the list of events', () => {
         type: 'ScheduleCreated',
         subject: { kind: 'schedule' },
         instance_id: instance,
-        request_id: 'my-own-id',
+        client_request_id: 'my-own-id',
+        request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        actor_details: { kind: 'user', id: 'admin', name: 'admin', domain: null, address: '127.0.0.1' },
         data: { hour: 1, minute: 2, instanceId: instance },
       },
     ]);

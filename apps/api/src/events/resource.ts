@@ -24,5 +24,8 @@ export function eventResource({
     correlation_id: context.correlationId,
     causation_id: context.causationId,
     actor: shownName(context.actor),
+    actor_details: context.actorDetails ?? null,
+    client_request_id: context.clientRequestId ?? null,
+    client_correlation_id: context.clientCorrelationId ?? null,
   };
 }

@@ -20,17 +20,24 @@ export class EventRoutes {
 
   @Handles(getEvents)
   async events(
-    @CalledBy() { accountId }: Caller,
+    @CalledBy() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    const { accountId, instances } = caller;
     if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
-      await this.streams.open({ accountId, from: await this.streamStart(accountId, request), request, reply });
+      await this.streams.open({
+        accountId,
+        instances,
+        from: await this.streamStart(accountId, request),
+        request,
+        reply,
+      });
       return undefined;
     }
     return this.paging.answer(request, 'events', async ({ limit, marker }) => {
       const after = marker === undefined ? 0 : await this.positionOf(accountId, marker);
-      const events = await this.ledger.followAccount(accountId, after, limit + 1);
+      const events = await this.ledger.followAccount(accountId, after, limit + 1, instances);
       return { items: events.slice(0, limit).map(eventResource), more: events.length > limit };
     });
   }

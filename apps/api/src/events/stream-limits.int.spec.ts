@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { RecordedEvent } from '@strongroom/contracts';
+import { type RecordedEvent, usualRoles } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, type Principal } from '@strongroom/identity';
@@ -59,7 +59,10 @@ afterEach(async () => {
 async function serve(limits: StreamLimits, timings: Partial<StreamTimings> = {}): Promise<void> {
   ledger = new CountingLedger(dataSource);
   const slow = { pollMs: 50, heartbeatMs: 600_000, trustMs: 600_000, ...timings };
-  streams = new EventStreams(ledger, new Everybody(), log, slow, new LedgerIdentity(dataSource, log), limits);
+  streams = new EventStreams(ledger, new Everybody(), log, slow, new LedgerIdentity(dataSource, log), {
+    ...limits,
+    roles: usualRoles,
+  });
   await streams.onModuleInit();
   server = createServer({ forceCloseConnections: true });
   server.setErrorHandler((error, _, reply) => {

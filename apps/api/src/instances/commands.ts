@@ -40,7 +40,7 @@ import {
 } from '@strongroom/ledger';
 import { type AppConfig, Clock, configToken, Ids, type QuotaKind, quotaOf } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
-import { type Caller, mustHave, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, mustHave, mustReach, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from '../schedules/resource.js';
@@ -125,6 +125,7 @@ export class InstanceCommands {
     ifMatch: string | undefined,
   ): Promise<void> {
     const { accountId } = caller;
+    mustReach(caller, instanceId);
     for (let turn = 1; turn <= turns; turn += 1) {
       const history = await this.ledger.readStream(streamOf('instance', instanceId));
       const state = fold(instanceDecider, history);
@@ -200,7 +201,7 @@ export class InstanceCommands {
 
   private async forgetting(caller: Caller, instanceId: string, ifMatch: string | undefined): Promise<BoundCommand[]> {
     const { accountId } = caller;
-    const row = await this.instances.find(accountId, instanceId);
+    const row = await this.instances.find(caller, instanceId);
     const target = { ...targetOf(caller, instanceId, instanceId), ifVersion: expectedVersion(ifMatch, row) };
     const scheduleId = await this.schedules.idOfInstance(accountId, instanceId);
     const remove =

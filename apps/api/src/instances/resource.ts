@@ -21,6 +21,7 @@ import {
 } from '@strongroom/read-model';
 import { Clock } from '@strongroom/runtime';
 import { anotherServerResource } from '../backups/resource.js';
+import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc, utcWithoutZone } from '../edge/times.js';
@@ -38,10 +39,11 @@ export class InstanceResources {
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
-  async find(accountId: string, id: string): Promise<InstanceRow> {
+  async find(reach: Reach, id: string): Promise<InstanceRow> {
+    const { accountId } = reach;
     await this.views.catchUp(accountId);
     const row = await this.instances.find(accountId, id);
-    if (!row) throw notFound('Instance', id);
+    if (!row || !reaches(reach, row.id)) throw notFound('Instance', id);
     return row;
   }
 
@@ -57,10 +59,14 @@ export class InstanceResources {
   }
 
   /** @returns undefined when the marker is the id of no instance */
-  async page(accountId: string, page: PageRequest): Promise<Page<InstanceResource> | undefined> {
+  async page(reach: Reach, page: PageRequest): Promise<Page<InstanceResource> | undefined> {
+    const { accountId, instances } = reach;
     await this.views.catchUp(accountId);
-    if (page.marker !== undefined && !(await this.instances.find(accountId, page.marker))) return undefined;
-    const { items, more } = await this.instances.page(accountId, page);
+    if (page.marker !== undefined) {
+      const last = await this.instances.find(accountId, page.marker);
+      if (!last || !reaches(reach, last.id)) return undefined;
+    }
+    const { items, more } = await this.instances.page(accountId, { ...page, among: instances });
     return { items: items.map(await this.showing(accountId, items)), more };
   }
 

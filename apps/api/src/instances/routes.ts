@@ -18,7 +18,7 @@ import {
 } from '@strongroom/contracts';
 import { engineFor } from '@strongroom/engines';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CalledBy, type Caller, mustHave } from '../edge/caller.js';
+import { CalledBy, type Caller, mustHave, mustReachAll } from '../edge/caller.js';
 import { HttpFault } from '../edge/http-fault.js';
 import { Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
@@ -42,18 +42,14 @@ export class InstanceRoutes {
   }
 
   @Handles(getInstances)
-  async list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
-    const page = await this.paging.answer(request, 'instances', (asked) => this.resources.page(accountId, asked));
+  async list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
+    const page = await this.paging.answer(request, 'instances', (asked) => this.resources.page(caller, asked));
     return { ...page, instances_links: page.links };
   }
 
   @Handles(getInstancesId)
-  async show(
-    @CalledBy() { accountId }: Caller,
-    @Param('id') id: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    const row = await this.resources.find(accountId, idInPath('Instance', id));
+  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    const row = await this.resources.find(caller, idInPath('Instance', id));
     tagWith(reply, row);
     return this.resources.of(row);
   }
@@ -95,10 +91,11 @@ export class InstanceRoutes {
     @Body() body: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object | undefined> {
-    const { id: instanceId } = await this.resources.find(caller.accountId, idInPath('Instance', id));
+    const { id: instanceId } = await this.resources.find(caller, idInPath('Instance', id));
     parseBody(someActionRequest, body);
     if (has(body, 'test-connection')) {
       parseBody(testConnectionRequest, body);
+      mustHave(caller, 'instance.test', 'test-connection');
       const tested = { connection_test: await this.commands.testConnection(caller, instanceId) };
       void reply.status(200);
       return tested;
@@ -112,6 +109,8 @@ export class InstanceRoutes {
   }
 
   private register(caller: Caller, body: unknown): Promise<RecordedEvent[]> {
+    mustHave(caller, 'instance.register', 'Registering an instance');
+    mustReachAll(caller, 'Registering an instance');
     const { name, datastore, connection } = parseBody(registerInstanceRequest, body).instance;
     const { usual } = engineFor(datastore.type);
     const { host, port, user, password, database = usual.database, tls = usualTls } = connection;
@@ -121,6 +120,8 @@ export class InstanceRoutes {
   }
 
   private restore(caller: Caller, body: unknown): Promise<RecordedEvent[]> {
+    mustHave(caller, 'restore', 'Restoring a backup');
+    mustReachAll(caller, 'Restoring a backup');
     const { name, restorePoint } = parseBody(restoreInstanceRequest, body).instance;
     return this.commands.build(caller, name, restorePoint.backupRef);
   }

@@ -18,7 +18,7 @@ import type { ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
 import { Regions } from '../copies/regions.js';
-import { type Caller, mustHave, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, mustHave, mustReach, targetOf, withoutKey } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from './resource.js';
@@ -48,6 +48,7 @@ export class ScheduleCommands {
   /** @returns what was recorded of the new schedule */
   async create(caller: Caller, instanceId: string, definition: ScheduleDefinition): Promise<RecordedEvent[]> {
     const { accountId, newId: scheduleId } = caller;
+    mustReach(caller, instanceId);
     this.regions.check('schedule.copy_to', definition.copyTo);
     const outcome = await execute(this, scheduleDecider, targetOf(caller, scheduleId, instanceId), {
       type: 'CreateSchedule',
@@ -66,7 +67,7 @@ export class ScheduleCommands {
     const { changes, runNow, ifMatch } = asked;
     let instanceId = '';
     const outcome = await executeTogether(this, async () => {
-      const schedule = await this.schedules.find(caller.accountId, asked.scheduleId);
+      const schedule = await this.schedules.find(caller, asked.scheduleId);
       instanceId = schedule.instanceId;
       // A client may send the list of regions back as it is, though it would be wrong today: the home region may have moved.
       if (changes.copyTo && !sameRegions(changes.copyTo, schedule.copyTo)) {
@@ -78,6 +79,8 @@ export class ScheduleCommands {
           'schedule: nothing is asked for. Send a field to change, or "run_now": true.',
         );
       }
+      if (differs(changes, schedule)) mustHave(caller, 'schedule.update', 'Changing a schedule');
+      if (runNow) mustHave(caller, 'schedule.run', 'run_now');
       if (shrinks(changes, schedule)) mustHave(caller, 'schedule.retention', shrinking);
       const ifVersion = expectedVersion(ifMatch, schedule);
       // A client may send every field with each run: fields that are as they were change nothing.
@@ -94,7 +97,7 @@ export class ScheduleCommands {
   async remove(caller: Caller, scheduleId: string, ifMatch: string | undefined): Promise<void> {
     mustHave(caller, 'schedule.delete', 'Deleting a schedule');
     const { accountId } = caller;
-    const schedule = await this.schedules.find(accountId, scheduleId);
+    const schedule = await this.schedules.find(caller, scheduleId);
     const target = {
       ...targetOf(caller, scheduleId, schedule.instanceId),
       ifVersion: expectedVersion(ifMatch, schedule),

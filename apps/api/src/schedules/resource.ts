@@ -12,6 +12,7 @@ import {
   Views,
 } from '@strongroom/read-model';
 import { Clock, SetAside, toldWhy } from '@strongroom/runtime';
+import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utcWithoutZone } from '../edge/times.js';
@@ -25,10 +26,11 @@ export class ScheduleResources {
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
-  async find(accountId: string, id: string): Promise<ScheduleRow> {
+  async find(reach: Reach, id: string): Promise<ScheduleRow> {
+    const { accountId } = reach;
     await this.views.catchUp(accountId);
     const row = await this.schedules.find(accountId, id);
-    if (!row) throw notFound('Schedule', id);
+    if (!row || !reaches(reach, row.instanceId)) throw notFound('Schedule', id);
     return row;
   }
 
@@ -44,12 +46,16 @@ export class ScheduleResources {
 
   /** @returns undefined when the marker is the id of no schedule */
   async page(
-    accountId: string,
+    reach: Reach,
     page: PageRequest & { instanceId?: string | undefined },
   ): Promise<Page<ScheduleResource> | undefined> {
+    const { accountId, instances } = reach;
     await this.views.catchUp(accountId);
-    if (page.marker !== undefined && !(await this.schedules.find(accountId, page.marker))) return undefined;
-    const { items, more } = await this.schedules.page(accountId, page);
+    if (page.marker !== undefined) {
+      const last = await this.schedules.find(accountId, page.marker);
+      if (!last || !reaches(reach, last.instanceId)) return undefined;
+    }
+    const { items, more } = await this.schedules.page(accountId, { ...page, among: instances });
     return { items: items.map(await this.showing(items)), more };
   }
 

@@ -48,18 +48,14 @@ export class ScheduleRoutes {
   }
 
   @Handles(getSchedules)
-  list(@CalledBy() { accountId }: Caller, @Req() request: FastifyRequest) {
+  list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
     const instanceId = instanceFilter(request);
-    return this.paging.answer(request, 'schedules', (page) => this.resources.page(accountId, { ...page, instanceId }));
+    return this.paging.answer(request, 'schedules', (page) => this.resources.page(caller, { ...page, instanceId }));
   }
 
   @Handles(getSchedulesId)
-  async show(
-    @CalledBy() { accountId }: Caller,
-    @Param('id') id: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    const row = await this.resources.find(accountId, idInPath('Schedule', id));
+  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    const row = await this.resources.find(caller, idInPath('Schedule', id));
     tagWith(reply, row);
     return this.resources.of(row);
   }
@@ -94,8 +90,8 @@ export class ScheduleRoutes {
   }
 
   @Handles(getSchedulesIdRuns)
-  async runsOf(@CalledBy() { accountId }: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
-    const schedule = await this.resources.find(accountId, idInPath('Schedule', id));
+  async runsOf(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
+    const schedule = await this.resources.find(caller, idInPath('Schedule', id));
     return this.paging.answer(request, 'runs', (page) => this.runs.page(schedule, page));
   }
 }

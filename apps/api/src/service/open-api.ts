@@ -1,7 +1,6 @@
 /** The OpenAPI 3.1 document. It is made from the operations and from the schemas by which requests are parsed. */
 import * as contract from '@strongroom/contracts';
 import { type Example, faultsOf, isOfAccount, isTagged, type Operation, operations } from '@strongroom/contracts';
-import { mayDo } from '@strongroom/identity';
 import { z } from 'zod';
 
 /** The schemas that the document spells once, and refers to. */
@@ -118,7 +117,7 @@ function documented(operation: Operation) {
     operationId: operation.name,
     summary,
     ...(ofAccount
-      ? { description: `${notes ? `${notes} ` : ''}Roles: ${rolesFor(method).join(', ')}.` }
+      ? { description: `${notes ? `${notes} ` : ''}${whoMay(operation)}` }
       : { ...(notes && { description: notes }), security: [] }),
     parameters: [
       ...inPath,
@@ -169,8 +168,11 @@ function documented(operation: Operation) {
   };
 }
 
-function rolesFor(method: Operation['method']): string[] {
-  return ['admin', 'creator', 'observer'].filter((role) => mayDo({ name: role, accountId: '', roles: [role] }, method));
+function whoMay({ rights = [] }: Operation): string {
+  const roles = Object.entries(contract.builtInRoles).filter(([, has]) =>
+    rights.some((right) => has.some((each) => each === right)),
+  );
+  return `Roles: ${roles.map(([role]) => role).join(', ')}. Right: ${rights.join(' or ')}.`;
 }
 
 /** An answer with one of these faults may say when to ask again. It does not for a body that is too large or a full quota. */

@@ -36,9 +36,9 @@ export class Readable implements OnModuleInit {
   private async read(): Promise<void> {
     await this.views.catchUp(nobody);
     const page = { limit: 1 };
-    await this.schedules.page(nobody, page);
-    await this.backups.page(nobody, page);
-    await this.instances.page(nobody, page);
+    await this.schedules.page({ accountId: nobody }, page);
+    await this.backups.page({ accountId: nobody }, page);
+    await this.instances.page({ accountId: nobody }, page);
     const { schedule, backup, instance } = await sampleOfViews(this.dataSource);
     if (schedule) await this.schedules.of(schedule);
     if (backup) await this.backups.of(backup);

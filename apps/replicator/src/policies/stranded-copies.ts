@@ -2,7 +2,7 @@
  * Gives up copies that are owed to a region without a vault: nobody can make them, and nothing is to wait for them. Such a copy is
  * asked for again as soon as its region has a vault.
  */
-import { type EventContext, messageOf, streamOf, whyRetired } from '@strongroom/contracts';
+import { causedBy, messageOf, streamOf, whyRetired } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, fold } from '@strongroom/domain';
 import { execute, isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Copies, CopyOfRegion, Views } from '@strongroom/read-model';
@@ -83,7 +83,7 @@ export class StrandedCopies {
     const last = history.at(-1);
     const command = commandOn(copy, fold(copyDecider, history));
     if (!last || !command) return;
-    const context: EventContext = { ...last.context, causationId: last.id, actor };
+    const context = causedBy(last, actor);
     const { accountId, instanceId } = last;
     await execute({ ledger, ids }, copyDecider, { id: copy.id, accountId, instanceId, context }, command);
   }

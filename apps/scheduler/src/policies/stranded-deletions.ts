@@ -3,14 +3,7 @@
  * kept the backup, or something that is built on the backup had not ended. A deletion is asked for again once every region of the backup, and of what
  * is built on it, has a vault that can be reached.
  */
-import {
-  type EventContext,
-  isRefusal,
-  messageOf,
-  type RecordedEvent,
-  regionRetired,
-  streamOf,
-} from '@strongroom/contracts';
+import { causedBy, isRefusal, messageOf, type RecordedEvent, regionRetired, streamOf } from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
 import { commandOn, executeTogether, isOutageForAll } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
@@ -82,7 +75,7 @@ export class StrandedDeletions {
     if (!last || chain[0]?.status !== 'DELETE_FAILED' || isTooEarly(failed, history)) return;
     // Nobody has tried the regions of a backup whose deletion waits for another one. The next attempt tells how they are.
     if (failed.code !== stillRunning && !(await this.canReachAllOf(chain, reached))) return;
-    const context: EventContext = { ...last.context, causationId: last.id, actor };
+    const context = causedBy(last, actor);
     const trigger = last.data.trigger === 'cascade' ? 'request' : last.data.trigger;
     const outcome = await executeTogether(
       { ledger, ids },

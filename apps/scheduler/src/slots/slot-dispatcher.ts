@@ -10,7 +10,7 @@
  *
  * A schedule whose slots can't be judged is set aside and tried again. It holds up no other.
  */
-import { type EventContext, isRefusal, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { begunBy, isRefusal, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
   backupDecider,
   definitionsOf,
@@ -308,12 +308,7 @@ export class SlotDispatcher {
 
   private request({ timer, slotAt, command }: SlotDecision): AppendRequest {
     const id = idOfSlot(timer, slotAt);
-    const context: EventContext = {
-      requestId: `slot-${id}`,
-      correlationId: `slot-${id}`,
-      causationId: null,
-      actor: 'strongroom-scheduler',
-    };
+    const context = begunBy('strongroom-scheduler', `slot-${id}`);
     // It is decided on an empty history. When another scheduler was faster this append is a conflict, and that outcome stays.
     const request = plan({ ids: this.ids }, backupDecider, { ...timer, id, context }, command, noHistory);
     if (isRefusal(request)) throw new TypeError(`a slot without a history was refused: ${request.message}`);

@@ -196,6 +196,7 @@ export const copiesResponse = z.object({ copies: z.array(copyResource), links })
 
 export const postBackups = {
   name: 'postBackups',
+  rights: ['backup.create'],
   method: 'POST',
   path: `${accountPath}/backups`,
   summary: 'Take a backup now',
@@ -222,6 +223,7 @@ export const postBackups = {
 
 export const getBackups = {
   name: 'getBackups',
+  rights: ['backup.read'],
   method: 'GET',
   path: `${accountPath}/backups`,
   summary: 'List the backups, newest first',
@@ -235,6 +237,7 @@ export const getBackups = {
 
 export const getBackupsId = {
   name: 'getBackupsId',
+  rights: ['backup.read'],
   method: 'GET',
   path: `${accountPath}/backups/{id}`,
   summary: 'Show a backup with its copies',
@@ -244,6 +247,7 @@ export const getBackupsId = {
 
 export const deleteBackupsId = {
   name: 'deleteBackupsId',
+  rights: ['backup.delete'],
   method: 'DELETE',
   path: `${accountPath}/backups/{id}`,
   summary: 'Delete a backup, everything made from it, and all their copies',
@@ -256,6 +260,7 @@ export const deleteBackupsId = {
 
 export const postBackupsIdAction = {
   name: 'postBackupsIdAction',
+  rights: ['backup.copy', 'backup.restore-deleted', 'backup.approve-deletion', 'backup.hold'],
   method: 'POST',
   path: `${accountPath}/backups/{id}/action`,
   summary: 'Copy a backup to a region, bring a deleted one back, put one on hold, or approve a deletion',
@@ -275,6 +280,7 @@ export const postBackupsIdAction = {
 
 export const getBackupsIdCopies = {
   name: 'getBackupsIdCopies',
+  rights: ['backup.read'],
   method: 'GET',
   path: `${accountPath}/backups/{id}/copies`,
   summary: 'List the copies of a backup, by region',

@@ -42,6 +42,7 @@ export const datastoreVersionsResponse = z.object({ versions: z.array(datastoreV
 
 export const getDatastores = {
   name: 'getDatastores',
+  rights: ['datastore.read'],
   method: 'GET',
   path: `${accountPath}/datastores`,
   summary: 'List the kinds of database servers that are backed up, with their versions',
@@ -51,6 +52,7 @@ export const getDatastores = {
 
 export const getDatastoresId = {
   name: 'getDatastoresId',
+  rights: ['datastore.read'],
   method: 'GET',
   path: `${accountPath}/datastores/{id}`,
   summary: 'Show a kind of database server, by its id or its name',
@@ -60,6 +62,7 @@ export const getDatastoresId = {
 
 export const getDatastoresIdVersions = {
   name: 'getDatastoresIdVersions',
+  rights: ['datastore.read'],
   method: 'GET',
   path: `${accountPath}/datastores/{id}/versions`,
   summary: 'List the versions of a kind of database server',
@@ -69,6 +72,7 @@ export const getDatastoresIdVersions = {
 
 export const getDatastoresIdVersionsVersion = {
   name: 'getDatastoresIdVersionsVersion',
+  rights: ['datastore.read'],
   method: 'GET',
   path: `${accountPath}/datastores/{id}/versions/{version}`,
   summary: 'Show a version, by its id or its name',
@@ -78,6 +82,7 @@ export const getDatastoresIdVersionsVersion = {
 
 export const getDatastoresVersionsId = {
   name: 'getDatastoresVersionsId',
+  rights: ['datastore.read'],
   method: 'GET',
   path: `${accountPath}/datastores/versions/{id}`,
   summary: 'Show a version, by its id alone',

@@ -1,5 +1,6 @@
 /** The schema and the operation of the account's events: over HTTP, a client without a broker reads what subscribers get. */
 import { z } from 'zod';
+import { actorDetails } from '../actors.js';
 import { eventType } from '../events.js';
 import { aggregate } from '../streams.js';
 import { links, utcTime } from './fields.js';
@@ -19,6 +20,11 @@ export const eventResource = z.object({
   correlation_id: z.string(),
   causation_id: z.string().nullable(),
   actor: z.string(),
+  /** Who the actor is; null for events of older versions. */
+  actor_details: actorDetails.nullable(),
+  /** What the client called its request, and the work that it belongs to; null when it gave them no id. */
+  client_request_id: z.string().nullable(),
+  client_correlation_id: z.string().nullable(),
 });
 export type EventResource = z.infer<typeof eventResource>;
 
@@ -26,6 +32,7 @@ export const eventsResponse = z.object({ events: z.array(eventResource), links }
 
 export const getEvents = {
   name: 'getEvents',
+  rights: ['event.read'],
   method: 'GET',
   path: `${accountPath}/events`,
   summary: 'List the events of the account, oldest first; with Accept: text/event-stream, stream them as they happen',

@@ -211,6 +211,7 @@ export const instancesResponse = z.object({ instances: z.array(instanceResource)
 
 export const postInstances = {
   name: 'postInstances',
+  rights: ['instance.register', 'restore'],
   method: 'POST',
   path: `${accountPath}/instances`,
   summary: 'Register an existing database server; with restorePoint, have a server built from a backup',
@@ -235,6 +236,7 @@ export const postInstances = {
 
 export const getInstances = {
   name: 'getInstances',
+  rights: ['instance.read'],
   method: 'GET',
   path: `${accountPath}/instances`,
   summary: 'List the registered instances, by id',
@@ -245,6 +247,7 @@ export const getInstances = {
 
 export const getInstancesId = {
   name: 'getInstancesId',
+  rights: ['instance.read'],
   method: 'GET',
   path: `${accountPath}/instances/{id}`,
   summary: 'Show an instance',
@@ -265,6 +268,7 @@ const change = {
 export const patchInstancesId = {
   ...change,
   name: 'patchInstancesId',
+  rights: ['instance.update'],
   method: 'PATCH',
   summary: "Change an instance's name, connection or credential",
   examples: [
@@ -279,6 +283,7 @@ export const patchInstancesId = {
 export const putInstancesId = {
   ...change,
   name: 'putInstancesId',
+  rights: ['instance.update'],
   method: 'PUT',
   summary: 'The same as PATCH, for known clients: what is left out stays',
   examples: [{ name: 'rename', request: { instance: { name: 'bills' } } }],
@@ -286,6 +291,7 @@ export const putInstancesId = {
 
 export const deleteInstancesId = {
   name: 'deleteInstancesId',
+  rights: ['instance.forget'],
   method: 'DELETE',
   path: `${accountPath}/instances/{id}`,
   summary: 'Forget an instance; its schedule goes, its backups stay',
@@ -296,6 +302,7 @@ export const deleteInstancesId = {
 
 export const postInstancesIdAction = {
   name: 'postInstancesIdAction',
+  rights: ['instance.test', 'instance.accept-lineage'],
   method: 'POST',
   path: `${accountPath}/instances/{id}/action`,
   summary: 'Accept another server behind the address of an instance, or test the connection to it',
@@ -313,6 +320,7 @@ export const postInstancesIdAction = {
 
 export const getInstancesIdBackups = {
   name: 'getInstancesIdBackups',
+  rights: ['backup.read'],
   method: 'GET',
   path: `${accountPath}/instances/{id}/backups`,
   summary: 'List the backups of an instance, newest first',

@@ -1,5 +1,6 @@
 /** What the contract says of one operation. Each operation is a value beside its schemas, and is spelled nowhere else. */
 import { z } from 'zod';
+import type { Right } from '../rights.js';
 import type { FaultType } from './faults.js';
 import { links } from './fields.js';
 
@@ -25,6 +26,8 @@ export interface Operation {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** As OpenAPI writes it: a name in braces stands for a parameter. */
   readonly path: string;
+  /** The rights of which a caller needs one to be let in; left out where the operation belongs to no account. */
+  readonly rights?: readonly Right[];
   readonly summary: string;
   /** What else a reader of the OpenAPI document should know. */
   readonly notes?: string;

@@ -2,6 +2,7 @@
  * Every operation of the API, and what follows from an operation: its paths, its methods, its faults. The routes, the
  * `Allow` header, the OpenAPI document, the rate limits and the client are made from this list.
  */
+import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
@@ -18,6 +19,7 @@ export const operations: readonly Operation[] = [
   ...instanceOperations,
   ...datastoreOperations,
   ...eventOperations,
+  ...auditOperations,
 ];
 
 const patterns = operations.map((operation) => ({

@@ -117,6 +117,7 @@ export const runsResponse = z.object({ runs: z.array(runResource), links });
 
 export const postSchedules = {
   name: 'postSchedules',
+  rights: ['schedule.create'],
   method: 'POST',
   path: `${accountPath}/schedules`,
   summary: 'Create a schedule',
@@ -165,6 +166,7 @@ export const postSchedules = {
 
 export const getSchedules = {
   name: 'getSchedules',
+  rights: ['schedule.read'],
   method: 'GET',
   path: `${accountPath}/schedules`,
   summary: 'List the schedules, by id',
@@ -175,6 +177,7 @@ export const getSchedules = {
 
 export const getSchedulesId = {
   name: 'getSchedulesId',
+  rights: ['schedule.read'],
   method: 'GET',
   path: `${accountPath}/schedules/{id}`,
   summary: 'Show a schedule',
@@ -184,6 +187,7 @@ export const getSchedulesId = {
 
 export const putSchedulesId = {
   name: 'putSchedulesId',
+  rights: ['schedule.update', 'schedule.run'],
   method: 'PUT',
   path: `${accountPath}/schedules/{id}`,
   summary: 'Change a schedule, or run it now',
@@ -196,6 +200,7 @@ export const putSchedulesId = {
 
 export const deleteSchedulesId = {
   name: 'deleteSchedulesId',
+  rights: ['schedule.delete'],
   method: 'DELETE',
   path: `${accountPath}/schedules/{id}`,
   summary: 'Delete a schedule; its backups stay',
@@ -205,6 +210,7 @@ export const deleteSchedulesId = {
 
 export const getSchedulesIdRuns = {
   name: 'getSchedulesIdRuns',
+  rights: ['schedule.read'],
   method: 'GET',
   path: `${accountPath}/schedules/{id}/runs`,
   summary: 'List the runs of a schedule: the coming slot, then the past ones, the newest first',

@@ -100,6 +100,7 @@ export const getMetrics = {
 
 export const getRegions = {
   name: 'getRegions',
+  rights: ['region.read'],
   method: 'GET',
   path: `${accountPath}/regions`,
   summary: 'List the regions',

@@ -1,14 +1,7 @@
 /** The Kafka client with our log, and with our own limits to its retries. */
 import { messageOf } from '@strongroom/contracts';
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
-import {
-  Kafka,
-  type KafkaConfig,
-  KafkaJSNonRetriableError,
-  type LogEntry,
-  logLevel,
-  type SASLOptions,
-} from 'kafkajs';
+import { Kafka, type KafkaConfig, KafkaJSNonRetriableError, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { BearerTokens } from './bearer-tokens.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';

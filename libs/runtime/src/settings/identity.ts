@@ -1,4 +1,5 @@
 /** How the API finds out who calls. */
+import { type Roles, rightsInWords, usualRoles } from '@strongroom/contracts';
 import { mustBe, oneOf, parsedText, seconds, text } from './forms.js';
 import type { AppName, Setting } from './setting.js';
 
@@ -17,15 +18,28 @@ const withKeystone = { name: identity.name, is: 'keystone' };
 export const tokensPath = {
   name: 'STRONGROOM_TOKENS_FILE',
   meaning:
-    'The file holds `[{"name": "…", "sha256": "…", "accountId": "…", "roles": ["admin"]}]`: for each token its SHA-256 in hexadecimal, never the token. A changed file is read again within a second.',
+    'The file holds `[{"name": "…", "sha256": "…", "accountId": "…", "roles": ["admin"]}]`: for each token its SHA-256 in hexadecimal, never the token. An entry may also have `"expiresAt"`, a time like `2027-01-31T00:00:00Z`; `"instances"`, the ids of the only instances that the token reaches; `"rights"`, which it has beside those of its roles; and `"id"`, which tells its holder from another one of the same name. A changed file is read again within a second.',
   form: text('the path of a JSON file of tokens'),
   usedBy,
   requiredWhen: { name: identity.name, is: 'static' },
 } satisfies Setting<string>;
 
+const roleName = /^[A-Za-z][\w.-]{0,63}$/;
+const ownRolesForm =
+  'like auditor=observer audit.read, restorer=observer restore, creator=creator !restore: a role and its rights';
+
+export const roles = {
+  name: 'STRONGROOM_ROLES',
+  meaning:
+    'Roles beside `admin`, `creator` and `observer`, or other rights for these. A word is one of these three as the contract has it, a right, a group of rights like `backup.*`, or one of all that after a `!`, which takes it away. `docs/operations.md` lists the rights.',
+  form: parsedText(ownRolesForm, ownRolesOf),
+  usedBy,
+} satisfies Setting<Roles>;
+
 export const keystoneUrl = {
   name: 'STRONGROOM_KEYSTONE_URL',
-  meaning: 'Where Keystone answers.',
+  meaning:
+    'Where Keystone answers. The tokens of all callers and the password of the service user go there, so only `https` is taken for another machine, unless `STRONGROOM_ALLOW_PLAINTEXT` has `keystone`.',
   form: parsedText('like https://keystone.example.com:5000, without /v3', (value) =>
     URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
       ? new URL(value)
@@ -79,19 +93,29 @@ export const keystoneProjectDomain = {
 
 export const keystoneAccount = {
   name: 'STRONGROOM_KEYSTONE_ACCOUNT',
-  meaning: "What of a caller's project is the account in the paths of the API.",
+  meaning:
+    "What of a caller's project is the account in the paths of the API. A name is unique in its domain alone: with `project-name`, only the projects of `STRONGROOM_KEYSTONE_ACCOUNT_DOMAIN` have accounts.",
   form: oneOf(['project-id', 'project-name']),
   usedBy,
   default: 'project-id',
 } satisfies Setting<string>;
 
-const rolesForm = "like admin=admin,member=creator,reader=observer: Keystone's role, and ours";
+export const keystoneAccountDomain = {
+  name: 'STRONGROOM_KEYSTONE_ACCOUNT_DOMAIN',
+  meaning:
+    'With `project-name`, the domain whose projects have accounts. A token of a project of another domain is refused.',
+  form: text('the name of a domain'),
+  usedBy,
+  default: 'Default',
+} satisfies Setting<string>;
+
+export const keystoneRolesForm = "like admin=admin,member=creator,reader=observer: Keystone's role, and ours";
 
 export const keystoneRoles = {
   name: 'STRONGROOM_KEYSTONE_ROLES',
   meaning:
-    "Our role for each of Keystone's. Ours are `admin`, who may do everything, `creator`, who may do everything but delete, and `observer`, who may only read.",
-  form: parsedText(rolesForm, rolesOf),
+    "Our role for each of Keystone's. Ours are `admin`, who may do everything, `creator`, who may do everything but delete, and `observer`, who may only read; and those of `STRONGROOM_ROLES`. A role of Keystone that is called `member@<id of an instance>` counts as `member` does, for that instance alone.",
+  form: parsedText(keystoneRolesForm, rolesOf),
   usedBy,
   default: 'admin=admin,member=creator,reader=observer',
 } satisfies Setting<ReadonlyMap<string, string>>;
@@ -113,7 +137,20 @@ export const keystoneTimeout = {
 } satisfies Setting<number>;
 
 function rolesOf(value: string): Map<string, string> | string {
-  const pairs = value.split(',').map((entry) => /^([^=]+)=(admin|creator|observer)$/.exec(entry.trim()));
-  if (pairs.some((pair) => pair === null)) return mustBe(rolesForm);
+  const pairs = value.split(',').map((entry) => /^([^=@]+)=([A-Za-z][\w.-]{0,63})$/.exec(entry.trim()));
+  if (pairs.some((pair) => pair === null)) return mustBe(keystoneRolesForm);
   return new Map(pairs.map((pair) => [pair?.[1]?.toLowerCase() ?? '', pair?.[2] ?? '']));
+}
+
+function ownRolesOf(value: string): Roles | string {
+  const found = new Map(usualRoles);
+  for (const entry of value.split(',')) {
+    const [name = '', words = '', ...more] = entry.split('=').map((part) => part.trim());
+    if (!roleName.test(name) || words === '' || more.length > 0) return mustBe(ownRolesForm);
+    const given = rightsInWords(words.split(/\s+/));
+    if ('unknown' in given)
+      return `has ${given.unknown} in role ${name}, which is no right and no role of the contract; ${mustBe(ownRolesForm)}`;
+    found.set(name, given);
+  }
+  return found;
 }

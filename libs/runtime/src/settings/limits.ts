@@ -18,6 +18,7 @@ export interface PageLimits {
   instances: number;
   runs: number;
   events: number;
+  audit: number;
 }
 
 const usedBy: readonly AppName[] = ['api'];
@@ -74,6 +75,7 @@ const defaultPageLimits: Readonly<PageLimits> = {
   instances: 20,
   runs: 100,
   events: 100,
+  audit: 100,
 };
 const lists = Object.keys(defaultPageLimits);
 const pageLimit = new RegExp(`^(${lists.join('|')})=([1-9]\\d{0,2}|1000)$`);

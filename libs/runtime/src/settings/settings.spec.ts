@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
@@ -15,7 +16,20 @@ import * as work from './work.js';
 
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
-    const declared = [built, deletion, identity, kafka, ledgerAndFeed, limits, quotas, service, transport, vaults, work]
+    const declared = [
+      audit,
+      built,
+      deletion,
+      identity,
+      kafka,
+      ledgerAndFeed,
+      limits,
+      quotas,
+      service,
+      transport,
+      vaults,
+      work,
+    ]
       .flatMap((file): unknown[] => Object.values(file))
       .filter((each) => typeof each === 'object' && each !== null && 'form' in each);
     expect(declared.length).toBeGreaterThan(30);

@@ -1,4 +1,5 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
 import * as identity from './identity.js';
@@ -41,6 +42,7 @@ export const settings: readonly Setting<unknown>[] = [
   transport.tlsKey,
   identity.identity,
   identity.tokensPath,
+  identity.roles,
   identity.keystoneUrl,
   identity.keystoneUser,
   identity.keystoneUserDomain,
@@ -48,9 +50,13 @@ export const settings: readonly Setting<unknown>[] = [
   identity.keystoneProject,
   identity.keystoneProjectDomain,
   identity.keystoneAccount,
+  identity.keystoneAccountDomain,
   identity.keystoneRoles,
   identity.keystoneCache,
   identity.keystoneTimeout,
+  audit.auditDays,
+  audit.auditFile,
+  audit.auditSyslog,
   deletion.deletionDelay,
   deletion.minimumRetention,
   deletion.bulkDeletionLimit,

@@ -13,14 +13,14 @@ export interface FailedLogins {
   withinMs: number;
 }
 
-const plainConnections = ['database', 'kafka'] as const;
+const plainConnections = ['database', 'kafka', 'keystone'] as const;
 export type PlainConnection = (typeof plainConnections)[number];
 
 const usedBy: readonly AppName[] = ['api', 'scheduler'];
 const networksForm =
   'networks with commas between them, like 10.1.0.0/16,fd12::/16, each within a private, loopback or link-local one';
 const loginsForm = 'a number of log-ins and of seconds, like 20/900';
-const plainForm = `${plainConnections.join(' or ')}, or both with a comma between them`;
+const plainForm = `${plainConnections.join(' or ')}, or several with commas between them`;
 
 export const customerNetworks = {
   name: 'STRONGROOM_CUSTOMER_NETWORKS',
@@ -50,7 +50,7 @@ export const failedLogins = {
 export const allowPlaintext = {
   name: 'STRONGROOM_ALLOW_PLAINTEXT',
   meaning:
-    'Which connections of the services themselves may leave this machine without TLS that is verified. Without it, none may: `STRONGROOM_DATABASE_URL` needs `sslmode=verify-full`, and `KAFKA_SECURITY_PROTOCOL` is `SSL` or `SASL_SSL`, unless the host is a loopback one.',
+    'Which connections of the services themselves may leave this machine without TLS that is verified. Without it, none may: `STRONGROOM_DATABASE_URL` needs `sslmode=verify-full`, `KAFKA_SECURITY_PROTOCOL` is `SSL` or `SASL_SSL`, and `STRONGROOM_KEYSTONE_URL` is `https`, unless the host is a loopback one.',
   form: parsedText(plainForm, plainIn),
   usedBy: appNames,
 } satisfies Setting<ReadonlySet<PlainConnection>>;

@@ -3,7 +3,7 @@
  * region, so planning twice plans once.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { causedBy, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { ApartFault, backupDecider, copyDecider, copyRequest, fold, mustBelong } from '@strongroom/domain';
 import { type ExecuteParts, execute } from '@strongroom/ledger';
 
@@ -35,7 +35,7 @@ export async function planBackup(parts: ExecuteParts, backupId: string): Promise
 
 export async function planCopies(parts: ExecuteParts, completed: RecordedEvent<'BackupCompleted'>): Promise<void> {
   const { accountId, instanceId, data } = completed;
-  const context = { ...completed.context, causationId: completed.id, actor };
+  const context = causedBy(completed, actor);
   await Promise.all(
     owedRegions(data).map((region) => {
       const request = copyRequest(data, region);

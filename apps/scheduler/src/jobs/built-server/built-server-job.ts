@@ -1,5 +1,5 @@
 /** The job of a server that is built from a backup. It never ends as long as the server is wanted. */
-import { streamOf } from '@strongroom/contracts';
+import { causedBy, streamOf } from '@strongroom/contracts';
 import { askedWork, fold, instanceDecider } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import type { JobKind, LeasedJob, Performed } from '@strongroom/runtime';
@@ -63,7 +63,7 @@ async function performWithoutServers(
   const [requested] = history;
   if (instance.is === 'building' && requested && history.length === 1 && attempt >= passedOnInVain) {
     const retryAt = new Date(clock.now().getTime() + idlePollMs).toISOString();
-    const context = { ...requested.context, causationId: requested.id, actor };
+    const context = causedBy(requested, actor);
     const { accountId } = requested;
     const target = { id: instanceId, accountId, instanceId, context };
     await execute({ ledger, ids }, instanceDecider, target, { type: 'FailBuildAttempt', ...notTakenUp, retryAt });

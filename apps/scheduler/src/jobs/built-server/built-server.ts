@@ -3,7 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DatastoreType, type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { causedBy, type DatastoreType, type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import {
   backupDecider,
@@ -312,7 +312,7 @@ export class BuiltServer {
     const { ledger, ids, actor } = this.parts;
     const { requested } = this;
     if (!requested) return true;
-    const context = { ...requested.context, causationId: requested.id, actor };
+    const context = causedBy(requested, actor);
     const target = { id: this.job.id, accountId: requested.accountId, instanceId: this.job.id, context };
     try {
       await execute({ ledger, ids }, instanceDecider, target, command);

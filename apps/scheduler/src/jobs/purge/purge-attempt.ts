@@ -3,7 +3,7 @@
  * none of them is on hold, and when a second person has approved it where one must. All of them are asked for in one append,
  * or none. The time is that of the slots: no single clock that is wrong brings it forward.
  */
-import { type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
+import { causedBy, type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, bytesGoAt, fold } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, deletable, isMarked, type Views } from '@strongroom/read-model';
@@ -160,6 +160,6 @@ export class PurgeAttempt {
     const cause = history.findLast(({ type }) => type === 'BackupDeletionMarked');
     if (!cause)
       throw new TypeError(`backup ${this.job.id} is ${fold(backupDecider, history).is}, and was never deleted`);
-    return { ...cause.context, causationId: cause.id, actor };
+    return causedBy(cause, actor);
   }
 }

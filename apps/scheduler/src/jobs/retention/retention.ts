@@ -3,7 +3,7 @@
  * applied whenever a backup or a copy completes, and applying it twice decides the same. A reason is recorded only when it is
  * another one than before. What retention deletes can be brought back as long as what somebody deletes.
  */
-import { type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
+import { begunBy, causedBy, type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import {
   type AskedLately,
   askedLately,
@@ -105,7 +105,7 @@ export class Retention {
     mustBelong(`Schedule ${schedule.id} does not belong to instance ${instance.id}.`, schedule, ownerOf(instance));
     const judged = await this.judge(schedule, instance);
     const { rows } = judged;
-    const context = { ...cause.context, causationId: cause.id, actor };
+    const context = causedBy(cause, actor);
     const { putOff, failures } = await this.letAllGo(accountId, judged, context);
     const goes = new Set(judged.goes);
     const staying = rows.filter(({ id }) => putOff.has(id) || !goes.has(id));
@@ -126,8 +126,7 @@ export class Retention {
     const rows = judged?.rows ?? (await this.heldOf({ accountId, id: instanceId }));
     const putOff = new Map(judged?.putOff);
     if (judged) for (const id of judged.goes) putOff.set(id, putOffUntilNext(schedule.id));
-    const requestId = this.parts.ids.next();
-    const context = { requestId, correlationId: requestId, causationId: null, actor };
+    const context = begunBy(actor, this.parts.ids.next());
     const [failure] = await this.tell(accountId, rows, putOff, context);
     if (failure) throw failure;
   }

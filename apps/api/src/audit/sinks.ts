@@ -1,0 +1,66 @@
+/**
+ * Where the audit is written besides: lines of JSON in a file, or messages of syslog (RFC 5424, over TCP with the lengths of RFC 6587).
+ * A line that was written is on the disk, or with the system that syslog is sent to.
+ */
+import { open } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { hostname } from 'node:os';
+
+export interface AuditSink {
+  /** Writes all the lines, or throws. A line may have been written all the same. */
+  write(lines: readonly AuditLine[]): Promise<void>;
+}
+
+export interface AuditLine {
+  /** ISO 8601, UTC. */
+  at: string;
+  json: string;
+}
+
+const longestMs = 5_000;
+/** The facility "log audit" and the severity "notice". */
+const priority = 13 * 8 + 5;
+
+/** The file is opened anew each time: a file that was renamed is followed by a new one of the old name. */
+export class AuditFile implements AuditSink {
+  constructor(private readonly path: string) {}
+
+  async write(lines: readonly AuditLine[]): Promise<void> {
+    const file = await open(this.path, 'a+', 0o640);
+    try {
+      const { size } = await file.stat();
+      const last = size > 0 ? (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer.toString() : '\n';
+      // A process may have died in the middle of a line.
+      const end = last === '\n' ? '' : '\n';
+      await file.appendFile(`${end}${lines.map(({ json }) => `${json}\n`).join('')}`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+export class AuditSyslog implements AuditSink {
+  constructor(private readonly to: { host: string; port: number }) {}
+
+  async write(lines: readonly AuditLine[]): Promise<void> {
+    const text = lines.map(({ at, json }) =>
+      framed(`<${priority}>1 ${at} ${hostname()} strongroom ${process.pid} audit - ${json}`),
+    );
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(this.to.port, this.to.host);
+      socket.setTimeout(longestMs, () =>
+        socket.destroy(new Error(`syslog at ${this.to.host} does not take the audit`)),
+      );
+      socket.on('error', reject);
+      socket.on('connect', () => socket.end(text.join('')));
+      socket.on('finish', () => resolve());
+      socket.on('close', () => resolve());
+      socket.resume();
+    });
+  }
+}
+
+function framed(message: string): string {
+  return `${Buffer.byteLength(message)} ${message}`;
+}

@@ -1,0 +1,29 @@
+/** Who caused an event, and by which request. It is passed on to everything that follows from the request. */
+import { z } from 'zod';
+import { actorDetails, serviceActor } from './actors.js';
+import { uuid } from './primitives.js';
+
+export const eventContext = z.strictObject({
+  requestId: z.string().min(1).max(128),
+  correlationId: z.string().min(1).max(128),
+  /** The event that this one follows from. */
+  causationId: uuid.nullable(),
+  /** The name of the request's token, or of the process that did it. */
+  actor: z.string().min(1).max(128),
+  /** Who that is. Events of older versions have none. */
+  actorDetails: actorDetails.optional(),
+  /** The id that the client has given to its request, and the one that it gave to several. They name nothing of ours. */
+  clientRequestId: z.string().min(1).max(128).optional(),
+  clientCorrelationId: z.string().min(1).max(128).optional(),
+});
+export type EventContext = z.infer<typeof eventContext>;
+
+/** The context of what a process of ours does because of an event. @param service the name of the process or the component */
+export function causedBy({ id, context }: { id: string; context: EventContext }, service: string): EventContext {
+  return { ...context, causationId: id, ...serviceActor(service) };
+}
+
+/** The context of what a process of ours does by itself. */
+export function begunBy(service: string, requestId: string): EventContext {
+  return { requestId, correlationId: requestId, causationId: null, ...serviceActor(service) };
+}
