@@ -1,4 +1,5 @@
 /** The history of the schema, and the connection to the database. */
+export { checkDatabase } from './check-database.js';
 export * from './data-source.js';
 export * from './database-module.js';
 export * from './grants.js';

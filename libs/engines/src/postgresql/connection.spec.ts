@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Endpoint } from '@strongroom/contracts';
 import { CertificateAuthority } from '../../../../test/services/certificates.js';
-import * as protocol from '../../fixtures/protocol.js';
-import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
+import { type Script, ScriptedServer } from '../../../../test/services/scripted-server.js';
+import * as protocol from '../../../../test/services/server-messages.js';
 import { ServerConnection } from './connection.js';
 import { isVerified } from './safe-login.js';
 

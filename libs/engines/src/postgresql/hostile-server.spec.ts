@@ -3,10 +3,16 @@
  * in time.
  */
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import {
+  aboutItself,
+  begins,
+  endlessly,
+  type HostileCase,
+  ofBackup,
+} from '../../../../test/services/hostile-servers.js';
 import { patience as slowness } from '../../../../test/services/patience.js';
-import { aboutItself, begins, endlessly, type HostileCase, ofBackup } from '../../fixtures/hostile-servers.js';
-import * as protocol from '../../fixtures/protocol.js';
-import { type Script, ScriptedServer } from '../../fixtures/scripted-server.js';
+import { type Script, ScriptedServer } from '../../../../test/services/scripted-server.js';
+import * as protocol from '../../../../test/services/server-messages.js';
 import { tried as measured, type Tried, TriedAttacks } from '../../fixtures/tried-attacks.js';
 import { EngineFault } from '../engine-fault.js';
 import type { ServerPatience } from './connection.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { aboutItself } from '../../../../../libs/engines/fixtures/hostile-servers.js';
-import { ScriptedServer } from '../../../../../libs/engines/fixtures/scripted-server.js';
+import { aboutItself } from '../../../../../test/services/hostile-servers.js';
+import { ScriptedServer } from '../../../../../test/services/scripted-server.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from './backup-attempt.js';
 

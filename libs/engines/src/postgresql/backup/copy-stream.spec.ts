@@ -11,7 +11,7 @@ import {
   message,
   ready,
   result,
-} from '../../../fixtures/protocol.js';
+} from '../../../../../test/services/server-messages.js';
 import { type CopySink, CopyStream, errorFields, rowValues } from './copy-stream.js';
 
 /** What the stream told, with the parts of a CopyData message joined. */

@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../../../test/services/eventually.js';
+import { ScriptedServer } from '../../../../../test/services/scripted-server.js';
+import * as protocol from '../../../../../test/services/server-messages.js';
 import { manifestOfParent } from '../../../fixtures/parent-manifest.js';
-import * as protocol from '../../../fixtures/protocol.js';
-import { ScriptedServer } from '../../../fixtures/scripted-server.js';
 import type { ParentBackup } from '../../engine.js';
 import { PostgresqlEngine } from '../postgresql-engine.js';
 

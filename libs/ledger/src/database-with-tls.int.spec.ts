@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ledger } from '@strongroom/ledger';
+import { checkDatabase, createDataSource } from '@strongroom/database';
 import { createLogger } from '@strongroom/runtime';
 import { insteadOfRoot, PostgresServer } from '@strongroom/server-processes';
 import { CertificateAuthority } from '../../../test/services/certificates.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { newData } from '../../../test/services/new-data.js';
-import { checkDatabase } from './check-database.js';
-import { createDataSource } from './data-source.js';
+import { Ledger } from './ledger.js';
 
 const authority = CertificateAuthority.create('authority of the ledger');
 const log = createLogger({ app: 'spec', level: 'silent' });
