@@ -271,6 +271,9 @@ describe('the stream of events', () => {
     correlation_id: 'r',
     causation_id: null,
     actor: 'spec',
+    actor_details: null,
+    client_request_id: null,
+    client_correlation_id: null,
   });
   const begin = 'retry: 1\nid: 0\n\n';
   const told = (...ids: string[]) =>

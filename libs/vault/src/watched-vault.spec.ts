@@ -32,7 +32,8 @@ afterEach(async () => {
   hanging?.comeBack();
   await eventually(() => expect(hanging?.hanging ?? 0).toBe(0), { withinMs: 5_000 });
   hanging = undefined;
-  await rm(folder, { recursive: true, force: true });
+  // An operation that hung may still write while its folder goes.
+  await rm(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 function inWhich(verbs: readonly Verb[], ofBackup?: string): Vault {

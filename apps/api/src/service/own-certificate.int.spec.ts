@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { getHealthLive, getSchedules, pathOf } from '@strongroom/contracts';
 import { CertificateAuthority, type Certified } from '../../../../test/services/certificates.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Gateway } from '../../fixtures/gateway.js';
@@ -39,7 +40,7 @@ describe('the API with a certificate of its own', () => {
     await rm(folder, { recursive: true });
   });
 
-  function ask(ca = authority.certificate, path = '/v1.0/1234/schedules'): Promise<Seen> {
+  function ask(ca = authority.certificate, path = pathOf(getSchedules, { accountId: '1234' })): Promise<Seen> {
     const agent = new Agent({ maxCachedSessions: 0 });
     return new Promise((resolve, reject) => {
       const headers = { 'x-auth-token': gateway.tokenOf('admin') };
@@ -60,7 +61,7 @@ describe('the API with a certificate of its own', () => {
       subject: 'first',
       headers: { 'strict-transport-security': 'max-age=31536000' },
     });
-    expect((await ask(authority.certificate, '/health/live')).status).toBe(200);
+    expect((await ask(authority.certificate, getHealthLive.path)).status).toBe(200);
     await expect(ask(CertificateAuthority.create('another').certificate)).rejects.toThrow(/certificate/);
   });
 
