@@ -107,6 +107,11 @@ export const otherSettings: readonly OtherGroup[] = [
         name: 'STRONGROOM_IMAGE',
         meaning: 'The name of the image of the services. The default is `strongroom:local`.',
       },
+      {
+        name: 'STRONGROOM_IMAGE_WITH_POSTGRESQL',
+        meaning:
+          'The name of the image of a scheduler that runs built servers, in `docker/compose.built-servers.yml`. The default is `strongroom-with-postgresql:local`.',
+      },
     ],
   },
   {

@@ -112,6 +112,7 @@ export const getLimits = {
   name: 'getLimits',
   method: 'GET',
   path: `${accountPath}/limits`,
+  rights: ['instance.read', 'backup.read'],
   summary: 'Show what the account may have',
   notes: 'A limit of -1 is none.',
   status: 200,

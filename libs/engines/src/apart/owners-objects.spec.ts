@@ -38,7 +38,13 @@ describe('the objects that a process asks for', () => {
     await asked.next();
     await owner.write(
       types.unreadable,
-      JSON.stringify({ is: 'vault', code: 'vault-unavailable', region: 'ORD', message: 'It is away.' }),
+      JSON.stringify({
+        is: 'vault',
+        code: 'vault-unavailable',
+        region: 'ORD',
+        message: 'It is away.',
+        told: 'It is away.',
+      }),
     );
     await expect(reading).rejects.toMatchObject({ code: 'vault-unavailable', region: 'ORD' });
     const next = objects.object(0, 'second').next();
