@@ -2,28 +2,28 @@ import { describe, expect, it } from '@jest/globals';
 import { isOfAccount, operations } from '@strongroom/contracts';
 import { hasRight } from './rights.js';
 
+const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name);
 const ofAccount = operations.filter(isOfAccount);
 const principal = (...roles: string[]) => ({ name: 'someone', accountId: '1234', roles });
 /** The operations that roles are let into. */
 const allowedTo = (...roles: string[]) =>
-  ofAccount.filter(({ rights = [] }) => rights.some((right) => hasRight(principal(...roles), right)));
-const namesOf = (list: readonly { name: string }[]) => list.map(({ name }) => name);
+  namesOf(ofAccount.filter(({ rights = [] }) => rights.some((right) => hasRight(principal(...roles), right))));
 /** What only an admin reads. */
 const isAudit = ({ name }: { name: string }) => name === 'getAudit';
 
 describe('roles', () => {
   it('let an admin do everything', () => {
-    expect(allowedTo('admin')).toEqual(ofAccount);
+    expect(allowedTo('admin')).toEqual(namesOf(ofAccount));
   });
 
   it('let a creator do everything but delete, and read the audit', () => {
     const expected = ofAccount.filter((each) => each.method !== 'DELETE' && !isAudit(each));
-    expect(namesOf(allowedTo('creator'))).toEqual(namesOf(expected));
+    expect(allowedTo('creator')).toEqual(namesOf(expected));
   });
 
   it('let an observer read and nothing else, but not the audit', () => {
     const expected = ofAccount.filter((each) => each.method === 'GET' && !isAudit(each));
-    expect(namesOf(allowedTo('observer'))).toEqual(namesOf(expected));
+    expect(allowedTo('observer')).toEqual(namesOf(expected));
   });
 
   it('let nobody else do anything', () => {
