@@ -246,13 +246,11 @@ describe.each(['another account', 'an instance that the token does not reach'])(
       expect([...secrets, asked].filter((each) => told.includes(each))).toEqual([]);
       stream.close();
     }
+    // A stream of the own account would have no end.
+    if (stranger.owner === stranger.account) return;
     const theirPath = pathOf(getEvents, { accountId: stranger.owner });
-    const headers = { ...stranger.headers, accept: 'text/event-stream' };
-    const answer = await gateway.request('GET', theirPath, {
-      as: 'nobody',
-      headers: { ...headers, 'last-event-id': theirs.event },
-    });
-    if (stranger.owner !== stranger.account) expect(answer.status).toBe(403);
+    const headers = { ...stranger.headers, accept: 'text/event-stream', 'last-event-id': theirs.event };
+    expect((await gateway.request('GET', theirPath, { as: 'nobody', headers })).status).toBe(403);
   }, 60_000);
 
   /** Something happens that the stranger may see. @returns what names it */
