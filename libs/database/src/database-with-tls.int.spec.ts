@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ledger } from '@strongroom/ledger';
 import { createLogger } from '@strongroom/runtime';
 import { insteadOfRoot, PostgresServer } from '@strongroom/server-processes';
 import { CertificateAuthority } from '../../../test/services/certificates.js';
@@ -65,8 +64,6 @@ describe('a database of the ledger that lets nobody in without TLS', () => {
     await checkDatabase(at, log);
     const dataSource = await createDataSource({ url: at, applicationName: 'spec' }).initialize();
     try {
-      const stop = await new Ledger(dataSource).onAppend(() => {});
-      await stop();
       return await dataSource.query('select ssl, version from pg_stat_ssl where pid = pg_backend_pid()');
     } finally {
       await dataSource.destroy();
