@@ -1,5 +1,4 @@
 /** The history of the schema, and the connection to the database. */
-export { checkDatabase } from './check-database.js';
 export * from './data-source.js';
 export * from './database-module.js';
 export * from './grants.js';

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { checkDatabase, createDataSource } from '@strongroom/database';
 import { createLogger } from '@strongroom/runtime';
 import { insteadOfRoot, PostgresServer } from '@strongroom/server-processes';
 import { CertificateAuthority } from '../../../test/services/certificates.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { newData } from '../../../test/services/new-data.js';
-import { Ledger } from './ledger.js';
+import { checkDatabase } from './check-database.js';
+import { createDataSource } from './data-source.js';
 
 const authority = CertificateAuthority.create('authority of the ledger');
 const log = createLogger({ app: 'spec', level: 'silent' });
@@ -64,8 +64,6 @@ describe('a database of the ledger that lets nobody in without TLS', () => {
     await checkDatabase(at, log);
     const dataSource = await createDataSource({ url: at, applicationName: 'spec' }).initialize();
     try {
-      const stop = await new Ledger(dataSource).onAppend(() => {});
-      await stop();
       return await dataSource.query('select ssl, version from pg_stat_ssl where pid = pg_backend_pid()');
     } finally {
       await dataSource.destroy();
