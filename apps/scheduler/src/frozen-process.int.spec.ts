@@ -161,6 +161,8 @@ it('a process that freezes while it appends to several streams, again and again,
   const ofFrozen = await open(freezing.url);
   try {
     const ledger = new Ledger(ofFrozen);
+    // A connection that is made only after the freeze would be refused for that.
+    await Promise.all(Array.from({ length: 5 }, () => ofFrozen.query('select pg_sleep(0.1)')));
     const together = Array.from({ length: 5 }, () => ledger.appendTogether([forgetting(), forgetting()]));
     const settled = Promise.allSettled(together);
     await freezing.frozen;
@@ -169,7 +171,7 @@ it('a process that freezes while it appends to several streams, again and again,
     const tookMs = performance.now() - begunAt;
     expect(tookMs).toBeLessThan(1_000 + 1_000 * patienceNow({ measured: true }));
     // The one statement of each is done, though its process sends no other.
-    for (const each of await settled) expect(each).toMatchObject({ status: 'fulfilled' });
+    expect((await settled).filter(({ status }) => status === 'rejected')).toEqual([]);
   } finally {
     freezing.close();
     await ofFrozen.destroy();
