@@ -1,14 +1,7 @@
 /** The Kafka client with our log, and with our own limits to its retries. */
 import { messageOf } from '@strongroom/contracts';
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
-import {
-  Kafka,
-  type KafkaConfig,
-  KafkaJSNonRetriableError,
-  type LogEntry,
-  logLevel,
-  type SASLOptions,
-} from 'kafkajs';
+import kafkajs, { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { BearerTokens } from './bearer-tokens.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
@@ -65,7 +58,7 @@ async function shown(tokens: BearerTokens): Promise<{ value: string }> {
   try {
     return { value: await tokens.get() };
   } catch (error) {
-    throw new KafkaJSNonRetriableError(messageOf(error));
+    throw new kafkajs.KafkaJSNonRetriableError(messageOf(error));
   }
 }
 
