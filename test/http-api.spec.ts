@@ -167,10 +167,11 @@ describe('who calls', () => {
   });
 
   it('is told the request’s id, which is in every event that follows', async () => {
-    const requestId = 'from-the-client-1';
     const body = { backup: { name: 'one', instance: await strongroom.register(api, server) } };
-    const answer = await strongroom.client(api).call(postBackups, { requestId, body });
-    expect(answer.headers.get('x-request-id')).toBe(requestId);
+    const answer = await strongroom.client(api).call(postBackups, { requestId: 'from-the-client-1', body });
+    expect(answer.headers.get('x-client-request-id')).toBe('from-the-client-1');
+    const requestId = answer.headers.get('x-request-id');
+    expect(requestId).toMatch(/^[0-9a-f-]{36}$/);
     const { backup } = answer.body;
     const scheduler = await strongroom.start('scheduler', { STRONGROOM_CATCH_UP_MINUTES: '0' });
     await strongroom.until(api, backup.id, ({ status }) => status === 'FAILED');

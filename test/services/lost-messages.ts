@@ -102,6 +102,7 @@ export class LostMessages {
       // The servers and the vaults of these tests never come: each fault ends its backup.
       STRONGROOM_CATCH_UP_MINUTES: '0',
       STRONGROOM_DELETION_DELAY_SECONDS: '0',
+      STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
       STRONGROOM_HTTP_PORT: '0',
       STRONGROOM_VAULTS: regions.map(vault).join(','),
       STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),

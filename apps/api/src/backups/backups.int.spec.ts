@@ -12,16 +12,21 @@ import {
 } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { z } from 'zod';
+import { CustomerDatabase } from '../../../../test/customer-database.js';
 import { faultOf, fullFaultOf, nothing } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 
 const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 
 let gateway: Gateway;
+let customer: CustomerDatabase | undefined;
 beforeAll(async () => {
   gateway = await Gateway.open();
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  await customer?.stop();
+  await gateway.close();
+});
 
 const backups = z.object({
   backups: z.array(z.looseObject({ id: z.string() })),
@@ -217,8 +222,8 @@ describe('an incremental backup', () => {
       'unprocessableEntity',
       expect.stringMatching(/^backup\.parent_id: The server is PostgreSQL 16\.4/),
     ]);
-    const { hostname: host, port, username: user, password } = new URL(gateway.database.url);
-    const connection = { host, port: Number(port), user, password };
+    customer = await CustomerDatabase.start({ megabytes: 1, settings: { summarize_wal: 'off' } });
+    const connection = customer.server;
     const withoutSummaries = await gateway.register('admin', { connection });
     await completed(withoutSummaries);
     expect(fullFaultOf(await create({ name: 'x', instance: withoutSummaries, incremental: 1 }))).toEqual([
