@@ -93,11 +93,12 @@ function happen(cuts: readonly Cut[]): () => number {
 
 const counted = z.array(z.object({ request: z.string(), events: z.coerce.number() }));
 
-/** How many events each request has, by its id. */
+/** How many events each request has, by the id that it sent. */
 async function eventsOfRequests(after = 0, request?: string): Promise<Map<string, number>> {
   const { rows } = await reader.query(
     `select context->>'clientRequestId' as request, count(*) as events from ledger_event
-     where position > $1 and ($2::text is null or context->>'clientRequestId' = $2) group by 1`,
+     where position > $1 and context ? 'clientRequestId' and ($2::text is null or context->>'clientRequestId' = $2)
+     group by 1`,
     [after, request],
   );
   return new Map(counted.parse(rows).map((row) => [row.request, row.events]));
