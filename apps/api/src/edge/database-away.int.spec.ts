@@ -143,7 +143,7 @@ describe('a database that is away', () => {
   it('is not mistaken for a failure of the gateway: that is a 500 that tells nothing, and a log line that tells all', async () => {
     await open();
     await gateway.backup(await gateway.register());
-    await gateway.sql('drop table job');
+    await gateway.sql('drop table job cascade');
     const answer = await gateway.call(getBackups, { requestId: 'req-500' });
     expect(faultOf(answer)).toEqual([500, 'instanceFault']);
     const requestId = answer.headers.get('x-request-id') ?? '';
