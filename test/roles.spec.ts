@@ -46,6 +46,9 @@ const seldom: Readonly<Record<string, string>> = {
   'server_login delete': 'nobody has logged in there for a year',
   'refused_login insert': 'a server that has let nobody in is tried',
   'refused_login delete': 'it lets somebody in, or has refused long ago',
+  'audit_entry update': 'no row is written; the right to lock one needs it',
+  'audit_export insert': 'the audit goes to a file or to syslog, too',
+  'audit_export update': 'the audit goes to a file or to syslog, too',
   'slot_timer delete': 'a schedule is gone',
   'slot_timer update': 'a slot was due',
 };
