@@ -50,7 +50,11 @@ describe('an upgrade', () => {
     const before = await rowsOf(older, tables);
     expect(Object.entries(before).filter(([, rows]) => rows.length === 0)).toEqual([]);
     await migrate(newer);
-    expect(await rowsOf(newer, tables)).toMatchObject(before);
+    // A quota that came later counts from what was there, in a row of its own.
+    const { ledger_quota: quotas, ...others } = before;
+    const { ledger_quota: newerQuotas, ...newerOthers } = await rowsOf(newer, tables);
+    expect(newerOthers).toMatchObject(others);
+    expect(newerQuotas).toEqual(expect.arrayContaining(quotas ?? ['none']));
 
     const ledger = new Ledger(newer);
     const head = await ledger.head();

@@ -27,6 +27,8 @@ const item = z.looseObject({
 });
 const page = z.object({ audit: z.array(item), links: z.array(z.object({ href: z.string() })) });
 
+const within = { withinMs: 20_000 };
+
 let folder: string;
 let file: string;
 let syslog: Server;
@@ -52,6 +54,8 @@ beforeAll(async () => {
       scoped: { name: 'scoped', roles: ['admin'], instances: [nothing] },
     },
   });
+  // The export begins with the events that come after it has begun.
+  await eventually(async () => expect(await gateway.sql('select id from audit_export')).toHaveLength(1), within);
 }, 60_000);
 afterAll(async () => {
   await gateway.close();
@@ -67,7 +71,6 @@ const completed = async () => {
   await gateway.run(backup, instance, 'completed');
   return { instance, backup };
 };
-const within = { withinMs: 20_000 };
 
 describe('the audit of an account', () => {
   it('tells each deletion, hold, approval and change, with who did it and from where', async () => {

@@ -53,7 +53,7 @@ describe('the credentials of a gateway that has a new key', () => {
     await gateway.register();
     await gateway.end();
     gateway = await open(newer);
-    const counted = async () => (await (await fetch(new URL(getMetrics.path, gateway.url))).text()).split('\n');
+    const counted = async () => (await (await fetch(new URL(getMetrics.path, gateway.privateUrl))).text()).split('\n');
     await eventually(async () => expect(await counted()).toContain('strongroom_credentials_unreadable 1'), {
       withinMs: 20_000,
     });
