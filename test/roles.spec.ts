@@ -1,17 +1,22 @@
 /** Each service in a role of its own: what it writes is what it may write, and one role for all works too. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
 import { grants, roleOf, type ServiceName, serviceNames } from '@strongroom/database';
 import pg from 'pg';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { builtServersIn } from './services/built-servers.js';
 import { eventually } from './services/eventually.js';
 
 let deployment: Deployment;
 let customer: CustomerDatabase | undefined;
+let folder: string | undefined;
 afterEach(async () => {
   await deployment.remove();
   await customer?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
 });
 
 /** What a service may write and does only when something went wrong, or late. */
@@ -65,7 +70,9 @@ async function onDatabase<T>(use: (client: pg.Client) => Promise<T>): Promise<T>
 
 it('each service writes what it may write, and nothing is refused to it', async () => {
   customer = await CustomerDatabase.start({ megabytes: 1, settings: { summarize_wal: 'on' } });
-  deployment = await Deployment.create();
+  // A scheduler that builds servers takes the job of a forgotten instance at once, and finds nothing to remove.
+  folder = await mkdtemp(join(tmpdir(), 'strongroom-roles-'));
+  deployment = await Deployment.create({ env: builtServersIn(folder) });
   await onDatabase(watchWrites);
   const [api] = await deployment.startAll();
   const client = deployment.client(api);
