@@ -13,6 +13,7 @@ import { Fault, type VaultManifest, type VaultObject } from '@strongroom/contrac
 import { compressFrames, manifestBytes, openVaults, type Vault } from '@strongroom/vault';
 import { pack } from 'tar-stream';
 import { patience } from '../../../test/services/patience.js';
+import { ofFull as plainFull } from '../fixtures/full-backup.js';
 import { type Entry, file, folderOf, link, serverManifest, tarOf } from '../fixtures/server-archive.js';
 import { TriedAttacks, tried } from '../fixtures/tried-attacks.js';
 import { restoreBackup } from './restore-backup.js';
@@ -29,19 +30,7 @@ const facts = {
   blockSize: 8_192,
   segmentBlocks: 131_072,
 };
-const ofFull = {
-  format: 'strongroom-backup/1',
-  accountId: 'acme',
-  instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
-  instanceName: 'orders',
-  type: 'full',
-  parentId: null,
-  datastore: { type: 'postgresql', version: '18.4' },
-  region: 'ORD',
-  startedAt: '2026-11-14T14:30:00.000Z',
-  completedAt: '2026-11-14T14:31:00.000Z',
-  engine: facts,
-} as const;
+const ofFull = { ...plainFull, engine: facts };
 
 const entries = [file('PG_VERSION', '18\n'), file('base/1/1259', 'rows')];
 const good = serverManifest({ PG_VERSION: '18\n', 'base/1/1259': 'rows' });

@@ -8,24 +8,12 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VaultManifest, VaultObject } from '@strongroom/contracts';
 import { manifestBytes, openVaults, type Vault } from '@strongroom/vault';
+import { ofFull } from '../fixtures/full-backup.js';
 import { file, serverManifest, tarOf } from '../fixtures/server-archive.js';
 import { openChain, restoreBackup } from './restore-backup.js';
 
 const entries = [file('PG_VERSION', '18\n'), file('base/1/1259', 'rows'), file('base/1/1260', 'more')];
 const manifest = serverManifest({ PG_VERSION: '18\n', 'base/1/1259': 'rows', 'base/1/1260': 'more' });
-const ofFull = {
-  format: 'strongroom-backup/1',
-  accountId: 'acme',
-  instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
-  instanceName: 'orders',
-  type: 'full',
-  parentId: null,
-  datastore: { type: 'postgresql', version: '18.4' },
-  region: 'ORD',
-  startedAt: '2026-11-14T14:30:00.000Z',
-  completedAt: '2026-11-14T14:31:00.000Z',
-  engine: { systemId: '7000000000000000001', timeline: 1 },
-} as const;
 /** The size of a block of a tar archive. Each file here has one for its header and one for its content. */
 const block = 512;
 

@@ -3,8 +3,7 @@
  * lease over takes the server over. The job ends when its instance is forgotten.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { causedBy, type DatastoreType, type Endpoint, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { CredentialFault, type Credentials } from '@strongroom/credentials';
+import { causedBy, type DatastoreType, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
   backupDecider,
   fold,
@@ -13,12 +12,10 @@ import {
   type InstanceToBuild,
   instanceDecider,
   mustBelong,
-  type RegisteredInstance,
 } from '@strongroom/domain';
 import {
   type Build,
   EngineFault,
-  type EngineFor,
   type Guests,
   type HostedServer,
   type Restorer,
@@ -36,15 +33,14 @@ import {
 import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from '@strongroom/runtime';
 import { endingWith, type Vaults } from '@strongroom/vault';
 import { canPass, isOfVault } from './build-faults.js';
+import { BuiltCredential, type BuiltCredentialParts } from './built-credential.js';
 import { DiskRoom } from './disk-room.js';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
-export interface BuiltServerParts extends LeasedLedgerParts {
+export interface BuiltServerParts extends LeasedLedgerParts, BuiltCredentialParts {
   clock: Clock;
-  credentials: Credentials;
   vaults: Vaults;
   homeRegion: string;
-  engineFor: EngineFor;
   /** Restores the backups. */
   restorerFor: (type: DatastoreType) => Restorer;
   folder: string;
@@ -76,11 +72,11 @@ const mostLost = 5;
 const mostTries = 10;
 const firstRetryMs = 5_000;
 const longestRetryMs = 1_800_000;
-const local = { host: '127.0.0.1', tls: 'disable' } as const;
 
 export class BuiltServer {
   private readonly ledger: LeasedLedger;
   private readonly room: DiskRoom;
+  private readonly credential: BuiltCredential;
   /** The event that has asked for the server. */
   private requested: RecordedEvent | undefined;
 
@@ -90,6 +86,7 @@ export class BuiltServer {
     private readonly hold: Hold,
   ) {
     this.ledger = new LeasedLedger(parts, { what: `the server of instance ${job.id}`, signal: hold.signal });
+    this.credential = new BuiltCredential(parts, this.ledger, hold.signal);
     this.room = new DiskRoom(parts.folder, parts.freeSpaceReserveBytes ?? 0);
   }
 
@@ -134,7 +131,7 @@ export class BuiltServer {
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
       if (this.isElsewhere) return this.here();
       server = await host.start(this.job.id, { signal: this.hold.signal });
-      const endpoint = await this.endpointOf(instance, server.port);
+      const endpoint = await this.credential.endpointOf(instance, server.port);
       await ledger.record(instanceDecider, this.job.id, { type: 'CompleteBuild', endpoint, region });
       log.info(
         { instance: instance.instanceId, backup: instance.backupId, port: server.port, region, actor },
@@ -186,7 +183,7 @@ export class BuiltServer {
   private async carryOn(host: ServerHost, instance: InstanceState, running?: HostedServer): Promise<Performed> {
     if (instance.is === 'registered') {
       if (this.isElsewhere && (await host.find(this.job.id))) return this.here();
-      await this.mendCredential(instance);
+      await this.credential.mend(instance);
       const { port } = instance.endpoint;
       if (running?.port === port) return this.keep(host, port, running);
       await running?.stop();
@@ -366,54 +363,5 @@ export class BuiltServer {
       await running?.stop();
       throw error;
     }
-  }
-
-  /** The endpoint has its source's user and password, since its roles are its source's. */
-  private async endpointOf(instance: InstanceToBuild, port: number): Promise<Endpoint> {
-    const source = await this.sourceOf(instance);
-    const { user, database } = source?.endpoint ?? this.parts.engineFor(instance.datastore.type).usual;
-    const endpoint = { ...local, port, user, database };
-    await this.keepCredential({ ...instance, endpoint }, source);
-    return endpoint;
-  }
-
-  /** Seals the source's password for the server. Its server has no certificates: it is reached on its own host. */
-  private async keepCredential(
-    { accountId, instanceId, endpoint }: Pick<RegisteredInstance, 'accountId' | 'instanceId' | 'endpoint'>,
-    source: RegisteredInstance | undefined,
-  ): Promise<void> {
-    const { credentials } = this.parts;
-    await this.ledger.outlast('keeping the credential', async () => {
-      const credential = source && (await credentials.get(source));
-      if (credential) await credentials.put({ accountId, instanceId, endpoint }, { password: credential.password });
-    });
-  }
-
-  /** An attempt that had lost its lease may have sealed the password for another port than the one that was recorded. */
-  private async mendCredential(instance: RegisteredInstance): Promise<void> {
-    const { log } = this.parts;
-    if (instance.builtFrom === null || (instance.credentialId ?? null) !== null) return;
-    try {
-      const kept = await this.parts.credentials.get(instance).catch((error: unknown) => {
-        if (error instanceof CredentialFault) return undefined;
-        throw error;
-      });
-      if (!kept)
-        await this.keepCredential(instance, await this.sourceOf({ ...instance, backupId: instance.builtFrom }));
-    } catch (error) {
-      if (this.hold.signal.aborted) throw error;
-      log.warn({ err: error, instance: this.job.id }, 'the password of a built server could not be sealed for it');
-    }
-  }
-
-  /** The instance that the backup was taken of, if it is of the same account: its password goes to no other. */
-  private async sourceOf({
-    accountId,
-    backupId,
-  }: Pick<InstanceToBuild, 'accountId' | 'backupId'>): Promise<RegisteredInstance | undefined> {
-    const backup = await this.ledger.stateOf(backupDecider, backupId);
-    if (!('request' in backup)) return undefined;
-    const source = await this.ledger.stateOf(instanceDecider, backup.request.instanceId);
-    return source.is === 'registered' && source.accountId === accountId ? source : undefined;
   }
 }
