@@ -3,10 +3,9 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { SystemClock } from '@strongroom/runtime';
 import { openVaults, type Vault } from '@strongroom/vault';
-import { patience } from '../../../test/services/patience.js';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
 import type { BackupOptions, EngineBackup } from './engine.js';
 import { EngineFault } from './engine-fault.js';
@@ -57,7 +56,10 @@ describe('a backup', () => {
     await mkdir(join(folder, 'ORD'));
     vault = openVaults(new Map([['ORD', pathToFileURL(join(folder, 'ORD'))]])).of('ORD');
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(async () => {
+    jest.useRealTimers();
+    await rm(folder, { recursive: true, force: true });
+  });
 
   function store(engine: EndlessEngine, limits: Partial<BackupLimits>) {
     const { instanceId } = target;
@@ -116,6 +118,7 @@ describe('a backup', () => {
   it('may be as slow as its vault: only the waiting for the server counts', async () => {
     const limits = { ...usualLimits, averageMs: 100, leastBytesPerSecond: 1_000_000 };
     let nowMs = 0;
+    jest.useFakeTimers();
     const budget = new BackupBudget(limits, () => nowMs);
     budget.begun(null);
     async function* server() {
@@ -124,10 +127,11 @@ describe('a backup', () => {
         yield Buffer.alloc(10_000);
       }
     }
-    // The vault takes a second for each chunk.
-    for await (const _ of budget.counted(server())) nowMs += 1_000;
-    const looks = new Promise((resolve) => setTimeout(resolve, 120 * patience));
-    await looks;
+    // The vault takes a second for each chunk, and the average is looked at meanwhile.
+    for await (const _ of budget.counted(server())) {
+      nowMs += 1_000;
+      jest.advanceTimersByTime(limits.averageMs);
+    }
     expect(budget.fault).toBeUndefined();
     budget.close();
   });

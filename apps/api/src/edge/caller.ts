@@ -42,10 +42,10 @@ export function mustHave(caller: Caller, right: Right, what: string): void {
   if (!caller.may(right)) throw withoutRight([right], what);
 }
 
-/** The answer to who lacks a right. @param any the rights of which one would do */
-export function withoutRight(any: readonly Right[], what: string): HttpFault {
-  const message = `${what}: the token's roles do not have the right ${any.join(' or ')}.`;
-  return new HttpFault('forbidden', message, {}, undefined, { because: 'missing-right', rights: any });
+/** The answer to who lacks a right. @param rights those of which one would do */
+export function withoutRight(rights: readonly Right[], what: string): HttpFault {
+  const message = `${what}: the token's roles do not have the right ${rights.join(' or ')}.`;
+  return new HttpFault('forbidden', message, {}, undefined, { because: 'missing-right', rights });
 }
 
 /** Whether what belongs to the instance can be reached. */
