@@ -1,10 +1,10 @@
 /** Writes, digests and parses the bytes that a vault keeps as a backup's manifest. */
 import { createHash } from 'node:crypto';
-import { manifestObjectName, messageOf, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
-import { z } from 'zod';
+import { manifestObjectName, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
 import { parseShallow } from './shallow-json.js';
 import type { SealedManifest } from './vault.js';
 import { VaultFault } from './vault-fault.js';
+import { whyUnparsed } from './why-unparsed.js';
 
 export function manifestBytes(manifest: VaultManifest): Buffer {
   return Buffer.from(`${JSON.stringify(vaultManifest.parse(manifest), null, 2)}\n`);
@@ -30,7 +30,7 @@ export function parseManifest(
     return { manifest, bytes, sha256 };
   } catch (error) {
     if (sha256 === sealedSha256) throw newer(backupId, region, error);
-    const why = messageOf(error);
+    const why = whyUnparsed(error);
     throw new VaultFault(
       'manifest-invalid',
       region,
@@ -41,11 +41,7 @@ export function parseManifest(
 }
 
 function newer(backupId: string, region: string, cause: unknown): VaultFault {
-  const why =
-    cause instanceof z.ZodError
-      ? cause.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
-      : messageOf(cause);
-  const message = `Backup ${backupId} in the vault of ${region} was made by a newer version of Strongroom, and this version can't read it (${why}). Upgrade Strongroom here, and try again. The backup stays as it is.`;
+  const message = `Backup ${backupId} in the vault of ${region} was made by a newer version of Strongroom, and this version can't read it (${whyUnparsed(cause)}). Upgrade Strongroom here, and try again. The backup stays as it is.`;
   return new VaultFault('manifest-newer', region, message, { cause });
 }
 

@@ -10,12 +10,14 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { basename, join } from 'node:path';
-import { manifestObjectName, messageOf, sha256Hex, uuid } from '@strongroom/contracts';
+import { manifestObjectName, sha256Hex, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
 import { codeOf } from '../error-code.js';
 import { parseShallow } from '../shallow-json.js';
 import { VaultFault } from '../vault-fault.js';
+import { whyUnparsed } from '../why-unparsed.js';
 import { isWithoutLinks, noLinks } from './file-system-trial.js';
+import { StrangeEntry } from './vault-files.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** Where an older version stored a backup: in the backup's folder itself. */
@@ -97,7 +99,7 @@ export class BackupStates {
       const seq = highestOf(names);
       if (seq === 0) return { seq, names, state: await this.withoutState(backupId, folder) };
       try {
-        const bytes = await this.root.files.readFile(join(folder, nameOf(seq)));
+        const bytes = await strangeAs(Buffer.alloc(0), this.root.files.readFile(join(folder, nameOf(seq))));
         return { seq, names, state: await parse(bytes, names) };
       } catch (error) {
         // The state was passed and removed between the two looks. A network file system may use the other code.
@@ -183,14 +185,8 @@ export class BackupStates {
     const newest = Math.max(0, ...opened.map((each) => each.attempt));
     const guess = { format: 'strongroom-state/1' as const, change: backupId, attempt: newest };
     for (const { place, attempt } of [...opened, ...old]) {
-      const manifest = this.root.files.access(join(folder, place, manifestObjectName), constants.F_OK);
-      if (
-        await absentAs(
-          false,
-          manifest.then(() => true),
-        )
-      )
-        return { ...guess, sealed: { attempt, place } };
+      const manifest = this.root.files.access(join(folder, place, manifestObjectName), constants.F_OK).then(() => true);
+      if (await strangeAs(false, absentAs(false, manifest))) return { ...guess, sealed: { attempt, place } };
     }
     return guess;
   }
@@ -208,7 +204,7 @@ export class BackupStates {
       return backupState.parse(parseShallow(bytes));
     } catch (cause) {
       const { region } = this.root;
-      const why = messageOf(cause);
+      const why = whyUnparsed(cause);
       throw new VaultFault(
         'manifest-invalid',
         region,
@@ -272,4 +268,14 @@ function seqOfState(name: string): number {
 
 function highestOf(names: readonly string[]): number {
   return names.reduce((highest, name) => Math.max(highest, seqOfState(name)), 0);
+}
+
+/** What an operation finds; `value` where something lies that no vault has. It can't be read, and counts as unreadable. */
+async function strangeAs<T>(value: T, found: Promise<T>): Promise<T> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof StrangeEntry) return value;
+    throw error;
+  }
 }

@@ -1,18 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import {
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -287,11 +275,22 @@ class FullDisk extends VaultFiles {
   }
 }
 
+/** A disk that gives some files back no more. */
+class BadDisk extends VaultFiles {
+  readonly bad = new Set<string>();
+
+  protected override step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
+    if (operation !== 'read' || !this.bad.has(path)) return perform();
+    return Promise.reject(Object.assign(new Error('EIO: made up'), { code: 'EIO' }));
+  }
+}
+
 async function directoryScene(region: string): Promise<VaultScene> {
   const folder = await mkdtemp(join(tmpdir(), 'strongroom-vault-'));
   const root = join(folder, 'root');
   await mkdir(root);
-  const vault = new DirectoryVault(region, root);
+  const files = new BadDisk();
+  const vault = new DirectoryVault(region, root, new VaultRoot(region, root, files));
   const path = async (backupId: string, name: string) => join(root, (await vault.locationOf(backupId)) ?? '', name);
   const leftovers = () => unsealedPlaces(root, vault);
   return {
@@ -314,11 +313,7 @@ async function directoryScene(region: string): Promise<VaultScene> {
       await writeFile(state, sealed);
     },
     addStranger: async (backupId, name = 'stranger') => writeFile(await path(backupId, name), ''),
-    async breakEmpty(backupId) {
-      // The link looks like an empty file, but reading fails: the first page of a process can't be read.
-      await rm(await path(backupId, 'empty.zst'));
-      await symlink('/proc/self/mem', await path(backupId, 'empty.zst'));
-    },
+    breakEmpty: async (backupId) => void files.bad.add(await path(backupId, 'empty.zst')),
     leftovers,
     takeAway: () => rename(root, `${root}.away`),
     bringBack: () => rename(`${root}.away`, root),

@@ -68,6 +68,9 @@ export class Places {
   async removePlace(path: string, before?: Date): Promise<number | undefined> {
     const { files } = this.root;
     if (before && (await this.changedAt(path)) >= before) return undefined;
+    const found = await absentAs<Stats | undefined>(undefined, files.stat(path));
+    // Whoever may write to the disk could have put a link there, and nothing behind it is ours.
+    if (found && !found.isDirectory()) return this.removeFile(path);
     let bytes = 0;
     let idleTries = 0;
     for (;;) {
@@ -98,9 +101,10 @@ export class Places {
   /** When something was last written in a folder, by the file system's clock. */
   private async changedAt(path: string): Promise<Date> {
     const { files } = this.root;
-    const paths = [path, ...(await absentAs<string[]>([], files.list(path))).map((name) => join(path, name))];
+    const place = await absentAs<Stats | undefined>(undefined, files.stat(path));
+    const names = place?.isDirectory() ? await absentAs<string[]>([], files.list(path)) : [];
     let newest = new Date(0);
-    for (const each of paths) {
+    for (const each of [path, ...names.map((name) => join(path, name))]) {
       const found = await absentAs<Stats | undefined>(undefined, files.stat(each));
       if (found && found.mtime > newest) newest = found.mtime;
     }

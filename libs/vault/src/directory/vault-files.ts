@@ -1,16 +1,39 @@
 /**
  * Every operation of a directory vault on the file system. Each goes through `step`, so that a test can let the disk hang,
- * fail or answer late at any of them.
+ * fail or answer late at any of them. None follows a symbolic link below the vault's folder: whoever may write to its disk could
+ * otherwise lead us into another vault, or anywhere on this host.
  */
 
-import { constants, createReadStream, type Stats } from 'node:fs';
-import { access, type FileHandle, link, mkdir, open, readdir, rm, rmdir, stat, statfs, unlink } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import {
+  access,
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  realpath,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { syncFolder } from '../sync-folder.js';
 import { Turns } from './turns.js';
 
 /** The manifest of a backup of ten thousand objects has a few megabytes. What a vault keeps of itself is smaller. */
 const mostOfFile = 33_554_432;
+
+/** A folder of ours has a name for each backup in a part of the vault. Another one would take all memory when it is listed. */
+const mostNames = 1_000_000;
+const listedAtOnce = 1_024;
+
+/** Something lies in a vault that a vault never has. */
+export class StrangeEntry extends Error {}
 
 type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
 
@@ -44,13 +67,25 @@ export class OpenFile {
 
 export class VaultFiles {
   private readonly turns: Turns;
+  private top: string | undefined;
+  /** Where that is when every link on the way to it was followed. */
+  private realTop = '';
 
   /**
    * @param mostAtATime how many operations may be under way. Each keeps one of Node's threads, and one that hangs keeps it
    *   for as long as it hangs
+   * @param mostNames how many entries a folder may have
    */
-  constructor(mostAtATime = Number.POSITIVE_INFINITY) {
+  constructor(
+    mostAtATime = Number.POSITIVE_INFINITY,
+    private readonly most = mostNames,
+  ) {
     this.turns = new Turns(mostAtATime);
+  }
+
+  /** From now on no link is followed below this folder. It may itself be one, which its operator has made. */
+  keepWithin(top: string): void {
+    this.top = top;
   }
 
   protected step<T>(_operation: string, _path: string, perform: () => Promise<T>): Promise<T> {
@@ -59,13 +94,18 @@ export class VaultFiles {
 
   /** @param flags `r` reads a file, `wx` makes a file that is not there yet */
   async open(path: string, flags: 'r' | 'wx'): Promise<OpenFile> {
-    const file = await this.step(flags === 'r' ? 'open' : 'create', path, () => open(path, flags, 0o600));
+    const file = await this.within(flags === 'r' ? 'open' : 'create', path, () =>
+      flags === 'r' ? this.opened(path) : open(path, flags, 0o600),
+    );
     return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform));
   }
 
   /** Reads a small file. What is longer than any of ours is cut off, and can't be parsed then. */
   readFile(path: string): Promise<Buffer> {
-    return this.step('read', path, () => buffer(createReadStream(path, { end: mostOfFile - 1 })));
+    return this.within('read', path, async () => {
+      const file = await this.opened(path);
+      return buffer(file.createReadStream({ end: mostOfFile - 1 }));
+    });
   }
 
   /** Makes a file that is not there yet. All of it is on the disk when this returns. */
@@ -81,36 +121,45 @@ export class VaultFiles {
 
   /** Gives a file a second name, which must not be taken yet. */
   link(path: string, name: string): Promise<void> {
-    return this.step('link', name, () => link(path, name));
+    return this.within('link', name, () => link(path, name));
   }
 
   makeFolder(path: string): Promise<void> {
-    return this.step('mkdir', path, () => mkdir(path, { mode: 0o700 }));
+    return this.within('mkdir', path, () => mkdir(path, { mode: 0o700 }));
   }
 
   list(path: string): Promise<string[]> {
-    return this.step('list', path, () => readdir(path));
+    return this.within('list', path, async () => {
+      await this.refuseLinksTo(path);
+      const names: string[] = [];
+      for await (const { name } of await opendir(path, { bufferSize: listedAtOnce })) {
+        if (names.length >= this.most) throw new StrangeEntry(`${path} has more than ${this.most} entries`);
+        names.push(name);
+      }
+      return names;
+    });
   }
 
+  /** What lies there. A symbolic link is neither a file nor a folder. */
   stat(path: string): Promise<Stats> {
-    return this.step('stat', path, () => stat(path));
+    return this.within('stat', path, () => (path === this.top ? stat(path) : lstat(path)));
   }
 
   access(path: string, mode: number): Promise<void> {
-    return this.step('access', path, () => access(path, mode));
+    return this.within('access', path, () => access(path, mode));
   }
 
   unlink(path: string): Promise<void> {
-    return this.step('unlink', path, () => unlink(path));
+    return this.within('unlink', path, () => unlink(path));
   }
 
   removeEmptyFolder(path: string): Promise<void> {
-    return this.step('rmdir', path, () => rmdir(path));
+    return this.within('rmdir', path, () => rmdir(path));
   }
 
   /** Removes a file, or a folder with everything in it. */
   removeTree(path: string): Promise<void> {
-    return this.step('remove', path, () => rm(path, { recursive: true, force: true }));
+    return this.within('remove', path, () => rm(path, { recursive: true, force: true }));
   }
 
   /** How many bytes this process may still write there. */
@@ -134,5 +183,33 @@ export class VaultFiles {
           () => false,
         ),
     });
+  }
+
+  private within<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
+    return this.step(operation, path, async () => {
+      if (path !== this.top) await this.refuseLinksTo(dirname(path));
+      return perform();
+    });
+  }
+
+  /** @throws {StrangeEntry} when a link leads to the folder */
+  private async refuseLinksTo(folder: string): Promise<void> {
+    const { top } = this;
+    if (top === undefined || folder === top) return;
+    const found = await realpath(folder);
+    if (found === join(this.realTop, relative(top, folder))) return;
+    // It is asked for again: its operator may have put another disk there.
+    this.realTop = await realpath(top);
+    if (found !== join(this.realTop, relative(top, folder))) {
+      throw new StrangeEntry(`${folder} is, or lies behind, a symbolic link`);
+    }
+  }
+
+  /** Opens a file or a folder. To open anything else could wait for ever, or do something. */
+  private async opened(path: string): Promise<FileHandle> {
+    if (this.top === undefined || path === this.top) return open(path, 'r');
+    const found = await lstat(path);
+    if (found.isFile() || found.isDirectory()) return open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    throw new StrangeEntry(`${path} is neither a file nor a folder`);
   }
 }

@@ -4,12 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { instant, messageOf, regionName, uuid } from '@strongroom/contracts';
+import { instant, regionName, uuid } from '@strongroom/contracts';
 import { z } from 'zod';
 import { codeOf } from '../error-code.js';
 import { parseShallow } from '../shallow-json.js';
 import type { VaultIdentity, VaultMemory } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
+import { whyUnparsed } from '../why-unparsed.js';
 import { tryFileSystem } from './file-system-trial.js';
 import { absentAs, isFull, type VaultRoot } from './vault-root.js';
 
@@ -79,7 +80,7 @@ export class VaultMarker {
     try {
       return marker.parse(parseShallow(bytes));
     } catch (error) {
-      const why = messageOf(error);
+      const why = whyUnparsed(error);
       throw this.misconfigured(`has a ${markerName} in ${this.root.path} that can't be used: ${why}`);
     }
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { messageOf } from '@strongroom/contracts';
 import { codeOf } from '../error-code.js';
 import { VaultFault } from '../vault-fault.js';
-import { VaultFiles } from './vault-files.js';
+import { StrangeEntry, VaultFiles } from './vault-files.js';
 
 /** Larger pieces fall out of the processor's cache, and are copied and hashed more slowly. */
 export const chunkBytes = 131_072;
@@ -21,7 +21,9 @@ export class VaultRoot {
     readonly region: string,
     readonly path: string,
     readonly files = new VaultFiles(),
-  ) {}
+  ) {
+    files.keepWithin(path);
+  }
 
   /** Where versions without state objects kept what was not sealed yet. */
   get partials(): string {
@@ -88,6 +90,12 @@ export class VaultRoot {
       const message = `The vault of ${region} (${path}) is full: it could not ${what}. Make room in it, or remove backups that are not needed.`;
       const told = `The vault of ${region} is full.`;
       return new VaultFault('vault-full', region, message, { cause: error, told });
+    }
+    if (error instanceof StrangeEntry || codeOf(error) === 'ELOOP') {
+      const why = messageOf(error);
+      const message = `The vault of ${region} could not ${what}: ${why}, which no vault has below its folder. See who writes to its disk. Remove it, or put what it should be in its place.`;
+      const told = `What lies in the vault of ${region} is not what was stored there.`;
+      return new VaultFault('object-altered', region, message, { cause: error, told });
     }
     const told = `The vault of ${region} could not be used.`;
     const notThere = await this.whyNotThere();
