@@ -38,12 +38,15 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   retryMs: number;
   /** After this many failed attempts a copy is given up. */
   mostAttempts: number;
+  /** How long an attempt at a copy may take, in milliseconds. */
+  longestCopyMs: number;
 }
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
+    leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
     log,
   });
@@ -71,6 +74,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     group: groupOf(config),
     retryMs: config.copyRetryMs,
     mostAttempts: config.maxCopyAttempts,
+    longestCopyMs: config.longestCopyMs,
     backups: new Backups(dataSource),
     copies,
     unfinished: new Unfinished(dataSource),

@@ -44,6 +44,8 @@ describe('the configuration', () => {
       engineMemoryBytes: 536_870_912,
       restoreConcurrency: 2,
       longestRestoreMs: 172_800_000,
+      leastVaultBytesPerSecond: 16_384,
+      longestCopyMs: 604_800_000,
       backupLimits: {
         longestMs: 172_800_000,
         leastBytesPerSecond: 16_384,

@@ -126,6 +126,9 @@ export interface AppConfig {
   copyConcurrency: number;
   copyRetryMs: number;
   copyStallMs: number;
+  /** What a vault must give or take in a second. */
+  leastVaultBytesPerSecond: number;
+  longestCopyMs: number;
   sweepGraceMs: number;
   /** What is left free on the disks that backups are written to. */
   freeSpaceReserveBytes: number;
@@ -243,6 +246,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyConcurrency: given.value(work.copyConcurrency),
     copyRetryMs: given.value(work.copyRetry),
     copyStallMs: given.value(work.copyStall),
+    leastVaultBytesPerSecond: given.value(work.slowestVault) * 1_024,
+    longestCopyMs: given.value(work.longestCopy),
     sweepGraceMs: given.value(regions.sweepGrace),
     freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),

@@ -1,5 +1,6 @@
 /** What every app runs on: configuration, clock, ids, logs, metrics, health, leased jobs, work loops, start and end. */
 export * from './addresses.js';
+export { afterMs } from './after-ms.js';
 export * from './app-work.js';
 export * from './bootstrap.js';
 export * from './clock.js';

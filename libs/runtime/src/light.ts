@@ -1,3 +1,7 @@
 /** What of this library the command line, the engines and the vaults use. It loads no framework. */
 export * from './addresses.js';
+export { afterMs } from './after-ms.js';
 export { placeOfDatabase, whyNotVerified } from './database-url.js';
+export type { Setting } from './settings/setting.js';
+export { freeSpaceReserve } from './settings/vaults.js';
+export { engineMemory } from './settings/work.js';

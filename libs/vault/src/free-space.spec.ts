@@ -8,6 +8,7 @@ import { PassingVault } from '../../../test/vaults/passing-vault.js';
 import { storeSample } from '../fixtures/sample-backup.js';
 import { copyBackup } from './copy-backup.js';
 import { DirectoryVault } from './directory/directory-vault.js';
+import { TooLargeForRoom } from './free-space.js';
 import type { Vault } from './vault.js';
 import { watched } from './watched-vault.js';
 
@@ -55,6 +56,7 @@ describe('a disk that keeps some space free', () => {
       retryable: true,
       message: expect.stringContaining('9 MiB are free'),
     });
+    expect(error).not.toBeInstanceOf(TooLargeForRoom);
     expect(faultOf(error).message).toBe('The vault of DFW has no room for it.');
     expect(taken.bytes).toBeLessThanOrEqual(mib);
     await upload.discard();
@@ -76,6 +78,8 @@ describe('a disk that keeps some space free', () => {
       const expectedSha256 = createHash('sha256').update(manifestBytes).digest('hex');
       const asked = { from, backupId: id, attempt: 1, expectedSha256, signal: new AbortController().signal };
       const full = copyBackup({ ...asked, to: keeping(10 * mib + 1) });
+      // What is smaller may fit there.
+      await expect(full).rejects.toBeInstanceOf(TooLargeForRoom);
       await expect(full).rejects.toMatchObject({
         code: 'vault-full',
         message: expect.stringContaining('are to be written'),

@@ -5,6 +5,9 @@
 import type { Vault } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
+/** There is room, and not for as much as is to be written. What is smaller may fit. */
+export class TooLargeForRoom extends VaultFault {}
+
 /** So many bytes are written between two looks at the disk. */
 const lookEachBytes = 16_777_216;
 
@@ -22,7 +25,8 @@ export class FreeSpace {
     const { region } = this.vault;
     const room = `${inMib(roomBytes)} MiB are free`;
     const needed = bytes > 0 ? `${inMib(bytes)} MiB are to be written, and ` : '';
-    throw new VaultFault(
+    const Full = roomBytes >= this.reserveBytes ? TooLargeForRoom : VaultFault;
+    throw new Full(
       'vault-full',
       region,
       `The vault of ${region} has no room: ${room}, ${needed}${inMib(this.reserveBytes)} MiB stay free (STRONGROOM_FREE_SPACE_RESERVE_MIB). Make room in it, or remove backups that are not needed.`,

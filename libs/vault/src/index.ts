@@ -4,6 +4,7 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
+export { TooLargeForRoom } from './free-space.js';
 export { keepFor } from './keep-for.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';

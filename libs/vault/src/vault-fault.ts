@@ -16,6 +16,8 @@ export const vaultFaultCodes = {
   'object-unreadable': true,
   /** Another attempt has taken the place of this one. */
   'upload-superseded': false,
+  /** A copy takes longer than the operator allows. */
+  'copy-limit-reached': false,
   /** The store keeps the backup until a time, from everybody. It can be removed after that. */
   'object-locked': true,
   /** The manifest can't be parsed. */

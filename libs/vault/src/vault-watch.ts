@@ -1,6 +1,7 @@
 /**
- * Ends the waiting for a vault that hangs. Nothing can cancel an operation of a file system: it keeps one of Node's threads until
- * it comes back. Until then the vault is probed before anything else is begun there, and nothing is begun on the same backup.
+ * Ends the waiting for a vault that hangs, or that gives or takes a little now and then. Nothing can cancel an operation of a file
+ * system: it keeps one of Node's threads until it comes back. Until then the vault is probed before anything else is begun there, and
+ * nothing is begun on the same backup.
  */
 import type { Logger } from '@strongroom/runtime';
 import type { Vault } from './vault.js';
@@ -11,6 +12,8 @@ export interface WatchOptions {
   limitMs?: number | undefined;
   /** How long an operation that is told to end may take before it counts as hanging. Default: five seconds. */
   graceMs?: number | undefined;
+  /** What a vault must give or take in a second, as the average over `limitMs` of waiting for it. Default: nothing. */
+  leastBytesPerSecond?: number | undefined;
   /** What stays free on its disk. Default: nothing has to. */
   reserveBytes?: number | undefined;
   log?: Pick<Logger, 'error' | 'info'> | undefined;
@@ -37,6 +40,7 @@ export class VaultWatch {
   private readonly region: string;
   readonly limitMs: number;
   readonly graceMs: number;
+  readonly leastBytesPerSecond: number;
   readonly reserveBytes: number;
   /** What was given up and has not come back. */
   private readonly hanging = new Set<Doing>();
@@ -49,6 +53,7 @@ export class VaultWatch {
     this.region = vault.region;
     this.limitMs = options.limitMs ?? usualLimitMs;
     this.graceMs = options.graceMs ?? usualGraceMs;
+    this.leastBytesPerSecond = options.leastBytesPerSecond ?? 0;
     this.reserveBytes = options.reserveBytes ?? 0;
   }
 
@@ -94,6 +99,12 @@ export class VaultWatch {
     return this.fault(`it was to ${what}, and nothing has moved for ${ms / 1_000} s`);
   }
 
+  tooSlow({ what }: Doing, bytesPerSecond: number): VaultFault {
+    const seconds = this.limitMs / 1_000;
+    const message = `The vault of ${this.region} is too slow: it was to ${what}, and moved ${Math.round(bytesPerSecond)} bytes a second over ${seconds} s; it must move ${this.leastBytesPerSecond} (STRONGROOM_VAULT_LEAST_KIB_PER_SECOND). See whether its disk or the network is slow.`;
+    return new VaultFault('vault-unavailable', this.region, message);
+  }
+
   private async refuseWhileHanging({ what, backupId, isProbe }: Doing): Promise<void> {
     for (const doing of this.hanging) {
       const isTheSame = doing.what === what || (backupId !== undefined && doing.backupId === backupId);
@@ -118,6 +129,10 @@ export class Operation {
   private pending: Promise<unknown> = Promise.resolve();
   private reject: ((reason: unknown) => void) | undefined;
   private failure: { reason: unknown } | undefined;
+  /** What has moved, and how long the vault was waited for, since the last average. */
+  private movedBytes = 0;
+  private waitedMs = 0;
+  private waitingSince = performance.now();
 
   constructor(
     private readonly watch: VaultWatch,
@@ -139,17 +154,26 @@ export class Operation {
     return this.failure !== undefined;
   }
 
-  /** Something has moved in the vault. */
-  readonly moved = (): void => {
+  /** So many bytes have moved in the vault. The operation is to end when they were too few. */
+  readonly moved = (bytes: number): void => {
     this.timer.refresh();
+    this.movedBytes += bytes;
+    this.count();
+    if (this.waitedMs < this.watch.limitMs) return;
+    const bytesPerSecond = this.movedBytes / (this.waitedMs / 1_000);
+    this.movedBytes = 0;
+    this.waitedMs = 0;
+    if (bytesPerSecond < this.watch.leastBytesPerSecond) this.stop(this.watch.tooSlow(this.doing, bytesPerSecond));
   };
 
   /** From now on somebody else is waited for than the vault. */
   pause(): void {
+    this.count();
     this.isPaused = true;
   }
 
   resume(): void {
+    this.count();
     this.isPaused = false;
     this.timer.refresh();
   }
@@ -174,6 +198,12 @@ export class Operation {
     const aborted = this.doing.signals.find((signal) => signal?.aborted);
     if (aborted) this.stop(aborted.reason);
   };
+
+  private count(): void {
+    const now = performance.now();
+    if (!this.isPaused) this.waitedMs += now - this.waitingSince;
+    this.waitingSince = now;
+  }
 
   private expire(): void {
     if (!this.isPaused) this.stop(this.watch.stalled(this.doing, this.limitMs));

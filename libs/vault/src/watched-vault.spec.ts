@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
 import { patience } from '../../../test/services/patience.js';
+import { DrippingVault } from '../../../test/vaults/dripping-vault.js';
 import { HangingVault, type Verb } from '../../../test/vaults/hanging-vault.js';
 import { readSlowly, slowSource } from '../../../test/vaults/slow-streams.js';
 import { chunksOf, heldOf, listOf, putSample, storeSample } from '../fixtures/sample-backup.js';
@@ -157,7 +158,7 @@ describe('a vault that hangs', () => {
   });
 
   it('is not to blame for a source that is slow, nor for a slow reader', async () => {
-    const vault = watched(real, { limitMs: 1_500, graceMs: 100 });
+    const vault = watched(real, { limitMs: 1_500, graceMs: 100, leastBytesPerSecond: 10_000 });
     const backupId = '01a215ed-2e1e-7057-ba0a-a76da3483220';
     const upload = await vault.begin(backupId, 1);
     expect(await upload.put('base.tar.zst', slowSource(Buffer.from('rows'), 2_000))).toMatchObject({ sizeBytes: 4 });
@@ -180,6 +181,44 @@ describe('a vault that hangs', () => {
     const vaults = new Vaults(new Map([['DFW', inWhich(['identify'])]]));
     await vaults.identify(log);
     expect(told.join('')).toContain('the vault of DFW is away');
+  });
+});
+
+describe('a vault that gives and takes a little now and then', () => {
+  const options = { limitMs: 200 * patience, graceMs: 100, leastBytesPerSecond: 100_000 };
+  const isSlow = {
+    code: 'vault-unavailable',
+    region: 'DFW',
+    retryable: true,
+    message: expect.stringMatching(/too slow.*STRONGROOM_VAULT_LEAST_KIB_PER_SECOND/),
+  };
+  const inSmall = (count: number) => chunksOf(Buffer.alloc(count), 1);
+
+  it.each<[verb: string, use: (vault: Vault, backupId: string) => Promise<unknown>]>([
+    ['read', (vault, backupId) => buffer(vault.read(backupId, 'base.tar.zst'))],
+    ['verify', (vault, backupId) => vault.verify(backupId)],
+    ['put', async (vault, backupId) => (await vault.begin(backupId, 2)).put('base.tar.zst', inSmall(100_000))],
+    [
+      'seal',
+      (vault, backupId) =>
+        storeSample(vault, { backupId, attempt: 2, objects: new Map([['empty.zst', Buffer.alloc(0)]]) }),
+    ],
+  ])('is given up in %s, and says what it must give', async (_, use) => {
+    const { backupId } = await storeSample(real);
+    const vault = watched(new DrippingVault(real, 10), options);
+    await expect(use(vault, backupId)).rejects.toMatchObject(isSlow);
+  });
+
+  it('is waited for where its operator asks for nothing', async () => {
+    const { backupId } = await storeSample(real);
+    const vault = watched(new DrippingVault(real, 10), { ...options, leastBytesPerSecond: 0 });
+    expect(await buffer(vault.read(backupId, 'empty.zst'))).toHaveLength(0);
+    let bytes = 0;
+    for await (const chunk of vault.read(backupId, 'backup_manifest.zst')) {
+      bytes += Buffer.isBuffer(chunk) ? chunk.length : 0;
+      if (bytes > 60 * patience) break;
+    }
+    expect(bytes).toBeGreaterThan(60 * patience);
   });
 });
 

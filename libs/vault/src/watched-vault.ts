@@ -139,8 +139,10 @@ export class WatchedVault extends Vault {
       for (;;) {
         operation.resume();
         const next = await operation.until(items.next());
+        if (Buffer.isBuffer(next.value)) operation.moved(next.value.length);
         operation.pause();
         if (next.done) return;
+        operation.signal.throwIfAborted();
         yield next.value;
       }
     } finally {
@@ -215,6 +217,7 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
     for await (const chunk of source) {
       operation.resume();
       yield chunk;
+      operation.moved(chunk.length);
       operation.signal.throwIfAborted();
       operation.pause();
     }
@@ -225,7 +228,7 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
 
 function telling({ moved }: Operation, progress?: (bytes: number) => void): (bytes: number) => void {
   return (bytes) => {
-    moved();
+    moved(bytes);
     progress?.(bytes);
   };
 }

@@ -92,4 +92,6 @@ export const settings: readonly Setting<unknown>[] = [
   work.copyRetry,
   work.mostCopyAttempts,
   work.copyStall,
+  work.slowestVault,
+  work.longestCopy,
 ];

@@ -81,7 +81,8 @@ export const engineMemory = {
 
 export const restoreConcurrency = {
   name: 'STRONGROOM_RESTORE_CONCURRENCY',
-  meaning: 'How many backups a scheduler restores at a time, for servers that it builds. The others wait.',
+  meaning:
+    'How many backups a scheduler restores at a time, for servers that it builds. The others wait. When there are several, one of them is never of an account that has all the others.',
   form: integer(1, 64),
   usedBy: ['scheduler'],
   default: '2',
@@ -136,4 +137,22 @@ export const copyStall = {
   form: seconds(1, 86_400),
   usedBy: ['scheduler', 'replicator'],
   default: '600',
+} satisfies Setting<number>;
+
+export const slowestVault = {
+  name: 'STRONGROOM_VAULT_LEAST_KIB_PER_SECOND',
+  meaning:
+    'What a vault must give or take at the least, as the average over `STRONGROOM_COPY_STALL_SECONDS` of waiting for it. The work with a slower one ends with `vault-unavailable` and is tried again. With 0 there is no least.',
+  form: integer(0, 1_048_576),
+  usedBy: ['scheduler', 'replicator'],
+  default: '16',
+} satisfies Setting<number>;
+
+export const longestCopy = {
+  name: 'STRONGROOM_COPY_LONGEST_HOURS',
+  meaning:
+    'How long an attempt at a copy may take, with its reading back. It then ends with `copy-limit-reached`, and leaves its place to other copies.',
+  form: wholeTime('hours', 1, 8_760),
+  usedBy: ['replicator'],
+  default: '168',
 } satisfies Setting<number>;

@@ -4,7 +4,7 @@
  */
 import type { Copies } from '@strongroom/read-model';
 import type { Clock, Jobs, Logger } from '@strongroom/runtime';
-import { isOutageOfVault, VaultFault, type Vaults } from '@strongroom/vault';
+import { isOutageOfVault, TooLargeForRoom, VaultFault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 export interface AwayRegionsParts {
@@ -48,11 +48,11 @@ export class AwayRegions {
   }
 
   /**
-   * Tells that something failed because of a region. When the region can be reached nevertheless, only this one copy is in
-   * trouble.
+   * Tells that something failed because of a region. When the region can be reached nevertheless, or has room for others, only this
+   * one copy is in trouble.
    */
   async tell(error: unknown): Promise<void> {
-    if (!(error instanceof VaultFault) || !isOutageOfVault(error.code)) return;
+    if (!(error instanceof VaultFault) || !isOutageOfVault(error.code) || error instanceof TooLargeForRoom) return;
     const { region } = error;
     const isFull = error.code === 'vault-full';
     const fault = isFull ? error : await this.probed(region);

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { heldVerdicts } from '@strongroom/ledger';
 import { SystemClock } from '@strongroom/runtime';
-import { copyBackup, Vaults } from '@strongroom/vault';
+import { copyBackup, type Vault, VaultFault, Vaults } from '@strongroom/vault';
+import { patience } from '../../../../../test/services/patience.js';
+import { DrippingVault } from '../../../../../test/vaults/dripping-vault.js';
 import { LockingVault } from '../../../../../test/vaults/locking-vault.js';
+import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
 
 let world: CopyingWorld;
@@ -84,6 +87,50 @@ describe('a copy', () => {
     expect(await world.typesOf(backup, 'DFW')).toEqual([]);
   });
 
+  it('passes over a source that gives a little now and then, and says of a region that is the only one what it must give', async () => {
+    const backup = await world.backUp('DFW');
+    await world.copied(backup, 'IAD');
+    const real = world.vaults();
+    const slow = { limitMs: 200 * patience, graceMs: 100, leastBytesPerSecond: 100_000 };
+    const replicatorOf = (...regions: string[]) =>
+      world.replicator(
+        new Vaults(
+          new Map(regions.map((each) => [each, each === 'DFW' ? new DrippingVault(real.of(each), 10) : real.of(each)])),
+          slow,
+        ),
+      );
+    await world.requestCopy(backup, 'ORD');
+    await world.attemptBy(replicatorOf('DFW', 'ORD'), backup, 'ORD');
+    expect((await world.eventsOf(backup, 'ORD')).at(-1)).toMatchObject({
+      type: 'CopyAttemptFailed',
+      data: {
+        code: 'vault-unavailable',
+        reason: expect.stringMatching(/vault of DFW is too slow.*STRONGROOM_VAULT_LEAST_KIB_PER_SECOND/),
+      },
+    });
+    await world.attemptBy(replicatorOf('DFW', 'IAD', 'ORD'), backup, 'ORD');
+    expect(await world.isWhole(backup, 'ORD')).toBe(true);
+  }, 60_000);
+
+  it('that takes longer than the operator allows ends with what to look at, and leaves nothing', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'ORD');
+    const real = world.vaults();
+    const vaults = new Vaults(
+      new Map<string, Vault>([
+        ['DFW', new DrippingVault(real.of('DFW'), 10)],
+        ['ORD', real.of('ORD')],
+      ]),
+      { graceMs: 100 },
+    );
+    await world.attemptBy({ ...world.replicator(vaults), longestCopyMs: 300 * patience }, backup, 'ORD');
+    expect((await world.eventsOf(backup, 'ORD')).at(-1)).toMatchObject({
+      type: 'CopyAttemptFailed',
+      data: { code: 'copy-limit-reached', reason: expect.stringContaining('STRONGROOM_COPY_LONGEST_HOURS') },
+    });
+    expect(await real.of('ORD').locationOf(backup.backupId)).toBeUndefined();
+  }, 60_000);
+
   it('waits for a region that is away and may have it, rather than being given up for one that has lost it', async () => {
     const backup = await world.backUp('DFW');
     await world.copied(backup, 'IAD');
@@ -140,12 +187,22 @@ describe('a copy', () => {
 
   it('ends whatever it has to tell, however long that is', async () => {
     const backup = await world.backUp('DFW');
-    const objects = Array.from({ length: 3_000 }, () => ({ name: '/' }));
-    await world.writeManifest(backup, 'DFW', JSON.stringify({ objects }));
+    const real = world.vaults();
+    class TellingVault extends PassingVault {
+      override manifest(): Promise<never> {
+        return Promise.reject(new VaultFault('object-altered', 'DFW', 'It is another. '.repeat(1_000)));
+      }
+    }
+    const vaults = new Vaults(
+      new Map<string, Vault>([
+        ['DFW', new TellingVault(real.of('DFW'))],
+        ['ORD', real.of('ORD')],
+      ]),
+    );
     await world.requestCopy(backup, 'ORD');
-    for (let count = 0; count < 3; count += 1) await world.attempt(backup, 'ORD');
+    for (let count = 0; count < 3; count += 1) await world.attemptBy(world.replicator(vaults), backup, 'ORD');
     const row = await rowOf(backup.backupId, 'ORD');
-    expect(row).toMatchObject({ status: 'FAILED', fault: { code: 'manifest-invalid' } });
+    expect(row).toMatchObject({ status: 'FAILED', fault: { code: 'object-altered' } });
     expect(row?.fault?.reason).toMatch(/^The copy is given up/);
     expect(row?.fault?.reason).toHaveLength(2_000);
   });

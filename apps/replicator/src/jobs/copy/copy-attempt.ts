@@ -37,6 +37,7 @@ import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import type { AwayRegions } from './away-regions.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
 import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
+import { withinLongest } from './copy-limit.js';
 import { CopySources } from './copy-sources.js';
 
 export interface CopyAttemptParts extends LeasedLedgerParts {
@@ -51,6 +52,8 @@ export interface CopyAttemptParts extends LeasedLedgerParts {
   retryMs: number;
   /** After this many failed attempts the copy is given up. Those in an outage of the region do not count. */
   mostAttempts: number;
+  /** How long an attempt may take, in milliseconds. Default: as long as it needs. */
+  longestCopyMs?: number;
 }
 
 type RequestedCopy = Exclude<CopyState, { is: 'absent' }>;
@@ -190,13 +193,16 @@ export class CopyAttempt {
 
   private async bring(toMake: ToMake): Promise<Performed> {
     const { parts, hold } = this;
-    const { copy, backup, ledger } = toMake;
+    const { copy, backup, ledger, attemptInVault } = toMake;
+    const { request } = copy;
     const startedAt = parts.clock.now();
-    const sources = new CopySources(parts, { copy, backup }, ledger, hold.signal);
     try {
-      const away = parts.away.faultOf(copy.request.region);
+      const away = parts.away.faultOf(request.region);
       if (away) throw away;
-      const made = await new CopyBytes(parts, copy.request, hold).bring(sources, backup, toMake.attemptInVault);
+      const made = await withinLongest(hold, { ...request, longestMs: parts.longestCopyMs }, (limited) => {
+        const sources = new CopySources(parts, { copy, backup }, ledger, limited.signal);
+        return new CopyBytes(parts, request, limited).bring(sources, backup, attemptInVault);
+      });
       await this.keep(copy);
       return await this.complete(toMake, made, startedAt);
     } catch (error) {
@@ -295,7 +301,11 @@ export class CopyAttempt {
   /** Reads a completed copy back. When it is not whole, the region is owed it again. */
   private async check(asked: Asked): Promise<Performed> {
     try {
-      const found = await new CopyBytes(this.parts, asked.copy.request, this.hold).readBack();
+      const { request } = asked.copy;
+      const { longestCopyMs: longestMs } = this.parts;
+      const found = await withinLongest(this.hold, { ...request, longestMs }, (limited) =>
+        new CopyBytes(this.parts, request, limited).readBack(),
+      );
       return await this.tellChecked(asked, found instanceof VaultFault ? found : undefined);
     } catch (error) {
       if (this.hold.signal.aborted || !(error instanceof VaultFault)) throw error;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventData } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import type { Clock, Performed } from '@strongroom/runtime';
-import { type Vault, VaultFault, Vaults } from '@strongroom/vault';
+import { type SealedManifest, type Vault, VaultFault, Vaults } from '@strongroom/vault';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
 
@@ -174,6 +174,41 @@ describe('a copy that is owed to a region whose vault is full for a day', () => 
     await passing.look();
     for (const backup of backups) expect(await passing.attempt(backup)).toBe('finished');
   }, 120_000);
+});
+
+describe('a copy that is too large for the room of its region', () => {
+  it('waits alone: smaller copies of other accounts are made meanwhile', async () => {
+    const [large, small] = (await owed(2)) as [Backup, Backup];
+    const mib = 1_048_576;
+    const real = world.vaults();
+    /** A disk that has less room than the manifest of the large one asks for. */
+    class SmallRoom extends PassingVault {
+      override async roomBytes(): Promise<number> {
+        return 3 * mib;
+      }
+    }
+    class LargeBackup extends PassingVault {
+      override async manifest(backupId: string): Promise<SealedManifest | undefined> {
+        const sealed = await super.manifest(backupId);
+        if (!sealed || backupId !== large.backupId) return sealed;
+        const objects = sealed.manifest.objects.map((object) => ({ ...object, sizeBytes: 500 * mib }));
+        return { ...sealed, manifest: { ...sealed.manifest, objects } };
+      }
+    }
+    const vaults = new Vaults(
+      new Map<string, Vault>([
+        ['DFW', new LargeBackup(real.of('DFW'))],
+        ['IAD', new SmallRoom(real.of('IAD'))],
+      ]),
+      { reserveBytes: mib },
+    );
+    const passing = new Day(vaults, [large, small]);
+    await passing.pass(day / 4);
+    const told = await world.eventsOf(large, 'IAD');
+    expect(told.at(-1)).toMatchObject({ type: 'CopyAttemptFailed', data: { code: 'vault-full' } });
+    expect(told.length).toBeLessThan(2 * 20);
+    expect(await world.typesOf(small, 'IAD')).toEqual(['CopyRequested', 'CopyStarted', 'CopyCompleted']);
+  }, 60_000);
 });
 
 describe('a copy whose region can be reached and that can not be made all the same', () => {
