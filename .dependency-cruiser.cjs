@@ -37,6 +37,8 @@ const forTests = [
 const beforeAll = '^libs/runtime/src/free-this-process\\.ts$';
 /** What must load no framework takes this door of libs/runtime. */
 const light = '^libs/runtime/src/light\\.ts$';
+/** Takes and restores backups in the process that calls it, which is for tests. */
+const inThisProcess = '^libs/engines/src/in-this-process\\.ts$';
 
 const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'datastores', 'events']);
 
@@ -78,7 +80,10 @@ module.exports = {
       comment: "Another library is reached through its index.ts, as '@strongroom/<library>', never past it.",
       severity: 'error',
       from: { path: '^(?:libs|apps)/([^/]+)/|^(?:test|bench)/' },
-      to: { path: '^libs/([^/]+)/', pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$', beforeAll, light] },
+      to: {
+        path: '^libs/([^/]+)/',
+        pathNot: ['^libs/$1/', '^libs/[^/]+/src/index\\.ts$', beforeAll, light, inThisProcess],
+      },
     },
     {
       name: 'apps-stand-alone',
@@ -131,6 +136,14 @@ module.exports = {
       severity: 'error',
       from: { path: '^apps/', pathNot: [tests, '^apps/stack/'] },
       to: { path: '^libs/(local-services|server-processes)/' },
+    },
+    {
+      name: 'backups-are-read-apart',
+      comment:
+        'What takes or restores a backup reads the bytes of a stranger, and does so in a process of its own: EnginesApart.',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: tests },
+      to: { path: inThisProcess },
     },
     {
       name: 'the-command-line-starts-fast',

@@ -42,7 +42,9 @@ const files: Record<string, string> = {
   'apps/api/src/copies/resource.ts': `import 'zod'; export const of = 1;`,
   'apps/api/src/copies/routes.ts': `import { command } from '../backups/commands.js'; export const route = command;`,
   'apps/api/src/edge/parse.ts': `import { of } from '../copies/resource.js'; export const parse = of;`,
-  'apps/scheduler/src/hand.ts': `import { vault } from '@strongroom/vault'; export const hand = vault;`,
+  'apps/scheduler/src/hand.ts': `import { vault } from '@strongroom/vault'; import { whole } from '@strongroom/engines/in-this-process'; export const hand = [vault, whole];`,
+  'libs/engines/src/in-this-process.ts': `import 'zod'; export const whole = 1;`,
+  'apps/scheduler/src/hand.spec.ts': `import { whole } from '@strongroom/engines/in-this-process'; whole.toString();`,
   'test/services/start.ts': `import '@strongroom/database'; export const start = 1;`,
 };
 
@@ -66,6 +68,7 @@ const forbidden = [
   'the-edge-knows-no-noun: apps/api/src/edge/parse.ts → apps/api/src/copies/resource.ts',
   'one-file-names-the-adapters: libs/engines/src/store.ts → libs/engines/src/mysql/engine.ts',
   'adapters-stand-alone: libs/engines/src/oracle/engine.ts → libs/engines/src/mysql/engine.ts',
+  'backups-are-read-apart: apps/scheduler/src/hand.ts → libs/engines/src/in-this-process.ts',
   'only-the-stack-starts-servers: apps/replicator/src/main.ts → libs/server-processes/src/index.ts',
   'apps-stand-alone: apps/api/src/main.ts → apps/scheduler/src/hand.ts',
 ];

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { engineFor, type StoreOptions, storeBackup } from '@strongroom/engines';
+import { type StoreOptions, storeBackup } from '@strongroom/engines';
+import { wholeEngineFor } from '@strongroom/engines/in-this-process';
 import { SystemClock } from '@strongroom/runtime';
 import { PostgresServer } from '@strongroom/server-processes';
 import { copyBackup, openVaults, type Vaults } from '@strongroom/vault';
@@ -44,7 +45,7 @@ describe('strongroom', () => {
     const ofOrders = { accountId: 'acme', instanceId: randomUUID(), instanceName: 'orders', startedAt: new Date() };
     const take = (backup: Pick<StoreOptions['backup'], 'backupId' | 'type' | 'parentId'>) =>
       storeBackup({
-        engine: engineFor('postgresql'),
+        engine: wholeEngineFor('postgresql'),
         vault: vaults.of('DFW'),
         clock: new SystemClock(),
         target: { instanceId: randomUUID(), endpoint: { ...endpoint, tls: 'disable' }, password },

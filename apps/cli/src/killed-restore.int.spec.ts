@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -8,7 +8,8 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { engineFor, storeBackup } from '@strongroom/engines';
+import { storeBackup } from '@strongroom/engines';
+import { wholeEngineFor } from '@strongroom/engines/in-this-process';
 import { SystemClock } from '@strongroom/runtime';
 import { insteadOfRoot, PostgresServer, postgresPrograms } from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
@@ -46,7 +47,7 @@ describe('a restore that is killed', () => {
     } as const;
     const ids = { backupId, accountId: 'acme', instanceId: randomUUID(), instanceName: 'orders' };
     await storeBackup({
-      engine: engineFor('postgresql'),
+      engine: wholeEngineFor('postgresql'),
       vault: openVaults(new Map([['IAD', url]])).of('IAD'),
       clock: new SystemClock(),
       target: { instanceId: ids.instanceId, endpoint, password },
@@ -59,11 +60,22 @@ describe('a restore that is killed', () => {
   }, 120_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const begin = (to: string) =>
-    spawn(process.execPath, [program, ...call, to], { cwd: folder, env: {}, stdio: ['ignore', 'ignore', 'pipe'] });
+  const begin = (to: string, env: Record<string, string> = {}) =>
+    spawn(process.execPath, [program, ...call, to], { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const enginesOf = async ({ pid }: ChildProcess): Promise<number[]> => {
+    const { stdout } = await execute('ps', ['-o', 'pid=', '--ppid', String(pid)]).catch(() => ({ stdout: '' }));
+    return stdout.split('\n').flatMap((line) => (line.trim() === '' ? [] : [Number(line)]));
+  };
+  const endIfThere = (pid: number) => {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It had done its work.
+    }
+  };
   const entriesIn = async (to: string) => (await readdir(to, { recursive: true }).catch((): string[] => [])).length;
-  const restored = async (to: string) => {
-    const child = begin(to);
+  const restored = async (to: string, env?: Record<string, string>) => {
+    const child = begin(to, env);
     const [[code], err] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
     return { code, err };
   };
@@ -78,7 +90,7 @@ describe('a restore that is killed', () => {
   it('leaves a whole folder, or one on which no server starts and which the next restore explains', async () => {
     const unharmed = join(folder, 'unharmed');
     await expect(restored(unharmed)).resolves.toMatchObject({ code: 0 });
-    const all = await entriesIn(unharmed);
+    const entries = await entriesIn(unharmed);
     let halves = 0;
     for (let kill = 0; kill < kills; kill += 1) {
       const to = join(folder, `killed-${kill}`);
@@ -86,9 +98,12 @@ describe('a restore that is killed', () => {
       const gone = once(child, 'exit');
       // The restore is killed at its beginning, when it has written everything, and in between.
       const share = kill === 0 ? 0 : kill === 1 ? 1 : Math.random();
-      const enough = Math.max(1, Math.floor(share * all));
+      const enough = Math.max(1, Math.floor(share * entries));
       await eventually(async () => expect(await entriesIn(to)).toBeGreaterThanOrEqual(enough), { withinMs: 30_000 });
+      // The whole host stops: with the command, the process that restores for it.
+      const engines = await enginesOf(child);
       child.kill('SIGKILL');
+      for (const pid of engines) endIfThere(pid);
       await gone;
       const there = await readdir(to).catch((): string[] => []);
       if (there.length === 0) continue;
@@ -117,6 +132,36 @@ describe('a restore that is killed', () => {
     }
     expect(halves).toBeGreaterThan(0);
   }, 240_000);
+
+  it('in its own process alone is told by the command, which leaves what the next restore explains', async () => {
+    const to = join(folder, 'alone');
+    const child = begin(to);
+    const ended = Promise.all([once(child, 'exit'), text(child.stderr)]);
+    await eventually(async () => expect(await entriesIn(to)).toBeGreaterThan(50), { withinMs: 30_000 });
+    const [engine = 0] = await enginesOf(child);
+    const { stdout } = await execute('ps', ['-o', 'args=', '-p', String(engine)]);
+    // Its limit of memory is one of its arguments.
+    expect(stdout).toMatch(/engine-process\.js \d+ 536870912 /);
+    process.kill(engine, 'SIGKILL');
+    const [[code], err] = await ended;
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('The process of the restore ended before it was done: it was ended by SIGKILL'),
+    });
+    expect(err).toContain(`if something was left in ${to}, no server starts on it`);
+    expect((await restored(to)).err).toContain('was cut off');
+  }, 60_000);
+
+  it('is not begun where there is no room for it, and says how much it needs', async () => {
+    const reserve = { STRONGROOM_FREE_SPACE_RESERVE_MIB: '1000000000' };
+    const { code, err } = await restored(join(folder, 'full'), reserve);
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/There is no room in .*full: \d+ MiB are free, 1000000000 MiB stay free/),
+    });
+    const wrong = await restored(join(folder, 'full'), { STRONGROOM_ENGINE_MEMORY_MIB: 'much' });
+    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('STRONGROOM_ENGINE_MEMORY_MIB must be') });
+  }, 60_000);
 
   it('by another process that restores into the same folder is not: one of two wins, and is whole', async () => {
     const to = join(folder, 'both');

@@ -1,9 +1,10 @@
 /** `strongroom restore`: restores a backup from a vault into a folder. */
 import { resolve } from 'node:path';
-import { openChain, type RestoredBackup, restoreBackup } from '@strongroom/engines';
+import { openChain, type RestoredBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
 import { inLine, say } from './output.js';
 import { Progress } from './progress.js';
+import { bytesOf, interruption, restoreApart } from './restore-apart.js';
 import { withDigest, withPlaces } from './restore-options.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
@@ -28,12 +29,8 @@ export function addRestore(program: Command): void {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
       const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
-      const total = chain.flatMap(({ manifest }) => manifest.objects).reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-      const progress = new Progress('restoring', total);
-      const interruption = new AbortController();
-      process.once('SIGINT', () => interruption.abort());
-      process.once('SIGTERM', () => interruption.abort());
-      const restored = await restoreBackup({
+      const progress = new Progress('restoring', bytesOf(chain).most);
+      const wanted = {
         vault,
         backupId,
         directory,
@@ -41,9 +38,10 @@ export function addRestore(program: Command): void {
         places,
         standsAlone: !options.asIs,
         acceptsBadPages: options.acceptBadPages ?? false,
+        chain,
         progress: progress.add,
-        signal: interruption.signal,
-      }).finally(() => progress.end());
+      };
+      const restored = await restoreApart(wanted, interruption()).finally(() => progress.end());
       say(report(restored, directory, options, progress.summary));
     });
 }

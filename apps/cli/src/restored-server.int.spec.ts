@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { engineFor, storeBackup } from '@strongroom/engines';
+import { storeBackup } from '@strongroom/engines';
+import { wholeEngineFor } from '@strongroom/engines/in-this-process';
 import { SystemClock } from '@strongroom/runtime';
 import {
   endProcess,
@@ -111,7 +112,7 @@ describe('a server that strongroom restored', () => {
       tls: 'disable',
     } as const;
     ({ sha256 } = await storeBackup({
-      engine: engineFor('postgresql'),
+      engine: wholeEngineFor('postgresql'),
       vault: vaults.of('IAD'),
       clock: new SystemClock(),
       target: { instanceId: randomUUID(), endpoint, password },

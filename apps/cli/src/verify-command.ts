@@ -2,11 +2,12 @@
  * `strongroom verify`: reads every byte of a backup, and of the backups that it is built on, and compares them with the
  * manifests. With `--restore` it also restores the backup and reads its tables.
  */
-import { openChain } from '@strongroom/engines';
-import { notHeld, storedBytes } from '@strongroom/vault';
+import { type OpenedBackup, openChain } from '@strongroom/engines';
+import { storedBytes, VaultFault } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { inLine, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
+import { bytesOf, interruption } from './restore-apart.js';
 import { withDigest } from './restore-options.js';
 import { type TriedRestore, tryRestore } from './trial-restore.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
@@ -48,42 +49,45 @@ export function addVerify(program: Command): void {
       // An incremental is worth nothing without its parents, so a missing parent is found before anything is read.
       const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
       const backups: { backupId: string; region: string; sha256: string; objects: number; sizeBytes: number }[] = [];
-      for (const { manifest } of chain) {
+      for (const { manifest, sha256 } of chain) {
         const id = manifest.backupId;
-        const sealed = await vault.manifest(id);
-        if (!sealed) throw notHeld(id, options.from);
-        const progress = new Progress(`verifying ${id}`, storedBytes(sealed));
-        const { sha256 } = await vault.verify(id, progress.add).finally(() => progress.end());
+        const totalBytes = manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+        const progress = new Progress(`verifying ${id}`, totalBytes);
+        const verified = await vault.verify(id, progress.add).finally(() => progress.end());
+        if (verified.sha256 !== sha256) throw changedItsMind(id, options.from);
         const objects = manifest.objects.length;
-        backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(sealed) });
+        backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(verified) });
         tell(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
       }
       if (chain.length > 1) tell(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
-      const totalBytes = chain
-        .flatMap(({ manifest }) => manifest.objects)
-        .reduce((sum, { rawBytes }) => sum + rawBytes, 0);
-      const trial = options.restore ? await tried(backupId, options, totalBytes) : undefined;
+      const trial = options.restore ? await tried(backupId, options, chain) : undefined;
       if (trial) for (const line of told(trial)) tell(line);
       if (trial && 'notStarted' in trial.read) process.exitCode = notStartedCode;
       if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
     });
 }
 
-async function tried(backupId: string, options: Options, totalBytes: number): Promise<TriedRestore> {
-  const interruption = new AbortController();
-  process.once('SIGINT', () => interruption.abort());
-  process.once('SIGTERM', () => interruption.abort());
-  const progress = new Progress('restoring', totalBytes);
+async function tried(backupId: string, options: Options, chain: readonly OpenedBackup[]): Promise<TriedRestore> {
+  const progress = new Progress('restoring', bytesOf(chain).most);
   return tryRestore({
     vault: vaultOf(options),
     backupId,
     expectedSha256: options.sha256,
     scratch: options.scratch,
     programs: options.programs,
-    totalBytes,
+    chain,
     progress: progress.add,
-    signal: interruption.signal,
+    signal: interruption(),
   }).finally(() => progress.end());
+}
+
+/** What was read is whole, and is another backup than the vault had shown before. */
+function changedItsMind(id: string, region: string): VaultFault {
+  return new VaultFault(
+    'object-altered',
+    region,
+    `What the vault of ${region} has as backup ${id} has changed while it was read. See who writes there, and verify it again.`,
+  );
 }
 
 function told({ restored, read }: TriedRestore): string[] {

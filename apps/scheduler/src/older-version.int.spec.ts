@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { type Aggregate, type EventData, type NewEvent, streamOf } from '@strongroom/contracts';
-import { engineFor } from '@strongroom/engines';
+import { wholeEngineFor } from '@strongroom/engines/in-this-process';
 import { Jobs } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
 import { LostMessages } from '../../../test/services/lost-messages.js';
@@ -20,7 +20,7 @@ afterEach(() => world.remove());
 /** Backups are taken in the test's own process: what another one would run is TypeScript here. */
 const jobsHere = schedulerJobs.map((kind): typeof kind => ({
   ...kind,
-  perform: (parts, job, hold) => kind.perform({ ...parts, takerFor: engineFor }, job, hold),
+  perform: (parts, job, hold) => kind.perform({ ...parts, takerFor: wholeEngineFor }, job, hold),
 }));
 
 const requestOf = (backupId: string, instanceId: string): NewEvent => ({

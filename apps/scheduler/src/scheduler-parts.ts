@@ -81,6 +81,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   checkConfinement(config, log);
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
+    leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
     log,
   });
@@ -95,7 +96,6 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   warnOfMemory(config, log);
   const door = new Doorkeeper({
     engineFor,
-    takerFor: (type) => apart.of(type),
     reach: new Reach(config),
     logins: new ServerLogins(dataSource, config.customers.failedLogins),
     log,
@@ -121,7 +121,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     ledger,
     views,
     engineFor: door.engineFor,
-    takerFor: door.engineFor,
+    takerFor: (type) => door.before(apart.of(type)),
     restorerFor: (type) => apart.of(type),
     vaults,
     vault,

@@ -23,7 +23,8 @@ class EndlessEngine {
     private readonly chunkBytes: number,
     private readonly pauseMs: number,
     private readonly estimatedBytes: number | null = null,
-    private readonly begins = true,
+    /** How far it comes. */
+    private readonly comesTo: 'nothing' | 'its beginning' | 'an archive' = 'an archive',
   ) {}
 
   async backup(_target: unknown, { signal }: BackupOptions): Promise<EngineBackup> {
@@ -33,7 +34,8 @@ class EndlessEngine {
       signal.addEventListener('abort', end);
     });
     ended.catch(() => {});
-    if (!this.begins) return ended;
+    if (this.comesTo === 'nothing') return ended;
+    const hasArchives = this.comesTo === 'an archive';
     const { chunkBytes, pauseMs, estimatedBytes } = this;
     const source = (async function* () {
       for (;;) {
@@ -42,6 +44,7 @@ class EndlessEngine {
       }
     })();
     const objects = (async function* () {
+      if (!hasArchives) await ended;
       yield { name: 'base.tar', source };
     })();
     return { objects, estimatedBytes, result: ended };
@@ -85,7 +88,20 @@ describe('a backup', () => {
       'server-stalled',
       'BACKUP_LEAST_KIB_PER_SECOND',
     ],
-    ['never begins', new EndlessEngine(1, 1, null, false), { longestStartMs: 200 }, 'server-stalled', 'did not begin'],
+    [
+      'begins, and comes to no archive',
+      new EndlessEngine(1, 1, null, 'its beginning'),
+      { averageMs: 300, leastBytesPerSecond: 1_000 },
+      'server-stalled',
+      'BACKUP_LEAST_KIB_PER_SECOND',
+    ],
+    [
+      'never begins',
+      new EndlessEngine(1, 1, null, 'nothing'),
+      { longestStartMs: 200 },
+      'server-stalled',
+      'did not begin',
+    ],
     [
       'sends more than a backup may have',
       new EndlessEngine(65_536, 0),
@@ -113,6 +129,11 @@ describe('a backup', () => {
     await expect(given).rejects.toThrow(says);
     const left = await readdir(join(folder, 'ORD'), { recursive: true, withFileTypes: true });
     expect(left.filter((entry) => entry.isFile() && entry.name.endsWith('.zst'))).toEqual([]);
+  });
+
+  it('may take as long as its operator allows, which may be a year', async () => {
+    const given = store(new EndlessEngine(65_536, 0), { longestMs: 31_536_000_000, mostBytes: 1_000_000 });
+    await expect(given).rejects.toThrow('BACKUP_MOST_GIB');
   });
 
   it('may be as slow as its vault: only the waiting for the server counts', async () => {

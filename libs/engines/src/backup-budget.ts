@@ -2,6 +2,7 @@
  * Keeps a backup within what the operator allows: how long it takes, how slowly its server may send, and how much it is. A server
  * that drips or never ends would hold a runner, and fill the vault of everybody. What the vault is slow at does not count.
  */
+import { afterMs } from '@strongroom/runtime/light';
 import { EngineFault } from './engine-fault.js';
 
 export interface BackupLimits {
@@ -37,7 +38,9 @@ const mostLooksMs = 1_000;
 
 export class BackupBudget {
   private readonly ending = new AbortController();
-  private readonly timers: NodeJS.Timeout[] = [];
+  private readonly stops: (() => void)[] = [];
+  /** Stops the waiting for the beginning. */
+  private readonly hasBegun: () => void;
   private allowedBytes: number;
   private doneBytes = 0;
   /** When the server was asked for what it has not sent yet. */
@@ -51,9 +54,10 @@ export class BackupBudget {
     private readonly now: () => number = () => performance.now(),
   ) {
     this.allowedBytes = limits.mostBytes;
-    this.timers.push(
-      setTimeout(() => this.end(tooLong(limits.longestMs)), limits.longestMs),
-      setTimeout(() => this.end(neverBegun(limits.longestStartMs)), limits.longestStartMs),
+    this.hasBegun = afterMs(limits.longestStartMs, () => this.end(neverBegun(limits.longestStartMs)));
+    this.stops.push(
+      this.hasBegun,
+      afterMs(limits.longestMs, () => this.end(tooLong(limits.longestMs))),
     );
   }
 
@@ -70,37 +74,44 @@ export class BackupBudget {
 
   /** Called when the server begins to send. @throws {EngineFault} when it has more than a backup may be */
   begun(estimatedBytes: number | null): void {
-    clearTimeout(this.timers[1]);
+    this.hasBegun();
     const { mostBytes, timesEstimate, leastAllowedBytes, averageMs } = this.limits;
     if (estimatedBytes !== null) {
       if (estimatedBytes > mostBytes) throw this.end(tooLarge(estimatedBytes, mostBytes));
       this.allowedBytes = Math.min(mostBytes, Math.max(leastAllowedBytes, estimatedBytes * timesEstimate));
     }
     const look = setInterval(() => this.average(), Math.min(averageMs / 2, mostLooksMs));
-    this.timers.push(look);
+    this.stops.push(() => clearInterval(look));
   }
 
   /** Passes on what the server sends, and counts it. @throws {EngineFault} */
   async *counted(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const chunks = source[Symbol.asyncIterator]();
+    for await (const chunk of this.awaited(source)) {
+      this.count(chunk.length);
+      yield chunk;
+    }
+  }
+
+  /** Passes on what comes of the server. As long as somebody waits for the next, the server is waited for. */
+  async *awaited<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+    const items = source[Symbol.asyncIterator]();
     try {
       for (;;) {
         this.waitingSince = this.now();
-        const next = await chunks.next();
+        const next = await items.next();
         this.pause();
         if (next.done) return;
-        this.count(next.value.length);
         yield next.value;
       }
     } finally {
       this.pause();
-      await chunks.return?.();
+      await items.return?.();
     }
   }
 
   /** The time of the backup is over: its server has sent everything, or it has failed. */
   close(): void {
-    for (const timer of this.timers) clearTimeout(timer);
+    for (const stop of this.stops) stop();
   }
 
   private count(bytes: number): void {

@@ -1,26 +1,45 @@
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { DiskRoom } from './disk-room.js';
-import { forTenant } from './told-to-tenants.js';
 
 const mib = 1_048_576;
 const roomOf = (...free: number[]) =>
-  new DiskRoom('/srv/instances', 10 * mib, async () => (free.length > 1 ? free.shift() : free[0]) ?? 0);
+  new DiskRoom(['/srv/instances'], 10 * mib, async () => ({
+    device: 1,
+    bytes: (free.length > 1 ? free.shift() : free[0]) ?? 0,
+  }));
 
-describe('the disk of the built servers', () => {
-  it('takes a server that fits beside the space that stays free, and no larger one', async () => {
+describe('the disks that a backup is restored to', () => {
+  it('take what fits beside the space that stays free, and no more', async () => {
     await expect(roomOf(110 * mib).mustHold(100 * mib)).resolves.toBeUndefined();
     const fault: unknown = await roomOf(109 * mib)
-      .mustHold(100 * mib)
+      .mustHold(100 * mib, 300 * mib)
       .catch((error: unknown) => error);
     expect(fault).toMatchObject({
       code: 'restore-target-unusable',
-      message: expect.stringContaining('/srv/instances: 109 MiB are free, 100 MiB are to be written'),
+      message: expect.stringContaining(
+        '/srv/instances: 109 MiB are free, 100 MiB are to be written at the least, 300 MiB at the most, 10 MiB stay free',
+      ),
     });
-    expect(forTenant(fault)).toMatchObject({ told: expect.stringMatching(/^There is no room for the server/) });
+    expect(fault).toMatchObject({ told: expect.stringMatching(/^There is no room for the server/) });
   });
 
-  it('ends a restore before it is full', async () => {
+  it('are looked at together where the server lies on several, and each has to keep its space', async () => {
+    const free: Record<string, { device: number; bytes: number }> = {
+      '/data': { device: 1, bytes: 60 * mib },
+      '/data/more': { device: 1, bytes: 60 * mib },
+      '/fast': { device: 2, bytes: 50 * mib },
+      '/full': { device: 3, bytes: 9 * mib },
+    };
+    const room = (...folders: string[]) =>
+      new DiskRoom(folders, 10 * mib, async (folder) => free[folder] ?? { device: 0, bytes: 0 });
+    await expect(room('/data', '/fast').mustHold(90 * mib)).resolves.toBeUndefined();
+    await expect(room('/data', '/data/more').mustHold(90 * mib)).rejects.toThrow('no room');
+    await expect(room('/data', '/full').mustHold(0)).rejects.toThrow('/full: 9 MiB are free');
+  });
+
+  it('end a restore before one is full', async () => {
     const never = new AbortController().signal;
     const restore = async (signal: AbortSignal, wrote: (bytes: number) => void) => {
       for (let n = 0; n < 100 && !signal.aborted; n += 1) {
@@ -36,9 +55,10 @@ describe('the disk of the built servers', () => {
     });
   });
 
-  it('is asked what is free there', async () => {
-    await expect(new DiskRoom(tmpdir(), 1).mustHold(0)).resolves.toBeUndefined();
-    await expect(new DiskRoom(tmpdir(), 1).mustHold(Number.MAX_SAFE_INTEGER)).rejects.toThrow('no room');
-    await expect(new DiskRoom('/not/there', 0).mustHold(1)).resolves.toBeUndefined();
+  it('are asked what is free there, also for a folder that is not there yet', async () => {
+    for (const folder of [tmpdir(), join(tmpdir(), 'not', 'there')]) {
+      await expect(new DiskRoom([folder], 1).mustHold(0)).resolves.toBeUndefined();
+      await expect(new DiskRoom([folder], 0).mustHold(Number.MAX_SAFE_INTEGER)).rejects.toThrow('no room');
+    }
   });
 });

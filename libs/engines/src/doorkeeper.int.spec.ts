@@ -10,9 +10,11 @@ import { createTestDatabase, type TestDatabase } from '../../../test/services/da
 import { type Script, ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
 import { Doorkeeper } from './doorkeeper.js';
-import type { Engine, EngineTarget } from './engine.js';
+import type { Engine, EngineTarget, EngineWithoutBackups } from './engine.js';
+import type { BackupTaker } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 import { Reach, type ReachOptions } from './reach.js';
+import type { ServerHost } from './server-host.js';
 
 const never = new AbortController().signal;
 setMaxListeners(0, never);
@@ -47,17 +49,21 @@ describe('the doorkeeper before customers’ servers', () => {
   });
 
   /** The names lead to the loopback interface, but one that leads to a private network. */
-  function door(limit: FailedLogins = { most: 3, withinMs: 60_000 }, more: Partial<ReachOptions> = {}): Engine {
+  function door(
+    limit: FailedLogins = { most: 3, withinMs: 60_000 },
+    more: Partial<ReachOptions> = {},
+    engine: Engine = new PostgresqlEngine({ connectMs: 1_000 }),
+  ): EngineWithoutBackups & BackupTaker {
     const lookup = async (host: string) => {
       if (!names.includes(host)) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
       return [host === 'inner.example.com' ? '10.0.0.5' : '127.0.0.1'];
     };
     const customers = { networks: loopback, minTls: 'disable' } as const;
     const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void lines.push(line) } });
-    const engine = new PostgresqlEngine({ connectMs: 1_000 });
     const reach = new Reach({ customers, lookup, ...more });
     const logins = new ServerLogins(dataSource, limit);
-    return new Doorkeeper({ engineFor: () => engine, reach, logins, log }).engineFor('postgresql');
+    const keeper = new Doorkeeper({ engineFor: () => engine, reach, logins, log });
+    return Object.assign(keeper.engineFor('postgresql'), keeper.before(engine));
   }
 
   async function scripted(script: Script): Promise<ScriptedServer> {
@@ -159,6 +165,19 @@ describe('the doorkeeper before customers’ servers', () => {
     await rebinding.describe(target(server.port), never);
     expect(server.commands.length).toBeGreaterThan(0);
     expect(turns).toHaveLength(2);
+  });
+
+  it('hands on how the servers that are built are confined', () => {
+    const asked: unknown[] = [];
+    class NotingEngine extends PostgresqlEngine {
+      override serve(...how: Parameters<Engine['serve']>): ServerHost {
+        asked.push(...how);
+        return super.serve(...how);
+      }
+    }
+    const guests = { users: { first: 70_000, last: 70_009 } };
+    door(undefined, {}, new NotingEngine()).serve('/srv/instances', guests);
+    expect(asked).toEqual(['/srv/instances', guests]);
   });
 
   it('dials nothing that is not allowed', async () => {

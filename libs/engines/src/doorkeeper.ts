@@ -3,21 +3,13 @@
  * log-ins have failed there, and what is told of a host that has never let the instance in is coarse. The engine itself lets everything
  * through, for whoever has the server to himself.
  */
-import { type DatastoreType, type Endpoint, type EngineFacts, messageOf } from '@strongroom/contracts';
+import { type Endpoint, type EngineFacts, messageOf } from '@strongroom/contracts';
 import type { Logger, LoginPlace, ServerLogins } from '@strongroom/runtime';
-import {
-  type BackupOptions,
-  Engine,
-  type EngineBackup,
-  type EngineTarget,
-  type RestoredFolder,
-  type RestoreOptions,
-  type RestoreSource,
-  type ServerDescription,
-  type ServerTest,
-} from './engine.js';
+import type { EngineTarget, EngineWithoutBackups, ServerDescription, ServerTest } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 import type { EngineFor } from './engines.js';
+import type { Guests } from './guests.js';
+import type { BackupTaker } from './open-backup.js';
 import type { Reach } from './reach.js';
 import type { ServerHost } from './server-host.js';
 import { endingWithin } from './time-limit.js';
@@ -26,8 +18,6 @@ import { notReached } from './unknown-host.js';
 
 export interface DoorkeeperParts {
   engineFor: EngineFor;
-  /** What takes backups. Default: the engine, in this process. */
-  takerFor?: (type: DatastoreType) => Pick<Engine, 'backup'>;
   reach: Reach;
   logins: Pick<ServerLogins, 'wasLetIn' | 'letIn' | 'take' | 'giveBack'>;
   log: Logger;
@@ -43,9 +33,15 @@ export class Doorkeeper {
 
   /** The engines, each with the doorkeeper before it. */
   readonly engineFor: EngineFor = (type) => {
-    const engine = this.parts.engineFor(type);
-    return new GuardedEngine(engine, this.parts.takerFor?.(type) ?? engine, this);
+    return new GuardedEngine(this.parts.engineFor(type), this);
   };
+
+  /** What takes backups, with the doorkeeper before it. */
+  before(taker: BackupTaker): BackupTaker {
+    return {
+      backup: (target, options) => this.through(target, options.signal, (allowed) => taker.backup(allowed, options)),
+    };
+  }
 
   /** @throws {EngineFault} */
   async through<T>(
@@ -125,18 +121,16 @@ export class Doorkeeper {
   }
 }
 
-class GuardedEngine extends Engine {
-  readonly datastoreType: Engine['datastoreType'];
-  readonly usual: Engine['usual'];
-  readonly versions: Engine['versions'];
-  readonly outside: Engine['outside'];
+class GuardedEngine implements EngineWithoutBackups {
+  readonly datastoreType: EngineWithoutBackups['datastoreType'];
+  readonly usual: EngineWithoutBackups['usual'];
+  readonly versions: EngineWithoutBackups['versions'];
+  readonly outside: EngineWithoutBackups['outside'];
 
   constructor(
-    private readonly engine: Engine,
-    private readonly taker: Pick<Engine, 'backup'>,
+    private readonly engine: EngineWithoutBackups,
     private readonly door: Doorkeeper,
   ) {
-    super();
     this.datastoreType = engine.datastoreType;
     this.usual = engine.usual;
     this.versions = engine.versions;
@@ -163,10 +157,6 @@ class GuardedEngine extends Engine {
     }
   }
 
-  backup(target: EngineTarget, options: BackupOptions): Promise<EngineBackup> {
-    return this.door.through(target, options.signal, (allowed) => this.taker.backup(allowed, options));
-  }
-
   release(target: EngineTarget, backupIds: readonly string[], signal: AbortSignal): Promise<void> {
     return this.door.through(target, signal, (allowed) => this.engine.release(allowed, backupIds, signal));
   }
@@ -187,16 +177,12 @@ class GuardedEngine extends Engine {
     return this.engine.describeLeftover(backupId, endpoint);
   }
 
-  restore(chain: readonly RestoreSource[], directory: string, options?: RestoreOptions): Promise<RestoredFolder> {
-    return this.engine.restore(chain, directory, options);
-  }
-
   tryOut(restored: TrialOptions): Promise<Trial> {
     return this.engine.tryOut(restored);
   }
 
-  serve(folder: string): ServerHost {
-    return this.engine.serve(folder);
+  serve(folder: string, guests?: Guests): ServerHost {
+    return this.engine.serve(folder, guests);
   }
 }
 

@@ -158,6 +158,12 @@ export interface OutsideOption {
   example: string;
 }
 
+/**
+ * What an app has of an engine in its own process. Taking and restoring backups read a stranger's bytes without end, so they are done in
+ * processes of their own (apart/).
+ */
+export type EngineWithoutBackups = Omit<Engine, 'backup' | 'restore'>;
+
 export abstract class Engine {
   abstract readonly datastoreType: DatastoreType;
 

@@ -1,32 +1,21 @@
-/**
- * Strangers' bytes that nobody thought of, made by a seed from those of fixtures/corpus: each is read, or refused by a fault of ours. No
- * other error comes of them, and none keeps the process. STRONGROOM_FUZZ_STRANGERS says how many for each form, and _SEED where they begin.
- */
+/** Bytes of strange servers and backups that nobody thought of, made from those of fixtures/corpus: each is read, or refused by a fault of ours. */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Fault } from '@strongroom/contracts';
 import { decompressFrames } from '@strongroom/vault';
-import { patience } from '../../../test/services/patience.js';
+import { type FuzzedForm, fuzz, fuzzCount, fuzzLimitMs } from '../../../test/services/fuzzed.js';
 import { ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
 import { randomOf } from '../../../test/vaults/turns.js';
 import { corpusOf, type StrangersForm } from '../fixtures/corpus.js';
-import { mutated } from '../fixtures/mutations.js';
 import { serverManifest, sourceOf } from '../fixtures/server-archive.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 import { applyChangedBlocks } from './postgresql/restore/changed-blocks.js';
 import { LimitBlocks } from './postgresql/restore/limit-blocks.js';
 import { restoreDataDirectory } from './postgresql/restore/restore.js';
 import { listedFiles } from './postgresql/restore/server-manifest.js';
-
-const count = Number(process.env.STRONGROOM_FUZZ_STRANGERS || 300);
-const firstSeed = Number(process.env.STRONGROOM_FUZZ_STRANGERS_SEED || 1);
-/** No input is larger than some kilobytes. */
-const mostMs = 10_000 * patience;
-const limitMs = 60_000 + count * 100;
 
 const files = { PG_VERSION: '18\n', 'base/1/1259': 'rows'.repeat(100), 'global/pg_control': 'x' };
 const span = { timeline: 1, startLsn: '0/1000028', endLsn: '0/2000028' };
@@ -72,111 +61,83 @@ describe('bytes of strangers', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  async function tryOne(what: string, bytes: Buffer, read: () => Promise<unknown>): Promise<'read' | 'refused'> {
-    const begun = performance.now();
-    let outcome: 'read' | 'refused' = 'read';
-    try {
-      await read();
-    } catch (error) {
-      outcome = 'refused';
-      if (!(error instanceof Fault) || !/^[a-z-]+$/.test(error.code)) {
-        const file = join(tmpdir(), `strongroom-${what.replaceAll(/[^a-z0-9]+/gi, '-')}.bin`);
-        await writeFile(file, bytes);
-        throw new Error(`${what} gives ${String(error)}. The bytes are in ${file}: put them into the corpus`, {
-          cause: error,
-        });
-      }
-    }
-    const ms = performance.now() - begun;
-    if (ms > mostMs) throw new Error(`${what} takes ${ms} ms`);
-    return outcome;
-  }
-
-  async function tryAll(form: StrangersForm, read: (bytes: Buffer, seed: number) => Promise<unknown>) {
-    const corpus = corpusOf(form);
-    const good: Buffer[] = [];
-    for (const [index, { name, bytes }] of corpus.entries()) {
-      if ((await tryOne(`${form} ${name}`, bytes, () => read(bytes, -1 - index))) === 'read') good.push(bytes);
-    }
-    // Otherwise the corpus is not worth beginning with.
-    expect(good.length).toBeGreaterThan(0);
-    expect(good.length).toBeLessThan(corpus.length);
-    const all = corpus.map(({ bytes }) => bytes);
-    let refused = 0;
-    for (let seed = firstSeed; seed < firstSeed + count; seed += 1) {
-      // What is wrong in two places is refused for the first of them, and the second is not looked at.
-      const bytes = mutated(seed % 3 === 0 ? all : good, randomOf(seed));
-      if ((await tryOne(`${form}, seed ${seed}`, bytes, () => read(bytes, seed))) === 'refused') refused += 1;
-    }
-    // Otherwise the inputs are not worth trying.
-    expect(refused).toBeGreaterThan(count / 4);
-    expect(refused).toBeLessThan(count);
-  }
+  const tryAll = (name: StrangersForm, leastWays: number, read: FuzzedForm['read']) =>
+    fuzz({ name, corpus: corpusOf(name), leastWays, read });
 
   it(
     'as frames of zstd',
     async () => {
-      await tryAll('frames', (bytes) => drained(decompressFrames(once(bytes))));
+      await tryAll('frames', 3, (bytes) => drained(decompressFrames(once(bytes))));
     },
-    limitMs,
+    fuzzLimitMs,
   );
 
   it(
     'as the manifest of a server',
     () => {
       // Half of them have the right checksum of themselves, which would hide everything else that is wrong.
-      return tryAll('server-manifest', (bytes, seed) =>
+      return tryAll('server-manifest', 3, (bytes, seed) =>
         drained(listedFiles(once(seed % 2 === 0 || seed < 0 ? bytes : withChecksum(bytes)))),
       );
     },
-    limitMs,
+    fuzzLimitMs,
   );
 
-  it('as a list of limits', () => tryAll('limit-blocks', (bytes) => LimitBlocks.read(once(bytes), span)), limitMs);
+  it(
+    'as a list of limits',
+    () => tryAll('limit-blocks', 3, (bytes) => LimitBlocks.read(once(bytes), span)),
+    fuzzLimitMs,
+  );
 
   it(
     'as the changed blocks of a relation',
     async () => {
       const target = join(folder, '1259');
       const sizes = { blockSize: 1_024, segmentBlocks: 64 };
-      await tryAll('changed-blocks', async (bytes) => {
+      await tryAll('changed-blocks', 3, async (bytes) => {
         await writeFile(target, Buffer.alloc(8 * 1_024, 'a'));
         await applyChangedBlocks(once(bytes), target, sizes);
       });
     },
-    limitMs,
+    fuzzLimitMs,
   );
 
   it(
     'as an archive',
     async () => {
       const manifest = serverManifest(files);
-      await tryAll('archive', async (bytes, seed) => {
+      await tryAll('archive', 3, async (bytes, seed) => {
         const directory = join(folder, String(seed));
         await mkdir(directory);
         await restoreDataDirectory([sourceOf({ 'base.tar': bytes, '16413.tar': [] }, manifest)], directory);
       });
     },
-    limitMs,
+    fuzzLimitMs,
   );
 
   it(
     'as what a server says of itself, and in a backup',
     async () => {
-      await tryAll('protocol', async (bytes, seed) => {
+      let reached = 0;
+      await tryAll('protocol', 3, async (bytes, seed) => {
         const random = randomOf(-seed);
-        // One of the answers is the stranger's, and then the connection ends.
-        const at = Math.floor(random() * 12);
+        // One of the answers is the stranger's, and then the connection ends. So many are asked for before the backup.
+        const at = 1 + Math.floor(random() * 9);
         let asked = 0;
+        let isReached = false;
         const isBackup = random() < 0.6;
         const server = await ScriptedServer.start({
           answer: (_, socket) => {
             asked += 1;
             if (isBackup || asked !== at) return false;
+            isReached = true;
             socket.end(bytes);
             return true;
           },
-          backup: (socket) => void socket.end(isBackup ? bytes : backup),
+          backup: (socket) => {
+            isReached ||= isBackup;
+            socket.end(isBackup ? bytes : backup);
+          },
         });
         try {
           const endpoint = {
@@ -195,9 +156,11 @@ describe('bytes of strangers', () => {
           await running.result;
         } finally {
           await server.stop();
+          if (isReached) reached += 1;
         }
       });
+      expect(reached).toBeGreaterThanOrEqual(fuzzCount);
     },
-    limitMs,
+    fuzzLimitMs,
   );
 });

@@ -2,6 +2,7 @@
 export type { ApartOptions } from './apart/engine-child.js';
 export { EnginesApart } from './apart/engines-apart.js';
 export { type BackupLimits, usualLimits } from './backup-budget.js';
+export { DiskRoom } from './disk-room.js';
 export { Doorkeeper, type DoorkeeperParts } from './doorkeeper.js';
 export {
   type Abilities,
@@ -11,6 +12,7 @@ export {
   type EngineObject,
   type EngineResult,
   type EngineTarget,
+  type EngineWithoutBackups,
   type OutsideOption,
   type ParentBackup,
   type Possibility,

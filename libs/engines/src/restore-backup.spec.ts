@@ -9,8 +9,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VaultManifest, VaultObject } from '@strongroom/contracts';
 import { manifestBytes, openVaults, type Vault } from '@strongroom/vault';
 import { ofFull } from '../fixtures/full-backup.js';
+import { restoreHere } from '../fixtures/restore-here.js';
 import { file, serverManifest, tarOf } from '../fixtures/server-archive.js';
-import { openChain, restoreBackup } from './restore-backup.js';
+import { openChain } from './restore-backup.js';
 
 const entries = [file('PG_VERSION', '18\n'), file('base/1/1259', 'rows'), file('base/1/1260', 'more')];
 const manifest = serverManifest({ PG_VERSION: '18\n', 'base/1/1259': 'rows', 'base/1/1260': 'more' });
@@ -55,7 +56,7 @@ describe('a restore from a vault', () => {
 
   it('puts its files into the folder and says what it was', async () => {
     const backupId = await stored();
-    await expect(restoreBackup({ vault, backupId, directory })).resolves.toMatchObject({
+    await expect(restoreHere({ vault, backupId, directory })).resolves.toMatchObject({
       files: 3,
       manifest: { backupId },
       chain: [backupId],
@@ -72,7 +73,7 @@ describe('a restore from a vault', () => {
   ])('sends to another region when %s was altered in this one', async (_, name, at, text) => {
     const backupId = await stored();
     await overwrite(backupId, name, at, text);
-    const refused = restoreBackup({ vault, backupId, directory });
+    const refused = restoreHere({ vault, backupId, directory });
     await expect(refused).rejects.toMatchObject({ code: 'object-altered', region: 'ORD' });
     await expect(refused).rejects.toThrow('Restore from the copy in another region.');
     expect(await readdir(directory)).toEqual([]);
@@ -80,7 +81,7 @@ describe('a restore from a vault', () => {
 
   it('does not when the bytes are those that were stored: no other region has better ones', async () => {
     const backupId = await stored(serverManifest({ PG_VERSION: '17\n' }));
-    await expect(restoreBackup({ vault, backupId, directory })).rejects.toMatchObject({
+    await expect(restoreHere({ vault, backupId, directory })).rejects.toMatchObject({
       code: 'backup-content-invalid',
     });
     expect(await readdir(directory)).toEqual([]);
@@ -91,7 +92,7 @@ describe('a restore from a vault', () => {
     const expectedSha256 = (await vault.manifest(backupId))?.sha256 ?? '';
     await rm(join(folder, 'ORD', 'backups'), { recursive: true });
     await stored(manifest, { backupId, instanceName: 'another' });
-    const refused = restoreBackup({ vault, backupId, directory, expectedSha256 });
+    const refused = restoreHere({ vault, backupId, directory, expectedSha256 });
     await expect(refused).rejects.toMatchObject({ code: 'object-altered', region: 'ORD' });
     await expect(refused).rejects.toThrow(`and should be ${expectedSha256}. Restore from the copy in another region.`);
     await expect(readdir(directory)).rejects.toMatchObject({ code: 'ENOENT' });

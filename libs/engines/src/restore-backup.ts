@@ -3,11 +3,12 @@ import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
 import { type Vault, VaultFault } from '@strongroom/vault';
 import type { RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
-import { engineFor } from './engines.js';
 import { type OpenedBackup, openBackup, type Restorer } from './open-backup.js';
 
 /** No schedule makes a chain that is as long. */
 const longestChain = 1_000;
+/** All manifests of a chain are kept while it is restored, and whoever writes to a vault decides how long they are. */
+const mostManifestChars = 33_554_432;
 
 export interface RestoreBackupOptions extends RestoreOptions {
   vault: Vault;
@@ -16,8 +17,8 @@ export interface RestoreBackupOptions extends RestoreOptions {
   directory: string;
   /** The backup's SHA-256, when the caller knows it. Another backup with the same id is not restored. */
   expectedSha256?: string | undefined;
-  /** What restores it. Default: the engine, in this process. */
-  restorerFor?: ((type: DatastoreType) => Restorer) | undefined;
+  /** What restores it. */
+  restorerFor: (type: DatastoreType) => Restorer;
 }
 
 export interface RestoredBackup extends RestoredFolder {
@@ -38,7 +39,7 @@ export async function restoreBackup({
   backupId,
   directory,
   expectedSha256,
-  restorerFor = engineFor,
+  restorerFor,
   ...options
 }: RestoreBackupOptions): Promise<RestoredBackup> {
   const { signal } = options;
@@ -76,9 +77,12 @@ export async function openChain(
   const chain: OpenedBackup[] = [];
   const opened = new Set<string>();
   let expected = expectedSha256;
+  let chars = 0;
   for (let id: string | null = backupId; id !== null; id = chain[0]?.manifest.parentId ?? null) {
     const link = await openLink(vault, id, backupId, signal);
     if (expected !== undefined && link.sha256 !== expected) throw isAnother(vault, id, link.sha256, expected);
+    chars += JSON.stringify(link.manifest).length;
+    if (chars > mostManifestChars) throw tooLong(backupId);
     chain.unshift(link);
     expected = link.manifest.parentSha256 ?? undefined;
     opened.add(id);
@@ -87,6 +91,13 @@ export async function openChain(
     }
   }
   return chain;
+}
+
+function tooLong(backupId: string): EngineFault {
+  return new EngineFault(
+    'backup-content-invalid',
+    `The manifests of backup ${backupId}, and of what it is built on, are longer than those of any backup.`,
+  );
 }
 
 function isAnother(vault: Vault, id: string, sha256: string, expected: string): VaultFault {

@@ -12,12 +12,13 @@ import {
   type SealedManifest,
   storedBytes,
   type Vault,
+  VaultFault,
   type VaultUpload,
 } from '@strongroom/vault';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
 import type { EngineTarget } from './engine.js';
-import { EngineFault } from './engine-fault.js';
-import { type BackupTaker, openBackup } from './open-backup.js';
+import { EngineFault, IncrementalNotPossible } from './engine-fault.js';
+import { type BackupTaker, type OpenedBackup, openBackup } from './open-backup.js';
 
 export interface StoreOptions {
   engine: BackupTaker;
@@ -33,6 +34,8 @@ export interface StoreOptions {
     parentId: string | null;
     startedAt: Date;
   };
+  /** The SHA-256 of the parent, when the caller knows it. Nothing is built on another backup with its id. */
+  parentSha256?: string | undefined;
   attempt: number;
   /** Ends the attempt, and nothing of it stays. */
   signal: AbortSignal;
@@ -100,7 +103,7 @@ async function transferWithin(
 ): Promise<VaultManifest> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
-  const parent = backup.parentId === null ? undefined : await openBackup(vault, backup.parentId, signal);
+  const parent = backup.parentId === null ? undefined : await openParent(options, backup.parentId);
   const running = await engine.backup(target, {
     backupId: backup.backupId,
     signal: AbortSignal.any([signal, ending.signal, budget.signal]),
@@ -110,7 +113,7 @@ async function transferWithin(
     budget.begun(running.estimatedBytes);
     const objects: VaultObject[] = [];
     let doneBytes = 0;
-    for await (const { name, source } of running.objects) {
+    for await (const { name, source } of budget.awaited(running.objects)) {
       let rawBytes = 0;
       const counted = counting(budget.counted(source), (bytes) => {
         rawBytes += bytes;
@@ -141,6 +144,16 @@ async function transferWithin(
   }
 }
 
+/** @throws {IncrementalNotPossible} when what the vault has is another backup than was stored */
+async function openParent({ vault, parentSha256, signal }: StoreOptions, parentId: string): Promise<OpenedBackup> {
+  const parent = await openBackup(vault, parentId, signal);
+  if (parentSha256 === undefined || parent.sha256 === parentSha256) return parent;
+  const { region } = vault;
+  const message = `What the vault of ${region} has as backup ${parentId} is another than was stored: its SHA-256 is ${parent.sha256} and should be ${parentSha256}.`;
+  const cause = new VaultFault('object-altered', region, message);
+  throw new IncrementalNotPossible('parent-unreadable', `${message} Take a full backup.`, { cause });
+}
+
 /** Rejects when the engine gives the backup up because the vault hangs: the upload itself does not end then. */
 function stalled(running: Promise<unknown>): Promise<never> {
   return new Promise((_, reject) => {
@@ -151,15 +164,17 @@ function stalled(running: Promise<unknown>): Promise<never> {
 }
 
 /**
- * Finds the backup of an attempt that died between its seal and its event. It is taken when every byte is right, and when
- * it is full or has the parent that is wanted now. Otherwise this attempt makes its own. When the vault can't tell, this
- * attempt ends and removes nothing.
+ * Finds the backup of an attempt that died between its seal and its event. It is taken when every byte is right, when it is of the
+ * same account and instance, and when it is full or has the parent that is wanted now. Otherwise this attempt makes its own. When the
+ * vault can't tell, this attempt ends and removes nothing.
  */
 async function leftByDeadAttempt({ vault, backup, signal }: StoreOptions): Promise<SealedManifest | undefined> {
   try {
     const there = (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
-    const parentId = there?.manifest.parentId ?? null;
-    return parentId === null || parentId === backup.parentId ? there : undefined;
+    if (!there) return undefined;
+    const { accountId, instanceId, parentId } = there.manifest;
+    const isOwn = accountId === backup.accountId && instanceId === backup.instanceId;
+    return isOwn && (parentId === null || parentId === backup.parentId) ? there : undefined;
   } catch (error) {
     if (!isSpoilt(error)) throw error;
     return undefined;

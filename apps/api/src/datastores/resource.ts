@@ -5,7 +5,7 @@
 import { Inject } from '@nestjs/common';
 import type { Datastore, DatastoreResource, DatastoreVersionResource } from '@strongroom/contracts';
 import { accountPath, getDatastoresId, getDatastoresVersionsId, pathOf } from '@strongroom/contracts';
-import { allEngines, type Engine } from '@strongroom/engines';
+import { allEngines, type EngineWithoutBackups } from '@strongroom/engines';
 import { Datastores, Views } from '@strongroom/read-model';
 import { v5 } from 'uuid';
 import type { Reach } from '../edge/caller.js';
@@ -28,7 +28,7 @@ function datastoreId(type: string): string {
 }
 
 /** The engine of the datastore with this id or name; undefined when there is none. */
-export function engineOfDatastore(idOrName: string): Engine | undefined {
+export function engineOfDatastore(idOrName: string): EngineWithoutBackups | undefined {
   return allEngines.find(({ datastoreType }) => idOrName === datastoreType || idOrName === datastoreId(datastoreType));
 }
 
@@ -72,9 +72,9 @@ export class DatastoreResources {
 
   /** The versions that the engines take backups of, and after them those that the account has besides. */
   private async versionsOf(
-    engines: readonly Engine[],
+    engines: readonly EngineWithoutBackups[],
     reader: DatastoreReader,
-  ): Promise<Map<Engine, DatastoreVersionResource[]>> {
+  ): Promise<Map<EngineWithoutBackups, DatastoreVersionResource[]>> {
     await this.views.catchUp(reader.accountId);
     const inUse = await this.datastores.ofAccount(reader.accountId, reader.instances);
     return new Map(
@@ -88,14 +88,14 @@ export class DatastoreResources {
 }
 
 /** @throws {HttpFault} itemNotFound */
-function engineNamed(idOrName: string): Engine {
+function engineNamed(idOrName: string): EngineWithoutBackups {
   const engine = engineOfDatastore(idOrName);
   if (!engine) throw notFound('Datastore', idOrName);
   return engine;
 }
 
 function datastoreResource(
-  { datastoreType, versions: [newest] }: Engine,
+  { datastoreType, versions: [newest] }: EngineWithoutBackups,
   versions: readonly DatastoreVersionResource[],
   reader: DatastoreReader,
 ): DatastoreResource {
@@ -109,7 +109,11 @@ function datastoreResource(
   };
 }
 
-function versionResource({ datastoreType }: Engine, name: string, reader: DatastoreReader): DatastoreVersionResource {
+function versionResource(
+  { datastoreType }: EngineWithoutBackups,
+  name: string,
+  reader: DatastoreReader,
+): DatastoreVersionResource {
   const id = versionId({ type: datastoreType, version: name });
   return {
     id,

@@ -55,22 +55,31 @@ async function record(
   return (await ledger.readStream(stream)).at(-1) as RecordedEvent;
 }
 
+const datastore = { type: 'postgresql' as const, version: '18' };
+
+/** @param of how large it is; without a size it is still being made */
+async function backUp(accountId: string, instanceId: string, of: { gib?: number; copyTo?: string[] }): Promise<void> {
+  const backupId = ids.next();
+  const { copyTo = [] } = of;
+  const about = { backupId, instanceId, scheduleId: null, type: 'full' as const, parentId: null, copyTo };
+  const asked = { slotAt: null, trigger: 'request' as const, name: 'by hand', description: null, datastore };
+  const stream = streamOf('backup', backupId);
+  await record(accountId, stream, instanceId, { type: 'BackupRequested', data: { ...about, ...asked } });
+  if (of.gib === undefined) return;
+  const bytes = { sizeBytes: of.gib * gib, rawBytes: of.gib * gib, sha256: 'a'.repeat(64) };
+  const made = { attempt: 1, region: 'DFW', location: 'backups/x', startedAt: '2026-11-24T00:00:00.000Z' };
+  await record(accountId, stream, instanceId, { type: 'BackupCompleted', data: { ...about, ...made, ...bytes } });
+}
+
 /** An account with a schedule, and with one backup of so many GiB. @returns what became of the first slot */
 async function accountStoring(accountId: string, storedGib: number): Promise<() => Promise<RecordedEvent | undefined>> {
-  const [instanceId, scheduleId, backupId] = [ids.next(), ids.next(), ids.next()];
-  const datastore = { type: 'postgresql' as const, version: '18' };
+  const [instanceId, scheduleId] = [ids.next(), ids.next()];
   const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'disable' as const };
   await record(accountId, streamOf('instance', instanceId), instanceId, {
     type: 'InstanceRegistered',
     data: { instanceId, name: 'orders', datastore, endpoint },
   });
-  const about = { backupId, instanceId, scheduleId: null, type: 'full' as const, parentId: null, copyTo: [] };
-  const bytes = { sizeBytes: storedGib * gib, rawBytes: storedGib * gib, sha256: 'a'.repeat(64) };
-  const made = { attempt: 1, region: 'DFW', location: 'backups/x', startedAt: '2026-11-24T00:00:00.000Z' };
-  const asked = { slotAt: null, trigger: 'request' as const, name: 'by hand', description: null, datastore };
-  const stream = streamOf('backup', backupId);
-  await record(accountId, stream, instanceId, { type: 'BackupRequested', data: { ...about, ...asked } });
-  await record(accountId, stream, instanceId, { type: 'BackupCompleted', data: { ...about, ...made, ...bytes } });
+  await backUp(accountId, instanceId, { gib: storedGib });
   const definition = { dayOfWeek: 7, hour: 2, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
   const created = await record(accountId, streamOf('schedule', scheduleId), instanceId, {
     type: 'ScheduleCreated',
@@ -89,6 +98,13 @@ it('a slot of an account that stores as much as it may is skipped and says why; 
   const full = await accountStoring('full', 10);
   const below = await accountStoring('below', 9);
   const large = await accountStoring('large', 500);
+  // The next backup of another instance of theirs is being made, and a copy of it will follow.
+  const [filling, fitting] = [await accountStoring('filling', 4), await accountStoring('fitting', 3)];
+  for (const accountId of ['filling', 'fitting']) {
+    const other = ids.next();
+    await backUp(accountId, other, { gib: 2 });
+    await backUp(accountId, other, { copyTo: ['IAD'] });
+  }
   const quota = { usual: 10, byAccount: new Map([['large', null]]) };
   const views = new Views(dataSource, ledger);
   await new SlotDispatcher(dataSource, ledger, views, ids, clock, log, dayMs / 2, quota).decideDue();
@@ -99,5 +115,7 @@ it('a slot of an account that stores as much as it may is skipped and says why; 
     },
   });
   expect(await below()).toMatchObject({ type: 'BackupRequested' });
+  expect(await filling()).toMatchObject({ type: 'SlotSkipped' });
+  expect(await fitting()).toMatchObject({ type: 'BackupRequested' });
   expect(await large()).toMatchObject({ type: 'BackupRequested' });
 });

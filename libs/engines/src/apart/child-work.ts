@@ -4,22 +4,23 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { engineFor } from '../engines.js';
+import { wholeEngineFor } from '../engines.js';
 import { openedFrom, type SealedBackup } from '../open-backup.js';
 import { startWatchdog } from './child-watchdog.js';
 import { FrameWriter, readFrames } from './frames.js';
-import { aliveMs, type BackupJob, faultAsText, job, mostBytes, type RestoreJob, types } from './messages.js';
+import { aliveMs, type BackupJob, endSignal, faultAsText, job, mostBytes, type RestoreJob, types } from './messages.js';
 import { OwnersObjects } from './owners-objects.js';
 
 const descriptors = { messages: 3, data: 4 } as const;
 const progressMs = 200;
 
-const input = readFrames(new Socket({ fd: 0, readable: true, writable: false }), mostBytes.message);
+const stdin = new Socket({ fd: 0, readable: true, writable: false });
+const input = readFrames(stdin, mostBytes.message);
 const messages = new FrameWriter(new Socket({ fd: descriptors.messages, readable: false, writable: true }));
 const data = new FrameWriter(new Socket({ fd: descriptors.data, readable: false, writable: true }));
 const owner = new OwnersObjects(input, messages);
-/** The owner ends this process when the work is not wanted any more. */
-const never = new AbortController().signal;
+/** Aborted when the owner does not want the work any more. */
+const ending = new AbortController();
 
 /** When the host has no memory left, this process is to be ended before any other. */
 function goFirst(): void {
@@ -35,19 +36,29 @@ function leaveSignalsToOwner(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 }
 
+/** Nothing is read any more then, so whatever waits for an object fails and removes what it has made. */
+function endWhenTold(): void {
+  process.on(endSignal, () => {
+    ending.abort();
+    stdin.destroy();
+  });
+}
+
 async function perform(): Promise<void> {
   const asked = job.parse(JSON.parse((await owner.next()).payload.toString('utf8')));
   await (asked.is === 'backup' ? takeBackup(asked) : restore(asked));
-  await Promise.all([data.end(), messages.end()]);
+  // A slow reader may be behind for long. Until it has everything, it is told that this process is alive.
+  await data.end();
+  await messages.end();
   process.exit(0);
 }
 
 const opened = (sealed: SealedBackup, index: number) => openedFrom(sealed, (name) => owner.object(index, name));
 
 async function takeBackup({ datastoreType, target, backupId, parent }: BackupJob): Promise<void> {
-  const running = await engineFor(datastoreType).backup(target, {
+  const running = await wholeEngineFor(datastoreType).backup(target, {
     backupId,
-    signal: never,
+    signal: ending.signal,
     parent: parent ? opened(parent, 0) : undefined,
   });
   // It may fail while nobody takes the bytes, and is told then.
@@ -70,11 +81,12 @@ async function restore({ datastoreType, chain, directory, options }: RestoreJob)
     untoldBytes = 0;
   };
   const telling = setInterval(tell, progressMs);
-  const restored = await engineFor(datastoreType).restore(chain.map(opened), directory, {
+  const restored = await wholeEngineFor(datastoreType).restore(chain.map(opened), directory, {
     standsAlone,
     acceptsBadPages,
     ...(checksPages !== undefined && { checksPages }),
     places: new Map(places),
+    signal: ending.signal,
     progress: (bytes) => {
       untoldBytes += bytes;
     },
@@ -92,6 +104,7 @@ async function fail(error: unknown): Promise<void> {
 
 goFirst();
 leaveSignalsToOwner();
+endWhenTold();
 startWatchdog();
 setInterval(() => void messages.write(types.alive), aliveMs);
 perform().catch(fail);

@@ -9,14 +9,14 @@ import { EngineFault } from '../engine-fault.js';
 import type { OpenedBackup } from '../open-backup.js';
 import { outcome } from '../outcome.js';
 import { FrameWriter, readFrames } from './frames.js';
-import { aliveMs, askedObject, faultAsText, faultFromText, type Job, mostBytes, types } from './messages.js';
+import { aliveMs, askedObject, endSignal, faultAsText, faultFromText, type Job, mostBytes, types } from './messages.js';
 
 export interface ApartOptions {
   /** How much memory a process may take, in bytes. */
   memoryBytes: number;
   /** How long it may do nothing but compute, in milliseconds. Default: a minute. */
   stuckMs?: number;
-  /** How long a restore may take, in milliseconds. Default: two days. */
+  /** How long a restore may take, in milliseconds. Default: as long as it needs. */
   longestRestoreMs?: number;
   /** How many restores run at a time; the others wait. Default: 2. */
   mostRestores?: number;
@@ -31,6 +31,8 @@ export interface ChildWork {
   given: readonly OpenedBackup[];
   /** Ends the process. */
   signal: AbortSignal | undefined;
+  /** How long it may take to remove what it has made, when it is told to end, in milliseconds. Default: no time. */
+  graceMs?: number;
   /** Takes what is told besides faults, and what is asked for. @throws when it is of no known form */
   told(type: string, text: string): void;
 }
@@ -61,6 +63,8 @@ export class EngineChild {
   private readonly stuckMs: number;
   /** Why an object could not be read. The process can't carry all of it. */
   private unreadable: unknown;
+  /** Set when the process was told to end. Whatever it says after that comes of it. */
+  private cancelled: EngineFault | undefined;
   private words = '';
   private hasEnough = false;
   private silentMs = 0;
@@ -78,23 +82,24 @@ export class EngineChild {
       env: environment(),
       stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
     });
-    const [stdin, , stderr, messages, data] = this.child.stdio;
-    this.input = new FrameWriter(stdin as NonNullable<typeof stdin>);
-    this.data = data as Readable;
-    this.data.on('error', () => {});
-    stderr?.on('data', (chunk: Buffer) => {
-      this.words = `${this.words}${chunk.toString('utf8')}`.slice(-mostOfWords);
-    });
-    living.add(this.child);
     this.exited = new Promise((resolve) => {
       this.child.once('error', (error) => resolve(`it could not be run: ${error.message}`));
       this.child.once('exit', (code, by) => resolve(by ? `it was ended by ${by}` : `it ended with code ${code}`));
     });
+    const [stdin, , stderr, messages, data] = this.child.stdio;
+    this.input = new FrameWriter(stdin as NonNullable<typeof stdin>);
+    this.data = data as Readable;
+    // Node lets what is in a pipe run out when its process ends, unless somebody listens.
+    this.data.on('error', () => {}).on('readable', () => {});
+    stderr?.on('data', (chunk: Buffer) => {
+      this.words = `${this.words}${chunk.toString('utf8')}`.slice(-mostOfWords);
+    });
+    living.add(this.child);
     this.watch();
     void this.listen(messages as Readable);
   }
 
-  /** Resolves with the fault when the work has failed. What was told first counts. */
+  /** Resolves with the fault when the work has failed, or when its process has ended. What was told first counts. */
   get failed(): Promise<Error> {
     return this.failure.promise;
   }
@@ -125,15 +130,15 @@ export class EngineChild {
   ended(how: string, cause?: unknown): EngineFault {
     return new EngineFault(
       'engine-process-ended',
-      `The process of the ${this.work.what} ended before it was done: ${how}. See the log of the scheduler.`,
+      `The process of the ${this.work.what} ended before it was done: ${how}.`,
       { cause },
     );
   }
 
   /** Ends the process when it is not wanted any more, and when it has said nothing for too long. */
   private watch(): void {
-    const { what, signal } = this.work;
-    const stop = () => this.fail(new EngineFault('cancelled', `The ${what} was cancelled.`));
+    const { signal } = this.work;
+    const stop = () => this.cancel();
     const look = setInterval(() => {
       // Looks are counted, and not the time: a host that sleeps says nothing about the process.
       this.silentMs += aliveMs;
@@ -143,10 +148,24 @@ export class EngineChild {
     void this.exited.then(() => {
       living.delete(this.child);
       clearInterval(look);
-      signal?.removeEventListener('abort', stop);
     });
+    // What the process has given may be read for longer than it lives.
+    this.data.once('close', () => signal?.removeEventListener('abort', stop));
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
+  }
+
+  private cancel(): void {
+    const { what, graceMs } = this.work;
+    this.cancelled ??= new EngineFault('cancelled', `The ${what} was cancelled.`);
+    if (graceMs === undefined) {
+      this.fail(this.cancelled);
+      return;
+    }
+    const { cancelled } = this;
+    this.child.kill(endSignal);
+    const timer = setTimeout(() => this.fail(cancelled), graceMs);
+    void this.exited.then(() => clearTimeout(timer));
   }
 
   private async listen(messages: Readable): Promise<void> {
@@ -155,13 +174,13 @@ export class EngineChild {
         this.silentMs = 0;
         if (type === types.alive) continue;
         const text = payload.toString('utf8');
-        if (type === types.fault) this.fail(faultFromText(text, this.unreadable));
+        if (type === types.fault) this.fail(this.cancelled ?? faultFromText(text, this.unreadable));
         else if (type === types.enough) this.hasEnough = true;
         else if (type === types.object) void this.give(text);
         else this.work.told(type, text);
       }
-      // Only what was not told before counts.
-      this.fail(this.whyEnded(await this.exited));
+      // What was told before counts, and what was given before is still read.
+      this.failure.resolve(this.cancelled ?? this.whyEnded(await this.exited));
     } catch (error) {
       this.fail(this.ended('what it told is of no known form', error));
     }

@@ -108,6 +108,38 @@ describe('a backup that is taken in a process of its own', () => {
     limitMs,
   );
 
+  it.each([
+    ['has not begun', 0],
+    ['is in the middle', 1],
+  ])(
+    'is whole, though its reader %s when its process has done its work and is gone',
+    async (_, readBefore) => {
+      const bytes = randomBytes(30_000);
+      const script = sending(
+        ...start,
+        protocol.archive('base.tar'),
+        protocol.data(bytes),
+        protocol.manifest(),
+        protocol.data(Buffer.from('{}')),
+        ...end,
+      );
+      const backup = await begin(script);
+      const objects = backup.objects[Symbol.asyncIterator]();
+      const all: Buffer[] = [];
+      const readOne = async () => {
+        const next = await objects.next();
+        if (!next.done) all.push(await buffer(next.value.source));
+        return next.done !== true;
+      };
+      for (let read = 0; read < readBefore; read += 1) await readOne();
+      await eventually(async () => expect(await children()).toEqual([]), { withinMs: 20_000 });
+      while (await readOne());
+      expect(all).toEqual([bytes, Buffer.from('{}')]);
+      await expect(backup.result).resolves.toMatchObject({ facts: { endLsn: '0/2000120' } });
+    },
+    limitMs,
+  );
+
   it(
     'fails with the engine’s own faults, before it begins and while it comes',
     async () => {

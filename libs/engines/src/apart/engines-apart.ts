@@ -22,7 +22,7 @@ export class EnginesApart {
     return {
       backup: (target, options) => new BackupApart(this.options, options).begin(datastoreType, target),
       restore: (chain, directory, options = {}) =>
-        this.restores.take(options.signal, () =>
+        this.restores.take(chain.at(-1)?.manifest.accountId ?? '', options.signal, () =>
           restoreApart(this.options, { datastoreType, chain, directory, ...options }),
         ),
     };

@@ -40,6 +40,8 @@ export const types = {
 /** Data come in chunks of a socket, and messages are the facts of a backup at the most. */
 export const mostBytes = { data: 4_194_304, message: 67_108_864 };
 export const aliveMs = 1_000;
+/** Tells a process to end its work, and to remove what it has made. */
+export const endSignal = 'SIGUSR2';
 
 const { caCertificate, clientCertificate } = securedEndpoint.shape;
 const sealedBackup = z.object({ manifest: vaultManifest, sha256: sha256Hex, region: regionName });

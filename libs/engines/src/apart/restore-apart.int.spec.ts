@@ -6,7 +6,7 @@ import { VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../test/services/eventually.js';
 import { engineProcesses, engineProgram, spoiltProgram } from '../../fixtures/child-processes.js';
 import { storedServer } from '../../fixtures/stored-server.js';
-import { engineFor } from '../engines.js';
+import { wholeEngineFor } from '../engines.js';
 import { openedFrom } from '../open-backup.js';
 import type { ApartOptions } from './engine-child.js';
 import { EnginesApart } from './engines-apart.js';
@@ -56,7 +56,7 @@ describe('a restore in a process of its own', () => {
       };
       const told = await of().restore([source], directory, { progress, standsAlone: true });
       const here = join(folder, 'here');
-      const toldHere = await engineFor('postgresql').restore([source], here, { standsAlone: true });
+      const toldHere = await wholeEngineFor('postgresql').restore([source], here, { standsAlone: true });
       const withoutFolder = (text: unknown) => JSON.stringify(text).replaceAll(here, directory);
       expect(JSON.stringify(told)).toBe(withoutFolder(toldHere));
       for (const name of Object.keys(files)) {
@@ -134,6 +134,22 @@ describe('a restore in a process of its own', () => {
       process.kill(ofChild(await engineProcesses()), signal);
       expect(await fault).toMatchObject({ code: 'engine-process-ended', message: expect.stringContaining(says) });
       expect(await engineProcesses()).toEqual([]);
+    },
+    limitMs,
+  );
+
+  it(
+    'leaves the folder empty when it is cancelled, though its vault hangs',
+    async () => {
+      const source = await storedServer(files, { passed: half });
+      const ending = new AbortController();
+      const fault = of()
+        .restore([source], directory, { signal: ending.signal })
+        .catch((error: unknown) => error);
+      await eventually(async () => expect(await left()).toContain('PG_VERSION'), { withinMs: 20_000 });
+      ending.abort();
+      expect(await fault).toMatchObject({ name: 'EngineFault', code: 'cancelled' });
+      expect(await left()).toEqual([]);
     },
     limitMs,
   );

@@ -1,9 +1,11 @@
 /**
  * A restore that a process of its own makes, as its owner sees it. The process gets the folder and the backups' manifests, and asks
- * for their objects. When it is ended, what it has written is left: nothing writes there any more, and the caller removes it.
+ * for their objects. One that fails or is cancelled leaves the folder empty. One that has to be killed leaves what it has written:
+ * nothing writes there any more, and the caller removes it.
  */
 import { resolve } from 'node:path';
 import type { DatastoreType } from '@strongroom/contracts';
+import { afterMs } from '@strongroom/runtime/light';
 import type { RestoredFolder, RestoreOptions } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import type { OpenedBackup } from '../open-backup.js';
@@ -17,18 +19,20 @@ export interface AskedRestore extends RestoreOptions {
   directory: string;
 }
 
-const usualLongestMs = 48 * 3_600_000;
+/** How long a restore that is cancelled may take to remove what it has written. */
+const graceMs = 10_000;
 
 /** @throws {EngineFault | VaultFault} when no process of it is left */
 export async function restoreApart(options: ApartOptions, asked: AskedRestore): Promise<RestoredFolder> {
   const { datastoreType, chain, directory, places = new Map(), signal } = asked;
   const { standsAlone = false, checksPages, acceptsBadPages = false } = asked;
-  const { longestRestoreMs = usualLongestMs } = options;
+  const { longestRestoreMs } = options;
   const done = outcome<RestoredFolder>();
   const child = new EngineChild(options, {
     what: 'restore',
     given: chain,
     signal,
+    graceMs,
     told(type, text) {
       if (type === types.result) done.resolve(restored.parse(JSON.parse(text)));
       else if (type === types.progress) asked.progress?.(progress.parse(Number(text)));
@@ -36,7 +40,8 @@ export async function restoreApart(options: ApartOptions, asked: AskedRestore): 
     },
   });
   void child.failed.then(done.reject);
-  const timer = setTimeout(() => child.fail(tooLong(longestRestoreMs)), longestRestoreMs);
+  const stopWaiting =
+    longestRestoreMs === undefined ? () => {} : afterMs(longestRestoreMs, () => child.fail(tooLong(longestRestoreMs)));
   try {
     await child.begin({
       is: 'restore',
@@ -52,7 +57,7 @@ export async function restoreApart(options: ApartOptions, asked: AskedRestore): 
     });
     return await done.promise;
   } finally {
-    clearTimeout(timer);
+    stopWaiting();
     // Nobody may write there any more when this returns.
     child.end();
     await child.exited;

@@ -12,9 +12,9 @@ import { copyBackup, openVaults, type Vault } from '@strongroom/vault';
 import pg from 'pg';
 import { eventually } from '../../../../test/services/eventually.js';
 import { verifiedByPostgres } from '../../../../test/services/postgres-tools.js';
+import { restoreHere } from '../../fixtures/restore-here.js';
 import { TroubledVault } from '../../fixtures/troubled-vault.js';
 import type { EngineTarget } from '../engine.js';
-import { restoreBackup } from '../restore-backup.js';
 import { type StoredBackup, type StoreOptions, storeBackup } from '../store-backup.js';
 import { PostgresqlEngine } from './postgresql-engine.js';
 
@@ -187,7 +187,7 @@ describe('a backup of a real PostgreSQL server', () => {
     });
     await home.purge(backupId, 3);
     const restored = join(folder, 'restored');
-    const result = await restoreBackup({ vault: away, backupId, directory: restored });
+    const result = await restoreHere({ vault: away, backupId, directory: restored });
     expect(result).toMatchObject({ outside: [expect.stringContaining('restored.tablespaces')] });
     expect(result.advice.join('\n')).not.toContain('settings elsewhere');
     expect(result.files).toBeGreaterThan(1_000);
@@ -321,7 +321,7 @@ describe('a backup of a real PostgreSQL server', () => {
       const [{ failed }] = await query('select failed_count::int as failed from pg_stat_archiver', archiving.url());
       expect(failed).toBeGreaterThan(0);
       const directory = join(folder, 'unarchived');
-      await restoreBackup({ vault: home, backupId, directory });
+      await restoreHere({ vault: home, backupId, directory });
       await verifiedByPostgres(directory);
     } finally {
       await archiving.stop();
@@ -342,7 +342,7 @@ describe('a backup of a real PostgreSQL server', () => {
     const object = join(folder, 'DFW', (await home.locationOf(backupId)) ?? '', 'base.tar.zst');
     await run('truncate', ['--size=-1', object]);
     const directory = join(folder, 'half');
-    await expect(restoreBackup({ vault: home, backupId, directory })).rejects.toMatchObject({ code: 'object-altered' });
+    await expect(restoreHere({ vault: home, backupId, directory })).rejects.toMatchObject({ code: 'object-altered' });
     expect(await readdir(directory)).toEqual([]);
     expect(await readdir(`${directory}.tablespaces`)).toEqual([]);
     await home.purge(backupId, 3);

@@ -237,11 +237,11 @@ export class BackupAttempt {
     const { backup, ledger } = asked;
     const parentId = backup.madeFull ? null : backup.request.parentId;
     try {
-      if (parentId !== null) {
-        const { accountId, request } = backup;
-        await new ParentCheck(this.parts, ledger).check(parentId, { accountId, instanceId: request.instanceId });
-      }
-      return await this.storeOn(parentId, backup, startedAt);
+      if (parentId === null) return await this.storeOn(null, backup, startedAt);
+      const { accountId, request } = backup;
+      const owner = { accountId, instanceId: request.instanceId };
+      const sha256 = await new ParentCheck(this.parts, ledger).check(parentId, owner);
+      return await this.storeOn({ id: parentId, sha256 }, backup, startedAt);
     } catch (error) {
       if (isOutageOfParent(error)) throw error.cause;
       const isFallback = error instanceof IncrementalNotPossible && backup.request.trigger === 'slot';
@@ -262,7 +262,11 @@ export class BackupAttempt {
     return !isRefusal(told);
   }
 
-  private async storeOn(parentId: string | null, backup: OpenBackup, startedAt: Date): Promise<StoredBackup> {
+  private async storeOn(
+    parent: { id: string; sha256: string } | null,
+    backup: OpenBackup,
+    startedAt: Date,
+  ): Promise<StoredBackup> {
     const { config, credentials, takerFor, vault, clock, backupLimits } = this.parts;
     const { accountId, request } = backup;
     const { instanceId } = request;
@@ -281,10 +285,11 @@ export class BackupAttempt {
         accountId,
         instanceId,
         instanceName,
-        type: parentId === null ? 'full' : 'incremental',
-        parentId,
+        type: parent === null ? 'full' : 'incremental',
+        parentId: parent?.id ?? null,
         startedAt,
       },
+      parentSha256: parent?.sha256,
       attempt: this.job.attempt,
       signal: this.hold.signal,
       ...(backupLimits && { limits: backupLimits }),

@@ -35,12 +35,13 @@ export class ParentCheck {
   /**
    * Checks that everything is there in its size. It reads nothing but manifests.
    * @param owner whose backup is to be built on it
+   * @returns the SHA-256 of the backup
    * @throws {IncrementalNotPossible} when a backup of the chain was deleted, is not the owner's, or the home vault can't give it
    * @throws {VaultFault} when the vault can't tell now
    */
-  async check(parentId: string, owner: { accountId: string; instanceId: string }): Promise<void> {
+  async check(parentId: string, owner: { accountId: string; instanceId: string }): Promise<string> {
     const { vault } = this.parts;
-    const checked = new Set<string>();
+    const checked = new Map<string, string>();
     for (let id: string | null = parentId; id !== null; ) {
       const backup: BackupState = await this.ledger.stateOf(backupDecider, id);
       const subject = subjectOf(id, parentId);
@@ -51,7 +52,7 @@ export class ParentCheck {
       if (!isOwn || checked.has(id) || backup.completed.backupId !== id) {
         throw notThere(`${subject} is no backup of this instance to build on. Take a full backup.`);
       }
-      checked.add(id);
+      checked.set(id, backup.completed.sha256);
       const fault = await this.whyUnusable(backup.completed);
       if (fault) await this.askBack(backup.completed, fault);
       if (fault === 'not-there') {
@@ -65,6 +66,7 @@ export class ParentCheck {
       }
       id = backup.completed.parentId;
     }
+    return checked.get(parentId) ?? '';
   }
 
   private async whyUnusable({ backupId, sha256 }: Made): Promise<VaultFault | 'not-there' | undefined> {

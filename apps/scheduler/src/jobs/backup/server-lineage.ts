@@ -6,7 +6,7 @@
  */
 import { type DatastoreType, type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
-import type { Engine, EngineFor } from '@strongroom/engines';
+import type { EngineFor, EngineWithoutBackups } from '@strongroom/engines';
 import { execute, type Ledger } from '@strongroom/ledger';
 import { type IdentifiableBackup, Lineages, type Views } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
@@ -71,7 +71,7 @@ export class ServerLineage {
 
   /** What is known of an earlier backup. One that is not identified yet is identified now. */
   private async headOf(
-    engine: Engine,
+    engine: EngineWithoutBackups,
     { id, lineage, facts, isDeleted }: IdentifiableBackup,
     heads: readonly Head[],
     of: { accountId: string; instanceId: string; context: EventContext },
@@ -103,7 +103,12 @@ export class ServerLineage {
 }
 
 /** @param heads the newest backup of every lineage, the newest first */
-function judge(engine: Engine, backupId: string, facts: EngineFacts, heads: readonly Head[]): BackupIdentity {
+function judge(
+  engine: EngineWithoutBackups,
+  backupId: string,
+  facts: EngineFacts,
+  heads: readonly Head[],
+): BackupIdentity {
   const told = tellable(facts);
   const [newest] = heads;
   if (!newest) return { lineage: backupId, facts: told };

@@ -15,6 +15,7 @@ import {
 } from '@strongroom/domain';
 import {
   type Build,
+  DiskRoom,
   EngineFault,
   type Guests,
   type HostedServer,
@@ -34,7 +35,6 @@ import { type Clock, type Hold, type LeasedJob, type Performed, toldFault } from
 import { endingWith, type Vaults } from '@strongroom/vault';
 import { canPass, isOfVault } from './build-faults.js';
 import { BuiltCredential, type BuiltCredentialParts } from './built-credential.js';
-import { DiskRoom } from './disk-room.js';
 import { endedByItself, forTenant } from './told-to-tenants.js';
 
 export interface BuiltServerParts extends LeasedLedgerParts, BuiltCredentialParts {
@@ -87,7 +87,7 @@ export class BuiltServer {
   ) {
     this.ledger = new LeasedLedger(parts, { what: `the server of instance ${job.id}`, signal: hold.signal });
     this.credential = new BuiltCredential(parts, this.ledger, hold.signal);
-    this.room = new DiskRoom(parts.folder, parts.freeSpaceReserveBytes ?? 0);
+    this.room = new DiskRoom([parts.folder], parts.freeSpaceReserveBytes ?? 0);
   }
 
   /**

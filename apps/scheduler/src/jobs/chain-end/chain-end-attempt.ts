@@ -6,7 +6,7 @@
 import { type Endpoint, streamOf } from '@strongroom/contracts';
 import { CredentialFault, type Credentials } from '@strongroom/credentials';
 import { backupDecider, fold, instanceDecider, mustBelong } from '@strongroom/domain';
-import { type Engine, EngineFault, type EngineFor, endingWithin } from '@strongroom/engines';
+import { EngineFault, type EngineFor, type EngineWithoutBackups, endingWithin } from '@strongroom/engines';
 import type { Ledger } from '@strongroom/ledger';
 import { Backups, type Views } from '@strongroom/read-model';
 import type { Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
@@ -93,7 +93,7 @@ export class ChainEndAttempt {
     return (await new Backups(dataSource).newestCompleted(instanceId))?.id === this.job.id;
   }
 
-  private giveUp(engine: Engine, endpoint: Endpoint, why: string): void {
+  private giveUp(engine: EngineWithoutBackups, endpoint: Endpoint, why: string): void {
     const { host, port } = endpoint;
     const backup = this.job.id;
     this.parts.log.warn(

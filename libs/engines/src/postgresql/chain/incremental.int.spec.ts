@@ -16,8 +16,8 @@ import { eventually } from '../../../../../test/services/eventually.js';
 import { postgresTools, verifiedByPostgres } from '../../../../../test/services/postgres-tools.js';
 import { contentsOf, rowsOf } from '../../../../../test/services/tables.js';
 import { journalOf, openBank, unbookedAt, workAt } from '../../../fixtures/bank.js';
+import { restoreHere } from '../../../fixtures/restore-here.js';
 import { openBackup } from '../../open-backup.js';
-import { restoreBackup } from '../../restore-backup.js';
 import { storeBackup } from '../../store-backup.js';
 import { PostgresqlEngine } from '../postgresql-engine.js';
 import { limitBlocksName } from './limit-list.js';
@@ -147,7 +147,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
       const expectedSha256 = sealed?.sha256 ?? '';
       await copyBackup({ from: home, to: away, backupId, attempt: 1, expectedSha256, signal: never });
       const directory = join(folder, `restored-${backupId}`);
-      await restoreBackup({ vault: away, backupId, directory });
+      await restoreHere({ vault: away, backupId, directory });
       restored.set(backupId, directory);
     }
   }, 240_000);
@@ -266,7 +266,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     const vault = openVaults(new Map([['IAD', pathToFileURL(lost)]])).of('IAD');
     await vault.purge(first, 1);
     const directory = join(folder, 'never');
-    await expect(restoreBackup({ vault, backupId: quiet, directory })).rejects.toMatchObject({
+    await expect(restoreHere({ vault, backupId: quiet, directory })).rejects.toMatchObject({
       code: 'object-missing',
       message: expect.stringContaining(first),
     });
@@ -283,7 +283,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     await rm(object);
     await pipeline([bytes], createWriteStream(object));
     const directory = join(folder, 'half');
-    await expect(restoreBackup({ vault, backupId: quiet, directory })).rejects.toMatchObject({
+    await expect(restoreHere({ vault, backupId: quiet, directory })).rejects.toMatchObject({
       code: 'object-altered',
     });
     expect(await readdir(directory)).toEqual([]);
@@ -291,7 +291,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
 
   it('is not built on by a server that was restored from it: it would be a chain of two histories', async () => {
     const copy = join(folder, 'foreign');
-    await restoreBackup({ vault: home, backupId: full, directory: copy });
+    await restoreHere({ vault: home, backupId: full, directory: copy });
     const foreign = await PostgresServer.startOn(copy, { password, logFile: join(folder, 'foreign.log') });
     try {
       await expect(take(randomUUID(), full, { port: foreign.port })).rejects.toMatchObject({

@@ -124,6 +124,8 @@ class Applying {
   }
 
   private async file(path: string, content: AsyncIterable<unknown>, mode: Mode, isWanted: boolean): Promise<void> {
+    // No server sends it, and the restore writes its own.
+    if (path === manifestName) throw invalid(`it has ${manifestName} among its files`);
     const written = isWanted ? await this.write(path, content, mode) : await digested(content);
     this.bytes += written.sizeBytes;
     const taken = this.files.take(path, written.sizeBytes, written.sha256);

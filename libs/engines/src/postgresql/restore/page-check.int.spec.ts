@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VaultManifest } from '@strongroom/contracts';
 import { BackedUpServer } from '../../../fixtures/backed-up-server.js';
+import { restoreHere } from '../../../fixtures/restore-here.js';
 import { manifestLine, manifestOfLines, sourceOf } from '../../../fixtures/server-archive.js';
-import { restoreBackup } from '../../restore-backup.js';
 import { controlFileAt } from './control-file.js';
 import { PageCheck } from './page-check.js';
 import { pageChecksum } from './page-checksum.js';
@@ -37,7 +37,7 @@ describe('the pages of a restored folder', () => {
     facts = await server.facts(full);
     restored = join(server.folder, 'restored');
     await expect(
-      restoreBackup({ vault: server.vault, backupId: full, directory: restored, checksPages: true }),
+      restoreHere({ vault: server.vault, backupId: full, directory: restored, checksPages: true }),
     ).resolves.toMatchObject({ warnings: [] });
   }, 120_000);
   afterAll(() => server.remove());

@@ -6,7 +6,7 @@ import { verifiedByPostgres } from '../../../../../test/services/postgres-tools.
 import { type PostgresVersion, postgresOfVersion } from '../../../../../test/services/postgres-versions.js';
 import { contentsOf, rowsOf } from '../../../../../test/services/tables.js';
 import { BackedUpServer } from '../../../fixtures/backed-up-server.js';
-import { restoreBackup } from '../../restore-backup.js';
+import { restoreHere } from '../../../fixtures/restore-here.js';
 
 const combinations = (
   [
@@ -87,7 +87,7 @@ describe.each(combinations)('backups of PostgreSQL $name $with checksums', ({ ve
     for (const { id, contents, catalogue: expected } of backups) {
       const directory = join(server.folder, `restored-${id}`);
       const place = join(server.folder, `fast-${id}`);
-      const { changed, warnings, outside } = await restoreBackup({
+      const { changed, warnings, outside } = await restoreHere({
         vault: server.vault,
         backupId: id,
         directory,
