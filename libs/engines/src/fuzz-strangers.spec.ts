@@ -96,7 +96,7 @@ describe('bytes of strangers', () => {
       const sizes = { blockSize: 1_024, segmentBlocks: 64 };
       await tryAll('changed-blocks', 3, async (bytes) => {
         await writeFile(target, Buffer.alloc(8 * 1_024, 'a'));
-        await applyChangedBlocks(once(bytes), target, sizes);
+        await applyChangedBlocks(once(bytes), { target, name: 'base/1/1259' }, sizes);
       });
     },
     fuzzLimitMs,

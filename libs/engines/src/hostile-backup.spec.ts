@@ -84,6 +84,8 @@ describe('a hostile backup', () => {
     expect(error).toBeInstanceOf(Fault);
     expect((error as Fault).message).not.toMatch(/\p{Cc}/u);
     expect((error as Fault).message.length).toBeLessThan(2_000);
+    // Its tenant learns nothing of where we keep things.
+    expect((error as Fault).told).not.toContain(folder);
     return error;
   }
 

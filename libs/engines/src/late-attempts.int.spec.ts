@@ -8,6 +8,7 @@ import { storeBackup } from './store-backup.js';
 
 const clock = new FixedClock(new Date('2026-11-14T14:31:00.000Z'));
 const backupId: string = randomUUID();
+const instanceId = randomUUID();
 
 const attempt = (vault: Vault, number: number) =>
   storeBackup({
@@ -15,14 +16,14 @@ const attempt = (vault: Vault, number: number) =>
     vault,
     clock,
     target: {
-      instanceId: randomUUID(),
+      instanceId,
       endpoint: { host: 'localhost', port: 1, user: 'u', database: 'd', tls: 'disable' },
       password: '',
     },
     backup: {
       backupId,
       accountId: 'acme',
-      instanceId: randomUUID(),
+      instanceId,
       instanceName: 'orders',
       type: 'full',
       parentId: null,

@@ -49,7 +49,10 @@ export class BackupApart {
     const frames = readFrames(this.child.data, mostBytes.data);
     for (;;) {
       const { type, payload } = await this.next(frames);
-      if (type === types.allObjects) return;
+      if (type === types.allObjects) {
+        this.child.data.destroy();
+        return;
+      }
       if (type !== types.object) throw this.child.fail(this.child.ended('what it gave is of no known form'));
       let isRead = false;
       const end = (isAll: boolean) => {

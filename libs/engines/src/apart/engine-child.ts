@@ -122,9 +122,10 @@ export class EngineChild {
     return error;
   }
 
-  /** Ends the process, whose work is done or has failed. */
+  /** Ends the process, whose work is done or has failed. Nothing that it gave is read any more. */
   end(): void {
     this.child.kill('SIGKILL');
+    this.data.destroy();
   }
 
   ended(how: string, cause?: unknown): EngineFault {

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { compressFrames, VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../test/services/eventually.js';
 import { type Script, ScriptedServer } from '../../../../test/services/scripted-server.js';
 import * as protocol from '../../../../test/services/server-messages.js';
+import { openSockets } from '../../fixtures/open-sockets.js';
 import { manifestOfParent } from '../../fixtures/parent-manifest.js';
 import { IncrementalNotPossible } from '../engine-fault.js';
 import { openedFrom } from '../open-backup.js';
@@ -50,9 +51,14 @@ async function children(): Promise<string[]> {
 
 describe('a backup that is taken in a process of its own', () => {
   let server: ScriptedServer | undefined;
+  let before: number;
+  beforeEach(async () => {
+    before = await openSockets();
+  });
   afterEach(async () => {
     await server?.stop();
     await eventually(async () => expect(await children()).toEqual([]), { withinMs: 20_000 });
+    await eventually(async () => expect(await openSockets()).toBeLessThanOrEqual(before), { withinMs: 20_000 });
   });
 
   async function begin(script: Script, options: Partial<ApartOptions> = {}, more: Partial<TakeOptions> = {}) {

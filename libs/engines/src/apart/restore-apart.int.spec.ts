@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../test/services/eventually.js';
 import { engineProcesses, engineProgram, spoiltProgram } from '../../fixtures/child-processes.js';
+import { openSockets } from '../../fixtures/open-sockets.js';
 import { storedServer } from '../../fixtures/stored-server.js';
 import { wholeEngineFor } from '../engines.js';
 import { openedFrom } from '../open-backup.js';
@@ -24,13 +25,16 @@ const files = {
 describe('a restore in a process of its own', () => {
   let folder: string;
   let directory: string;
+  let before: number;
   beforeEach(async () => {
+    before = await openSockets();
     folder = await mkdtemp(join(tmpdir(), 'strongroom-apart-'));
     directory = join(folder, 'data');
   });
   afterEach(async () => {
     await rm(folder, { recursive: true, force: true });
     await eventually(async () => expect(await engineProcesses()).toEqual([]), { withinMs: 20_000 });
+    await eventually(async () => expect(await openSockets()).toBeLessThanOrEqual(before), { withinMs: 20_000 });
   });
 
   const of = (options: Partial<ApartOptions> = {}) => new EnginesApart({ ...usual, ...options }).of('postgresql');

@@ -13,6 +13,7 @@ import {
 import { patience as slowness } from '../../../../test/services/patience.js';
 import { type Script, ScriptedServer } from '../../../../test/services/scripted-server.js';
 import * as protocol from '../../../../test/services/server-messages.js';
+import { unprintableWords } from '../../../../test/services/unprintable-words.js';
 import { tried as measured, type Tried, TriedAttacks } from '../../fixtures/tried-attacks.js';
 import { EngineFault } from '../engine-fault.js';
 import type { ServerPatience } from './connection.js';
@@ -80,11 +81,13 @@ describe('a hostile server', () => {
     expect(ms).toBeLessThan(mostMs * slowness);
   }
 
-  it.each(aboutItself)('that says %s is found out when it is asked', async (what, tried) => {
+  const words = [...aboutItself, ...unprintableWords];
+
+  it.each(words)('that says %s is found out when it is asked', async (what, tried) => {
     expectEnded(what, tried, await faultOf(tried, (engine, target) => engine.describe(target, never)));
   });
 
-  it.each(aboutItself)('that says %s is found out when it is tested', async (what, tried) => {
+  it.each(words)('that says %s is found out when it is tested', async (what, tried) => {
     const test = async (engine: PostgresqlEngine, target: Target) => {
       const { full } = await engine.test(target, { withinMs: 30_000 });
       throw full.fault ?? new Error('it passed the test');
@@ -93,7 +96,7 @@ describe('a hostile server', () => {
     expectEnded(`${what} (test)`, tried, await faultOf(tried, test));
   });
 
-  it.each([...aboutItself.filter(([what]) => !what.includes('history')), ...ofBackup])(
+  it.each([...words.filter(([what]) => !what.includes('history')), ...ofBackup])(
     'that sends %s is found out during a backup',
     async (what, tried) => {
       const backup = async (engine: PostgresqlEngine, target: Target) => {

@@ -23,6 +23,8 @@ const never = new AbortController().signal;
 const engine = new PostgresqlEngine();
 const clock = new FixedClock(new Date('2026-11-14T14:31:00.000Z'));
 
+const instanceId = randomUUID();
+
 describe('a backup of a real PostgreSQL server', () => {
   let folder: string;
   let server: PostgresServer;
@@ -48,7 +50,7 @@ describe('a backup of a real PostgreSQL server', () => {
   };
   const query = (sql: string, url = server.url()) => on(url, async (client) => (await client.query(sql)).rows);
   const target = (endpoint: Partial<EngineTarget['endpoint']> = {}, secret = password): EngineTarget => ({
-    instanceId: randomUUID(),
+    instanceId,
     endpoint: {
       host: '127.0.0.1',
       port: server.port,
@@ -71,7 +73,7 @@ describe('a backup of a real PostgreSQL server', () => {
       backup: {
         backupId,
         accountId: 'acme',
-        instanceId: randomUUID(),
+        instanceId,
         instanceName: 'orders',
         type: 'full',
         parentId: null,

@@ -162,7 +162,8 @@ class Applying {
     if (!sizes) throw invalid('it is full, and has changes of a file');
     const file = relationFileOf(relation);
     const limit = file && (limits ? limits.of(file, sizes) : unlisted(file));
-    return applyChangedBlocks(content, this.tree.at(relation), sizes, limit, this.progress);
+    const place = { target: this.tree.at(relation), name: shown(relation) };
+    return applyChangedBlocks(content, place, sizes, limit, this.progress);
   }
 
   /** Writes the label as that of a full backup. @throws {EngineFault} when the backup was not built on this parent */

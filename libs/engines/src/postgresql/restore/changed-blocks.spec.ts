@@ -44,7 +44,7 @@ describe('the changed blocks of a relation', () => {
     await rm(folder, { recursive: true, force: true });
   });
   const apply = (bytes: Buffer, size?: number, limit?: BlockLimit) =>
-    applyChangedBlocks(chunksOf(bytes, size), target, { blockSize, segmentBlocks }, limit);
+    applyChangedBlocks(chunksOf(bytes, size), { target, name: 'base/5/1259' }, { blockSize, segmentBlocks }, limit);
   const expectBlocks = async (...blocks: Buffer[]) =>
     expect((await readFile(target)).equals(Buffer.concat(blocks))).toBe(true);
 

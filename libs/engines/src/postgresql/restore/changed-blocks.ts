@@ -35,23 +35,23 @@ export interface BlockLimit {
 
 /**
  * @param target the relation's file, which must be there
+ * @param name of the file within the backup, for people
  * @param limit how many blocks of the parent's content count; default: only the truncation length says it
  * @returns the size and digest of the bytes as they came, which the server's manifest has too
  * @throws {EngineFault} `backup-content-invalid`; errors of the disk as they are
  */
 export async function applyChangedBlocks(
   content: AsyncIterable<unknown>,
-  target: Buffer | string,
+  { target, name }: { target: Buffer | string; name: string },
   sizes: BlockSizes,
   limit?: BlockLimit,
   progress?: (bytes: number) => void,
 ): Promise<WrittenFile> {
   const hash = createHash('sha256');
-  const name = target.toString();
   let sizeBytes = 0;
   const file = await open(target, 'r+').catch((error: unknown) => {
     const isMissing = typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
-    throw isMissing ? invalid(`there is nothing at ${name} that its changes could be applied to`, error) : error;
+    throw isMissing ? invalid(`there is no ${name} that its changes could be applied to`, error) : error;
   });
   try {
     const patch = new Patch(file, { ...sizes, limit }, name);
@@ -82,7 +82,7 @@ class Patch {
   constructor(
     private readonly file: FileHandle,
     private readonly sizes: BlockSizes & { limit: BlockLimit | undefined },
-    private readonly target: string,
+    private readonly name: string,
   ) {}
 
   async take(chunk: Buffer): Promise<void> {
@@ -107,7 +107,7 @@ class Patch {
 
   end(): void {
     if (!this.blocks || this.at < this.blocks.length || this.written > 0)
-      throw invalid(`the changes to ${this.target} break off`);
+      throw invalid(`the changes to ${this.name} break off`);
   }
 
   /** Undefined until the whole head has come. */
@@ -116,7 +116,7 @@ class Patch {
     const count = bytes.readUInt32LE(4);
     const truncation = bytes.readUInt32LE(8);
     if (bytes.readUInt32LE(0) !== magic || count > segmentBlocks || truncation === noBlock)
-      throw invalid(`the changes to ${this.target} are of no known form`);
+      throw invalid(`the changes to ${this.name} are of no known form`);
     const listed = headBytes + count * 4;
     const length = count === 0 ? listed : Math.ceil(listed / blockSize) * blockSize;
     this.wantedBytes = length;
@@ -124,7 +124,7 @@ class Patch {
     const blocks = new Uint32Array(count);
     for (let index = 0; index < count; index += 1) blocks[index] = bytes.readUInt32LE(headBytes + index * 4);
     if (blocks.some((block, index) => block >= segmentBlocks || block <= (blocks[index - 1] ?? -1))) {
-      throw invalid(`the changes to ${this.target} are not in order`);
+      throw invalid(`the changes to ${this.name} are not in order`);
     }
     return { length, blocks, truncation };
   }
@@ -148,7 +148,7 @@ class Patch {
     let rest = bytes;
     while (rest.length > 0) {
       const block = blocks[this.at];
-      if (block === undefined) throw invalid(`the changes to ${this.target} do not end where they should`);
+      if (block === undefined) throw invalid(`the changes to ${this.name} do not end where they should`);
       const { blockSize } = this.sizes;
       const part = rest.subarray(0, blockSize - this.written);
       await writeAll(this.file, part, block * blockSize + this.written);

@@ -76,7 +76,7 @@ describe('a restore of PostgreSQL', () => {
     ['has another length', [file('PG_VERSION', '18')], 'PG_VERSION is not what'],
     ['is missing', [], 'PG_VERSION among them'],
     ['is there and not in the manifest', [file('PG_VERSION', '18\n'), file('more', 'x')], 'more is not in'],
-    ['is there twice', [file('PG_VERSION', '18\n'), file('PG_VERSION', '18\n')], 'EEXIST'],
+    ['is there twice', [file('PG_VERSION', '18\n'), file('PG_VERSION', '18\n')], 'PG_VERSION is there already'],
   ])('is refused and leaves nothing when a file %s', async (_, entries, why) => {
     await expect(restoreBase(entries, { PG_VERSION: '18\n' })).rejects.toThrow(why);
     await expectNothing();

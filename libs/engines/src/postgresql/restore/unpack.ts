@@ -21,8 +21,13 @@ const asBytes = { filenameEncoding: 'latin1', highWaterMark: 16_384 };
 const groupMayRead = 0o040;
 /** A header of its own kind may have a name of megabytes. No server sends one: its names have a hundred bytes at most. */
 const longestName = 256;
-/** The errors of the file system for a name that is there already, goes through a file, or is too long. */
-const badNames: ReadonlySet<unknown> = new Set(['EEXIST', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG']);
+/** The errors of the file system that are of a name and not of the disk. Its own words have the path of this host. */
+const badNames: ReadonlyMap<unknown, string> = new Map([
+  ['EEXIST', 'is there already'],
+  ['ENOTDIR', 'lies in what is no folder'],
+  ['EISDIR', 'is a folder already'],
+  ['ENAMETOOLONG', 'has a name that is too long'],
+]);
 
 /** @throws {EngineFault} `backup-content-invalid`; errors of the source, and of a disk that can't be written to, as they are */
 export async function unpack(archive: Readable, reader: ArchiveReader): Promise<void> {
@@ -37,10 +42,11 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
     entries.destroy(error);
   });
   archive.pipe(entries);
+  let path = '';
   try {
     for await (const entry of entries) {
       const { name, type, mode, pax } = entry.header;
-      const path = safePath(name);
+      path = safePath(name);
       if (pax) throw invalid(`it has ${shown(path)} with a header of a kind that no server sends`);
       const access = (mode & groupMayRead) === 0 ? 'owner' : 'group';
       if (type === 'directory') await reader.onFolder(path, access);
@@ -54,7 +60,9 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
     if (ofSource) throw ofSource;
     // The reader of an entry learns only that its stream was destroyed.
     if (isDestroyed(error)) throw invalid(ofTar?.message ?? 'it breaks off');
-    throw isOfArchive(error) ? invalid(String(error.message)) : error;
+    const why = whyBadName(error);
+    if (why !== undefined) throw invalid(`${shown(path)} ${why}`, error);
+    throw isOfTar(error) ? invalid(error.message) : error;
   } finally {
     archive.destroy();
   }
@@ -69,19 +77,20 @@ function safePath(name: string): string {
   return path === '.' ? '' : path;
 }
 
-/**
- * Errors of tar-stream have neither a code nor a class of their own. The folder was empty, so a name that it does not take is
- * the archive's fault.
- */
-function isOfArchive(error: unknown): error is { message: unknown } {
-  if (typeof error !== 'object' || error === null || !('message' in error)) return false;
-  return 'code' in error ? badNames.has(error.code) : error.constructor === Error;
+/** The folder was empty, so a name that it does not take is the archive's fault. */
+function whyBadName(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error ? badNames.get(error.code) : undefined;
+}
+
+/** Errors of tar-stream have neither a code nor a class of their own. */
+function isOfTar(error: unknown): error is Error {
+  return error instanceof Error && error.constructor === Error && !('code' in error);
 }
 
 function isDestroyed(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'STREAM_DESTROYED';
 }
 
-function invalid(why: string): EngineFault {
-  return new EngineFault('backup-content-invalid', `The backup can't be unpacked: ${why}.`);
+function invalid(why: string, cause?: unknown): EngineFault {
+  return new EngineFault('backup-content-invalid', `The backup can't be unpacked: ${why}.`, { cause });
 }
