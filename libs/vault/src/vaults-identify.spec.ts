@@ -79,6 +79,28 @@ describe('the vaults of a service that starts', () => {
     expect(await markerOf('IAD')).toMatchObject({ region: 'IAD' });
   });
 
+  it('that are known keep no service from starting, whatever is in the place of one', async () => {
+    const ids = new Map<string, string>();
+    const memory: VaultMemory = {
+      vaultIdOf: async (region) => ids.get(region),
+      remember: async ({ region, vaultId }) => {
+        ids.set(region, vaultId);
+        return [{ region, vaultId }];
+      },
+    };
+    await open(['DFW', 'DFW'], ['IAD', 'IAD']).identify(log, memory);
+    const marker = await markerOf('IAD');
+    for (const other of ['no JSON', '{}', JSON.stringify({ ...marker, region: 'ORD' }), '['.repeat(100_000)]) {
+      await writeFile(join(folder, 'IAD', 'vault.json'), other);
+      const vaults = open(['DFW', 'DFW'], ['IAD', 'IAD']);
+      await vaults.identify(log, memory);
+      await storeSample(vaults.of('DFW'));
+      await expect(storeSample(vaults.of('IAD'))).rejects.toMatchObject({ code: 'vault-unavailable', region: 'IAD' });
+    }
+    await writeFile(join(folder, 'IAD', 'vault.json'), JSON.stringify(marker));
+    await storeSample(open(['DFW', 'DFW'], ['IAD', 'IAD']).of('IAD'));
+  });
+
   it('are known again after a restart: an empty folder where a vault was is a disk that is not mounted', async () => {
     const known = new Map<string, VaultIdentity>();
     const memory: VaultMemory = {

@@ -39,26 +39,41 @@ export class VaultMarker {
     if (this.memory) await this.establish(this.memory);
   }
 
+  /**
+   * A region that has had a vault before is away while something else is there. Whoever writes to one disk could otherwise keep every
+   * service from starting.
+   */
   private establish(memory: VaultMemory): Promise<VaultIdentity | undefined> {
     return this.root.doing('say who it is', async () => {
-      const { region, path, files } = this.root;
-      const found = await this.read();
-      const expected = this.known?.vaultId ?? (await memory.vaultIdOf(region));
-      if (found && found.region !== region) throw this.ofAnother(found.region);
-      if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
-      if (this.known) return this.known;
-      const weaknesses = await this.weaknesses(found);
-      const marked = found ?? (await this.make());
-      if (!marked) return undefined;
-      if (marked.region !== region) throw this.ofAnother(marked.region);
-      const identity = { ...marked, device: (await files.stat(path)).dev, weaknesses };
-      for (const { region: other, vaultId } of await memory.remember(identity)) {
-        if (other !== region) throw this.asWellOf(other, vaultId);
-        if (vaultId !== identity.vaultId) throw this.notTheSame(vaultId, marked);
+      const expected = this.known?.vaultId ?? (await memory.vaultIdOf(this.root.region));
+      try {
+        return await this.found(memory, expected);
+      } catch (error) {
+        if (expected === undefined || !(error instanceof VaultFault) || error.code !== 'vault-misconfigured')
+          throw error;
+        const { region, message, told } = error;
+        throw new VaultFault('vault-unavailable', region, message, { cause: error, told });
       }
-      this.known = identity;
-      return identity;
     });
+  }
+
+  private async found(memory: VaultMemory, expected: string | undefined): Promise<VaultIdentity | undefined> {
+    const { region, path, files } = this.root;
+    const found = await this.read();
+    if (found && found.region !== region) throw this.ofAnother(found.region);
+    if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
+    if (this.known) return this.known;
+    const weaknesses = await this.weaknesses(found);
+    const marked = found ?? (await this.make());
+    if (!marked) return undefined;
+    if (marked.region !== region) throw this.ofAnother(marked.region);
+    const identity = { ...marked, device: (await files.stat(path)).dev, weaknesses };
+    for (const { region: other, vaultId } of await memory.remember(identity)) {
+      if (other !== region) throw this.asWellOf(other, vaultId);
+      if (vaultId !== identity.vaultId) throw this.notTheSame(vaultId, marked);
+    }
+    this.known = identity;
+    return identity;
   }
 
   /** A vault that is full must still be read and emptied. Its file system was tried before it got its marker. */

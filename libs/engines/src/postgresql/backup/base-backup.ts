@@ -55,6 +55,8 @@ const sizedSpace = z.union([
 /** A tablespace has a folder of its own, which somebody has made. */
 const mostSpaces = 10_000;
 const mostRowBytes = 8_192;
+/** All rows together. What they tell is in the manifest of the backup, and in the memory of whoever reads that. */
+const mostRowsBytes = 4_194_304;
 /** The name of an archive, and where its tablespace is. */
 const mostNameBytes = 8_192;
 /** What a server may send while it gives a backup. */
@@ -72,6 +74,7 @@ export class BaseBackup implements Submittable, CopySink {
   });
   private readonly messages = new CopyStream(this);
   private rows: (string | null)[][] = [];
+  private rowsBytes = 0;
   private stage: Stage = 'begins';
   private readonly names = new Set<string>();
   /** What the current CopyData message is: `n` a new archive, `d` data, `m` the manifest begins, `p` progress. */
@@ -228,6 +231,8 @@ export class BaseBackup implements Submittable, CopySink {
     const mostRows = this.stage === 'begins' ? mostSpaces + 2 : 1;
     if (this.rows.length >= mostRows) throw new RangeError(`more than ${mostRows} rows`);
     if (body.length > mostRowBytes) throw new RangeError(`a row of ${body.length} bytes`);
+    this.rowsBytes += body.length;
+    if (this.rowsBytes > mostRowsBytes) throw new RangeError(`rows of more than ${mostRowsBytes} bytes`);
     this.rows.push(rowValues(body));
   }
 
