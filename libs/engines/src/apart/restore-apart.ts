@@ -21,12 +21,13 @@ const usualLongestMs = 48 * 3_600_000;
 
 /** @throws {EngineFault | VaultFault} when no process of it is left */
 export async function restoreApart(options: ApartOptions, asked: AskedRestore): Promise<RestoredFolder> {
-  const { datastoreType, chain, directory, places = new Map(), signal } = asked;
+  const { datastoreType, chain, directory, places = new Map(), signal, user } = asked;
   const { standsAlone = false, checksPages, acceptsBadPages = false } = asked;
   const { longestRestoreMs = usualLongestMs } = options;
   const done = outcome<RestoredFolder>();
   const child = new EngineChild(options, {
     what: 'restore',
+    user,
     given: chain,
     signal,
     told(type, text) {
