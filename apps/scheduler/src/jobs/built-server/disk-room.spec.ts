@@ -36,6 +36,17 @@ describe('the disk of the built servers', () => {
     });
   });
 
+  it('ends what writes by itself, such as a recovery, before it is full', async () => {
+    const never = new AbortController().signal;
+    const recovery = (signal: AbortSignal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('called off'))));
+    await expect(roomOf(100 * mib, 50 * mib, 9 * mib).during(never, recovery, 1)).rejects.toMatchObject({
+      code: 'restore-target-unusable',
+    });
+    await expect(roomOf(100 * mib).during(never, async () => 'recovered', 1)).resolves.toBe('recovered');
+    await expect(roomOf(100 * mib).during(AbortSignal.timeout(1), recovery)).rejects.toThrow('called off');
+  });
+
   it('is asked what is free there', async () => {
     await expect(new DiskRoom(tmpdir(), 1).mustHold(0)).resolves.toBeUndefined();
     await expect(new DiskRoom(tmpdir(), 1).mustHold(Number.MAX_SAFE_INTEGER)).rejects.toThrow('no room');
