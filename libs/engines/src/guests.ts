@@ -10,8 +10,8 @@ export interface Guests {
   mostProcesses?: number | undefined;
   /**
    * A program and its arguments that run the server's program, which comes after them with its own arguments. `{id}`, `{folder}`,
-   * `{programs}` and `{port}` stand for the instance, for the folder of the server, in which it writes `data` and `data.tablespaces`, for that of its programs, and for its port. It ends when the server ends,
-   * and ends the server when it is killed.
+   * `{programs}` and `{port}` stand for the instance, for the folder of the server, for that of its programs, and for its port. In its folder
+   * the server writes its data, and nothing else. The program ends when the server ends, and ends the server when it is killed.
    */
   command?: readonly string[] | undefined;
 }

@@ -130,7 +130,7 @@ export class BuiltServer {
       if (why !== undefined) throw new EngineFault('version-unsupported', why);
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
       if (this.isElsewhere) return this.here();
-      // What lies in the backup's WAL may fill a disk.
+      // What a backup has its server recover may fill a disk.
       server = await this.room.during(this.hold.signal, (signal) => host.start(this.job.id, { signal }));
       const endpoint = await this.credential.endpointOf(instance, server.port);
       await ledger.record(instanceDecider, this.job.id, { type: 'CompleteBuild', endpoint, region });

@@ -209,8 +209,8 @@ function run(place: GuestPlace, port: number): ChildService {
 }
 
 /**
- * What a user of its own can't get past: no program gives a process of it another user, and so nobody comes back as a user that another server has by
- * now; and there are no more processes of it than that.
+ * What a user of its own can't get past. No program gives a process of it another user, so that none comes back as a user that another
+ * server has by now. It has no more processes than that.
  */
 function boundsOf({ user, isAlone, mostProcesses }: GuestPlace): string[] {
   if (!user || !isAlone || process.platform !== 'linux') return [];

@@ -50,7 +50,12 @@ beforeAll(async () => {
     ofServer,
     join(source.folder, 'guests', 'other', 'data', 'planted'),
   ]);
-  await appendFile(join(source.server.dataDirectory, 'postgresql.auto.conf'), hostile.settings);
+  const data = source.server.dataDirectory;
+  await appendFile(join(data, 'postgresql.auto.conf'), hostile.settings);
+  for (const name of ['pg_hba.conf', 'pg_ident.conf'])
+    await appendFile(join(data, name), "include '/nowhere/theirs'\n");
+  for (const name of ['standby.signal', 'recovery.signal']) await writeFile(join(data, name), '');
+  await BackedUpServer.ownedByServer(data);
   backupId = await source.take();
   await hostile.forget();
 }, long);
