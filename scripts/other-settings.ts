@@ -112,6 +112,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           'The name of the image of a scheduler that runs built servers, in `docker/compose.built-servers.yml`. The default is `strongroom-with-postgresql:local`.',
       },
+      {
+        name: 'STRONGROOM_SCHEDULER_MEMORY',
+        meaning:
+          'The limit of memory of the scheduler’s container in `docker/compose.built-servers.yml`. The default is `3840m`, which is for eight built servers. Each further one needs 256 MiB.',
+      },
     ],
   },
   {

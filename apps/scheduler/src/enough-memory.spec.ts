@@ -5,12 +5,12 @@ import { loadConfig } from '@strongroom/runtime';
 import { neededMemory, warnOfMemory } from './enough-memory.js';
 
 const mebibyte = 1_048_576;
-const config = { engineMemoryBytes: 256 * mebibyte, backupConcurrency: 2, restoreConcurrency: 2 };
+const config = { engineMemoryBytes: 256 * mebibyte, backupConcurrency: 2, restoreConcurrency: 2, mostBuiltServers: 4 };
 
 describe('the memory of a scheduler', () => {
-  it('is enough for itself and for each process that may run at a time', () => {
+  it('is enough for itself, for each process that may run at a time, and for each built server', () => {
     expect(neededMemory(config)).toBe(1_024 * mebibyte);
-    expect(neededMemory({ ...config, instancesFolder: '/servers' })).toBe(1_536 * mebibyte);
+    expect(neededMemory({ ...config, instancesFolder: '/servers' })).toBe((1_536 + 4 * 256) * mebibyte);
   });
 
   it('is warned of when its container has less, and the warning says what to do', () => {
@@ -23,18 +23,40 @@ describe('the memory of a scheduler', () => {
   });
 
   it('is in the containers of Compose, also when they build servers', () => {
-    const compose = readFileSync(join(__dirname, '..', '..', '..', 'docker-compose.yml'), 'utf8');
-    const [, scheduler = ''] = /^ {2}scheduler:\n((?: {4}.*\n)+)/m.exec(compose) ?? [];
-    const [, limit] = /mem_limit: (\d+)m\n/.exec(scheduler) ?? [];
-    const [, engine] = /STRONGROOM_ENGINE_MEMORY_MIB: '(\d+)'/.exec(scheduler) ?? [];
-    const given = loadConfig('scheduler', {
-      STRONGROOM_DATABASE_URL: 'postgres://ledger@127.0.0.1/ledger',
-      STRONGROOM_FEED: 'embedded',
-      STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW',
-      STRONGROOM_SECRET_KEY: Buffer.alloc(32).toString('base64'),
-      STRONGROOM_ENGINE_MEMORY_MIB: engine,
-      STRONGROOM_INSTANCES_DIR: '/servers',
-    });
-    expect(Number(limit) * mebibyte).toBeGreaterThanOrEqual(neededMemory(given));
+    const usual = schedulerIn('docker-compose.yml');
+    const building = schedulerIn(join('docker', 'compose.built-servers.yml'));
+    expect(limitOf(usual)).toBeGreaterThanOrEqual(neededMemory(configOf(usual)));
+    const needed = neededMemory(configOf(usual, building));
+    expect(needed).toBeGreaterThan(neededMemory(configOf(usual)));
+    expect(limitOf(building)).toBeGreaterThanOrEqual(needed);
+  });
+
+  it('and the number of processes in these containers are enough when every built server has all that it may have', () => {
+    const building = schedulerIn(join('docker', 'compose.built-servers.yml'));
+    const { mostBuiltServers, guests } = configOf(building);
+    const [, pids] = /pids_limit: (\d+)\n/.exec(building) ?? [];
+    expect(Number(pids)).toBeGreaterThanOrEqual(mostBuiltServers * guests.mostProcesses + 512);
   });
 });
+
+function schedulerIn(file: string): string {
+  const compose = readFileSync(join(__dirname, '..', '..', '..', file), 'utf8');
+  return /^ {2}scheduler:\n((?: {4}.*\n)+)/m.exec(compose)?.[1] ?? '';
+}
+
+/** Where the limit is a variable, its usual value counts. */
+function limitOf(scheduler: string): number {
+  return Number(/mem_limit: (?:\$\{\w+:-)?(\d+)m\}?\n/.exec(scheduler)?.[1]) * mebibyte;
+}
+
+function configOf(...schedulers: string[]) {
+  const given = schedulers.flatMap((text) => [...text.matchAll(/^ {6}(STRONGROOM_\w+): '?(?:\$\{\w+:-)?([^'}\n]+)/gm)]);
+  return loadConfig('scheduler', {
+    ...Object.fromEntries(given.map(([, name = '', value]) => [name, value])),
+    STRONGROOM_DATABASE_URL: 'postgres://ledger@127.0.0.1/ledger',
+    STRONGROOM_FEED: 'embedded',
+    STRONGROOM_VAULTS: 'DFW=file:///vaults/DFW',
+    STRONGROOM_SECRET_KEY: Buffer.alloc(32).toString('base64'),
+    STRONGROOM_SECRET_KEY_FILE: undefined,
+  });
+}

@@ -32,7 +32,7 @@ import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
-import { checkConfinement } from './jobs/built-server/confinement.js';
+import { checkConfinement, checkEngineUsers } from './jobs/built-server/confinement.js';
 import { hostLane } from './jobs/built-server/host-lane.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
 
@@ -91,9 +91,10 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
-  const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores } = config;
-  const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores });
+  const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores, engineUser } = config;
+  const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores, user: engineUser });
   warnOfMemory(config, log);
+  checkEngineUsers(apart, config, log);
   const door = new Doorkeeper({
     engineFor,
     reach: new Reach(config),

@@ -55,6 +55,17 @@ describe('the disks that a backup is restored to', () => {
     });
   });
 
+  it('end what writes by itself, such as a recovery, before one is full', async () => {
+    const never = new AbortController().signal;
+    const recovery = (signal: AbortSignal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('called off'))));
+    await expect(roomOf(100 * mib, 50 * mib, 9 * mib).during(never, recovery, 1)).rejects.toMatchObject({
+      code: 'restore-target-unusable',
+    });
+    await expect(roomOf(100 * mib).during(never, async () => 'recovered', 1)).resolves.toBe('recovered');
+    await expect(roomOf(100 * mib).during(AbortSignal.timeout(1), recovery)).rejects.toThrow('called off');
+  });
+
   it('are asked what is free there, also for a folder that is not there yet', async () => {
     for (const folder of [tmpdir(), join(tmpdir(), 'not', 'there')]) {
       await expect(new DiskRoom([folder], 1).mustHold(0)).resolves.toBeUndefined();

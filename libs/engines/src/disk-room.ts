@@ -8,6 +8,8 @@ import { EngineFault } from './engine-fault.js';
 
 /** So many bytes are restored between two looks at the disks. */
 const lookEachBytes = 67_108_864;
+/** What writes by itself is looked at so often, in milliseconds. */
+const usualLookMs = 1_000;
 const told = 'There is no room for the server on the disk of the built servers.';
 
 /** A disk, and how many bytes are free there for this user. */
@@ -47,20 +49,41 @@ export class DiskRoom {
    * @param signal ends the restore
    * @throws {EngineFault} when the room gets too little meanwhile: the signal has ended the restore then
    */
-  async watch<T>(
+  watch<T>(
     signal: AbortSignal,
     restore: (signal: AbortSignal, wrote: (bytes: number) => void) => Promise<T>,
   ): Promise<T> {
-    const ending = new AbortController();
     let sinceBytes = 0;
-    const wrote = (bytes: number) => {
-      sinceBytes += bytes;
-      if (sinceBytes < lookEachBytes) return;
-      sinceBytes = 0;
-      this.mustHold(0).catch((fault: unknown) => ending.abort(fault));
-    };
+    return this.endingWhenFull(signal, (ending, look) =>
+      restore(ending, (bytes) => {
+        sinceBytes += bytes;
+        if (sinceBytes < lookEachBytes) return;
+        sinceBytes = 0;
+        look();
+      }),
+    );
+  }
+
+  /** The same for what does not tell what it writes, such as a server that recovers its data. */
+  async during<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>, lookMs = usualLookMs): Promise<T> {
+    return this.endingWhenFull(signal, async (ending, look) => {
+      const looks = setInterval(look, lookMs);
+      try {
+        return await work(ending);
+      } finally {
+        clearInterval(looks);
+      }
+    });
+  }
+
+  private async endingWhenFull<T>(
+    signal: AbortSignal,
+    work: (signal: AbortSignal, look: () => void) => Promise<T>,
+  ): Promise<T> {
+    const ending = new AbortController();
+    const look = () => void this.mustHold(0).catch((fault: unknown) => ending.abort(fault));
     try {
-      return await restore(AbortSignal.any([signal, ending.signal]), wrote);
+      return await work(AbortSignal.any([signal, ending.signal]), look);
     } catch (error) {
       throw ending.signal.aborted && !signal.aborted ? ending.signal.reason : error;
     }

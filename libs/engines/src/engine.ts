@@ -146,6 +146,8 @@ export interface RestoreOptions {
   checksPages?: boolean;
   /** Data with wrong checksums are reported in `warnings`, and don't end the restore. */
   acceptsBadPages?: boolean;
+  /** The user of the operating system who writes, where a process of its own restores and this one is root's. */
+  user?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /** What of a server may lie outside of its folder. The command line has an option for where it goes. */

@@ -14,6 +14,8 @@ export interface HostedData {
 export interface Build {
   /** The folder to restore into. */
   readonly directory: string;
+  /** The user of the operating system whom what is restored is to belong to. Undefined: that of this process. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** False when a later attempt has taken the folder away. */
   readonly isCurrent: boolean;
   /**

@@ -60,7 +60,7 @@ describe('the configuration', () => {
       maxCopyAttempts: 100,
       buildsServers: false,
       mostBuiltServers: 16,
-      guests: { users: undefined, command: undefined },
+      guests: { users: undefined, mostProcesses: 256, command: undefined },
       deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
       mostSchedules: 10_000,
       quotas: {
@@ -270,11 +270,12 @@ describe('the configuration', () => {
     expect(withoutEffect(folder)).toEqual([expect.stringContaining('STRONGROOM_BUILT_SERVERS=on')]);
     const on = { ...folder, STRONGROOM_BUILT_SERVERS: 'on' };
     expect(withoutEffect(on)).toEqual([]);
-    expect(scheduler({ ...on, STRONGROOM_BUILT_SERVERS_UIDS: '700000-700015' })).toMatchObject({
+    expect(scheduler({ ...on, STRONGROOM_BUILT_SERVERS_UIDS: '700000-700016' })).toMatchObject({
       buildsServers: true,
       instancesFolder: '/srv/built',
       mostBuiltServers: 16,
       guests: { users: { first: 700_000, last: 700_015 } },
+      engineUser: { uid: 700_016, gid: 700_016 },
     });
     expect(
       scheduler({ ...on, STRONGROOM_BUILT_SERVERS_COMMAND: '/usr/bin/bwrap --bind {folder}  {folder}' }).guests.command,
@@ -283,7 +284,7 @@ describe('the configuration', () => {
     expect(problems({ STRONGROOM_BUILT_SERVERS: 'on' })).toEqual([
       { variable: 'STRONGROOM_INSTANCES_DIR', problem: expect.stringContaining('needs a folder') },
     ]);
-    for (const users of ['700000-700014', '0-16', '700016-700000', '99999999999-99999999999', 'postgres']) {
+    for (const users of ['700000-700015', '0-16', '700016-700000', '99999999999-99999999999', 'postgres']) {
       expect(problems({ ...on, STRONGROOM_BUILT_SERVERS_UIDS: users })).toHaveLength(1);
     }
     expect(problems({ ...on, STRONGROOM_BUILT_SERVERS_COMMAND: 'bwrap' })).toHaveLength(1);

@@ -140,8 +140,12 @@ export interface AppConfig {
   mostBuiltServers: number;
   guests: {
     users?: { first: number; last: number } | undefined;
+    /** How many processes each of these users may have. */
+    mostProcesses: number;
     command?: string[] | undefined;
   };
+  /** The user of the processes that take backups, where this process is root's. */
+  engineUser?: { uid: number; gid: number };
   deletion: DeletionConfig;
   mostSchedules: number;
   quotas: quota.Quotas;
@@ -254,7 +258,12 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     buildsServers,
     ...(instancesFolder !== undefined && { instancesFolder }),
     mostBuiltServers,
-    guests: { users, command: given.valueIfSet(built.builtServerCommand) },
+    guests: {
+      users: users && { first: users.first, last: users.last - 1 },
+      mostProcesses: given.value(built.mostProcesses),
+      command: given.valueIfSet(built.builtServerCommand),
+    },
+    ...(users && { engineUser: { uid: users.last, gid: users.last } }),
     deletion: {
       delayMs: given.value(deletion.deletionDelay),
       minimumRetention: given.value(deletion.minimumRetention),
@@ -315,8 +324,9 @@ function problemsOfBuiltServers(
     const problem = 'is not set; a scheduler that builds servers needs a folder for them';
     problems.push({ variable: built.instancesFolder.name, problem });
   }
-  if (users && users.last - users.first + 1 < most) {
-    const problem = `has fewer users than ${built.mostBuiltServers.name} allows servers: ${most}`;
+  // One more is for the processes that take backups.
+  if (users && users.last - users.first < most) {
+    const problem = `must have one user for each server that ${built.mostBuiltServers.name} allows, and one more: ${most + 1}`;
     problems.push({ variable: built.builtServerUsers.name, problem });
   }
   return problems;

@@ -26,6 +26,12 @@ export class GuestUsers {
     return uid === undefined ? undefined : userOf(uid);
   }
 
+  /** Those of some user ids that servers have. */
+  among(uids: readonly number[]): SystemUser[] {
+    const claimed = new Set(this.claimed());
+    return [...new Set(uids)].filter((uid) => claimed.has(uid)).map(userOf);
+  }
+
   /** @throws {ServiceFault} `no-place` when every user of the range has a server */
   claim(server: string): SystemUser {
     const before = this.of(server);

@@ -2,7 +2,8 @@
  * Tells a child that is slow from one that hangs. A child moves as long as it writes or computes, so that a start on a slow
  * machine or over a slow line is never cut off at a fixed time.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { descendantsOf, readOfProcess } from './process-tree.js';
 
 export interface Watched {
   /** The child; its own children count too. */
@@ -70,37 +71,13 @@ export class Movement {
 export function usageOf(pid: number): { cpuSeconds: number; written: number } {
   const used = { cpuSeconds: 0, written: 0 };
   if (!hasProc) return used;
-  for (const each of [pid, ...childrenOf(pid)]) {
-    const stat = read(`/proc/${each}/stat`);
+  for (const each of [pid, ...descendantsOf(pid)]) {
+    const stat = readOfProcess(each, 'stat');
     // The name is in parentheses, and may hold spaces. The fields 14 to 17 are the times of the process and of its ended children.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + (Number(field) || 0), 0);
     used.cpuSeconds += ticks / ticksPerSecond;
-    used.written += Number(/^wchar: (\d+)$/m.exec(read(`/proc/${each}/io`))?.[1] ?? 0);
+    used.written += Number(/^wchar: (\d+)$/m.exec(readOfProcess(each, 'io'))?.[1] ?? 0);
   }
   return used;
-}
-
-function childrenOf(pid: number): number[] {
-  const threads = list(`/proc/${pid}/task`);
-  const children = threads.flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(' '));
-  const pids = children.map(Number).filter((child) => child > 0);
-  return pids.flatMap((child) => [child, ...childrenOf(child)]);
-}
-
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
-}
-
-/** Empty when the process has ended, or belongs to somebody else. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -22,6 +22,7 @@ export class BackupApart {
     const { parent, signal } = asked;
     this.child = new EngineChild(options, {
       what: 'backup',
+      user: options.user,
       given: parent ? [parent] : [],
       signal,
       told: (type, text) => this.told(type, text),

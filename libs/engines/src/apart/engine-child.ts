@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { EngineFault } from '../engine-fault.js';
 import type { OpenedBackup } from '../open-backup.js';
 import { outcome } from '../outcome.js';
+import { canRunEngines, type EngineUser } from './engine-user.js';
 import { FrameWriter, readFrames } from './frames.js';
 import { aliveMs, askedObject, endSignal, faultAsText, faultFromText, type Job, mostBytes, types } from './messages.js';
 
@@ -20,13 +21,21 @@ export interface ApartOptions {
   longestRestoreMs?: number;
   /** How many restores run at a time; the others wait. Default: 2. */
   mostRestores?: number;
+  /** The user of the operating system who takes backups. Only root may name one. Default: that of this process. */
+  user?: EngineUser | undefined;
   /** The program and what comes before its own arguments. Default: the one beside this file. */
   program?: readonly string[];
+}
+
+export function programOf({ program }: ApartOptions): readonly string[] {
+  return program ?? [join(import.meta.dirname, 'engine-process.js')];
 }
 
 export interface ChildWork {
   /** As the subject of a sentence. */
   what: 'backup' | 'restore';
+  /** The user of the operating system that it has, if that one can run the program. */
+  user: EngineUser | undefined;
   /** The backups whose objects it may ask for. */
   given: readonly OpenedBackup[];
   /** Ends the process. */
@@ -73,7 +82,9 @@ export class EngineChild {
     private readonly options: ApartOptions,
     private readonly work: ChildWork,
   ) {
-    const { memoryBytes, stuckMs = usualStuckMs, program = [join(import.meta.dirname, 'engine-process.js')] } = options;
+    const { memoryBytes, stuckMs = usualStuckMs } = options;
+    const program = programOf(options);
+    const { user } = work;
     this.stuckMs = stuckMs;
     const heap = `--max-old-space-size=${Math.floor((memoryBytes * shareOfHeap) / mebibyte)}`;
     const limits = [process.pid, memoryBytes, stuckMs].map(String);
@@ -81,6 +92,7 @@ export class EngineChild {
       cwd: '/',
       env: environment(),
       stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
+      ...(user && canRunEngines(user, program) && { uid: user.uid, gid: user.gid }),
     });
     this.exited = new Promise((resolve) => {
       this.child.once('error', (error) => resolve(`it could not be run: ${error.message}`));

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { compressFrames, VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../test/services/eventually.js';
+import { lacks } from '../../../../test/services/outside-parts.js';
 import { type Script, ScriptedServer } from '../../../../test/services/scripted-server.js';
 import * as protocol from '../../../../test/services/server-messages.js';
 import { openSockets } from '../../fixtures/open-sockets.js';
@@ -258,6 +259,18 @@ describe('a backup that is taken in a process of its own', () => {
       );
       await expect(ended).rejects.toMatchObject({ name: 'EngineFault', code, retryable });
       await expect(ended).rejects.toThrow(says);
+    },
+    limitMs,
+  );
+
+  it(
+    'has the user that root gives it, and nothing of root',
+    async () => {
+      if (process.getuid?.() !== 0) return lacks('guest-users', 'This is not root.');
+      const user = { uid: 700_063, gid: 700_063 };
+      const ended = begin({}, { program: program('telling-process.ts'), user });
+      const told = JSON.stringify({ users: Array(4).fill(user.uid), groups: [], mayEndOwner: false });
+      await expect(ended).rejects.toMatchObject({ cause: { message: told } });
     },
     limitMs,
   );

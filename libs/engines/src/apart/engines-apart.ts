@@ -5,17 +5,24 @@
 import type { DatastoreType } from '@strongroom/contracts';
 import type { BackupTaker, Restorer } from '../open-backup.js';
 import { BackupApart } from './backup-apart.js';
-import type { ApartOptions } from './engine-child.js';
+import { type ApartOptions, programOf } from './engine-child.js';
+import { canRunEngines } from './engine-user.js';
 import { restoreApart } from './restore-apart.js';
 import { Turns } from './turns.js';
 
 const usualRestores = 2;
+const nobody = { uid: 65_534, gid: 65_534 };
 
 export class EnginesApart {
   private readonly restores: Turns;
 
   constructor(private readonly options: ApartOptions) {
     this.restores = new Turns(options.mostRestores ?? usualRestores);
+  }
+
+  /** Whether its processes can have the users that root gives them. Otherwise they have that of this process. */
+  get canHaveUsers(): boolean {
+    return canRunEngines(this.options.user ?? nobody, programOf(this.options));
   }
 
   of(datastoreType: DatastoreType): BackupTaker & Restorer {

@@ -1,9 +1,11 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../test/services/eventually.js';
+import { lacks } from '../../../../test/services/outside-parts.js';
 import { engineProcesses, engineProgram, spoiltProgram } from '../../fixtures/child-processes.js';
 import { openSockets } from '../../fixtures/open-sockets.js';
 import { storedServer } from '../../fixtures/stored-server.js';
@@ -14,6 +16,8 @@ import { EnginesApart } from './engines-apart.js';
 
 const mebibyte = 1_048_576;
 const limitMs = 120_000;
+const uid = 100_000 + randomInt(1_000_000);
+const user = { uid, gid: uid };
 const usual: ApartOptions = { memoryBytes: 384 * mebibyte, program: engineProgram };
 const files = {
   PG_VERSION: '18\n',
@@ -70,6 +74,25 @@ describe('a restore in a process of its own', () => {
       expect(await readdir(directory)).toEqual(await readdir(here));
       expect(bytes).toBe(Object.values(files).reduce((sum, { length }) => sum + length, 0));
       expect(source.asked.slice(0, 2)).toEqual(['backup_manifest.zst', 'base.tar.zst']);
+    },
+    limitMs,
+  );
+
+  it(
+    'is made by the user that root gives it, and what it makes is that user’s',
+    async () => {
+      if (process.getuid?.() !== 0) return lacks('guest-users', 'This is not root.');
+      // The folder of a built server is prepared in this way: only what the user fills is its own.
+      await chmod(folder, 0o755);
+      await mkdir(directory, { mode: 0o700 });
+      await chown(directory, user.uid, user.gid);
+      await of().restore([await storedServer(files)], directory, { standsAlone: true, user });
+      for (const name of ['', 'postgresql.conf', ...Object.keys(files)]) {
+        expect([name, (await stat(join(directory, name))).uid]).toEqual([name, user.uid]);
+      }
+      const elsewhere = of().restore([await storedServer(files)], join(folder, 'elsewhere'), { user });
+      await expect(elsewhere).rejects.toMatchObject({ code: 'restore-target-unusable' });
+      expect((await readdir(folder)).sort()).toEqual(['data']);
     },
     limitMs,
   );

@@ -24,12 +24,13 @@ const graceMs = 10_000;
 
 /** @throws {EngineFault | VaultFault} when no process of it is left */
 export async function restoreApart(options: ApartOptions, asked: AskedRestore): Promise<RestoredFolder> {
-  const { datastoreType, chain, directory, places = new Map(), signal } = asked;
+  const { datastoreType, chain, directory, places = new Map(), signal, user } = asked;
   const { standsAlone = false, checksPages, acceptsBadPages = false } = asked;
   const { longestRestoreMs } = options;
   const done = outcome<RestoredFolder>();
   const child = new EngineChild(options, {
     what: 'restore',
+    user,
     given: chain,
     signal,
     graceMs,

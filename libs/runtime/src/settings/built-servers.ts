@@ -34,17 +34,26 @@ const usersForm = `two user ids of 1000 or more, such as 700000-700063`;
 export const builtServerUsers = {
   name: 'STRONGROOM_BUILT_SERVERS_UIDS',
   meaning:
-    'The user ids for built servers, each of which gets one of its own. Nothing else may run as these users, and no two folders of built servers may share them. A scheduler that runs as root needs them; only such a scheduler can use them.',
+    'The user ids for built servers, each of which gets one of its own. The last one is that of the processes that take backups. Nothing else may run as these users, and no two folders of built servers may share them. A scheduler that runs as root needs them; only such a scheduler can use them.',
   form: parsedText(usersForm, usersOf),
   usedBy: ['scheduler'],
 } satisfies Setting<{ first: number; last: number }>;
+
+export const mostProcesses = {
+  name: 'STRONGROOM_BUILT_SERVERS_PROCESSES',
+  meaning:
+    'How many processes a built server may have at the most, where it has a user of its own. Each of its connections is one, and it needs about 20 besides.',
+  form: integer(50, 100_000),
+  usedBy: ['scheduler'],
+  default: '256',
+} satisfies Setting<number>;
 
 const commandForm = 'the absolute path of a program, and its arguments, with spaces between them';
 
 export const builtServerCommand = {
   name: 'STRONGROOM_BUILT_SERVERS_COMMAND',
   meaning:
-    'A program that confines a built server, such as `bwrap`, with its arguments. The server’s own command comes after them. `{id}`, `{folder}`, `{programs}` and `{port}` stand for the instance, the folder that the server writes to, that of its programs, and its port.',
+    'A program that confines a built server, such as `bwrap`, with its arguments. The server’s own command comes after them. `{id}`, `{folder}`, `{programs}` and `{port}` stand for the instance, the folder of the server, that of its programs, and its port. The server must be able to write into `{folder}/data` and `{folder}/data.tablespaces`, and into nothing else.',
   form: parsedText(commandForm, commandOf),
   usedBy: ['scheduler'],
 } satisfies Setting<string[]>;

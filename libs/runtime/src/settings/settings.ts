@@ -72,6 +72,7 @@ export const settings: readonly Setting<unknown>[] = [
   built.instancesFolder,
   built.mostBuiltServers,
   built.builtServerUsers,
+  built.mostProcesses,
   built.builtServerCommand,
   transport.customerNetworks,
   transport.minTls,

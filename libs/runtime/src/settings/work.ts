@@ -73,7 +73,7 @@ export const timesEstimate = {
 export const engineMemory = {
   name: 'STRONGROOM_ENGINE_MEMORY_MIB',
   meaning:
-    'How much memory a process that takes or restores a backup may have. Each has a process of its own, so that a server or a backup that blows one up ends nothing else. Together they need as much times `STRONGROOM_BACKUP_CONCURRENCY` and `STRONGROOM_RESTORE_CONCURRENCY`, beside 512 MiB for the scheduler itself.',
+    'How much memory a process that takes or restores a backup may have. Each has a process of its own, so that a server or a backup that blows one up ends nothing else. Together they need as much times `STRONGROOM_BACKUP_CONCURRENCY` and `STRONGROOM_RESTORE_CONCURRENCY`, beside 512 MiB for the scheduler itself and 256 MiB for each built server.',
   form: integer(192, 1_048_576),
   usedBy: ['scheduler'],
   default: '512',

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { streamOf } from '@strongroom/contracts';
+import { Fault, streamOf } from '@strongroom/contracts';
 import { instanceDecider } from '@strongroom/domain';
 import {
   type Build,
@@ -88,6 +88,13 @@ const on = (host: ServerHost) => {
 };
 const systemError = (code: string) => Object.assign(new Error(`${code}: made up, mkdir '/servers/x'`), { code });
 
+/** The services of a machine tell its operator what can't be done there. */
+class ProcessFault extends Fault<'still-runs'> {
+  constructor() {
+    super('still-runs', true, 'A built server runs as pid 77 in /etc/this and does not end.');
+  }
+}
+
 describe('the build of a server', () => {
   it('makes the folder that is to hold the servers, when nobody has made it', async () => {
     const missing = join(folder, 'not', 'there');
@@ -127,6 +134,7 @@ describe('the build of a server', () => {
   it.each([
     [new Error('nobody has thought of /etc/this'), 'unexpected'],
     [new EngineFault('server-did-not-start', 'It does not start.'), 'server-did-not-start'],
+    [new ProcessFault(), 'unexpected'],
   ])(
     'which fails otherwise ends in ERROR, and what the system said is in the log alone (%p)',
     async (trouble, code) => {

@@ -130,7 +130,8 @@ export class BuiltServer {
       if (why !== undefined) throw new EngineFault('version-unsupported', why);
       const region = 'region' in begun ? begun.region : await this.restore(instance, begun);
       if (this.isElsewhere) return this.here();
-      server = await host.start(this.job.id, { signal: this.hold.signal });
+      // What a backup has its server recover may fill a disk.
+      server = await this.room.during(this.hold.signal, (signal) => host.start(this.job.id, { signal }));
       const endpoint = await this.credential.endpointOf(instance, server.port);
       await ledger.record(instanceDecider, this.job.id, { type: 'CompleteBuild', endpoint, region });
       log.info(
@@ -249,6 +250,7 @@ export class BuiltServer {
         ...backup,
         standsAlone: true,
         directory: attempt.directory,
+        user: attempt.user,
         restorerFor: this.parts.restorerFor,
         signal,
         progress: (bytes) => {

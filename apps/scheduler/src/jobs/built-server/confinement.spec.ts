@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkConfinement } from './confinement.js';
+import { checkConfinement, checkEngineUsers } from './confinement.js';
 
 const users = { first: 700_000, last: 700_063 };
 const command = ['/usr/bin/bwrap', '--'];
@@ -26,5 +26,17 @@ describe('the confinement of built servers', () => {
 
   it('is not asked for where no servers are built', () => {
     checkConfinement({ guests: {} }, { warn: () => expect('a warning').toBe('none') }, true);
+  });
+
+  it('of the processes that parse backups is told as missing where root can give them no user', () => {
+    const warnings: string[] = [];
+    const log = { warn: (sentence: string) => void warnings.push(sentence) };
+    const engineUser = { uid: 700_063, gid: 700_063 };
+    checkEngineUsers({ canHaveUsers: true }, { engineUser }, log, true);
+    checkEngineUsers({ canHaveUsers: false }, { engineUser }, log, false);
+    checkEngineUsers({ canHaveUsers: false }, {}, log, true);
+    expect(warnings).toEqual([]);
+    checkEngineUsers({ canHaveUsers: false }, { engineUser }, log, true);
+    expect(warnings).toEqual([expect.stringContaining('run as root')]);
   });
 });

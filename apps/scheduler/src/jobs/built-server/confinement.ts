@@ -4,7 +4,9 @@
  */
 import { ConfigFault, type ConfigOf, type Logger } from '@strongroom/runtime';
 
-type Config = Pick<ConfigOf['scheduler'], 'instancesFolder' | 'guests'>;
+interface Config extends Pick<ConfigOf['scheduler'], 'instancesFolder'> {
+  guests: Pick<ConfigOf['scheduler']['guests'], 'users' | 'command'>;
+}
 
 /**
  * @param isRoot whether this process is root's
@@ -28,5 +30,18 @@ export function checkConfinement(
   if (users || command) return;
   log.warn(
     'Built servers run as the user of this scheduler, and code of a backup can read whatever this scheduler can: its key, its database and its vaults. Set STRONGROOM_BUILT_SERVERS_COMMAND, or run the scheduler as root with STRONGROOM_BUILT_SERVERS_UIDS. See "Built servers" in docs/operations.md.',
+  );
+}
+
+/** Warns where the processes that take and restore backups run as root, because no other user can run their program. */
+export function checkEngineUsers(
+  apart: { readonly canHaveUsers: boolean },
+  { engineUser }: Pick<ConfigOf['scheduler'], 'engineUser'>,
+  log: Pick<Logger, 'warn'>,
+  isRoot = process.getuid?.() === 0,
+): void {
+  if (!isRoot || engineUser === undefined || apart.canHaveUsers) return;
+  log.warn(
+    'The processes that take and restore backups run as root, because the folder of this program or of Node is closed to other users. Install it where every user can read it.',
   );
 }

@@ -3,8 +3,10 @@
  * the system has said may be a stranger's text, a file's content or a path of this machine. It goes to the log alone.
  */
 import { Fault } from '@strongroom/contracts';
+import { CredentialFault } from '@strongroom/credentials';
+import { ApartFault } from '@strongroom/domain';
 import { EngineFault, type HostedServer } from '@strongroom/engines';
-import { codeOf } from '@strongroom/vault';
+import { codeOf, VaultFault } from '@strongroom/vault';
 
 const told = {
   unusable:
@@ -20,12 +22,14 @@ const unusable = new Set([
   'EPERM',
   'EROFS',
   'ENOTDIR',
-  'EEXIST',
   'ENOSPC',
   'EDQUOT',
   'ELOOP',
   'ENAMETOOLONG',
 ]);
+
+/** Others, such as those of a service, name programs, users and processes of this machine. */
+const sentencesForTenants = [EngineFault, VaultFault, ApartFault, CredentialFault];
 
 /** The fault of a server that has ended, for tenants; how it has ended is for the log. */
 export async function endedByItself({ ended }: HostedServer): Promise<EngineFault> {
@@ -39,7 +43,7 @@ export function forTenant(error: unknown): unknown {
   if (isOfFolder || (!(error instanceof Fault) && unusable.has(codeOf(error)))) {
     return new EngineFault('restore-target-unusable', told.unusable, { cause: error });
   }
-  return error instanceof Fault ? error : new UnexpectedFault(error);
+  return sentencesForTenants.some((kind) => error instanceof kind) ? error : new UnexpectedFault(error);
 }
 
 class UnexpectedFault extends Fault<'unexpected'> {

@@ -2,32 +2,31 @@
  * A server that runs on a stranger's data, with a configuration of ours and nothing of our environment. Nobody logs in to find out
  * whether it is ready. What it says stays in its log, and never reaches a tenant.
  */
-import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { printable } from '@strongroom/contracts';
 import {
   ChildService,
   calledOff,
-  endAllOf,
-  endServersOn,
+  descendantNamed,
   freePort,
+  identityOf,
   listenersOn,
   Movement,
   type PostgresPrograms,
   type SystemUser,
   serverEnvironment,
-  serversOn,
 } from '@strongroom/server-processes';
 import { EngineFault } from '../../engine-fault.js';
 import { filledIn } from '../../guests.js';
 import type { HostedServer } from '../../server-host.js';
-import { whyNotStarted } from './host-settings.js';
+import { endStrays, noteRunning } from './guest-leftovers.js';
+import { GuestLog } from './guest-log.js';
 import { answerOf } from './server-answer.js';
 
 export interface GuestPlace {
   instanceId: string;
-  /** The folder with everything that the server may write. */
+  /** The folder with everything of the server. What it may write is in it. */
   folder: string;
   data: string;
   logFile: string;
@@ -36,20 +35,21 @@ export interface GuestPlace {
   user: SystemUser | undefined;
   /** Whether the user has nothing but this server. */
   isAlone: boolean;
+  /** How many processes the user may have then. */
+  mostProcesses: number;
   command: readonly string[];
   /** For its command line. */
   settings: Readonly<Record<string, string | number>>;
 }
 
 const lookMs = 30;
+const logLookMs = 1_000;
 const againMs = 250;
 const stopMs = 10_000;
 /** Whatever it does, a start does not keep its place for longer than this. */
 const longestStartMs = 3_600_000;
 const mostPorts = 10;
 const mostWaits = 40;
-const logTailBytes = 16_384;
-const largestLogBytes = 8_388_608;
 const portTaken = /could not bind [^\n]*: Address already in use/;
 /** The children of a server that was killed keep its memory until they notice. */
 const childrenLeft = 'pre-existing shared memory block';
@@ -60,6 +60,8 @@ const closedSettings = {
   autovacuum_freeze_max_age: greatestAge,
   autovacuum_multixact_freeze_max_age: greatestAge,
 };
+/** When the host has no memory left, guests are ended before anything else. */
+const goesFirst = '1000';
 
 /** For tenants. What the server itself has said is for the operator alone. */
 const notStarted =
@@ -70,7 +72,12 @@ export class GuestServer implements HostedServer {
     private readonly service: ChildService,
     readonly port: number,
     private readonly place: GuestPlace,
-  ) {}
+    private readonly log: GuestLog,
+  ) {
+    // Whatever is the matter with the disk, the next look comes.
+    const looks = setInterval(() => void log.shorten().catch(() => {}), logLookMs).unref();
+    void service.ended.then(() => clearInterval(looks));
+  }
 
   /**
    * Lets a server recover the folder, and ends it. It lets nobody in, has no autovacuum and fires no trigger, so that the proof of a
@@ -90,12 +97,13 @@ export class GuestServer implements HostedServer {
    * @throws {EngineFault} `server-did-not-start`; its cause has the end of the log
    */
   static async start(place: GuestPlace, options: { port?: number | undefined; signal: AbortSignal }) {
-    rotate(place.logFile);
+    const log = new GuestLog(place.logFile);
+    log.begin();
     for (let tried = 1; ; tried += 1) {
       if (options.signal.aborted) throw calledOff('a built server');
       const port = options.port ?? (await freePort());
-      const { service, from } = run(place, port);
-      const server = new GuestServer(service, port, place);
+      const from = log.sizeBytes;
+      const server = new GuestServer(run(place, port), port, place, log);
       const why = await server.ready(from, options.signal).catch(async (error: unknown) => {
         await server.stop();
         throw error;
@@ -108,12 +116,6 @@ export class GuestServer implements HostedServer {
       if (!mayPass) throw new EngineFault('server-did-not-start', notStarted, { cause: new Error(why) });
       await delay(againMs);
     }
-  }
-
-  /** Ends whatever an earlier process has left running on the folder or for the user. */
-  static async endLeftovers(place: Pick<GuestPlace, 'data' | 'user' | 'isAlone'>): Promise<void> {
-    await endServersOn(place.data);
-    await endStrays(place);
   }
 
   get isRunning(): boolean {
@@ -131,6 +133,8 @@ export class GuestServer implements HostedServer {
     for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
       if (!this.isRunning) break;
       this.signal(signal);
+      // Code of the data may have stopped it.
+      this.signal('SIGCONT');
       await Promise.race([this.ended, delay(stopMs, undefined, { ref: false })]);
     }
     await this.end();
@@ -138,29 +142,30 @@ export class GuestServer implements HostedServer {
 
   private async end(): Promise<void> {
     await this.service.kill();
-    await endStrays(this.place);
+    await endStrays(this.place, this.service.pid);
   }
 
   /** A command around the server may not pass signals on. */
   private signal(signal: NodeJS.Signals): void {
-    const within = this.place.command.length > 0 ? serversOn(this.place.data) : [];
-    if (within.length === 0) this.service.signal(signal);
-    for (const pid of within) tryToSignal(pid, signal);
+    const { command } = this.place;
+    const within = command.length > 0 ? descendantNamed(this.service.pid, 'postgres') : undefined;
+    if (within === undefined) this.service.signal(signal);
+    else tryToSignal(within, signal);
   }
 
   /** @returns why it does not start; empty when it takes connections */
   private async ready(from: number, signal: AbortSignal): Promise<string> {
-    const { place, service, port } = this;
+    const { place, service, port, log } = this;
     const movement = new Movement({ pid: service.pid, logFile: place.logFile });
     const deadline = performance.now() + longestStartMs;
     for (;;) {
       const answer = await answerOf(port);
       if (signal.aborted) throw calledOff('a built server');
-      if (!service.running) return told(place, from, await service.ended);
+      if (!service.running) return log.told(from, await service.ended);
       if (answer === 'accepts' && this.isListening()) return '';
       if (answer === 'starting') movement.moved();
-      if (movement.isStill()) return told(place, from, 'does not answer, and neither writes nor computes');
-      if (performance.now() > deadline) return told(place, from, 'takes too long to start');
+      if (movement.isStill()) return log.told(from, 'does not answer, and neither writes nor computes');
+      if (performance.now() > deadline) return log.told(from, 'takes too long to start');
       await delay(lookMs);
     }
   }
@@ -173,19 +178,18 @@ export class GuestServer implements HostedServer {
   }
 }
 
-function run(
-  { instanceId, folder, data, logFile, programs, user, command, settings }: GuestPlace,
-  port: number,
-): { service: ChildService; from: number } {
+function run(place: GuestPlace, port: number): ChildService {
+  const { instanceId, folder, data, logFile, programs, user, command, settings } = place;
   const all = { ...settings, port };
   const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   const values = { id: instanceId, folder, programs: join(programs.bin, '..'), port: String(port) };
-  const [program, ...rest] = [...filledIn(command, values), join(programs.bin, 'postgres'), ...args] as [
-    string,
-    ...string[],
-  ];
-  const from = existsSync(logFile) ? statSync(logFile).size : 0;
-  const options = {
+  const [program, ...rest] = [
+    ...boundsOf(place),
+    ...filledIn(command, values),
+    join(programs.bin, 'postgres'),
+    ...args,
+  ] as [string, ...string[]];
+  const service = ChildService.start({
     program,
     args: rest,
     logFile,
@@ -193,37 +197,33 @@ function run(
     cwd: data,
     user,
     stopSignal: 'SIGINT',
-  } as const;
-  return { service: ChildService.start(options), from };
-}
-
-/** Ends what code of the data has left running, unless a server runs on them, which is then another process's. */
-async function endStrays({ data, user, isAlone }: Pick<GuestPlace, 'data' | 'user' | 'isAlone'>): Promise<void> {
-  if (user && isAlone && serversOn(data).length === 0) await endAllOf(user);
-}
-
-/** What the log says, for the operator: its end only, however much there is. */
-function told({ logFile }: GuestPlace, from: number, how: string): string {
-  return printable(`PostgreSQL ${how}. The end of its log, ${logFile}: ${whyNotStarted(tailOf(logFile, from))}`);
-}
-
-function tailOf(logFile: string, from: number): string {
-  const file = openSync(logFile, 'r');
+  });
+  letGoFirst(service.pid);
   try {
-    const { size } = statSync(logFile);
-    const begin = Math.max(size < from ? 0 : from, size - logTailBytes);
-    const bytes = Buffer.alloc(Math.max(size - begin, 0));
-    return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, begin));
-  } finally {
-    closeSync(file);
+    noteRunning(place, identityOf(service.pid));
+  } catch (error) {
+    service.signal('SIGKILL');
+    throw error;
   }
+  return service;
 }
 
-/** Keeps one log before this one. Both go with the server, and no other guest can read them. */
-function rotate(logFile: string): void {
-  const { size } = statSync(logFile, { throwIfNoEntry: false }) ?? { size: 0 };
-  if (size > largestLogBytes) renameSync(logFile, `${logFile}.before`);
-  closeSync(openSync(logFile, 'a', 0o600));
+/**
+ * What a user of its own can't get past. No program gives a process of it another user, so that none comes back as a user that another
+ * server has by now. It has no more processes than that.
+ */
+function boundsOf({ user, isAlone, mostProcesses }: GuestPlace): string[] {
+  if (!user || !isAlone || process.platform !== 'linux') return [];
+  const limits = [`--nproc=${mostProcesses}:${mostProcesses}`, '--core=0:0'];
+  return ['setpriv', '--no-new-privs', '--', 'prlimit', ...limits, '--'];
+}
+
+function letGoFirst(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/oom_score_adj`, goesFirst);
+  } catch {
+    // It has ended already, or the system has no such file.
+  }
 }
 
 function tryToSignal(pid: number, signal: NodeJS.Signals): void {

@@ -55,7 +55,8 @@ function ownSettings(major: number): Settings {
   return {
     wal_level: 'replica',
     shared_buffers: '128MB',
-    dynamic_shared_memory_type: 'posix',
+    // In a folder of its own. In the memory that all servers share, one could take the room that each needs to start.
+    dynamic_shared_memory_type: 'mmap',
     timezone: 'UTC',
     log_timezone: 'UTC',
     lc_messages: 'C',

@@ -1,24 +1,21 @@
 /** What code in a backup can do when a server is built from it: a real source plants it, and planted secrets are the judge. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
-import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { identityOf, insteadOfRoot } from '@strongroom/server-processes';
-import pg from 'pg';
+import { insteadOfRoot } from '@strongroom/server-processes';
 import { bubblewrap, hasBubblewrap } from '../../../../../test/services/bubblewrap.js';
 import { lacks } from '../../../../../test/services/outside-parts.js';
 import { BackedUpServer } from '../../../fixtures/backed-up-server.js';
+import { GuestWorld, processesOf, program } from '../../../fixtures/guest-world.js';
 import { HostileSource } from '../../../fixtures/hostile-source.js';
-import type { Guests } from '../../guests.js';
-import { openChain } from '../../restore-backup.js';
-import type { HostedServer } from '../../server-host.js';
+import type { ServerHost } from '../../server-host.js';
 
 const run = promisify(execFile);
 const long = 240_000;
-const never = new AbortController().signal;
 const isRoot = process.getuid?.() === 0;
 const planted = `planted-${randomUUID()}`;
 const first = 100_000 + randomInt(1_000_000) * 32;
@@ -29,7 +26,7 @@ let hostile: HostileSource;
 let backupId: string;
 /** A service of ours, with a secret in its environment. */
 let service: ChildProcess;
-const running = new Set<HostedServer>();
+let world: GuestWorld;
 
 beforeAll(async () => {
   secrets = await mkdtemp(join(tmpdir(), 'strongroom-secrets-'));
@@ -41,6 +38,7 @@ beforeAll(async () => {
   const started = await BackedUpServer.start();
   if (!started) throw new Error('there is no PostgreSQL 18');
   source = started;
+  world = new GuestWorld(source);
   // The source stands for every other server of this machine, such as the one with the ledger.
   const ofServer = join(source.server.dataDirectory, 'planted');
   await writeFile(ofServer, planted, { mode: 0o600 });
@@ -52,69 +50,23 @@ beforeAll(async () => {
     ofServer,
     join(source.folder, 'guests', 'other', 'data', 'planted'),
   ]);
-  await appendFile(join(source.server.dataDirectory, 'postgresql.auto.conf'), hostile.settings);
+  const data = source.server.dataDirectory;
+  await appendFile(join(data, 'postgresql.auto.conf'), hostile.settings);
+  for (const name of ['pg_hba.conf', 'pg_ident.conf'])
+    await appendFile(join(data, name), "include '/nowhere/theirs'\n");
+  for (const name of ['standby.signal', 'recovery.signal']) await writeFile(join(data, name), '');
+  await BackedUpServer.ownedByServer(data);
   backupId = await source.take();
   await hostile.forget();
 }, long);
-afterEach(async () => {
-  for (const server of running) await server.stop();
-  running.clear();
-  // Where a test has failed, the next one begins anew nevertheless.
-  await rm(folder(), { recursive: true, force: true });
-});
+afterEach(() => world.clear());
 afterAll(async () => {
   service.kill('SIGKILL');
   await source.remove();
   await rm(secrets, { recursive: true, force: true });
 });
 
-const folder = () => join(source.folder, 'guests');
-async function hostWith(guests: Guests) {
-  await mkdir(folder(), { recursive: true });
-  await chmod(folder(), 0o711);
-  return source.engine.serve(folder(), guests);
-}
-type Host = Awaited<ReturnType<typeof hostWith>>;
-
-async function built(host: Host, id: string): Promise<string> {
-  const build = await host.build(id, 1);
-  if (!build) throw new Error('another attempt has begun');
-  await source.engine.restore(await openChain(source.vault, backupId), build.directory, { standsAlone: true });
-  return (await build.finish('DFW')).directory;
-}
-
-async function start(host: Host, id: string, port?: number): Promise<HostedServer> {
-  const server = await host.start(id, { signal: never, ...(port !== undefined && { port }) });
-  running.add(server);
-  return server;
-}
-
-/** As the owner of the backup, who may do anything on the server. */
-async function asOwner({ port }: HostedServer, ...statements: string[]): Promise<void> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'owner', password: 'owners', database: 'postgres' });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}
-
-// PostgreSQL minds when nobody reads what it gives.
-const program = (command: string) => `copy (select 1) to program $theirs$cat >/dev/null; ${command}$theirs$`;
 const spies = async () => (await hostile.found()).map(({ name }) => name);
-
-async function processesOf(uid: number): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const owned = await Promise.all(
-    pids.map(async (pid) => [pid, await stat(`/proc/${pid}`).catch(() => null)] as const),
-  );
-  // One that has ended may wait for its parent to notice.
-  return owned
-    .filter(([pid, found]) => found?.uid === uid && identityOf(Number(pid)) !== undefined)
-    .map(([pid]) => pid);
-}
 
 async function isPlantedWithin(): Promise<void> {
   for (const { name, text } of await hostile.found()) {
@@ -125,20 +77,21 @@ async function isPlantedWithin(): Promise<void> {
 }
 
 /** What holds of every server that is built from such a backup, however it is confined. */
-async function isHarmless(host: Host, ownUser: boolean): Promise<void> {
+async function isHarmless(host: ServerHost, ownUser: boolean): Promise<void> {
   const [id, other] = [randomUUID(), 'other'];
-  const otherData = await built(host, other);
-  const otherServer = await start(host, other);
-  await asOwner(otherServer, program(`printf ${planted} > ${otherData}/planted; chmod 600 ${otherData}/planted`));
-  await built(host, id);
-  const server = await start(host, id);
+  const otherData = await world.build(host, other, backupId);
+  const otherServer = await world.start(host, other);
+  await world.asOwner(otherServer, program(`printf ${planted} > ${otherData}/planted; chmod 600 ${otherData}/planted`));
+  await world.build(host, id, backupId);
+  const server = await world.start(host, id);
+  const before = (await readdir(join((await host.find(id))?.directory ?? '', '..'))).sort();
 
   // Nobody has logged in, nothing was archived, loaded or asked for a passphrase.
   expect(await spies()).toEqual([]);
-  expect(await readFile(join(folder(), `${id}.log`), 'utf8')).not.toMatch(/nowhere|theirs/);
+  expect(await readFile(join(world.folder, `${id}.log`), 'utf8')).not.toMatch(/nowhere|theirs/);
 
   // To use the server is its owner's right. What runs then is alone.
-  await asOwner(server, 'vacuum noted', 'select spied($$asked$$)');
+  await world.asOwner(server, 'vacuum noted', 'select spied($$asked$$)');
   expect((await spies()).map((name) => name.split('.')[0])).toEqual(expect.arrayContaining(['index', 'asked']));
   await isPlantedWithin();
   const uids = new Set((await hostile.found()).map(({ text }) => Number(/^uid (\d+)$/m.exec(text)?.[1])));
@@ -151,10 +104,15 @@ async function isHarmless(host: Host, ownUser: boolean): Promise<void> {
   expect(await host.serves(id, otherServer.port)).toBe(!ownUser);
 
   // Its settings can't be changed for later, and what it leaves lying neither holds up the host nor leads it astray.
-  await expect(asOwner(server, 'alter system set archive_mode = on')).rejects.toThrow(/ALTER SYSTEM/);
+  await expect(world.asOwner(server, 'alter system set archive_mode = on')).rejects.toThrow(/ALTER SYSTEM/);
   await hostile.forget();
   const data = (await host.find(id))?.directory ?? '';
-  await asOwner(
+  await world.asOwner(
+    server,
+    program(`touch ${data}/../planted ${data}/../postgresql.conf.new; rm ${data}/../pg_hba.conf; true`),
+  );
+  expect((await readdir(join(data, '..'))).sort()).toEqual(before);
+  await world.asOwner(
     server,
     program(
       `cat > ${data}/postgresql.auto.conf <<'END'\n${hostile.settings.replaceAll("include = '/etc/shadow'\n", '')}\nEND`,
@@ -163,15 +121,15 @@ async function isHarmless(host: Host, ownUser: boolean): Promise<void> {
   );
   await server.stop();
   if (ownUser) expect(await processesOf(uid)).toEqual([]);
-  expect(await readFile(join(folder(), `${id}.log`), 'utf8')).toContain('database system is shut down');
-  const again = await start(host, id, server.port);
+  expect(await readFile(join(world.folder, `${id}.log`), 'utf8')).toContain('database system is shut down');
+  const again = await world.start(host, id, server.port);
   expect(again.port).toBe(server.port);
-  await asOwner(again, 'checkpoint', 'select pg_switch_wal()');
+  await world.asOwner(again, 'checkpoint', 'select pg_switch_wal()');
   expect(await spies()).toEqual([]);
   await again.stop();
   await otherServer.stop();
   for (const each of [id, other]) await host.remove(each);
-  expect((await readdir(folder())).filter((name) => name !== '.users')).toEqual([]);
+  expect((await readdir(world.folder)).filter((name) => name !== '.users')).toEqual([]);
 }
 
 describe('code in a backup', () => {
@@ -179,7 +137,7 @@ describe('code in a backup', () => {
     'reaches nothing of ours and nobody else’s data from a server that has a user of its own',
     async () => {
       if (!isRoot) return lacks('guest-users', 'This is not root.');
-      await isHarmless(await hostWith({ users: { first, last: first + 9 } }), true);
+      await isHarmless(await world.host({ users: { first, last: first + 9 } }), true);
     },
     long,
   );
@@ -192,7 +150,7 @@ describe('code in a backup', () => {
       // The spy and what it finds are all that the guest sees beside its own folder.
       const shown = ['--ro-bind', hostile.spy, hostile.spy, '--bind', hostile.loot, hostile.loot];
       const command = [...bubblewrap.slice(0, -1), ...shown, '--'];
-      await isHarmless(await hostWith({ users, command }), isRoot);
+      await isHarmless(await world.host({ users, command }), isRoot);
     },
     long,
   );
@@ -200,10 +158,10 @@ describe('code in a backup', () => {
   it(
     'holds up no start and no removal by what it leaves in the place of files',
     async () => {
-      const host = await hostWith(isRoot ? { users: { first: first + 20, last: first + 29 } } : {});
+      const host = await world.host(isRoot ? { users: { first: first + 20, last: first + 29 } } : {});
       const id = randomUUID();
-      const data = await built(host, id);
-      await (await start(host, id)).stop();
+      const data = await world.build(host, id, backupId);
+      await (await world.start(host, id)).stop();
       // Where a file is read by whoever looks for a server that still runs, or for what the server must hold.
       for (const name of ['postmaster.pid', 'global/pg_control', 'postgresql.auto.conf']) {
         await rm(join(data, name), { force: true });
@@ -212,7 +170,7 @@ describe('code in a backup', () => {
       // PostgreSQL itself would wait for such a file, so the start is called off before it is run.
       await expect(host.start(id, { signal: AbortSignal.abort() })).rejects.toThrow('called off');
       await host.remove(id);
-      expect(await readdir(folder())).not.toContain(id);
+      expect(await readdir(world.folder)).not.toContain(id);
     },
     long,
   );

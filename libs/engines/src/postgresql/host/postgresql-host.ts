@@ -3,23 +3,33 @@
  * configuration of ours, listens on the loopback interface, and lets in its source's roles by their passwords.
  */
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { GuestUsers, insteadOfRoot, listenersOn, postgresPrograms, ServiceFault } from '@strongroom/server-processes';
+import {
+  endAllOf,
+  GuestUsers,
+  insteadOfRoot,
+  listenersOn,
+  postgresPrograms,
+  ServiceFault,
+  type SystemUser,
+} from '@strongroom/server-processes';
 import { EngineFault } from '../../engine-fault.js';
 import type { Guests } from '../../guests.js';
 import { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from '../../server-host.js';
 import { type ControlFile, controlFileOf } from '../restore/control-file.js';
+import { clearAway, endLeftovers } from './guest-leftovers.js';
 import { GuestServer } from './guest-server.js';
 import { fixedSettings, guestConfiguration } from './guest-settings.js';
-import { type ServerData, ServerFolder, writeShared } from './server-folder.js';
+import { readHead, removeTree, writeShared } from './guests-files.js';
+import { type ServerData, ServerFolder } from './server-folder.js';
 
 const run = promisify(execFile);
 /** The version of the programs that come with Strongroom. */
 const majorVersion = 18;
 const controlBytes = 8_192;
+const usualProcesses = 256;
 
 export class PostgresqlHost extends ServerHost {
   private readonly users: GuestUsers | undefined;
@@ -50,14 +60,14 @@ export class PostgresqlHost extends ServerHost {
     return !user || (listenersOn(port) ?? []).every((uid) => uid === user.uid);
   }
 
-  build(instanceId: string, attempt: number): Promise<Build | undefined> {
-    return this.of(instanceId).begin(attempt);
+  async build(instanceId: string, attempt: number): Promise<Build | undefined> {
+    return this.of(instanceId).begin(attempt, this.users && this.ownUserFor(this.users, instanceId));
   }
 
   async start(instanceId: string, { port, signal }: HostOptions): Promise<HostedServer> {
     const data = await this.of(instanceId).restored();
     if (!data) throw new EngineFault('server-did-not-start', 'The data of the server are not on this machine.');
-    const user = this.userFor(instanceId);
+    const user = this.users ? this.ownUserFor(this.users, instanceId) : insteadOfRoot();
     const place = {
       instanceId,
       folder: data.place,
@@ -66,41 +76,52 @@ export class PostgresqlHost extends ServerHost {
       programs: postgresPrograms(user),
       user,
       isAlone: this.users !== undefined,
+      mostProcesses: this.guests.mostProcesses ?? usualProcesses,
       command: this.guests.command ?? [],
       settings: { ...fixedSettings(majorVersion), ...data.files },
     };
-    await GuestServer.endLeftovers(place);
+    await endLeftovers(place);
     if (user) await giveTo(user, data);
     // PostgreSQL reads it from the folder of the data, whatever configuration file it is given.
-    await rm(join(data.directory, 'postgresql.auto.conf'), { recursive: true, force: true });
+    await removeTree(join(data.directory, 'postgresql.auto.conf'));
     await writeShared(data.files.config_file, guestConfiguration(majorVersion, await controlOf(data)));
     if (!(await isThere(data.recovered))) {
       await writeShared(data.closed, 'host all all all reject\n');
       const settings = { ...place.settings, hba_file: data.closed };
       await GuestServer.recover({ ...place, settings }, signal);
-      await writeFile(data.recovered, '');
+      await writeShared(data.recovered, '');
     }
+    if (port !== undefined) await this.freeFor(user, port);
     return GuestServer.start(place, { port, signal });
   }
 
   async remove(instanceId: string): Promise<void> {
     const folder = this.of(instanceId);
     const user = this.users?.of(instanceId);
-    await GuestServer.endLeftovers({ data: await folder.dataDirectory(), user, isAlone: true });
+    const place = await folder.place();
+    const guest = { folder: place, data: folder.dataIn(place), user, isAlone: this.users !== undefined };
+    await endLeftovers(guest);
     await folder.remove();
+    await clearAway(guest);
     for (const log of [this.logOf(instanceId), `${this.logOf(instanceId)}.before`]) await rm(log, { force: true });
     this.users?.release(instanceId);
   }
 
-  private userFor(instanceId: string) {
-    if (!this.users) return insteadOfRoot();
+  private ownUserFor(users: GuestUsers, instanceId: string): SystemUser {
     try {
-      return this.users.claim(instanceId);
+      return users.claim(instanceId);
     } catch (error) {
       if (!(error instanceof ServiceFault)) throw error;
       throw new EngineFault('server-did-not-start', 'This machine has no place for another server now.', {
         cause: error,
       });
+    }
+  }
+
+  /** Ends other guests that have taken the port of a server while it did not run. */
+  private async freeFor(user: SystemUser | undefined, port: number): Promise<void> {
+    for (const other of this.users?.among(listenersOn(port) ?? []) ?? []) {
+      if (other.uid !== user?.uid) await endAllOf(other);
     }
   }
 
@@ -114,30 +135,21 @@ export class PostgresqlHost extends ServerHost {
 }
 
 /**
- * Only what a restore has left is given away. Later the folder has what its server has put there, and to change the owner of that might give
- * it more.
+ * Only what a restore has left is given away, and only before the first start. Later the folder has what its server has put there, and to
+ * change the owner of that might give it more.
  */
-async function giveTo({ uid, gid }: { uid: number; gid: number }, { directory }: ServerData): Promise<void> {
-  const owned = await stat(directory);
-  if (owned.uid === uid) return;
-  const folders = [directory, `${directory}.tablespaces`];
-  for (const folder of folders) {
+async function giveTo({ uid, gid }: SystemUser, { directory, given }: ServerData): Promise<void> {
+  if (await isThere(given)) return;
+  for (const folder of [`${directory}.tablespaces`, directory]) {
     if (await isThere(folder)) await run('chown', ['-R', '-P', '-h', `${uid}:${gid}`, folder]);
   }
+  await writeShared(given, '');
 }
 
 /** The server owns the file, so that it may be anything by now. */
 async function controlOf({ directory }: ServerData): Promise<ControlFile | undefined> {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const file = await open(join(directory, 'global', 'pg_control'), flags).catch(() => undefined);
-  if (!file) return undefined;
-  try {
-    if (!(await file.stat()).isFile()) return undefined;
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(controlBytes), 0, controlBytes, 0);
-    return controlFileOf(buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
-  }
+  const head = await readHead(join(directory, 'global', 'pg_control'), controlBytes);
+  return head && controlFileOf(head);
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -1,7 +1,10 @@
-import { mkdir, mkdtemp, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { readHead, writeShared } from './guests-files.js';
 import { type BuildFolder, ServerFolder } from './server-folder.js';
 
 const id = '01a2130a-5d3e-76ca-b206-909df757774c';
@@ -62,5 +65,55 @@ describe('the folder of a built server', () => {
     await fill(another);
     await expect(another.finish('IAD')).rejects.toMatchObject({ code: 'ENOTEMPTY' });
     expect(await folder.restored()).toMatchObject({ region: 'ORD' });
+  });
+});
+
+describe('what a hostile server leaves in the folder', () => {
+  async function finished(): Promise<string> {
+    const attempt = await begin(1);
+    await fill(attempt);
+    await attempt.finish('DFW');
+    return folder.place();
+  }
+
+  it('leads no file of ours elsewhere', async () => {
+    const theirs = join(home, 'theirs');
+    await writeFile(theirs, 'kept', { mode: 0o600 });
+    const configuration = join(await finished(), 'postgresql.conf');
+    await symlink(theirs, configuration);
+    await symlink(theirs, `${configuration}.new`);
+    await writeShared(configuration, 'ours');
+    expect([await readFile(configuration, 'utf8'), await readFile(theirs, 'utf8')]).toEqual(['ours', 'kept']);
+    expect((await stat(theirs)).mode & 0o777).toBe(0o600);
+  });
+
+  it('does not make us read a file of ours, or wait for one', async () => {
+    const region = join(await finished(), 'region');
+    await writeFile(join(home, 'secret'), 'IAD');
+    await rm(region);
+    await symlink(join(home, 'secret'), region);
+    await expect(folder.restored()).rejects.toThrow();
+    await rm(region);
+    await promisify(execFile)('mkfifo', [region]);
+    await expect(folder.restored()).rejects.toThrow();
+    expect(await readHead(region, 10)).toBeUndefined();
+    await rm(region);
+    await writeFile(region, 'postgres://ledger:its-password@127.0.0.1/ledger');
+    await expect(folder.restored()).rejects.toThrow();
+  });
+
+  it('is no data of a server when it is a link to other data', async () => {
+    const place = await finished();
+    await rename(join(place, 'data'), join(home, 'moved'));
+    await symlink(join(home, 'moved'), join(place, 'data'));
+    expect(await folder.restored()).toBeUndefined();
+  });
+
+  it('is removed also where no path is long enough for it', async () => {
+    const place = await finished();
+    const deeper = `i=0; while [ $i -lt 100 ]; do mkdir ${'d'.repeat(100)} && cd -P ${'d'.repeat(100)}; i=$((i+1)); done`;
+    await promisify(execFile)('sh', ['-c', deeper], { cwd: join(place, 'data') });
+    await folder.remove();
+    expect(await readdir(home)).toEqual([]);
   });
 });

@@ -8,19 +8,28 @@
  *     FOLDER/<instance>/closed.conf                   the same, by which nobody may
  *     FOLDER/<instance>/recovered                     there when a server has recovered the data
  *     FOLDER/<instance>/region                        where it was restored from
+ *     FOLDER/<instance>/given                         there when the data belong to the server's user
+ *     FOLDER/<instance>/running                       the process that was started last, where its user has no other
  *     FOLDER/<instance>.<attempt>/                    what an attempt has restored so far
  *
- * Where PostgreSQL's user can't reach FOLDER, <instance> is a link to a folder elsewhere.
+ * The server may write its data, and nothing else. A user of its own is the only one who may pass through <instance> then, so that no other
+ * guest reaches what this one has opened to everybody. Where PostgreSQL's user can't reach FOLDER, <instance> is a link to a folder elsewhere.
  */
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, readFile, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, lstatSync } from 'node:fs';
+import { chmod, chown, mkdir, readdir, readlink, rename, rm, rmdir, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { PostgresServer } from '@strongroom/server-processes';
+import { regionName as regionForm } from '@strongroom/contracts';
+import { PostgresServer, type SystemUser } from '@strongroom/server-processes';
 import { syncFolder } from '@strongroom/vault';
 import type { Build, HostedData } from '../../server-host.js';
+import { readHead, removeTree, writeShared } from './guests-files.js';
 
 const openToPass = 0o711;
-const openToRead = 0o644;
+/** The process that restores makes the names in it durable, and reads it for that. */
+const openToUser = 0o750;
+const openToOwner = 0o700;
+const mostOfRegion = 256;
+const removals = 5;
 /** The source's rules may ask for TLS or for its own network. These let in its roles, with a password of either kind. */
 const access = 'host all all 127.0.0.1/32 md5\nhost replication all 127.0.0.1/32 md5\n';
 const accessName = 'pg_hba.conf';
@@ -28,6 +37,7 @@ const identName = 'pg_ident.conf';
 const configurationName = 'postgresql.conf';
 const closedName = 'closed.conf';
 const recoveredName = 'recovered';
+const givenName = 'given';
 const regionName = 'region';
 const dataName = 'data';
 
@@ -40,6 +50,8 @@ export interface ServerData extends HostedData {
   closed: string;
   /** The file that is there when a server has recovered the data. */
   recovered: string;
+  /** The file that is there when the data belong to the server's user. */
+  given: string;
 }
 
 export class ServerFolder {
@@ -53,6 +65,7 @@ export class ServerFolder {
   async restored(): Promise<ServerData | undefined> {
     const place = await this.place();
     const directory = join(place, dataName);
+    if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return undefined;
     if (!existsSync(join(directory, 'PG_VERSION'))) return undefined;
     const files = {
       data_directory: directory,
@@ -60,24 +73,27 @@ export class ServerFolder {
       hba_file: join(place, accessName),
       ident_file: join(place, identName),
     };
-    const region = await readFile(join(place, regionName), 'utf8');
-    const closed = join(place, closedName);
-    return { directory, place, files, closed, recovered: join(place, recoveredName), region };
+    const region = regionForm.parse((await readHead(join(place, regionName), mostOfRegion))?.toString('utf8'));
+    const [closed, recovered, given] = [closedName, recoveredName, givenName].map((name) => join(place, name)) as [
+      string,
+      string,
+      string,
+    ];
+    return { directory, place, files, closed, recovered, given, region };
   }
 
-  async dataDirectory(): Promise<string> {
-    return join(await this.place(), dataName);
-  }
-
-  /** Removes what earlier attempts left, so that none of them can finish. Undefined when a later one has begun. */
-  async begin(attempt: number): Promise<BuildFolder | undefined> {
+  /**
+   * Removes what earlier attempts left, so that none of them can finish. Undefined when a later one has begun.
+   * @param user whom the data are to belong to, where the server has a user of its own
+   */
+  async begin(attempt: number, user?: SystemUser): Promise<BuildFolder | undefined> {
     // Only a build makes it. Where data are looked for, a folder that is missing may be a disk that is not mounted.
     await mkdir(dirname(this.path), { recursive: true });
     const place = await PostgresServer.placeFor(this.path);
     const earlier = await attemptsBeside(place);
     if (earlier.some(({ number }) => number >= attempt)) return undefined;
     for (const { path } of earlier) await removeFolder(path);
-    return BuildFolder.make(`${place}.${attempt}`, place);
+    return BuildFolder.make(`${place}.${attempt}`, place, user);
   }
 
   /** Removes everything. Nothing runs there any more. */
@@ -90,7 +106,12 @@ export class ServerFolder {
     await rmdir(dirname(place)).catch(() => {});
   }
 
-  private place(): Promise<string> {
+  dataIn(place: string): string {
+    return join(place, dataName);
+  }
+
+  /** Where the folder really is. */
+  place(): Promise<string> {
     return readlink(this.path).catch(() => this.path);
   }
 }
@@ -102,9 +123,10 @@ export class BuildFolder implements Build {
   private constructor(
     private readonly path: string,
     private readonly place: string,
+    readonly user: SystemUser | undefined,
   ) {}
 
-  static async make(path: string, place: string): Promise<BuildFolder> {
+  static async make(path: string, place: string, user?: SystemUser): Promise<BuildFolder> {
     await mkdir(path);
     await chmod(path, openToPass);
     for (const [name, text] of [
@@ -113,7 +135,9 @@ export class BuildFolder implements Build {
     ] as const) {
       await writeShared(join(path, name), text);
     }
-    return new BuildFolder(path, place);
+    const folder = new BuildFolder(path, place, user);
+    if (user) await folder.openTo(user);
+    return folder;
   }
 
   get directory(): string {
@@ -127,7 +151,7 @@ export class BuildFolder implements Build {
 
   async finish(region: string): Promise<HostedData> {
     await this.pointTablespaces();
-    await writeFile(join(this.path, regionName), region);
+    await writeShared(join(this.path, regionName), region);
     for (const folder of [this.directory, this.path]) await syncFolder(folder);
     if (!this.isCurrent) throw new Error(`${this.path} was given up for a later attempt`);
     await rename(this.path, this.place);
@@ -143,18 +167,23 @@ export class BuildFolder implements Build {
   /** Points the links to where the tablespaces will be, since links are absolute. */
   private async pointTablespaces(): Promise<void> {
     const links = join(this.directory, 'pg_tblspc');
-    for (const oid of await readdir(links)) {
-      const link = join(links, oid);
+    for (const entry of await readdir(links, { withFileTypes: true })) {
+      if (!entry.isSymbolicLink()) continue;
+      const link = join(links, entry.name);
       await rm(link);
-      await symlink(join(this.place, `${dataName}.tablespaces`, oid), link);
+      await symlink(join(this.place, `${dataName}.tablespaces`, entry.name), link);
     }
   }
-}
 
-/** Every user may read it, whatever the umask says. */
-export async function writeShared(path: string, text: string): Promise<void> {
-  await writeFile(path, text);
-  await chmod(path, openToRead);
+  /** Makes the two folders that the user writes to, since it can't make any beside them. */
+  private async openTo({ uid, gid }: SystemUser): Promise<void> {
+    await chown(this.path, process.getuid?.() ?? 0, gid);
+    await chmod(this.path, openToUser);
+    for (const folder of [this.directory, `${this.directory}.tablespaces`]) {
+      await mkdir(folder, { mode: openToOwner });
+      await chown(folder, uid, gid);
+    }
+  }
 }
 
 async function attemptsBeside(place: string): Promise<{ number: number; path: string }[]> {
@@ -166,6 +195,12 @@ async function attemptsBeside(place: string): Promise<{ number: number; path: st
 }
 
 /** Tries again when an attempt that does not know yet that it is over puts one more file into it. */
-function removeFolder(path: string): Promise<void> {
-  return rm(path, { recursive: true, force: true, maxRetries: 5 });
+async function removeFolder(path: string): Promise<void> {
+  for (let left = removals; ; left -= 1) {
+    try {
+      return await removeTree(path);
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
 }
