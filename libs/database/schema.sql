@@ -370,6 +370,8 @@ create table refused_login (
   id bigint not null generated always as identity,
   server text not null,
   refused_at timestamp with time zone not null default now(),
+  -- Null for what an older version has counted.
+  account_id text,
   constraint refused_login_pkey PRIMARY KEY (id)
 );
 CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);

@@ -58,11 +58,11 @@ export class Incrementals {
 
   /** What the server tells counts. When it can't be asked now, the version does that is known: the backup itself finds out. */
   private async whyNot(instance: RegisteredInstance): Promise<string | undefined> {
-    const { instanceId, datastore, endpoint, builtFrom } = instance;
+    const { accountId, instanceId, datastore, endpoint, builtFrom } = instance;
     const engine = this.engineFor(datastore.type);
     try {
       const { password = '', clientKey } = (await this.credentials.get(instance)) ?? {};
-      const target = { instanceId, endpoint, password, clientKey, isBuiltHere: builtFrom !== null };
+      const target = { accountId, instanceId, endpoint, password, clientKey, isBuiltHere: builtFrom !== null };
       const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
       return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {

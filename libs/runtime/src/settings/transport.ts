@@ -41,7 +41,7 @@ export const minTls = {
 export const failedLogins = {
   name: 'STRONGROOM_FAILED_LOGINS',
   meaning:
-    'How many log-ins may fail at one address and port within so many seconds, over all accounts. Then nobody tries there who was not let in before. With 0 for the number, nobody tries there at all who was not let in before.',
+    'How many log-ins may fail at one address and port within so many seconds, over all accounts. An account may have half of them, and always one. Then nobody else tries there who was not let in before. With 0 for the number, nobody tries there at all who was not let in before.',
   form: parsedText(loginsForm, loginsIn),
   usedBy,
   default: '20/900',
