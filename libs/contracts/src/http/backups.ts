@@ -1,7 +1,7 @@
 /** The schemas and the operations of backups and their copies. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { idInBody, links, optional, regions, text, utcTime } from './fields.js';
+import { addedLater, idInBody, links, optional, regions, text, utcTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const name = text(1, 64).refine((value) => /[\p{L}\p{N}]/u.test(value), {
@@ -165,7 +165,7 @@ export const backupResource = z.object({
   /** In percent. */
   progress: z.int().min(0).max(100),
   /** The number of the newest attempt; 0 before the first. */
-  attempt: z.int(),
+  attempt: addedLater(z.int(), 0),
   /** The fault of the newest attempt that failed, until the backup is completed. */
   fault: fault.nullable(),
   /** When a backup that failed in a way that passes is tried again; null unless that is waited for. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
 import { anotherServer, backupsResponse } from './backups.js';
-import { idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
+import { addedLater, idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
@@ -169,7 +169,7 @@ export const instanceResource = z.object({
    * What is known of the server itself: `HEALTHY` when the newest of its ended backups was completed, `UNKNOWN` when that failed or
    * there is none, `BUILDING` and `FAILED` for a server that is or was to be built.
    */
-  operating_status: z.enum(['HEALTHY', 'UNKNOWN', 'BUILDING', 'FAILED']),
+  operating_status: addedLater(z.enum(['HEALTHY', 'UNKNOWN', 'BUILDING', 'FAILED']), 'UNKNOWN'),
   /** Why it is in `ERROR`. It is absent without a fault, because known clients take its presence for one. */
   fault: z.object({ code: z.string(), message: z.string(), created: zonelessTime }).optional(),
   /** The version is the one that the server has told. Until it has told one, it is the one that was declared. */
