@@ -57,6 +57,7 @@ import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { Refusals } from './edge/refusals.js';
+import { RequestsInHand } from './edge/requests-in-hand.js';
 import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
 import { EventRoutes } from './events/routes.js';
@@ -86,7 +87,15 @@ export const routes = [
   AuditRoutes,
 ];
 
-const ofEdge = [LateDatabase, RateLimits, WrongTokens, IdempotentRequests, IdempotencyInterceptor, Paging];
+const ofEdge = [
+  LateDatabase,
+  RateLimits,
+  WrongTokens,
+  RequestsInHand,
+  IdempotentRequests,
+  IdempotencyInterceptor,
+  Paging,
+];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];

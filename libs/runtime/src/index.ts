@@ -2,8 +2,10 @@
 export * from './addresses.js';
 export * from './app-work.js';
 export * from './bootstrap.js';
+export * from './client-address.js';
 export * from './clock.js';
 export * from './config.js';
+export * from './counts.js';
 export { placeOfDatabase, whyNotVerified } from './database-url.js';
 export * from './ends-within.js';
 export * from './health.js';
