@@ -4,6 +4,7 @@ import { backupDecider, type RegisteredInstance, whyNotBuiltOn } from '@strongro
 import { EngineFault, type EngineFor } from '@strongroom/engines';
 import { type Ledger, stateOf } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
+import { type Reach, reaches } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import type { BackupResources } from './resource.js';
 
@@ -31,12 +32,15 @@ export class Incrementals {
   async parentFor(
     { accountId, instanceId }: RegisteredInstance,
     { parent_id, incremental }: Asked,
+    reach: Reach,
   ): Promise<string | null> {
     if (parent_id === undefined && !incremental) return null;
     const newest = await this.backups.newestCompleted(accountId, instanceId);
     if (parent_id === undefined) return newest ?? null;
     const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
-    const parent = await stateOf(this.ledger, backupDecider, parent_id);
+    const found = await stateOf(this.ledger, backupDecider, parent_id);
+    // What lies beyond the reach of the caller is not there for it.
+    const parent = 'request' in found && !reaches(reach, found.request.instanceId) ? undefined : found;
     const refusal = whyNotBuiltOn({ parentId: parent_id, accountId, instanceId }, parent);
     if (refusal?.refused === 'backup-not-completed') throw refuse(refusal.message);
     if (refusal) unlessRefused('RequestBackup', refusal);

@@ -265,7 +265,7 @@ export const postBackupsIdAction = {
   path: `${accountPath}/backups/{id}/action`,
   summary: 'Copy a backup to a region, bring a deleted one back, put one on hold, or approve a deletion',
   notes:
-    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. All but copy-backup need a role that allows DELETE.',
+    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. Each has a right of its own, and all but copy-backup are for an admin by default.',
   status: 202,
   request: backupActionRequest,
   faults: ['unprocessableEntity'],

@@ -1,10 +1,10 @@
 /** How connections are kept from strangers: those to customers' servers, our own to the database and the broker, and those of clients. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { tlsModes } from '@strongroom/contracts';
 import { isOfOneKind, Networks, networkIn } from '../addresses.js';
 import { mustBe, oneOf, parsedText, text } from './forms.js';
 import { type AppName, appNames, type Setting } from './setting.js';
 
-export const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof tlsModes)[number];
 
 /** How many log-ins may fail within a time. */
