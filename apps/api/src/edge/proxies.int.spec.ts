@@ -51,7 +51,8 @@ describe('behind a proxy that is listed', () => {
     gateway = await Gateway.open({ env: { ...proxy, STRONGROOM_MAX_CONNECTIONS_PER_ADDRESS: '2' } });
     for (let n = 0; n < 2; n += 1) await stream('192.0.2.1');
     expect(faultOf(await gateway.call(getBackups, from('192.0.2.1')))).toEqual([503, 'serviceUnavailable']);
-    expect((await gateway.call(getBackups, from('192.0.2.2'))).status).toBe(200);
+    // A request that is answered is not in hand any more.
+    for (let n = 0; n < 4; n += 1) expect((await gateway.call(getBackups, from('192.0.2.2'))).status).toBe(200);
     sockets.pop()?.destroy();
     await eventually(async () => {
       expect((await gateway.call(getBackups, from('192.0.2.1'))).status).toBe(200);
