@@ -16,6 +16,7 @@ import { limitConnections } from './connection-limit.js';
 import { HttpCertificate, strictTransport } from './http-certificate.js';
 import { followRequests } from './http-requests.js';
 import { NestLog } from './log.js';
+import { limitPipelining } from './pipelining.js';
 import { openPrivateServer, type PrivateServer } from './private-server.js';
 import { type RuntimeParts, runtimeModule } from './runtime-module.js';
 import { SilentConnections } from './silent-connections.js';
@@ -56,6 +57,8 @@ const slowestRequestMs = 30_000;
 const slowestHeadersMs = 15_000;
 const idleConnectionMs = 30_000;
 const slowestAnswerMs = 60_000;
+/** So many requests may wait for their answers on one connection. */
+const mostSentAhead = 32;
 
 /**
  * Opens the app. It answers HTTP first, so that it can tell its health, and then it begins with the feed.
@@ -93,6 +96,7 @@ export async function openService<C extends AppConfig>(
   const addresses = new ClientAddresses(config.proxies);
   const { mostConnections: most, mostConnectionsOfAddress: mostOfAddress } = config;
   limitConnections(fastify.server, { most, mostOfAddress, addresses, log });
+  limitPipelining(fastify.server, { most: mostSentAhead, log });
   let privateServer: PrivateServer | undefined;
   // The private port answers as long as the app ends its work.
   const close = async () => {
