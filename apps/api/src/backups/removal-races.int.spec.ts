@@ -8,7 +8,7 @@ import { accountId, Gateway } from '../../fixtures/gateway.js';
 const day = 86_400_000;
 const ids = new RandomIds();
 const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };
-const rounds = 12;
+const rounds = 6;
 
 let gateway: Gateway;
 beforeAll(async () => {
