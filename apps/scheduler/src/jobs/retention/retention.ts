@@ -216,12 +216,14 @@ export class Retention {
     // What somebody has brought back is kept as what somebody has asked for.
     const isOfSlot = row.scheduleId === schedule.id && row.trigger === 'slot' && !row.isKeptByHand && !isWaiting;
     const owed = [...copyTo, ...(slotAt === null ? [] : owedAt(slotAt))];
+    // Without a delay, nothing is kept from whoever may change a schedule.
+    const isDelayed = this.parts.config.deletion.delayMs > 0;
     return {
       backupId: id,
       parentId: row.parentId,
       slotAt: isOfSlot ? slotAt : null,
       planned: plannedOf(row, spans),
-      nearMs: slotAt === null ? 0 : cycleMs(spans, slotAt),
+      nearMs: slotAt === null || !isDelayed ? 0 : cycleMs(spans, slotAt),
       type: row.type,
       lineage: row.lineage,
       is: states[status] ?? 'unended',
