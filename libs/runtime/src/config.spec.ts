@@ -71,7 +71,7 @@ describe('the configuration', () => {
         streams: { usual: 20, byAccount: new Map() },
       },
       mostConnections: 2_000,
-      mostConnectionsOfAddress: 500,
+      mostConnectionsOfAddress: 1_000,
       mostStreams: 1_000,
       mostWrongTokens: 300,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100, audit: 100 },

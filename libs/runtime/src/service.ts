@@ -56,6 +56,8 @@ const slowestRequestMs = 30_000;
 /** The headers alone come sooner, and a connection without a request is idle. */
 const slowestHeadersMs = 15_000;
 const idleConnectionMs = 30_000;
+/** How often requests are looked for that take too long to arrive. Node looks each 30 s by default. */
+const looksForSlowMs = 5_000;
 const slowestAnswerMs = 60_000;
 /** So many requests may wait for their answers on one connection. */
 const mostSentAhead = 32;
@@ -72,6 +74,7 @@ export async function openService<C extends AppConfig>(
   const { config, log, ids, metrics } = parts;
   const certificate = config.http.tls && new HttpCertificate(config.http.tls, log);
   const own = server?.(parts);
+  const http = { connectionsCheckingInterval: looksForSlowMs, ...own?.http };
   const adapter = new FastifyAdapter({
     bodyLimit,
     trustProxy: false,
@@ -82,7 +85,8 @@ export async function openService<C extends AppConfig>(
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
     ...own,
-    ...(certificate && { https: { ...own?.http, ...certificate.options } }),
+    http,
+    ...(certificate && { https: { ...http, ...certificate.options } }),
   });
   const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
   const creating = NestFactory.create<NestFastifyApplication>(root, adapter, {

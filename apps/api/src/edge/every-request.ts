@@ -8,6 +8,8 @@ import {
   type ActorDetails,
   accountPath,
   actorOfUser,
+  getHealthLive,
+  getHealthReady,
   type Operation,
   type Roles,
   storableName,
@@ -40,8 +42,8 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
   server.addHook('onRequest', async (request, reply) => {
-    // 2. Its client has not too many requests in hand.
-    inHand.begin(request.clientAddress, reply.raw);
+    // 2. Its client has not too many requests in hand. Whoever looks after the process is always answered.
+    if (!isOfHealth(request)) inHand.begin(request.clientAddress, reply.raw);
     const accountId = accountIn(request);
     if (accountId === undefined) return;
     // 3. The token belongs to the account, and has a right that lets it in.
@@ -69,6 +71,11 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   app.useGlobalFilters(new HttpFaultFilter(parts.log, noteRefusal));
   // The gateway handles no events. Where there is a broker, it also relays what this or any other process appends.
   connectFeed(app, parts, { readinessNeedsFeed: false });
+}
+
+function isOfHealth(request: FastifyRequest): boolean {
+  const operation = operationOf(request);
+  return operation === getHealthLive || operation === getHealthReady;
 }
 
 /** The account in the path; undefined when the route belongs to no account, and when there is no route. */

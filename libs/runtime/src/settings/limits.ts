@@ -57,7 +57,7 @@ export const mostConnectionsOfAddress = {
     'How many of these connections one address may have, and how many requests at a time; of IPv6, all addresses of one network of 64 bits together. What is more is answered 503. A proxy of `STRONGROOM_TRUSTED_PROXIES` may have any number of connections, and the requests are counted of the clients that it tells. With 0 there is no limit.',
   form: integer(0, 1_000_000),
   usedBy,
-  default: '500',
+  default: '1000',
 } satisfies Setting<number>;
 
 export const mostStreams = {
