@@ -70,11 +70,16 @@ export const rulesOfDeletion: Readonly<Record<string, readonly Rule[]>> = {
       shown: [
         marked('needs a second person, who is not the one that deleted'),
         marked('is approved where something is deleted: else it is a 404'),
+        api('backups/second-person.int.spec.ts', 'wait for a second person too, and begin nothing before'),
+        api(
+          'backups/second-person.int.spec.ts',
+          'are approved by nobody under another token of the same id, and once by two who come together',
+        ),
         purge('wait for a second person, who is not the one that deleted, as long as there are so many'),
       ],
     },
     {
-      rule: 'To bring back, hold, lift and approve need a role that may DELETE: else they are a 403. So does a PUT that has a schedule keep less, copy to fewer regions, or take a full backup every day.',
+      rule: 'To bring back, hold, lift and approve need rights that only an admin has by default: else they are a 403. So does a PUT that has a schedule keep less, copy to fewer regions, or take a full backup every day.',
       shown: [
         marked('is not for a creator, who may not delete either'),
         marked('is neither put nor lifted by a creator'),

@@ -51,9 +51,11 @@ export const rulesOfInstances: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: 'A new host or port needs the password too, unless the role may DELETE.',
+      rule: 'Another host, port or `ca_certificate`, and less TLS, need the password too, unless the role has the right `instance.lead-elsewhere`.',
       shown: [
         changes('is led elsewhere by somebody who may not delete only with the password: the stored one stays here'),
+        api('instances/stored-password.int.spec.ts', 'is not sent by %s at the wish of somebody who could not read it'),
+        api('instances/stored-password.int.spec.ts', 'is in the audit with who wanted it elsewhere'),
       ],
     },
     {

@@ -2,6 +2,7 @@
 import { api, type Rule } from './contract-rule.js';
 
 export const audit = (title: string) => api('audit/audit.int.spec.ts', title);
+const auditStream = (title: string) => api('audit/audit-stream.int.spec.ts', title);
 export const apart = (title: string) => api('edge/accounts-apart.int.spec.ts', title);
 const limited = (title: string) => api('edge/limited-tokens.int.spec.ts', title);
 
@@ -38,5 +39,17 @@ export const rulesOfRights: readonly Rule[] = [
       ),
       audit('comes in pages, oldest first, with no item lost or told twice'),
     ],
+  },
+  {
+    rule: 'The audit is streamed live too, for an admin of the whole account. Such a stream goes on after `Last-Event-ID` as that of the events does.',
+    shown: [
+      auditStream('tells what is done and what is refused as it happens, and goes on after what was seen last'),
+      auditStream('begins with what is new when it is not said where'),
+      auditStream('is for an admin of the whole account, and tells nothing of another one'),
+    ],
+  },
+  {
+    rule: 'A stream ends within seconds when its token has expired, was withdrawn, or has lost the right.',
+    shown: [api('events/event-streams.int.spec.ts', 'ends when its token %s')],
   },
 ];

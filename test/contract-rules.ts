@@ -66,6 +66,17 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: '503: an address has as many requests in hand as one may have. Behind a proxy that the operator has listed, the address is that of the client.',
+      shown: [
+        api(
+          'edge/proxies.int.spec.ts',
+          'a client with too many requests in hand is answered 503, and no other client of the proxy is',
+        ),
+        api('edge/proxies.int.spec.ts', 'limits, log and audit go by the address that the proxy tells'),
+        api('edge/proxies.int.spec.ts', 'without a listed proxy nobody is believed about addresses'),
+      ],
+    },
+    {
       rule: '413: too many wrong tokens came from an address. A token that is right is let in.',
       shown: [quotas('that are wrong are refused with 413 when an address sends too many, and a right one is let in')],
     },

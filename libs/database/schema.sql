@@ -20,7 +20,7 @@ CREATE INDEX audit_entry_at ON audit_entry USING btree (at);
 CREATE INDEX audit_entry_newest ON audit_entry USING btree (type, account_id, seq) WHERE (digest IS NOT NULL);
 CREATE INDEX audit_entry_of_account ON audit_entry USING btree (account_id, "position", seq);
 
--- How far the audit was written to the file or to syslog, and which process writes it.
+-- How far the audit was written to the file (1) and to syslog (2), and which process writes it.
 create table audit_export (
   id smallint not null,
   "position" bigint not null,
@@ -28,7 +28,7 @@ create table audit_export (
   holder text,
   held_until timestamp with time zone not null,
   constraint audit_export_pkey PRIMARY KEY (id),
-  constraint audit_export_id_check CHECK ((id = 1))
+  constraint audit_export_id_check CHECK ((id = ANY (ARRAY[1, 2])))
 );
 
 -- One row for each backup that was asked for and is not deleted.
@@ -370,6 +370,8 @@ create table refused_login (
   id bigint not null generated always as identity,
   server text not null,
   refused_at timestamp with time zone not null default now(),
+  -- Null for what an older version has counted.
+  account_id text,
   constraint refused_login_pkey PRIMARY KEY (id)
 );
 CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);

@@ -34,7 +34,7 @@ import {
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { AuditWork } from './audit/audit-work.js';
-import { AuditExport } from './audit/export.js';
+import { AuditExport, leftOutOfExport } from './audit/export.js';
 import { InForce } from './audit/in-force.js';
 import { AuditRoutes } from './audit/routes.js';
 import { AuditFile, AuditSyslog } from './audit/sinks.js';
@@ -52,13 +52,14 @@ import { DatastoreResources } from './datastores/resource.js';
 import { DatastoreRoutes } from './datastores/routes.js';
 import { IdempotencyInterceptor } from './edge/idempotency.interceptor.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
-import { LateDatabase } from './edge/late-database.js';
+import { type FirstWork, firstWorkToken, LateDatabase } from './edge/late-database.js';
 import { type Made, type MadeBy, madeByToken } from './edge/made.js';
 import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { Refusals } from './edge/refusals.js';
+import { RequestsInHand } from './edge/requests-in-hand.js';
+import { LiveStreams, streamTimingsToken, usualTimings } from './edge/streams/live-streams.js';
 import { WrongTokens } from './edge/wrong-tokens.js';
-import { EventStreams, streamTimingsToken, usualTimings } from './events/event-streams.js';
 import { EventRoutes } from './events/routes.js';
 import { InstanceCommands } from './instances/commands.js';
 import { enginesToken } from './instances/connection-tests.js';
@@ -86,13 +87,21 @@ export const routes = [
   AuditRoutes,
 ];
 
-const ofEdge = [LateDatabase, RateLimits, WrongTokens, IdempotentRequests, IdempotencyInterceptor, Paging];
+const ofEdge = [
+  LateDatabase,
+  RateLimits,
+  WrongTokens,
+  RequestsInHand,
+  IdempotentRequests,
+  IdempotencyInterceptor,
+  Paging,
+];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
-const ofEvents: Provider[] = [
-  EventStreams,
+const ofStreams: Provider[] = [
+  LiveStreams,
   {
     provide: LedgerIdentity,
     inject: [DataSource, loggerToken],
@@ -206,6 +215,15 @@ function ofAudit({ config, clock, ids, log, metrics }: RuntimeParts<ConfigOf['ap
       useFactory: (dataSource: DataSource) => new AuditTrail(dataSource),
     },
     {
+      // What a request does is exported, however soon after the start it comes.
+      provide: firstWorkToken,
+      inject: [AuditTrail],
+      useFactory:
+        (trail: AuditTrail): FirstWork =>
+        () =>
+          trail.beginExports(sinks.map(({ name }) => name)),
+    },
+    {
       provide: Refusals,
       inject: [AuditTrail],
       useFactory: (trail: AuditTrail) => new Refusals({ trail, clock, ids, metrics }),
@@ -215,16 +233,9 @@ function ofAudit({ config, clock, ids, log, metrics }: RuntimeParts<ConfigOf['ap
       inject: [AuditTrail, Refusals, Identity, Ledger],
       useFactory: (trail: AuditTrail, refusals: Refusals, identity: Identity, ledger: Ledger) => {
         const inForce = new InForce({ trail, identity, roles: config.roles, ring: keyRingOf(config), clock, ids });
-        const exported = new AuditExport({ trail, ledger, sinks, holder: ids.next(), log });
-        return new AuditWork({
-          trail,
-          refusals,
-          inForce,
-          exported: sinks.length > 0 ? exported : undefined,
-          keptDays,
-          clock,
-          log,
-        });
+        const leftOut = leftOutOfExport(metrics);
+        const exports = sinks.map((sink) => new AuditExport({ trail, ledger, sink, holder: ids.next(), log, leftOut }));
+        return new AuditWork({ trail, refusals, inForce, exports, keptDays, clock, log });
       },
     },
   ];
@@ -242,7 +253,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofCopies,
       ...ofInstances,
       DatastoreResources,
-      ...ofEvents,
+      ...ofStreams,
       ...ofAudit(parts),
       Housekeeping,
       Readable,

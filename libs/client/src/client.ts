@@ -11,6 +11,7 @@
  * when the service cannot be reached. No call is sent a second time. A caller that repeats one sends the same
  * `idempotencyKey` with it.
  */
+import { AuditCalls } from './audit.js';
 import { BackupCalls } from './backups.js';
 import { EventCalls } from './events.js';
 import { InstanceCalls } from './instances.js';
@@ -22,4 +23,5 @@ export class Client extends OperationCaller {
   readonly schedules = new ScheduleCalls(this);
   readonly backups = new BackupCalls(this);
   readonly events = new EventCalls(this);
+  readonly audit = new AuditCalls(this);
 }

@@ -3,5 +3,5 @@ export { type Answer, read } from './answer.js';
 export { ApiFault, type ApiFaultCode } from './api-fault.js';
 export type { Asked, BodyOf, CallOptions, QueryOf, RequestParts, ResponseOf } from './call.js';
 export { Client } from './client.js';
-export type { FollowOptions } from './events.js';
+export type { FollowOptions } from './live-stream.js';
 export type { ClientOptions } from './operation-caller.js';

@@ -9,6 +9,7 @@ export * from './http/backups.js';
 export * from './http/datastores.js';
 export * from './http/events.js';
 export * from './http/faults.js';
+export { valueWhenAbsent } from './http/fields.js';
 export * from './http/instances.js';
 export * from './http/operation.js';
 export * from './http/operations.js';

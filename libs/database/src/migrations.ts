@@ -38,6 +38,8 @@ import { AuditedEvents1700000000061 } from './migrations/0061-audited-events.js'
 import { ServerLogins1700000000063 } from './migrations/0063-server-logins.js';
 import { TurnsOfAccounts1700000000065 } from './migrations/0065-turns-of-accounts.js';
 import { QuotasOfInstances1700000000066 } from './migrations/0066-quotas-of-instances.js';
+import { LogInsOfAccounts1700000000070 } from './migrations/0070-log-ins-of-accounts.js';
+import { ExportsOfTheAudit1700000000071 } from './migrations/0071-exports-of-the-audit.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -79,4 +81,6 @@ export const migrations = [
   ServerLogins1700000000063,
   TurnsOfAccounts1700000000065,
   QuotasOfInstances1700000000066,
+  LogInsOfAccounts1700000000070,
+  ExportsOfTheAudit1700000000071,
 ] as const;

@@ -76,6 +76,15 @@ describe('a deletion', () => {
     expect(ask(chain, { delayMs: 0, minimumMs: 0 }).map(({ type }) => type)).toEqual(['MarkDeletion', 'MarkDeletion']);
   });
 
+  it('that a second person may have to approve begins at no delay either: it waits for the look at it', () => {
+    const rules = { delayMs: 0, minimumMs: 0 };
+    const asked = { accountId: account, trigger: 'request', now: at(3), rules, mayNeedApproval: true } as const;
+    expect(deletionOf([backup('full'), backup('child')], asked).map(({ command }) => command.type)).toEqual([
+      'MarkDeletion',
+      'MarkDeletion',
+    ]);
+  });
+
   it('of nothing asks for nothing', () => {
     expect(ask([], { delayMs: 0, minimumMs: 0 })).toEqual([]);
   });

@@ -46,6 +46,8 @@ export interface AskedDeletion {
   trigger: 'request' | 'retention';
   now: Date;
   rules: DeletionRules;
+  /** Whether a second person may have to approve it: that is found out when the bytes are to go. Default: nobody has to. */
+  mayNeedApproval?: boolean;
 }
 
 /**
@@ -55,12 +57,12 @@ export interface AskedDeletion {
  */
 export function deletionOf(
   chain: readonly Deletable[],
-  { accountId, trigger, now, rules }: AskedDeletion,
+  { accountId, trigger, now, rules, mayNeedApproval = false }: AskedDeletion,
 ): { backupId: string; command: BackupCommand }[] {
   const [root] = chain;
   if (!root) return [];
   const times = chain.map((each) => bytesGoAt(each, rules, now));
-  const isAtOnce = times.every((at) => at <= now);
+  const isAtOnce = !mayNeedApproval && times.every((at) => at <= now);
   return chain.map(({ id: backupId }, index) => {
     const purgeAt = (times[index] ?? now).toISOString();
     return {

@@ -27,8 +27,8 @@ export interface JudgedBackup {
   /** Whether every region that is owed a copy has one, read back and matched. */
   isCopied: boolean;
   /**
-   * A cycle that began within this time before the cycle of the backup counts as one with it, in milliseconds. So a schedule that
-   * is moved again and again makes no cycles that push the older ones out. Default: 0.
+   * Two cycles that began nearer to each other than this time of both count as one, in milliseconds. So a schedule that is moved again and
+   * again makes no cycles that push the older ones out. Default: 0.
    */
   nearMs?: number;
   /** The backups that it waits for, as was told last. */
@@ -154,7 +154,7 @@ function asOne(cycles: readonly { slotAt: number; place: number; nearMs: number 
   let newest: { slotAt: number; nearMs: number } | undefined;
   for (const { slotAt, place, nearMs } of cycles) {
     const last = places.length - 1;
-    if (newest && Math.abs(newest.slotAt - slotAt) < newest.nearMs) {
+    if (newest && Math.abs(newest.slotAt - slotAt) < Math.min(newest.nearMs, nearMs)) {
       places[last] = Math.min(places[last] ?? place, place);
       continue;
     }

@@ -222,6 +222,25 @@ describe('the doorkeeper before customers’ servers', () => {
     expect(codes.filter((code) => code === 'too-many-failed-logins')).toHaveLength(9);
   });
 
+  it('gives each account its share of the log-ins that may fail: none uses up those of the others', async () => {
+    const server = await scripted(wrong);
+    const attempt = async (accountId: string) =>
+      (await fault(door({ most: 4, withinMs: 60_000 }).describe({ ...target(server.port), accountId }, never))).code;
+    const greedy = await Promise.all(Array.from({ length: 8 }, () => attempt('greedy')));
+    expect(greedy.filter((code) => code === 'credentials-refused')).toHaveLength(2);
+    expect([await attempt('second'), await attempt('second'), await attempt('second')]).toEqual([
+      'credentials-refused',
+      'credentials-refused',
+      'too-many-failed-logins',
+    ]);
+    // All are used up, and an account that has failed nowhere may still try once.
+    expect([await attempt('third'), await attempt('third')]).toEqual(['credentials-refused', 'too-many-failed-logins']);
+    // Without a number nobody tries.
+    const none = door({ most: 0, withinMs: 60_000 });
+    const refused = await fault(none.describe({ ...target(server.port), accountId: 'fourth' }, never));
+    expect(refused.code).toBe('too-many-failed-logins');
+  });
+
   it('counts nothing but refusals, and keeps nobody out who was let in before', async () => {
     let isWrong = false;
     const login: Script['login'] = (parameters, socket) => isWrong && (wrong.login?.(parameters, socket) ?? false);

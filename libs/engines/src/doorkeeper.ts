@@ -91,16 +91,21 @@ export class Doorkeeper {
     }
   }
 
-  /** An instance that was let in has a count of its own: nobody else can use that up. */
+  /** An instance that was let in has a count of its own: nobody else can use that up. At a server, each account has its share. */
   private async placeFor(
-    { endpoint: { host, port }, instanceId }: EngineTarget,
+    { endpoint: { host, port }, instanceId, accountId }: EngineTarget,
     isKnown: boolean,
     addresses: readonly string[],
   ): Promise<LoginPlace> {
-    const servers = isKnown ? [`instance ${instanceId}`] : addresses.map((address) => `${address} ${port}`);
     const place = await this.remembered<LoginPlace | undefined>(
       'the log-ins that failed',
-      () => this.parts.logins.take(servers),
+      () =>
+        isKnown
+          ? this.parts.logins.take([`instance ${instanceId}`])
+          : this.parts.logins.take(
+              addresses.map((address) => `${address} ${port}`),
+              accountId,
+            ),
       [],
     );
     if (place) return place;

@@ -12,6 +12,8 @@ import type { Trial, TrialOptions } from './trial.js';
 /** How to reach the server, the credential included. Never logged. */
 export interface EngineTarget {
   instanceId: string;
+  /** Whose instance it is: an account has its share of the log-ins that may fail at a server. Default: none of its own. */
+  accountId?: string | undefined;
   endpoint: Endpoint;
   password: string;
   /** The key of the endpoint's client certificate, as PEM. */

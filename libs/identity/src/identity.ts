@@ -21,10 +21,11 @@ export interface Principal {
 
 export abstract class Identity {
   /**
+   * @param from the address that sends the token: where tokens wait to be looked up, addresses take turns
    * @returns undefined when there is no token, or it belongs to nobody
    * @throws {IdentityFault} when that can't be found out; nobody is let in then
    */
-  abstract authenticate(token: string | undefined): Promise<Principal | undefined>;
+  abstract authenticate(token: string | undefined, from?: string): Promise<Principal | undefined>;
 
   /** Whether a token can be judged without another service. Nobody else is asked for whoever sends many wrong ones. */
   canJudge(_token: string | undefined): boolean {

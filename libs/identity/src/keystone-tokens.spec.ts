@@ -224,6 +224,36 @@ describe('what Keystone answers', () => {
     expect(most).toBeLessThanOrEqual(16);
   }, 60_000);
 
+  it('is asked for the token of an address in its turn, however many tokens another address has sent', async () => {
+    const held: ServerResponse[] = [];
+    lookUp = (_, response) => void held.push(response);
+    const one = identity({ timeoutMs: 60_000 });
+    const flood = Array.from({ length: 1_500 }, (_, n) =>
+      one.authenticate(`t${n}`, 'flood').then(
+        () => 'asked',
+        (error: { code: string }) => error.code,
+      ),
+    );
+    let answered = 0;
+    const other = one.authenticate('right', 'other').then((principal) => ({ principal, after: answered }));
+    let isOver = false;
+    void Promise.all([...flood, other]).then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      for (const response of held.splice(0)) {
+        answered += 1;
+        response.end(JSON.stringify(described()));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { principal, after } = await other;
+    expect(principal).toMatchObject({ name: 'jane' });
+    expect(after).toBeLessThan(100);
+    const outcomes = await Promise.all(flood);
+    expect(outcomes.filter((each) => each === 'keystone-unavailable')).toHaveLength(1_500 - 1_016 + 1);
+  }, 60_000);
+
   it('knows a right token still, however many wrong ones came after it', async () => {
     const one = identity({ timeoutMs: 60_000, mostKept: 20 });
     await one.authenticate('right');

@@ -14,6 +14,7 @@ import {
   type OwnToken,
   OwnTokenRefused,
 } from './keystone-api.js';
+import { Turns } from './turns.js';
 
 export interface KeystoneOptions extends KeystoneServer {
   clock: Clock;
@@ -38,7 +39,7 @@ interface Known {
 }
 
 const usualMostKept = 10_000;
-/** So many tokens are looked up in Keystone at a time. More wait for their turn, and then for no longer than a client does. */
+/** So many tokens are looked up in Keystone at a time. More wait, and the addresses that they came from take turns. */
 const mostAsking = 16;
 const mostWaiting = 1_000;
 /** How long a refusal counts. It is short, because a new token may not be known everywhere in Keystone yet. */
@@ -53,8 +54,7 @@ export class KeystoneTokens extends Identity {
   private readonly known = new Map<string, Known>();
   /** Those that were refused lately. */
   private readonly refused = new Map<string, Known>();
-  private askingNow = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly turns = new Turns({ atOnce: mostAsking, waiting: mostWaiting });
   private readonly asking = new Map<string, Promise<Principal | undefined>>();
   private own: Promise<OwnToken> | undefined;
 
@@ -63,7 +63,7 @@ export class KeystoneTokens extends Identity {
     this.api = new KeystoneApi(options);
   }
 
-  async authenticate(token: string | undefined): Promise<Principal | undefined> {
+  async authenticate(token: string | undefined, from = ''): Promise<Principal | undefined> {
     if (!isToken(token)) return undefined;
     const key = keyOf(token);
     const known = this.knownOf(key);
@@ -73,7 +73,7 @@ export class KeystoneTokens extends Identity {
     }
     const running = this.asking.get(key);
     if (running !== undefined) return running;
-    const asking = this.inTurn(() => this.ask(key, token)).finally(() => this.asking.delete(key));
+    const asking = this.turns.run(from, () => this.ask(key, token), tooMany).finally(() => this.asking.delete(key));
     this.asking.set(key, asking);
     return asking;
   }
@@ -85,23 +85,6 @@ export class KeystoneTokens extends Identity {
   private knownOf(key: string): Known | undefined {
     const known = this.known.get(key) ?? this.refused.get(key);
     return known && known.until > this.now ? known : undefined;
-  }
-
-  /** @throws {IdentityFault} when too many wait already */
-  private async inTurn<T>(ask: () => Promise<T>): Promise<T> {
-    if (this.askingNow >= mostAsking) {
-      if (this.waiting.length >= mostWaiting) {
-        throw new IdentityFault('keystone-unavailable', `${mostWaiting} tokens wait to be looked up in Keystone.`);
-      }
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    } else this.askingNow += 1;
-    try {
-      return await ask();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.askingNow -= 1;
-    }
   }
 
   private get now(): number {
@@ -185,6 +168,10 @@ export class KeystoneTokens extends Identity {
       among.delete(oldest);
     }
   }
+}
+
+function tooMany(): IdentityFault {
+  return new IdentityFault('keystone-unavailable', `${mostWaiting} tokens wait to be looked up in Keystone.`);
 }
 
 function isToken(token: string | undefined): token is string {

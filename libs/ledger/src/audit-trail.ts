@@ -3,7 +3,7 @@
  * its time. It is written under the ledger's lock, so a reader never finds one that lies before what it has read.
  */
 import { type AuditEntry, auditEntry, auditedEvents, type RecordedEvent } from '@strongroom/contracts';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { eventColumns } from './event-row.js';
 import { readEvents } from './read-events.js';
@@ -34,6 +34,10 @@ export interface RecordedAuditEntry {
   entry: AuditEntry;
 }
 
+/** Where the audit is written besides. Each has a cursor of its own: one that is away holds up no other. */
+export type AuditExportName = 'file' | 'syslog';
+const idOfExport = { file: 1, syslog: 2 } as const satisfies Record<AuditExportName, number>;
+
 export type AuditItem = AuditPlace & ({ event: RecordedEvent } | { recorded: RecordedAuditEntry });
 
 const rows = z.array(
@@ -47,6 +51,8 @@ const rows = z.array(
   }),
 );
 const places = z.array(z.object({ position: z.coerce.number(), seq: z.coerce.number() }));
+const placesWithId = z.array(z.object({ position: z.coerce.number(), seq: z.coerce.number(), id: z.string() }));
+const rowsOfEvents = z.array(z.looseObject({ position: z.coerce.number() }));
 const entryColumns = 'position, seq, id, account_id, at, entry';
 /** It stands as it is in each statement, for the index to be found. */
 const audited = `type in (${auditedEvents.map((type) => `'${type}'`).join(', ')})`;
@@ -74,24 +80,49 @@ export class AuditTrail {
     });
   }
 
-  /** The items of an account beyond a place, in order. What this version can't read is left out. */
-  async follow(accountId: string, after: AuditPlace, limit: number): Promise<AuditItem[]> {
+  /**
+   * The items of an account beyond a place, in order. What this version can't read is left out.
+   * @returns with the place of the last one that was looked at, and whether there are more behind it
+   */
+  async follow(
+    accountId: string,
+    after: AuditPlace,
+    limit: number,
+  ): Promise<{ items: AuditItem[]; end: AuditPlace; isMore: boolean }> {
     // One snapshot: else an entry could come between the two, and be passed over.
     return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
-      const events: unknown = await manager.query(
-        `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 and ${audited}
-         order by position limit $3`,
-        [accountId, after.position, limit],
+      const events = rowsOfEvents.parse(
+        await manager.query(
+          `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 and ${audited}
+           order by position limit $3`,
+          [accountId, after.position, limit + 1],
+        ),
       );
-      const entries: unknown = await manager.query(
-        `select ${entryColumns} from audit_entry where account_id = $1 and (position, seq) > ($2, $3)
-         order by position, seq limit $4`,
-        [accountId, after.position, after.seq, limit],
+      const entries = rows.parse(
+        await manager.query(
+          `select ${entryColumns} from audit_entry where account_id = $1 and (position, seq) > ($2, $3)
+           order by position, seq limit $4`,
+          [accountId, after.position, after.seq, limit + 1],
+        ),
       );
-      return [...readEvents(events).events.map(itemOf), ...entriesIn(entries)]
-        .sort((a, b) => a.position - b.position || a.seq - b.seq)
-        .slice(0, limit);
+      const looked = [...events.map(({ position }) => ({ position, seq: 0 })), ...entries.map(placeIn)].sort(inOrder);
+      const end = looked.slice(0, limit).at(-1) ?? after;
+      const items = [...readEvents(events).events.map(itemOf), ...entriesIn(entries)]
+        .filter((item) => inOrder(item, end) <= 0)
+        .sort(inOrder);
+      return { items, end, isMore: looked.length > limit };
     });
+  }
+
+  /** The newest item of an account; undefined before its first. */
+  async newestOf(accountId: string): Promise<(AuditPlace & { id: string }) | undefined> {
+    const found: unknown = await this.dataSource.query(
+      `(select position, 0::bigint as seq, id from ledger_event where account_id = $1 and ${audited} order by position desc limit 1)
+       union all
+       (select position, seq, id from audit_entry where account_id = $1 order by position desc, seq desc limit 1)`,
+      [accountId],
+    );
+    return placesWithId.parse(found).sort(inOrder).at(-1);
   }
 
   /** Where an item of the account lies; undefined when the account has no such item. */
@@ -104,13 +135,19 @@ export class AuditTrail {
     return places.parse(found)[0];
   }
 
-  /** The entries of every account beyond one of them, in order. */
-  async entriesAfter(seq: number, limit: number): Promise<(AuditPlace & { recorded: RecordedAuditEntry })[]> {
-    const found: unknown = await this.dataSource.query(
-      `select ${entryColumns} from audit_entry where seq > $1 order by seq limit $2`,
-      [seq, limit],
+  /** The entries of every account beyond one of them, in order. @returns with the last one that was looked at, and how many those were */
+  async entriesAfter(
+    seq: number,
+    limit: number,
+  ): Promise<{ entries: RecordedAuditEntry[]; end: number; looked: number }> {
+    const found = rows.parse(
+      await this.dataSource.query(`select ${entryColumns} from audit_entry where seq > $1 order by seq limit $2`, [
+        seq,
+        limit,
+      ]),
     );
-    return entriesIn(found);
+    const entries = entriesIn(found).map(({ recorded }) => recorded);
+    return { entries, end: found.at(-1)?.seq ?? seq, looked: found.length };
   }
 
   /** Forgets some of the entries that were made before that time. Events stay. @returns how many */
@@ -126,39 +163,41 @@ export class AuditTrail {
   }
 
   /**
-   * Takes the one cursor by which the audit is exported, for a time. The first one that takes it begins at the newest event, and at
-   * the oldest entry.
+   * Makes the cursor of each export that has none: it begins at the newest event, and at the oldest entry. Whatever is recorded once this
+   * has resolved is exported.
+   */
+  async beginExports(exports: readonly AuditExportName[]): Promise<void> {
+    if (exports.length === 0) return;
+    await this.dataSource.query(
+      `insert into audit_export (id, position, seq, held_until)
+       select id, ledger_head(), 0, '-infinity' from unnest($1::smallint[]) as asked(id) on conflict do nothing`,
+      [exports.map((name) => idOfExport[name])],
+    );
+  }
+
+  /**
+   * Takes the cursor of an export for a time.
    * @returns how far the export has come; undefined while another process has it
    */
-  async takeCursor(holder: string, forMs: number): Promise<AuditPlace | undefined> {
-    return this.dataSource.transaction(async (manager) => {
-      await this.beginExport(manager);
-      const found: unknown = await manager.query(
-        `with taken as (
-           update audit_export set holder = $1, held_until = now() + $2 * interval '1 ms'
-           where holder = $1 or held_until < now() returning position, seq
-         ) select position, seq from taken`,
-        [holder, forMs],
-      );
-      return places.parse(found)[0];
-    });
+  async takeCursor(name: AuditExportName, holder: string, forMs: number): Promise<AuditPlace | undefined> {
+    const found: unknown = await this.dataSource.query(
+      `with taken as (
+         update audit_export set holder = $2, held_until = now() + $3 * interval '1 ms'
+         where id = $1 and (holder = $2 or held_until < now()) returning position, seq
+       ) select position, seq from taken`,
+      [idOfExport[name], holder, forMs],
+    );
+    return places.parse(found)[0];
   }
 
   /** Notes how far the export has come. @returns whether the holder still has the cursor */
-  async moveCursor(holder: string, { position, seq }: AuditPlace): Promise<boolean> {
+  async moveCursor(name: AuditExportName, holder: string, { position, seq }: AuditPlace): Promise<boolean> {
     const found: unknown = await this.dataSource.query(
-      `with moved as (update audit_export set position = $2, seq = $3 where holder = $1 returning position, seq)
+      `with moved as (update audit_export set position = $3, seq = $4 where id = $1 and holder = $2 returning position, seq)
        select position, seq from moved`,
-      [holder, position, seq],
+      [idOfExport[name], holder, position, seq],
     );
     return places.parse(found).length > 0;
-  }
-
-  private async beginExport(manager: EntityManager): Promise<void> {
-    await manager.query(
-      `insert into audit_export (id, position, seq, held_until)
-       select 1, ledger_head(), 0, '-infinity' on conflict do nothing`,
-    );
   }
 }
 
@@ -166,9 +205,17 @@ function itemOf(event: RecordedEvent): AuditItem {
   return { position: event.position, seq: 0, event };
 }
 
+function placeIn({ position, seq }: AuditPlace): AuditPlace {
+  return { position, seq };
+}
+
+function inOrder(a: AuditPlace, b: AuditPlace): number {
+  return a.position - b.position || a.seq - b.seq;
+}
+
 /** An entry that only a newer version can read is left out. */
-function entriesIn(found: unknown): (AuditPlace & { recorded: RecordedAuditEntry })[] {
-  return rows.parse(found).flatMap(({ position, seq, id, account_id: accountId, at, entry }) => {
+function entriesIn(found: z.infer<typeof rows>): (AuditPlace & { recorded: RecordedAuditEntry })[] {
+  return found.flatMap(({ position, seq, id, account_id: accountId, at, entry }) => {
     const known = auditEntry.safeParse(entry).data;
     return known ? [{ position, seq, recorded: { id, accountId, at, entry: known } }] : [];
   });

@@ -1,6 +1,7 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
 export {
+  type AuditExportName,
   type AuditItem,
   type AuditPlace,
   AuditTrail,

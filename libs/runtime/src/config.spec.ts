@@ -21,6 +21,7 @@ describe('the configuration', () => {
       feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
       namespace: 'strongroom',
       http: { host: '127.0.0.1', port: 8779 },
+      proxies: { networks: new Networks([]), header: 'x-forwarded-for' },
       customers: { networks: new Networks([]), failedLogins: { most: 20, withinMs: 900_000 } },
       ownServices: [
         { host: '127.0.0.1', port: 5432 },
@@ -72,6 +73,7 @@ describe('the configuration', () => {
         streams: { usual: 20, byAccount: new Map() },
       },
       mostConnections: 2_000,
+      mostConnectionsOfAddress: 1_000,
       mostStreams: 1_000,
       mostWrongTokens: 300,
       pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100, audit: 100 },
@@ -81,6 +83,25 @@ describe('the configuration', () => {
       ],
       supervised: false,
     });
+  });
+
+  it('believes proxies about addresses only where they are listed, and never everybody', () => {
+    const proxiesOf = (env: Record<string, string>) => loadConfig('api', { ...environment, ...env }).proxies;
+    expect(proxiesOf({}).networks.networks).toEqual([]);
+    const given = { STRONGROOM_TRUSTED_PROXIES: '10.0.0.4, 2001:db8::/64', STRONGROOM_FORWARDED_HEADER: 'forwarded' };
+    expect(proxiesOf(given)).toMatchObject({
+      networks: {
+        networks: [
+          ['10.0.0.4', 32],
+          ['2001:db8::', 64],
+        ],
+      },
+      header: 'forwarded',
+    });
+    for (const wrong of ['proxy.example.com', '10.0.0.0/33', '0.0.0.0/0', '10.0.0.4,::/0', 'true']) {
+      const problems = problemsOf('api', { ...environment, STRONGROOM_TRUSTED_PROXIES: wrong });
+      expect(Object.keys(problems)).toEqual(['STRONGROOM_TRUSTED_PROXIES']);
+    }
   });
 
   it('gives each app a port of its own', () => {

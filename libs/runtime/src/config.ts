@@ -4,6 +4,7 @@
  */
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
+import type { TrustedProxies } from './client-address.js';
 import { placeOfDatabase, whyNotVerified } from './database-url.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
@@ -92,6 +93,7 @@ export interface AppConfig {
   http: { host: string; port: number; tls?: HttpTls };
   /** Where the API serves its metrics and the details of its health. Without it, a service serves them at `http`. */
   privateHttp?: { host: string; port: number };
+  proxies: TrustedProxies;
   customers: CustomerConfig;
   ownServices: readonly OwnService[];
   /** Without a slash at its end. */
@@ -150,6 +152,8 @@ export interface AppConfig {
   mostSchedules: number;
   quotas: quota.Quotas;
   mostConnections: number;
+  /** Connections of one address, and requests of one client at a time. 0: no limit. */
+  mostConnectionsOfAddress: number;
   mostStreams: number;
   /** Of one address, in a minute. 0: no limit. */
   mostWrongTokens: number;
@@ -222,6 +226,10 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       ...(httpTls && { tls: httpTls }),
     },
     ...(privateHttp && { privateHttp }),
+    proxies: {
+      networks: given.valueIfSet(service.trustedProxies) ?? new Networks([]),
+      header: given.value(service.forwardedHeader),
+    },
     customers: customersOf(given),
     ownServices: ownServicesOf(given, privateHttp),
     ...(publicUrl !== undefined && { publicUrl }),
@@ -272,6 +280,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     mostSchedules: given.value(limits.mostSchedules),
     quotas: given.value(quota.quotas),
     mostConnections: given.value(limits.mostConnections),
+    mostConnectionsOfAddress: given.value(limits.mostConnectionsOfAddress),
     mostStreams: given.value(limits.mostStreams),
     mostWrongTokens: given.value(limits.mostWrongTokens),
     pageLimits: given.value(limits.pageLimits),

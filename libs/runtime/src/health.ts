@@ -25,11 +25,14 @@ interface ReadinessCheck {
 }
 
 const defaultWithinMs = 3_000;
+/** So old may be what strangers are told: else each of their questions would cost queries. */
+const toldForMs = 1_000;
 
 export class Health implements OnModuleDestroy {
   private readonly checks = new Map<string, ReadinessCheck>();
   private stopping = false;
   private known: string | undefined;
+  private told: { status: Promise<Readiness['status']>; untilMs: number } | undefined;
 
   constructor(private readonly log?: Logger) {}
 
@@ -51,6 +54,21 @@ export class Health implements OnModuleDestroy {
     const problems = results.flatMap(([name, result]) => (result.ok ? [] : [`${name}: ${result.problem}`]));
     this.tellChange(problems.join('; '));
     return { status: problems.length === 0 ? 'ready' : 'not-ready', checks: Object.fromEntries(results) };
+  }
+
+  /** What anybody may ask for as often as he likes. It is a second old at most, and at once when the process stops. */
+  async statusForAll(): Promise<Readiness['status']> {
+    if (this.stopping) return 'stopping';
+    if (!this.told || this.told.untilMs <= performance.now()) {
+      const status = this.readiness().then((readiness) => readiness.status);
+      this.told = { status, untilMs: Number.POSITIVE_INFINITY };
+      const told = this.told;
+      const counts = () => {
+        told.untilMs = performance.now() + toldForMs;
+      };
+      void status.then(counts, counts);
+    }
+    return this.told.status;
   }
 
   onModuleDestroy(): void {
@@ -98,9 +116,10 @@ export class HealthController {
 
   @Get('health/ready')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ShownReadiness> {
-    const readiness = await this.health.readiness();
+    const isForAll = this.config.privateHttp !== undefined;
+    const readiness = isForAll ? { status: await this.health.statusForAll() } : await this.health.readiness();
     reply.header('cache-control', 'no-store').status(readiness.status === 'ready' ? 200 : 503);
-    return this.config.privateHttp === undefined ? readiness : { status: readiness.status };
+    return readiness;
   }
 }
 

@@ -1,11 +1,19 @@
 /**
  * Gives every HTTP request an id of our own, which is in the answer and in each log line and event that follows from the request. What a
- * client calls its request is kept beside it. Every request ends in one log line and one measurement.
+ * client calls its request is kept beside it, and where it comes from. Every request ends in one log line and one measurement.
  */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ClientAddresses } from './client-address.js';
 import { type LogContext, type Logger, runInContext } from './log.js';
 import type { Metrics } from './metrics.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the request comes from, as far as the listed proxies tell; empty when the connection was gone already. */
+    clientAddress: string;
+  }
+}
 
 /** The ids of a client that are kept. Any other is left out, because they go into headers, logs and events. */
 const givenId = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
@@ -31,7 +39,10 @@ function idIn({ headers }: IncomingMessage, name: string): string | undefined {
   return typeof value === 'string' && givenId.test(value) ? value : undefined;
 }
 
-export function followRequests(server: FastifyInstance, log: Logger, metrics: Metrics): void {
+export function followRequests(
+  server: FastifyInstance,
+  { log, metrics, addresses }: { log: Logger; metrics: Metrics; addresses: ClientAddresses },
+): void {
   const contexts = new WeakMap<FastifyRequest, LogContext>();
   const contextOf = (request: FastifyRequest): LogContext => {
     const known = contexts.get(request);
@@ -47,7 +58,9 @@ export function followRequests(server: FastifyInstance, log: Logger, metrics: Me
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
 
+  server.decorateRequest('clientAddress', '');
   server.addHook('onRequest', (request, reply, done) => {
+    request.clientAddress = addresses.of(request.raw);
     reply.header('X-Request-Id', request.id);
     const { clientRequestId } = clientIdsOf(request.raw);
     if (clientRequestId !== undefined) reply.header('X-Client-Request-Id', clientRequestId);
@@ -61,7 +74,10 @@ export function followRequests(server: FastifyInstance, log: Logger, metrics: Me
     const [path = ''] = request.url.split('?', 1);
     runInContext(contextOf(request), () =>
       log[ownRoutes.test(path) ? 'debug' : 'info'](
-        { method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+        {
+          ...{ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+          address: request.clientAddress,
+        },
         'answered',
       ),
     );

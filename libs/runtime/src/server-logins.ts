@@ -1,6 +1,7 @@
 /**
  * Remembers who was let in at customers' servers, and counts the log-ins that failed at an address, over all accounts and processes.
- * A log-in takes a place before it is tried, so that many at once find no more places than one after the other.
+ * A log-in takes a place before it is tried, so that many at once find no more places than one after the other. No account can take all
+ * places from the others.
  */
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -19,7 +20,7 @@ export type LoginPlace = readonly string[];
 
 const yearAgo = `now() - interval '1 year'`;
 const rows = z.array(z.object({ id: z.string() }));
-const counts = z.array(z.object({ count: z.int() })).length(1);
+const counts = z.array(z.object({ total: z.int(), own: z.int() })).length(1);
 
 export class ServerLogins {
   constructor(
@@ -46,9 +47,10 @@ export class ServerLogins {
 
   /**
    * @param servers what log-ins are counted by, such as an address with its port
+   * @param accountId whose log-in it is: an account may have half of the places, and always one. Default: all of them are the caller's
    * @returns a place at each of them; undefined when one has none left
    */
-  async take(servers: readonly string[]): Promise<LoginPlace | undefined> {
+  async take(servers: readonly string[], accountId?: string): Promise<LoginPlace | undefined> {
     return this.dataSource.transaction(async (manager) => {
       await manager.query(`delete from refused_login where refused_at < now() - $1 * interval '1 millisecond'`, [
         this.limit.withinMs,
@@ -57,7 +59,7 @@ export class ServerLogins {
       const places: string[] = [];
       // In one order, so that two log-ins that meet at several of them never wait for each other.
       for (const server of [...servers].sort()) {
-        const place = await this.takeAt(manager, server);
+        const place = await this.takeAt(manager, server, accountId);
         if (place === undefined) {
           await manager.query('delete from refused_login where id = any($1)', [places]);
           return undefined;
@@ -73,13 +75,24 @@ export class ServerLogins {
     await this.dataSource.query('delete from refused_login where id = any($1)', [place]);
   }
 
-  private async takeAt(manager: EntityManager, server: string): Promise<string | undefined> {
+  private async takeAt(
+    manager: EntityManager,
+    server: string,
+    accountId: string | undefined,
+  ): Promise<string | undefined> {
     await manager.query(`select pg_advisory_xact_lock(hashtextextended('login ' || $1, 0))`, [server]);
-    const counted: unknown = await manager.query('select count(*)::int as count from refused_login where server = $1', [
-      server,
-    ]);
-    if ((counts.parse(counted)[0]?.count ?? 0) >= this.limit.most) return undefined;
-    const made: unknown = await manager.query('insert into refused_login (server) values ($1) returning id', [server]);
+    const counted: unknown = await manager.query(
+      `select count(*)::int as total, count(*) filter (where account_id = $2)::int as own from refused_login where server = $1`,
+      [server, accountId ?? null],
+    );
+    const [{ total, own } = { total: 0, own: 0 }] = counts.parse(counted);
+    const { most } = this.limit;
+    const isFree = total < most || (accountId !== undefined && own === 0);
+    if (most === 0 || !isFree || own >= Math.ceil(most / 2)) return undefined;
+    const made: unknown = await manager.query(
+      'insert into refused_login (server, account_id) values ($1, $2) returning id',
+      [server, accountId ?? null],
+    );
     return rows.parse(made)[0]?.id;
   }
 }

@@ -10,14 +10,17 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { messageOf } from '@strongroom/contracts';
 import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
+import { ClientAddresses } from './client-address.js';
 import type { AppConfig } from './config.js';
 import { limitConnections } from './connection-limit.js';
 import { HttpCertificate, strictTransport } from './http-certificate.js';
 import { followRequests } from './http-requests.js';
 import { NestLog } from './log.js';
+import { limitPipelining } from './pipelining.js';
 import { openPrivateServer, type PrivateServer } from './private-server.js';
 import { type RuntimeParts, runtimeModule } from './runtime-module.js';
 import { SilentConnections } from './silent-connections.js';
+import { endSlowReaders } from './slow-readers.js';
 
 export interface ServiceOptions<C extends AppConfig = AppConfig> {
   /** Makes the app's own module. The parts can also be injected. */
@@ -53,6 +56,11 @@ const slowestRequestMs = 30_000;
 /** The headers alone come sooner, and a connection without a request is idle. */
 const slowestHeadersMs = 15_000;
 const idleConnectionMs = 30_000;
+/** How often requests are looked for that take too long to arrive. Node looks each 30 s by default. */
+const looksForSlowMs = 5_000;
+const slowestAnswerMs = 60_000;
+/** So many requests may wait for their answers on one connection. */
+const mostSentAhead = 32;
 
 /**
  * Opens the app. It answers HTTP first, so that it can tell its health, and then it begins with the feed.
@@ -66,6 +74,7 @@ export async function openService<C extends AppConfig>(
   const { config, log, ids, metrics } = parts;
   const certificate = config.http.tls && new HttpCertificate(config.http.tls, log);
   const own = server?.(parts);
+  const http = { connectionsCheckingInterval: looksForSlowMs, ...own?.http };
   const adapter = new FastifyAdapter({
     bodyLimit,
     trustProxy: false,
@@ -76,7 +85,8 @@ export async function openService<C extends AppConfig>(
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
     ...own,
-    ...(certificate && { https: { ...own?.http, ...certificate.options } }),
+    http,
+    ...(certificate && { https: { ...http, ...certificate.options } }),
   });
   const root: DynamicModule = { module: ServiceModule, imports: [runtimeModule(parts), module(parts)] };
   const creating = NestFactory.create<NestFastifyApplication>(root, adapter, {
@@ -87,7 +97,10 @@ export async function openService<C extends AppConfig>(
   const fastify = adapter.getInstance();
   const silent = new SilentConnections(fastify.server);
   fastify.server.headersTimeout = slowestHeadersMs;
-  limitConnections(fastify.server, { most: config.mostConnections, log });
+  const addresses = new ClientAddresses(config.proxies);
+  const { mostConnections: most, mostConnectionsOfAddress: mostOfAddress } = config;
+  limitConnections(fastify.server, { most, mostOfAddress, addresses, log });
+  limitPipelining(fastify.server, { most: mostSentAhead, log });
   let privateServer: PrivateServer | undefined;
   // The private port answers as long as the app ends its work.
   const close = async () => {
@@ -97,7 +110,8 @@ export async function openService<C extends AppConfig>(
   fastify.addHook('preClose', async () => silent.end());
   if (certificate) serveWith(certificate, fastify);
   try {
-    followRequests(fastify, log, metrics);
+    followRequests(fastify, { log, metrics, addresses });
+    endSlowReaders(fastify, { longestMs: slowestAnswerMs, log });
     await configure?.(app, parts);
     privateServer = config.privateHttp && (await openPrivateServer(config.privateHttp, parts));
     await listen(app, config.http);

@@ -16,8 +16,8 @@ export interface AuditWorkParts {
   trail: AuditTrail;
   refusals: Refusals;
   inForce: InForce;
-  /** Undefined when the audit is written nowhere else. */
-  exported: AuditExport | undefined;
+  /** One for each place where the audit is written besides. */
+  exports: readonly AuditExport[];
   keptDays: number;
   clock: Clock;
   log: Logger;
@@ -27,7 +27,7 @@ export class AuditWork implements OnApplicationBootstrap, BeforeApplicationShutd
   private readonly loops: WorkLoop[];
 
   constructor(private readonly parts: AuditWorkParts) {
-    const { trail, refusals, inForce, exported, keptDays, clock, log } = parts;
+    const { trail, refusals, inForce, exports, keptDays, clock, log } = parts;
     const often = { intervalMs: oftenMs, log };
     this.loops = [
       new WorkLoop({ name: 'auditing refused requests', ...often, pass: () => refusals.flush() }),
@@ -41,7 +41,9 @@ export class AuditWork implements OnApplicationBootstrap, BeforeApplicationShutd
           return (await trail.forget(before, atOnce)) < atOnce ? 'done' : 'again';
         },
       }),
-      ...(exported ? [new WorkLoop({ name: 'exporting the audit', ...often, pass: () => exported.some() })] : []),
+      ...exports.map(
+        (each) => new WorkLoop({ name: `exporting the audit to ${each.to}`, ...often, pass: () => each.some() }),
+      ),
     ];
   }
 

@@ -1,31 +1,51 @@
-/** The route of the account's audit. */
-import { Controller, Inject, Req } from '@nestjs/common';
-import { getAudit } from '@strongroom/contracts';
+/** The routes of the account's audit: a list, and a live stream for a client that accepts one. */
+import { Controller, Inject, Req, Res } from '@nestjs/common';
+import { type AuditResource, getAudit } from '@strongroom/contracts';
 import { type AuditPlace, AuditTrail } from '@strongroom/ledger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller, mustReachAll } from '../edge/caller.js';
 import { Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
+import { wantsStream } from '../edge/streams/live-stream.js';
+import { LiveStreams } from '../edge/streams/live-streams.js';
+import { auditSource, beforeAll } from './audit-source.js';
 import { auditOf } from './resource.js';
-
-const start: AuditPlace = { position: 0, seq: 0 };
 
 @Controller()
 export class AuditRoutes {
   constructor(
     @Inject(AuditTrail) private readonly trail: AuditTrail,
+    @Inject(LiveStreams) private readonly streams: LiveStreams,
     @Inject(Paging) private readonly paging: Paging,
   ) {}
 
   @Handles(getAudit)
-  list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
+  async audit(
+    @CalledBy() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     mustReachAll(caller, 'The audit');
     const { accountId } = caller;
+    if (wantsStream(request)) {
+      return this.streams.openWhereAsked({ accountId, request, reply }, auditSource(this.trail, accountId));
+    }
     return this.paging.answer(request, 'audit', async ({ limit, marker }) => {
-      const after = marker === undefined ? start : await this.trail.placeOf(accountId, marker);
-      if (!after) return undefined;
-      const items = await this.trail.follow(accountId, after, limit + 1);
-      return { items: items.slice(0, limit).flatMap(auditOf), more: items.length > limit };
+      const after = marker === undefined ? beforeAll : await this.trail.placeOf(accountId, marker);
+      return after && this.page(accountId, after, limit);
     });
+  }
+
+  /** A page without items would have no link to the next one, so what can't be shown is passed over. */
+  private async page(
+    accountId: string,
+    after: AuditPlace,
+    limit: number,
+  ): Promise<{ items: AuditResource[]; more: boolean }> {
+    for (let from = after; ; ) {
+      const { items, end, isMore } = await this.trail.follow(accountId, from, limit);
+      if (items.length > 0 || !isMore) return { items: items.flatMap(auditOf), more: isMore };
+      from = end;
+    }
   }
 }

@@ -37,7 +37,7 @@ export class BackupCommands {
     this.regions.check('backup.copy_to', copyTo);
     const instance = await stateOf(this.ledger, instanceDecider, instanceId);
     const server = unlessRefused('RequestBackup', serverToBackUp(accountId, instanceId, instance));
-    const parentId = await this.incrementals.parentFor(server, asked);
+    const parentId = await this.incrementals.parentFor(server, asked, caller);
     await this.regions.checkParent('backup.copy_to', copyTo, { accountId, parentId });
     await this.storage.mustHaveRoom(accountId);
     if (parentId !== null) await this.incrementals.mustBePossible(server, asked);

@@ -35,13 +35,14 @@ export class DeletionCommands {
     const { accountId } = caller;
     const row = await this.backups.find(caller, id);
     const ifVersion = expectedVersion(ifMatch, row);
-    const rules = deletionRulesOf(this.config.deletion, accountId);
+    const { deletion } = this.config;
     const chain = await this.backups.chainBelow(row);
     const asked = deletionOf(chain.map(deletable), {
       accountId,
       trigger: 'request',
       now: this.clock.now(),
-      rules,
+      rules: deletionRulesOf(deletion, accountId),
+      mayNeedApproval: deletion.bulkLimit > 0,
     });
     await this.execute(
       caller,

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { postBackups } from '@strongroom/contracts';
-import { nothing } from '../../fixtures/answers.js';
-import { Gateway } from '../../fixtures/gateway.js';
+import { eventually } from '../../../../test/services/eventually.js';
+import { fullFaultOf, nothing } from '../../fixtures/answers.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
 beforeAll(async () => {
@@ -47,4 +48,16 @@ it('an incremental is refused by what is known here before its server is asked a
   } finally {
     listener.close();
   }
+});
+
+it('a parent beyond the reach of a token is not there for it, as one that never was', async () => {
+  const instance = await gateway.register();
+  const ofOther = await completed(await gateway.register());
+  await gateway.admit('scoped', { name: 'scoped', roles: ['admin'], instances: [instance] });
+  const by = { as: 'nobody' as const, account: accountId, headers: { 'x-auth-token': 'scoped' } };
+  const told = async (parent_id: string) =>
+    fullFaultOf(await gateway.call(postBackups, { ...by, body: { backup: { name: 'x', instance, parent_id } } }));
+  await eventually(async () => expect((await told(nothing))[0]).toBe(404), { withinMs: 20_000 });
+  const [status, type, message] = await told(ofOther);
+  expect([status, type, message.replace(ofOther, nothing)]).toEqual(await told(nothing));
 });

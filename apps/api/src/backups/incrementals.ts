@@ -4,6 +4,7 @@ import { backupDecider, type RegisteredInstance, whyNotBuiltOn } from '@strongro
 import { EngineFault, type EngineFor } from '@strongroom/engines';
 import { type Ledger, stateOf } from '@strongroom/ledger';
 import type { Logger } from '@strongroom/runtime';
+import { type Reach, reaches } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import type { BackupResources } from './resource.js';
 
@@ -31,12 +32,15 @@ export class Incrementals {
   async parentFor(
     { accountId, instanceId }: RegisteredInstance,
     { parent_id, incremental }: Asked,
+    reach: Reach,
   ): Promise<string | null> {
     if (parent_id === undefined && !incremental) return null;
     const newest = await this.backups.newestCompleted(accountId, instanceId);
     if (parent_id === undefined) return newest ?? null;
     const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
-    const parent = await stateOf(this.ledger, backupDecider, parent_id);
+    const found = await stateOf(this.ledger, backupDecider, parent_id);
+    // What lies beyond the reach of the caller is not there for it.
+    const parent = 'request' in found && !reaches(reach, found.request.instanceId) ? undefined : found;
     const refusal = whyNotBuiltOn({ parentId: parent_id, accountId, instanceId }, parent);
     if (refusal?.refused === 'backup-not-completed') throw refuse(refusal.message);
     if (refusal) unlessRefused('RequestBackup', refusal);
@@ -58,11 +62,11 @@ export class Incrementals {
 
   /** What the server tells counts. When it can't be asked now, the version does that is known: the backup itself finds out. */
   private async whyNot(instance: RegisteredInstance): Promise<string | undefined> {
-    const { instanceId, datastore, endpoint, builtFrom } = instance;
+    const { accountId, instanceId, datastore, endpoint, builtFrom } = instance;
     const engine = this.engineFor(datastore.type);
     try {
       const { password = '', clientKey } = (await this.credentials.get(instance)) ?? {};
-      const target = { instanceId, endpoint, password, clientKey, isBuiltHere: builtFrom !== null };
+      const target = { accountId, instanceId, endpoint, password, clientKey, isBuiltHere: builtFrom !== null };
       const { incremental } = await engine.describe(target, AbortSignal.timeout(askMs));
       return incremental.isPossible ? undefined : incremental.why;
     } catch (error) {

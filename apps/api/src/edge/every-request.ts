@@ -8,13 +8,15 @@ import {
   type ActorDetails,
   accountPath,
   actorOfUser,
+  getHealthLive,
+  getHealthReady,
   type Operation,
   type Roles,
   storableName,
 } from '@strongroom/contracts';
 import { connectFeed } from '@strongroom/feed';
 import { hasRight, Identity, type Principal } from '@strongroom/identity';
-import { clientIdsOf, type RuntimeParts } from '@strongroom/runtime';
+import { clientIdsOf, clientNetworkOf, type RuntimeParts } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Caller, rememberCaller, withoutRight } from './caller.js';
 import { HttpFaultFilter } from './http-fault.filter.js';
@@ -26,6 +28,7 @@ import { LateDatabase } from './late-database.js';
 import { RateLimits } from './rate-limits.js';
 import { Refusals } from './refusals.js';
 import { refusedRequests, rememberAsker } from './refused-request.js';
+import { RequestsInHand } from './requests-in-hand.js';
 import { operationOf } from './routing.js';
 import { WrongTokens } from './wrong-tokens.js';
 
@@ -34,30 +37,32 @@ export const bodyLimit = 65_536;
 
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  const [identity, wrongTokens] = [app.get(Identity), app.get(WrongTokens)];
+  const [identity, wrongTokens, inHand] = [app.get(Identity), app.get(WrongTokens), app.get(RequestsInHand)];
   const [database, limits] = [app.get(LateDatabase), app.get(RateLimits)];
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
-  server.addHook('onRequest', async (request) => {
+  server.addHook('onRequest', async (request, reply) => {
+    // 2. Its client has not too many requests in hand. Whoever looks after the process is always answered.
+    if (!isOfHealth(request)) inHand.begin(request.clientAddress, reply.raw);
     const accountId = accountIn(request);
     if (accountId === undefined) return;
-    // 2. The token belongs to the account, and has a right that lets it in.
+    // 3. The token belongs to the account, and has a right that lets it in.
     const caller = await callerOf(request, accountId, { identity, wrongTokens, roles: parts.config.roles });
     rememberCaller(request, { ...caller, newId: parts.ids.next() });
-    // 3. The ledger's database has been reached since the start.
+    // 4. The ledger's database has been reached since the start.
     database.require();
-    // 4. The account has not made this request too often.
+    // 5. The account has not made this request too often.
     await notTooMany(request, accountId, limits);
   });
-  // 5. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
+  // 6. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
   server.addHook('preParsing', async (request) => {
     if (hasBody(request)) onlyJson(request);
   });
   app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
-  // 6. A request with an Idempotency-Key that has had its effect gets its first answer again, and goes no further.
+  // 7. A request with an Idempotency-Key that has had its effect gets its first answer again, and goes no further.
   app.useGlobalInterceptors(app.get(IdempotencyInterceptor));
-  // 7. The route parses the body with the contract's schema, runs a command, and answers with a resource.
-  // 8. An error that is thrown anywhere on the way is answered as a fault of the contract.
+  // 8. The route parses the body with the contract's schema, runs a command, and answers with a resource.
+  // 9. An error that is thrown anywhere on the way is answered as a fault of the contract.
   // A refusal because of who asks is noted for the audit.
   const refusals = app.get(Refusals);
   const noteRefusal = (request: FastifyRequest, fault: HttpFault) => {
@@ -66,6 +71,11 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   app.useGlobalFilters(new HttpFaultFilter(parts.log, noteRefusal));
   // The gateway handles no events. Where there is a broker, it also relays what this or any other process appends.
   connectFeed(app, parts, { readinessNeedsFeed: false });
+}
+
+function isOfHealth(request: FastifyRequest): boolean {
+  const operation = operationOf(request);
+  return operation === getHealthLive || operation === getHealthReady;
 }
 
 /** The account in the path; undefined when the route belongs to no account, and when there is no route. */
@@ -82,11 +92,11 @@ async function callerOf(
 ): Promise<Omit<Caller, 'newId'>> {
   const { 'x-auth-token': sent } = request.headers;
   const token = typeof sent === 'string' ? sent : undefined;
-  const waitSeconds = wrongTokens.waitOf(request.ip);
+  const waitSeconds = wrongTokens.waitOf(request.clientAddress);
   if (waitSeconds !== undefined && !identity.canJudge(token)) throw tooManyWrong(waitSeconds);
-  const principal = await identity.authenticate(token);
+  const principal = await identity.authenticate(token, clientNetworkOf(request.clientAddress));
   if (!principal) {
-    if (token) wrongTokens.count(request.ip);
+    if (token) wrongTokens.count(request.clientAddress);
     if (token && waitSeconds !== undefined) throw tooManyWrong(waitSeconds);
     const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
     throw new HttpFault('unauthorized', message, {}, undefined, { because: 'unauthorized' });
@@ -129,14 +139,14 @@ function mustBeLetIn({ rights = [], method, path }: Operation, may: Caller['may'
 /** The name of a user is anybody's. Its id tells who it is, and its name can't be that of a component of ours. */
 function actorOf(
   { name, id = name, domain }: Principal,
-  { ip }: FastifyRequest,
+  { clientAddress }: FastifyRequest,
 ): { actor: string; actorDetails: ActorDetails } {
   const actorDetails = {
     kind: 'user' as const,
     id: storableName(id),
     name: storableName(name),
     domain: domain === undefined ? null : storableName(domain),
-    address: ip || null,
+    address: clientAddress || null,
   };
   return { actor: actorOfUser(name), actorDetails };
 }

@@ -8,17 +8,23 @@ import { type AppConfig, configToken, type Logger, loggerToken, waitFor } from '
 import { DataSource } from 'typeorm';
 import { unavailable } from './http-fault.js';
 
+/** What is done in the database before the first request of an account is let in. */
+export type FirstWork = () => Promise<void>;
+export const firstWorkToken = Symbol('FirstWork');
+
 /** A database that is up is ready well within this time, so that the gateway is ready as soon as it listens. */
 const startsWithoutMs = 5_000;
 
 export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private readonly stopping = new AbortController();
   private connecting: Promise<void> | undefined;
+  private isReady = false;
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(loggerToken) private readonly log: Logger,
+    @Inject(firstWorkToken) private readonly firstWork: FirstWork,
   ) {}
 
   /** Nest calls it once for the HTTP server and once for the feed. */
@@ -43,15 +49,21 @@ export class LateDatabase implements OnModuleInit, OnModuleDestroy, OnApplicatio
 
   /** @throws {HttpFault} serviceUnavailable until the database has been reached for the first time */
   require(): void {
-    if (this.dataSource.isInitialized) return;
+    if (this.isReady) return;
     throw unavailable("The ledger's database is not there yet: nothing was changed. Try again.");
+  }
+
+  private async prepare(): Promise<void> {
+    if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+    await this.firstWork();
   }
 
   private async connect(): Promise<void> {
     const { signal } = this.stopping;
     try {
       await prepareDatabase({ config: this.config, log: this.log }, signal);
-      await waitFor('the database', () => this.dataSource.initialize(), this.log, { signal });
+      await waitFor('the database', () => this.prepare(), this.log, { signal });
+      this.isReady = true;
     } catch (error) {
       // Every error was logged while it waited; what arrives here when the gateway stops is only the end of the waiting.
       if (!signal.aborted) throw error;

@@ -32,7 +32,7 @@ export function refusedRequests(request: FastifyRequest, { status, because }: Ht
     because: because.because,
     operation: operationOf(request)?.name ?? null,
     rights: because.rights ?? [],
-    address: request.ip || null,
+    address: request.clientAddress || null,
     requestId: request.id,
   };
   if (!asker) return [{ ...common, accountId: asked, actor: null, askedAccount: null, clientRequestId }];

@@ -2,9 +2,8 @@
  * How many requests with a wrong token an address has made in the current minute. What is kept is bounded, however many addresses there
  * are: then the oldest are forgotten.
  */
-import { isIPv6 } from 'node:net';
 import { Inject } from '@nestjs/common';
-import { type AppConfig, configToken } from '@strongroom/runtime';
+import { type AppConfig, clientNetworkOf, configToken } from '@strongroom/runtime';
 
 const periodMs = 60_000;
 const mostKept = 20_000;
@@ -32,8 +31,8 @@ export class WrongTokens {
     if (counted) counted.count += 1;
     else {
       // The order of the map is the order in which the minutes end.
-      this.byAddress.delete(networkOf(address));
-      this.byAddress.set(networkOf(address), { count: 1, untilMs: performance.now() + periodMs });
+      this.byAddress.delete(clientNetworkOf(address));
+      this.byAddress.set(clientNetworkOf(address), { count: 1, untilMs: performance.now() + periodMs });
       for (const oldest of this.byAddress.keys()) {
         if (this.byAddress.size <= mostKept) break;
         this.byAddress.delete(oldest);
@@ -42,16 +41,7 @@ export class WrongTokens {
   }
 
   private current(address: string): Counted | undefined {
-    const counted = this.byAddress.get(networkOf(address));
+    const counted = this.byAddress.get(clientNetworkOf(address));
     return counted && counted.untilMs > performance.now() ? counted : undefined;
   }
-}
-
-/** Whoever has one address of IPv6 has all of its network of 64 bits. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
-  const [head = '', tail = ''] = address.split('%')[0]?.split('::') ?? [];
-  const [first, last] = [head, tail].map((part) => part.split(':').filter((group) => group !== ''));
-  const missing = Math.max(0, 8 - (first?.length ?? 0) - (last?.length ?? 0));
-  return [...(first ?? []), ...Array<string>(missing).fill('0'), ...(last ?? [])].slice(0, 4).join(':');
 }

@@ -17,10 +17,12 @@ import { createTestDatabase, type TestDatabase } from '../../../../test/services
 import { eventually } from '../../../../test/services/eventually.js';
 import { answer } from '../edge/http-fault.filter.js';
 import { HttpFault } from '../edge/http-fault.js';
-import { EventStreams } from './event-streams.js';
+import { LiveStreams } from '../edge/streams/live-streams.js';
+import { eventsOf } from './event-source.js';
 
 const token = 'the token of the spec';
-const right = { name: 'spec', sha256: hashToken(token), accountId: 'acme', roles: ['observer'] };
+const accountId = 'acme';
+const right = { name: 'spec', sha256: hashToken(token), accountId, roles: ['observer'] };
 const within = { withinMs: 20_000 };
 const ids = new RandomIds();
 const log = createLogger({ app: 'api', level: 'silent', to: { write: () => {} } });
@@ -31,7 +33,7 @@ let ledger: Ledger;
 let folder: string;
 let tokensFile: string;
 let identity: StaticTokens;
-let streams: EventStreams;
+let streams: LiveStreams;
 let server: FastifyInstance;
 /** The server's response of the newest stream. */
 let raw: ServerResponse;
@@ -55,21 +57,22 @@ beforeEach(async () => {
   await writeFile(tokensFile, JSON.stringify([right]));
   identity = await StaticTokens.open({ path: tokensFile, clock: new SystemClock(), log });
   const timings = { pollMs: 20, heartbeatMs: 100, trustMs: 100 };
-  streams = new EventStreams(ledger, identity, log, timings, new LedgerIdentity(dataSource, log), {
+  streams = new LiveStreams(ledger, identity, log, timings, new LedgerIdentity(dataSource, log), {
     roles: usualRoles,
     mostStreams: 1_000,
     quotas: { streams: { usual: 20, byAccount: new Map() } },
   });
   await streams.onModuleInit();
   server = createServer();
+  server.decorateRequest('clientAddress', '');
   server.setErrorHandler((error, _, reply) => {
     if (!(error instanceof HttpFault)) throw error;
     answer(reply, error);
   });
   server.get('/stream', async (request, reply) => {
     raw = reply.raw;
-    const seen = request.headers['last-event-id'];
-    await streams.open({ accountId: 'acme', from: typeof seen === 'string' ? { seen } : 0, request, reply });
+    const { 'last-event-id': seen = '0' } = request.headers;
+    streams.open({ accountId, after: String(seen), request, reply }, eventsOf(ledger, { accountId }));
   });
   await server.listen({ port: 0, host: '127.0.0.1' });
 });
@@ -135,6 +138,7 @@ describe('a stream of events', () => {
 
   it.each([
     ['is nobody’s any more', []],
+    ['has expired', [{ ...right, expiresAt: '2026-01-01T00:00:00Z' }]],
     ['has lost its role', [{ ...right, roles: ['member'] }]],
     ['is of another account now', [{ ...right, accountId: 'other' }]],
   ])('ends when its token %s', async (_, tokens) => {

@@ -4,17 +4,19 @@ import { getEvents } from '@strongroom/contracts';
 import { Ledger } from '@strongroom/ledger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from '../edge/caller.js';
-import { Paging, queryValue, unknownMarker } from '../edge/paging.js';
+import { Paging, unknownMarker } from '../edge/paging.js';
 import { uuidOf } from '../edge/parse.js';
 import { Handles } from '../edge/routing.js';
-import { EventStreams, type StreamStart } from './event-streams.js';
+import { wantsStream } from '../edge/streams/live-stream.js';
+import { LiveStreams } from '../edge/streams/live-streams.js';
+import { eventsOf } from './event-source.js';
 import { eventResource } from './resource.js';
 
 @Controller()
 export class EventRoutes {
   constructor(
     @Inject(Ledger) private readonly ledger: Ledger,
-    @Inject(EventStreams) private readonly streams: EventStreams,
+    @Inject(LiveStreams) private readonly streams: LiveStreams,
     @Inject(Paging) private readonly paging: Paging,
   ) {}
 
@@ -25,33 +27,14 @@ export class EventRoutes {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { accountId, instances } = caller;
-    if (/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) {
-      await this.streams.open({
-        accountId,
-        instances,
-        from: await this.streamStart(accountId, request),
-        request,
-        reply,
-      });
-      return undefined;
+    if (wantsStream(request)) {
+      return this.streams.openWhereAsked({ accountId, instances, request, reply }, eventsOf(this.ledger, caller));
     }
     return this.paging.answer(request, 'events', async ({ limit, marker }) => {
       const after = marker === undefined ? 0 : await this.positionOf(accountId, marker);
       const events = await this.ledger.followAccount(accountId, after, limit + 1, instances);
       return { items: events.slice(0, limit).map(eventResource), more: events.length > limit };
     });
-  }
-
-  /**
-   * Where the stream begins: after the last event that the client has seen, after the marker, or now. Only a marker is refused
-   * when it is unknown: a client that reconnects by itself would be given up by a refusal.
-   */
-  private async streamStart(accountId: string, request: FastifyRequest): Promise<StreamStart> {
-    const seen = request.headers['last-event-id'];
-    if (typeof seen === 'string') return { seen };
-    const marker = queryValue(request, 'marker');
-    if (marker === undefined) return 'now';
-    return marker === '0' ? 0 : this.positionOf(accountId, marker);
   }
 
   /** @throws {HttpFault} badRequest */

@@ -13,7 +13,9 @@ import { createTestDatabase, type TestDatabase } from '../../../../test/services
 import { eventually } from '../../../../test/services/eventually.js';
 import { answer } from '../edge/http-fault.filter.js';
 import { HttpFault } from '../edge/http-fault.js';
-import { EventStreams, type StreamLimits, type StreamTimings } from './event-streams.js';
+import type { StreamTimings } from '../edge/streams/live-stream.js';
+import { LiveStreams, type StreamLimits } from '../edge/streams/live-streams.js';
+import { eventsOf } from './event-source.js';
 
 const within = { withinMs: 20_000 };
 const ids = new RandomIds();
@@ -39,7 +41,7 @@ class Everybody extends Identity {
 let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: CountingLedger;
-let streams: EventStreams;
+let streams: LiveStreams;
 let server: FastifyInstance;
 
 beforeAll(async () => {
@@ -59,18 +61,20 @@ afterEach(async () => {
 async function serve(limits: StreamLimits, timings: Partial<StreamTimings> = {}): Promise<void> {
   ledger = new CountingLedger(dataSource);
   const slow = { pollMs: 50, heartbeatMs: 600_000, trustMs: 600_000, ...timings };
-  streams = new EventStreams(ledger, new Everybody(), log, slow, new LedgerIdentity(dataSource, log), {
+  streams = new LiveStreams(ledger, new Everybody(), log, slow, new LedgerIdentity(dataSource, log), {
     ...limits,
     roles: usualRoles,
   });
   await streams.onModuleInit();
   server = createServer({ forceCloseConnections: true });
+  server.decorateRequest('clientAddress', '');
   server.setErrorHandler((error, _, reply) => {
     if (!(error instanceof HttpFault)) throw error;
     answer(reply, error);
   });
   server.get<{ Params: { accountId: string } }>('/:accountId', async (request, reply) => {
-    await streams.open({ accountId: request.params.accountId, from: 0, request, reply });
+    const { accountId } = request.params;
+    streams.open({ accountId, after: '0', request, reply }, eventsOf(ledger, { accountId }));
   });
   await server.listen({ port: 0, host: '127.0.0.1' });
 }

@@ -12,6 +12,7 @@ import {
   type RecordedEvent,
   type RefusalCode,
   streamOf,
+  tlsModes,
 } from '@strongroom/contracts';
 import { type Credential, CredentialFault, Credentials } from '@strongroom/credentials';
 import {
@@ -40,7 +41,7 @@ import {
 } from '@strongroom/ledger';
 import { type AppConfig, Clock, configToken, Ids, type QuotaKind, quotaOf } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
-import { type Caller, mustHave, mustReach, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, mustHave, mustReach, targetOf, withoutKey, withoutRight } from '../edge/caller.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from '../schedules/resource.js';
@@ -301,17 +302,23 @@ function mustBeGivenAnew(
 }
 
 /**
- * The stored password goes to no host that somebody chooses who could not read it.
+ * The stored password goes to no server that somebody chooses who could not read it. With less TLS, or by another authority, any server
+ * on the way could be taken for the right one.
  * @throws {HttpFault} forbidden
  */
 function mustGivePassword(
   { connection: asked }: ChangeInstanceRequest,
   { endpoint: before }: RegisteredInstance,
-  { endpoint: { host, port } }: Connection,
+  { endpoint }: Connection,
 ): void {
-  if (asked?.password !== undefined || (host === before.host && port === before.port)) return;
-  throw new HttpFault(
-    'forbidden',
-    "instance.connection: give the password with a new host or port. Without it, the token's roles must allow DELETE: the stored password would go to another server.",
+  const isSame =
+    endpoint.host === before.host &&
+    endpoint.port === before.port &&
+    tlsModes.indexOf(endpoint.tls) >= tlsModes.indexOf(before.tls) &&
+    (endpoint.caCertificate ?? null) === (before.caCertificate ?? null);
+  if (asked?.password !== undefined || isSame) return;
+  throw withoutRight(
+    ['instance.lead-elsewhere'],
+    'instance.connection: give the password with another host, port or ca_certificate, and with less TLS. Without it, the stored one could reach another server',
   );
 }

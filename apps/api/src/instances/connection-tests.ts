@@ -14,10 +14,15 @@ const withinMs = 5_000;
 
 export function tryConnection(
   engines: EngineFor,
-  { instanceId, datastore, builtFrom }: Pick<RegisteredInstance, 'instanceId' | 'datastore' | 'builtFrom'>,
+  {
+    accountId,
+    instanceId,
+    datastore,
+    builtFrom,
+  }: Pick<RegisteredInstance, 'accountId' | 'instanceId' | 'datastore' | 'builtFrom'>,
   { endpoint, credential }: Connection,
 ): Promise<ServerTest> {
-  const target = { instanceId, endpoint, ...credential, isBuiltHere: builtFrom !== null };
+  const target = { accountId, instanceId, endpoint, ...credential, isBuiltHere: builtFrom !== null };
   return engines(datastore.type).test(target, { withinMs });
 }
 

@@ -33,12 +33,14 @@ export const getAudit = {
   rights: ['audit.read'],
   method: 'GET',
   path: `${accountPath}/audit`,
-  summary: 'List what was done to the account, and what was refused, oldest first',
+  summary:
+    'List what was done to the account, and what was refused, oldest first; with Accept: text/event-stream, stream it as it happens',
   notes:
     'Deletions, restores, holds, approvals, changed instances and schedules, and refused requests. Requests that are refused alike within ten minutes are one or two items with a count.',
   status: 200,
   response: auditResponse,
   query: ['limit', 'marker'],
+  streams: true,
 } as const satisfies Operation;
 
 export const auditOperations: readonly Operation[] = [getAudit];

@@ -1,7 +1,7 @@
 /** The schemas and the operations of backups and their copies. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { idInBody, links, optional, regions, text, utcTime } from './fields.js';
+import { addedLater, idInBody, links, optional, regions, text, utcTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const name = text(1, 64).refine((value) => /[\p{L}\p{N}]/u.test(value), {
@@ -165,7 +165,7 @@ export const backupResource = z.object({
   /** In percent. */
   progress: z.int().min(0).max(100),
   /** The number of the newest attempt; 0 before the first. */
-  attempt: z.int(),
+  attempt: addedLater(z.int(), 0),
   /** The fault of the newest attempt that failed, until the backup is completed. */
   fault: fault.nullable(),
   /** When a backup that failed in a way that passes is tried again; null unless that is waited for. */
@@ -265,7 +265,7 @@ export const postBackupsIdAction = {
   path: `${accountPath}/backups/{id}/action`,
   summary: 'Copy a backup to a region, bring a deleted one back, put one on hold, or approve a deletion',
   notes:
-    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. All but copy-backup need a role that allows DELETE.',
+    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. Each has a right of its own, and all but copy-backup are for an admin by default.',
   status: 202,
   request: backupActionRequest,
   faults: ['unprocessableEntity'],

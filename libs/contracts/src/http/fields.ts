@@ -52,3 +52,22 @@ export const link = z.object({ rel: z.string(), href: z.string() });
 
 /** The link to the next page; empty when there is no next page. */
 export const links = z.array(link);
+
+const absentMeans = z.registry<{ value: unknown }>();
+
+/**
+ * A field that came to an answer later, and is neither null nor a list there. A client of an older service goes on with `value`. What can
+ * be null, or is a list, needs no such mark: absent, it is null or empty.
+ */
+export function addedLater<T extends z.ZodType>(schema: T, value: z.output<T>): T {
+  absentMeans.add(schema, { value });
+  return schema;
+}
+
+/** What a client takes for a field that an answer does not have; undefined for one that every service answers. */
+export function valueWhenAbsent(schema: z.ZodType): unknown {
+  if (schema.safeParse(undefined).success) return undefined;
+  if (schema.safeParse(null).success) return null;
+  if (schema.safeParse([]).success) return [];
+  return absentMeans.get(schema)?.value;
+}

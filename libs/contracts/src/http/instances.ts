@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
 import { anotherServer, backupsResponse } from './backups.js';
-import { idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
+import { addedLater, idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
@@ -20,7 +20,8 @@ const user = text(1, 63);
 const database = text(1, 63);
 /** It is kept sealed, and stands in no answer, event or log. */
 const password = text(0, 1_024, 'text');
-const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+/** Each proves more than the one before it. */
+export const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 const tls = z.enum(tlsModes, { error: 'must be "disable", "require", "verify-ca" or "verify-full"' });
 /** An empty text means none. */
 const pem = text(0, 32_768, 'text');
@@ -169,7 +170,7 @@ export const instanceResource = z.object({
    * What is known of the server itself: `HEALTHY` when the newest of its ended backups was completed, `UNKNOWN` when that failed or
    * there is none, `BUILDING` and `FAILED` for a server that is or was to be built.
    */
-  operating_status: z.enum(['HEALTHY', 'UNKNOWN', 'BUILDING', 'FAILED']),
+  operating_status: addedLater(z.enum(['HEALTHY', 'UNKNOWN', 'BUILDING', 'FAILED']), 'UNKNOWN'),
   /** Why it is in `ERROR`. It is absent without a fault, because known clients take its presence for one. */
   fault: z.object({ code: z.string(), message: z.string(), created: zonelessTime }).optional(),
   /** The version is the one that the server has told. Until it has told one, it is the one that was declared. */
@@ -307,7 +308,7 @@ export const postInstancesIdAction = {
   path: `${accountPath}/instances/{id}/action`,
   summary: 'Accept another server behind the address of an instance, or test the connection to it',
   notes:
-    "accept-lineage says that the server of this lineage is the right one. Once the lineage has as many cycles of its own as are kept, retention deletes the older backups of the instance's other lineages. It needs a role that may DELETE. test-connection tries the connections that backups need, within five seconds, and tells everything that full and incremental backups lack; it is answered with a 200. Any other action is a 501, and a 422 while a backup runs.",
+    "accept-lineage says that the server of this lineage is the right one. Once the lineage has as many cycles of its own as are kept, retention deletes the older backups of the instance's other lineages. It needs the right instance.accept-lineage. test-connection tries the connections that backups need, within five seconds, and tells everything that full and incremental backups lack; it is answered with a 200. Any other action is a 501, and a 422 while a backup runs.",
   status: 202,
   request: instanceActionRequest,
   answer: connectionTestResponse,

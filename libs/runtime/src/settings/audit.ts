@@ -16,7 +16,7 @@ export const auditDays = {
 export const auditFile = {
   name: 'STRONGROOM_AUDIT_FILE',
   meaning:
-    'A file that the audit of all accounts is appended to, one JSON object a line. It may be renamed at any time. The first start with it begins at the newest event, and with the refusals that are kept.',
+    'A file that the audit of all accounts is appended to, one JSON object a line. It may be renamed at any time. It has everything since the first start with this setting, and the refusals that are kept from before.',
   form: text('the path of a file'),
   usedBy,
 } satisfies Setting<string>;

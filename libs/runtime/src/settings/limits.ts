@@ -51,6 +51,15 @@ export const mostConnections = {
   default: '2000',
 } satisfies Setting<number>;
 
+export const mostConnectionsOfAddress = {
+  name: 'STRONGROOM_MAX_CONNECTIONS_PER_ADDRESS',
+  meaning:
+    'How many of these connections one address may have, and how many requests at a time; of IPv6, all addresses of one network of 64 bits together. What is more is answered 503. A proxy of `STRONGROOM_TRUSTED_PROXIES` may have any number of connections, and the requests are counted of the clients that it tells. With 0 there is no limit.',
+  form: integer(0, 1_000_000),
+  usedBy,
+  default: '1000',
+} satisfies Setting<number>;
+
 export const mostStreams = {
   name: 'STRONGROOM_MAX_STREAMS',
   meaning:
@@ -63,7 +72,7 @@ export const mostStreams = {
 export const mostWrongTokens = {
   name: 'STRONGROOM_WRONG_TOKENS_PER_MINUTE',
   meaning:
-    'How many requests with a wrong token one address may make in a minute. More are answered 413, and no token of that address is looked up in Keystone until the minute is over. A token that is known to be right is let in nevertheless. Behind a proxy, all clients have the address of the proxy. With 0 there is no limit.',
+    'How many requests with a wrong token one address may make in a minute. More are answered 413, and no token of that address is looked up in Keystone until the minute is over. A token that is known to be right is let in nevertheless. Behind a proxy that is not in `STRONGROOM_TRUSTED_PROXIES`, all clients have the address of the proxy. With 0 there is no limit.',
   form: integer(0, 1_000_000),
   usedBy,
   default: '300',

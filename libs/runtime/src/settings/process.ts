@@ -1,5 +1,7 @@
 /** How a process of a service is reached, and what it says. */
-import { anyText, integer, mustBe, oneOf, text } from './forms.js';
+import { Networks, networkIn } from '../addresses.js';
+import { type ForwardedHeader, forwardedHeaders } from '../client-address.js';
+import { anyText, integer, mustBe, oneOf, parsedText, text } from './forms.js';
 import { appNames, type Setting } from './setting.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -54,6 +56,30 @@ export const publicUrl = {
   },
   usedBy: ['api'],
 } satisfies Setting<string>;
+
+const proxiesForm =
+  'addresses or networks with commas between them, like 10.0.0.4,10.1.0.0/24, and none of every address';
+
+export const trustedProxies = {
+  name: 'STRONGROOM_TRUSTED_PROXIES',
+  meaning:
+    'The proxies in front of the API. A request that comes through one of them has the address that the proxy tells; limits, log and audit go by it. Anybody else is not believed. Without it, the address of a client is that of its connection.',
+  form: parsedText(proxiesForm, (value) => {
+    const found = value.split(',').map((each) => networkIn(each.trim()));
+    const right = found.flatMap((network) => (network && network[1] > 0 ? [network] : []));
+    return right.length === found.length ? new Networks(right) : mustBe(proxiesForm);
+  }),
+  usedBy: ['api'],
+} satisfies Setting<Networks>;
+
+export const forwardedHeader = {
+  name: 'STRONGROOM_FORWARDED_HEADER',
+  meaning:
+    'The header in which those proxies tell the address of a client. They must add to it, or replace it. The other header is not read, because a proxy may pass on what a client has written there.',
+  form: oneOf(forwardedHeaders),
+  usedBy: ['api'],
+  default: 'x-forwarded-for',
+} satisfies Setting<ForwardedHeader>;
 
 export const logLevel = {
   name: 'STRONGROOM_LOG_LEVEL',

@@ -1,10 +1,10 @@
 /** How connections are kept from strangers: those to customers' servers, our own to the database and the broker, and those of clients. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { tlsModes } from '@strongroom/contracts';
 import { isOfOneKind, Networks, networkIn } from '../addresses.js';
 import { mustBe, oneOf, parsedText, text } from './forms.js';
 import { type AppName, appNames, type Setting } from './setting.js';
 
-export const tlsModes = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type TlsMode = (typeof tlsModes)[number];
 
 /** How many log-ins may fail within a time. */
@@ -41,7 +41,7 @@ export const minTls = {
 export const failedLogins = {
   name: 'STRONGROOM_FAILED_LOGINS',
   meaning:
-    'How many log-ins may fail at one address and port within so many seconds, over all accounts. Then nobody tries there who was not let in before. With 0 for the number, nobody tries there at all who was not let in before.',
+    'How many log-ins may fail at one address and port within so many seconds, over all accounts. An account may have half of them, and always one. Then nobody else tries there who was not let in before. With 0 for the number, nobody tries there at all who was not let in before.',
   form: parsedText(loginsForm, loginsIn),
   usedBy,
   default: '20/900',

@@ -279,7 +279,7 @@ export class BackupAttempt {
       engine: takerFor(request.datastore.type),
       vault,
       clock,
-      target: { instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null },
+      target: { accountId, instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null },
       backup: {
         backupId: this.backupId,
         accountId,

@@ -67,7 +67,7 @@ export class ChainEndAttempt {
         return 'finished';
       }
       const { password = '', clientKey } = credential ?? {};
-      const target = { instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null };
+      const target = { accountId, instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null };
       const signal = endingWithin(askMs, this.hold.signal);
       await engine.release(target, [backupId], signal);
       return 'finished';

@@ -125,10 +125,23 @@ describe('a schedule that keeps less than before', () => {
   it('that is moved makes no cycles that push others out', async () => {
     await world.schedule(scheduleId, instanceId, 2, ['IAD']);
     const [a, b] = [await ofSlot(), await ofSlot()];
-    world.slotsEachMinute();
+    world.slotsApart(60_000);
     const [c, d] = [await ofSlot(), await ofSlot()];
     await retain(d);
     expect(await lastOf(a)).toBe('BackupDeletionMarked');
     for (const kept of [b, c, d]) expect(await lastOf(kept)).toBe('BackupCompleted');
   });
+
+  it.each([7 * day, 600_000, 1_000])(
+    'that is moved again and again keeps as long as one that is left alone, with a delay of %d ms',
+    async (delay) => {
+      world.config.deletion.delayMs = delay;
+      await world.schedule(scheduleId, instanceId, 2, ['IAD']);
+      world.slotsApart(0.6 * day);
+      const [a, b, c] = [await ofSlot(), await ofSlot(), await ofSlot()];
+      await retain(c);
+      // It has run three times in less than two of its days.
+      for (const kept of [a, b, c]) expect(await lastOf(kept)).toBe('BackupCompleted');
+    },
+  );
 });

@@ -216,13 +216,14 @@ export class Retention {
     // What somebody has brought back is kept as what somebody has asked for.
     const isOfSlot = row.scheduleId === schedule.id && row.trigger === 'slot' && !row.isKeptByHand && !isWaiting;
     const owed = [...copyTo, ...(slotAt === null ? [] : owedAt(slotAt))];
-    const { delayMs } = this.parts.config.deletion;
+    // Without a delay, nothing is kept from whoever may change a schedule.
+    const isDelayed = this.parts.config.deletion.delayMs > 0;
     return {
       backupId: id,
       parentId: row.parentId,
       slotAt: isOfSlot ? slotAt : null,
       planned: plannedOf(row, spans),
-      nearMs: slotAt === null ? 0 : Math.min(delayMs, halfACycleMs(spans, slotAt)),
+      nearMs: slotAt === null || !isDelayed ? 0 : cycleMs(spans, slotAt),
       type: row.type,
       lineage: row.lineage,
       is: states[status] ?? 'unended',
@@ -268,10 +269,10 @@ function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedS
   return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
 }
 
-/** A schedule that is left alone has its cycles twice as far apart. */
-function halfACycleMs(spans: readonly DefinedSince[], slotAt: Date): number {
+/** How far apart the cycles of a schedule are that is left alone. */
+function cycleMs(spans: readonly DefinedSince[], slotAt: Date): number {
   if (spans.length === 0) return 0;
-  return (definitionAt(spans, slotAt).dayOfWeek === 7 ? dayMs : 7 * dayMs) / 2;
+  return definitionAt(spans, slotAt).dayOfWeek === 7 ? dayMs : 7 * dayMs;
 }
 
 function ownerOf({ accountId, id }: InstanceRow) {

@@ -1,5 +1,5 @@
 /**
- * Tells the streams of events which accounts have news. One look at the ledger serves all streams of the process, so an append of one
+ * Tells the live streams which accounts have news. One look at the ledger serves all streams of the process, so an append of one
  * account costs the streams of the others nothing.
  */
 import type { LedgerIdentity } from '@strongroom/feed';

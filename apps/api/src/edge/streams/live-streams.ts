@@ -1,0 +1,105 @@
+/**
+ * The live streams of a process: how many it serves, of each account and of all, and when they are woken. They are Server-Sent Events
+ * (HTML Standard, 9.2), whatever they tell of.
+ */
+import { Inject, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { LedgerIdentity } from '@strongroom/feed';
+import { Identity } from '@strongroom/identity';
+import { Ledger } from '@strongroom/ledger';
+import { type AppConfig, configToken, type Logger, loggerToken, type Quotas, quotaOf } from '@strongroom/runtime';
+import { HttpFault, unavailable } from '../http-fault.js';
+import { queryValue, unknownMarker } from '../paging.js';
+import { fromTheStart, LiveStream, type StreamAsked, type StreamTimings, streamHeaders } from './live-stream.js';
+import { NewsOfAccounts } from './news-of-accounts.js';
+import type { StreamSource } from './stream-source.js';
+
+export const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 5_000 };
+export const streamTimingsToken = Symbol('StreamTimings');
+
+/** How many streams one process serves, and how many of them an account may have. */
+export interface StreamLimits {
+  mostStreams: number;
+  quotas: Pick<Quotas, 'streams'>;
+}
+
+export class LiveStreams implements OnModuleDestroy, OnModuleInit {
+  private readonly running = new Map<string, Set<Pick<LiveStream<unknown>, 'wake' | 'end'>>>();
+  private count = 0;
+  private news: NewsOfAccounts | undefined;
+  private stopped = false;
+
+  constructor(
+    @Inject(Ledger) readonly ledger: Ledger,
+    @Inject(Identity) readonly identity: Identity,
+    @Inject(loggerToken) readonly log: Logger,
+    @Inject(streamTimingsToken) readonly timings: StreamTimings,
+    @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
+    @Inject(configToken) readonly config: StreamLimits & Pick<AppConfig, 'roles'>,
+  ) {}
+
+  /** Nest calls it once for the HTTP server and once for the feed. */
+  async onModuleInit(): Promise<void> {
+    if (this.news) return;
+    const { ledger, ledgerIdentity, log, timings } = this;
+    this.news = new NewsOfAccounts({
+      ...{ ledger, ledgerIdentity, log, pollMs: timings.pollMs },
+      isWatched: () => this.count > 0,
+      wake: (accounts = new Set(this.running.keys())) => {
+        for (const account of accounts) for (const stream of this.running.get(account) ?? []) stream.wake();
+      },
+    });
+    await this.news.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    for (const streams of this.running.values()) for (const stream of streams) stream.end();
+    await this.news?.stop();
+  }
+
+  /**
+   * Opens a stream where its client wants it to begin: after the last item that it has seen, after the marker, or now. Only a marker is
+   * refused when it is unknown: a client that reconnects by itself would be given up by a refusal.
+   * @throws {HttpFault} badRequest, and as `open`
+   */
+  async openWhereAsked<Place>(asked: Omit<StreamAsked, 'after'>, source: StreamSource<Place>): Promise<void> {
+    const seen = asked.request.headers['last-event-id'];
+    if (typeof seen === 'string') return this.open({ ...asked, after: seen }, source);
+    const marker = queryValue(asked.request, 'marker');
+    const isKnown = marker === undefined || marker === fromTheStart || (await source.placeOf(marker)) !== undefined;
+    if (!isKnown) throw unknownMarker(marker);
+    this.open({ ...asked, after: marker }, source);
+  }
+
+  /**
+   * Takes the reply over, and returns when the stream has begun. A HEAD is answered without a body, by the route.
+   * @throws {HttpFault} overLimit; serviceUnavailable once the gateway stops, when nothing would end the stream
+   */
+  open<Place>(asked: StreamAsked, source: StreamSource<Place>): void {
+    const { accountId, request, reply } = asked;
+    if (this.stopped) throw unavailable('The gateway is stopping. Open the stream again.');
+    if (request.method === 'HEAD') return void reply.headers(streamHeaders);
+    const { mostStreams, quotas } = this.config;
+    const streams = this.running.get(accountId) ?? new Set();
+    const most = quotaOf(quotas.streams, accountId);
+    if (most !== null && streams.size >= most) {
+      throw new HttpFault('overLimit', `The account has ${most} streams open here. Close one first.`, {
+        'retry-after': '60',
+      });
+    }
+    if (this.count >= mostStreams) {
+      throw unavailable(
+        'This process has as many streams open as it serves. Try again, or list what you want to know.',
+      );
+    }
+    const stream = new LiveStream(this, asked, source);
+    this.count += 1;
+    this.running.set(accountId, streams.add(stream));
+    this.news?.look();
+    void stream.run().finally(() => {
+      this.count -= 1;
+      streams.delete(stream);
+      if (streams.size === 0) this.running.delete(accountId);
+    });
+  }
+}
