@@ -709,6 +709,9 @@ declare
   permitted text[] := ledger_permitted();
   places regclass := pg_get_serial_sequence('ledger_event', 'position');
 begin
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    perform ledger_refuses('its transaction is not READ COMMITTED', 'invalid_transaction_state');
+  end if;
   perform pg_advisory_xact_lock(7236001);
   return query
   with asked as (
@@ -722,6 +725,11 @@ begin
            when used_up.kind is not null then 'used-up'
            when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
              then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
+           when permitted is not null and exists (
+               select from jsonb_to_recordset(coalesce(a.claims, '[]') || coalesce(a.releases, '[]') || coalesce(a.quotas, '[]')) as given(kind text, key text)
+               where jsonb_array_length(a.events) = 0
+                 or ledger_goes_with(given.kind, given.key, a.aggregate, a."instanceId", a."accountId") is not true
+             ) then ledger_refuses('a claim or a quota does not go with the events of ' || a.stream, 'insufficient_privilege')
            -- Subqueries and no joins: without statistics a join might read the whole ledger.
            when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
              then ledger_refuses(a.stream || ' is of another account', 'check_violation')
@@ -843,6 +851,22 @@ begin
   delete from ledger_claim where kind = claim_kind and key = any(claim_keys);
 end $function$;
 revoke all on function ledger_give_back_claims(text,text[]) from public;
+
+CREATE OR REPLACE FUNCTION ledger_goes_with(given_kind text, given_key text, of_aggregate text, of_instance uuid, of_account text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select case given_kind
+    when 'running-backup-of-instance' then of_aggregate in ('instance', 'backup') and given_key = of_instance::text
+    when 'schedule-of-instance' then of_aggregate in ('instance', 'schedule') and given_key = of_instance::text
+    when 'idempotency-key' then of_aggregate in ('instance', 'schedule', 'backup')
+    when 'schedules-of-account' then of_aggregate = 'schedule' and given_key = of_account
+    when 'instances-of-account' then of_aggregate = 'instance' and given_key = of_account
+    when 'built-servers-of-account' then of_aggregate = 'instance' and given_key = of_account
+    else false
+  end
+$function$;
 
 CREATE OR REPLACE FUNCTION ledger_head()
  RETURNS bigint

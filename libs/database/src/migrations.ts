@@ -40,6 +40,7 @@ import { TurnsOfAccounts1700000000065 } from './migrations/0065-turns-of-account
 import { QuotasOfInstances1700000000066 } from './migrations/0066-quotas-of-instances.js';
 import { LogInsOfAccounts1700000000070 } from './migrations/0070-log-ins-of-accounts.js';
 import { ExportsOfTheAudit1700000000071 } from './migrations/0071-exports-of-the-audit.js';
+import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-services.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -83,4 +84,5 @@ export const migrations = [
   QuotasOfInstances1700000000066,
   LogInsOfAccounts1700000000070,
   ExportsOfTheAudit1700000000071,
+  AppendsOfServices1700000000072,
 ] as const;

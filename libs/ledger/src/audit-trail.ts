@@ -3,7 +3,8 @@
  * its time. It is written under the ledger's lock, so a reader never finds one that lies before what it has read.
  */
 import { type AuditEntry, auditEntry, auditedEvents, type RecordedEvent } from '@strongroom/contracts';
-import type { DataSource } from 'typeorm';
+import { inTransaction } from '@strongroom/runtime';
+import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { eventColumns } from './event-row.js';
 import { readEvents } from './read-events.js';
@@ -63,7 +64,7 @@ export class AuditTrail {
   /** Adds entries, all or none. One whose id is there already is left out. */
   async add(entries: readonly NewAuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.dataSource.transaction(async (manager) => {
+    await inTransaction(this.dataSource, async (manager) => {
       await manager.query('select pg_advisory_xact_lock(7236001)');
       await manager.query(
         `insert into audit_entry (id, position, account_id, at, type, digest, entry)
@@ -90,7 +91,7 @@ export class AuditTrail {
     limit: number,
   ): Promise<{ items: AuditItem[]; end: AuditPlace; isMore: boolean }> {
     // One snapshot: else an entry could come between the two, and be passed over.
-    return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+    const look = async (manager: EntityManager) => {
       const events = rowsOfEvents.parse(
         await manager.query(
           `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 and ${audited}
@@ -111,7 +112,8 @@ export class AuditTrail {
         .filter((item) => inOrder(item, end) <= 0)
         .sort(inOrder);
       return { items, end, isMore: looked.length > limit };
-    });
+    };
+    return inTransaction(this.dataSource, look, 'REPEATABLE READ');
   }
 
   /** The newest item of an account; undefined before its first. */
