@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { Login } from '../engine.js';
 import { engineFor } from '../engines.js';
 import { openedFrom, type SealedBackup } from '../open-backup.js';
 import { startWatchdog } from './child-watchdog.js';
@@ -45,7 +46,9 @@ async function perform(): Promise<void> {
 const opened = (sealed: SealedBackup, index: number) => openedFrom(sealed, (name) => owner.object(index, name));
 
 async function takeBackup({ datastoreType, target, backupId, parent }: BackupJob): Promise<void> {
-  const running = await engineFor(datastoreType).backup(target, {
+  const onLogin = (login: Login) => void messages.write(types.login, JSON.stringify(login));
+  const reporting = { ...target, onLogin };
+  const running = await engineFor(datastoreType).backup(reporting, {
     backupId,
     signal: never,
     parent: parent ? opened(parent, 0) : undefined,

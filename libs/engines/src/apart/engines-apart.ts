@@ -4,10 +4,10 @@
  */
 import type { DatastoreType } from '@strongroom/contracts';
 import type { BackupTaker, Restorer } from '../open-backup.js';
+import { Turns } from '../turns.js';
 import { BackupApart } from './backup-apart.js';
 import type { ApartOptions } from './engine-child.js';
 import { restoreApart } from './restore-apart.js';
-import { Turns } from './turns.js';
 
 const usualRestores = 2;
 

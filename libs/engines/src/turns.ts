@@ -1,5 +1,5 @@
 /** Lets so many do something at a time. The others wait in the order in which they came. */
-import { EngineFault } from '../engine-fault.js';
+import { EngineFault } from './engine-fault.js';
 
 export class Turns {
   private readonly waiting: (() => void)[] = [];
@@ -40,5 +40,5 @@ export class Turns {
 }
 
 function cancelled(): EngineFault {
-  return new EngineFault('cancelled', 'The restore was cancelled.');
+  return new EngineFault('cancelled', 'It was cancelled before its turn came.');
 }
