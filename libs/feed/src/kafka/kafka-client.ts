@@ -1,4 +1,4 @@
-/** The Kafka client with our log, and with our own limits to its retries. */
+/** The Kafka client with our own limits to its retries, and with our log, in which it does not say the same at each try. */
 import { messageOf } from '@strongroom/contracts';
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
 import kafkajs, { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
@@ -10,6 +10,25 @@ import './unreadable-codecs.js';
 /** What the client logs as an error though it is temporary: a group or a broker that is just starting. */
 const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;
 
+/** The client says at each try what is wrong, in several places and words. It is told once in so long a time. */
+const toldAgainMs = 60_000;
+const mostRemembered = 200;
+/** What comes before the reason itself. */
+const aroundReason = /^.*(?:trying another broker from the list|Connection error|authentication failed): /;
+
+/** What to look at, where the reason says it. */
+const advice: readonly (readonly [RegExp, string])[] = [
+  [
+    /altnames|certificate|issuer/i,
+    'See KAFKA_SSL_CA, and whether KAFKA_BROKERS and the advertised listeners have the names of the certificates.',
+  ],
+  [/sasl|authentication|token/i, 'See KAFKA_SASL_MECHANISM, and the user, the password or the token beside it.'],
+  [
+    /before secure TLS|wrong version number|EPROTO/,
+    'What answers there does not speak TLS: see KAFKA_SECURITY_PROTOCOL, and the port in KAFKA_BROKERS.',
+  ],
+];
+
 export type KafkaPlace = Omit<Extract<FeedConfig, { kind: 'kafka' }>, 'kind'>;
 
 export function kafkaClient(
@@ -18,6 +37,7 @@ export function kafkaClient(
   log: Logger,
   requestTimeoutMs = 15_000,
 ): Kafka {
+  const toldAt = new Map<string, number>();
   return new Kafka({
     brokers,
     clientId,
@@ -26,7 +46,7 @@ export function kafkaClient(
     requestTimeout: requestTimeoutMs,
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
     logLevel: logLevel.WARN,
-    logCreator: () => (entry) => write(log, entry),
+    logCreator: () => (entry) => write(log, entry, toldAt),
     ...secured(security),
   });
 }
@@ -65,9 +85,19 @@ async function shown(tokens: BearerTokens): Promise<{ value: string }> {
 function write(
   log: Logger,
   { level, namespace, log: { message, logger: _, timestamp: __, stack: ___, ...details } }: LogEntry,
+  toldAt: Map<string, number>,
 ): void {
   const told = `kafka ${namespace}: ${message}`;
-  if (passing.test(`${message} ${String(details.error ?? '')}`)) log.debug(details, told);
-  else if (level === logLevel.ERROR) log.warn(details, told);
-  else log.debug(details, told);
+  const isPassing = passing.test(`${message} ${String(details.error ?? '')}`);
+  const reason = String(details.error ?? message).replace(aroundReason, '');
+  const now = performance.now();
+  const isTold = now - (toldAt.get(reason) ?? Number.NEGATIVE_INFINITY) < toldAgainMs;
+  if (isPassing || isTold || level !== logLevel.ERROR) {
+    log.debug(details, told);
+    return;
+  }
+  if (toldAt.size >= mostRemembered) toldAt.clear();
+  toldAt.set(reason, now);
+  const [, what] = advice.find(([fits]) => fits.test(`${message} ${reason}`)) ?? [];
+  log.warn(details, what === undefined ? told : `${told.replace(/[.\s]*$/, '')}. ${what}`);
 }
