@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { appNames, settings } from '@strongroom/runtime';
-import { environmentOf } from './app-environment.js';
+import { environmentOf, settingsOfKafka } from './app-environment.js';
 
 /** For each secret, the services that can't do without it. */
 const needed: Record<string, readonly string[]> = {
@@ -34,5 +34,11 @@ describe('the environment of a service', () => {
   it('keeps what is no setting, of which the service says so, and what it runs with', () => {
     const others = { PATH: '/bin', NOT_A_SETTING: '1', STRONGROOM_HTTP_PORT: '1' };
     for (const app of appNames) expect(environmentOf(app, others)).toEqual(others);
+  });
+
+  it('has the way to a Kafka that was given as it was given, and nothing else of it', () => {
+    const given = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_PASSWORD_FILE: '/run/password' };
+    const others = { KAFKA_BROKERS: 'kafka:9092', KAFKA_HEAP_OPTS: '-Xmx1g', PATH: '/bin' };
+    expect(settingsOfKafka({ ...given, ...others })).toEqual(given);
   });
 });

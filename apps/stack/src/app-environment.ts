@@ -8,3 +8,9 @@ export function environmentOf(app: AppName, all: NodeJS.ProcessEnv): NodeJS.Proc
   );
   return Object.fromEntries(Object.entries(all).filter(([name]) => !ofOthers.has(name)));
 }
+
+/** The settings of the way to Kafka, but for the brokers themselves. */
+export function settingsOfKafka(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const names = settings.flatMap(({ name }) => (/^KAFKA_(?!BROKERS$)/.test(name) ? [name, `${name}_FILE`] : []));
+  return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
+}

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { migrateDatabase } from '@strongroom/database';
 import { type KafkaBroker } from '@strongroom/local-services';
 import { isFree, PostgresServer } from '@strongroom/server-processes';
-import { environmentOf } from './app-environment.js';
+import { environmentOf, settingsOfKafka } from './app-environment.js';
 import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
@@ -238,6 +238,8 @@ export class Stack {
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
+      // A Kafka that was given has its settings beside the brokers, and one of the stack's own has none.
+      ...(process.env.KAFKA_BROKERS && broker === 'kafka' && settingsOfKafka(process.env)),
       ...(namespace !== undefined && { STRONGROOM_NAMESPACE: namespace }),
       STRONGROOM_HOME_REGION: homeRegion,
       STRONGROOM_VAULTS: Object.entries(vaults)

@@ -367,9 +367,22 @@ function customersOf(given: GivenSettings): CustomerConfig {
 }
 
 function feedOf(given: GivenSettings): FeedConfig {
-  if (given.value(ledgerAndFeed.feed) !== 'kafka') return { kind: 'embedded' };
+  return given.value(ledgerAndFeed.feed) === 'kafka' ? kafkaOf(given) : { kind: 'embedded' };
+}
+
+function kafkaOf(given: GivenSettings): Extract<FeedConfig, { kind: 'kafka' }> {
   const security = kafkaSecurityOf(given);
   return { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [], ...(security && { security }) };
+}
+
+/** The way to Kafka alone, as a service would take it from the environment. @throws {ConfigFault} */
+export function loadKafkaConfig(env: NodeJS.ProcessEnv): Extract<FeedConfig, { kind: 'kafka' }> {
+  const ofKafka = settings.filter(({ name }) => name.startsWith('KAFKA_') || name === transport.allowPlaintext.name);
+  const app = 'replicator';
+  const given = new GivenSettings(app, env, ofKafka);
+  refuse(app, given.problems);
+  refuse(app, problemsOfKafka(given));
+  return kafkaOf(given);
 }
 
 function auditOf(given: GivenSettings): AuditConfig {
