@@ -69,11 +69,11 @@ describe('an address', () => {
 });
 
 describe('the name of a host', () => {
-  it.each(['127.0.0.1', '::1', '[::1]', 'localhost', 'LOCALHOST', 'a.localhost', '127.8.8.8', '::ffff:127.0.0.1'])(
+  it.each(['127.0.0.1', '::1', '[::1]', 'localhost', 'LOCALHOST', '127.8.8.8', '::ffff:127.0.0.1'])(
     '%s is this machine',
     (host) => expect(isLoopbackHost(host)).toBe(true),
   );
-  it.each(['db', '10.0.0.1', '0.0.0.0', 'localhost.example.com', '', '127.0.0.1.example.com', '::'])(
+  it.each(['db', 'a.localhost', '10.0.0.1', '0.0.0.0', 'localhost.example.com', '', '127.0.0.1.example.com', '::'])(
     '%s may be another',
     (host) => expect(isLoopbackHost(host)).toBe(false),
   );

@@ -104,7 +104,8 @@ export function plainAddress(address: string): string {
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   if (isIP(name.split('%')[0] ?? '') !== 0) return kindOfAddress(name) === 'loopback';
-  return name === 'localhost' || name.endsWith('.localhost');
+  // A name below it is looked up like any other, and may lead anywhere.
+  return name === 'localhost';
 }
 
 /** A list of networks in the form `10.1.0.0/16`. */

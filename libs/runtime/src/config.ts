@@ -6,7 +6,7 @@ import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { isLoopbackHost, Networks } from './addresses.js';
 import { whyNotVerified } from './database-url.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
-import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
+import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
 import { type OwnService, ownServicesOf } from './own-services.js';
 import * as audit from './settings/audit.js';
@@ -37,7 +37,7 @@ export { settings } from './settings/settings.js';
 export type { FailedLogins, TlsMode } from './settings/transport.js';
 export { noCopiesTo } from './settings/vaults.js';
 
-export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
+export type FeedConfig = KafkaFeed | { kind: 'embedded' };
 
 /** How the audit is kept, and where it is written besides. */
 export interface AuditConfig {
@@ -367,22 +367,17 @@ function customersOf(given: GivenSettings): CustomerConfig {
 }
 
 function feedOf(given: GivenSettings): FeedConfig {
-  return given.value(ledgerAndFeed.feed) === 'kafka' ? kafkaOf(given) : { kind: 'embedded' };
-}
-
-function kafkaOf(given: GivenSettings): Extract<FeedConfig, { kind: 'kafka' }> {
-  const security = kafkaSecurityOf(given);
-  return { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [], ...(security && { security }) };
+  return given.value(ledgerAndFeed.feed) === 'kafka' ? kafkaFeedOf(given) : { kind: 'embedded' };
 }
 
 /** The way to Kafka alone, as a service would take it from the environment. @throws {ConfigFault} */
-export function loadKafkaConfig(env: NodeJS.ProcessEnv): Extract<FeedConfig, { kind: 'kafka' }> {
+export function loadKafkaConfig(env: NodeJS.ProcessEnv): KafkaFeed {
   const ofKafka = settings.filter(({ name }) => name.startsWith('KAFKA_') || name === transport.allowPlaintext.name);
   const app = 'replicator';
   const given = new GivenSettings(app, env, ofKafka);
   refuse(app, given.problems);
   refuse(app, problemsOfKafka(given));
-  return kafkaOf(given);
+  return kafkaFeedOf(given);
 }
 
 function auditOf(given: GivenSettings): AuditConfig {

@@ -157,6 +157,16 @@ describe('the way to Kafka', () => {
   });
 });
 
+describe('a Kafka without TLS', () => {
+  it('is reached on this machine alone, wherever it says that its brokers are, unless that is switched off', () => {
+    const here = { KAFKA_BROKERS: 'localhost:9092', STRONGROOM_ALLOW_PLAINTEXT: '' };
+    expect(feedOf(here)).toEqual({ kind: 'kafka', brokers: ['localhost:9092'], staysHere: true });
+    expect(feedOf({ ...here, KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', ...sasl })).toMatchObject({ staysHere: true });
+    expect(feedOf({ ...here, KAFKA_SECURITY_PROTOCOL: 'SSL' })).not.toHaveProperty('staysHere');
+    expect(feedOf({ ...here, STRONGROOM_ALLOW_PLAINTEXT: 'kafka' })).not.toHaveProperty('staysHere');
+  });
+});
+
 describe('the way to Kafka alone', () => {
   it('is that of a service with the same settings, and asks for nothing else', () => {
     const { STRONGROOM_DATABASE_URL: _, STRONGROOM_VAULTS: __, ...alone } = environment;

@@ -1,12 +1,22 @@
 /** The Kafka client with our own limits to its retries, and with our log, in which it does not say the same at each try. */
+import { connect } from 'node:net';
 import { messageOf } from '@strongroom/contracts';
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
-import kafkajs, { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
+import { isLoopbackHost } from '@strongroom/runtime/light';
+import kafkajs, {
+  type ISocketFactory,
+  Kafka,
+  type KafkaConfig,
+  type LogEntry,
+  logLevel,
+  type SASLOptions,
+} from 'kafkajs';
 import { BearerTokens } from './bearer-tokens.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
 import './unreadable-codecs.js';
 
+const keepAliveMs = 60_000;
 /** What the client logs as an error though it is temporary: a group or a broker that is just starting. */
 const passing = /coordinator is (not available|loading)|GroupCoordinator|is rebalancing|another concurrent operation/i;
 
@@ -14,7 +24,8 @@ const passing = /coordinator is (not available|loading)|GroupCoordinator|is reba
 const toldAgainMs = 60_000;
 const mostRemembered = 200;
 /** What comes before the reason itself. */
-const aroundReason = /^.*(?:trying another broker from the list|Connection error|authentication failed): /;
+const aroundReason =
+  /^.*(?:trying another broker from the list|Connection error|Failed to connect|authentication failed): /;
 
 /** What to look at, where the reason says it. */
 const advice: readonly (readonly [RegExp, string])[] = [
@@ -32,7 +43,7 @@ const advice: readonly (readonly [RegExp, string])[] = [
 export type KafkaPlace = Omit<Extract<FeedConfig, { kind: 'kafka' }>, 'kind'>;
 
 export function kafkaClient(
-  { brokers, security = {} }: KafkaPlace,
+  { brokers, security = {}, staysHere = false }: KafkaPlace,
   clientId: string,
   log: Logger,
   requestTimeoutMs = 15_000,
@@ -48,8 +59,19 @@ export function kafkaClient(
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => write(log, entry, toldAt),
     ...secured(security),
+    ...(staysHere && { socketFactory: socketOfThisMachine }),
   });
 }
+
+/** Where the brokers are that were not named here, Kafka says itself. @throws {Error} where that is another machine */
+const socketOfThisMachine: ISocketFactory = ({ host, port, onConnect }) => {
+  if (!isLoopbackHost(host)) {
+    throw new Error(
+      `Kafka advertises ${host}:${port}, which would be reached over a network without TLS. Set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL, or STRONGROOM_ALLOW_PLAINTEXT to kafka`,
+    );
+  }
+  return connect({ host, port }, onConnect).setKeepAlive(true, keepAliveMs);
+};
 
 function secured({ tls, sasl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {
   return {
