@@ -34,16 +34,15 @@ ENV NODE_ENV=production \
     STRONGROOM_HTTP_PORT=8779 \
     STRONGROOM_PRIVATE_HOST=0.0.0.0
 COPY --chmod=644 package.json ./
-COPY --chmod=644 docker/init.mjs docker/
+COPY --chmod=644 docker/init.mjs docker/healthy.mjs docker/
 COPY --from=production-dependencies /app/node_modules/ node_modules/
 COPY --from=build /app/dist/ dist/
 # The user `node` of the base image. A cluster that refuses root can tell only by a number that this is not root.
 USER 1000:1000
 # The API serves its metrics and the details of its health at 8789, which no client may reach.
 EXPOSE 8779
-# Without an agent, the request goes straight, whatever proxy the environment names.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --start-interval=1s --retries=6 \
-  CMD ["node", "-e", "require('node:http').get({ host: '127.0.0.1', port: process.env.STRONGROOM_HTTP_PORT, path: '/health/ready', agent: false }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+  CMD ["node", "docker/healthy.mjs"]
 CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]
 
 # The programs of a PostgreSQL, from the packages that the local stack uses. The links between them are made here, because nothing

@@ -463,14 +463,15 @@ create table second_look (
   constraint second_look_pkey PRIMARY KEY (consumer_group)
 );
 
--- Where the server of an instance has let it in: what is told of faults there, and whether refusals count, depends on it.
+-- At which addresses the server of an instance has let it in: what is told of faults there, and whose refusals count, depends on it.
 create table server_login (
   instance_id uuid not null,
   host text not null,
   port integer not null,
   user_name text not null,
   let_in_at timestamp with time zone not null default now(),
-  constraint server_login_pkey PRIMARY KEY (instance_id, host, port, user_name)
+  address text not null,
+  constraint server_login_pkey PRIMARY KEY (instance_id, host, port, user_name, address)
 );
 
 -- What could not be read or done, and stops nothing else. It is tried again, and the row goes when that succeeds.

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultNamespace, messageOf } from '@strongroom/contracts';
+import { kafkaClient } from '@strongroom/feed';
 import { findKafka, KafkaBroker } from '@strongroom/local-services';
-import { Kafka, logLevel } from 'kafkajs';
+import { createLogger, loadKafkaConfig } from '@strongroom/runtime';
 import { z } from 'zod';
 import { portOf } from './ports.js';
 import { writeJson } from './whole-file.js';
@@ -36,7 +37,7 @@ export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> 
   const { wanted, env, data, projectFolder, logFile, onFetch, onProgress, signal } = wishes;
   if (wanted === 'embedded') return { kind: 'embedded', because: 'as asked by --broker embedded' };
   const given = env.KAFKA_BROKERS?.trim();
-  if (given) return { kind: 'given', brokers: given, namespace: await namespaceOn(given, wishes) };
+  if (given) return { kind: 'given', brokers: given, namespace: await namespaceOfGiven(wishes) };
   const sources = join(projectFolder, 'libs', 'local-services', 'kafka');
   const found = await findKafka(join(projectFolder, '.strongroom', 'kafka-libs'), sources, {
     env,
@@ -68,9 +69,9 @@ export async function chooseBroker(wishes: BrokerWishes): Promise<BrokerChoice> 
  * The prefix of topics and groups on a Kafka that others may use too. It is the usual prefix where nobody has it, else one
  * of this stack's own, and it is the same at every start.
  */
-async function namespaceOn(brokers: string, { env, data }: BrokerWishes): Promise<string> {
+async function namespaceOfGiven({ env, data }: BrokerWishes): Promise<string> {
   const asked = env.STRONGROOM_NAMESPACE?.trim();
-  const { clusterId, topics } = await lookAt(brokers);
+  const { clusterId, topics } = await lookAt(env);
   if (asked) return asked;
   const path = join(data, 'namespaces.json');
   const known = existsSync(path) ? namespaces.parse(JSON.parse(readFileSync(path, 'utf8'))) : {};
@@ -82,14 +83,10 @@ async function namespaceOn(brokers: string, { env, data }: BrokerWishes): Promis
   return namespace;
 }
 
-async function lookAt(brokers: string): Promise<{ clusterId: string; topics: string[] }> {
-  const kafka = new Kafka({
-    brokers: brokers.split(',').map((each) => each.trim()),
-    clientId: 'strongroom-stack',
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: answerMs,
-    retry: { retries: 2, initialRetryTime: 300 },
-  });
+/** As the services will reach it, with TLS and as the user that their settings name. */
+async function lookAt(env: NodeJS.ProcessEnv): Promise<{ clusterId: string; topics: string[] }> {
+  const silent = createLogger({ app: 'stack', level: 'silent' });
+  const kafka = kafkaClient(loadKafkaConfig(env), 'strongroom-stack', silent, answerMs);
   const admin = kafka.admin();
   try {
     await admin.connect();
@@ -98,7 +95,7 @@ async function lookAt(brokers: string): Promise<{ clusterId: string; topics: str
   } catch (error) {
     const why = messageOf(error);
     throw new Error(
-      `KAFKA_BROKERS=${brokers} does not answer: ${why}. Correct it, or unset it for a Kafka of the stack's own.`,
+      `KAFKA_BROKERS=${env.KAFKA_BROKERS} does not answer: ${why}. Correct it, or unset it for a Kafka of the stack's own.`,
     );
   } finally {
     await admin.disconnect().catch(() => {});

@@ -58,12 +58,18 @@ describe('npm start', () => {
     }
   }, 120_000);
 
-  it('gives the key of the credentials to the services that open credentials, and to no other process', () => {
+  it('gives each secret to the services that need it, and to no other process', () => {
     const environmentOf = (name: string) =>
       execFileSync('ps', ['eww', '-o', 'command=', '-p', String(first.pids[name])], { encoding: 'utf8' });
     expect(environmentOf('replicator')).toContain('STRONGROOM_DATABASE_URL=');
-    const withKey = Object.keys(first.pids).filter((name) => environmentOf(name).includes('STRONGROOM_SECRET_KEY='));
-    expect(withKey.sort()).toEqual(['api', 'scheduler']);
+    const having = (secret: string) =>
+      Object.keys(first.pids).filter((name) => environmentOf(name).includes(`${secret}=`));
+    expect(having('STRONGROOM_SECRET_KEY').sort()).toEqual(['api', 'scheduler']);
+    expect(having('STRONGROOM_TOKENS_FILE')).toEqual(['api']);
+    const urls = ['api', 'scheduler', 'replicator'].map(
+      (name) => /STRONGROOM_DATABASE_URL=(\S+)/.exec(environmentOf(name))?.[1],
+    );
+    expect(new Set(urls).size).toBe(3);
   });
 
   it('gives each token its own rights: an observer may not create, another account sees nothing', async () => {

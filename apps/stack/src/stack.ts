@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { migrateDatabase } from '@strongroom/database';
 import { type KafkaBroker } from '@strongroom/local-services';
 import { isFree, PostgresServer } from '@strongroom/server-processes';
+import { environmentOf, settingsOfKafka } from './app-environment.js';
 import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
@@ -192,14 +193,13 @@ export class Stack {
     const start = async (app: AppName, port: number) => {
       const row = board.begin(appRows[app]);
       const main = join(this.projectFolder, 'dist', 'apps', app, 'src', 'main.js');
-      const appEnv = {
+      const appEnv = environmentOf(app, {
         ...env,
         STRONGROOM_DATABASE_URL: this.databaseUrls?.[app],
         STRONGROOM_HTTP_PORT: String(port),
-        ...(app === 'api' && { STRONGROOM_PRIVATE_PORT: String(ports.operators) }),
-        // The replicator opens no credential, so it gets no key.
-        ...(app !== 'replicator' && { STRONGROOM_SECRET_KEY: this.secrets.secretKey }),
-      };
+        STRONGROOM_PRIVATE_PORT: String(ports.operators),
+        STRONGROOM_SECRET_KEY: this.secrets.secretKey,
+      });
       const starting = this.supervise<AppProcess>(
         this.services,
         app,
@@ -216,7 +216,7 @@ export class Stack {
     ]);
   }
 
-  /** The environment of the services. Every other `STRONGROOM_` variable of the launcher is handed on. */
+  /** What the services have of their environment together. Every other `STRONGROOM_` variable of the launcher is handed on. */
   private environment(): NodeJS.ProcessEnv {
     const { vaults, broker, kafka, namespace } = this.file.current;
     const asked = Object.entries(process.env).filter(
@@ -238,6 +238,8 @@ export class Stack {
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
+      // A Kafka that was given has its settings beside the brokers, and one of the stack's own has none.
+      ...(process.env.KAFKA_BROKERS && broker === 'kafka' && settingsOfKafka(process.env)),
       ...(namespace !== undefined && { STRONGROOM_NAMESPACE: namespace }),
       STRONGROOM_HOME_REGION: homeRegion,
       STRONGROOM_VAULTS: Object.entries(vaults)

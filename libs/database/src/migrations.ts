@@ -41,6 +41,7 @@ import { QuotasOfInstances1700000000066 } from './migrations/0066-quotas-of-inst
 import { LogInsOfAccounts1700000000070 } from './migrations/0070-log-ins-of-accounts.js';
 import { ExportsOfTheAudit1700000000071 } from './migrations/0071-exports-of-the-audit.js';
 import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-services.js';
+import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-logins.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -85,4 +86,5 @@ export const migrations = [
   LogInsOfAccounts1700000000070,
   ExportsOfTheAudit1700000000071,
   AppendsOfServices1700000000072,
+  AddressesOfLogins1700000000075,
 ] as const;

@@ -7,10 +7,12 @@ import { createDataSource } from '@strongroom/database';
 import { createLogger, type FailedLogins, Networks, ServerLogins } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { eventually } from '../../../test/services/eventually.js';
 import { type Script, ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
 import { Doorkeeper } from './doorkeeper.js';
 import type { Engine, EngineTarget, EngineWithoutBackups } from './engine.js';
+import { EngineFault } from './engine-fault.js';
 import type { BackupTaker } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 import { Reach, type ReachOptions } from './reach.js';
@@ -38,7 +40,7 @@ describe('the doorkeeper before customers’ servers', () => {
   });
   beforeEach(async () => {
     lines.length = 0;
-    await dataSource.query('delete from refused_login');
+    await dataSource.query('delete from refused_login; delete from server_login');
   });
   afterEach(async () => {
     for (const stop of stopped.splice(0)) await stop();
@@ -50,10 +52,19 @@ describe('the doorkeeper before customers’ servers', () => {
 
   /** The names lead to the loopback interface, but one that leads to a private network. */
   function door(
-    limit: FailedLogins = { most: 3, withinMs: 60_000 },
+    limit?: FailedLogins,
     more: Partial<ReachOptions> = {},
     engine: Engine = new PostgresqlEngine({ connectMs: 1_000 }),
   ): EngineWithoutBackups & BackupTaker {
+    const keeper = doorkeeper(limit, more, engine);
+    return Object.assign(keeper.engineFor('postgresql'), keeper.before(engine));
+  }
+
+  function doorkeeper(
+    limit: FailedLogins = { most: 3, withinMs: 60_000 },
+    more: Partial<ReachOptions> = {},
+    engine: Engine = new PostgresqlEngine({ connectMs: 1_000 }),
+  ): Doorkeeper {
     const lookup = async (host: string) => {
       if (!names.includes(host)) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
       return [host === 'inner.example.com' ? '10.0.0.5' : '127.0.0.1'];
@@ -62,8 +73,24 @@ describe('the doorkeeper before customers’ servers', () => {
     const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void lines.push(line) } });
     const reach = new Reach({ customers, lookup, ...more });
     const logins = new ServerLogins(dataSource, limit);
-    const keeper = new Doorkeeper({ engineFor: () => engine, reach, logins, log });
-    return Object.assign(keeper.engineFor('postgresql'), keeper.before(engine));
+    return new Doorkeeper({ engineFor: () => engine, reach, logins, log });
+  }
+
+  /** A log-in at a server that is far away, as an engine would tell of it. */
+  async function loginAt(
+    door: Doorkeeper,
+    asked: EngineTarget,
+    { letInAt, fails = letInAt === undefined }: { letInAt?: string; fails?: boolean },
+  ): Promise<{ isKnown: boolean | undefined; code: string }> {
+    let isKnown: boolean | undefined;
+    const work = async (allowed: EngineTarget) => {
+      ({ isKnown } = allowed);
+      allowed.onLogin?.({ is: 'asked' });
+      if (letInAt !== undefined) allowed.onLogin?.({ is: 'let-in', address: letInAt });
+      if (fails) throw new EngineFault('server-stalled', 'the server thinks about it for longer than anybody waits');
+    };
+    const { code } = await fault(door.through(asked, never, work));
+    return { isKnown, code };
   }
 
   async function scripted(script: Script): Promise<ScriptedServer> {
@@ -214,6 +241,15 @@ describe('the doorkeeper before customers’ servers', () => {
     expect((await fault(door().describe(target(server.port), never))).code).toBe('credentials-refused');
   });
 
+  it('lets nobody try whom no server knows, and everybody else, where the operator allows no failure', async () => {
+    const server = await scripted({});
+    const known = target(server.port);
+    await door().describe(known, never);
+    const strict = door({ most: 0, withinMs: 60_000 });
+    expect((await fault(strict.describe(target(server.port), never))).code).toBe('too-many-failed-logins');
+    for (let round = 0; round < 2; round += 1) expect((await fault(strict.describe(known, never))).code).toBe('none');
+  });
+
   it('lets no more fail when many come at once', async () => {
     const server = await scripted(wrong);
     const asked = Array.from({ length: 12 }, () => fault(door().describe(target(server.port), never)));
@@ -268,5 +304,129 @@ describe('the doorkeeper before customers’ servers', () => {
     }
     const { full } = await door().test(target(server.port), { withinMs: 5_000 });
     expect(full.fault?.code).toBe('too-many-failed-logins');
+  });
+
+  describe('a name that its owner leads elsewhere', () => {
+    const [own, others] = ['93.184.216.34', '93.184.216.35'];
+    let where: string[] = [];
+    const rebinding = () => doorkeeper(undefined, { lookup: async () => where });
+
+    it('makes nobody known at another server, alone or beside the one that is known', async () => {
+      const tenant = target(5_432);
+      where = [own];
+      expect(await loginAt(rebinding(), tenant, { letInAt: own })).toEqual({ isKnown: false, code: 'none' });
+      expect(await loginAt(rebinding(), tenant, { letInAt: own })).toEqual({ isKnown: true, code: 'none' });
+      for (where of [[others], [own, others], [others, own]]) {
+        expect(await loginAt(rebinding(), tenant, { letInAt: own })).toMatchObject({ isKnown: false });
+      }
+      where = [own];
+      expect(await loginAt(rebinding(), tenant, { letInAt: own })).toMatchObject({ isKnown: true });
+    });
+
+    it('brings no more guesses at another server, however many instances were let in at the own one', async () => {
+      const codes: string[] = [];
+      for (let instance = 0; instance < 5; instance += 1) {
+        const tenant = target(5_432);
+        where = [own];
+        await loginAt(rebinding(), tenant, { letInAt: own });
+        where = [others];
+        codes.push((await loginAt(rebinding(), tenant, {})).code);
+      }
+      expect(codes).toEqual([...Array(3).fill('server-stalled'), ...Array(2).fill('too-many-failed-logins')]);
+    });
+
+    it('is told of no more than before, where it leads to what nobody may reach', async () => {
+      const tenant = target(5_432);
+      where = [own];
+      await loginAt(rebinding(), tenant, { letInAt: own });
+      where = ['10.0.0.5'];
+      const told = await fault(rebinding().through(tenant, never, async () => {}));
+      expect(told).toMatchObject({ code: 'server-unreachable' });
+      expect(told.message).not.toContain('10.0.0.5');
+    });
+  });
+
+  it('believes nobody who was let in at an address that was not to be dialled', async () => {
+    const where = ['93.184.216.34'];
+    const far = doorkeeper(undefined, { lookup: async () => where });
+    const tenant = target(5_432);
+    await loginAt(far, tenant, { letInAt: '93.184.216.35' });
+    where[0] = '93.184.216.35';
+    expect(await loginAt(far, tenant, {})).toMatchObject({ isKnown: false });
+  });
+
+  it('counts a password that was sent and whose answer nobody has waited for', async () => {
+    const far = doorkeeper(undefined, { lookup: async () => ['93.184.216.34'] });
+    const codes: string[] = [];
+    for (let guess = 0; guess < 4; guess += 1) codes.push((await loginAt(far, target(5_432), {})).code);
+    expect(codes).toEqual([...Array(3).fill('server-stalled'), 'too-many-failed-logins']);
+  });
+
+  it('counts a server by one name, however its address is written and whichever of the loopback interface it is', async () => {
+    const customers = {
+      networks: new Networks([
+        ['127.0.0.0', 8],
+        ['::1', 128],
+        ['fd12::', 16],
+      ]),
+      minTls: 'disable',
+    } as const;
+    for (const hosts of [
+      ['fd12::5', 'fd12:0::5', 'FD12:0:0:0:0:0:0:5', 'fd12::0.0.0.5'],
+      ['93.184.216.34', '::ffff:93.184.216.34', '64:ff9b::5db8:d822', '::ffff:5db8:d822'],
+      ['127.0.0.1', '127.0.0.2', '::1', '::ffff:127.0.0.1'],
+    ]) {
+      const codes: string[] = [];
+      for (const host of hosts) {
+        codes.push((await loginAt(doorkeeper(undefined, { customers }), target(5_432, { host }), {})).code);
+      }
+      expect([hosts, codes]).toEqual([hosts, [...Array(3).fill('server-stalled'), 'too-many-failed-logins']]);
+    }
+  });
+
+  it('takes its place among the log-ins that may fail no longer than until it is let in', async () => {
+    const far = doorkeeper(undefined, { lookup: async () => ['93.184.216.34'] });
+    let end: () => void = () => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const running = Array.from({ length: 3 }, () =>
+      far.through(target(5_432), never, async ({ onLogin }) => {
+        onLogin?.({ is: 'asked' });
+        onLogin?.({ is: 'let-in', address: '93.184.216.34' });
+        await ended;
+      }),
+    );
+    await eventually(async () => expect(await dataSource.query('select from refused_login')).toEqual([]), {
+      withinMs: 20_000,
+    });
+    end();
+    await Promise.all(running);
+  });
+
+  it('tells nobody where the services of the deployment are', async () => {
+    const networks = new Networks([['10.0.0.0', 8]]);
+    const ownServices = [{ host: '10.0.0.9', port: 5_432 }];
+    const own = door(undefined, { customers: { networks, minTls: 'disable' }, ownServices });
+    for (const host of ['10.0.0.9', '::ffff:10.0.0.9']) {
+      const told = await fault(own.describe(target(5_432, { host }), never));
+      expect(told).toMatchObject({
+        code: 'server-unreachable',
+        message: expect.stringContaining('No database server'),
+      });
+    }
+    expect(lines.join()).toContain('The instance is at 10.0.0.9:5432');
+  });
+
+  it('remembers of a name no more addresses than there is room for', async () => {
+    const tenant = target(5_432);
+    const where = [''];
+    const far = doorkeeper(undefined, { lookup: async () => where });
+    for (let at = 1; at <= 70; at += 1) {
+      where[0] = `93.184.216.${at}`;
+      await loginAt(far, tenant, { letInAt: `93.184.216.${at}` });
+    }
+    expect(await dataSource.query('select from server_login')).toHaveLength(64);
+    expect(await loginAt(far, tenant, { letInAt: '93.184.216.70' })).toMatchObject({ isKnown: true });
   });
 });

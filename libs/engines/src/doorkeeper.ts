@@ -4,8 +4,9 @@
  * through, for whoever has the server to himself.
  */
 import { type Endpoint, type EngineFacts, messageOf } from '@strongroom/contracts';
-import type { Logger, LoginPlace, ServerLogins } from '@strongroom/runtime';
-import type { EngineTarget, EngineWithoutBackups, ServerDescription, ServerTest } from './engine.js';
+import type { Logger, LoginOf, LoginPlace, ServerLogins } from '@strongroom/runtime';
+import { kindOfAddress, plainAddress } from '@strongroom/runtime/light';
+import type { EngineTarget, EngineWithoutBackups, Login, ServerDescription, ServerTest } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 import type { EngineFor } from './engines.js';
 import type { Guests } from './guests.js';
@@ -22,8 +23,6 @@ export interface DoorkeeperParts {
   logins: Pick<ServerLogins, 'wasLetIn' | 'letIn' | 'take' | 'giveBack'>;
   log: Logger;
 }
-
-type LoginOutcome = 'let-in' | 'refused' | 'neither';
 
 /** How long the name of a host may take to be looked up. */
 const lookUpMs = 10_000;
@@ -48,35 +47,61 @@ export class Doorkeeper {
     target: EngineTarget,
     signal: AbortSignal,
     work: (target: EngineTarget) => Promise<T>,
-    becameOf: (result: T) => LoginOutcome = () => 'let-in',
+    /** Default: none was, where there is a result. */
+    wasRefused: (result: T) => boolean = () => false,
   ): Promise<T> {
     const { endpoint, instanceId } = target;
     const login = { instanceId, host: endpoint.host, port: endpoint.port, user: endpoint.user };
-    const isKnown = await this.remembered('whether a server is known', () => this.parts.logins.wasLetIn(login), false);
-    const addresses = await this.addressesOf({ ...target, isKnown }, signal);
-    const place = await this.placeFor(target, isKnown, addresses);
-    let became: LoginOutcome = 'neither';
+    const addresses = await this.addressesOf(target, signal);
+    const servers = [...new Set(addresses.map(serverAt))];
+    const isKnown = await this.remembered(
+      'whether a server is known',
+      () => this.parts.logins.wasLetIn(login, servers),
+      false,
+    );
+    const place = await this.placeFor(target, isKnown, servers);
+    let isTried = false;
+    const letIn = new Map<string, Promise<void>>();
+    const onLogin = (told: Login) => {
+      if (told.is === 'asked') isTried = true;
+      // The process that tells it reads a stranger's bytes. It was to dial these addresses and no others.
+      else if (addresses.some((each) => plainAddress(each) === told.address)) {
+        const server = serverAt(told.address);
+        if (!letIn.has(server)) letIn.set(server, this.letIn(login, server, place));
+      }
+    };
     try {
-      const result = await work({ ...target, addresses, isKnown });
-      became = becameOf(result);
+      const result = await work({ ...target, addresses, isKnown, onLogin });
+      isTried ||= wasRefused(result);
       return result;
     } catch (error) {
-      if (isRefusal(error)) became = 'refused';
+      isTried ||= isRefusal(error);
       if (!isKnown)
         this.parts.log.info({ err: error, instance: instanceId }, 'a server that never let the instance in');
       throw error;
     } finally {
-      if (became !== 'refused') await this.remembered('a log-in', () => this.parts.logins.giveBack(place), undefined);
-      if (became === 'let-in') await this.remembered('who was let in', () => this.parts.logins.letIn(login), undefined);
+      await Promise.all(letIn.values());
+      // Whoever sends a password and does not wait for the answer has tried it all the same.
+      if (!isTried) await this.giveBack(place);
     }
   }
 
-  /** What became of the log-ins of a test. What is told coarsely is told to the operator as it was. */
-  outcomeOf({ instanceId }: EngineTarget, { server, tried }: ServerTest): LoginOutcome {
-    if (server) return 'let-in';
+  /** Whether a test was refused. What is told of it coarsely is told to the operator as it was. */
+  wasRefused({ instanceId }: EngineTarget, { server, tried }: ServerTest): boolean {
+    if (server) return false;
     const [fault] = tried.flatMap((step) => step.fault ?? []);
     this.parts.log.info({ err: fault, instance: instanceId }, 'a server let nobody in when its connection was tested');
-    return tried.some((step) => isRefusal(step.fault)) ? 'refused' : 'neither';
+    return tried.some((step) => isRefusal(step.fault));
+  }
+
+  /** It is known at once, and not when the work has ended: a backup may go on for hours after that. */
+  private async letIn(login: LoginOf, server: string, place: LoginPlace): Promise<void> {
+    await this.giveBack(place);
+    await this.remembered('who was let in', () => this.parts.logins.letIn(login, server), undefined);
+  }
+
+  private async giveBack(place: LoginPlace): Promise<void> {
+    await this.remembered('a log-in', () => this.parts.logins.giveBack(place), undefined);
   }
 
   private async addressesOf(target: EngineTarget, signal: AbortSignal): Promise<string[]> {
@@ -95,17 +120,12 @@ export class Doorkeeper {
   private async placeFor(
     { endpoint: { host, port }, instanceId, accountId }: EngineTarget,
     isKnown: boolean,
-    addresses: readonly string[],
+    servers: readonly string[],
   ): Promise<LoginPlace> {
+    const counted = isKnown ? [`instance ${instanceId}`] : servers.map((server) => `${server} ${port}`);
     const place = await this.remembered<LoginPlace | undefined>(
       'the log-ins that failed',
-      () =>
-        isKnown
-          ? this.parts.logins.take([`instance ${instanceId}`])
-          : this.parts.logins.take(
-              addresses.map((address) => `${address} ${port}`),
-              accountId,
-            ),
+      () => this.parts.logins.take(counted, isKnown ? { isKnown } : { accountId }),
       [],
     );
     if (place) return place;
@@ -154,7 +174,7 @@ class GuardedEngine implements EngineWithoutBackups {
         target,
         endingWithin(withinMs, signal),
         (allowed) => this.engine.test(allowed, within),
-        (tested) => this.door.outcomeOf(target, tested),
+        (tested) => this.door.wasRefused(target, tested),
       );
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error;
@@ -189,6 +209,11 @@ class GuardedEngine implements EngineWithoutBackups {
   serve(folder: string, guests?: Guests): ServerHost {
     return this.engine.serve(folder, guests);
   }
+}
+
+/** What log-ins are counted by: one name for an address, however it is written. All of the loopback interface is one machine. */
+function serverAt(address: string): string {
+  return kindOfAddress(address) === 'loopback' ? '127.0.0.1' : plainAddress(address);
 }
 
 function isRefusal(error: unknown): boolean {

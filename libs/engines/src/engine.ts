@@ -23,11 +23,16 @@ export interface EngineTarget {
   /** Where the server is dialled, and nowhere else. `Doorkeeper` sets it. Default: wherever its host's name leads. */
   addresses?: readonly string[] | undefined;
   /**
-   * Whether the server has let the instance in before. Where it has not, what the network says of its host is told in one
-   * sentence, whatever it was. `Doorkeeper` sets it. Default: it has.
+   * Whether the instance was let in at each of these addresses before. Where it was not, what the network says of its host is told in
+   * one sentence, whatever it was. `Doorkeeper` sets it. Default: it was.
    */
   isKnown?: boolean | undefined;
+  /** Is told of each log-in how far it has come. `Doorkeeper` sets it. */
+  onLogin?: ((login: Login) => void) | undefined;
 }
+
+/** `asked`: what proves the password has been sent, and the server may refuse it. `let-in`: it has not, at this address. */
+export type Login = { is: 'asked' } | { is: 'let-in'; address: string };
 
 /** Whether something can be done; the reason is sentences for people, and says what to change. */
 export type Possibility = { isPossible: true } | { isPossible: false; why: string };

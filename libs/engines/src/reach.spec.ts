@@ -60,6 +60,14 @@ describe('an instance', () => {
     '::ffff:127.0.0.1',
     '::ffff:a00:5',
     '64:ff9b::7f00:1',
+    '::127.0.0.1',
+    '2002:a9fe:a9fe::1',
+    '2001:0:1:2:3:4:5601:5601',
+    'fe80::1%eth0',
+    '255.255.255.255',
+    '100.64.0.1',
+    '100.100.100.200',
+    'fd00:ec2::254',
     'inner.example.com',
     'here.example.com',
     'mapped.example.com',
@@ -116,6 +124,70 @@ describe('an instance', () => {
     ] as const) {
       expect(await own.addressesOf(at(host, { port }), never)).toEqual([host]);
     }
+  });
+
+  it('never leads to a service of the deployment by another way of writing its IPv6 address', async () => {
+    const networks = new Networks([['fd12::', 16]]);
+    const own = reach({ customers: { networks }, ownServices: [{ host: 'fd12::5', port: 5432 }] });
+    for (const host of [
+      'fd12::5',
+      'FD12::5',
+      'fd12:0:0::5',
+      'fd12:0000:0:0:0:0:0:0005',
+      'fd12::5%eth0',
+      'fd12::0.0.0.5',
+    ]) {
+      await expect(own.addressesOf(at(host), never)).rejects.toMatchObject({ code: 'server-not-allowed' });
+    }
+  });
+
+  it('never leads to a database of the deployment on the loopback interface that the services reach by its socket', async () => {
+    const customers = { networks: new Networks([['127.0.0.0', 8]]) };
+    const own = reach({ customers, ownServices: [{ host: '/var/run/postgresql', port: 5432 }] });
+    await expect(own.addressesOf(at('127.0.0.1'), never)).rejects.toMatchObject({ code: 'server-not-allowed' });
+    expect(await own.addressesOf(at('127.0.0.1', { port: 5433 }), never)).toHaveLength(1);
+  });
+
+  it('never leads to a service of the deployment that has moved, at its former address or at its new one', async () => {
+    let where = ['93.184.216.34'];
+    const lookup = async (host: string) => (host === 'database' ? where : ['93.184.216.35']);
+    const own = reach({ lookup, ownServices: [{ host: 'database', port: 5432 }] });
+    expect(await own.addressesOf(at('moved.example.com'), never)).toEqual(['93.184.216.35']);
+    where = ['93.184.216.35'];
+    for (const host of ['moved.example.com', 'database', '93.184.216.34']) {
+      await expect(own.addressesOf(at(host), never)).rejects.toMatchObject({ code: 'server-not-allowed' });
+    }
+  });
+
+  it('leads nowhere while nobody can say where a service of the deployment is', async () => {
+    let code: string | undefined = 'EAI_AGAIN';
+    const lookup = async (host: string) => {
+      if (host === 'database' && code) throw Object.assign(new Error(`getaddrinfo ${code} database`), { code });
+      return ['93.184.216.34'];
+    };
+    const own = reach({ lookup, ownServices: [{ host: 'database', port: 5432 }] });
+    await expect(own.addressesOf(at('db.example.com'), never)).rejects.toThrow('EAI_AGAIN');
+    expect(await own.addressesOf(at('db.example.com', { port: 5433 }), never)).toHaveLength(1);
+    // Nobody is at a name that has no address.
+    code = 'ENOTFOUND';
+    expect(await own.addressesOf(at('db.example.com'), never)).toHaveLength(1);
+    code = undefined;
+    await expect(own.addressesOf(at('db.example.com'), never)).rejects.toMatchObject({ code: 'server-not-allowed' });
+    // Once it was found somewhere, it counts as there.
+    code = 'EAI_AGAIN';
+    await expect(own.addressesOf(at('db.example.com'), never)).rejects.toMatchObject({ code: 'server-not-allowed' });
+  });
+
+  it('leads to few of the addresses that its name has, all of which are judged', async () => {
+    const many = Array.from({ length: 4_000 }, (_, at) => `93.184.${at >> 8}.${at & 255}`);
+    const lookup = async (host: string) => (host === 'many.example.com' ? many : [...many, '10.0.0.5']);
+    expect(await reach({ lookup }).addressesOf(at('many.example.com'), never)).toEqual(many.slice(0, 16));
+    await expect(reach({ lookup }).addressesOf(at('mixed.example.com'), never)).rejects.toThrow('10.0.0.5');
+  });
+
+  it('leads nowhere by a name without an address', async () => {
+    const asked = reach({ lookup: async () => [] }).addressesOf(at('empty.example.com'), never);
+    await expect(asked).rejects.toThrow('has no address');
   });
 
   it('has its name looked up once, and leads nowhere else afterwards', async () => {

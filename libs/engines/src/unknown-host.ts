@@ -1,12 +1,11 @@
 /**
  * What is told of a host that has never let the instance in: that it was not reached, in the same words whether nothing listens there,
- * something else does, or its name leads where nobody may go. So an instance is no way to look around in networks. The operator's log
- * has what it was.
+ * something else does, or it is where nobody may go. So an instance is no way to look around in networks. The operator's log has what it
+ * was.
  */
-import { isIP } from 'node:net';
-import { messageOf } from '@strongroom/contracts';
 import type { EngineTarget } from './engine.js';
 import { EngineFault, type EngineFaultCode } from './engine-fault.js';
+import { NotAllowedFault } from './reach.js';
 
 type Target = Pick<EngineTarget, 'endpoint' | 'isKnown'>;
 
@@ -22,24 +21,20 @@ export function asTold(fault: EngineFault, target: Target, hasSpoken: boolean): 
   return coarse(target, fault);
 }
 
-/** The fault of a host whose name leads nowhere, or nowhere where instances may lead. */
+/**
+ * The fault of a host that is not dialled. Where a name leads is told to nobody: who has its name server may point it at a name of ours,
+ * whether the host was known before or not.
+ */
 export function notReached(target: Target, error: unknown): EngineFault {
-  const { host } = target.endpoint;
-  const isName = isIP(host.replace(/^\[|\]$|%.*$/g, '')) === 0;
-  if (error instanceof EngineFault) {
-    // What an address is everybody knows. Where a name leads is not for everybody.
-    return target.isKnown === false && isName && /which leads to/.test(error.message) ? coarse(target, error) : error;
-  }
-  if (target.isKnown === false) return coarse(target, error);
-  const told = `The server can't be reached: ${messageOf(error)}. See that the name of the host is written right, and that the name servers of this deployment know it.`;
-  return new EngineFault('server-unreachable', told, { cause: error });
+  const isTold = error instanceof NotAllowedFault ? error.isPlain : error instanceof EngineFault;
+  return error instanceof EngineFault && isTold ? error : coarse(target, error);
 }
 
 function coarse({ endpoint: { host, port } }: Target, cause: unknown): EngineFault {
   const where = host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]:${port}` : `${host}:${port}`;
   return new EngineFault(
     'server-unreachable',
-    `No database server was reached at ${where}. See that host and port are right, that the server is up, and that its network lets this deployment in. The operator must allow a private network by STRONGROOM_CUSTOMER_NETWORKS, and finds in the log what exactly went wrong. More is told here once the server has let the instance in.`,
+    `No database server was reached at ${where}. See that host and port are right, that the server is up, and that its network lets this deployment in. The operator must allow a private network by STRONGROOM_CUSTOMER_NETWORKS, and finds in the log what exactly went wrong. More is told here once the server at this address has let the instance in.`,
     { cause },
   );
 }

@@ -2,5 +2,6 @@
 export { type ConnectOptions, connectFeed, groupOf } from './connect-feed.js';
 export { FeedContext } from './feed-context.js';
 export { jobNews } from './job-news.js';
+export { kafkaClient } from './kafka/kafka-client.js';
 export { LedgerIdentity } from './ledger-identity.js';
 export { unhandledEvents } from './unhandled-events.js';

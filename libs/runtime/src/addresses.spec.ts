@@ -31,6 +31,13 @@ describe('an address', () => {
     ['169.254.169.254', 'never'],
     ['168.63.129.16', 'never'],
     ['fd00:ec2::254', 'never'],
+    ['fd00:ec2::23', 'never'],
+    ['fd20:ce::254', 'never'],
+    ['fe80::a9fe:a9fe%eth0', 'never'],
+    ['169.254.170.23', 'never'],
+    ['100.100.100.200', 'never'],
+    ['192.0.0.192', 'never'],
+    ['::ffff:100.100.100.200', 'never'],
     // What stands for another address is of its kind.
     ['::ffff:127.0.0.1', 'loopback'],
     ['::ffff:7f00:1', 'loopback'],
@@ -55,16 +62,18 @@ describe('an address', () => {
     expect(['::ffff:10.0.0.5', '10.0.0.5', '64:ff9b::a00:5', '::ffff:a00:5'].map(plainAddress)).toEqual(
       Array(4).fill('10.0.0.5'),
     );
+    const written = ['fd12::5', 'FD12:0::5', 'fd12:0000:0:0:0:0:0:0005', 'fd12::5%eth0', 'fd12::0.0.0.5'];
+    expect(written.map(plainAddress)).toEqual(Array(5).fill('fd12::5'));
     expect(() => plainAddress('db.example.com')).toThrow('no IP address');
   });
 });
 
 describe('the name of a host', () => {
-  it.each(['127.0.0.1', '::1', '[::1]', 'localhost', 'LOCALHOST', 'a.localhost', '127.8.8.8', '::ffff:127.0.0.1'])(
+  it.each(['127.0.0.1', '::1', '[::1]', 'localhost', 'LOCALHOST', '127.8.8.8', '::ffff:127.0.0.1'])(
     '%s is this machine',
     (host) => expect(isLoopbackHost(host)).toBe(true),
   );
-  it.each(['db', '10.0.0.1', '0.0.0.0', 'localhost.example.com', '', '127.0.0.1.example.com', '::'])(
+  it.each(['db', 'a.localhost', '10.0.0.1', '0.0.0.0', 'localhost.example.com', '', '127.0.0.1.example.com', '::'])(
     '%s may be another',
     (host) => expect(isLoopbackHost(host)).toBe(false),
   );

@@ -2,7 +2,7 @@
  * Kinds of addresses, and lists of networks. An IPv6 address that stands for an IPv4 address is of the kind of that one, so that no
  * way of writing leads past a rule.
  */
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net';
 
 /** Whose an address is. `never` is nobody's, or that of a cloud's own service, which hands out credentials. */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'link-local' | 'never';
@@ -21,12 +21,19 @@ const kinds: readonly (readonly [AddressKind, readonly Network[]])[] = [
       ['::', 128],
       ['ff00::', 8],
       ['100::', 64],
-      // The services of clouds for their own machines.
+      // The services of clouds for their own machines: AWS, Azure, Alibaba, Tencent, Scaleway, Oracle, Google and OpenStack.
       ['169.254.169.254', 32],
-      ['169.254.170.2', 32],
+      ['169.254.170.0', 24],
       ['168.63.129.16', 32],
       ['100.100.100.200', 32],
-      ['fd00:ec2::254', 128],
+      ['169.254.0.23', 32],
+      ['169.254.42.42', 32],
+      ['192.0.0.192', 32],
+      ['fd00:ec2::', 64],
+      ['fd20:ce::254', 128],
+      ['fd00:42::42', 128],
+      ['fd00:c1::a9fe:a9fe', 128],
+      ['fe80::a9fe:a9fe', 128],
     ],
   ],
   [
@@ -79,7 +86,7 @@ export function kindOfAddress(address: string): AddressKind {
   return lists.find(([, list]) => list.check(plain, familyOf(plain)))?.[0] ?? 'public';
 }
 
-/** The address without its zone; an IPv6 address that stands for one of IPv4 as that one. */
+/** The address without its zone and in its one form; an IPv6 address that stands for one of IPv4 as that one. */
 export function plainAddress(address: string): string {
   const [unzoned = ''] = address.split('%');
   if (isIP(unzoned) === 0) throw new TypeError(`${JSON.stringify(address)} is no IP address`);
@@ -88,7 +95,7 @@ export function plainAddress(address: string): string {
   // These two are addresses of IPv6 in their own right.
   if (groups.slice(0, 7).every((group) => group === 0) && (groups[7] ?? 0) <= 1) return groups[7] === 1 ? '::1' : '::';
   const found = embeddings.find(({ list }) => list.check(unzoned, 'ipv6'));
-  if (!found) return unzoned;
+  if (!found) return new SocketAddress({ address: unzoned, family: 'ipv6' }).address;
   const pair = groups.slice(found.group, found.group + 2).map((group) => (found.isInverted ? group ^ 0xffff : group));
   return pair.flatMap((group) => [group >> 8, group & 0xff]).join('.');
 }
@@ -97,7 +104,8 @@ export function plainAddress(address: string): string {
 export function isLoopbackHost(host: string): boolean {
   const name = host.replace(/^\[(.*)\]$/, '$1').toLowerCase();
   if (isIP(name.split('%')[0] ?? '') !== 0) return kindOfAddress(name) === 'loopback';
-  return name === 'localhost' || name.endsWith('.localhost');
+  // A name below it is looked up like any other, and may lead anywhere.
+  return name === 'localhost';
 }
 
 /** A list of networks in the form `10.1.0.0/16`. */

@@ -3,12 +3,13 @@
  * be, and never shows the value of a secret.
  */
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
-import { Networks } from './addresses.js';
+import { isLoopbackHost, Networks } from './addresses.js';
 import type { TrustedProxies } from './client-address.js';
-import { placeOfDatabase, whyNotVerified } from './database-url.js';
+import { whyNotVerified } from './database-url.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
-import { type KafkaSecurity, kafkaSecurityOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
+import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
+import { type OwnService, ownServicesOf } from './own-services.js';
 import * as audit from './settings/audit.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
@@ -26,6 +27,7 @@ import * as work from './settings/work.js';
 
 export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
+export type { OwnService } from './own-services.js';
 export type { MinimumRetention } from './settings/deletion.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
@@ -36,7 +38,7 @@ export { settings } from './settings/settings.js';
 export type { FailedLogins, TlsMode } from './settings/transport.js';
 export { noCopiesTo } from './settings/vaults.js';
 
-export type FeedConfig = { kind: 'kafka'; brokers: string[]; security?: KafkaSecurity } | { kind: 'embedded' };
+export type FeedConfig = KafkaFeed | { kind: 'embedded' };
 
 /** How the audit is kept, and where it is written besides. */
 export interface AuditConfig {
@@ -68,12 +70,6 @@ export interface CustomerConfig {
   /** Undefined: `require`, and `disable` on the loopback interface. */
   minTls?: transport.TlsMode;
   failedLogins: transport.FailedLogins;
-}
-
-/** The services of the deployment itself, which no instance leads to. */
-export interface OwnService {
-  host: string;
-  port: number;
 }
 
 /** The certificate and the key that clients see. They change where they come from files. */
@@ -198,7 +194,11 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     ...problemsOfDatabase(given),
     ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
     ...(app === 'api'
-      ? [...problemsOfPair(given, transport.tlsCertificate, transport.tlsKey), ...problemsOfIdentity(given, roles)]
+      ? [
+          ...problemsOfPair(given, transport.tlsCertificate, transport.tlsKey),
+          ...problemsOfIdentity(given, roles),
+          ...problemsOfSyslog(given),
+        ]
       : []),
   ]);
   const vaults = given.value(regions.vaults);
@@ -360,6 +360,14 @@ function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
   return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
 }
 
+function problemsOfSyslog(given: GivenSettings): ConfigProblem[] {
+  const syslog = given.valueIfSet(audit.auditSyslog);
+  const isAllowed = given.valueIfSet(transport.allowPlaintext)?.has('syslog') ?? false;
+  if (!syslog || isLoopbackHost(syslog.host) || isAllowed) return [];
+  const problem = `leads to ${syslog.host}, and the audit would go there in clear; send it to a syslog on this machine that forwards it by TLS, or set ${transport.allowPlaintext.name} to syslog`;
+  return [{ variable: audit.auditSyslog.name, problem }];
+}
+
 function httpTlsOf(given: GivenSettings): HttpTls | undefined {
   const certificate = given.valueIfSet(transport.tlsCertificate);
   const key = given.valueIfSet(transport.tlsKey);
@@ -382,24 +390,18 @@ function customersOf(given: GivenSettings): CustomerConfig {
   };
 }
 
-function ownServicesOf(given: GivenSettings, privateHttp?: OwnService): OwnService[] {
-  const keystone = given.valueIfSet(identity.keystoneUrl);
-  const brokers = given.value(ledgerAndFeed.feed) === 'kafka' ? (given.valueIfSet(ledgerAndFeed.brokers) ?? []) : [];
-  const http = { host: given.value(service.httpHost), port: given.value(service.httpPort) };
-  return [
-    placeOfDatabase(given.value(ledgerAndFeed.databaseUrl)),
-    ...brokers.map((broker) => ({ host: broker.replace(/:\d+$/, ''), port: Number(/\d+$/.exec(broker)?.[0]) })),
-    ...(keystone
-      ? [{ host: keystone.hostname, port: Number(keystone.port || (keystone.protocol === 'https:' ? 443 : 80)) }]
-      : []),
-    ...[http, ...(privateHttp ? [privateHttp] : [])].filter(({ port }) => port !== 0),
-  ];
+function feedOf(given: GivenSettings): FeedConfig {
+  return given.value(ledgerAndFeed.feed) === 'kafka' ? kafkaFeedOf(given) : { kind: 'embedded' };
 }
 
-function feedOf(given: GivenSettings): FeedConfig {
-  if (given.value(ledgerAndFeed.feed) !== 'kafka') return { kind: 'embedded' };
-  const security = kafkaSecurityOf(given);
-  return { kind: 'kafka', brokers: given.valueIfSet(ledgerAndFeed.brokers) ?? [], ...(security && { security }) };
+/** The way to Kafka alone, as a service would take it from the environment. @throws {ConfigFault} */
+export function loadKafkaConfig(env: NodeJS.ProcessEnv): KafkaFeed {
+  const ofKafka = settings.filter(({ name }) => name.startsWith('KAFKA_') || name === transport.allowPlaintext.name);
+  const app = 'replicator';
+  const given = new GivenSettings(app, env, ofKafka);
+  refuse(app, given.problems);
+  refuse(app, problemsOfKafka(given));
+  return kafkaFeedOf(given);
 }
 
 function auditOf(given: GivenSettings): AuditConfig {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigFault, loadConfig } from './config.js';
+import { ConfigFault, loadConfig, loadKafkaConfig } from './config.js';
 
 /** A certificate of nobody. */
 const certificate = [
@@ -154,5 +154,25 @@ describe('the way to Kafka', () => {
 
   it('counts for nothing with the embedded feed', () => {
     expect(feedOf({ STRONGROOM_FEED: 'embedded', ...sasl })).toEqual({ kind: 'embedded' });
+  });
+});
+
+describe('a Kafka without TLS', () => {
+  it('is reached on this machine alone, wherever it says that its brokers are, unless that is switched off', () => {
+    const here = { KAFKA_BROKERS: 'localhost:9092', STRONGROOM_ALLOW_PLAINTEXT: '' };
+    expect(feedOf(here)).toEqual({ kind: 'kafka', brokers: ['localhost:9092'], staysHere: true });
+    expect(feedOf({ ...here, KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', ...sasl })).toMatchObject({ staysHere: true });
+    expect(feedOf({ ...here, KAFKA_SECURITY_PROTOCOL: 'SSL' })).not.toHaveProperty('staysHere');
+    expect(feedOf({ ...here, STRONGROOM_ALLOW_PLAINTEXT: 'kafka' })).not.toHaveProperty('staysHere');
+  });
+});
+
+describe('the way to Kafka alone', () => {
+  it('is that of a service with the same settings, and asks for nothing else', () => {
+    const { STRONGROOM_DATABASE_URL: _, STRONGROOM_VAULTS: __, ...alone } = environment;
+    const secured = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SSL_CA: certificate, ...sasl };
+    expect(loadKafkaConfig({ ...alone, ...secured })).toEqual(feedOf(secured));
+    expect(() => loadKafkaConfig({ KAFKA_BROKERS: 'kafka-1:9092' })).toThrow('STRONGROOM_ALLOW_PLAINTEXT');
+    expect(() => loadKafkaConfig({ KAFKA_BROKERS: 'kafka-1' })).toThrow('like kafka-1:9092');
   });
 });

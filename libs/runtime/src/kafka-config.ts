@@ -7,6 +7,14 @@ import { brokers } from './settings/ledger-and-feed.js';
 import type { Setting } from './settings/setting.js';
 import { allowPlaintext } from './settings/transport.js';
 
+export interface KafkaFeed {
+  kind: 'kafka';
+  brokers: string[];
+  security?: KafkaSecurity;
+  /** Whether no connection may leave this machine: none has TLS, and nobody has allowed that. Default: any may. */
+  staysHere?: boolean;
+}
+
 /** What is absent is not used. */
 export interface KafkaSecurity {
   /** Each in PEM. */
@@ -85,7 +93,18 @@ function problemsOfPlaintext(given: GivenSettings, protocol: string): ConfigProb
   return [{ variable: kafka.securityProtocol.name, problem }];
 }
 
-export function kafkaSecurityOf(given: GivenSettings): KafkaSecurity | undefined {
+export function kafkaFeedOf(given: GivenSettings): KafkaFeed {
+  const security = kafkaSecurityOf(given);
+  const mayLeave = security?.tls !== undefined || (given.valueIfSet(allowPlaintext)?.has('kafka') ?? false);
+  return {
+    kind: 'kafka',
+    brokers: given.valueIfSet(brokers) ?? [],
+    ...(security && { security }),
+    ...(!mayLeave && { staysHere: true }),
+  };
+}
+
+function kafkaSecurityOf(given: GivenSettings): KafkaSecurity | undefined {
   const protocol = given.value(kafka.securityProtocol);
   if (protocol === 'PLAINTEXT') return undefined;
   const ca = given.valueIfSet(kafka.sslCa);

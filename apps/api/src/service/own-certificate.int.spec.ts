@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getHealthLive, getSchedules, pathOf } from '@strongroom/contracts';
 import { CertificateAuthority, type Certified } from '../../../../test/services/certificates.js';
@@ -71,6 +72,15 @@ describe('the API with a certificate of its own', () => {
       plainRequest(`${url}/health/live`, resolve).once('error', reject).end();
     });
     await expect(inClear).rejects.toThrow();
+  });
+
+  it.each(['TLSv1', 'TLSv1.1'] as const)('does not speak %s', async (version) => {
+    const { hostname: host, port } = new URL(gateway.url);
+    const old = { minVersion: version, maxVersion: version, ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    const socket = connect({ host, port: Number(port), ca: authority.certificate, ...old });
+    const [error] = await once(socket, 'error');
+    expect(error).toMatchObject({ code: expect.stringContaining('PROTOCOL_VERSION') });
+    socket.destroy();
   });
 
   it('shows a renewed certificate without a new start, and none that is not whole', async () => {

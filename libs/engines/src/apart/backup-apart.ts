@@ -6,7 +6,7 @@ import type { OpenedBackup } from '../open-backup.js';
 import { outcome } from '../outcome.js';
 import { type ApartOptions, EngineChild } from './engine-child.js';
 import { type Frame, readFrames } from './frames.js';
-import { begun, mostBytes, objectName, result, sealed, types } from './messages.js';
+import { begun, login, mostBytes, objectName, result, sealed, types } from './messages.js';
 
 export type TakeOptions = BackupOptions & { parent?: OpenedBackup | undefined };
 
@@ -14,6 +14,7 @@ export class BackupApart {
   private readonly child: EngineChild;
   private readonly begun = outcome<{ estimatedBytes: number | null }>();
   private readonly result = outcome<EngineResult>();
+  private onLogin: EngineTarget['onLogin'];
 
   constructor(
     options: ApartOptions,
@@ -35,13 +36,15 @@ export class BackupApart {
 
   async begin(datastoreType: DatastoreType, target: EngineTarget): Promise<EngineBackup> {
     const { backupId, parent } = this.asked;
+    this.onLogin = target.onLogin;
     await this.child.begin({ is: 'backup', datastoreType, target, backupId, parent: parent ? sealed(parent) : null });
     const { estimatedBytes } = await this.begun.promise;
     return { objects: this.objects(), estimatedBytes, result: this.result.promise };
   }
 
   private told(type: string, text: string): void {
-    if (type === types.begun) this.begun.resolve(begun.parse(JSON.parse(text)));
+    if (type === types.login) this.onLogin?.(login.parse(JSON.parse(text)));
+    else if (type === types.begun) this.begun.resolve(begun.parse(JSON.parse(text)));
     else if (type === types.result) this.result.resolve(result.parse(JSON.parse(text)));
     else throw new Error(`a message of type ${type}`);
   }

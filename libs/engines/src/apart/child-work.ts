@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { Login } from '../engine.js';
 import { wholeEngineFor } from '../engines.js';
 import { openedFrom, type SealedBackup } from '../open-backup.js';
 import { startWatchdog } from './child-watchdog.js';
@@ -56,7 +57,8 @@ async function perform(): Promise<void> {
 const opened = (sealed: SealedBackup, index: number) => openedFrom(sealed, (name) => owner.object(index, name));
 
 async function takeBackup({ datastoreType, target, backupId, parent }: BackupJob): Promise<void> {
-  const running = await wholeEngineFor(datastoreType).backup(target, {
+  const onLogin = (login: Login) => void messages.write(types.login, JSON.stringify(login));
+  const running = await wholeEngineFor(datastoreType).backup({ ...target, onLogin }, {
     backupId,
     signal: ending.signal,
     parent: parent ? opened(parent, 0) : undefined,

@@ -13,6 +13,7 @@ import { type Script, ScriptedServer } from '../../../../test/services/scripted-
 import * as protocol from '../../../../test/services/server-messages.js';
 import { openSockets } from '../../fixtures/open-sockets.js';
 import { manifestOfParent } from '../../fixtures/parent-manifest.js';
+import type { Login } from '../engine.js';
 import { IncrementalNotPossible } from '../engine-fault.js';
 import { openedFrom } from '../open-backup.js';
 import type { TakeOptions } from './backup-apart.js';
@@ -53,10 +54,12 @@ async function children(): Promise<string[]> {
 describe('a backup that is taken in a process of its own', () => {
   let server: ScriptedServer | undefined;
   let before: number;
+  let logins: Login[] = [];
   beforeEach(async () => {
     before = await openSockets();
   });
   afterEach(async () => {
+    logins = [];
     await server?.stop();
     await eventually(async () => expect(await children()).toEqual([]), { withinMs: 20_000 });
     await eventually(async () => expect(await openSockets()).toBeLessThanOrEqual(before), { withinMs: 20_000 });
@@ -71,7 +74,8 @@ describe('a backup that is taken in a process of its own', () => {
       database: 'postgres',
       tls: 'disable',
     } as const;
-    const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password: 'secret' };
+    const onLogin = (login: Login) => void logins.push(login);
+    const target = { instanceId: '6f1c2b0a-0000-4000-8000-000000000001', endpoint, password: 'secret', onLogin };
     const signal = new AbortController().signal;
     return new EnginesApart({ ...usual, ...options })
       .of('postgresql')
@@ -163,6 +167,25 @@ describe('a backup that is taken in a process of its own', () => {
       };
       await expect(read()).rejects.toMatchObject({ name: 'EngineFault', code: 'backup-aborted-by-server' });
       await expect(backup.result).rejects.toThrow('could not read');
+    },
+    limitMs,
+  );
+
+  it(
+    'tells how far its log-ins have come, also where they are refused',
+    async () => {
+      const asks = Buffer.concat([Buffer.from([0, 0, 0, 10]), Buffer.from('SCRAM-SHA-256\0\0')]);
+      const login: Script['login'] = (_, socket) => socket.write(protocol.message('R', asks)) || true;
+      const loginAnswer: Script['loginAnswer'] = (_, socket) => {
+        socket.end(protocol.error('28P01', 'password authentication failed'));
+        return true;
+      };
+      await expect(begin({ login, loginAnswer })).rejects.toMatchObject({ code: 'credentials-refused' });
+      expect(logins).toEqual([{ is: 'asked' }]);
+      logins = [];
+      await server?.stop();
+      await begin(sending(...start, protocol.archive('base.tar')));
+      expect(logins).toEqual([{ is: 'let-in', address: '127.0.0.1' }]);
     },
     limitMs,
   );

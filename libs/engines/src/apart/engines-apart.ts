@@ -4,11 +4,11 @@
  */
 import type { DatastoreType } from '@strongroom/contracts';
 import type { BackupTaker, Restorer } from '../open-backup.js';
+import { Turns } from '../turns.js';
 import { BackupApart } from './backup-apart.js';
 import { type ApartOptions, programOf } from './engine-child.js';
 import { canRunEngines } from './engine-user.js';
 import { restoreApart } from './restore-apart.js';
-import { Turns } from './turns.js';
 
 const usualRestores = 2;
 const nobody = { uid: 65_534, gid: 65_534 };

@@ -22,6 +22,8 @@ export const types = {
   /** Nothing else was to be told for a while. */
   alive: 'a',
   begun: 'b',
+  /** How far a log-in has come. */
+  login: 'l',
   result: 'r',
   /** So many bytes were written since the last time. */
   progress: 'p',
@@ -87,6 +89,10 @@ export function sealed({ manifest, sha256, region }: SealedBackup): SealedBackup
 export const job = z.discriminatedUnion('is', [backupJob, restoreJob]);
 export type Job = z.input<typeof job>;
 
+export const login = z.discriminatedUnion('is', [
+  z.object({ is: z.literal('asked') }),
+  z.object({ is: z.literal('let-in'), address: z.string().max(128) }),
+]);
 export const begun = z.object({ estimatedBytes: z.number().nullable() });
 export const result = z.object({ datastore, facts: engineFacts });
 export const restored = z.object({

@@ -5,6 +5,7 @@
  */
 import { isIPv4, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { plainAddress } from '@strongroom/runtime/light';
 import pg from 'pg';
 import { z } from 'zod';
 import type { EngineTarget } from '../engine.js';
@@ -12,7 +13,7 @@ import { EngineFault } from '../engine-fault.js';
 import { asTold } from '../unknown-host.js';
 import { dial } from './dial.js';
 import { MessageGate } from './message-gate.js';
-import { type AskedFor, mustBeSafe } from './safe-login.js';
+import { type AskedFor, mostIterations, mustBeSafe, mustBeWorth, unproven } from './safe-login.js';
 import { faultOfServer, triedAs } from './server-fault.js';
 import { parsed, violation } from './server-says.js';
 import { clipped, Notices, sqlStateOf } from './server-words.js';
@@ -107,7 +108,7 @@ export class ServerConnection {
     });
     const left = Math.max(leastMs, until - performance.now());
     const client = new pg.Client(clientConfig({ target, host, speaks, socket, connectMs: left }));
-    const login = guardPassword(client, endpoint);
+    const login = guardLogin(client, target);
     const connection = new ServerConnection(client, socket, target, speaks, answerMs);
     const stop = () => connection.destroy();
     signal.addEventListener('abort', stop, { once: true });
@@ -117,6 +118,9 @@ export class ServerConnection {
       const connecting = client.connect();
       if (endpoint.tls === 'disable') connection.guard(socket);
       await connecting;
+      if (login.owesProof) throw unproven();
+      const { remoteAddress } = socket;
+      if (remoteAddress !== undefined) target.onLogin?.({ is: 'let-in', address: plainAddress(remoteAddress) });
       return connection;
     } catch (error) {
       connection.destroy();
@@ -236,25 +240,35 @@ interface Wanted {
 }
 
 /**
- * Looks at each question for a password before `pg` does: these listeners are there first. What they throw ends the connection, also
- * when a server changes its mind after `pg` has been given the password.
- * @returns whether the server has asked
+ * Looks at each question of a login before `pg` does: these listeners are there first. What they throw ends the connection, also when a
+ * server changes its mind after `pg` has been given the password.
+ * @returns whether the server has asked, and whether it has not proved yet that it knows the password, as a server does that asks by
+ *   SCRAM. `pg` looks at that proof when it comes, and at nothing when it does not.
  */
-function guardPassword({ connection }: pg.Client, endpoint: EngineTarget['endpoint']): { isAsked: boolean } {
-  const login = { isAsked: false };
+function guardLogin({ connection }: pg.Client, { endpoint, onLogin }: EngineTarget) {
+  const login = { isAsked: false, owesProof: false };
   const asks = (asked: AskedFor) => {
     login.isAsked = true;
     mustBeSafe(endpoint, asked);
+    onLogin?.({ is: 'asked' });
   };
   connection.on('authenticationCleartextPassword', () => asks({ is: 'cleartext' }));
   connection.on('authenticationMD5Password', () => asks({ is: 'md5' }));
-  connection.on('authenticationSASL', (message: unknown) =>
-    asks({ is: 'sasl', mechanisms: sasl.parse(message).mechanisms }),
-  );
+  connection.on('authenticationSASL', (message: unknown) => {
+    asks({ is: 'sasl', mechanisms: sasl.parse(message).mechanisms });
+    login.owesProof = true;
+  });
+  connection.on('authenticationSASLContinue', (message: unknown) => {
+    mustBeWorth(endpoint, scram.parse(message).data);
+  });
+  connection.on('authenticationSASLFinal', () => {
+    login.owesProof = false;
+  });
   return login;
 }
 
 const sasl = z.looseObject({ mechanisms: z.array(z.string()) });
+const scram = z.looseObject({ data: z.string() });
 
 /** Every field that `pg` would otherwise take from PG* variables or from ~/.pgpass is given. */
 function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.ClientConfig & Record<string, unknown> {
@@ -272,6 +286,7 @@ function clientConfig({ target, host, speaks, socket, connectMs }: Wanted): pg.C
     // As a function: an empty password would be replaced by PGPASSWORD or by one of ~/.pgpass.
     password: () => target.password,
     enableChannelBinding: target.endpoint.tls !== 'disable',
+    scramMaxIterations: mostIterations,
     ssl: tlsOf(target, host),
     sslnegotiation: 'postgres',
     application_name: 'strongroom',

@@ -33,6 +33,40 @@ export function mustBeSafe(endpoint: Endpoint, asked: AskedFor): void {
   );
 }
 
+/** The least of RFC 7677, and what PostgreSQL has by default. */
+const leastIterations = 4_096;
+/** So many take a thread of ours for about a third of a second. */
+export const mostIterations = 1_000_000;
+
+/**
+ * What a login by SCRAM shows is worth as many guesses of the password as it has iterations, and the server names their number.
+ * @param said what the server says first, as RFC 5802 has it
+ * @throws {EngineFault} `server-not-trusted` when a stranger could guess too easily; `backup-not-permitted` when it is too much work
+ */
+export function mustBeWorth(endpoint: Endpoint, said: string): void {
+  // Of several, `pg` takes the last one. What is no number it refuses by itself.
+  const asked = said.split(',').filter((each) => each.startsWith('i='));
+  const iterations = Number(asked.at(-1)?.slice(2));
+  if (iterations > mostIterations) {
+    throw new EngineFault(
+      'backup-not-permitted',
+      `The server asks for ${iterations} iterations of SCRAM, and at most ${mostIterations} are made. Lower its scram_iterations, and set the password of the role again.`,
+    );
+  }
+  if (!(iterations < leastIterations) || isVerified(endpoint)) return;
+  throw refused(
+    `The server asks for ${iterations} iterations of SCRAM, and with tls "${endpoint.tls}" nobody knows whether it is the right one: the password would be easy to guess from the answer. ${verify(endpoint.tls)} Or set scram_iterations of the server to ${leastIterations} or more, and set the password of the role again.`,
+  );
+}
+
+/** A server that has asked by SCRAM and lets somebody in without its own proof. */
+export function unproven(): EngineFault {
+  return new EngineFault(
+    'server-not-trusted',
+    'What answers there asks for the password, and then does not prove that it knows it: it may not be the server.',
+  );
+}
+
 function verify(tls: Endpoint['tls']): string {
   const instead =
     tls === 'verify-ca' ? 'or the ca_certificate of its authority' : 'with the ca_certificate of its authority';

@@ -13,7 +13,7 @@ export function tlsOf({ endpoint, clientKey }: EngineTarget, host: string): fals
     rejectUnauthorized: tls !== 'require',
     ...(caCertificate && { ca: caCertificate }),
     ...(clientCertificate && { cert: clientCertificate, key: clientKey }),
-    // Without the host, Node would compare the certificate of a server that is named by its address with "localhost".
+    // By the host of the instance, whatever name the connection has for Node.
     ...(tls === 'verify-full' && { checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) }),
     ...(tls === 'verify-ca' && { checkServerIdentity: () => undefined }),
   };

@@ -13,7 +13,9 @@ import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka, OwnKafka } from '../../../../test/services/kafka.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 
-const ports = { tls: 0, withCertificate: 0, sasl: 0 };
+const ports = { tls: 0, withCertificate: 0, sasl: 0, away: 0 };
+/** An address of nobody (RFC 5737). */
+const elsewhere = '192.0.2.1';
 const [user, password] = ['strongroom', 'the-password-of-the-spec'];
 
 /** As a server of tokens would make it, but for the signature. */
@@ -83,7 +85,7 @@ describeWithKafka('a Kafka that takes only TLS', () => {
     tokens = await TokenServer.start();
     const inner = await freePort();
     const controllerPort = await freePort();
-    for (const way of ['tls', 'withCertificate', 'sasl'] as const) ports[way] = await freePort();
+    for (const way of ['tls', 'withCertificate', 'sasl', 'away'] as const) ports[way] = await freePort();
     const ways = [
       ['SSL', ports.tls],
       ['MUTUAL', ports.withCertificate],
@@ -98,9 +100,13 @@ describeWithKafka('a Kafka that takes only TLS', () => {
         `${mechanism}=[name=${user},password=${password}]`,
       ]),
       settings: {
-        listeners: [...listeners, `CONTROLLER://127.0.0.1:${controllerPort}`].join(','),
-        'advertised.listeners': listeners.join(','),
-        'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL:SASL_SSL',
+        listeners: [
+          ...[...listeners, `AWAY://127.0.0.1:${ports.away}`],
+          `CONTROLLER://127.0.0.1:${controllerPort}`,
+        ].join(','),
+        'advertised.listeners': [...listeners, `AWAY://${elsewhere}:${ports.away}`].join(','),
+        'listener.security.protocol.map':
+          'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,AWAY:PLAINTEXT,SSL:SSL,MUTUAL:SSL,SASL:SASL_SSL',
         'ssl.keystore.type': 'PEM',
         'ssl.keystore.location': store,
         'ssl.truststore.type': 'PEM',
@@ -228,6 +234,11 @@ describeWithKafka('a Kafka that takes only TLS', () => {
       () => feedOf(ports.sasl, { ...bearer(), KAFKA_SASL_TOKEN: tokenUntil(Date.now() - 60_000) }),
       // kafkajs keeps the broker's own reason to its log.
       /SASL|auth|No brokers/i,
+    ],
+    [
+      'brokers that it advertises on another machine, without TLS',
+      () => feedOf(ports.away, {}),
+      /advertises 192\.0\.2\.1.*over a network without TLS/,
     ],
   ])(
     'is not used with %s, and readiness says why',

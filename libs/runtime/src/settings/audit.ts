@@ -23,7 +23,8 @@ export const auditFile = {
 
 export const auditSyslog = {
   name: 'STRONGROOM_AUDIT_SYSLOG',
-  meaning: 'Where syslog takes the audit of all accounts, over TCP: messages of RFC 5424, each with one JSON object.',
+  meaning:
+    'Where syslog takes the audit of all accounts, over TCP: messages of RFC 5424, each with one JSON object. They go in clear, so only a syslog of this machine is taken, which may forward them by TLS, unless `STRONGROOM_ALLOW_PLAINTEXT` has `syslog`. A scheduler gets it only so that no instance leads there.',
   form: parsedText('like log.example.com:601', (value) => {
     const [, ipv6, name = ipv6, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value) ?? [];
     const port = Number(digits);
@@ -31,5 +32,5 @@ export const auditSyslog = {
       ? { host: name, port }
       : mustBe('like log.example.com:601');
   }),
-  usedBy,
+  usedBy: ['api', 'scheduler'],
 } satisfies Setting<{ host: string; port: number }>;

@@ -39,13 +39,13 @@ export const roles = {
 export const keystoneUrl = {
   name: 'STRONGROOM_KEYSTONE_URL',
   meaning:
-    'Where Keystone answers. The tokens of all callers and the password of the service user go there, so only `https` is taken for another machine, unless `STRONGROOM_ALLOW_PLAINTEXT` has `keystone`.',
+    'Where Keystone answers. The tokens of all callers and the password of the service user go there, so only `https` is taken for another machine, unless `STRONGROOM_ALLOW_PLAINTEXT` has `keystone`. A scheduler gets it only so that no instance leads there.',
   form: parsedText('like https://keystone.example.com:5000, without /v3', (value) =>
     URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)
       ? new URL(value)
       : mustBe('like https://keystone.example.com:5000, without /v3'),
   ),
-  usedBy,
+  usedBy: ['api', 'scheduler'],
   requiredWhen: withKeystone,
 } satisfies Setting<URL>;
 

@@ -13,7 +13,7 @@ export interface FailedLogins {
   withinMs: number;
 }
 
-const plainConnections = ['database', 'kafka', 'keystone'] as const;
+const plainConnections = ['database', 'kafka', 'keystone', 'syslog'] as const;
 export type PlainConnection = (typeof plainConnections)[number];
 
 const usedBy: readonly AppName[] = ['api', 'scheduler'];
@@ -25,7 +25,7 @@ const plainForm = `${plainConnections.join(' or ')}, or several with commas betw
 export const customerNetworks = {
   name: 'STRONGROOM_CUSTOMER_NETWORKS',
   meaning:
-    'Where customers’ servers may be, besides public addresses. Without it, no instance leads to a private, loopback or link-local address. An instance never leads to the services of the deployment, to a cloud’s service for its machines, or to an address of nobody.',
+    'Where customers’ servers may be, besides public addresses. Without it, no instance leads to a private, loopback or link-local address. An instance never leads to a service of the deployment that the settings of this process name, to a cloud’s service for its machines, or to an address of nobody.',
   form: parsedText(networksForm, networksIn),
   usedBy,
 } satisfies Setting<Networks>;
@@ -50,7 +50,7 @@ export const failedLogins = {
 export const allowPlaintext = {
   name: 'STRONGROOM_ALLOW_PLAINTEXT',
   meaning:
-    'Which connections of the services themselves may leave this machine without TLS that is verified. Without it, none may: `STRONGROOM_DATABASE_URL` needs `sslmode=verify-full`, `KAFKA_SECURITY_PROTOCOL` is `SSL` or `SASL_SSL`, and `STRONGROOM_KEYSTONE_URL` is `https`, unless the host is a loopback one.',
+    'Which connections of the services themselves may leave this machine without TLS that is verified. Without it, none may: `STRONGROOM_DATABASE_URL` needs `sslmode=verify-full`, `KAFKA_SECURITY_PROTOCOL` is `SSL` or `SASL_SSL`, `STRONGROOM_KEYSTONE_URL` is `https`, and `STRONGROOM_AUDIT_SYSLOG` is none, unless the host is a loopback one.',
   form: parsedText(plainForm, plainIn),
   usedBy: appNames,
 } satisfies Setting<ReadonlySet<PlainConnection>>;

@@ -1,8 +1,8 @@
 /**
  * Lets so many do something at a time. The others wait in the order in which they came. When there are several places, one of them is
- * never of an account that has all the others: restores that are slow keep those of other accounts waiting for none of them.
+ * never of an account that has all the others: what is slow keeps that of other accounts waiting for none of it.
  */
-import { EngineFault } from '../engine-fault.js';
+import { EngineFault } from './engine-fault.js';
 
 interface Waiting {
   accountId: string;
@@ -61,5 +61,5 @@ export class Turns {
 }
 
 function cancelled(): EngineFault {
-  return new EngineFault('cancelled', 'The restore was cancelled.');
+  return new EngineFault('cancelled', 'It was cancelled before its turn came.');
 }
