@@ -3,7 +3,7 @@
  * log-ins have failed there, and what is told of a host that has never let the instance in is coarse. The engine itself lets everything
  * through, for whoever has the server to himself.
  */
-import { type DatastoreType, type Endpoint, type EngineFacts, messageOf } from '@strongroom/contracts';
+import { type DatastoreType, type Endpoint, messageOf } from '@strongroom/contracts';
 import type { Logger, LoginPlace, ServerLogins } from '@strongroom/runtime';
 import {
   type BackupOptions,
@@ -11,8 +11,6 @@ import {
   type EngineBackup,
   type EngineTarget,
   type RestoredFolder,
-  type RestoreOptions,
-  type RestoreSource,
   type ServerDescription,
   type ServerTest,
 } from './engine.js';
@@ -21,7 +19,7 @@ import type { EngineFor } from './engines.js';
 import type { Reach } from './reach.js';
 import type { ServerHost } from './server-host.js';
 import { endingWithin } from './time-limit.js';
-import type { Trial, TrialOptions } from './trial.js';
+import type { Trial } from './trial.js';
 import { notReached } from './unknown-host.js';
 
 export interface DoorkeeperParts {
@@ -171,32 +169,34 @@ class GuardedEngine extends Engine {
     return this.door.through(target, signal, (allowed) => this.engine.release(allowed, backupIds, signal));
   }
 
-  abilitiesOf(version: string) {
-    return this.engine.abilitiesOf(version);
+  // What asks no server is handed on as it came, so that nothing of it can be left out.
+
+  abilitiesOf(...asked: Parameters<Engine['abilitiesOf']>) {
+    return this.engine.abilitiesOf(...asked);
   }
 
-  whyNoDescendant(former: EngineFacts, now: EngineFacts): string | undefined {
-    return this.engine.whyNoDescendant(former, now);
+  whyNoDescendant(...asked: Parameters<Engine['whyNoDescendant']>): string | undefined {
+    return this.engine.whyNoDescendant(...asked);
   }
 
-  chainMarker(backupId: string): string {
-    return this.engine.chainMarker(backupId);
+  chainMarker(...asked: Parameters<Engine['chainMarker']>): string {
+    return this.engine.chainMarker(...asked);
   }
 
-  describeLeftover(backupId: string, endpoint: Endpoint): string {
-    return this.engine.describeLeftover(backupId, endpoint);
+  describeLeftover(...asked: Parameters<Engine['describeLeftover']>): string {
+    return this.engine.describeLeftover(...asked);
   }
 
-  restore(chain: readonly RestoreSource[], directory: string, options?: RestoreOptions): Promise<RestoredFolder> {
-    return this.engine.restore(chain, directory, options);
+  restore(...asked: Parameters<Engine['restore']>): Promise<RestoredFolder> {
+    return this.engine.restore(...asked);
   }
 
-  tryOut(restored: TrialOptions): Promise<Trial> {
-    return this.engine.tryOut(restored);
+  tryOut(...asked: Parameters<Engine['tryOut']>): Promise<Trial> {
+    return this.engine.tryOut(...asked);
   }
 
-  serve(folder: string): ServerHost {
-    return this.engine.serve(folder);
+  serve(...asked: Parameters<Engine['serve']>): ServerHost {
+    return this.engine.serve(...asked);
   }
 }
 
