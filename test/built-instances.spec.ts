@@ -15,6 +15,7 @@ let strongroom: Deployment;
 let folder: string;
 let api: AppProcess;
 let scheduler: AppProcess;
+let environment: Record<string, string>;
 
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 5, settings: { summarize_wal: 'on' } });
@@ -25,7 +26,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-instances-'));
   // When root runs this, PostgreSQL runs as another user, who must be able to enter the folder.
   await chmod(folder, 0o711);
-  strongroom = await Deployment.create({ env: builtServersIn(folder) });
+  environment = builtServersIn(folder);
+  strongroom = await Deployment.create({ env: environment });
   [api, scheduler] = await strongroom.startAll();
 });
 afterEach(async () => {
@@ -39,6 +41,15 @@ const until = (id: string, status: string) => strongroom.untilInstance(api, id, 
 async function killServer(id: string): Promise<void> {
   const [pid] = (await readFile(join(folder, id, 'data', 'postmaster.pid'), 'utf8')).split('\n');
   process.kill(Number(pid), 'SIGKILL');
+}
+/** The server has the user that is its own, where the tests run as root. */
+async function hasOwnUser(id: string): Promise<void> {
+  const users = environment.STRONGROOM_BUILT_SERVERS_UIDS;
+  if (users === undefined) return;
+  const [pid] = (await readFile(join(folder, id, 'data', 'postmaster.pid'), 'utf8')).split('\n');
+  const { uid } = await stat(`/proc/${pid}`);
+  const [first = 0, last = 0] = users.split('-').map(Number);
+  expect([users, uid >= first && uid <= last]).toEqual([users, true]);
 }
 async function query(port: number | null, sql: string, { password } = customer): Promise<unknown[]> {
   const client = new pg.Client({
@@ -75,6 +86,7 @@ describe('an instance that is built from a backup', () => {
     await expect(strongroom.client(api).instances.delete(id)).rejects.toMatchObject({ status: 422 });
     const built = await until(id, 'ACTIVE');
     expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 });
+    await hasOwnUser(id);
 
     await scheduler.kill();
     scheduler = await strongroom.start('scheduler');

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import type { JobKind } from '@strongroom/runtime';
+import { type JobKind, type JobQuota, Jobs } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
 import { LostMessages } from '../../../test/services/lost-messages.js';
+import { backupJob } from './jobs/backup/backup-job.js';
 import { schedulerModule } from './scheduler.module.js';
 import { schedulerJobs } from './scheduler-jobs.js';
 import type { SchedulerParts } from './scheduler-parts.js';
@@ -82,3 +83,35 @@ it('a scheduler that keeps no servers ends the job of an instance that was never
     expect(jobs).toEqual([{ id: building, lease_owner: null, is_soon: true }]);
   }, soon);
 });
+
+it.each<[string, number, JobQuota, number]>([
+  ['all of its places but one, where there is no quota', 3, { usual: null, byAccount: new Map() }, 2],
+  ['as many as its quota allows', 4, { usual: null, byAccount: new Map([['crowd', 1]]) }, 1],
+])(
+  'a scheduler gives the backups of one account %s, and another account one at once',
+  async (_, places, quota, most) => {
+    const begun: string[] = [];
+    const heldBackup: JobKind<SchedulerParts> = {
+      ...backupJob,
+      pollMs: () => 50,
+      perform: (_parts, { accountId }, hold) =>
+        new Promise((_resolve, reject) => {
+          begun.push(accountId);
+          hold.signal.addEventListener('abort', () => reject(hold.signal.reason));
+        }),
+    };
+    await world.start('scheduler', ({ config, ...parts }) => {
+      const quotas = { ...config.quotas, backups: quota };
+      return schedulerModule({ ...parts, config: { ...config, backupConcurrency: places, quotas } }, [heldBackup]);
+    });
+    const add = (accountId: string, count: number) =>
+      new Jobs(world.dataSource).add(
+        world.dataSource.manager,
+        Array.from({ length: count }, () => ({ kind: 'backup', id: world.ids.next(), lane: '', accountId })),
+      );
+    await add('crowd', 5);
+    await eventually(() => expect(begun).toEqual(Array(most).fill('crowd')), soon);
+    await add('other', 1);
+    await eventually(() => expect(begun).toEqual([...Array(most).fill('crowd'), 'other']), soon);
+  },
+);

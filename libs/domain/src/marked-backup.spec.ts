@@ -180,6 +180,7 @@ describe('a deletion that a second person approves', () => {
     const deleted = given(backupDecider, [...there, marked()]);
     expect(deleted.when(approve('spec')).gives).toBe('second-person-needed');
     expect(deleted.when(approve('somebody else')).gives).toEqual([approved]);
+    expect(deleted.when({ ...approve('somebody else'), accountId: 'other' }).gives).toBe('backup-unknown');
   });
 
   it('is told by who they are, and not by what they are called', () => {

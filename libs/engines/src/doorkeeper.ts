@@ -3,18 +3,17 @@
  * log-ins have failed there, and what is told of a host that has never let the instance in is coarse. The engine itself lets everything
  * through, for whoever has the server to himself.
  */
-import { type Endpoint, type EngineFacts, messageOf } from '@strongroom/contracts';
+import { type Endpoint, messageOf } from '@strongroom/contracts';
 import type { Logger, LoginOf, LoginPlace, ServerLogins } from '@strongroom/runtime';
 import { kindOfAddress, plainAddress } from '@strongroom/runtime/light';
 import type { EngineTarget, EngineWithoutBackups, Login, ServerDescription, ServerTest } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 import type { EngineFor } from './engines.js';
-import type { Guests } from './guests.js';
 import type { BackupTaker } from './open-backup.js';
 import type { Reach } from './reach.js';
 import type { ServerHost } from './server-host.js';
 import { endingWithin } from './time-limit.js';
-import type { Trial, TrialOptions } from './trial.js';
+import type { Trial } from './trial.js';
 import { notReached } from './unknown-host.js';
 
 export interface DoorkeeperParts {
@@ -186,28 +185,30 @@ class GuardedEngine implements EngineWithoutBackups {
     return this.door.through(target, signal, (allowed) => this.engine.release(allowed, backupIds, signal));
   }
 
-  abilitiesOf(version: string) {
-    return this.engine.abilitiesOf(version);
+  // What asks no server is handed on as it came, so that nothing of it can be left out.
+
+  abilitiesOf(...asked: Parameters<EngineWithoutBackups['abilitiesOf']>) {
+    return this.engine.abilitiesOf(...asked);
   }
 
-  whyNoDescendant(former: EngineFacts, now: EngineFacts): string | undefined {
-    return this.engine.whyNoDescendant(former, now);
+  whyNoDescendant(...asked: Parameters<EngineWithoutBackups['whyNoDescendant']>): string | undefined {
+    return this.engine.whyNoDescendant(...asked);
   }
 
-  chainMarker(backupId: string): string {
-    return this.engine.chainMarker(backupId);
+  chainMarker(...asked: Parameters<EngineWithoutBackups['chainMarker']>): string {
+    return this.engine.chainMarker(...asked);
   }
 
-  describeLeftover(backupId: string, endpoint: Endpoint): string {
-    return this.engine.describeLeftover(backupId, endpoint);
+  describeLeftover(...asked: Parameters<EngineWithoutBackups['describeLeftover']>): string {
+    return this.engine.describeLeftover(...asked);
   }
 
-  tryOut(restored: TrialOptions): Promise<Trial> {
-    return this.engine.tryOut(restored);
+  tryOut(...asked: Parameters<EngineWithoutBackups['tryOut']>): Promise<Trial> {
+    return this.engine.tryOut(...asked);
   }
 
-  serve(folder: string, guests?: Guests): ServerHost {
-    return this.engine.serve(folder, guests);
+  serve(...asked: Parameters<EngineWithoutBackups['serve']>): ServerHost {
+    return this.engine.serve(...asked);
   }
 }
 

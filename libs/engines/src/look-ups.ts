@@ -27,7 +27,10 @@ export class LookUps {
    */
   async ofTenant(host: string, accountId: string, signal: AbortSignal): Promise<string[]> {
     // The turn ends with the look-up, however soon nobody waits for it any more: the system holds the thread until then.
-    return this.found(host, await untilAborted(() => this.turns.take(accountId, signal, () => this.lookup(host)), signal));
+    return this.found(
+      host,
+      await untilAborted(() => this.turns.take(accountId, signal, () => this.lookup(host)), signal),
+    );
   }
 
   /** The same for a service of the deployment, which waits for no turn. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually } from '../../../../test/services/eventually.js';
+import { eventually } from '../../../test/services/eventually.js';
 import { Turns } from './turns.js';
 
 describe('turns at restores', () => {

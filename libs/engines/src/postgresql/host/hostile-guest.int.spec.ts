@@ -1,7 +1,9 @@
 /** What code in a backup can do when a server is built from it: a real source plants it, and planted secrets are the judge. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
-import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { appendFile, chmod, link, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,6 +20,8 @@ const run = promisify(execFile);
 const long = 240_000;
 const isRoot = process.getuid?.() === 0;
 const planted = `planted-${randomUUID()}`;
+/** In a file that every user of this machine may read. */
+const readable = `readable-${randomUUID()}`;
 const first = 100_000 + randomInt(1_000_000) * 32;
 
 let secrets: string;
@@ -32,6 +36,7 @@ beforeAll(async () => {
   secrets = await mkdtemp(join(tmpdir(), 'strongroom-secrets-'));
   await chmod(secrets, 0o755);
   await writeFile(join(secrets, 'secrets.json'), planted, { mode: 0o600 });
+  await writeFile(join(secrets, 'readable'), readable, { mode: 0o644 });
   await mkdir(join(secrets, 'vault'), { mode: 0o700 });
   await writeFile(join(secrets, 'vault', 'base.tar.zst'), planted, { mode: 0o600 });
   service = spawn('sleep', ['3600'], { env: { PATH: process.env.PATH, STRONGROOM_SECRET_KEY: planted } });
@@ -43,15 +48,15 @@ beforeAll(async () => {
   const ofServer = join(source.server.dataDirectory, 'planted');
   await writeFile(ofServer, planted, { mode: 0o600 });
   await BackedUpServer.ownedByServer(source.server.dataDirectory);
-  await writeFile(join(source.folder, 'other-guest'), '');
   hostile = await HostileSource.plant(source, [
     join(secrets, 'secrets.json'),
+    join(secrets, 'readable'),
     join(secrets, 'vault'),
     ofServer,
     join(source.folder, 'guests', 'other', 'data', 'planted'),
   ]);
   const data = source.server.dataDirectory;
-  await appendFile(join(data, 'postgresql.auto.conf'), hostile.settings);
+  for (const name of ['postgresql.conf', 'postgresql.auto.conf']) await appendFile(join(data, name), hostile.settings);
   for (const name of ['pg_hba.conf', 'pg_ident.conf'])
     await appendFile(join(data, name), "include '/nowhere/theirs'\n");
   for (const name of ['standby.signal', 'recovery.signal']) await writeFile(join(data, name), '');
@@ -77,7 +82,7 @@ async function isPlantedWithin(): Promise<void> {
 }
 
 /** What holds of every server that is built from such a backup, however it is confined. */
-async function isHarmless(host: ServerHost, ownUser: boolean): Promise<void> {
+async function isHarmless(host: ServerHost, { ownUser, isShut }: { ownUser: boolean; isShut: boolean }): Promise<void> {
   const [id, other] = [randomUUID(), 'other'];
   const otherData = await world.build(host, other, backupId);
   const otherServer = await world.start(host, other);
@@ -94,6 +99,8 @@ async function isHarmless(host: ServerHost, ownUser: boolean): Promise<void> {
   await world.asOwner(server, 'vacuum noted', 'select spied($$asked$$)');
   expect((await spies()).map((name) => name.split('.')[0])).toEqual(expect.arrayContaining(['index', 'asked']));
   await isPlantedWithin();
+  // Only a command shuts a guest off from what every user may read.
+  expect((await hostile.found()).some(({ text }) => text.includes(readable))).toBe(!isShut);
   const uids = new Set((await hostile.found()).map(({ text }) => Number(/^uid (\d+)$/m.exec(text)?.[1])));
   expect(uids.size).toBe(1);
   const [uid = 0] = uids;
@@ -114,15 +121,19 @@ async function isHarmless(host: ServerHost, ownUser: boolean): Promise<void> {
   expect((await readdir(join(data, '..'))).sort()).toEqual(before);
   await world.asOwner(
     server,
-    program(
-      `cat > ${data}/postgresql.auto.conf <<'END'\n${hostile.settings.replaceAll("include = '/etc/shadow'\n", '')}\nEND`,
-    ),
+    program(`cat > ${data}/postgresql.auto.conf <<'END'\n${hostile.settings}\nEND`),
     program(`(trap '' HUP INT TERM; exec sleep 3600) >/dev/null 2>&1 </dev/null &`),
   );
   await server.stop();
   if (ownUser) expect(await processesOf(uid)).toEqual([]);
   expect(await readFile(join(world.folder, `${id}.log`), 'utf8')).toContain('database system is shut down');
+  // As a guest could make it where the kernel lets it have links to files of others.
+  const [ofOurs, linked] = [join(secrets, 'secrets.json'), join(data, 'linked')];
+  const ours = await stat(ofOurs);
+  await link(ofOurs, linked);
   const again = await world.start(host, id, server.port);
+  expect(await stat(ofOurs)).toMatchObject({ uid: ours.uid, mode: ours.mode });
+  await rm(linked);
   expect(again.port).toBe(server.port);
   await world.asOwner(again, 'checkpoint', 'select pg_switch_wal()');
   expect(await spies()).toEqual([]);
@@ -137,7 +148,7 @@ describe('code in a backup', () => {
     'reaches nothing of ours and nobody else’s data from a server that has a user of its own',
     async () => {
       if (!isRoot) return lacks('guest-users', 'This is not root.');
-      await isHarmless(await world.host({ users: { first, last: first + 9 } }), true);
+      await isHarmless(await world.host({ users: { first, last: first + 9 } }), { ownUser: true, isShut: false });
     },
     long,
   );
@@ -150,7 +161,30 @@ describe('code in a backup', () => {
       // The spy and what it finds are all that the guest sees beside its own folder.
       const shown = ['--ro-bind', hostile.spy, hostile.spy, '--bind', hostile.loot, hostile.loot];
       const command = [...bubblewrap.slice(0, -1), ...shown, '--'];
-      await isHarmless(await world.host({ users, command }), isRoot);
+      await isHarmless(await world.host({ users, command }), { ownUser: isRoot, isShut: true });
+    },
+    long,
+  );
+
+  it(
+    'is not taken for running where somebody else answers at its port',
+    async () => {
+      if (!isRoot) return lacks('guest-users', 'This is not root.');
+      const host = await world.host({ users: { first: first + 30, last: first + 39 } });
+      const id = randomUUID();
+      await world.build(host, id, backupId);
+      await (await world.start(host, id)).stop();
+      const asksForPassword = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3]);
+      const stranger = createServer((socket) => {
+        socket.on('error', () => {}).on('data', () => socket.end(asksForPassword));
+      }).listen(0, '127.0.0.1');
+      await once(stranger, 'listening');
+      try {
+        const { port } = stranger.address() as AddressInfo;
+        await expect(world.start(host, id, port)).rejects.toMatchObject({ code: 'server-did-not-start' });
+      } finally {
+        stranger.close();
+      }
     },
     long,
   );

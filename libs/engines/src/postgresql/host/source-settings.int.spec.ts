@@ -1,6 +1,6 @@
 /** Servers that are built here from backups of servers with any settings: nothing of them counts. */
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rowsOf } from '../../../../../test/services/tables.js';
@@ -41,7 +41,7 @@ describe('a server that is built from a backup', () => {
     if (!build) throw new Error('another attempt has begun');
     await source.engine.restore(await openChain(source.vault, backupId), build.directory, { standsAlone: true });
     const { directory } = await build.finish('DFW');
-    return { host, id, directory };
+    return { folder, host, id, directory };
   }
 
   async function shown(server: HostedServer, name: string): Promise<unknown> {
@@ -105,6 +105,30 @@ describe('a server that is built from a backup', () => {
       } finally {
         await server.stop();
       }
+    },
+    long,
+  );
+
+  it(
+    'is recovered before by a server that lets nobody in and runs nothing by itself, however old its transactions are',
+    async () => {
+      const { folder, id } = await built('');
+      const [note, noted] = [join(folder, 'note'), join(folder, 'noted')];
+      await writeFile(noted, '');
+      await chmod(noted, 0o666);
+      await writeFile(note, `#!/bin/sh\necho "$*" >>'${noted}'\nexec "$@"\n`);
+      await chmod(note, 0o755);
+      const server = await source.engine.serve(folder, { command: [note] }).start(id, { signal: never });
+      await server.stop();
+      const starts = (await readFile(noted, 'utf8')).trimEnd().split('\n');
+      const [recovering = '', running = ''] = [starts[0], starts.at(-1)];
+      const [, rules = ''] = /hba_file=(\S+)/.exec(recovering) ?? [];
+      expect(await readFile(rules, 'utf8')).toBe('host all all all reject\n');
+      for (const setting of ['', '_freeze_max_age', '_multixact_freeze_max_age']) {
+        const value = setting === '' ? 'off' : '2000000000';
+        expect(recovering).toContain(`-c autovacuum${setting}=${value}`);
+      }
+      expect(running).not.toMatch(/closed\.conf|autovacuum/);
     },
     long,
   );
