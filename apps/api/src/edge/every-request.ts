@@ -111,7 +111,6 @@ async function callerOf(
       ...clientIdsOf(request.raw),
     },
     may,
-    keyClaims: [],
   };
 }
 
