@@ -8,7 +8,7 @@
  * of one round counts, and of the rounds the median. After the rounds the ledger must have one schedule for each 202, and no other.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,7 +23,7 @@ import { apps, root, Workplace } from './stack.mjs';
 const run = promisify(execFile);
 const rounds = Number(process.argv[2] ?? 5);
 const secondsOfPgbench = 3;
-const inOneRound = { 64: 4_000, 1: 300 };
+const inOneRound = { 64: Number(process.env.BENCH_REQUESTS ?? 4_000), 1: 300 };
 const warmUp = 500;
 const perBatch = 500;
 const endpoint = { host: 'db.example', port: 5432, user: 'backup', database: 'postgres', tls: 'require' };
@@ -70,23 +70,20 @@ const pgbenchPath = join(
   'pgbench',
 );
 
-/** One statement with a key and an event, each as the ledger has them, in a database of its own. */
+/** One statement with a key and an event, each as the ledger has them, in a schema of its own. */
 async function preparePgbench(stack) {
-  const admin = new pg.Client({ connectionString: stack.postgres });
-  await admin.connect();
-  await admin.query('create database bench_peer');
-  await admin.end();
-  const url = new URL(stack.postgres);
-  url.pathname = '/bench_peer';
-  const client = new pg.Client({ connectionString: url.href });
-  await client.connect();
-  await client.query(`
-    create table kept (account text, key text, digest bytea, resource uuid, begun timestamptz default now(), primary key (account, key));
-    create table event (position bigint generated always as identity primary key, id uuid, stream text, version int, type text,
-      account text, at timestamptz default now(), data jsonb, context jsonb, unique (stream, version));
-    create index on event (account, position);
-  `);
-  await client.end();
+  // libpq reads a plus sign as it is.
+  const url = `${stack.postgres}?options=-c%20search_path%3Dbench_peer`;
+  await onClient(stack, (client) =>
+    client.query(`
+      create schema bench_peer;
+      create table bench_peer.kept
+        (account text, key text, digest bytea, resource uuid, begun timestamptz default now(), primary key (account, key));
+      create table bench_peer.event (position bigint generated always as identity primary key, id uuid, stream text, version int,
+        type text, account text, at timestamptz default now(), data jsonb, context jsonb, unique (stream, version));
+      create index on bench_peer.event (account, position);
+    `),
+  );
   const script = join(place.folder, 'append.sql');
   writeFileSync(
     script,
@@ -99,21 +96,33 @@ async function preparePgbench(stack) {
      from made;\n`,
   );
   return async (clients) => {
-    const program = existsSync(pgbenchPath) ? pgbenchPath : 'pgbench';
-    const given = ['-n', '-M', 'prepared', '-f', script, '-c', clients, '-j', 1, '-T', secondsOfPgbench, url.href];
+    const isHere = existsSync(pgbenchPath);
+    // Its package does not say that it is a program.
+    if (isHere) chmodSync(pgbenchPath, 0o755);
+    const program = isHere ? pgbenchPath : 'pgbench';
+    const given = ['-n', '-M', 'prepared', '-f', script, '-c', clients, '-j', 1, '-T', secondsOfPgbench, url];
     const { stdout } = await run(program, given.map(String));
     const perSecond = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
     return { perSecond, latencyMs: Number(/latency average = ([\d.]+)/.exec(stdout)?.[1]) };
   };
 }
 
-async function statementsOf(stack) {
+async function onClient(stack, work) {
   const client = new pg.Client({ connectionString: stack.postgres });
   await client.connect();
-  const { rows } = await client.query(
-    'select xact_commit + xact_rollback as transactions from pg_stat_database where datname = current_database()',
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function transactionsOf(stack) {
+  const { rows } = await onClient(stack, (client) =>
+    client.query(
+      'select xact_commit + xact_rollback as transactions from pg_stat_database where datname = current_database()',
+    ),
   );
-  await client.end();
   return Number(rows[0].transactions);
 }
 
@@ -147,12 +156,11 @@ async function main() {
         request('POST', path, {
           token,
           key: ids.next(),
-          body: { schedule: { ...timing, name: 'bench', instance_id: instances[first + number] } },
+          body: { schedule: { ...timing, instance_id: instances[first + number] } },
         }),
     });
     accepted.push(...answers.bodies);
-    if (answers.statuses[202] !== count)
-      throw new Error(`not all were accepted: ${JSON.stringify(answers)}`.slice(0, 2_000));
+    if (answers.statuses[202] !== count) throw new Error(`not all were accepted: ${JSON.stringify(answers.statuses)}`);
     return answers;
   };
   const noOp = (connections, count) =>
@@ -170,9 +178,9 @@ async function main() {
     for (const connections of [64, 1]) {
       const count = inOneRound[connections];
       const isQuiet = await quiet();
-      const before = await statementsOf(stack);
+      const before = await transactionsOf(stack);
       const ours = await post(connections, count);
-      const transactions = (await statementsOf(stack)) - before;
+      const transactions = (await transactionsOf(stack)) - before;
       await quiet();
       const refused = await noOp(connections, count);
       await quiet();
@@ -199,9 +207,12 @@ async function main() {
     }
   }
   const made = accepted.map((body) => JSON.parse(body).schedule.id);
-  const { rows } = await new pg.Pool({ connectionString: stack.postgres, max: 1 }).query(
-    "select count(*)::int as recorded, count(*) filter (where substr(stream, 10) = any($1))::int as accepted from ledger_event where type = 'ScheduleCreated'",
-    [made],
+  const { rows } = await onClient(stack, (client) =>
+    client.query(
+      `select count(*)::int as recorded, count(*) filter (where substr(stream, 10) = any($1))::int as accepted
+       from ledger_event where type = 'ScheduleCreated'`,
+      [made],
+    ),
   );
   const isWhole =
     rows[0].recorded === made.length && rows[0].accepted === made.length && new Set(made).size === made.length;
