@@ -24,6 +24,8 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/runtime\//, workers],
   [/^libs\/credentials\//, ['api']],
   [/^libs\/database\/src\/functions\/job_/, workers],
+  // The API alone is asked by clients.
+  [/^libs\/database\/src\/functions\/request_/, ['api']],
   // The API alone keeps the audit.
   [/^libs\/ledger\/src\/audit-/, ['api']],
   [/^libs\/(ledger|read-model|database\/src\/functions)\//, serviceNames],

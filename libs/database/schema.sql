@@ -705,6 +705,7 @@ CREATE OR REPLACE FUNCTION ledger_append(requests jsonb)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 declare
   permitted text[] := ledger_permitted();
@@ -719,6 +720,14 @@ begin
     select r.* from jsonb_to_recordset(requests) as r(
       request integer, stream text, "expectedVersion" integer, "accountId" text, "instanceId" uuid,
       aggregate text, context jsonb, events jsonb, claims jsonb, releases jsonb, quotas jsonb)
+  ), counting as (
+    select a.request, c.kind, c.key, c."by", c.most,
+      sum(greatest(c."by", 0)) over (partition by c.kind, c.key order by a.request) as taken_so_far
+    from asked a cross join lateral jsonb_to_recordset(a.quotas) as c(kind text, key text, "by" integer, most integer)
+  ), used_up as (
+    select c.request, min(c.kind) as kind from counting c
+    where c."by" > 0 and c.taken_so_far + coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) > c.most
+    group by c.request
   ), judged as (
     select a.*, coalesce(taken.kind, used_up.kind) as taken_kind, taken.stream as taken_stream,
       case when head.version <> a."expectedVersion" then 'conflict'
@@ -747,16 +756,13 @@ begin
     from asked a
     cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head
     left join lateral (
-      select c.kind, c.stream from jsonb_to_recordset(a.claims) as wanted(kind text, key text)
-      join ledger_claim c on c.kind = wanted.kind and c.key = wanted.key
-      order by c.kind limit 1
+      select held.kind, held.stream from jsonb_to_recordset(a.claims) as wanted(kind text, key text)
+      cross join lateral (
+        select c.kind, c.stream from ledger_claim c where c.kind = wanted.kind and c.key = wanted.key limit 1
+      ) held
+      order by held.kind limit 1
     ) taken on true
-    left join lateral (
-      select wanted.kind from jsonb_to_recordset(a.quotas) as wanted(kind text, key text, "by" integer, most integer)
-      left join ledger_quota q on q.kind = wanted.kind and q.key = wanted.key
-      where wanted."by" > 0 and coalesce(q.used, 0) + wanted."by" > wanted.most
-      order by wanted.kind limit 1
-    ) used_up on true
+    left join used_up on used_up.request = a.request
   ), written as (
     select asked_for.*, nextval(places) as position
     from (
@@ -788,15 +794,23 @@ begin
     cross join lateral jsonb_to_recordset(j.claims) as c(kind text, key text)
     where j.verdict = 'appended'
   ), released as (
-    delete from ledger_claim c using judged j
-    cross join lateral jsonb_to_recordset(j.releases) as r(kind text, key text)
-    where j.verdict = 'appended' and c.kind = r.kind and c.key = r.key and c.stream = j.stream
+    delete from ledger_claim c using (
+      select held.ctid from judged j
+      cross join lateral jsonb_to_recordset(j.releases) as r(kind text, key text)
+      cross join lateral (
+        select l.ctid from ledger_claim l where l.kind = r.kind and l.key = r.key and l.stream = j.stream limit 1
+      ) held
+      where j.verdict = 'appended'
+    ) given_back
+    where c.ctid = given_back.ctid
   ), counted as (
-    insert into ledger_quota as q (kind, key, used)
-    select c.kind, c.key, greatest(c."by", 0) from judged j
-    cross join lateral jsonb_to_recordset(j.quotas) as c(kind text, key text, "by" integer)
+    insert into ledger_quota (kind, key, used)
+    select c.kind, c.key, greatest(
+      coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) + sum(c."by"), 0)
+    from counting c join judged j on j.request = c.request
     where j.verdict = 'appended'
-    on conflict (kind, key) do update set used = greatest(q.used + case when excluded.used > 0 then excluded.used else -1 end, 0)
+    group by c.kind, c.key
+    on conflict (kind, key) do update set used = excluded.used
   )
   select j.request, j.verdict, j.taken_kind, j.taken_stream, min(r.position), min(r.at)
   from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'
@@ -972,3 +986,16 @@ begin
   return found;
 end $function$;
 revoke all on function ledger_take_claim(text,text,text) from public;
+
+CREATE OR REPLACE FUNCTION request_keep(kept jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into idempotent_request as r (account_id, key, fingerprint, resource_id)
+  select k."accountId", k.key, decode(k.fingerprint, 'hex'), k."resourceId"
+  from jsonb_to_recordset(kept) as k("accountId" text, key text, fingerprint text, "resourceId" uuid)
+  order by k."accountId", k.key
+  on conflict (account_id, key) do update
+    set fingerprint = excluded.fingerprint, resource_id = excluded.resource_id, begun_at = excluded.begun_at
+    where r.status is null
+$function$;

@@ -42,6 +42,7 @@ import { LogInsOfAccounts1700000000070 } from './migrations/0070-log-ins-of-acco
 import { ExportsOfTheAudit1700000000071 } from './migrations/0071-exports-of-the-audit.js';
 import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-services.js';
 import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-logins.js';
+import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -87,4 +88,5 @@ export const migrations = [
   ExportsOfTheAudit1700000000071,
   AppendsOfServices1700000000072,
   AddressesOfLogins1700000000075,
+  SharedQuotas1700000000076,
 ] as const;

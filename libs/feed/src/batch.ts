@@ -112,11 +112,13 @@ export class Batch {
       const before = await this.locked(manager, follows);
       const rows = await this.recorded(manager, messages, before);
       const claimed = await claimUnhandled(manager, this.key.group, [...rows.values()].map(placeOfRow));
+      const events = new Map([...rows.values()].map((row) => [row.position, parseEventOrNewer(row.event)]));
+      await this.all(manager, [...claimed], events);
       let handled = before;
       for (const each of messages) {
         if (isRepetition(each, handled)) handled = passedOver(each.message, handled);
         else if (!each.place) throw each.problem;
-        else handled = await this.one(manager, each, { row: rows.get(each), claimed, handled, done });
+        else handled = await this.one(manager, each, { row: rows.get(each), events, claimed, handled, done });
       }
       if (handled.offset !== before.offset || handled.position !== before.position) {
         await this.offsets.move(manager, this.key, handled);
@@ -125,11 +127,23 @@ export class Batch {
     await this.tell(done);
   }
 
+  /** Runs the handlers that take the events together, for those at the places. */
+  private async all(manager: EntityManager, places: readonly number[], events: ReadRows): Promise<void> {
+    const news = places.flatMap((position) => {
+      const event = events.get(position);
+      return event && !('newerType' in event) ? [event] : [];
+    });
+    const last = places.at(-1);
+    if (last === undefined) return;
+    const { topic, partition } = this.key;
+    await this.parts.handlers.handleTogether(news, new FeedContext(manager, topic, partition, last));
+  }
+
   /** @returns how far the group is after the message */
   private async one(
     manager: EntityManager,
     { message, told, place }: NewsMessage,
-    { row, claimed, handled, done }: { row: TailRow | undefined; claimed: Set<number>; handled: Handled; done: Done },
+    { row, events, claimed, handled, done }: OfOne,
   ): Promise<Handled> {
     const { topic, partition } = this.key;
     if (!row) {
@@ -138,7 +152,7 @@ export class Batch {
       done.unrecorded.push({ message, place });
       return passedOver(message, handled);
     }
-    const read = parseEventOrNewer(row.event);
+    const read = events.get(row.position) ?? parseEventOrNewer(row.event);
     if ('newerType' in read) done.newerTypes.push(read.newerType);
     // One event may have several messages in a batch.
     else if (claimed.delete(row.position)) {
@@ -256,6 +270,17 @@ export class Batch {
     });
     if (isSetAside) this.parts.metrics.setAside(this.key.topic);
   }
+}
+
+/** The events of the ledger's rows, by position. */
+type ReadRows = ReadonlyMap<number, ReturnType<typeof parseEventOrNewer>>;
+
+interface OfOne {
+  row: TailRow | undefined;
+  events: ReadRows;
+  claimed: Set<number>;
+  handled: Handled;
+  done: Done;
 }
 
 type NewsMessage = Extract<ReadMessage, { place: Place }>;

@@ -174,7 +174,9 @@ export class DeadLetters {
     }
     const event = parseEvent(row.event);
     if ((await unhandledOf(manager, this.group, [event.position])).length > 0) {
-      await handlers.handle(event, new FeedContext(manager, topic, partition, event.position));
+      const context = new FeedContext(manager, topic, partition, event.position);
+      await handlers.handleTogether([event], context);
+      await handlers.handle(event, context);
       await recordHandled(manager, this.group, [event.position]);
     }
     await manager.query('update dead_letter set replayed_at = now() where id = $1', [id]);

@@ -73,6 +73,25 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(await world.deadLetters()).toEqual([]);
     });
 
+    it('hands events that come at once to the handlers of events together, each once, before the handlers of one', async () => {
+      const steps: string[] = [];
+      const events = await world.append(world.ids.next(), 20);
+      const groups: number[] = [];
+      await world.member({
+        together: async (found) => {
+          groups.push(found.length);
+          steps.push(...found.map(({ id }) => `together ${id}`));
+        },
+        also: async ({ id }) => void steps.push(`alone ${id}`),
+      });
+      expect(idsOf(await world.settled(events))).toEqual(events);
+      expect(Math.max(...groups)).toBeGreaterThan(1);
+      for (const id of events) {
+        const own = steps.filter((step) => step.endsWith(id));
+        expect(own).toEqual([`together ${id}`, `alone ${id}`]);
+      }
+    });
+
     it('leaves nothing of a handler that lost its database half-way: the event is handled again, whole, once', async () => {
       let cut = 0;
       await world.member({

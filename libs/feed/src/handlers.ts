@@ -1,4 +1,7 @@
-/** The handlers of an app by type of event. They run one after another, in the order in which they were registered. */
+/**
+ * The handlers of an app by type of event. They run one after another, in the order in which they were registered. A handler that is
+ * registered for events together gets those of its type that come at once, before the handlers of single events.
+ */
 import { Catch, type RpcExceptionFilter } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import type { RecordedEvent } from '@strongroom/contracts';
@@ -6,34 +9,55 @@ import { runInContext } from '@strongroom/runtime';
 import { isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { FeedContext } from './feed-context.js';
 
+const ofTogether = ' together';
+
+/** The pattern of a handler of events together: its payload is an array of events of the type. */
+export function together(type: string): string {
+  return `${type}${ofTogether}`;
+}
+
 export class Handlers {
   private readonly byType = new Map<string, MessageHandler[]>();
+  private readonly ofMany = new Map<string, MessageHandler[]>();
 
-  add(type: string, handler: MessageHandler): void {
-    const handlers = this.byType.get(type);
-    if (handlers) handlers.push(handler);
-    else this.byType.set(type, [handler]);
+  /** @param pattern a type of event, or what `together` makes of it */
+  add(pattern: string, handler: MessageHandler): void {
+    const isOfMany = pattern.endsWith(ofTogether);
+    const type = isOfMany ? pattern.slice(0, -ofTogether.length) : pattern;
+    const byType = isOfMany ? this.ofMany : this.byType;
+    byType.set(type, [...(byType.get(type) ?? []), handler]);
   }
 
   get types(): ReadonlySet<string> {
-    return new Set(this.byType.keys());
+    return new Set([...this.byType.keys(), ...this.ofMany.keys()]);
   }
 
   get any(): boolean {
-    return this.byType.size > 0;
+    return this.types.size > 0;
   }
 
-  /** Does nothing for an event of a type that has no handler. */
+  /** Runs the handlers of events together. */
+  async handleTogether(events: readonly RecordedEvent[], context: FeedContext): Promise<void> {
+    for (const type of new Set(events.map((event) => event.type))) {
+      const ofType = events.filter((event) => event.type === type);
+      for (const handler of this.ofMany.get(type) ?? []) await ended(await handler(ofType, context));
+    }
+  }
+
+  /** Runs the handlers of one event. It does nothing for an event of a type that has none. */
   async handle(event: RecordedEvent, context: FeedContext): Promise<void> {
     const { requestId, correlationId } = event.context;
     await runInContext({ requestId, correlationId, eventId: event.id }, async () => {
       for (const handler of this.byType.get(event.type) ?? []) {
-        // A handler of Nest that fails does not throw: it returns an Observable that does.
-        const outcome: unknown = await handler(event, context);
-        if (isObservable(outcome)) await lastValueFrom(outcome, { defaultValue: undefined });
+        await ended(await handler(event, context));
       }
     });
   }
+}
+
+/** A handler of Nest that fails does not throw: it returns an Observable that does. */
+async function ended(outcome: unknown): Promise<void> {
+  if (isObservable(outcome)) await lastValueFrom(outcome, { defaultValue: undefined });
 }
 
 /** Passes errors on as they are. Nest's own filter would hide the database's code, which tells an outage. */

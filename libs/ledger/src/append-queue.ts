@@ -4,7 +4,7 @@
  * With a transaction for each append, each would hold the ledger's lock through a disk flush of its own. In a batch, 64
  * callers share one flush, and a single caller waits no longer than before.
  */
-import { type AppendOutcome, type AppendRequest, touchedBy } from './append-request.js';
+import { type AppendOutcome, type AppendRequest, quotasOf, touchedBy } from './append-request.js';
 import { isOutage } from './ledger-fault.js';
 import { settled } from './settled-append.js';
 
@@ -51,16 +51,18 @@ export class AppendQueue {
         write: () => this.ledger.write(requests),
         recogniseOwn: (found) => this.recogniseOwn(requests, found),
       });
-      batch.forEach(({ resolve }, index) => {
-        resolve(outcomes[index] as AppendOutcome);
+      const doubted = inDoubt(requests, outcomes);
+      batch.forEach((each, index) => {
+        if (!doubted.has(index)) each.resolve(outcomes[index] as AppendOutcome);
       });
+      this.queue.unshift(...batch.filter((_, index) => doubted.has(index)));
     } catch (error) {
       if (batch.length > 1 && !isOutage(error)) for (const each of batch) await this.write([each]);
       else for (const { reject } of batch) reject(error);
     }
   }
 
-  /** Two requests that share a stream, a claim or a quota must not be in one statement: the later one waits for the next batch. */
+  /** Two requests that share a stream or a claim must not be in one statement: the later one waits for the next batch. */
   private takeBatch(): Waiting[] {
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
@@ -87,4 +89,21 @@ export class AppendQueue {
       }),
     );
   }
+}
+
+/**
+ * The requests that were told of a used-up quota while an earlier one of the batch, which shares it, was refused for another reason. That
+ * one has taken nothing, so there may be room: they ask again.
+ */
+function inDoubt(batch: readonly AppendRequest[], outcomes: readonly AppendOutcome[]): Set<number> {
+  const notTaken = new Set<string>();
+  const doubted = new Set<number>();
+  for (const [index, request] of batch.entries()) {
+    const outcome = outcomes[index]?.outcome;
+    if (outcome === 'appended') continue;
+    const quotas = quotasOf(request);
+    if (outcome !== 'used-up') for (const name of quotas) notTaken.add(name);
+    else if (quotas.some((name) => notTaken.has(name))) doubted.add(index);
+  }
+  return doubted;
 }

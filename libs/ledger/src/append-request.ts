@@ -16,6 +16,18 @@ export interface AppendRequest {
   releases: { kind: string; key: string }[];
   /** They are counted with the events. When one would be exceeded, nothing is appended. */
   quotas?: { kind: string; key: string; by: number; most: number }[];
+  /** The request of a client that is kept with the events. */
+  keeps?: KeptRequest | undefined;
+}
+
+/** A request with an Idempotency-Key, as it is known again when it is sent once more. */
+export interface KeptRequest {
+  accountId: string;
+  key: string;
+  /** A digest of what was asked, in hexadecimal. */
+  fingerprint: string;
+  /** The id of what the request makes. */
+  resourceId: string;
 }
 
 /** A stream that is not appended to, and the version that it must still have when an append that relies on it commits. */
@@ -38,17 +50,29 @@ export function isAppended({ outcome }: AppendOutcome): boolean {
   return outcome === 'appended';
 }
 
-/** The names of what no other request in the same statement may touch. */
-export function touchedBy({ stream, claims, releases, quotas = [] }: AppendRequest): string[] {
-  return [stream, ...[...claims, ...releases, ...quotas].map(({ kind, key }) => `${kind} ${key}`)];
+/** The names of what no other request in the same statement may touch. They may share quotas. */
+export function touchedBy({ stream, claims, releases }: AppendRequest): string[] {
+  return [stream, ...[...claims, ...releases].map(nameOf)];
 }
 
-/** The requests in their order, in as few groups as possible, each of which can be one statement. */
+/** The names of the quotas that a request counts on. */
+export function quotasOf({ quotas = [] }: AppendRequest): string[] {
+  return quotas.map(nameOf);
+}
+
+function nameOf({ kind, key }: { kind: string; key: string }): string {
+  return `${kind} ${key}`;
+}
+
+/**
+ * The requests in their order, in as few groups as possible, each of which can be one statement. What a request gives back of a quota
+ * is there for the next group only.
+ */
 export function inTurns<Request extends AppendRequest>(requests: readonly Request[]): Request[][] {
   const turns: Request[][] = [];
   let touched = new Set<string>();
   for (const request of requests) {
-    const touches = touchedBy(request);
+    const touches = [...touchedBy(request), ...quotasOf(request)];
     const turn = turns.at(-1);
     if (turn && touches.every((name) => !touched.has(name))) turn.push(request);
     else {

@@ -2,28 +2,13 @@
  * How events are written: each in the queue, in the caller's transaction, or several together. An append that throws a `LedgerFault`
  * says whether it may be written all the same.
  */
-import { aggregateOf, checkNewEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
-import { workAskedBy } from '@strongroom/domain';
+import { checkNewEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { AppendQueue } from './append-queue.js';
-import {
-  type AppendOutcome,
-  type AppendRequest,
-  type ExpectedStream,
-  inTurns,
-  parseAnswers,
-} from './append-request.js';
+import { type AppendOutcome, type AppendRequest, type ExpectedStream, parseAnswers } from './append-request.js';
+import { appendStatement, togetherStatement } from './append-statements.js';
 import { isOutage, LedgerFault, mayBeDone } from './ledger-fault.js';
 import { settled } from './settled-append.js';
-import { storable } from './storable.js';
-
-/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
-const appendWithJobs = `with appended as materialized (select * from ledger_append($1)), added as materialized (
-    select job_add_with_events(
-      coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as jobs
-    from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
-    where appended.outcome = 'appended'
-  ) select appended.* from appended cross join added`;
 
 export class Appends {
   private readonly queue: AppendQueue;
@@ -70,11 +55,8 @@ export class Appends {
     requests: AppendRequest[],
     expects: readonly ExpectedStream[],
   ): Promise<AppendOutcome[]> {
-    const rows: unknown = await manager.query('select * from ledger_append_together($1, $2, $3)', [
-      storable(JSON.stringify(inTurns(requests.map(asRequest)))),
-      JSON.stringify(expects),
-      JSON.stringify(workOf(requests)),
-    ]);
+    const { text, values } = togetherStatement(requests, expects);
+    const rows: unknown = await manager.query(text, values);
     return parseAnswers(rows);
   }
 
@@ -97,14 +79,9 @@ export class Appends {
     }
   }
 
-  /** Events and the jobs that they ask for are one statement, so that no failure leaves one without the other. */
   private async write(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
-    const asked = storable(JSON.stringify(requests.map(asRequest)));
-    const work = workOf(requests);
-    const answer: unknown =
-      work.length === 0
-        ? await manager.query('select * from ledger_append($1)', [asked])
-        : await manager.query(appendWithJobs, [asked, JSON.stringify(work)]);
+    const { text, values } = appendStatement(requests);
+    const answer: unknown = await manager.query(text, values);
     return parseAnswers(answer, requests.length);
   }
 
@@ -114,16 +91,4 @@ export class Appends {
     const own = written.length === events.length && written.every(({ id }, index) => id === events[index]?.id);
     return own && first ? { outcome: 'appended', position: first.position, at: new Date(first.at) } : undefined;
   }
-}
-
-/** A request as the functions of the ledger take it. Its number is its place. */
-function asRequest(request: AppendRequest, number: number) {
-  return { ...request, request: number, aggregate: aggregateOf(request.stream) };
-}
-
-/** The jobs that the events of the requests ask for. */
-function workOf(requests: readonly AppendRequest[]) {
-  return requests.flatMap(({ accountId, events }, request) =>
-    events.flatMap((event, place) => workAskedBy(event).map((job) => ({ request, place, job: { ...job, accountId } }))),
-  );
 }

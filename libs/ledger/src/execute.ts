@@ -16,7 +16,13 @@ import {
 } from '@strongroom/contracts';
 import { type Claim, type ClaimKind, type Decider, decide, fold, type QuotaKind } from '@strongroom/domain';
 import type { Ids } from '@strongroom/runtime';
-import { type AppendOutcome, type AppendRequest, type ExpectedStream, isAppended } from './append-request.js';
+import {
+  type AppendOutcome,
+  type AppendRequest,
+  type ExpectedStream,
+  isAppended,
+  type KeptRequest,
+} from './append-request.js';
 import type { Ledger } from './ledger.js';
 
 export interface Target {
@@ -25,10 +31,14 @@ export interface Target {
   /** The key of the events. The feed delivers the events of one instance in order. */
   instanceId: string;
   context: EventContext;
+  /** Nothing has been recorded of it as far as the sender knows: its stream is read only when that turns out to be wrong. */
+  isNew?: boolean | undefined;
   /** The version of the stream that the sender has read; at any other version the command is refused. */
   ifVersion?: number | undefined;
   /** They are taken together with the claims of the decision. */
   claims?: Claim[] | undefined;
+  /** The request of a client that is kept together with the decision. */
+  keeps?: KeptRequest | undefined;
   /** Other streams that the command relies on. When one of them has another version, the command is decided anew. */
   expects?: readonly ExpectedStream[] | undefined;
 }
@@ -46,6 +56,7 @@ export interface ExecuteParts {
 export interface BoundCommand {
   stream: StreamName;
   name: string;
+  isNew: boolean;
   expects: readonly ExpectedStream[];
   plan(ids: Ids, history: readonly RecordedEvent[]): AppendRequest | Refusal;
   /** What the domain answers when the ledger says that a claim is taken or a quota is used up. */
@@ -101,7 +112,8 @@ export async function executeTogether(
     commands = typeof given === 'function' ? await given() : given;
     const planned: { command: BoundCommand; request: AppendRequest }[] = [];
     for (const command of commands) {
-      const request = command.plan(ids, await ledger.readStream(command.stream));
+      const isUnread = command.isNew && attempt === 1;
+      const request = command.plan(ids, isUnread ? [] : await ledger.readStream(command.stream));
       if (isRefusal(request)) return request;
       if (request.events.length > 0) planned.push({ command, request });
     }
@@ -132,6 +144,7 @@ export function commandOn<A extends Aggregate, State, Command extends { type: st
   return {
     stream: streamOf(decider.aggregate, target.id),
     name: command.type,
+    isNew: target.isNew ?? false,
     expects: target.expects ?? [],
     plan: (ids, history) => notAsExpected(target, history) ?? plan({ ids }, decider, target, command, history),
     refusal: (request, outcome) =>
@@ -165,7 +178,7 @@ async function append(
 export function plan<A extends Aggregate, State, Command extends { type: string }>(
   { ids }: { ids: Ids },
   decider: Decider<A, State, Command>,
-  { id, accountId, instanceId, context, claims = [] }: Target,
+  { id, accountId, instanceId, context, claims = [], keeps }: Target,
   command: Command,
   history: readonly RecordedEvent[],
 ): AppendRequest | Refusal {
@@ -181,6 +194,7 @@ export function plan<A extends Aggregate, State, Command extends { type: string 
     claims: [...(decision.claims ?? []), ...claims],
     releases: decision.releases ?? [],
     quotas: decision.quotas ?? [],
+    keeps,
   };
 }
 

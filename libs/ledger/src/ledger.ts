@@ -11,6 +11,7 @@ import type { AppendOutcome, AppendRequest, ExpectedStream } from './append-requ
 import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
+import { StreamReads } from './stream-reads.js';
 
 const accountIds = z.array(z.object({ account_id: z.string() }));
 const accountRows = z.array(
@@ -26,8 +27,10 @@ const newestLookedAt = 2_000;
 
 export class Ledger {
   private readonly appends: Appends;
+  private readonly streamReads: StreamReads;
 
   constructor(private readonly dataSource: DataSource) {
+    this.streamReads = new StreamReads((streams) => this.readSome(this.dataSource.manager, streams));
     this.appends = new Appends(dataSource, (stream) => this.readStream(stream));
   }
 
@@ -126,7 +129,7 @@ export class Ledger {
    * @throws {UnreadableStreamFault} when this version can't read one of them
    */
   async readStream(stream: StreamName): Promise<RecordedEvent[]> {
-    return allRead(await this.readSome(this.dataSource.manager, [stream]));
+    return allRead(await this.streamReads.read(stream));
   }
 
   /** Those events of a stream that this version can read, the oldest first. They do not give the stream's state. */

@@ -2,7 +2,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { EventContext, Right } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
-import type { Target } from '@strongroom/ledger';
+import type { KeptRequest, Target } from '@strongroom/ledger';
 import type { FastifyRequest } from 'fastify';
 import { HttpFault, notFound } from './http-fault.js';
 
@@ -20,18 +20,21 @@ export interface Caller extends Reach {
   may(right: Right): boolean;
   /** The id of what the call makes. It is the same when the call is made again with its Idempotency-Key. */
   newId: string;
-  /** The claim on the call's Idempotency-Key, if it has one. It is taken with the effect, so that the effect happens once. */
-  keyClaims: Claim[];
+  /**
+   * The call's Idempotency-Key, if it has one: the claim on it, and what is kept of the request. Both go with the effect, so that the
+   * effect happens once.
+   */
+  key?: { claim: Claim; keeps: KeptRequest } | undefined;
 }
 
 /** The stream of one aggregate, as the target of a command of the caller. */
-export function targetOf({ accountId, context, keyClaims }: Caller, id: string, instanceId: string): Target {
-  return { id, accountId, instanceId, context, claims: keyClaims };
+export function targetOf({ accountId, context, key, newId }: Caller, id: string, instanceId: string): Target {
+  return { id, accountId, instanceId, context, claims: key ? [key.claim] : [], keeps: key?.keeps, isNew: id === newId };
 }
 
 /** The caller for a further command of the same call: only one command takes the claim on the key. */
 export function withoutKey(caller: Caller): Caller {
-  return { ...caller, keyClaims: [] };
+  return { ...caller, key: undefined };
 }
 
 /**

@@ -121,7 +121,6 @@ async function callerOf(
       ...clientIdsOf(request.raw),
     },
     may,
-    keyClaims: [],
   };
 }
 

@@ -62,17 +62,18 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const { caller, keyed, request } = call;
     const begun = await this.requests.begin(keyed);
     if (begun.is !== 'open') return this.again(call, begun);
-    rememberCaller(request, { ...caller, newId: begun.resourceId, keyClaims: [begun.claim] });
+    const { resourceId, claim, keeps } = begun;
+    rememberCaller(request, { ...caller, newId: resourceId, key: { claim, keeps } });
     let body: unknown;
     try {
       body = await lastValueFrom(next.handle(), { defaultValue: undefined });
     } catch (error) {
       if (!(error instanceof HttpFault) || !decisions.includes(error.type)) throw error;
-      const instead = await this.requests.refuse(keyed, error);
+      const instead = await this.requests.refuse(keyed, resourceId, error);
       if (!instead) throw error;
       return this.again(call, instead);
     }
-    return this.kept(call, body);
+    return this.kept(call, resourceId, body);
   }
 
   /** @throws {HttpFault} the first refusal; serviceUnavailable when the first answer was not kept and can't be made now */
@@ -85,7 +86,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
       if (body !== undefined && operation.answer) void reply.status(200);
       return body;
     }
-    return this.kept(call, await this.madeAgain(operation, settled.resourceId));
+    return this.kept(call, settled.resourceId, await this.madeAgain(operation, settled.resourceId));
   }
 
   /** The first answer of the operation, from the events that it has appended; undefined when that answer is empty. */
@@ -105,11 +106,15 @@ export class IdempotencyInterceptor implements NestInterceptor {
     }
   }
 
-  /** An answer that can't be kept is no failure: the effect is on disk, and the answer is made anew when it is asked for again. */
-  private async kept({ keyed, operation }: KeyedCall, body: unknown): Promise<unknown> {
+  /**
+   * The answer to an operation that makes something is made anew from its events when it is asked for again, and is not kept. Another one
+   * that can't be kept is no failure: the effect is on disk.
+   */
+  private async kept({ keyed, operation }: KeyedCall, resourceId: string, body: unknown): Promise<unknown> {
+    if (this.madeBy.has(operation.name)) return body;
     try {
-      const first = await this.requests.end(keyed, operation.status, body);
-      if (first.is === 'answered') return first.body ?? undefined;
+      const first = await this.requests.end(keyed, resourceId, operation.status, body);
+      if (first?.is === 'answered') return first.body ?? undefined;
     } catch (error) {
       this.log.warn({ err: error }, "an idempotent request's answer was not kept");
     }

@@ -1,14 +1,14 @@
 /**
  * Requests with an Idempotency-Key, so that a client whose answer got lost can send its request again. The key is a claim in
- * the ledger, which is taken together with the effect or with the refusal. However often the request comes, and wherever a
- * process dies, the request therefore has one effect or one refusal. Its answer is kept for a day.
+ * the ledger, which is taken together with the effect or with the refusal, and the request is kept in the same transaction. However
+ * often it comes, and wherever a process dies, it therefore has one effect or one refusal. It is known again for a day.
  */
 import { createHmac, hkdfSync } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
-import { idempotencyKey, Ledger } from '@strongroom/ledger';
-import { Clock, type ConfigOf, configToken, Ids, inTransaction, type KeyRing, keyRingOf } from '@strongroom/runtime';
+import { idempotencyKey, type KeptRequest, Ledger } from '@strongroom/ledger';
+import { Clock, type ConfigOf, configToken, Ids, inTransaction, keyRingOf } from '@strongroom/runtime';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { HttpFault } from './http-fault.js';
@@ -31,13 +31,13 @@ export type Settled =
 
 export type Begun =
   | Settled
-  /** It is still to be done. It makes the resource with this id, and takes the claim together with its effect. */
-  | { is: 'open'; resourceId: string; claim: Claim };
+  /** It is still to be done. It makes the resource with this id, and its effect takes the claim and keeps the request. */
+  | { is: 'open'; resourceId: string; claim: Claim; keeps: KeptRequest };
 
 /** The header of an answer that was given before. */
 export const replayed = { 'idempotent-replayed': 'true' };
 
-/** A day after the answer, and a little more, because the age counts from the beginning of the answered attempt. */
+/** A day after the answer, and a little more, because it is kept a moment before its answer is sent. */
 const keptHours = 25;
 /** Both the database's clock and the process's must say so: by one clock that is ahead, a request could have its effect twice. */
 const isOld = `begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours'`;
@@ -52,13 +52,17 @@ const rows = z.array(
     status: z.int().nullable(),
     body: z.unknown(),
     had_effect: z.boolean(),
+    is_old: z.boolean(),
   }),
 );
+
+type Row = z.infer<typeof rows>[number];
 
 const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
 
 export class IdempotentRequests {
-  private readonly ring: KeyRing;
+  /** The newest is the first. */
+  private readonly digestKeys: Buffer[];
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
@@ -67,7 +71,9 @@ export class IdempotentRequests {
     @Inject(Clock) private readonly clock: Clock,
     @Inject(configToken) config: ConfigOf['api'],
   ) {
-    this.ring = keyRingOf(config);
+    this.digestKeys = keyRingOf(config).all.map(({ bytes }) =>
+      Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32)),
+    );
   }
 
   /**
@@ -75,38 +81,33 @@ export class IdempotentRequests {
    * @throws {HttpFault} unprocessableEntity when the key came with another request before
    */
   async begin(request: KeyedRequest): Promise<Begun> {
-    await this.forgetIfOld(request);
-    const fingerprints = this.fingerprintsOf(request);
-    // Each attempt begins its day anew as long as it is not answered: its claim must not be forgotten during an attempt.
-    await this.dataSource.query(
-      `insert into idempotent_request as r (account_id, key, fingerprint, resource_id) values ($1, $2, $3, $4)
-       on conflict (account_id, key) do update set begun_at = now()
-         where r.status is null and r.fingerprint = any($5)`,
-      [request.accountId, request.key, fingerprints[0], this.ids.next(), fingerprints],
-    );
-    return this.outcomeOf(request);
+    const row = await this.find(request);
+    if (!row?.is_old) return this.outcomeOf(request, row);
+    await this.forget('account_id = $2 and key = $3', [request.accountId, request.key]);
+    return this.outcomeOf(request, await this.find(request));
   }
 
   /**
-   * Keeps the body of the success for the next time that the request is sent.
-   * @returns what is kept, which is another attempt's answer when that was faster
+   * Keeps the answer of a success that makes nothing, for the next time that the request is sent.
+   * @returns what was kept instead, when another attempt was faster
    */
-  async end(request: KeyedRequest, status: number, body: unknown): Promise<Begun> {
-    await this.keep(this.dataSource, request, status, body);
-    return this.outcomeOf(request);
+  async end(request: KeyedRequest, resourceId: string, status: number, body: unknown): Promise<Begun | undefined> {
+    const isFirst = await this.keep(this.dataSource, request, { resourceId, status, body });
+    return isFirst ? undefined : this.outcomeOf(request, await this.find(request));
   }
 
   /**
    * Keeps the refusal, and takes the claim: the request can have no effect from then on.
    * @returns what has become of the request instead, when it had its effect or its answer already
    */
-  async refuse(request: KeyedRequest, { status, body }: HttpFault): Promise<Settled | undefined> {
+  async refuse(request: KeyedRequest, resourceId: string, { status, body }: HttpFault): Promise<Settled | undefined> {
     const isRefused = await inTransaction(this.dataSource, async (manager) => {
       if (!(await this.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
-      return this.keep(manager, request, status, body);
+      return this.keep(manager, request, { resourceId, status, body });
     });
-    const now = await this.outcomeOf(request);
-    return isRefused || now.is === 'open' ? undefined : now;
+    if (isRefused) return undefined;
+    const now = this.outcomeOf(request, await this.find(request));
+    return now.is === 'open' ? undefined : now;
   }
 
   /** Forgets some of the requests that are older than a day. @returns whether there may be more of them */
@@ -114,16 +115,9 @@ export class IdempotentRequests {
     return (await this.forget('true', [])) < atOnce ? 'done' : 'again';
   }
 
-  private async outcomeOf(request: KeyedRequest): Promise<Begun> {
-    const { accountId, key } = request;
-    const claim = claimOf(request);
-    const found: unknown = await this.dataSource.query(
-      `select fingerprint, resource_id, status, body, ledger_is_claimed($3, $4) as had_effect
-       from idempotent_request where account_id = $1 and key = $2`,
-      [accountId, key, claim.kind, claim.key],
-    );
-    const [row] = rows.parse(found);
-    if (!row) throw new Error(`the idempotency key ${key} vanished while it was in use`);
+  /** @throws {HttpFault} unprocessableEntity when the row is of another request */
+  private outcomeOf(request: KeyedRequest, row: Row | undefined): Begun {
+    if (!row) return this.open(request, this.ids.next());
     if (!this.fingerprintsOf(request).some((each) => row.fingerprint.equals(each))) {
       throw new HttpFault(
         'unprocessableEntity',
@@ -133,35 +127,44 @@ export class IdempotentRequests {
     if (row.status !== null) {
       return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: httpFaultOf(row.body) };
     }
-    if (row.had_effect) return { is: 'done', resourceId: row.resource_id };
-    return { is: 'open', resourceId: row.resource_id, claim };
+    return row.had_effect ? { is: 'done', resourceId: row.resource_id } : this.open(request, row.resource_id);
+  }
+
+  private async find(request: KeyedRequest): Promise<Row | undefined> {
+    const { kind, key } = claimOf(request);
+    const found: unknown = await this.dataSource.query(
+      `select fingerprint, resource_id, status, body, ledger_is_claimed($4, $5) as had_effect, ${isOld} as is_old
+       from idempotent_request where account_id = $2 and key = $3`,
+      [this.clock.now(), request.accountId, request.key, kind, key],
+    );
+    return rows.parse(found)[0];
+  }
+
+  private open(request: KeyedRequest, resourceId: string): Begun {
+    const { accountId, key } = request;
+    const [newest] = this.fingerprintsOf(request);
+    const fingerprint = (newest as Buffer).toString('hex');
+    return { is: 'open', resourceId, claim: claimOf(request), keeps: { accountId, key, fingerprint, resourceId } };
   }
 
   /** @returns whether this answer is the first */
   private async keep(
     on: DataSource | EntityManager,
-    { accountId, key }: KeyedRequest,
-    status: number,
-    body: unknown,
+    request: KeyedRequest,
+    { resourceId, status, body }: { resourceId: string; status: number; body: unknown },
   ): Promise<boolean> {
+    const { accountId, key } = request;
+    const fingerprints = this.fingerprintsOf(request);
     const kept: unknown = await on.query(
       `with kept as (
-         update idempotent_request set status = $3, body = $4 where account_id = $1 and key = $2 and status is null returning 1
+         insert into idempotent_request as r (account_id, key, fingerprint, resource_id, status, body) values ($1, $2, $3, $4, $5, $6)
+         on conflict (account_id, key) do update set status = excluded.status, body = excluded.body
+           where r.status is null and r.fingerprint = any($7)
+         returning 1
        ) select from kept`,
-      [accountId, key, status, JSON.stringify(body ?? null)],
+      [accountId, key, fingerprints[0], resourceId, status, JSON.stringify(body ?? null), fingerprints],
     );
     return z.array(z.unknown()).parse(kept).length > 0;
-  }
-
-  private async forgetIfOld({ accountId, key }: KeyedRequest): Promise<void> {
-    const mine = 'account_id = $2 and key = $3';
-    // Hardly any request is old, and a question costs less than a transaction.
-    const old: unknown = await this.dataSource.query(`select from idempotent_request where ${mine} and ${isOld}`, [
-      this.clock.now(),
-      accountId,
-      key,
-    ]);
-    if (z.array(z.unknown()).parse(old).length > 0) await this.forget(mine, [accountId, key]);
   }
 
   /** Each call is a transaction of its own, so that what it has done stays when a later one fails. @returns how many are forgotten */
@@ -190,10 +193,7 @@ export class IdempotentRequests {
   private fingerprintsOf({ method, path, body, instances }: KeyedRequest): Buffer[] {
     const reach = instances === undefined ? '' : `\n${[...instances].sort().join(' ')}`;
     const text = `${method} ${path}\n${JSON.stringify(body ?? null)}${reach}`;
-    return this.ring.all.map(({ bytes }) => {
-      const key = Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32));
-      return createHmac('sha256', key).update(text).digest();
-    });
+    return this.digestKeys.map((key) => createHmac('sha256', key).update(text).digest());
   }
 }
 

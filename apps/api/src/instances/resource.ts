@@ -50,7 +50,8 @@ export class InstanceResources {
   /** A new instance, as the events that made it say. Nothing is read, so nothing can fail. */
   made(events: readonly RecordedEvent[]): { instance: InstanceResource } {
     const nothingYet = { isBackedUp: false, hasAnswered: false };
-    return { instance: instanceResource(madeRow(instanceView, events), nothingYet, null, [], this.clock.now()) };
+    const row = madeRow(instanceView, events);
+    return { instance: instanceResource(row, nothingYet, null, [], row.createdAt) };
   }
 
   async of(row: InstanceRow): Promise<{ instance: InstanceResource }> {

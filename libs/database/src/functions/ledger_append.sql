@@ -17,7 +17,11 @@
 --     therefore commit order, and a reader never finds a position that is smaller than one it has read.
 --   * The statement after the lock takes a snapshot of its own, and so sees every append before it. It would not do that in a
 --     transaction of another isolation level than READ COMMITTED, which is refused: an event could be linked to an old one.
---   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
+--   * All requests are judged by that one snapshot. No two requests of one call may share a stream or a claim.
+--   * Requests may share a quota. What an earlier request of the call takes of it counts, even when that request is refused for another
+--     reason, and what it gives back does not. So a request that is not the first may be told used-up while there is room: it asks again.
+--   * No statistics are relied on: a plan that was made while a table was small would be wrong when it is large. Scans of tables are off,
+--     and each look at a claim or a quota is a subquery of its own that only an index serves.
 --   * A claim is given back only by the stream that holds it. A service takes, gives back and counts only what goes with an event that
 --     it appends: see ledger_goes_with.
 --   * A stream has one account, and no event names an instance of another account. What does is refused, and its call with it: no reader
@@ -28,7 +32,7 @@
 --     aggregates that ledger_writer gives its role.
 create or replace function ledger_append(requests jsonb)
   returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)
-  language plpgsql security definer set search_path from current as $$
+  language plpgsql security definer set search_path from current set enable_seqscan = off as $$
 declare
   permitted text[] := ledger_permitted();
   places regclass := pg_get_serial_sequence('ledger_event', 'position');
@@ -42,6 +46,14 @@ begin
     select r.* from jsonb_to_recordset(requests) as r(
       request integer, stream text, "expectedVersion" integer, "accountId" text, "instanceId" uuid,
       aggregate text, context jsonb, events jsonb, claims jsonb, releases jsonb, quotas jsonb)
+  ), counting as (
+    select a.request, c.kind, c.key, c."by", c.most,
+      sum(greatest(c."by", 0)) over (partition by c.kind, c.key order by a.request) as taken_so_far
+    from asked a cross join lateral jsonb_to_recordset(a.quotas) as c(kind text, key text, "by" integer, most integer)
+  ), used_up as (
+    select c.request, min(c.kind) as kind from counting c
+    where c."by" > 0 and c.taken_so_far + coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) > c.most
+    group by c.request
   ), judged as (
     select a.*, coalesce(taken.kind, used_up.kind) as taken_kind, taken.stream as taken_stream,
       case when head.version <> a."expectedVersion" then 'conflict'
@@ -70,16 +82,13 @@ begin
     from asked a
     cross join lateral (select coalesce(max(e.version), 0) as version from ledger_event e where e.stream = a.stream) head
     left join lateral (
-      select c.kind, c.stream from jsonb_to_recordset(a.claims) as wanted(kind text, key text)
-      join ledger_claim c on c.kind = wanted.kind and c.key = wanted.key
-      order by c.kind limit 1
+      select held.kind, held.stream from jsonb_to_recordset(a.claims) as wanted(kind text, key text)
+      cross join lateral (
+        select c.kind, c.stream from ledger_claim c where c.kind = wanted.kind and c.key = wanted.key limit 1
+      ) held
+      order by held.kind limit 1
     ) taken on true
-    left join lateral (
-      select wanted.kind from jsonb_to_recordset(a.quotas) as wanted(kind text, key text, "by" integer, most integer)
-      left join ledger_quota q on q.kind = wanted.kind and q.key = wanted.key
-      where wanted."by" > 0 and coalesce(q.used, 0) + wanted."by" > wanted.most
-      order by wanted.kind limit 1
-    ) used_up on true
+    left join used_up on used_up.request = a.request
   ), written as (
     select asked_for.*, nextval(places) as position
     from (
@@ -111,15 +120,23 @@ begin
     cross join lateral jsonb_to_recordset(j.claims) as c(kind text, key text)
     where j.verdict = 'appended'
   ), released as (
-    delete from ledger_claim c using judged j
-    cross join lateral jsonb_to_recordset(j.releases) as r(kind text, key text)
-    where j.verdict = 'appended' and c.kind = r.kind and c.key = r.key and c.stream = j.stream
+    delete from ledger_claim c using (
+      select held.ctid from judged j
+      cross join lateral jsonb_to_recordset(j.releases) as r(kind text, key text)
+      cross join lateral (
+        select l.ctid from ledger_claim l where l.kind = r.kind and l.key = r.key and l.stream = j.stream limit 1
+      ) held
+      where j.verdict = 'appended'
+    ) given_back
+    where c.ctid = given_back.ctid
   ), counted as (
-    insert into ledger_quota as q (kind, key, used)
-    select c.kind, c.key, greatest(c."by", 0) from judged j
-    cross join lateral jsonb_to_recordset(j.quotas) as c(kind text, key text, "by" integer)
+    insert into ledger_quota (kind, key, used)
+    select c.kind, c.key, greatest(
+      coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) + sum(greatest(c."by", -1)), 0)
+    from counting c join judged j on j.request = c.request
     where j.verdict = 'appended'
-    on conflict (kind, key) do update set used = greatest(q.used + case when excluded.used > 0 then excluded.used else -1 end, 0)
+    group by c.kind, c.key
+    on conflict (kind, key) do update set used = excluded.used
   )
   select j.request, j.verdict, j.taken_kind, j.taken_stream, min(r.position), min(r.at)
   from judged j left join recorded r on r.stream = j.stream and j.verdict = 'appended'

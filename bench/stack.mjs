@@ -1,0 +1,51 @@
+/** The stack of `npm start`, for measurements: without a demo, with its data on the disk. */
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../dist/libs/server-processes/src/index.js';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+export const apps = ['api', 'scheduler', 'replicator'];
+const sampleMs = 250;
+
+/** A folder that is removed in the end, and what has to be undone before that. */
+export class Workplace {
+  folder = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
+  undo = [];
+
+  constructor() {
+    // PostgreSQL runs as another user where root measures.
+    chmodSync(this.folder, 0o711);
+  }
+
+  async clear() {
+    for (const each of this.undo.reverse()) await each().catch(() => {});
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** @returns what `stack.json` tells, when every app serves */
+  async startStack({ env = {}, args = [] } = {}) {
+    const port = await freePort();
+    const data = join(this.folder, 'stack');
+    const launcher = [join(root, 'scripts', 'start.mjs'), '--no-demo', '--port', String(port), '--data', data, ...args];
+    const stack = spawn(process.execPath, launcher, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    this.undo.push(async () => {
+      stack.kill('SIGTERM');
+      await new Promise((resolve) => stack.once('exit', resolve));
+    });
+    for (let waited = 0; waited < 120_000; waited += sampleMs) {
+      const file = join(data, 'stack.json');
+      const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { pids: {} };
+      if (apps.every((app) => known.pids[app])) return known;
+      await delay(sampleMs);
+    }
+    throw new Error('the stack did not start within two minutes');
+  }
+}

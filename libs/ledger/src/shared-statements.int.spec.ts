@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
+import { createDataSource, migrate } from '@strongroom/database';
+import { RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase } from '../../../test/services/database.js';
+import type { AppendRequest } from './append-request.js';
+import { Ledger } from './ledger.js';
+
+const ids = new RandomIds();
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
+
+let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let dataSource: DataSource;
+let ledger: Ledger;
+/** The statements that were sent. */
+let sent: string[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'shared-statements-spec' }).initialize();
+  await migrate(dataSource);
+  const ignore = () => {};
+  const others = {
+    logQueryError: ignore,
+    logQuerySlow: ignore,
+    logSchemaBuild: ignore,
+    logMigration: ignore,
+    log: ignore,
+  };
+  dataSource.setOptions({ logging: true, logger: { ...others, logQuery: (query) => sent.push(query) } });
+  ledger = new Ledger(dataSource);
+});
+
+beforeEach(() => {
+  sent = [];
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+function deletion(more: Partial<AppendRequest> = {}): AppendRequest {
+  const [scheduleId, instanceId] = [ids.next(), ids.next()];
+  return {
+    stream: streamOf('schedule', scheduleId),
+    expectedVersion: 0,
+    accountId: 'acme',
+    instanceId,
+    context,
+    events: [{ id: ids.next(), type: 'ScheduleDeleted', data: { scheduleId, instanceId } }],
+    claims: [],
+    releases: [],
+    ...more,
+  };
+}
+
+const many = <T>(count: number, make: (index: number) => T) => Array.from({ length: count }, (_, index) => make(index));
+const howOften = (words: string) => sent.filter((query) => query.includes(words)).length;
+const outcomesOf = async (requests: AppendRequest[]) =>
+  (await Promise.all(requests.map((request) => ledger.append(request)))).map(({ outcome }) => outcome);
+const used = async (key: string): Promise<unknown> =>
+  dataSource.query('select used from ledger_quota where kind = $1 and key = $2', ['schedules-of-account', key]);
+
+describe('appends that come at once', () => {
+  it('share a statement though they count on one quota, and take exactly what it has', async () => {
+    const key = ids.next();
+    const quotas = [{ kind: 'schedules-of-account', key, by: 1, most: 30 }];
+    const outcomes = await outcomesOf(many(50, () => deletion({ quotas })));
+    expect(outcomes.filter((each) => each === 'appended')).toHaveLength(30);
+    expect(outcomes.filter((each) => each === 'used-up')).toHaveLength(20);
+    expect(await used(key)).toEqual([{ used: 30 }]);
+    expect([1, 2, 3]).toContain(howOften('ledger_append'));
+  });
+
+  it('have what an earlier one of them was refused before it could take it', async () => {
+    const key = ids.next();
+    const quotas = [{ kind: 'schedules-of-account', key, by: 1, most: 1 }];
+    const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
+    // The first goes alone. Of the others one is refused for its version, one for its claim, and one has the room.
+    const outcomes = await outcomesOf([
+      deletion({ claims }),
+      deletion({ quotas, expectedVersion: 7 }),
+      deletion({ quotas, claims: [{ kind: 'schedule-of-backup', key }] }),
+      deletion({ quotas }),
+    ]);
+    expect(outcomes).toEqual(['appended', 'conflict', 'appended', 'used-up']);
+    expect(await used(key)).toEqual([{ used: 1 }]);
+    const twice = await outcomesOf([
+      deletion(),
+      deletion({ quotas: room(key, 2), claims }),
+      deletion({ quotas: room(key, 2) }),
+    ]);
+    expect(twice).toEqual(['appended', 'claimed', 'appended']);
+    expect(await used(key)).toEqual([{ used: 2 }]);
+  });
+
+  it('give back and take in one statement, and never count below nothing', async () => {
+    const key = ids.next();
+    const back = { quotas: [{ kind: 'schedules-of-account', key, by: -1, most: 0 }] };
+    await outcomesOf([deletion(), ...many(3, () => deletion({ quotas: room(key, 9) }))]);
+    expect(await outcomesOf([deletion(), deletion(back), deletion({ quotas: room(key, 9) }), deletion(back)])).toEqual(
+      many(4, () => 'appended'),
+    );
+    expect(await used(key)).toEqual([{ used: 2 }]);
+    await outcomesOf([deletion(), ...many(5, () => deletion(back))]);
+    expect(await used(key)).toEqual([{ used: 0 }]);
+  });
+});
+
+describe('reads of streams that come at once', () => {
+  it('share a statement, and each gets its own stream', async () => {
+    const made = many(40, () => deletion());
+    await outcomesOf(made);
+    sent = [];
+    const streams = await Promise.all([...made, ...made, deletion()].map(({ stream }) => ledger.readStream(stream)));
+    expect(streams.map((events) => events.map(({ stream }) => stream))).toEqual([
+      ...[...made, ...made].map(({ stream }) => [stream]),
+      [],
+    ]);
+    expect([1, 2]).toContain(howOften('from ledger_event'));
+  });
+
+  it('see what was appended before each of them was asked for', async () => {
+    const append = async (request: AppendRequest) => {
+      await ledger.append(request);
+      return ledger.readStream(request.stream);
+    };
+    const streams = await Promise.all(many(60, () => append(deletion())));
+    expect(streams.map(({ length }) => length)).toEqual(many(60, () => 1));
+  });
+});
+
+function room(key: string, most: number) {
+  return [{ kind: 'schedules-of-account', key, by: 1, most }];
+}
