@@ -806,7 +806,7 @@ begin
   ), counted as (
     insert into ledger_quota (kind, key, used)
     select c.kind, c.key, greatest(
-      coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) + sum(c."by"), 0)
+      coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) + sum(greatest(c."by", -1)), 0)
     from counting c join judged j on j.request = c.request
     where j.verdict = 'appended'
     group by c.kind, c.key

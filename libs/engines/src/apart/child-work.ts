@@ -58,11 +58,14 @@ const opened = (sealed: SealedBackup, index: number) => openedFrom(sealed, (name
 
 async function takeBackup({ datastoreType, target, backupId, parent }: BackupJob): Promise<void> {
   const onLogin = (login: Login) => void messages.write(types.login, JSON.stringify(login));
-  const running = await wholeEngineFor(datastoreType).backup({ ...target, onLogin }, {
-    backupId,
-    signal: ending.signal,
-    parent: parent ? opened(parent, 0) : undefined,
-  });
+  const running = await wholeEngineFor(datastoreType).backup(
+    { ...target, onLogin },
+    {
+      backupId,
+      signal: ending.signal,
+      parent: parent ? opened(parent, 0) : undefined,
+    },
+  );
   // It may fail while nobody takes the bytes, and is told then.
   running.result.catch(fail);
   await messages.write(types.begun, JSON.stringify({ estimatedBytes: running.estimatedBytes }));
