@@ -61,7 +61,10 @@ export class PostgresqlHost extends ServerHost {
   }
 
   async build(instanceId: string, attempt: number): Promise<Build | undefined> {
-    return this.of(instanceId).begin(attempt, this.users && this.ownUserFor(this.users, instanceId));
+    const { users } = this;
+    if (!users) return this.of(instanceId).begin(attempt);
+    const user = this.ownUserFor(users, instanceId);
+    return this.of(instanceId).begin(attempt, { user, giveBack: () => users.release(instanceId) });
   }
 
   async start(instanceId: string, { port, signal }: HostOptions): Promise<HostedServer> {

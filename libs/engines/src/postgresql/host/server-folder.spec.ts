@@ -68,6 +68,28 @@ describe('the folder of a built server', () => {
   });
 });
 
+describe('the user of a built server', () => {
+  const user = { name: 'this one', uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
+  it('is given back when its attempt is given up, and not when a server or a later attempt has it', async () => {
+    const given: number[] = [];
+    const owned = async (attempt: number) => {
+      const begun = await folder.begin(attempt, { user, giveBack: () => given.push(attempt) });
+      if (!begun) throw new Error(`a later attempt than ${attempt} has begun`);
+      return begun;
+    };
+    await (await owned(1)).discard();
+    expect(given).toEqual([1]);
+    const late = await owned(2);
+    const built = await owned(3);
+    await late.discard();
+    await fill(built);
+    await built.finish('DFW');
+    await built.discard();
+    expect(given).toEqual([1]);
+  });
+});
+
 describe('what a hostile server leaves in the folder', () => {
   async function finished(): Promise<string> {
     const attempt = await begin(1);

@@ -54,6 +54,12 @@ export interface ServerData extends HostedData {
   given: string;
 }
 
+export interface DataOwner {
+  user: SystemUser;
+  /** Called when nothing of the attempt is left: the user may be another's then. */
+  giveBack(): void;
+}
+
 export class ServerFolder {
   private readonly path: string;
 
@@ -84,16 +90,16 @@ export class ServerFolder {
 
   /**
    * Removes what earlier attempts left, so that none of them can finish. Undefined when a later one has begun.
-   * @param user whom the data are to belong to, where the server has a user of its own
+   * @param owner whom the data are to belong to, where the server has a user of its own
    */
-  async begin(attempt: number, user?: SystemUser): Promise<BuildFolder | undefined> {
+  async begin(attempt: number, owner?: DataOwner): Promise<BuildFolder | undefined> {
     // Only a build makes it. Where data are looked for, a folder that is missing may be a disk that is not mounted.
     await mkdir(dirname(this.path), { recursive: true });
     const place = await PostgresServer.placeFor(this.path);
     const earlier = await attemptsBeside(place);
     if (earlier.some(({ number }) => number >= attempt)) return undefined;
     for (const { path } of earlier) await removeFolder(path);
-    return BuildFolder.make(`${place}.${attempt}`, place, user);
+    return BuildFolder.make(`${place}.${attempt}`, place, owner);
   }
 
   /** Removes everything. Nothing runs there any more. */
@@ -123,10 +129,10 @@ export class BuildFolder implements Build {
   private constructor(
     private readonly path: string,
     private readonly place: string,
-    readonly user: SystemUser | undefined,
+    private readonly owner: DataOwner | undefined,
   ) {}
 
-  static async make(path: string, place: string, user?: SystemUser): Promise<BuildFolder> {
+  static async make(path: string, place: string, owner?: DataOwner): Promise<BuildFolder> {
     await mkdir(path);
     await chmod(path, openToPass);
     for (const [name, text] of [
@@ -135,13 +141,17 @@ export class BuildFolder implements Build {
     ] as const) {
       await writeShared(join(path, name), text);
     }
-    const folder = new BuildFolder(path, place, user);
-    if (user) await folder.openTo(user);
+    const folder = new BuildFolder(path, place, owner);
+    if (owner) await folder.openTo(owner.user);
     return folder;
   }
 
   get directory(): string {
     return join(this.path, dataName);
+  }
+
+  get user(): SystemUser | undefined {
+    return this.owner?.user;
   }
 
   /** Restoring may make the folder anew, but not what `make` put into it. */
@@ -161,7 +171,10 @@ export class BuildFolder implements Build {
   }
 
   async discard(): Promise<void> {
+    // A later attempt has the user now.
+    const hasUser = !this.isFinished && this.isCurrent;
     await removeFolder(this.path);
+    if (hasUser) this.owner?.giveBack();
   }
 
   /** Points the links to where the tablespaces will be, since links are absolute. */
