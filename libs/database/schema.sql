@@ -737,8 +737,14 @@ begin
              then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
            when permitted is not null and exists (
                select from jsonb_to_recordset(coalesce(a.claims, '[]') || coalesce(a.releases, '[]') || coalesce(a.quotas, '[]')) as given(kind text, key text)
-               where jsonb_array_length(a.events) = 0
-                 or ledger_goes_with(given.kind, given.key, a.aggregate, a."instanceId", a."accountId") is not true
+               where jsonb_array_length(a.events) = 0 or case given.kind
+                   when 'running-backup-of-instance' then a.aggregate in ('instance', 'backup') and given.key = a."instanceId"::text
+                   when 'schedule-of-instance' then a.aggregate in ('instance', 'schedule') and given.key = a."instanceId"::text
+                   when 'idempotency-key' then a.aggregate in ('instance', 'schedule', 'backup')
+                   when 'schedules-of-account' then a.aggregate = 'schedule' and given.key = a."accountId"
+                   when 'instances-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+                   when 'built-servers-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+                 end is not true
              ) then ledger_refuses('a claim or a quota does not go with the events of ' || a.stream, 'insufficient_privilege')
            -- Subqueries and no joins: without statistics a join might read the whole ledger.
            when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
@@ -866,22 +872,6 @@ begin
   delete from ledger_claim where kind = claim_kind and key = any(claim_keys);
 end $function$;
 revoke all on function ledger_give_back_claims(text,text[]) from public;
-
-CREATE OR REPLACE FUNCTION ledger_goes_with(given_kind text, given_key text, of_aggregate text, of_instance uuid, of_account text)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-AS $function$
-  select case given_kind
-    when 'running-backup-of-instance' then of_aggregate in ('instance', 'backup') and given_key = of_instance::text
-    when 'schedule-of-instance' then of_aggregate in ('instance', 'schedule') and given_key = of_instance::text
-    when 'idempotency-key' then of_aggregate in ('instance', 'schedule', 'backup')
-    when 'schedules-of-account' then of_aggregate = 'schedule' and given_key = of_account
-    when 'instances-of-account' then of_aggregate = 'instance' and given_key = of_account
-    when 'built-servers-of-account' then of_aggregate = 'instance' and given_key = of_account
-    else false
-  end
-$function$;
 
 CREATE OR REPLACE FUNCTION ledger_head()
  RETURNS bigint

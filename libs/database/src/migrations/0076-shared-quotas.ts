@@ -8,7 +8,7 @@ import { noWayBack } from '../no-way-back.js';
 
 export class SharedQuotas1700000000076 implements MigrationInterface {
   static readonly installs = {
-    ledger_append: 'dc0e4d4ad27ed9d2167b05c7b2956affb7503b888ee4260ad519d8859cc7a256',
+    ledger_append: '7b8049ae71a07736d8e83121ae253c6659e8a85e4ec4075444deb6f5a0e4b1a2',
     request_keep: 'be374aa50018f7c13d8c3d7be1349a1ae223ff3e2814cfc02241d26efe75d93a',
   };
 
