@@ -707,6 +707,9 @@ declare
   permitted text[] := ledger_permitted();
   places regclass := pg_get_serial_sequence('ledger_event', 'position');
 begin
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    perform ledger_refuses('its transaction is not READ COMMITTED', 'invalid_transaction_state');
+  end if;
   perform pg_advisory_xact_lock(7236001);
   return query
   with asked as (
@@ -720,6 +723,17 @@ begin
            when used_up.kind is not null then 'used-up'
            when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
              then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
+           when permitted is not null and exists (
+               select from jsonb_to_recordset(coalesce(a.claims, '[]') || coalesce(a.releases, '[]') || coalesce(a.quotas, '[]')) as given(kind text, key text)
+               where jsonb_array_length(a.events) = 0 or case given.kind
+                   when 'running-backup-of-instance' then a.aggregate in ('instance', 'backup') and given.key = a."instanceId"::text
+                   when 'schedule-of-instance' then a.aggregate in ('instance', 'schedule') and given.key = a."instanceId"::text
+                   when 'idempotency-key' then a.aggregate in ('instance', 'schedule', 'backup')
+                   when 'schedules-of-account' then a.aggregate = 'schedule' and given.key = a."accountId"
+                   when 'instances-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+                   when 'built-servers-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+                 end is not true
+             ) then ledger_refuses('a claim or a quota does not go with the events of ' || a.stream, 'insufficient_privilege')
            -- Subqueries and no joins: without statistics a join might read the whole ledger.
            when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
              then ledger_refuses(a.stream || ' is of another account', 'check_violation')

@@ -188,6 +188,49 @@ describe.each(serviceNames)('the role of the %s', (service) => {
     await expect(append(service, named)).rejects.toMatchObject(denied);
   });
 
+  it('takes, gives back and counts nothing that does not go with its events', async () => {
+    const instanceId = randomUUID();
+    const aggregate = service === 'replicator' ? 'copy' : 'backup';
+    const own = { ...ofAggregate(aggregate), instanceId };
+    const given = (kind: string, key: string) => ({ kind, key });
+    const running = given('running-backup-of-instance', instanceId);
+    const wrong: Record<string, unknown>[] = [
+      { claims: [running], events: [] },
+      { releases: [running], events: [] },
+      { claims: null, releases: [running], events: [] },
+      { quotas: [{ ...given('instances-of-account', 'acme'), by: 1, most: 9 }], events: [] },
+      { claims: [given('running-backup-of-instance', randomUUID())] },
+      { claims: [given('schedule-of-instance', instanceId)] },
+      { claims: [given('a-kind-that-nobody-has', instanceId)] },
+      { quotas: [{ ...given('instances-of-account', 'acme'), by: 1, most: 9 }] },
+      { quotas: [{ ...given('schedules-of-account', 'acme'), by: -1, most: 9 }] },
+      ...(aggregate === 'copy' ? [{ claims: [running] }, { claims: [given('idempotency-key', 'acme key')] }] : []),
+    ];
+    for (const fields of wrong) {
+      expect({ fields, ended: await append(service, { ...own, ...fields }).catch(codeOf) }).toEqual({
+        fields,
+        ended: '42501',
+      });
+    }
+    const { rows } = await owner.query('select from ledger_claim where key = $1', [instanceId]);
+    expect(rows).toEqual([]);
+    if (service === 'replicator') return;
+    const quota = { ...given('instances-of-account', 'another account'), by: 1, most: 9 };
+    const instance = { ...ofAggregate('instance'), instanceId };
+    await expect(append(service, { ...instance, quotas: [quota] })).rejects.toMatchObject(denied);
+    await expect(append(service, { ...own, claims: [running] })).resolves.toMatchObject({
+      rows: [{ outcome: 'appended' }],
+    });
+  });
+
+  it('makes nothing in a schema that was open to everybody, as those of databases from before PostgreSQL 15 are', async () => {
+    const made = 'create function ledger_newest_of(a text, b text default null) returns bigint return 0';
+    await owner.query(`grant create on schema public to public, ${roleOf(service)}`);
+    expect(await outcomeOf(service, made)).toBe('done');
+    await migrateDatabase(database.url, 'spec');
+    expect(await outcomeOf(service, made)).toBe('denied');
+  });
+
   it('is told that it can not migrate', async () => {
     await expect(migrateDatabase(urlOfService(database.url, service), 'spec')).rejects.toMatchObject({
       code: 'not-the-owner',
@@ -203,6 +246,7 @@ describe.each(serviceNames)('the role of the %s', (service) => {
   });
 });
 
+const codeOf = (error: unknown) => (error instanceof pg.DatabaseError ? error.code : error);
 const byName = (one: { name: string }, other: { name: string }) => (one.name < other.name ? -1 : 1);
 
 describe("a login that is a member of a service's role", () => {

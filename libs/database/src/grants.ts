@@ -165,6 +165,8 @@ async function areApplied(run: QueryRunner, served: readonly ServiceName[]): Pro
      ) granted
      where grantee in (select oid from pg_roles where rolname = any($1))
      union all
+     select 'public', 'create in the schema' where has_schema_privilege('public', current_schema(), 'create')
+     union all
      select role_name, 'append to ' || array_to_string(aggregates, ', ') from ledger_writer`,
     [served.map(roleOf)],
   );
@@ -199,6 +201,8 @@ function statementsFor(service: ServiceName): string[] {
          execute format('revoke all on %s %s from ${role}', ours.kind, ours.name);
        end loop;
        execute format('grant usage on schema %I to ${role}', current_schema());
+       -- Databases that were made before PostgreSQL 15 let everybody make functions there, which others would then call.
+       execute format('revoke create on schema %I from public, ${role}', current_schema());
      end $$`,
     ...Object.entries(tables).map(([table, allowed]) => `grant ${allowed.join(', ')} on ${table} to ${role}`),
     ...functions.map((name) => `grant execute on function ${name} to ${role}`),

@@ -38,6 +38,7 @@ import { AuditedEvents1700000000061 } from './migrations/0061-audited-events.js'
 import { ServerLogins1700000000063 } from './migrations/0063-server-logins.js';
 import { TurnsOfAccounts1700000000065 } from './migrations/0065-turns-of-accounts.js';
 import { QuotasOfInstances1700000000066 } from './migrations/0066-quotas-of-instances.js';
+import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-services.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -79,4 +80,5 @@ export const migrations = [
   ServerLogins1700000000063,
   TurnsOfAccounts1700000000065,
   QuotasOfInstances1700000000066,
+  AppendsOfServices1700000000072,
 ] as const;

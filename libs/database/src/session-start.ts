@@ -33,13 +33,13 @@ const corrected = `
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';`;
 
 /**
- * The schema of the ledger: the first on the search path that has it, else `public`, else any other. Before there is a ledger, it is the
- * schema where the role makes its tables.
+ * The schema of the ledger: the first on the search path that has it, else `public`, else any other. A temporary table of that name, which
+ * every role may make, is none. Before there is a ledger, it is the schema where the role makes its tables.
  */
 const searchPath = `
   select set_config('search_path', quote_ident(coalesce((
     select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relname = 'ledger_event' and c.relkind = 'r'
+    where c.relname = 'ledger_event' and c.relkind = 'r' and c.relpersistence = 'p'
     order by array_position(current_schemas(false), n.nspname) nulls last, n.nspname <> 'public', n.nspname
     limit 1
   ), current_schema(), 'public')) || ', pg_temp', false);`;

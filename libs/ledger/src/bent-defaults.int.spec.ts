@@ -198,6 +198,10 @@ describe('a role with a schema of its own', () => {
         `alter role ${role} in database ${own.name} reset search_path; grant all on schema public to ${role}`,
       );
       expect(await migrated()).toBe('vaulted');
+      // Every role may make temporary tables, and their schemas come before this one by name.
+      await owner.query('create temporary table ledger_event (forged text)');
+      expect(await migrated()).toBe('vaulted');
+      await owner.query('drop table pg_temp.ledger_event');
       const { rows } = await owner.query(
         "select count(*)::int as ledgers from pg_class where relname = 'ledger_event'",
       );

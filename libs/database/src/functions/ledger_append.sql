@@ -15,9 +15,11 @@
 -- Guards:
 --   * The transaction holds lock 7236001 from before the first position is drawn until it ends. Position order is
 --     therefore commit order, and a reader never finds a position that is smaller than one it has read.
---   * The statement after the lock takes a snapshot of its own, and so sees every append before it.
+--   * The statement after the lock takes a snapshot of its own, and so sees every append before it. It would not do that in a
+--     transaction of another isolation level than READ COMMITTED, which is refused: an event could be linked to an old one.
 --   * All requests are judged by that one snapshot. No two requests of one call may share a stream, a claim or a quota.
---   * A claim is given back only by the stream that holds it.
+--   * A claim is given back only by the stream that holds it. A service takes, gives back and counts only what goes with an event that
+--     it appends: a kind of the event's aggregate, for its own instance or account. A new kind needs a line below.
 --   * A stream has one account, and no event names an instance of another account. What does is refused, and its call with it: no reader
 --     has to expect such an event.
 --   * Each event is linked to the one before it: its link is SHA-256 over that one's link and the digest of the event. The digest is that
@@ -31,6 +33,9 @@ declare
   permitted text[] := ledger_permitted();
   places regclass := pg_get_serial_sequence('ledger_event', 'position');
 begin
+  if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    perform ledger_refuses('its transaction is not READ COMMITTED', 'invalid_transaction_state');
+  end if;
   perform pg_advisory_xact_lock(7236001);
   return query
   with asked as (
@@ -44,6 +49,17 @@ begin
            when used_up.kind is not null then 'used-up'
            when a.stream not like a.aggregate || '-%' or a.aggregate <> all (permitted)
              then ledger_refuses('the role of this session may not append to ' || a.stream, 'insufficient_privilege')
+           when permitted is not null and exists (
+               select from jsonb_to_recordset(coalesce(a.claims, '[]') || coalesce(a.releases, '[]') || coalesce(a.quotas, '[]')) as given(kind text, key text)
+               where jsonb_array_length(a.events) = 0 or case given.kind
+                   when 'running-backup-of-instance' then a.aggregate in ('instance', 'backup') and given.key = a."instanceId"::text
+                   when 'schedule-of-instance' then a.aggregate in ('instance', 'schedule') and given.key = a."instanceId"::text
+                   when 'idempotency-key' then a.aggregate in ('instance', 'schedule', 'backup')
+                   when 'schedules-of-account' then a.aggregate = 'schedule' and given.key = a."accountId"
+                   when 'instances-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+                   when 'built-servers-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+                 end is not true
+             ) then ledger_refuses('a claim or a quota does not go with the events of ' || a.stream, 'insufficient_privilege')
            -- Subqueries and no joins: without statistics a join might read the whole ledger.
            when (select e.account_id from ledger_event e where e.stream = a.stream and e.version = 1) <> a."accountId"
              then ledger_refuses(a.stream || ' is of another account', 'check_violation')
