@@ -44,6 +44,12 @@ async function tamper(sql: string, values: unknown[] = []): Promise<void> {
   await dataSource.query('alter table ledger_event enable trigger user');
 }
 
+/** Puts in an event past ledger_append: at a position, with the link of the first event or without one. */
+const another = `insert into ledger_event (position, id, stream, version, aggregate, type, account_id, instance_id, at, data, context, link)
+  overriding system value
+  select $1, gen_random_uuid(), 'schedule-' || gen_random_uuid(), 1, aggregate, type, account_id, instance_id, at, data, context,
+    case when $2 then link end from ledger_event order by position limit 1`;
+
 /** Appends in every way that there is. */
 async function fill(): Promise<void> {
   await Promise.all(Array.from({ length: 20 }, (_, index) => ledger.append(requestOf(1 + (index % 3)))));
@@ -81,6 +87,24 @@ describe('the links of the ledger', () => {
     }
   });
 
+  it.each(['repeatable read', 'serializable'])(
+    'are whole though somebody appends in a transaction that began before other appends (%s)',
+    async (isolation) => {
+      const run = dataSource.createQueryRunner();
+      try {
+        await run.query(`begin isolation level ${isolation}`);
+        await run.query('select from ledger_event');
+        await ledger.append(requestOf(2));
+        const late = ledger.appendWithin(run.manager, [requestOf()]);
+        await expect(late).rejects.toMatchObject({ code: '25000', message: expect.stringContaining('READ COMMITTED') });
+        await run.query('rollback');
+      } finally {
+        await run.release();
+      }
+      expect(await verify()).toMatchObject({ broken: undefined, head: { events: 2 } });
+    },
+  );
+
   const changes: [string, string][] = [
     [
       'data',
@@ -89,6 +113,11 @@ describe('the links of the ledger', () => {
     ['account', `update ledger_event set account_id = 'forger' where position = $1`],
     ['instance', 'update ledger_event set instance_id = gen_random_uuid() where position = $1'],
     ['time', `update ledger_event set at = at - interval '1 ms' where position = $1`],
+    [
+      'era',
+      `update ledger_event set at = (to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS') || '+00 BC')::timestamptz where position = $1`,
+    ],
+    ['microsecond', `update ledger_event set at = at + interval '1 microsecond' where position = $1`],
     ['actor', `update ledger_event set context = context || '{"actor":"somebody"}' where position = $1`],
     ['type', `update ledger_event set type = 'ScheduleCreated' where position = $1`],
     ['id', 'update ledger_event set id = gen_random_uuid() where position = $1'],
@@ -122,6 +151,26 @@ describe('the links of the ledger', () => {
     );
     await ledger.append(requestOf());
     expect((await verify()).broken).toMatchObject({ position, why: 'not-linked' });
+  });
+
+  it.each([
+    [0, false],
+    [-3, true],
+  ])('tell an event that was put before the first one, at position %i', async (position, isLinked) => {
+    await fill();
+    await dataSource.query(another, [position, isLinked]);
+    expect((await verify()).broken).toMatchObject({ position, why: 'changed' });
+  });
+
+  it('tell a second event at a position, wherever that is', async () => {
+    await dataSource.transaction(async (manager) => {
+      for (let count = 0; count < 5; count += 1) await ledger.appendWithin(manager, [requestOf(400)]);
+    });
+    await ledger.append(requestOf());
+    await dataSource.query('drop index ledger_event_in_order');
+    // A page of events ends there.
+    await dataSource.query(another, [2_000, true]);
+    expect((await verify()).broken).toMatchObject({ position: 2_000, why: 'changed' });
   });
 
   it('tell that two events were exchanged', async () => {
@@ -196,6 +245,24 @@ describe('an earlier head', () => {
     expect((await onlyNew(last.head)).broken).toBeUndefined();
     await tamper('delete from ledger_event where position = $1', [last.head.position]);
     expect((await onlyNew(last.head)).broken).toMatchObject({ position: last.head.position, why: 'not-as-before' });
+  });
+
+  it('shows a change before it though the links were taken away, and only what came after it was to be verified', async () => {
+    await fill();
+    const { head } = await verify();
+    await tamper('update ledger_event set link = null');
+    await tamper(`update ledger_event set account_id = 'forger' where position = 2`);
+    const verified = await verifyLinks(dataSource, { heads: [head], onlyNew: true });
+    expect(verified.broken).toMatchObject({ position: head.position, why: 'not-as-before' });
+  });
+
+  it('shows a second event at its position, put in by somebody who could', async () => {
+    await fill();
+    const { head } = await verify();
+    await dataSource.query('drop index ledger_event_in_order');
+    await dataSource.query(another, [head.position, true]);
+    const verified = await verifyLinks(dataSource, { heads: [head], onlyNew: true });
+    expect(verified.broken).toMatchObject({ position: head.position });
   });
 
   it('shows that the links were computed anew after a change', async () => {

@@ -50,10 +50,16 @@ export interface LinksOptions {
   progress?: (events: number) => void;
 }
 
-/** The event as `ledger_append` digests it: no function of the database is asked, since its owner could change one. */
+/**
+ * The event as `ledger_append` digests it: no function of the database is asked, since its owner could change one. A time that
+ * `ledger_append` never gives, such as one of another era or between two milliseconds, would have the text of one that it gives.
+ */
 const eventText = `jsonb_build_array(position, id, stream, version, aggregate, type, account_id, instance_id,
-  to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), data, context)::text`;
+  case when at >= '0001-01-01T00:00:00Z' and at = date_trunc('milliseconds', at)
+    then to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') else at::text end, data, context)::text`;
+/** Events of one position come together: nothing keeps the owner of the table from adding one. */
 const pageSize = 2_000;
+const beforeAll = '-9223372036854775808';
 const start = Buffer.alloc(32);
 
 const rows = z.array(
@@ -75,18 +81,21 @@ export async function verifyLinks(
       'select position, link, null as text from ledger_event where position = $1',
       [newest.position],
     );
-    const [row] = rows.parse(found);
+    const [row, ...others] = rows.parse(found);
     if (!row) return ended(notAsBefore(newest, 'its event is gone'));
-    if (row.link !== null && row.link.toString('hex') !== newest.link) {
-      return ended(notAsBefore(newest, 'it is another one now'));
+    if (others.length > 0) return ended(notAsBefore(newest, 'another event has its position, too'));
+    // An event without a link proves nothing of those before it: all of them are verified then.
+    if (row.link !== null) {
+      if (row.link.toString('hex') !== newest.link) return ended(notAsBefore(newest, 'it is another one now'));
+      links.goOnFrom(newest);
+      compared = awaited.length;
     }
-    links.goOnFrom(newest, row.link !== null);
-    compared = awaited.length;
   }
-  for (;;) {
+  for (let after: number | string = links.position || beforeAll; ; after = links.position) {
     const found: unknown = await dataSource.query(
-      `select position, link, ${eventText} as text from ledger_event where position > $1 order by position limit $2`,
-      [links.head.position, pageSize],
+      `select position, link, ${eventText} as text from ledger_event where position > $1
+       order by position fetch first ${pageSize} rows with ties`,
+      [after],
     );
     const page = rows.parse(found);
     for (const row of page) {
@@ -124,17 +133,21 @@ class Links {
   }
 
   /** Everything up to the head is taken as it was verified then. */
-  goOnFrom({ position, events, link, older }: LedgerHead, isLinked: boolean): void {
+  goOnFrom({ position, events, link, older }: LedgerHead): void {
     this.position = position;
     this.events = events;
     this.last = Buffer.from(link, 'hex');
     this.older = older === undefined ? undefined : Buffer.from(older, 'hex');
-    this.hasBegun = isLinked;
-    this.unlinked = isLinked ? 0 : events;
+    this.hasBegun = true;
   }
 
   /** @returns what is wrong with the event; the head stays before it then */
   follow({ position, link, text }: z.infer<typeof rows>[number]): BrokenLink | undefined {
+    // The first position that is given is 1, and each is given once.
+    if (position <= this.position) {
+      const reason = `An event at position ${position} was put in: ledger_append gives no such position after ${this.position}.`;
+      return { position, why: 'changed', reason };
+    }
     if (link === null && this.hasBegun) {
       return {
         position,
