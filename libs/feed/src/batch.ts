@@ -38,7 +38,7 @@ export interface BatchParts {
   ledger: Ledger;
   log: Logger;
   handlers: Handlers;
-  deadLetters: Pick<DeadLetters, 'setAside'>;
+  deadLetters: Pick<DeadLetters, 'setAside' | 'hasRoom'>;
   metrics: Pick<FeedMetrics, 'handled' | 'setAside' | 'unrecorded' | 'newer' | 'altered'>;
   /** Default: the offsets of the group in its feed. */
   offsets?: Offsets;
@@ -51,6 +51,17 @@ export interface BatchParts {
    * @throws {FeedFault} when it was not taken
    */
   publishDeadLetter(message: FeedMessage, error: unknown): Promise<void>;
+}
+
+/** A message came without its value, and tells an event that the ledger does not have. Another try finds the same. */
+class NotInLedger extends Error {
+  override readonly name = 'NotInLedger';
+
+  constructor({ id, position }: Place) {
+    super(
+      `the message has no value that was read, and the ledger has no event ${id.slice(0, 64)} at position ${position}`,
+    );
+  }
 }
 
 /** Whether an error is temporary. Then the message waits, and is not set aside. */
@@ -123,11 +134,7 @@ export class Batch {
     const { topic, partition } = this.key;
     if (!row) {
       // A message that a relay has sent without its value is never of a stranger's ledger: somebody has to look into it.
-      if (told === undefined) {
-        throw new Error(
-          `the message has no value, and the ledger has no event ${place.id} at position ${place.position}`,
-        );
-      }
+      if (told === undefined) throw new NotInLedger(place);
       done.unrecorded.push({ message, place });
       return passedOver(message, handled);
     }
@@ -138,10 +145,12 @@ export class Batch {
       await this.parts.handlers.handle(read, new FeedContext(manager, topic, partition, row.position));
       done.news.push(read);
     }
-    if (told !== undefined && !isDeepStrictEqual(told, row.event)) done.altered.push({ message, row, what: 'content' });
+    // A message that is read again was counted before.
+    const tell = (what: Altered) => message.offset > handled.offset && done.altered.push({ message, row, what });
+    if (told !== undefined && !isDeepStrictEqual(told, row.event)) tell('content');
     if (this.parts.belongs?.(row, this.key, handled) ?? true) return after({ message, place }, handled);
     // Where a stranger has put the news of an event, it may hide no event that comes there in its turn.
-    done.altered.push({ message, row, what: 'place' });
+    tell('place');
     return passedOver(message, handled);
   }
 
@@ -159,9 +168,9 @@ export class Batch {
   private async recorded(
     manager: EntityManager,
     messages: readonly ReadMessage[],
-    handled: Handled,
+    handled?: Handled,
   ): Promise<Map<ReadMessage, TailRow>> {
-    const news = messages.filter(isNews).filter((each) => !isRepetition(each, handled));
+    const news = messages.filter(isNews).filter((each) => !handled || !isRepetition(each, handled));
     if (news.length === 0) return new Map();
     const found = await this.parts.ledger.eventsAt(
       news.map(({ place }) => place.position),
@@ -214,7 +223,8 @@ export class Batch {
   private async alone(message: ReadMessage, first: unknown, follows: bigint | undefined): Promise<void> {
     let problem = first;
     // A message that can't be read can't be read the next time either.
-    for (let attempt = 2; message.place && attempt <= triesAlone; attempt += 1) {
+    const mayHelp = message.place !== undefined && !(first instanceof NotInLedger);
+    for (let attempt = 2; mayHelp && attempt <= triesAlone; attempt += 1) {
       await delay(firstPauseMs * 2 ** (attempt - 2));
       try {
         return await this.together([message], follows);
@@ -226,14 +236,20 @@ export class Batch {
     await this.setAside(message, problem, follows);
   }
 
-  /** The dead-letter topic comes first: a letter there twice is better than none. */
+  /**
+   * The dead-letter topic comes first: a letter there twice is better than none. A message that tells no event of the ledger is
+   * somebody else's, who may write any number of them: it is kept while there is room, and only counted beyond that.
+   */
   private async setAside(read: ReadMessage, error: unknown, follows: bigint | undefined): Promise<void> {
-    await this.parts.publishDeadLetter(read.message, error);
-    const isSetAside = await this.parts.dataSource.transaction(async (manager) => {
+    const { dataSource, deadLetters, publishDeadLetter } = this.parts;
+    const isOurs = (await this.recorded(dataSource.manager, [read])).has(read);
+    const isKept = isOurs || (await deadLetters.hasRoom());
+    if (isKept) await publishDeadLetter(read.message, error);
+    const isSetAside = await dataSource.transaction(async (manager) => {
       const handled = await this.locked(manager, follows);
       if (isRepetition(read, handled)) return false;
       const row = (await this.recorded(manager, [read], handled)).get(read);
-      await this.parts.deadLetters.setAside(manager, this.key, read.message, error);
+      if (isKept) await deadLetters.setAside(manager, this.key, read.message, error, isOurs);
       const isInPlace = row && (this.parts.belongs?.(row, this.key, handled) ?? true);
       await this.offsets.move(manager, this.key, isInPlace ? after(read, handled) : passedOver(read.message, handled));
       return true;

@@ -13,6 +13,8 @@ import type { Handlers } from './handlers.js';
 /** PostgreSQL keeps at most 256 MB in one value of jsonb. */
 const mostCharacters = 16_000_000;
 const keptCharacters = 100_000;
+/** While so many letters wait, no more are kept of messages that tell no event of the ledger: they could fill the database. */
+const mostOfStrangers = 1_000;
 
 /** Letters that were replayed are kept for so long, because an operator may still want to read them. */
 const keptAfterReplay = `interval '30 days'`;
@@ -25,6 +27,7 @@ const kept = z.object({ value: z.unknown(), headers: z.record(z.string(), z.stri
 
 export class DeadLetters {
   private forgotAt = Number.NEGATIVE_INFINITY;
+  private isFull = false;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -33,8 +36,35 @@ export class DeadLetters {
     private readonly log: Logger,
   ) {}
 
-  /** Sets a message aside, within the transaction that moves the offset beyond it. */
-  async setAside(manager: EntityManager, key: PartitionKey, message: FeedMessage, error: unknown): Promise<void> {
+  /** Whether a letter is still kept of a message that tells no event of the ledger. */
+  async hasRoom(): Promise<boolean> {
+    const found: unknown = await this.dataSource.query(
+      `select count(*)::int as letters from (
+         select from dead_letter where consumer_group = $1 and replayed_at is null limit ${mostOfStrangers}
+       ) as waiting`,
+      [this.group],
+    );
+    const wasFull = this.isFull;
+    this.isFull = countIn(found) >= mostOfStrangers;
+    if (this.isFull && !wasFull) {
+      this.log.error(
+        `${mostOfStrangers} messages are set aside in table dead_letter: more of them that tell no event of the ledger are only counted. Somebody else writes to the broker`,
+      );
+    }
+    return !this.isFull;
+  }
+
+  /**
+   * Sets a message aside, within the transaction that moves the offset beyond it.
+   * @param isWhole whether all of it is kept, as far as a row takes it. Default: it is
+   */
+  async setAside(
+    manager: EntityManager,
+    key: PartitionKey,
+    message: FeedMessage,
+    error: unknown,
+    isWhole = true,
+  ): Promise<void> {
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const { offset, position } = message;
     await manager.query(
@@ -49,7 +79,7 @@ export class DeadLetters {
         key.partition,
         offset.toString(),
         position ?? null,
-        textOf(message),
+        textOf(message, isWhole ? mostCharacters : keptCharacters),
         why.replaceAll('\u0000', '\ufffd').slice(0, 10_000),
       ],
     );
@@ -155,15 +185,21 @@ export class DeadLetters {
       'select count(*)::int as letters from dead_letter where consumer_group = $1 and replayed_at is null',
       [this.group],
     );
-    return z.array(z.object({ letters: z.int() })).parse(found)[0]?.letters ?? 0;
+    return countIn(found);
   }
 }
 
-/** The message as JSON. One of many megabytes is cut, because PostgreSQL would take it in no row; the broker still has it whole. */
-function textOf({ value, headers }: FeedMessage): string {
+const counts = z.array(z.object({ letters: z.int() })).length(1);
+
+function countIn(rows: unknown): number {
+  return counts.parse(rows)[0]?.letters ?? 0;
+}
+
+/** The message as JSON. One that is larger than `most` is cut; the broker still has it whole. */
+function textOf({ value, headers }: FeedMessage, most: number): string {
   const whole = JSON.stringify({ value, headers });
   const kept =
-    whole.length <= mostCharacters
+    whole.length <= most
       ? whole
       : JSON.stringify({
           // PostgreSQL takes no half of a surrogate pair.

@@ -55,7 +55,7 @@ export class EarlyLook {
     this.batch = new Batch(
       {
         ...{ dataSource, ledger, log, handlers },
-        deadLetters: { setAside: async () => {} },
+        deadLetters: { hasRoom: async () => true, setAside: async () => {} },
         metrics: {
           handled: (_, events) => {
             for (const { type } of events) taken.inc({ type });

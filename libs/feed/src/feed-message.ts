@@ -3,8 +3,8 @@
  * ledger, and whatever else it holds is not trusted.
  */
 import { z } from 'zod';
-import { unreadableHeader } from './kafka/unreadable-codecs.js';
-import { placeOfCut } from './kafka/without-value.js';
+import { unreadableHeader } from './kafka/unreadable-record.js';
+import { placeInHeaders, placeOfCut } from './kafka/without-value.js';
 
 export interface FeedMessage {
   topic: string;
@@ -28,11 +28,14 @@ export interface Place {
 export type ReadMessage = { message: FeedMessage } & (
   | {
       place: Place;
-      /** The event as the message tells it; undefined when it came without its value, for its size. */
+      /** The event as the message tells it; undefined when it came without its value, or with one too large to be read. */
       told: unknown;
     }
   | { place?: undefined; problem: unknown }
 );
+
+/** In characters. A text may take fifty times as much when it is parsed, and the ledger has the event anyway. */
+const mostParsed = 4_000_000;
 
 /** A number that is no position may not reach the database. */
 const place = z.object({ position: z.int().positive(), id: z.string() });
@@ -44,6 +47,11 @@ export function readMessage(message: FeedMessage): ReadMessage {
     const cut = placeOfCut(message.headers);
     if (cut) return { message, place: cut, told: undefined };
     return { message, problem: new Error('the message has no value') };
+  }
+  if (typeof message.value === 'string' && message.value.length > mostParsed) {
+    const named = placeInHeaders(message.headers);
+    if (named) return { message, place: named, told: undefined };
+    return { message, problem: new Error('the message is too large to be read, and its headers tell no event') };
   }
   try {
     const told: unknown = typeof message.value === 'string' ? JSON.parse(message.value) : message.value;

@@ -53,9 +53,10 @@ async function lockHandled(
   return row;
 }
 
+/** A partition moves when an event is handled. Messages of strangers move only its offset, and keep no event waiting. */
 async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, position }: Handled): Promise<void> {
   await manager.query(
-    `update feed_offset set "offset" = $5, position = $6, moved_at = now()
+    `update feed_offset set "offset" = $5, position = $6, moved_at = case when position = $6 then moved_at else now() end
      where consumer_group = $1 and source = $2 and topic = $3 and partition = $4`,
     [key.group, key.source, key.topic, key.partition, offset.toString(), position],
   );
@@ -80,7 +81,7 @@ export async function takeBackBeyondEnd(dataSource: DataSource, group: string): 
     .map(({ topic }) => topic);
 }
 
-/** A partition whose offset the group has moved within the last second. */
+/** A partition of which the group has handled an event within the last second. */
 export interface Moving {
   topic: string;
   partition: number;

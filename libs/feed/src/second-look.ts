@@ -63,7 +63,10 @@ export class SecondLook {
         ledger,
         log,
         handlers,
-        deadLetters: { setAside: (...letter) => deadLetters.setAsideOnce(...letter) },
+        deadLetters: {
+          hasRoom: async () => true,
+          setAside: (manager, key, message, error) => deadLetters.setAsideOnce(manager, key, message, error),
+        },
         metrics: {
           handled: (_, events) => {
             for (const { type, id, position } of events) {

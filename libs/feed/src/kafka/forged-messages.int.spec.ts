@@ -88,6 +88,47 @@ describeWithKafka('the Kafka feed, when a stranger writes news of recorded event
     await eventually(async () => expect(await world.deadLetters()).toHaveLength(places.length), { withinMs: 30_000 });
   });
 
+  it('takes no harm from batches that stand for very much, and sets each aside as one message or few', async () => {
+    const instance = randomUUID();
+    const [partition = 0] = await partitionsOf([instance]);
+    const at = (messages: { value: string | null; headers?: Record<string, string> }[]) =>
+      messages.map((message) => ({ ...message, partition }));
+    const headers = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [n.toString(36), '']));
+    await witness.putBatch(topic(), at(Array.from({ length: 20_000 }, () => ({ value: null }))), true);
+    await witness.putBatch(topic(), at(Array.from({ length: 12_000 }, () => ({ value: null }))));
+    await witness.putBatch(topic(), at([{ value: 'x'.repeat(20_000_000) }]), true);
+    await witness.putBatch(topic(), at([{ value: '[]', headers }]));
+    const events = await world.append(instance, 3);
+    const member = await world.member();
+    expect((await world.settled(events)).map(({ eventId }) => eventId).slice(-3)).toEqual(events);
+    await eventually(async () => expect(await world.deadLetters()).toHaveLength(4), { withinMs: 60_000 });
+    const errors = (await world.deadLetters()).map(({ error }) => error).join('\n');
+    expect(errors).toMatch(/a batch of 20000 records in/);
+    expect(errors).toMatch(/a batch of 12000 records in/);
+    expect(errors).toMatch(/swells too much, compressed with gzip/);
+    expect(await member.ready()).toBe(true);
+  }, 120_000);
+
+  it('keeps no more of them than an operator reads: what tells no event is only counted then', async () => {
+    const instance = randomUUID();
+    const [partition = 0] = await partitionsOf([instance]);
+    await world.dataSource.query(
+      `insert into dead_letter (id, consumer_group, source, topic, partition, "offset", message, error)
+       select gen_random_uuid(), $1, 'source', 'topic', 0, n, '{}', 'the cause' from generate_series(1, 999) n`,
+      [`${world.namespace}.replicator`],
+    );
+    for (const value of ['one', 'two', 'three']) await witness.put(topic(), { value, partition });
+    const [event = ''] = await world.append(instance);
+    const member = await world.member();
+    await world.settled([event]);
+    const labels = `{topic="${topic()}",outcome="set-aside"}`;
+    await eventually(async () => expect(await member.metric('strongroom_feed_events_total', labels)).toBe(3), {
+      withinMs: 30_000,
+    });
+    const [{ kept }] = await world.dataSource.query('select count(*)::int as kept from dead_letter');
+    expect(kept).toBe(1_000);
+  }, 60_000);
+
   it('hides no event by news of a later one, put where that does not belong', async () => {
     const instances = Array.from({ length: 24 }, () => randomUUID());
     const partitions = await partitionsOf(instances);

@@ -3,6 +3,7 @@ import { messageOf } from '@strongroom/contracts';
 import type { FeedConfig, KafkaSecurity, Logger } from '@strongroom/runtime';
 import kafkajs, { Kafka, type KafkaConfig, type LogEntry, logLevel, type SASLOptions } from 'kafkajs';
 import { BearerTokens } from './bearer-tokens.js';
+import './costly-batches.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
 import './unreadable-codecs.js';

@@ -25,20 +25,29 @@ function tokenUntil(endsAtMs: number): string {
 
 /** Gives tokens to the one client that it knows, as RFC 6749 has it. */
 class TokenServer {
+  /** What it does instead of that. */
+  trouble: 'none' | 'hangs' | 'refuses' = 'none';
+
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<TokenServer> {
     const right = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
     const server = createServer(async (request, response) => {
+      if (made.trouble === 'hangs') return;
+      if (made.trouble === 'refuses') {
+        response.writeHead(503).end();
+        return;
+      }
       const body = new URLSearchParams(await text(request));
       const isRight = body.get('grant_type') === 'client_credentials' && request.headers.authorization === right;
       const token = { access_token: tokenUntil(Date.now() + 3_600_000), token_type: 'Bearer', expires_in: 3_600 };
       response.writeHead(isRight ? 200 : 401, { 'content-type': 'application/json' });
       response.end(JSON.stringify(isRight ? token : { error: 'invalid_client' }));
     });
+    const made = new TokenServer(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new TokenServer(server);
+    return made;
   }
 
   get url(): string {
@@ -169,6 +178,42 @@ describeWithKafka('a Kafka that takes only TLS', () => {
       expect((await world.settled(events, 60_000)).map(({ eventId }) => eventId)).toEqual(events);
     },
     120_000,
+  );
+
+  it.each(['hangs', 'refuses'] as const)(
+    'is waited for while the server of tokens %s: events are appended and handled, readiness and log say why, and it goes on by itself',
+    async (trouble) => {
+      tokens.trouble = trouble;
+      try {
+        world = await FeedWorld.create(
+          feedOf(ports.sasl, {
+            ...bearer(),
+            ...{ KAFKA_SASL_TOKEN_URL: tokens.url, KAFKA_SASL_USERNAME: user, KAFKA_SASL_PASSWORD: password },
+          }),
+        );
+        const member = await world.member();
+        const instance = world.ids.next();
+        const events = await world.append(instance, 2);
+        await eventually(async () => expect(await member.unready()).toMatch(/no token for Kafka came from/), {
+          withinMs: 60_000,
+        });
+        // They come from the ledger meanwhile.
+        expect((await world.settled(events, 60_000)).map(({ eventId }) => eventId)).toEqual(events);
+        tokens.trouble = 'none';
+        await eventually(async () => expect(await member.unready()).toBeUndefined(), { withinMs: 90_000 });
+        const later = await world.append(instance, 2);
+        await eventually(async () => expect(await world?.cursor('schedule')).toBe(await world?.ledger.head()), {
+          withinMs: 60_000,
+        });
+        expect((await world.settled([...events, ...later], 60_000)).map(({ eventId }) => eventId)).toEqual([
+          ...events,
+          ...later,
+        ]);
+      } finally {
+        tokens.trouble = 'none';
+      }
+    },
+    180_000,
   );
 
   it.each([
