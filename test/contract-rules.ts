@@ -73,6 +73,15 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       rule: '413: the account has asked too often. `Retry-After` says when to ask again.',
       shown: [every('is a 413 with Retry-After when it is asked too often: $method $path')],
     },
+    {
+      rule: '413: a schedule, an instance or a hold was changed 200 times within a day, or a copy was asked for so often. `Retry-After` says when to ask again.',
+      shown: [
+        api(
+          'edge/changes-a-day.int.spec.ts',
+          'a %s may be changed 200 times a day, so that nobody makes histories grow without end: then it is a 413 that says when',
+        ),
+      ],
+    },
     { rule: '413: the body is too large.', shown: [edge('of more than 64 KiB is a 413, said or found out')] },
     {
       rule: '415: the body is not JSON in UTF-8.',

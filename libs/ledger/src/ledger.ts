@@ -21,6 +21,8 @@ const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
 const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
 const looks = z.array(z.object({ read: z.int(), end: z.coerce.number(), found: streamPlaces })).length(1);
+/** How many of the newest events of a stream are looked at to see how often it has changed. */
+const newestLookedAt = 2_000;
 
 export class Ledger {
   private readonly appends: Appends;
@@ -167,6 +169,28 @@ export class Ledger {
   async accounts(): Promise<string[]> {
     const rows: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
     return accountIds.parse(rows).map(({ account_id }) => account_id);
+  }
+
+  /**
+   * When a stream of an account will have fewer than so many events of some types within a day. It looks at the newest events
+   * alone, however long the history is.
+   * @returns the seconds until then; undefined when it has fewer now
+   */
+  async untilFewer(
+    accountId: string,
+    stream: StreamName,
+    types: readonly string[],
+    most: number,
+  ): Promise<number | undefined> {
+    const rows: unknown = await this.dataSource.query(
+      // A time that lies ahead was written by a clock that has been put right since.
+      `select least(greatest(ceil(extract(epoch from at + interval '1 day' - now())), 1), 86400)::int as seconds from (
+         select at, type, version from ledger_event where stream = $1 and account_id = $2 order by version desc limit $5
+       ) as newest
+       where type = any($3) and at > now() - interval '1 day' order by version desc offset $4 limit 1`,
+      [stream, accountId, types, most - 1, newestLookedAt],
+    );
+    return z.array(z.object({ seconds: z.int() })).parse(rows)[0]?.seconds;
   }
 
   /** By stream, the type of its newest event and when it happened. A stream that does not exist is left out. */

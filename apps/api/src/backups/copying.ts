@@ -1,10 +1,12 @@
 /** How a backup is copied to a region when somebody asks. When the method returns, its effect is on disk; a refusal is thrown as its answer. */
 import { Inject } from '@nestjs/common';
+import { streamOf } from '@strongroom/contracts';
 import { backupDecider, copyDecider, copyId } from '@strongroom/domain';
 import { execute, Ledger, stateOf } from '@strongroom/ledger';
 import { Ids } from '@strongroom/runtime';
 import { Regions } from '../copies/regions.js';
 import { type Caller, mustHave, targetOf } from '../edge/caller.js';
+import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { BackupResources } from './resource.js';
 import { StorageQuota } from './storage-quota.js';
@@ -28,7 +30,10 @@ export class Copying {
     await this.regions.checkParent(field, [region], row);
     const holding = await this.regions.holding(caller.accountId, backupId);
     if (!holding.includes(region)) await this.storage.mustHaveRoom(caller.accountId);
-    const target = targetOf(caller, copyId(backupId, region), row.instanceId);
+    const id = copyId(backupId, region);
+    const what = { name: `The copy of backup ${backupId} in ${region}`, stream: streamOf('copy', id) };
+    await mustNotChangeTooOften(this.ledger, caller, what, ['CopyRequested', 'CopyCheckRequested']);
+    const target = targetOf(caller, id, row.instanceId);
     const outcome = await execute(this, copyDecider, target, {
       type: 'CopyBackup',
       accountId: caller.accountId,

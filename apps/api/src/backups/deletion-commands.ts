@@ -3,11 +3,13 @@
  * deployment and the minimum retention of the account are over, and so long it can be brought back.
  */
 import { Inject } from '@nestjs/common';
+import { type EventType, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, broughtBackWith, deletionOf } from '@strongroom/domain';
 import { type BoundCommand, commandOn, executeTogether, Ledger } from '@strongroom/ledger';
 import { type BackupRow, deletable } from '@strongroom/read-model';
 import { type AppConfig, Clock, configToken, deletionRulesOf, Ids } from '@strongroom/runtime';
 import { type Caller, mustHave, targetOf, withoutKey } from '../edge/caller.js';
+import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
 import { unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { BackupResources } from './resource.js';
@@ -61,14 +63,19 @@ export class DeletionCommands {
   async restore(caller: Caller, backupId: string): Promise<void> {
     mustHave(caller, 'backup.restore-deleted', 'restore-deleted');
     const { accountId } = caller;
-    await this.onChain(caller, backupId, (chain) => {
-      const back = broughtBackWith(
-        backupId,
-        chain.map(({ id, parentId, mark }) => ({ id, parentId, rootId: mark?.rootId ?? null })),
-      );
-      // The decider says of a backup that is not deleted what there is to say.
-      return (back.length > 0 ? back : [backupId]).map((id) => ({ type: 'RevertDeletion', backupId: id, accountId }));
-    });
+    await this.onChain(
+      caller,
+      backupId,
+      (chain) => {
+        const back = broughtBackWith(
+          backupId,
+          chain.map(({ id, parentId, mark }) => ({ id, parentId, rootId: mark?.rootId ?? null })),
+        );
+        // The decider says of a backup that is not deleted what there is to say.
+        return (back.length > 0 ? back : [backupId]).map((id) => ({ type: 'RevertDeletion', backupId: id, accountId }));
+      },
+      'BackupDeletionReverted',
+    );
   }
 
   /** Approves that the bytes go of a deleted backup and of everything that was deleted together with it. */
@@ -92,7 +99,7 @@ export class DeletionCommands {
   async hold(caller: Caller, backupId: string, reason: string): Promise<void> {
     mustHave(caller, 'backup.hold', 'hold');
     const { accountId } = caller;
-    await this.onChain(caller, backupId, () => [{ type: 'HoldBackup', backupId, accountId, reason }]);
+    await this.onChain(caller, backupId, () => [{ type: 'HoldBackup', backupId, accountId, reason }], 'BackupHeld');
   }
 
   async liftHold(caller: Caller, backupId: string): Promise<void> {
@@ -101,13 +108,20 @@ export class DeletionCommands {
     await this.onChain(caller, backupId, () => [{ type: 'LiftHold', backupId, accountId }]);
   }
 
-  /** Executes commands on backups of the chain of one, deleted or not: all of them or none. */
+  /**
+   * Executes commands on backups of the chain of one, deleted or not: all of them or none.
+   * @param change what they cause, where that may not be done too often. To delete and to lift a hold is never refused for that:
+   *   neither goes on without the other
+   */
   private async onChain(
     caller: Caller,
     id: string,
     commandsOn: (chain: readonly BackupRow[]) => Extract<BackupCommand, { accountId: string }>[],
+    change?: EventType,
   ): Promise<void> {
     const row = await this.backups.findAny(caller, id);
+    const what = { name: `Backup ${id}`, stream: streamOf('backup', id) };
+    if (change) await mustNotChangeTooOften(this.ledger, caller, what, [change]);
     const commands = commandsOn(await this.backups.wholeChain(row));
     await this.execute(
       caller,

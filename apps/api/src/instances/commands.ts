@@ -41,6 +41,7 @@ import {
 import { type AppConfig, Clock, configToken, Ids, type QuotaKind, quotaOf } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
 import { type Caller, mustHave, mustReach, targetOf, withoutKey } from '../edge/caller.js';
+import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from '../schedules/resource.js';
@@ -126,6 +127,8 @@ export class InstanceCommands {
   ): Promise<void> {
     const { accountId } = caller;
     mustReach(caller, instanceId);
+    const what = { name: `Instance ${instanceId}`, stream: streamOf('instance', instanceId) };
+    await mustNotChangeTooOften(this.ledger, caller, what, ['InstanceChanged']);
     for (let turn = 1; turn <= turns; turn += 1) {
       const history = await this.ledger.readStream(streamOf('instance', instanceId));
       const state = fold(instanceDecider, history);

@@ -19,6 +19,7 @@ import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
 import { Regions } from '../copies/regions.js';
 import { type Caller, mustHave, mustReach, targetOf, withoutKey } from '../edge/caller.js';
+import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
 import { HttpFault, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from './resource.js';
@@ -85,6 +86,8 @@ export class ScheduleCommands {
       const ifVersion = expectedVersion(ifMatch, schedule);
       // A client may send every field with each run: fields that are as they were change nothing.
       if (runNow && !differs(changes, schedule)) return [await this.run(caller, schedule, schedule.version)];
+      const what = { name: `Schedule ${schedule.id}`, stream: streamOf('schedule', schedule.id) };
+      await mustNotChangeTooOften(this.ledger, caller, what, ['ScheduleUpdated']);
       const change = this.update(caller, schedule, changes, ifVersion);
       return runNow ? [change, await this.run(withoutKey(caller), { ...schedule, ...changes })] : [change];
     });
