@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { v7 } from 'uuid';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
+import { patienceNow } from '../../../../test/services/patience.js';
 import { createLogger } from '../log.js';
 import { Jobs, type LeasedJob } from './jobs.js';
 import { type Hold, type LeasedWork, LeasedWorker, type Performed } from './leased-worker.js';
@@ -74,20 +75,35 @@ describe('a worker of leased jobs', () => {
   it('keeps a job for as long as its work takes, however short the lease', async () => {
     const [id = ''] = await add(1);
     const holders: string[] = [];
+    let finish = () => {};
+    const over = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
     const long =
       (owner: string) =>
       async (_job: LeasedJob, { progress }: Hold): Promise<Performed> => {
         holders.push(owner);
         progress(7, 70);
-        // Five leases long, by the database's clock.
-        await dataSource.query('select pg_sleep(1.5)');
+        await over;
         return 'finished';
       };
-    start('a', long('a'), { leaseMs: 300 });
-    start('b', long('b'), { leaseMs: 300 });
+    // A machine that is busy renews late: what counts is that the work outlasts the lease that it began with.
+    const leaseMs = Math.round(1_000 * patienceNow({ measured: true }));
+    start('a', long('a'), { leaseMs });
+    start('b', long('b'), { leaseMs });
+    const lease = async () => {
+      const [row] = await dataSource.query('select lease_until as until, now() as now from job where id = $1', [id]);
+      return row;
+    };
+    await eventually(() => expect(holders).toHaveLength(1), soon);
+    const first = await lease();
     await eventually(async () => {
-      expect((await jobs.progress('copy', [id])).get(id)).toEqual({ doneBytes: 7, totalBytes: 70 });
+      const { until, now } = await lease();
+      expect(now.getTime()).toBeGreaterThan(first.until.getTime());
+      expect(until.getTime()).toBeGreaterThan(now.getTime());
     }, soon);
+    expect((await jobs.progress('copy', [id])).get(id)).toEqual({ doneBytes: 7, totalBytes: 70 });
+    finish();
     await eventually(async () => expect(await left()).toBe(0), soon);
     expect(holders).toHaveLength(1);
   });
