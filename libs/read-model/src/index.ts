@@ -10,6 +10,7 @@ export * from './run-view.js';
 export * from './schedule-view.js';
 export * from './stored-bytes.js';
 export * from './unfinished.js';
+export { bringUpToDate } from './up-to-date.js';
 export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { sampleOfViews } from './view-sample.js';
 export { Views } from './views.js';

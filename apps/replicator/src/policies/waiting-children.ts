@@ -4,7 +4,7 @@ import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { EventType, RecordedEvent } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { FeedContext } from '@strongroom/feed';
-import { Backups, Views } from '@strongroom/read-model';
+import { Backups, bringUpToDate, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
 
 @Controller()
@@ -20,7 +20,7 @@ export class WaitingChildren {
     @Payload() { accountId, data: { instanceId, backupId, region } }: RecordedEvent<'CopyCompleted'>,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    await this.views.catchUp(accountId);
+    await bringUpToDate(this.views, accountId);
     const children = await this.backups.childrenOf(instanceId, backupId);
     const ids = children.map((child) => copyId(child, region));
     await this.jobs.wake(manager, 'copy', ids);

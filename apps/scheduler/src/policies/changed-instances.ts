@@ -6,9 +6,8 @@ import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { EventType, RecordedEvent } from '@strongroom/contracts';
 import { FeedContext } from '@strongroom/feed';
-import { Backups, Views } from '@strongroom/read-model';
+import { Backups, bringUpToDate, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
-import { bringUpToDate } from './up-to-date.js';
 
 @Controller()
 export class ChangedInstances {

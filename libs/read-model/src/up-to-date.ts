@@ -4,7 +4,7 @@
  */
 import { messageOf } from '@strongroom/contracts';
 import { isOutageForAll } from '@strongroom/ledger';
-import type { Views } from '@strongroom/read-model';
+import type { Views } from './views.js';
 
 export async function bringUpToDate(views: Views, accountId: string): Promise<void> {
   try {
