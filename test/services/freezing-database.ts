@@ -1,7 +1,8 @@
 /**
  * A way to a database for a process that freezes. Once a statement has passed that the pattern matches, nothing more of that
  * connection goes through: the database waits for a process that says nothing and does not close its connection. What the process
- * does on its other connections at the same moment goes through up to such a statement. A moment later nothing goes through.
+ * does on its other connections at the same moment goes through up to such a statement. A moment later a connection that would send
+ * something ends.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -35,7 +36,11 @@ export async function freezingDatabase(databaseUrl: string, at: RegExp): Promise
     sockets.push(client, server);
     let isFrozen = false;
     client.on('data', (chunk) => {
-      if (isFrozen || isOver) return;
+      if (isFrozen) return;
+      if (isOver) {
+        client.destroy();
+        return;
+      }
       server.write(chunk);
       isFrozen = at.test(chunk.toString('latin1'));
       if (isFrozen) freeze();

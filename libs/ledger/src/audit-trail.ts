@@ -3,6 +3,7 @@
  * its time. It is written under the ledger's lock, so a reader never finds one that lies before what it has read.
  */
 import { type AuditEntry, auditEntry, auditedEvents, type RecordedEvent } from '@strongroom/contracts';
+import { inTransaction } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { eventColumns } from './event-row.js';
@@ -57,7 +58,7 @@ export class AuditTrail {
   /** Adds entries, all or none. One whose id is there already is left out. */
   async add(entries: readonly NewAuditEntry[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.dataSource.transaction(async (manager) => {
+    await inTransaction(this.dataSource, async (manager) => {
       await manager.query('select pg_advisory_xact_lock(7236001)');
       await manager.query(
         `insert into audit_entry (id, position, account_id, at, type, digest, entry)
@@ -77,7 +78,7 @@ export class AuditTrail {
   /** The items of an account beyond a place, in order. What this version can't read is left out. */
   async follow(accountId: string, after: AuditPlace, limit: number): Promise<AuditItem[]> {
     // One snapshot: else an entry could come between the two, and be passed over.
-    return this.dataSource.transaction('REPEATABLE READ', async (manager) => {
+    const look = async (manager: EntityManager): Promise<AuditItem[]> => {
       const events: unknown = await manager.query(
         `select ${eventColumns} from ledger_event where account_id = $1 and position > $2 and ${audited}
          order by position limit $3`,
@@ -91,7 +92,8 @@ export class AuditTrail {
       return [...readEvents(events).events.map(itemOf), ...entriesIn(entries)]
         .sort((a, b) => a.position - b.position || a.seq - b.seq)
         .slice(0, limit);
-    });
+    };
+    return inTransaction(this.dataSource, look, 'REPEATABLE READ');
   }
 
   /** Where an item of the account lies; undefined when the account has no such item. */

@@ -6,6 +6,7 @@ import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
+import { eventually } from '../../../test/services/eventually.js';
 import { Backups, Copies, Instances, Runs, Schedules, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
@@ -369,4 +370,26 @@ describe('the views', () => {
       ]);
     }
   });
+});
+
+it('views are folded for whoever asks, though the process was silent for too long in the middle of it', async () => {
+  const { accountId, instanceId } = await history();
+  /** Its session ends as the database ends that of a silent process: between two statements. */
+  class Silent extends Ledger {
+    times = 0;
+    override async tailOfAccount(...asked: Parameters<Ledger['tailOfAccount']>): ReturnType<Ledger['tailOfAccount']> {
+      const [manager] = asked;
+      this.times += 1;
+      if (this.times === 1) {
+        const [{ pid }] = await manager.query('select pg_backend_pid() as pid');
+        await dataSource.query('select pg_terminate_backend($1)', [pid]);
+        await eventually(() => expect(manager.queryRunner?.isReleased).toBe(true), { withinMs: 10_000 });
+      }
+      return super.tailOfAccount(...asked);
+    }
+  }
+  const silent = new Silent(dataSource);
+  await new Views(dataSource, silent).catchUp(accountId);
+  expect(silent.times).toBe(2);
+  expect(await new Instances(dataSource).find(accountId, instanceId)).toMatchObject({ id: instanceId });
 });

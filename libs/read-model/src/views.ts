@@ -13,7 +13,7 @@
  */
 import { isKnownType, messageOf, type RecordedEvent } from '@strongroom/contracts';
 import { isOutage, isOutageForAll, type Ledger, type ReadEvents } from '@strongroom/ledger';
-import { type Logger, SetAside, SharedRuns, type ThingSetAside } from '@strongroom/runtime';
+import { inTransaction, type Logger, SetAside, SharedRuns, type ThingSetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { foldInto, takeOut, takeOutSome, viewTables } from './fold-into.js';
@@ -116,7 +116,7 @@ export class Views {
         await this.foldAnew(manager, accountId, [{ stream }], position);
       };
       try {
-        await this.folding.alone(accountId, () => this.dataSource.transaction(anew));
+        await this.folding.alone(accountId, () => inTransaction(this.dataSource, anew));
       } catch (error) {
         if (isOutageForAll(error)) throw error;
         // It was tried, and goes behind the others.
@@ -147,14 +147,14 @@ export class Views {
 
   private async foldTogetherOrApart(accountId: string): Promise<Step> {
     try {
-      return await this.dataSource.transaction((manager) => this.foldNext(manager, accountId, foldInto));
+      return await inTransaction(this.dataSource, (manager) => this.foldNext(manager, accountId, foldInto));
     } catch (error) {
       if (isOutage(error)) throw error;
     }
     // One stream has made the transaction of all fail. Each is folded apart, to find that one.
     const apart = (manager: EntityManager, events: readonly RecordedEvent[]) =>
       this.foldApart(manager, accountId, events);
-    return this.dataSource.transaction((manager) => this.foldNext(manager, accountId, apart));
+    return inTransaction(this.dataSource, (manager) => this.foldNext(manager, accountId, apart));
   }
 
   private async foldNext(

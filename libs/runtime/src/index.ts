@@ -9,6 +9,7 @@ export * from './ends-within.js';
 export * from './health.js';
 export * from './http-requests.js';
 export * from './ids.js';
+export * from './in-transaction.js';
 export * from './injected.js';
 export * from './jobs/job-kind.js';
 export * from './jobs/job-work.js';

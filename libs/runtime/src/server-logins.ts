@@ -5,6 +5,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { FailedLogins } from './config.js';
+import { inTransaction } from './in-transaction.js';
 
 /** Who logs in, and where by its name. */
 export interface LoginOf {
@@ -49,7 +50,7 @@ export class ServerLogins {
    * @returns a place at each of them; undefined when one has none left
    */
   async take(servers: readonly string[]): Promise<LoginPlace | undefined> {
-    return this.dataSource.transaction(async (manager) => {
+    return inTransaction(this.dataSource, async (manager) => {
       await manager.query(`delete from refused_login where refused_at < now() - $1 * interval '1 millisecond'`, [
         this.limit.withinMs,
       ]);

@@ -8,7 +8,7 @@ import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
 import { idempotencyKey, Ledger } from '@strongroom/ledger';
-import { Clock, type ConfigOf, configToken, Ids, type KeyRing, keyRingOf } from '@strongroom/runtime';
+import { Clock, type ConfigOf, configToken, Ids, inTransaction, type KeyRing, keyRingOf } from '@strongroom/runtime';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { HttpFault } from './http-fault.js';
@@ -101,7 +101,7 @@ export class IdempotentRequests {
    * @returns what has become of the request instead, when it had its effect or its answer already
    */
   async refuse(request: KeyedRequest, { status, body }: HttpFault): Promise<Settled | undefined> {
-    const isRefused = await this.dataSource.transaction(async (manager) => {
+    const isRefused = await inTransaction(this.dataSource, async (manager) => {
       if (!(await this.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
       return this.keep(manager, request, status, body);
     });
@@ -166,7 +166,7 @@ export class IdempotentRequests {
 
   /** Each call is a transaction of its own, so that what it has done stays when a later one fails. @returns how many are forgotten */
   private async forget(which: string, values: unknown[]): Promise<number> {
-    return this.dataSource.transaction(async (manager) => {
+    return inTransaction(this.dataSource, async (manager) => {
       const found: unknown = await manager.query(
         `with old as (
            select account_id, key from idempotent_request where ${which} and ${isOld}
