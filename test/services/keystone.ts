@@ -31,7 +31,11 @@ make_server('127.0.0.1', port, initialize_public_application(), handler_class=Qu
 export interface KeystoneUserOf {
   user: string;
   project: string | null;
+  /** The name of the domain of both. Default: the one that Keystone begins with. */
+  domain?: string;
 }
+
+const firstDomain = { id: 'default', name: 'Default' };
 
 export class Keystone {
   private child: ChildProcess | undefined;
@@ -79,13 +83,18 @@ export class Keystone {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** Makes a project. @returns its id */
-  project(name: string): Promise<string> {
-    return this.create('projects', 'project', { name, domain_id: 'default' });
+  /** Makes a domain, in which names are unique apart from those of others. @returns its id */
+  domain(name: string): Promise<string> {
+    return this.create('domains', 'domain', { name });
   }
 
-  async user(name: string, password: string): Promise<string> {
-    return this.create('users', 'user', { name, password, domain_id: 'default' });
+  /** Makes a project. @returns its id */
+  project(name: string, domainId = firstDomain.id): Promise<string> {
+    return this.create('projects', 'project', { name, domain_id: domainId });
+  }
+
+  async user(name: string, password: string, domainId = firstDomain.id): Promise<string> {
+    return this.create('users', 'user', { name, password, domain_id: domainId });
   }
 
   /** Gives a user a role in a project, and creates the role if it is missing. */
@@ -98,8 +107,11 @@ export class Keystone {
   }
 
   /** A token of the user, scoped to the project; without a project, it is unscoped. */
-  async token({ user, project }: KeystoneUserOf, password: string): Promise<string> {
-    const domain = { name: 'Default' };
+  async token(
+    { user, project, domain: domainName = firstDomain.name }: KeystoneUserOf,
+    password: string,
+  ): Promise<string> {
+    const domain = { name: domainName };
     const identity = { methods: ['password'], password: { user: { name: user, domain, password } } };
     const scope = project === null ? 'unscoped' : { project: { name: project, domain } };
     const response = await fetch(new URL('/v3/auth/tokens', this.url), {

@@ -67,6 +67,23 @@ describe('tokens of a real Keystone', () => {
     expect(stranger?.accountId).not.toBe(acme);
   }, 60_000);
 
+  it('of a project of the same name in another domain are of another account, or of none where names are accounts', async () => {
+    if (!keystone) return;
+    const partners = await keystone.domain('partners');
+    const theirs = await keystone.project('acme', partners);
+    await keystone.grant(await keystone.user('admin-of-acme', password, partners), theirs, 'admin');
+    const token = await keystone.token({ user: 'admin-of-acme', project: 'acme', domain: 'partners' }, password);
+    const stranger = await identity().authenticate(token);
+    const own = await identity().authenticate(await tokenOf('admin-of-acme'));
+    expect(stranger).toMatchObject({ name: 'admin-of-acme', domain: 'partners', accountId: theirs });
+    expect(own).toMatchObject({ name: 'admin-of-acme', domain: 'Default', accountId: acme });
+    expect(stranger?.id).not.toBe(own?.id);
+    expect(await identity({ account: 'project-name' }).authenticate(token)).toBeUndefined();
+    const ofPartners = identity({ account: 'project-name', accountDomain: 'partners' });
+    expect(await ofPartners.authenticate(token)).toMatchObject({ domain: 'partners', accountId: 'acme' });
+    expect(await ofPartners.authenticate(await tokenOf('admin-of-acme'))).toBeUndefined();
+  }, 60_000);
+
   it('that are of no project, or of nobody, let nobody in', async () => {
     if (!keystone) return;
     expect(await identity().authenticate(await tokenOf('member-of-acme', null))).toBeUndefined();
