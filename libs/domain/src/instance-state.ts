@@ -13,6 +13,8 @@ export interface RegisteredInstance {
   credentialId?: string | null;
   /** The backup that the server was built from; null when it was not built here. */
   builtFrom: string | null;
+  /** How often the server has told another version than before. */
+  versionsTold?: number;
   /** Whether it is recorded that a built server does not run. */
   isDown?: boolean;
   /** The lineages that were accepted, each with the lineages that it replaces. */

@@ -163,6 +163,12 @@ describe('the version of a server', () => {
     expect(given(instanceDecider, [registered]).when(note('17.6', { ...data.endpoint, port: 5433 })).gives).toEqual([]);
     expect(given(instanceDecider, [registered, forgotten]).when(note('17.6')).gives).toEqual([]);
   });
+
+  it('is noted 200 times, so that a server which tells another one each time does not make the history endless', () => {
+    const told = Array.from({ length: 199 }, (_, n) => found(`17.${n}`));
+    expect(given(instanceDecider, [registered, ...told]).when(note('18')).gives).toEqual([found('18')]);
+    expect(given(instanceDecider, [registered, ...told, found('18')]).when(note('19')).gives).toEqual([]);
+  });
 });
 
 describe('a lineage of an instance', () => {

@@ -64,6 +64,9 @@ export type InstanceCommand =
     }
   | { type: 'ForgetInstance'; accountId: string; instanceId: string };
 
+/** A server is upgraded some times a year. One that tells another version each time it is asked would make the history endless. */
+const mostVersionsTold = 200;
+
 export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand> = {
   aggregate: 'instance',
   initial: { is: 'absent' },
@@ -103,7 +106,8 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     NoteVersion({ endpoint: { host, port }, datastore }, state) {
       if (state.is !== 'registered') return { events: [] };
       const isThere = host === state.endpoint.host && port === state.endpoint.port;
-      return { events: isThere ? newVersion(state, datastore) : [] };
+      const isCredible = (state.versionsTold ?? 0) < mostVersionsTold;
+      return { events: isThere && isCredible ? newVersion(state, datastore) : [] };
     },
     BuildInstance({ accountId, instanceId, name, backupId, backup, mostInstances, mostBuiltServers }, state) {
       if (state.is !== 'absent') return refuse('instance-exists', `Instance ${instanceId} is there already.`);
@@ -186,7 +190,7 @@ export const instanceDecider: Decider<'instance', InstanceState, InstanceCommand
     InstanceChanged: (state, { data: { name, endpoint, credentialId } }) =>
       state.is === 'registered' ? { ...state, name, endpoint, credentialId } : state,
     InstanceVersionFound: (state, { data: { datastore } }) =>
-      state.is === 'registered' ? { ...state, datastore } : state,
+      state.is === 'registered' ? { ...state, datastore, versionsTold: (state.versionsTold ?? 0) + 1 } : state,
     InstanceBuildRequested: (_, { accountId, data }) => ({ is: 'building', accountId, ...data }),
     InstanceBuilt: (_, { accountId, data: { backupId, region: __, ...data } }) => ({
       is: 'registered',
