@@ -54,3 +54,10 @@ export function messageOf(error: unknown): string {
   if ('message' in error && error.message !== '') return String(error.message);
   return 'errors' in error && Array.isArray(error.errors) ? error.errors.map(messageOf).join(', ') : String(error);
 }
+
+/** Why a request of `fetch` got no answer: it says no more than that itself, and has the reason as its cause. */
+export function whyNotFetched(error: unknown): string {
+  const said = messageOf(error);
+  const isOfFetch = said === 'fetch failed' && typeof error === 'object' && error !== null && 'cause' in error;
+  return isOfFetch && error.cause !== undefined ? messageOf(error.cause) : said;
+}

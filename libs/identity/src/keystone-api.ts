@@ -2,7 +2,7 @@
  * The two calls of Keystone's Identity API v3 that are needed: one gets a token for this service, the other describes the
  * token of a caller. Source: OpenStack Identity API v3, "Authentication and token management".
  */
-import { messageOf } from '@strongroom/contracts';
+import { whyNotFetched } from '@strongroom/contracts';
 import { z } from 'zod';
 import { IdentityFault } from './identity-fault.js';
 
@@ -109,7 +109,7 @@ export class KeystoneApi {
       return { status: response.status, headers: response.headers, body: await textOf(response) };
     } catch (cause) {
       if (cause instanceof IdentityFault) throw cause;
-      const why = messageOf(cause);
+      const why = whyNotFetched(cause);
       throw new IdentityFault('keystone-unavailable', `Keystone at ${this.tokens.host} does not answer: ${why}.`, {
         cause,
       });

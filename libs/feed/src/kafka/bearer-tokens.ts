@@ -3,7 +3,7 @@
  * read each time, because whoever writes it puts a new token in. No error shows a token or a secret.
  */
 import { readFile } from 'node:fs/promises';
-import { messageOf } from '@strongroom/contracts';
+import { whyNotFetched } from '@strongroom/contracts';
 import type { TokenSource } from '@strongroom/runtime';
 import { z } from 'zod';
 
@@ -52,7 +52,7 @@ export class BearerTokens {
       const { access_token: token, expires_in: seconds = usualSeconds } = answer.parse(await response.json());
       return { token, untilMs: askedMs + seconds * 1_000 * usedShare };
     } catch (error) {
-      throw new Error(`no token for Kafka came from ${url} (KAFKA_SASL_TOKEN_URL): ${messageOf(error)}`, {
+      throw new Error(`no token for Kafka came from ${url} (KAFKA_SASL_TOKEN_URL): ${whyNotFetched(error)}`, {
         cause: error,
       });
     }
