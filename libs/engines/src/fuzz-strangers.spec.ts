@@ -67,7 +67,7 @@ describe('bytes of strangers', () => {
   it(
     'as frames of zstd',
     async () => {
-      await tryAll('frames', 3, (bytes) => drained(decompressFrames(once(bytes))));
+      await tryAll('frames', 4, (bytes) => drained(decompressFrames(once(bytes))));
     },
     fuzzLimitMs,
   );
@@ -76,7 +76,7 @@ describe('bytes of strangers', () => {
     'as the manifest of a server',
     () => {
       // Half of them have the right checksum of themselves, which would hide everything else that is wrong.
-      return tryAll('server-manifest', 3, (bytes, seed) =>
+      return tryAll('server-manifest', 4, (bytes, seed) =>
         drained(listedFiles(once(seed % 2 === 0 || seed < 0 ? bytes : withChecksum(bytes)))),
       );
     },
@@ -85,7 +85,7 @@ describe('bytes of strangers', () => {
 
   it(
     'as a list of limits',
-    () => tryAll('limit-blocks', 3, (bytes) => LimitBlocks.read(once(bytes), span)),
+    () => tryAll('limit-blocks', 4, (bytes) => LimitBlocks.read(once(bytes), span)),
     fuzzLimitMs,
   );
 
@@ -106,7 +106,7 @@ describe('bytes of strangers', () => {
     'as an archive',
     async () => {
       const manifest = serverManifest(files);
-      await tryAll('archive', 3, async (bytes, seed) => {
+      await tryAll('archive', 8, async (bytes, seed) => {
         const directory = join(folder, String(seed));
         await mkdir(directory);
         await restoreDataDirectory([sourceOf({ 'base.tar': bytes, '16413.tar': [] }, manifest)], directory);
@@ -119,7 +119,7 @@ describe('bytes of strangers', () => {
     'as what a server says of itself, and in a backup',
     async () => {
       let reached = 0;
-      await tryAll('protocol', 3, async (bytes, seed) => {
+      await tryAll('protocol', 15, async (bytes, seed) => {
         const random = randomOf(-seed);
         // One of the answers is the stranger's, and then the connection ends. So many are asked for before the backup.
         const at = 1 + Math.floor(random() * 9);
