@@ -89,6 +89,19 @@ describe('strongroom keys', () => {
     await dataSource.query('delete from instance_credential where instance_id = $1', [bound.instanceId]);
   });
 
+  it('drops no key as long as something is sealed as an older version did it, which names no key', async () => {
+    const before = readFileSync(file, 'utf8');
+    expect(keys().length).toBeGreaterThan(1);
+    const instanceId = randomUUID();
+    const ofOlder = Buffer.concat([Buffer.from([1]), randomBytes(60)]);
+    const into = 'insert into instance_credential (instance_id, ciphertext) values ($1, $2)';
+    await dataSource.query(into, [instanceId, ofOlder]);
+    const { code, output } = await run('rotate', '--drop-unused');
+    expect([code, output]).toEqual([2, expect.stringContaining('of an older version name no key')]);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    await dataSource.query('delete from instance_credential where instance_id = $1', [instanceId]);
+  });
+
   it('prints the new ring where it is asked to, and writes nothing then', async () => {
     const before = readFileSync(file, 'utf8');
     const { code, stdout } = await run('rotate', '--print');

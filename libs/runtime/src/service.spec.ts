@@ -148,6 +148,25 @@ describe('an app', () => {
     expect(answer.status).toBe(413);
   });
 
+  it('waits neither for a slow request nor for an idle connection for longer than half a minute', () => {
+    const waits = { headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 30_000 };
+    expect(service.app.getHttpServer()).toMatchObject(waits);
+  });
+
+  it('serves as many connections as its configuration allows, and answers 503 to the next one', async () => {
+    const log = createLogger({ app: 'test', level: 'silent' });
+    const full = await openService(runtimeParts({ ...config, mostConnections: 1 }, log), { module: () => NotesModule });
+    try {
+      const { hostname, port } = new URL(full.url);
+      const only = connect(Number(port), hostname);
+      await once(only, 'connect');
+      expect((await fetch(`${full.url}/health/live`)).status).toBe(503);
+      only.destroy();
+    } finally {
+      await full.close();
+    }
+  });
+
   it('ends without waiting for a connection that has had no request', async () => {
     const { hostname, port } = new URL(service.url);
     const silent = connect(Number(port), hostname);

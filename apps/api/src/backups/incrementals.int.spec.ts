@@ -37,6 +37,11 @@ it('an incremental is refused by what is known here before its server is asked a
     const connection = { host: '127.0.0.1', port, user: 'backup', password: 'x' };
     const instance = await gateway.register('admin', { connection });
     const ofOther = await completed(await gateway.register());
+    // As long as the instance has none, none is the newest.
+    for (const parent_id of [ofOther, nothing]) {
+      expect((await create({ instance, parent_id })).status).toBeGreaterThanOrEqual(400);
+    }
+    expect(asked).toEqual([]);
     const [older, newest] = [await completed(instance), await completed(instance)];
     for (const parent_id of [ofOther, older, nothing]) {
       expect((await create({ instance, parent_id })).status).toBeGreaterThanOrEqual(400);

@@ -8,7 +8,7 @@ import { noWayBack } from '../no-way-back.js';
 
 export class SharedQuotas1700000000076 implements MigrationInterface {
   static readonly installs = {
-    ledger_append: '7b8049ae71a07736d8e83121ae253c6659e8a85e4ec4075444deb6f5a0e4b1a2',
+    ledger_append: '03e86ae13dcf598bc67bdb8c8313bb426a8ba918dce26465b4ea267dc16f9263',
     request_keep: 'be374aa50018f7c13d8c3d7be1349a1ae223ff3e2814cfc02241d26efe75d93a',
   };
 

@@ -59,6 +59,9 @@ describeWithKafka('the Kafka feed, when a stranger writes news of recorded event
     ];
     const events = await world.append(instance, forgeries.length);
     const reals = await Promise.all(events.map(recorded));
+    // It comes first: what is told of an earlier place than that of a handled event is a repetition.
+    const withoutEvent = JSON.stringify({ ...reals[0], id: randomUUID() });
+    await witness.put(topic(), { key: randomUUID(), value: withoutEvent, partition: partition ?? 0 });
     for (const [index, forge] of forgeries.entries()) {
       const value = JSON.stringify(forge(reals[index] ?? {}));
       await witness.put(topic(), { key: randomUUID(), value, partition: partition ?? 0 });
@@ -67,6 +70,8 @@ describeWithKafka('the Kafka feed, when a stranger writes news of recorded event
     const member = await world.member({ also: async (event) => void handed.push(event) });
     await world.settled(events);
     expect(handed).toEqual(reals);
+    const passedOver = `strongroom_feed_events_total{topic="${topic()}",outcome="not-in-the-ledger"}`;
+    await eventually(async () => expect(await member.metric(passedOver)).toBe(1), { withinMs: 30_000 });
     await eventually(async () => expect(await member.metric(...altered('content'))).toBe(forgeries.length), {
       withinMs: 30_000,
     });
