@@ -740,7 +740,8 @@ begin
                where jsonb_array_length(a.events) = 0 or case given.kind
                    when 'running-backup-of-instance' then a.aggregate in ('instance', 'backup') and given.key = a."instanceId"::text
                    when 'schedule-of-instance' then a.aggregate in ('instance', 'schedule') and given.key = a."instanceId"::text
-                   when 'idempotency-key' then a.aggregate in ('instance', 'schedule', 'backup')
+                   -- Clients ask the API, which alone makes schedules.
+                   when 'idempotency-key' then 'schedule' = any (permitted)
                    when 'schedules-of-account' then a.aggregate = 'schedule' and given.key = a."accountId"
                    when 'instances-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
                    when 'built-servers-of-account' then a.aggregate = 'instance' and given.key = a."accountId"

@@ -11,13 +11,13 @@ import { eventually } from '../../../test/services/eventually.js';
 import { type Script, ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
 import { Doorkeeper } from './doorkeeper.js';
-import type { Engine, EngineTarget, EngineWithoutBackups } from './engine.js';
+import type { EngineTarget, EngineWithoutBackups } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 import type { BackupTaker } from './open-backup.js';
 import { PostgresqlEngine } from './postgresql/postgresql-engine.js';
 import { Reach, type ReachOptions } from './reach.js';
-import type { ServerHost } from './server-host.js';
 
+const engine = new PostgresqlEngine({ connectMs: 1_000 });
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 const loopback = new Networks([['127.0.0.0', 8]]);
@@ -51,19 +51,14 @@ describe('the doorkeeper before customers’ servers', () => {
   });
 
   /** The names lead to the loopback interface, but one that leads to a private network. */
-  function door(
-    limit?: FailedLogins,
-    more: Partial<ReachOptions> = {},
-    engine: Engine = new PostgresqlEngine({ connectMs: 1_000 }),
-  ): EngineWithoutBackups & BackupTaker {
-    const keeper = doorkeeper(limit, more, engine);
+  function door(limit?: FailedLogins, more: Partial<ReachOptions> = {}): EngineWithoutBackups & BackupTaker {
+    const keeper = doorkeeper(limit, more);
     return Object.assign(keeper.engineFor('postgresql'), keeper.before(engine));
   }
 
   function doorkeeper(
     limit: FailedLogins = { most: 3, withinMs: 60_000 },
     more: Partial<ReachOptions> = {},
-    engine: Engine = new PostgresqlEngine({ connectMs: 1_000 }),
   ): Doorkeeper {
     const lookup = async (host: string) => {
       if (!names.includes(host)) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
@@ -192,19 +187,6 @@ describe('the doorkeeper before customers’ servers', () => {
     await rebinding.describe(target(server.port), never);
     expect(server.commands.length).toBeGreaterThan(0);
     expect(turns).toHaveLength(2);
-  });
-
-  it('hands on how the servers that are built are confined', () => {
-    const asked: unknown[] = [];
-    class NotingEngine extends PostgresqlEngine {
-      override serve(...how: Parameters<Engine['serve']>): ServerHost {
-        asked.push(...how);
-        return super.serve(...how);
-      }
-    }
-    const guests = { users: { first: 70_000, last: 70_009 } };
-    door(undefined, {}, new NotingEngine()).serve('/srv/instances', guests);
-    expect(asked).toEqual(['/srv/instances', guests]);
   });
 
   it('dials nothing that is not allowed', async () => {

@@ -3,9 +3,9 @@
  * be, and never shows the value of a secret.
  */
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
-import { isLoopbackHost, Networks } from './addresses.js';
+import { Networks } from './addresses.js';
 import type { TrustedProxies } from './client-address.js';
-import { whyNotVerified } from './database-url.js';
+import { problemsOfBuiltServers, problemsOfDatabase, problemsOfRegions, problemsOfSyslog } from './config-problems.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
@@ -321,51 +321,6 @@ export function withoutEffect(env: NodeJS.ProcessEnv): string[] {
 
 function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigFault(app, problems);
-}
-
-function problemsOfBuiltServers(
-  folder: string | undefined,
-  users: { first: number; last: number } | undefined,
-  most: number,
-): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  if (folder === undefined) {
-    const problem = 'is not set; a scheduler that builds servers needs a folder for them';
-    problems.push({ variable: built.instancesFolder.name, problem });
-  }
-  // One more is for the processes that take backups.
-  if (users && users.last - users.first < most) {
-    const problem = `must have one user for each server that ${built.mostBuiltServers.name} allows, and one more: ${most + 1}`;
-    problems.push({ variable: built.builtServerUsers.name, problem });
-  }
-  return problems;
-}
-
-function problemsOfRegions(withVault: readonly string[], homeRegion: string): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  if (!withVault.includes(homeRegion)) {
-    const problem = `is ${homeRegion}; it must be a region of STRONGROOM_VAULTS: ${withVault.join(', ')}`;
-    problems.push({ variable: regions.homeRegion.name, problem });
-  }
-  if (withVault.includes(regions.noCopiesTo) && homeRegion !== regions.noCopiesTo) {
-    const problem = `has a vault for ${regions.noCopiesTo}; copies to that region are not supported: it may be the home region only`;
-    problems.push({ variable: regions.vaults.name, problem });
-  }
-  return problems;
-}
-
-function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
-  if (given.valueIfSet(transport.allowPlaintext)?.has('database')) return [];
-  const problem = whyNotVerified(given.value(ledgerAndFeed.databaseUrl));
-  return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
-}
-
-function problemsOfSyslog(given: GivenSettings): ConfigProblem[] {
-  const syslog = given.valueIfSet(audit.auditSyslog);
-  const isAllowed = given.valueIfSet(transport.allowPlaintext)?.has('syslog') ?? false;
-  if (!syslog || isLoopbackHost(syslog.host) || isAllowed) return [];
-  const problem = `leads to ${syslog.host}, and the audit would go there in clear; send it to a syslog on this machine that forwards it by TLS, or set ${transport.allowPlaintext.name} to syslog`;
-  return [{ variable: audit.auditSyslog.name, problem }];
 }
 
 function httpTlsOf(given: GivenSettings): HttpTls | undefined {
