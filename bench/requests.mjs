@@ -13,6 +13,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { pathOf, postSchedules } from '../dist/libs/contracts/src/index.js';
 import { createDataSource } from '../dist/libs/database/src/index.js';
 import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { RandomIds } from '../dist/libs/runtime/src/index.js';
@@ -140,7 +141,7 @@ async function main() {
   const total = warmUp + rounds * (inOneRound[64] + inOneRound[1]);
   say(`Registering ${total} instances …`);
   const instances = await registerInstances(new Ledger(dataSource), stack.accountId, total);
-  const path = `/v1.0/${stack.accountId}/schedules`;
+  const path = pathOf(postSchedules, { accountId: stack.accountId });
   const token = stack.tokens.admin;
   let used = 0;
   const accepted = [];

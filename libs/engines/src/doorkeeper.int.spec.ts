@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once, setMaxListeners } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setMaxListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Endpoint } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
@@ -10,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../../../test/services/da
 import { eventually } from '../../../test/services/eventually.js';
 import { type Script, ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
+import { portsOfOthers } from '../fixtures/ports-of-others.js';
 import { Doorkeeper } from './doorkeeper.js';
 import type { EngineTarget, EngineWithoutBackups } from './engine.js';
 import { EngineFault } from './engine-fault.js';
@@ -104,35 +104,9 @@ describe('the doorkeeper before customers’ servers', () => {
       (error: { code: string; message: string }) => error,
     );
 
-  /** A port where nothing listens, one that falls silent, one that closes at once, and one that speaks another protocol. */
-  async function others(): Promise<number[]> {
-    const serve = async (answer: (socket: Socket) => void) => {
-      const server: Server = createServer((socket) => {
-        socket.on('error', () => {});
-        answer(socket);
-      });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const sockets = new Set<Socket>();
-      server.on('connection', (socket) => sockets.add(socket));
-      stopped.push(async () => {
-        for (const socket of sockets) socket.destroy();
-        server.close();
-      });
-      return (server.address() as AddressInfo).port;
-    };
-    return [
-      1,
-      await serve(() => {}),
-      await serve((socket) => socket.destroy()),
-      await serve((socket) => socket.write('SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n')),
-      await serve((socket) => socket.end('HTTP/1.1 400 Bad Request\r\nServer: inner/1.0\r\n\r\n')),
-    ];
-  }
-
   it('tells the same of a host that never let the instance in, whatever is there or is not', async () => {
     const told = new Set<string>();
-    for (const port of await others()) {
+    for (const port of await portsOfOthers(stopped)) {
       for (const tls of ['disable', 'require'] as const) {
         const { code, message } = await fault(door().describe(target(port, { tls }), never));
         told.add(`${code}: ${message.replace(String(port), 'PORT')}`);
@@ -151,7 +125,7 @@ describe('the doorkeeper before customers’ servers', () => {
 
   it('tells the same in a test of the connection, whatever is there or is not', async () => {
     const told = new Set<string>();
-    for (const port of await others()) {
+    for (const port of await portsOfOthers(stopped)) {
       const { server, full, incremental, tried } = await door().test(target(port), { withinMs: 1_000 });
       expect([server, full.fault?.code]).toEqual([undefined, 'server-unreachable']);
       for (const each of [...full.missing, ...incremental.missing, ...tried.map((step) => step.fault?.message ?? '')]) {
