@@ -82,6 +82,11 @@ function changes(count: number, truncation: number, ...blocks: number[]): string
   return head.toString('latin1');
 }
 
+/** Changes with as many blocks of zeros as they say, so that nothing else is wrong with them. */
+function whole(count: number, truncation: number, ...blocks: number[]): string {
+  return `${changes(count, truncation, ...blocks).padEnd(8_192, '\0')}${'\0'.repeat(8_192 * count)}`;
+}
+
 const fullCases: [what: string, objects: () => Promise<Objects>, code: string][] = [
   [
     'an archive of a gigabyte where a kilobyte was said',
@@ -207,7 +212,7 @@ const incrementalCases: [
   ...[0, -1, 0.5, 2 ** 40, '131072'].map(
     (segmentBlocks): [string, Record<string, string>, Record<string, string | number>, string] => [
       `segments of ${JSON.stringify(segmentBlocks)} blocks`,
-      { backup_label: label, [changed]: changes(1, 0, 0) },
+      { backup_label: label, [changed]: whole(1, 0, 0) },
       { segmentBlocks },
       'backup-content-invalid',
     ],
@@ -233,13 +238,13 @@ const incrementalCases: [
   ],
   [
     'changed blocks that are not in order',
-    { backup_label: label, [changed]: `${changes(2, 0, 5, 4)}${'\0'.repeat(8_192 * 3)}` },
+    { backup_label: label, [changed]: whole(2, 0, 5, 4) },
     {},
     'backup-content-invalid',
   ],
   [
     'changed blocks beyond the segment',
-    { backup_label: label, [changed]: `${changes(1, 0, 131_072)}${'\0'.repeat(8_192 * 2)}` },
+    { backup_label: label, [changed]: whole(1, 0, 131_072) },
     {},
     'backup-content-invalid',
   ],
