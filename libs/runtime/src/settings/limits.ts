@@ -103,7 +103,7 @@ export const pageLimits = {
 
 /** What a limit may be of: a limit of anything else would limit nothing. */
 const limitedOperations = operations.filter(isOfAccount).map(({ name }) => name);
-const limited = new Set(['*', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', ...limitedOperations]);
+const limited = new Set(['*', 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', ...limitedOperations]);
 
 function rateLimitsOf(value: string): RateLimit[] | string {
   if (value === 'off') return [];
