@@ -126,8 +126,8 @@ describe('what a hostile server leaves in the folder', () => {
 
   it('is no data of a server when it is a link to other data', async () => {
     const place = await finished();
-    await rename(join(place, 'data'), join(home, 'moved'));
-    await symlink(join(home, 'moved'), join(place, 'data'));
+    await rename(join(place, 'data'), join(place, 'moved'));
+    await symlink(join(place, 'moved'), join(place, 'data'));
     expect(await folder.restored()).toBeUndefined();
   });
 
