@@ -8,62 +8,27 @@
  * compared with those of other tools on the same bytes: reading the server's data folder, pg_basebackup where it is installed,
  * and `cp` with a sync and a SHA-256 of what was written.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { Client } from '../dist/libs/client/src/index.js';
-import { freePort, PostgresServer } from '../dist/libs/server-processes/src/index.js';
+import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
+import { apps, root, Workplace } from './stack.mjs';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
 const gigabytes = Number(process.argv[2] ?? 2);
 const sampleMs = 250;
-const apps = ['api', 'scheduler', 'replicator'];
 const limitMiB = 256;
 
 const say = (text) => process.stdout.write(`${text}\n`);
-const folder = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
-chmodSync(folder, 0o711);
-const data = join(folder, 'stack');
-const undo = [];
-
-async function startStack() {
-  const port = await freePort();
-  const stack = spawn(
-    process.execPath,
-    [join(root, 'scripts', 'start.mjs'), '--no-demo', '--port', String(port), '--data', data],
-    {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  undo.push(async () => {
-    stack.kill('SIGTERM');
-    await new Promise((resolve) => stack.once('exit', resolve));
-  });
-  for (let waited = 0; waited < 120_000; waited += sampleMs) {
-    const file = join(data, 'stack.json');
-    const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { pids: {} };
-    if (apps.every((app) => known.pids[app])) return known;
-    await delay(sampleMs);
-  }
-  throw new Error('the stack did not start within two minutes');
-}
+const place = new Workplace();
+const { folder } = place;
 
 /** A row has some 2 KB: a tenth of it does not compress, the rest repeats. */
 async function fillWithRows(client) {
@@ -93,7 +58,7 @@ async function startCustomer(name, fill) {
     settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB' },
     logFile: join(folder, `${name}.log`),
   });
-  undo.push(() => server.stop());
+  place.undo.push(() => server.stop());
   const client = new pg.Client({ connectionString: server.url() });
   await client.connect();
   await fill(client);
@@ -238,7 +203,7 @@ function report({ filling, rawBytes, storedBytes, backupSeconds, copySeconds, pe
 }
 
 try {
-  const stack = await startStack();
+  const stack = await place.startStack();
   const runs = [];
   for (const [name, fill] of Object.entries({ rows: fillWithRows, 'random bytes': fillWithRandomBytes })) {
     const result = await backUpAndCopy(stack, name, fill);
@@ -251,6 +216,5 @@ try {
   writeFileSync(join(results, 'large-backup.json'), `${JSON.stringify({ gigabytes, ...machine, runs }, null, 2)}\n`);
   say('\nWritten to bench/results/large-backup.json.');
 } finally {
-  for (const each of undo.reverse()) await each().catch(() => {});
-  rmSync(folder, { recursive: true, force: true });
+  await place.clear();
 }
