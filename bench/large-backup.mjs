@@ -10,7 +10,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,7 +19,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { Client } from '../dist/libs/client/src/index.js';
 import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
-import { apps, root, Workplace } from './stack.mjs';
+import { apps, postgresTool, root, Workplace } from './stack.mjs';
 
 const run = promisify(execFile);
 const gigabytes = Number(process.argv[2] ?? 2);
@@ -83,17 +83,8 @@ async function peers(server, vaultFolder) {
   result['read the data folder (tar > /dev/null)'] = await timed(() =>
     run('sh', ['-c', `tar -cf - -C '${server.dataDirectory}' base | cat > /dev/null`]),
   );
-  const tools = join(
-    root,
-    '.strongroom',
-    'postgres-tools-18.6',
-    'embedded_postgres',
-    'pginstall',
-    'bin',
-    'pg_basebackup',
-  );
-  if (existsSync(tools)) {
-    chmodSync(tools, 0o755);
+  const tools = postgresTool('pg_basebackup');
+  if (tools !== undefined) {
     const target = join(folder, 'pg_basebackup');
     const args = [
       '-d',

@@ -8,7 +8,7 @@
  * of one round counts, and of the rounds the median. After the rounds the ledger must have one schedule for each 202, and no other.
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,7 +19,7 @@ import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { RandomIds } from '../dist/libs/runtime/src/index.js';
 import { load, median, quantile, request } from './load.mjs';
 import { quiet } from './quiet.mjs';
-import { apps, root, Workplace } from './stack.mjs';
+import { apps, postgresTool, root, Workplace } from './stack.mjs';
 
 const run = promisify(execFile);
 const rounds = Number(process.argv[2] ?? 5);
@@ -61,16 +61,6 @@ async function registerInstances(ledger, accountId, count) {
   return made;
 }
 
-const pgbenchPath = join(
-  root,
-  '.strongroom',
-  'postgres-tools-18.6',
-  'embedded_postgres',
-  'pginstall',
-  'bin',
-  'pgbench',
-);
-
 /** One statement with a key and an event, each as the ledger has them, in a schema of its own. */
 async function preparePgbench(stack) {
   // libpq reads a plus sign as it is.
@@ -97,10 +87,7 @@ async function preparePgbench(stack) {
      from made;\n`,
   );
   return async (clients) => {
-    const isHere = existsSync(pgbenchPath);
-    // Its package does not say that it is a program.
-    if (isHere) chmodSync(pgbenchPath, 0o755);
-    const program = isHere ? pgbenchPath : 'pgbench';
+    const program = postgresTool('pgbench') ?? 'pgbench';
     const given = ['-n', '-M', 'prepared', '-f', script, '-c', clients, '-j', 1, '-T', secondsOfPgbench, url];
     const { stdout } = await run(program, given.map(String));
     const perSecond = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);

@@ -11,6 +11,15 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const apps = ['api', 'scheduler', 'replicator'];
 const sampleMs = 250;
 
+/** A tool of PostgreSQL's own, where the tests have fetched them. */
+export function postgresTool(name) {
+  const path = join(root, '.strongroom', 'postgres-tools-18.6', 'embedded_postgres', 'pginstall', 'bin', name);
+  if (!existsSync(path)) return undefined;
+  // Its package does not say that it is a program.
+  chmodSync(path, 0o755);
+  return path;
+}
+
 /** A folder that is removed in the end, and what has to be undone before that. */
 export class Workplace {
   folder = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
