@@ -182,7 +182,15 @@ export const otherSettings: readonly OtherGroup[] = [
       { name: 'STRONGROOM_FUZZ_REQUESTS', meaning: 'How many random requests the API gets. The default is 1000.' },
       {
         name: 'STRONGROOM_CUT_FUZZ_REQUESTS',
-        meaning: 'How many of them it gets while connections to its database are cut. The default is 400.',
+        meaning: 'How many of them it gets while connections to its database are cut. The default is 250.',
+      },
+      {
+        name: 'STRONGROOM_KILLED_RESTORES',
+        meaning: 'How many restores of the command line are killed at a random moment. The default is 4.',
+      },
+      {
+        name: 'STRONGROOM_MANIFEST_FILES',
+        meaning: 'How many files the largest manifest has whose memory is measured. The default is 1000000.',
       },
       {
         name: 'STRONGROOM_FUZZ_STRANGERS',

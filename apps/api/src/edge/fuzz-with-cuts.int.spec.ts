@@ -19,7 +19,7 @@ import { Gateway } from '../../fixtures/gateway.js';
 import { AskedAccounts, changingRequest, randomRequest } from '../../fixtures/random-requests.js';
 
 /** The nightly run sends more requests. */
-const requests = Number(process.env.STRONGROOM_CUT_FUZZ_REQUESTS ?? 400);
+const requests = Number(process.env.STRONGROOM_CUT_FUZZ_REQUESTS ?? 250);
 
 let database: TestDatabase;
 let proxy: WireProxy;
