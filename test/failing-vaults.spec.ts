@@ -5,6 +5,7 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
+import { hangingFiles } from './vault-folders.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -87,6 +88,7 @@ describe('a vault that fails', () => {
     replicator = await strongroom.start('replicator', {
       STRONGROOM_COPY_CONCURRENCY: '4',
       STRONGROOM_COPY_STALL_SECONDS: '2',
+      ...hangingFiles,
     });
     for (const backupId of backups) {
       await strongroom.until(api, backupId, ({ copies }) => {

@@ -8,7 +8,7 @@ import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
-import type { Region } from './vault-folders.js';
+import { hangingFiles, type Region } from './vault-folders.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -24,7 +24,9 @@ afterAll(() => customer.stop());
 
 beforeEach(async () => {
   // As few threads as Node has by default: compression and the names of hosts need some of them, too.
-  strongroom = await Deployment.create({ env: { UV_THREADPOOL_SIZE: '4', STRONGROOM_COPY_STALL_SECONDS: '2' } });
+  strongroom = await Deployment.create({
+    env: { UV_THREADPOOL_SIZE: '4', STRONGROOM_COPY_STALL_SECONDS: '2', ...hangingFiles },
+  });
   [api, scheduler, replicator] = await strongroom.startAll();
   instanceId = await strongroom.register(api, customer.server);
 }, 60_000);
@@ -32,14 +34,13 @@ afterEach(() => strongroom.remove());
 
 /** Every use of the vault hangs for real, in the system, until it is released: it is read who it is before anything is done. */
 async function hang(region: Region): Promise<() => Promise<void>> {
-  const identity = join(strongroom.vaults.of(region), 'vault.json');
-  await rename(identity, `${identity}.kept`);
-  await promisify(execFile)('mkfifo', [identity]);
+  const pipe = join(strongroom.vaults.of(region), 'vault.json.pipe');
+  const released = join(strongroom.vaults.of(region), 'released');
+  await promisify(execFile)('mkfifo', [pipe]);
   return async () => {
-    await rename(identity, `${identity}.pipe`);
-    await rename(`${identity}.kept`, identity);
+    await rename(pipe, released);
     // This wakes everybody who waits; it fails when nobody does.
-    const writer = await open(`${identity}.pipe`, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
+    const writer = await open(released, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
     await writer?.close();
   };
 }

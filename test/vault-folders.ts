@@ -9,6 +9,11 @@ import { promisify } from 'node:util';
 import { DirectoryVault } from '@strongroom/vault';
 import { unsealedPlaces } from './vaults/unsealed-places.js';
 
+/** The environment of an app in which files can hang. */
+export const hangingFiles = {
+  NODE_OPTIONS: `--require ${JSON.stringify(join(__dirname, 'vaults', 'hanging-files.cjs'))}`,
+};
+
 export const regions = ['DFW', 'IAD', 'ORD'] as const;
 export type Region = (typeof regions)[number];
 
@@ -105,12 +110,13 @@ export class VaultFolders {
     }
   }
 
-  /** Makes every read of the backup's state in a region hang, until it is released. */
+  /** Makes every read of the backup's state in a region hang, until it is released, for an app with `hangingFiles`. */
   async hang(backupId: string, region: Region): Promise<{ release: () => Promise<void> }> {
     // An older version would have sealed it so.
     const folder = join(this.of(region), 'backups', backupId.slice(-2), backupId);
-    const pipe = join(folder, 'manifest.json');
+    const pipe = join(folder, 'manifest.json.pipe');
     await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'manifest.json'), '');
     await promisify(execFile)('mkfifo', [pipe]);
     return {
       release: async () => {
