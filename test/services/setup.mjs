@@ -33,7 +33,7 @@ export default async function setup() {
   writeFileSync(join(folder, 'owner'), services.identityOf(process.pid) ?? '');
   mkdirSync(join(folder, 'templates'), { mode: 0o711 });
   chmodSync(join(folder, 'templates'), 0o711);
-  globalThis.strongroomServices = { folder, stops: [] };
+  globalThis.strongroomServices = { folder, stops: [], startedAt: Math.floor(Date.now() / 1_000) };
   try {
     const [postgres, kafka] = await all([startPostgres(services, folder), startKafka(services, folder)]);
     Object.assign(process.env, {
