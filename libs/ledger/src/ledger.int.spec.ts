@@ -2,16 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { idOf, type StreamName, streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
 import { type RegisteredInstance, type ScheduleCommand, scheduleDecider } from '@strongroom/domain';
-import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
-import type { AppendRequest, ExpectedStream } from './append-request.js';
+import { context, deletion, ids } from '../fixtures/deletion.js';
+import type { ExpectedStream } from './append-request.js';
 import { commandOn, execute, executeTogether, type Target } from './execute.js';
 import { Ledger } from './ledger.js';
-
-const ids = new RandomIds();
-const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let dataSource: DataSource;
@@ -28,21 +25,6 @@ afterAll(async () => {
   await dataSource.destroy();
   await database.drop();
 });
-
-function deletion(scheduleId: string, expectedVersion: number, more: Partial<AppendRequest> = {}): AppendRequest {
-  const instanceId = ids.next();
-  return {
-    stream: streamOf('schedule', scheduleId),
-    expectedVersion,
-    accountId: 'acme',
-    instanceId,
-    context,
-    events: [{ id: ids.next(), type: 'ScheduleDeleted', data: { scheduleId, instanceId } }],
-    claims: [],
-    releases: [],
-    ...more,
-  };
-}
 
 function registered(instanceId: string): RegisteredInstance {
   const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'postgres', tls: 'require' as const };

@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { streamOf } from '@strongroom/contracts';
 import { createDataSource, migrate } from '@strongroom/database';
-import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase } from '../../../test/services/database.js';
+import { deletion as deletionOf, ids } from '../fixtures/deletion.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
-
-const ids = new RandomIds();
-const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
 let dataSource: DataSource;
@@ -41,21 +37,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-function deletion(more: Partial<AppendRequest> = {}): AppendRequest {
-  const [scheduleId, instanceId] = [ids.next(), ids.next()];
-  return {
-    stream: streamOf('schedule', scheduleId),
-    expectedVersion: 0,
-    accountId: 'acme',
-    instanceId,
-    context,
-    events: [{ id: ids.next(), type: 'ScheduleDeleted', data: { scheduleId, instanceId } }],
-    claims: [],
-    releases: [],
-    ...more,
-  };
-}
-
+const deletion = (more: Partial<AppendRequest> = {}) => deletionOf(ids.next(), 0, more);
 const many = <T>(count: number, make: (index: number) => T) => Array.from({ length: count }, (_, index) => make(index));
 const howOften = (words: string) => sent.filter((query) => query.includes(words)).length;
 const outcomesOf = async (requests: AppendRequest[]) =>
