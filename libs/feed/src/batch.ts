@@ -146,13 +146,13 @@ export class Batch {
     { row, events, claimed, handled, done }: OfOne,
   ): Promise<Handled> {
     const { topic, partition } = this.key;
-    if (!row) {
+    const read = row && events.get(row.position);
+    if (!row || !read) {
       // A message that a relay has sent without its value is never of a stranger's ledger: somebody has to look into it.
       if (told === undefined) throw new NotInLedger(place);
       done.unrecorded.push({ message, place });
       return passedOver(message, handled);
     }
-    const read = events.get(row.position) ?? parseEventOrNewer(row.event);
     if ('newerType' in read) done.newerTypes.push(read.newerType);
     // One event may have several messages in a batch.
     else if (claimed.delete(row.position)) {
