@@ -1,12 +1,12 @@
 /**
  * `npm test`: installs and builds what is missing, runs every suite on real services, and ends with a list of what could not
- * run and why, and one line that counts all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
+ * run and why, a list of what failed, and one line that counts all tests. `npm test -- integration` runs one suite. `--node oldest` and `--node newest` run it on a tested Node
  * instead of this one. `--what-differs` leaves out the integration tests that are the same on every Node.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, freemem, tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { slowness } from '../test/services/slowness.mjs';
@@ -59,6 +59,7 @@ for (const notes of [contractNotes, notRunNotes, patienceNotes]) writeFileSync(n
 const sameOnEveryNode = JSON.parse(readFileSync(join(root, 'test', 'services', 'same-on-every-node.json'), 'utf8'));
 const leftOut = values['what-differs'] ? { integration: sameOnEveryNode.flatMap(({ specs }) => specs) } : {};
 const total = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
 let clean = true;
 for (const suite of asked.length > 0 ? asked : suites) {
   const results = join(folder, `${suite}.json`);
@@ -85,15 +86,15 @@ for (const suite of asked.length > 0 ? asked : suites) {
     },
   });
   try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = JSON.parse(
-      readFileSync(results, 'utf8'),
-    );
-    total.passed += numPassedTests;
-    total.failed += numFailedTests + numRuntimeErrorTestSuites;
-    total.skipped += numPendingTests + numTodoTests;
+    const report = JSON.parse(readFileSync(results, 'utf8'));
+    total.passed += report.numPassedTests;
+    total.failed += report.numFailedTests + report.numRuntimeErrorTestSuites;
+    total.skipped += report.numPendingTests + report.numTodoTests;
+    failures.push(...failuresOf(suite, report));
   } catch {
     // A set-up failed, and Jest ended before it could count.
     total.failed += 1;
+    failures.push(`  ${suite}: Jest ended before it could count; its output above says why`);
   }
   clean &&= status === 0;
 }
@@ -115,6 +116,7 @@ const factors = readFileSync(patienceNotes, 'utf8').split('\n').filter(Boolean).
 if (factors.length > 0) process.stdout.write(`\n${patienceOf(factors)}\n`);
 rmSync(folder, { recursive: true, force: true });
 if (missing.length > 0) process.stdout.write(`\n${missing.join('\n')}\n`);
+if (failures.length > 0) process.stdout.write(`\nFailed (the output above says how):\n${failures.join('\n')}\n`);
 
 /** Where the tests make their files: where `TMPDIR` says, else in memory when there is enough of it, else on the disk. */
 function temporaryFolder() {
@@ -126,6 +128,17 @@ function temporaryFolder() {
     // Only Linux has it.
   }
   return tmpdir();
+}
+
+/** A line for each test that failed, and for each file that could not be run. `report` is Jest's own, as JSON. */
+function failuresOf(suite, report) {
+  return report.testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = `  ${suite} ${relative(root, name)}`;
+    const tests = assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => `${file}: ${test.fullName}`);
+    return tests.length === 0 && status === 'failed' ? [`${file}: the file could not be run`] : tests;
+  });
 }
 
 /** How slow the machine was, and what that means. */
