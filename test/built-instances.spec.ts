@@ -211,6 +211,33 @@ ssl = on
     }
   }, 180_000);
 
+  it('leaves nothing where its scheduler was killed in the middle, when another host has built it', async () => {
+    const backup = await strongroom.backUp(api, await strongroom.register(api, customer.server));
+    await strongroom.until(api, backup, ({ status }) => status === 'COMPLETED');
+    const id = await restore(backup);
+    const left = async () => (await readdir(folder)).filter((name) => name.startsWith(id));
+    await eventually(async () => expect(await left()).toEqual([`${id}.1`]), { withinMs: 60_000 });
+    await scheduler.kill();
+    expect(await left()).toEqual([`${id}.1`]);
+    const users = async () => (environment.STRONGROOM_BUILT_SERVERS_UIDS ? readdir(join(folder, '.users')) : []);
+    const before = await users();
+
+    const elsewhere = await mkdtemp(join(tmpdir(), 'strongroom-elsewhere-'));
+    await chmod(elsewhere, 0o711);
+    const other = await strongroom.start('scheduler', builtServersIn(elsewhere));
+    try {
+      const { port } = await until(id, 'ACTIVE');
+      scheduler = await strongroom.start('scheduler');
+      await eventually(async () => expect(await left()).toEqual([]), { withinMs: 30_000 });
+      await eventually(async () => expect(await users()).toEqual([]), { withinMs: 30_000 });
+      expect(before).toHaveLength(environment.STRONGROOM_BUILT_SERVERS_UIDS ? 1 : 0);
+      expect(await rows(port)).toMatchObject({ count: 5_000 });
+    } finally {
+      await other.stop();
+      await rm(elsewhere, { recursive: true, force: true });
+    }
+  }, 180_000);
+
   it('that cannot be built ends in ERROR with its reason', async () => {
     const source = await strongroom.register(api, customer.server);
     const backup = await strongroom.backUp(api, source);

@@ -27,6 +27,10 @@ export const rulesOfRights: readonly Rule[] = [
     shown: [limited('does not get the answer to a key of a token with another reach')],
   },
   {
+    rule: 'A repeated Idempotency-Key of a token that lacks the right for the request is a 403.',
+    shown: [limited('%s is answered again by its key only to who has %s')],
+  },
+  {
     rule: 'A token is a 401 from the time on when it expires.',
     shown: [limited('is a 401 from the time on when it expires')],
   },

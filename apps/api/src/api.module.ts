@@ -34,7 +34,7 @@ import {
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { AuditWork } from './audit/audit-work.js';
-import { AuditExport, leftOutOfExport } from './audit/export.js';
+import { AuditExport, unreadInExport } from './audit/export.js';
 import { InForce } from './audit/in-force.js';
 import { AuditRoutes } from './audit/routes.js';
 import { AuditFile, AuditSyslog } from './audit/sinks.js';
@@ -233,8 +233,8 @@ function ofAudit({ config, clock, ids, log, metrics }: RuntimeParts<ConfigOf['ap
       inject: [AuditTrail, Refusals, Identity, Ledger],
       useFactory: (trail: AuditTrail, refusals: Refusals, identity: Identity, ledger: Ledger) => {
         const inForce = new InForce({ trail, identity, roles: config.roles, ring: keyRingOf(config), clock, ids });
-        const leftOut = leftOutOfExport(metrics);
-        const exports = sinks.map((sink) => new AuditExport({ trail, ledger, sink, holder: ids.next(), log, leftOut }));
+        const unread = unreadInExport(metrics);
+        const exports = sinks.map((sink) => new AuditExport({ trail, ledger, sink, holder: ids.next(), log, unread }));
         return new AuditWork({ trail, refusals, inForce, exports, keptDays, clock, log });
       },
     },

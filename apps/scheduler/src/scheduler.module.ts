@@ -16,6 +16,7 @@ import {
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { builtServerJob } from './jobs/built-server/built-server-job.js';
+import { sweepHost } from './jobs/built-server/host-sweep.js';
 import { ChangedInstances } from './policies/changed-instances.js';
 import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
@@ -32,6 +33,7 @@ const strandedDeletionsMs = 10_000;
 const lostHostsMs = 30_000;
 /** Whoever works in a lane looks at it many times in this time. */
 const leftAloneMs = 120_000;
+const hostSweepMs = 120_000;
 const setAsideMs = 60_000;
 const partsToken = Symbol('SchedulerParts');
 
@@ -101,6 +103,7 @@ function workOf(
       log,
       pass: () => jobs.leaveLanes(builtServerJob.kind, leftAloneMs),
     }),
+    ...(config.instancesFolder === undefined ? [] : [hostSweep(parts, config.instancesFolder)]),
     new WorkLoop({
       name: 'retry of what was set aside',
       intervalMs: setAsideMs,
@@ -113,4 +116,15 @@ function workOf(
     }),
     ...work,
   ]);
+}
+
+/** It begins with the process, since the one before may have been lost in the middle of a build. */
+function hostSweep(parts: SchedulerParts, folder: string): WorkLoop {
+  const { log, config } = parts;
+  return new WorkLoop({
+    name: 'removal of what lost builds have left',
+    intervalMs: hostSweepMs,
+    log,
+    pass: (signal, moved) => sweepHost({ ...parts, folder, guests: config.guests, moved }, signal),
+  });
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { actorDetails } from './actors.js';
-import type { EventType } from './events.js';
+import type { EventType } from './recorded-events.js';
 import { rights } from './rights.js';
 
 /** The events that an auditor asks for. The index `ledger_event_audited` has the same list: a longer one needs a new index. */

@@ -17,6 +17,7 @@ export * from './http/schedules.js';
 export * from './http/service.js';
 export * from './parse-event.js';
 export * from './primitives.js';
+export * from './recorded-events.js';
 export * from './refusals.js';
 export * from './region-faults.js';
 export * from './rights.js';

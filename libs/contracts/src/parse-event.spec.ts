@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkNewEvent } from './events.js';
 import { isKnownType, parseEvent, parseEventOrNewer } from './parse-event.js';
+import { checkNewEvent } from './recorded-events.js';
 
 const id = '01a21329-c1dc-77af-a7f4-d076faf211d0';
 const endpoint = { host: 'db', port: 5432, user: 'backup', database: 'shop', tls: 'disable' } as const;

@@ -3,7 +3,8 @@
  * them, with fields, values or types that this one does not know.
  */
 import { z } from 'zod';
-import { type EventType, envelope, eventSchemas, eventType, type RecordedEvent } from './events.js';
+import { eventSchemas } from './events.js';
+import { type EventType, envelope, eventType, type RecordedEvent } from './recorded-events.js';
 import { aggregateOf, aggregateOfEvent } from './streams.js';
 
 const newerEnvelope = envelope.extend({ type: z.string().min(1) });

@@ -1,6 +1,6 @@
 /** The names of streams and topics. Each aggregate has a stream, and each kind of aggregate has a topic. */
 import { z } from 'zod';
-import type { EventType } from './events.js';
+import type { EventType } from './recorded-events.js';
 
 export const aggregates = ['instance', 'schedule', 'backup', 'copy'] as const;
 export const aggregate = z.enum(aggregates);

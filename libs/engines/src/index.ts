@@ -30,7 +30,14 @@ export type { Guests } from './guests.js';
 export type { BackupTaker, OpenedBackup, Restorer } from './open-backup.js';
 export { Reach, type ReachOptions } from './reach.js';
 export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
-export { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from './server-host.js';
+export {
+  type Build,
+  type HeldHere,
+  type HostedData,
+  type HostedServer,
+  type HostOptions,
+  ServerHost,
+} from './server-host.js';
 export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';
 export { endingWithin } from './time-limit.js';
 export type { ReadDatabase, ReadTable, Trial, TrialOptions } from './trial.js';

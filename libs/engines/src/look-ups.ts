@@ -3,21 +3,21 @@
  * long as the system waits for it, and the names of our own services need such threads too. So few names of tenants are looked up at a
  * time, and ours wait for none of them.
  */
-import { Turns } from './turns.js';
+import { SharedPlaces } from './shared-places.js';
 
 /** Node has four threads unless it is told otherwise, and takes half of them for look-ups. */
 const threads = Number(process.env.UV_THREADPOOL_SIZE) || 4;
 const usualMost = Math.max(1, Math.floor(threads / 4));
 
 export class LookUps {
-  private readonly turns: Turns;
+  private readonly turns: SharedPlaces;
 
   /** @param most how many names of tenants are looked up at a time. Default: half of the threads for look-ups, at least one */
   constructor(
     private readonly lookup: (host: string) => Promise<string[]>,
     most = usualMost,
   ) {
-    this.turns = new Turns(most);
+    this.turns = new SharedPlaces(most);
   }
 
   /**

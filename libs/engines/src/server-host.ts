@@ -39,6 +39,13 @@ export interface HostedServer {
   stop(): Promise<void>;
 }
 
+/** What lies on this machine for an instance. */
+export interface HeldHere {
+  instanceId: string;
+  /** The attempt that has left it and did not finish. Undefined: it is the server's own. */
+  attempt: number | undefined;
+}
+
 export interface HostOptions {
   /** Default: any port that is free. */
   port?: number;
@@ -77,4 +84,10 @@ export abstract class ServerHost {
 
   /** Stops the instance's server, and removes everything of it. */
   abstract remove(instanceId: string): Promise<void>;
+
+  /** Everything that servers have here, and attempts that did not finish. */
+  abstract held(): Promise<HeldHere[]>;
+
+  /** Removes what an attempt has left, which can't finish from then on. It stays as it is when the attempt has finished. */
+  abstract removeAttempt(instanceId: string, attempt: number): Promise<void>;
 }

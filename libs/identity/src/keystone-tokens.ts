@@ -14,7 +14,7 @@ import {
   type OwnToken,
   OwnTokenRefused,
 } from './keystone-api.js';
-import { Turns } from './turns.js';
+import { RoundRobin } from './round-robin.js';
 
 export interface KeystoneOptions extends KeystoneServer {
   clock: Clock;
@@ -54,7 +54,7 @@ export class KeystoneTokens extends Identity {
   private readonly known = new Map<string, Known>();
   /** Those that were refused lately. */
   private readonly refused = new Map<string, Known>();
-  private readonly turns = new Turns({ atOnce: mostAsking, waiting: mostWaiting });
+  private readonly turns = new RoundRobin({ atOnce: mostAsking, waiting: mostWaiting });
   private readonly asking = new Map<string, Promise<Principal | undefined>>();
   private own: Promise<OwnToken> | undefined;
 

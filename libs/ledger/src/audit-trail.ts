@@ -35,6 +35,14 @@ export interface RecordedAuditEntry {
   entry: AuditEntry;
 }
 
+/** An entry of a form that this version does not know. */
+export interface UnreadAuditEntry {
+  id: string;
+  accountId: string | null;
+  at: Date;
+  entry: unknown;
+}
+
 /** Where the audit is written besides. Each has a cursor of its own: one that is away holds up no other. */
 export type AuditExportName = 'file' | 'syslog';
 const idOfExport = { file: 1, syslog: 2 } as const satisfies Record<AuditExportName, number>;
@@ -137,11 +145,14 @@ export class AuditTrail {
     return places.parse(found)[0];
   }
 
-  /** The entries of every account beyond one of them, in order. @returns with the last one that was looked at, and how many those were */
+  /**
+   * The entries of every account beyond one of them, in order.
+   * @returns with those that can't be read, the last one that was looked at, and how many those were
+   */
   async entriesAfter(
     seq: number,
     limit: number,
-  ): Promise<{ entries: RecordedAuditEntry[]; end: number; looked: number }> {
+  ): Promise<{ entries: RecordedAuditEntry[]; unread: UnreadAuditEntry[]; end: number; looked: number }> {
     const found = rows.parse(
       await this.dataSource.query(`select ${entryColumns} from audit_entry where seq > $1 order by seq limit $2`, [
         seq,
@@ -149,7 +160,10 @@ export class AuditTrail {
       ]),
     );
     const entries = entriesIn(found).map(({ recorded }) => recorded);
-    return { entries, end: found.at(-1)?.seq ?? seq, looked: found.length };
+    const unread = found
+      .filter(({ entry }) => !auditEntry.safeParse(entry).success)
+      .map(({ id, account_id: accountId, at, entry }) => ({ id, accountId, at, entry }));
+    return { entries, unread, end: found.at(-1)?.seq ?? seq, looked: found.length };
   }
 
   /** Forgets some of the entries that were made before that time. Events stay. @returns how many */

@@ -7,6 +7,7 @@ export {
   AuditTrail,
   type NewAuditEntry,
   type RecordedAuditEntry,
+  type UnreadAuditEntry,
 } from './audit-trail.js';
 export type { TailRow } from './event-row.js';
 export {

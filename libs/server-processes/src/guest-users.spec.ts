@@ -28,6 +28,18 @@ describe('the users of built servers', () => {
     expect(uidsOf(users, 'd', 'a')).toEqual([700_001, 700_000]);
   });
 
+  it('are passed on as they are, and each claim can be seen', () => {
+    const users = new GuestUsers(folder, range);
+    uidsOf(users, 'a.1', 'b');
+    users.pass('a.1', 'a');
+    users.pass('nobody', 'c');
+    expect(users.claims().map(({ server, user }) => [server, user.uid])).toEqual([
+      ['a', 700_000],
+      ['b', 700_001],
+    ]);
+    expect(users.of('a.1')).toBeUndefined();
+  });
+
   it('stay with their servers when the operator names another range', () => {
     uidsOf(new GuestUsers(folder, range), 'a');
     const users = new GuestUsers(folder, { first: 800_000, last: 800_001 });

@@ -3,7 +3,7 @@
  * operator has set aside. No two servers of a folder have the same one. A claim is a link with the name of the server as its target, so it is made whole or not at
  * all. Only root can give a process another user.
  */
-import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServiceFault } from './service-fault.js';
 import type { SystemUser } from './unprivileged.js';
@@ -11,6 +11,11 @@ import type { SystemUser } from './unprivileged.js';
 export interface UserRange {
   first: number;
   last: number;
+}
+
+export interface UserClaim {
+  server: string;
+  user: SystemUser;
 }
 
 export class GuestUsers {
@@ -24,6 +29,27 @@ export class GuestUsers {
   of(server: string): SystemUser | undefined {
     const uid = this.claimed().find((each) => this.holderOf(each) === server);
     return uid === undefined ? undefined : userOf(uid);
+  }
+
+  /** Every claim, in the order of the user ids. */
+  claims(): UserClaim[] {
+    return this.claimed()
+      .sort((a, b) => a - b)
+      .flatMap((uid) => {
+        const server = this.holderOf(uid);
+        return server === undefined ? [] : [{ server, user: userOf(uid) }];
+      });
+  }
+
+  /** Gives the user of one server to another, which gives up the one that it has. Nothing happens when there is none to give. */
+  pass(from: string, to: string): void {
+    const user = this.of(from);
+    if (!user) return;
+    this.release(to);
+    const fresh = join(this.folder, `.${user.uid}`);
+    rmSync(fresh, { force: true });
+    symlinkSync(to, fresh);
+    renameSync(fresh, this.at(user.uid));
   }
 
   /** Those of some user ids that servers have. */

@@ -2,7 +2,7 @@
 export { ChildService, lastLines, lastWords, logSince } from './child-service.js';
 export { freePort, isFree } from './free-port.js';
 export { clearAwayOf, endAllOf, endServersOn, listenersOn } from './guest-processes.js';
-export { GuestUsers, type UserRange } from './guest-users.js';
+export { GuestUsers, type UserClaim, type UserRange } from './guest-users.js';
 export { Movement, usageOf } from './movement.js';
 export { ProgramFault, runMoving } from './moving-program.js';
 export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js';

@@ -4,10 +4,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { getMetrics, streamOf } from '@strongroom/contracts';
 import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
 import { canMount, SmallDisk } from '../../../../test/services/small-disk.js';
-import { Gateway } from '../../fixtures/gateway.js';
+import { addEvent } from '../../../../test/services/unreadable-event.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
 import { AuditFile } from './sinks.js';
 
 const within = { withinMs: 20_000 };
@@ -84,6 +86,42 @@ describe('the exported audit', () => {
     } finally {
       await gateway.close();
       await new Promise((resolve) => syslog.close(resolve));
+    }
+  });
+});
+
+describe('what only a newer version knows', () => {
+  it('is in the exported audit as it is recorded, since the export does not come back to it', async () => {
+    const gateway = await Gateway.open({ env: { STRONGROOM_AUDIT_FILE: file } });
+    const linesOf = async (type: string) =>
+      (await readFile(file, 'utf8').catch(() => ''))
+        .split('\n')
+        .filter((line) => line.includes(`"type":"${type}"`))
+        .map((line): unknown => JSON.parse(line));
+    try {
+      const instance = await gateway.register();
+      const stream = streamOf('instance', instance);
+      const ofEvent = (type: string, data: object) => addEvent(gateway.dataSource, stream, { type, data });
+      await ofEvent('InstanceTeleported', { to: 'the moon' });
+      await ofEvent('InstanceChanged', { name: 7 });
+      await gateway.sql(
+        `insert into audit_entry (id, position, account_id, at, type, entry)
+         values (gen_random_uuid(), ledger_head(), '${accountId}', now(), 'TokensCounted', '{"type": "TokensCounted", "data": {"count": 3}}')`,
+      );
+      const last = await gateway.register();
+      await eventually(async () => expect(await readFile(file, 'utf8')).toContain(last), within);
+      await eventually(async () => expect(await linesOf('TokensCounted')).toHaveLength(1), within);
+      expect(await linesOf('InstanceTeleported')).toMatchObject([
+        { account_id: accountId, as_recorded: { stream, data: { to: 'the moon' }, context: { actor: 'admin' } } },
+      ]);
+      expect(await linesOf('InstanceChanged')).toMatchObject([{ as_recorded: { stream, data: { name: 7 } } }]);
+      expect(await linesOf('TokensCounted')).toMatchObject([
+        { account_id: accountId, as_recorded: { type: 'TokensCounted', data: { count: 3 } } },
+      ]);
+      const metrics = await (await fetch(new URL(getMetrics.path, gateway.privateUrl))).text();
+      expect(metrics).toContain('strongroom_audit_left_out_total{to="file"} 3');
+    } finally {
+      await gateway.close();
     }
   });
 });

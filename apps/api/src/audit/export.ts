@@ -1,9 +1,16 @@
 /**
  * Writes the audit of all accounts to a file or to syslog, each line at least once. One process of the deployment does it at a time. It
- * notes how far it has come when the lines are written; what another process wrote and did not note is written again.
+ * notes how far it has come when the lines are written; what another process wrote and did not note is written again. An event or entry
+ * that this version can't read is written as it is recorded: the cursor goes beyond it, so that no newer version comes back to it.
  */
-import { type AuditResource, auditedEvents, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
-import type { AuditPlace, AuditTrail, Ledger } from '@strongroom/ledger';
+import {
+  type AuditResource,
+  auditedEvents,
+  isKnownType,
+  parseEventOrNewer,
+  type RecordedEvent,
+} from '@strongroom/contracts';
+import type { AuditPlace, AuditTrail, Ledger, TailRow, UnreadAuditEntry } from '@strongroom/ledger';
 import type { Logger, Metrics } from '@strongroom/runtime';
 import { z } from 'zod';
 import { auditOfEntry, auditOfEvent } from './resource.js';
@@ -19,14 +26,14 @@ export interface AuditExportParts {
   /** The name of the process, and of no other. */
   holder: string;
   log: Logger;
-  leftOut: ReturnType<typeof leftOutOfExport>;
+  unread: ReturnType<typeof unreadInExport>;
 }
 
-/** Counts what could not be exported, because this version can't read it. */
-export function leftOutOfExport(metrics: Metrics) {
+/** Counts what this version can't read. */
+export function unreadInExport(metrics: Metrics) {
   return metrics.counter({
     name: 'strongroom_audit_left_out_total',
-    help: 'Audited events and entries that could not be read, and are not in the exported audit. The log names them.',
+    help: 'Events and entries that could not be read, and are in the exported audit as they are recorded. The log names them.',
     labels: ['to'],
   });
 }
@@ -43,12 +50,13 @@ export class AuditExport {
     const { trail, sink, holder } = this.parts;
     const from = await trail.takeCursor(sink.name, holder, holdMs);
     if (!from) return 'done';
-    const { entries, end: seq, looked } = await trail.entriesAfter(from.seq, batchSize);
-    const { events, end: position, read } = await this.eventsAfter(from.position);
-    this.leaveOut(looked - entries.length, `entries up to ${seq}`);
+    const { entries, unread, end: seq, looked } = await trail.entriesAfter(from.seq, batchSize);
+    const { lines: ofEvents, end: position, read } = await this.eventsAfter(from.position);
+    if (unread.length > 0) this.tellUnread(`entries up to ${seq}`, unread.length);
     const lines = [
-      ...events.flatMap((event) => lineOf(event.accountId, auditOfEvent(event))),
+      ...ofEvents,
       ...entries.flatMap((entry) => lineOf(entry.accountId, auditOfEntry(entry))),
+      ...unread.map(unreadEntry),
     ];
     if (lines.length > 0) await sink.write(lines);
     const to: AuditPlace = { position, seq };
@@ -57,25 +65,25 @@ export class AuditExport {
     return read === batchSize || looked === batchSize ? 'again' : 'done';
   }
 
-  private async eventsAfter(position: number): Promise<{ events: RecordedEvent[]; end: number; read: number }> {
+  private async eventsAfter(position: number): Promise<{ lines: AuditLine[]; end: number; read: number }> {
     const { ledger } = this.parts;
     const places = await ledger.positionsBetween(position, Number.MAX_SAFE_INTEGER, batchSize);
-    const rows = await ledger.eventsAt(
-      places.filter(({ type }) => auditedEvents.some((each) => each === type)).map((each) => each.position),
-    );
-    const events = rows.flatMap(({ event, position: at }) => {
-      const parsed = read(event);
-      if (!parsed) this.leaveOut(1, `the event at ${at}`);
-      return parsed ?? [];
+    // A newer version may count a type among the audited ones that this version does not know at all.
+    const asked = places.filter(({ type }) => auditedEvents.some((each) => each === type) || !isKnownType(type));
+    const rows = await ledger.eventsAt(asked.map((each) => each.position));
+    const lines = rows.flatMap((row) => {
+      const event = read(row.event);
+      if (event) return lineOf(event.accountId, auditOfEvent(event));
+      this.tellUnread(`the event at ${row.position}`, 1);
+      return [unreadEvent(row)];
     });
-    return { events, end: places.at(-1)?.position ?? position, read: places.length };
+    return { lines, end: places.at(-1)?.position ?? position, read: places.length };
   }
 
-  private leaveOut(count: number, what: string): void {
-    if (count === 0) return;
-    const { leftOut, log, sink } = this.parts;
-    leftOut.inc({ to: sink.name }, count);
-    log.warn({ to: sink.name, count }, `${what} can't be read, and so much of it is not in the exported audit`);
+  private tellUnread(what: string, count: number): void {
+    const { unread, log, sink } = this.parts;
+    unread.inc({ to: sink.name }, count);
+    log.warn({ to: sink.name, count }, `${what} can't be read, and so much of it is exported as it is recorded`);
   }
 }
 
@@ -91,4 +99,20 @@ function read(event: unknown): RecordedEvent | undefined {
 
 function lineOf(accountId: string | null, item: AuditResource | undefined): AuditLine[] {
   return item ? [{ at: item.at, json: JSON.stringify({ account_id: accountId, ...item }) }] : [];
+}
+
+const ofAccount = z.object({ accountId: z.string().nullable().catch(null) });
+
+function unreadEvent({ id, at, type, event }: TailRow): AuditLine {
+  const { accountId } = ofAccount.parse(event);
+  return { at, json: JSON.stringify({ account_id: accountId, id, at, type, as_recorded: event }) };
+}
+
+function unreadEntry({ id, accountId, at: when, entry }: UnreadAuditEntry): AuditLine {
+  const at = when.toISOString();
+  const { type } = z
+    .object({ type: z.string().nullable().catch(null) })
+    .catch({ type: null })
+    .parse(entry);
+  return { at, json: JSON.stringify({ account_id: accountId, id, at, type, as_recorded: entry }) };
 }

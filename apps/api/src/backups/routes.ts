@@ -2,7 +2,7 @@
 import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
 import {
   approveDeletionRequest,
-  backupActions,
+  backupActionIn,
   copyBackupRequest,
   createBackupRequest,
   datastoreType,
@@ -77,7 +77,7 @@ export class BackupRoutes {
   @Handles(postBackupsIdAction)
   act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
     const backupId = idInPath('Backup', id);
-    switch (actionIn(body)) {
+    switch (backupActionIn(body)) {
       case 'restore-deleted':
         parseBody(restoreDeletedRequest, body);
         return this.deletions.restore(caller, backupId);
@@ -101,15 +101,6 @@ export class BackupRoutes {
       this.resources.page(reach, { ...page, instanceId, ...filtersOf(request) }),
     );
   }
-}
-
-/** The action that a body names first. A body without one is parsed as a `copy-backup`, which known clients send. */
-function actionIn(body: unknown): string | undefined {
-  return typeof body === 'object' && body !== null ? Object.keys(body).find(isAction) : undefined;
-}
-
-function isAction(name: string): boolean {
-  return backupActions.includes(name);
 }
 
 function filtersOf(request: FastifyRequest): Pick<BackupFilter, 'status' | 'datastoreType' | 'isDeleted'> {

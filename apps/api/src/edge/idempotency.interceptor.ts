@@ -5,7 +5,7 @@ import { isOutage, Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
-import { type Caller, callerOf, rememberCaller } from './caller.js';
+import { type Caller, callerOf, mustHave, rememberCaller } from './caller.js';
 import { HttpFault, unavailable } from './http-fault.js';
 import { IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
 import { withFractionsForFloats } from './json-body.js';
@@ -76,8 +76,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return this.kept(call, resourceId, body);
   }
 
-  /** @throws {HttpFault} the first refusal; serviceUnavailable when the first answer was not kept and can't be made now */
+  /**
+   * A token that lacks the right for the request gets no answer that another one of the account has got.
+   * @throws {HttpFault} forbidden; the first refusal; serviceUnavailable when the first answer was not kept and can't be made now
+   */
   private async again(call: KeyedCall, settled: Settled): Promise<unknown> {
+    const { rightsFor } = call.operation;
+    for (const right of rightsFor?.(call.request.body) ?? []) mustHave(call.caller, right, 'The Idempotency-Key');
     if (settled.is === 'refused') throw settled.fault;
     const { operation, reply } = call;
     void reply.headers(replayed);

@@ -150,6 +150,24 @@ describe('what is asked', () => {
     expect((await gateway.call(operation, { ...parts, ...enough })).status).not.toBe(403);
   });
 
+  /** The answer to a changed schedule is empty, so that there is nothing to read. */
+  const isEmpty = (right: Right) => right === 'schedule.update' || right === 'schedule.retention';
+  const answered = asked.filter(([, right, { method }]) => method !== 'GET' && !isEmpty(right));
+  it.each(answered)('%s is answered again by its key only to who has %s', async (_, right, operation, callOf) => {
+    const instance = await gateway.register();
+    const parts = callOf({ instance, schedule: await gateway.schedule(instance) });
+    const key = { 'idempotency-key': `again-${right}` };
+    const first = await gateway.call(operation, { ...parts, headers: key });
+    expect(first.status).not.toBe(403);
+    const { headers, ...nobody } = by(`all but ${right}`);
+    const refused = await gateway.call(operation, { ...parts, ...nobody, headers: { ...headers, ...key } });
+    expect(faultOf(refused)).toEqual([403, 'forbidden']);
+    expect(faultIn(refused.body).message).toContain(right);
+    const { headers: own, ...only } = by(`only ${right}`);
+    const again = await gateway.call(operation, { ...parts, ...only, headers: { ...own, ...key } });
+    expect([again.status, again.body]).toEqual([first.status, first.body]);
+  });
+
   it('is allowed to the roles of the deployment as it says', async () => {
     expect(faultOf(await gateway.call(postInstances, { as: 'creator', body: restore }))).toEqual([403, 'forbidden']);
     expect((await gateway.call(postInstances, { as: 'creator', body: registration })).status).toBe(200);

@@ -88,6 +88,14 @@ describe('test-connection', () => {
     }
   }, 30_000);
 
+  it('asks no service of the deployment, though its network is allowed and the password is right', async () => {
+    const { hostname: host, port, username: user, password } = new URL(gateway.database.url);
+    const own = { host, port: Number(port), user, password: decodeURIComponent(password), tls: 'disable' };
+    const found = await test(await registered(own));
+    expect(found).toMatchObject({ server: null, full: { possible: false }, incremental: { possible: false } });
+    expect(new Set(found.tried.map(({ fault }) => fault?.code))).toEqual(new Set(['server-unreachable']));
+  });
+
   it('leaves nothing on the server', async () => {
     await test(await registered());
     await eventually(

@@ -2,10 +2,12 @@
 import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
 import {
   acceptLineageRequest,
+  asksForRestore,
   changeInstanceRequest,
   deleteInstancesId,
   getInstances,
   getInstancesId,
+  instanceActionIn,
   patchInstancesId,
   postInstances,
   postInstancesIdAction,
@@ -93,14 +95,15 @@ export class InstanceRoutes {
   ): Promise<object | undefined> {
     const { id: instanceId } = await this.resources.find(caller, idInPath('Instance', id));
     parseBody(someActionRequest, body);
-    if (has(body, 'test-connection')) {
+    const action = instanceActionIn(body);
+    if (action === 'test-connection') {
       parseBody(testConnectionRequest, body);
       mustHave(caller, 'instance.test', 'test-connection');
       const tested = { connection_test: await this.commands.testConnection(caller, instanceId) };
       void reply.status(200);
       return tested;
     }
-    if (!has(body, 'accept-lineage')) return this.refuseAction(instanceId);
+    if (action === undefined) return this.refuseAction(instanceId);
     const { lineage } = parseBody(acceptLineageRequest, body)['accept-lineage'];
     // An accepted lineage lets retention delete backups of the others in time.
     mustHave(caller, 'instance.accept-lineage', 'accept-lineage');
@@ -136,12 +139,4 @@ export class InstanceRoutes {
       'Strongroom backs servers up, and does not resize, restart or change them. The actions that it has are accept-lineage and test-connection.',
     );
   }
-}
-
-function asksForRestore(body: unknown): boolean {
-  return has(body, 'instance') && has(body.instance, 'restorePoint') && body.instance.restorePoint !== null;
-}
-
-function has<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
-  return typeof value === 'object' && value !== null && name in value;
 }

@@ -1,6 +1,7 @@
 /** The schemas and the operations of backups and their copies. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
+import type { Right } from '../rights.js';
 import { addedLater, idInBody, links, optional, regions, text, utcTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
@@ -50,8 +51,25 @@ export const backupActionRequest = z.union([
   liftHoldRequest,
 ]);
 
-/** The actions, by the one field that each body has. */
-export const backupActions: readonly string[] = backupActionRequest.options.flatMap(({ shape }) => Object.keys(shape));
+/** The right that each action needs. An action is the one field of its body. */
+const rightOfAction = {
+  'copy-backup': 'backup.copy',
+  'restore-deleted': 'backup.restore-deleted',
+  'approve-deletion': 'backup.approve-deletion',
+  hold: 'backup.hold',
+  'lift-hold': 'backup.hold',
+} as const satisfies Record<string, Right>;
+export type BackupAction = keyof typeof rightOfAction;
+
+/** The action that a body names first. A body without one is a `copy-backup`, which known clients send. */
+export function backupActionIn(body: unknown): BackupAction {
+  const named = typeof body === 'object' && body !== null ? Object.keys(body).find(isBackupAction) : undefined;
+  return named ?? 'copy-backup';
+}
+
+function isBackupAction(name: string): name is BackupAction {
+  return Object.hasOwn(rightOfAction, name);
+}
 
 /** Why something failed: `code` is for programs, `message` is for people. */
 export const fault = z.object({ code: z.string(), message: z.string() });
@@ -261,6 +279,7 @@ export const deleteBackupsId = {
 export const postBackupsIdAction = {
   name: 'postBackupsIdAction',
   rights: ['backup.copy', 'backup.restore-deleted', 'backup.approve-deletion', 'backup.hold'],
+  rightsFor: (body) => [rightOfAction[backupActionIn(body)]],
   method: 'POST',
   path: `${accountPath}/backups/{id}/action`,
   summary: 'Copy a backup to a region, bring a deleted one back, put one on hold, or approve a deletion',

@@ -1,7 +1,7 @@
 /** The schema and the operation of the account's events: over HTTP, a client without a broker reads what subscribers get. */
 import { z } from 'zod';
 import { actorDetails } from '../actors.js';
-import { eventType } from '../events.js';
+import { eventType } from '../recorded-events.js';
 import { aggregate } from '../streams.js';
 import { links, utcTime } from './fields.js';
 import { accountPath, type Operation } from './operation.js';

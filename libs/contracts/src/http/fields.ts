@@ -71,3 +71,8 @@ export function valueWhenAbsent(schema: z.ZodType): unknown {
   if (schema.safeParse([]).success) return [];
   return absentMeans.get(schema)?.value;
 }
+
+/** Whether a body that is not parsed yet has a field. */
+export function hasField<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
+  return typeof value === 'object' && value !== null && name in value;
+}

@@ -1,8 +1,9 @@
 /** The schemas and the operations of instances: registered servers, and servers built from backups. No answer has a password. */
 import { z } from 'zod';
 import { datastoreType } from '../primitives.js';
+import type { Right } from '../rights.js';
 import { anotherServer, backupsResponse } from './backups.js';
-import { addedLater, idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
+import { addedLater, hasField, idInBody, integer, links, optional, text, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 import { scheduleResource } from './schedules.js';
 
@@ -210,9 +211,15 @@ export const instanceResponse = z.object({ instance: instanceResource });
 /** Some known clients read the link to the next page in `links`, others in `instances_links`. */
 export const instancesResponse = z.object({ instances: z.array(instanceResource), links, instances_links: links });
 
+/** Whether a request for a new instance wants a server to be built from a backup. */
+export function asksForRestore(body: unknown): boolean {
+  return hasField(body, 'instance') && hasField(body.instance, 'restorePoint') && body.instance.restorePoint !== null;
+}
+
 export const postInstances = {
   name: 'postInstances',
   rights: ['instance.register', 'restore'],
+  rightsFor: (body) => [asksForRestore(body) ? 'restore' : 'instance.register'],
   method: 'POST',
   path: `${accountPath}/instances`,
   summary: 'Register an existing database server; with restorePoint, have a server built from a backup',
@@ -301,9 +308,23 @@ export const deleteInstancesId = {
   changes: true,
 } as const satisfies Operation;
 
+const rightOfAction = {
+  'test-connection': 'instance.test',
+  'accept-lineage': 'instance.accept-lineage',
+} as const satisfies Record<string, Right>;
+
+/** The action that a body names; undefined when it is none that there is. */
+export function instanceActionIn(body: unknown): keyof typeof rightOfAction | undefined {
+  return (['test-connection', 'accept-lineage'] as const).find((action) => hasField(body, action));
+}
+
 export const postInstancesIdAction = {
   name: 'postInstancesIdAction',
   rights: ['instance.test', 'instance.accept-lineage'],
+  rightsFor: (body) => {
+    const action = instanceActionIn(body);
+    return action === undefined ? [] : [rightOfAction[action]];
+  },
   method: 'POST',
   path: `${accountPath}/instances/{id}/action`,
   summary: 'Accept another server behind the address of an instance, or test the connection to it',

@@ -28,6 +28,8 @@ export interface Operation {
   readonly path: string;
   /** The rights of which a caller needs one to be let in; left out where the operation belongs to no account. */
   readonly rights?: readonly Right[];
+  /** Which of its rights a request with this body needs, whatever it finds; left out where it needs any of them. */
+  readonly rightsFor?: (body: unknown) => readonly Right[];
   readonly summary: string;
   /** What else a reader of the OpenAPI document should know. */
   readonly notes?: string;

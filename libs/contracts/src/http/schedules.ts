@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { delay, failedAttempt, fault, fullBecause, madeFull, notDeletedBecause } from './backups.js';
-import { idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
+import { hasField, idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);
@@ -188,6 +188,11 @@ export const getSchedulesId = {
 export const putSchedulesId = {
   name: 'putSchedulesId',
   rights: ['schedule.update', 'schedule.run'],
+  // A client may send every field with each run. Those that are as they were need no right.
+  rightsFor: (body) =>
+    hasField(body, 'schedule') && hasField(body.schedule, 'run_now') && body.schedule.run_now === true
+      ? ['schedule.run']
+      : [],
   method: 'PUT',
   path: `${accountPath}/schedules/{id}`,
   summary: 'Change a schedule, or run it now',

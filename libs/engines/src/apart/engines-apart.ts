@@ -4,7 +4,7 @@
  */
 import type { DatastoreType } from '@strongroom/contracts';
 import type { BackupTaker, Restorer } from '../open-backup.js';
-import { Turns } from '../turns.js';
+import { SharedPlaces } from '../shared-places.js';
 import { BackupApart } from './backup-apart.js';
 import { type ApartOptions, programOf } from './engine-child.js';
 import { canRunEngines } from './engine-user.js';
@@ -14,10 +14,10 @@ const usualRestores = 2;
 const nobody = { uid: 65_534, gid: 65_534 };
 
 export class EnginesApart {
-  private readonly restores: Turns;
+  private readonly restores: SharedPlaces;
 
   constructor(private readonly options: ApartOptions) {
-    this.restores = new Turns(options.mostRestores ?? usualRestores);
+    this.restores = new SharedPlaces(options.mostRestores ?? usualRestores);
   }
 
   /** Whether its processes can have the users that root gives them. Otherwise they have that of this process. */

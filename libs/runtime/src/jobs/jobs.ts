@@ -108,6 +108,7 @@ const readyRows = z.array(z.object({ id: z.string(), ready_at: z.date() }));
 const oldNewsAtOnce = 5_000;
 
 const idRows = z.array(z.object({ id: z.string() }));
+const attemptRows = z.array(z.object({ id: z.string(), attempt: z.int() }));
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
 export class Jobs {
@@ -170,6 +171,15 @@ export class Jobs {
       kind,
       ids,
     ]);
+  }
+
+  /** How often the jobs that there are have been leased. */
+  async attemptsOf(kind: string, ids: readonly string[]): Promise<Map<string, number>> {
+    const rows: unknown = await this.dataSource.query(
+      'select id, attempt from job where kind = $1 and id = any($2::uuid[])',
+      [kind, ids],
+    );
+    return new Map(attemptRows.parse(rows).map(({ id, attempt }) => [id, attempt]));
   }
 
   /** The ids of some jobs of a kind. */

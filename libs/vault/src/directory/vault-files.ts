@@ -23,7 +23,7 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { syncFolder } from '../sync-folder.js';
-import { Turns } from './turns.js';
+import { FirstComeFirstServed } from './first-come-first-served.js';
 
 /** The manifest of a backup of ten thousand objects has a few megabytes. What a vault keeps of itself is smaller. */
 const mostOfFile = 33_554_432;
@@ -66,7 +66,7 @@ export class OpenFile {
 }
 
 export class VaultFiles {
-  private readonly turns: Turns;
+  private readonly turns: FirstComeFirstServed;
   private top: string | undefined;
   /** Where that is when every link on the way to it was followed. */
   private realTop = '';
@@ -80,7 +80,7 @@ export class VaultFiles {
     mostAtATime = Number.POSITIVE_INFINITY,
     private readonly most = mostNames,
   ) {
-    this.turns = new Turns(mostAtATime);
+    this.turns = new FirstComeFirstServed(mostAtATime);
   }
 
   /** From now on no link is followed below this folder. It may itself be one, which its operator has made. */

@@ -6,7 +6,6 @@
 import {
   type DatastoreType,
   type Endpoint,
-  Fault,
   faultOf,
   isRefusal,
   type RecordedEvent,
@@ -45,7 +44,8 @@ import {
   type Performed,
   toldFault,
 } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, isSpoilt, keepFor, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, keepFor, type Vault, type Vaults } from '@strongroom/vault';
+import { canPass, InstanceForgotten, isOutageOfParent } from './backup-faults.js';
 import { delayOf } from './delays.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
@@ -55,15 +55,6 @@ import type { SkippedSlots } from './skipped-slots.js';
 const mostLost = 5;
 /** Somebody waits for a backup that a client has asked for, and can ask again. So it fails sooner than one of a slot. */
 const longestForClientsMs = 900_000;
-
-/** The instance was forgotten while its backup was to be taken. */
-class InstanceForgotten extends Fault<'instance-forgotten'> {
-  override readonly name = 'InstanceForgotten';
-
-  constructor(instanceId: string) {
-    super('instance-forgotten', false, `Instance ${instanceId} is not registered any more.`);
-  }
-}
 
 export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
@@ -378,21 +369,4 @@ export class BackupAttempt {
 function unended(history: readonly RecordedEvent[]): number {
   const count = (type: RecordedEvent['type']) => history.filter((event) => event.type === type).length;
   return count('BackupStarted') - count('BackupAttemptFailed');
-}
-
-/**
- * Whether another attempt can help. What was read back damaged was written by this attempt, and the next one writes it anew;
- * a parent that is damaged is no such fault, because nothing can be built on it. Where the vault knows a later attempt, a
- * ledger that was put back to an earlier time may not: its attempts go on until their number is the highest.
- */
-function canPass(error: unknown): boolean {
-  const isLate = error instanceof VaultFault && error.code === 'upload-superseded';
-  return faultOf(error).retryable || isSpoilt(error) || isLate;
-}
-
-/** The parent could not be read because its vault was away for a moment: nothing is wrong with it. */
-function isOutageOfParent(error: unknown): error is IncrementalNotPossible {
-  if (!(error instanceof IncrementalNotPossible)) return false;
-  const { cause } = error;
-  return cause instanceof VaultFault && isOutageOfVault(cause.code);
 }

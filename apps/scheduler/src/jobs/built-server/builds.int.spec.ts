@@ -81,6 +81,10 @@ class TroubledHost extends ServerHost {
     return { port: 5, isRunning: true, ended: new Promise(() => {}), stop: async () => {} };
   }
   async remove(): Promise<void> {}
+  async held(): Promise<[]> {
+    return [];
+  }
+  async removeAttempt(): Promise<void> {}
 }
 const on = (host: ServerHost) => {
   const engine: Engine = Object.create(world.engine, { serve: { value: () => host } });

@@ -3,7 +3,7 @@
  * configuration of ours, listens on the loopback interface, and lets in its source's roles by their passwords.
  */
 import { execFile } from 'node:child_process';
-import { rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -17,7 +17,14 @@ import {
 } from '@strongroom/server-processes';
 import { EngineFault } from '../../engine-fault.js';
 import type { Guests } from '../../guests.js';
-import { type Build, type HostedData, type HostedServer, type HostOptions, ServerHost } from '../../server-host.js';
+import {
+  type Build,
+  type HeldHere,
+  type HostedData,
+  type HostedServer,
+  type HostOptions,
+  ServerHost,
+} from '../../server-host.js';
 import { type ControlFile, controlFileOf } from '../restore/control-file.js';
 import { clearAway, endLeftovers } from './guest-leftovers.js';
 import { GuestServer } from './guest-server.js';
@@ -63,14 +70,20 @@ export class PostgresqlHost extends ServerHost {
   async build(instanceId: string, attempt: number): Promise<Build | undefined> {
     const { users } = this;
     if (!users) return this.of(instanceId).begin(attempt);
-    const user = this.ownUserFor(users, instanceId);
-    return this.of(instanceId).begin(attempt, { user, giveBack: () => users.release(instanceId) });
+    // Each attempt has a user of its own, so that what a dead one has left can be removed whatever a later one does.
+    await this.removeEarlier(instanceId, attempt);
+    const name = nameOf(instanceId, attempt);
+    const giveBack = () => users.release(name);
+    const owner = { user: this.ownUserFor(users, name), giveBack, keep: () => users.pass(name, instanceId) };
+    const build = await this.of(instanceId).begin(attempt, owner);
+    if (!build) giveBack();
+    return build;
   }
 
   async start(instanceId: string, { port, signal }: HostOptions): Promise<HostedServer> {
     const data = await this.of(instanceId).restored();
     if (!data) throw new EngineFault('server-did-not-start', 'The data of the server are not on this machine.');
-    const user = this.users ? this.ownUserFor(this.users, instanceId) : insteadOfRoot();
+    const user = this.users ? this.ownUserOf(this.users, instanceId, data) : insteadOfRoot();
     const place = {
       instanceId,
       folder: data.place,
@@ -107,12 +120,64 @@ export class PostgresqlHost extends ServerHost {
     await folder.remove();
     await clearAway(guest);
     for (const log of [this.logOf(instanceId), `${this.logOf(instanceId)}.before`]) await rm(log, { force: true });
+    await this.removeEarlier(instanceId, Number.POSITIVE_INFINITY);
     this.users?.release(instanceId);
   }
 
-  private ownUserFor(users: GuestUsers, instanceId: string): SystemUser {
+  override async held(): Promise<HeldHere[]> {
+    const found: HeldHere[] = [];
+    for (const name of await readdir(this.folder).catch(() => [])) {
+      const { instanceId, attempt } = partsOf(name);
+      if (instanceId === undefined) continue;
+      const folder = this.of(instanceId);
+      found.push({ instanceId, attempt });
+      // Where the folder is elsewhere, those of its attempts are there too.
+      if (attempt !== undefined || (await folder.place()) === folder.path) continue;
+      found.push(...(await folder.attempts()).map((number) => ({ instanceId, attempt: number })));
+    }
+    for (const { server } of this.users?.claims() ?? []) {
+      const { instanceId, attempt } = partsOf(server);
+      const isKnown = found.some((each) => each.instanceId === instanceId && each.attempt === attempt);
+      if (instanceId === undefined || attempt === undefined || isKnown) continue;
+      // The user of a server is named for its attempt until that is known to have finished.
+      if ((await this.of(instanceId).restored())?.attempt !== attempt) found.push({ instanceId, attempt });
+    }
+    return found;
+  }
+
+  override async removeAttempt(instanceId: string, attempt: number): Promise<void> {
+    const folder = this.of(instanceId);
+    await folder.removeAttempt(attempt);
+    // It has finished, or it never can.
+    if ((await folder.restored())?.attempt === attempt) return;
+    const name = nameOf(instanceId, attempt);
+    const user = this.users?.of(name);
+    if (user) {
+      await endAllOf(user);
+      await folder.removeAttempt(attempt);
+      await clearAway({ user, isAlone: true });
+    }
+    this.users?.release(name);
+  }
+
+  /** Removes what attempts before this one have left to users of their own. */
+  private async removeEarlier(instanceId: string, attempt: number): Promise<void> {
+    for (const { server } of this.users?.claims() ?? []) {
+      const left = partsOf(server);
+      if (left.instanceId !== instanceId || left.attempt === undefined || left.attempt >= attempt) continue;
+      await this.removeAttempt(instanceId, left.attempt);
+    }
+  }
+
+  /** The user of a server that has its data: an attempt may have died before it was passed on. */
+  private ownUserOf(users: GuestUsers, instanceId: string, { attempt }: ServerData): SystemUser {
+    if (attempt !== undefined) users.pass(nameOf(instanceId, attempt), instanceId);
+    return this.ownUserFor(users, instanceId);
+  }
+
+  private ownUserFor(users: GuestUsers, name: string): SystemUser {
     try {
-      return users.claim(instanceId);
+      return users.claim(name);
     } catch (error) {
       if (!(error instanceof ServiceFault)) throw error;
       throw new EngineFault('server-did-not-start', 'This machine has no place for another server now.', {
@@ -135,6 +200,20 @@ export class PostgresqlHost extends ServerHost {
   private of(instanceId: string): ServerFolder {
     return new ServerFolder(this.folder, instanceId);
   }
+}
+
+const heldName = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.(\d+))?$/;
+
+function nameOf(instanceId: string, attempt: number): string {
+  return `${instanceId}.${attempt}`;
+}
+
+function partsOf(name: string): { instanceId?: string; attempt?: number } {
+  const [, instanceId, attempt] = heldName.exec(name) ?? [];
+  return {
+    ...(instanceId !== undefined && { instanceId }),
+    ...(attempt !== undefined && { attempt: Number(attempt) }),
+  };
 }
 
 /**

@@ -71,10 +71,12 @@ describe('the folder of a built server', () => {
 describe('the user of a built server', () => {
   const user = { name: 'this one', uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
-  it('is given back when its attempt is given up, and not when a server or a later attempt has it', async () => {
+  it('is given back when its attempt is given up, and kept when it has finished; what a later attempt has is left alone', async () => {
     const given: number[] = [];
+    const kept: number[] = [];
     const owned = async (attempt: number) => {
-      const begun = await folder.begin(attempt, { user, giveBack: () => given.push(attempt) });
+      const keep = () => void kept.push(attempt);
+      const begun = await folder.begin(attempt, { user, keep, giveBack: () => given.push(attempt) });
       if (!begun) throw new Error(`a later attempt than ${attempt} has begun`);
       return begun;
     };
@@ -86,7 +88,8 @@ describe('the user of a built server', () => {
     await fill(built);
     await built.finish('DFW');
     await built.discard();
-    expect(given).toEqual([1]);
+    expect([given, kept]).toEqual([[1], [3]]);
+    expect(await folder.restored()).toMatchObject({ attempt: 3 });
   });
 });
 

@@ -10,6 +10,7 @@
  *     FOLDER/<instance>/region                        where it was restored from
  *     FOLDER/<instance>/given                         there when the data belong to the server's user
  *     FOLDER/<instance>/running                       the process that was started last, where its user has no other
+ *     FOLDER/<instance>/attempt                       the number of the attempt that has built it
  *     FOLDER/<instance>.<attempt>/                    what an attempt has restored so far
  *
  * The server may write its data, and nothing else. A user of its own is the only one who may pass through <instance> then, so that no other
@@ -29,6 +30,7 @@ const openToPass = 0o711;
 const openToUser = 0o750;
 const openToOwner = 0o700;
 const mostOfRegion = 256;
+const mostOfNumber = 32;
 const removals = 5;
 /** The source's rules may ask for TLS or for its own network. These let in its roles, with a password of either kind. */
 const access = 'host all all 127.0.0.1/32 md5\nhost replication all 127.0.0.1/32 md5\n';
@@ -39,6 +41,7 @@ const closedName = 'closed.conf';
 const recoveredName = 'recovered';
 const givenName = 'given';
 const regionName = 'region';
+const attemptName = 'attempt';
 const dataName = 'data';
 
 export interface ServerData extends HostedData {
@@ -52,16 +55,21 @@ export interface ServerData extends HostedData {
   recovered: string;
   /** The file that is there when the data belong to the server's user. */
   given: string;
+  /** The attempt that has built it. Undefined where an older version has. */
+  attempt: number | undefined;
 }
 
 export interface DataOwner {
   user: SystemUser;
+  /** Called when the attempt has finished: from now on the user is the server's. */
+  keep(): void;
   /** Called when nothing of the attempt is left: the user may be another's then. */
   giveBack(): void;
 }
 
 export class ServerFolder {
-  private readonly path: string;
+  /** By the name of its instance. */
+  readonly path: string;
 
   constructor(folder: string, instanceId: string) {
     this.path = resolve(folder, instanceId);
@@ -85,7 +93,7 @@ export class ServerFolder {
       string,
       string,
     ];
-    return { directory, place, files, closed, recovered, given, region };
+    return { directory, place, files, closed, recovered, given, region, attempt: await attemptIn(place) };
   }
 
   /**
@@ -99,7 +107,16 @@ export class ServerFolder {
     const earlier = await attemptsBeside(place);
     if (earlier.some(({ number }) => number >= attempt)) return undefined;
     for (const { path } of earlier) await removeFolder(path);
-    return BuildFolder.make(`${place}.${attempt}`, place, owner);
+    return BuildFolder.make(`${place}.${attempt}`, { place, attempt, owner });
+  }
+
+  /** The attempts that have left a folder. */
+  async attempts(): Promise<number[]> {
+    return (await attemptsBeside(await this.place())).map(({ number }) => number);
+  }
+
+  async removeAttempt(attempt: number): Promise<void> {
+    await removeFolder(`${await this.place()}.${attempt}`);
   }
 
   /** Removes everything. Nothing runs there any more. */
@@ -132,10 +149,14 @@ export class BuildFolder implements Build {
     private readonly owner: DataOwner | undefined,
   ) {}
 
-  static async make(path: string, place: string, owner?: DataOwner): Promise<BuildFolder> {
+  static async make(
+    path: string,
+    { place, attempt, owner }: { place: string; attempt: number; owner: DataOwner | undefined },
+  ): Promise<BuildFolder> {
     await mkdir(path);
     await chmod(path, openToPass);
     for (const [name, text] of [
+      [attemptName, String(attempt)],
       [identName, ''],
       [accessName, access],
     ] as const) {
@@ -166,6 +187,7 @@ export class BuildFolder implements Build {
     if (!this.isCurrent) throw new Error(`${this.path} was given up for a later attempt`);
     await rename(this.path, this.place);
     this.isFinished = true;
+    this.owner?.keep();
     await syncFolder(dirname(this.place));
     return { directory: join(this.place, dataName), region };
   }
@@ -197,6 +219,11 @@ export class BuildFolder implements Build {
       await chown(folder, uid, gid);
     }
   }
+}
+
+async function attemptIn(place: string): Promise<number | undefined> {
+  const text = (await readHead(join(place, attemptName), mostOfNumber))?.toString('utf8') ?? '';
+  return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 async function attemptsBeside(place: string): Promise<{ number: number; path: string }[]> {

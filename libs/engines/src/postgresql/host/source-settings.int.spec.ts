@@ -51,38 +51,39 @@ describe('a server that is built from a backup', () => {
     return Object.values((await rowsOf(url, `show ${name}`))[0] ?? {})[0];
   }
 
-  it.each([
-    ['more memory than there is', "shared_buffers = '512GB'", 'shared_buffers', '128MB'],
-    ['locales that are not installed', "lc_messages = 'xx_XX.utf8'\nlc_time = 'xx_XX.utf8'", 'lc_messages', 'C'],
-    ['a time zone that is not known', "timezone = 'Mars/Olympus'", 'timezone', 'UTC'],
-    ['a compression that is not built in', "wal_compression = 'lzma'", 'wal_compression', 'off'],
-    ['a deeper stack than the limit', "max_stack_depth = '900MB'", 'max_stack_depth', '2MB'],
-    ['libraries that are not there', "shared_preload_libraries = 'theirs'", 'work_mem', '4MB'],
-    ['huge pages', 'huge_pages = on', 'huge_pages', 'off'],
-    ['certificates elsewhere', "ssl = on\nssl_cert_file = '/etc/theirs.crt'", 'ssl', 'off'],
-    ['an include that is not there', "include = '/etc/theirs.conf'", 'work_mem', '4MB'],
-    ['a value that is none', "max_connections = 'many'", 'max_connections', '100'],
-    ['a setting that is none', "no_such_setting = 'x'", 'work_mem', '4MB'],
-    [
-      'values that contradict each other',
-      'max_connections = 20\nsuperuser_reserved_connections = 20',
-      'superuser_reserved_connections',
-      '3',
-    ],
-  ])(
-    'starts though its source asks for %s',
-    async (_, settings, name, value) => {
-      const { host, id } = await built(settings);
-      const server = await host.start(id, { signal: never });
-      try {
-        expect(await shown(server, name)).toBe(value);
-        expect(await shown(server, 'work_mem')).toBe('4MB');
-      } finally {
-        await server.stop();
-      }
-    },
-    long,
-  );
+  describe('of a source whose files ask for what can not be had here', () => {
+    /** Each alone would keep a server from its start, or be shown by it. */
+    const asked = [
+      ['more memory than there is', "shared_buffers = '512GB'", 'shared_buffers', '128MB'],
+      ['a locale that is not installed', "lc_messages = 'xx_XX.utf8'", 'lc_messages', 'C'],
+      ['times of a locale that is not installed', "lc_time = 'xx_XX.utf8'", 'lc_time', 'C'],
+      ['a time zone that is not known', "timezone = 'Mars/Olympus'", 'timezone', 'UTC'],
+      ['a compression that is not built in', "wal_compression = 'lzma'", 'wal_compression', 'off'],
+      ['a deeper stack than the limit', "max_stack_depth = '900MB'", 'max_stack_depth', '2MB'],
+      ['libraries that are not there', "shared_preload_libraries = 'theirs'", 'work_mem', '4MB'],
+      ['huge pages', 'huge_pages = on', 'huge_pages', 'off'],
+      ['certificates elsewhere', "ssl = on\nssl_cert_file = '/etc/theirs.crt'", 'ssl', 'off'],
+      ['an include that is not there', "include = '/etc/theirs.conf'", 'work_mem', '4MB'],
+      ['a value that is none', "max_connections = 'many'", 'max_connections', '100'],
+      ['a setting that is none', "no_such_setting = 'x'", 'work_mem', '4MB'],
+      [
+        'more reserved connections than connections',
+        'superuser_reserved_connections = 1000',
+        'superuser_reserved_connections',
+        '3',
+      ],
+    ] as const;
+    let server: HostedServer;
+    beforeAll(async () => {
+      const { host, id } = await built(asked.map(([, settings]) => settings).join('\n'));
+      server = await host.start(id, { signal: never });
+    }, long);
+    afterAll(() => server?.stop());
+
+    it.each(asked)('starts without %s', async (_, __, name, value) => {
+      expect(await shown(server, name)).toBe(value);
+    });
+  });
 
   it(
     'holds as many connections, locks and prepared transactions as its source, within bounds',

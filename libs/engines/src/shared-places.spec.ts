@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../test/services/eventually.js';
-import { Turns } from './turns.js';
+import { SharedPlaces } from './shared-places.js';
 
 describe('turns at restores', () => {
   /** Begins work that lasts until it is told to end, and notes when it has its turn. */
-  function working(turns: Turns) {
+  function working(turns: SharedPlaces) {
     const begun: string[] = [];
     const ends = new Map<string, () => void>();
     const begin = (name: string, accountId: string, signal?: AbortSignal) =>
@@ -16,7 +16,7 @@ describe('turns at restores', () => {
   }
 
   it('leave a place to other accounts, however many restores of one have come before', async () => {
-    const { begun, begin, end } = working(new Turns(3));
+    const { begun, begin, end } = working(new SharedPlaces(3));
     const all = [begin('a1', 'a'), begin('a2', 'a'), begin('a3', 'a'), begin('a4', 'a'), begin('b1', 'b')];
     await eventually(() => expect(begun).toEqual(['a1', 'a2', 'b1']), { withinMs: 1_000 });
     end('b1');
@@ -31,7 +31,7 @@ describe('turns at restores', () => {
   });
 
   it('come one after the other where there is one place, and are given up by who does not wait', async () => {
-    const { begun, begin, end } = working(new Turns(1));
+    const { begun, begin, end } = working(new SharedPlaces(1));
     const ending = new AbortController();
     const first = begin('a1', 'a');
     const given = begin('a2', 'a', ending.signal);

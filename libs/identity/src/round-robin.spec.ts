@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { Turns } from './turns.js';
+import { RoundRobin } from './round-robin.js';
 
 const givenUp = () => new Error('given up');
 
 /** Work that ends when the test says so, and the order in which it was begun. */
 function scene(limits: { atOnce: number; waiting: number }) {
-  const turns = new Turns(limits);
+  const turns = new RoundRobin(limits);
   const begun: string[] = [];
   const ends: (() => void)[] = [];
   const ask = (asker: string) =>

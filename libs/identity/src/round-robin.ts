@@ -8,7 +8,7 @@ interface Waiting {
   giveUp(): void;
 }
 
-export class Turns {
+export class RoundRobin {
   private running = 0;
   private waitingNow = 0;
   /** In the order of their turns. */

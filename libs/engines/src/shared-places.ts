@@ -9,7 +9,7 @@ interface Waiting {
   begin: () => void;
 }
 
-export class Turns {
+export class SharedPlaces {
   private waiting: Waiting[] = [];
   /** Whose the places are that are taken. */
   private readonly taken: string[] = [];

@@ -1,5 +1,5 @@
 /** Lets so many operations run at a time. The others wait for their turn, first come first served. */
-export class Turns {
+export class FirstComeFirstServed {
   private readonly waiting: (() => void)[] = [];
 
   constructor(private free: number) {}
