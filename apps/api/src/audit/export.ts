@@ -3,7 +3,7 @@
  * notes how far it has come when the lines are written; what another process wrote and did not note is written again.
  */
 import { type AuditResource, auditedEvents, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
-import type { AuditPlace, AuditTrail, Ledger } from '@strongroom/ledger';
+import type { AuditTrail, Ledger, LedgerPlace } from '@strongroom/ledger';
 import type { Logger, Metrics } from '@strongroom/runtime';
 import { z } from 'zod';
 import { auditOfEntry, auditOfEvent } from './resource.js';
@@ -51,7 +51,7 @@ export class AuditExport {
       ...entries.flatMap((entry) => lineOf(entry.accountId, auditOfEntry(entry))),
     ];
     if (lines.length > 0) await sink.write(lines);
-    const to: AuditPlace = { position, seq };
+    const to: LedgerPlace = { position, seq };
     if (to.position === from.position && to.seq === from.seq) return 'done';
     if (!(await trail.moveCursor(sink.name, holder, to))) return 'done';
     return read === batchSize || looked === batchSize ? 'again' : 'done';
