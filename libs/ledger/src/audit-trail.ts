@@ -2,19 +2,14 @@
  * The audit: the audited events of the ledger, and the entries that are no events, in one order. An entry comes after the newest event of
  * its time. It is written under the ledger's lock, so a reader never finds one that lies before what it has read.
  */
-import { type AuditEntry, auditEntry, auditedEvents, type RecordedEvent } from '@strongroom/contracts';
+import { type AuditEntry, auditEntry, auditedEvents } from '@strongroom/contracts';
 import { inTransaction } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { entriesIn, entryColumns, entryRows } from './audit-entry-row.js';
 import { eventColumns } from './event-row.js';
+import { inOrder, itemOf, type LedgerItem, type LedgerPlace, type RecordedAuditEntry } from './ledger-place.js';
 import { readEvents } from './read-events.js';
-
-/** The place of an item: that of an event, and of the entries after it. */
-export interface AuditPlace {
-  position: number;
-  /** 0 for the event itself. */
-  seq: number;
-}
 
 export interface NewAuditEntry {
   id: string;
@@ -26,13 +21,6 @@ export interface NewAuditEntry {
   entry: AuditEntry;
   /** Left out when the newest entry of its type and account has the same digest. */
   digest?: string;
-}
-
-export interface RecordedAuditEntry {
-  id: string;
-  accountId: string | null;
-  at: Date;
-  entry: AuditEntry;
 }
 
 /** An entry of a form that this version does not know. */
@@ -47,22 +35,9 @@ export interface UnreadAuditEntry {
 export type AuditExportName = 'file' | 'syslog';
 const idOfExport = { file: 1, syslog: 2 } as const satisfies Record<AuditExportName, number>;
 
-export type AuditItem = AuditPlace & ({ event: RecordedEvent } | { recorded: RecordedAuditEntry });
-
-const rows = z.array(
-  z.object({
-    position: z.coerce.number(),
-    seq: z.coerce.number(),
-    id: z.string(),
-    account_id: z.string().nullable(),
-    at: z.date(),
-    entry: z.unknown(),
-  }),
-);
 const places = z.array(z.object({ position: z.coerce.number(), seq: z.coerce.number() }));
 const placesWithId = z.array(z.object({ position: z.coerce.number(), seq: z.coerce.number(), id: z.string() }));
 const rowsOfEvents = z.array(z.looseObject({ position: z.coerce.number() }));
-const entryColumns = 'position, seq, id, account_id, at, entry';
 /** It stands as it is in each statement, for the index to be found. */
 const audited = `type in (${auditedEvents.map((type) => `'${type}'`).join(', ')})`;
 
@@ -95,9 +70,9 @@ export class AuditTrail {
    */
   async follow(
     accountId: string,
-    after: AuditPlace,
+    after: LedgerPlace,
     limit: number,
-  ): Promise<{ items: AuditItem[]; end: AuditPlace; isMore: boolean }> {
+  ): Promise<{ items: LedgerItem[]; end: LedgerPlace; isMore: boolean }> {
     // One snapshot: else an entry could come between the two, and be passed over.
     const look = async (manager: EntityManager) => {
       const events = rowsOfEvents.parse(
@@ -107,7 +82,7 @@ export class AuditTrail {
           [accountId, after.position, limit + 1],
         ),
       );
-      const entries = rows.parse(
+      const entries = entryRows.parse(
         await manager.query(
           `select ${entryColumns} from audit_entry where account_id = $1 and (position, seq) > ($2, $3)
            order by position, seq limit $4`,
@@ -125,7 +100,7 @@ export class AuditTrail {
   }
 
   /** The newest item of an account; undefined before its first. */
-  async newestOf(accountId: string): Promise<(AuditPlace & { id: string }) | undefined> {
+  async newestOf(accountId: string): Promise<(LedgerPlace & { id: string }) | undefined> {
     const found: unknown = await this.dataSource.query(
       `(select position, 0::bigint as seq, id from ledger_event where account_id = $1 and ${audited} order by position desc limit 1)
        union all
@@ -136,7 +111,7 @@ export class AuditTrail {
   }
 
   /** Where an item of the account lies; undefined when the account has no such item. */
-  async placeOf(accountId: string, id: string): Promise<AuditPlace | undefined> {
+  async placeOf(accountId: string, id: string): Promise<LedgerPlace | undefined> {
     const found: unknown = await this.dataSource.query(
       `select position, 0 as seq from ledger_event where id = $1 and account_id = $2 and ${audited}
        union all select position, seq from audit_entry where id = $1 and account_id = $2`,
@@ -153,7 +128,7 @@ export class AuditTrail {
     seq: number,
     limit: number,
   ): Promise<{ entries: RecordedAuditEntry[]; unread: UnreadAuditEntry[]; end: number; looked: number }> {
-    const found = rows.parse(
+    const found = entryRows.parse(
       await this.dataSource.query(`select ${entryColumns} from audit_entry where seq > $1 order by seq limit $2`, [
         seq,
         limit,
@@ -195,7 +170,7 @@ export class AuditTrail {
    * Takes the cursor of an export for a time.
    * @returns how far the export has come; undefined while another process has it
    */
-  async takeCursor(name: AuditExportName, holder: string, forMs: number): Promise<AuditPlace | undefined> {
+  async takeCursor(name: AuditExportName, holder: string, forMs: number): Promise<LedgerPlace | undefined> {
     const found: unknown = await this.dataSource.query(
       `with taken as (
          update audit_export set holder = $2, held_until = now() + $3 * interval '1 ms'
@@ -207,7 +182,7 @@ export class AuditTrail {
   }
 
   /** Notes how far the export has come. @returns whether the holder still has the cursor */
-  async moveCursor(name: AuditExportName, holder: string, { position, seq }: AuditPlace): Promise<boolean> {
+  async moveCursor(name: AuditExportName, holder: string, { position, seq }: LedgerPlace): Promise<boolean> {
     const found: unknown = await this.dataSource.query(
       `with moved as (update audit_export set position = $3, seq = $4 where id = $1 and holder = $2 returning position, seq)
        select position, seq from moved`,
@@ -217,22 +192,6 @@ export class AuditTrail {
   }
 }
 
-function itemOf(event: RecordedEvent): AuditItem {
-  return { position: event.position, seq: 0, event };
-}
-
-function placeIn({ position, seq }: AuditPlace): AuditPlace {
+function placeIn({ position, seq }: LedgerPlace): LedgerPlace {
   return { position, seq };
-}
-
-function inOrder(a: AuditPlace, b: AuditPlace): number {
-  return a.position - b.position || a.seq - b.seq;
-}
-
-/** An entry that only a newer version can read is left out. */
-function entriesIn(found: z.infer<typeof rows>): (AuditPlace & { recorded: RecordedAuditEntry })[] {
-  return found.flatMap(({ position, seq, id, account_id: accountId, at, entry }) => {
-    const known = auditEntry.safeParse(entry).data;
-    return known ? [{ position, seq, recorded: { id, accountId, at, entry: known } }] : [];
-  });
 }

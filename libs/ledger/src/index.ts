@@ -1,14 +1,6 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export type { AppendOutcome, AppendRequest, ExpectedStream, KeptRequest } from './append-request.js';
-export {
-  type AuditExportName,
-  type AuditItem,
-  type AuditPlace,
-  AuditTrail,
-  type NewAuditEntry,
-  type RecordedAuditEntry,
-  type UnreadAuditEntry,
-} from './audit-trail.js';
+export { type AuditExportName, AuditTrail, type NewAuditEntry, type UnreadAuditEntry } from './audit-trail.js';
 export type { TailRow } from './event-row.js';
 export {
   type BoundCommand,
@@ -27,6 +19,7 @@ export { heldVerdicts } from './held-verdicts.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, isOutageForAll, LedgerFault } from './ledger-fault.js';
+export { inOrder, type LedgerItem, type LedgerPlace, type RecordedAuditEntry } from './ledger-place.js';
 export { type BrokenLink, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from './links.js';
 export { type LiveSchedule, liveSchedules } from './live-schedules.js';
 export {
@@ -36,3 +29,4 @@ export {
   UnreadableStreamFault,
   type UnreadEvent,
 } from './read-events.js';
+export type { TailOfAccounts } from './tail-of-accounts.js';

@@ -10,13 +10,12 @@ import { AppendNotices } from './append-notices.js';
 import type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
 import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
+import type { LedgerPlace } from './ledger-place.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 import { StreamReads } from './stream-reads.js';
+import { endOfLedger, type TailOfAccounts, tailOfAccounts } from './tail-of-accounts.js';
 
 const accountIds = z.array(z.object({ account_id: z.string() }));
-const accountRows = z.array(
-  z.object({ accounts: z.array(z.string()), position: z.coerce.number().nullable(), events: z.int() }),
-);
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
 const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
@@ -102,26 +101,17 @@ export class Ledger {
     return positions.parse(rows)[0]?.position ?? 0;
   }
 
+  /** The place of the newest item of all accounts, from which `tailOfAccounts` goes on. */
+  async end(): Promise<LedgerPlace> {
+    return endOfLedger(this.dataSource.manager);
+  }
+
   /**
-   * Which accounts have events after a position.
-   * @param limit how many events are looked at
-   * @returns with the position of the last event that was looked at, and whether there may be more behind it
+   * The events and the entries of the audit of some accounts beyond a place, in order. One statement reads them all.
+   * @param limit how many events, and how many entries, of all accounts are looked at
    */
-  async accountsAfter(
-    position: number,
-    limit: number,
-  ): Promise<{ accounts: Set<string>; position: number; isMore: boolean }> {
-    const rows: unknown = await this.dataSource.query(
-      `select coalesce(array_agg(distinct account_id), '{}') as accounts, max(position) as position, count(*)::int as events
-       from (select account_id, position from ledger_event where position > $1 order by position limit $2) found`,
-      [position, limit],
-    );
-    const [found] = accountRows.parse(rows);
-    return {
-      accounts: new Set(found?.accounts),
-      position: found?.position ?? position,
-      isMore: found?.events === limit,
-    };
+  async tailOfAccounts(accountIds: readonly string[], after: LedgerPlace, limit: number): Promise<TailOfAccounts> {
+    return tailOfAccounts(this.dataSource.manager, accountIds, after, limit);
   }
 
   /**

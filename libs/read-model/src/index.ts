@@ -1,4 +1,5 @@
 /** The read model. Each view has a file with its table, its fold and its queries; many queries have a file of their own. */
+export * from './backup-texts.js';
 export * from './backup-view.js';
 export * from './backups.js';
 export * from './copy-view.js';
@@ -7,6 +8,7 @@ export { viewTables } from './fold-into.js';
 export * from './instance-view.js';
 export * from './lineages.js';
 export * from './run-view.js';
+export * from './schedule-texts.js';
 export * from './schedule-view.js';
 export * from './stored-bytes.js';
 export * from './unfinished.js';

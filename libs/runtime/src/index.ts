@@ -25,6 +25,7 @@ export * from './known-vaults.js';
 export * from './log.js';
 export * from './metrics.js';
 export * from './persist.js';
+export * from './prepared.js';
 export * from './private-server.js';
 export * from './process-environment.js';
 export * from './process-name.js';

@@ -1,39 +1,28 @@
 /** The audit of an account, as a live stream tells it. */
-import type { AuditPlace, AuditTrail } from '@strongroom/ledger';
+import type { AuditTrail, LedgerPlace } from '@strongroom/ledger';
 import { uuidOf } from '../edge/parse.js';
 import { fromTheStart } from '../edge/streams/live-stream.js';
 import type { StreamSource } from '../edge/streams/stream-source.js';
+import { Words } from '../edge/streams/words.js';
 import { auditOf } from './resource.js';
 
-export const beforeAll: AuditPlace = { position: 0, seq: 0 };
-/** Refusals are no events, so nothing tells of them. */
-const pollMs = 2_000;
+export const beforeAll: LedgerPlace = { position: 0, seq: 0 };
 
-export function auditSource(trail: AuditTrail, accountId: string): StreamSource<AuditPlace> {
+const words = new Words((item) => {
+  const [data] = auditOf(item);
+  return data && { id: data.id, type: data.type, data };
+});
+
+export function auditSource(trail: AuditTrail, accountId: string): StreamSource {
   return {
     right: 'audit.read',
-    first: beforeAll,
-    pollMs,
+    words,
     async newest() {
-      const newest = await trail.newestOf(accountId);
-      if (!newest) return { place: beforeAll, id: fromTheStart };
-      const { id, ...place } = newest;
-      return { place, id };
+      return (await trail.newestOf(accountId)) ?? { ...beforeAll, id: fromTheStart };
     },
     async placeOf(id) {
       return uuidOf(id) === undefined ? undefined : trail.placeOf(accountId, id);
     },
-    async next(after, limit) {
-      const { items, end, isMore } = await trail.follow(accountId, after, limit);
-      const told = items.flatMap((item) =>
-        auditOf(item).map((data) => ({
-          id: data.id,
-          place: { position: item.position, seq: item.seq },
-          type: data.type,
-          data,
-        })),
-      );
-      return { items: told, place: end, isMore };
-    },
+    next: (after, limit) => trail.follow(accountId, after, limit),
   };
 }

@@ -10,7 +10,7 @@ import {
   parseEventOrNewer,
   type RecordedEvent,
 } from '@strongroom/contracts';
-import type { AuditPlace, AuditTrail, Ledger, TailRow, UnreadAuditEntry } from '@strongroom/ledger';
+import type { AuditTrail, Ledger, LedgerPlace, TailRow, UnreadAuditEntry } from '@strongroom/ledger';
 import type { Logger, Metrics } from '@strongroom/runtime';
 import { z } from 'zod';
 import { auditOfEntry, auditOfEvent } from './resource.js';
@@ -59,7 +59,7 @@ export class AuditExport {
       ...unread.map(unreadEntry),
     ];
     if (lines.length > 0) await sink.write(lines);
-    const to: AuditPlace = { position, seq };
+    const to: LedgerPlace = { position, seq };
     if (to.position === from.position && to.seq === from.seq) return 'done';
     if (!(await trail.moveCursor(sink.name, holder, to))) return 'done';
     return read === batchSize || looked === batchSize ? 'again' : 'done';

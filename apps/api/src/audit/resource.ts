@@ -1,6 +1,6 @@
 /** An item of the audit, as the API shows it and as it is exported. */
 import { type AuditResource, aggregateOfEvent, auditedEvents, idOf, type RecordedEvent } from '@strongroom/contracts';
-import type { AuditItem, RecordedAuditEntry } from '@strongroom/ledger';
+import type { LedgerItem, RecordedAuditEntry } from '@strongroom/ledger';
 
 /** @returns undefined for an event that is not audited */
 export function auditOfEvent(event: RecordedEvent): AuditResource | undefined {
@@ -39,7 +39,7 @@ export function auditOfEntry({ id, at, entry }: RecordedAuditEntry): AuditResour
   };
 }
 
-export function auditOf(item: AuditItem): AuditResource[] {
+export function auditOf(item: LedgerItem): AuditResource[] {
   if ('recorded' in item) return [auditOfEntry(item.recorded)];
   return [auditOfEvent(item.event) ?? []].flat();
 }

@@ -1,7 +1,7 @@
 /** The routes of the account's audit: a list, and a live stream for a client that accepts one. */
 import { Controller, Inject, Req, Res } from '@nestjs/common';
 import { type AuditResource, getAudit } from '@strongroom/contracts';
-import { type AuditPlace, AuditTrail } from '@strongroom/ledger';
+import { AuditTrail, type LedgerPlace } from '@strongroom/ledger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller, mustReachAll } from '../edge/caller.js';
 import { Paging } from '../edge/paging.js';
@@ -39,7 +39,7 @@ export class AuditRoutes {
   /** A page without items would have no link to the next one, so what can't be shown is passed over. */
   private async page(
     accountId: string,
-    after: AuditPlace,
+    after: LedgerPlace,
     limit: number,
   ): Promise<{ items: AuditResource[]; more: boolean }> {
     for (let from = after; ; ) {

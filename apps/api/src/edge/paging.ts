@@ -2,7 +2,7 @@
 import { Inject } from '@nestjs/common';
 import { uuid } from '@strongroom/contracts';
 import { type AppConfig, configToken, type PageLimits } from '@strongroom/runtime';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpFault, quoted } from './http-fault.js';
 import { partsOf } from './routing.js';
 
@@ -10,6 +10,31 @@ export interface PageAsked {
   limit: number;
   /** The id of the last item that the client has seen; undefined when it begins at the start. */
   marker: string | undefined;
+}
+
+/** The items of a page as the text of JSON. */
+export interface TextOfItems {
+  /** JSON values with commas between them. */
+  text: string;
+  /** The id of the last item; undefined when there is none. */
+  last: string | undefined;
+  more: boolean;
+}
+
+export function textOfItems<Item extends { id: string }>({
+  items,
+  more,
+}: {
+  items: Item[];
+  more: boolean;
+}): TextOfItems {
+  return { text: items.map((item) => JSON.stringify(item)).join(','), last: items.at(-1)?.id, more };
+}
+
+/** An answer that is the text of JSON already. */
+export function asJson(reply: FastifyReply, text: string): string {
+  void reply.type('application/json; charset=utf-8');
+  return text;
 }
 
 /** Pages, in the sizes that the deployment has configured. */
@@ -30,6 +55,18 @@ export class Paging {
     const page = await read(asked);
     if (!page) throw unknownMarker(asked.marker ?? '');
     return { [list]: page.items, links: this.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
+  }
+
+  /** As `answer`, for a list that is read as text. */
+  async answerText<List extends keyof PageLimits>(
+    { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+    list: List,
+    read: (asked: PageAsked) => Promise<TextOfItems | undefined>,
+  ): Promise<string> {
+    const asked = this.asked(request, list);
+    const page = await read(asked);
+    if (!page) throw unknownMarker(asked.marker ?? '');
+    return asJson(reply, `{"${list}":[${page.text}],"links":${JSON.stringify(this.links(request, page))}}`);
   }
 
   /** The address by which clients reach the service: the configured one, or the one by which the request came. */

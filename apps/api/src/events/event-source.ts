@@ -4,37 +4,39 @@ import type { Reach } from '../edge/caller.js';
 import { uuidOf } from '../edge/parse.js';
 import { fromTheStart } from '../edge/streams/live-stream.js';
 import type { StreamSource } from '../edge/streams/stream-source.js';
+import { Words } from '../edge/streams/words.js';
 import { eventResource } from './resource.js';
 
-export function eventsOf(ledger: Ledger, { accountId, instances }: Reach): StreamSource<number> {
+const words = new Words((item) => {
+  if (!('event' in item)) return undefined;
+  const { id, type } = item.event;
+  return { id, type, data: eventResource(item.event) };
+});
+
+export function eventsOf(ledger: Ledger, { accountId, instances }: Reach): StreamSource {
+  const at = (position: number) => ({ position, seq: 0 });
   return {
     right: 'event.read',
-    first: 0,
+    words,
     async newest() {
-      const place = await ledger.newestOf(accountId);
-      if (place === 0) return { place, id: fromTheStart };
-      const [event] = await ledger.followAccount(accountId, place - 1, 1);
-      return { place, id: event?.position === place ? event.id : fromTheStart };
+      const position = await ledger.newestOf(accountId);
+      if (position === 0) return { ...at(0), id: fromTheStart };
+      const [event] = await ledger.followAccount(accountId, position - 1, 1);
+      return { ...at(position), id: event?.position === position ? event.id : fromTheStart };
     },
     async placeOf(id) {
-      return uuidOf(id) === undefined ? undefined : ledger.positionOf(accountId, id);
+      const position = uuidOf(id) === undefined ? undefined : await ledger.positionOf(accountId, id);
+      return position === undefined ? undefined : at(position);
     },
     async next(after, limit) {
       // What is of other instances, or is not read by this version, is looked at once. It is read first: more may come meanwhile.
-      const newest = instances === undefined ? after : await ledger.newestOf(accountId);
-      const events = await ledger.followAccount(
-        accountId,
-        after,
-        limit,
-        ...(instances === undefined ? [] : [instances]),
-      );
-      const items = events.map((event) => ({
-        id: event.id,
-        place: event.position,
-        type: event.type,
-        data: eventResource(event),
-      }));
-      return { items, place: Math.max(after, newest), isMore: events.length === limit };
+      const newest = instances === undefined ? 0 : await ledger.newestOf(accountId);
+      const among = instances === undefined ? [] : [instances];
+      const events = await ledger.followAccount(accountId, after.position, limit, ...among);
+      const isMore = events.length === limit;
+      const last = events.at(-1)?.position ?? after.position;
+      const items = events.map((event) => ({ ...at(event.position), event }));
+      return { items, end: at(isMore ? last : Math.max(last, newest)), isMore };
     },
   };
 }

@@ -3,11 +3,11 @@ import { Inject } from '@nestjs/common';
 import { type RecordedEvent, type ScheduleResource, streamOf } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
 import {
-  type Page,
   type PageRequest,
   type ScheduleActivity,
   type ScheduleRow,
   Schedules,
+  ScheduleTexts,
   scheduleView,
   Views,
 } from '@strongroom/read-model';
@@ -15,12 +15,14 @@ import { Clock, SetAside, toldWhy } from '@strongroom/runtime';
 import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
+import { type TextOfItems, textOfItems } from '../edge/paging.js';
 import { utcWithoutZone } from '../edge/times.js';
 
 export class ScheduleResources {
   constructor(
     @Inject(Views) private readonly views: Views,
     @Inject(Schedules) private readonly schedules: Schedules,
+    @Inject(ScheduleTexts) private readonly texts: ScheduleTexts,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(SetAside) private readonly setAside: SetAside,
   ) {}
@@ -40,24 +42,36 @@ export class ScheduleResources {
     return { schedule: scheduleResource(row, undefined, row.createdAt) };
   }
 
-  async of(row: ScheduleRow): Promise<{ schedule: ScheduleResource }> {
+  /** One schedule as JSON, with its version. @throws {HttpFault} itemNotFound */
+  async show(reach: Reach, id: string): Promise<{ version: number; text: string }> {
+    const { accountId } = reach;
+    const found = await this.views.readUpToDate(accountId, () => this.texts.one(accountId, id, this.clock.now()));
+    if (!found || !reaches(reach, found.instanceId)) throw notFound('Schedule', id);
+    if (found.text !== null) return { version: found.version, text: `{"schedule":${found.text}}` };
+    const row = await this.find(reach, id);
     const shown = await this.showing([row]);
-    return { schedule: shown(row) };
+    return { version: row.version, text: JSON.stringify({ schedule: shown(row) }) };
+  }
+
+  /** Shows a schedule in both ways, to see that everything can be read which that needs. */
+  async tryToShow(row: ScheduleRow): Promise<void> {
+    await this.texts.one(row.accountId, row.id, this.clock.now());
+    await this.showing([row]);
   }
 
   /** @returns undefined when the marker is the id of no schedule */
   async page(
-    reach: Reach,
-    page: PageRequest & { instanceId?: string | undefined },
-  ): Promise<Page<ScheduleResource> | undefined> {
-    const { accountId, instances } = reach;
-    await this.views.catchUp(accountId);
-    if (page.marker !== undefined) {
-      const last = await this.schedules.find(accountId, page.marker);
-      if (!last || !reaches(reach, last.instanceId)) return undefined;
-    }
-    const { items, more } = await this.schedules.page(accountId, { ...page, among: instances });
-    return { items: items.map(await this.showing(items)), more };
+    { accountId, instances: among }: Reach,
+    asked: PageRequest & { instanceId?: string | undefined },
+  ): Promise<TextOfItems | undefined> {
+    const request = { ...asked, among };
+    const read = () => this.texts.page(accountId, request, this.clock.now());
+    const found = await this.views.readUpToDate(accountId, read);
+    if (!found) return undefined;
+    const { text, last, more } = found;
+    if (text !== null) return { text, last, more };
+    const page = await this.schedules.page(accountId, request);
+    return textOfItems({ items: page.items.map(await this.showing(page.items)), more: page.more });
   }
 
   /** The schedules of instances, by the instance's id. */

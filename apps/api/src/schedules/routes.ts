@@ -14,7 +14,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CalledBy, type Caller } from '../edge/caller.js';
 import { HttpFault } from '../edge/http-fault.js';
-import { instanceFilter, Paging } from '../edge/paging.js';
+import { asJson, instanceFilter, Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
 import { tagWith } from '../edge/preconditions.js';
 import { Handles } from '../edge/routing.js';
@@ -48,16 +48,22 @@ export class ScheduleRoutes {
   }
 
   @Handles(getSchedules)
-  list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
+  list(
+    @CalledBy() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const instanceId = instanceFilter(request);
-    return this.paging.answer(request, 'schedules', (page) => this.resources.page(caller, { ...page, instanceId }));
+    return this.paging.answerText({ request, reply }, 'schedules', (page) =>
+      this.resources.page(caller, { ...page, instanceId }),
+    );
   }
 
   @Handles(getSchedulesId)
   async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
-    const row = await this.resources.find(caller, idInPath('Schedule', id));
-    tagWith(reply, row);
-    return this.resources.of(row);
+    const { version, text } = await this.resources.show(caller, idInPath('Schedule', id));
+    tagWith(reply, { version });
+    return asJson(reply, text);
   }
 
   @Handles(putSchedulesId)

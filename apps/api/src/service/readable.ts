@@ -40,7 +40,7 @@ export class Readable implements OnModuleInit {
     await this.backups.page({ accountId: nobody }, page);
     await this.instances.page({ accountId: nobody }, page);
     const { schedule, backup, instance } = await sampleOfViews(this.dataSource);
-    if (schedule) await this.schedules.of(schedule);
+    if (schedule) await this.schedules.tryToShow(schedule);
     if (backup) await this.backups.of(backup);
     if (instance) await this.instances.of(instance);
   }

@@ -1,22 +1,26 @@
 /**
  * One live stream, as Server-Sent Events. Each item carries its id: a client that reconnects with `Last-Event-ID` goes on after it, and
- * nothing is lost or repeated. When what the client has seen is not there any more, the stream says so and begins anew. A client that
- * reads slowly costs no memory, since the stream waits for it.
+ * nothing is lost or repeated. When what the client has seen is not there any more, the stream says so and begins anew.
+ *
+ * A stream asks the database only while it is behind. It hears the tail before it asks, so that nothing lies between what it has read and
+ * what it hears. A client that reads slowly costs no memory: its stream waits for it, forgets what it has heard, and is behind again.
  */
 import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { LedgerIdentity } from '@strongroom/feed';
 import { hasRight, type Identity } from '@strongroom/identity';
-import { isOutage } from '@strongroom/ledger';
+import { inOrder, isOutage, type LedgerItem, type LedgerPlace } from '@strongroom/ledger';
 import { type AppConfig, clientNetworkOf, type Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Reach } from '../caller.js';
-import type { StreamItem, StreamSource } from './stream-source.js';
+import { type Reach, reaches } from '../caller.js';
+import type { ReadsAtATime } from './reads-at-a-time.js';
+import type { StreamSource } from './stream-source.js';
+import type { Hearer, StreamTail } from './stream-tail.js';
 
 export interface StreamTimings {
-  /** The streams of an account are woken when it has events; after this time one looks for them without a notice, which may be lost. */
+  /** After this time the process looks for what is new without a notice, which may be lost. */
   pollMs: number;
-  /** A proxy on the way may end a connection that is silent for longer. Each stream also looks for its events itself as often. */
+  /** A proxy on the way may end a connection that is silent for longer. A stream that is behind looks for itself as often. */
   heartbeatMs: number;
   /** A token that has expired, was revoked, or has lost its role, sees nothing more after this time. */
   trustMs: number;
@@ -29,6 +33,8 @@ export interface StreamParts {
   log: Logger;
   timings: StreamTimings;
   ledgerIdentity: LedgerIdentity;
+  tail: Pick<StreamTail, 'isFollowing'>;
+  reads: ReadsAtATime;
   config: Pick<AppConfig, 'roles'>;
 }
 
@@ -52,16 +58,27 @@ export const streamHeaders = {
   'x-accel-buffering': 'no',
 };
 
+const placeBeforeAll: LedgerPlace = { position: 0, seq: 0 };
 const batchSize = 100;
+/** A stream that has heard of so many items and has not told them is behind again. */
+const mostHeard = 1_000;
 const usualSlowestReadMs = 60_000;
 const resetMessage =
   'The last event that you have seen is not in the ledger: it was lost, or is of another account. All events follow, from the first on. Forget what you know, or recognise events by their id.';
 
-export class LiveStream<Place> {
-  private place: Place;
+export class LiveStream implements Hearer {
+  private place = placeBeforeAll;
   /** The id of the item at the place, or of the last one before it. */
   private id = fromTheStart;
   private ledgerId: string | undefined;
+  /** What the tail has given and is not told yet; undefined while the stream does not hear it. */
+  private heard: (readonly LedgerItem[])[] | undefined;
+  private heardItems = 0;
+  /** Whether something may lie between the place and what is heard. */
+  private isBehind = true;
+  /** When a stream that is behind asks the database next. */
+  private lookAt = 0;
+  private toldAt = performance.now();
   private readonly over = new AbortController();
   private woken = () => {};
   private isNews = true;
@@ -69,14 +86,30 @@ export class LiveStream<Place> {
   constructor(
     private readonly parts: StreamParts,
     private readonly asked: StreamAsked,
-    private readonly source: StreamSource<Place>,
-  ) {
-    this.place = source.first;
-  }
+    private readonly source: StreamSource,
+  ) {}
 
   wake(): void {
+    this.lookAt = 0;
     this.isNews = true;
     this.woken();
+  }
+
+  take(items: readonly LedgerItem[]): void {
+    if (!this.heard) return;
+    this.heardItems += items.length;
+    if (this.heardItems > mostHeard) this.fallBehind();
+    else {
+      this.heard.push(items);
+      this.isNews = true;
+      this.woken();
+    }
+  }
+
+  fallBehind(): void {
+    this.heard = undefined;
+    this.isBehind = true;
+    this.wake();
   }
 
   end(): void {
@@ -107,37 +140,25 @@ export class LiveStream<Place> {
 
   private async follow(): Promise<void> {
     const { trustMs, heartbeatMs } = this.parts.timings;
-    const lookEachMs = Math.min(this.source.pollMs ?? heartbeatMs, heartbeatMs);
-    let [heardAt, trustedUntil] = [performance.now(), performance.now() + trustMs];
+    let trustedUntil = performance.now() + trustMs;
     const start = await this.waiting(() => this.start());
     if (!start) return;
     // A client that is cut off before the first item reconnects with this id.
     await this.write(`retry: 2000\nid: ${this.id}\n\n`);
     if (start.lost !== undefined) await this.reset(start.lost);
-    for (let lookAt = 0; !this.over.signal.aborted; ) {
+    while (!this.over.signal.aborted) {
       if (performance.now() >= trustedUntil) {
         if (!(await this.isStillTrusted())) return;
         trustedUntil = performance.now() + trustMs;
       }
-      if (this.isNews || performance.now() >= lookAt) {
-        this.isNews = false;
-        const { items, isMore } = await this.next();
-        for (const item of items) {
-          await this.write(textOf(item));
-          [this.place, this.id] = [item.place, item.id];
-          heardAt = performance.now();
-        }
-        if (isMore) {
-          this.isNews = true;
-          continue;
-        }
-        lookAt = performance.now() + lookEachMs;
-      }
-      if (performance.now() - heardAt >= heartbeatMs) {
+      this.isNews = false;
+      if (this.isBehind ? await this.tellOfLedger() : await this.tellOfTail()) continue;
+      if (performance.now() - this.toldAt >= heartbeatMs) {
         await this.write(': still here\n\n');
-        heardAt = performance.now();
+        this.toldAt = performance.now();
       }
-      await this.news(Math.min(lookAt, trustedUntil, heardAt + heartbeatMs) - performance.now());
+      const until = Math.min(trustedUntil, this.toldAt + heartbeatMs, this.isBehind ? this.lookAt : trustedUntil);
+      await this.news(until - performance.now());
     }
   }
 
@@ -145,35 +166,68 @@ export class LiveStream<Place> {
     const { after } = this.asked;
     this.ledgerId = await this.parts.ledgerIdentity.current();
     if (after === undefined) {
-      ({ place: this.place, id: this.id } = await this.source.newest());
+      const { id, ...place } = await this.source.newest();
+      [this.place, this.id] = [place, id];
       return {};
     }
-    const place = after === fromTheStart ? this.source.first : await this.source.placeOf(after);
+    const place = after === fromTheStart ? placeBeforeAll : await this.source.placeOf(after);
     if (place === undefined) return { lost: after };
     [this.place, this.id] = [place, after];
     return {};
   }
 
-  /** While the database is away the stream waits: the connection stays, and nothing is lost. */
-  private async next(): Promise<{ items: StreamItem<Place>[]; isMore: boolean }> {
+  /**
+   * Tells what the ledger has beyond the place. While the database is away the stream waits: the connection stays, and nothing is lost.
+   * @returns whether there is more to tell at once
+   */
+  private async tellOfLedger(): Promise<boolean> {
+    if (performance.now() < this.lookAt) return false;
+    this.lookAt = performance.now() + this.parts.timings.heartbeatMs;
     try {
       await this.goBackIfLost();
-      const { items, place, isMore } = await this.source.next(this.place, batchSize);
-      // What is not told, such as what is of other instances, is looked at once.
-      if (items.length === 0) this.place = place;
-      return { items, isMore };
+      if (!this.heard && this.parts.tail.isFollowing) [this.heard, this.heardItems] = [[], 0];
+      const { items, end, isMore } = await this.parts.reads.read(() => this.source.next(this.place, batchSize));
+      if (isMore) this.lookAt = 0;
+      // What it hears begins before this read, so the two meet.
+      else if (this.heard) this.isBehind = false;
+      await this.tell(items);
+      this.place = end;
+      return isMore || !this.isBehind;
     } catch (error) {
       if (!isOutage(error)) throw error;
       this.parts.log.debug({ err: error }, 'a live stream waits for the database');
-      return { items: [], isMore: false };
+      return false;
     }
+  }
+
+  /** Tells what was heard first. @returns whether there was something */
+  private async tellOfTail(): Promise<boolean> {
+    const items = this.heard?.shift();
+    if (!items) return false;
+    this.heardItems -= items.length;
+    const first = items.findIndex((item) => inOrder(item, this.place) > 0);
+    if (first === -1) return true;
+    await this.tell(first === 0 ? items : items.slice(first));
+    return true;
+  }
+
+  private async tell(items: readonly LedgerItem[]): Promise<void> {
+    const isReached = (item: LedgerItem) =>
+      'event' in item ? reaches(this.asked, item.event.instanceId) : this.asked.instances === undefined;
+    const reached = items.every(isReached) ? items : items.filter(isReached);
+    for (const { text, id, place } of this.source.words.piecesOf(reached)) {
+      await this.write(text);
+      [this.place, this.id, this.toldAt] = [place, id, performance.now()];
+    }
+    const last = items.at(-1);
+    if (last) this.place = last;
   }
 
   /** The ledger may have been put back to an earlier time, and may have lost the last item that was told. */
   private async goBackIfLost(): Promise<void> {
     const ledgerId = await this.parts.ledgerIdentity.current();
     if (ledgerId === this.ledgerId) return;
-    const now = this.id === fromTheStart ? this.source.first : await this.source.placeOf(this.id);
+    const now = this.id === fromTheStart ? placeBeforeAll : await this.source.placeOf(this.id);
     if (now === undefined) await this.reset(this.id);
     else this.place = now;
     this.ledgerId = ledgerId;
@@ -182,7 +236,7 @@ export class LiveStream<Place> {
 
   /** Tells the client that something is gone which it may have seen, and that everything follows from the first on. */
   private async reset(lost: string): Promise<void> {
-    [this.place, this.id] = [this.source.first, fromTheStart];
+    [this.place, this.id] = [placeBeforeAll, fromTheStart];
     const data = { last_event_id: lost.slice(0, 200), message: resetMessage };
     await this.write(`id: ${this.id}\nevent: reset\ndata: ${JSON.stringify(data)}\n\n`);
   }
@@ -215,7 +269,7 @@ export class LiveStream<Place> {
     );
   }
 
-  private async write(text: string): Promise<void> {
+  private async write(text: string | Buffer): Promise<void> {
     const { raw } = this.asked.reply;
     if (this.over.signal.aborted || raw.write(text)) return;
     const slowestMs = this.parts.timings.slowestReadMs ?? usualSlowestReadMs;
@@ -238,8 +292,4 @@ export class LiveStream<Place> {
       };
     });
   }
-}
-
-function textOf({ id, type, data }: StreamItem<unknown>): string {
-  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
 }

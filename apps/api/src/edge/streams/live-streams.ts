@@ -10,11 +10,15 @@ import { type AppConfig, configToken, type Logger, loggerToken, type Quotas, quo
 import { HttpFault, unavailable } from '../http-fault.js';
 import { queryValue, unknownMarker } from '../paging.js';
 import { fromTheStart, LiveStream, type StreamAsked, type StreamTimings, streamHeaders } from './live-stream.js';
-import { NewsOfAccounts } from './news-of-accounts.js';
+import { ReadsAtATime } from './reads-at-a-time.js';
 import type { StreamSource } from './stream-source.js';
+import { StreamTail } from './stream-tail.js';
 
 export const usualTimings: StreamTimings = { pollMs: 2_000, heartbeatMs: 15_000, trustMs: 5_000 };
 export const streamTimingsToken = Symbol('StreamTimings');
+
+/** How many streams ask the database at a time. The pool has connections for requests besides. */
+const mostReadsAtATime = 4;
 
 /** How many streams one process serves, and how many of them an account may have. */
 export interface StreamLimits {
@@ -23,9 +27,11 @@ export interface StreamLimits {
 }
 
 export class LiveStreams implements OnModuleDestroy, OnModuleInit {
-  private readonly running = new Map<string, Set<Pick<LiveStream<unknown>, 'wake' | 'end'>>>();
+  readonly tail: StreamTail;
+  readonly reads = new ReadsAtATime(mostReadsAtATime);
+  private readonly running = new Map<string, Set<LiveStream>>();
   private count = 0;
-  private news: NewsOfAccounts | undefined;
+  private started = false;
   private stopped = false;
 
   constructor(
@@ -35,26 +41,21 @@ export class LiveStreams implements OnModuleDestroy, OnModuleInit {
     @Inject(streamTimingsToken) readonly timings: StreamTimings,
     @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
     @Inject(configToken) readonly config: StreamLimits & Pick<AppConfig, 'roles'>,
-  ) {}
+  ) {
+    this.tail = new StreamTail({ ledger, ledgerIdentity, log, pollMs: timings.pollMs, hearers: this.running });
+  }
 
   /** Nest calls it once for the HTTP server and once for the feed. */
   async onModuleInit(): Promise<void> {
-    if (this.news) return;
-    const { ledger, ledgerIdentity, log, timings } = this;
-    this.news = new NewsOfAccounts({
-      ...{ ledger, ledgerIdentity, log, pollMs: timings.pollMs },
-      isWatched: () => this.count > 0,
-      wake: (accounts = new Set(this.running.keys())) => {
-        for (const account of accounts) for (const stream of this.running.get(account) ?? []) stream.wake();
-      },
-    });
-    await this.news.start();
+    if (this.started) return;
+    this.started = true;
+    await this.tail.start();
   }
 
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     for (const streams of this.running.values()) for (const stream of streams) stream.end();
-    await this.news?.stop();
+    if (this.started) await this.tail.stop();
   }
 
   /**
@@ -62,7 +63,7 @@ export class LiveStreams implements OnModuleDestroy, OnModuleInit {
    * refused when it is unknown: a client that reconnects by itself would be given up by a refusal.
    * @throws {HttpFault} badRequest, and as `open`
    */
-  async openWhereAsked<Place>(asked: Omit<StreamAsked, 'after'>, source: StreamSource<Place>): Promise<void> {
+  async openWhereAsked(asked: Omit<StreamAsked, 'after'>, source: StreamSource): Promise<void> {
     const seen = asked.request.headers['last-event-id'];
     if (typeof seen === 'string') return this.open({ ...asked, after: seen }, source);
     const marker = queryValue(asked.request, 'marker');
@@ -75,7 +76,7 @@ export class LiveStreams implements OnModuleDestroy, OnModuleInit {
    * Takes the reply over, and returns when the stream has begun. A HEAD is answered without a body, by the route.
    * @throws {HttpFault} overLimit; serviceUnavailable once the gateway stops, when nothing would end the stream
    */
-  open<Place>(asked: StreamAsked, source: StreamSource<Place>): void {
+  open(asked: StreamAsked, source: StreamSource): void {
     const { accountId, request, reply } = asked;
     if (this.stopped) throw unavailable('The gateway is stopping. Open the stream again.');
     if (request.method === 'HEAD') return void reply.headers(streamHeaders);
@@ -95,7 +96,7 @@ export class LiveStreams implements OnModuleDestroy, OnModuleInit {
     const stream = new LiveStream(this, asked, source);
     this.count += 1;
     this.running.set(accountId, streams.add(stream));
-    this.news?.look();
+    this.tail.look();
     void stream.run().finally(() => {
       this.count -= 1;
       streams.delete(stream);
