@@ -1,4 +1,5 @@
 /** The append-only ledger: append, read, and execute commands on it. */
+export { wakeReaders } from './append-notices.js';
 export type { AppendOutcome, AppendRequest, ExpectedStream, KeptRequest } from './append-request.js';
 export {
   type AuditExportName,
@@ -9,6 +10,7 @@ export {
   type RecordedAuditEntry,
 } from './audit-trail.js';
 export type { TailRow } from './event-row.js';
+export { type EventText, newestOfKind } from './event-text.js';
 export {
   type BoundCommand,
   ConflictFault,
