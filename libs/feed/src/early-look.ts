@@ -28,8 +28,9 @@ export interface EarlyLookOptions {
 }
 
 const defaultLateMs = 700;
-/** With this interval an event is taken within a second and a half. */
+/** With this interval an event is taken within a second and a half. Without events nobody looks. */
 const lookMs = 400;
+const idleLookMs = 30_000;
 const windowSize = 5_000;
 const batchSize = 200;
 
@@ -39,6 +40,10 @@ export class EarlyLook {
   private readonly lateMs: number;
   /** Where the ledger ended, and when this process saw it first, by its steady clock. */
   private readonly heads: { position: number; atMs: number }[] = [];
+  /** Where the ledger ended when it was looked at. */
+  private head = 0;
+  private soon: NodeJS.Timeout | undefined;
+  private stopNotices: (() => Promise<void>) | undefined;
   /** Up to here every event was seen handled. */
   private checked: number | undefined;
   /** Beyond `checked`: events that were handled here, or could not be. */
@@ -75,21 +80,41 @@ export class EarlyLook {
       },
       secondLookKey(group),
     );
-    this.loop = new WorkLoop({ name: 'early look', intervalMs: lookMs, log, pass: () => this.look() });
+    this.loop = new WorkLoop({
+      name: 'early look',
+      intervalMs: idleLookMs,
+      log,
+      pass: async () => {
+        const next = await this.look();
+        if (next === 'done' && (this.checked ?? 0) < this.head) this.lookSoon();
+        return next;
+      },
+    });
   }
 
-  start(): void {
+  async start(): Promise<void> {
     this.loop.start();
+    this.stopNotices = await this.options.ledger.onAppend(() => this.lookSoon());
   }
 
-  stop(): Promise<void> {
-    return this.loop.stop();
+  async stop(): Promise<void> {
+    await this.stopNotices?.();
+    await this.loop.stop();
+    clearTimeout(this.soon);
   }
 
-  /** Handles the events that are late, some at a time. An idle ledger costs one query. */
+  private lookSoon(): void {
+    this.soon ??= setTimeout(() => {
+      this.soon = undefined;
+      this.loop.wake();
+    }, lookMs);
+  }
+
+  /** Handles the events that are late, some at a time. */
   async look(): Promise<'again' | 'done'> {
     const { ledger, dataSource, group } = this.options;
     const head = await ledger.head();
+    this.head = head;
     const horizon = this.passed(head);
     // A standby that has taken over may lack the newest events, and gives their positions to others.
     if (this.checked === undefined || this.checked > head) {

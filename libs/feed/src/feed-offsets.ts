@@ -1,4 +1,5 @@
 /** How far a consumer group has handled each partition. It is kept in a row, whose lock keeps other consumers out. */
+import { wakeReaders } from '@strongroom/ledger';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { FeedMessage, ReadMessage } from './feed-message.js';
@@ -64,21 +65,29 @@ async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, 
 
 export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };
 
-/** Takes back the group's offsets beyond the end of the ledger, which would hide all events to come. @returns their topics */
-export async function takeBackBeyondEnd(dataSource: DataSource, group: string): Promise<string[]> {
+/**
+ * Takes back the group's offsets beyond the end of the ledger, which would hide all events to come.
+ * @returns their topics, and the position of the newest event of the ledger
+ */
+export async function takeBackBeyondEnd(
+  dataSource: DataSource,
+  group: string,
+): Promise<{ topics: string[]; head: number }> {
   const found: unknown = await dataSource.query(
     `with ledger as (select ledger_head() as last), taken as (
        -- Of the ledger itself an offset is a place in it.
        update feed_offset set position = least(position, last),
          "offset" = case when source = 'ledger' then least("offset", position, last) else "offset" end, moved_at = now()
        from ledger where consumer_group = $1 and (position > last or (source = 'ledger' and "offset" > last)) returning topic
-     ) select topic from taken`,
+     ) select last as head, (select coalesce(array_agg(topic), '{}') from taken) as topics from ledger`,
     [group],
   );
-  return z
-    .array(z.object({ topic: z.string() }))
-    .parse(found)
-    .map(({ topic }) => topic);
+  const [{ topics, head } = { topics: [], head: 0 }] = z
+    .array(z.object({ topics: z.array(z.string()), head: z.coerce.number() }))
+    .length(1)
+    .parse(found);
+  if (topics.length > 0) await wakeReaders(dataSource.manager);
+  return { topics, head };
 }
 
 /** A partition of which the group has handled an event within the last second. */
@@ -159,6 +168,7 @@ export async function beginAnew(dataSource: DataSource, source: string, topics: 
       `update dead_letter set source = source || ' until ' || now() where source = $1 and topic = any($2)`,
       place,
     );
+    await wakeReaders(manager);
     return z
       .array(z.object({ topic: z.string() }))
       .parse(cursors)

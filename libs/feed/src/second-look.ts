@@ -46,6 +46,8 @@ export class SecondLook {
   private readonly elapsedMs: () => number;
   private readonly heads: { position: number; atMs: number }[] = [];
   private horizon = 0;
+  /** Where the look of the group was when it was asked for. Other processes of the group move it too. */
+  private looked = 0;
 
   constructor(private readonly options: SecondLookOptions) {
     const { dataSource, ledger, log, metrics, group, handlers, deadLetters, feedTakesMs, elapsedMs } = options;
@@ -123,11 +125,13 @@ export class SecondLook {
   /** Handles what is missing among the next events. */
   async handleMissed(): Promise<'again' | 'done'> {
     const { ledger, dataSource, group, deadLetters } = this.options;
-    const beyond = await takeBackBeyondEnd(dataSource, group);
-    if (beyond.length > 0)
-      this.options.log.warn({ topics: beyond }, 'offsets lay beyond the end of the ledger: taken back');
-    this.horizon = this.passed(await ledger.head());
+    const { topics, head } = await takeBackBeyondEnd(dataSource, group);
+    if (topics.length > 0) this.options.log.warn({ topics }, 'offsets lay beyond the end of the ledger: taken back');
+    if (head < (this.heads.at(-1)?.position ?? 0)) this.looked = 0;
+    this.horizon = this.passed(head);
+    if (this.horizon <= this.looked) return 'done';
     const cursor = await secondLookAt(dataSource, group);
+    this.looked = cursor;
     if (this.horizon <= cursor) return 'done';
     const window = await ledger.positionsBetween(cursor, this.horizon, windowSize);
     const lost = await unhandledOf(dataSource, group, this.own(window));

@@ -256,6 +256,21 @@ describe('the ledger', () => {
     });
   });
 
+  it('gives the texts of events as their reader would write them, whatever is in them', async () => {
+    const before = await ledger.head();
+    const scheduleId = ids.next();
+    const odd = 'a "quote", a \\, a line\nand ü, 𝄞 and \u0001';
+    await ledger.append(deletion(scheduleId, 0, { context: { ...context, actor: odd } }));
+    const texts = await ledger.textsAfter('schedule', before, 10);
+    const rows = await ledger.tail('schedule', before, 10);
+    expect(texts).toHaveLength(1);
+    expect(texts.map(({ text }) => JSON.parse(text))).toEqual(rows.map(({ event }) => event));
+    expect(texts).toMatchObject(
+      rows.map(({ position, id, type, stream, instanceId, at }) => ({ position, id, type, stream, instanceId, at })),
+    );
+    expect(texts[0]).toMatchObject({ requestId: context.requestId, correlationId: context.correlationId });
+  });
+
   it('wakes those who wait for appends', async () => {
     let woken = 0;
     const stop = await ledger.onAppend(() => {

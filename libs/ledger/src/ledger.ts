@@ -10,6 +10,7 @@ import { AppendNotices } from './append-notices.js';
 import type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
 import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
+import { type EventText, eventTextRows, eventTexts } from './event-text.js';
 import type { LedgerPlace } from './ledger-place.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 import { StreamReads } from './stream-reads.js';
@@ -27,6 +28,7 @@ const newestLookedAt = 2_000;
 export class Ledger {
   private readonly appends: Appends;
   private readonly streamReads: StreamReads;
+  private readonly notices = new AppendNotices(() => this.noticesClient());
 
   constructor(private readonly dataSource: DataSource) {
     this.streamReads = new StreamReads((streams) => this.readSome(this.dataSource.manager, streams));
@@ -233,6 +235,11 @@ export class Ledger {
     return tailRows.parse(rows);
   }
 
+  /** As `tail`, for a reader that does not look into the events. */
+  async textsAfter(aggregate: Aggregate, after: number, limit: number): Promise<EventText[]> {
+    return eventTextRows.parse(await this.dataSource.query(eventTexts, [aggregate, after, limit]));
+  }
+
   /** The events of an account beyond a position, in order, as the caller's transaction sees them. */
   async tailOfAccount(
     manager: EntityManager,
@@ -334,26 +341,24 @@ export class Ledger {
   }
 
   /**
-   * Calls `wake` after appends by any process. A call may be lost, so a reader must also poll.
+   * Calls `wake` soon after appends by any process, and now and then without one. A process that can't hear of appends is called each
+   * second.
    * @returns a function that ends the calls
    */
   async onAppend(wake: () => void): Promise<() => Promise<void>> {
+    return this.notices.add(wake);
+  }
+
+  private noticesClient(): pg.Client {
     const { options } = this.dataSource;
     const connectionString = 'url' in options && typeof options.url === 'string' ? options.url : undefined;
     if (connectionString === undefined) throw new TypeError('the ledger needs a data source with a url');
-    const notices = new AppendNotices(
-      () =>
-        new pg.Client({
-          connectionString,
-          application_name: 'strongroom-append-notices',
-          connectionTimeoutMillis: 5_000,
-          // No query runs on this connection, so only keep-alive notices that the server is gone.
-          keepAlive: true,
-          keepAliveInitialDelayMillis: 10_000,
-        }),
-      wake,
-    );
-    notices.start();
-    return () => notices.stop();
+    return new pg.Client({
+      connectionString,
+      application_name: 'strongroom-append-notices',
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+    });
   }
 }

@@ -3,10 +3,12 @@
  * guarantees as the feed over Kafka. Any number of processes may run it: they take turns at the row of the offset, and each
  * event is handled by one of them.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Aggregate, aggregates, topicName } from '@strongroom/contracts';
-import type { Ledger } from '@strongroom/ledger';
+import { type Ledger, newestOfKind } from '@strongroom/ledger';
 import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { Batch } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
 import { FeedMetrics } from '../feed-metrics.js';
@@ -29,7 +31,12 @@ export interface EmbeddedFeedOptions {
 
 const source = 'ledger';
 const batchSize = 200;
-const pollMs = 1_000;
+/** Every append is told, and so is an offset that is taken back. */
+const lookMs = 30_000;
+/** Appends that follow each other faster are looked for together. */
+const gapMs = 10;
+/** A tail is woken for what is new. */
+const tailMs = 600_000;
 const replayMs = 5_000;
 
 export class EmbeddedFeed extends FeedServer {
@@ -69,15 +76,22 @@ export class EmbeddedFeed extends FeedServer {
       metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
       publishDeadLetter: async () => {},
     };
-    const tails = aggregates.map((aggregate) => {
-      const key = { ...this.keyOf(aggregate), partition: 0 };
-      const batch = new Batch(parts, key);
-      return new WorkLoop({
-        name: `feed of ${key.topic}`,
-        intervalMs: pollMs,
-        log,
-        pass: () => this.next(aggregate, batch),
-      });
+    const tails = new Map(
+      aggregates.map((aggregate) => {
+        const key = { ...this.keyOf(aggregate), partition: 0 };
+        const batch = new Batch(parts, key);
+        const name = `feed of ${key.topic}`;
+        return [aggregate, new WorkLoop({ name, intervalMs: tailMs, log, pass: () => this.next(aggregate, batch) })];
+      }),
+    );
+    const news = new WorkLoop({
+      name: 'news of the ledger',
+      intervalMs: lookMs,
+      log,
+      pass: async () => {
+        for (const aggregate of await this.behindIn()) tails.get(aggregate)?.wake();
+        await delay(gapMs);
+      },
     });
     const replay = new WorkLoop({
       name: 'replay of dead letters',
@@ -85,10 +99,8 @@ export class EmbeddedFeed extends FeedServer {
       log,
       pass: () => deadLetters.tend(this.handlers, ledger),
     });
-    this.loops = [...tails, replay];
-    this.stopNotices = await ledger.onAppend(() => {
-      for (const tail of tails) tail.wake();
-    });
+    this.loops = [...tails.values(), news, replay];
+    this.stopNotices = await ledger.onAppend(() => news.wake());
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
     for (const loop of [...this.loops, this.secondLook]) loop.start();
   }
@@ -121,6 +133,21 @@ export class EmbeddedFeed extends FeedServer {
   private async handled(aggregate: Aggregate): Promise<number> {
     const { offset = 0n } = (await handledOf(this.options.dataSource.manager, this.keyOf(aggregate))).get(0) ?? {};
     return Math.max(0, Number(offset));
+  }
+
+  /** The kinds of aggregates that have events which the group has not handled. */
+  private async behindIn(): Promise<Aggregate[]> {
+    const { dataSource, group } = this.options;
+    const rows: unknown = await dataSource.query(
+      `select a.aggregate from unnest($1::text[], $2::text[]) as a(aggregate, topic)
+       left join feed_offset o on o.consumer_group = $3 and o.source = $4 and o.topic = a.topic and o.partition = 0
+       where ${newestOfKind('a.aggregate')} > coalesce(o."offset", 0)`,
+      [aggregates, aggregates.map((each) => this.topic(each)), group, source],
+    );
+    return z
+      .array(z.object({ aggregate: z.enum(aggregates) }))
+      .parse(rows)
+      .map(({ aggregate }) => aggregate);
   }
 
   private async behind(): Promise<Map<string, number>> {

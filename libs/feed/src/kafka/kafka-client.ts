@@ -15,6 +15,7 @@ import { BearerTokens } from './bearer-tokens.js';
 import './costly-batches.js';
 import './idle-request-queue.js';
 import './leaderless-partitions.js';
+import './produce-request.js';
 import './unreadable-codecs.js';
 
 const keepAliveMs = 60_000;

@@ -98,7 +98,7 @@ export class KafkaFeed extends FeedServer {
   async listen(callback: () => void): Promise<void> {
     await this.options.relay.start();
     // An app without handlers only relays.
-    if (this.handlers.any) this.follow();
+    if (this.handlers.any) await this.follow();
     callback();
   }
 
@@ -115,7 +115,7 @@ export class KafkaFeed extends FeedServer {
     );
   }
 
-  private follow(): void {
+  private async follow(): Promise<void> {
     const { dataSource, ledger, group, namespace, clock, ids, log, metrics } = this.options;
     const placeOf = placesIn(namespace, partitionOfKey);
     const deadLetters = new DeadLetters(dataSource, group, ids, log);
@@ -150,7 +150,8 @@ export class KafkaFeed extends FeedServer {
     ];
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
     this.earlyLook = new EarlyLook({ ...this.options, handlers: this.handlers, placeOf });
-    for (const loop of [...this.loops, this.secondLook, this.earlyLook]) loop.start();
+    for (const loop of [...this.loops, this.secondLook]) loop.start();
+    await this.earlyLook.start();
   }
 
   /** Runs one consumer, from its connection to its crash or to the stop. */

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { wakeReaders } from '@strongroom/ledger';
 import { KafkaBroker } from '@strongroom/local-services';
 import type { FeedConfig } from '@strongroom/runtime';
 import { eventually } from '../../../../test/services/eventually.js';
@@ -157,6 +158,7 @@ describeWithKafka('the relay', () => {
     await world.settled(handled);
     // The events are sent twice, so that they have other offsets in the new topic.
     await world.dataSource.query('update relay_cursor set position = 0');
+    await wakeReaders(world.dataSource.manager);
     await inKafka(6);
     await eventually(async () => expect(await world.waiting(first)).toBe(0), { withinMs: 20_000 });
     await first.close();

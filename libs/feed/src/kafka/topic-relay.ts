@@ -1,12 +1,12 @@
 /**
  * Sends the events of one topic from the ledger to Kafka, those of a key in order. Only the process that holds the lease of the
- * cursor does it.
+ * cursor does it. While some events are sent, the next ones are read.
  *
  * When a relay dies or freezes, the next one sends the last events again, in order. Consumers recognise them by position. A
  * partition that takes nothing holds up only its own events.
  */
 import { type Aggregate, topicName } from '@strongroom/contracts';
-import type { Ledger } from '@strongroom/ledger';
+import type { EventText, Ledger } from '@strongroom/ledger';
 import { type Logger, WorkLoop } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
@@ -16,9 +16,9 @@ import type { LedgerIdentity } from '../ledger-identity.js';
 import { cloudEventOf } from './cloud-event.js';
 import type { Cluster } from './cluster.js';
 import { isTimeout } from './kafka-errors.js';
-import { move, type Reached } from './relay-cursor.js';
+import type { Reached } from './relay-cursor.js';
 import { RelayFault } from './relay-fault.js';
-import type { RelayLeases } from './relay-leases.js';
+import type { Held, RelayLeases } from './relay-leases.js';
 import { RelayPass } from './relay-pass.js';
 import { type Placed, type Sent, TopicSender } from './topic-sender.js';
 
@@ -33,6 +33,8 @@ export interface TopicRelayOptions {
   leases: RelayLeases;
   cluster: Cluster;
   identity: LedgerIdentity;
+  /** Takes the lease of the topic when nobody sends its events. */
+  claim(source: string): Promise<void>;
   /** Counts an event that was sent without its value, or in no form. */
   setAside(topic: string): void;
 }
@@ -45,14 +47,13 @@ export interface TopicLag {
   oldestAt: Date | null;
 }
 
-const pollMs = 1_000;
+/** Nothing is found by looking without reason: whoever knows of events, or of an end of a pause, wakes the relay. */
+const lookMs = 60_000;
 const mostEvents = 500;
 /** A pass sends so many events that it takes no longer than this, because what it has sent counts only when it ends. */
 const passMs = 5_000;
 /** It does not send fewer for that: an answer may be late for other reasons than the size of what it answers. */
 const leastPaced = 100;
-/** A lease lapses at this moment; a look comes a little later. */
-const lapsedMs = 10;
 const lossIsSureMs = 10_000;
 const heldPauseMs = 3_000;
 const shortestTimeoutMs = 15_000;
@@ -71,14 +72,18 @@ export class TopicRelay {
   /** The partitions that take nothing, and when each is tried again. */
   private readonly held = new Map<number, number>();
   private isTold = false;
-  /** Looks again when the lease of another process lapses. */
-  private lookAgain: NodeJS.Timeout | undefined;
+  /** What was held at the last pass. */
+  private heldBefore: Held | undefined;
+  /** The events that were asked for while others are sent. */
+  private ahead: { after: number; limit: number; texts: Promise<EventText[]> } | undefined;
+  /** Tries partitions again that took nothing. */
+  private tryAgain: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: TopicRelayOptions) {
     this.topic = topicName(options.aggregate, options.namespace);
     this.loop = new WorkLoop({
       name: `relay of ${this.topic}`,
-      intervalMs: pollMs,
+      intervalMs: lookMs,
       longestBackOffMs: 3_000,
       log: options.log,
       pass: () => this.pass(),
@@ -89,15 +94,25 @@ export class TopicRelay {
     this.loop.start();
   }
 
-  wake(): void {
-    this.loop.wake();
+  /** Whether the last try failed. The relay tries again by itself. */
+  get isFailing(): boolean {
+    return this.loop.failing;
+  }
+
+  get aggregate(): Aggregate {
+    return this.options.aggregate;
+  }
+
+  /** Sends what is new, when this process has the lease, and ends its connection when another one has it. */
+  wakeForNews(): void {
+    const held = this.options.leases.heldOf(this.topic);
+    if (held ? held.reached.position < held.newest : this.sender !== undefined) this.loop.wake();
   }
 
   async stop(): Promise<void> {
     await this.loop.stop();
-    clearTimeout(this.lookAgain);
+    clearTimeout(this.tryAgain);
     await this.dropSender();
-    if (this.source !== undefined) await this.giveBack(this.source);
   }
 
   /** Asks the database alone, so that the lag shows an outage of the broker. The source is the one of the last relay. */
@@ -114,43 +129,60 @@ export class TopicRelay {
 
   private async pass(): Promise<'again' | 'done'> {
     const { cluster, leases, log } = this.options;
+    const { topic } = this;
     const source = await cluster.source();
     this.source = source;
-    clearTimeout(this.lookAgain);
-    const taken = await leases.take(source, this.topic);
-    if ('othersForMs' in taken) {
-      await this.dropSender();
-      const lookInMs = Math.min(Math.max(0, taken.othersForMs) + lapsedMs, pollMs);
-      this.lookAgain = setTimeout(() => this.wake(), lookInMs);
-      return 'done';
-    }
+    clearTimeout(this.tryAgain);
+    if (this.isFailing && !leases.heldOf(topic)) await this.options.claim(source);
+    const held = leases.heldOf(topic);
+    // What a connection knows of the ends of partitions is old when another process has sent since.
+    if (held !== this.heldBefore) await this.dropSender();
+    this.heldBefore = held;
+    if (!held) return 'done';
     try {
-      return await this.relay(source, taken);
+      leases.need(topic, true);
+      const next = await this.relay(source, held);
+      if (next === 'done') this.rest();
+      return next;
     } catch (error) {
+      this.ahead = undefined;
       if (error instanceof RelayFault && error.code === 'lease-lost') {
-        log.warn({ topic: this.topic }, 'another process relays now: this one did not renew its lease in time');
+        if (leases.heldOf(topic)) return 'again';
+        log.warn({ topic }, 'another process relays now: this one did not renew its lease in time');
         await this.dropSender();
         return 'done';
       }
       await this.beginAnew();
       // Another process may reach the broker, or have a clock that the broker believes.
-      await this.giveBack(source);
+      await leases.giveBack([topic]);
       throw error;
     }
   }
 
-  private async relay(source: string, reached: Reached): Promise<'again' | 'done'> {
-    const { ledger, aggregate } = this.options;
+  /** Lets the lease lapse, or waits for the time when a partition that takes nothing is tried again. */
+  private rest(): void {
+    if (this.held.size === 0) {
+      this.options.leases.need(this.topic, false);
+      return;
+    }
+    const inMs = Math.max(0, Math.min(...this.held.values()) - performance.now());
+    this.tryAgain = setTimeout(() => this.loop.wake(), inMs + 1);
+  }
+
+  private async relay(source: string, held: Held): Promise<'again' | 'done'> {
+    const { leases } = this.options;
+    const { reached } = held;
     const begun = performance.now();
     const isDue = (partition: number) => (this.held.get(partition) ?? 0) <= begun;
     const known = reached.partitions ?? this.sender?.partitions;
     const spreadOver = known ?? (await this.connected()).partitions;
     const pass = new RelayPass(reached, spreadOver, isDue);
-    const rows = await ledger.tail(aggregate, pass.from, this.events);
+    if (!pass.isCatchingUp && pass.from >= held.newest) return 'done';
+    const rows = await this.next(pass.from);
     const last = rows.at(-1);
     if (!last) {
       if (!pass.isCatchingUp) return 'done';
-      await this.moveTo(source, reached, { ...pass.after(undefined, new Map()), spreadOver });
+      leases.move(this.topic, held, { ...reached, ...pass.after(undefined, new Map()), partitions: spreadOver });
       return 'again';
     }
     const sender = await this.connected();
@@ -163,8 +195,9 @@ export class TopicRelay {
         return { position: row.position, partition: sender.partitionOf(message, spreadOver), message };
       })
       .filter(({ partition, position }) => pass.sends(partition, position));
+    if (rows.length === this.events && this.held.size === 0) this.readAhead(last.position);
     const sendingAt = performance.now();
-    const sent = await this.sendInTime(sender, placed);
+    const sent = await this.sendInTime(sender, placed, held);
     const tookMs = performance.now() - sendingAt;
     // The broker has given an offset for the second time, so the first message is lost.
     if ([...sent.taken].some(([partition, { begin }]) => begin < (reached.ends.get(partition) ?? 0n))) {
@@ -175,22 +208,27 @@ export class TopicRelay {
     if (error instanceof RelayFault && error.code === 'lease-lost') throw error;
     if (error !== undefined) this.slower(error);
     if (firstUnsent.size === spreadOver) throw error;
-    await this.moveTo(source, reached, { ...pass.after(last.position, firstUnsent), spreadOver, taken });
+    const ends = new Map([...reached.ends, ...[...taken].map(([partition, { end }]) => [partition, end] as const)]);
+    leases.move(this.topic, held, { ...pass.after(last.position, firstUnsent), ends, partitions: spreadOver });
     this.hold(placed, sent, tookMs);
     if (error === undefined) this.pace(tookMs);
     else await this.beginAnew();
     return 'again';
   }
 
-  private async moveTo(
-    source: string,
-    { position: from }: Reached,
-    to: Pick<Reached, 'position' | 'ahead'> & { spreadOver: number; taken?: Sent['taken'] },
-  ): Promise<void> {
-    const { position, ahead, spreadOver, taken = new Map() } = to;
-    const ends = new Map([...taken].map(([partition, { end }]) => [partition, end]));
-    const key = this.options.leases.key(source, this.topic);
-    await move(this.options.dataSource, key, from, { position, ahead, ends, partitions: spreadOver });
+  /** The events after a position. Usually they were read already. */
+  private next(after: number): Promise<EventText[]> {
+    const { ahead, events } = this;
+    this.ahead = undefined;
+    if (ahead?.after === after && ahead.limit === events) return ahead.texts;
+    return this.options.ledger.textsAfter(this.options.aggregate, after, events);
+  }
+
+  private readAhead(after: number): void {
+    const texts = this.options.ledger.textsAfter(this.options.aggregate, after, this.events);
+    // Whoever takes them hears of a failure; it may be that nobody does.
+    texts.catch(() => {});
+    this.ahead = { after, limit: this.events, texts };
   }
 
   /** Remembers which partitions took nothing. They are tried again after a pause, which is longer than the try was. */
@@ -218,7 +256,7 @@ export class TopicRelay {
   }
 
   /** Sends, and waits for the broker's answers for a while. @throws {RelayFault} when they take too long */
-  private async sendInTime(sender: TopicSender, placed: readonly Placed[]): Promise<Sent> {
+  private async sendInTime(sender: TopicSender, placed: readonly Placed[], held: Held): Promise<Sent> {
     const { leases } = this.options;
     let deadline: NodeJS.Timeout | undefined;
     const tooLate = new Promise<never>((_, reject) => {
@@ -226,7 +264,7 @@ export class TopicRelay {
       deadline = setTimeout(() => reject(fault), 8 * this.requestTimeoutMs);
     });
     try {
-      return await Promise.race([sender.send(placed, () => leases.hold(this.topic)), tooLate]);
+      return await Promise.race([sender.send(placed, () => leases.hold(this.topic, held)), tooLate]);
     } finally {
       clearTimeout(deadline);
     }
@@ -288,14 +326,12 @@ export class TopicRelay {
   private async refill(source: string): Promise<'again'> {
     await beginAnew(this.options.dataSource, source, [this.topic]);
     this.seemsLostSince = undefined;
+    this.ahead = undefined;
     this.held.clear();
     await this.dropSender();
     this.options.log.warn({ topic: this.topic }, 'the broker has lost what it acknowledged: the topic is filled anew');
+    await this.options.leases.renew();
     return 'again';
-  }
-
-  private giveBack(source: string): Promise<void> {
-    return this.options.leases.giveBack(source, this.topic);
   }
 
   private async connected(): Promise<TopicSender> {
@@ -306,6 +342,7 @@ export class TopicRelay {
   private async dropSender(): Promise<void> {
     const { sender } = this;
     this.sender = undefined;
+    this.ahead = undefined;
     await sender?.disconnect().catch(() => {});
   }
 }

@@ -1,11 +1,12 @@
 /**
- * Sends the messages of a topic to Kafka, separately for each partition and in order. A request for several partitions could
- * lose messages without an error: when a leader changes meanwhile, the client takes the answer of one broker for the answer of
- * all. So each request is for one partition, and an answer that is missing is an error.
+ * Sends the messages of a topic to Kafka, those of a partition in order. A request has a batch for each partition of one leader, and
+ * counts for a partition only with that partition's answer: when a leader changes meanwhile, the client takes the answer of one
+ * broker for the answer of all. What is in doubt after a request is sent again for each partition by itself. The broker knows the
+ * batches that it took by their numbers, and takes none twice.
  */
-import { type Kafka, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
+import { type Kafka, type Message, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
 import type { cloudEventOf } from './cloud-event.js';
-import { isTooLarge } from './kafka-errors.js';
+import { isTimeout, isTooLarge } from './kafka-errors.js';
 import { RelayFault } from './relay-fault.js';
 import { withoutValue } from './without-value.js';
 
@@ -32,6 +33,15 @@ export interface Sent {
 const mostBatchBytes = 128_000;
 /** A broker closes the connection at a request of 100 MB. */
 const mostValueBytes = 50_000_000;
+
+type Answers = Awaited<ReturnType<Producer['send']>>;
+
+/** What is to be sent to a partition, and which of it is next. */
+interface Waiting {
+  partition: number;
+  own: readonly Placed[];
+  begin: number;
+}
 
 const partitioner = Partitioners.DefaultPartitioner();
 
@@ -107,7 +117,12 @@ export class TopicSender {
       else byPartition.set(placed.partition, [placed]);
     }
     const sent: Sent = { firstUnsent: new Map(), error: undefined, taken: new Map(), cut: [], refused: [] };
-    await Promise.all([...byPartition].map(([partition, own]) => this.sendTo(partition, own, sent, mayGoOn)));
+    const byLeader = new Map<number, Waiting[]>();
+    for (const [partition, own] of byPartition) {
+      const leader = this.metadata.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
+      byLeader.set(leader, [...(byLeader.get(leader) ?? []), { partition, own, begin: 0 }]);
+    }
+    await Promise.all([...byLeader.values()].map((waiting) => this.sendToLeader(waiting, sent, mayGoOn)));
     return sent;
   }
 
@@ -115,22 +130,44 @@ export class TopicSender {
     return this.producer.disconnect();
   }
 
+  /** Sends as long as requests for all partitions at once go well, and then to each partition by itself. */
+  private async sendToLeader(waiting: readonly Waiting[], sent: Sent, mayGoOn: () => Promise<void>): Promise<void> {
+    let all = waiting;
+    while (all.length > 1) {
+      const batches = all.map((each) => ({ each, batch: this.batchOf(each.own, each.begin) }));
+      if (batches.some(({ batch }) => batch[0] && isHuge(batch[0]))) break;
+      let answers: Answers;
+      try {
+        await mayGoOn();
+        answers = await this.ask(batches.flatMap(({ each, batch }) => toPartition(each.partition, batch)));
+      } catch (error) {
+        if (!isTimeout(error) && !(error instanceof RelayFault)) break;
+        // The broker takes its time already.
+        for (const { each, batch } of batches)
+          if (batch[0]) failed(sent, { ...batch[0], partition: each.partition }, error);
+        return;
+      }
+      const isWhole = batches.map(({ each, batch }) => this.count(each, batch, answers, sent));
+      all = all.filter(({ own, begin }) => begin < own.length);
+      if (isWhole.includes(false)) break;
+    }
+    await Promise.all(all.map((each) => this.sendTo(each, sent, mayGoOn)));
+  }
+
   private async sendTo(
-    partition: number,
-    own: readonly Placed[],
+    { partition, own, begin: from }: Waiting,
     sent: Sent,
     mayGoOn: () => Promise<void>,
   ): Promise<void> {
-    for (let begin = 0; begin < own.length; ) {
+    for (let begin = from; begin < own.length; ) {
       const batch = this.batchOf(own, begin);
       const [first] = batch;
       if (!first) return;
       try {
         await mayGoOn();
-        const isHuge = Buffer.byteLength(first.message.value) > mostValueBytes;
-        if (isHuge) await this.sendCut(first, sent);
+        if (isHuge(first)) await this.sendCut(first, sent);
         else await this.sendBatch(partition, batch, sent);
-        begin += isHuge ? 1 : batch.length;
+        begin += isHuge(first) ? 1 : batch.length;
       } catch (error) {
         if (isTooLarge(error)) {
           if (batch.length === 1) {
@@ -147,19 +184,28 @@ export class TopicSender {
   }
 
   private async sendBatch(partition: number, batch: readonly Placed[], sent: Sent): Promise<void> {
-    const messages = batch.map(({ message }) => ({ ...message, partition }));
-    const answers = await this.producer.send({ topic: this.topic, acks: -1, messages });
-    // The client resolves without an answer when the partition has no leader, or is not there any more.
-    const answer = answers.find((each) => each.partition === partition);
-    if (!answer) {
+    const answers = await this.ask(toPartition(partition, batch));
+    if (!this.count({ partition, own: batch, begin: 0 }, batch, answers, sent)) {
       throw new RelayFault('partition-without-leader', `partition ${partition} of ${this.topic} has no leader now`);
     }
+  }
+
+  private ask(messages: Message[]): Promise<Answers> {
+    return this.producer.send({ topic: this.topic, acks: -1, messages });
+  }
+
+  /** Counts a batch that its partition has acknowledged. The client resolves without an answer of a partition that has no leader. */
+  private count(waiting: Waiting, batch: readonly Placed[], answers: Answers, { taken }: Sent): boolean {
+    const { partition } = waiting;
+    const answer = answers.find((each) => each.partition === partition);
+    if (!answer) return false;
+    waiting.begin += batch.length;
     const begin = BigInt(answer.baseOffset ?? -1);
-    if (begin < 0n) return;
-    const before = sent.taken.get(partition);
+    if (begin < 0n) return true;
     const end = begin + BigInt(batch.length);
-    sent.taken.set(partition, { begin: before?.begin ?? begin, end });
+    taken.set(partition, { begin: taken.get(partition)?.begin ?? begin, end });
     this.knownEnds.set(partition, end);
+    return true;
   }
 
   /** Sends a message without its value. Readers find the event in the ledger, by the id and the position in its headers. */
@@ -183,6 +229,14 @@ export class TopicSender {
     }
     return batch;
   }
+}
+
+function toPartition(partition: number, batch: readonly Placed[]): Message[] {
+  return batch.map(({ message }) => ({ ...message, partition }));
+}
+
+function isHuge({ message }: Placed): boolean {
+  return Buffer.byteLength(message.value) > mostValueBytes;
 }
 
 function failed(sent: Sent, { partition, position }: Placed, error: unknown): void {

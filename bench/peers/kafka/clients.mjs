@@ -1,0 +1,26 @@
+/** The clients of Kafka that kafkajs is compared with. Each sends batches to a topic, one after the other, with acks=all. */
+import { ProduceAcks, Producer, stringSerializers } from '@platformatic/kafka';
+
+async function platformatic(brokers, topic, batches) {
+  const producer = new Producer({
+    clientId: 'bench-peer',
+    bootstrapBrokers: [brokers],
+    serializers: stringSerializers,
+    acks: ProduceAcks.ALL,
+    autocreateTopics: false,
+  });
+  const wanted = batches.map((messages) => messages.map(({ key, value, headers }) => ({ topic, key, value, headers })));
+  const count = batches.reduce((sum, messages) => sum + messages.length, 0);
+  // The first one connects.
+  await producer.send({ messages: wanted[0].slice(0, 1) });
+  return {
+    send: async () => {
+      const begun = performance.now();
+      for (const messages of wanted) await producer.send({ messages });
+      return count / ((performance.now() - begun) / 1_000);
+    },
+    end: () => producer.close(),
+  };
+}
+
+export const peers = { '@platformatic/kafka': platformatic };

@@ -1,0 +1,385 @@
+/**
+ * Measures the relay from the ledger to Kafka.
+ *
+ *     npm run build && node bench/relay.mjs [EVENTS] [ROUNDS]
+ *
+ * The ledger is filled with a backlog of EVENTS (default: 100,000). In each round, in turns: the relay sends the backlog from its start,
+ * and a bare producer of kafkajs sends the same messages in the same batches to a topic of the same form, with acks=all; so do, where
+ * they install, the clients that may replace kafkajs. Then appends at full rate beside one relay and beside three are compared, in turns.
+ * At half that rate, a subscriber of Kafka tells how long after its append each event comes.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import kafkajs from 'kafkajs';
+import { topicName } from '../dist/libs/contracts/src/index.js';
+import { createDataSource } from '../dist/libs/database/src/index.js';
+import { cloudEventOf } from '../dist/libs/feed/src/kafka/cloud-event.js';
+import { Ledger } from '../dist/libs/ledger/src/index.js';
+import { RandomIds } from '../dist/libs/runtime/src/index.js';
+import { median, quantile } from './load.mjs';
+import { quiet } from './quiet.mjs';
+import { ratio, report } from './report.mjs';
+import { countStatements, scratchKafka, scratchPostgres, statementsSince, withClient } from './scratch.mjs';
+import { root, Workplace } from './stack.mjs';
+
+const run = promisify(execFile);
+const events = Number(process.argv[2] ?? 100_000);
+const rounds = Number(process.argv[3] ?? 3);
+const loadSeconds = Number(process.env.BENCH_LOAD_SECONDS ?? 5);
+const perBatch = 500;
+const perStream = 10;
+const clients = 64;
+const partitions = 6;
+const namespace = 'bench';
+const topic = topicName('schedule', namespace);
+const context = { requestId: 'bench', correlationId: 'bench', causationId: null, actor: 'bench' };
+const definition = { dayOfWeek: 2, hour: 3, minute: 30, fullBackupRetention: 2, copyTo: ['IAD', 'ORD'], paused: false };
+
+const say = (text) => process.stdout.write(`${text}\n`);
+const ids = new RandomIds();
+const place = new Workplace();
+let isQuiet = true;
+const waitForQuiet = async () => {
+  isQuiet = (await quiet()) && isQuiet;
+};
+
+/** Streams of schedules grow in turns, as they do when many clients work at once. All of it is one transaction. */
+async function fillLedger(url) {
+  const streams = Array.from({ length: events / perStream }, () => ({ id: ids.next(), instanceId: ids.next() }));
+  await withClient(url, async (client) => {
+    await client.query('begin');
+    for (let version = 0; version < perStream; version += 1) {
+      for (let from = 0; from < streams.length; from += perBatch) {
+        const requests = streams.slice(from, from + perBatch).map((each, request) => requestOf(each, version, request));
+        await client.query('select count(*) from ledger_append($1)', [JSON.stringify(requests)]);
+      }
+    }
+    await client.query('commit');
+  });
+}
+
+function requestOf({ id, instanceId }, version, request) {
+  return {
+    ...{ request, stream: `schedule-${id}`, expectedVersion: version, accountId: 'acme', instanceId, context },
+    aggregate: 'schedule',
+    events: [{ id: ids.next(), type: 'ScheduleCreated', data: { scheduleId: id, instanceId, ...definition } }],
+    ...{ claims: [], releases: [] },
+  };
+}
+
+async function startRelay(url, brokers) {
+  const child = spawn(process.execPath, [join(root, 'bench', 'relay-process.mjs'), url, brokers, namespace], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve, reject) => {
+    child.stdout.once('data', resolve);
+    child.once('exit', (code) => reject(new Error(`the relay ended with ${code}`)));
+  });
+  const stop = () =>
+    new Promise((resolve) => {
+      if (child.exitCode !== null) return resolve();
+      child.once('exit', resolve);
+      child.stdin.end();
+    });
+  place.undo.push(stop);
+  return { pid: child.pid, stop };
+}
+
+const cursorOf = async (client) => {
+  const { rows } = await client.query('select position::int from relay_cursor where topic = $1', [topic]);
+  return rows[0]?.position ?? 0;
+};
+const headOf = async (client) => {
+  const { rows } = await client.query('select ledger_head()::int as head');
+  return rows[0].head;
+};
+
+async function until(what, look, withinMs = 120_000) {
+  for (const end = performance.now() + withinMs; performance.now() < end; ) {
+    if (await look()) return;
+    await delay(5);
+  }
+  throw new Error(`${what}: not within ${withinMs / 1_000} s`);
+}
+
+/** The relay runs and has its connections. The backlog is before it at once. */
+async function drain(client) {
+  const head = await headOf(client);
+  const begun = performance.now();
+  await client.query(`update relay_cursor set position = 0 where topic = $1`, [topic]);
+  await client.query(`select pg_notify('strongroom_ledger', '')`);
+  await until('the relay sends the backlog', async () => (await cursorOf(client)) === head);
+  return events / ((performance.now() - begun) / 1_000);
+}
+
+async function bareProducer(kafka, batches) {
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  return {
+    send: async () => {
+      const begun = performance.now();
+      for (const messages of batches) await producer.send({ topic: 'bench.peer', acks: -1, messages });
+      return events / ((performance.now() - begun) / 1_000);
+    },
+    end: () => producer.disconnect(),
+  };
+}
+
+/** The clients that may replace kafkajs, where they install. */
+async function otherClients(brokers, batches) {
+  const folder = join(root, 'bench', 'peers', 'kafka');
+  if (!existsSync(join(folder, 'node_modules'))) {
+    await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, timeout: 120_000 }).catch((error) =>
+      say(error.message),
+    );
+  }
+  const { peers } = await import(pathToFileURL(join(folder, 'clients.mjs')).href);
+  const found = {};
+  for (const [name, connect] of Object.entries(peers)) {
+    try {
+      found[name] = await connect(brokers, 'bench.peer', batches);
+    } catch (error) {
+      say(`${name} is not measured: ${error.message}`);
+    }
+  }
+  return found;
+}
+
+/** Subscribes to the topic. @returns by event id when it came first, and all that came */
+async function subscribe(kafka) {
+  const consumer = kafka.consumer({ groupId: `bench-${randomUUID()}`, maxWaitTimeInMs: 100 });
+  const arrivedAt = new Map();
+  const arrived = [];
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await consumer.run({
+    eachBatch: async ({ batch }) => {
+      const now = performance.now();
+      for (const { headers } of batch.messages) {
+        const id = String(headers.ce_id);
+        if (!arrivedAt.has(id)) arrivedAt.set(id, now);
+        arrived.push({
+          id,
+          partition: batch.partition,
+          subject: String(headers.ce_subject),
+          position: Number(headers['strongroom-position']),
+        });
+      }
+    },
+  });
+  place.undo.push(() => consumer.disconnect());
+  return { arrivedAt, arrived, end: () => consumer.disconnect() };
+}
+
+const newStream = () => ({ id: ids.next(), instanceId: ids.next() });
+
+async function appendOne(ledger) {
+  const { aggregate: _, request: __, ...asked } = requestOf(newStream(), 0, 0);
+  const outcome = await ledger.append(asked);
+  if (outcome.outcome !== 'appended') throw new Error('an event was not appended');
+  return { id: asked.events[0].id, at: performance.now() };
+}
+
+/** Appends as fast as so many clients can. @returns how many a second */
+async function appendFast(ledger, appended) {
+  const begun = performance.now();
+  const end = begun + loadSeconds * 1_000;
+  let count = 0;
+  await Promise.all(
+    Array.from({ length: clients }, async () => {
+      while (performance.now() < end) {
+        appended.push(await appendOne(ledger));
+        count += 1;
+      }
+    }),
+  );
+  return count / ((performance.now() - begun) / 1_000);
+}
+
+/** Appends at a steady rate, however long each takes. */
+async function appendSteadily(ledger, perSecond, appended) {
+  const begun = performance.now();
+  const waiting = [];
+  for (let sent = 0; performance.now() - begun < loadSeconds * 1_000; await delay(5)) {
+    const due = Math.floor(((performance.now() - begun) / 1_000) * perSecond);
+    for (; sent < due; sent += 1) waiting.push(appendOne(ledger));
+  }
+  const own = await Promise.all(waiting);
+  appended.push(...own);
+  return own;
+}
+
+function verdictOf(expected, arrived) {
+  const seen = new Set();
+  const newest = new Map();
+  let inOrder = true;
+  for (const { id, subject, position } of arrived) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    if (position <= (newest.get(subject) ?? 0)) inOrder = false;
+    newest.set(subject, position);
+  }
+  return { lost: [...expected].filter((id) => !seen.has(id)).length, inOrder, more: arrived.length - seen.size };
+}
+
+const residentMiB = (pid) =>
+  Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
+
+async function main() {
+  say('Starting PostgreSQL and Kafka …');
+  const [url, brokers] = await Promise.all([scratchPostgres(place), scratchKafka(place)]);
+  const kafka = new kafkajs.Kafka({ brokers: [brokers], clientId: 'bench', logLevel: kafkajs.logLevel.ERROR });
+  const dataSource = await createDataSource({ url, applicationName: 'bench' }).initialize();
+  place.undo.push(() => dataSource.destroy());
+  const ledger = new Ledger(dataSource);
+  say(`Filling the ledger with ${events} events …`);
+  await fillLedger(url);
+
+  await withClient(url, async (client) => {
+    const first = await startRelay(url, brokers);
+    await until('the first pass', async () => (await cursorOf(client)) === (await headOf(client)));
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic: 'bench.peer', numPartitions: partitions, replicationFactor: 1 }],
+    });
+    await admin.disconnect();
+    const batches = [];
+    for (let from = 0; ; ) {
+      const texts = await ledger.textsAfter('schedule', from, perBatch);
+      if (texts.length === 0) break;
+      batches.push(texts.map((text) => cloudEventOf(text, randomUUID())));
+      from = texts.at(-1).position;
+    }
+    const bare = await bareProducer(kafka, batches);
+    const others = await otherClients(brokers, batches);
+    const drained = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const found = {};
+      const turns = [
+        ['relay', () => drain(client)],
+        ['kafkajs', () => bare.send()],
+        ...Object.entries(others).map(([name, { send }]) => [name, send]),
+      ];
+      for (const [name, turn] of round % 2 === 0 ? turns : turns.reverse()) {
+        await waitForQuiet();
+        found[name] = await turn();
+      }
+      drained.push(found);
+      say(JSON.stringify(found, (_, value) => (typeof value === 'number' ? Math.round(value) : value)));
+    }
+    const relayMiB = residentMiB(first.pid);
+    await bare.end();
+    for (const { end } of Object.values(others)) await end();
+    batches.length = 0;
+
+    const subscriber = await subscribe(kafka);
+    await until('the subscriber has the backlog', () => subscriber.arrivedAt.size >= events);
+    const appended = [];
+    const fast = { one: [], three: [] };
+    const statements = {};
+    await appendFast(ledger, appended);
+    for (let round = 0; round < rounds; round += 1) {
+      for (const kind of ['one', 'three']) {
+        const more = kind === 'three' ? [await startRelay(url, brokers), await startRelay(url, brokers)] : [];
+        await delay(2_000);
+        await waitForQuiet();
+        await countStatements(client);
+        fast[kind].push(await appendFast(ledger, appended));
+        statements[kind] = (await statementsSince(client)).filter(({ statement }) =>
+          /relay_cursor|newest|ledger_identity/.test(statement),
+        );
+        await Promise.all(more.map(({ stop }) => stop()));
+      }
+    }
+    await until('the relay has caught up', async () => (await cursorOf(client)) === (await headOf(client)));
+    const rate = median(fast.one) / 2;
+    await waitForQuiet();
+    const steady = await appendSteadily(ledger, rate, appended);
+    await until('the last event is there', () => steady.every(({ id }) => subscriber.arrivedAt.has(id)));
+    const took = steady.map(({ id, at }) => Math.max(0, subscriber.arrivedAt.get(id) - at)).sort((a, b) => a - b);
+    const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
+    await until('everything is there', () => appended.every(({ id }) => subscriber.arrivedAt.has(id)));
+    const verdict = verdictOf(
+      appended.map(({ id }) => id),
+      subscriber.arrived,
+    );
+    await subscriber.end();
+    await first.stop();
+
+    const ofBare = ratio(drained.map(({ relay, kafkajs: peer }) => relay / peer));
+    const ofThree = ratio(fast.three.map((each, round) => each / fast.one[round]));
+    const middle = (name) => `${Math.round(median(drained.map((each) => each[name])))}/s`;
+    const looks = (kind) =>
+      `${Math.round(statements[kind].reduce((sum, { calls }) => sum + calls, 0) / loadSeconds)}/s`;
+    report('relay', {
+      title: 'The relay',
+      rows: [
+        {
+          what: 'relay of a backlog, beside a bare producer of kafkajs with the same batches',
+          aim: '≥ 0.9',
+          ours: middle('relay'),
+          beside: middle('kafkajs'),
+          ratio: ofBare,
+          isReached: ofBare.median >= 0.9,
+        },
+        ...Object.keys(others).map((name) => ({
+          what: `the same batches by ${name}, beside kafkajs`,
+          ours: middle(name),
+          beside: middle('kafkajs'),
+          ratio: ratio(drained.map((each) => each[name] / each.kafkajs)),
+        })),
+        {
+          what: `append → subscriber of Kafka, at ${Math.round(rate)} appends a second`,
+          aim: 'p99 ≤ 50 ms',
+          ours: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
+          isReached: p99 <= 50,
+        },
+        {
+          what: 'appends with three relays beside those with one',
+          aim: '≥ 0.95',
+          ours: `${Math.round(median(fast.three))}/s`,
+          beside: `${Math.round(median(fast.one))}/s`,
+          ratio: ofThree,
+          isReached: ofThree.median >= 0.95,
+        },
+        {
+          what: 'statements of three relays beside those of one, during appends',
+          ours: looks('three'),
+          beside: looks('one'),
+        },
+        {
+          what: 'memory of the relay after the backlogs',
+          aim: '≤ 256 MiB',
+          ours: `${relayMiB} MiB`,
+          isReached: relayMiB <= 256,
+        },
+      ],
+      invariants: [
+        {
+          what: `each of ${appended.length} appended events came to the subscriber (${verdict.lost} lost)`,
+          held: verdict.lost === 0,
+        },
+        { what: 'the events of each stream came in the order of their versions', held: verdict.inOrder },
+      ],
+      isQuiet,
+      notes: [`The subscriber got ${verdict.more} messages more than once; the backlog is sent again in each round.`],
+      raw: { drained, fast, took: { p50, p99, count: took.length }, statements },
+    });
+  });
+}
+
+try {
+  await main();
+} finally {
+  await place.clear();
+}
