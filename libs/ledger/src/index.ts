@@ -1,4 +1,5 @@
 /** The append-only ledger: append, read, and execute commands on it. */
+
 export type { AppendOutcome, AppendRequest, ExpectedStream, KeptRequest } from './append-request.js';
 export {
   type AuditExportName,
@@ -28,6 +29,7 @@ export { Ledger } from './ledger.js';
 export { isOutage, isOutageForAll, LedgerFault } from './ledger-fault.js';
 export { type BrokenLink, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from './links.js';
 export { type LiveSchedule, liveSchedules } from './live-schedules.js';
+export type { NextOfAccount } from './next-of-accounts.js';
 export {
   isForNewerVersion,
   isUnreadable,
