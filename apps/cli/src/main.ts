@@ -12,6 +12,7 @@ import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
 import { UsageFault } from './vault-options.js';
 import { addVerify } from './verify-command.js';
+import { addViews } from './views-command.js';
 
 const program = new Command('strongroom')
   .description(
@@ -29,7 +30,7 @@ Exit codes: 0 it was done, 1 it could not be done, 2 the call was wrong, 3 verif
   )
   .showHelpAfterError('(strongroom --help shows the commands)')
   .exitOverride();
-for (const add of [addList, addRestore, addVerify, addShow, addMigrate, addKeys, addLedger]) add(program);
+for (const add of [addList, addRestore, addVerify, addShow, addMigrate, addKeys, addLedger, addViews]) add(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help shows the options)`);
 

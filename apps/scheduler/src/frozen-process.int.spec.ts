@@ -106,7 +106,7 @@ const cases: Case[] = [
   },
   {
     does: 'folds the views of an account for many who ask',
-    at: /from view_head where account_id = \$1 for update/,
+    at: /from view_head where account_id = any.* for update/,
     prepare: () => append(dataSource),
     frozen: (on) => {
       const views = viewsOf(on);

@@ -1,15 +1,19 @@
 /**
  * The handlers of an app by type of event. They run one after another, in the order in which they were registered. A handler that is
- * registered for events together gets those of its type that come at once, before the handlers of single events.
+ * registered for events together gets those of its type that come at once, before the handlers of single events. One that is registered
+ * for all types gets all of them in one call.
  */
 import { Catch, type RpcExceptionFilter } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
-import type { RecordedEvent } from '@strongroom/contracts';
+import { eventTypes, type RecordedEvent } from '@strongroom/contracts';
 import { runInContext } from '@strongroom/runtime';
 import { isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { FeedContext } from './feed-context.js';
 
 const ofTogether = ' together';
+
+/** Stands for every type of event, in the pattern of a handler of events together. */
+export const anyType = '*';
 
 /** The pattern of a handler of events together: its payload is an array of events of the type. */
 export function together(type: string): string {
@@ -29,7 +33,8 @@ export class Handlers {
   }
 
   get types(): ReadonlySet<string> {
-    return new Set([...this.byType.keys(), ...this.ofMany.keys()]);
+    const ofMany = this.ofMany.has(anyType) ? eventTypes : this.ofMany.keys();
+    return new Set([...this.byType.keys(), ...ofMany]);
   }
 
   get any(): boolean {
@@ -38,8 +43,9 @@ export class Handlers {
 
   /** Runs the handlers of events together. */
   async handleTogether(events: readonly RecordedEvent[], context: FeedContext): Promise<void> {
-    for (const type of new Set(events.map((event) => event.type))) {
-      const ofType = events.filter((event) => event.type === type);
+    if (events.length === 0) return;
+    for (const type of [anyType, ...new Set(events.map((event) => event.type))]) {
+      const ofType = type === anyType ? events : events.filter((event) => event.type === type);
       for (const handler of this.ofMany.get(type) ?? []) await ended(await handler(ofType, context));
     }
   }

@@ -1,7 +1,7 @@
 /** Brings events to handlers: over Kafka, or from the ledger itself. */
 export { type ConnectOptions, connectFeed, groupOf } from './connect-feed.js';
 export { FeedContext } from './feed-context.js';
-export { together } from './handlers.js';
+export { anyType, together } from './handlers.js';
 export { jobNews } from './job-news.js';
 export { kafkaClient } from './kafka/kafka-client.js';
 export { LedgerIdentity } from './ledger-identity.js';

@@ -14,13 +14,19 @@ export interface TailRow {
   event: unknown;
 }
 
-export const eventColumns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
+const columns = [
+  ...(['position', 'id', 'stream', 'version', 'type'] as const),
+  ...(['account_id', 'instance_id', 'at', 'data', 'context'] as const),
+] as const;
+export const eventColumns = columns.join(', ');
+type Columns = Partial<Record<(typeof columns)[number], unknown>>;
 
 /** A time that is none, such as infinity, is left to the reader of the event: it is of no known form. */
-const at = z.unknown().transform((value) => {
+function timeOf(value: unknown): string {
   const isTime = value instanceof Date && !Number.isNaN(value.getTime());
   return isTime ? value.toISOString() : String(value);
-});
+}
+const at = z.unknown().transform(timeOf);
 
 export const eventRow = z
   .object({
@@ -36,6 +42,14 @@ export const eventRow = z
     context: z.unknown(),
   })
   .transform(({ account_id, instance_id, ...rest }) => ({ ...rest, accountId: account_id, instanceId: instance_id }));
+
+/** The envelope of the event that a row holds. It is not parsed yet: its reader finds what is wrong with it. */
+export function envelopeIn(row: unknown): unknown {
+  if (typeof row !== 'object' || row === null) return row;
+  const { position, id, stream, version, type, account_id, instance_id, at, data, context } = row as Columns;
+  const of = { accountId: account_id, instanceId: instance_id };
+  return { id, position: Number(position), stream, version, type, ...of, at: timeOf(at), data, context };
+}
 
 export const tailRows = z.array(eventRow).transform((rows): TailRow[] =>
   rows.map((event) => ({

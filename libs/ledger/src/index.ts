@@ -24,6 +24,7 @@ export { isOutage, isOutageForAll, LedgerFault } from './ledger-fault.js';
 export { inOrder, type LedgerItem, type LedgerPlace, type RecordedAuditEntry } from './ledger-place.js';
 export { type BrokenLink, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from './links.js';
 export { type LiveSchedule, liveSchedules } from './live-schedules.js';
+export type { NextOfAccount } from './next-of-accounts.js';
 export {
   isForNewerVersion,
   isUnreadable,

@@ -53,7 +53,7 @@ describe('what the ledger says to other rooms', () => {
   it('is 0 before the first event, and no account', async () => {
     expect(await ledger.head()).toBe(0);
     expect(await ledger.newestOf('nobody')).toBe(0);
-    expect(await ledger.accounts()).toEqual([]);
+    expect(await ledger.accountsBeyond(undefined, 10)).toEqual([]);
   });
 
   it('are the accounts, each once, and where the newest event of each is', async () => {
@@ -61,7 +61,10 @@ describe('what the ledger says to other rooms', () => {
     await append('acme', instanceId, 'InstanceRegistered');
     const ofAcme = await append('acme', instanceId, 'InstanceForgotten', { expectedVersion: 1 });
     const ofOther = await append('other', ids.next(), 'InstanceRegistered');
-    expect(await ledger.accounts()).toEqual(['acme', 'other']);
+    expect(await ledger.accountsBeyond(undefined, 10)).toEqual(['acme', 'other']);
+    expect(await ledger.accountsBeyond(undefined, 1)).toEqual(['acme']);
+    expect(await ledger.accountsBeyond('acme', 10)).toEqual(['other']);
+    expect(await ledger.accountsBeyond('other', 10)).toEqual([]);
     expect(await ledger.newestOf('acme')).toBe(ofAcme);
     expect(await ledger.newestOf('other')).toBe(ofOther);
     expect(await ledger.head()).toBe(ofOther);

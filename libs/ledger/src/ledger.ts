@@ -12,6 +12,7 @@ import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
 import { type EventText, eventTextRows, eventTexts } from './event-text.js';
 import type { LedgerPlace } from './ledger-place.js';
+import { type NextLimits, type NextOfAccount, nextOfAccounts } from './next-of-accounts.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 import { StreamReads } from './stream-reads.js';
 import { endOfLedger, type TailOfAccounts, tailOfAccounts } from './tail-of-accounts.js';
@@ -160,9 +161,17 @@ export class Ledger {
     return readEvents(rows);
   }
 
-  /** The ids of all accounts that have an event, in order. */
-  async accounts(): Promise<string[]> {
-    const rows: unknown = await this.dataSource.query('select distinct account_id from ledger_event order by 1');
+  /** The ids of the next accounts that have an event, in order, beyond an account. Its cost goes by their number. */
+  async accountsBeyond(accountId: string | undefined, limit: number): Promise<string[]> {
+    const rows: unknown = await this.dataSource.query(
+      `with recursive found as (
+         (select account_id from ledger_event where account_id > $1 order by account_id, position limit 1)
+         union all
+         select (select e.account_id from ledger_event e where e.account_id > f.account_id order by e.account_id, e.position limit 1)
+         from found f where f.account_id is not null
+       ) select account_id from found where account_id is not null limit $2`,
+      [accountId ?? '', limit],
+    );
     return accountIds.parse(rows).map(({ account_id }) => account_id);
   }
 
@@ -254,6 +263,15 @@ export class Ledger {
       [accountId, after, limit, ...(among === undefined ? [] : [among])],
     );
     return readEvents(found);
+  }
+
+  /** The events of many accounts beyond a position each, as the caller's transaction sees them. */
+  nextOfAccounts(
+    manager: EntityManager,
+    after: ReadonlyMap<string, number>,
+    limits: NextLimits,
+  ): Promise<Map<string, NextOfAccount>> {
+    return nextOfAccounts(manager, after, limits);
   }
 
   /**

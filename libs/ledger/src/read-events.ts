@@ -1,10 +1,11 @@
 /** Reads events from rows of the ledger, each apart from the others: one that can't be read stops no other. */
 import { Fault, messageOf, parseEventOrNewer, type RecordedEvent } from '@strongroom/contracts';
 import { z } from 'zod';
-import { eventRow } from './event-row.js';
+import { envelopeIn } from './event-row.js';
 
 /** An event that this version can't read. */
 export interface UnreadEvent {
+  accountId: string;
   stream: string;
   position: number;
   /** The type that only a newer version knows, as `parseEventOrNewer` tells it; undefined when the event is of no known form. */
@@ -49,29 +50,35 @@ export function isForNewerVersion(error: unknown): boolean {
   return isUnreadable(error) && error.isNewer;
 }
 
-const place = z.object({ position: z.coerce.number(), stream: z.string() });
+const place = z
+  .object({ position: z.coerce.number(), stream: z.string(), account_id: z.string() })
+  .transform(({ account_id, ...rest }) => ({ ...rest, accountId: account_id }));
 const mostIssues = 3;
 
 export function readEvents(rows: unknown): ReadEvents {
   const found: ReadEvents = { events: [], newer: [], unreadable: [], read: 0, end: undefined };
   for (const row of z.array(z.unknown()).parse(rows)) {
-    const { position, stream } = place.parse(row);
     found.read += 1;
-    found.end = position;
     try {
-      const event = parseEventOrNewer(eventRow.parse(row));
-      if (!('newerType' in event)) found.events.push(event);
-      else {
-        const reason = `only a newer version knows the event at position ${position}, ${event.newerType}`;
-        found.newer.push({ stream, position, newerType: event.newerType, reason });
+      const event = parseEventOrNewer(envelopeIn(row));
+      if ('newerType' in event) {
+        const { newerType } = event;
+        const at = place.parse(row);
+        const reason = `only a newer version knows the event at position ${at.position}, ${newerType}`;
+        found.newer.push({ ...at, newerType, reason });
+        found.end = at.position;
+      } else {
+        found.events.push(event);
+        found.end = event.position;
       }
     } catch (error) {
       if (!(error instanceof z.ZodError)) throw error;
+      const at = place.parse(row);
       found.unreadable.push({
-        stream,
-        position,
-        reason: `the event at position ${position} has no known form: ${wrong(error)}`,
+        ...at,
+        reason: `the event at position ${at.position} has no known form: ${wrong(error)}`,
       });
+      found.end = at.position;
     }
   }
   return found;

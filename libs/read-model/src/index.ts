@@ -15,4 +15,4 @@ export * from './unfinished.js';
 export { bringUpToDate } from './up-to-date.js';
 export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { sampleOfViews } from './view-sample.js';
-export { Views } from './views.js';
+export { type RebuildProgress, Views } from './views.js';

@@ -1,4 +1,4 @@
-/** The row of `view_head` that tells how far the views of an account are. Whoever folds them holds its lock. */
+/** The rows of `view_head`, which tell how far the views of each account are. Whoever folds an account holds the lock of its row. */
 import type { ReadEvents } from '@strongroom/ledger';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -11,40 +11,58 @@ export interface Head {
   wholeUntil: number;
 }
 
-const rows = z
-  .array(z.object({ position: z.coerce.number(), passed_over: z.array(z.string()), whole_until: z.coerce.number() }))
-  .length(1);
+type Database = Pick<EntityManager, 'query'>;
+
+const rows = z.array(
+  z.object({
+    accountId: z.string(),
+    position: z.coerce.number(),
+    passedOver: z.array(z.string()),
+    wholeUntil: z.coerce.number(),
+  }),
+);
 
 /** The head of an account of which nothing is folded, and no row is left. */
 export const firstHead: Head = { position: 0, passedOver: [], wholeUntil: 0 };
 
-/** Takes the lock until the end of the transaction. */
-export async function lockHead(manager: EntityManager, accountId: string): Promise<Head> {
-  await manager.query('insert into view_head (account_id) values ($1) on conflict do nothing', [accountId]);
-  const found: unknown = await manager.query(
-    'select position, passed_over, whole_until from view_head where account_id = $1 for update',
-    [accountId],
+/** Makes the heads that are not there yet. It holds no lock for longer than the statement. */
+export async function makeHeads(database: Database, accountIds: readonly string[]): Promise<void> {
+  await database.query(
+    'insert into view_head (account_id) select asked.id from unnest($1::text[]) as asked(id) order by 1 on conflict do nothing',
+    [accountIds],
   );
-  const [row] = rows.parse(found);
-  const head = row
-    ? { position: row.position, passedOver: row.passed_over, wholeUntil: row.whole_until }
-    : { ...firstHead };
+}
+
+/**
+ * Takes the locks until the end of the transaction. Everybody takes them in the same order, so that nobody waits in a circle. The
+ * commit is not waited for until it is on the disk: a crash that loses it loses the rows and the head together, and both are folded again.
+ * @returns the heads that are there
+ */
+export async function lockHeads(manager: EntityManager, accountIds: readonly string[]): Promise<Map<string, Head>> {
+  const found: unknown = await manager.query(
+    `select account_id as "accountId", position, passed_over as "passedOver", whole_until as "wholeUntil",
+       set_config('synchronous_commit', 'off', true) as flush
+     from view_head where account_id = any($1) order by account_id for update`,
+    [accountIds],
+  );
+  return new Map(rows.parse(found).map(({ accountId, ...head }) => [accountId, believed(head)]));
+}
+
+function believed(head: Head): Head {
   if (head.position >= head.wholeUntil || isToBegin(head)) return head;
   // Somebody has set the position back, to have what comes then folded anew.
   return { ...head, wholeUntil: head.position };
 }
 
-export async function keepHead(
-  manager: EntityManager,
-  accountId: string,
-  { position, passedOver, wholeUntil }: Head,
-): Promise<void> {
-  await manager.query('update view_head set position = $2, passed_over = $3, whole_until = $4 where account_id = $1', [
-    accountId,
-    position,
-    passedOver,
-    wholeUntil,
-  ]);
+export async function keepHeads(manager: EntityManager, heads: ReadonlyMap<string, Head>): Promise<void> {
+  if (heads.size === 0) return;
+  const kept = [...heads].map(([accountId, head]) => ({ accountId, ...head }));
+  await manager.query(
+    `update view_head h set position = kept.position, passed_over = kept."passedOver", whole_until = kept."wholeUntil"
+     from json_to_recordset($1) as kept("accountId" text, position bigint, "passedOver" text[], "wholeUntil" bigint)
+     where h.account_id = kept."accountId"`,
+    [JSON.stringify(kept)],
+  );
 }
 
 /** Whether the account is to be folded anew: somebody has set its position back to 0. That stays until all of its rows are gone. */
@@ -57,8 +75,23 @@ export function headToBegin({ wholeUntil }: Head): Head {
   return { position: 0, passedOver: [], wholeUntil: Math.max(1, wholeUntil) };
 }
 
+/** The head after the next events of the account. */
+export function headAfter(head: Head, { newer, end }: ReadEvents): Head {
+  const position = end ?? head.position;
+  const passedOver = [...new Set([...head.passedOver, ...newer.map(({ newerType }) => newerType)])];
+  return { position, passedOver, wholeUntil: wholeAfter(head, newer, position) };
+}
+
+export function isSameHead(one: Head, other: Head): boolean {
+  return (
+    one.position === other.position &&
+    one.wholeUntil === other.wholeUntil &&
+    one.passedOver.length === other.passedOver.length
+  );
+}
+
 /** What was passed over first ends what is whole, until a version that knows it has folded it. */
-export function wholeAfter({ passedOver, wholeUntil }: Head, { newer: [first] }: ReadEvents, position: number): number {
+function wholeAfter({ passedOver, wholeUntil }: Head, [first]: ReadEvents['newer'], position: number): number {
   if (passedOver.length > 0) return wholeUntil;
   return first ? first.position - 1 : position;
 }

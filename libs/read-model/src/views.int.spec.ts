@@ -377,7 +377,9 @@ it('views are folded for whoever asks, though the process was silent for too lon
   /** Its session ends as the database ends that of a silent process: between two statements. */
   class Silent extends Ledger {
     times = 0;
-    override async tailOfAccount(...asked: Parameters<Ledger['tailOfAccount']>): ReturnType<Ledger['tailOfAccount']> {
+    override async nextOfAccounts(
+      ...asked: Parameters<Ledger['nextOfAccounts']>
+    ): ReturnType<Ledger['nextOfAccounts']> {
       const [manager] = asked;
       this.times += 1;
       if (this.times === 1) {
@@ -385,7 +387,7 @@ it('views are folded for whoever asks, though the process was silent for too lon
         await dataSource.query('select pg_terminate_backend($1)', [pid]);
         await eventually(() => expect(manager.queryRunner?.isReleased).toBe(true), { withinMs: 10_000 });
       }
-      return super.tailOfAccount(...asked);
+      return super.nextOfAccounts(...asked);
     }
   }
   const silent = new Silent(dataSource);

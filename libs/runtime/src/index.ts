@@ -33,7 +33,7 @@ export * from './runtime-module.js';
 export * from './server-logins.js';
 export * from './service.js';
 export * from './set-aside.js';
-export * from './shared-runs.js';
+export * from './shared-batches.js';
 export * from './told-fault.js';
 export * from './wait-for.js';
 export * from './work-loop.js';

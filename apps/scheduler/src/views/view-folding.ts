@@ -4,8 +4,8 @@
  */
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
-import { eventTypes, type RecordedEvent } from '@strongroom/contracts';
-import { together } from '@strongroom/feed';
+import type { RecordedEvent } from '@strongroom/contracts';
+import { anyType, together } from '@strongroom/feed';
 import { Views } from '@strongroom/read-model';
 import { endsWithin, type Logger, loggerToken } from '@strongroom/runtime';
 
@@ -20,10 +20,10 @@ export class ViewFolding {
   ) {}
 
   /**
-   * The views are folded in transactions of their own. Otherwise two batches that fold the same accounts in different
-   * orders would deadlock.
+   * The views are folded in transactions of their own, which batches of several partitions share. In the transaction of the messages,
+   * two batches that fold the same accounts in different orders would deadlock.
    */
-  @EventPattern<string[]>(eventTypes.map(together))
+  @EventPattern<string>(together(anyType))
   async fold(@Payload() events: RecordedEvent[]): Promise<void> {
     const accountIds = [...new Set(events.map(({ accountId }) => accountId))];
     const folding = this.views.catchUpEach(accountIds, this.log);

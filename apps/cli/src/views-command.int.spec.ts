@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createDataSource, migrate } from '@strongroom/database';
+import type { DataSource } from 'typeorm';
+import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { runStrongroom } from '../fixtures/run-strongroom.js';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({ url: database.url, applicationName: 'views-command-spec' }).initialize();
+  await migrate(dataSource);
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+it('strongroom views rebuild puts wrong rows right, and says how many accounts it has gone over', async () => {
+  const ids = Array.from({ length: 3 }, () => randomUUID());
+  await dataSource.query(
+    `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+     select gen_random_uuid(), 'schedule-' || id, 1, 'schedule', 'ScheduleCreated', 'account-' || id, id::uuid, now(),
+       jsonb_build_object('scheduleId', id, 'instanceId', id, 'dayOfWeek', 0, 'hour', 14, 'minute', 30, 'fullBackupRetention', 2,
+         'copyTo', '[]'::jsonb, 'paused', false),
+       '{"requestId": "spec", "correlationId": "spec", "causationId": null, "actor": "spec"}'
+     from unnest($1::text[]) as made(id)`,
+    [ids],
+  );
+  const rebuild = () => runStrongroom(['views', 'rebuild'], { STRONGROOM_DATABASE_URL: database.url });
+  const hours = async () => {
+    const rows: { hour: number }[] = await dataSource.query('select hour from schedule_view');
+    return rows.map(({ hour }) => hour);
+  };
+  expect(await rebuild()).toMatchObject({ code: 0, output: expect.stringContaining('The views of 3 accounts') });
+  expect(await hours()).toEqual([14, 14, 14]);
+  await dataSource.query('update schedule_view set hour = 1');
+  expect((await rebuild()).code).toBe(0);
+  expect(await hours()).toEqual([14, 14, 14]);
+});

@@ -1,0 +1,107 @@
+/**
+ * Reads and writes many rows of a view at once. The rows go to the database as one array a column, which it takes apart with the least
+ * work, and each view has one statement for any number of them.
+ */
+import type { Aggregate } from '@strongroom/contracts';
+import type { EntityManager, EntitySchema } from 'typeorm';
+import { z } from 'zod';
+import type { ViewRow } from './view.js';
+
+interface Column {
+  /** As it is called in the row. */
+  property: string;
+  /** As it is called in the table. */
+  name: string;
+  type: string;
+}
+
+/** JavaScript has one kind of number. Byte counts and positions stay far below 2^53. */
+const asNumber = '::float8';
+
+/** How many rows one statement looks at to find those without a stream. */
+const mostSwept = 5_000;
+
+const sweeps = z.array(z.object({ looked: z.int(), last: z.string().nullable() })).length(1);
+const readRows = z.array(z.looseObject({ id: z.string(), accountId: z.string(), version: z.int() }));
+
+export class ViewRows {
+  private readonly toRead: string;
+  private readonly toPut: string;
+  private readonly toRemove: string;
+  private readonly columns: readonly Column[];
+
+  private readonly toSweep: string;
+
+  /** @param aggregate of the streams that the rows are folded from */
+  constructor(aggregate: Aggregate, { options: { name, tableName, columns } }: EntitySchema) {
+    const all = Object.entries(columns).map(
+      ([property, column]): Column => ({
+        property,
+        name: `"${column?.name ?? property}"`,
+        type: `${String(column?.type)}${column?.array ? '[]' : ''}`,
+      }),
+    );
+    const table = tableName ?? name;
+    const given = all.map(({ type }, at) => `$${at + 1}::${isArray(type) ? 'text' : type}[]`);
+    const taken = all.map(({ name: column, type }) => `given.${column}${isArray(type) ? `::${type}` : ''}`);
+    const set = all.filter(({ property }) => property !== 'id').map((each) => `${each.name} = excluded.${each.name}`);
+    this.toRead = `select ${all.map(readAs).join(', ')} from ${table} where id = any($1::uuid[])`;
+    this.columns = all;
+    this.toPut = `insert into ${table} (${all.map((each) => each.name).join(', ')}) select ${taken.join(', ')}
+      from unnest(${given.join(', ')}) as given(${all.map((each) => each.name).join(', ')})
+      on conflict (id) do update set ${set.join(', ')}`;
+    this.toSweep = `with step as (select id from ${table} where $1::uuid is null or id > $1 order by id limit $2), gone as (
+        delete from ${table} t using step where t.id = step.id and ledger_position_of('${aggregate}-' || step.id, 1) is null returning t.id)
+      select (select count(*) from step)::int as looked, (select id from step order by id desc limit 1) as last`;
+    this.toRemove = `delete from ${table} where id = any($1::uuid[])`;
+  }
+
+  /** The rows that are there, by id. */
+  async read(manager: EntityManager, ids: readonly string[]): Promise<Map<string, ViewRow>> {
+    if (ids.length === 0) return new Map();
+    const found: unknown = await manager.query(this.toRead, [ids]);
+    return new Map(readRows.parse(found).map((row) => [row.id, row]));
+  }
+
+  async put(manager: EntityManager, rows: readonly ViewRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    await manager.query(
+      this.toPut,
+      this.columns.map(({ property, type }) => rows.map((row) => encoded(type, Reflect.get(row, property)))),
+    );
+  }
+
+  /**
+   * Removes those of the next rows that have no stream, in order of id. Nobody else writes such a row, so no lock is needed.
+   * @returns the row after which there are more; undefined when there are none
+   */
+  async sweep(manager: EntityManager, after: string | undefined): Promise<string | undefined> {
+    const found: unknown = await manager.query(this.toSweep, [after ?? null, mostSwept]);
+    const [step] = sweeps.parse(found);
+    return step?.looked === mostSwept ? (step.last ?? undefined) : undefined;
+  }
+
+  async remove(manager: EntityManager, ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await manager.query(this.toRemove, [ids]);
+  }
+}
+
+/** As the database reads it. An array within an array would be taken apart with it, so it is text. */
+function encoded(type: string, value: unknown): unknown {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Date) return value.toISOString();
+  if (type === 'jsonb') return JSON.stringify(value);
+  return isArray(type) && Array.isArray(value) ? `{${value.map(quoted).join(',')}}` : value;
+}
+
+function isArray(type: string): boolean {
+  return type.endsWith('[]');
+}
+
+function quoted(text: unknown): string {
+  return `"${String(text).replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+function readAs({ property, name, type }: Column): string {
+  return `${name}${type === 'bigint' ? asNumber : ''} as "${property}"`;
+}
