@@ -35,3 +35,4 @@ export {
   UnreadableStreamFault,
   type UnreadEvent,
 } from './read-events.js';
+export { SharedStatements } from './shared-statements.js';

@@ -12,7 +12,7 @@
  * An event that no version can read, or a stream that can't be folded, is set aside. All other streams go on.
  */
 import { isKnownType, messageOf, type RecordedEvent } from '@strongroom/contracts';
-import { isOutage, isOutageForAll, type Ledger, type ReadEvents } from '@strongroom/ledger';
+import { isOutage, isOutageForAll, type Ledger, type ReadEvents, SharedStatements } from '@strongroom/ledger';
 import { inTransaction, type Logger, SetAside, SharedRuns, type ThingSetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -41,13 +41,18 @@ interface Step {
   anew?: Anew;
 }
 
-const states = z.array(z.object({ behind: z.boolean(), passed_over: z.array(z.string()) })).length(1);
+/** How many accounts are looked at by one statement. */
+const mostLooks = 100;
+
+const states = z.array(z.object({ accountId: z.string(), behind: z.boolean(), passed_over: z.array(z.string()) }));
 const behindRows = z.array(z.object({ accountId: z.string() }));
 
 export class Views {
   /** A process takes the lock of an account's head once at a time, so that it keeps others out only once when it freezes. */
   private readonly folding = new SharedRuns<boolean>(longestStepMs);
   private readonly anew = new Map<string, Anew>();
+  /** Whether something is to be folded for an account. Readers who ask at once share a statement. */
+  private readonly looks = new SharedStatements<string, boolean>(mostLooks, (accountIds) => this.areToFold(accountIds));
 
   constructor(
     private readonly dataSource: DataSource,
@@ -57,13 +62,7 @@ export class Views {
 
   /** Returns when the account's views reflect every event appended before the call. */
   async catchUp(accountId: string): Promise<void> {
-    const rows: unknown = await this.dataSource.query(
-      `select ledger_newest_of($1) > coalesce((select position from view_head where account_id = $1), 0) as behind,
-         coalesce((select passed_over from view_head where account_id = $1), '{}') as passed_over`,
-      [accountId],
-    );
-    const [state] = states.parse(rows);
-    if (!state?.behind && !state?.passed_over.some(isKnownType)) return;
+    if (!(await this.looks.do(accountId))) return;
     while (await this.folding.share(accountId, () => this.step(accountId)));
   }
 
@@ -84,6 +83,21 @@ export class Views {
         await this.setAside.put('account', [{ id: accountId, accountId, reason: reasonOf(error) }]);
       }
     }
+  }
+
+  private async areToFold(accountIds: readonly string[]): Promise<boolean[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select asked.id as "accountId", ledger_newest_of(asked.id) > coalesce(h.position, 0) as behind,
+         coalesce(h.passed_over, '{}') as passed_over
+       from unnest($1::text[]) as asked(id) left join view_head h on h.account_id = asked.id`,
+      [[...new Set(accountIds)]],
+    );
+    const toFold = new Map(
+      states
+        .parse(rows)
+        .map((state) => [state.accountId, state.behind || state.passed_over.some(isKnownType)] as const),
+    );
+    return accountIds.map((accountId) => toFold.get(accountId) ?? true);
   }
 
   /** Those of the accounts whose views do not reflect every event yet. */

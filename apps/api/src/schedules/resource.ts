@@ -2,6 +2,7 @@
 import { Inject } from '@nestjs/common';
 import { type RecordedEvent, type ScheduleResource, streamOf } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
+import { SharedStatements } from '@strongroom/ledger';
 import {
   type Page,
   type PageRequest,
@@ -17,7 +18,14 @@ import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utcWithoutZone } from '../edge/times.js';
 
+/** How many schedules are shown with one look at what their runs show. */
+const mostShown = 100;
+
 export class ScheduleResources {
+  private readonly shows = new SharedStatements<ScheduleRow, ScheduleResource>(mostShown, async (rows) =>
+    rows.map(await this.showing(rows)),
+  );
+
   constructor(
     @Inject(Views) private readonly views: Views,
     @Inject(Schedules) private readonly schedules: Schedules,
@@ -41,8 +49,7 @@ export class ScheduleResources {
   }
 
   async of(row: ScheduleRow): Promise<{ schedule: ScheduleResource }> {
-    const shown = await this.showing([row]);
-    return { schedule: shown(row) };
+    return { schedule: await this.shows.do(row) };
   }
 
   /** @returns undefined when the marker is the id of no schedule */
@@ -75,8 +82,10 @@ export class ScheduleResources {
 
   /** Reads what is shown with the rows, for all of them at once, and returns a function that shows one of them. */
   private async showing(rows: readonly ScheduleRow[]): Promise<(row: ScheduleRow) => ScheduleResource> {
-    const activity = await this.schedules.activity(rows.map(({ id }) => id));
-    const aside = await this.setAside.among(rows.flatMap(reliesOn));
+    const [activity, aside] = await Promise.all([
+      this.schedules.activity(rows.map(({ id }) => id)),
+      this.setAside.among(rows.flatMap(reliesOn)),
+    ]);
     const reasons = new Map(aside.map((each) => [`${each.kind} ${each.id}`, toldWhy(each)]));
     const now = this.clock.now();
     return (row) => {
