@@ -1,48 +1,59 @@
 /**
  * Measures the requests of the API beside their limits, in the stack that `npm start` runs, with the data on the disk and fsync on.
  *
- *     npm run build && node bench/requests.mjs [ROUNDS]
+ *     npm run build && node bench/requests.mjs [ROUNDS] [REQUESTS]
  *
- * Beside `POST /schedules`, in turns: pgbench with one durable statement that does the same work, an idempotency key and an event, on the
- * same PostgreSQL; and the same server's POST that is refused by its form, which costs all of HTTP and nothing of the database. The ratio
- * of one round counts, and of the rounds the median. After the rounds the ledger must have one schedule for each 202, and no other.
+ * In turns with `POST /schedules`: pgbench with one durable statement that does the same work, an idempotency key and an event, on the same
+ * PostgreSQL; and the same server's POST that is refused by its form, which costs all of HTTP and nothing of the database. Then the other
+ * requests, and a thousand clients of one account beside a client each of a thousand accounts. The ratio of one round counts, and of the
+ * rounds the median.
  */
-import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { createHash } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { pathOf, postSchedules } from '../dist/libs/contracts/src/index.js';
+import {
+  deleteSchedulesId,
+  getSchedulesId,
+  pathOf,
+  postInstances,
+  postSchedules,
+} from '../dist/libs/contracts/src/index.js';
 import { createDataSource } from '../dist/libs/database/src/index.js';
 import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { RandomIds } from '../dist/libs/runtime/src/index.js';
 import { load, median, quantile, request } from './load.mjs';
+import { preparePgbench } from './pgbench.mjs';
 import { quiet } from './quiet.mjs';
-import { apps, postgresTool, root, Workplace } from './stack.mjs';
+import { ratio, report } from './report.mjs';
+import { apps, Workplace } from './stack.mjs';
 
-const run = promisify(execFile);
 const rounds = Number(process.argv[2] ?? 5);
-const secondsOfPgbench = 3;
-const inOneRound = { 64: Number(process.env.BENCH_REQUESTS ?? 4_000), 1: 300 };
+const many = Number(process.argv[3] ?? 4_000);
+const few = Math.ceil(many / 2);
+const alone = Math.ceil(many / 12);
+const accounts = 1_000;
 const warmUp = 500;
 const perBatch = 500;
 const endpoint = { host: 'db.example', port: 5432, user: 'backup', database: 'postgres', tls: 'require' };
 const timing = { action: 'backup', day_of_week: 2, hour: 3, minute: 30, copy_to: ['IAD', 'ORD'] };
+const connection = { host: '127.0.0.1', port: 5432, user: 'backup', password: 'bench', tls: 'disable' };
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const ids = new RandomIds();
 const place = new Workplace();
+let isQuiet = true;
 
 /** Instances without a server: a schedule asks for nothing else until it is due. */
-async function registerInstances(ledger, accountId, count) {
+async function registerInstances(ledger, accountOf, count) {
   const context = { requestId: 'bench', correlationId: 'bench', causationId: null, actor: 'bench' };
   const made = Array.from({ length: count }, () => ids.next());
   for (let from = 0; from < count; from += perBatch) {
-    const requests = made.slice(from, from + perBatch).map((instanceId) => ({
+    const requests = made.slice(from, from + perBatch).map((instanceId, index) => ({
       stream: `instance-${instanceId}`,
       expectedVersion: 0,
-      accountId,
+      accountId: accountOf(from + index),
       instanceId,
       context,
       events: [
@@ -59,40 +70,6 @@ async function registerInstances(ledger, accountId, count) {
     if (!outcomes.every(({ outcome }) => outcome === 'appended')) throw new Error('an instance was not registered');
   }
   return made;
-}
-
-/** One statement with a key and an event, each as the ledger has them, in a schema of its own. */
-async function preparePgbench(stack) {
-  // libpq reads a plus sign as it is.
-  const url = `${stack.postgres}?options=-c%20search_path%3Dbench_peer`;
-  await onClient(stack, (client) =>
-    client.query(`
-      create schema bench_peer;
-      create table bench_peer.kept
-        (account text, key text, digest bytea, resource uuid, begun timestamptz default now(), primary key (account, key));
-      create table bench_peer.event (position bigint generated always as identity primary key, id uuid, stream text, version int,
-        type text, account text, at timestamptz default now(), data jsonb, context jsonb, unique (stream, version));
-      create index on bench_peer.event (account, position);
-    `),
-  );
-  const script = join(place.folder, 'append.sql');
-  writeFileSync(
-    script,
-    `with made as (select gen_random_uuid() as id), kept as (
-       insert into kept (account, key, digest, resource) select 'acme', id::text, sha256(id::text::bytea), id from made)
-     insert into event (id, stream, version, type, account, data, context)
-     select id, 'schedule-' || id, 1, 'ScheduleCreated', 'acme', jsonb_build_object('scheduleId', id, 'instanceId', id,
-       'definition', '${JSON.stringify({ dayOfWeek: 2, hour: 3, minute: 30, fullBackupRetention: 2, copyTo: ['IAD', 'ORD'] })}'::jsonb),
-       '{"requestId": "00000000-0000-0000-0000-000000000000", "actor": "bench", "causationId": null}'
-     from made;\n`,
-  );
-  return async (clients) => {
-    const program = postgresTool('pgbench') ?? 'pgbench';
-    const given = ['-n', '-M', 'prepared', '-f', script, '-c', clients, '-j', 1, '-T', secondsOfPgbench, url];
-    const { stdout } = await run(program, given.map(String));
-    const perSecond = Number(/tps = ([\d.]+)/.exec(stdout)?.[1]);
-    return { perSecond, latencyMs: Number(/latency average = ([\d.]+)/.exec(stdout)?.[1]) };
-  };
 }
 
 async function onClient(stack, work) {
@@ -114,123 +91,314 @@ async function transactionsOf(stack) {
   return Number(rows[0].transactions);
 }
 
+/** A token of its own for each of many accounts. The gateway reads the file again within a second. */
+async function tokensOfAccounts() {
+  const file = join(place.folder, 'stack', 'tokens.json');
+  const made = Array.from({ length: accounts }, (_, number) => ({ accountId: `bench-${number}`, token: ids.next() }));
+  const entries = made.map(({ accountId, token }) => ({
+    name: accountId,
+    sha256: createHash('sha256').update(token).digest('hex'),
+    accountId,
+    roles: ['admin'],
+  }));
+  writeFileSync(`${file}.new`, JSON.stringify([...JSON.parse(readFileSync(file, 'utf8')), ...entries]), {
+    mode: 0o600,
+  });
+  renameSync(`${file}.new`, file);
+  await delay(2_000);
+  return made;
+}
+
 const residentMiB = (pid) =>
   Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
+
+/** Sends requests, all of which must be answered alike. */
+async function all(stack, status, { connections, count, requestOf }) {
+  const answers = await load({ url: stack.api, connections, count, keep: () => true, requestOf });
+  if (answers.statuses[status] !== count) {
+    throw new Error(`not all were answered ${status}: ${JSON.stringify(answers.statuses)}, ${answers.bodies[0]}`);
+  }
+  return answers;
+}
+
+/** The requests that are measured, with what they have made so far. */
+class Requests {
+  made = [];
+  deleted = [];
+  refused = 0;
+  registered = 0;
+  #posted = [];
+  #used = 0;
+
+  constructor(stack, instances) {
+    this.stack = stack;
+    this.instances = instances;
+    this.path = pathOf(postSchedules, { accountId: stack.accountId });
+    this.token = stack.tokens.admin;
+  }
+
+  async post(connections, count) {
+    const first = this.#used;
+    this.#used += count;
+    const sent = Array.from({ length: count }, (_, number) => ({
+      key: ids.next(),
+      body: { schedule: { ...timing, instance_id: this.instances[first + number] } },
+    }));
+    this.#posted = sent;
+    const requestOf = (number) => request('POST', this.path, { token: this.token, ...sent[number] });
+    const answers = await all(this.stack, 202, { connections, count, requestOf });
+    this.made.push(...answers.bodies.map((body) => JSON.parse(body).schedule.id));
+    return answers;
+  }
+
+  /** The last requests again, with the same keys. @returns the ids of the schedules that they tell of */
+  async postAgain(count) {
+    const sent = this.#posted.slice(0, count);
+    const requestOf = (number) => request('POST', this.path, { token: this.token, ...sent[number] });
+    const { bodies } = await all(this.stack, 202, { connections: 16, count: sent.length, requestOf });
+    return bodies.map((body) => JSON.parse(body).schedule.id);
+  }
+
+  noOp(connections, count) {
+    const body = { schedule: { ...timing, hour: 99, instance_id: this.instances[0] } };
+    const requestOf = () => request('POST', this.path, { token: this.token, body });
+    return all(this.stack, 400, { connections, count, requestOf });
+  }
+
+  /** Nobody has such an instance: the refusal is decided by the ledger, and kept with its key. */
+  async refuse(connections, count) {
+    this.refused += count;
+    const requestOf = () => {
+      const body = { schedule: { ...timing, instance_id: ids.next() } };
+      return request('POST', this.path, { token: this.token, key: ids.next(), body });
+    };
+    return all(this.stack, 404, { connections, count, requestOf });
+  }
+
+  show(connections, count) {
+    const { accountId } = this.stack;
+    const requestOf = (number) =>
+      request('GET', pathOf(getSchedulesId, { accountId, id: this.made[number] }), { token: this.token });
+    return all(this.stack, 200, { connections, count, requestOf });
+  }
+
+  async remove(connections, count) {
+    const { accountId } = this.stack;
+    const gone = this.made.slice(this.deleted.length, this.deleted.length + count);
+    this.deleted.push(...gone);
+    const requestOf = (number) =>
+      request('DELETE', pathOf(deleteSchedulesId, { accountId, id: gone[number] }), {
+        token: this.token,
+        key: ids.next(),
+      });
+    return all(this.stack, 202, { connections, count, requestOf });
+  }
+
+  async register(connections, count) {
+    this.registered += count;
+    const body = {
+      instance: { name: 'bench-registered', datastore: { type: 'postgresql', version: '18' }, connection },
+    };
+    const path = pathOf(postInstances, { accountId: this.stack.accountId });
+    const requestOf = () => request('POST', path, { token: this.token, key: ids.next(), body });
+    return all(this.stack, 200, { connections, count, requestOf });
+  }
+}
+
+/** As many clients as accounts: all of one account, and one of each. */
+async function accountsApart(stack, ledger) {
+  const owners = await tokensOfAccounts();
+  const instances = await registerInstances(
+    ledger,
+    (number) => owners[(number >> 1) % accounts].accountId,
+    2 * accounts,
+  );
+  const ofOne = await registerInstances(ledger, () => stack.accountId, 2 * accounts);
+  const post = (instanceOf, ownerOf) => {
+    const requestOf = (number) => {
+      const { accountId, token } = ownerOf(number);
+      const body = { schedule: { ...timing, instance_id: instanceOf(number) } };
+      return request('POST', pathOf(postSchedules, { accountId }), { token, key: ids.next(), body });
+    };
+    return all(stack, 202, { connections: accounts, count: accounts, requestOf });
+  };
+  const own = { accountId: stack.accountId, token: stack.tokens.admin };
+  const found = [];
+  for (let round = 0; round < 2; round += 1) {
+    isQuiet = (await quiet()) && isQuiet;
+    const apart = await post(
+      (number) => instances[2 * number + round],
+      (number) => owners[number],
+    );
+    isQuiet = (await quiet()) && isQuiet;
+    const together = await post(
+      (number) => ofOne[round * accounts + number],
+      () => own,
+    );
+    found.push({ apart: apart.perSecond, together: together.perSecond, ratio: together.perSecond / apart.perSecond });
+  }
+  return found;
+}
+
+async function measured(stack, run) {
+  isQuiet = (await quiet()) && isQuiet;
+  const before = await transactionsOf(stack);
+  const answers = await run();
+  return {
+    perSecond: answers.perSecond,
+    p50: quantile(answers.took, 0.5),
+    p99: quantile(answers.took, 0.99),
+    transactionsEach: ((await transactionsOf(stack)) - before) / answers.took.length,
+  };
+}
+
+async function invariants(stack, requests, again) {
+  const { rows } = await onClient(stack, (client) =>
+    client.query(
+      `select
+         count(*) filter (where type = 'ScheduleCreated')::int as created,
+         count(*) filter (where type = 'ScheduleCreated' and substr(stream, 10) = any($1))::int as accepted,
+         count(*) filter (where type = 'ScheduleDeleted')::int as deleted,
+         count(*) filter (where type = 'ScheduleDeleted' and substr(stream, 10) = any($2))::int as removed,
+         count(*) filter (where type = 'InstanceRegistered' and data->>'name' = 'bench-registered')::int as registered,
+         (select used from ledger_quota where kind = 'schedules-of-account' and key = $3) as used,
+         (select count(*) from idempotent_request where status = 404)::int as refused
+       from ledger_event where account_id = $3`,
+      [requests.made, requests.deleted, stack.accountId],
+    ),
+  );
+  const [found] = rows;
+  const { made, deleted, registered, refused } = requests;
+  return [
+    {
+      what: `each of ${made.length} accepted schedules is recorded once, and no other`,
+      held: found.created === made.length && found.accepted === made.length && new Set(made).size === made.length,
+    },
+    {
+      what: `each of ${deleted.length} deletions is recorded once, and no other`,
+      held: found.deleted === deleted.length && found.removed === deleted.length,
+    },
+    { what: `each of ${registered} registrations is recorded once`, held: found.registered === registered },
+    { what: 'the quota has counted exactly what is there', held: found.used === made.length - deleted.length },
+    { what: `each of ${refused} refusals is kept with its key`, held: found.refused === refused },
+    {
+      what: `${again.length} requests that came again with their keys told of what they had made`,
+      held: again.every((id) => made.includes(id)) && new Set(again).size === again.length,
+    },
+  ];
+}
 
 async function main() {
   const stack = await place.startStack({
     args: ['--broker', process.env.BENCH_BROKER ?? 'embedded'],
-    env: { STRONGROOM_RATE_LIMITS: 'off', STRONGROOM_QUOTAS: 'instances=0', STRONGROOM_MAX_SCHEDULES: '1000000' },
+    env: {
+      STRONGROOM_RATE_LIMITS: 'off',
+      STRONGROOM_QUOTAS: 'instances=0',
+      STRONGROOM_MAX_SCHEDULES: '1000000',
+      STRONGROOM_MAX_CONNECTIONS_PER_ADDRESS: '0',
+    },
   });
   const dataSource = await createDataSource({ url: stack.postgres, applicationName: 'bench' }).initialize();
   place.undo.push(() => dataSource.destroy());
-  const pgbench = await preparePgbench(stack);
-  const total = warmUp + rounds * (inOneRound[64] + inOneRound[1]);
+  const pgbench = await preparePgbench(stack, place.folder);
+  const total = warmUp + rounds * (many + alone);
   say(`Registering ${total} instances …`);
-  const instances = await registerInstances(new Ledger(dataSource), stack.accountId, total);
-  const path = pathOf(postSchedules, { accountId: stack.accountId });
-  const token = stack.tokens.admin;
-  let used = 0;
-  const accepted = [];
-  const post = async (connections, count) => {
-    const first = used;
-    used += count;
-    const answers = await load({
-      url: stack.api,
-      connections,
-      count,
-      keep: (status) => status === 202,
-      requestOf: (number) =>
-        request('POST', path, {
-          token,
-          key: ids.next(),
-          body: { schedule: { ...timing, instance_id: instances[first + number] } },
-        }),
-    });
-    accepted.push(...answers.bodies);
-    if (answers.statuses[202] !== count) throw new Error(`not all were accepted: ${JSON.stringify(answers.statuses)}`);
-    return answers;
-  };
-  const noOp = (connections, count) =>
-    load({
-      url: stack.api,
-      connections,
-      count,
-      requestOf: () =>
-        request('POST', path, { token, body: { schedule: { ...timing, hour: 99, instance_id: instances[0] } } }),
-    });
-  await post(64, warmUp);
-  await noOp(64, warmUp);
-  const results = [];
+  const ledger = new Ledger(dataSource);
+  const requests = new Requests(stack, await registerInstances(ledger, () => stack.accountId, total));
+  await requests.post(64, warmUp);
+  await requests.noOp(64, warmUp);
+  const raw = [];
   for (let round = 0; round < rounds; round += 1) {
-    for (const connections of [64, 1]) {
-      const count = inOneRound[connections];
-      const isQuiet = await quiet();
-      const before = await transactionsOf(stack);
-      const ours = await post(connections, count);
-      const transactions = (await transactionsOf(stack)) - before;
-      await quiet();
-      const refused = await noOp(connections, count);
-      await quiet();
-      const peer = await pgbench(connections);
-      results.push({
-        round,
-        connections,
-        isQuiet,
-        perSecond: ours.perSecond,
-        p50: quantile(ours.took, 0.5),
-        p99: quantile(ours.took, 0.99),
-        transactionsEach: transactions / count,
-        ofPgbench: ours.perSecond / peer.perSecond,
-        ofNoOp: ours.perSecond / refused.perSecond,
-        latencyOfPgbench: quantile(ours.took, 0.5) / peer.latencyMs,
-        pgbench: peer.perSecond,
-        noOp: refused.perSecond,
-      });
-      say(
-        JSON.stringify(results.at(-1), (_, value) =>
-          typeof value === 'number' ? Number(value.toPrecision(3)) : value,
-        ),
-      );
-    }
+    const found = {
+      post: await measured(stack, () => requests.post(64, many)),
+      noOp: await measured(stack, () => requests.noOp(64, many)),
+    };
+    isQuiet = (await quiet()) && isQuiet;
+    found.pgbench = await pgbench(64);
+    found.alone = await measured(stack, () => requests.post(1, alone));
+    isQuiet = (await quiet()) && isQuiet;
+    found.pgbenchAlone = await pgbench(1);
+    found.refuse = await measured(stack, () => requests.refuse(64, few));
+    found.show = await measured(stack, () => requests.show(64, few));
+    found.remove = await measured(stack, () => requests.remove(64, few));
+    found.register = await measured(stack, () => requests.register(64, few));
+    raw.push(found);
+    const short = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(3)) : value);
+    say(JSON.stringify(found, short));
   }
-  const made = accepted.map((body) => JSON.parse(body).schedule.id);
-  const { rows } = await onClient(stack, (client) =>
-    client.query(
-      `select count(*)::int as recorded, count(*) filter (where substr(stream, 10) = any($1))::int as accepted
-       from ledger_event where type = 'ScheduleCreated'`,
-      [made],
-    ),
-  );
-  const isWhole =
-    rows[0].recorded === made.length && rows[0].accepted === made.length && new Set(made).size === made.length;
-  say(`${made.length} accepted, ${rows[0].recorded} recorded: ${isWhole ? 'each once' : 'NOT EACH ONCE'}`);
+  const ofAccounts = await accountsApart(stack, ledger);
+  const again = await requests.postAgain(200);
+  const held = await invariants(stack, { ...requests, made: requests.made }, again);
   const memory = Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
-  const summary = [64, 1].map((connections) => {
-    const of = results.filter((each) => each.connections === connections);
-    const middle = (name) => Number(median(of.map((each) => each[name])).toPrecision(3));
-    const names = [
-      'perSecond',
-      'p50',
-      'p99',
-      'transactionsEach',
-      'ofPgbench',
-      'ofNoOp',
-      'latencyOfPgbench',
-      'pgbench',
-      'noOp',
-    ];
-    return { connections, ...Object.fromEntries(names.map((name) => [name, middle(name)])) };
+  reportAll({ raw, ofAccounts, held, memory });
+}
+
+function reportAll({ raw, ofAccounts, held, memory }) {
+  const middle = (of) => median(raw.map(of));
+  const rate = (of) => `${Math.round(middle(of))}/s`;
+  const ms = (of) => `${middle(of).toPrecision(3)} ms`;
+  const ofPgbench = ratio(raw.map(({ post, pgbench }) => post.perSecond / pgbench.perSecond));
+  const ofNoOp = ratio(raw.map(({ post, noOp }) => post.perSecond / noOp.perSecond));
+  const p99 = middle(({ post }) => post.p99);
+  const latency = ratio(raw.map(({ alone: one, pgbenchAlone }) => one.p50 / pgbenchAlone.latencyMs));
+  const apart = ratio(ofAccounts.map((each) => each.ratio));
+  const other = (what, name) => ({
+    what: `${what}, 64 clients: p50 ${ms((each) => each[name].p50)}, ${middle((each) => each[name].transactionsEach).toPrecision(2)} transactions each`,
+    ours: rate((each) => each[name].perSecond),
+    beside: `POST without an effect ${rate(({ noOp }) => noOp.perSecond)}`,
+    ratio: ratio(raw.map((each) => each[name].perSecond / each.noOp.perSecond)),
   });
-  for (const each of summary) say(JSON.stringify(each));
-  say(`resident MiB: ${JSON.stringify(memory)}`);
-  mkdirSync(join(root, 'bench', 'results'), { recursive: true });
-  const machine = { node: process.version, cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30) };
-  writeFileSync(
-    join(root, 'bench', 'results', 'requests.json'),
-    `${JSON.stringify({ ...machine, broker: stack.broker, rounds: results, summary, memory, isWhole }, null, 2)}\n`,
-  );
-  if (!isWhole) process.exitCode = 1;
+  report('requests', {
+    title: 'Requests of the API',
+    rows: [
+      {
+        what: 'POST /schedules with a key, 64 clients',
+        aim: '≥ 1.5',
+        ours: rate(({ post }) => post.perSecond),
+        beside: `pgbench, key and event in one statement ${rate(({ pgbench }) => pgbench.perSecond)}`,
+        ratio: ofPgbench,
+        isReached: ofPgbench.median >= 1.5,
+      },
+      {
+        what: `the same: ${middle(({ post }) => post.transactionsEach).toPrecision(2)} transactions each`,
+        aim: '≥ 0.9',
+        ours: rate(({ post }) => post.perSecond),
+        beside: `POST without an effect ${rate(({ noOp }) => noOp.perSecond)}`,
+        ratio: ofNoOp,
+        isReached: ofNoOp.median >= 0.9,
+      },
+      { what: 'the same, p99', aim: '≤ 50 ms', ours: `${p99.toPrecision(3)} ms`, isReached: p99 <= 50 },
+      {
+        what: 'POST /schedules with a key, one client, p50',
+        aim: '≤ 1.4',
+        ours: ms(({ alone: one }) => one.p50),
+        beside: `pgbench, one client ${ms(({ pgbenchAlone }) => pgbenchAlone.latencyMs)}`,
+        ratio: latency,
+        isReached: latency.median <= 1.4,
+      },
+      {
+        what: `POST /schedules, ${accounts} clients of one account`,
+        aim: '≥ 0.95',
+        ours: `${Math.round(median(ofAccounts.map(({ together }) => together)))}/s`,
+        beside: `of ${accounts} accounts ${Math.round(median(ofAccounts.map((each) => each.apart)))}/s`,
+        ratio: apart,
+        isReached: apart.median >= 0.95,
+      },
+      other('POST /schedules that is refused, with a key', 'refuse'),
+      other('GET /schedules/{id}', 'show'),
+      other('DELETE /schedules/{id} with a key', 'remove'),
+      other('POST /instances with a key', 'register'),
+    ],
+    invariants: [
+      ...held,
+      {
+        what: `no service has more than 256 MiB: ${JSON.stringify(memory)}`,
+        held: Object.values(memory).every((each) => each <= 256),
+      },
+    ],
+    isQuiet,
+    raw: { rounds: raw, ofAccounts },
+  });
 }
 
 try {

@@ -860,6 +860,35 @@ begin
     request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_append_with(requests jsonb, work jsonb, kept jsonb)
+ RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  answers jsonb;
+begin
+  if work = '[]' and kept is null then
+    return query select * from ledger_append(requests);
+    return;
+  end if;
+  answers := (select jsonb_agg(to_jsonb(a)) from ledger_append(requests) a);
+  if work <> '[]' then
+    perform job_add_with_events(coalesce(jsonb_agg(w.job || jsonb_build_object('position', a.first_position + w.place)), '[]'))
+    from jsonb_to_recordset(work) as w(request integer, place integer, job jsonb)
+    join jsonb_to_recordset(answers) as a(request integer, outcome text, first_position bigint) on a.request = w.request
+    where a.outcome = 'appended';
+  end if;
+  if kept is not null then
+    perform request_keep(coalesce(jsonb_agg(k.kept), '[]'))
+    from jsonb_to_recordset(kept) as k(request integer, kept jsonb)
+    join jsonb_to_recordset(answers) as a(request integer, outcome text) on a.request = k.request
+    where a.outcome = 'appended';
+  end if;
+  return query select a.* from jsonb_to_recordset(answers) as a(
+    request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz);
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_give_back_claims(claim_kind text, claim_keys text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -887,6 +916,7 @@ CREATE OR REPLACE FUNCTION ledger_is_claimed(claim_kind text, claim_key text)
  RETURNS boolean
  LANGUAGE plpgsql
  STABLE
+ SET enable_seqscan TO 'off'
 AS $function$
 begin
   return exists (select from ledger_claim c where c.kind = claim_kind and c.key = claim_key);
@@ -946,6 +976,19 @@ begin
   return (select e.position from ledger_event e where e.stream = stream_name and e.version = event_version);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_read(streams text[])
+ RETURNS TABLE("position" bigint, id uuid, stream text, version integer, type text, account_id text, instance_id uuid, at timestamp with time zone, data jsonb, context jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return query
+  select e.position, e.id, e.stream, e.version, e.type, e.account_id, e.instance_id, e.at, e.data, e.context
+  from ledger_event e where e.stream = any(streams) order by e.stream, e.version;
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_refuses(why text, code text)
  RETURNS text
  LANGUAGE plpgsql
@@ -978,15 +1021,58 @@ begin
 end $function$;
 revoke all on function ledger_take_claim(text,text,text) from public;
 
+CREATE OR REPLACE FUNCTION request_find(asked jsonb, clock timestamp with time zone, kept_for interval)
+ RETURNS TABLE(place integer, fingerprint bytea, resource_id uuid, status smallint, body json, had_effect boolean, is_old boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  return query
+  select a.place, r.fingerprint, r.resource_id, r.status, r.body,
+    ledger_is_claimed('idempotency-key', a."accountId" || '/' || a.key), r.begun_at < least(now(), clock) - kept_for
+  from jsonb_to_recordset(asked) as a(place integer, "accountId" text, key text)
+  cross join lateral (
+    select i.* from idempotent_request i where i.account_id = a."accountId" and i.key = a.key limit 1
+  ) r;
+end $function$;
+
 CREATE OR REPLACE FUNCTION request_keep(kept jsonb)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
 AS $function$
+begin
   insert into idempotent_request as r (account_id, key, fingerprint, resource_id)
   select k."accountId", k.key, decode(k.fingerprint, 'hex'), k."resourceId"
   from jsonb_to_recordset(kept) as k("accountId" text, key text, fingerprint text, "resourceId" uuid)
   order by k."accountId", k.key
   on conflict (account_id, key) do update
     set fingerprint = excluded.fingerprint, resource_id = excluded.resource_id, begun_at = excluded.begun_at
-    where r.status is null
-$function$;
+    where r.status is null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION request_refuse(refused jsonb)
+ RETURNS TABLE(place integer)
+ LANGUAGE plpgsql
+AS $function$
+begin
+  return query
+  with asked as (
+    select a.* from jsonb_to_recordset(refused) as a(
+      place integer, "accountId" text, key text, fingerprints jsonb, "resourceId" uuid, status smallint, body text)
+    order by a."accountId", a.key, a.place
+  ), free as materialized (
+    select a.* from asked a where ledger_take_claim('idempotency-key', a."accountId" || '/' || a.key, 'refusal')
+  ), kept as (
+    insert into idempotent_request as r (account_id, key, fingerprint, resource_id, status, body)
+    select f."accountId", f.key, decode(f.fingerprints->>0, 'hex'), f."resourceId", f.status, f.body::json
+    from free f
+    order by f."accountId", f.key
+    on conflict (account_id, key) do update set status = excluded.status, body = excluded.body
+      where r.status is null and exists (
+        select from free f cross join lateral jsonb_array_elements_text(f.fingerprints) as own(fingerprint)
+        where f."accountId" = r.account_id and f.key = r.key and decode(own.fingerprint, 'hex') = r.fingerprint)
+    returning r.account_id, r.key
+  )
+  select f.place from free f join kept k on k.account_id = f."accountId" and k.key = f.key;
+end $function$;

@@ -14,6 +14,8 @@ export interface Link {
   answers: number;
   /** So many bytes of the server's piece come before the last place between two messages; undefined when it has no such place. */
   whole: number | undefined;
+  /** Gives the client a piece that was kept from it before. */
+  give(bytes: Buffer): void;
   /** Ends the client's side at once. The server still gets what was sent, and finds nobody when it answers. */
   leave(): void;
   /** Ends the connection at both sides. With some bytes, the client gets these first. */
@@ -68,6 +70,7 @@ export class WireProxy {
       asked: '',
       answers: 0,
       whole: undefined,
+      give: (bytes) => pass(bytes, near),
       leave: () => {
         near.removeAllListeners('close').destroy();
         far.removeAllListeners('data').resume().end();

@@ -255,7 +255,8 @@ export class Stack {
     const directory = join(this.data, folder);
     await PostgresServer.endLeftover(directory);
     const port = await portOf(name, this.data);
-    const settings = { summarize_wal: 'on' };
+    // The services have up to seventy connections together, and a measurement has a hundred beside them.
+    const settings = { summarize_wal: 'on', max_connections: 200 };
     const logFile = this.logs.file(name);
     const starting = this.supervise<PostgresServer>(this.servers, name, (signal) =>
       PostgresServer.start({ directory, password, port, settings, logFile, ownSession: true, signal }),

@@ -31,13 +31,15 @@ export function parseEvent(input: unknown): RecordedEvent {
  * @throws {z.ZodError} when the envelope or the data is not of a known form
  */
 export function parseEventOrNewer(input: unknown): RecordedEvent | { newerType: string } {
-  const { type, data } = tolerant(newerEnvelope, input);
-  const known = eventType.safeParse(type).data;
-  if (known === undefined) return { newerType: type };
   try {
     return parseEvent(input);
   } catch (error) {
-    const value = error instanceof z.ZodError ? newerValue(known, data) : undefined;
+    if (!(error instanceof z.ZodError)) throw error;
+    // Nearly every event is known, so only one that is not is parsed once more.
+    const { type, data } = tolerant(newerEnvelope, input);
+    const known = eventType.safeParse(type).data;
+    if (known === undefined) return { newerType: type };
+    const value = newerValue(known, data);
     if (value === undefined) throw error;
     return { newerType: `${type} ${value}` };
   }

@@ -43,6 +43,8 @@ import { ExportsOfTheAudit1700000000071 } from './migrations/0071-exports-of-the
 import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-services.js';
 import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-logins.js';
 import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
+import { RequestsTogether1700000000077 } from './migrations/0077-requests-together.js';
+import { PlannedOnce1700000000078 } from './migrations/0078-planned-once.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -89,4 +91,6 @@ export const migrations = [
   AppendsOfServices1700000000072,
   AddressesOfLogins1700000000075,
   SharedQuotas1700000000076,
+  RequestsTogether1700000000077,
+  PlannedOnce1700000000078,
 ] as const;

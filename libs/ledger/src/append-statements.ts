@@ -9,39 +9,35 @@ import { storable } from './storable.js';
 
 interface Statement {
   text: string;
-  values: string[];
+  values: (string | null)[];
 }
-
-/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
-const addWork = `select job_add_with_events(
-    coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as done
-  from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
-  where appended.outcome = 'appended'`;
 
 /** Each request is appended by itself, or refused by itself. */
 export function appendStatement(requests: readonly AppendRequest[]): Statement {
-  const [work, kept] = [workOf(requests), keptOf(requests)];
-  const parts: [name: string, text: string][] = [];
-  if (work.length > 0) parts.push(['added', addWork]);
-  if (kept.length > 0) parts.push(['kept', keep(work.length > 0 ? 3 : 2, "appended.outcome = 'appended'")]);
+  const kept = keptOf(requests);
   return {
-    text: withParts('select * from ledger_append($1)', parts),
+    text: 'select * from ledger_append_with($1, $2, $3)',
     values: [
       storable(JSON.stringify(requests.map(asRequest))),
-      ...[work, kept].flatMap((each) => (each.length > 0 ? [JSON.stringify(each)] : [])),
+      JSON.stringify(workOf(requests)),
+      kept.length > 0 ? JSON.stringify(kept) : null,
     ],
   };
 }
 
+const together = 'select * from ledger_append_together($1, $2, $3)';
+/** Only a service that has rights on the requests of clients may name them. */
+const togetherAndKept = `with appended as materialized (${together}), kept as materialized (
+    select request_keep(coalesce(jsonb_agg(asked.kept), '[]')) as done
+    from appended join jsonb_to_recordset($4) as asked(request integer, kept jsonb) using (request)
+    where not exists (select from appended other where other.outcome <> 'appended')
+  ) select appended.* from appended cross join kept`;
+
 /** All of the requests are appended, or none. */
 export function togetherStatement(requests: readonly AppendRequest[], expects: readonly ExpectedStream[]): Statement {
   const kept = keptOf(requests);
-  const isNone = "not exists (select from appended other where other.outcome <> 'appended')";
   return {
-    text: withParts(
-      'select * from ledger_append_together($1, $2, $3)',
-      kept.length > 0 ? [['kept', keep(4, isNone)]] : [],
-    ),
+    text: kept.length > 0 ? togetherAndKept : together,
     values: [
       storable(JSON.stringify(inTurns(requests.map(asRequest)))),
       JSON.stringify(expects),
@@ -49,19 +45,6 @@ export function togetherStatement(requests: readonly AppendRequest[], expects: r
       ...(kept.length > 0 ? [JSON.stringify(kept)] : []),
     ],
   };
-}
-
-/** Only a service that has rights on requests may name them, so this part is left out where there are none. */
-function keep(parameter: number, where: string): string {
-  return `select request_keep(coalesce(jsonb_agg(asked.kept), '[]')) as done
-  from appended join jsonb_to_recordset($${parameter}) as asked(request integer, kept jsonb) using (request)
-  where ${where}`;
-}
-
-function withParts(append: string, parts: readonly [name: string, text: string][]): string {
-  if (parts.length === 0) return append;
-  const named = [['appended', append] as const, ...parts].map(([name, text]) => `${name} as materialized (${text})`);
-  return `with ${named.join(', ')} select appended.* from appended ${parts.map(([name]) => `cross join ${name}`).join(' ')}`;
 }
 
 /** A request as the functions of the ledger take it. Its number is its place. */

@@ -39,6 +39,10 @@ export interface Target {
   claims?: Claim[] | undefined;
   /** The request of a client that is kept together with the decision. */
   keeps?: KeptRequest | undefined;
+  /** The events of the stream, when the sender has read them: it is read again only when there are more by then. */
+  history?: readonly RecordedEvent[] | undefined;
+  /** It has to come true before anything is appended. When it fails, nothing is. */
+  after?: Promise<unknown> | undefined;
   /** Other streams that the command relies on. When one of them has another version, the command is decided anew. */
   expects?: readonly ExpectedStream[] | undefined;
 }
@@ -56,7 +60,9 @@ export interface ExecuteParts {
 export interface BoundCommand {
   stream: StreamName;
   name: string;
-  isNew: boolean;
+  /** The events of the stream as far as the sender knows; undefined when it has not read them. */
+  history: readonly RecordedEvent[] | undefined;
+  after: Promise<unknown> | undefined;
   expects: readonly ExpectedStream[];
   plan(ids: Ids, history: readonly RecordedEvent[]): AppendRequest | Refusal;
   /** What the domain answers when the ledger says that a claim is taken or a quota is used up. */
@@ -112,12 +118,13 @@ export async function executeTogether(
     commands = typeof given === 'function' ? await given() : given;
     const planned: { command: BoundCommand; request: AppendRequest }[] = [];
     for (const command of commands) {
-      const isUnread = command.isNew && attempt === 1;
-      const request = command.plan(ids, isUnread ? [] : await ledger.readStream(command.stream));
+      const known = attempt === 1 ? command.history : undefined;
+      const request = command.plan(ids, known ?? (await ledger.readStream(command.stream)));
       if (isRefusal(request)) return request;
       if (request.events.length > 0) planned.push({ command, request });
     }
     if (planned.length === 0) return { events: [] };
+    await Promise.all(commands.map(({ after }) => after));
     const requests = planned.map(({ request }) => request);
     const outcomes = await append(
       ledger,
@@ -144,7 +151,8 @@ export function commandOn<A extends Aggregate, State, Command extends { type: st
   return {
     stream: streamOf(decider.aggregate, target.id),
     name: command.type,
-    isNew: target.isNew ?? false,
+    history: target.history ?? (target.isNew ? [] : undefined),
+    after: target.after,
     expects: target.expects ?? [],
     plan: (ids, history) => notAsExpected(target, history) ?? plan({ ids }, decider, target, command, history),
     refusal: (request, outcome) =>

@@ -32,4 +32,5 @@ export {
   UnreadableStreamFault,
   type UnreadEvent,
 } from './read-events.js';
+export { SharedStatements } from './shared-statements.js';
 export type { TailOfAccounts } from './tail-of-accounts.js';

@@ -14,7 +14,7 @@ import { type EventText, eventTextRows, eventTexts } from './event-text.js';
 import type { LedgerPlace } from './ledger-place.js';
 import { type NextLimits, type NextOfAccount, nextOfAccounts } from './next-of-accounts.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
-import { StreamReads } from './stream-reads.js';
+import { streamReads } from './stream-reads.js';
 import { endOfLedger, type TailOfAccounts, tailOfAccounts } from './tail-of-accounts.js';
 
 const accountIds = z.array(z.object({ account_id: z.string() }));
@@ -28,11 +28,11 @@ const newestLookedAt = 2_000;
 
 export class Ledger {
   private readonly appends: Appends;
-  private readonly streamReads: StreamReads;
+  private readonly read: (stream: StreamName) => Promise<ReadEvents>;
   private readonly notices = new AppendNotices(() => this.noticesClient());
 
   constructor(private readonly dataSource: DataSource) {
-    this.streamReads = new StreamReads((streams) => this.readSome(this.dataSource.manager, streams));
+    this.read = streamReads((streams) => this.readSome(this.dataSource.manager, streams));
     this.appends = new Appends(dataSource, (stream) => this.readStream(stream));
   }
 
@@ -122,7 +122,7 @@ export class Ledger {
    * @throws {UnreadableStreamFault} when this version can't read one of them
    */
   async readStream(stream: StreamName): Promise<RecordedEvent[]> {
-    return allRead(await this.streamReads.read(stream));
+    return allRead(await this.read(stream));
   }
 
   /** Those events of a stream that this version can read, the oldest first. They do not give the stream's state. */
@@ -149,14 +149,10 @@ export class Ledger {
   }
 
   /** The events of some streams, up to a position, by stream and version; what can't be read is told apart. */
-  async readSome(
-    manager: EntityManager,
-    streams: readonly string[],
-    upTo = Number.MAX_SAFE_INTEGER,
-  ): Promise<ReadEvents> {
+  async readSome(manager: EntityManager, streams: readonly string[], upTo?: number): Promise<ReadEvents> {
     const rows: unknown = await manager.query(
-      `select ${eventColumns} from ledger_event where stream = any($1) and position <= $2 order by stream, version`,
-      [streams, upTo],
+      `select ${eventColumns} from ledger_read($1)${upTo === undefined ? '' : ' where position <= $2'} order by stream, version`,
+      upTo === undefined ? [streams] : [streams, upTo],
     );
     return readEvents(rows);
   }
@@ -322,20 +318,6 @@ export class Ledger {
       .length(1)
       .parse(rows);
     return row ?? { events: 0, oldestAt: null };
-  }
-
-  /**
-   * Takes a claim without an event, within the caller's transaction. From this call to the commit, every append waits for
-   * the lock that it holds; after the commit no append can take the claim.
-   * @returns whether the claim was free
-   */
-  async claimWithin(
-    manager: EntityManager,
-    { kind, key }: { kind: string; key: string },
-    holder: string,
-  ): Promise<boolean> {
-    const rows: unknown = await manager.query('select ledger_take_claim($1, $2, $3) as taken', [kind, key, holder]);
-    return z.array(z.object({ taken: z.boolean() })).parse(rows)[0]?.taken ?? false;
   }
 
   /** Gives back claims of one kind without an event, no matter which streams hold them, within the caller's transaction. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createDataSource, migrate } from '@strongroom/database';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
 import { createTestDatabase } from '../../../test/services/database.js';
 import { deletion as deletionOf, ids } from '../fixtures/deletion.js';
 import type { AppendRequest } from './append-request.js';
@@ -101,7 +102,7 @@ describe('reads of streams that come at once', () => {
       ...[...made, ...made].map(({ stream }) => [stream]),
       [],
     ]);
-    expect([1, 2]).toContain(howOften('from ledger_event'));
+    expect([1, 2]).toContain(howOften('from ledger_read'));
   });
 
   it('see what was appended before each of them was asked for', async () => {
@@ -111,6 +112,49 @@ describe('reads of streams that come at once', () => {
     };
     const streams = await Promise.all(many(60, () => append(deletion())));
     expect(streams.map(({ length }) => length)).toEqual(many(60, () => 1));
+  });
+});
+
+describe('a statement of every request', () => {
+  const scanned = z.array(z.object({ table: z.string(), scans: z.int() }));
+  const scansIn = async (manager: EntityManager) => {
+    const rows: unknown = await manager.query(
+      // The table of roles has three rows.
+      `select relname as "table", seq_scan::int as scans from pg_stat_xact_user_tables where relname <> 'ledger_writer'`,
+    );
+    return new Map(scanned.parse(rows).map(({ table, scans }) => [table, scans]));
+  };
+  /** The tables that the work reads from end to end. */
+  const readWholeBy = (work: (manager: EntityManager) => Promise<unknown>) =>
+    dataSource.transaction(async (manager) => {
+      const before = await scansIn(manager);
+      await work(manager);
+      return [...(await scansIn(manager))]
+        .filter(([name, scans]) => scans > (before.get(name) ?? 0))
+        .map(([name]) => name);
+    });
+  const asked = (key: string) => JSON.stringify([{ place: 0, accountId: 'acme', key }]);
+
+  it('reads no table from end to end, though the table is small and nothing is known of it', async () => {
+    const { stream } = deletion();
+    const keeps = { accountId: 'acme', key: ids.next(), fingerprint: 'ab', resourceId: ids.next() };
+    const claims = [{ kind: 'idempotency-key', key: `acme/${keeps.key}` }];
+    const quotas = room(ids.next(), 9);
+    for (const work of [
+      (on: EntityManager) => ledger.readSome(on, [stream]),
+      (on: EntityManager) => ledger.appendWithin(on, [deletion({ keeps, claims, quotas })]),
+      (on: EntityManager) => on.query(`select * from request_find($1, now(), '1 day')`, [asked(keeps.key)]),
+      (on: EntityManager) =>
+        on.query('select * from request_refuse($1)', [
+          JSON.stringify([{ ...keeps, place: 0, fingerprints: ['ab'], status: 404, body: '{}' }]),
+        ]),
+    ]) {
+      expect(await readWholeBy(work)).toEqual([]);
+    }
+  });
+
+  it('is told apart from one that reads a table from end to end', async () => {
+    expect(await readWholeBy((on) => on.query('select count(*) from ledger_event'))).toEqual(['ledger_event']);
   });
 });
 

@@ -1,5 +1,6 @@
 /** The view of an account's schedules, with the activity that their runs show. */
 import type { RecordedEvent } from '@strongroom/contracts';
+import { SharedStatements } from '@strongroom/ledger';
 import { type DataSource, EntitySchema, In, MoreThan } from 'typeorm';
 import { z } from 'zod';
 import { cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
@@ -69,11 +70,22 @@ export interface PageOfInstances {
   among?: readonly string[] | undefined;
 }
 
+/** How many schedules are found by one statement. */
+const mostFound = 100;
+
 export class Schedules {
+  private readonly finds = new SharedStatements<string, ScheduleRow | undefined>(mostFound, async (ids) => {
+    const rows = await this.dataSource.manager.findBy(scheduleTable, { id: In([...new Set(ids)]) });
+    const found = new Map(rows.map((row) => [row.id, row]));
+    return ids.map((id) => found.get(id));
+  });
+
   constructor(private readonly dataSource: DataSource) {}
 
+  /** Those who look for schedules at once share a statement. */
   async find(accountId: string, id: string): Promise<ScheduleRow | undefined> {
-    return (await this.dataSource.manager.findOneBy(scheduleTable, { accountId, id })) ?? undefined;
+    const row = await this.finds.do(id);
+    return row?.accountId === accountId ? row : undefined;
   }
 
   async ofInstances(accountId: string, instanceIds: string[]): Promise<ScheduleRow[]> {

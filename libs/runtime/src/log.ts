@@ -4,8 +4,9 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LoggerService } from '@nestjs/common';
-import { type DestinationStream, destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from './config.js';
+import { linesToStandardOutput } from './log-lines.js';
 
 export type Logger = PinoLogger;
 
@@ -56,8 +57,7 @@ export function createLogger({ app, level, to }: LogOptions): Logger {
       mixin: () => ({ ...contexts.getStore() }),
       redact: { paths: secretPaths, censor: '[secret]' },
     },
-    // Lines are written at once: a line that is lost in a buffer is the one that tells why the process died.
-    to ?? destination({ fd: 1, sync: true }),
+    to ?? linesToStandardOutput(),
   );
 }
 

@@ -9,7 +9,7 @@ import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { messageOf } from '@strongroom/contracts';
-import { type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify';
 import { ClientAddresses } from './client-address.js';
 import type { AppConfig } from './config.js';
 import { limitConnections } from './connection-limit.js';
@@ -84,6 +84,8 @@ export async function openService<C extends AppConfig>(
     // Fastify logs only its faults, because we log ourselves that it listens and whom it has answered.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
+    // The lines of a request have its context already. A logger of its own for each request would cost more than its line.
+    childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ...own,
     http,
     ...(certificate && { https: { ...http, ...certificate.options } }),

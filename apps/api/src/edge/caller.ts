@@ -22,14 +22,16 @@ export interface Caller extends Reach {
   newId: string;
   /**
    * The call's Idempotency-Key, if it has one: the claim on it, and what is kept of the request. Both go with the effect, so that the
-   * effect happens once.
+   * effect happens once. Where it is still being looked at whether the call has had its effect before, `isFirst` tells it, and
+   * nothing is appended until then.
    */
-  key?: { claim: Claim; keeps: KeptRequest } | undefined;
+  key?: { claim: Claim; keeps: KeptRequest; isFirst?: Promise<unknown> } | undefined;
 }
 
 /** The stream of one aggregate, as the target of a command of the caller. */
 export function targetOf({ accountId, context, key, newId }: Caller, id: string, instanceId: string): Target {
-  return { id, accountId, instanceId, context, claims: key ? [key.claim] : [], keeps: key?.keeps, isNew: id === newId };
+  const ofKey = { claims: key ? [key.claim] : [], keeps: key?.keeps, after: key?.isFirst };
+  return { id, accountId, instanceId, context, ...ofKey, isNew: id === newId };
 }
 
 /** The caller for a further command of the same call: only one command takes the claim on the key. */

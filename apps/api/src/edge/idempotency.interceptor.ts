@@ -1,6 +1,13 @@
 /** `Idempotency-Key` on a request that changes something: the same request, made again, gets the first one's answer. */
 import { type CallHandler, type ExecutionContext, Inject, type NestInterceptor } from '@nestjs/common';
-import { type FaultType, type Operation, streamOf } from '@strongroom/contracts';
+import {
+  deleteSchedulesId,
+  type FaultType,
+  type Operation,
+  postSchedules,
+  putSchedulesId,
+  streamOf,
+} from '@strongroom/contracts';
 import { isOutage, Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -21,6 +28,16 @@ const decisions: readonly FaultType[] = [
   'preconditionFailed',
   'unprocessableEntity',
 ];
+
+/**
+ * Such a request does nothing but read until it appends, and it appends unless it is refused. So it is worked at while its key is looked
+ * for. What is appended waits for that look, and whatever comes of the work counts only when the request is the first with its key.
+ */
+const onlyAppending: ReadonlySet<string> = new Set(
+  [postSchedules, putSchedulesId, deleteSchedulesId].map(({ name }) => name),
+);
+
+type Outcome = { body: unknown } | { error: unknown };
 
 interface KeyedCall {
   caller: Caller;
@@ -58,22 +75,55 @@ export class IdempotencyInterceptor implements NestInterceptor {
     return from(this.once({ caller, keyed, operation, request, reply }, next));
   }
 
-  private async once(call: KeyedCall, next: CallHandler): Promise<unknown> {
-    const { caller, keyed, request } = call;
-    const begun = await this.requests.begin(keyed);
-    if (begun.is !== 'open') return this.again(call, begun);
-    const { resourceId, claim, keeps } = begun;
-    rememberCaller(request, { ...caller, newId: resourceId, key: { claim, keeps } });
-    let body: unknown;
+  private once(call: KeyedCall, next: CallHandler): Promise<unknown> {
+    return onlyAppending.has(call.operation.name) ? this.workedBeside(call, next) : this.worked(call, next);
+  }
+
+  /** Does nothing until it is known whether the request is the first with its key. */
+  private async worked(call: KeyedCall, next: CallHandler): Promise<unknown> {
+    const before = await this.requests.before(call.keyed);
+    if (before.is !== 'open') return this.again(call, before);
+    const key = this.requests.keyOf(call.keyed, before.resourceId);
+    return this.decided(call, key.keeps.resourceId, await this.workAt(call, key, next));
+  }
+
+  private async workedBeside(call: KeyedCall, next: CallHandler): Promise<unknown> {
+    const looked = this.requests.before(call.keyed);
+    const isFirst = looked.then(({ is }) => {
+      if (is !== 'open') throw new TypeError('nothing is appended for a request that has come before');
+    });
+    // Whatever the look throws is thrown below as well. Work that ends before it appends has not waited for it.
+    isFirst.catch(() => {});
+    const key = this.requests.keyOf(call.keyed);
+    const outcome = await this.workAt(call, { ...key, isFirst }, next);
+    // The look is believed before the work, which may have found what an earlier request with the key has left.
+    const before = await looked;
+    if (before.is !== 'open') return this.again(call, before);
+    return this.decided(call, key.keeps.resourceId, outcome);
+  }
+
+  /** @returns the body of the answer, or what was thrown instead */
+  private async workAt(
+    { caller, request }: KeyedCall,
+    key: NonNullable<Caller['key']>,
+    next: CallHandler,
+  ): Promise<Outcome> {
+    rememberCaller(request, { ...caller, newId: key.keeps.resourceId, key });
     try {
-      body = await lastValueFrom(next.handle(), { defaultValue: undefined });
+      return { body: await lastValueFrom(next.handle(), { defaultValue: undefined }) };
     } catch (error) {
-      if (!(error instanceof HttpFault) || !decisions.includes(error.type)) throw error;
-      const instead = await this.requests.refuse(keyed, resourceId, error);
-      if (!instead) throw error;
-      return this.again(call, instead);
+      return { error };
     }
-    return this.kept(call, resourceId, body);
+  }
+
+  /** The answer to a request that has not come before. What decides on it is kept. */
+  private async decided(call: KeyedCall, resourceId: string, outcome: Outcome): Promise<unknown> {
+    if (!('error' in outcome)) return this.kept(call, resourceId, outcome.body);
+    const { error } = outcome;
+    if (!(error instanceof HttpFault) || !decisions.includes(error.type)) throw error;
+    const instead = await this.requests.refuse(call.keyed, resourceId, error);
+    if (!instead) throw error;
+    return this.again(call, instead);
   }
 
   /**
@@ -112,11 +162,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 
   /**
-   * The answer to an operation that makes something is made anew from its events when it is asked for again, and is not kept. Another one
-   * that can't be kept is no failure: the effect is on disk.
+   * The answer to an operation that makes something is made anew from its events when it is asked for again, and that to one which only
+   * appends is empty: neither is kept. Another one that can't be kept is no failure: the effect is on disk.
    */
   private async kept({ keyed, operation }: KeyedCall, resourceId: string, body: unknown): Promise<unknown> {
-    if (this.madeBy.has(operation.name)) return body;
+    if (this.madeBy.has(operation.name) || onlyAppending.has(operation.name)) return body;
     try {
       const first = await this.requests.end(keyed, resourceId, operation.status, body);
       if (first?.is === 'answered') return first.body ?? undefined;

@@ -3,13 +3,13 @@
  * the ledger, which is taken together with the effect or with the refusal, and the request is kept in the same transaction. However
  * often it comes, and wherever a process dies, it therefore has one effect or one refusal. It is known again for a day.
  */
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
-import { idempotencyKey, type KeptRequest, Ledger } from '@strongroom/ledger';
+import { idempotencyKey, type KeptRequest, Ledger, SharedStatements } from '@strongroom/ledger';
 import { Clock, type ConfigOf, configToken, Ids, inTransaction, keyRingOf } from '@strongroom/runtime';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { HttpFault } from './http-fault.js';
 
@@ -29,24 +29,33 @@ export type Settled =
   /** It has had its effect, but its answer was not kept. */
   | { is: 'done'; resourceId: string };
 
-export type Begun =
-  | Settled
-  /** It is still to be done. It makes the resource with this id, and its effect takes the claim and keeps the request. */
-  | { is: 'open'; resourceId: string; claim: Claim; keeps: KeptRequest };
+/** What has become of a request before. An attempt of an older version may have left the id of what it was to make. */
+export type Before = Settled | { is: 'open'; resourceId?: string };
 
 /** The header of an answer that was given before. */
 export const replayed = { 'idempotent-replayed': 'true' };
 
 /** A day after the answer, and a little more, because it is kept a moment before its answer is sent. */
-const keptHours = 25;
+const keptFor = '25 hours';
 /** Both the database's clock and the process's must say so: by one clock that is ahead, a request could have its effect twice. */
-const isOld = `begun_at < least(now(), $1::timestamptz) - interval '${keptHours} hours'`;
+const isOld = `begun_at < least(now(), $1::timestamptz) - interval '${keptFor}'`;
 
 /** How many are forgotten in one piece: far fewer than a statement has time for. */
 const atOnce = 1_000;
+/** How many are looked for, or refused, by one statement. */
+const mostTogether = 100;
+
+interface Refusal {
+  request: KeyedRequest;
+  resourceId: string;
+  fault: HttpFault;
+}
+
+const places = z.array(z.object({ place: z.int() }));
 
 const rows = z.array(
   z.object({
+    place: z.int(),
     fingerprint: z.instanceof(Buffer),
     resource_id: z.string(),
     status: z.int().nullable(),
@@ -62,7 +71,11 @@ const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
 
 export class IdempotentRequests {
   /** The newest is the first. */
-  private readonly digestKeys: Buffer[];
+  private readonly digestKeys: KeyObject[];
+  private readonly finds = new SharedStatements<KeyedRequest, Row | undefined>(mostTogether, (asked) =>
+    this.findAll(asked),
+  );
+  private readonly refusals = new SharedStatements<Refusal, boolean>(mostTogether, (asked) => this.refuseAll(asked));
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
@@ -72,7 +85,7 @@ export class IdempotentRequests {
     @Inject(configToken) config: ConfigOf['api'],
   ) {
     this.digestKeys = keyRingOf(config).all.map(({ bytes }) =>
-      Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32)),
+      createSecretKey(Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32))),
     );
   }
 
@@ -80,33 +93,40 @@ export class IdempotentRequests {
    * @returns what became of the request with the key, or that it is still to be done
    * @throws {HttpFault} unprocessableEntity when the key came with another request before
    */
-  async begin(request: KeyedRequest): Promise<Begun> {
-    const row = await this.find(request);
+  async before(request: KeyedRequest): Promise<Before> {
+    const row = await this.finds.do(request);
     if (!row?.is_old) return this.outcomeOf(request, row);
     await this.forget('account_id = $2 and key = $3', [request.accountId, request.key]);
-    return this.outcomeOf(request, await this.find(request));
+    return this.outcomeOf(request, await this.finds.do(request));
+  }
+
+  /**
+   * What the effect of a request goes with: it takes the claim and keeps the request.
+   * @param resourceId of what the request makes. Default: a new one
+   */
+  keyOf(request: KeyedRequest, resourceId = this.ids.next()): { claim: Claim; keeps: KeptRequest } {
+    const { accountId, key } = request;
+    const [newest] = this.fingerprintsOf(request);
+    const fingerprint = (newest as Buffer).toString('hex');
+    return { claim: claimOf(request), keeps: { accountId, key, fingerprint, resourceId } };
   }
 
   /**
    * Keeps the answer of a success that makes nothing, for the next time that the request is sent.
    * @returns what was kept instead, when another attempt was faster
    */
-  async end(request: KeyedRequest, resourceId: string, status: number, body: unknown): Promise<Begun | undefined> {
-    const isFirst = await this.keep(this.dataSource, request, { resourceId, status, body });
-    return isFirst ? undefined : this.outcomeOf(request, await this.find(request));
+  async end(request: KeyedRequest, resourceId: string, status: number, body: unknown): Promise<Before | undefined> {
+    const isFirst = await this.keep(request, { resourceId, status, body });
+    return isFirst ? undefined : this.outcomeOf(request, await this.finds.do(request));
   }
 
   /**
    * Keeps the refusal, and takes the claim: the request can have no effect from then on.
    * @returns what has become of the request instead, when it had its effect or its answer already
    */
-  async refuse(request: KeyedRequest, resourceId: string, { status, body }: HttpFault): Promise<Settled | undefined> {
-    const isRefused = await inTransaction(this.dataSource, async (manager) => {
-      if (!(await this.ledger.claimWithin(manager, claimOf(request), 'refusal'))) return false;
-      return this.keep(manager, request, { resourceId, status, body });
-    });
-    if (isRefused) return undefined;
-    const now = this.outcomeOf(request, await this.find(request));
+  async refuse(request: KeyedRequest, resourceId: string, fault: HttpFault): Promise<Settled | undefined> {
+    if (await this.refusals.do({ request, resourceId, fault })) return undefined;
+    const now = this.outcomeOf(request, await this.finds.do(request));
     return now.is === 'open' ? undefined : now;
   }
 
@@ -116,8 +136,8 @@ export class IdempotentRequests {
   }
 
   /** @throws {HttpFault} unprocessableEntity when the row is of another request */
-  private outcomeOf(request: KeyedRequest, row: Row | undefined): Begun {
-    if (!row) return this.open(request, this.ids.next());
+  private outcomeOf(request: KeyedRequest, row: Row | undefined): Before {
+    if (!row) return { is: 'open' };
     if (!this.fingerprintsOf(request).some((each) => row.fingerprint.equals(each))) {
       throw new HttpFault(
         'unprocessableEntity',
@@ -127,35 +147,38 @@ export class IdempotentRequests {
     if (row.status !== null) {
       return row.status < 400 ? { is: 'answered', body: row.body } : { is: 'refused', fault: httpFaultOf(row.body) };
     }
-    return row.had_effect ? { is: 'done', resourceId: row.resource_id } : this.open(request, row.resource_id);
+    return { is: row.had_effect ? 'done' : 'open', resourceId: row.resource_id };
   }
 
-  private async find(request: KeyedRequest): Promise<Row | undefined> {
-    const { kind, key } = claimOf(request);
-    const found: unknown = await this.dataSource.query(
-      `select fingerprint, resource_id, status, body, ledger_is_claimed($4, $5) as had_effect, ${isOld} as is_old
-       from idempotent_request where account_id = $2 and key = $3`,
-      [this.clock.now(), request.accountId, request.key, kind, key],
-    );
-    return rows.parse(found)[0];
+  private async findAll(asked: readonly KeyedRequest[]): Promise<(Row | undefined)[]> {
+    const keyed = asked.map(({ accountId, key }, place) => ({ place, accountId, key }));
+    const found: unknown = await this.dataSource.query('select * from request_find($1, $2, $3)', [
+      ...[JSON.stringify(keyed), this.clock.now(), keptFor],
+    ]);
+    const known = new Map(rows.parse(found).map((row) => [row.place, row]));
+    return asked.map((_, place) => known.get(place));
   }
 
-  private open(request: KeyedRequest, resourceId: string): Begun {
-    const { accountId, key } = request;
-    const [newest] = this.fingerprintsOf(request);
-    const fingerprint = (newest as Buffer).toString('hex');
-    return { is: 'open', resourceId, claim: claimOf(request), keeps: { accountId, key, fingerprint, resourceId } };
+  /** @returns of each whether it is refused from now on */
+  private async refuseAll(asked: readonly Refusal[]): Promise<boolean[]> {
+    const refused = asked.map(({ request, resourceId, fault: { status, body } }, place) => {
+      const fingerprints = this.fingerprintsOf(request).map((each) => each.toString('hex'));
+      const { accountId, key } = request;
+      return { place, accountId, key, fingerprints, resourceId, status, body: JSON.stringify(body) };
+    });
+    const found: unknown = await this.dataSource.query('select * from request_refuse($1)', [JSON.stringify(refused)]);
+    const kept = new Set(places.parse(found).map(({ place }) => place));
+    return asked.map((_, place) => kept.has(place));
   }
 
   /** @returns whether this answer is the first */
   private async keep(
-    on: DataSource | EntityManager,
     request: KeyedRequest,
     { resourceId, status, body }: { resourceId: string; status: number; body: unknown },
   ): Promise<boolean> {
     const { accountId, key } = request;
     const fingerprints = this.fingerprintsOf(request);
-    const kept: unknown = await on.query(
+    const kept: unknown = await this.dataSource.query(
       `with kept as (
          insert into idempotent_request as r (account_id, key, fingerprint, resource_id, status, body) values ($1, $2, $3, $4, $5, $6)
          on conflict (account_id, key) do update set status = excluded.status, body = excluded.body

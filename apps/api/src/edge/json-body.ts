@@ -29,9 +29,9 @@ function decoded(body: Buffer): string {
 function parsed(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
-    const withFractions = text.replaceAll(numbers, fractionForFloat);
-    if (withFractions !== text && typeof value === 'object' && value !== null) {
-      fractions.set(value, JSON.parse(withFractions));
+    if (mayHaveFloat.test(text) && typeof value === 'object' && value !== null) {
+      const withFractions = text.replaceAll(numbers, fractionForFloat);
+      if (withFractions !== text) fractions.set(value, JSON.parse(withFractions));
     }
     return value;
   } catch (error) {
@@ -50,6 +50,8 @@ export function withFractionsForFloats(body: object): unknown {
   return fractions.get(body);
 }
 
+/** A number of an object or an array with a fraction or an exponent; some texts within strings look like one. */
+const mayHaveFloat = /[:,[]\s*-?\d+[.eE]/;
 const numbers = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 
 function fractionForFloat(token: string): string {
@@ -75,9 +77,9 @@ function judge(text: string): void {
         open.pop();
         break;
       case ':': {
-        const name: unknown = JSON.parse(string);
+        const name = string.includes('\\') ? String(JSON.parse(string)) : string.slice(1, -1);
         const names = open.at(-1);
-        if (typeof name !== 'string' || names?.has(name)) {
+        if (names?.has(name)) {
           throw new HttpFault(
             'badRequest',
             `The body is ambiguous: ${JSON.stringify(name)} is there twice in one object.`,

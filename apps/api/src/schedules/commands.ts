@@ -7,6 +7,7 @@ import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
   backupDecider,
   backupName,
+  fold,
   instanceDecider,
   type ScheduleDefinition,
   scheduleDecider,
@@ -18,9 +19,9 @@ import type { ScheduleRow } from '@strongroom/read-model';
 import { type AppConfig, Clock, configToken, Ids } from '@strongroom/runtime';
 import { BackupResources } from '../backups/resource.js';
 import { Regions } from '../copies/regions.js';
-import { type Caller, mustHave, mustReach, targetOf, withoutKey } from '../edge/caller.js';
+import { type Caller, mustHave, mustReach, reaches, targetOf, withoutKey } from '../edge/caller.js';
 import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
-import { HttpFault, unlessRefused } from '../edge/http-fault.js';
+import { HttpFault, notFound, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
 import { ScheduleResources } from './resource.js';
 
@@ -100,11 +101,14 @@ export class ScheduleCommands {
   async remove(caller: Caller, scheduleId: string, ifMatch: string | undefined): Promise<void> {
     mustHave(caller, 'schedule.delete', 'Deleting a schedule');
     const { accountId } = caller;
-    const schedule = await this.schedules.find(caller, scheduleId);
-    const target = {
-      ...targetOf(caller, scheduleId, schedule.instanceId),
-      ifVersion: expectedVersion(ifMatch, schedule),
-    };
+    const history = await this.ledger.readStream(streamOf('schedule', scheduleId));
+    const schedule = fold(scheduleDecider, history);
+    if (schedule.is !== 'active' || schedule.accountId !== accountId || !reaches(caller, schedule.instanceId)) {
+      throw notFound('Schedule', scheduleId);
+    }
+    const version = history.at(-1)?.version ?? 0;
+    const ifVersion = expectedVersion(ifMatch, { id: scheduleId, version });
+    const target = { ...targetOf(caller, scheduleId, schedule.instanceId), ifVersion, history };
     const command = { type: 'DeleteSchedule', accountId, scheduleId } as const;
     unlessRefused(command.type, await execute(this, scheduleDecider, target, command));
   }

@@ -7,12 +7,14 @@
 --   * The claim on the key is taken by the same transaction, so no other request with the key has had an effect. A row without an
 --     answer is there where an attempt of an older version has begun. It tells from now on what had the effect.
 --   * Rows are written in order of their key. Two transactions that keep the same keys wait for each other and do not deadlock.
-create or replace function request_keep(kept jsonb) returns void language sql as $$
+--   * It is PL/pgSQL, so that a session makes its plan once.
+create or replace function request_keep(kept jsonb) returns void language plpgsql as $$
+begin
   insert into idempotent_request as r (account_id, key, fingerprint, resource_id)
   select k."accountId", k.key, decode(k.fingerprint, 'hex'), k."resourceId"
   from jsonb_to_recordset(kept) as k("accountId" text, key text, fingerprint text, "resourceId" uuid)
   order by k."accountId", k.key
   on conflict (account_id, key) do update
     set fingerprint = excluded.fingerprint, resource_id = excluded.resource_id, begun_at = excluded.begun_at
-    where r.status is null
-$$;
+    where r.status is null;
+end $$;
