@@ -4,12 +4,12 @@
  */
 import { aggregateOf } from '@strongroom/contracts';
 import { workAskedBy } from '@strongroom/domain';
-import { type AppendRequest, type ExpectedStream, inTurns } from './append-request.js';
+import { type AppendRequest, type ExpectedStream, inTurns, type RelyingRequest } from './append-request.js';
 import { storable } from './storable.js';
 
 interface Statement {
   text: string;
-  values: string[];
+  values: (string | readonly number[] | readonly string[])[];
 }
 
 /** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
@@ -29,6 +29,25 @@ export function appendStatement(requests: readonly AppendRequest[]): Statement {
     values: [
       storable(JSON.stringify(requests.map(asRequest))),
       ...[work, kept].flatMap((each) => (each.length > 0 ? [JSON.stringify(each)] : [])),
+    ],
+  };
+}
+
+/**
+ * Each request is appended by itself, as long as the streams that it relies on are at their versions. It gives rows for the others, and
+ * perhaps an empty one: the jobs must be added though no row is asked for.
+ */
+export function relyingStatement(requests: readonly RelyingRequest[]): Statement {
+  const relied = requests.flatMap(({ reliesOn }, request) => reliesOn.map((each) => ({ request, ...each })));
+  return {
+    text: `with appended as materialized (select * from ledger_append_relying($1, $3, $4, $5)), added as materialized (${addWork})
+      select appended.* from added left join appended on appended.outcome <> 'appended'`,
+    values: [
+      storable(JSON.stringify(requests.map(asRequest))),
+      JSON.stringify(workOf(requests)),
+      relied.map(({ request }) => request),
+      relied.map(({ stream }) => stream),
+      relied.map(({ version }) => version),
     ],
   };
 }
@@ -65,7 +84,7 @@ function withParts(append: string, parts: readonly [name: string, text: string][
 }
 
 /** A request as the functions of the ledger take it. Its number is its place. */
-function asRequest({ keeps: _, ...request }: AppendRequest, number: number) {
+function asRequest({ keeps: _, reliesOn: __, ...request }: AppendRequest & Partial<RelyingRequest>, number: number) {
   return { ...request, request: number, aggregate: aggregateOf(request.stream) };
 }
 

@@ -1,5 +1,12 @@
 /** The append-only ledger: append, read, and execute commands on it. */
-export type { AppendOutcome, AppendRequest, ExpectedStream, KeptRequest } from './append-request.js';
+export type {
+  AppendOutcome,
+  AppendRequest,
+  ExpectedStream,
+  KeptRequest,
+  RelyingOutcome,
+  RelyingRequest,
+} from './append-request.js';
 export {
   type AuditExportName,
   type AuditItem,
