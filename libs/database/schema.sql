@@ -506,6 +506,8 @@ create table slot_timer (
   next_slot_at timestamp with time zone not null,
   -- The coming slots that a wrong clock has decided before their time. A slot that was decided twice is here twice.
   ahead timestamp with time zone[] not null default '{}'::timestamp with time zone[],
+  -- What the schedule and its instance were when a slot was decided last, and at which versions; null when they are to be read.
+  basis jsonb,
   constraint slot_timer_pkey PRIMARY KEY (schedule_id)
 ) with (fillfactor=80);
 CREATE INDEX slot_timer_due ON slot_timer USING btree (next_slot_at);
@@ -825,6 +827,27 @@ begin
   perform pg_notify('strongroom_ledger', '');
 end $function$;
 revoke all on function ledger_append(jsonb) from public;
+
+CREATE OR REPLACE FUNCTION ledger_append_relying(requests jsonb, relying integer[], streams text[], versions integer[])
+ RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  outdated integer[];
+begin
+  perform pg_advisory_xact_lock(7236001);
+  outdated := coalesce((
+    select array_agg(distinct r.number) from unnest(relying, streams, versions) as r(number, stream, version)
+    where r.version is distinct from
+      (select e.version from ledger_event e where e.stream = r.stream order by e.version desc limit 1)), '{}');
+  if outdated <> '{}' then
+    requests := coalesce(
+      (select jsonb_agg(a.value) from jsonb_array_elements(requests) a where (a.value->>'request')::integer <> all (outdated)), '[]');
+  end if;
+  return query select a.* from ledger_append(requests) a;
+  return query select o.number, 'outdated', null::text, null::text, null::bigint, null::timestamptz from unnest(outdated) o(number);
+end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_append_together(turns jsonb, expected jsonb, work jsonb)
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)

@@ -35,6 +35,7 @@ import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement, checkEngineUsers } from './jobs/built-server/confinement.js';
 import { hostLane } from './jobs/built-server/host-lane.js';
 import { bootOfHost, DatabaseDueClock, SteadyDueClock, uptimeOfHostMs } from './slots/due-clock.js';
+import { SlotAlarm } from './slots/slot-alarm.js';
 
 type Runtime = RuntimeParts<ConfigOf['scheduler']>;
 
@@ -73,6 +74,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   skipped: SkippedSlots;
   /** The time that slots go by. */
   slotTime: SteadyDueClock;
+  slotAlarm: SlotAlarm;
 }
 
 export async function schedulerParts(runtime: Runtime, dataSource: DataSource): Promise<SchedulerParts> {
@@ -132,6 +134,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     owner: runner,
     retryWindowMs: config.catchUpMs,
     backupLimits: { ...usualLimits, ...config.backupLimits },
+    slotAlarm: new SlotAlarm(),
     slotTime: new SteadyDueClock({
       database: new DatabaseDueClock(),
       process: clock,

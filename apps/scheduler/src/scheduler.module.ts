@@ -23,6 +23,7 @@ import { StrandedDeletions } from './policies/stranded-deletions.js';
 import { schedulerJobs } from './scheduler-jobs.js';
 import { type SchedulerParts, schedulerParts } from './scheduler-parts.js';
 import { MissingTimers } from './slots/missing-timers.js';
+import { SlotAlarm } from './slots/slot-alarm.js';
 import { SlotDispatcher } from './slots/slot-dispatcher.js';
 import { slotLoop } from './slots/slot-loop.js';
 import { TimerSetting } from './slots/timer-setting.js';
@@ -61,6 +62,7 @@ export function schedulerModule(
       { provide: Views, ...fromParts(({ views }) => views) },
       { provide: Backups, ...fromParts(({ backups }) => backups) },
       { provide: Jobs, ...fromParts(({ jobs }) => jobs) },
+      { provide: SlotAlarm, ...fromParts(({ slotAlarm }) => slotAlarm) },
       { provide: AppWork, ...fromParts((parts) => workOf(runtime, parts, kinds)) },
     ],
   };

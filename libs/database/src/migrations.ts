@@ -45,6 +45,7 @@ import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-l
 import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
 import { RequestsTogether1700000000077 } from './migrations/0077-requests-together.js';
 import { PlannedOnce1700000000078 } from './migrations/0078-planned-once.js';
+import { BasesOfSlots1700000000079 } from './migrations/0079-bases-of-slots.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -93,4 +94,5 @@ export const migrations = [
   SharedQuotas1700000000076,
   RequestsTogether1700000000077,
   PlannedOnce1700000000078,
+  BasesOfSlots1700000000079,
 ] as const;

@@ -36,6 +36,11 @@ export interface ExpectedStream {
   version: number;
 }
 
+/** A request that is appended only while other streams are as they were when it was decided. */
+export interface RelyingRequest extends AppendRequest {
+  reliesOn: readonly ExpectedStream[];
+}
+
 export type AppendOutcome =
   /** The events are on disk. `position` is the first event's; the others follow it without a gap. */
   | { outcome: 'appended'; position: number; at: Date }
@@ -45,6 +50,12 @@ export type AppendOutcome =
   | { outcome: 'claimed'; kind: string; by: string }
   /** A quota of this kind is used up. Nothing was written. */
   | { outcome: 'used-up'; kind: string };
+
+/** What becomes of a request that relies on other streams: one of those may have another version. Nothing was written then. */
+export type RelyingOutcome =
+  | Exclude<AppendOutcome, { outcome: 'appended' }>
+  | { outcome: 'appended' }
+  | { outcome: 'outdated' };
 
 export function isAppended({ outcome }: AppendOutcome): boolean {
   return outcome === 'appended';
@@ -110,6 +121,12 @@ const answerRow = z.discriminatedUnion('outcome', [
     .transform(({ request, outcome, claim_kind }) => ({ request, answer: { outcome, kind: claim_kind } as const })),
 ]);
 
+const outdatedRow = z
+  .object({ request: z.int(), outcome: z.literal('outdated') })
+  .transform(({ request, outcome }) => ({ request, answer: { outcome } as const }));
+const noRow = z.object({ request: z.null() }).transform(() => undefined);
+const othersRows = z.array(z.union([outdatedRow, answerRow, noRow]));
+
 /**
  * The answers in the rows of `ledger_append`, in the order of the requests.
  * @param count how many requests must have an answer; without it, those up to the last that has one
@@ -123,4 +140,11 @@ export function parseAnswers(rows: unknown, count?: number): AppendOutcome[] {
     if (!answer) throw new Error(`ledger_append gave no answer to request ${request} of ${length}`);
     return answer;
   });
+}
+
+/** The answers to requests that rely on streams, in their order. There are rows for those alone that were not appended. */
+export function parseOthers(rows: unknown, count: number): RelyingOutcome[] {
+  const others = new Map<number, RelyingOutcome>();
+  for (const row of othersRows.parse(rows)) if (row) others.set(row.request, row.answer);
+  return Array.from({ length: count }, (_, request) => others.get(request) ?? { outcome: 'appended' });
 }

@@ -4,12 +4,12 @@
  */
 import { aggregateOf } from '@strongroom/contracts';
 import { workAskedBy } from '@strongroom/domain';
-import { type AppendRequest, type ExpectedStream, inTurns } from './append-request.js';
+import { type AppendRequest, type ExpectedStream, inTurns, type RelyingRequest } from './append-request.js';
 import { storable } from './storable.js';
 
 interface Statement {
   text: string;
-  values: (string | null)[];
+  values: (string | null | readonly number[] | readonly string[])[];
 }
 
 /** Each request is appended by itself, or refused by itself. */
@@ -21,6 +21,31 @@ export function appendStatement(requests: readonly AppendRequest[]): Statement {
       storable(JSON.stringify(requests.map(asRequest))),
       JSON.stringify(workOf(requests)),
       kept.length > 0 ? JSON.stringify(kept) : null,
+    ],
+  };
+}
+
+/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
+const addWork = `select job_add_with_events(
+    coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as done
+  from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
+  where appended.outcome = 'appended'`;
+
+/**
+ * Each request is appended by itself, as long as the streams that it relies on are at their versions. It gives rows for the others, and
+ * perhaps an empty one: the jobs must be added though no row is asked for.
+ */
+export function relyingStatement(requests: readonly RelyingRequest[]): Statement {
+  const relied = requests.flatMap(({ reliesOn }, request) => reliesOn.map((each) => ({ request, ...each })));
+  return {
+    text: `with appended as materialized (select * from ledger_append_relying($1, $3, $4, $5)), added as materialized (${addWork})
+      select appended.* from added left join appended on appended.outcome <> 'appended'`,
+    values: [
+      storable(JSON.stringify(requests.map(asRequest))),
+      JSON.stringify(workOf(requests)),
+      relied.map(({ request }) => request),
+      relied.map(({ stream }) => stream),
+      relied.map(({ version }) => version),
     ],
   };
 }
@@ -48,7 +73,7 @@ export function togetherStatement(requests: readonly AppendRequest[], expects: r
 }
 
 /** A request as the functions of the ledger take it. Its number is its place. */
-function asRequest({ keeps: _, ...request }: AppendRequest, number: number) {
+function asRequest({ keeps: _, reliesOn: __, ...request }: AppendRequest & Partial<RelyingRequest>, number: number) {
   return { ...request, request: number, aggregate: aggregateOf(request.stream) };
 }
 

@@ -5,8 +5,16 @@
 import { checkNewEvent, type RecordedEvent, type StreamName } from '@strongroom/contracts';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { AppendQueue } from './append-queue.js';
-import { type AppendOutcome, type AppendRequest, type ExpectedStream, parseAnswers } from './append-request.js';
-import { appendStatement, togetherStatement } from './append-statements.js';
+import {
+  type AppendOutcome,
+  type AppendRequest,
+  type ExpectedStream,
+  parseAnswers,
+  parseOthers,
+  type RelyingOutcome,
+  type RelyingRequest,
+} from './append-request.js';
+import { appendStatement, relyingStatement, togetherStatement } from './append-statements.js';
 import { isOutage, LedgerFault, mayBeDone } from './ledger-fault.js';
 import { settled } from './settled-append.js';
 
@@ -35,6 +43,15 @@ export class Appends {
     if (requests.length === 0) return [];
     for (const { events } of requests) events.forEach(checkNewEvent);
     return this.write(manager, requests);
+  }
+
+  /** As `within`. A request whose streams have changed is not appended. */
+  async relying(manager: EntityManager, requests: readonly RelyingRequest[]): Promise<RelyingOutcome[]> {
+    if (requests.length === 0) return [];
+    for (const { events } of requests) events.forEach(checkNewEvent);
+    const { text, values } = relyingStatement(requests);
+    const rows: unknown = await manager.query(text, values);
+    return parseOthers(rows, requests.length);
   }
 
   /** Appends all of the requests or none, in one statement. */

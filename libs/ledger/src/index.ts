@@ -1,6 +1,13 @@
 /** The append-only ledger: append, read, and execute commands on it. */
 export { wakeReaders } from './append-notices.js';
-export type { AppendOutcome, AppendRequest, ExpectedStream, KeptRequest } from './append-request.js';
+export type {
+  AppendOutcome,
+  AppendRequest,
+  ExpectedStream,
+  KeptRequest,
+  RelyingOutcome,
+  RelyingRequest,
+} from './append-request.js';
 export { type AuditExportName, AuditTrail, type NewAuditEntry, type UnreadAuditEntry } from './audit-trail.js';
 export type { TailRow } from './event-row.js';
 export { type EventText, newestOfKind } from './event-text.js';

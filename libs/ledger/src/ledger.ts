@@ -7,7 +7,7 @@ import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { AppendNotices } from './append-notices.js';
-import type { AppendOutcome, AppendRequest, ExpectedStream } from './append-request.js';
+import type { AppendOutcome, AppendRequest, ExpectedStream, RelyingOutcome, RelyingRequest } from './append-request.js';
 import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
 import { type EventText, eventTextRows, eventTexts } from './event-text.js';
@@ -52,6 +52,14 @@ export class Ledger {
    */
   async appendWithin(manager: EntityManager, requests: AppendRequest[]): Promise<AppendOutcome[]> {
     return this.appends.within(manager, requests);
+  }
+
+  /**
+   * As `appendWithin`, for requests that rely on other streams: one of which a stream has changed is `outdated`, and nothing of it is
+   * written. No request may append to a stream that one relies on.
+   */
+  async appendRelying(manager: EntityManager, requests: readonly RelyingRequest[]): Promise<RelyingOutcome[]> {
+    return this.appends.relying(manager, requests);
   }
 
   /**

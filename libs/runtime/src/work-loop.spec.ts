@@ -99,6 +99,17 @@ describe('a work loop', () => {
     expect(passes).toBe(2);
   });
 
+  it('sleeps for as long as its pass says, and no longer when it is woken', async () => {
+    const { wake } = bound(start(async () => ({ nextInMs: 30_000 })));
+    await passed(29_999);
+    expect(passes).toBe(1);
+    await passed(1);
+    expect(passes).toBe(2);
+    wake();
+    await passed(0);
+    expect(passes).toBe(3);
+  });
+
   it('runs at once when woken', async () => {
     const { wake } = bound(start(async () => {}));
     await passed(0);

@@ -12,12 +12,12 @@ export interface WorkLoopOptions {
   intervalMs: number;
   log: Logger;
   /**
-   * Returns `'again'` when there is more to do, so that no pause follows. The signal is aborted when the loop is to stop. A pass
+   * Returns `'again'` when there is more to do, so that no pause follows, or how long the pause is to be. The signal is aborted when the loop is to stop. A pass
    * that may take long calls `moved` with each piece that is done, so that nobody takes it for one that hangs.
    */
   pass:
     | ((signal: AbortSignal, moved: () => void) => Promise<void>)
-    | ((signal: AbortSignal, moved: () => void) => Promise<'again' | 'done'>);
+    | ((signal: AbortSignal, moved: () => void) => Promise<'again' | 'done' | { nextInMs: number }>);
   /** The first pause after a failed pass, which doubles with each further failure. Default: 250 ms. */
   firstBackOffMs?: number;
   /** The longest pause. Default: 10 s. */
@@ -116,6 +116,7 @@ export class WorkLoop {
         log.info({ failures: this.failures, failedMs }, `${name} works again`);
         this.failures = 0;
       }
+      if (typeof outcome === 'object') return outcome.nextInMs;
       return outcome === 'again' ? 0 : intervalMs * (0.9 + 0.2 * random());
     } catch (error) {
       if (signal.aborted) {

@@ -12,7 +12,7 @@ export async function whyBusy(
 ): Promise<(holder: string) => string> {
   const streams = holders.map((holder) => streamOf('backup', idOf(holder)));
   // A history that can't be read, such as one of a newer version, holds up no slot: the reason is shorter then.
-  const { told } = await ledger.readEach(manager, streams);
+  const { told } = streams.length > 0 ? await ledger.readEach(manager, streams) : { told: new Map<string, never>() };
   return (holder) => {
     const history = told.get(holder);
     return whySkipped(idOf(holder), history && fold(backupDecider, history));

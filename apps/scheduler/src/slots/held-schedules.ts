@@ -15,4 +15,9 @@ export class HeldSchedules {
     for (const [scheduleId, until] of this.until) if (until <= performance.now()) this.until.delete(scheduleId);
     return [...this.until.keys()];
   }
+
+  /** In how many milliseconds the first of them is left no longer; infinite when there is none. */
+  endsInMs(): number {
+    return Math.max(0, Math.min(...this.until.values()) - performance.now());
+  }
 }

@@ -5,21 +5,31 @@ import {
   backupName,
   type Delay,
   plannedType,
-  type RegisteredInstance,
   type Slot,
   scheduledBackupId,
 } from '@strongroom/domain';
 import { timesAhead } from './late-timers.js';
+import type { SlotBasis } from './slot-basis.js';
 import type { SlotTimer } from './slot-timers.js';
 
 export interface SlotDecision {
+  /** Of the slot's outcome: a backup, or what became of the slot instead. */
+  id: string;
   timer: SlotTimer;
   slotAt: Date;
   command: BackupCommand;
+  /** It counts as long as these streams are at these versions. */
+  reliesOn: SlotBasis['reliesOn'];
+}
+
+/** A timer, and what the decisions about its slots rest on. */
+export interface Judged {
+  timer: SlotTimer;
+  basis: SlotBasis;
 }
 
 /** An outcome that the slot was given before its time is not its own, so the slot has another identity then. */
-export function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
+function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
   return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
 }
 
@@ -28,12 +38,13 @@ export function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string
  * @param options.delay why it is asked for late; undefined when it is in time
  */
 export function begin(
-  timer: SlotTimer,
+  { timer, basis: { instance, reliesOn } }: Judged,
   { slotAt, definition }: Slot,
-  { instance, delay }: { instance: RegisteredInstance; delay: Delay | undefined },
+  delay: Delay | undefined,
 ): SlotDecision {
+  const id = idOfSlot(timer, slotAt);
   const request: EventData<'BackupRequested'> = {
-    backupId: idOfSlot(timer, slotAt),
+    backupId: id,
     instanceId: timer.instanceId,
     scheduleId: timer.scheduleId,
     slotAt: slotAt.toISOString(),
@@ -45,41 +56,38 @@ export function begin(
     datastore: instance.datastore,
     copyTo: definition.copyTo,
   };
-  return { timer, slotAt, command: { type: 'RequestBackup', request, delay } };
+  return { id, timer, slotAt, command: { type: 'RequestBackup', request, delay }, reliesOn };
 }
 
-export function skipPaused(timer: SlotTimer, slotAt: Date): SlotDecision {
-  return skip(timer, slotAt, 'The schedule was paused.');
+export function skipPaused({ timer, basis: { reliesOn } }: Judged, slotAt: Date): SlotDecision {
+  return skip({ id: idOfSlot(timer, slotAt), timer, slotAt, reliesOn }, 'The schedule was paused.');
 }
 
 /** @param reason what the backup of the instance does that has not ended */
-export function skipBusy({ timer, slotAt }: SlotDecision, reason: string): SlotDecision {
-  return skip(timer, slotAt, reason);
+export function skipBusy(decision: SlotDecision, reason: string): SlotDecision {
+  return skip(decision, reason);
 }
 
-export function skipOverQuota(
-  { timer, slotAt }: SlotDecision,
-  stored: { bytes: number; mostGib: number },
-): SlotDecision {
+export function skipOverQuota(decision: SlotDecision, stored: { bytes: number; mostGib: number }): SlotDecision {
   const gib = (stored.bytes / 1_073_741_824).toFixed(1);
   const reason = `The account's backups and copies take ${gib} GiB, and may take ${stored.mostGib}. Delete some that are not needed, or ask the operator for more.`;
-  return skip(timer, slotAt, reason);
+  return skip(decision, reason);
 }
 
-export function skipTaken({ timer, slotAt }: SlotDecision): SlotDecision {
-  return skip(timer, slotAt, 'Another backup of the instance was asked for at the same time.');
+export function skipTaken(decision: SlotDecision): SlotDecision {
+  return skip(decision, 'Another backup of the instance was asked for at the same time.');
 }
 
-export function miss(timer: SlotTimer, slotAt: Date, reason: string): SlotDecision {
+export function miss({ timer, basis: { reliesOn } }: Judged, slotAt: Date, reason: string): SlotDecision {
   const { scheduleId, instanceId } = timer;
   const slot = { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason };
-  return { timer, slotAt, command: { type: 'MissSlot', slot } };
+  return { id: idOfSlot(timer, slotAt), timer, slotAt, command: { type: 'MissSlot', slot }, reliesOn };
 }
 
-function skip(timer: SlotTimer, slotAt: Date, reason: string): SlotDecision {
+function skip({ id, timer, slotAt, reliesOn }: Omit<SlotDecision, 'command'>, reason: string): SlotDecision {
   const { scheduleId, instanceId } = timer;
   const slot = { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason };
-  return { timer, slotAt, command: { type: 'SkipSlot', slot } };
+  return { id, timer, slotAt, command: { type: 'SkipSlot', slot }, reliesOn };
 }
 
 /** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */

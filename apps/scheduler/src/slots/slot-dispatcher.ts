@@ -5,41 +5,34 @@
  * A clock that was wrong may have decided slots before their time and moved timers beyond them. Such timers are put back,
  * and the slots are decided again when their time has come, under a further identity.
  *
- * What a schedule said at a slot's time is read from the ledger, not from the timer. So a schedule that was paused or
- * deleted a second ago does not fire, though the feed has not brought the news yet.
+ * What a schedule said at a slot's time is what the ledger says. A timer may keep it, with the versions of the streams, and the append
+ * asks whether they are at those versions. So a schedule that was paused or deleted a second ago does not fire, though the feed has not
+ * brought the news yet.
  *
  * A schedule whose slots can't be judged is set aside and tried again. It holds up no other.
  */
-import { begunBy, isRefusal, messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import {
-  backupDecider,
-  definitionsOf,
-  dueSlots,
-  fold,
-  instanceDecider,
-  plannedType,
-  scheduleDecider,
-} from '@strongroom/domain';
-import { type AppendRequest, isOutageForAll, type Ledger, plan } from '@strongroom/ledger';
-import { storedBytesOf, type Views } from '@strongroom/read-model';
-import { type Ids, type Logger, type Quota, quotaOf, SetAside } from '@strongroom/runtime';
+import { messageOf, streamOf } from '@strongroom/contracts';
+import { dueSlots, plannedType, type Slot } from '@strongroom/domain';
+import { isOutageForAll, type Ledger } from '@strongroom/ledger';
+import type { Views } from '@strongroom/read-model';
+import { type Ids, type Logger, type Quota, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import { whyBusy } from './busy-instances.js';
 import type { DueClock, DueTime } from './due-clock.js';
 import { HeldSchedules } from './held-schedules.js';
 import { LateTimers, timesAhead } from './late-timers.js';
-import {
-  begin,
-  idOfSlot,
-  miss,
-  type SlotDecision,
-  skipBusy,
-  skipOverQuota,
-  skipPaused,
-  skipTaken,
-} from './slot-decision.js';
+import { basisIn, keptWith } from './slot-basis.js';
+import { begin as beginBackup, type Judged, miss, type SlotDecision, skipPaused } from './slot-decision.js';
 import { SlotParents } from './slot-parents.js';
-import { accountsDue, claimDue, dropTimers, moveTimers, type SlotTimer } from './slot-timers.js';
+import { SlotRecording } from './slot-recording.js';
+import {
+  claimDue,
+  dropTimers,
+  type MovedTimer,
+  moveTimers,
+  nextRing,
+  type SlotTimer,
+  undoMoves,
+} from './slot-timers.js';
 import { SlotWatch } from './slot-watch.js';
 
 export interface Decided {
@@ -52,42 +45,74 @@ export interface Decided {
 
 /** What one transaction has done. */
 interface Batch {
-  /** How many timers were taken. Each was moved, dropped or held back, but for those that found no room. */
+  /** How many timers were taken. Each was moved, dropped or held back, but for those that found no room or wait for views. */
   claimed: number;
   recorded: SlotDecision[];
+  /** The accounts whose views must be up to date before some of the slots are decided. */
+  behind: Set<string>;
 }
 
-const mostTimers = 200;
+/** One look at all that is due. */
+interface Pass {
+  total: Decided;
+  signal: AbortSignal | undefined;
+  moved: () => void;
+  /** The time at the beginning, for the first batch. */
+  begun: DueTime | undefined;
+  lanes: Promise<void>[];
+  failures: unknown[];
+}
+
+/** How a batch is decided. */
+interface Asked {
+  time: DueTime;
+  /** How many timers are taken. */
+  size: number;
+  /** The accounts whose views were brought up to date just now. */
+  fresh: ReadonlySet<string>;
+  onTaken?: (timer: SlotTimer) => void;
+}
+
+/** Larger batches are hardly cheaper, and would keep other appends waiting for longer. */
+const mostTimers = 500;
 /** How many slots are decided in one transaction. After a long outage one schedule alone may have hundreds. */
 const mostDecisions = 500;
-/** How many timers' accounts are looked at before they are taken. Others may take some of them. */
-const mostLookedAt = 1_000;
+/** Of how many timers the streams are read in one transaction, because nothing is kept with them. */
+const mostRead = 200;
+/** How many batches are in hand at a time, when there is more than one: one is decided while the other is written. */
+const mostLanes = 2;
 /** How long a slot is left whose parent is not known yet. A pass waits less, and so it ends. */
 const soonMs = 2_000;
-const nothing: Decided = { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
+/** How soon is looked again for a slot that is due and that this process could not take, as another one has it. */
+const takenMs = 200;
+/** How soon is looked again while a clock is wrong. */
+const suspectMs = 1_000;
 
 export class SlotDispatcher {
   private readonly parents: SlotParents;
   private readonly late: LateTimers;
+  private readonly recording: SlotRecording;
   private readonly setAside: SetAside;
   private readonly held = new HeldSchedules();
   private readonly watch = new SlotWatch();
   /** The part of a full batch that is taken. It gets smaller when the process is too slow for a full one. */
   private share = 1;
+  private looked: { time: DueTime; at: number } | undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly ledger: Ledger,
     views: Views,
-    private readonly ids: Ids,
+    ids: Ids,
     private readonly clock: DueClock,
     private readonly log: Logger,
     private readonly catchUpMs: number,
     /** How many GiB an account may store. */
-    private readonly storageQuota: Quota = { usual: null, byAccount: new Map() },
+    storageQuota: Quota = { usual: null, byAccount: new Map() },
   ) {
     this.setAside = new SetAside(dataSource, log);
     this.parents = new SlotParents({ dataSource, ledger, views, log });
+    this.recording = new SlotRecording({ ledger, ids, storageQuota });
     this.late = new LateTimers({ dataSource, ledger, log, catchUpMs, setAside: this.setAside, held: this.held });
   }
 
@@ -96,32 +121,80 @@ export class SlotDispatcher {
     return this.held.now().length;
   }
 
+  /** In how many milliseconds is to be looked for due slots again, as far as this process knows; infinite when there are none. */
+  async nextInMs(): Promise<number> {
+    const { time, at } = this.looked ?? {};
+    if (!time || at === undefined || time.isSuspect) return suspectMs;
+    const held = this.held.now();
+    const next = await nextRing(this.dataSource.manager, held);
+    const nowMs = time.now.getTime() + performance.now() - at;
+    const inMs = next ? next.getTime() - nowMs : Number.POSITIVE_INFINITY;
+    return Math.min(
+      inMs > 0 ? Math.ceil(inMs) : takenMs,
+      held.length > 0 ? this.held.endsInMs() : Number.POSITIVE_INFINITY,
+    );
+  }
+
   /**
    * Decides due slots until none is left, or until the signal is aborted.
    * @param moved is called after each transaction
    */
   async decideDue(signal?: AbortSignal, moved: () => void = () => {}): Promise<Decided> {
-    let total = nothing;
-    const begun = await this.clock.time(this.dataSource.manager);
-    this.watch.look(begun);
+    const begun = await this.look();
     await this.late.putBack(begun, signal, moved);
+    const pass: Pass = {
+      total: { fired: 0, skipped: 0, missed: 0, lagMs: 0 },
+      signal,
+      moved,
+      begun,
+      lanes: [],
+      failures: [],
+    };
+    this.begin(pass);
+    for (const lane of pass.lanes) {
+      const [ended] = await Promise.allSettled([lane]);
+      if (ended.status === 'rejected') pass.failures.push(ended.reason);
+    }
+    if (pass.failures.length > 0) throw pass.failures[0];
+    return pass.total;
+  }
+
+  private async look(): Promise<DueTime> {
+    const time = await this.clock.time(this.dataSource.manager);
+    this.watch.look(time);
+    this.looked = { time, at: performance.now() };
+    return time;
+  }
+
+  private begin(pass: Pass): void {
+    const lane = this.decideOn(pass);
+    // It is waited for later, and told then.
+    lane.catch(() => {});
+    pass.lanes.push(lane);
+  }
+
+  /** Decides one batch after the other. When a batch is full, another lane begins. */
+  private async decideOn(pass: Pass): Promise<void> {
+    const { total, signal, moved, lanes } = pass;
+    let fresh: ReadonlySet<string> = new Set();
     while (!signal?.aborted) {
-      const time = await this.clock.time(this.dataSource.manager);
-      this.watch.look(time);
-      await this.parents.catchUp(await accountsDue(this.dataSource.manager, time.now, mostLookedAt));
-      const { claimed, recorded } = await this.decideSome(time);
-      for (const each of recorded) total = count(total, each, time.now);
+      const time = pass.begun ?? (await this.look());
+      pass.begun = undefined;
+      const { claimed, recorded, behind } = await this.decideSome(time, fresh);
+      for (const each of recorded) count(total, each, time.now);
       this.tell(recorded, time.now);
       moved();
       if (claimed === 0) break;
+      if (claimed >= mostTimers && lanes.length < mostLanes) this.begin(pass);
+      await this.parents.catchUp(behind);
+      fresh = behind;
     }
-    return total;
   }
 
-  private async decideSome(time: DueTime): Promise<Batch> {
+  private async decideSome(time: DueTime, fresh: ReadonlySet<string>): Promise<Batch> {
     try {
       const size = Math.ceil(mostTimers * this.share);
-      const batch = await this.dataSource.transaction((manager) => this.decideNext(manager, time, size));
+      const batch = await this.dataSource.transaction((manager) => this.decideNext(manager, { time, size, fresh }));
       this.share = Math.min(1, this.share * 2);
       return batch;
     } catch (error) {
@@ -131,92 +204,111 @@ export class SlotDispatcher {
       }
     }
     // One timer has made the transaction of all fail. Each is decided apart, to find that one.
-    return this.decideApart(time);
+    return this.decideApart(time, fresh);
   }
 
-  private async decideApart(time: DueTime): Promise<Batch> {
-    const all: Batch = { claimed: 0, recorded: [] };
+  private async decideApart(time: DueTime, fresh: ReadonlySet<string>): Promise<Batch> {
+    const all: Batch = { claimed: 0, recorded: [], behind: new Set() };
     while (all.claimed < mostTimers) {
       let taken: SlotTimer | undefined;
       try {
         const onTaken = (timer: SlotTimer) => {
           taken = timer;
         };
-        const { claimed, recorded } = await this.dataSource.transaction((manager) =>
-          this.decideNext(manager, time, 1, onTaken),
+        const { claimed, recorded, behind } = await this.dataSource.transaction((manager) =>
+          this.decideNext(manager, { time, size: 1, fresh, onTaken }),
         );
         if (claimed === 0) break;
         all.recorded.push(...recorded);
+        for (const accountId of behind) all.behind.add(accountId);
+        // It is the one that is taken next again, until the views are up to date.
+        if (behind.size > 0) break;
       } catch (error) {
         if (!taken || isOutageForAll(error)) throw error;
         await this.hold(this.dataSource.manager, taken.scheduleId, taken.accountId, messageOf(error));
       }
       all.claimed += 1;
     }
-    return all;
+    return all.behind.size > 0 ? { ...all, claimed: Math.max(1, all.claimed) } : all;
   }
 
-  private async decideNext(
-    manager: EntityManager,
-    time: DueTime,
-    size: number,
-    onTaken?: (timer: SlotTimer) => void,
-  ): Promise<Batch> {
+  private async decideNext(manager: EntityManager, { time, size, fresh, onTaken }: Asked): Promise<Batch> {
     const { timers, unreadable } = await claimDue(manager, time.now, size, this.held.now());
     for (const timer of timers) onTaken?.(timer);
     for (const { scheduleId, reason } of unreadable) await this.hold(manager, scheduleId, null, reason);
     // A timer is made anew from its schedule where it is missing.
-    const broken = unreadable.map(({ scheduleId }) => scheduleId);
-    if (broken.length > 0) await dropTimers(manager, broken);
-    const decisions = await this.decide(manager, timers, time, Math.ceil(mostDecisions * (size / mostTimers)));
-    await this.skipOverQuota(manager, decisions);
+    const gone = unreadable.map(({ scheduleId }) => scheduleId);
+    const known = await this.basesOf(manager, timers, time.now, gone);
+    const due = dueOf(known, time, { most: Math.ceil(mostDecisions * (size / mostTimers)), catchUpMs: this.catchUpMs });
+    const needy = due.flatMap((each) => (this.needsViews(each) ? each.timer.accountId : []));
+    const behind = await this.parents.behind(needy.filter((accountId) => !fresh.has(accountId)));
+    const { decisions, moved } = this.decide(due, time, behind);
+    if (gone.length > 0) await dropTimers(manager, gone);
+    if (moved.length > 0) await moveTimers(manager, moved);
+    await this.setAside.takeBack('schedule', [...gone, ...moved.map(({ scheduleId }) => scheduleId)], manager);
+    await this.recording.skipOverQuota(manager, decisions);
     await this.parents.find(manager, decisions);
-    return { claimed: timers.length + unreadable.length, recorded: await this.record(manager, decisions) };
+    const { recorded, outdated } = await this.recording.record(manager, decisions);
+    if (outdated.length > 0) await undoMoves(manager, [...new Set(outdated.map(({ timer }) => timer))]);
+    return { claimed: timers.length + unreadable.length, recorded, behind };
   }
 
-  /** Judges the due slots of timers, and moves the timers on. */
-  private async decide(
+  /**
+   * What the slots of timers are decided by: what is kept with each, or what the ledger tells. Some timers are left for the next batch.
+   * @param gone the ids of schedules whose timers are to go; more are added
+   */
+  private async basesOf(
     manager: EntityManager,
     timers: readonly SlotTimer[],
-    { now, isInDoubt, doubtMs }: DueTime,
-    most: number,
-  ): Promise<SlotDecision[]> {
-    const { told, unreadable } = await this.ledger.readEach(manager, timers.flatMap(streamsOf));
-    const decisions: SlotDecision[] = [];
-    const moved: { scheduleId: string; nextSlotAt: Date }[] = [];
-    const gone: string[] = [];
+    now: Date,
+    gone: string[],
+  ): Promise<Judged[]> {
+    const known: Judged[] = [];
+    const unread: SlotTimer[] = [];
     for (const timer of timers) {
+      const basis = keptWith(timer, now);
+      if (basis) known.push({ timer, basis });
+      else if (unread.length < mostRead) unread.push(timer);
+    }
+    if (unread.length === 0) return known;
+    const { told, unreadable } = await this.ledger.readEach(manager, unread.flatMap(streamsOf));
+    for (const timer of unread) {
       const { scheduleId, accountId, instanceId } = timer;
-      const room = most - decisions.length;
-      // The others stay due, and are taken next.
-      if (room <= 0) break;
       const [broken] = streamsOf(timer).flatMap((stream) => unreadable.get(stream) ?? []);
       if (broken) {
         await this.hold(manager, scheduleId, accountId, broken.message);
         continue;
       }
-      const history = told.get(streamOf('schedule', scheduleId)) ?? [];
-      const schedule = fold(scheduleDecider, history);
-      const instance = fold(instanceDecider, told.get(streamOf('instance', instanceId)) ?? []);
-      if (schedule.is !== 'active' || instance.is !== 'registered') {
-        gone.push(scheduleId);
-        continue;
-      }
-      if (isApart(timer, schedule, instance)) {
-        // The timer is made anew from its schedule, if that is the instance's.
-        if (instance.accountId === schedule.accountId) gone.push(scheduleId);
-        else await this.hold(manager, scheduleId, schedule.accountId, 'it is not of the account of its instance');
-        continue;
-      }
-      const { paused, missed, fire, next } = slotsOf(timer, history, { now, doubtMs, room, catchUpMs: this.catchUpMs });
+      const schedule = told.get(streamOf('schedule', scheduleId)) ?? [];
+      const instance = told.get(streamOf('instance', instanceId)) ?? [];
+      const basis = basisIn(timer, now, { schedule, instance });
+      if (!('is' in basis)) known.push({ timer, basis });
+      else if (basis.is === 'gone') gone.push(scheduleId);
+      else await this.hold(manager, scheduleId, basis.accountId, 'it is not of the account of its instance');
+    }
+    return known;
+  }
+
+  /** Decides due slots, and where their timers go. @param behind accounts whose slots wait for their views, where they need them */
+  private decide(
+    due: readonly Due[],
+    { now, isInDoubt }: DueTime,
+    behind: ReadonlySet<string>,
+  ): { decisions: SlotDecision[]; moved: MovedTimer[] } {
+    const decisions: SlotDecision[] = [];
+    const moved: MovedTimer[] = [];
+    for (const each of due) {
+      const { timer, basis, paused, missed, fire, next } = each;
+      const { scheduleId, accountId } = timer;
+      if (behind.has(accountId) && this.needsViews(each)) continue;
       if (fire && isIncremental(fire) && this.parents.mayLack(accountId)) {
         this.held.hold(scheduleId, soonMs);
         continue;
       }
-      for (const { slotAt } of paused) decisions.push(skipPaused(timer, slotAt));
+      for (const { slotAt } of paused) decisions.push(skipPaused(each, slotAt));
       if (fire) {
         const delay = this.watch.delayOf(fire.slotAt, now, timesAhead(timer.ahead, fire.slotAt) > 0);
-        decisions.push(begin(timer, fire, { instance, delay }));
+        decisions.push(beginBackup(each, fire, delay));
       }
       if (isInDoubt && missed.length > 0) {
         this.held.hold(scheduleId);
@@ -224,14 +316,16 @@ export class SlotDispatcher {
       }
       for (const { slotAt } of missed) {
         const reason = this.watch.whyMissed(slotAt, now, { inItsPlace: fire?.slotAt, catchUpMs: this.catchUpMs });
-        decisions.push(miss(timer, slotAt, reason));
+        decisions.push(miss(each, slotAt, reason));
       }
-      moved.push({ scheduleId, nextSlotAt: next });
+      moved.push({ scheduleId, nextSlotAt: next, basis: basis.toKeep });
     }
-    if (gone.length > 0) await dropTimers(manager, gone);
-    if (moved.length > 0) await moveTimers(manager, moved);
-    await this.setAside.takeBack('schedule', [...gone, ...moved.map(({ scheduleId }) => scheduleId)], manager);
-    return decisions;
+    return { decisions, moved };
+  }
+
+  /** Whether the views tell what is built on, or how much the account stores. */
+  private needsViews({ timer, fire }: Due): boolean {
+    return fire !== undefined && (isIncremental(fire) || this.recording.isLimited(timer.accountId));
   }
 
   private async hold(
@@ -248,117 +342,56 @@ export class SlotDispatcher {
     );
   }
 
-  /**
-   * Appends the decisions. From its first statement on it holds the lock that every other append waits for, so nothing is
-   * logged before the commit. @returns the decisions that are the slots' outcomes
-   */
-  private async record(manager: EntityManager, decisions: SlotDecision[]): Promise<SlotDecision[]> {
-    if (decisions.length === 0) return [];
-    await this.skipBusy(manager, decisions);
-    const { recorded, busy } = await this.append(manager, decisions);
-    if (busy.length === 0) return recorded;
-    // Another request has begun a backup of these instances since they were looked at.
-    return [...recorded, ...(await this.append(manager, busy.map(skipTaken))).recorded];
-  }
-
-  /** No backup is begun of an account that stores as much as it may. Its views are up to date, or it waits for them. */
-  private async skipOverQuota(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
-    const asked = decisions.filter(({ command }) => command.type === 'RequestBackup');
-    const most = new Map(
-      asked.flatMap(({ timer: { accountId } }) => {
-        const gib = quotaOf(this.storageQuota, accountId);
-        return gib === null ? [] : [[accountId, gib] as const];
-      }),
-    );
-    const stored = await storedBytesOf(manager, [...most.keys()]);
-    for (const decision of asked) {
-      const { accountId } = decision.timer;
-      const [bytes, mostGib] = [stored.get(accountId) ?? 0, most.get(accountId)];
-      if (mostGib === undefined || bytes < mostGib * 1_073_741_824) continue;
-      decision.command = skipOverQuota(decision, { bytes, mostGib }).command;
-    }
-  }
-
-  /** A slot whose backup can't begin, because another of the instance has not ended, is skipped. */
-  private async skipBusy(manager: EntityManager, decisions: SlotDecision[]): Promise<void> {
-    const asked = decisions.flatMap(({ timer, command }) => (command.type === 'RequestBackup' ? timer.instanceId : []));
-    const busy = await this.ledger.claimedOf(manager, 'running-backup-of-instance', asked);
-    const why = await whyBusy(manager, this.ledger, [...busy.values()]);
-    for (const decision of decisions) {
-      if (decision.command.type !== 'RequestBackup') continue;
-      const { timer, slotAt } = decision;
-      const holder = busy.get(timer.instanceId);
-      if (holder !== undefined) decision.command = skipBusy(decision, why(holder)).command;
-      // No two requests of one append may share a claim.
-      busy.set(timer.instanceId, streamOf('backup', idOfSlot(timer, slotAt)));
-    }
-  }
-
-  /** @returns the decisions that were recorded, and those that found a backup of their instance running */
-  private async append(
-    manager: EntityManager,
-    decisions: SlotDecision[],
-  ): Promise<{ recorded: SlotDecision[]; busy: SlotDecision[] }> {
-    const requests = decisions.map((decision) => this.request(decision));
-    const outcomes = await this.ledger.appendWithin(manager, requests);
-    const which = (outcome: 'appended' | 'claimed') =>
-      decisions.filter((_, index) => outcomes[index]?.outcome === outcome);
-    return { recorded: which('appended'), busy: which('claimed') };
-  }
-
-  private request({ timer, slotAt, command }: SlotDecision): AppendRequest {
-    const id = idOfSlot(timer, slotAt);
-    const context = begunBy('strongroom-scheduler', `slot-${id}`);
-    // It is decided on an empty history. When another scheduler was faster this append is a conflict, and that outcome stays.
-    const request = plan({ ids: this.ids }, backupDecider, { ...timer, id, context }, command, noHistory);
-    if (isRefusal(request)) throw new TypeError(`a slot without a history was refused: ${request.message}`);
-    return request;
-  }
-
+  /** What is fired in time is told in one line: the ledger tells of each. */
   private tell(recorded: readonly SlotDecision[], now: Date): void {
+    let [inTime, longestMs] = [0, 0];
     for (const { timer, slotAt, command } of recorded) {
       const lagMs = now.getTime() - slotAt.getTime();
+      if (command.type === 'RequestBackup' && !command.delay) {
+        inTime += 1;
+        longestMs = Math.max(longestMs, lagMs);
+        continue;
+      }
       const of = { schedule: timer.scheduleId, instance: timer.instanceId, slotAt: slotAt.toISOString(), lagMs };
       this.log.info(of, `slot decided: ${command.type}`);
     }
+    if (inTime > 0) this.log.info({ slots: inTime, lagMs: longestMs }, 'slots fired');
   }
 }
 
-const noHistory: readonly RecordedEvent[] = [];
+/** The slots of a timer that are due. */
+type Due = Judged & ReturnType<typeof dueSlots>;
+
+/** As many as there is room for. The others stay due, and are taken next. */
+function dueOf(
+  known: readonly Judged[],
+  { now, doubtMs }: DueTime,
+  { most, catchUpMs }: { most: number; catchUpMs: number },
+): Due[] {
+  const due: Due[] = [];
+  let room = most;
+  for (const { timer, basis } of known) {
+    if (room <= 0) break;
+    const slots = dueSlots(basis.spans, timer.nextSlotAt, now, catchUpMs + doubtMs, room);
+    room -= slots.paused.length + slots.missed.length + (slots.fire ? 1 : 0);
+    due.push({ timer, basis, ...slots });
+  }
+  return due;
+}
 
 function streamsOf({ scheduleId, instanceId }: SlotTimer) {
   return [streamOf('schedule', scheduleId), streamOf('instance', instanceId)];
 }
 
-/** A timer is a row that can be changed. What is asked for is what the ledger says of the schedule and of its instance. */
-function isApart(
-  { accountId, instanceId }: SlotTimer,
-  schedule: { accountId: string; instanceId: string },
-  instance: { accountId: string },
-): boolean {
-  const isOfSchedule = accountId === schedule.accountId && instanceId === schedule.instanceId;
-  return !isOfSchedule || instance.accountId !== schedule.accountId;
-}
-
-interface Judging {
-  now: Date;
-  doubtMs: number;
-  catchUpMs: number;
-  /** How many slots may be judged. */
-  room: number;
-}
-
-function slotsOf(timer: SlotTimer, history: readonly RecordedEvent[], { now, doubtMs, catchUpMs, room }: Judging) {
-  const spans = definitionsOf(history, { now, latest: new Date(timer.nextSlotAt.getTime() - 1) });
-  return dueSlots(spans, timer.nextSlotAt, now, catchUpMs + doubtMs, room);
-}
-
-function isIncremental({ slotAt, definition }: NonNullable<ReturnType<typeof slotsOf>['fire']>): boolean {
+function isIncremental({ slotAt, definition }: Slot): boolean {
   return plannedType(definition.dayOfWeek, slotAt) === 'incremental';
 }
 
-function count(total: Decided, { slotAt, command }: SlotDecision, now: Date): Decided {
-  if (command.type === 'SkipSlot') return { ...total, skipped: total.skipped + 1 };
-  if (command.type !== 'RequestBackup') return { ...total, missed: total.missed + 1 };
-  return { ...total, fired: total.fired + 1, lagMs: Math.max(total.lagMs, now.getTime() - slotAt.getTime()) };
+function count(total: Decided, { slotAt, command }: SlotDecision, now: Date): void {
+  if (command.type === 'SkipSlot') total.skipped += 1;
+  else if (command.type !== 'RequestBackup') total.missed += 1;
+  else {
+    total.fired += 1;
+    total.lagMs = Math.max(total.lagMs, now.getTime() - slotAt.getTime());
+  }
 }

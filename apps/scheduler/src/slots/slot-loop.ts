@@ -1,15 +1,25 @@
-/** Has the due slots decided once a second, and measures it. */
+/**
+ * Has due slots decided, and measures it. It sleeps until the next timer rings, and asks the database nothing meanwhile but for a look
+ * now and then: somebody may have changed the timers, or a clock may be wrong.
+ */
 import type { Logger, Metrics } from '@strongroom/runtime';
 import { WorkLoop } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
+import type { SlotAlarm } from './slot-alarm.js';
 import type { SlotDispatcher } from './slot-dispatcher.js';
 import { overdueMs } from './slot-timers.js';
 
-const intervalMs = 1_000;
+/** The longest sleep. It varies by a fifth, so that processes do not look in step. */
+const longestMs = 5_000;
 
 export function slotLoop(
   dispatcher: SlotDispatcher,
-  { dataSource, metrics, log }: { dataSource: DataSource; metrics: Metrics; log: Logger },
+  {
+    dataSource,
+    metrics,
+    log,
+    slotAlarm,
+  }: { dataSource: DataSource; metrics: Metrics; log: Logger; slotAlarm: SlotAlarm },
 ): WorkLoop {
   const slots = metrics.counter({
     name: 'strongroom_slots_total',
@@ -31,9 +41,9 @@ export function slotLoop(
     help: 'Schedules with due slots that this process cannot judge: something in their history is unreadable, or the clocks contradict each other.',
     measure: (gauge) => gauge.set(dispatcher.heldBack),
   });
-  return new WorkLoop({
+  const loop = new WorkLoop({
     name: 'slot dispatcher',
-    intervalMs,
+    intervalMs: longestMs,
     log,
     pass: async (signal, moved) => {
       const { fired, skipped, missed, lagMs } = await dispatcher.decideDue(signal, moved);
@@ -41,6 +51,10 @@ export function slotLoop(
       slots.inc({ outcome: 'skipped' }, skipped);
       slots.inc({ outcome: 'missed' }, missed);
       if (fired > 0) lag.observe(lagMs / 1_000);
+      const longest = longestMs * (0.9 + 0.2 * Math.random());
+      return { nextInMs: Math.min(await dispatcher.nextInMs(), slotAlarm.inMs(), longest) };
     },
   });
+  slotAlarm.onSet(() => loop.wake());
+  return loop;
 }

@@ -33,11 +33,14 @@ export class SlotParents {
     this.backups = new Backups(parts.dataSource);
   }
 
+  /** Those of the accounts whose views do not reflect every event. */
+  async behind(accountIds: readonly string[]): Promise<Set<string>> {
+    return accountIds.length === 0 ? new Set() : this.parts.views.behind(accountIds);
+  }
+
   /** Brings the views of accounts up to date, as far as it is done in a second. */
-  async catchUp(accountIds: readonly string[]): Promise<void> {
-    if (accountIds.length === 0) return;
-    const behind = await this.parts.views.behind(accountIds);
-    for (const accountId of behind) {
+  async catchUp(accountIds: Iterable<string>): Promise<void> {
+    for (const accountId of accountIds) {
       if (!this.folding.has(accountId)) this.folding.set(accountId, this.fold(accountId));
     }
     if (this.folding.size === 0) return;

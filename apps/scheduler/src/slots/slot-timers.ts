@@ -15,6 +15,8 @@ export interface SlotTimer {
   nextSlotAt: Date;
   /** Slots that were decided before their time and are still to come. Each is in the list as often as it was decided. */
   ahead: Date[];
+  /** What the slots may be decided by, as a process has kept it; null when there is nothing. */
+  basis: unknown;
 }
 
 const timerRow = z
@@ -24,6 +26,7 @@ const timerRow = z
     instance_id: z.string(),
     next_slot_at: z.date(),
     ahead: z.array(z.date()),
+    basis: z.unknown(),
   })
   .transform(
     (row): SlotTimer => ({
@@ -32,6 +35,7 @@ const timerRow = z
       instanceId: row.instance_id,
       nextSlotAt: row.next_slot_at,
       ahead: row.ahead,
+      basis: row.basis,
     }),
   );
 
@@ -41,7 +45,6 @@ export interface ClaimedTimers {
   unreadable: { scheduleId: string; reason: string }[];
 }
 
-const ids = z.array(z.object({ id: z.string() }));
 const ofSchedule = z.object({ schedule_id: z.string() });
 
 function claimed(rows: unknown): ClaimedTimers {
@@ -58,20 +61,25 @@ function claimed(rows: unknown): ClaimedTimers {
   return found;
 }
 
-/** Sets the timer of a new schedule. The timer of a changed one rings for the first slot of the change, if that comes first. */
+/**
+ * Sets the timer of a new schedule. The timer of a changed one rings for the first slot of the change, if that comes first.
+ * @returns that first slot
+ */
 export async function setTimer(
   manager: EntityManager,
   { accountId, version, at, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
-): Promise<void> {
+): Promise<Date> {
+  const slotAt = nextSlot(data, new Date(at));
   await manager.query(
     `insert into slot_timer as t (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at)
      values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (schedule_id) do update set
-       hour = excluded.hour, minute = excluded.minute, version = excluded.version,
+       hour = excluded.hour, minute = excluded.minute, version = excluded.version, basis = null,
        next_slot_at = least(t.next_slot_at, excluded.next_slot_at)
      where t.version < excluded.version`,
-    [data.scheduleId, accountId, data.instanceId, data.hour, data.minute, version, nextSlot(data, new Date(at))],
+    [data.scheduleId, accountId, data.instanceId, data.hour, data.minute, version, slotAt],
   );
+  return slotAt;
 }
 
 /** Tells which of the schedules have no timer, or a timer that has missed the news of a change. */
@@ -102,7 +110,7 @@ export async function removeTimer(manager: EntityManager, { data }: RecordedEven
   await manager.query('delete from slot_timer where schedule_id = $1', [data.scheduleId]);
 }
 
-const columns = 'schedule_id, account_id, instance_id, next_slot_at, ahead';
+const columns = 'schedule_id, account_id, instance_id, next_slot_at, ahead, basis';
 
 /**
  * Takes due timers until the end of the transaction. Timers that another process has taken are passed over.
@@ -122,15 +130,20 @@ export async function claimDue(
   return claimed(rows);
 }
 
-/** The accounts of the timers that are due longest, which others may have taken. */
-export async function accountsDue(manager: EntityManager, now: Date, limit: number): Promise<string[]> {
+const nextRows = z.array(z.object({ next_slot_at: z.unknown() }));
+
+/**
+ * When the next timer rings, which may be in the past; undefined when there is none. A timer that can't be read rings at once.
+ * @param except schedules whose timers do not count
+ */
+export async function nextRing(manager: EntityManager, except: readonly string[]): Promise<Date | undefined> {
   const rows: unknown = await manager.query(
-    `select distinct account_id as id from (
-       select account_id from slot_timer where next_slot_at <= $1 order by next_slot_at limit $2
-     ) due`,
-    [now, limit],
+    'select next_slot_at from slot_timer where schedule_id <> all($1) order by next_slot_at limit 1',
+    [except],
   );
-  return ids.parse(rows).map(({ id }) => id);
+  const [row] = nextRows.parse(rows);
+  if (!row || row.next_slot_at === Number.POSITIVE_INFINITY) return undefined;
+  return row.next_slot_at instanceof Date ? row.next_slot_at : new Date(0);
 }
 
 /**
@@ -170,15 +183,39 @@ export async function putBackTimer(
   ]);
 }
 
-export async function moveTimers(
-  manager: EntityManager,
-  timers: { scheduleId: string; nextSlotAt: Date }[],
-): Promise<void> {
+export interface MovedTimer {
+  scheduleId: string;
+  nextSlotAt: Date;
+  /** What is to be kept with it. Default: what is there. */
+  basis?: object | undefined;
+}
+
+export async function moveTimers(manager: EntityManager, timers: readonly MovedTimer[]): Promise<void> {
   await manager.query(
-    `update slot_timer t set next_slot_at = moved.next_slot_at,
-       ahead = array(select slot_at from unnest(t.ahead) as decided(slot_at) where slot_at >= moved.next_slot_at)
-     from unnest($1::uuid[], $2::timestamptz[]) as moved(schedule_id, next_slot_at) where t.schedule_id = moved.schedule_id`,
-    [timers.map(({ scheduleId }) => scheduleId), timers.map(({ nextSlotAt }) => nextSlotAt)],
+    `update slot_timer t set next_slot_at = moved.next_slot_at, basis = coalesce(moved.basis, t.basis),
+       ahead = case when t.ahead = '{}' then t.ahead
+         else array(select slot_at from unnest(t.ahead) as decided(slot_at) where slot_at >= moved.next_slot_at) end
+     from unnest($1::uuid[], $2::timestamptz[], $3::jsonb[]) as moved(schedule_id, next_slot_at, basis)
+     where t.schedule_id = moved.schedule_id`,
+    [
+      timers.map(({ scheduleId }) => scheduleId),
+      timers.map(({ nextSlotAt }) => nextSlotAt.toISOString()),
+      timers.map(({ basis }) => (basis ? JSON.stringify(basis) : null)),
+    ],
+  );
+}
+
+/** Undoes the moves of timers within a transaction that has moved them. What was kept with them was old. */
+export async function undoMoves(manager: EntityManager, timers: readonly SlotTimer[]): Promise<void> {
+  await manager.query(
+    `update slot_timer t set next_slot_at = moved.next_slot_at, basis = null, ahead = moved.ahead::timestamptz[]
+     from unnest($1::uuid[], $2::timestamptz[], $3::text[]) as moved(schedule_id, next_slot_at, ahead)
+     where t.schedule_id = moved.schedule_id`,
+    [
+      timers.map(({ scheduleId }) => scheduleId),
+      timers.map(({ nextSlotAt }) => nextSlotAt.toISOString()),
+      timers.map(({ ahead }) => `{${ahead.map((slotAt) => slotAt.toISOString()).join(',')}}`),
+    ],
   );
 }
 

@@ -1,0 +1,99 @@
+/**
+ * Schedules by the million, as the service would have made them: events, claims, quotas, views and timers, each with what a scheduler keeps
+ * with a timer once it has decided a slot. The events are linked by nothing, as those of versions before links.
+ */
+
+const perAccount = 1_000;
+
+/**
+ * Makes schedules by statements of 50,000.
+ * @param query runs a statement
+ * @param options.count how many; `accountOf` is SQL that gives the account by the number `n`
+ * @param options.slotAt when their next slot is; without it, they are spread over the day, from two hours on
+ */
+export async function makeSchedules(query, { first, count, slotAt, account = `'bench-' || n / ${perAccount}` }) {
+  for (let from = first; from < first + count; from += 50_000) {
+    await query(statement(account), [from, Math.min(from + 50_000, first + count) - 1, slotAt ?? null]);
+  }
+}
+
+const statement = (account) => `
+  with numbered as (
+    select n, ${account} as account_id,
+      coalesce($3::timestamptz, date_trunc('hour', now()) + interval '2 hours' + (n % 1260) * interval '1 minute') as slot_at
+    from generate_series($1::int, $2::int) n
+  ), made as (
+    select *, slot_at - interval '20 days' as at, extract(hour from slot_at at time zone 'UTC')::int as hour,
+      extract(minute from slot_at at time zone 'UTC')::int as minute,
+      -- As UUIDv7, whose first part rises with the time.
+      (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 3) || substr(h, 7, 12))::uuid as schedule_id,
+      (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || substr(h, 3, 3) || '9' || substr(h, 6, 3) || substr(h, 9, 12))::uuid as instance_id
+    from numbered cross join lateral (select md5(n::text || random()::text) as h) hashed
+  ), told as (
+    select *, jsonb_build_object('dayOfWeek', 7, 'hour', hour, 'minute', minute, 'fullBackupRetention', 2, 'copyTo', '["IAD", "ORD"]'::jsonb,
+      'paused', false) as definition
+    from made
+  ), events as (
+    insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+    select gen_random_uuid(), e.stream, 1, e.aggregate, e.type, account_id, instance_id, at, e.data,
+      '{"requestId": "bench", "correlationId": "bench", "causationId": null, "actor": "bench"}'
+    from told cross join lateral (values
+      ('instance-' || instance_id, 'instance', 'InstanceRegistered', jsonb_build_object('instanceId', instance_id, 'name', 'orders-' || n,
+        'datastore', '{"type": "postgresql", "version": "18"}'::jsonb,
+        'endpoint', '{"host": "db.example", "port": 5432, "user": "backup", "database": "postgres", "tls": "require"}'::jsonb)),
+      ('schedule-' || schedule_id, 'schedule', 'ScheduleCreated', jsonb_build_object('scheduleId', schedule_id, 'instanceId', instance_id) || definition)
+    ) e(stream, aggregate, type, data)
+  ), claims as (
+    insert into ledger_claim (kind, key, stream) select 'schedule-of-instance', instance_id::text, 'schedule-' || schedule_id from told
+  ), quotas as (
+    insert into ledger_quota (kind, key, used)
+    select k.kind, account_id, count(*) from told cross join (values ('schedules-of-account'), ('instances-of-account')) k(kind) group by 1, 2
+    on conflict (kind, key) do update set used = ledger_quota.used + excluded.used
+  ), instances as (
+    insert into instance_view (id, account_id, name, datastore_type, datastore_version, endpoint, created_at, updated_at, version)
+    select instance_id, account_id, 'orders-' || n, 'postgresql', '18',
+      '{"host": "db.example", "port": 5432, "user": "backup", "database": "postgres", "tls": "require"}', at, at, 1 from told
+  ), schedules as (
+    insert into schedule_view (id, account_id, instance_id, day_of_week, hour, minute, full_backup_retention, copy_to, paused, created_at, updated_at, version)
+    select schedule_id, account_id, instance_id, 7, hour, minute, 2, '{IAD,ORD}', false, at, at, 1 from told
+  )
+  insert into slot_timer (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at, basis)
+  select schedule_id, account_id, instance_id, hour, minute, 1, slot_at, jsonb_build_object('accountId', account_id, 'instanceId', instance_id,
+    'scheduleVersion', 1, 'instanceVersion', 1, 'since', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'definition', definition,
+    'instance', jsonb_build_object('name', 'orders-' || n, 'datastore', '{"type": "postgresql", "version": "18"}'::jsonb))
+  from told`;
+
+/** The views of all accounts reflect every event. */
+export async function viewsAreThere(query) {
+  await query(
+    `insert into view_head (account_id, position, whole_until)
+     select account_id, newest, newest from (select account_id, max(position) as newest from ledger_event group by 1) of_account
+     on conflict (account_id) do update set position = excluded.position, whole_until = excluded.whole_until`,
+  );
+}
+
+/** How far the ledger is, and how many timers go on to the day after a slot: what is counted comes after that. */
+export async function before(query, slotAt) {
+  const [row] = await query(
+    `select (select max(position) from ledger_event) as position,
+       (select count(*)::int from slot_timer where next_slot_at = $1::timestamptz + interval '1 day') as armed`,
+    [slotAt],
+  );
+  return row;
+}
+
+/** What became of a slot: how many starts there are, of how many schedules, with how many jobs, and how many timers go on to the next day. */
+export async function outcomeOf(query, slotAt, { position, armed }) {
+  const [row] = await query(
+    `with started as (
+       select data->>'scheduleId' as schedule, data->>'backupId' as backup, type from ledger_event
+       where position > $2 and aggregate = 'backup' and data->>'slotAt' = $1
+     ) select count(*) filter (where type = 'BackupRequested')::int as starts, count(distinct schedule)::int as distinct,
+         count(*) filter (where type <> 'BackupRequested')::int as others,
+         (select count(*)::int from job j where j.kind = 'backup' and exists (select from started s where s.backup = j.id::text)) as jobs,
+         (select count(*)::int from slot_timer where next_slot_at = $1::timestamptz + interval '1 day') as armed
+       from started`,
+    [slotAt.toISOString(), position],
+  );
+  return { ...row, armed: row.armed - armed };
+}
