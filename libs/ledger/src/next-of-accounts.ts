@@ -33,7 +33,7 @@ export async function nextOfAccounts(
   if (after.size === 0) return new Map();
   const rows: unknown = await manager.query(
     // The order of the whole index keeps the planner from the index of positions, which has the events of all accounts.
-    `select * from (
+    `select ${eventColumns}, found from (
        select tail.*, count(*) over ()::int as found, sum(bytes) over (rows unbounded preceding) - bytes as bytes_before from (
          select of_one.* from unnest($1::text[], $2::bigint[]) as asked(account, after) cross join lateral (
            select ${eventColumns}, pg_column_size(data) as bytes from ledger_event e

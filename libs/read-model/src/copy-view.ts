@@ -70,10 +70,15 @@ export const copyView: View<'copy', CopyRow> = {
   aggregate: 'copy',
   table: copyTable,
   fold: {
-    CopyRequested: (_, { accountId, at, version, data: { copyId, parentId: __, ...request } }) => ({
-      ...request,
-      id: copyId,
+    CopyRequested: (_, { accountId, at, version, data }) => ({
+      id: data.copyId,
       accountId,
+      instanceId: data.instanceId,
+      backupId: data.backupId,
+      region: data.region,
+      sourceRegion: data.sourceRegion,
+      sizeBytes: data.sizeBytes,
+      sha256: data.sha256,
       status: 'PENDING',
       attempt: 0,
       location: null,
