@@ -175,9 +175,9 @@ module.exports = {
     },
     {
       name: 'no-unresolved',
-      comment: 'Everything imported is there and is named in package.json.',
+      comment: 'Everything imported is there and is named in package.json. The peers of a measurement are installed when it runs.',
       severity: 'error',
-      from: {},
+      from: { pathNot: '^bench/peers/' },
       to: { couldNotResolve: true },
     },
     {

@@ -107,14 +107,33 @@ async function until(what, look, withinMs = 120_000) {
   throw new Error(`${what}: not within ${withinMs / 1_000} s`);
 }
 
+/** The processor's time that a process has used, in milliseconds. It is counted in hundredths of a second. */
+function cpuMsOf(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** The relay runs and has its connections. The backlog is before it at once. */
-async function drain(client) {
+async function drain(client, pid) {
   const head = await headOf(client);
+  const cpuMs = cpuMsOf(pid);
   const begun = performance.now();
   await client.query(`update relay_cursor set position = 0 where topic = $1`, [topic]);
   await client.query(`select pg_notify('strongroom_ledger', '')`);
   await until('the relay sends the backlog', async () => (await cursorOf(client)) === head);
-  return events / ((performance.now() - begun) / 1_000);
+  return {
+    perSecond: events / ((performance.now() - begun) / 1_000),
+    cpuUs: ((cpuMsOf(pid) - cpuMs) * 1_000) / events,
+  };
+}
+
+/** @param send sends the backlog */
+async function sendAll(send) {
+  const cpuMs = cpuMsOf(process.pid);
+  const begun = performance.now();
+  await send();
+  const perSecond = events / ((performance.now() - begun) / 1_000);
+  return { perSecond, cpuUs: ((cpuMsOf(process.pid) - cpuMs) * 1_000) / events };
 }
 
 async function bareProducer(kafka, batches) {
@@ -125,9 +144,7 @@ async function bareProducer(kafka, batches) {
   await producer.connect();
   return {
     send: async () => {
-      const begun = performance.now();
       for (const messages of batches) await producer.send({ topic: 'bench.peer', acks: -1, messages });
-      return events / ((performance.now() - begun) / 1_000);
     },
     end: () => producer.disconnect(),
   };
@@ -266,9 +283,9 @@ async function main() {
     for (let round = 0; round < rounds; round += 1) {
       const found = {};
       const turns = [
-        ['relay', () => drain(client)],
-        ['kafkajs', () => bare.send()],
-        ...Object.entries(others).map(([name, { send }]) => [name, send]),
+        ['relay', () => drain(client, first.pid)],
+        ['kafkajs', () => sendAll(bare.send)],
+        ...Object.entries(others).map(([name, { send }]) => [name, () => sendAll(send)]),
       ];
       for (const [name, turn] of round % 2 === 0 ? turns : turns.reverse()) {
         await waitForQuiet();
@@ -316,9 +333,10 @@ async function main() {
     await subscriber.end();
     await first.stop();
 
-    const ofBare = ratio(drained.map(({ relay, kafkajs: peer }) => relay / peer));
+    const ofBare = ratio(drained.map(({ relay, kafkajs: peer }) => relay.perSecond / peer.perSecond));
     const ofThree = ratio(fast.three.map((each, round) => each / fast.one[round]));
-    const middle = (name) => `${Math.round(median(drained.map((each) => each[name])))}/s`;
+    const middle = (name) => `${Math.round(median(drained.map((each) => each[name].perSecond)))}/s`;
+    const cpu = (name) => `${median(drained.map((each) => each[name].cpuUs)).toPrecision(3)} µs`;
     const looks = (kind) =>
       `${Math.round(statements[kind].reduce((sum, { calls }) => sum + calls, 0) / loadSeconds)}/s`;
     report('relay', {
@@ -332,11 +350,17 @@ async function main() {
           ratio: ofBare,
           isReached: ofBare.median >= 0.9,
         },
+        {
+          what: "the processor's time of the relay for an event, beside that of the bare producer",
+          ours: cpu('relay'),
+          beside: cpu('kafkajs'),
+          ratio: ratio(drained.map(({ relay, kafkajs: peer }) => relay.cpuUs / peer.cpuUs)),
+        },
         ...Object.keys(others).map((name) => ({
           what: `the same batches by ${name}, beside kafkajs`,
           ours: middle(name),
           beside: middle('kafkajs'),
-          ratio: ratio(drained.map((each) => each[name] / each.kafkajs)),
+          ratio: ratio(drained.map((each) => each[name].perSecond / each.kafkajs.perSecond)),
         })),
         {
           what: `append → subscriber of Kafka, at ${Math.round(rate)} appends a second`,

@@ -10,14 +10,11 @@ async function platformatic(brokers, topic, batches) {
     autocreateTopics: false,
   });
   const wanted = batches.map((messages) => messages.map(({ key, value, headers }) => ({ topic, key, value, headers })));
-  const count = batches.reduce((sum, messages) => sum + messages.length, 0);
   // The first one connects.
   await producer.send({ messages: wanted[0].slice(0, 1) });
   return {
     send: async () => {
-      const begun = performance.now();
       for (const messages of wanted) await producer.send({ messages });
-      return count / ((performance.now() - begun) / 1_000);
     },
     end: () => producer.close(),
   };

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/gl
 import { wakeReaders } from '@strongroom/ledger';
 import { KafkaBroker } from '@strongroom/local-services';
 import type { FeedConfig } from '@strongroom/runtime';
+import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka } from '../../../../test/services/kafka.js';
 import { patienceNow } from '../../../../test/services/patience.js';
@@ -93,6 +94,44 @@ describeWithKafka('the relay', () => {
     }
     const since = member.troubles.slice(before).filter((line) => line.includes(world.topic('schedule')));
     expect(since).toEqual([]);
+  });
+
+  it('makes hardly any transaction while nothing is appended, however many processes there are', async () => {
+    await Promise.all(['one', 'two', 'three'].map((name) => world.member({ name, handles: false })));
+    await world.append(world.ids.next());
+    await inKafka(1);
+    const transactions = async () => {
+      const rows: unknown = await world.dataSource.query(
+        'select xact_commit::int as count from pg_stat_database where datname = current_database()',
+      );
+      return z.array(z.object({ count: z.int() })).parse(rows)[0]?.count ?? 0;
+    };
+    // What was done before is counted a second later.
+    const after = (ms: number, since = performance.now()) =>
+      eventually(() => expect(performance.now() - since).toBeGreaterThan(ms), { withinMs: 60_000 });
+    await after(3_000);
+    const before = await transactions();
+    await after(4_000);
+    expect((await transactions()) - before).toBeLessThan(20);
+  });
+
+  it('goes on in another process at once when its own ends', async () => {
+    const first = await world.member({ name: 'first', handles: false });
+    await world.append(world.ids.next());
+    await inKafka(1);
+    await world.member({ name: 'second', handles: false });
+    const holder = async () => {
+      const rows: unknown = await world.dataSource.query('select holder from relay_cursor where topic = $1', [
+        world.topic('schedule'),
+      ]);
+      return z.array(z.object({ holder: z.string().nullable() })).parse(rows)[0]?.holder ?? '';
+    };
+    const before = await holder();
+    await first.close();
+    // Before there is anything to send.
+    await eventually(async () => expect([before, '']).not.toContain(await holder()), { withinMs: 20_000 });
+    await world.append(world.ids.next());
+    expect(await inKafka(2)).toHaveLength(2);
   });
 
   it('that died after it sent, and before it recorded that, is followed by one that sends again: handlers do not notice', async () => {

@@ -45,9 +45,12 @@ export class KafkaRelay {
   private readonly leases: RelayLeases;
   private readonly loop: WorkLoop;
   private lookedAt = Number.NEGATIVE_INFINITY;
+  private isStopping = false;
   /** Looks after the topics that another process relays. */
   private watching: { timer: NodeJS.Timeout; at: number } | undefined;
   private isWatchDue = true;
+  /** How many topics this process relayed when it was told last. */
+  private held = 0;
   private watchedAt = Number.NEGATIVE_INFINITY;
   private stopNotices: (() => Promise<void>) | undefined;
   private measuring: Promise<TopicLag[]> | undefined;
@@ -107,6 +110,7 @@ export class KafkaRelay {
   }
 
   async stop(): Promise<void> {
+    this.isStopping = true;
     await this.stopNotices?.();
     await this.loop.stop();
     clearTimeout(this.watching?.timer);
@@ -156,6 +160,7 @@ export class KafkaRelay {
   }
 
   private watchIn(ms: number): void {
+    if (this.isStopping) return;
     const at = performance.now() + ms;
     if (this.watching && this.watching.at <= at) return;
     clearTimeout(this.watching?.timer);
@@ -168,6 +173,10 @@ export class KafkaRelay {
   }
 
   private wakeRelays(): void {
+    const held = this.own().length;
+    // Whoever has taken a lease may die with it before it has sent what waits.
+    if (held < this.held) this.watchIn(othersMs);
+    this.held = held;
     for (const relay of this.relays) relay.wakeForNews();
   }
 

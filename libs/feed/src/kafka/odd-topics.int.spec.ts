@@ -38,6 +38,18 @@ describeWithKafka('a topic', (brokers) => {
     expect(await world.deadLetters()).toEqual([]);
   }, 120_000);
 
+  it('that takes only small messages has what was sent with a larger one once', async () => {
+    const topic = world.topic('schedule');
+    await witness.make(topic, 6, { 'max.message.bytes': '20000' });
+    const events: string[] = [];
+    for (let n = 0; n < 24; n += 1) events.push(...(await world.append(world.ids.next(), 2)));
+    events.push(await world.appendWider(world.ids.next(), 'x'.repeat(30_000)));
+    await world.member({ handles: false });
+    await relayed();
+    const ids = (await witness.messages(topic)).map(({ headers }) => headers.ce_id ?? '');
+    expect(sorted(ids)).toEqual(sorted(events));
+  }, 120_000);
+
   it('that takes an event in no form loses it to its readers alone: the second look handles it, and the others go on', async () => {
     await witness.make(world.topic('schedule'), 6, { 'max.message.bytes': '100' });
     const events = await world.append(world.ids.next(), 3);
