@@ -12,6 +12,7 @@ import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
 import { AuditTrail, Ledger } from '@strongroom/ledger';
 import {
   Backups,
+  BackupTexts,
   Copies,
   Datastores,
   Instances,
@@ -131,6 +132,7 @@ const ofDatabase: Provider[] = [
   ScheduleTexts,
   SlotRuns,
   Backups,
+  BackupTexts,
   Copies,
   Instances,
   Lineages,

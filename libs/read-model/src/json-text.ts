@@ -24,3 +24,13 @@ export function zonelessText(instant: string): string {
 export function orNull(value: string): string {
   return `coalesce(${value}, 'null')`;
 }
+
+/** An instant as RFC 3339 with milliseconds, in UTC. */
+export function utcText(instant: string): string {
+  return `to_char(${instant} at time zone 'UTC', '"\\""YYYY-MM-DD"T"HH24:MI:SS.MS"Z\\""')`;
+}
+
+/** Any text, with what JSON escapes. */
+export function escapedText(value: string): string {
+  return `to_json(${value})::text`;
+}

@@ -52,7 +52,8 @@ export function notDeletedBecause(
   return putOff && { ground: putOff.ground, reason: putOff.reason, waits_for: putOff.waitsFor, since: putOff.at };
 }
 
-const planned = {
+/** `full_because` of a full backup that was planned as one, by what has triggered it. */
+export const planned = {
   slot: { ground: 'planned', reason: 'The schedule plans a full backup for the day of this slot.' },
   'run-now': { ground: 'run-now', reason: 'A run that is asked for by run_now is full.' },
   request: { ground: 'asked-for', reason: 'A full backup was asked for.' },

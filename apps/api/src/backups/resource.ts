@@ -14,15 +14,17 @@ import {
   type BackupFilter,
   type BackupRow,
   Backups,
+  BackupTexts,
   backupView,
   type DeletedBackup,
   deletable,
   isMarked,
   type LineageRow,
-  type Page,
   type PageRequest,
   type ShownBackup,
+  type TextOfBackup,
   Views,
+  versionIdPlace,
 } from '@strongroom/read-model';
 import {
   type AppConfig,
@@ -38,8 +40,17 @@ import { versionId } from '../datastores/resource.js';
 import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
+import { type TextOfItems, textOfItems } from '../edge/paging.js';
 import { utc, utcOrNull } from '../edge/times.js';
-import { delays, failedAttempts, faultResource, fullBecause, madeFullResource, notDeletedBecause } from './reasons.js';
+import {
+  delays,
+  failedAttempts,
+  faultResource,
+  fullBecause,
+  madeFullResource,
+  notDeletedBecause,
+  planned,
+} from './reasons.js';
 
 export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
 
@@ -49,6 +60,7 @@ export class BackupResources {
   constructor(
     @Inject(Views) private readonly views: Views,
     @Inject(Backups) private readonly backups: Backups,
+    @Inject(BackupTexts) private readonly texts: BackupTexts,
     @Inject(CopyResources) private readonly copies: CopyResources,
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(Ledger) private readonly ledger: Ledger,
@@ -87,12 +99,32 @@ export class BackupResources {
 
   /** @returns undefined when the marker is the id of no backup */
   async page(
-    { accountId, instances }: Reach,
-    page: PageRequest & BackupFilter,
-  ): Promise<Page<BackupResource> | undefined> {
-    await this.views.catchUp(accountId);
-    const found = await this.backups.page(accountId, { ...page, among: instances });
-    return found && { items: found.items.map(await this.showing(found.items)), more: found.more };
+    { accountId, instances: among }: Reach,
+    { isDeleted = false, ...asked }: PageRequest & BackupFilter,
+  ): Promise<TextOfItems | undefined> {
+    if (isDeleted) {
+      await this.views.catchUp(accountId);
+      const deleted = await this.backups.page(accountId, { ...asked, among, isDeleted });
+      return (
+        deleted && textOfItems({ items: deleted.items.map(await this.showing(deleted.items)), more: deleted.more })
+      );
+    }
+    const { minimumMs } = deletionRulesOf(this.config.deletion, accountId);
+    const read = () => this.texts.page(accountId, { ...asked, among }, { planned, minimumMs });
+    const page = await this.views.readUpToDate(accountId, read);
+    return page && { ...(await this.asText(accountId, page.items)), more: page.more };
+  }
+
+  /** The backups as text. Those that the database has not written are read, and written here. */
+  private async asText(accountId: string, found: readonly TextOfBackup[]): Promise<Omit<TextOfItems, 'more'>> {
+    const unsettled = found.filter(({ text }) => text === null).map(({ id }) => id);
+    const others = unsettled.length > 0 ? await this.findAll(accountId, unsettled) : new Map<string, BackupResource>();
+    const texts = found.flatMap(({ id, datastore, text }) => {
+      if (text !== null) return text.replace(versionIdPlace, versionId(datastore));
+      const other = others.get(id);
+      return other ? JSON.stringify(other) : [];
+    });
+    return { text: texts.join(','), last: found.at(-1)?.id };
   }
 
   /** The backups that exist, by their ids. */

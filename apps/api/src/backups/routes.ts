@@ -48,14 +48,23 @@ export class BackupRoutes {
   }
 
   @Handles(getBackups)
-  list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
-    return this.page(caller, request, instanceFilter(request));
+  list(
+    @CalledBy() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    return this.page(caller, { request, reply }, instanceFilter(request));
   }
 
   @Handles(getInstancesIdBackups)
-  async ofInstance(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
+  async ofInstance(
+    @CalledBy() caller: Caller,
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const { id: instanceId } = await this.instances.find(caller, idInPath('Instance', id));
-    return this.page(caller, request, instanceId);
+    return this.page(caller, { request, reply }, instanceId);
   }
 
   @Handles(getBackupsId)
@@ -96,9 +105,9 @@ export class BackupRoutes {
     }
   }
 
-  private page(reach: Reach, request: FastifyRequest, instanceId: string | undefined) {
-    return this.paging.answer(request, 'backups', (page) =>
-      this.resources.page(reach, { ...page, instanceId, ...filtersOf(request) }),
+  private page(reach: Reach, call: { request: FastifyRequest; reply: FastifyReply }, instanceId: string | undefined) {
+    return this.paging.answerText(call, 'backups', (page) =>
+      this.resources.page(reach, { ...page, instanceId, ...filtersOf(call.request) }),
     );
   }
 }
