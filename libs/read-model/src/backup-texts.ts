@@ -4,7 +4,7 @@
  * writes it.
  */
 import { type BackupResource, type CopyResource, datastoreType } from '@strongroom/contracts';
-import { prepared } from '@strongroom/runtime';
+import { boundFor, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { BackupFilter } from './backups.js';
@@ -137,7 +137,7 @@ export class BackupTexts {
       also('b.status = ?', status),
       also('b.datastore_type = ?', engine),
     ].join(' ');
-    const found = await prepared(this.dataSource, pageOfBackups(reached, wanted), values);
+    const found = await prepared(this.dataSource, pageOfBackups(boundFor(limit), reached, wanted), values);
     const state = pages.parse(found);
     if (marker !== undefined && !state.is_known) return { state, found: undefined };
     const backups = items.parse(found).flatMap(({ id, type, version, text }): TextOfBackup[] => {
@@ -147,15 +147,17 @@ export class BackupTexts {
   }
 }
 
-function pageOfBackups(reached: string, wanted: string): string {
+function pageOfBackups(bound: number, reached: string, wanted: string): string {
   return `
     with marker as materialized (
       select b.created_at, b.id ${beginning} and b.id = $2 ${reached}
     ), page as materialized (
-      select b.* ${beginning} ${reached} ${wanted}
-        and (b.created_at, b.id) < (
-          coalesce((select created_at from marker), '${last.createdAt}'), coalesce((select id from marker), '${last.id}'))
-      order by b.account_id, b.created_at desc, b.id desc limit $3::int + 1
+      select * from (
+        select b.* ${beginning} ${reached} ${wanted}
+          and (b.created_at, b.id) < (
+            coalesce((select created_at from marker), '${last.createdAt}'), coalesce((select id from marker), '${last.id}'))
+        order by b.account_id, b.created_at desc, b.id desc limit ${bound}
+      ) b order by b.account_id, b.created_at desc, b.id desc limit $3::int + 1
     )
     select ${stateColumns('$1')}, exists (select from marker) as is_known,
       b.id, b.datastore_type as type, b.datastore_version as version, case when ${settled} then ${textOfBackup} end as text

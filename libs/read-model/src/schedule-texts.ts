@@ -3,7 +3,7 @@
  * the database once, and the gateway only carries it. What is set aside has no text: the gateway has words for it.
  */
 import type { ScheduleResource } from '@strongroom/contracts';
-import { isAsideSql, prepared } from '@strongroom/runtime';
+import { boundFor, isAsideSql, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { objectText, orNull, plainText, zonelessText } from './json-text.js';
@@ -115,7 +115,7 @@ export class ScheduleTexts {
     const also = (condition: string, value: unknown) => `and ${condition.replace('?', `$${values.push(value)}`)}`;
     const reached = among === undefined ? '' : also('s.instance_id = any(?::uuid[])', among);
     const wanted = instanceId === undefined ? '' : also('s.instance_id = ?', instanceId);
-    const found = await prepared(this.dataSource, pageOfSchedules(reached, wanted), values);
+    const found = await prepared(this.dataSource, pageOfSchedules(boundFor(limit), reached, wanted), values);
     const [row] = pages.parse(found);
     if (!row) throw new TypeError('a select without a from gives one row');
     const page: TextOfPage | undefined =
@@ -131,11 +131,13 @@ const oneSchedule = `
   from (select) one left join schedule_view s on s.account_id = $1 and s.id = $2`;
 
 /** The order names the account too: then only the index of the account's schedules gives it, whatever the planner thinks of them. */
-function pageOfSchedules(reached: string, wanted: string): string {
+function pageOfSchedules(bound: number, reached: string, wanted: string): string {
   return `
     with page as materialized (
-      select * from schedule_view s where s.account_id = $1 and s.id > $2 ${reached} ${wanted}
-      order by s.account_id, s.id limit $3::int + 1
+      select * from (
+        select * from schedule_view s where s.account_id = $1 and s.id > $2 ${reached} ${wanted}
+        order by s.account_id, s.id limit ${bound}
+      ) s order by s.account_id, s.id limit $3::int + 1
     ), shown as materialized (
       select s.id, case when not (${isAside}) then ${textOfSchedule('$4::timestamptz')} end as text
       from (select * from page order by id limit $3::int) s

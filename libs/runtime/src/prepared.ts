@@ -27,6 +27,14 @@ export async function prepared(
   }
 }
 
+/**
+ * A literal limit for SQL that is no smaller than a limit, and is one of a few. PostgreSQL takes a limit that is a parameter for a tenth of all
+ * rows, finds the prepared plan too dear, and plans anew each time. Below a literal limit it does not.
+ */
+export function boundFor(limit: number): number {
+  return 2 ** Math.ceil(Math.log2(limit + 1));
+}
+
 function nameOf(text: string): string {
   const known = names.get(text);
   if (known !== undefined) return known;
