@@ -50,6 +50,8 @@ process.stdout.write(`${patienceOf([slowness()])}\n`);
 const temporary = temporaryFolder();
 // What Jest has transformed stays where it looks for it by itself, and not in memory.
 const cache = join(tmpdir(), `jest_${process.getuid?.().toString(36) ?? ''}`);
+// The apps are started hundreds of times: a newer Node compiles their modules once.
+const compiled = join(cache, 'compiled');
 process.stdout.write(`Their files are in ${temporary}.\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
@@ -80,6 +82,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
       // The programs that tests start by name run on the same Node.
       PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
       TMPDIR: temporary,
+      NODE_COMPILE_CACHE: compiled,
       STRONGROOM_CONTRACT_NOTES: contractNotes,
       STRONGROOM_NOT_RUN: notRunNotes,
       STRONGROOM_PATIENCE_NOTES: patienceNotes,
