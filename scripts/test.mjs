@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * How many more spec files run at a time than there are cores. Tests on real services wait for much: those of e2e for the
  * next minute, in which a slot is due. But they start many processes, which compute.
  */
-const beyondCores = { unit: 0, integration: 3, e2e: 2 };
+const beyondCores = { unit: 0, integration: 3, e2e: 3 };
 const suites = Object.keys(beyondCores);
 /**
  * A file system in memory, for the thousands of files that each new PostgreSQL makes and removes; a disk searches long for
@@ -50,6 +50,8 @@ process.stdout.write(`${patienceOf([slowness()])}\n`);
 const temporary = temporaryFolder();
 // What Jest has transformed stays where it looks for it by itself, and not in memory.
 const cache = join(tmpdir(), `jest_${process.getuid?.().toString(36) ?? ''}`);
+// The apps are started hundreds of times: a newer Node compiles their modules once.
+const compiled = join(cache, 'compiled');
 process.stdout.write(`Their files are in ${temporary}.\n`);
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-test-'));
 const contractNotes = join(folder, 'contract.jsonl');
@@ -80,6 +82,7 @@ for (const suite of asked.length > 0 ? asked : suites) {
       // The programs that tests start by name run on the same Node.
       PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
       TMPDIR: temporary,
+      NODE_COMPILE_CACHE: compiled,
       STRONGROOM_CONTRACT_NOTES: contractNotes,
       STRONGROOM_NOT_RUN: notRunNotes,
       STRONGROOM_PATIENCE_NOTES: patienceNotes,

@@ -30,7 +30,11 @@ export class AppProcess {
     project = join(__dirname, '..'),
   ): Promise<AppProcess> {
     const main = join(project, 'dist', 'apps', app, 'src', 'main.js');
-    const child = spawn(process.execPath, ['--enable-source-maps', main], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const { NODE_COMPILE_CACHE } = process.env;
+    const child = spawn(process.execPath, ['--enable-source-maps', main], {
+      env: { ...env, NODE_COMPILE_CACHE },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     const log = createWriteStream(logFile, { flags: 'a' });
     child.stderr.pipe(log, { end: false });
     const { url, privateUrl } = await new Promise<z.infer<typeof listening>>((resolve, reject) => {

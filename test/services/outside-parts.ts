@@ -18,6 +18,7 @@ const names = [
   'pgbouncer',
   'guest-users',
   'bubblewrap',
+  'compiler',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { appendFile, chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../../../test/services/eventually.js';
 import { postgresTools } from '../../../../../test/services/postgres-tools.js';
 import type { PostgresVersion } from '../../../../../test/services/postgres-versions.js';
@@ -35,9 +35,13 @@ async function start(options: BackedUpOptions = {}): Promise<BackedUpServer | un
 
 async function filled(options: BackedUpOptions = {}): Promise<BackedUpServer | undefined> {
   const server = await start(options);
+  await fill(server);
+  return server;
+}
+
+async function fill(server: BackedUpServer | undefined): Promise<void> {
   await server?.query('create table t (id integer primary key, filling text)');
   await server?.query("insert into t select n, repeat('x', 100) from generate_series(1, 20000) n");
-  return server;
 }
 
 /** Has the server write more WAL than any state before has. */
@@ -50,6 +54,130 @@ async function goOn(server: BackedUpServer): Promise<void> {
 }
 
 describe.each(versions)('on PostgreSQL %s', (_, version) => {
+  describe('as long as the server stays as it is', () => {
+    let shared: BackedUpServer | undefined;
+    beforeAll(async () => {
+      shared = await BackedUpServer.start({ version });
+      await fill(shared);
+    }, 60_000);
+    afterEach(async () => {
+      await shared?.query('select pg_drop_replication_slot(slot_name) from pg_replication_slots');
+    });
+    afterAll(() => shared?.remove());
+
+    it('a backup leaves its replication slot when it has ended, not before: a snapshot that was made meanwhile has none', async () => {
+      const server = shared;
+      if (!server) return;
+      const backupId = randomUUID();
+      const backup = await server.engine.backup(server.target, { backupId, signal: never });
+      expect(await server.slots()).toEqual([expect.stringMatching(/^strongroom_[0-9a-f]{12}$/)]);
+      for await (const { source } of backup.objects) for await (const _ of source);
+      await expect(backup.result).resolves.toMatchObject({
+        facts: { chainSlot: replicationSlotOf(backupId), slotMadeAt: 'end' },
+      });
+      expect(await server.slots()).toEqual([replicationSlotOf(backupId)]);
+    });
+
+    it('a replication slot that a dead attempt left is dropped and made anew', async () => {
+      const server = shared;
+      if (!server) return;
+      const backupId = randomUUID();
+      // The test knows the old one by the WAL that it keeps.
+      await server.query(`select pg_create_physical_replication_slot('${replicationSlotOf(backupId)}', true)`);
+      await server.take(null, { backupId });
+      const kept = 'select slot_name::text from pg_replication_slots where restart_lsn is not null';
+      expect(await server.query(kept)).toEqual([]);
+      await expect(server.take(backupId)).resolves.toBeDefined();
+    });
+
+    it('only the newest backup is built on, once the replication slots of those before it have been dropped', async () => {
+      const server = shared;
+      if (!server) return;
+      const full = await server.take();
+      const first = await server.take(full);
+      await server.engine.release(server.target, [full], never);
+      const refused = server.take(full);
+      await expect(refused).rejects.toMatchObject({ ground: 'parent-slot-gone' });
+      await expect(refused).rejects.toThrow(/a newer backup was taken since.*Take a full backup/);
+      await expect(server.take(first)).resolves.toBeDefined();
+    });
+
+    it('chains of two instances that are one server go on beside one another', async () => {
+      const server = shared;
+      if (!server) return;
+      const fulls = [await server.take(), await server.take()] as const;
+      const first = await server.take(fulls[0]);
+      await server.engine.release(server.target, [fulls[0]], never);
+      const second = await server.take(fulls[1]);
+      await server.engine.release(server.target, [fulls[1]], never);
+      await expect(server.take(first)).resolves.toBeDefined();
+      await expect(server.take(second)).resolves.toBeDefined();
+    });
+
+    it('a database that is not there, or is another server’s, is found before the backup', async () => {
+      const server = shared;
+      if (!server) return;
+      const full = await server.take();
+      const { target } = server;
+      const lost = { ...target, endpoint: { ...target.endpoint, database: 'lost' } };
+      const refused = server.take(full, { target: lost });
+      await expect(refused).rejects.toMatchObject({ ground: 'no-database-connection' });
+      await expect(refused).rejects.toThrow(/database "lost" does not exist/);
+      const patience = { connectMs: 10_000, answerMs: 10_000, beginMs: 10_000 };
+      const opened = WalSummaries.open(target, patience, { signal: never, temporarySlot: 'strongroom_of_another' });
+      await expect(opened).rejects.toMatchObject({ ground: 'no-database-connection' });
+      await expect(opened).rejects.toThrow(/another server than the replication connection/);
+    });
+
+    it('what the server warns of while it gives a backup is kept with it', async () => {
+      const server = shared;
+      if (!server) return;
+      const pipe = join(server.server.dataDirectory, 'pipe');
+      await run('mkfifo', ['-m', '600', pipe]);
+      const { warnings } = await server.facts(await server.take());
+      await rm(pipe);
+      expect(warnings).toEqual([{ said: expect.stringMatching(/^WARNING: .*special file.*pipe/) }]);
+    });
+
+    it('another server behind the address is told by its system id', async () => {
+      const [server, other] = [shared, await filled({ version })];
+      if (!server || !other) return;
+      const full = await server.take();
+      const behind = { ...server.target, endpoint: other.target.endpoint, password: other.target.password };
+      await expect(server.take(full, { target: behind })).rejects.toMatchObject({ ground: 'another-server' });
+      const now = await other.take();
+      expect(server.engine.whyNoDescendant(await server.facts(full), await other.facts(now))).toMatch(/system id/);
+    });
+
+    it('a server that refuses connections to its database gives full backups, and tells which line of pg_hba.conf is missing', async () => {
+      const server = shared;
+      if (!server) return;
+      const full = await server.take();
+      const hba = join(server.server.dataDirectory, 'pg_hba.conf');
+      const before = await readFile(hba, 'utf8');
+      await writeFile(hba, 'host all postgres all scram-sha-256\nhost replication backup all scram-sha-256\n');
+      await server.query('select pg_reload_conf()');
+      await eventually(async () => expect(await server.whyNotIncremental()).toMatch(/pg_hba\.conf/), {
+        withinMs: 10_000,
+      });
+      const refused = server.take(full);
+      await expect(refused).rejects.toMatchObject({ ground: 'no-database-connection' });
+      await expect(refused).rejects.toThrow(
+        /pg_hba\.conf, such as: host postgres backup 127\.0\.0\.1\/32 scram-sha-256; .*Take a full backup/,
+      );
+      await expect(server.take()).resolves.toBeDefined();
+      await writeFile(hba, before);
+      await appendFile(hba, 'host postgres backup all scram-sha-256\n');
+      await server.query('select pg_reload_conf()');
+      await server.query('revoke execute on function pg_wal_summary_contents from public');
+      await eventually(async () => expect(await server.whyNotIncremental()).toMatch(/permission denied/), {
+        withinMs: 10_000,
+      });
+      await server.query('grant execute on function pg_wal_summary_contents to backup');
+      expect(await server.whyNotIncremental()).toBeUndefined();
+    });
+  });
+
   it('a snapshot of the storage that was put back between two backups ends the chain, no matter how far its WAL has come', async () => {
     const server = await filled({ version });
     if (!server) return;
@@ -69,55 +197,6 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     const second = await server.take(full);
     const restored = await server.restored(second);
     expect(await contentsOf(restored.url())).toEqual(await contentsOf(server.server.url()));
-  });
-
-  it('a backup leaves its replication slot when it has ended, not before: a snapshot that was made meanwhile has none', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    const backupId = randomUUID();
-    const backup = await server.engine.backup(server.target, { backupId, signal: never });
-    expect(await server.slots()).toEqual([expect.stringMatching(/^strongroom_[0-9a-f]{12}$/)]);
-    for await (const { source } of backup.objects) for await (const _ of source);
-    await expect(backup.result).resolves.toMatchObject({
-      facts: { chainSlot: replicationSlotOf(backupId), slotMadeAt: 'end' },
-    });
-    expect(await server.slots()).toEqual([replicationSlotOf(backupId)]);
-  });
-
-  it('a replication slot that a dead attempt left is dropped and made anew', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    const backupId = randomUUID();
-    // The test knows the old one by the WAL that it keeps.
-    await server.query(`select pg_create_physical_replication_slot('${replicationSlotOf(backupId)}', true)`);
-    await server.take(null, { backupId });
-    const kept = 'select slot_name::text from pg_replication_slots where restart_lsn is not null';
-    expect(await server.query(kept)).toEqual([]);
-    await expect(server.take(backupId)).resolves.toBeDefined();
-  });
-
-  it('only the newest backup is built on, once the replication slots of those before it have been dropped', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    const full = await server.take();
-    const first = await server.take(full);
-    await server.engine.release(server.target, [full], never);
-    const refused = server.take(full);
-    await expect(refused).rejects.toMatchObject({ ground: 'parent-slot-gone' });
-    await expect(refused).rejects.toThrow(/a newer backup was taken since.*Take a full backup/);
-    await expect(server.take(first)).resolves.toBeDefined();
-  });
-
-  it('chains of two instances that are one server go on beside one another', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    const fulls = [await server.take(), await server.take()] as const;
-    const first = await server.take(fulls[0]);
-    await server.engine.release(server.target, [fulls[0]], never);
-    const second = await server.take(fulls[1]);
-    await server.engine.release(server.target, [fulls[1]], never);
-    await expect(server.take(first)).resolves.toBeDefined();
-    await expect(server.take(second)).resolves.toBeDefined();
   });
 
   it('a full backup completes without a free replication slot, and says that nothing can be built on it; the next one completes too', async () => {
@@ -156,73 +235,12 @@ describe.each(versions)('on PostgreSQL %s', (_, version) => {
     await expect(server.take(await server.take())).resolves.toBeDefined();
   });
 
-  it('a server that refuses connections to its database gives full backups, and tells which line of pg_hba.conf is missing', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    const full = await server.take();
-    const hba = join(server.server.dataDirectory, 'pg_hba.conf');
-    const before = await readFile(hba, 'utf8');
-    await writeFile(hba, 'host all postgres all scram-sha-256\nhost replication backup all scram-sha-256\n');
-    await server.query('select pg_reload_conf()');
-    await eventually(async () => expect(await server.whyNotIncremental()).toMatch(/pg_hba\.conf/), {
-      withinMs: 10_000,
-    });
-    const refused = server.take(full);
-    await expect(refused).rejects.toMatchObject({ ground: 'no-database-connection' });
-    await expect(refused).rejects.toThrow(
-      /pg_hba\.conf, such as: host postgres backup 127\.0\.0\.1\/32 scram-sha-256; .*Take a full backup/,
-    );
-    await expect(server.take()).resolves.toBeDefined();
-    await writeFile(hba, before);
-    await appendFile(hba, 'host postgres backup all scram-sha-256\n');
-    await server.query('select pg_reload_conf()');
-    await server.query('revoke execute on function pg_wal_summary_contents from public');
-    await eventually(async () => expect(await server.whyNotIncremental()).toMatch(/permission denied/), {
-      withinMs: 10_000,
-    });
-    await server.query('grant execute on function pg_wal_summary_contents to backup');
-    expect(await server.whyNotIncremental()).toBeUndefined();
-  });
-
-  it('a database that is not there, or is another server’s, is found before the backup', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    const full = await server.take();
-    const { target } = server;
-    const lost = { ...target, endpoint: { ...target.endpoint, database: 'lost' } };
-    const refused = server.take(full, { target: lost });
-    await expect(refused).rejects.toMatchObject({ ground: 'no-database-connection' });
-    await expect(refused).rejects.toThrow(/database "lost" does not exist/);
-    const patience = { connectMs: 10_000, answerMs: 10_000, beginMs: 10_000 };
-    const opened = WalSummaries.open(target, patience, { signal: never, temporarySlot: 'strongroom_of_another' });
-    await expect(opened).rejects.toMatchObject({ ground: 'no-database-connection' });
-    await expect(opened).rejects.toThrow(/another server than the replication connection/);
-  });
-
   it('a server that is away is no ground: the attempt is made again, and stays incremental', async () => {
     const patience = { connectMs: 10_000, answerMs: 10_000, beginMs: 10_000 };
     const endpoint = { host: '127.0.0.1', port: 1, user: 'backup', database: 'postgres', tls: 'disable' as const };
     const target = { instanceId: randomUUID(), endpoint, password: 'x' };
     const opened = WalSummaries.open(target, patience, { signal: never });
     await expect(opened).rejects.toMatchObject({ code: 'server-unreachable', retryable: true });
-  });
-
-  it('what the server warns of while it gives a backup is kept with it', async () => {
-    const server = await filled({ version });
-    if (!server) return;
-    await run('mkfifo', ['-m', '600', join(server.server.dataDirectory, 'pipe')]);
-    const { warnings } = await server.facts(await server.take());
-    expect(warnings).toEqual([{ said: expect.stringMatching(/^WARNING: .*special file.*pipe/) }]);
-  });
-
-  it('another server behind the address is told by its system id', async () => {
-    const [server, other] = [await filled({ version }), await filled({ version })];
-    if (!server || !other) return;
-    const full = await server.take();
-    const behind = { ...server.target, endpoint: other.target.endpoint, password: other.target.password };
-    await expect(server.take(full, { target: behind })).rejects.toMatchObject({ ground: 'another-server' });
-    const now = await other.take();
-    expect(server.engine.whyNoDescendant(await server.facts(full), await other.facts(now))).toMatch(/system id/);
   });
 
   it('summaries that were removed end the chain, and the server says so itself', async () => {

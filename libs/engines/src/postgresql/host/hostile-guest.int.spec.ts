@@ -81,6 +81,17 @@ async function isPlantedWithin(): Promise<void> {
   }
 }
 
+/** A library of the backup is loaded into the server's own process. What that has open is its own, or leads nowhere. */
+async function hasOnlyItsOwnOpen(id: string): Promise<void> {
+  const own = new RegExp(
+    `^(/dev/(null|u?random|shm/.*)|(pipe|socket|anon_inode):.*|${world.folder}/${id}(/.*|\\.log))$`,
+  );
+  for (const { name, text } of (await hostile.found()).filter(({ name: each }) => each.startsWith('open.'))) {
+    const paths = [...text.matchAll(/ -> (.*)$/gm)].map(([, path = '']) => path);
+    expect([name, paths.length > 0, paths.filter((path) => !own.test(path))]).toEqual([name, true, []]);
+  }
+}
+
 /** What holds of every server that is built from such a backup, however it is confined. */
 async function isHarmless(host: ServerHost, { ownUser, isShut }: { ownUser: boolean; isShut: boolean }): Promise<void> {
   const [id, other] = [randomUUID(), 'other'];
@@ -97,11 +108,16 @@ async function isHarmless(host: ServerHost, { ownUser, isShut }: { ownUser: bool
 
   // To use the server is its owner's right. What runs then is alone.
   await world.asOwner(server, 'vacuum noted', 'select spied($$asked$$)');
-  expect((await spies()).map((name) => name.split('.')[0])).toEqual(expect.arrayContaining(['index', 'asked']));
+  const ofLibrary = hostile.hasLibrary ? ['loaded', 'compiled', 'open'] : [];
+  expect((await spies()).map((name) => name.split('.')[0])).toEqual(
+    expect.arrayContaining(['index', 'asked', ...ofLibrary]),
+  );
   await isPlantedWithin();
+  await hasOnlyItsOwnOpen(id);
   // Only a command shuts a guest off from what every user may read.
   expect((await hostile.found()).some(({ text }) => text.includes(readable))).toBe(!isShut);
-  const uids = new Set((await hostile.found()).map(({ text }) => Number(/^uid (\d+)$/m.exec(text)?.[1])));
+  const told = (await hostile.found()).flatMap(({ text }) => /^uid (\d+)$/m.exec(text)?.[1] ?? []);
+  const uids = new Set(told.map(Number));
   expect(uids.size).toBe(1);
   const [uid = 0] = uids;
   if (ownUser) expect([0, process.getuid?.(), insteadOfRoot()?.uid]).not.toContain(uid);
