@@ -915,7 +915,10 @@ CREATE OR REPLACE FUNCTION ledger_newest_of(account text)
  STABLE
 AS $function$
 begin
-  return (select coalesce(max(e.position), 0) from ledger_event e where e.account_id = account);
+  return coalesce((
+    select e.position from ledger_event e where e.account_id >= account and e.account_id <= account
+    order by e.account_id desc, e.position desc limit 1
+  ), 0);
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_permitted()
