@@ -529,7 +529,7 @@ create table view_head (
   -- Up to this position no event that a version has passed over is missing.
   whole_until bigint not null default 0,
   constraint view_head_pkey PRIMARY KEY (account_id)
-);
+) with (fillfactor=50);
 
 CREATE OR REPLACE FUNCTION backup_view_place()
  RETURNS trigger

@@ -44,6 +44,7 @@ import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-ser
 import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-logins.js';
 import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
 import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accounts.js';
+import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -91,4 +92,5 @@ export const migrations = [
   AddressesOfLogins1700000000075,
   SharedQuotas1700000000076,
   NewestOfAccounts1700000000081,
+  RoomBesideHeads1700000000082,
 ] as const;
