@@ -58,3 +58,9 @@ export class Workplace {
     throw new Error('the stack did not start within two minutes');
   }
 }
+
+/** The most memory that a process has had so far. @param pid of a process, or this one */
+export function peakMiB(pid = 'self') {
+  const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Math.round(Number(found?.[1] ?? 0) / 1_024);
+}

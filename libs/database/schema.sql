@@ -531,7 +531,7 @@ create table view_head (
   -- Up to this position no event that a version has passed over is missing.
   whole_until bigint not null default 0,
   constraint view_head_pkey PRIMARY KEY (account_id)
-);
+) with (fillfactor=50);
 
 CREATE OR REPLACE FUNCTION backup_view_place()
  RETURNS trigger
@@ -968,7 +968,10 @@ CREATE OR REPLACE FUNCTION ledger_newest_of(account text)
  STABLE
 AS $function$
 begin
-  return (select coalesce(max(e.position), 0) from ledger_event e where e.account_id = account);
+  return coalesce((
+    select e.position from ledger_event e where e.account_id >= account and e.account_id <= account
+    order by e.account_id desc, e.position desc limit 1
+  ), 0);
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_permitted()

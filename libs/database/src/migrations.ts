@@ -46,6 +46,8 @@ import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
 import { RequestsTogether1700000000077 } from './migrations/0077-requests-together.js';
 import { PlannedOnce1700000000078 } from './migrations/0078-planned-once.js';
 import { BasesOfSlots1700000000079 } from './migrations/0079-bases-of-slots.js';
+import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accounts.js';
+import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -95,4 +97,6 @@ export const migrations = [
   RequestsTogether1700000000077,
   PlannedOnce1700000000078,
   BasesOfSlots1700000000079,
+  NewestOfAccounts1700000000081,
+  RoomBesideHeads1700000000082,
 ] as const;

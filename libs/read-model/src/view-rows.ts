@@ -22,7 +22,11 @@ const asNumber = '::float8';
 const mostSwept = 5_000;
 
 const sweeps = z.array(z.object({ looked: z.int(), last: z.string().nullable() })).length(1);
-const readRows = z.array(z.looseObject({ id: z.string(), accountId: z.string(), version: z.int() }));
+const identity = z.object({ id: z.string(), accountId: z.string(), version: z.int() });
+/** The other columns are as the table has them. */
+const readRows = z.array(
+  z.custom<ViewRow>((row) => identity.safeParse(row).success, 'a row of a view lacks its identity'),
+);
 
 export class ViewRows {
   private readonly toRead: string;
@@ -67,7 +71,12 @@ export class ViewRows {
     if (rows.length === 0) return;
     await manager.query(
       this.toPut,
-      this.columns.map(({ property, type }) => rows.map((row) => encoded(type, Reflect.get(row, property)))),
+      this.columns.map(({ property, type }) =>
+        arrayOf(
+          type,
+          rows.map((row): unknown => Reflect.get(row, property)),
+        ),
+      ),
     );
   }
 
@@ -86,20 +95,31 @@ export class ViewRows {
   }
 }
 
-/** As the database reads it. An array within an array would be taken apart with it, so it is text. */
-function encoded(type: string, value: unknown): unknown {
-  if (value === null || value === undefined) return null;
-  if (value instanceof Date) return value.toISOString();
-  if (type === 'jsonb') return JSON.stringify(value);
-  return isArray(type) && Array.isArray(value) ? `{${value.map(quoted).join(',')}}` : value;
+/** An array as PostgreSQL reads it. The driver would make the same text with much more work. */
+function arrayOf(type: string, values: readonly unknown[]): string {
+  // An array within an array would be taken apart with it, so it is text; and so is JSON.
+  if (isArray(type))
+    return `{${values.map((value) => (Array.isArray(value) ? quoted(arrayOf('text', value)) : 'NULL')).join(',')}}`;
+  if (type === 'jsonb')
+    return `{${values.map((value) => (value == null ? 'NULL' : quoted(JSON.stringify(value)))).join(',')}}`;
+  return `{${values.map(element).join(',')}}`;
+}
+
+function element(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  if (typeof value === 'string') return quoted(value);
+  return value instanceof Date ? value.toISOString() : String(value);
+}
+
+const special = /["\\]/;
+const eachSpecial = /["\\]/g;
+
+function quoted(text: string): string {
+  return special.test(text) ? `"${text.replaceAll(eachSpecial, '\\$&')}"` : `"${text}"`;
 }
 
 function isArray(type: string): boolean {
   return type.endsWith('[]');
-}
-
-function quoted(text: unknown): string {
-  return `"${String(text).replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
 function readAs({ property, name, type }: Column): string {

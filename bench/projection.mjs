@@ -1,0 +1,339 @@
+/**
+ * Measures how the events become views, beside their limits, on PostgreSQL servers of its own with the data on the disk and fsync on.
+ *
+ *     npm run build && node bench/projection.mjs [EVENTS] [ROUNDS]
+ *
+ * The projection: step by step each of a thousand accounts gets its next event. What that step changed is then written by a bare client,
+ * with one `unnest` a thousand rows, into tables like those of the views. The same client reads the events of the step alone.
+ *
+ * The rebuild, of EVENTS events: beside it, one client reads all events in order and writes all rows by `unnest` into such tables. Another
+ * process reads the views of accounts meanwhile, and checks each answer.
+ *
+ * The lag, in the stack that `npm start` runs: from the commit of an event to its row, at half of the rate that the stack can take.
+ *
+ * At the end each row of the views is compared with what its events give, folded stream by stream in another order.
+ */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { createDataSource, migrate } from '../dist/libs/database/src/index.js';
+import { Ledger } from '../dist/libs/ledger/src/index.js';
+import { Views, viewTables } from '../dist/libs/read-model/src/index.js';
+import { createLogger } from '../dist/libs/runtime/src/index.js';
+import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
+import { accountsOf, stepsOf, writeStep } from './history.mjs';
+import { median, quantile } from './load.mjs';
+import { PeerViews, viewNames } from './peer-views.mjs';
+import { quiet } from './quiet.mjs';
+import { ratio, report } from './report.mjs';
+import { peakMiB, Workplace } from './stack.mjs';
+import { measureLag } from './visible-lag.mjs';
+import { differencesOf } from './whole-views.mjs';
+
+const wanted = Number(process.argv[2] ?? 100_000);
+const rounds = Number(process.argv[3] ?? 3);
+const accountsAtOnce = Number(process.env.BENCH_ACCOUNTS ?? 1_000);
+const backups = 4;
+const steps = stepsOf(backups);
+const perRead = 1_000;
+const firstId = '00000000-0000-0000-0000-000000000000';
+const mostRead = 20_000;
+const limitMiB = 256;
+const columns = 'position, id, stream, version, type, account_id, instance_id, at, data, context';
+
+const say = (text) => process.stdout.write(`${text}\n`);
+const log = createLogger({ app: 'bench', level: 'error' });
+const place = new Workplace();
+
+async function startDatabase() {
+  const server = await PostgresServer.start({
+    directory: join(place.folder, 'data'),
+    password: 'bench',
+    settings: { max_wal_size: '4GB', shared_buffers: '512MB', shared_preload_libraries: 'pg_stat_statements' },
+    logFile: join(place.folder, 'postgres.log'),
+  });
+  place.undo.push(() => server.stop());
+  return server.url();
+}
+
+async function connect(url) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  place.undo.push(() => client.end());
+  return client;
+}
+
+const timed = async (work) => {
+  const begun = performance.now();
+  const result = await work();
+  return { seconds: (performance.now() - begun) / 1_000, result };
+};
+
+/** How many statements and transactions the database did for the work of a data source. */
+function counting(dataSource) {
+  const counts = { statements: 0, transactions: 0 };
+  dataSource.logger.logQuery = (statement) => {
+    counts.statements += 1;
+    if (statement === 'COMMIT') counts.transactions += 1;
+  };
+  return counts;
+}
+
+/** Reads events in order, as a bare client does. @returns the position of the last */
+async function readAlone(client, after, upTo) {
+  for (let from = after; from < upTo; ) {
+    const { rows } = await client.query({
+      name: 'read-alone',
+      text: `select ${columns} from ledger_event where position > $1 and position <= $2 order by position limit ${perRead}`,
+      values: [from, upTo],
+    });
+    if (rows.length === 0) return;
+    from = Number(rows.at(-1).position);
+  }
+}
+
+const headOf = async (client) => Number((await client.query('select ledger_head() as head')).rows[0].head);
+
+/** One round of the projection: each step of the history, folded and then written by the peer. */
+async function projectionRound({ client, peer, views, round }) {
+  const prefix = `project-${round}`;
+  const accounts = accountsOf(prefix, accountsAtOnce);
+  const sum = { ours: 0, upsert: 0, read: 0, rows: 0, events: 0 };
+  for (const [number, step] of steps.entries()) {
+    const before = await headOf(client);
+    await writeStep(client, { prefix, accounts: accountsAtOnce, step, number });
+    const after = await headOf(client);
+    const { rows } = await client.query('select pg_current_xact_id()::text as id');
+    sum.ours += (await timed(() => views.catchUpEach(accounts, log))).seconds;
+    sum.read += (await timed(() => readAlone(client, before, after))).seconds;
+    for (const view of viewNames) {
+      const found = await peer.read(view, 'xmin::text::bigint >= $1::bigint', [rows[0].id]);
+      sum.rows += found.rows.length;
+      sum.upsert += await peer.write(peer.prepared(found));
+    }
+    sum.events += accountsAtOnce;
+  }
+  return sum;
+}
+
+async function measureProjection(url, client, peer) {
+  const dataSource = await createDataSource({ url, applicationName: 'bench', entities: viewTables }).initialize();
+  try {
+    const views = new Views(dataSource, new Ledger(dataSource));
+    await projectionRound({ client, peer, views, round: 'warm-up' });
+    const counts = counting(dataSource);
+    const found = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const isQuiet = await quiet();
+      const cpu = process.cpuUsage();
+      const one = await projectionRound({ client, peer, views, round });
+      const used = process.cpuUsage(cpu);
+      found.push({ isQuiet, ...one, cpuMicrosEach: (used.user + used.system) / one.events });
+      say(
+        `projection ${round}: ${Math.round(one.events / one.ours)} events/s, ${(one.upsert / one.ours).toFixed(2)} of the upsert alone`,
+      );
+    }
+    const events = found.reduce((all, each) => all + each.events, 0);
+    const per = (count) => (count / events) * 1_000;
+    return { found, statements: per(counts.statements), transactions: per(counts.transactions) };
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/** Runs one part of this script in a process of its own. */
+function child(part, ...args) {
+  const process = fork(fileURLToPath(import.meta.url), ['--part', part, ...args]);
+  const ended = new Promise((resolve, reject) => {
+    process.once('message', resolve);
+    process.once('exit', (code) => code !== 0 && reject(new Error(`${part} ended with ${code}`)));
+  });
+  return { process, ended };
+}
+
+const parts = {
+  /** Makes all views anew. */
+  async rebuild(url) {
+    const dataSource = await createDataSource({ url, applicationName: 'rebuild', entities: viewTables }).initialize();
+    const counts = counting(dataSource);
+    const { seconds } = await timed(() => new Views(dataSource, new Ledger(dataSource)).rebuild());
+    await dataSource.destroy();
+    return { seconds, peakMiB: peakMiB(), ...counts };
+  },
+  /** Reads the views of accounts as requests do, until it is told to end. Each account must have all of its rows. */
+  async reader(url, prefix, count) {
+    const dataSource = await createDataSource({ url, applicationName: 'reader', entities: viewTables }).initialize();
+    const views = new Views(dataSource, new Ledger(dataSource));
+    const accounts = accountsOf(prefix, Number(count));
+    let isOver = false;
+    process.once('message', () => {
+      isOver = true;
+    });
+    const took = [];
+    let wrong = 0;
+    while (!isOver) {
+      const account = accounts[Math.floor(Math.random() * accounts.length)];
+      const begun = performance.now();
+      await views.catchUp(account);
+      const [row] = await dataSource.query(
+        `select (select count(*)::int from backup_view where account_id = $1 and status = 'COMPLETED') as backups,
+           (select count(*)::int from schedule_view where account_id = $1) as schedules`,
+        [account],
+      );
+      took.push(performance.now() - begun);
+      if (row.backups !== backups || row.schedules !== 1) wrong += 1;
+      await delay(2);
+    }
+    await dataSource.destroy();
+    took.sort((a, b) => a - b);
+    return { reads: took.length, wrong, p50: quantile(took, 0.5), p99: quantile(took, 0.99), peakMiB: peakMiB() };
+  },
+};
+
+/** Adds accounts until the ledger has as many events as are wanted. */
+async function fillLedger(client) {
+  const missing = wanted - (await headOf(client));
+  const accounts = Math.max(0, Math.ceil(missing / steps.length));
+  for (const [number, step] of steps.entries()) {
+    if (accounts > 0) await writeStep(client, { prefix: 'filling', accounts, step, number });
+  }
+  await client.query('analyze');
+}
+
+async function measureRebuild(url, client, peer) {
+  await fillLedger(client);
+  const events = Number((await client.query('select count(*) from ledger_event')).rows[0].count);
+  const found = [];
+  for (let round = 0; round < rounds; round += 1) {
+    // Nothing is there before the first rebuild; the later ones replace what is there.
+    const isFirst = round === 0;
+    if (isFirst) await client.query(`truncate ${viewNames.join(', ')}, view_head`);
+    const isQuiet = await quiet();
+    const reader = child('reader', url, 'project-0', String(accountsAtOnce));
+    const rebuilt = await child('rebuild', url).ended;
+    reader.process.send('end');
+    const served = await reader.ended;
+    await quiet();
+    if (isFirst) await peer.empty();
+    const read = (await timed(async () => readAlone(client, 0, await headOf(client)))).seconds;
+    let upsert = 0;
+    let rows = 0;
+    for (const view of viewNames) {
+      let some = await peer.read(view, 'id >= $1', [firstId], mostRead);
+      while (some.rows.length > 0) {
+        upsert += await peer.write(peer.prepared(some));
+        rows += some.rows.length;
+        some = await peer.read(view, 'id > $1', [some.rows.at(-1)[0]], mostRead);
+      }
+    }
+    found.push({ isQuiet, events, rows, seconds: rebuilt.seconds, read, upsert, rebuilt, served });
+    say(
+      `rebuild ${round}: ${Math.round(events / rebuilt.seconds)} events/s, ${((read + upsert) / rebuilt.seconds).toFixed(2)} of reading and writing alone`,
+    );
+  }
+  return found;
+}
+
+async function main() {
+  const url = await startDatabase();
+  const setup = await createDataSource({ url, applicationName: 'bench', entities: viewTables }).initialize();
+  await migrate(setup);
+  await setup.destroy();
+  const client = await connect(url);
+  await client.query('set synchronous_commit = off');
+  const peer = new PeerViews(client);
+  await peer.prepare();
+  const projection = await measureProjection(url, client, peer);
+  const rebuild = await measureRebuild(url, client, peer);
+  const { differences, rows: compared } = await differencesOf(client);
+  const lagFound = await measureLag(place);
+  const of = (found, name) => median(found.map((each) => each[name]));
+  const toUpsert = ratio(projection.found.map(({ ours, upsert }) => upsert / ours));
+  const toBoth = ratio(rebuild.map(({ seconds, read, upsert }) => (read + upsert) / seconds));
+  const peaks = [
+    ...rebuild.flatMap(({ rebuilt, served }) => [rebuilt.peakMiB, served.peakMiB]),
+    ...Object.values(lagFound.peaks),
+  ];
+  const wrong = rebuild.reduce((sum, { served }) => sum + served.wrong, 0);
+  const perSecond = (found, seconds) =>
+    `${Math.round(median(found.map((each) => each.events / each[seconds])))} events/s`;
+  report('projection', {
+    title: 'Events to views',
+    rows: [
+      {
+        what: `projection, ${accountsAtOnce} accounts with one event each at a time`,
+        aim: '≥ 0.9 × a bare `unnest` upsert',
+        ours: perSecond(projection.found, 'ours'),
+        beside: `${Math.round(median(projection.found.map(({ rows, upsert }) => rows / upsert)))} rows/s; reading alone ${perSecond(projection.found, 'read')}`,
+        ratio: toUpsert,
+        isReached: toUpsert.median >= 0.9,
+      },
+      {
+        what: 'statements and transactions for 1,000 events',
+        ours: `${projection.statements.toFixed(1)} and ${projection.transactions.toFixed(1)}`,
+      },
+      {
+        what: `event to row at half load, ${lagFound.broker} feed`,
+        aim: 'p99 ≤ 150 ms',
+        ours: `p50 ${lagFound.p50.toFixed(0)} ms, p99 ${lagFound.p99.toFixed(0)} ms at ${Math.round(lagFound.half)}/s`,
+        isReached: lagFound.p99 <= 150,
+      },
+      {
+        what: `rebuild of ${rebuild[0].events} events while serving`,
+        aim: '≥ 0.5 × reading and upserting',
+        ours: perSecond(rebuild, 'seconds'),
+        beside: `${of(rebuild, 'read').toFixed(1)} s and ${of(rebuild, 'upsert').toFixed(1)} s`,
+        ratio: toBoth,
+        isReached: toBoth.median >= 0.5,
+      },
+      {
+        what: 'statements and transactions for 1,000 events of the rebuild',
+        ours: ['statements', 'transactions']
+          .map((name) => median(rebuild.map(({ rebuilt, events }) => (rebuilt[name] / events) * 1_000)).toFixed(1))
+          .join(' and '),
+      },
+      {
+        what: 'a read of an account meanwhile',
+        ours: `p50 ${of(
+          rebuild.map(({ served }) => served),
+          'p50',
+        ).toFixed(1)} ms, p99 ${of(
+          rebuild.map(({ served }) => served),
+          'p99',
+        ).toFixed(1)} ms`,
+      },
+      {
+        what: 'peak of resident memory of any process',
+        aim: `≤ ${limitMiB} MiB`,
+        ours: `${Math.max(...peaks)} MiB`,
+        isReached: Math.max(...peaks) <= limitMiB,
+      },
+    ],
+    invariants: [
+      {
+        what: `each of ${compared} rows is what the events of its stream give, and no other row is there`,
+        held: differences === 0,
+      },
+      { what: 'each read during a rebuild found all rows of its account', held: wrong === 0 },
+    ],
+    isQuiet: [...projection.found, ...rebuild, lagFound].every((each) => each.isQuiet),
+    notes: [
+      'Neither the fold nor the upsert beside it waits for the disk at its commit: both can be done again.',
+      'The first rebuild finds empty tables, and the later ones replace all rows.',
+    ],
+    raw: { projection, rebuild, lag: lagFound },
+  });
+}
+
+const [, , flag, part, ...args] = process.argv;
+if (flag === '--part') {
+  process.send(await parts[part](...args), () => process.disconnect());
+} else {
+  try {
+    await main();
+  } finally {
+    await place.clear();
+  }
+}
