@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { missingHeadings, missingPaths, type Page } from './page-paths.js';
 
 const root = join(__dirname, '..');
-const skipped = /^(node_modules|dist|\.git|\.strongroom)(\/|$)/;
+const skipped = /^(dist|\.git|\.strongroom)(\/|$)|(^|\/)node_modules$/;
 
 function filesUnder(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

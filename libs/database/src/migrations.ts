@@ -43,6 +43,7 @@ import { ExportsOfTheAudit1700000000071 } from './migrations/0071-exports-of-the
 import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-services.js';
 import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-logins.js';
 import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
+import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -89,4 +90,5 @@ export const migrations = [
   AppendsOfServices1700000000072,
   AddressesOfLogins1700000000075,
   SharedQuotas1700000000076,
+  AskedLetters1700000000083,
 ] as const;
