@@ -165,6 +165,7 @@ create table dead_letter (
   constraint dead_letter_pkey PRIMARY KEY (id),
   constraint dead_letter_consumer_group_source_topic_partition_offset_key UNIQUE (consumer_group, source, topic, partition, "offset")
 );
+CREATE TRIGGER dead_letter_is_asked AFTER UPDATE OF replay_asked_at ON dead_letter FOR EACH ROW WHEN ((new.replay_asked_at IS NOT NULL)) EXECUTE FUNCTION dead_letter_is_asked();
 
 -- The events that a consumer group has handled since its second look. It is written with the effects of the handlers. It is not logged: after a crash the events are handled again.
 create unlogged table feed_handled (
@@ -540,6 +541,15 @@ AS $function$
 begin
   new.position := ledger_position_of('backup-' || new.id, 1);
   return new;
+end $function$;
+
+CREATE OR REPLACE FUNCTION dead_letter_is_asked()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('strongroom_ledger', '');
+  return null;
 end $function$;
 
 CREATE OR REPLACE FUNCTION job_add(jobs jsonb)

@@ -48,6 +48,7 @@ import { PlannedOnce1700000000078 } from './migrations/0078-planned-once.js';
 import { BasesOfSlots1700000000079 } from './migrations/0079-bases-of-slots.js';
 import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accounts.js';
 import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
+import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -99,4 +100,5 @@ export const migrations = [
   BasesOfSlots1700000000079,
   NewestOfAccounts1700000000081,
   RoomBesideHeads1700000000082,
+  AskedLetters1700000000083,
 ] as const;

@@ -1,10 +1,19 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
 import { z } from 'zod';
 import { eventually } from '../../../test/services/eventually.js';
 import { type OwnLedger, openOwnLedger } from '../../../test/services/own-ledger.js';
-import { wakeReaders } from './append-notices.js';
+import { SilentProxy } from '../../../test/services/silent-proxy.js';
+import { AppendNotices, wakeReaders } from './append-notices.js';
 
 const listening = `select pid from pg_stat_activity where datname = current_database() and application_name = 'strongroom-append-notices'`;
+
+/** Waits while the clock of the test stands. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (const end = performance.now() + 20_000; !isSo(); await new Promise(setImmediate)) {
+    if (performance.now() > end) throw new Error('it did not come to that');
+  }
+}
 
 describe('the notices of appends', () => {
   let own: OwnLedger;
@@ -56,6 +65,34 @@ describe('the notices of appends', () => {
       withinMs: 20_000,
     });
     await isWokenAgain(seen);
+  });
+
+  it('come again after the connection fell silent, which tells nothing by itself', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance', 'Date'] });
+    const proxy = await SilentProxy.before(own.database.url);
+    let calls = 0;
+    const notices = new AppendNotices(() => new pg.Client({ connectionString: proxy.url }));
+    const stop = notices.add(() => {
+      calls += 1;
+    });
+    try {
+      await until(() => calls === 1);
+      proxy.silence();
+      await wakeReaders(own.dataSource.manager);
+      // It is asked for an answer, and gives none in time; then a new one is made.
+      jest.advanceTimersByTime(15_000);
+      proxy.speak();
+      jest.advanceTimersByTime(5_000);
+      expect(calls).toBe(1);
+      jest.advanceTimersByTime(1_000);
+      await until(() => calls === 3);
+      await wakeReaders(own.dataSource.manager);
+      await until(() => calls === 4);
+    } finally {
+      jest.useRealTimers();
+      await stop();
+      await proxy.close();
+    }
   });
 
   it('begin again for a reader that comes after the last one has gone', async () => {

@@ -14,6 +14,7 @@ import { DeadLetters } from '../dead-letters.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
+import { LetterReplay } from '../letter-replay.js';
 import { OffsetGap } from '../offset-gap.js';
 import { SecondLook } from '../second-look.js';
 
@@ -37,11 +38,11 @@ const lookMs = 30_000;
 const gapMs = 10;
 /** A tail is woken for what is new. */
 const tailMs = 600_000;
-const replayMs = 5_000;
 
 export class EmbeddedFeed extends FeedServer {
   private loops: WorkLoop[] = [];
   private secondLook: SecondLook | undefined;
+  private replay: LetterReplay | undefined;
   private stopNotices: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: EmbeddedFeedOptions) {
@@ -56,12 +57,12 @@ export class EmbeddedFeed extends FeedServer {
 
   async close(): Promise<void> {
     await this.stopNotices?.();
-    await Promise.all([...this.loops, this.secondLook].map((loop) => loop?.stop()));
+    await Promise.all([...this.loops, this.secondLook, this.replay].map((each) => each?.stop()));
   }
 
   async probe(): Promise<void> {
     if (this.handlers.any && this.loops.length === 0) throw new Error('the feed has not begun');
-    for (const loop of this.loops) await loop.probe();
+    for (const loop of [...this.loops, this.replay]) await loop?.probe();
   }
 
   private async follow(): Promise<void> {
@@ -93,16 +94,12 @@ export class EmbeddedFeed extends FeedServer {
         await delay(gapMs);
       },
     });
-    const replay = new WorkLoop({
-      name: 'replay of dead letters',
-      intervalMs: replayMs,
-      log,
-      pass: () => deadLetters.tend(this.handlers, ledger),
-    });
-    this.loops = [...tails.values(), news, replay];
+    this.loops = [...tails.values(), news];
     this.stopNotices = await ledger.onAppend(() => news.wake());
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
     for (const loop of [...this.loops, this.secondLook]) loop.start();
+    this.replay = new LetterReplay({ ledger, log, handlers: this.handlers, deadLetters });
+    await this.replay.start();
   }
 
   private async next(aggregate: Aggregate, batch: Batch): Promise<'again' | 'done'> {

@@ -18,6 +18,7 @@ import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
 import type { LedgerIdentity } from '../ledger-identity.js';
+import { LetterReplay } from '../letter-replay.js';
 import { OffsetGap } from '../offset-gap.js';
 import { placesIn } from '../place-of-event.js';
 import { SecondLook } from '../second-look.js';
@@ -50,7 +51,6 @@ export interface KafkaFeedOptions {
 }
 
 const chunkSize = 200;
-const replayMs = 5_000;
 const outagePauseMs = 500;
 const restartMs = 1_000;
 const heartbeatMs = 1_000;
@@ -81,6 +81,7 @@ export class KafkaFeed extends FeedServer {
   private loops: WorkLoop[] = [];
   private secondLook: SecondLook | undefined;
   private earlyLook: EarlyLook | undefined;
+  private replay: LetterReplay | undefined;
   private joined = false;
   /** Why the last consumer ended. */
   private trouble: string | undefined;
@@ -103,7 +104,8 @@ export class KafkaFeed extends FeedServer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.options.relay, this.secondLook, this.earlyLook, ...this.loops].map((each) => each?.stop()));
+    const { replay, secondLook, earlyLook, loops } = this;
+    await Promise.all([this.options.relay, replay, secondLook, earlyLook, ...loops].map((each) => each?.stop()));
     await this.deadLetterTopic.close();
   }
 
@@ -141,17 +143,12 @@ export class KafkaFeed extends FeedServer {
         log,
         pass: (signal) => this.consume(parts, signal),
       }),
-      new WorkLoop({
-        name: 'replay of dead letters',
-        intervalMs: replayMs,
-        log,
-        pass: () => deadLetters.tend(this.handlers, ledger),
-      }),
     ];
     this.secondLook = new SecondLook({ ...this.options, handlers: this.handlers, deadLetters });
     this.earlyLook = new EarlyLook({ ...this.options, handlers: this.handlers, placeOf });
     for (const loop of [...this.loops, this.secondLook]) loop.start();
-    await this.earlyLook.start();
+    this.replay = new LetterReplay({ ledger, log, handlers: this.handlers, deadLetters });
+    await Promise.all([this.earlyLook.start(), this.replay.start()]);
   }
 
   /** Runs one consumer, from its connection to its crash or to the stop. */
