@@ -110,12 +110,14 @@ const answerRow = z.discriminatedUnion('outcome', [
     .transform(({ request, outcome, claim_kind }) => ({ request, answer: { outcome, kind: claim_kind } as const })),
 ]);
 
+const answerRows = z.array(answerRow);
+
 /**
  * The answers in the rows of `ledger_append`, in the order of the requests.
  * @param count how many requests must have an answer; without it, those up to the last that has one
  */
 export function parseAnswers(rows: unknown, count?: number): AppendOutcome[] {
-  const parsed = z.array(answerRow).parse(rows);
+  const parsed = answerRows.parse(rows);
   const answers = new Map(parsed.map(({ request, answer }) => [request, answer]));
   const length = count ?? parsed.length;
   return Array.from({ length }, (_, request) => {

@@ -49,12 +49,13 @@ export function isForNewerVersion(error: unknown): boolean {
   return isUnreadable(error) && error.isNewer;
 }
 
+const rowsRead = z.array(z.unknown());
 const place = z.object({ position: z.coerce.number(), stream: z.string() });
 const mostIssues = 3;
 
 export function readEvents(rows: unknown): ReadEvents {
   const found: ReadEvents = { events: [], newer: [], unreadable: [], read: 0, end: undefined };
-  for (const row of z.array(z.unknown()).parse(rows)) {
+  for (const row of rowsRead.parse(rows)) {
     const { position, stream } = place.parse(row);
     found.read += 1;
     found.end = position;
