@@ -897,6 +897,7 @@ CREATE OR REPLACE FUNCTION ledger_append_with(requests jsonb, work jsonb, kept j
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
 AS $function$
 declare
   answers jsonb;

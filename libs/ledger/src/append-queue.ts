@@ -1,5 +1,6 @@
 /**
- * The queue of a process's appends: one batch is written at a time, and the next batch takes everything that queued meanwhile.
+ * The queue of a process's appends: one batch is written at a time, and the next batch takes everything that queued meanwhile. The appends
+ * of one turn of the process go together.
  *
  * With a transaction for each append, each would hold the ledger's lock through a disk flush of its own. In a batch, 64
  * callers share one flush, and a single caller waits no longer than before.
@@ -7,6 +8,7 @@
 import { type AppendOutcome, type AppendRequest, quotasOf, touchedBy } from './append-request.js';
 import { isOutage } from './ledger-fault.js';
 import { settled } from './settled-append.js';
+import { endOfTurn } from './shared-statements.js';
 
 interface Waiting {
   request: AppendRequest;
@@ -39,7 +41,10 @@ export class AppendQueue {
 
   private async drain(): Promise<void> {
     this.busy = true;
-    while (this.queue.length > 0) await this.write(this.takeBatch());
+    while (this.queue.length > 0) {
+      await endOfTurn();
+      await this.write(this.takeBatch());
+    }
     this.busy = false;
   }
 

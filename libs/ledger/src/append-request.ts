@@ -121,6 +121,7 @@ const answerRow = z.discriminatedUnion('outcome', [
     .transform(({ request, outcome, claim_kind }) => ({ request, answer: { outcome, kind: claim_kind } as const })),
 ]);
 
+const answerRows = z.array(answerRow);
 const outdatedRow = z
   .object({ request: z.int(), outcome: z.literal('outdated') })
   .transform(({ request, outcome }) => ({ request, answer: { outcome } as const }));
@@ -132,7 +133,7 @@ const othersRows = z.array(z.union([outdatedRow, answerRow, noRow]));
  * @param count how many requests must have an answer; without it, those up to the last that has one
  */
 export function parseAnswers(rows: unknown, count?: number): AppendOutcome[] {
-  const parsed = z.array(answerRow).parse(rows);
+  const parsed = answerRows.parse(rows);
   const answers = new Map(parsed.map(({ request, answer }) => [request, answer]));
   const length = count ?? parsed.length;
   return Array.from({ length }, (_, request) => {

@@ -121,7 +121,7 @@ const bent: [setting: string, as: string, held: string | undefined][] = [
   ['array_nulls', 'off', 'on'],
   ['transform_null_equals', 'on', 'off'],
   ['exit_on_error', 'on', 'off'],
-  ['jit', 'on', undefined],
+  ['jit', 'on', 'off'],
   ['jit_above_cost', '0', undefined],
   ['enable_indexscan', 'off', undefined],
   ['plan_cache_mode', "'force_generic_plan'", undefined],

@@ -50,6 +50,7 @@ export function isForNewerVersion(error: unknown): boolean {
   return isUnreadable(error) && error.isNewer;
 }
 
+const rowsRead = z.array(z.unknown());
 const place = z
   .object({ position: z.coerce.number(), stream: z.string(), account_id: z.string() })
   .transform(({ account_id, ...rest }) => ({ ...rest, accountId: account_id }));
@@ -57,7 +58,7 @@ const mostIssues = 3;
 
 export function readEvents(rows: unknown): ReadEvents {
   const found: ReadEvents = { events: [], newer: [], unreadable: [], read: 0, end: undefined };
-  for (const row of z.array(z.unknown()).parse(rows)) {
+  for (const row of rowsRead.parse(rows)) {
     found.read += 1;
     try {
       const event = parseEventOrNewer(envelopeIn(row));

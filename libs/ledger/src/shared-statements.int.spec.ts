@@ -61,7 +61,7 @@ describe('appends that come at once', () => {
     const key = ids.next();
     const quotas = [{ kind: 'schedules-of-account', key, by: 1, most: 1 }];
     const claims = [{ kind: 'schedule-of-instance', key: ids.next() }];
-    // The first goes alone. Of the others one is refused for its version, one for its claim, and one has the room.
+    // They go together. One is refused for its version, and has taken nothing of the quota.
     const outcomes = await outcomesOf([
       deletion({ claims }),
       deletion({ quotas, expectedVersion: 7 }),

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { LedgerFault } from './ledger-fault.js';
 import { SharedStatements } from './shared-statements.js';
@@ -27,7 +28,7 @@ function doubling({
     });
     while (!isOver) {
       gates.shift()?.();
-      await Promise.resolve();
+      await turn();
     }
     return ended;
   };
@@ -35,20 +36,32 @@ function doubling({
 }
 
 describe('work that shares statements', () => {
-  it('waits for nobody when it is alone, and else goes with all that came meanwhile', async () => {
+  it('goes with all of its turn, or with all that came while another statement ran', async () => {
     const { statements, together, letGo } = doubling();
-    const results = Promise.all([1, 2, 3, 4].map((item) => statements.do(item)));
+    const first = [1, 2].map((item) => statements.do(item));
+    await turn();
+    const later = [3, 4, 5].map((item) => statements.do(item));
+    await turn();
+    expect(together).toEqual([[1, 2]]);
+    expect(await letGo(Promise.all([...first, ...later]))).toEqual([2, 4, 6, 8, 10]);
+    expect(together).toEqual([
+      [1, 2],
+      [3, 4, 5],
+    ]);
+  });
+
+  it('waits for nobody when it is alone', async () => {
+    const { statements, together, letGo } = doubling();
+    const result = statements.do(1);
+    await turn();
     expect(together).toEqual([[1]]);
-    expect(await letGo(results)).toEqual([2, 4, 6, 8]);
-    expect(together).toEqual([[1], [2, 3, 4]]);
-    expect(await letGo(statements.do(5))).toBe(10);
-    expect(together.at(-1)).toEqual([5]);
+    expect(await letGo(result)).toBe(2);
   });
 
   it('has no statement that is larger than the largest', async () => {
     const { statements, together, letGo } = doubling({ most: 2 });
     expect(await letGo(Promise.all([1, 2, 3, 4, 5].map((item) => statements.do(item))))).toEqual([2, 4, 6, 8, 10]);
-    expect(together).toEqual([[1], [2, 3], [4, 5]]);
+    expect(together).toEqual([[1, 2], [3, 4], [5]]);
   });
 
   it('fails alone: the others are done without it', async () => {
@@ -65,10 +78,11 @@ describe('work that shares statements', () => {
     try {
       const { statements, together } = doubling();
       void statements.do(1);
+      await jest.advanceTimersByTimeAsync(0);
       void statements.do(2);
-      await jest.advanceTimersByTimeAsync(1_999);
+      await jest.advanceTimersByTimeAsync(1_990);
       expect(together).toEqual([[1]]);
-      await jest.advanceTimersByTimeAsync(1);
+      await jest.advanceTimersByTimeAsync(20);
       expect(together).toEqual([[1], [2]]);
     } finally {
       jest.useRealTimers();
@@ -80,6 +94,6 @@ describe('work that shares statements', () => {
     const { statements, together, letGo } = doubling({ fault });
     const results = await letGo(Promise.allSettled([1, 2, 3].map((item) => statements.do(item))));
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-    expect(together).toEqual([[1], [2, 3]]);
+    expect(together).toEqual([[1, 2, 3]]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Small work of many callers that shares statements. One statement runs at a time, and the next one does everything that was asked for
- * meanwhile. Each begins after all of it was asked for, so it sees every append that was committed before. A single caller waits for
+ * Small work of many callers that shares statements. What is asked for in one turn of the process goes together. One statement runs at a
+ * time, and the next one does everything that was asked for meanwhile. Each begins after all of it was asked for, so it sees every append that was committed before. A single caller waits for
  * nobody, and a statement whose connection is lost holds up the next one only for a moment.
  */
 import { isOutage } from './ledger-fault.js';
@@ -37,7 +37,11 @@ export class SharedStatements<Item, Result> {
 
   private async drain(): Promise<void> {
     this.busy = true;
-    while (this.queue.length > 0) await endOf(this.doNext(this.queue.splice(0, this.most)));
+    while (this.queue.length > 0) {
+      // Those who have just been answered together often ask for the next thing together.
+      await endOfTurn();
+      await endOf(this.doNext(this.queue.splice(0, this.most)));
+    }
     this.busy = false;
   }
 
@@ -55,10 +59,15 @@ export class SharedStatements<Item, Result> {
   }
 }
 
+/** Resolves when everything is done that the process has at hand. */
+export function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Resolves when the work has ended, or has taken too long. */
 function endOf(work: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, longestWaitMs);
+    const timer = setTimeout(resolve, longestWaitMs).unref();
     void work.finally(() => {
       clearTimeout(timer);
       resolve();

@@ -62,7 +62,9 @@ export const scheduleView: View<'schedule', ScheduleRow> = {
   },
 };
 
-const activityRow = z.object({ schedule_id: z.string(), running: z.boolean(), last_run_at: z.date().nullable() });
+const activityRows = z.array(
+  z.object({ schedule_id: z.string(), running: z.boolean(), last_run_at: z.date().nullable() }),
+);
 
 export interface PageOfInstances {
   instanceId?: string | undefined;
@@ -124,10 +126,7 @@ export class Schedules {
       [scheduleIds],
     );
     return new Map(
-      z
-        .array(activityRow)
-        .parse(rows)
-        .map((row) => [row.schedule_id, { running: row.running, lastRunAt: row.last_run_at }]),
+      activityRows.parse(rows).map((row) => [row.schedule_id, { running: row.running, lastRunAt: row.last_run_at }]),
     );
   }
 }

@@ -11,10 +11,11 @@
 --
 -- Guards:
 --   * Jobs and requests of clients are written only with an append that took place, and in its transaction.
---   * A session plans what is done here once. A plan for the values of one call would cost more than that call.
+--   * A session plans what is done here once. A plan for the values of one call would cost more than that call, and to compile it more
+--     than a hundred of them: its estimated cost is large, because the planner takes every array for a hundred items.
 create or replace function ledger_append_with(requests jsonb, work jsonb, kept jsonb)
   returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)
-  language plpgsql set plan_cache_mode = force_generic_plan as $$
+  language plpgsql set plan_cache_mode = force_generic_plan set jit = off as $$
 declare
   answers jsonb;
 begin

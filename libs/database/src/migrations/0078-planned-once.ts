@@ -5,7 +5,7 @@ import { noWayBack } from '../no-way-back.js';
 
 export class PlannedOnce1700000000078 implements MigrationInterface {
   static readonly installs = {
-    ledger_append_with: '58870cce6b2df990afe91092373016534403a46d6335b22d19a2ca68ee2cddc6',
+    ledger_append_with: '23735720ca4e1501f260a0608395480e7d38bc01cba58323c8e7b775d5b73b60',
     ledger_read: 'eda47fade730f46cad94a4b727b5c2874677d58208a3e090a2650cf11d2e3df5',
   };
 
