@@ -44,6 +44,7 @@ import { AppendsOfServices1700000000072 } from './migrations/0072-appends-of-ser
 import { AddressesOfLogins1700000000075 } from './migrations/0075-addresses-of-logins.js';
 import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
 import { BasesOfSlots1700000000079 } from './migrations/0079-bases-of-slots.js';
+import { TurnsOfTimers1700000000080 } from './migrations/0080-turns-of-timers.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -91,4 +92,5 @@ export const migrations = [
   AddressesOfLogins1700000000075,
   SharedQuotas1700000000076,
   BasesOfSlots1700000000079,
+  TurnsOfTimers1700000000080,
 ] as const;
