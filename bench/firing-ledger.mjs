@@ -57,8 +57,8 @@ const statement = (account) => `
     insert into schedule_view (id, account_id, instance_id, day_of_week, hour, minute, full_backup_retention, copy_to, paused, created_at, updated_at, version)
     select schedule_id, account_id, instance_id, 7, hour, minute, 2, '{IAD,ORD}', false, at, at, 1 from told
   )
-  insert into slot_timer (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at, basis)
-  select schedule_id, account_id, instance_id, hour, minute, 1, slot_at, jsonb_build_object('accountId', account_id, 'instanceId', instance_id,
+  insert into slot_timer (schedule_id, account_id, instance_id, hour, minute, version, turn, next_slot_at, basis)
+  select schedule_id, account_id, instance_id, hour, minute, 1, row_number() over (partition by account_id, slot_at order by n) - 1, slot_at, jsonb_build_object('accountId', account_id, 'instanceId', instance_id,
     'scheduleVersion', 1, 'instanceVersion', 1, 'since', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'definition', definition,
     'instance', jsonb_build_object('name', 'orders-' || n, 'datastore', '{"type": "postgresql", "version": "18"}'::jsonb))
   from told`;

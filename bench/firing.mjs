@@ -8,7 +8,7 @@
  * Then: the same with a tenth of the schedules, two schedulers that meet a minute with many slots, and a scheduler with nothing to do.
  */
 import { execFileSync, fork, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -85,36 +85,38 @@ async function open(file, given, node = process.execPath) {
   return { ask, pid: child.pid };
 }
 
+const redisPackages = 'redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-cjson lua-bitop libatomic1';
+
+/** The program of Redis: the one that is installed, or one that apt brings, which installs nothing. Undefined where there is none. */
+function redisProgram() {
+  const installed = ['/usr/bin/redis-server', '/usr/local/bin/redis-server'].find((file) => existsSync(file));
+  if (installed) return installed;
+  const folder = join(root, '.strongroom', 'redis');
+  const fetched = join(folder, 'usr', 'bin', 'redis-server');
+  if (!existsSync(fetched)) {
+    const unpack = `apt-get -q download ${redisPackages} && for each in *.deb; do dpkg -x "$each" .; done; rm -f *.deb`;
+    mkdirSync(folder, { recursive: true });
+    try {
+      execFileSync('sh', ['-c', unpack], { cwd: folder, stdio: 'ignore' });
+    } catch {
+      return undefined;
+    }
+  }
+  return existsSync(fetched) ? fetched : undefined;
+}
+
 /** @returns the port of a Redis of its own, which writes each command to the disk; undefined where there is no Redis */
 async function startRedis() {
-  const redis = [
-    '/usr/bin/redis-server',
-    '/usr/local/bin/redis-server',
-    join(peersFolder, '.redis', 'usr', 'bin', 'redis-server'),
-  ].find((file) => existsSync(file));
-  if (!redis) return undefined;
+  const program = redisProgram();
+  if (!program) return undefined;
   const port = await freePort();
-  const options = [
-    '--port',
-    port,
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    place.folder,
-    '--save',
-    '',
-    '--appendonly',
-    'yes',
-    '--appendfsync',
-    'always',
-    '--maxmemory-policy',
-    'noeviction',
-  ];
-  const library = join(peersFolder, '.redis', 'usr', 'lib', 'x86_64-linux-gnu');
+  const durable = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+  const options = ['--port', port, '--bind', '127.0.0.1', '--dir', place.folder, '--maxmemory-policy', 'noeviction'];
+  const library = join(dirname(program), '..', 'lib', 'x86_64-linux-gnu');
   const env = { ...process.env, LD_LIBRARY_PATH: library };
-  const server = spawn(redis, options.map(String), { stdio: 'ignore', env });
+  const server = spawn(program, [...durable, ...options].map(String), { stdio: 'ignore', env });
   place.undo.push(async () => server.kill('SIGTERM'));
-  await delay(500);
+  await delay(1_000);
   return server.exitCode === null ? port : undefined;
 }
 
@@ -129,7 +131,7 @@ async function startPeers(node, server, query) {
   for (const name of wanted) {
     if (name === 'bullmq') {
       const redis = await startRedis();
-      if (redis === undefined) say('There is no redis-server, so BullMQ is left out: apt-get install redis-server.');
+      if (redis === undefined) say('There is no redis-server, and apt brings none: BullMQ is left out.');
       else systems.set(name, await open(join(peersFolder, 'bullmq.mjs'), { redis }, node));
       continue;
     }

@@ -509,9 +509,11 @@ create table slot_timer (
   ahead timestamp with time zone[] not null default '{}'::timestamp with time zone[],
   -- What the schedule and its instance were when a slot was decided last, and at which versions; null when they are to be read.
   basis jsonb,
+  -- How many timers of the account were moved before this one in the same look. Of the timers of one minute, lower turns go first.
+  turn integer not null default 0,
   constraint slot_timer_pkey PRIMARY KEY (schedule_id)
 ) with (fillfactor=80);
-CREATE INDEX slot_timer_due ON slot_timer USING btree (next_slot_at);
+CREATE INDEX slot_timer_in_turns ON slot_timer USING btree (next_slot_at, turn);
 
 -- The steady clock of each host: one row for each boot.
 create table steady_time (

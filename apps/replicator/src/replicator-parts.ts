@@ -82,6 +82,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
     putBack: new PutBack(metrics, log),
     setAside,
+    onAppend: (wake) => ledger.onAppend(wake),
     passes: isOutage,
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),

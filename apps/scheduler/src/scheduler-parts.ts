@@ -161,6 +161,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     onAttemptFailed: (code) => attemptsFailed.inc({ code }),
     putBack: new PutBack(metrics, log),
     setAside,
+    onAppend: (wake) => ledger.onAppend(wake),
     passes: isOutage,
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),

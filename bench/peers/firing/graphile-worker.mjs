@@ -1,5 +1,5 @@
 /** graphile-worker: 200 jobs at a time from a local queue of 1,000; the next occurrences are added in batches. */
-import { makeWorkerUtils, run } from 'graphile-worker';
+import { Logger, makeWorkerUtils, run } from 'graphile-worker';
 import pg from 'pg';
 import { inBatches, serve } from './peer.mjs';
 
@@ -12,7 +12,10 @@ const settings = {
 
 await serve(async ({ url }) => {
   const pgPool = new pg.Pool({ connectionString: url, max: 20 });
-  const utils = await makeWorkerUtils({ pgPool });
+  pgPool.on('error', () => {});
+  pgPool.on('connect', (client) => client.on('error', () => {}));
+  const logger = new Logger(() => () => {});
+  const utils = await makeWorkerUtils({ pgPool, logger });
   await utils.migrate();
   const query = async (text, values) => (await pgPool.query(text, values)).rows;
   const isIdle = async (slotAt) =>
@@ -21,9 +24,9 @@ await serve(async ({ url }) => {
   const nextAt = new Date(slotAt.getTime() + 86_400_000);
   const add = (from, count, runAt) =>
     query(
-      `select count(graphile_worker.add_jobs(array(
+      `select count(*) from graphile_worker.add_jobs(array(
          select ('fire', json_build_object('schedule', n), null, $3::timestamptz, null, null, null, null)::graphile_worker.job_spec
-         from generate_series($1::int, $2::int) n)))`,
+         from generate_series($1::int, $2::int) n))`,
       [from, from + count - 1, runAt],
     );
   return {
@@ -41,9 +44,9 @@ await serve(async ({ url }) => {
       let [starts, begunAt] = [0, undefined];
       const arm = inBatches((schedules) =>
         query(
-          `select count(graphile_worker.add_jobs(array(
+          `select count(*) from graphile_worker.add_jobs(array(
              select ('fire', json_build_object('schedule', n), null, $2::timestamptz, null, null, null, null)::graphile_worker.job_spec
-             from unnest($1::int[]) n)))`,
+             from unnest($1::int[]) n))`,
           [schedules, nextAt],
         ),
       );
@@ -54,6 +57,7 @@ await serve(async ({ url }) => {
       };
       const runner = await run({
         pgPool,
+        logger,
         taskList: { fire },
         noHandleSignals: true,
         preset: { worker: { ...settings, pollInterval: 1_000 } },

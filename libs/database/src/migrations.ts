@@ -46,6 +46,7 @@ import { SharedQuotas1700000000076 } from './migrations/0076-shared-quotas.js';
 import { RequestsTogether1700000000077 } from './migrations/0077-requests-together.js';
 import { PlannedOnce1700000000078 } from './migrations/0078-planned-once.js';
 import { BasesOfSlots1700000000079 } from './migrations/0079-bases-of-slots.js';
+import { TurnsOfTimers1700000000080 } from './migrations/0080-turns-of-timers.js';
 import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accounts.js';
 import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
 import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
@@ -98,6 +99,7 @@ export const migrations = [
   RequestsTogether1700000000077,
   PlannedOnce1700000000078,
   BasesOfSlots1700000000079,
+  TurnsOfTimers1700000000080,
   NewestOfAccounts1700000000081,
   RoomBesideHeads1700000000082,
   AskedLetters1700000000083,

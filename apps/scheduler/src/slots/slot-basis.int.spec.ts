@@ -8,7 +8,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { type OwnLedger, openOwnLedger } from '../../../../test/services/own-ledger.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
-import { setTimer } from './slot-timers.js';
+import { claimDue, setTimer } from './slot-timers.js';
 
 const ids = new RandomIds();
 const log = createLogger({ app: 'spec', level: 'silent' });
@@ -177,6 +177,32 @@ describe('the second slot of a schedule', () => {
     expect(await outcomeOf(forgotten.scheduleId, clock.at)).toEqual([]);
   });
 
+  it('of a schedule that was deleted does not skip the slot of the one that was made in its place', async () => {
+    const [old] = await decidedOnce(1);
+    const { instanceId } = old;
+    await record(old.schedule, instanceId, {
+      type: 'ScheduleDeleted',
+      data: { scheduleId: old.scheduleId, instanceId },
+    });
+    const scheduleId = ids.next();
+    const definition = { dayOfWeek: 7, hour: 2, minute: 0, fullBackupRetention: 2, copyTo: [], paused: false };
+    const created = await record(streamOf('schedule', scheduleId), instanceId, {
+      type: 'ScheduleCreated',
+      data: { scheduleId, instanceId, ...definition },
+    });
+    await setTimer(dataSource.manager, created as RecordedEvent<'ScheduleCreated'>);
+    clock.at = dayAfter(old.slotAt);
+    // The timers ring at the same time, and the old one is taken first.
+    await dataSource.query('update slot_timer set next_slot_at = $1, turn = (schedule_id = $2)::int', [
+      clock.at,
+      scheduleId,
+    ]);
+    expect(await dispatcher().decideDue()).toMatchObject({ fired: 1, skipped: 0, missed: 0 });
+    expect(await outcomeOf(scheduleId, clock.at)).toMatchObject([{ type: 'BackupRequested' }]);
+    expect(await outcomeOf(old.scheduleId, clock.at)).toEqual([]);
+    expect(await dataSource.query('select schedule_id from slot_timer')).toEqual([{ schedule_id: scheduleId }]);
+  });
+
   it('is decided from the ledger when a change is told, and by a new basis from then on', async () => {
     const [{ slotAt, update }] = await decidedOnce(1);
     expect(await timersWith('not null')).toBe(1);
@@ -188,11 +214,20 @@ describe('the second slot of a schedule', () => {
     expect(await timersWith('not null')).toBe(1);
   });
 
+  it('of one schedule is not behind those of an account that has many in the same minute', async () => {
+    await decidedOnce(30);
+    // Timers of one minute, as a day with turns has left them; this one is the last that was made.
+    const [own] = await decidedOnce(1);
+    await dataSource.query(`update slot_timer set account_id = 'small' where schedule_id = $1`, [own.scheduleId]);
+    const { timers } = await dataSource.transaction((manager) => claimDue(manager, dayAfter(own.slotAt), 2));
+    expect(timers.map(({ accountId }) => accountId).sort()).toEqual(['acme', 'small']);
+  });
+
   it('of many schedules is fired once each, though three schedulers see them due', async () => {
     const made = await decidedOnce(40);
     await dataSource.query(
       `insert into slot_timer select (gen_random_uuid()), account_id, instance_id, hour, minute, day_of_week, paused, copy_to, version,
-         next_slot_at, ahead, basis from slot_timer, generate_series(1, 30)`,
+         next_slot_at, ahead, basis, turn from slot_timer, generate_series(1, 30)`,
     );
     clock.at = dayAfter(made[0].slotAt);
     const decided = await Promise.all([dispatcher(), dispatcher(), dispatcher()].map((each) => each.decideDue()));

@@ -12,12 +12,12 @@
  * A schedule whose slots can't be judged is set aside and tried again. It holds up no other.
  */
 import { messageOf, streamOf } from '@strongroom/contracts';
-import { dueSlots, plannedType, type Slot } from '@strongroom/domain';
 import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Views } from '@strongroom/read-model';
 import { type Ids, type Logger, type Quota, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { DueClock, DueTime } from './due-clock.js';
+import { type Due, dueOf, isIncremental } from './due-slots.js';
 import { HeldSchedules } from './held-schedules.js';
 import { LateTimers, timesAhead } from './late-timers.js';
 import { basisIn, keptWith } from './slot-basis.js';
@@ -98,6 +98,8 @@ export class SlotDispatcher {
   /** The part of a full batch that is taken. It gets smaller when the process is too slow for a full one. */
   private share = 1;
   private looked: { time: DueTime; at: number } | undefined;
+  /** How many timers of each account were moved in this look. */
+  private readonly turns = new Map<string, number>();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -140,6 +142,7 @@ export class SlotDispatcher {
    * @param moved is called after each transaction
    */
   async decideDue(signal?: AbortSignal, moved: () => void = () => {}): Promise<Decided> {
+    this.turns.clear();
     const begun = await this.look();
     await this.late.putBack(begun, signal, moved);
     const pass: Pass = {
@@ -248,8 +251,8 @@ export class SlotDispatcher {
     await this.setAside.takeBack('schedule', [...gone, ...moved.map(({ scheduleId }) => scheduleId)], manager);
     await this.recording.skipOverQuota(manager, decisions);
     await this.parents.find(manager, decisions);
-    const { recorded, outdated } = await this.recording.record(manager, decisions);
-    if (outdated.length > 0) await undoMoves(manager, [...new Set(outdated.map(({ timer }) => timer))]);
+    const { recorded, undone } = await this.recording.record(manager, decisions);
+    if (undone.length > 0) await undoMoves(manager, [...new Set(undone.map(({ timer }) => timer))]);
     return { claimed: timers.length + unreadable.length, recorded, behind };
   }
 
@@ -318,9 +321,19 @@ export class SlotDispatcher {
         const reason = this.watch.whyMissed(slotAt, now, { inItsPlace: fire?.slotAt, catchUpMs: this.catchUpMs });
         decisions.push(miss(each, slotAt, reason));
       }
-      moved.push({ scheduleId, nextSlotAt: next, basis: basis.toKeep });
+      moved.push({ scheduleId, nextSlotAt: next, basis: basis.toKeep, turn: this.nextTurnOf(accountId) });
     }
     return { decisions, moved };
+  }
+
+  /**
+   * The accounts take turns: the timers of an account that are decided in one look get turns one after the other. So the slots of the
+   * next day are taken from all accounts alike, though one has thousands in that minute.
+   */
+  private nextTurnOf(accountId: string): number {
+    const turn = this.turns.get(accountId) ?? 0;
+    this.turns.set(accountId, turn + 1);
+    return turn;
   }
 
   /** Whether the views tell what is built on, or how much the account stores. */
@@ -359,32 +372,8 @@ export class SlotDispatcher {
   }
 }
 
-/** The slots of a timer that are due. */
-type Due = Judged & ReturnType<typeof dueSlots>;
-
-/** As many as there is room for. The others stay due, and are taken next. */
-function dueOf(
-  known: readonly Judged[],
-  { now, doubtMs }: DueTime,
-  { most, catchUpMs }: { most: number; catchUpMs: number },
-): Due[] {
-  const due: Due[] = [];
-  let room = most;
-  for (const { timer, basis } of known) {
-    if (room <= 0) break;
-    const slots = dueSlots(basis.spans, timer.nextSlotAt, now, catchUpMs + doubtMs, room);
-    room -= slots.paused.length + slots.missed.length + (slots.fire ? 1 : 0);
-    due.push({ timer, basis, ...slots });
-  }
-  return due;
-}
-
 function streamsOf({ scheduleId, instanceId }: SlotTimer) {
   return [streamOf('schedule', scheduleId), streamOf('instance', instanceId)];
-}
-
-function isIncremental({ slotAt, definition }: Slot): boolean {
-  return plannedType(definition.dayOfWeek, slotAt) === 'incremental';
 }
 
 function count(total: Decided, { slotAt, command }: SlotDecision, now: Date): void {

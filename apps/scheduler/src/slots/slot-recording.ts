@@ -2,7 +2,7 @@
  * Records what was decided about slots, within the transaction that has taken their timers. A slot whose backup can't begin, because
  * another of its instance has not ended or its account stores as much as it may, is skipped with the reason.
  */
-import { begunBy, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { begunBy, isRefusal, type RecordedEvent } from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
 import { type Ledger, plan, type RelyingOutcome, type RelyingRequest } from '@strongroom/ledger';
 import { storedBytesOf } from '@strongroom/read-model';
@@ -14,8 +14,11 @@ import { type SlotDecision, skipBusy, skipOverQuota, skipTaken } from './slot-de
 export interface Recorded {
   /** The decisions that are the slots' outcomes. */
   recorded: SlotDecision[];
-  /** The decisions whose schedule or instance has changed since it was read: their slots are still to be decided. */
-  outdated: SlotDecision[];
+  /**
+   * The decisions that came to nothing: their schedule or instance has changed since it was read, or another timer of the instance was
+   * decided before them in the same batch. Their slots are still to be decided.
+   */
+  undone: SlotDecision[];
 }
 
 export class SlotRecording {
@@ -56,15 +59,15 @@ export class SlotRecording {
    * commit.
    */
   async record(manager: EntityManager, decisions: SlotDecision[]): Promise<Recorded> {
-    if (decisions.length === 0) return { recorded: [], outdated: [] };
-    await this.skipBusy(manager, decisions);
-    const first = await this.append(manager, decisions);
-    if (first.claimed.length === 0) return first;
+    if (decisions.length === 0) return { recorded: [], undone: [] };
+    const { first: asked, others } = eachInstanceOnce(decisions);
+    await this.skipBusy(manager, asked);
+    const first = await this.append(manager, asked);
     // Another request has begun a backup of these instances since they were looked at.
     const second = await this.append(manager, first.claimed.map(skipTaken));
     return {
       recorded: [...first.recorded, ...second.recorded],
-      outdated: [...first.outdated, ...second.outdated],
+      undone: [...others, ...first.undone, ...second.undone],
     };
   }
 
@@ -76,11 +79,8 @@ export class SlotRecording {
     const why = await whyBusy(manager, this.parts.ledger, [...busy.values()]);
     for (const decision of decisions) {
       if (decision.command.type !== 'RequestBackup') continue;
-      const { id, timer } = decision;
-      const holder = busy.get(timer.instanceId);
+      const holder = busy.get(decision.timer.instanceId);
       if (holder !== undefined) decision.command = skipBusy(decision, why(holder)).command;
-      // No two requests of one append may share a claim.
-      busy.set(timer.instanceId, streamOf('backup', id));
     }
   }
 
@@ -92,7 +92,7 @@ export class SlotRecording {
     const outcomes = await this.parts.ledger.appendRelying(manager, requests);
     const which = (outcome: RelyingOutcome['outcome']) =>
       decisions.filter((_, index) => outcomes[index]?.outcome === outcome);
-    return { recorded: which('appended'), claimed: which('claimed'), outdated: which('outdated') };
+    return { recorded: which('appended'), claimed: which('claimed'), undone: which('outdated') };
   }
 
   private request({ id, timer, command, reliesOn }: SlotDecision): RelyingRequest {
@@ -105,3 +105,18 @@ export class SlotRecording {
 }
 
 const noHistory: readonly RecordedEvent[] = [];
+
+/**
+ * The decisions of one timer of each instance. No two requests of one append may share a claim. And nobody knows yet whether the first of
+ * them counts: its schedule may be gone, and its timer left. The others are decided when it does.
+ */
+function eachInstanceOnce(decisions: readonly SlotDecision[]): { first: SlotDecision[]; others: SlotDecision[] } {
+  const schedules = new Map<string, string>();
+  const [first, others]: [SlotDecision[], SlotDecision[]] = [[], []];
+  for (const decision of decisions) {
+    const { instanceId, scheduleId } = decision.timer;
+    if (!schedules.has(instanceId)) schedules.set(instanceId, scheduleId);
+    (schedules.get(instanceId) === scheduleId ? first : others).push(decision);
+  }
+  return { first, others };
+}

@@ -124,7 +124,7 @@ export async function claimDue(
 ): Promise<ClaimedTimers> {
   const rows: unknown = await manager.query(
     `select ${columns} from slot_timer
-     where next_slot_at <= $1 and schedule_id <> all($3) order by next_slot_at limit $2 for update skip locked`,
+     where next_slot_at <= $1 and schedule_id <> all($3) order by next_slot_at, turn limit $2 for update skip locked`,
     [now, limit, except],
   );
   return claimed(rows);
@@ -188,19 +188,22 @@ export interface MovedTimer {
   nextSlotAt: Date;
   /** What is to be kept with it. Default: what is there. */
   basis?: object | undefined;
+  /** Of the timers that ring at one time, those with lower turns are taken first. Default: 0. */
+  turn?: number;
 }
 
 export async function moveTimers(manager: EntityManager, timers: readonly MovedTimer[]): Promise<void> {
   await manager.query(
-    `update slot_timer t set next_slot_at = moved.next_slot_at, basis = coalesce(moved.basis, t.basis),
+    `update slot_timer t set next_slot_at = moved.next_slot_at, basis = coalesce(moved.basis, t.basis), turn = moved.turn,
        ahead = case when t.ahead = '{}' then t.ahead
          else array(select slot_at from unnest(t.ahead) as decided(slot_at) where slot_at >= moved.next_slot_at) end
-     from unnest($1::uuid[], $2::timestamptz[], $3::jsonb[]) as moved(schedule_id, next_slot_at, basis)
+     from unnest($1::uuid[], $2::timestamptz[], $3::jsonb[], $4::integer[]) as moved(schedule_id, next_slot_at, basis, turn)
      where t.schedule_id = moved.schedule_id`,
     [
       timers.map(({ scheduleId }) => scheduleId),
       timers.map(({ nextSlotAt }) => nextSlotAt.toISOString()),
       timers.map(({ basis }) => (basis ? JSON.stringify(basis) : null)),
+      timers.map(({ turn = 0 }) => turn),
     ],
   );
 }

@@ -33,6 +33,7 @@ it('a job that breaks off again and again is counted until it is done, and holds
     ...{ dataSource, jobs, metrics, log, setAside, owner: 'spec', config: { leaseMs: 100 } },
     putBack: new PutBack(metrics, log),
     catchUp: async () => {},
+    onAppend: async () => async () => {},
     passes: () => false,
     isUnreadable: () => false,
   };

@@ -16,6 +16,8 @@ export interface JobWorkParts extends MissingJobsParts {
   /** Who holds the leases: unique to the process. */
   owner: string;
   setAside: SetAside;
+  /** Calls `wake` after appends by any process: most jobs are added with an event. @returns a function that ends the calls */
+  onAppend(wake: () => void): Promise<() => Promise<void>>;
   /** Whether an error is an outage, which passes. */
   passes(error: unknown): boolean;
   /** Whether an error says that this version can't read a stream. A newer one may. */
@@ -26,6 +28,8 @@ export interface JobWorkParts extends MissingJobsParts {
 const mostBreaks = 2;
 
 const defaultPollMs = 500;
+/** How often a lane is looked at without any news: a job may have been added without an event. */
+const idleMs = 10_000;
 const missingJobsMs = 60_000;
 const standingJobsMs = 3_600_000;
 
@@ -47,8 +51,10 @@ export function jobWork<Parts extends JobWorkParts>(kinds: readonly JobKind<Part
   measure(workers, parts);
   const missing = new MissingJobs(kinds, parts);
   const standing = kinds.flatMap((kind) => kind.standing?.(parts) ?? []);
+  const all = workers.flatMap(({ byLane }) => [...byLane.values()]);
   return [
-    ...workers.flatMap(({ byLane }) => [...byLane.values()]),
+    ...all,
+    newsFor(all, parts),
     new WorkLoop({
       name: 'search for missing jobs',
       intervalMs: missingJobsMs,
@@ -64,6 +70,21 @@ export function jobWork<Parts extends JobWorkParts>(kinds: readonly JobKind<Part
   ];
 }
 
+/** Has the workers look for jobs after each append. */
+function newsFor(workers: readonly LeasedWorker[], { onAppend }: Pick<JobWorkParts, 'onAppend'>): Running {
+  let listening: Promise<() => Promise<void>> | undefined;
+  return {
+    start() {
+      listening ??= onAppend(() => {
+        for (const worker of workers) worker.lookSoon();
+      });
+    },
+    async stop() {
+      await (await listening)?.();
+    },
+  };
+}
+
 function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Parts): Map<string, LeasedWorker> {
   const { config, jobs, owner, log } = parts;
   const worker = (lane: string) => {
@@ -74,6 +95,7 @@ function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Part
       concurrency: kind.concurrency(parts),
       leaseMs: config.leaseMs,
       pollMs: kind.pollMs?.(parts) ?? defaultPollMs,
+      idleMs,
       quota: kind.quota?.(parts),
       share: kind.share?.(parts),
       perform: (job: LeasedJob, hold: Hold) => performCounted(kind, parts, job, hold),

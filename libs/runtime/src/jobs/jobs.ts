@@ -109,9 +109,12 @@ const oldNewsAtOnce = 5_000;
 
 const idRows = z.array(z.object({ id: z.string() }));
 const attemptRows = z.array(z.object({ id: z.string(), attempt: z.int() }));
+const nextRows = z.array(z.object({ ms: z.number().nullable() })).length(1);
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
 export class Jobs {
+  private readonly watchers = new Set<() => void>();
+
   /** @param reader names what this process can read */
   constructor(
     private readonly dataSource: DataSource,
@@ -122,6 +125,20 @@ export class Jobs {
   async add(manager: EntityManager, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
     await manager.query('select job_add($1)', [JSON.stringify(jobs)]);
+    this.changed();
+  }
+
+  /**
+   * Calls `wake` when this process has added or woken jobs, in a transaction that may still be open.
+   * @returns a function that ends the calls
+   */
+  onChange(wake: () => void): () => void {
+    this.watchers.add(wake);
+    return () => void this.watchers.delete(wake);
+  }
+
+  private changed(): void {
+    for (const wake of this.watchers) wake();
   }
 
   /**
@@ -134,6 +151,7 @@ export class Jobs {
        select job_add($3) where not exists (select from there)`,
       [position, job.kind, JSON.stringify([job])],
     );
+    this.changed();
   }
 
   /**
@@ -208,6 +226,22 @@ export class Jobs {
     return rows.map((row) => ({ kind, lane, owner, ...row }));
   }
 
+  /**
+   * When a job of the lane may be leased that is not leased now, in milliseconds from now: 0 when there is one, which an account's quota
+   * may hold back; infinite when there is none.
+   */
+  async nextInMs(kind: string, lane: string): Promise<number> {
+    const rows: unknown = await this.dataSource.query(
+      `select (extract(epoch from least(
+         (select ready_at from job where kind = $1 and lane = $2 and ${isFree} order by ready_at limit 1),
+         (select min(lease_until) from job where kind = $1 and lane = $2 and lease_owner is not null)
+       ) - now()) * 1000)::float8 as ms`,
+      [kind, lane],
+    );
+    const ms = nextRows.parse(rows)[0]?.ms ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, ms);
+  }
+
   /** Prolongs the lease from now on. @returns false when the job is no longer this holder's, and its work must end */
   async renew(
     job: LeasedJob,
@@ -252,6 +286,18 @@ export class Jobs {
          ready_at = now() + case when asked = $7 then $5 else 0 end * interval '1 ms'`,
       [ms, hasFailed ? 1 : 0, job.asked, lane],
     );
+    if (lane !== job.lane) await this.tellOthers();
+  }
+
+  /** Gives the lease back, for others who can do the job at once. */
+  async giveBack(job: LeasedJob): Promise<void> {
+    await this.retryIn(job, 0);
+    await this.tellOthers();
+  }
+
+  /** Has the workers of all processes look for jobs, as an append does. */
+  private async tellOthers(): Promise<void> {
+    await this.dataSource.query(`select pg_notify('strongroom_ledger', '')`);
   }
 
   /**
@@ -266,6 +312,7 @@ export class Jobs {
          passed_until = now() + $6 * interval '1 ms'`,
       [this.reader, passedMs],
     );
+    await this.tellOthers();
   }
 
   /** Whether this version has passed the job over before it was leased. */
@@ -294,6 +341,7 @@ export class Jobs {
        update job set ready_at = now(), paused_at = now(), asked = asked + 1 from woken where job.kind = $1 and job.id = woken.id`,
       [kind, ids],
     );
+    this.changed();
   }
 
   /** How far the jobs are that have not ended. */

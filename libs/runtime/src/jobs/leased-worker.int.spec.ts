@@ -72,6 +72,53 @@ describe('a worker of leased jobs', () => {
     expect(most).toBe(3);
   });
 
+  describe('that is told of news', () => {
+    const idle = { idleMs: 3_600_000 };
+    const done: string[] = [];
+    const perform = async ({ id }: LeasedJob): Promise<Performed> => {
+      done.push(id);
+      return 'finished';
+    };
+    const took = (ids: readonly string[]) =>
+      eventually(async () => expect(done).toEqual(expect.arrayContaining([...ids])), soon);
+
+    it('takes a job that another process has added, and one that this process has added', async () => {
+      const worker = start('a', perform, idle);
+      const others = new Jobs(dataSource);
+      const id = v7();
+      await eventually(() => worker.probe(), soon);
+      await others.add(dataSource.manager, [{ kind: 'copy', id, accountId: '1' }]);
+      worker.lookSoon();
+      await took([id]);
+      await took(await add(1));
+    });
+
+    it('takes a job when it becomes ready, and one whose holder is lost, without any news', async () => {
+      const others = new Jobs(dataSource);
+      const [lost, later] = [v7(), v7()];
+      await others.add(dataSource.manager, [{ kind: 'copy', id: lost, accountId: '1' }]);
+      expect(await others.lease('copy', '', 'killed', 1, 1_000)).toHaveLength(1);
+      const readyAt = new Date(Date.now() + 2_000);
+      await others.add(dataSource.manager, [{ kind: 'copy', id: later, accountId: '1', readyAt }]);
+      start('a', perform, idle);
+      await took([lost, later]);
+    });
+
+    it('takes what a quota has held back, though another process has ended the job before it', async () => {
+      const others = new Jobs(dataSource);
+      const [first, second] = [v7(), v7()];
+      const quota = { usual: 1, byAccount: new Map() };
+      await others.add(dataSource.manager, [{ kind: 'copy', id: first, accountId: '1' }]);
+      const [held] = await others.lease('copy', '', 'other', 1, 60_000, { quota });
+      if (!held) throw new Error('the job was not leased');
+      await others.add(dataSource.manager, [{ kind: 'copy', id: second, accountId: '1' }]);
+      const worker = start('a', perform, { ...idle, quota });
+      await eventually(() => worker.probe(), soon);
+      await others.finish(held);
+      await took([second]);
+    });
+  });
+
   it('keeps a job for as long as its work takes, however short the lease', async () => {
     const [id = ''] = await add(1);
     const holders: string[] = [];

@@ -31,8 +31,10 @@ export interface LeasedWork {
   owner: string;
   concurrency: number;
   leaseMs: number;
-  /** How often to look for jobs, in milliseconds. */
+  /** How often to look for jobs while there are some, in milliseconds. */
   pollMs: number;
+  /** How often to look when there are none, for a worker that is told of news by `lookSoon`. Default: as often as otherwise. */
+  idleMs?: number | undefined;
   /** How many such jobs an account may have in hand, over all processes. */
   quota?: JobQuota | undefined;
   /** How many of them this process may have of one account. */
@@ -41,7 +43,14 @@ export interface LeasedWork {
   perform(job: LeasedJob, hold: Hold): Promise<Performed | PassedOver>;
 }
 
+/** How long the transaction may take in which this process has added or woken jobs. */
+const settlesMs = 2_000;
+
 export class LeasedWorker {
+  private soon: NodeJS.Timeout | undefined;
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  private changedAt = Number.NEGATIVE_INFINITY;
+  private endNews: (() => void) | undefined;
   private readonly running = new Map<string, { ended: Promise<void>; stop: AbortController }>();
   private readonly loop: WorkLoop;
 
@@ -69,27 +78,43 @@ export class LeasedWorker {
   }
 
   start(): void {
+    this.endNews ??= this.jobs.onChange(() => {
+      this.changedAt = performance.now();
+      this.lookSoon();
+    });
     this.loop.start();
+  }
+
+  /** There may be new jobs: looks for them, but no more often than while there are some. */
+  lookSoon(): void {
+    this.soon ??= setTimeout(
+      () => {
+        this.soon = undefined;
+        this.loop.wake();
+      },
+      Math.max(0, this.lookedAt + this.work.pollMs - performance.now()),
+    );
   }
 
   /** Ends the work in hand, gives its leases back, and returns when all is quiet. */
   async stop(): Promise<void> {
+    this.endNews?.();
     await this.loop.stop();
+    clearTimeout(this.soon);
     for (const { stop } of this.running.values()) stop.abort(new Error('the process is stopping'));
     await Promise.all([...this.running.values()].map(({ ended }) => ended));
   }
 
-  private async lease(): Promise<void> {
-    const { kind, lane, owner, concurrency, leaseMs, quota, share = null } = this.work;
+  private async lease(): Promise<{ nextInMs: number }> {
+    const { kind, lane, owner, concurrency, leaseMs, quota, share = null, pollMs, idleMs = pollMs } = this.work;
     const free = concurrency - this.running.size;
-    if (free <= 0) return;
+    // Whatever ends wakes the loop.
+    if (free <= 0) return { nextInMs: idleMs };
     // A job in hand stays with its work, even when its renewal is late: two works of one job would end each other.
     const inHand = [...this.running.keys()];
-    for (const job of await this.jobs.lease(kind, lane, owner, free, leaseMs, {
-      inHand,
-      share,
-      ...(quota && { quota }),
-    })) {
+    this.lookedAt = performance.now();
+    const leased = await this.jobs.lease(kind, lane, owner, free, leaseMs, { inHand, share, ...(quota && { quota }) });
+    for (const job of leased) {
       const stop = new AbortController();
       const ended = this.hold(job, stop).finally(() => {
         this.running.delete(job.id);
@@ -97,6 +122,11 @@ export class LeasedWorker {
       });
       this.running.set(job.id, { ended, stop });
     }
+    if (leased.length === free) return { nextInMs: idleMs };
+    const mayChange = performance.now() - this.changedAt < settlesMs;
+    if (idleMs <= pollMs || mayChange) return { nextInMs: pollMs };
+    const nextInMs = await this.jobs.nextInMs(kind, lane);
+    return { nextInMs: Math.min(idleMs, Math.max(pollMs, nextInMs)) };
   }
 
   private async hold(job: LeasedJob, stop: AbortController): Promise<void> {
@@ -119,7 +149,7 @@ export class LeasedWorker {
           { job: job.id, attempt: job.attempt },
           `${job.kind} given up: ${String(stop.signal.reason?.message)}`,
         );
-        await this.jobs.retryIn(job, 0).catch(() => {});
+        await this.jobs.giveBack(job).catch(() => {});
       } else {
         this.log.error(
           { err: error, job: job.id, attempt: job.attempt },
