@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { getBackups, pathOf } from '../dist/libs/contracts/src/index.js';
 import { freePort } from '../dist/libs/server-processes/src/index.js';
 import { root } from './stack.mjs';
 
@@ -90,7 +91,8 @@ connection = sqlite:///${database}
     'x-user-id': 'bench',
     'x-roles': 'admin',
   };
-  const path = `/v1.0/${tenant}/backups`;
+  // It is the same path: Strongroom serves Trove's clients.
+  const path = pathOf(getBackups, { accountId: tenant });
   for (let waited = 0; waited < 60_000; waited += 500) {
     await delay(500);
     const answer = await fetch(`${url}${path}`, { headers }).catch(() => undefined);

@@ -311,6 +311,14 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
           'events/events.int.spec.ts',
           'goes on after the last event seen, with none lost or repeated, also when none was seen',
         ),
+        api(
+          'events/shared-tail.int.spec.ts',
+          'begin and end while events come, and each tells all of them in order, none twice',
+        ),
+        api(
+          'events/shared-tail.int.spec.ts',
+          'lose nothing when a client reads slower than events come, and keep no other waiting',
+        ),
       ],
     },
     {

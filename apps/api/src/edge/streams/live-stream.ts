@@ -26,6 +26,8 @@ export interface StreamTimings {
   trustMs: number;
   /** A client that takes nothing for so long is cut off. Default: a minute. */
   slowestReadMs?: number;
+  /** The longest rest of the tail between two passes. Default: a second. */
+  longestRestMs?: number;
 }
 
 export interface StreamParts {
@@ -141,7 +143,7 @@ export class LiveStream implements Hearer {
   private async follow(): Promise<void> {
     const { trustMs, heartbeatMs } = this.parts.timings;
     let trustedUntil = performance.now() + trustMs;
-    const start = await this.waiting(() => this.start());
+    const start = await this.waiting(() => this.parts.reads.read(() => this.start()));
     if (!start) return;
     // A client that is cut off before the first item reconnects with this id.
     await this.write(`retry: 2000\nid: ${this.id}\n\n`);
@@ -227,8 +229,9 @@ export class LiveStream implements Hearer {
   private async goBackIfLost(): Promise<void> {
     const ledgerId = await this.parts.ledgerIdentity.current();
     if (ledgerId === this.ledgerId) return;
-    const now = this.id === fromTheStart ? placeBeforeAll : await this.source.placeOf(this.id);
-    if (now === undefined) await this.reset(this.id);
+    const { id } = this;
+    const now = id === fromTheStart ? placeBeforeAll : await this.parts.reads.read(() => this.source.placeOf(id));
+    if (now === undefined) await this.reset(id);
     else this.place = now;
     this.ledgerId = ledgerId;
     this.parts.log.info({ requestId: this.asked.request.id }, 'a live stream looks again: the ledger was put back');

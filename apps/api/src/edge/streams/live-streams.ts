@@ -42,7 +42,8 @@ export class LiveStreams implements OnModuleDestroy, OnModuleInit {
     @Inject(LedgerIdentity) readonly ledgerIdentity: LedgerIdentity,
     @Inject(configToken) readonly config: StreamLimits & Pick<AppConfig, 'roles'>,
   ) {
-    this.tail = new StreamTail({ ledger, ledgerIdentity, log, pollMs: timings.pollMs, hearers: this.running });
+    const { pollMs, longestRestMs } = timings;
+    this.tail = new StreamTail({ ledger, ledgerIdentity, log, pollMs, longestRestMs, hearers: this.running });
   }
 
   /** Nest calls it once for the HTTP server and once for the feed. */

@@ -22,6 +22,7 @@ export interface TailParts {
   log: Logger;
   /** How often to look without a notice, which may be lost. Refusals are no events, so nothing tells of them. */
   pollMs: number;
+  longestRestMs?: number | undefined;
   /** The streams of each account. Without any, nobody looks. */
   hearers: ReadonlyMap<string, ReadonlySet<Hearer>>;
 }
@@ -29,7 +30,7 @@ export interface TailParts {
 const mostAtOnce = 1_000;
 /** A pass is followed by a rest of so many times its length: what many streams cost is taken from their pace, and not from appends. */
 const restShare = 9;
-const longestRestMs = 250;
+const usualLongestRestMs = 1_000;
 
 export class StreamTail {
   private readonly loop: WorkLoop;
@@ -82,6 +83,7 @@ export class StreamTail {
     }
     // The streams have written when this comes back.
     await new Promise(setImmediate);
+    const { longestRestMs = usualLongestRestMs } = this.parts;
     const restMs = Math.min(longestRestMs, (performance.now() - begun) * restShare);
     await delay(restMs, undefined, { signal }).catch(() => {});
   }
