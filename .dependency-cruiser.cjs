@@ -175,7 +175,8 @@ module.exports = {
     },
     {
       name: 'no-unresolved',
-      comment: 'Everything imported is there and is named in package.json. The peers of a measurement are installed when it runs.',
+      comment:
+        'Everything imported is there and is named in package.json. The peers of a measurement are installed when it runs.',
       severity: 'error',
       from: { pathNot: '^bench/peers/' },
       to: { couldNotResolve: true },
