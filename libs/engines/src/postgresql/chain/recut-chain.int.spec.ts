@@ -10,15 +10,25 @@ interface Kind {
   version?: PostgresVersion;
   checksums: boolean;
   settings: Record<string, string>;
+  tables: string[];
 }
 
+const usual = ['cut', 'spaced', 'grown', 'rebuilt', 'moved', 'emptied', 'wide', 'now_logged', 'quiet'];
 const kinds: Kind[] = [
-  { name: '18 with data checksums', checksums: true, settings: {} },
-  { name: '17 without, with wal_log_hints', version: '17', checksums: false, settings: { wal_log_hints: 'on' } },
+  // One table has more pages than one page of the visibility map covers, which is a quarter of a gigabyte.
+  { name: '18 with data checksums', checksums: true, settings: {}, tables: [...usual, 'late'] },
+  // Between its first two backups the places in its WAL get longer, from 0/C000028 to 0/11000028.
+  {
+    name: '17 without, with wal_log_hints',
+    version: '17',
+    checksums: false,
+    settings: { wal_log_hints: 'on' },
+    tables: usual,
+  },
 ];
-const tables = ['cut', 'spaced', 'grown', 'rebuilt', 'moved', 'emptied', 'wide', 'late', 'now_logged', 'quiet'];
 
-describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksums, settings }) => {
+describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksums, settings, tables }) => {
+  const hasLate = tables.includes('late');
   let server: BackedUpServer | undefined;
   const ids: string[] = [];
   const expected: Record<string, unknown>[] = [];
@@ -88,7 +98,7 @@ describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksum
     await sql('vacuum cut, spaced');
     await sql(load('cut', 20_000));
     await sql(load('spaced', 20_000));
-    await sql('delete from late where id = 32900');
+    if (hasLate) await sql('delete from late where id = 32900');
     await sql('update grown set id = id + 1 where id % 100 = 0');
     await sql('vacuum full rebuilt');
     await sql('alter table moved set tablespace one');
@@ -122,8 +132,10 @@ describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksum
     await sql('vacuum cut');
     await sql('alter database twin set tablespace pg_default');
     await inDatabase('twin', 'delete from held where n % 5 = 0');
-    await sql('vacuum late');
-    await sql('delete from late where id = 5');
+    if (hasLate) {
+      await sql('vacuum late');
+      await sql('delete from late where id = 5');
+    }
     await sql(`insert into wide ${filling(1, 100)}`);
     await sql('cluster rebuilt using rebuilt_id_idx');
     await sql('truncate spaced');

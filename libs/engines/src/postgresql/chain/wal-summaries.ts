@@ -59,9 +59,10 @@ const beginning = [
   'set local transaction_timeout = 0',
 ].join('; ');
 
+/** Without the name of the table, PostgreSQL would sort by the texts, in which 0/10000028 comes before 0/C000028. */
 const listSummaries = `
-  select start_lsn::text, end_lsn::text from pg_catalog.pg_available_wal_summaries() where tli = $1
-  order by start_lsn, end_lsn desc`;
+  select s.start_lsn::text, s.end_lsn::text from pg_catalog.pg_available_wal_summaries() s where s.tli = $1
+  order by s.start_lsn, s.end_lsn desc`;
 const mayRead = `select pg_catalog.has_function_privilege(
   'pg_catalog.pg_wal_summary_contents(bigint, pg_catalog.pg_lsn, pg_catalog.pg_lsn)', 'execute') as may`;
 /**
