@@ -45,7 +45,9 @@ const columns = 'position, id, stream, version, type, account_id, instance_id, a
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const log = createLogger({ app: 'bench', level: 'error' });
-const place = new Workplace();
+const isPart = process.argv[2] === '--part';
+/** The processes that do one part have no folder of their own. */
+const place = isPart ? undefined : new Workplace();
 
 async function startDatabase() {
   const server = await PostgresServer.start({
@@ -328,8 +330,8 @@ async function main() {
   });
 }
 
-const [, , flag, part, ...args] = process.argv;
-if (flag === '--part') {
+const [, , , part, ...args] = process.argv;
+if (isPart) {
   process.send(await parts[part](...args), () => process.disconnect());
 } else {
   try {
