@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -17,6 +17,8 @@ let folder: string;
 let server: PostgresServer;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'strongroom-crashed-'));
+  // The server runs as another user where root tests.
+  chmodSync(folder, 0o711);
   const [directory, logFile] = [join(folder, 'data'), join(folder, 'log')];
   // What is committed without a flush stays in memory for longer than the test needs to end the server.
   server = await PostgresServer.start({ directory, logFile, password: 'spec', settings: { wal_writer_delay: '10s' } });
