@@ -26,7 +26,7 @@ const schedules = Number(process.argv[3] ?? 101_000);
 const pageSize = 100;
 const clients = 16;
 const seconds = 2;
-const inOneRound = 1_500;
+const inOneRound = 1_000;
 const say = (text) => process.stdout.write(`${text}\n`);
 const place = new Workplace();
 
