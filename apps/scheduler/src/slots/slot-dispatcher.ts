@@ -98,6 +98,8 @@ export class SlotDispatcher {
   /** The part of a full batch that is taken. It gets smaller when the process is too slow for a full one. */
   private share = 1;
   private looked: { time: DueTime; at: number } | undefined;
+  /** When the next timer rings, where nothing was due at the last look. */
+  private next: { at: Date | undefined } | undefined;
   /** How many timers of each account were moved in this look. */
   private readonly turns = new Map<string, number>();
 
@@ -128,7 +130,7 @@ export class SlotDispatcher {
     const { time, at } = this.looked ?? {};
     if (!time || at === undefined || time.isSuspect) return suspectMs;
     const held = this.held.now();
-    const next = await nextRing(this.dataSource.manager, held);
+    const next = this.next ? this.next.at : await nextRing(this.dataSource.manager, held);
     const nowMs = time.now.getTime() + performance.now() - at;
     const inMs = next ? next.getTime() - nowMs : Number.POSITIVE_INFINITY;
     return Math.min(
@@ -145,6 +147,9 @@ export class SlotDispatcher {
     this.turns.clear();
     const begun = await this.look();
     await this.late.putBack(begun, signal, moved);
+    this.next = { at: await nextRing(this.dataSource.manager, this.held.now()) };
+    if (!this.next.at || this.next.at > begun.now) return { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
+    this.next = undefined;
     const pass: Pass = {
       total: { fired: 0, skipped: 0, missed: 0, lagMs: 0 },
       signal,
