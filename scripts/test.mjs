@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * How many more spec files run at a time than there are cores. Tests on real services wait for much: those of e2e for the
  * next minute, in which a slot is due. But they start many processes, which compute.
  */
-const beyondCores = { unit: 0, integration: 3, e2e: 3 };
+const beyondCores = { unit: 0, integration: 3, e2e: 2 };
 const suites = Object.keys(beyondCores);
 /**
  * A file system in memory, for the thousands of files that each new PostgreSQL makes and removes; a disk searches long for

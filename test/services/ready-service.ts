@@ -1,6 +1,7 @@
 /** A service with handlers in a test's own process, over real HTTP, whose readiness is asked while a table is missing. */
 import { expect } from '@jest/globals';
 import { connectFeed } from '@strongroom/feed';
+import { wakeReaders } from '@strongroom/ledger';
 import { type ConfigOf, openService, type Service, type ServiceOptions } from '@strongroom/runtime';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from './database.js';
@@ -48,6 +49,8 @@ export class ReadyService {
   /** Waits until it is not ready without the table, and until the check says what is wrong. The table is put back then. */
   async isNotReadyWithout(table: string, check: string, told: string): Promise<void> {
     await this.admin.query(`alter table ${table} rename to missing_for_spec`);
+    // What looks seldom by itself looks at once after an append.
+    await wakeReaders(this.admin);
     try {
       await eventually(
         async () => {

@@ -13,7 +13,7 @@ describe('a replicator', () => {
 
   it.each([
     ['jobs', 'job', 'jobs fails'],
-    ['feed', 'feed_offset', 'feed of strongroom'],
+    ['feed', 'feed_offset', 'news of the ledger fails'],
   ])('is not ready while %s are not looked for, and says so', async (name, table, told) => {
     await service.isNotReadyWithout(table, name, told);
     await service.isReady();

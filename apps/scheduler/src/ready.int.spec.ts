@@ -15,7 +15,7 @@ describe('a scheduler', () => {
   it.each([
     ['slots', 'slot_timer', 'slot dispatcher fails'],
     ['jobs', 'job', 'jobs fails'],
-    ['feed', 'feed_offset', 'feed of strongroom'],
+    ['feed', 'feed_offset', 'news of the ledger fails'],
   ])('is not ready while %s are not looked for, and says so', async (name, table, told) => {
     await service.isNotReadyWithout(table, name, told);
     await service.isReady();
