@@ -178,8 +178,9 @@ class Requests {
 
   show(connections, count) {
     const { accountId } = this.stack;
+    const there = this.made.slice(this.deleted.length);
     const requestOf = (number) =>
-      request('GET', pathOf(getSchedulesId, { accountId, id: this.made[number] }), { token: this.token });
+      request('GET', pathOf(getSchedulesId, { accountId, id: there[number] }), { token: this.token });
     return all(this.stack, 200, { connections, count, requestOf });
   }
 

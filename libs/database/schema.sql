@@ -987,6 +987,19 @@ begin
   ), 0);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_next_of_kind(kind text, after bigint, most integer)
+ RETURNS SETOF ledger_event
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return query select * from ledger_event e where e.aggregate = kind and e.position > after order by e.position limit most;
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_permitted()
  RETURNS text[]
  LANGUAGE sql

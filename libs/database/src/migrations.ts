@@ -50,6 +50,7 @@ import { TurnsOfTimers1700000000080 } from './migrations/0080-turns-of-timers.js
 import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accounts.js';
 import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
 import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
+import { NextOfKind1700000000084 } from './migrations/0084-next-of-kind.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -103,4 +104,5 @@ export const migrations = [
   NewestOfAccounts1700000000081,
   RoomBesideHeads1700000000082,
   AskedLetters1700000000083,
+  NextOfKind1700000000084,
 ] as const;

@@ -25,7 +25,7 @@ const at = `coalesce(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"
 /** The next events of a kind of aggregate beyond a position, in order: $1 is the kind, $2 the position, $3 how many. */
 export const eventTexts = `select position, id, type, stream, version, account_id as "accountId", instance_id as "instanceId", ${at} as at,
   context->>'requestId' as "requestId", context->>'correlationId' as "correlationId", data::text as data, context::text as context
-  from ledger_event where aggregate = $1 and position > $2 order by position limit $3`;
+  from ledger_next_of_kind($1, $2, $3) order by position`;
 
 /** SQL: the position of the newest event of a kind of aggregate, which another expression names; 0 before the first. */
 export function newestOfKind(aggregate: string): string {

@@ -153,6 +153,23 @@ describe('a statement of every request', () => {
     }
   });
 
+  it('reads of the events that a relay has before it no more than it takes', async () => {
+    await outcomesOf(many(300, () => deletion()));
+    const read = await dataSource.transaction(async (manager) => {
+      const fetched = async () =>
+        z.array(z.object({ fetched: z.coerce.number() })).parse(
+          await manager.query(
+            `select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) as fetched
+               from pg_stat_xact_user_tables where relname = 'ledger_event'`,
+          ),
+        )[0]?.fetched ?? 0;
+      const before = await fetched();
+      expect(await manager.query(`select * from ledger_next_of_kind('schedule', 0, 5)`)).toHaveLength(5);
+      return (await fetched()) - before;
+    });
+    expect(read).toBe(5);
+  });
+
   it('is told apart from one that reads a table from end to end', async () => {
     expect(await readWholeBy((on) => on.query('select count(*) from ledger_event'))).toEqual(['ledger_event']);
   });
