@@ -347,9 +347,17 @@ async function main() {
   report('firing', {
     title: 'Firing due slots',
     rows,
-    invariants,
+    invariants: invariants.every(({ held }) => held)
+      ? [
+          {
+            what: `in each of ${invariants.length} runs every due schedule had one start, one next slot, and nothing else`,
+            held: true,
+          },
+        ]
+      : invariants,
     isQuiet,
     notes: [
+      'The ledger bounds it, and not the scheduler: of what a firing costs PostgreSQL, about two thirds is `ledger_append`, and nearly all of it is done under the lock of the ledger. So a second scheduler adds nothing. Fewer indexes, requests as arrays instead of JSON, and a lock for each group of accounts would have to come.',
       `PostgreSQL: ${Object.entries(settings)
         .map(([name, value]) => `${name} = ${value}`)
         .join(', ')}. All systems ran on ${execFileSync(runtime, ['--version']).toString().trim()}.`,

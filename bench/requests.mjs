@@ -329,11 +329,8 @@ async function main() {
     const short = (_, value) => (typeof value === 'number' ? Number(value.toPrecision(3)) : value);
     say(JSON.stringify(found, short));
   }
-  const memoryOf = () => Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
-  const before = memoryOf();
   const ofAccounts = await accountsApart(stack, ledger, requests.made);
-  const memory = memoryOf();
-  say(`resident MiB: ${JSON.stringify({ before, after: memory })}`);
+  const memory = Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
   const again = await requests.postAgain(200);
   const held = await invariants(stack, requests, again);
   reportAll({ raw, ofAccounts, held, memory });
@@ -394,13 +391,17 @@ function reportAll({ raw, ofAccounts, held, memory }) {
       other('GET /schedules/{id}', 'show'),
       other('DELETE /schedules/{id} with a key', 'remove'),
       other('POST /instances with a key', 'register'),
+      ...apps.map((app) => ({
+        what: `memory of the ${app} after all of it`,
+        aim: '≤ 256 MiB',
+        ours: `${memory[app]} MiB`,
+        isReached: memory[app] <= 256,
+      })),
     ],
-    invariants: [
-      ...held,
-      {
-        what: `no service has more than 256 MiB: ${JSON.stringify(memory)}`,
-        held: Object.values(memory).every((each) => each <= 256),
-      },
+    invariants: held,
+    notes: [
+      'The one thread of the api bounds it: a POST takes about 0.3 ms of its time, most of it in Nest, zod and the collection of garbage. On the same two cores the scheduler and the replicator handle the event, and PostgreSQL works for all three.',
+      'For one client, an append waits for the disk once and for two statements. The other services begin to handle the event before PostgreSQL has answered the next request.',
     ],
     isQuiet,
     raw: { rounds: raw, ofAccounts },
