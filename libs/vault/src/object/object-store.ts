@@ -1,0 +1,59 @@
+/**
+ * The door to a store of objects: one flat name space, in which an object is whole or not there at all. A vault is built on it
+ * alone, so a store of another make needs nothing but these calls.
+ */
+
+/** What a store tells of an object without its bytes. */
+export interface ObjectFacts {
+  key: string;
+  bytes: number;
+  /** Changes whenever the object is put. Only the store that gave it can read it. */
+  tag: string;
+  /** When the object was put, by the store's clock. */
+  putAt: Date;
+  /** In hexadecimal; undefined where the store keeps none. */
+  sha256?: string;
+  /** Until when the store refuses to remove the object; undefined when it does not. */
+  lockedUntil?: Date;
+}
+
+/** What an object must be before it is put: not there, or the one that had this tag. */
+export type PutCondition = 'absent' | { tag: string };
+
+export interface PutOptions {
+  /** Of the bytes, in hexadecimal. The store checks it before the object is there. */
+  sha256: string;
+  if: PutCondition;
+  lockUntil?: Date;
+}
+
+/** All of it throws {VaultFault}, or the signal's reason when it is aborted. Keys are plain names with `/` between them. */
+export abstract class ObjectStore {
+  /** Where an object lies, as an operator would write it: `s3://bucket/prefix/key`, without secrets. */
+  abstract locationOf(key: string): string;
+
+  /** @param range the first byte and the number of bytes; default: all of them. Undefined when the object is not there */
+  abstract get(
+    key: string,
+    signal: AbortSignal,
+    range?: { from: number; bytes: number },
+  ): Promise<{ facts: ObjectFacts; body: AsyncIterable<Buffer> } | undefined>;
+
+  abstract head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined>;
+
+  /**
+   * Puts an object at once, or leaves what is there. It is durable when this returns. It may be called again after any fault: an
+   * object that is there with the same bytes is told as it is.
+   * @returns undefined when the condition does not hold
+   */
+  abstract put(key: string, bytes: Buffer, options: PutOptions, signal: AbortSignal): Promise<ObjectFacts | undefined>;
+
+  /** In the order of their keys' bytes; memory use does not grow with their number. */
+  abstract list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectFacts>;
+
+  /** Objects that are not there are no fault. @throws {VaultFault} `object-locked`, when the store keeps one of them */
+  abstract delete(keys: readonly string[], signal: AbortSignal): Promise<void>;
+
+  /** The most bytes that one object can have. */
+  abstract readonly mostObjectBytes: number;
+}
