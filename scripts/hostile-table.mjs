@@ -1,11 +1,12 @@
 /**
- * `npm run docs:hostile` tries everything that hostile servers and backups try in the tests, one after the other, and writes what came
- * of it into docs/hostile-servers.md.
+ * `npm run docs:hostile` tries everything that hostile servers and backups try in the tests, one after the other, and then bytes that nobody
+ * thought of. It writes what came of it into docs/hostile-servers.md.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fuzz, fuzzedPart } from './fuzz.mjs';
 
 const specs = ['engines/src/postgresql/hostile-server.spec', 'engines/src/hostile-backup.spec'];
 const folder = mkdtempSync(join(tmpdir(), 'strongroom-hostile-'));
@@ -18,7 +19,10 @@ try {
   );
   if (status !== 0) process.exit(status ?? 1);
   const [servers, backups] = ['servers', 'backups'].map((name) => readFileSync(join(folder, `${name}.md`), 'utf8'));
-  writeFileSync('docs/hostile-servers.md', page(servers, backups));
+  const seed = 1;
+  const fuzzed = fuzz({ seconds: 20, seed });
+  if (fuzzed.status !== 0) process.exit(fuzzed.status ?? 1);
+  writeFileSync('docs/hostile-servers.md', `${page(servers, backups)}\n${fuzzedPart(fuzzed.forms, seed)}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -199,7 +199,17 @@ export const otherSettings: readonly OtherGroup[] = [
       },
       {
         name: 'STRONGROOM_FUZZ_STRANGERS',
-        meaning: 'How many inputs the test of strangers’ bytes makes for each of their forms. The default is 300.',
+        meaning:
+          'How many inputs the test of strangers’ bytes makes for each of their forms at the least. The default is 300.',
+      },
+      {
+        name: 'STRONGROOM_FUZZ_STRANGERS_SECONDS',
+        meaning:
+          'For how many seconds of the processor it goes on with each form. The default is 0. `npm run test:fuzz` sets it, and prints the figures.',
+      },
+      {
+        name: 'STRONGROOM_FUZZ_FIGURES',
+        meaning: 'The file to which that test adds its figures, a line of JSON for each form.',
       },
       {
         name: 'STRONGROOM_FUZZ_STRANGERS_SEED',

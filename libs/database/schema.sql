@@ -167,6 +167,15 @@ create table dead_letter (
 );
 CREATE TRIGGER dead_letter_is_asked AFTER UPDATE OF replay_asked_at ON dead_letter FOR EACH ROW WHEN ((new.replay_asked_at IS NOT NULL)) EXECUTE FUNCTION dead_letter_is_asked();
 
+-- The SHA-256 of each manifest that an attempt was about to seal. A later attempt takes no other backup that it finds in the vault.
+create table expected_seal (
+  backup_id uuid not null,
+  sha256 text not null,
+  attempt integer not null,
+  kept_at timestamp with time zone not null default now(),
+  constraint expected_seal_pkey PRIMARY KEY (backup_id, sha256)
+);
+
 -- The events that a consumer group has handled since its second look. It is written with the effects of the handlers. It is not logged: after a crash the events are handled again.
 create unlogged table feed_handled (
   consumer_group text not null,

@@ -30,6 +30,7 @@ import {
 import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
+import { ExpectedSeals } from './jobs/backup/expected-seals.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement, checkEngineUsers } from './jobs/built-server/confinement.js';
@@ -58,6 +59,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   homeRegion: string;
   /** The home region's. */
   vault: Vault;
+  expectedSeals: ExpectedSeals;
   lineage: ServerLineage;
   onAnotherServer: () => void;
   isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
@@ -150,6 +152,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     unfinished: new Unfinished(dataSource),
     jobs: new Jobs(dataSource),
     credentials: new Credentials(dataSource, keyRingOf(config)),
+    expectedSeals: new ExpectedSeals(dataSource),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
     onAnotherServer: () => anotherServer.inc(),
     isServedHere: async ({ instanceId, datastore, endpoint }) => {

@@ -92,6 +92,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       // A server that it builds has the password of its source.
       instance_credential: kept,
       changed_credential: read,
+      expected_seal: ['select', 'insert', 'delete'],
       slot_timer: whole,
       steady_time: whole,
       refused_login: ['select', 'insert', 'delete'],

@@ -38,6 +38,6 @@ export {
   type HostOptions,
   ServerHost,
 } from './server-host.js';
-export { type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';
+export { type ExpectedSeals, type StoredBackup, type StoreOptions, storeBackup } from './store-backup.js';
 export { endingWithin } from './time-limit.js';
 export type { ReadDatabase, ReadTable, Trial, TrialOptions } from './trial.js';

@@ -4,11 +4,13 @@ import { FixedClock } from '@strongroom/runtime';
 import type { Vault } from '@strongroom/vault';
 import { type Crossing, tryEveryOperation } from '../../../test/vaults/late-attempts.js';
 import { BytesEngine } from '../fixtures/bytes-engine.js';
+import { SealsInMemory } from '../fixtures/seals-in-memory.js';
 import { storeBackup } from './store-backup.js';
 
 const clock = new FixedClock(new Date('2026-11-14T14:31:00.000Z'));
 const backupId: string = randomUUID();
 const instanceId = randomUUID();
+const seals = new SealsInMemory();
 
 const attempt = (vault: Vault, number: number) =>
   storeBackup({
@@ -30,6 +32,7 @@ const attempt = (vault: Vault, number: number) =>
       startedAt: new Date('2026-11-14T14:30:00.000Z'),
     },
     attempt: number,
+    seals,
     signal: new AbortController().signal,
   });
 

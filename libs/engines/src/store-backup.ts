@@ -2,6 +2,7 @@
  * Takes a backup of a server into a vault: engine → zstd → vault, hashed on the way. It is sealed only when the server has
  * said that it is good, and when everything was read back from the vault. Memory stays flat.
  */
+import { createHash } from 'node:crypto';
 import type { BackupType, Datastore, VaultManifest, VaultObject } from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
 import {
@@ -20,6 +21,14 @@ import type { EngineTarget } from './engine.js';
 import { EngineFault, IncrementalNotPossible } from './engine-fault.js';
 import { type BackupTaker, type OpenedBackup, openBackup } from './open-backup.js';
 
+/** What is kept outside of the vault of the seals that attempts at one backup were about to make. It tells a forged one from them. */
+export interface ExpectedSeals {
+  /** Keeps the SHA-256 of the manifest that is to be sealed. Nothing is sealed before this returns. */
+  expect(sha256: string): Promise<void>;
+  /** Whether an attempt at the backup was about to seal this. */
+  isExpected(sha256: string): Promise<boolean>;
+}
+
 export interface StoreOptions {
   engine: BackupTaker;
   vault: Vault;
@@ -37,6 +46,8 @@ export interface StoreOptions {
   /** The SHA-256 of the parent, when the caller knows it. Nothing is built on another backup with its id. */
   parentSha256?: string | undefined;
   attempt: number;
+  /** Without them nothing is taken that an earlier attempt has left. */
+  seals?: ExpectedSeals;
   /** Ends the attempt, and nothing of it stays. */
   signal: AbortSignal;
   /** Default: `usualLimits`. */
@@ -77,11 +88,16 @@ export async function storeBackup(asked: StoreOptions): Promise<StoredBackup> {
   const upload = await vault.begin(backup.backupId, attempt);
   try {
     const there = await leftByDeadAttempt(options);
-    const sealed = there ?? (await upload.seal(manifestBytes(await transfer(upload, options)), { signal }));
-    return result(sealed);
+    return result(there ?? (await sealOwn(upload, options)));
   } finally {
     await upload.discard();
   }
+}
+
+async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<SealedManifest> {
+  const bytes = manifestBytes(await transfer(upload, options));
+  await options.seals?.expect(createHash('sha256').update(bytes).digest('hex'));
+  return upload.seal(bytes, { signal: options.signal });
 }
 
 /** Puts everything but the manifest into the vault, and returns the manifest. */
@@ -164,14 +180,17 @@ function stalled(running: Promise<unknown>): Promise<never> {
 }
 
 /**
- * Finds the backup of an attempt that died between its seal and its event. It is taken when every byte is right, when it is of the
- * same account and instance, and when it is full or has the parent that is wanted now. Otherwise this attempt makes its own. When the
- * vault can't tell, this attempt ends and removes nothing.
+ * Finds the backup of an attempt that died between its seal and its event. It is taken when an attempt was about to seal it, when every
+ * byte is right, when it is of the same account and instance, and when it is full or has the parent that is wanted now. Otherwise this
+ * attempt makes its own. When the vault can't tell, this attempt ends and removes nothing.
  */
-async function leftByDeadAttempt({ vault, backup, signal }: StoreOptions): Promise<SealedManifest | undefined> {
+async function leftByDeadAttempt({ vault, backup, seals, signal }: StoreOptions): Promise<SealedManifest | undefined> {
   try {
-    const there = (await vault.manifest(backup.backupId)) && (await vault.verify(backup.backupId, undefined, signal));
-    if (!there) return undefined;
+    const found = await vault.manifest(backup.backupId);
+    if (!found || !(await seals?.isExpected(found.sha256))) return undefined;
+    const there = await vault.verify(backup.backupId, undefined, signal);
+    // Whoever holds the vault may change it meanwhile.
+    if (there.sha256 !== found.sha256) return undefined;
     const { accountId, instanceId, parentId } = there.manifest;
     const isOwn = accountId === backup.accountId && instanceId === backup.instanceId;
     return isOwn && (parentId === null || parentId === backup.parentId) ? there : undefined;

@@ -21,13 +21,17 @@ const usedShare = 0.8;
 export class BearerTokens {
   private kept: { token: string; untilMs: number } | undefined;
 
-  constructor(private readonly source: TokenSource) {}
+  /** @param nowMs a time that only goes on */
+  constructor(
+    private readonly source: TokenSource,
+    private readonly nowMs: () => number = () => performance.now(),
+  ) {}
 
   async get(): Promise<string> {
     const { source } = this;
     if (source.is === 'given') return source.token;
     if (source.is === 'file') return (await readFile(source.path, 'utf8')).trim();
-    if (!this.kept || this.kept.untilMs <= performance.now()) this.kept = await this.fetched(source);
+    if (!this.kept || this.kept.untilMs <= this.nowMs()) this.kept = await this.fetched(source);
     return this.kept.token;
   }
 
@@ -38,7 +42,7 @@ export class BearerTokens {
     secret,
     scope,
   }: Extract<TokenSource, { is: 'server' }>): Promise<{ token: string; untilMs: number }> {
-    const askedMs = performance.now();
+    const askedMs = this.nowMs();
     const credential = Buffer.from(`${encodeURIComponent(client)}:${encodeURIComponent(secret)}`).toString('base64');
     try {
       const response = await fetch(url, {

@@ -17,6 +17,8 @@ const ports = { tls: 0, withCertificate: 0, sasl: 0, away: 0 };
 /** An address of nobody (RFC 5737). */
 const elsewhere = '192.0.2.1';
 const [user, password] = ['strongroom', 'the-password-of-the-spec'];
+/** Each mechanism has a password of its own, so that none can stand in for another one. */
+const passwordOf = (mechanism: string) => `${password}-for-${mechanism}`;
 
 /** As a server of tokens would make it, but for the signature. */
 function tokenUntil(endsAtMs: number): string {
@@ -97,7 +99,7 @@ describeWithKafka('a Kafka that takes only TLS', () => {
       controllerPort,
       format: ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
         '--add-scram',
-        `${mechanism}=[name=${user},password=${password}]`,
+        `${mechanism}=[name=${user},password=${passwordOf(mechanism)}]`,
       ]),
       settings: {
         listeners: [
@@ -120,7 +122,7 @@ describeWithKafka('a Kafka that takes only TLS', () => {
           'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
         'listener.name.sasl.scram-sha-512.sasl.jaas.config':
           'org.apache.kafka.common.security.scram.ScramLoginModule required;',
-        'listener.name.sasl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${password}";`,
+        'listener.name.sasl.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required user_${user}="${passwordOf('PLAIN')}";`,
       },
     });
   }, 180_000);
@@ -146,7 +148,7 @@ describeWithKafka('a Kafka that takes only TLS', () => {
   const sasl = (mechanism: string) => ({
     ...tls(),
     ...{ KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: user },
-    KAFKA_SASL_PASSWORD: password,
+    KAFKA_SASL_PASSWORD: passwordOf(mechanism),
   });
 
   const bearer = () => ({ ...tls(), KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_MECHANISM: 'OAUTHBEARER' });

@@ -134,6 +134,11 @@ describe('a backup', () => {
       vault: world.vault,
       clock: world.clock,
       attempt: 1,
+      seals: world.expectedSeals.of(
+        { backupId, attempt: 1 },
+        (_, action) => action(),
+        () => {},
+      ),
       signal: world.hold().signal,
       target: { instanceId, endpoint: { host, port, user, database: 'postgres', tls: 'disable' }, password },
       backup: {

@@ -30,6 +30,7 @@ import {
   type BackupTaker,
   EngineFault,
   IncrementalNotPossible,
+  type ExpectedSeals as SealsOfBackup,
   type StoredBackup,
   storeBackup,
 } from '@strongroom/engines';
@@ -47,6 +48,7 @@ import {
 import { endingWith, keepFor, type Vault, type Vaults } from '@strongroom/vault';
 import { canPass, InstanceForgotten, isOutageOfParent } from './backup-faults.js';
 import { delayOf } from './delays.js';
+import type { ExpectedSeals } from './expected-seals.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
 import type { SkippedSlots } from './skipped-slots.js';
@@ -64,6 +66,7 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;
+  expectedSeals: Pick<ExpectedSeals, 'of' | 'forget'>;
   lineage: Pick<ServerLineage, 'identify'>;
   /** For how long a vault that can is to keep the backup from everybody. */
   config: { deletion: DeletionConfig };
@@ -116,7 +119,11 @@ export class BackupAttempt {
     const history = await this.ledger.history(streamOf('backup', backupId));
     const backup = fold(backupDecider, history);
     const [request] = history;
-    if ((backup.is !== 'requested' && backup.is !== 'running') || !request) return 'finished';
+    if ((backup.is !== 'requested' && backup.is !== 'running') || !request) {
+      // The attempt that ended it may have died before it did this.
+      await this.forgetSeals();
+      return 'finished';
+    }
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
     const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
     return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.begin(asked);
@@ -211,6 +218,7 @@ export class BackupAttempt {
       log.warn(`backup not failed: ${failed.message}`);
       return;
     }
+    await this.forgetSeals();
     // In a vault that is away the sweep removes what is left.
     await endingWith(this.parts.vault, this.hold.signal)
       .purge(backupId, thisAttempt.attempt)
@@ -282,6 +290,7 @@ export class BackupAttempt {
       },
       parentSha256: parent?.sha256,
       attempt: this.job.attempt,
+      seals: this.seals(backup),
       signal: this.hold.signal,
       ...(backupLimits && { limits: backupLimits }),
       progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
@@ -330,6 +339,24 @@ export class BackupAttempt {
     if (identity?.another) this.warnOf(asked, identity.lineage, identity.another);
     const ms = this.parts.clock.now().getTime() - startedAt.getTime();
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
+    await this.forgetSeals();
+  }
+
+  private seals({ request: { instanceId } }: OpenBackup): SealsOfBackup {
+    const { expectedSeals, log } = this.parts;
+    const onStranger = (sha256: string) =>
+      log.warn(
+        { backup: this.backupId, instance: instanceId },
+        `what the home vault has sealed as this backup, with the SHA-256 ${sha256}, no attempt was about to seal: the backup is made anew. An older version of Strongroom has sealed it, or somebody has forged it`,
+      );
+    return expectedSeals.of(this.thisAttempt, (what, action) => this.ledger.outlast(what, action), onStranger);
+  }
+
+  /** Nobody takes a backup any more that has ended. */
+  private forgetSeals(): Promise<void> {
+    return this.ledger.outlast('forgetting what was to be sealed', () =>
+      this.parts.expectedSeals.forget(this.backupId),
+    );
   }
 
   /**
