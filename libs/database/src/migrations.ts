@@ -51,6 +51,7 @@ import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accou
 import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
 import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
 import { NextOfKind1700000000084 } from './migrations/0084-next-of-kind.js';
+import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 
 export const migrations = [
@@ -106,5 +107,6 @@ export const migrations = [
   RoomBesideHeads1700000000082,
   AskedLetters1700000000083,
   NextOfKind1700000000084,
+  CheaperAppends1700000000085,
   ExpectedSeals1700000000098,
 ] as const;

@@ -61,10 +61,12 @@ const togetherAndKept = `with appended as materialized (${together}), kept as ma
 /** All of the requests are appended, or none. */
 export function togetherStatement(requests: readonly AppendRequest[], expects: readonly ExpectedStream[]): Statement {
   const kept = keptOf(requests);
+  let number = 0;
+  const turns = inTurns(requests).map((turn) => turn.map((request) => asRequest(request, number++)));
   return {
     text: kept.length > 0 ? togetherAndKept : together,
     values: [
-      storable(JSON.stringify(inTurns(requests.map(asRequest)))),
+      storable(JSON.stringify(turns)),
       JSON.stringify(expects),
       JSON.stringify(workOf(requests)),
       ...(kept.length > 0 ? [JSON.stringify(kept)] : []),
@@ -72,9 +74,15 @@ export function togetherStatement(requests: readonly AppendRequest[], expects: r
   };
 }
 
-/** A request as the functions of the ledger take it. Its number is its place. */
-function asRequest({ keeps: _, reliesOn: __, ...request }: AppendRequest & Partial<RelyingRequest>, number: number) {
-  return { ...request, request: number, aggregate: aggregateOf(request.stream) };
+/** A request as the functions of the ledger take it. Its number is its place. What it has none of is left out. */
+function asRequest(asked: AppendRequest, request: number) {
+  const { stream, expectedVersion, accountId, instanceId, context, events, claims, releases, quotas = [] } = asked;
+  const some = <Each>(list: Each[]) => (list.length > 0 ? list : undefined);
+  return {
+    ...{ request, stream, expectedVersion, accountId, instanceId, context, events },
+    aggregate: aggregateOf(stream),
+    ...{ claims: some(claims), releases: some(releases), quotas: some(quotas) },
+  };
 }
 
 /** The requests of clients that are kept with the appends. */

@@ -11,7 +11,7 @@
 -- Guard: the ledger's lock is held from before the streams are looked at. So none of them changes before the events are written.
 create or replace function ledger_append_relying(requests jsonb, relying integer[], streams text[], versions integer[])
   returns table (request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamptz)
-  language plpgsql set enable_seqscan = off as $$
+  language plpgsql set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   outdated integer[];
 begin
