@@ -179,6 +179,7 @@ export class Jobs {
 
   /** Tells which of the ids have no job of the kind. */
   async absent(kind: string, ids: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
     return this.idsOf(
       `select id from unnest($2::uuid[]) as wanted(id)
        where not exists (select from job where job.kind = $1 and job.id = wanted.id)`,
@@ -188,6 +189,7 @@ export class Jobs {
 
   /** Tells for which of the ids somebody holds the job. */
   async heldOf(kind: string, ids: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
     return this.idsOf('select id from job where kind = $1 and id = any($2::uuid[]) and lease_until > now()', [
       kind,
       ids,
