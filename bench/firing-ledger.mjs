@@ -2,8 +2,12 @@
  * Schedules by the million, as the service would have made them: events, claims, quotas, views and timers, each with what a scheduler keeps
  * with a timer once it has decided a slot. The events are linked by nothing, as those of versions before links.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 
 const perAccount = 1_000;
+export const minuteMs = 60_000;
+/** A slot that is decided later is told as delayed, which is another event. */
+const latestMs = 40_000;
 
 /**
  * Makes schedules by statements of 50,000.
@@ -96,4 +100,11 @@ export async function outcomeOf(query, slotAt, { position, armed }) {
     [slotAt.toISOString(), position],
   );
   return { ...row, armed: row.armed - armed };
+}
+
+/** Waits, where it must, so that what is due at the minute that has begun is fired before it counts as late. */
+export async function minuteForSlots(needMs) {
+  const into = Date.now() % minuteMs;
+  if (into + needMs > latestMs) await delay(minuteMs - into + 50);
+  return new Date(Math.floor(Date.now() / minuteMs) * minuteMs);
 }

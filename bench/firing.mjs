@@ -7,7 +7,7 @@
  * at each command. A round has every system once, in turns. After each, the starts are counted: each due schedule once, each armed anew.
  * Then: the same with a tenth of the schedules, two schedulers that meet a minute with many slots, and a scheduler with nothing to do.
  */
-import { execFileSync, fork, spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +16,8 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { createDataSource, migrate } from '../dist/libs/database/src/index.js';
 import { freePort, PostgresServer } from '../dist/libs/server-processes/src/index.js';
-import { before, makeSchedules, outcomeOf, viewsAreThere } from './firing-ledger.mjs';
+import { openProcess } from './asked-process.mjs';
+import { before, makeSchedules, minuteForSlots, minuteMs, outcomeOf, viewsAreThere } from './firing-ledger.mjs';
 import { quantile } from './load.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
@@ -33,10 +34,7 @@ const { values: asked } = parseArgs({
 });
 const [schedules, due, rounds, together] = [asked.schedules, asked.due, asked.rounds, asked.together].map(Number);
 const aims = { 'graphile-worker': 1.5, 'pg-boss': 2, bullmq: 3 };
-const minuteMs = 60_000;
 const idleMs = 20_000;
-/** A slot that is decided later is told as delayed, which is another event. */
-const latestMs = 40_000;
 const settings = {
   fsync: 'on',
   synchronous_commit: 'on',
@@ -60,29 +58,6 @@ function nodeForAll() {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
   const fetched = join(root, '.strongroom', 'node-24.21.0', 'bin', 'node');
   return existsSync(fetched) ? fetched : undefined;
-}
-
-/** A system in a process of its own, which answers one question at a time. */
-async function open(file, given, node = process.execPath) {
-  const child = fork(file, [JSON.stringify(given)], { execPath: node, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const next = () =>
-    new Promise((resolve, reject) => {
-      const ended = (code) => reject(new Error(`${file} ended with ${code}`));
-      child.once('exit', ended);
-      child.once('message', ({ told, failed }) => {
-        child.off('exit', ended);
-        if (failed) reject(new Error(failed));
-        else resolve(told);
-      });
-    });
-  place.undo.push(async () => child.kill('SIGKILL'));
-  await next();
-  const ask = (what, rest = {}) => {
-    const answer = next();
-    child.send({ ask: what, ...rest });
-    return answer;
-  };
-  return { ask, pid: child.pid };
 }
 
 const redisPackages = 'redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-cjson lua-bitop libatomic1';
@@ -132,25 +107,18 @@ async function startPeers(node, server, query) {
     if (name === 'bullmq') {
       const redis = await startRedis();
       if (redis === undefined) say('There is no redis-server, and apt brings none: BullMQ is left out.');
-      else systems.set(name, await open(join(peersFolder, 'bullmq.mjs'), { redis }, node));
+      else systems.set(name, await openProcess(place, join(peersFolder, 'bullmq.mjs'), { redis }, node));
       continue;
     }
     const database = name.replace('-', '_');
     await query(`create database ${database}`);
-    systems.set(name, await open(join(peersFolder, `${name}.mjs`), { url: server.url(database) }, node));
+    systems.set(name, await openProcess(place, join(peersFolder, `${name}.mjs`), { url: server.url(database) }, node));
   }
   return systems;
 }
 
 const versionOf = (name) =>
   JSON.parse(readFileSync(join(peersFolder, 'node_modules', name, 'package.json'), 'utf8')).version;
-
-/** Waits, where it must, so that what is due at the minute that has begun is fired before it counts as late. */
-async function minuteForSlots(needMs) {
-  const into = Date.now() % minuteMs;
-  if (into + needMs > latestMs) await delay(minuteMs - into + 50);
-  return new Date(Math.floor(Date.now() / minuteMs) * minuteMs);
-}
 
 let made = 0;
 async function makeDue(query, count, slotAt, account) {
@@ -190,7 +158,8 @@ async function firePeer(name, system, label) {
 /** Many slots in one minute, most of one account, and two schedulers that sleep until then. */
 async function meetTheMinute(query, url, node) {
   const schedulers = [];
-  for (let n = 0; n < 2; n += 1) schedulers.push(await open(join(here, 'firing-scheduler.mjs'), { url }, node));
+  for (let n = 0; n < 2; n += 1)
+    schedulers.push(await openProcess(place, join(here, 'firing-scheduler.mjs'), { url }, node));
   const slotAt = new Date(Math.ceil((Date.now() + 8_000) / minuteMs) * minuteMs);
   const few = 20;
   await makeDue(query, together - few, slotAt, `'many'`);
@@ -224,7 +193,7 @@ async function idle(query, url, node) {
   const [{ n: soon }] = await query(
     `select count(*)::int as n from slot_timer where next_slot_at < now() + interval '1 hour'`,
   );
-  const scheduler = await open(join(here, 'firing-scheduler.mjs'), { url }, node);
+  const scheduler = await openProcess(place, join(here, 'firing-scheduler.mjs'), { url }, node);
   await scheduler.ask('serve');
   await delay(3_000);
   const count = async () =>
@@ -273,7 +242,8 @@ async function main() {
   await viewsAreThere(query);
   await query('vacuum analyze');
   const schedulers = [];
-  for (let n = 0; n < 2; n += 1) schedulers.push(await open(join(here, 'firing-scheduler.mjs'), { url }, runtime));
+  for (let n = 0; n < 2; n += 1)
+    schedulers.push(await openProcess(place, join(here, 'firing-scheduler.mjs'), { url }, runtime));
   await fireOurs(query, schedulers, 'warm-up');
   await fireOurs(query, schedulers, 'second warm-up');
   const withFew = [];

@@ -6,67 +6,20 @@
  *
  * They have served before: the ledger has some events, which are in Kafka and handled. Counts are true on a loaded machine too.
  */
-import { spawn } from 'node:child_process';
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { report } from './report.mjs';
 import { countStatements, scratchKafka, scratchPostgres, statementsSince, withClient } from './scratch.mjs';
-import { apps, root, Workplace } from './stack.mjs';
+import { namespace, Services } from './services.mjs';
+import { apps, Workplace } from './stack.mjs';
 
 const seconds = Number(process.argv[2] ?? 60);
-const namespace = 'bench';
 const context = { requestId: 'bench', correlationId: 'bench', causationId: null, actor: 'bench' };
 const settleMs = 10_000;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const place = new Workplace();
-
-/** The three services on the scratch servers, with nothing to do. */
-async function startServices(url, brokers) {
-  const folder = join(place.folder, 'services');
-  for (const region of ['DFW', 'IAD']) mkdirSync(join(folder, region), { recursive: true });
-  const sha256 = createHash('sha256').update('bench').digest('hex');
-  writeFileSync(
-    join(folder, 'tokens.json'),
-    JSON.stringify([{ name: 'admin', sha256, accountId: 'acme', roles: ['admin'] }]),
-  );
-  writeFileSync(join(folder, 'secret-key'), randomBytes(32).toString('base64'));
-  const pids = {};
-  for (const app of apps) {
-    const child = spawn(process.execPath, [join(root, 'dist', 'apps', app, 'src', 'main.js')], {
-      env: {
-        ...{ PATH: process.env.PATH, UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' },
-        ...{
-          STRONGROOM_DATABASE_URL: url,
-          STRONGROOM_FEED: 'kafka',
-          KAFKA_BROKERS: brokers,
-          STRONGROOM_NAMESPACE: namespace,
-        },
-        ...{ STRONGROOM_HTTP_PORT: '0', STRONGROOM_TOKENS_FILE: join(folder, 'tokens.json') },
-        STRONGROOM_VAULTS: ['DFW', 'IAD']
-          .map((region) => `${region}=${pathToFileURL(join(folder, region)).href}`)
-          .join(','),
-        ...(app !== 'replicator' && { STRONGROOM_SECRET_KEY_FILE: join(folder, 'secret-key') }),
-        ...{ STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1', STRONGROOM_LOG_LEVEL: 'warn' },
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    pids[app] = child.pid;
-    place.undo.push(async () => {
-      if (child.exitCode !== null) return;
-      child.kill('SIGTERM');
-      await new Promise((resolve) => child.once('exit', resolve));
-    });
-    await new Promise((resolve, reject) => {
-      child.stdout.on('data', (text) => String(text).includes('"msg":"listening"') && resolve());
-      child.once('exit', (code) => reject(new Error(`${app} ended with ${code}`)));
-    });
-  }
-  return pids;
-}
 
 const residentMiB = (pid) =>
   Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
@@ -91,7 +44,8 @@ async function numberOf(client, query) {
 
 async function main() {
   const [url, brokers] = await Promise.all([scratchPostgres(place), scratchKafka(place)]);
-  const pids = await startServices(url, brokers);
+  const services = new Services(place, { url, brokers });
+  await services.start(1);
   await withClient(url, async (client) => {
     await appendSome(client);
     const waiting = `select (ledger_head() - (select position from relay_cursor where topic = '${namespace}.schedules'))
@@ -111,7 +65,7 @@ async function main() {
       found.filter(({ statement }) => pattern.test(statement)).reduce((sum, { calls }) => sum + calls, 0) / seconds;
     const ofFeed = of(/relay_cursor|feed_offset|second_look|feed_handled|dead_letter|ledger_head|ledger_identity/);
     for (const { statement, calls } of found) say(`${(calls / seconds).toFixed(2)}/s  ${statement.slice(0, 180)}`);
-    const memory = apps.map((app) => ({ app, mebibytes: residentMiB(pids[app]) }));
+    const memory = apps.map((app) => ({ app, mebibytes: residentMiB(services.pids(app)[0]) }));
     report('idle', {
       title: 'Services with nothing to do',
       rows: [

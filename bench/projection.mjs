@@ -21,7 +21,7 @@ import pg from 'pg';
 import { createDataSource, migrate } from '../dist/libs/database/src/index.js';
 import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { Views, viewTables } from '../dist/libs/read-model/src/index.js';
-import { createLogger } from '../dist/libs/runtime/src/index.js';
+import { createLogger, serviceMemory } from '../dist/libs/runtime/src/index.js';
 import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
 import { accountsOf, stepsOf, writeStep } from './history.mjs';
 import { median, quantile } from './load.mjs';
@@ -147,7 +147,8 @@ async function measureProjection(url, client, peer) {
 
 /** Runs one part of this script in a process of its own. */
 function child(part, ...args) {
-  const process = fork(fileURLToPath(import.meta.url), ['--part', part, ...args]);
+  const env = { ...globalThis.process.env, ...serviceMemory() };
+  const process = fork(fileURLToPath(import.meta.url), ['--part', part, ...args], { env });
   const ended = new Promise((resolve, reject) => {
     process.once('message', resolve);
     process.once('exit', (code) => code !== 0 && reject(new Error(`${part} ended with ${code}`)));

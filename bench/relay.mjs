@@ -20,7 +20,7 @@ import { topicName } from '../dist/libs/contracts/src/index.js';
 import { createDataSource } from '../dist/libs/database/src/index.js';
 import { cloudEventOf } from '../dist/libs/feed/src/kafka/cloud-event.js';
 import { Ledger } from '../dist/libs/ledger/src/index.js';
-import { RandomIds } from '../dist/libs/runtime/src/index.js';
+import { RandomIds, serviceMemory } from '../dist/libs/runtime/src/index.js';
 import { median, quantile } from './load.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
@@ -76,6 +76,7 @@ function requestOf({ id, instanceId }, version, request) {
 async function startRelay(url, brokers) {
   const child = spawn(process.execPath, [join(root, 'bench', 'relay-process.mjs'), url, brokers, namespace], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...serviceMemory() },
   });
   await new Promise((resolve, reject) => {
     child.stdout.once('data', resolve);

@@ -27,6 +27,16 @@ export function isBuilt() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === digestOfSources();
 }
 
+/** A service keeps the map of each file that it has loaded. The lines of a stack trace need no copy of the sources in it. */
+function leaveSourcesOutOfMaps() {
+  const folder = join(root, 'dist');
+  for (const name of readdirSync(folder, { recursive: true })) {
+    if (!name.endsWith('.js.map')) continue;
+    const { sourcesContent: _, ...map } = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+    writeFileSync(join(folder, name), JSON.stringify(map));
+  }
+}
+
 export async function build() {
   const digest = digestOfSources();
   rmSync(join(root, 'dist'), { recursive: true, force: true });
@@ -41,6 +51,7 @@ export async function build() {
     );
   });
   if (how !== undefined) throw new Error(`the build failed (${how}):\n${stripVTControlCharacters(text)}`);
+  leaveSourcesOutOfMaps();
   // The compiler copies nothing but TypeScript.
   cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
   writeFileSync(stamp, digest);

@@ -5,6 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getMetrics } from '@strongroom/contracts';
+import { serviceMemory } from '@strongroom/runtime';
 import { z } from 'zod';
 
 /** An older version has no private port. */
@@ -32,7 +33,7 @@ export class AppProcess {
     const main = join(project, 'dist', 'apps', app, 'src', 'main.js');
     const { NODE_COMPILE_CACHE } = process.env;
     const child = spawn(process.execPath, ['--enable-source-maps', main], {
-      env: { ...env, NODE_COMPILE_CACHE },
+      env: { ...env, ...serviceMemory(env.NODE_OPTIONS), NODE_COMPILE_CACHE },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const log = createWriteStream(logFile, { flags: 'a' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { appNames, settings } from '@strongroom/runtime';
-import { environmentOf, settingsOfKafka } from './app-environment.js';
+import { environmentOf, settingsOfKafka, sizesOfMemory } from './app-environment.js';
 
 /** For each secret, the services that can't do without it. */
 const needed: Record<string, readonly string[]> = {
@@ -40,5 +40,12 @@ describe('the environment of a service', () => {
     const given = { KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_PASSWORD_FILE: '/run/password' };
     const others = { KAFKA_BROKERS: 'kafka:9092', KAFKA_HEAP_OPTS: '-Xmx1g', PATH: '/bin' };
     expect(settingsOfKafka({ ...given, ...others })).toEqual(given);
+  });
+
+  it("has the sizes of memory that the launcher's options of Node give, and none of the other options", () => {
+    expect(sizesOfMemory('--inspect --max-old-space-size=512 --require ./x.cjs --max_semi_space_size=8')).toBe(
+      '--max-old-space-size=512 --max_semi_space_size=8',
+    );
+    expect(sizesOfMemory()).toBe('');
   });
 });

@@ -14,3 +14,8 @@ export function settingsOfKafka(all: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const names = settings.flatMap(({ name }) => (/^KAFKA_(?!BROKERS$)/.test(name) ? [name, `${name}_FILE`] : []));
   return Object.fromEntries(names.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
 }
+
+/** The sizes of memory among options of Node. The others are meant for the launcher, such as those of a debugger. */
+export function sizesOfMemory(options = ''): string {
+  return (options.match(/--max[-_](?:old|semi)[-_]space[-_]size[= ]\d+/g) ?? []).join(' ');
+}

@@ -4,8 +4,9 @@ import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { migrateDatabase } from '@strongroom/database';
 import { type KafkaBroker } from '@strongroom/local-services';
+import { serviceMemory } from '@strongroom/runtime';
 import { isFree, PostgresServer } from '@strongroom/server-processes';
-import { environmentOf, settingsOfKafka } from './app-environment.js';
+import { environmentOf, settingsOfKafka, sizesOfMemory } from './app-environment.js';
 import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-process.js';
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
@@ -226,8 +227,7 @@ export class Stack {
       PATH: process.env.PATH,
       // A region whose file system hangs blocks four threads.
       UV_THREADPOOL_SIZE: String(4 + 4 * Object.keys(vaults).length),
-      // glibc keeps freed memory in an arena of each thread: with many threads that is far more than is in use.
-      MALLOC_ARENA_MAX: '2',
+      ...serviceMemory(sizesOfMemory(process.env.NODE_OPTIONS)),
       // On one machine one may want to see the bytes go. A deployment keeps them for a week.
       STRONGROOM_DELETION_DELAY_SECONDS: '600',
       // On one's own machine one may restore one's own backups. A deployment switches it on itself.

@@ -28,6 +28,12 @@ export interface DatabaseOptions {
  */
 const longestIdleMs = 2_000;
 
+/**
+ * How long a connection is kept that has nothing to do, in milliseconds. What a process does every ten seconds needs no new one each time.
+ * It is less than the silence after which a connection is given up.
+ */
+const longestUnusedMs = 45_000;
+
 /** The server ends a slow statement itself and says so. A server that says nothing is given up this much later. */
 const silenceMs = 2_000;
 
@@ -59,6 +65,7 @@ export function dataSourceOptions({
       // A statement, and not parameters of the connection: a pooler refuses most of those. While it runs, the pool hears the client's
       // errors. Without it, the end of a session that comes in one packet with its beginning is heard by nobody, and ends the process.
       onConnect: (client: ClientBase) => client.query(sessionStart({ longestStatementMs, longestIdleMs })),
+      idleTimeoutMillis: Math.min(longestUnusedMs, longestStatementMs || longestUnusedMs),
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       ...(longestStatementMs > 0 && { stream: () => socketWithSilenceLimit(longestStatementMs + silenceMs) }),

@@ -46,3 +46,11 @@ describe('variables that count while libraries are loaded', () => {
     expect(stdout).toContain(says);
   });
 });
+
+it('a service keeps no source maps of libraries, where Node can tell them apart', async () => {
+  const first = join(__dirname, '..', '..', '..', 'dist', 'libs', 'runtime', 'src', 'free-this-process.js');
+  const ask = `import module from 'node:module'; await import(${JSON.stringify(first)});
+    const tell = module.getSourceMapsSupport; console.log(tell ? tell().enabled && !tell().nodeModules : true);`;
+  const { stdout } = await run(process.execPath, ['--enable-source-maps', '--input-type=module', '-e', ask]);
+  expect(stdout).toBe('true\n');
+});

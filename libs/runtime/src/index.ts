@@ -32,6 +32,7 @@ export * from './process-name.js';
 export * from './runtime-module.js';
 export * from './server-logins.js';
 export * from './service.js';
+export * from './service-memory.js';
 export * from './set-aside.js';
 export * from './shared-batches.js';
 export * from './told-fault.js';

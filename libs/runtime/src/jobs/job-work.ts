@@ -6,6 +6,7 @@ import type { SetAside } from '../set-aside.js';
 import { WorkLoop } from '../work-loop.js';
 import type { JobKind } from './job-kind.js';
 import type { LeasedJob } from './jobs.js';
+import { LaneLooks } from './lane-looks.js';
 import { type Hold, LeasedWorker, type PassedOver, type Performed } from './leased-worker.js';
 import { MissingJobs, type MissingJobsParts } from './missing-jobs.js';
 
@@ -47,7 +48,8 @@ export async function probeLanes(work: readonly Running[]): Promise<void> {
 /** The loops and workers of an app's kinds of jobs. */
 export function jobWork<Parts extends JobWorkParts>(kinds: readonly JobKind<Parts>[], parts: Parts): Running[] {
   const { dataSource, jobs, log } = parts;
-  const workers = kinds.map((kind) => ({ kind, byLane: workersOf(kind, parts) }));
+  const looks = new LaneLooks(jobs);
+  const workers = kinds.map((kind) => ({ kind, byLane: workersOf(kind, parts, looks) }));
   measure(workers, parts);
   const missing = new MissingJobs(kinds, parts);
   const standing = kinds.flatMap((kind) => kind.standing?.(parts) ?? []);
@@ -85,7 +87,11 @@ function newsFor(workers: readonly LeasedWorker[], { onAppend }: Pick<JobWorkPar
   };
 }
 
-function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Parts): Map<string, LeasedWorker> {
+function workersOf<Parts extends JobWorkParts>(
+  kind: JobKind<Parts>,
+  parts: Parts,
+  looks: LaneLooks,
+): Map<string, LeasedWorker> {
   const { config, jobs, owner, log } = parts;
   const worker = (lane: string) => {
     const work = {
@@ -100,7 +106,7 @@ function workersOf<Parts extends JobWorkParts>(kind: JobKind<Parts>, parts: Part
       share: kind.share?.(parts),
       perform: (job: LeasedJob, hold: Hold) => performCounted(kind, parts, job, hold),
     };
-    return new LeasedWorker(jobs, work, log);
+    return new LeasedWorker(jobs, work, log, looks);
   };
   return new Map((kind.lanes?.(parts) ?? ['']).map((lane) => [lane, worker(lane)]));
 }

@@ -59,6 +59,9 @@ export interface LeaseLimits {
   share?: number | null;
 }
 
+/** Where jobs of one kind contend. */
+export type Lane = Pick<LeasedJob, 'kind' | 'lane'>;
+
 export interface JobProgress {
   doneBytes: number;
   totalBytes: number | null;
@@ -109,7 +112,7 @@ const oldNewsAtOnce = 5_000;
 
 const idRows = z.array(z.object({ id: z.string() }));
 const attemptRows = z.array(z.object({ id: z.string(), attempt: z.int() }));
-const nextRows = z.array(z.object({ ms: z.number().nullable() })).length(1);
+const nextRows = z.array(z.object({ ms: z.number().nullable() }));
 const touchedRows = z.array(z.object({ touched: z.int() })).length(1);
 
 export class Jobs {
@@ -176,6 +179,7 @@ export class Jobs {
 
   /** Tells which of the ids have no job of the kind. */
   async absent(kind: string, ids: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
     return this.idsOf(
       `select id from unnest($2::uuid[]) as wanted(id)
        where not exists (select from job where job.kind = $1 and job.id = wanted.id)`,
@@ -185,6 +189,7 @@ export class Jobs {
 
   /** Tells for which of the ids somebody holds the job. */
   async heldOf(kind: string, ids: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
     return this.idsOf('select id from job where kind = $1 and id = any($2::uuid[]) and lease_until > now()', [
       kind,
       ids,
@@ -227,19 +232,19 @@ export class Jobs {
   }
 
   /**
-   * When a job of the lane may be leased that is not leased now, in milliseconds from now: 0 when there is one, which an account's quota
-   * may hold back; infinite when there is none.
+   * When a job of each lane may be leased that is not leased now, in milliseconds from now and in the order of the lanes: 0 when there is one,
+   * which an account's quota may hold back; infinite when there is none.
    */
-  async nextInMs(kind: string, lane: string): Promise<number> {
+  async nextInMs(lanes: readonly Lane[]): Promise<number[]> {
     const rows: unknown = await this.dataSource.query(
       `select (extract(epoch from least(
-         (select ready_at from job where kind = $1 and lane = $2 and ${isFree} order by ready_at limit 1),
-         (select min(lease_until) from job where kind = $1 and lane = $2 and lease_owner is not null)
-       ) - now()) * 1000)::float8 as ms`,
-      [kind, lane],
+         (select ready_at from job where kind = asked.kind and lane = asked.lane and ${isFree} order by ready_at limit 1),
+         (select min(lease_until) from job where kind = asked.kind and lane = asked.lane and lease_owner is not null)
+       ) - now()) * 1000)::float8 as ms
+       from unnest($1::text[], $2::text[]) with ordinality as asked(kind, lane, place) order by place`,
+      [lanes.map(({ kind }) => kind), lanes.map(({ lane }) => lane)],
     );
-    const ms = nextRows.parse(rows)[0]?.ms ?? Number.POSITIVE_INFINITY;
-    return Math.max(0, ms);
+    return nextRows.parse(rows).map(({ ms }) => Math.max(0, ms ?? Number.POSITIVE_INFINITY));
   }
 
   /** Prolongs the lease from now on. @returns false when the job is no longer this holder's, and its work must end */

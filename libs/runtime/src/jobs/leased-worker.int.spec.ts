@@ -7,6 +7,7 @@ import { eventually } from '../../../../test/services/eventually.js';
 import { patienceNow } from '../../../../test/services/patience.js';
 import { createLogger } from '../log.js';
 import { Jobs, type LeasedJob } from './jobs.js';
+import { LaneLooks } from './lane-looks.js';
 import { type Hold, type LeasedWork, LeasedWorker, type Performed } from './leased-worker.js';
 
 describe('a worker of leased jobs', () => {
@@ -102,6 +103,38 @@ describe('a worker of leased jobs', () => {
       await others.add(dataSource.manager, [{ kind: 'copy', id: later, accountId: '1', readyAt }]);
       start('a', perform, idle);
       await took([lost, later]);
+    });
+
+    it('shares one statement with the other quiet lanes, and still finds a job that was added without any news', async () => {
+      const counts = { leases: 0, looks: 0 };
+      class CountedJobs extends Jobs {
+        override lease(...asked: Parameters<Jobs['lease']>) {
+          counts.leases += 1;
+          return super.lease(...asked);
+        }
+        override nextInMs(...asked: Parameters<Jobs['nextInMs']>) {
+          counts.looks += 1;
+          return super.nextInMs(...asked);
+        }
+      }
+      const counted = new CountedJobs(dataSource);
+      const looks = new LaneLooks(counted);
+      const lanes = ['IAD', 'ORD', 'HKG', 'SYD'];
+      const work = { kind: 'copy', owner: 'a', concurrency: 1, leaseMs: 60_000, pollMs: 20, idleMs: 500, perform };
+      const quiet = lanes.map((lane) => new LeasedWorker(counted, { ...work, lane }, log, looks));
+      workers.push(...quiet);
+      for (const worker of quiet) worker.start();
+      const at = async (count: number) => {
+        await eventually(async () => expect(counts.looks).toBeGreaterThanOrEqual(count), soon);
+        return { ...counts };
+      };
+      const begun = await at(3);
+      const later = await at(begun.looks + 4);
+      expect(later.leases).toBe(begun.leases);
+      const id = v7();
+      await new Jobs(dataSource).add(dataSource.manager, [{ kind: 'copy', id, lane: 'HKG', accountId: '1' }]);
+      await took([id]);
+      expect(counts.leases).toBeLessThanOrEqual(later.leases + lanes.length);
     });
 
     it('takes what a quota has held back, though another process has ended the job before it', async () => {

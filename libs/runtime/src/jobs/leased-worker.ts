@@ -6,6 +6,7 @@ import { setInterval as every } from 'node:timers/promises';
 import type { Logger } from '../log.js';
 import { WorkLoop } from '../work-loop.js';
 import type { JobQuota, Jobs, LeasedJob } from './jobs.js';
+import { LaneLooks } from './lane-looks.js';
 
 /** What each work is given with its job. */
 export interface Hold {
@@ -51,6 +52,10 @@ export class LeasedWorker {
   private lookedAt = Number.NEGATIVE_INFINITY;
   private changedAt = Number.NEGATIVE_INFINITY;
   private endNews: (() => void) | undefined;
+  /** How often something was told: news of the lane, or the end of a job in hand. */
+  private told = 0;
+  /** What `told` was when the last look found nothing to wait for. */
+  private quietAt: number | undefined;
   private readonly running = new Map<string, { ended: Promise<void>; stop: AbortController }>();
   private readonly loop: WorkLoop;
 
@@ -58,6 +63,7 @@ export class LeasedWorker {
     private readonly jobs: Jobs,
     private readonly work: LeasedWork,
     private readonly log: Logger,
+    private readonly looks = new LaneLooks(jobs),
   ) {
     this.loop = new WorkLoop({
       name: `${work.kind} jobs${work.lane ? ` to ${work.lane}` : ''}`,
@@ -90,7 +96,7 @@ export class LeasedWorker {
     this.soon ??= setTimeout(
       () => {
         this.soon = undefined;
-        this.loop.wake();
+        this.wake();
       },
       Math.max(0, this.lookedAt + this.work.pollMs - performance.now()),
     );
@@ -110,6 +116,11 @@ export class LeasedWorker {
     const free = concurrency - this.running.size;
     // Whatever ends wakes the loop.
     if (free <= 0) return { nextInMs: idleMs };
+    const { told } = this;
+    if (this.quietAt === told) {
+      const nextInMs = await this.nextInMs(told);
+      if (nextInMs > 0) return { nextInMs };
+    }
     // A job in hand stays with its work, even when its renewal is late: two works of one job would end each other.
     const inHand = [...this.running.keys()];
     this.lookedAt = performance.now();
@@ -118,15 +129,30 @@ export class LeasedWorker {
       const stop = new AbortController();
       const ended = this.hold(job, stop).finally(() => {
         this.running.delete(job.id);
-        this.loop.wake();
+        this.wake();
       });
       this.running.set(job.id, { ended, stop });
     }
     if (leased.length === free) return { nextInMs: idleMs };
     const mayChange = performance.now() - this.changedAt < settlesMs;
     if (idleMs <= pollMs || mayChange) return { nextInMs: pollMs };
-    const nextInMs = await this.jobs.nextInMs(kind, lane);
-    return { nextInMs: Math.min(idleMs, Math.max(pollMs, nextInMs)) };
+    return { nextInMs: Math.max(pollMs, await this.nextInMs(told)) };
+  }
+
+  private wake(): void {
+    this.told += 1;
+    this.loop.wake();
+  }
+
+  /**
+   * How long there is nothing to lease. The quiet lanes of a process end their pauses together, so that they share the next look.
+   * @param told what had been told when the pass began: whatever is told later may not be in the look
+   */
+  private async nextInMs(told: number): Promise<number> {
+    const { kind, lane, pollMs, idleMs = pollMs } = this.work;
+    const nextInMs = await this.looks.nextInMs({ kind, lane });
+    this.quietAt = nextInMs < idleMs ? undefined : told;
+    return nextInMs < idleMs ? nextInMs : idleMs - (performance.now() % idleMs);
   }
 
   private async hold(job: LeasedJob, stop: AbortController): Promise<void> {
