@@ -17,9 +17,10 @@ import { setUp } from './set-up.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 /**
  * How many more spec files run at a time than there are cores. Tests on real services wait for much: those of e2e for the
- * next minute, in which a slot is due. But they start many processes, which compute.
+ * next minute, in which a slot is due. But they start many processes, which compute. All suites run at once, so that
+ * some tests compute while others wait.
  */
-const beyondCores = { unit: 0, integration: 3, e2e: 2 };
+const beyondCores = { unit: 0, integration: 4, e2e: 4 };
 const suites = Object.keys(beyondCores);
 /**
  * A file system in memory, for the thousands of files that each new PostgreSQL makes and removes; a disk searches long for
@@ -59,51 +60,49 @@ const notRunNotes = join(folder, 'not-run.jsonl');
 const patienceNotes = join(folder, 'patience');
 for (const notes of [contractNotes, notRunNotes, patienceNotes]) writeFileSync(notes, '');
 const sameOnEveryNode = JSON.parse(readFileSync(join(root, 'test', 'services', 'same-on-every-node.json'), 'utf8'));
-const leftOut = values['what-differs'] ? { integration: sameOnEveryNode.flatMap(({ specs }) => specs) } : {};
+const leftOut = values['what-differs'] ? sameOnEveryNode.flatMap(({ specs }) => specs) : [];
+const chosen = asked.length > 0 ? suites.filter((suite) => asked.includes(suite)) : suites;
+const results = join(folder, 'results.json');
+const jest = [
+  join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+  ...['--selectProjects', ...chosen],
+  '--json',
+  `--outputFile=${results}`,
+  `--cacheDirectory=${cache}`,
+  ...leftOut.map((path) => `--testPathIgnorePatterns=/${path.replaceAll('.', '\\.')}$`),
+  `--maxWorkers=${availableParallelism() + Math.max(...chosen.map((suite) => beyondCores[suite]))}`,
+];
+const { status } = spawnSync(node, jest, {
+  cwd: root,
+  stdio: ['ignore', 'ignore', 'inherit'],
+  env: {
+    ...process.env,
+    // The programs that tests start by name run on the same Node.
+    PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
+    TMPDIR: temporary,
+    NODE_COMPILE_CACHE: compiled,
+    STRONGROOM_CONTRACT_NOTES: contractNotes,
+    STRONGROOM_NOT_RUN: notRunNotes,
+    STRONGROOM_PATIENCE_NOTES: patienceNotes,
+  },
+});
+const clean = status === 0;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
-let clean = true;
-for (const suite of asked.length > 0 ? asked : suites) {
-  const results = join(folder, `${suite}.json`);
-  const jest = [
-    join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
-    '--selectProjects',
-    suite,
-    '--json',
-    `--outputFile=${results}`,
-    `--cacheDirectory=${cache}`,
-    ...(leftOut[suite] ?? []).map((path) => `--testPathIgnorePatterns=/${path.replaceAll('.', '\\.')}$`),
-  ];
-  const { status } = spawnSync(node, [...jest, `--maxWorkers=${availableParallelism() + beyondCores[suite]}`], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      // The programs that tests start by name run on the same Node.
-      PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
-      TMPDIR: temporary,
-      NODE_COMPILE_CACHE: compiled,
-      STRONGROOM_CONTRACT_NOTES: contractNotes,
-      STRONGROOM_NOT_RUN: notRunNotes,
-      STRONGROOM_PATIENCE_NOTES: patienceNotes,
-    },
-  });
-  try {
-    const report = JSON.parse(readFileSync(results, 'utf8'));
-    total.passed += report.numPassedTests;
-    total.failed += report.numFailedTests + report.numRuntimeErrorTestSuites;
-    total.skipped += report.numPendingTests + report.numTodoTests;
-    failures.push(...failuresOf(suite, report));
-  } catch {
-    // A set-up failed, and Jest ended before it could count.
-    total.failed += 1;
-    failures.push(`  ${suite}: Jest ended before it could count; its output above says why`);
-  }
-  clean &&= status === 0;
+try {
+  const report = JSON.parse(readFileSync(results, 'utf8'));
+  total.passed = report.numPassedTests;
+  total.failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
+  total.skipped = report.numPendingTests + report.numTodoTests;
+  failures.push(...failuresOf(report));
+} catch {
+  // A set-up failed, and Jest ended before it could count.
+  total.failed += 1;
+  failures.push('  Jest ended before it could count; its output above says why');
 }
 const missing = notRun(notRunNotes);
 // The table needs what the tests of all suites have seen.
-const isWhole = !values['what-differs'] && suites.every((suite) => asked.length === 0 || asked.includes(suite));
+const isWhole = !values['what-differs'] && chosen.length === suites.length;
 if (clean && isWhole && missing.length > 0) {
   missing.push('  docs/contract.md is left as it is: it cites every test.');
 } else if (clean && isWhole) {
@@ -111,7 +110,7 @@ if (clean && isWhole && missing.length > 0) {
     join(root, 'scripts', 'run-typescript.cjs'),
     join(root, 'scripts', 'contract-table.ts'),
     contractNotes,
-    ...suites.map((suite) => join(folder, `${suite}.json`)),
+    results,
   ];
   if (spawnSync(process.execPath, table, { cwd: root, stdio: 'inherit' }).status !== 0) total.failed += 1;
 }
@@ -134,9 +133,9 @@ function temporaryFolder() {
 }
 
 /** A line for each test that failed, and for each file that could not be run. `report` is Jest's own, as JSON. */
-function failuresOf(suite, report) {
+function failuresOf(report) {
   return report.testResults.flatMap(({ name, status, assertionResults }) => {
-    const file = `  ${suite} ${relative(root, name)}`;
+    const file = `  ${relative(root, name)}`;
     const tests = assertionResults
       .filter((test) => test.status === 'failed')
       .map((test) => `${file}: ${test.fullName}`);

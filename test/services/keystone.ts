@@ -1,8 +1,9 @@
 /** A real Keystone for a test: the code from PyPI, on SQLite, on a port of the loopback interface. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '@strongroom/server-processes';
@@ -70,8 +71,10 @@ export class Keystone {
     await once(child, 'exit');
   }
 
-  async restart(): Promise<void> {
+  /** @param tokenSeconds how long the tokens count that it gives from now on. Default: as long as before */
+  async restart({ tokenSeconds }: { tokenSeconds?: number } = {}): Promise<void> {
     await this.kill();
+    if (tokenSeconds !== undefined) await this.writeConfig(tokenSeconds);
     const args = [join(this.folder, 'serve.py'), String(this.port)];
     this.child = spawn('python3', args, { env: this.env, stdio: 'ignore' });
     await eventually(async () => expectOk(await fetch(new URL('/v3', this.url))), { withinMs: 30_000 });
@@ -138,27 +141,13 @@ export class Keystone {
 
   private async configure(tokenSeconds: number): Promise<void> {
     const { folder } = this;
-    for (const name of ['fernet', 'credential']) await mkdir(join(folder, name), { mode: 0o700 });
+    await mkdir(join(folder, 'fernet'), { mode: 0o700 });
+    // As `keystone-manage fernet_setup` does: the key that is next, and the one that signs.
+    for (const name of ['0', '1']) await writeFile(join(folder, 'fernet', name), fernetKey(), { mode: 0o600 });
     await writeFile(join(folder, 'serve.py'), server);
-    const sections = {
-      database: { connection: `sqlite:///${folder}/keystone.db` },
-      token: { provider: 'fernet', expiration: tokenSeconds, allow_expired_window: 0 },
-      fernet_tokens: { key_repository: `${folder}/fernet` },
-      fernet_receipts: { key_repository: `${folder}/fernet` },
-      credential: { key_repository: `${folder}/credential` },
-      identity: { password_hash_rounds: 4 },
-    };
-    const lines = Object.entries(sections).flatMap(([name, values]) => [
-      `[${name}]`,
-      ...Object.entries(values).map(([key, value]) => `${key} = ${value}`),
-    ]);
-    await writeFile(this.config, `${lines.join('\n')}\n`);
-    const owner = userInfo().username;
-    const own = ['--keystone-user', owner, '--keystone-group', owner];
+    await this.writeConfig(tokenSeconds);
     const urls = ['admin', 'public', 'internal'].flatMap((kind) => [`--bootstrap-${kind}-url`, `${this.url}v3/`]);
     await this.manage('db_sync');
-    await this.manage('fernet_setup', ...own);
-    await this.manage('credential_setup', ...own);
     await this.manage(
       'bootstrap',
       '--bootstrap-password',
@@ -167,6 +156,22 @@ export class Keystone {
       'RegionOne',
       ...urls,
     );
+  }
+
+  private async writeConfig(tokenSeconds: number): Promise<void> {
+    const { folder } = this;
+    const sections = {
+      database: { connection: `sqlite:///${folder}/keystone.db` },
+      token: { provider: 'fernet', expiration: tokenSeconds, allow_expired_window: 0 },
+      fernet_tokens: { key_repository: `${folder}/fernet` },
+      fernet_receipts: { key_repository: `${folder}/fernet` },
+      identity: { password_hash_rounds: 4 },
+    };
+    const lines = Object.entries(sections).flatMap(([name, values]) => [
+      `[${name}]`,
+      ...Object.entries(values).map(([key, value]) => `${key} = ${value}`),
+    ]);
+    await writeFile(this.config, `${lines.join('\n')}\n`);
   }
 
   private async manage(...command: string[]): Promise<void> {
@@ -193,6 +198,10 @@ export class Keystone {
     this.adminToken = await this.token(administrator, adminPassword);
     return attempt();
   }
+}
+
+function fernetKey(): string {
+  return `${randomBytes(32).toString('base64url')}=`;
 }
 
 function expectOk(response: Response): void {

@@ -8,17 +8,19 @@ import { TestEnvironment } from 'jest-environment-node';
 import { slowness } from './slowness.mjs';
 
 const measureAgainMs = 20_000;
+/** A measure costs as much as a small file of unit tests. So one that is this young counts for the next files of the worker. */
+const youngMs = 5_000;
+const last = { factor: 1, at: Number.NEGATIVE_INFINITY };
 
 export default class PatientEnvironment extends TestEnvironment {
   constructor(config, context) {
-    const factor = slowness();
+    const factor = performance.now() - last.at < youngMs ? last.factor : measured();
     // The `process.env` of the test is a copy of this process's.
     process.env.STRONGROOM_TEST_PATIENCE = factor.toFixed(2);
     super(config, context);
     this.factor = factor;
-    this.measuredAt = performance.now();
+    this.measuredAt = last.at;
     this.begun = new WeakSet();
-    note(factor);
   }
 
   /** Jest's runner reads the limits after it has announced the start. */
@@ -31,9 +33,8 @@ export default class PatientEnvironment extends TestEnvironment {
 
   measureAgain() {
     if (performance.now() - this.measuredAt < measureAgainMs) return;
-    const factor = slowness();
-    this.measuredAt = performance.now();
-    note(factor);
+    const factor = measured();
+    this.measuredAt = last.at;
     if (factor <= this.factor) return;
     this.factor = factor;
     this.global.process.env.STRONGROOM_TEST_PATIENCE = factor.toFixed(2);
@@ -47,7 +48,10 @@ export default class PatientEnvironment extends TestEnvironment {
   }
 }
 
-function note(factor) {
+function measured() {
+  const factor = slowness();
+  Object.assign(last, { factor, at: performance.now() });
   const notes = process.env.STRONGROOM_PATIENCE_NOTES;
   if (notes) appendFileSync(notes, `${factor.toFixed(2)}\n`);
+  return factor;
 }
