@@ -51,6 +51,7 @@ import { NewestOfAccounts1700000000081 } from './migrations/0081-newest-of-accou
 import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-heads.js';
 import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
 import { NextOfKind1700000000084 } from './migrations/0084-next-of-kind.js';
+import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -105,4 +106,5 @@ export const migrations = [
   RoomBesideHeads1700000000082,
   AskedLetters1700000000083,
   NextOfKind1700000000084,
+  KeysWithAnswers1700000000090,
 ] as const;
