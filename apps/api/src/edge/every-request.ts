@@ -147,18 +147,26 @@ function mustBeLetIn({ rights = [], method, path }: Operation, may: Caller['may'
 
 /** The name of a user is anybody's. Its id tells who it is, and its name can't be that of a component of ours. */
 function actorOf(
-  { name, id = name, domain }: Principal,
+  principal: Principal,
   { clientAddress }: FastifyRequest,
 ): { actor: string; actorDetails: ActorDetails } {
-  const actorDetails = {
-    kind: 'user' as const,
-    id: storableName(id),
-    name: storableName(name),
-    domain: domain === undefined ? null : storableName(domain),
-    address: clientAddress || null,
-  };
-  return { actor: actorOfUser(name), actorDetails };
+  let known = actors.get(principal);
+  if (!known) {
+    const { name, id = name, domain } = principal;
+    const details = {
+      kind: 'user' as const,
+      id: storableName(id),
+      name: storableName(name),
+      domain: domain === undefined ? null : storableName(domain),
+    };
+    known = { actor: actorOfUser(name), details };
+    actors.set(principal, known);
+  }
+  return { actor: known.actor, actorDetails: { ...known.details, address: clientAddress || null } };
 }
+
+/** A principal stays the same for as long as its token is remembered. */
+const actors = new WeakMap<Principal, { actor: string; details: Omit<ActorDetails, 'address'> }>();
 
 /** @throws {HttpFault} overLimit, which says when to ask again */
 async function notTooMany(operation: Operation, accountId: string, limits: RateLimits): Promise<void> {

@@ -133,7 +133,9 @@ export class Idempotency {
     try {
       return { body: await work() };
     } catch (error) {
-      return { error: isKeptBefore(error) ? new KeyInUse('A request with this Idempotency-Key was answered before.') : error };
+      return {
+        error: isKeptBefore(error) ? new KeyInUse('A request with this Idempotency-Key was answered before.') : error,
+      };
     }
   }
 
